@@ -6,23 +6,21 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// MaxShownRunes is how many characters of a value, or of a name in a path, a change shows.
-const MaxShownRunes = 128
-
 // Value is the compared value at a path, and its shown text. The zero value stands for a missing value.
 type Value struct{ exact, shown string }
 
-// ValueOf is a value whose shown text differs from the compared text. The shown text is shortened.
+// ValueOf is a value whose shown text differs from the compared text.
 func ValueOf(exact, shown string) Value {
-	return Value{exact: exact, shown: shorten(shown)}
+	return Value{exact: exact, shown: strings.ToValidUTF8(shown, string(utf8.RuneError))}
 }
 
-// TextValue is a value that is shown as it is compared, but shortened. The empty text is shown as "".
+// TextValue is a value that is shown as it is compared. The empty text is shown as "".
 func TextValue(text string) Value {
 	if text == "" {
 		return Value{shown: `""`}
@@ -32,15 +30,16 @@ func TextValue(text string) Value {
 
 // FileValue is the content of a file, which is shown as a short digest and its size.
 func FileValue(content string) Value {
-	return Value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", ShortDigest(content), len(content))}
+	return Value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", shortDigest(content), len(content))}
 }
 
-// ShortDigest is "sha256:" and the first 12 hex digits of the digest of a text.
-func ShortDigest(text string) string {
-	return DigestBytes([]byte(text))[:len("sha256:")+12]
+// shortDigest is "sha256:" and the first 12 hex digits of the digest of a text.
+func shortDigest(text string) string {
+	return DigestBytes([]byte(text))[:len("sha256:")+shortDigits]
 }
 
 // Changes returns the paths at which two sets of values differ, in the order of compare. text returns the shown text of a path.
+// Shown values are shortened, and the shown values of a change always differ.
 //
 // Compare of structured-merge-diff does not replace it, because that returns paths without values. The inputs would still have
 // to be flattened to get the values.
@@ -50,10 +49,25 @@ func Changes[P comparable](from, to map[P]Value, compare func(a, b P) int, text 
 	var changes []v1alpha1.InputChange
 	for _, p := range slices.SortedFunc(maps.Keys(paths), compare) {
 		if from[p] != to[p] {
-			changes = append(changes, v1alpha1.InputChange{Path: text(p), From: from[p].shown, To: to[p].shown})
+			changes = append(changes, change(text(p), from[p], to[p]))
 		}
 	}
 	return changes
+}
+
+// change is a change of a value, at least one of which exists.
+func change(path string, from, to Value) v1alpha1.InputChange {
+	if from.shown == to.shown {
+		from, to = from.withDigest(), to.withDigest()
+	}
+	changed := v1alpha1.InputChange{Path: path}
+	changed.From, changed.To = shorten(from.shown, to.shown)
+	return changed
+}
+
+// withDigest is the value with its digest, which tells it from another value that reads the same.
+func (v Value) withDigest() Value {
+	return Value{exact: v.exact, shown: v.shown + " (" + DigestBytes([]byte(v.exact)) + ")"}
 }
 
 // LimitChanges returns at most limit changes. If there are more, the last one reports how many are left out.
@@ -63,12 +77,4 @@ func LimitChanges(changes []v1alpha1.InputChange, limit int) []v1alpha1.InputCha
 	}
 	more := len(changes) - (limit - 1)
 	return append(changes[:limit-1], v1alpha1.InputChange{Path: fmt.Sprintf("and %d more", more)})
-}
-
-// shorten cuts text to MaxShownRunes characters, the last of them an ellipsis.
-func shorten(text string) string {
-	if utf8.RuneCountInString(text) <= MaxShownRunes {
-		return text
-	}
-	return string([]rune(text)[:MaxShownRunes-1]) + "…"
 }

@@ -32,7 +32,7 @@ func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snaps
 }
 
 // Diff returns how two snapshots differ, sorted by path. A change of only the order of environment variables comes last.
-// Values are shortened to 128 characters, and files are shown as a short digest and their size. If there are more than 32
+// Values are shortened to 128 characters that contain the difference, and files are shown as a short digest and their size. If there are more than 32
 // changes, the last one reports how many are left out. Fields that Digest ignores are no differences, except the channel of
 // the base, because it may be the cause of a changed digest.
 func Diff(before, after Snapshot) []v1alpha1.InputChange {
@@ -51,7 +51,7 @@ func (p path) String() string {
 	if p.name == "" {
 		return p.field
 	}
-	return p.field + "[" + shorten(p.name) + "]"
+	return p.field + InBrackets(p.name)
 }
 
 func (s Snapshot) values() map[path]Value {

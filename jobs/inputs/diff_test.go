@@ -193,7 +193,19 @@ func TestDiffTellsWhatChangedInATemplate(t *testing.T) {
 			func(t *v1alpha1.BuildTemplate) {
 				*variable(t, "TOKEN") = corev1.EnvVar{Name: "TOKEN", Value: "key token of Secret mirror, if there is one"}
 			},
-			v1alpha1.InputChange{Path: "template.env[TOKEN]", From: "key token of Secret mirror, if there is one", To: "key token of Secret mirror, if there is one"},
+			v1alpha1.InputChange{
+				Path: "template.env[TOKEN]",
+				From: "key token of Secret mirror, if there is one (sha256:699f3b384f5bb19e32454c4f08ee475f9b9c43025dbd78d60683649f4123bd28)",
+				To:   "key token of Secret mirror, if there is one (sha256:5682008d92d034808caa1fa3acd947bccf1f98434a864c6165c7a72a8f714cfd)",
+			},
+		},
+		"a Secret's key that must exist now": {
+			func(t *v1alpha1.BuildTemplate) { variable(t, "TOKEN").ValueFrom.SecretKeyRef.Optional = new(false) },
+			v1alpha1.InputChange{
+				Path: "template.env[TOKEN]",
+				From: "key token of Secret mirror, if there is one",
+				To:   "key token of Secret mirror, which must exist",
+			},
 		},
 		"a variable that goes": {
 			func(t *v1alpha1.BuildTemplate) { t.Env = t.Env[1:] },
@@ -223,33 +235,65 @@ func TestDiffTellsWhatChangedInATemplate(t *testing.T) {
 }
 
 func TestDiffShortensWhatIsLong(t *testing.T) {
+	repository := "registry.example.com/" + strings.Repeat("team/", 24) + "debian@"
+	words := func(count int, last string) string { return strings.Repeat("wörd ", count) + last }
+	parameter := func(value string) func(*Snapshot) {
+		return func(s *Snapshot) { s.Inputs.Parameters = []v1alpha1.Parameter{{Name: "p", Value: value}} }
+	}
 	name := strings.Repeat("n", 500)
-	before := Snapshot{Inputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: strings.Repeat("ü", 128)}}}
-	after := Snapshot{
-		Inputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: strings.Repeat("ü", 129)}},
-		Files:  map[string]string{name: ""},
-	}
-	changes := Diff(before, after)
-	if len(changes) != 2 {
-		t.Fatalf("there are %d changes, want 2: %v", len(changes), changes)
-	}
-	if got, want := changes[0].From, strings.Repeat("ü", 128); got != want {
-		t.Errorf("128 characters are shown as %q", got)
-	}
-	if got, want := changes[0].To, strings.Repeat("ü", 127)+"…"; got != want {
-		t.Errorf("129 characters are shown as %q, want %q", got, want)
-	}
-	if got, want := changes[1].Path, "files["+strings.Repeat("n", 127)+"…]"; got != want {
-		t.Errorf("the path is %q, want %q", got, want)
-	}
-}
-
-func TestDiffTellsOfChangesBehindTheCut(t *testing.T) {
-	long := strings.Repeat("x", 200)
-	before := Snapshot{Inputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: long + "1"}}}
-	after := Snapshot{Inputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: long + "2"}}}
-	if changes := Diff(before, after); len(changes) != 1 {
-		t.Errorf("there are %d changes, want 1", len(changes))
+	for test, c := range map[string]struct {
+		from, to func(*Snapshot)
+		want     v1alpha1.InputChange
+	}{
+		"128 characters": {
+			parameter(strings.Repeat("ü", 128)), parameter("short"),
+			v1alpha1.InputChange{Path: "parameters[p]", From: strings.Repeat("ü", 128), To: "short"},
+		},
+		"a digest at the end": {
+			func(s *Snapshot) { s.Inputs.Base.Reference = repository + digestA },
+			func(s *Snapshot) { s.Inputs.Base.Reference = repository + digestB },
+			v1alpha1.InputChange{
+				Path: "base.reference",
+				From: "registry.example.com/team/team/t…m/team/team/team/debian@sha256:" + digestA[len("sha256:"):],
+				To:   "registry.example.com/team/team/t…m/team/team/team/debian@sha256:" + digestB[len("sha256:"):],
+			},
+		},
+		"the middle": {
+			parameter(words(40, "A ") + words(40, "end")), parameter(words(40, "B ") + words(40, "end")),
+			v1alpha1.InputChange{
+				Path: "parameters[p]",
+				From: words(6, "wö… ") + words(6, "A ") + words(6, "…rd ") + words(5, "end"),
+				To:   words(6, "wö… ") + words(6, "B ") + words(6, "…rd ") + words(5, "end"),
+			},
+		},
+		"something at the end": {
+			parameter(strings.Repeat("ü", 200)), parameter(strings.Repeat("ü", 201)),
+			v1alpha1.InputChange{
+				Path: "parameters[p]",
+				From: strings.Repeat("ü", 63) + "…" + strings.Repeat("ü", 63),
+				To:   strings.Repeat("ü", 63) + "…" + strings.Repeat("ü", 64),
+			},
+		},
+		"everything": {
+			func(*Snapshot) {}, parameter(strings.Repeat("ü", 100) + strings.Repeat("ö", 100)),
+			v1alpha1.InputChange{Path: "parameters[p]", To: strings.Repeat("ü", 64) + "…" + strings.Repeat("ö", 63)},
+		},
+		"a name": {
+			func(*Snapshot) {}, func(s *Snapshot) { s.Files = map[string]string{name: ""} },
+			v1alpha1.InputChange{
+				Path: "files[" + strings.Repeat("n", 57) + "…" + strings.Repeat("n", 57) + "-" + DigestBytes([]byte(name))[7:19] + "]",
+				To:   "sha256:e3b0c44298fc (0 bytes)",
+			},
+		},
+	} {
+		t.Run(test, func(t *testing.T) {
+			var before, after Snapshot
+			c.from(&before)
+			c.to(&after)
+			if diff := cmp.Diff([]v1alpha1.InputChange{c.want}, Diff(before, after)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
@@ -274,16 +318,27 @@ func TestDiffTellsAtMost32Changes(t *testing.T) {
 }
 
 func FuzzShorten(f *testing.F) {
-	for _, seed := range []string{"", "short", strings.Repeat("x", 129), strings.Repeat("ü", 129), strings.Repeat("\xff", 200)} {
-		f.Add(seed)
+	long := strings.Repeat("x", 200)
+	for _, seed := range [][2]string{
+		{"", "short"}, {"", long}, {long, long + "x"}, {"y" + long, "z" + long}, {long + "y" + long, long + "z" + long},
+		{long + "y" + long, long + long}, {long + strings.Repeat("y", 200), long + strings.Repeat("z", 200)}, {"", `""`},
+		{strings.Repeat("ü", 129), strings.Repeat("ü", 128)}, {strings.Repeat("\xff", 200), strings.Repeat("\xfe", 200)},
+		{strings.Repeat("x", 63) + "…" + strings.Repeat("x", 64), long},
+	} {
+		f.Add(seed[0], seed[1])
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		got := shorten(text)
-		if utf8.RuneCountInString(got) > 128 {
-			t.Errorf("%q is shortened to %d characters", text, utf8.RuneCountInString(got))
+	f.Fuzz(func(t *testing.T, from, to string) {
+		if from == to {
+			return
 		}
-		if utf8.ValidString(text) && !utf8.ValidString(got) {
-			t.Errorf("%q is cut within a character", text)
+		changed := change("p", TextValue(from), TextValue(to))
+		if changed.From == changed.To {
+			t.Errorf("the change of %q to %q shows %q twice", from, to, changed.From)
+		}
+		for _, shown := range []string{changed.From, changed.To} {
+			if utf8.RuneCountInString(shown) > 128 || !utf8.ValidString(shown) {
+				t.Errorf("the change of %q to %q shows %q", from, to, shown)
+			}
 		}
 	})
 }

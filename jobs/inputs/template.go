@@ -110,10 +110,13 @@ func envText(variable corev1.EnvVar) string {
 
 func keyText(kind, name, key string, optional *bool) string {
 	text := fmt.Sprintf("key %s of %s %s", key, kind, name)
-	if optional != nil && *optional {
-		text += ", if there is one"
+	switch {
+	case optional == nil:
+		return text
+	case *optional:
+		return text + ", if there is one"
 	}
-	return text
+	return text + ", which must exist"
 }
 
 // envOrder returns a change if the variables are the same but their order differs. The order counts, because a value may use the
@@ -123,7 +126,8 @@ func envOrder(before, after *v1alpha1.BuildTemplate) []v1alpha1.InputChange {
 	if slices.Equal(from, to) || !slices.Equal(slices.Sorted(slices.Values(from)), slices.Sorted(slices.Values(to))) {
 		return nil
 	}
-	return []v1alpha1.InputChange{{Path: "template.env", From: shorten(strings.Join(from, ", ")), To: shorten(strings.Join(to, ", "))}}
+	value := func(names []string) Value { return ValueOf(string(mustCanonicalJSON(names)), strings.Join(names, ", ")) }
+	return []v1alpha1.InputChange{change("template.env", value(from), value(to))}
 }
 
 func envNames(template *v1alpha1.BuildTemplate) (names []string) {

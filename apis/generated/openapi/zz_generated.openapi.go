@@ -1912,7 +1912,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiff(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more differences, the last item reports the number of omitted differences. Values are shortened to 128 characters. The value of a file is its digest and size.",
+							Description: "inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there are more differences, the last item reports the number of omitted differences. Values are shortened to 128 characters that contain the difference. The value of a file is its digest and size.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -2422,7 +2422,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the old value, shortened to 128 characters, or the digest and size of a file. from is empty if the field was not set before.",
+							Description: "from is the old value, shortened to 128 characters, or the digest and size of a file. Ellipses replace parts that from and to have in common, so that they always differ. from is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3739,14 +3739,14 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					},
 					"from": {
 						SchemaProps: spec.SchemaProps{
-							Description: "from is the old value, shortened to 128 characters. from is empty if the field was not set before.",
+							Description: "from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that they always differ. from is empty if the field was not set before.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"to": {
 						SchemaProps: spec.SchemaProps{
-							Description: "to is the new value, shortened to 128 characters. to is empty if the field is not set now.",
+							Description: "to is the new value, shortened as from is. to is empty if the field is not set now.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

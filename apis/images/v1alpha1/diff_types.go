@@ -24,7 +24,7 @@ type ImageBuildDiff struct {
 	// inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server
 	// compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there
 	// are more differences, the last item reports the number of omitted differences. Values are shortened to 128
-	// characters. The value of a file is its digest and size.
+	// characters that contain the difference. The value of a file is its digest and size.
 	// +optional
 	// +listType=atomic
 	Inputs []InputChange `json:"inputs,omitempty" protobuf:"bytes,4,rep,name=inputs"`

@@ -260,8 +260,8 @@ type ImageChange struct {
 	// records at most 100 paths for each generation. If there are more differences, the last path reports the number of
 	// omitted differences.
 	Path string `json:"path" protobuf:"bytes,4,opt,name=path"`
-	// from is the old value, shortened to 128 characters, or the digest and size of a file. from is empty if the field
-	// was not set before.
+	// from is the old value, shortened to 128 characters, or the digest and size of a file. Ellipses replace parts that
+	// from and to have in common, so that they always differ. from is empty if the field was not set before.
 	// +optional
 	From string `json:"from,omitempty" protobuf:"bytes,5,opt,name=from"`
 	// to is the new value, in the same form as from. to is empty if the field is not set now.

@@ -168,10 +168,11 @@ type BuildTrigger struct {
 type InputChange struct {
 	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
-	// from is the old value, shortened to 128 characters. from is empty if the field was not set before.
+	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
+	// they always differ. from is empty if the field was not set before.
 	// +optional
 	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
-	// to is the new value, shortened to 128 characters. to is empty if the field is not set now.
+	// to is the new value, shortened as from is. to is empty if the field is not set now.
 	// +optional
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -23,9 +22,9 @@ const (
 	filesPath = "source.inline.files"
 )
 
-// specChanges returns the differences of two specs, sorted by path, of every field. Values are shortened to 128 characters,
-// and files are shown as a short digest and their size. If there are more than 100 changes, the last one reports how many are
-// left out. Lists of named elements are compared by name, and a change of only their order comes last.
+// specChanges returns the differences of two specs, sorted by path, of every field. Values are shortened to 128 characters
+// that contain the difference, and files are shown as a short digest and their size. If there are more than 100 changes, the
+// last one reports how many are left out. Lists of named elements are compared by name, and a change of only their order comes last.
 func specChanges(before, after *v1alpha1.ImageSpec) ([]v1alpha1.InputChange, error) {
 	from, err := flattened(before)
 	if err != nil {
@@ -96,13 +95,13 @@ func flattenList(path string, list []any, into map[string]inputs.Value) {
 		case !ok || name == "":
 			flatten(path+"["+strconv.Itoa(i)+"]", element, into)
 		case len(rest) == 0 && object["name"] == nil: // a target is all name
-			into[path+inBrackets(name)] = shownText(path, name)
+			into[path+inputs.InBrackets(name)] = shownText(path, name)
 		case len(rest) == 0: // a parameter or a variable without a value has the empty one
-			into[path+inBrackets(name)] = shownText(path, "")
+			into[path+inputs.InBrackets(name)] = shownText(path, "")
 		case len(rest) == 1 && rest["value"] != nil:
-			flatten(path+inBrackets(name), rest["value"], into)
+			flatten(path+inputs.InBrackets(name), rest["value"], into)
 		default:
-			flatten(path+inBrackets(name), rest, into)
+			flatten(path+inputs.InBrackets(name), rest, into)
 		}
 	}
 }
@@ -137,7 +136,7 @@ func joined(path, name string) string {
 	case path == "":
 		return name
 	case path == filesPath, !fieldName.MatchString(name):
-		return path + inBrackets(name)
+		return path + inputs.InBrackets(name)
 	}
 	return path + "." + name
 }
@@ -147,13 +146,4 @@ func shownText(path, text string) inputs.Value {
 		return inputs.FileValue(text)
 	}
 	return inputs.TextValue(text)
-}
-
-// inBrackets is a name in a path. A long name ends with a digest, so that names with the same beginning stay different.
-func inBrackets(name string) string {
-	if utf8.RuneCountInString(name) > inputs.MaxShownRunes {
-		digest := strings.TrimPrefix(inputs.ShortDigest(name), "sha256:")
-		name = string([]rune(name)[:inputs.MaxShownRunes-1-len(digest)]) + "…" + digest
-	}
-	return "[" + name + "]"
 }

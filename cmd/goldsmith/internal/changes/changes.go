@@ -65,12 +65,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 // table prints changes as kubectl prints its tables.
 func table(changes []v1alpha1.ImageChange, now time.Time, out io.Writer) error {
 	var rows [][]any
-	text := func(value string) string {
-		if value == "" {
-			return "-"
-		}
-		return output.OneLine(value)
-	}
+	text := func(value string) string { return output.Value(value, "-") }
 	for _, change := range changes {
 		age := "<unknown>"
 		if change.Time != nil {

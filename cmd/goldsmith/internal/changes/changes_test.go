@@ -17,12 +17,12 @@ func TestChangesAreATable(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	changes := []v1alpha1.ImageChange{
 		{Generation: 3, Time: &metav1.Time{Time: now.Add(-3 * time.Hour)}, User: "jane", Path: "parameters[motd].value", From: "two\nlines", To: "one"},
-		{Generation: 2, Path: "priority", To: "7"},
+		{Generation: 2, Path: "priority", From: "7", To: `"7"`},
 	}
 	want := [][]string{
 		{"GENERATION", "AGE", "USER", "PATH", "FROM", "TO"},
-		{"3", "3h", "jane", "parameters[motd].value", "two", "lines", "one"},
-		{"2", "<unknown>", "-", "priority", "-", "7"},
+		{"3", "3h", "jane", "parameters[motd].value", `"two\nlines"`, "one"},
+		{"2", "<unknown>", "-", "priority", "7", `"\"7\""`},
 	}
 	var out strings.Builder
 	if err := table(changes, now, &out); err != nil {

@@ -74,12 +74,7 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	from, to := &difference.From, &difference.To
 	lines := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	line := func(path, before, after string) {
-		show := func(value string) string {
-			if value == "" {
-				return "-"
-			}
-			return output.OneLine(value)
-		}
+		show := func(value string) string { return output.Value(value, "-") }
 		_, _ = fmt.Fprintf(lines, "%s\t%s\t%s\n", output.OneLine(path), show(before), show(after)) // its errors are kept until it is flushed
 	}
 	line("BUILD", from.Name, to.Name)
@@ -90,7 +85,11 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	line("attempts", strconv.Itoa(int(from.Attempts)), strconv.Itoa(int(to.Attempts)))
 	line("duration", text(from.Duration), text(to.Duration))
 	for _, change := range difference.Artifacts {
-		line("artifacts["+change.Target+"]", output.ShortDigest(change.From), output.ShortDigest(change.To))
+		before, after := output.ShortDigest(change.From), output.ShortDigest(change.To)
+		if before == after {
+			before, after = change.From, change.To
+		}
+		line("artifacts["+change.Target+"]", before, after)
 	}
 	if err := lines.Flush(); err != nil || len(difference.Inputs) > 0 {
 		return err

@@ -4,6 +4,7 @@ package output
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"unicode"
@@ -24,13 +25,15 @@ func Labelled(lines *tabwriter.Writer, label string, values ...string) {
 
 // Changes returns a line for each changed input. The lines are aligned.
 func Changes(changed []v1alpha1.InputChange) []string {
+	const missing = "none"
 	paths, befores := 0, 0
 	for _, change := range changed {
-		paths, befores = max(paths, width(change.Path)), max(befores, width(valueOf(change.From)))
+		paths, befores = max(paths, width(change.Path)), max(befores, width(Value(change.From, missing)))
 	}
 	var written []string
 	for _, change := range changed {
-		written = append(written, fmt.Sprintf("%-*s   %-*s → %s", paths, change.Path, befores, valueOf(change.From), valueOf(change.To)))
+		written = append(written, fmt.Sprintf("%-*s   %-*s → %s",
+			paths, change.Path, befores, Value(change.From, missing), Value(change.To, missing)))
 	}
 	return written
 }
@@ -39,13 +42,18 @@ func width(text string) int {
 	return len([]rune(text))
 }
 
-// valueOf returns a value for people: "none" for an empty value, and a value with control characters quoted.
-func valueOf(value string) string {
+// Value returns a value for people: the word missing for an empty value. A value is quoted if people could not tell it from another
+// value: because of characters or spaces that they cannot see, or because it reads like the word missing or like a quoted value.
+func Value(value, missing string) string {
+	const emptyText = `""` // as the server shows it
+	unprintable := func(r rune) bool { return !unicode.IsPrint(r) }
 	switch {
 	case value == "":
-		return "none"
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return fmt.Sprintf("%q", value)
+		return missing
+	case value == emptyText:
+		return value
+	case value == missing, value[0] == '"', value != strings.Join(strings.Fields(value), " "), strings.ContainsFunc(value, unprintable):
+		return strconv.Quote(value)
 	}
 	return value
 }

@@ -11,9 +11,10 @@ package v1alpha1
 type InputChangeApplyConfiguration struct {
 	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path *string `json:"path,omitempty"`
-	// from is the old value, shortened to 128 characters. from is empty if the field was not set before.
+	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
+	// they always differ. from is empty if the field was not set before.
 	From *string `json:"from,omitempty"`
-	// to is the new value, shortened to 128 characters. to is empty if the field is not set now.
+	// to is the new value, shortened as from is. to is empty if the field is not set now.
 	To *string `json:"to,omitempty"`
 }
 
