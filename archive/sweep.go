@@ -20,15 +20,22 @@ const (
 )
 
 // Sweep deletes the logs of builds whose retention has passed since they finished, unless they are held. It marks the build
-// as expired, calls found, and then deletes the objects of its attempts. build.json stays, with the time of the expiry. After
-// a crash or an error, found may be called again for the same build. While found fails, the objects stay.
+// as expired, and then deletes the objects of its attempts. build.json stays, with the time of the expiry.
 //
-// Sweep also calls found, which may be nil, for each build with logs that has not finished, because its object may be
-// deleted. Up to 8 calls run at the same time.
+// A build.json may be out of date. So Sweep calls found before it marks a build, and again, with Expired set, before it deletes
+// the logs. found brings the record up to date with PutBuild, and reports whether a legal hold keeps the logs. While found
+// fails, Sweep neither marks nor deletes. After a crash or an error, found may be called again for the same build. Without
+// found, which may be nil, the records count as they are.
+//
+// Sweep also calls found for each build with logs that has not finished, because its object may be deleted. Up to 8 calls run
+// at the same time.
 //
 // deleted is the number of builds whose logs were deleted. After an error Sweep continues with the next build. err joins all
 // errors.
-func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) error) (deleted int, err error) {
+func (s *Store) Sweep(ctx context.Context, found Found) (deleted int, err error) {
+	if found == nil {
+		found = func(context.Context, Build) (bool, error) { return false, nil }
+	}
 	builds, temporary, err := s.withLogs(ctx)
 	if err != nil {
 		return 0, err
@@ -56,6 +63,9 @@ func (s *Store) Sweep(ctx context.Context, found func(context.Context, Build) er
 	return deleted, errors.Join(failures...)
 }
 
+// Found is called for a build that Sweep finds: see there.
+type Found func(context.Context, Build) (held bool, err error)
+
 // withLogs lists the prefixes of all builds that have more objects than build.json, and temporary files of crashed writers.
 // One list of all objects is the cheapest, because builds without logs then cost no further request.
 func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err error) {
@@ -77,46 +87,57 @@ func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err e
 }
 
 // sweepBuild deletes a build's logs if they are expired.
-func (s *Store) sweepBuild(ctx context.Context, prefix string, found func(context.Context, Build) error) (bool, error) {
+func (s *Store) sweepBuild(ctx context.Context, prefix string, found Found) (bool, error) {
 	if err := ctx.Err(); err != nil {
 		return false, err
 	}
-	build, over, err := s.expire(ctx, prefix)
-	if build == nil || err != nil {
+	var build Build
+	switch err := s.getJSON(ctx, prefix+buildName, &build); {
+	case errors.Is(err, ErrNotFound):
+		return false, nil // its first attempt has just begun
+	case err != nil:
 		return false, err
 	}
-	if found != nil && (over || build.Finished == nil) {
-		err = found(ctx, *build)
+	over := build.isOver(s.clock.Now())
+	if !over && build.Finished != nil {
+		return false, nil
 	}
-	if !over || err != nil {
+	held, err := found(ctx, build)
+	if !over || held || err != nil {
+		return false, err
+	}
+	marked, err := s.expire(ctx, prefix)
+	if marked == nil || err != nil {
+		return false, err
+	}
+	if held, err := found(ctx, *marked); held || err != nil {
 		return false, err
 	}
 	return s.deleteLogs(ctx, prefix)
 }
 
-// expire returns a build, or nil if there is no record of it, and marks it as expired if its logs are to be deleted.
-func (s *Store) expire(ctx context.Context, prefix string) (found *Build, over bool, err error) {
+// expire marks a build as expired, and returns its record. It returns nil if the logs are to be kept after all.
+func (s *Store) expire(ctx context.Context, prefix string) (*Build, error) {
 	unlock, err := s.lockBuild(ctx, prefix+buildName)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	defer unlock()
 	var build Build
-	switch err := s.getJSON(ctx, prefix+buildName, &build); {
-	case errors.Is(err, ErrNotFound):
-		return nil, false, nil // its first attempt has just begun
-	case err != nil:
-		return nil, false, err
+	if err := s.getJSON(ctx, prefix+buildName, &build); err != nil {
+		return nil, err
 	}
 	now := s.clock.Now().UTC()
-	over = build.isOver(now)
-	if over && build.Expired == nil {
+	if !build.isOver(now) {
+		return nil, nil
+	}
+	if build.Expired == nil {
 		build.Expired = &now
 		if err := s.putJSON(ctx, prefix+buildName, build); err != nil {
-			return nil, false, err
+			return nil, err
 		}
 	}
-	return &build, over, nil
+	return &build, nil
 }
 
 // isOver reports whether a build's logs are to be deleted. An expired build stays expired, but a legal hold keeps the logs

@@ -47,17 +47,17 @@ func logsOf(t testing.TB, s *Store, uid types.UID) int {
 func sweep(t testing.TB, s *Store) (expired []types.UID, deleted int) {
 	t.Helper()
 	var mu sync.Mutex
-	deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) error {
+	deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if b.Expired != nil {
 			expired = append(expired, b.UID)
 		}
-		return nil
+		return false, nil
 	})
 	must(t, err)
 	slices.Sort(expired)
-	return expired, deleted
+	return slices.Compact(expired), deleted
 }
 
 func TestSweepDeletesWhatIsOver(t *testing.T) {
@@ -107,20 +107,20 @@ func TestSweepDeletesWhatIsOver(t *testing.T) {
 
 func TestSweepFindsWhatHasNotFinished(t *testing.T) {
 	each(t, Options{Clock: testingclock.NewFakeClock(epoch().Add(time.Hour))}, func(t *testing.T, s *Store) {
-		running, held, over := finished("running"), finished("running-held"), finished("done")
-		running.Finished, held.Finished, held.Held = nil, nil, true
-		for _, build := range []Build{running, held, over} {
+		running, held, kept := finished("running"), finished("running-held"), finished("done")
+		running.Finished, held.Finished, held.Held, kept.Held = nil, nil, true, true
+		for _, build := range []Build{running, held, kept} {
 			withLog(t, s, build)
 		}
 		must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "app", UID: "without-logs"}))
 		var mu sync.Mutex
 		var found []types.UID
 		refused := errors.New("the API does not answer")
-		deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) error {
+		deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			found = append(found, b.UID)
-			return refused
+			return false, refused
 		})
 		slices.Sort(found)
 		if deleted != 0 || !errors.Is(err, refused) || fmt.Sprint(found) != "[running running-held]" {
@@ -144,20 +144,24 @@ func TestWhileExpiredFailsTheLogsStay(t *testing.T) {
 			withLog(t, s, finished(types.UID(fmt.Sprintf("b-%02d", i))))
 		}
 		refused := errors.New("the API does not answer")
-		deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) error {
-			if b.Expired == nil {
-				t.Errorf("%s is not marked yet", b.UID)
+		deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+			if strings.HasSuffix(string(b.UID), "7") && (b.Expired != nil || b.UID == "b-07") {
+				return false, refused
 			}
-			if strings.HasSuffix(string(b.UID), "7") {
-				return refused
-			}
-			return nil
+			return false, nil
 		})
 		if deleted != 18 || !errors.Is(err, refused) {
 			t.Errorf("deleted %d, %v", deleted, err)
 		}
 		if logsOf(t, s, "b-07") != 2 || logsOf(t, s, "b-08") != 0 {
 			t.Errorf("logs: %d and %d", logsOf(t, s, "b-07"), logsOf(t, s, "b-08"))
+		}
+		for uid, marked := range map[types.UID]bool{"b-07": false, "b-17": true} {
+			build, err := s.GetBuild(t.Context(), "team", uid)
+			must(t, err)
+			if (build.Expired != nil) != marked {
+				t.Errorf("%s is marked: %v, want %t", uid, build.Expired, marked)
+			}
 		}
 		if expired, deleted := sweep(t, s); fmt.Sprint(expired) != "[b-07 b-17]" || deleted != 2 {
 			t.Errorf("again: expired %v, deleted %d", expired, deleted)
@@ -166,19 +170,35 @@ func TestWhileExpiredFailsTheLogsStay(t *testing.T) {
 }
 
 func TestAHoldThatComesWhileABuildExpiresKeepsItsLogs(t *testing.T) {
-	s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
-	withLog(t, s, finished("b"))
-	deleted, err := s.Sweep(t.Context(), func(ctx context.Context, b Build) error {
-		b.Held = true
-		return s.PutBuild(ctx, b)
-	})
-	must(t, err)
-	if deleted != 0 || logsOf(t, s, "b") != 2 {
-		t.Errorf("deleted %d, logs %d", deleted, logsOf(t, s, "b"))
+	holds := map[string]func(s *Store, b Build) (bool, error){
+		"recorded": func(s *Store, b Build) (bool, error) {
+			b.Held = true
+			return false, s.PutBuild(t.Context(), b)
+		},
+		"reported": func(*Store, Build) (bool, error) { return true, nil },
 	}
-	must(t, s.PutBuild(t.Context(), finished("b")))
-	if expired, deleted := sweep(t, s); len(expired) != 1 || deleted != 1 || logsOf(t, s, "b") != 0 {
-		t.Errorf("the hold is over: expired %v, deleted %d", expired, deleted)
+	for name, hold := range holds {
+		for _, when := range []string{"before it is marked", "before its logs are deleted"} {
+			s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
+			withLog(t, s, finished("b"))
+			marked := when == "before its logs are deleted"
+			deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+				if marked == (b.Expired != nil) {
+					return hold(s, b)
+				}
+				return false, nil
+			})
+			must(t, err)
+			build, err := s.GetBuild(t.Context(), "team", "b")
+			must(t, err)
+			if deleted != 0 || logsOf(t, s, "b") != 2 || (build.Expired != nil) != marked {
+				t.Errorf("%s %s: deleted %d, logs %d, marked %v", name, when, deleted, logsOf(t, s, "b"), build.Expired)
+			}
+			must(t, s.PutBuild(t.Context(), finished("b")))
+			if expired, deleted := sweep(t, s); len(expired) != 1 || deleted != 1 || logsOf(t, s, "b") != 0 {
+				t.Errorf("the hold is over: expired %v, deleted %d", expired, deleted)
+			}
+		}
 	}
 }
 
@@ -198,7 +218,7 @@ func TestASweepThatFailsAtAnyStepIsGoneOnWith(t *testing.T) {
 				return nil
 			})
 			called := 0
-			deleted, err := s.Sweep(t.Context(), func(context.Context, Build) error { called++; return nil })
+			deleted, err := s.Sweep(t.Context(), func(context.Context, Build) (bool, error) { called++; return false, nil })
 			if failed && (err == nil || deleted != 0) {
 				t.Errorf("%s, call %d: deleted %d, %v", name, n, deleted, err)
 			}
@@ -252,7 +272,7 @@ func TestTheContextEndsASweep(t *testing.T) {
 		withLog(t, s, finished(types.UID(fmt.Sprint(i))))
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	deleted, err := s.Sweep(ctx, func(context.Context, Build) error { cancel(); return ctx.Err() })
+	deleted, err := s.Sweep(ctx, func(context.Context, Build) (bool, error) { cancel(); return false, ctx.Err() })
 	if deleted != 0 || !errors.Is(err, context.Canceled) {
 		t.Errorf("deleted %d, %v", deleted, err)
 	}
@@ -261,7 +281,13 @@ func TestTheContextEndsASweep(t *testing.T) {
 func TestWhatIsMarkedIsDeletedThoughTheRetentionGrew(t *testing.T) {
 	s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
 	withLog(t, s, finished("b"))
-	if _, err := s.Sweep(t.Context(), func(context.Context, Build) error { return errors.New("the API does not answer") }); err == nil {
+	_, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+		if b.Expired != nil {
+			return false, errors.New("the API does not answer")
+		}
+		return false, nil
+	})
+	if err == nil {
 		t.Error("the failure is not told")
 	}
 	longer := finished("b")

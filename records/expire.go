@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -58,6 +59,10 @@ type Rules struct {
 	// Held are the UIDs of Images and builds that are kept regardless of these rules, in addition to those that are recorded as
 	// under legal hold. The UID of an Image also keeps its builds.
 	Held map[types.UID]bool
+	// Live returns an Image as the API has it now, or nil if the Image was deleted. Expire calls it before it deletes the first
+	// record of an Image, and deletes none unless the Image is without legal hold and has the retention of these rules. Without
+	// Live, Expire relies on the rules.
+	Live func(ctx context.Context, image ImageKey) (*v1alpha1.Image, error)
 }
 
 // Expired is the number of deleted records.
@@ -87,13 +92,13 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	}
 	for last, more := "", true; more; {
 		images, err := fetch(ctx, s, "list images with expired builds", scanKept,
-			"SELECT uid, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
+			"SELECT uid, namespace, name, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
 		if err != nil {
 			return expired, err
 		}
 		for _, image := range images {
-			last = image.uid
-			if image.held || rules.Held[types.UID(image.uid)] {
+			last = string(image.UID)
+			if image.held || rules.Held[image.UID] {
 				continue
 			}
 			if err := s.expireImage(ctx, rules, image, &expired); err != nil {
@@ -114,7 +119,7 @@ func (r Retention) check() error {
 
 // kept is an Image with records, and its last rules.
 type kept struct {
-	uid           string
+	ImageKey
 	held, deleted bool
 	last          Retention
 }
@@ -122,13 +127,13 @@ type kept struct {
 func scanKept(scan scanner) (kept, error) {
 	var image kept
 	var succeeded, failed int64
-	err := scan(&image.uid, &image.held, &image.deleted, &succeeded, &failed)
+	err := scan(&image.UID, &image.Namespace, &image.Name, &image.held, &image.deleted, &succeeded, &failed)
 	image.last = newRetention(time.Duration(succeeded)*time.Microsecond, time.Duration(failed)*time.Microsecond)
 	return image, err
 }
 
 func (r Rules) of(image kept) Retention {
-	if retention, is := r.Images[types.UID(image.uid)]; is {
+	if retention, is := r.Images[image.UID]; is {
 		return retention
 	}
 	if image.deleted && image.last != (Retention{}) {
@@ -137,9 +142,26 @@ func (r Rules) of(image kept) Retention {
 	return r.Default
 }
 
+// confirm returns a function that reports whether the rules of an Image still apply. It reads the Image once.
+func (r Rules) confirm(ctx context.Context, image kept) func() (bool, error) {
+	if r.Live == nil || image.UID == "" {
+		return func() (bool, error) { return true, nil }
+	}
+	return sync.OnceValues(func() (bool, error) {
+		live, err := r.Live(ctx, image.ImageKey)
+		switch {
+		case err != nil:
+			return false, fmt.Errorf("confirm the retention of image %s/%s: %w", image.Namespace, image.Name, err)
+		case live == nil:
+			return image.deleted, nil // an unrecorded deletion comes with a last state, which may be under legal hold
+		}
+		return !v1alpha1.UnderLegalHold(live) && RetentionOf(live) == r.of(image), nil
+	})
+}
+
 // expireImage deletes the expired records of one Image or, without a UID, of the builds without an Image.
 func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expired *Expired) error {
-	uid, retention := image.uid, rules.of(image)
+	retention, confirm := rules.of(image), rules.confirm(ctx, image)
 	for _, old := range []struct {
 		keep      time.Duration
 		condition string
@@ -152,17 +174,17 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 		if old.keep == 0 {
 			continue
 		}
-		if err := s.expireBuilds(ctx, rules, uid, old.condition+" AND "+old.since+" < $2", old.since, s.before(old.keep), &expired.Builds); err != nil {
+		if err := s.expireBuilds(ctx, rules.Held, image.UID, confirm, old.condition+" AND "+old.since+" < $2", old.since, s.before(old.keep), &expired.Builds); err != nil {
 			return err
 		}
 	}
-	if retention.Outcomes > 0 && uid != "" {
-		if err := s.expireOutcomes(ctx, uid, s.before(retention.Outcomes), &expired.Outcomes); err != nil {
+	if retention.Outcomes > 0 && image.UID != "" {
+		if err := s.expireOutcomes(ctx, image.UID, confirm, s.before(retention.Outcomes), &expired.Outcomes); err != nil {
 			return err
 		}
 	}
 	if image.deleted && retention.Succeeded > 0 && retention.Failed > 0 {
-		return s.expireRecord(ctx, uid, s.before(max(retention.Succeeded, retention.Failed)), &expired.Images)
+		return s.expireRecord(ctx, image.UID, confirm, s.before(max(retention.Succeeded, retention.Failed)), &expired.Images)
 	}
 	return nil
 }
@@ -172,7 +194,7 @@ func (s *Store) before(keep time.Duration) int64 {
 }
 
 // expireBuilds deletes the builds that match a condition, the oldest first, in batches.
-func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition, since string, before int64, expired *int64) error {
+func (s *Store) expireBuilds(ctx context.Context, held map[types.UID]bool, image types.UID, confirm func() (bool, error), condition, since string, before int64, expired *int64) error {
 	type row struct {
 		uid   string
 		since int64
@@ -183,18 +205,18 @@ func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition,
 		// Read without a lock, because mostly there is nothing to delete.
 		found, err := fetch(ctx, s, fmt.Sprintf("list expired builds of image %q", image), func(scan scanner) (r row, err error) {
 			return r, scan(&r.uid, &r.since)
-		}, text, image, before, last.since, last.uid, batch)
+		}, text, string(image), before, last.since, last.uid, batch)
 		if err != nil {
 			return err
 		}
 		var uids []any
 		for _, build := range found {
-			if !rules.Held[types.UID(build.uid)] {
+			if !held[types.UID(build.uid)] {
 				uids = append(uids, build.uid)
 			}
 		}
 		if len(uids) > 0 {
-			if err := s.deleteUnheld(ctx, "expire builds of image", image, expired,
+			if err := s.deleteUnheld(ctx, "expire builds of image", image, confirm, expired,
 				"DELETE FROM builds WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", uids...); err != nil {
 				return err
 			}
@@ -207,30 +229,39 @@ func (s *Store) expireBuilds(ctx context.Context, rules Rules, image, condition,
 }
 
 // expireOutcomes deletes old outcomes except the last one, with which the next outcome is compared.
-func (s *Store) expireOutcomes(ctx context.Context, image string, before int64, expired *int64) error {
+func (s *Store) expireOutcomes(ctx context.Context, image types.UID, confirm func() (bool, error), before int64, expired *int64) error {
 	const old = " FROM outcomes WHERE image_uid = $1 AND seen < $2 AND position < (SELECT MAX(position) FROM outcomes WHERE image_uid = $1)"
-	found, err := fetch(ctx, s, "read which outcomes of image "+image+" to expire", func(scan scanner) (position int64, err error) {
+	found, err := fetch(ctx, s, "read which outcomes of image "+string(image)+" to expire", func(scan scanner) (position int64, err error) {
 		return position, scan(&position)
-	}, "SELECT position"+old+" LIMIT 1", image, before)
+	}, "SELECT position"+old+" LIMIT 1", string(image), before)
 	if err != nil || len(found) == 0 {
 		return err
 	}
-	return s.deleteUnheld(ctx, "expire outcomes of image", image, expired, "DELETE"+old, image, before)
+	return s.deleteUnheld(ctx, "expire outcomes of image", image, confirm, expired, "DELETE"+old, string(image), before)
 }
 
 // expireRecord deletes the record of a deleted Image, with its journals, once none of its builds is left.
-func (s *Store) expireRecord(ctx context.Context, image string, before int64, expired *int64) error {
-	return s.deleteUnheld(ctx, "expire image", image, expired,
-		"DELETE FROM images WHERE uid = $1 AND deleted < $2 AND NOT EXISTS (SELECT 1 FROM builds WHERE image_uid = $1)", image, before)
+func (s *Store) expireRecord(ctx context.Context, image types.UID, confirm func() (bool, error), before int64, expired *int64) error {
+	const old = " FROM images WHERE uid = $1 AND deleted < $2 AND NOT EXISTS (SELECT 1 FROM builds WHERE image_uid = $1)"
+	found, err := fetch(ctx, s, "read whether image "+string(image)+" is to expire", func(scan scanner) (uid string, err error) {
+		return uid, scan(&uid)
+	}, "SELECT uid"+old, string(image), before)
+	if err != nil || len(found) == 0 {
+		return err
+	}
+	return s.deleteUnheld(ctx, "expire image", image, confirm, expired, "DELETE"+old, string(image), before)
 }
 
-// deleteUnheld runs a deletion and counts it, unless the Image has come under legal hold meanwhile.
-func (s *Store) deleteUnheld(ctx context.Context, operation, image string, expired *int64, statement string, args ...any) error {
+// deleteUnheld runs a deletion and counts it, unless the Image has come under legal hold meanwhile, or its rules no longer apply.
+func (s *Store) deleteUnheld(ctx context.Context, operation string, image types.UID, confirm func() (bool, error), expired *int64, statement string, args ...any) error {
+	if confirmed, err := confirm(); err != nil || !confirmed {
+		return err
+	}
 	var count int64
-	err := s.change(ctx, operation+" "+image, func(ctx context.Context, tx database) error {
+	err := s.change(ctx, operation+" "+string(image), func(ctx context.Context, tx database) error {
 		count = 0
 		if image != "" {
-			unheld, err := lockUnheld(ctx, tx, image)
+			unheld, err := lockUnheld(ctx, tx, string(image))
 			if err != nil || !unheld {
 				return err
 			}

@@ -152,13 +152,17 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	return nil
 }
 
-// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold.
-// The deletion of a build that has changed is a conflict, and the Image is reconciled again.
+// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold. It
+// deletes none if the Image has another spec or UID by now, because an event of the Image follows. The deletion of a build that
+// has changed is a conflict, and the Image is reconciled again.
 func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error {
 	for _, build := range old {
 		live, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Get(ctx, image.Name, metav1.GetOptions{})
 		if err != nil {
 			return err
+		}
+		if live.UID != image.UID || live.Generation != image.Generation {
+			return nil
 		}
 		named := slices.ContainsFunc(live.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name })
 		if named || v1alpha1.UnderLegalHold(live) {

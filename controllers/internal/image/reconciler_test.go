@@ -191,3 +191,31 @@ func TestOldBuildsGoButForThoseOfChannels(t *testing.T) {
 	w.Expect(w.r.prune(t.Context(), w.image("debian"), []*v1alpha1.ImageBuild{&old[0], &old[1]})).To(Succeed())
 	w.Expect(w.builds("debian")).To(Equal([]string{"debian-1"}), "decided on before the channel was moved")
 }
+
+func TestOldBuildsAreDeletedOnlyIfTheImageInTheAPIAllowsIt(t *testing.T) {
+	for name, change := range map[string]func(w *fixture, decided *v1alpha1.Image){
+		"it is held": func(w *fixture, decided *v1alpha1.Image) {
+			held := decided.DeepCopy()
+			held.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+			_, err := w.client.ImagesV1alpha1().Images(namespace).Update(t.Context(), held, metav1.UpdateOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+		},
+		"its history is longer": func(w *fixture, _ *v1alpha1.Image) {
+			w.edit("debian", func(image *v1alpha1.Image) { image.Spec.History.Succeeded = new(int32(10)) })
+		},
+		"it is another image of its name": func(w *fixture, _ *v1alpha1.Image) {
+			w.Expect(w.client.ImagesV1alpha1().Images(namespace).Delete(t.Context(), "debian", metav1.DeleteOptions{})).To(Succeed())
+			w.create("debian")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t).start()
+			w.create("debian")
+			w.settle(v1alpha1.BuildSucceeded)
+			decided, old := w.image("debian"), w.list()
+			change(w, decided)
+			w.Expect(w.r.prune(t.Context(), decided, []*v1alpha1.ImageBuild{&old[0]})).To(Succeed())
+			w.Expect(w.builds("debian")).To(Equal([]string{"debian-1"}))
+		})
+	}
+}

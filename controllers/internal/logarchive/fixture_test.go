@@ -131,6 +131,36 @@ func (w *fixture) run() (stop func()) {
 	return stop
 }
 
+// sweep deletes expired logs, as another process that has no cache yet.
+func (w *fixture) sweep() {
+	w.t.Helper()
+	counts, err := metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock)
+	w.Expect(err).NotTo(HaveOccurred())
+	options := Options{Options: reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock}, Archive: w.archive, Metrics: counts}
+	swept := &sweeper{reconciler: &reconciler{Options: options, streams: newStreams(options)}}
+	swept.sweep(w.t.Context())
+}
+
+// image makes an Image that keeps logs for an hour.
+func (w *fixture) image() *v1alpha1.Image {
+	w.t.Helper()
+	image, err := w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(),
+		&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	return w.update(image, nil, time.Hour)
+}
+
+// update sets the labels of an Image, and how long its logs are kept.
+func (w *fixture) update(image *v1alpha1.Image, labels map[string]string, retention time.Duration) *v1alpha1.Image {
+	w.t.Helper()
+	image.Labels = labels
+	limit := &v1alpha1.Duration{Duration: retention}
+	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{Succeeded: limit, Failed: limit}}
+	image, err := w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	return image
+}
+
 // podLog is the log of a pod as its node keeps it.
 type podLog struct {
 	lock    sync.Mutex

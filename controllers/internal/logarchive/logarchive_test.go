@@ -5,6 +5,7 @@ package logarchive
 import (
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -300,27 +301,107 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 
 func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {
 	w := newFixture(t, "mem://")
+	image := w.image()
 	stop := w.run()
-	build, log := w.start("once")
+	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}
+	})
 	log.write(linesFrom(1, 3))
 	w.end("once")
 	w.finish("once", v1alpha1.BuildSucceeded)
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
 	stop()
-	record, err := w.record(build)()
-	w.Expect(err).NotTo(HaveOccurred())
-	record.Retention = new(time.Hour)
-	w.Expect(w.archive.PutBuild(t.Context(), record)).To(Succeed())
 	w.clock.SetTime(w.clock.Now().Add(time.Hour + time.Second))
 	w.change("once", func(build *v1alpha1.ImageBuild) { build.Status.Phase = v1alpha1.BuildSucceeded })
 
-	swept := &sweeper{reconciler: &reconciler{Options: Options{Archive: w.archive}}}
-	swept.Client, swept.Clock, swept.Metrics = w.client, w.clock, w.metrics
-	swept.sweep(t.Context())
+	w.sweep()
 	w.Expect(w.condition("once")()).To(Equal("False/LogExpired"))
 	w.Expect(w.archived(build)).To(BeEmpty())
 	w.run()
 	w.Consistently(w.condition("once"), 200*time.Millisecond).Should(Equal("False/LogExpired"))
+}
+
+// Each case changes the API after the archive has recorded an expired build that is not held.
+func TestASweepAsksTheAPIAndNotTheArchiveBeforeItDeletes(t *testing.T) {
+	held := map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+	for name, c := range map[string]struct {
+		change  func(w *fixture, image *v1alpha1.Image, build *v1alpha1.ImageBuild)
+		deleted bool
+	}{
+		"the build is held": {change: func(w *fixture, _ *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+			build.Labels = held
+			_, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(w.t.Context(), build, metav1.UpdateOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+		}},
+		"its image is held": {change: func(w *fixture, image *v1alpha1.Image, _ *v1alpha1.ImageBuild) { w.update(image, held, time.Hour) }},
+		"its image is held, and the build is deleted": {change: func(w *fixture, image *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+			w.update(image, held, time.Hour)
+			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{})).To(Succeed())
+		}},
+		"its image keeps logs longer": {change: func(w *fixture, image *v1alpha1.Image, _ *v1alpha1.ImageBuild) { w.update(image, nil, 24*time.Hour) }},
+		"builds cannot be read": {change: func(w *fixture, _ *v1alpha1.Image, _ *v1alpha1.ImageBuild) {
+			w.stored.Refuse(func(call apitest.Call) int {
+				return when(call.Resource == "imagebuilds", http.StatusServiceUnavailable)
+			})
+		}},
+		"images cannot be read": {change: func(w *fixture, _ *v1alpha1.Image, _ *v1alpha1.ImageBuild) {
+			w.stored.Refuse(func(call apitest.Call) int { return when(call.Resource == "images", http.StatusForbidden) })
+		}},
+		"images of a deleted build cannot be read": {change: func(w *fixture, _ *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{})).To(Succeed())
+			w.stored.Refuse(func(call apitest.Call) int { return when(call.Resource == "images", http.StatusForbidden) })
+		}},
+		"nothing has changed": {change: func(*fixture, *v1alpha1.Image, *v1alpha1.ImageBuild) {}, deleted: true},
+		"the build is deleted": {change: func(w *fixture, _ *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{})).To(Succeed())
+		}, deleted: true},
+		"another image of its name is held": {change: func(w *fixture, image *v1alpha1.Image, build *v1alpha1.ImageBuild) {
+			w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(w.t.Context(), build.Name, metav1.DeleteOptions{})).To(Succeed())
+			w.Expect(w.client.ImagesV1alpha1().Images(namespace).Delete(w.t.Context(), image.Name, metav1.DeleteOptions{})).To(Succeed())
+			_, err := w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(),
+				&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: image.Name, Labels: held}}, metav1.CreateOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+		}, deleted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t, "mem://")
+			image := w.image()
+			build, _ := w.start("debian-1", func(build *v1alpha1.ImageBuild) {
+				build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
+			})
+			w.finish("debian-1", v1alpha1.BuildSucceeded)
+			build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(w.archive.PutBuild(t.Context(), archive.Build{
+				Namespace: namespace, Name: build.Name, UID: build.UID, Image: "debian", ImageUID: image.UID,
+				Finished: new(w.clock.Now()), Succeeded: true, Retention: new(time.Hour),
+			})).To(Succeed())
+			log, err := w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{})
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(log.Write(t.Context(), []byte(linesFrom(1, 3)))).To(Succeed())
+			w.Expect(log.Seal(t.Context(), archive.Seal{})).Error().NotTo(HaveOccurred())
+			w.clock.SetTime(w.clock.Now().Add(time.Hour + time.Second))
+
+			c.change(w, image, build)
+			w.sweep()
+			w.stored.Refuse(nil)
+			if c.deleted {
+				w.Expect(w.archived(build)).To(BeEmpty())
+				return
+			}
+			w.Expect(w.archived(build)).To(Equal(linesFrom(1, 3)))
+			w.Expect(w.record(build)()).To(HaveField("Expired", BeNil()))
+			w.Expect(w.condition(build.Name)()).NotTo(Equal("False/LogExpired"))
+		})
+	}
+}
+
+// when is a status of HTTP if a condition holds, and otherwise 0.
+func when(condition bool, status int) int {
+	if condition {
+		return status
+	}
+	return 0
 }
 
 func TestALogOfABuildThatIsDeletedEndsInTheArchive(t *testing.T) {

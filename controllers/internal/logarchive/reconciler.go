@@ -52,7 +52,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	settled := trigger.LogSettled(build)
-	record, limit, err := r.record(ctx, build)
+	record, limit, err := r.record(ctx, build, r.image)
 	if err == nil {
 		err = r.archive(ctx, build, record, limit, settled)
 	}

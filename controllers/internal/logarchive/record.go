@@ -17,9 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 )
 
+// imageGetter returns an Image with its defaults. It returns nil if the Image was deleted.
+type imageGetter func(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error)
+
 // record returns the archive's record of a build, and the size limit of each of its logs. The archive has no record of a
 // build without a log.
-func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (archive.Build, archive.Limit, error) {
+func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild, imageOf imageGetter) (archive.Build, archive.Limit, error) {
 	record := archive.Build{
 		Namespace: build.Namespace, Name: build.Name, UID: build.UID,
 		Held: v1alpha1.UnderLegalHold(build), Succeeded: build.Status.Phase == v1alpha1.BuildSucceeded,
@@ -33,7 +36,7 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 		return record, limit, nil
 	}
 	record.Image, record.ImageUID = of.Name, of.UID
-	image, err := r.image(ctx, build.Namespace, of)
+	image, err := imageOf(ctx, build.Namespace, of)
 	if err != nil {
 		return record, limit, err
 	}
@@ -55,21 +58,30 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild) (ar
 	return record, limit, nil
 }
 
-// image returns the Image of a build with its defaults. It is nil if the Image was deleted. The API decides this, because the
-// cache may not have the Image yet.
+// image returns the Image of a build from the cache. The API decides whether an Image is deleted, because the cache may not have
+// the Image yet.
 func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
 	image := &v1alpha1.Image{}
 	err := r.cache.Get(ctx, types.NamespacedName{Namespace: namespace, Name: of.Name}, image)
 	if apierrors.IsNotFound(err) || err == nil && image.UID != of.UID {
-		image, err = r.Client.ImagesV1alpha1().Images(namespace).Get(ctx, of.Name, metav1.GetOptions{})
+		return r.liveImage(ctx, namespace, of)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("get image %s: %w", of.Name, err)
+	}
+	v1alpha1.SetObjectDefaults_Image(image)
+	return image, nil
+}
+
+// liveImage returns the Image of a build from the API.
+func (r *reconciler) liveImage(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
+	image, err := r.Client.ImagesV1alpha1().Images(namespace).Get(ctx, of.Name, metav1.GetOptions{})
 	switch {
 	case notfound.Object(err) || err == nil && image.UID != of.UID:
 		return nil, nil
 	case err != nil:
 		return nil, fmt.Errorf("get image %s: %w", of.Name, err)
 	}
-	image = image.DeepCopy()
 	v1alpha1.SetObjectDefaults_Image(image)
 	return image, nil
 }

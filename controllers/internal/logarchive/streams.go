@@ -78,6 +78,19 @@ func (s *streams) put(ctx context.Context, record archive.Build) error {
 	return nil
 }
 
+// refresh stores a record that was read from the API, whatever record was stored last.
+func (s *streams) refresh(ctx context.Context, record archive.Build) error {
+	if err := s.Archive.PutBuild(ctx, record); err != nil {
+		return archiveError{err}
+	}
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	if build := s.known[record.UID]; build != nil {
+		build.record = record
+	}
+	return nil
+}
+
 // see starts a stream for an attempt's log, unless the log is complete. It returns the error of the last stream once, and errGoesOn
 // while a stream reads.
 func (s *streams) see(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, limit archive.Limit) error {

@@ -56,18 +56,30 @@ func (s *sweeper) sweep(ctx context.Context) {
 	}
 }
 
-// found reports in a build that its logs were deleted. If a deleted build was not seen to finish, found seals its logs.
-func (s *sweeper) found(ctx context.Context, record archive.Build) error {
+// found brings the record of a build up to date, and reports whether a legal hold of the build or of its Image keeps its logs. The
+// API decides both, because the archive and the cache may be out of date. If the build is marked as expired, found reports this
+// in its condition. If a deleted build was not seen to finish, found seals its logs.
+func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, err error) {
 	build, err := s.live(ctx, record)
 	switch {
 	case err != nil:
-		return err
+		return false, err
 	case build == nil && record.Finished == nil:
-		return s.finish(ctx, record)
-	case build == nil || record.Expired == nil:
-		return nil
+		return false, s.finish(ctx, record)
+	case build == nil && record.Image == "" || record.Finished == nil:
+		return false, nil
+	case build == nil:
+		image, err := s.liveImage(ctx, record.Namespace, &v1alpha1.ImageReference{Name: record.Image, UID: record.ImageUID})
+		return image != nil && v1alpha1.UnderLegalHold(image), err
 	}
-	return s.say(ctx, build, metav1.Condition{
+	now, _, err := s.record(ctx, build, s.liveImage)
+	if err != nil {
+		return false, err
+	}
+	if err := s.streams.refresh(ctx, now); err != nil || now.Held || record.Expired == nil {
+		return now.Held, err
+	}
+	return false, s.say(ctx, build, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
 			"the log was deleted at %s: history.logRetention is %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
 	})

@@ -4,11 +4,14 @@ package records
 
 import (
 	"context"
+	"fmt"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -19,16 +22,41 @@ func (k *keeper) sweep(ctx context.Context, store Store) {
 		return
 	}
 	k.swept = now
-	images, builds, err := k.everything(ctx)
-	if err == nil {
-		var expired database.Expired
-		expired, err = store.Expire(ctx, rulesOf(images, builds))
-		k.Metrics.Expired.Add(float64(expired.Builds))
-	}
+	expired, err := k.expire(ctx, store)
+	k.Metrics.Expired.Add(float64(expired.Builds))
 	if err != nil && ctx.Err() == nil {
 		k.Metrics.Errors.Inc()
 		ctrl.LoggerFrom(ctx).Error(err, "cannot delete expired records")
 	}
+}
+
+// expire finds expired records by the rules of the cached Images. The API confirms the rules of an Image before its records are
+// deleted, and lists the builds under legal hold, because the cache may not have a new legal hold yet.
+func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, error) {
+	images, _, err := k.everything(ctx)
+	if err != nil {
+		return database.Expired{}, err
+	}
+	var held []*v1alpha1.ImageBuild
+	err = k.eachBuild(ctx, v1alpha1.LabelLegalHold+"="+v1alpha1.LegalHold, func(build *v1alpha1.ImageBuild) { held = append(held, build) })
+	if err != nil {
+		return database.Expired{}, err
+	}
+	rules := rulesOf(images, held)
+	rules.Live = k.liveImage
+	return store.Expire(ctx, rules)
+}
+
+// liveImage returns an Image from the API, or nil if the Image was deleted.
+func (k *keeper) liveImage(ctx context.Context, of database.ImageKey) (*v1alpha1.Image, error) {
+	image, err := k.Client.ImagesV1alpha1().Images(of.Namespace).Get(ctx, of.Name, metav1.GetOptions{})
+	switch {
+	case notfound.Object(err) || err == nil && image.UID != of.UID:
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get image: %w", err)
+	}
+	return image, nil
 }
 
 // rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The

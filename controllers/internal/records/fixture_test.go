@@ -5,6 +5,7 @@ package records
 import (
 	"context"
 	"errors"
+	"net/http"
 	"os"
 	"path/filepath"
 	"sync"
@@ -236,6 +237,22 @@ func (w *fixture) image(name string, change ...func(*v1alpha1.Image)) *v1alpha1.
 	image, err := w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{})
 	w.Expect(err).NotTo(HaveOccurred())
 	return image
+}
+
+func (w *fixture) update(image *v1alpha1.Image) {
+	w.t.Helper()
+	_, err := w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+}
+
+// refuse has the API refuse every request for a resource.
+func (w *fixture) refuse(resource string) {
+	w.stored.Refuse(func(call apitest.Call) int {
+		if call.Resource == resource {
+			return http.StatusServiceUnavailable
+		}
+		return 0
+	})
 }
 
 func (w *fixture) build(name string, image *v1alpha1.Image, change ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {

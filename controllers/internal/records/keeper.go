@@ -265,29 +265,35 @@ func (k *keeper) seenGone() sets.Set[types.UID] {
 // stored lists the UIDs of the objects that the API has.
 func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
 	uids := sets.New[types.UID]()
-	api := k.Client.ImagesV1alpha1()
+	if kind == database.Builds {
+		return uids, k.eachBuild(ctx, "", func(build *v1alpha1.ImageBuild) { uids.Insert(build.UID) })
+	}
 	for options := (metav1.ListOptions{Limit: page}); ; {
-		if kind == database.Images {
-			list, err := api.Images(metav1.NamespaceAll).List(ctx, options)
-			if err != nil {
-				return nil, fmt.Errorf("list images: %w", err)
-			}
-			for i := range list.Items {
-				uids.Insert(list.Items[i].UID)
-			}
-			options.Continue = list.Continue
-		} else {
-			list, err := api.ImageBuilds(metav1.NamespaceAll).List(ctx, options)
-			if err != nil {
-				return nil, fmt.Errorf("list builds: %w", err)
-			}
-			for i := range list.Items {
-				uids.Insert(list.Items[i].UID)
-			}
-			options.Continue = list.Continue
+		list, err := k.Client.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, options)
+		if err != nil {
+			return nil, fmt.Errorf("list images: %w", err)
 		}
-		if options.Continue == "" {
+		for i := range list.Items {
+			uids.Insert(list.Items[i].UID)
+		}
+		if options.Continue = list.Continue; options.Continue == "" {
 			return uids, nil
+		}
+	}
+}
+
+// eachBuild calls a function with each build that the API has and a label selector selects.
+func (k *keeper) eachBuild(ctx context.Context, selector string, each func(*v1alpha1.ImageBuild)) error {
+	for options := (metav1.ListOptions{Limit: page, LabelSelector: selector}); ; {
+		list, err := k.Client.ImagesV1alpha1().ImageBuilds(metav1.NamespaceAll).List(ctx, options)
+		if err != nil {
+			return fmt.Errorf("list builds: %w", err)
+		}
+		for i := range list.Items {
+			each(&list.Items[i])
+		}
+		if options.Continue = list.Continue; options.Continue == "" {
+			return nil
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package records
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -15,9 +16,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -388,6 +391,68 @@ func TestRecordsExpireAsTheImageSaysButNotUnderHold(t *testing.T) {
 		w.Expect(w.recorded(build)()).NotTo(BeNil(), name)
 	}
 	w.Eventually(func() float64 { return testutil.ToFloat64(w.metrics.Expired) }).Should(Equal(1.0))
+}
+
+// Each case changes the API after the cache was filled.
+func TestRecordsExpireByTheImageThatTheAPIHas(t *testing.T) {
+	held := map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
+	for name, c := range map[string]struct {
+		change  func(w *fixture, image *v1alpha1.Image)
+		deleted bool
+	}{
+		"it is held": {change: func(w *fixture, image *v1alpha1.Image) { image.Labels = held; w.update(image) }},
+		"it keeps records longer": {change: func(w *fixture, image *v1alpha1.Image) {
+			image.Spec.History.RecordRetention.Failed = &v1alpha1.Duration{Duration: 24 * time.Hour}
+			w.update(image)
+		}},
+		"it is deleted, and its last state is not recorded": {change: func(w *fixture, image *v1alpha1.Image) {
+			w.Expect(w.client.ImagesV1alpha1().Images(namespace).Delete(w.t.Context(), image.Name, metav1.DeleteOptions{})).To(Succeed())
+		}},
+		"it cannot be read":                        {change: func(w *fixture, _ *v1alpha1.Image) { w.refuse("images") }},
+		"builds under legal hold cannot be listed": {change: func(w *fixture, _ *v1alpha1.Image) { w.refuse("imagebuilds") }},
+		"it is deleted": {change: func(w *fixture, image *v1alpha1.Image) {
+			w.Expect(w.client.ImagesV1alpha1().Images(namespace).Delete(w.t.Context(), image.Name, metav1.DeleteOptions{})).To(Succeed())
+			w.Expect(w.records.ImageDeleted(w.t.Context(), image.UID, w.clock.Now())).To(Succeed())
+		}, deleted: true},
+		"nothing has changed": {change: func(*fixture, *v1alpha1.Image) {}, deleted: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t)
+			image := w.image("debian", func(image *v1alpha1.Image) {
+				image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}}
+			})
+			build := w.build("debian-1", image, w.ended(v1alpha1.BuildFailed))
+			w.delete("debian-1")
+			w.Expect(w.records.PutImage(t.Context(), image)).To(Succeed())
+			w.Expect(w.records.PutBuild(t.Context(), build)).To(Succeed())
+			w.Expect(w.records.BuildDeleted(t.Context(), build.UID, w.clock.Now())).To(Succeed())
+			w.clock.SetTime(w.clock.Now().Add(2 * time.Hour))
+			counts, err := metrics.NewRecords(prometheus.NewRegistry(), nil, nil, w.clock)
+			w.Expect(err).NotTo(HaveOccurred())
+			k := &keeper{reconciler: &reconciler{cache: cachedImage{image: image.DeepCopy()}, Options: Options{
+				Options: reconciliation.Options{Client: w.client, Clock: w.clock}, Metrics: counts,
+			}}}
+
+			c.change(w, image)
+			k.sweep(t.Context(), w.records)
+			record, err := w.recorded(build)()
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(record == nil).To(Equal(c.deleted))
+		})
+	}
+}
+
+// cachedImage is a cache that has one Image.
+type cachedImage struct {
+	client.Reader
+	image *v1alpha1.Image
+}
+
+func (c cachedImage) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	if images, is := list.(*v1alpha1.ImageList); is {
+		images.Items = []v1alpha1.Image{*c.image}
+	}
+	return nil
 }
 
 func TestAnImageThatIsDeletedBeforeItsHoldIsRecordedKeepsItsRecords(t *testing.T) {
