@@ -65,6 +65,29 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(image.Generation).To(BeEquivalentTo(1))
 	})
 
+	It("labels each build as the Image is labelled at that time", func(ctx SpecContext) {
+		_, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"platform","tier":"base",
+			"images.goldsmith.dev/image":"other","images.goldsmith.dev/build":"other-1","images.goldsmith.dev/legal-hold":"true"}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Labels).To(Equal(map[string]string{"team": "platform", "tier": "base", v1alpha1.LabelImage: "debian"}))
+
+		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"web","tier":null}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		relabelled := map[string]string{"team": "web", v1alpha1.LabelImage: "debian"}
+		rerun, err := builds.Rerun(ctx, build.Name, &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(rerun.Labels).To(Equal(relabelled))
+		oneOff, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "b"}}}, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(oneOff.Labels).To(Equal(relabelled))
+
+		found, err := builds.List(ctx, metav1.ListOptions{LabelSelector: "team=platform"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(found.Items).To(ConsistOf(HaveField("Name", build.Name)))
+	})
+
 	It("answers the same request with the same build, even after the Image has changed", func(ctx SpecContext) {
 		first, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())

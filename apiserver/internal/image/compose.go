@@ -3,7 +3,9 @@
 package image
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -59,7 +61,7 @@ func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      trigger.BuildName(image.Name, number),
 			Namespace: image.Namespace,
-			Labels:    map[string]string{v1alpha1.LabelImage: image.Name},
+			Labels:    buildLabels(image),
 			OwnerReferences: []metav1.OwnerReference{
 				*metav1.NewControllerRef(image, v1alpha1.Kind("Image")),
 			},
@@ -70,6 +72,18 @@ func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 			RunPolicy: image.Spec.RunPolicy,
 		},
 	}
+}
+
+// buildLabels copies the labels of an Image for its build. It leaves out the Image's labels of Goldsmith's own domain: a copied
+// legal hold would outlast that of the Image, and a user's label must not replace one that Goldsmith sets.
+func buildLabels(image *images.Image) map[string]string {
+	labels := maps.Clone(image.Labels)
+	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.GroupName+"/") })
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[v1alpha1.LabelImage] = image.Name
+	return labels
 }
 
 // merged are the parameters of an Image with those of a request.
