@@ -38,7 +38,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	if r := a.runOf(refOf(pod)); r != nil {
 		feed = r.feed
 	}
-	file, err := openRegular(dir.log())
+	files, err := crilog.Open(dir.log(), openRegular)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && terminal(pod):
 		return io.NopCloser(strings.NewReader("")), nil // it never started
@@ -47,9 +47,9 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	case err != nil:
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
-	log, err := crilog.NewReader(ctx, file, feed, a.logOptions(options))
+	log, err := crilog.NewReader(ctx, files, feed, a.logOptions(options))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), file.Close())
+		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
 	}
 	return log, nil
 }

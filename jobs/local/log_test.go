@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -42,4 +43,16 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 		_, err := c.agent.OpenLog(t.Context(), pod, options)
 		c.Expect(err).To(MatchError(ContainSubstring(message)))
 	}
+}
+
+// The limit counts what the builder writes, without the time of each line that the file has.
+func TestALogOfManyShortLinesIsWhole(t *testing.T) {
+	const text = 3_600_000
+	c := newCluster(t, map[string]string{"verbose": fmt.Sprintf("yes '' | head -c %d; echo the error; exit 1", text)})
+	job := c.run("verbose")
+	c.finishedJob(job)
+	pod, err := c.pod(job)
+	c.Expect(err).NotTo(HaveOccurred())
+	c.Expect(len(c.log(pod, nil))).To(Equal(text + len("the error\n")))
+	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2))})).To(Equal("\nthe error\n"))
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
 
+	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -106,7 +107,8 @@ func (d podDir) isOurs() bool {
 func IsKept(path string) bool {
 	dir, name := filepath.Split(path)
 	d := podDir(filepath.Clean(dir))
-	return uidPattern.MatchString(string(d)) && slices.Contains([]string{d.input(), d.log(), d.result(), d.marker()}, filepath.Join(dir, name))
+	return uidPattern.MatchString(string(d)) &&
+		(slices.Contains([]string{d.input(), d.log(), d.result(), d.marker()}, filepath.Join(dir, name)) || crilog.IsSegment(filepath.Base(d.log()), name))
 }
 
 // wasStarted reports whether the pod's process may have been started.

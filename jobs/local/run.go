@@ -22,7 +22,7 @@ import (
 )
 
 const (
-	// maxLogBytes is the maximum size of a pod's log. A last line reports that the log was cut.
+	// maxLogBytes is how much of what the builder of a pod writes is kept: half of it from the beginning, and half from the end.
 	maxLogBytes = 64 << 20
 	// drainLimit is how long the log is read after the builder's end, if a process that the builder left keeps the log open.
 	drainLimit = time.Second
@@ -228,7 +228,7 @@ func (r *run) copyLog(log, output *os.File) error {
 	if os.IsTimeout(err) {
 		err = nil
 	}
-	return errors.Join(err, w.Close(), log.Close())
+	return errors.Join(err, w.Close())
 }
 
 // guard waits for the process's end, and ends the process if the pod or the agent requires it. stopped is whether the agent did.

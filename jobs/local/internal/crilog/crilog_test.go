@@ -5,13 +5,14 @@ package crilog
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -22,13 +23,9 @@ import (
 var start = time.Date(2026, 3, 1, 12, 0, 0, 500, time.UTC)
 
 // writeLog writes each string with one write, a second after the previous string.
-func writeLog(t testing.TB, limit int64, writes ...string) *os.File {
+func writeLog(t testing.TB, limit int64, writes ...string) (path string) {
 	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = f.Close() })
+	f := newLog(t)
 	now := start.Add(-time.Second)
 	w := NewWriter(f, func() time.Time { return now }, NewFeed(), limit)
 	for _, text := range writes {
@@ -40,16 +37,36 @@ func writeLog(t testing.TB, limit int64, writes ...string) *os.File {
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return f
+	return f.Name()
 }
 
-func read(t testing.TB, log Log, options Options) string {
+func newLog(t testing.TB) *os.File {
 	t.Helper()
-	r, err := NewReader(context.Background(), log, nil, options)
+	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text, err := io.ReadAll(r)
+	t.Cleanup(func() { _ = f.Close() })
+	return f
+}
+
+func openLog(t testing.TB, path string, feed *Feed, options Options) io.ReadCloser {
+	t.Helper()
+	files, err := Open(path, os.Open)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := NewReader(context.Background(), files, feed, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+func read(t testing.TB, path string, options Options) string {
+	t.Helper()
+	text, err := io.ReadAll(openLog(t, path, nil, options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,27 +138,197 @@ func TestTailOfALogOfManyBlocks(t *testing.T) {
 	}
 }
 
-func TestALogIsCutAtItsLimit(t *testing.T) {
-	log := writeLog(t, 200, strings.Repeat("a line\n", 100), "and another\n")
-	text := read(t, log, Options{})
-	if want := strings.Repeat("a line\n", 4) + "the log is cut here: it is longer than 200 bytes\n"; text != want {
-		t.Errorf("%q, want %q", text, want)
+// notice is the line where bytes are missing.
+var notice = regexp.MustCompile(`(?m)^(?:\S+ )?\[goldsmith: (\d+) bytes of the log were dropped because it is too long\]\n`)
+
+// kept returns the beginning and the end of a log that was cut, and how many bytes are missing between them.
+func kept(t *testing.T, text string) (head, tail string, missing int) {
+	t.Helper()
+	found := notice.FindAllStringSubmatchIndex(text, -1)
+	if len(found) != 1 {
+		t.Fatalf("%d notices in %d bytes %.200q", len(found), len(text), text)
+	}
+	missing, err := strconv.Atoi(text[found[0][2]:found[0][3]])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text[:found[0][0]], text[found[0][1]:], missing
+}
+
+// size is the size of all files of a log.
+func size(t *testing.T, path string) (bytes int64) {
+	t.Helper()
+	names, err := filepath.Glob(path + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	return bytes
+}
+
+func TestALogWithinItsLimitIsWhole(t *testing.T) {
+	const limit = 1 << 20
+	for name, line := range map[string]string{"lines of a byte": "\n", "lines": "a line of the builder\n", "no line end": "x"} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Repeat(line, limit*7/8/len(line))
+			if got := read(t, writeLog(t, limit, text, "the end"), Options{}); got != text+"the end" {
+				t.Errorf("%d bytes are read, and %d were written", len(got), len(text)+7)
+			}
+		})
 	}
 }
 
-type failingFile struct{}
+func TestALogBeyondItsLimitKeepsItsBeginningAndItsEnd(t *testing.T) {
+	const limit = 1 << 20
+	numbered := func(format string) (text string) {
+		var b strings.Builder
+		for i := 0; b.Len() < 3*limit; i++ {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		text  string
+		lines bool // it is cut at line ends
+	}{
+		"lines":                  {numbered("line %d\n"), true},
+		"lines of a byte":        {strings.Repeat("\n", 3*limit), true},
+		"lines of some records":  {strings.Repeat(strings.Repeat("x", 3*MaxRecordBytes/8)+"\n"+strings.Repeat("y", 7000)+"\n", 250), true},
+		"no line end":            {numbered("%d "), false},
+		"one giant line at last": {"first\n" + numbered("%d ") + "\n", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := writeLog(t, limit, slices.Collect(func(yield func(string) bool) {
+				for chunk := range slices.Chunk([]byte(c.text), 30_000) {
+					if !yield(string(chunk)) {
+						return
+					}
+				}
+			})...)
+			head, tail, missing := kept(t, read(t, path, Options{}))
+			if !c.lines {
+				head = strings.TrimSuffix(head, "\n") // ends the line that is cut
+			}
+			if !strings.HasPrefix(c.text, head) || !strings.HasSuffix(c.text, tail) {
+				t.Errorf("neither the beginning nor the end: %.60q, %.60q", head, tail)
+			}
+			if whole := len(head) + missing + len(tail); whole != len(c.text) {
+				t.Errorf("%d bytes, %d missing, %d bytes are %d of %d", len(head), missing, len(tail), whole, len(c.text))
+			}
+			if len(head)+len(tail) > limit || len(head) < limit*3/8 || len(tail) < limit*3/8 {
+				t.Errorf("%d and %d bytes are kept, of a limit of %d", len(head), len(tail), limit)
+			}
+			if c.lines && !strings.HasSuffix(head, "\n") {
+				t.Errorf("the beginning ends within a line: %q", head[len(head)-20:])
+			}
+			if c.lines && c.text[len(c.text)-len(tail)-1] != '\n' {
+				t.Errorf("the end begins within a line: %.20q", tail)
+			}
+			if last := read(t, path, Options{Tail: new(int64(1))}); !strings.HasSuffix(c.text, last) || last == "" {
+				t.Errorf("the last line is %.60q", last)
+			}
+			lines := strings.Count(tail, "\n")
+			for n, want := range map[int]string{lines: tail, lines + 1: notice.FindString(read(t, path, Options{})) + tail} {
+				if got := read(t, path, Options{Tail: new(int64(n))}); c.lines && got != want {
+					t.Errorf("the last %d lines are %d bytes %.60q, want %d bytes %.60q", n, len(got), got, len(want), want)
+				}
+			}
+		})
+	}
+}
 
-func (failingFile) Write([]byte) (int, error) { return 0, errors.New("no space left") }
+func TestAFollowerOfALogThatIsCut(t *testing.T) {
+	const limit = 1 << 16
+	f, feed := newLog(t), NewFeed()
+	w := NewWriter(f, time.Now, feed, limit)
+	fast, slow := openLog(t, f.Name(), feed, Options{Follow: true}), openLog(t, f.Name(), feed, Options{Follow: true})
+	var all, seen strings.Builder
+	buffer := make([]byte, 1<<16)
+	for i := range 30_000 {
+		line := fmt.Sprintf("line %d\n", i)
+		all.WriteString(line)
+		if _, err := io.WriteString(w, line); err != nil {
+			t.Fatal(err)
+		}
+		if i == 100 { // the slow follower stops here
+			if _, err := io.ReadFull(slow, make([]byte, 7)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i%50 == 0 && seen.Len() < all.Len() {
+			n, err := fast.Read(buffer)
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen.Write(buffer[:n])
+		}
+		if got := size(t, f.Name()); i%1000 == 0 && got > limit*8 {
+			t.Fatalf("the files have %d bytes", got)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	rest, err := io.ReadAll(fast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := seen.String() + string(rest); got != all.String() {
+		t.Errorf("a follower that keeps up has %d bytes of %d", len(got), all.Len())
+	}
+	late, err := io.ReadAll(slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, tail, missing := kept(t, "line 0\n"+string(late))
+	if !strings.HasPrefix(all.String(), head) || !strings.HasSuffix(all.String(), tail) || len(head)+missing+len(tail) != all.Len() {
+		t.Errorf("a slow follower has %d bytes, %d missing, %d bytes of %d", len(head), missing, len(tail), all.Len())
+	}
+}
+
+// A server that is killed leaves a torn record in the last file, and maybe a file too many.
+func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
+	const limit = 1 << 16
+	text := strings.Repeat("a line of the builder\n", 3*limit/22)
+	path := writeLog(t, limit, text)
+	names, err := filepath.Glob(path + ".*")
+	if err != nil || len(names) < 2 {
+		t.Fatalf("%q, %v", names, err)
+	}
+	slices.SortFunc(names, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })
+	last := names[len(names)-1]
+	info, err := os.Stat(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(last, info.Size()-5); err != nil {
+		t.Fatal(err)
+	}
+	head, tail, missing := kept(t, read(t, path, Options{}))
+	if whole := len(head) + missing + len(tail); !strings.HasPrefix(text, head) || whole != len(text)-5+1 { // the torn line ends
+		t.Errorf("%d bytes, %d missing, %d bytes of %d", len(head), missing, len(tail), len(text))
+	}
+}
 
 func TestAnErrorInWritingTheLogDoesNotHoldUpTheContainer(t *testing.T) {
 	feed := NewFeed()
-	w := NewWriter(failingFile{}, time.Now, feed, 1<<20)
+	f := newLog(t)
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	w := NewWriter(f, time.Now, feed, 1<<20)
 	for range 3 {
 		if n, err := w.Write([]byte("text\n")); n != 5 || err != nil {
 			t.Errorf("wrote %d: %v", n, err)
 		}
 	}
-	if err := w.Close(); err == nil || !strings.Contains(err.Error(), "no space left") {
+	if err := w.Close(); err == nil || !strings.Contains(err.Error(), "write the log: ") {
 		t.Errorf("close: %v", err)
 	}
 	if _, complete := feed.next(); !complete {
@@ -164,12 +351,7 @@ func TestDamagedRecordsAreLeftOut(t *testing.T) {
 			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			log, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer func() { _ = log.Close() }() // only read from
-			if got := read(t, log, Options{}); got != "good\n" {
+			if got := read(t, file, Options{}); got != "good\n" {
 				t.Errorf("%.60q", got)
 			}
 		})
@@ -177,16 +359,9 @@ func TestDamagedRecordsAreLeftOut(t *testing.T) {
 }
 
 func TestAFollowerGetsEverythingAndEndsWithTheLog(t *testing.T) {
-	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	feed := NewFeed()
+	f, feed := newLog(t), NewFeed()
 	w := NewWriter(f, time.Now, feed, 1<<20)
-	r, err := NewReader(context.Background(), f, feed, Options{Follow: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := openLog(t, f.Name(), feed, Options{Follow: true})
 	buffer := make([]byte, 100)
 	for _, line := range []string{"one\n", "two\n"} {
 		if _, err := io.WriteString(w, line); err != nil {
@@ -218,7 +393,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		func(cancel context.CancelFunc, _ io.Closer) { cancel() },
 		func(_ context.CancelFunc, r io.Closer) { _ = r.Close() },
 	} {
-		log, err := os.Create(filepath.Join(t.TempDir(), "log"))
+		log, err := Open(newLog(t).Name(), os.Open)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +415,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := log.Stat(); err == nil {
+		if _, err := log.Size(); err == nil {
 			t.Error("the file is still open")
 		}
 	}
@@ -277,19 +452,14 @@ func FuzzReadOfAnyFile(f *testing.F) {
 		if err := os.WriteFile(file, content, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		log, err := os.Open(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = log.Close() }() // only read from
-		all := read(t, log, Options{})
-		if text := read(t, log, Options{Tail: &tail}); !strings.HasSuffix(all, text) {
+		all := read(t, file, Options{})
+		if text := read(t, file, Options{Tail: &tail}); !strings.HasSuffix(all, text) {
 			t.Fatalf("tail %q of %q", text, all)
 		}
 		if limit < 1 {
 			return
 		}
-		if text := read(t, log, Options{Limit: &limit}); !strings.HasPrefix(all, text) || int64(len(text)) > limit {
+		if text := read(t, file, Options{Limit: &limit}); !strings.HasPrefix(all, text) || int64(len(text)) > limit {
 			t.Fatalf("the first %d bytes of %q: %q", limit, all, text)
 		}
 	})

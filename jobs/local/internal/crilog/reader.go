@@ -32,26 +32,19 @@ type Options struct {
 	Limit *int64
 }
 
-// Log is the file of a log.
-type Log interface {
-	io.ReaderAt
-	io.Closer
-	Stat() (os.FileInfo, error)
-}
-
 // NewReader reads the text of a log, without the records' headers; a record that is torn is left out. Reads end when ctx
 // is done or the reader is closed; it has no goroutine of its own. Closing it closes the log.
-func NewReader(ctx context.Context, log Log, feed *Feed, options Options) (io.ReadCloser, error) {
+func NewReader(ctx context.Context, log *Files, feed *Feed, options Options) (io.ReadCloser, error) {
 	r := &reader{ctx: ctx, log: log, feed: feed, options: options, closed: make(chan struct{}), left: -1, atLineStart: true}
 	if options.Limit != nil {
 		r.left = *options.Limit
 	}
 	if options.Tail != nil {
-		info, err := log.Stat()
+		size, err := log.Size()
 		if err != nil {
 			return nil, err
 		}
-		if r.offset, err = tailStart(log, info.Size(), *options.Tail); err != nil {
+		if r.offset, err = tailStart(log, size, *options.Tail); err != nil {
 			return nil, err
 		}
 	}
@@ -60,7 +53,7 @@ func NewReader(ctx context.Context, log Log, feed *Feed, options Options) (io.Re
 
 type reader struct {
 	ctx     context.Context
-	log     Log
+	log     *Files
 	feed    *Feed
 	options Options
 
@@ -121,6 +114,7 @@ func (r *reader) fill() error {
 	r.offset += int64(n)
 	switch {
 	case n > 0:
+		r.log.Release(r.offset)
 		r.takeRecords()
 		return nil
 	case err != nil && !errors.Is(err, io.EOF):

@@ -4,7 +4,8 @@
 // one record a line, "2006-01-02T15:04:05.999999999Z stdout F text", where F ends a line of the container and P is a
 // part of a line that continues in the next record.
 //
-// A log is read while it is written: Feed connects the two. The package must never block the writer for a reader, and
+// A long log is in several files, of which those in the middle are removed: Writer sets which, and Files reads the rest as one
+// log. A log is read while it is written: Feed connects the two. The package must never block the writer for a reader, and
 // never trust a log's content, which a crash may have torn.
 //
 // The reader of k8s.io/cri-client/pkg/logs does not fit. It counts records instead of lines, so that a tail cuts long lines;

@@ -4,39 +4,52 @@ package crilog
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
+	"os"
 	"time"
 )
 
 // Writer turns what a container writes into records of the stream "stdout". It is not safe for concurrent use.
+//
+// The limit counts the bytes that the container writes. Half of it is for the beginning of the log, and half for the end, in
+// files of at most a sixteenth of the limit: the Writer removes the oldest of these. A file ends at the end of a line, unless
+// the line is longer than an eighth of the file.
 type Writer struct {
-	log    io.Writer
-	now    func() time.Time
-	feed   *Feed
-	limit  int64
-	size   int64
-	cut    bool
+	path  string
+	file  *os.File
+	now   func() time.Time
+	feed  *Feed
+	limit int64
+
+	size   int64     // of the text in file
+	number int       // of file: 0 is the beginning of the log
+	before int64     // the text between the beginning of the log and file
+	tail   []segment // the files of the end before file, oldest first
+
+	inLine bool   // the last record does not end its line
 	rest   []byte // a line whose end has not come yet, shorter than MaxRecordBytes
 	buffer []byte
 	err    error
 }
 
-// NewWriter writes to log and tells the feed. After limit bytes of records the log is cut, which a last record says;
-// what the container writes then is dropped.
-func NewWriter(log io.Writer, now func() time.Time, feed *Feed, limit int64) *Writer {
-	return &Writer{log: log, now: now, feed: feed, limit: limit}
+// segment is a complete file of the end of a log.
+type segment struct {
+	name string
+	size int64 // of its text
+}
+
+// NewWriter writes to log, the file of a new log, and tells the feed. Close closes the file.
+func NewWriter(log *os.File, now func() time.Time, feed *Feed, limit int64) *Writer {
+	return &Writer{path: log.Name(), file: log, now: now, feed: feed, limit: limit}
 }
 
 // Write takes what the container has written. It always takes all of it, so that the container is never held up by its
 // log: an error in writing the log ends the log and is given by Close.
 func (w *Writer) Write(p []byte) (int, error) {
 	n := len(p)
-	if w.stopped() {
-		return n, nil
-	}
 	at := w.now()
-	for len(p) > 0 {
+	for len(p) > 0 && w.err == nil {
 		line, after, ended := bytes.Cut(p, []byte{'\n'})
 		if room := MaxRecordBytes - len(w.rest); len(line) > room {
 			line, after, ended = p[:room], p[room:], false
@@ -51,41 +64,93 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close writes the line whose end never came and completes the feed. It gives the first error met in writing the log.
+// Close writes the line whose end never came, completes the feed and closes the file. It gives the first error met in
+// writing the log.
 func (w *Writer) Close() error {
-	if len(w.rest) > 0 && !w.stopped() {
+	if len(w.rest) > 0 && w.err == nil {
 		w.record(w.now(), true)
-		w.flush()
 	}
+	w.flush()
 	w.feed.Complete()
-	return w.err
+	return errors.Join(w.err, w.file.Close())
 }
 
-// stopped reports whether the log takes no more records: it is cut, or writing it failed.
-func (w *Writer) stopped() bool { return w.cut || w.err != nil }
-
 func (w *Writer) record(at time.Time, partial bool) {
-	if !w.cut {
-		start := len(w.buffer)
-		w.buffer = Record{Time: at, Stream: "stdout", Partial: partial, Text: w.rest}.Append(w.buffer)
-		if w.size+int64(len(w.buffer)) > w.limit {
-			w.cut = true
-			notice := fmt.Appendf(nil, "the log is cut here: it is longer than %d bytes", w.limit)
-			w.buffer = Record{Time: at, Stream: "stdout", Text: notice}.Append(w.buffer[:start])
-		}
+	size := int64(len(w.rest))
+	if !partial {
+		size++
 	}
-	w.rest = w.rest[:0]
+	if w.isFull(size) {
+		w.roll()
+	}
+	w.buffer = Record{Time: at, Stream: "stdout", Partial: partial, Text: w.rest}.Append(w.buffer)
+	w.size += size
+	w.rest, w.inLine = w.rest[:0], partial
+}
+
+// isFull reports whether a record of that size begins another file.
+func (w *Writer) isFull(size int64) bool {
+	most := w.segmentSize()
+	reserve := most / 8
+	if w.number == 0 {
+		most = w.limit / 2
+	}
+	return w.size > 0 && (w.size+size > most || !w.inLine && w.size+reserve >= most)
+}
+
+func (w *Writer) segmentSize() int64 { return w.limit / 16 }
+
+// roll begins another file. The file before is complete then, as readers assume of every file but the last.
+func (w *Writer) roll() {
+	w.flush()
+	if w.err != nil {
+		return
+	}
+	if w.number > 0 {
+		w.before += w.size
+		w.tail = append(w.tail, segment{name: w.file.Name(), size: w.size})
+	}
+	w.number, w.size = w.number+1, 0
+	next, err := os.OpenFile(segmentName(w.path, w.number, w.before), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		w.fail(err)
+		return
+	}
+	if err := w.file.Close(); err != nil {
+		w.fail(err)
+	}
+	w.file = next
+	w.trim()
+}
+
+// trim removes the oldest files, so that a further full file does not exceed the limit.
+func (w *Writer) trim() {
+	kept := w.segmentSize()
+	for _, s := range w.tail {
+		kept += s.size
+	}
+	for ; len(w.tail) > 0 && kept > w.limit-w.limit/2; w.tail = w.tail[1:] {
+		if err := os.Remove(w.tail[0].name); err != nil {
+			w.fail(err)
+			return
+		}
+		kept -= w.tail[0].size
+	}
 }
 
 func (w *Writer) flush() {
-	if len(w.buffer) == 0 {
+	if len(w.buffer) == 0 || w.err != nil {
 		return
 	}
-	n, err := w.log.Write(w.buffer)
-	w.size += int64(n)
+	if _, err := w.file.Write(w.buffer); err != nil {
+		w.fail(err)
+	}
 	w.buffer = w.buffer[:0]
-	if err != nil {
+	w.feed.Notify()
+}
+
+func (w *Writer) fail(err error) {
+	if w.err == nil {
 		w.err = fmt.Errorf("write the log: %w", err)
 	}
-	w.feed.Notify()
 }
