@@ -87,17 +87,30 @@ func describeKubectlChanges(w *fixture) {
 			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
 
-		DescribeTable("reads days, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
-			manifest := strings.Replace(plainImage("web"), "spec:", "spec:\n  timeouts: {run: 7d}\n  history: {ttl: {failed: 1d12h}}", 1)
-			flags = append(flags, "-f", "-")
-			s.Run(ctx, manifest, append([]string{"apply"}, flags...)...)
+		DescribeTable("keeps durations as they are written, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
+			const durations = `
+  timeouts: {queue: 1h0m0s, start: 600s, run: 7d}
+  retry: {backoff: {initial: 1.5s, max: 60m}}
+  triggers: {schedule: {cron: "@daily", jitter: "0", startingDeadline: 5400s}}
+  history: {ttl: {succeeded: 30d, failed: 1d12h}, logRetention: {failed: 48h}, recordRetention: {failed: 010d}}`
+			manifest := strings.Replace(plainImage("web"), "spec:", "spec:"+durations, 1)
+			apply := append([]string{"apply", "-f", "-"}, flags...)
+			s.Run(ctx, manifest, apply...)
 			applied := w.observedImage(ctx, "web")
-			Expect(applied.Spec.Timeouts.Run).To(HaveValue(Equal(v1alpha1.Duration{Duration: 7 * 24 * time.Hour})))
-			Expect(applied.Spec.History.TTL.Failed).To(HaveValue(Equal(v1alpha1.Duration{Duration: 36 * time.Hour})))
-			Expect(s.Run(ctx, "", "get", "image", "web", "-o", "jsonpath={.spec.timeouts.run}")).To(Equal("168h0m0s"))
-			s.Run(ctx, manifest, append([]string{"apply"}, flags...)...)
+			Expect(applied.Spec.Timeouts.Run).To(HaveValue(Equal(v1alpha1.Duration{Duration: 7 * 24 * time.Hour, Written: "7d"})))
+			for field, want := range map[string]string{
+				"timeouts": `{"queue":"1h0m0s","run":"7d","start":"600s"}`, "retry.backoff": `{"initial":"1.5s","max":"60m"}`,
+				"triggers.schedule.jitter": "0", "triggers.schedule.startingDeadline": "5400s",
+				"history.ttl": `{"failed":"1d12h","succeeded":"30d"}`, "history.logRetention.failed": "48h", "history.recordRetention.failed": "010d",
+			} {
+				Expect(s.Run(ctx, "", "get", "image", "web", "-o", "jsonpath={.spec."+field+"}")).To(Equal(want), field)
+			}
+			Expect(s.Run(ctx, manifest, apply...)).To(MatchRegexp("web (unchanged|serverside-applied)\n$"))
 			Expect(w.getImage(ctx, "web")).To(BeComparableTo(applied))
-			Expect(s.Run(ctx, manifest, append([]string{"diff"}, flags...)...)).To(BeEmpty())
+			Expect(s.Run(ctx, manifest, append([]string{"diff", "-f", "-"}, flags...)...)).To(BeEmpty())
+
+			s.Run(ctx, manifest, "apply", "-f", "-", "--server-side", "--field-manager=another") // and conflicts with nobody
+			Expect(w.getImage(ctx, "web").Generation).To(Equal(applied.Generation))
 		},
 			Entry("on the client"),
 			Entry("on the server", "--server-side"),

@@ -108,8 +108,8 @@ func describePatches(w *fixture) {
 			patched = w.patch(ctx, "web", types.StrategicMergePatchType,
 				`{"metadata":{"$deleteFromPrimitiveList/finalizers":["`+finalizer+`","example.com/more"]},"spec":{"timeouts":{"$patch":"replace","run":"7m"}}}`)
 			Expect(patched.Finalizers).To(BeEmpty())
-			Expect(patched.Spec.Timeouts.Run.Duration.String()).To(Equal("7m0s"))
-			Expect(patched.Spec.Timeouts.Start.Duration.String()).To(Equal("10m0s"), "the default")
+			Expect(patched.Spec.Timeouts.Run.String()).To(Equal("7m"))
+			Expect(patched.Spec.Timeouts.Start.String()).To(Equal("10m"), "the default")
 		})
 
 		It("merges conditions by their types", func(ctx SpecContext) {

@@ -38,7 +38,7 @@ func describePlacement(w *fixture) {
 			w.WaitForBuild(ctx, "once", unschedulable)
 			failed := w.WaitForBuild(ctx, "once", failedWith("Timeout/StartTimeout"))
 			Expect(outcomes(failed)).To(Equal([]string{"Failed Timeout/StartTimeout"}))
-			Expect(failed.Status.Failure.Message).To(ContainSubstring(build.Spec.Timeouts.Start.Duration.String()))
+			Expect(failed.Status.Failure.Message).To(ContainSubstring(build.Spec.Timeouts.Start.String()))
 			w.Eventually(ctx, w.buildsWithPods).Should(BeEmpty())
 		})
 	})

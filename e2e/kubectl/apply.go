@@ -44,7 +44,7 @@ func describeApply(s *shell) {
 
 		It("as a dry run stores nothing, and shows the defaults", func(ctx SpecContext) {
 			shown := s.Run(ctx, manifest("web"), "apply", "--dry-run=server", "-o", "yaml", "-f", "-")
-			Expect(shown).To(And(ContainSubstring("runPolicy: Serial"), ContainSubstring("start: 10m0s"), ContainSubstring("onSpecChange: true")))
+			Expect(shown).To(And(ContainSubstring("runPolicy: Serial"), ContainSubstring("start: 10m"), ContainSubstring("onSpecChange: true")))
 			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 		})
 

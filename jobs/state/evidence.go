@@ -226,9 +226,9 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	switch {
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
 		return v1alpha1.ReasonStartTimeout.Failure("container did not start within the pod's deadline of %s (timeouts.run): see the events of pod %s",
-			t.Build.Spec.Timeouts.Run.Duration, pod.Name)
+			t.Build.Spec.Timeouts.Run, pod.Name)
 	case reason == "DeadlineExceeded":
-		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run.Duration), end)
+		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run), end)
 	case reason == "Evicted":
 		return v1alpha1.ReasonEvicted.Failure("pod %s: %s", pod.Name, told)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":

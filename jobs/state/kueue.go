@@ -81,7 +81,7 @@ func (t *transition) heldAgain() bool {
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
-	return v1alpha1.ReasonQueueTimeout.Failure("build was not admitted within %s: raise timeouts.queue, or remove the cause: %s", t.Build.Spec.Timeouts.Queue.Duration, why)
+	return v1alpha1.ReasonQueueTimeout.Failure("build was not admitted within %s: raise timeouts.queue, or remove the cause: %s", t.Build.Spec.Timeouts.Queue, why)
 }
 
 // suspended reports whether the attempt's Job is suspended. A failed Job does not count, because it is never resumed.

@@ -259,7 +259,7 @@ func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
 	if status.Phase != v1alpha1.BuildFailed || reasonOf(status) != v1alpha1.ReasonQueueTimeout || status.Attempts[0].Outcome != v1alpha1.AttemptFailed {
 		t.Fatalf("%s with %+v", status.Phase, status.Failure)
 	}
-	if got := status.Failure.Message; !strings.Contains(got, "not admitted within 1m0s") || !strings.Contains(got, "queue builds") {
+	if got := status.Failure.Message; !strings.Contains(got, "not admitted within 1m") || !strings.Contains(got, "queue builds") {
 		t.Errorf("message %q", got)
 	}
 	consistent(t, w.Observed, status)

@@ -38,7 +38,7 @@ func TestABuildWaitsAsLongAsItsQueueTimeout(t *testing.T) {
 		if status.Phase != v1alpha1.BuildFailed || status.Failure.Class != v1alpha1.FailureTimeout || status.Failure.Reason != v1alpha1.ReasonQueueTimeout {
 			t.Fatalf("%s: phase %s, failure %+v", phase, status.Phase, status.Failure)
 		}
-		if want := "build was not admitted within 1m0s: raise timeouts.queue, or remove the cause: " + w.Admission.Message; status.Failure.Message != want {
+		if want := "build was not admitted within 1m: raise timeouts.queue, or remove the cause: " + w.Admission.Message; status.Failure.Message != want {
 			t.Errorf("message %q, want %q", status.Failure.Message, want)
 		}
 		consistent(t, w.Observed, status)

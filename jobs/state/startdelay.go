@@ -70,7 +70,7 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 
 // startTimeout returns the failure of an attempt whose container did not start in time. The last delay decides which failure.
 func (t *transition) startTimeout(last startDelay) *v1alpha1.BuildFailure {
-	limit := t.Build.Spec.Timeouts.Start.Duration
+	limit := t.Build.Spec.Timeouts.Start
 	if t.Pod != nil {
 		if state := containerWaiting(t.Pod); state != nil && pullFailing(state) {
 			return v1alpha1.ReasonImagePullFailed.Failure("builder image was not pulled within %s (timeouts.start): check the image reference and the registry credentials: %s",

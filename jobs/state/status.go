@@ -61,7 +61,7 @@ func (t *transition) run() {
 // runTimeout returns the failure of an attempt whose container should have ended, but whose node does not report the end.
 func (t *transition) runTimeout() *v1alpha1.BuildFailure {
 	return v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s, and node %s did not confirm the end of pod %s: check the node",
-		t.Build.Spec.Timeouts.Run.Duration, t.Pod.Spec.NodeName, t.Pod.Name)
+		t.Build.Spec.Timeouts.Run, t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
 // record binds the attempt to the observed Job, and to its pod once the container has started. A pod that has not started has no

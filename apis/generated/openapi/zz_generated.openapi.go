@@ -1614,7 +1614,7 @@ func schema_goldsmith_apis_images_v1alpha1_Duration(ref common.ReferenceCallback
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores and returns it without days: 7d becomes 168h0m0s.",
+				Description: "Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores and returns it as it was written.",
 				Type:        v1alpha1.Duration{}.OpenAPISchemaType(),
 				Format:      v1alpha1.Duration{}.OpenAPISchemaFormat(),
 			},

@@ -41,10 +41,38 @@ func ParseDuration(text string) (time.Duration, error) {
 }
 
 // Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores
-// and returns it without days: 7d becomes 168h0m0s.
+// and returns it as it was written.
+// +k8s:conversion-gen=false
+// +protobuf.options.(gogoproto.goproto_stringer)=false
 type Duration struct {
-	// The same protobuf message as metav1.Duration, which does not read days.
+	// The first field of the protobuf message is that of metav1.Duration, which does not read days.
 	time.Duration `protobuf:"varint,1,opt,name=duration,casttype=time.Duration"`
+
+	// Written is the text that was written for this duration. It is empty for the shortest text, such as 1h30m.
+	// It is ignored when it is the text of a different duration.
+	Written string `protobuf:"bytes,2,opt,name=written"`
+}
+
+// String returns the text that was written. For a duration that comes from code it is the shortest text: 10m and not
+// 10m0s.
+func (d Duration) String() string {
+	if d.Written != "" {
+		if duration, err := ParseDuration(d.Written); err == nil && duration == d.Duration {
+			return d.Written
+		}
+	}
+	return shortest(d.Duration)
+}
+
+func shortest(duration time.Duration) string {
+	text := duration.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // UnmarshalJSON reads a string by ParseDuration.
@@ -54,20 +82,24 @@ func (d *Duration) UnmarshalJSON(data []byte) error {
 		return errNoDuration
 	}
 	duration, err := ParseDuration(text)
-	if err == nil {
-		d.Duration = duration
+	if err != nil {
+		return err
 	}
-	return err
+	*d = Duration{Duration: duration}
+	if text != shortest(duration) {
+		d.Written = text
+	}
+	return nil
 }
 
-// MarshalJSON writes the same string as metav1.Duration.
+// MarshalJSON writes what String returns.
 func (d Duration) MarshalJSON() ([]byte, error) {
-	return json.Marshal(d.Duration.String())
+	return json.Marshal(d.String())
 }
 
 // ToUnstructured returns what MarshalJSON writes, for server-side apply.
 func (d Duration) ToUnstructured() any {
-	return d.Duration.String()
+	return d.String()
 }
 
 // OpenAPISchemaType returns the type of the schema, for the generator of OpenAPI.

@@ -3,7 +3,6 @@
 package v1alpha1
 
 import (
-	"bytes"
 	"encoding/json"
 	"math"
 	"testing"
@@ -32,20 +31,21 @@ func TestDurationsCanHaveDays(t *testing.T) {
 	}
 }
 
-func TestDurationsAreReadWithDaysAndWrittenAsKubernetesDoes(t *testing.T) {
-	for _, text := range []string{"7d", "168h", "168h0m0s"} {
-		var read Duration
-		if err := json.Unmarshal([]byte(`"`+text+`"`), &read); err != nil || read.Duration != 7*day {
-			t.Errorf("%s: got %s: %v", text, read, err)
+func TestDurationsAreWrittenAsTheyWereRead(t *testing.T) {
+	for _, text := range []string{"7d", "168h", "168h0m0s", "10080m", "1.5h", "90m", "1h30m", "1h0m5s", "0", "0s", "0d", "-1h"} {
+		var read, received Duration
+		if err := json.Unmarshal([]byte(`"`+text+`"`), &read); err != nil {
+			t.Errorf("%s: %v", text, err)
 		}
-		kubernetes := metav1.Duration{Duration: read.Duration}
-		want, errWant := json.Marshal(kubernetes)
-		if got, err := json.Marshal(read); err != nil || errWant != nil || !bytes.Equal(got, want) || read.ToUnstructured() != kubernetes.ToUnstructured() {
-			t.Errorf("%s: got %s, want %s: %v", text, got, want, err)
+		data, err := read.Marshal()
+		if err == nil {
+			err = received.Unmarshal(data)
 		}
-		want, errWant = kubernetes.Marshal()
-		if got, err := read.Marshal(); err != nil || errWant != nil || !bytes.Equal(got, want) {
-			t.Errorf("%s: got %x, want %x: %v", text, got, want, err)
+		if err != nil || received != read {
+			t.Errorf("%s: protobuf made %#v of %#v: %v", text, received, read, err)
+		}
+		if got, err := json.Marshal(received); err != nil || string(got) != `"`+text+`"` || received.ToUnstructured() != text || received.String() != text {
+			t.Errorf("%s: got %s, %v and %s: %v", text, got, received.ToUnstructured(), received, err)
 		}
 	}
 	for _, data := range []string{`"2w"`, `""`, `90`, `{}`, `null`} {
@@ -53,5 +53,30 @@ func TestDurationsAreReadWithDaysAndWrittenAsKubernetesDoes(t *testing.T) {
 		if err := read.UnmarshalJSON([]byte(data)); err == nil || err.Error() != "must be a duration such as 90s, 30m, 2h or 7d" || read.Duration != time.Hour {
 			t.Errorf("%s: got %s, %v", data, read, err)
 		}
+	}
+}
+
+func TestDurationsWithoutTheirTextAreShort(t *testing.T) {
+	for duration, want := range map[time.Duration]string{
+		0: "0s", time.Second: "1s", 10 * time.Minute: "10m", 100 * time.Minute: "1h40m", 24 * time.Hour: "24h", time.Hour + time.Second: "1h0m1s",
+		-time.Minute: "-1m", 1500 * time.Millisecond: "1.5s", 10 * time.Second: "10s", 110 * time.Hour: "110h",
+	} {
+		var read, stored Duration
+		if got := (Duration{Duration: duration}).String(); got != want {
+			t.Errorf("%s: got %s, want %s", duration, got, want)
+		}
+		if err := json.Unmarshal([]byte(`"`+want+`"`), &read); err != nil || read != (Duration{Duration: duration}) {
+			t.Errorf("%s: got %#v: %v", want, read, err)
+		}
+		data, err := (&metav1.Duration{Duration: duration}).Marshal() // what earlier versions stored
+		if err == nil {
+			err = stored.Unmarshal(data)
+		}
+		if err != nil || stored != read {
+			t.Errorf("%s: got %#v: %v", duration, stored, err)
+		}
+	}
+	if changed := (Duration{Duration: time.Hour, Written: "7d"}).String(); changed != "1h" {
+		t.Errorf("a duration that code has changed is %s", changed)
 	}
 }

@@ -1690,6 +1690,11 @@ func (m *Duration) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.Written)
+	copy(dAtA[i:], m.Written)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Written)))
+	i--
+	dAtA[i] = 0x12
 	i = encodeVarintGenerated(dAtA, i, uint64(m.Duration))
 	i--
 	dAtA[i] = 0x8
@@ -5121,6 +5126,8 @@ func (m *Duration) Size() (n int) {
 	var l int
 	_ = l
 	n += 1 + sovGenerated(uint64(m.Duration))
+	l = len(m.Written)
+	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
 
@@ -6203,8 +6210,8 @@ func (this *Backoff) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&Backoff{`,
-		`Initial:` + strings.Replace(this.Initial.String(), "Duration", "Duration", 1) + `,`,
-		`Max:` + strings.Replace(this.Max.String(), "Duration", "Duration", 1) + `,`,
+		`Initial:` + strings.Replace(fmt.Sprintf("%v", this.Initial), "Duration", "Duration", 1) + `,`,
+		`Max:` + strings.Replace(fmt.Sprintf("%v", this.Max), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6463,9 +6470,9 @@ func (this *BuildTimeouts) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&BuildTimeouts{`,
-		`Start:` + strings.Replace(this.Start.String(), "Duration", "Duration", 1) + `,`,
-		`Run:` + strings.Replace(this.Run.String(), "Duration", "Duration", 1) + `,`,
-		`Queue:` + strings.Replace(this.Queue.String(), "Duration", "Duration", 1) + `,`,
+		`Start:` + strings.Replace(fmt.Sprintf("%v", this.Start), "Duration", "Duration", 1) + `,`,
+		`Run:` + strings.Replace(fmt.Sprintf("%v", this.Run), "Duration", "Duration", 1) + `,`,
+		`Queue:` + strings.Replace(fmt.Sprintf("%v", this.Queue), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -6559,16 +6566,6 @@ func (this *ConfigMapReference) String() string {
 	}, "")
 	return s
 }
-func (this *Duration) String() string {
-	if this == nil {
-		return "nil"
-	}
-	s := strings.Join([]string{`&Duration{`,
-		`Duration:` + fmt.Sprintf("%v", this.Duration) + `,`,
-		`}`,
-	}, "")
-	return s
-}
 func (this *DurationPercentiles) String() string {
 	if this == nil {
 		return "nil"
@@ -6611,8 +6608,8 @@ func (this *HistoryTTL) String() string {
 		return "nil"
 	}
 	s := strings.Join([]string{`&HistoryTTL{`,
-		`Succeeded:` + strings.Replace(this.Succeeded.String(), "Duration", "Duration", 1) + `,`,
-		`Failed:` + strings.Replace(this.Failed.String(), "Duration", "Duration", 1) + `,`,
+		`Succeeded:` + strings.Replace(fmt.Sprintf("%v", this.Succeeded), "Duration", "Duration", 1) + `,`,
+		`Failed:` + strings.Replace(fmt.Sprintf("%v", this.Failed), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -7289,8 +7286,8 @@ func (this *Schedule) String() string {
 		`Cron:` + fmt.Sprintf("%v", this.Cron) + `,`,
 		`TimeZone:` + fmt.Sprintf("%v", this.TimeZone) + `,`,
 		`Mode:` + fmt.Sprintf("%v", this.Mode) + `,`,
-		`Jitter:` + strings.Replace(this.Jitter.String(), "Duration", "Duration", 1) + `,`,
-		`StartingDeadline:` + strings.Replace(this.StartingDeadline.String(), "Duration", "Duration", 1) + `,`,
+		`Jitter:` + strings.Replace(fmt.Sprintf("%v", this.Jitter), "Duration", "Duration", 1) + `,`,
+		`StartingDeadline:` + strings.Replace(fmt.Sprintf("%v", this.StartingDeadline), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -12625,6 +12622,38 @@ func (m *Duration) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Written", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Written = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

@@ -131,15 +131,15 @@ type Schedule struct {
 	Cron             string
 	TimeZone         string
 	Mode             v1alpha1.ScheduleMode
-	Jitter           *metav1.Duration
-	StartingDeadline *metav1.Duration
+	Jitter           *v1alpha1.Duration
+	StartingDeadline *v1alpha1.Duration
 }
 
 // BuildTimeouts limits the duration of each phase of a build.
 type BuildTimeouts struct {
-	Start *metav1.Duration
-	Run   *metav1.Duration
-	Queue *metav1.Duration
+	Start *v1alpha1.Duration
+	Run   *v1alpha1.Duration
+	Queue *v1alpha1.Duration
 }
 
 // RetryPolicy sets which failures are retried. A disruption is the loss of the pod, its Job or its node. After a
@@ -153,8 +153,8 @@ type RetryPolicy struct {
 // Backoff sets a delay that doubles with each failure. Up to a fifth of the delay is added, so that builds that
 // failed together are not retried together. The addition depends only on the build and the attempt.
 type Backoff struct {
-	Initial *metav1.Duration
-	Max     *metav1.Duration
+	Initial *v1alpha1.Duration
+	Max     *v1alpha1.Duration
 }
 
 // HistoryLimits sets how many finished builds of an Image are kept, with their Jobs, pods and logs, and for how long.
@@ -172,8 +172,8 @@ type HistoryLimits struct {
 
 // HistoryTTL sets how long finished builds, their archived logs or their records are kept.
 type HistoryTTL struct {
-	Succeeded *metav1.Duration
-	Failed    *metav1.Duration
+	Succeeded *v1alpha1.Duration
+	Failed    *v1alpha1.Duration
 }
 
 // ImageStatus reports the observed state of an Image.

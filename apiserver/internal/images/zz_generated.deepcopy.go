@@ -67,12 +67,12 @@ func (in *Backoff) DeepCopyInto(out *Backoff) {
 	*out = *in
 	if in.Initial != nil {
 		in, out := &in.Initial, &out.Initial
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.Max != nil {
 		in, out := &in.Max, &out.Max
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	return
@@ -481,17 +481,17 @@ func (in *BuildTimeouts) DeepCopyInto(out *BuildTimeouts) {
 	*out = *in
 	if in.Start != nil {
 		in, out := &in.Start, &out.Start
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.Run != nil {
 		in, out := &in.Run, &out.Run
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.Queue != nil {
 		in, out := &in.Queue, &out.Queue
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	return
@@ -719,12 +719,12 @@ func (in *HistoryTTL) DeepCopyInto(out *HistoryTTL) {
 	*out = *in
 	if in.Succeeded != nil {
 		in, out := &in.Succeeded, &out.Succeeded
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.Failed != nil {
 		in, out := &in.Failed, &out.Failed
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	return
@@ -1975,12 +1975,12 @@ func (in *Schedule) DeepCopyInto(out *Schedule) {
 	*out = *in
 	if in.Jitter != nil {
 		in, out := &in.Jitter, &out.Jitter
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	if in.StartingDeadline != nil {
 		in, out := &in.StartingDeadline, &out.StartingDeadline
-		*out = new(v1.Duration)
+		*out = new(v1alpha1.Duration)
 		**out = **in
 	}
 	return

@@ -3,6 +3,7 @@
 package install_test
 
 import (
+	"fmt"
 	"math/rand"
 	"net/url"
 	"testing"
@@ -72,6 +73,10 @@ func defaulted(serializer.CodecFactory) []any {
 			fill(c, &retry.Limit)
 			fill(c, &retry.Backoff)
 			retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+		},
+		func(duration *v1alpha1.Duration, c randfill.Continue) {
+			c.FillNoCustom(&duration.Duration)
+			duration.Written = fmt.Sprintf("%dns", duration.Duration)
 		},
 		func(backoff *images.Backoff, c randfill.Continue) {
 			fill(c, &backoff.Initial)

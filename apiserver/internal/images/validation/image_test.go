@@ -40,8 +40,8 @@ func validImage() *images.Image {
 	}
 }
 
-func seconds(n int) *metav1.Duration {
-	return &metav1.Duration{Duration: time.Duration(n) * time.Second}
+func seconds(n int) *v1alpha1.Duration {
+	return &v1alpha1.Duration{Duration: time.Duration(n) * time.Second}
 }
 
 func TestImage(t *testing.T) {
@@ -131,8 +131,9 @@ func TestImage(t *testing.T) {
 			i.Spec.Timeouts = &images.BuildTimeouts{Queue: seconds(720*3600 + 1), Start: seconds(24*3600 + 1), Run: seconds(0)}
 		}, []string{spec + "timeouts.queue", spec + "timeouts.start", spec + "timeouts.run"}},
 		"no time to wait":            {func(i *images.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
-		"half a second in the queue": {func(i *images.Image) { i.Spec.Timeouts.Queue = &metav1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
+		"half a second in the queue": {func(i *images.Image) { i.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
 		"half a second":              {func(i *images.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
+		"a duration of many words":   {func(i *images.Image) { i.Spec.Timeouts.Run.Written = strings.Repeat("1m", 33) }, []string{spec + "timeouts.run"}},
 		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(0)) }, nil},
 		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(11)) }, []string{spec + "retry.limit"}},
 		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(-1)) }, []string{spec + "retry.limit"}},

@@ -4,9 +4,11 @@ package validation
 
 import (
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
@@ -105,8 +107,18 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 }
 
 func immutable[T any](value, stored T, path *field.Path, message string) field.ErrorList {
-	if equality.Semantic.DeepEqual(value, stored) {
+	if unchanged.DeepEqual(value, stored) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, message)}
+}
+
+// unchanged compares like equality.Semantic, and durations by their length: somebody may write 60m instead of 1h.
+var unchanged = withDurations(equality.Semantic.Copy())
+
+func withDurations(equalities conversion.Equalities) conversion.Equalities {
+	if err := equalities.AddFunc(func(a, b v1alpha1.Duration) bool { return a.Duration == b.Duration }); err != nil {
+		panic(err)
+	}
+	return equalities
 }

@@ -89,6 +89,10 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		expectPaths(t, ImageBuildUpdate(build, validBuild()), []string{path})
 	}
 	expectPaths(t, ImageBuildUpdate(validBuild(), validBuild()), nil)
+
+	rewritten := validBuild()
+	rewritten.Spec.Timeouts.Run.Written = fmt.Sprintf("%dns", rewritten.Spec.Timeouts.Run.Duration)
+	expectPaths(t, ImageBuildUpdate(rewritten, validBuild()), nil)
 }
 
 // TestPhaseTable holds the table of the documentation against every pair of phases.

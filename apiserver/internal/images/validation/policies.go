@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -27,6 +26,7 @@ const (
 	maxHistoryTTL       = 87600 * time.Hour
 	minLogMaxBytes      = 64 << 10
 	maxLogMaxBytes      = 1 << 40
+	maxDurationLength   = 64 // in bytes, as it is written
 )
 
 // retryable are the classes that a policy may name. A cancelled build is never retried.
@@ -43,19 +43,25 @@ func validateTimeouts(timeouts *images.BuildTimeouts, path *field.Path) field.Er
 	return append(errs, validateTimeout(timeouts.Run, maxRunTimeout, path.Child("run"))...)
 }
 
-func validateTimeout(timeout *metav1.Duration, longest time.Duration, path *field.Path) field.ErrorList {
+func validateTimeout(timeout *v1alpha1.Duration, longest time.Duration, path *field.Path) field.ErrorList {
 	errs := validateDuration(timeout, time.Second, longest, path)
 	if timeout != nil && timeout.Duration%time.Second != 0 {
-		errs = append(errs, field.Invalid(path, timeout.Duration.String(), "must be in whole seconds"))
+		errs = append(errs, field.Invalid(path, timeout.String(), "must be in whole seconds"))
 	}
 	return errs
 }
 
-func validateDuration(duration *metav1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
-	if duration == nil || (shortest <= duration.Duration && duration.Duration <= longest) {
+func validateDuration(duration *v1alpha1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
+	switch {
+	case duration == nil:
+		return nil
+	case len(duration.Written) > maxDurationLength:
+		return field.ErrorList{field.TooLong(path, "", maxDurationLength)}
+	case shortest <= duration.Duration && duration.Duration <= longest:
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, duration.Duration.String(), fmt.Sprintf("must be between %s and %s", shortest, longest))}
+	return field.ErrorList{field.Invalid(path, duration.String(),
+		fmt.Sprintf("must be between %s and %s", v1alpha1.Duration{Duration: shortest}, v1alpha1.Duration{Duration: longest}))}
 }
 
 func validateRetry(retry *images.RetryPolicy, path *field.Path) field.ErrorList {
@@ -81,8 +87,8 @@ func validateBackoff(backoff *images.Backoff, path *field.Path) field.ErrorList 
 	errs := validateDuration(backoff.Initial, 0, maxBackoffInitial, path.Child("initial"))
 	errs = append(errs, validateDuration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
 	if backoff.Initial != nil && backoff.Max != nil && backoff.Max.Duration < backoff.Initial.Duration {
-		errs = append(errs, field.Invalid(path.Child("max"), backoff.Max.Duration.String(),
-			fmt.Sprintf("must be at least %s, the value of initial", backoff.Initial.Duration)))
+		errs = append(errs, field.Invalid(path.Child("max"), backoff.Max.String(),
+			fmt.Sprintf("must be at least %s, the value of initial", backoff.Initial)))
 	}
 	return errs
 }

@@ -8,9 +8,9 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
@@ -77,7 +77,7 @@ func (p Policy) history(history, stored *images.HistoryLimits, path *field.Path)
 	}
 	var errs field.ErrorList
 	check := func(now, before any, found field.ErrorList) {
-		if isNew || !equality.Semantic.DeepEqual(now, before) {
+		if isNew || !unchanged.DeepEqual(now, before) {
 			errs = append(errs, found...)
 		}
 	}
@@ -110,12 +110,12 @@ func allowedRetention(retention *images.HistoryTTL, longest time.Duration, path 
 	if retention == nil {
 		retention = &images.HistoryTTL{}
 	}
-	check := func(kept *metav1.Duration, path *field.Path) {
+	check := func(kept *v1alpha1.Duration, path *field.Path) {
 		switch {
 		case kept == nil:
-			errs = append(errs, field.Required(path, allowed(longest)))
+			errs = append(errs, field.Required(path, allowed(v1alpha1.Duration{Duration: longest})))
 		case kept.Duration > longest:
-			errs = append(errs, field.Invalid(path, kept.Duration.String(), allowed(longest)))
+			errs = append(errs, field.Invalid(path, kept.String(), allowed(v1alpha1.Duration{Duration: longest})))
 		}
 	}
 	check(retention.Succeeded, path.Child("succeeded"))

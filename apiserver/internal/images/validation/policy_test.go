@@ -3,6 +3,7 @@
 package validation
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -44,6 +45,10 @@ func TestPolicy(t *testing.T) {
 			changed := image.DeepCopy()
 			changed.Spec.History.Failed = new(int32(1))
 			expectPaths(t, policy.Image(changed, image), nil) // nor do the other fields count
+			if retention := changed.Spec.History.LogRetention; retention != nil {
+				retention.Failed.Written = fmt.Sprintf("%dns", retention.Failed.Duration)
+				expectPaths(t, policy.Image(changed, image), nil) // nor does the text of a duration
+			}
 		})
 	}
 	expectPaths(t, Policy{Kueue: true}.Image(allowed(func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "q"} }), nil), nil)

@@ -10,7 +10,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -30,8 +29,8 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 			},
 		},
 		History: &images.HistoryLimits{
-			LogRetention: &images.HistoryTTL{Failed: &metav1.Duration{Duration: time.Hour}}, LogMaxBytes: resource.NewQuantity(1<<20, resource.BinarySI),
-			RecordRetention: &images.HistoryTTL{Failed: &metav1.Duration{Duration: time.Hour}},
+			LogRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, LogMaxBytes: resource.NewQuantity(1<<20, resource.BinarySI),
+			RecordRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}},
 		},
 	}}
 	byDefault := &images.Image{Spec: images.ImageSpec{
