@@ -89,6 +89,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	edits := history.NewQueue(database, nil)
 	return server.
 		WithScheme(install.Install).
+		WithEqualities(validation.Unchanged).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).

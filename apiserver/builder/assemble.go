@@ -5,6 +5,7 @@ package builder
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -15,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/kube-openapi/pkg/common"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // assemble creates the generic server and installs the resources.
@@ -125,6 +127,8 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		Loopback:    server.LoopbackClientConfig,
 		Core:        coreConnection(config),
 		provided:    map[*GroupProvider]map[string]Storages{},
+		equalities:  o.server.equalities,
+		models:      sync.OnceValue(func() map[string]*spec.Schema { return models(mergedDefinitions(o.server.openapi)) }),
 		sharedLocks: o.sharedLocks(),
 	}
 	var names []string

@@ -5,6 +5,7 @@ package builder
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -12,6 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	restclient "k8s.io/client-go/rest"
+	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // Storages are the handlers of one resource, by subresource: "" is the resource itself, "status", "log" and so on.
@@ -48,6 +50,8 @@ type Scope struct {
 	Core *restclient.Config
 
 	provided    map[*GroupProvider]map[string]Storages
+	equalities  conversion.Equalities          // of values that an update does not change
+	models      func() map[string]*spec.Schema // nil if the server has no OpenAPI document
 	locks       localLocks
 	sharedLocks *sharedLocks // nil if no other server uses the storage
 }

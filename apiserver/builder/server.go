@@ -9,7 +9,9 @@ import (
 	"net"
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
@@ -24,17 +26,18 @@ import (
 // Server describes an API server. Its methods return the server itself, so that calls can be chained. ToServerOptions returns
 // the errors of the description.
 type Server struct {
-	name      string
-	installs  []func(*runtime.Scheme) error
-	title     string
-	version   string
-	openapi   []common.GetOpenAPIDefinitions
-	resources []resource
-	hooks     []hook
-	checks    []healthz.HealthChecker
-	plugins   []plugin
-	storage   StorageBackend
-	stored    []schema.GroupVersion // of several of a group, the last one counts
+	name       string
+	installs   []func(*runtime.Scheme) error
+	equalities conversion.Equalities
+	title      string
+	version    string
+	openapi    []common.GetOpenAPIDefinitions
+	resources  []resource
+	hooks      []hook
+	checks     []healthz.HealthChecker
+	plugins    []plugin
+	storage    StorageBackend
+	stored     []schema.GroupVersion // of several of a group, the last one counts
 
 	tokens    []bearerToken
 	guests    []guests
@@ -78,12 +81,19 @@ type hook struct {
 // New describes a server that has only a name, which appears in its command and its log. The server listens on a free port of
 // the loopback address and writes no lines.
 func New(name string) *Server {
-	return &Server{name: name, title: name, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
+	return &Server{name: name, equalities: equality.Semantic, title: name, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
 }
 
 // WithScheme registers types, conversions, defaults and field labels.
 func (s *Server) WithScheme(installs ...func(*runtime.Scheme) error) *Server {
 	s.installs = append(s.installs, installs...)
+	return s
+}
+
+// WithEqualities compares values with these functions where an update is judged by what it changes: see Scope.Ratchet. The
+// default is equality.Semantic.
+func (s *Server) WithEqualities(equalities conversion.Equalities) *Server {
+	s.equalities = equalities
 	return s
 }
 

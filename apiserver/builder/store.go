@@ -40,9 +40,11 @@ type Resource struct {
 	ReturnDeleted bool
 }
 
-// Store is a stored resource with every verb of the generic registry.
+// Store is a stored resource with every verb of the generic registry. Updates are judged by what they change: see
+// Scope.Ratchet.
 type Store struct {
 	*genericregistry.Store
+	scope                  *Scope
 	statusStrategy         DefaultStatusStrategy
 	patches                patchInfo
 	shortNames, categories []string
@@ -82,7 +84,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 		DefaultQualifiedResource:  resource.Resource,
 		SingularQualifiedResource: schema.GroupResource{Group: resource.Resource.Group, Resource: resource.Singular},
 		CreateStrategy:            resource.Strategy,
-		UpdateStrategy:            resource.Strategy,
+		UpdateStrategy:            ratcheting{resource.Strategy, scope},
 		DeleteStrategy:            resource.Strategy,
 		TableConvertor:            resource.Table,
 		ReturnDeletedObject:       resource.ReturnDeleted,
@@ -104,6 +106,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	ordinary.main = resource.Strategy
 	return &Store{
 		Store:          store,
+		scope:          scope,
 		statusStrategy: DefaultStatusStrategy{ordinary},
 		shortNames:     resource.ShortNames,
 		categories:     resource.Categories,
@@ -127,7 +130,7 @@ func (s *Store) WithCreateStrategy(strategy rest.RESTCreateStrategy) *genericreg
 // WithUpdateStrategy returns a store of the same objects with another strategy for updates. Only s closes the storage.
 func (s *Store) WithUpdateStrategy(strategy rest.RESTUpdateStrategy) *genericregistry.Store {
 	store := *s.Store
-	store.UpdateStrategy = strategy
+	store.UpdateStrategy = ratcheting{strategy, s.scope}
 	return &store
 }
 
@@ -144,7 +147,7 @@ func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 		strategy = s.statusStrategy
 	}
 	status := *s.Store
-	status.UpdateStrategy = strategy
+	status.UpdateStrategy = ratcheting{strategy, s.scope}
 	status.ResetFieldsStrategy = nil
 	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
 		status.ResetFieldsStrategy = resets

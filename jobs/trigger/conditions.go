@@ -150,14 +150,14 @@ func (c conditions) setScheduleActive(s schedule) {
 	meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageScheduleActive).LastTransitionTime = metav1.NewTime(s.since)
 }
 
-// saysDisabled reports whether the condition ScheduleActive reports too many failures.
-func saysDisabled(status *v1alpha1.ImageStatus) bool {
+// saysDisabled reports whether the condition ScheduleActive reports this reason.
+func saysDisabled(status *v1alpha1.ImageStatus, reason string) bool {
 	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
-	return said != nil && said.Reason == v1alpha1.ReasonTooManyFailures
+	return said != nil && said.Reason == reason
 }
 
-// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, or too many builds
-// failed.
+// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, too many builds
+// failed, or its schedule is invalid.
 func (c conditions) setStalled(s schedule, due bool) {
 	last := c.lastAttempted()
 	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
@@ -168,7 +168,7 @@ func (c conditions) setStalled(s schedule, due bool) {
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(c.Unresolved.Reason), c.Unresolved.Message)
 	case due:
 		progressing()
-	case s.reason == v1alpha1.ReasonTooManyFailures:
+	case s.disabled():
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, s.reason, s.message)
 	case c.Unresolved != nil, s.active() && (changed(c.status) || c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways):
 		progressing() // once the missing object appears, or at the next time of the schedule

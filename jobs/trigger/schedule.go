@@ -30,6 +30,11 @@ func (s schedule) active() bool {
 	return s.reason == v1alpha1.ReasonScheduled
 }
 
+// disabled reports whether the schedule starts no builds although the Image asks for them.
+func (s schedule) disabled() bool {
+	return s.reason == v1alpha1.ReasonTooManyFailures || s.reason == v1alpha1.ReasonInvalidSchedule
+}
+
 // nextSchedule returns the state of the schedule. In the status it sets nextScheduleTime, and advances lastScheduleTime past a time
 // that has its build, or whose deadline has passed.
 func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
@@ -68,8 +73,11 @@ func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 		return schedule{reason: v1alpha1.ReasonSuspended, message: "spec.suspend is true"}
 	}
 	times, err := ParseSchedule(given.Cron, given.TimeZone)
-	if err != nil { // it was valid when it was stored
-		return schedule{reason: v1alpha1.ReasonNoSchedule, message: "triggers.schedule." + err.Error()}
+	if err != nil { // an earlier version accepted it
+		return schedule{
+			reason:  v1alpha1.ReasonInvalidSchedule,
+			message: fmt.Sprintf("spec.triggers.schedule.%v; until it is corrected, the schedule starts no builds", err),
+		}
 	}
 	// The message names everything that the times depend on, so a changed message means changed times.
 	s := schedule{

@@ -238,13 +238,22 @@ func TestATimeWaitsForInputsThatDoNotResolve(t *testing.T) {
 	w.expect("2026-03-03T03:30:00Z")
 }
 
-func TestAScheduleThatCannotBeReadIsNone(t *testing.T) {
+func TestAnInvalidScheduleStallsTheImageAndIsReportedOnce(t *testing.T) {
 	w := scheduled(t)
-	w.Image.Spec.Triggers.Schedule.TimeZone = "Mars/Olympus"
-	w.settle()
-	said := meta.FindStatusCondition(w.Image.Status.Conditions, v1alpha1.ImageScheduleActive)
-	if said.Reason != v1alpha1.ReasonNoSchedule || !strings.Contains(said.Message, "triggers.schedule.timeZone") {
-		t.Errorf("ScheduleActive %+v", said)
+	w.Image.Spec.Triggers.Schedule.TimeZone = "localtime"
+	decision := Next(w.Observed)
+	for _, kind := range []string{v1alpha1.ImageScheduleActive, v1alpha1.ImageStalled} {
+		said := meta.FindStatusCondition(decision.Status.Conditions, kind)
+		if said.Reason != v1alpha1.ReasonInvalidSchedule || !strings.HasPrefix(said.Message, "spec.triggers.schedule.timeZone: must be a time zone") {
+			t.Errorf("%s %+v", kind, said)
+		}
+	}
+	if !decision.Disabled {
+		t.Error("nothing reports that the schedule starts no builds")
+	}
+	w.Image.Status = decision.Status
+	if Next(w.Observed).Disabled {
+		t.Error("it is reported twice")
 	}
 }
 

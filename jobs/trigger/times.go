@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strings"
 	"time"
-	_ "time/tzdata" // the same time zones everywhere, even where the machine or image has none
 
 	"github.com/robfig/cron/v3"
 )
@@ -93,20 +92,6 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 		return nil, errors.New("matches no date: no year has such a day")
 	}
 	return wall, nil
-}
-
-func parseTimeZone(name string) (*time.Location, error) {
-	switch name {
-	case "":
-		return nil, errors.New("set a time zone, such as Europe/Berlin")
-	case "Local":
-		return nil, errors.New("must be the name of a time zone such as Europe/Berlin: Local differs between machines")
-	}
-	zone, err := time.LoadLocation(name)
-	if err != nil {
-		return nil, errors.New("must be a time zone of the IANA database, such as Europe/Berlin")
-	}
-	return zone, nil
 }
 
 // Next returns the first time of the schedule after a point in time, in UTC.

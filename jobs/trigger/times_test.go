@@ -4,6 +4,9 @@ package trigger
 
 import (
 	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +44,22 @@ func following(t *testing.T, times Times, after string, count int) []string {
 }
 
 func TestWrongSchedulesAreRefused(t *testing.T) {
+	machine := t.TempDir()
+	if err := os.Mkdir(filepath.Join(machine, "Office"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	database, err := zones()
+	if err != nil {
+		t.Fatal(err)
+	}
+	berlin, err := fs.ReadFile(database, "Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(machine, "Office", "Clock"), berlin, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("ZONEINFO", machine) // time.LoadLocation reads it
 	for _, c := range []struct{ cron, zone, field, problem string }{
 		{"", "UTC", FieldCron, "set the times"},
 		{"   ", "UTC", FieldCron, "set the times"},
@@ -71,6 +90,13 @@ func TestWrongSchedulesAreRefused(t *testing.T) {
 		{"0 3 * * *", "Mars/Olympus", FieldTimeZone, "must be a time zone"},
 		{"0 3 * * *", "../etc/passwd", FieldTimeZone, "must be a time zone"},
 		{"0 3 * * *", "+02:00", FieldTimeZone, "must be a time zone"},
+		{"0 3 * * *", "Europe", FieldTimeZone, "must be a time zone"},
+		{"0 3 * * *", "europe/berlin", FieldTimeZone, "must be a time zone"},
+		// Machines have these in their own files.
+		{"0 3 * * *", "localtime", FieldTimeZone, "must be a time zone"},
+		{"0 3 * * *", "posixrules", FieldTimeZone, "must be a time zone"},
+		{"0 3 * * *", "right/Europe/Berlin", FieldTimeZone, "must be a time zone"},
+		{"0 3 * * *", "Office/Clock", FieldTimeZone, "must be a time zone"},
 	} {
 		_, err := ParseSchedule(c.cron, c.zone)
 		var wrong *ScheduleError

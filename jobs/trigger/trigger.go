@@ -44,7 +44,7 @@ type Decision struct {
 	Changes []v1alpha1.InputChange
 	// Status is the status to store. It does not include the effects of Request: the next decision, or Gone, has them.
 	Status v1alpha1.ImageStatus
-	// Disabled is true if this status is the first to report too many consecutive failures.
+	// Disabled is true if this status is the first to report too many consecutive failures, or an invalid schedule.
 	Disabled bool
 	// After is when to reconcile again without an event. 0 means never.
 	After time.Duration
@@ -66,7 +66,7 @@ func Next(o Observed) Decision {
 	d := Decision{Changes: o.changes(&status)}
 	o.decide(&d, &status, schedule)
 	setConditions(o, &status, schedule, d.Request != nil)
-	d.Disabled = schedule.reason == v1alpha1.ReasonTooManyFailures && !saysDisabled(&o.Image.Status)
+	d.Disabled = schedule.disabled() && !saysDisabled(&o.Image.Status, schedule.reason)
 	d.Supersede, d.SupersededBy = superseded(o)
 	var expiry time.Time
 	d.Prune, expiry = o.old(&status)

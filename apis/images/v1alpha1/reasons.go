@@ -76,6 +76,9 @@ const (
 	ReasonSuspended = "Suspended"
 	// ReasonNoSchedule means that the Image has no schedule.
 	ReasonNoSchedule = "NoSchedule"
+	// ReasonInvalidSchedule means that the schedule cannot be read, because an earlier version accepted a value that this
+	// version refuses. The message names the field.
+	ReasonInvalidSchedule = "InvalidSchedule"
 	// ReasonScheduled means that the schedule starts builds.
 	ReasonScheduled = "Scheduled"
 	// ReasonTooManyFailures means that triggers.disableAfterFailures consecutive builds have failed.
@@ -285,7 +288,7 @@ const (
 	// EventRetrying is recorded on an ImageBuild when an attempt has failed and is retried.
 	EventRetrying = "Retrying"
 	// EventScheduleDisabled is recorded on an Image when schedule and onBaseChange stop starting builds after too many
-	// failures.
+	// failures, or when the schedule is invalid.
 	EventScheduleDisabled = "ScheduleDisabled"
 	// EventStalled is recorded on an Image when its condition Stalled becomes True, or when its cause changes. The
 	// message begins with the condition's reason.

@@ -32,6 +32,7 @@ type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
 	builds *imagebuild.Store
+	scope  *builder.Scope
 	clock  clock.PassiveClock
 }
 
@@ -43,7 +44,7 @@ var (
 func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
-		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), builds: builds, clock: clock,
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), builds: builds, scope: scope, clock: clock,
 	}
 }
 
@@ -62,7 +63,7 @@ func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.Get
 // Update replaces the channels of an Image. A new or changed channel must name a successful build of this Image.
 func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
 	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	promotion := &promotion{requested: object, builds: r.builds, clock: r.clock, image: name}
+	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name}
 	if validate != nil {
 		admit := validate
 		validate = func(ctx context.Context, object, old runtime.Object) error {
@@ -104,6 +105,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 type promotion struct {
 	requested rest.UpdatedObjectInfo
 	builds    *imagebuild.Store
+	scope     *builder.Scope
 	clock     clock.PassiveClock
 	image     string
 }
@@ -131,7 +133,10 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	if !ok {
 		return nil, subresource.OtherKind[images.ImageChannels]("images/channels", p.image, object)
 	}
-	if errs := validation.ImageChannels(wanted, p.image); len(errs) > 0 {
+	errs := p.scope.Ratchet(wanted, before, func(object runtime.Object) field.ErrorList {
+		return validation.ImageChannels(object.(*images.ImageChannels), p.image)
+	})
+	if len(errs) > 0 {
 		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
 	}
 	channels, err := p.resolve(ctx, existing, wanted.Channels)

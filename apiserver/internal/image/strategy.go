@@ -29,19 +29,17 @@ func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy
 // Validate checks an Image that is created.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	image := object.(*images.Image)
-	if errs := append(validation.Image(image), s.policy.Image(image, nil)...); len(errs) > 0 {
+	if errs := append(validation.Image(image), s.policy.Image(image)...); len(errs) > 0 {
 		return errs
 	}
 	return s.bases.validate(ctx, image, nil)
 }
 
-// ValidateUpdate checks an Image that is changed.
+// ValidateUpdate checks an Image that is changed. It checks every rule, because the errors of unchanged values are dropped.
 func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	image, stored := object.(*images.Image), old.(*images.Image)
-	if errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image, stored)...); len(errs) > 0 {
-		return errs
-	}
-	return s.bases.validate(ctx, image, stored)
+	errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image)...)
+	return append(errs, s.bases.validate(ctx, image, stored)...)
 }
 
 // WarningsOnCreate warns about fields without effect.

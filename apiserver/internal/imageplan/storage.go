@@ -116,16 +116,18 @@ func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *
 // applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist.
 func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
 	image := &images.Image{ObjectMeta: metav1.ObjectMeta{Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1}, Spec: plan.Spec}
-	errs := append(validation.Image(image), p.policy.Image(image, nil)...)
-	if stored != nil {
-		image = stored.DeepCopy()
-		image.Spec = plan.Spec
-		if !sameSpec(image, stored) {
-			image.Generation++
-		}
-		errs = append(validation.ImageUpdate(image, stored), p.policy.Image(image, stored)...)
+	if stored == nil {
+		return image, append(validation.Image(image), p.policy.Image(image)...)
 	}
-	return image, errs
+	image = stored.DeepCopy()
+	image.Spec = plan.Spec
+	if !sameSpec(image, stored) {
+		image.Generation++
+	}
+	return image, p.scope.Ratchet(image, stored, func(object runtime.Object) field.ErrorList {
+		image := object.(*images.Image)
+		return append(validation.ImageUpdate(image, stored), p.policy.Image(image)...)
+	})
 }
 
 func invalid(name string, errs field.ErrorList) error {

@@ -7,9 +7,9 @@
 // The plugin checks only the name of a source's ConfigMap. A user with permission to change the ConfigMap decides what builds
 // with its files run, which is a documented boundary.
 //
-// The plugin checks every change of an Image's spec, not only changes of names, because the author of a changed builder
-// decides what the service account runs. An unchanged spec of an author with the permissions may be built by every user who
-// can request builds.
+// The plugin checks every change of an Image's inputs, not only changes of names, because the author of a changed builder
+// decides what the service account runs. Other changes, such as of spec.suspend, need no permissions: unchanged inputs of an
+// author with the permissions may be built by every user who can request builds.
 package templateaccess
 
 import (
@@ -80,8 +80,8 @@ func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path)
 	switch object := attributes.GetObject().(type) {
 	case *images.Image:
 		old, updated := attributes.GetOldObject().(*images.Image)
-		if updated && equality.Semantic.DeepEqual(old.Spec, object.Spec) {
-			return nil, nil // only its metadata changes, for example when an owner or a finalizer is removed
+		if updated && equality.Semantic.DeepEqual(old.Spec.BuildInputs, object.Spec.BuildInputs) {
+			return nil, nil // the builds stay those of an author with the permissions
 		}
 		return &object.Spec.BuildInputs, field.NewPath("spec")
 	case *images.ImageBuild:

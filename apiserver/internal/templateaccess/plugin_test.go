@@ -105,6 +105,8 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	const useBuilder, getKey, getMap, getFiles = "use serviceaccounts/builder", "get secrets/key", "get configmaps/key", "get configmaps/files"
 	relabelled := image("mock", withAccount("builder"))
 	relabelled.Labels = map[string]string{"team": "red"}
+	suspended := image("mock", withAccount("builder"))
+	suspended.Spec.Suspend = new(true)
 	ofAnImage := build(withAccount("builder"))
 	ofAnImage.Spec.ImageRef = &images.ImageReference{Name: "debian"}
 	ofAnImage.Spec.Trigger = &images.BuildTrigger{Reason: v1alpha1.TriggerManual}
@@ -134,6 +136,7 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 		"an account for an Image that had none":          {object: image("mock", withAccount("builder")), old: image("mock", nil), needs: []string{useBuilder}},
 		"an Image whose account is taken away":           {object: image("mock", nil), old: image("mock", withAccount("builder"))},
 		"a label of an Image with an account":            {object: relabelled, old: image("mock", withAccount("builder"))},
+		"suspending an Image with an account":            {object: suspended, old: image("mock", withAccount("builder"))},
 		"the status of an Image with an account":         {object: image("mock", withAccount("builder")), old: image("mock", nil), subresource: "status"},
 		"a build that somebody creates":                  {object: build(withAccount("builder")), needs: []string{useBuilder}},
 		"a build that somebody creates, with a Secret":   {object: build(withSecrets("key")), needs: []string{getMap, getKey}},

@@ -119,7 +119,7 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 	}
 	if disabled {
 		active := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
-		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, active.Message)
+		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventScheduleDisabled, v1alpha1.CutMessage(active.Message))
 	}
 	if stalled := newlyStalled(image.Status.Conditions, status.Conditions); stalled != nil {
 		r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventStalled, v1alpha1.CutMessage(stalled.Reason+": "+stalled.Message))

@@ -15,7 +15,8 @@ import (
 var baseName = spec.Child("base", "imageRef", "name")
 
 // BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another Image
-// of the namespace. A missing Image ends the search, because objects are applied in any order.
+// of the namespace. A missing Image ends the search, because objects are applied in any order. So does a name that no Image
+// can have.
 func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
 	seen := map[string]bool{}
@@ -24,8 +25,8 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 		if next.Name == image.Name {
 			return field.ErrorList{cycleError(image.Spec.Base.ImageRef.Name, chain)}
 		}
-		if seen[next.Name] {
-			return nil // a cycle that this Image is not part of
+		if seen[next.Name] || len(validateImageName(next.Name, baseName)) > 0 {
+			return nil // a cycle that this Image is not part of, or an invalid name
 		}
 		seen[next.Name] = true
 		base, err := get(next.Name)

@@ -44,7 +44,13 @@ func seconds(n int) *v1alpha1.Duration {
 	return &v1alpha1.Duration{Duration: time.Duration(n) * time.Second}
 }
 
-func TestImage(t *testing.T) {
+// example changes a valid object, and lists the fields that are then invalid.
+type example[T any] struct {
+	change func(*T)
+	want   []string
+}
+
+func imageExamples() map[string]example[images.Image] {
 	const name, spec = "metadata.name", "spec."
 	long := strings.Repeat("a", 5000)
 	manyParameters := make([]images.Parameter, 65)
@@ -56,10 +62,7 @@ func TestImage(t *testing.T) {
 		manyTargets[i] = images.Target{Platform: fmt.Sprintf("linux/arch%d", i), Format: v1alpha1.ArtifactFormatOCI}
 	}
 
-	for what, test := range map[string]struct {
-		change func(*images.Image)
-		want   []string
-	}{
+	return map[string]example[images.Image]{
 		"a complete image":      {func(*images.Image) {}, nil},
 		"the longest name":      {func(i *images.Image) { i.Name = long[:45] }, nil},
 		"a name too long":       {func(i *images.Image) { i.Name = long[:46] }, []string{name}},
@@ -214,7 +217,12 @@ func TestImage(t *testing.T) {
 		"several errors": {func(i *images.Image) {
 			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", ""
 		}, []string{name, spec + "base.reference", spec + "runPolicy"}},
-	} {
+	}
+}
+
+func TestImage(t *testing.T) {
+	const name, spec = "metadata.name", "spec."
+	for what, test := range imageExamples() {
 		t.Run(what, func(t *testing.T) {
 			image := validImage()
 			test.change(image)
@@ -325,21 +333,19 @@ func expectPaths(t *testing.T, errs field.ErrorList, want []string) {
 	}
 }
 
-func TestImageStatus(t *testing.T) {
-	valid := func() images.ImageStatus {
-		return images.ImageStatus{
-			ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
-			LastAttempted:       &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
-			ConsecutiveFailures: 1, CountedBuild: 2,
-			LatestBuild:      &images.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
-			LatestSuccessful: &images.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
-			Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
-		}
+func validStatus() images.ImageStatus {
+	return images.ImageStatus{
+		ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
+		LastAttempted:       &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
+		ConsecutiveFailures: 1, CountedBuild: 2,
+		LatestBuild:      &images.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
+		LatestSuccessful: &images.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
+		Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
 	}
-	for what, test := range map[string]struct {
-		change func(*images.ImageStatus)
-		want   []string
-	}{
+}
+
+func imageStatusExamples() map[string]example[images.ImageStatus] {
+	return map[string]example[images.ImageStatus]{
 		"a complete status":       {func(*images.ImageStatus) {}, nil},
 		"an empty status":         {func(s *images.ImageStatus) { *s = images.ImageStatus{} }, nil},
 		"negative failures":       {func(s *images.ImageStatus) { s.ConsecutiveFailures = -1 }, []string{"status.consecutiveFailures"}},
@@ -364,10 +370,14 @@ func TestImageStatus(t *testing.T) {
 		},
 		"no completion time":         {func(s *images.ImageStatus) { s.LatestSuccessful.CompletionTime = metav1.Time{} }, []string{"status.latestSuccessful.completionTime"}},
 		"a condition without reason": {func(s *images.ImageStatus) { s.Conditions[0].Reason = "" }, []string{"status.conditions[0].reason"}},
-	} {
+	}
+}
+
+func TestImageStatus(t *testing.T) {
+	for what, test := range imageStatusExamples() {
 		t.Run(what, func(t *testing.T) {
 			image := validImage()
-			image.Status = valid()
+			image.Status = validStatus()
 			test.change(&image.Status)
 			expectPaths(t, ImageStatus(image), test.want)
 		})

@@ -107,14 +107,14 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 }
 
 func immutable[T any](value, stored T, path *field.Path, message string) field.ErrorList {
-	if unchanged.DeepEqual(value, stored) {
+	if Unchanged.DeepEqual(value, stored) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, message)}
 }
 
-// unchanged compares like equality.Semantic, and durations by their length: somebody may write 60m instead of 1h.
-var unchanged = withDurations(equality.Semantic.Copy())
+// Unchanged compares like equality.Semantic, and durations by their length: somebody may write 60m instead of 1h.
+var Unchanged = withDurations(equality.Semantic.Copy())
 
 func withDurations(equalities conversion.Equalities) conversion.Equalities {
 	if err := equalities.AddFunc(func(a, b v1alpha1.Duration) bool { return a.Duration == b.Duration }); err != nil {

@@ -215,23 +215,22 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 	}
 }
 
-func TestImageBuildStatusUpdate(t *testing.T) {
+func runningStatus() images.ImageBuildStatus {
 	now := metav1.Unix(1, 0)
-	running := func() images.ImageBuildStatus {
-		return images.ImageBuildStatus{
-			Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &images.ResolvedInputs{InputsDigest: digestOf("a")},
-			Attempts: []images.BuildAttempt{
-				{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
-				{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
-			},
-		}
+	return images.ImageBuildStatus{
+		Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &images.ResolvedInputs{InputsDigest: digestOf("a")},
+		Attempts: []images.BuildAttempt{
+			{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
+			{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
+		},
 	}
+}
+
+func buildStatusExamples() map[string]example[images.ImageBuildStatus] {
+	now := metav1.Unix(1, 0)
 	end := func(s *images.ImageBuildStatus, phase v1alpha1.BuildPhase) { *s = statusAfter(s, phase) }
 	attempt := func(n int) string { return fmt.Sprintf("status.attempts[%d]", n) }
-	for what, test := range map[string]struct {
-		change func(*images.ImageBuildStatus)
-		want   []string
-	}{
+	return map[string]example[images.ImageBuildStatus]{
 		"nothing":              {func(*images.ImageBuildStatus) {}, nil},
 		"success":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded) }, nil},
 		"failure":              {func(s *images.ImageBuildStatus) { end(s, v1alpha1.BuildFailed) }, nil},
@@ -302,10 +301,14 @@ func TestImageBuildStatusUpdate(t *testing.T) {
 		"a malformed condition": {func(s *images.ImageBuildStatus) {
 			s.Conditions = []metav1.Condition{{Type: "X", Status: "True", LastTransitionTime: now}}
 		}, []string{"status.conditions[0].reason"}},
-	} {
+	}
+}
+
+func TestImageBuildStatusUpdate(t *testing.T) {
+	for what, test := range buildStatusExamples() {
 		t.Run(what, func(t *testing.T) {
 			old, build := validBuild(), validBuild()
-			old.Status, build.Status = running(), running()
+			old.Status, build.Status = runningStatus(), runningStatus()
 			test.change(&build.Status)
 			expectPaths(t, ImageBuildStatusUpdate(build, old), test.want)
 		})

@@ -55,6 +55,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 
 func withoutAfterwards(status *images.ImageBuildStatus) *images.ImageBuildStatus {
 	status = status.DeepCopy()
+	status.Finished = status.Phase.Finished() // the server sets it from the phase
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(condition metav1.Condition) bool {
 		return slices.Contains(afterwards, condition.Type)
 	})

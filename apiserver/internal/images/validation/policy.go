@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -29,16 +28,11 @@ type Policy struct {
 	MaxParametersBytes int
 }
 
-// Image validates an Image by the policy. Unchanged values stay allowed. stored is nil for a new Image.
-func (p Policy) Image(image, stored *images.Image) field.ErrorList {
-	if stored == nil {
-		stored = &images.Image{}
-	}
-	errs := p.queue(image.Spec.Template, stored.Spec.Template, spec.Child("template"))
-	if !equality.Semantic.DeepEqual(image.Spec.Parameters, stored.Spec.Parameters) {
-		errs = append(errs, p.Parameters(image.Spec.Parameters, spec.Child("parameters"))...)
-	}
-	return append(errs, p.history(image.Spec.History, stored.Spec.History, spec.Child("history"))...)
+// Image validates an Image by the policy.
+func (p Policy) Image(image *images.Image) field.ErrorList {
+	errs := p.queue(image.Spec.Template, spec.Child("template"))
+	errs = append(errs, p.Parameters(image.Spec.Parameters, spec.Child("parameters"))...)
+	return append(errs, p.history(image.Spec.History, spec.Child("history"))...)
 }
 
 // DirectImageBuild validates a build that a user creates by the policy.
@@ -48,11 +42,11 @@ func (p Policy) DirectImageBuild(build *images.ImageBuild) field.ErrorList {
 
 // InstantiatedImageBuild validates a build that the server creates by the policy. Its Image may be older than the policy.
 func (p Policy) InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
-	return p.queue(build.Spec.Inputs.Template, nil, spec.Child("inputs", "template"))
+	return p.queue(build.Spec.Inputs.Template, spec.Child("inputs", "template"))
 }
 
-func (p Policy) queue(template, stored *images.BuildTemplate, path *field.Path) field.ErrorList {
-	if p.Kueue || template == nil || template.QueueName == "" || stored != nil && stored.QueueName == template.QueueName {
+func (p Policy) queue(template *images.BuildTemplate, path *field.Path) field.ErrorList {
+	if p.Kueue || template == nil || template.QueueName == "" {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(path.Child("queueName"),
@@ -67,26 +61,15 @@ func (p Policy) Parameters(parameters []images.Parameter, path *field.Path) fiel
 	return validateParametersSize(parameters, p.MaxParametersBytes, path)
 }
 
-func (p Policy) history(history, stored *images.HistoryLimits, path *field.Path) field.ErrorList {
-	isNew := stored == nil
-	if isNew {
-		stored = &images.HistoryLimits{}
-	}
+func (p Policy) history(history *images.HistoryLimits, path *field.Path) field.ErrorList {
 	if history == nil {
 		history = &images.HistoryLimits{}
 	}
-	var errs field.ErrorList
-	check := func(now, before any, found field.ErrorList) {
-		if isNew || !unchanged.DeepEqual(now, before) {
-			errs = append(errs, found...)
-		}
-	}
-	check(history.Succeeded, stored.Succeeded, p.count(history.Succeeded, path.Child("succeeded")))
-	check(history.Failed, stored.Failed, p.count(history.Failed, path.Child("failed")))
-	check(history.LogRetention, stored.LogRetention, allowedRetention(history.LogRetention, p.MaxLogRetention, path.Child("logRetention")))
-	check(history.LogMaxBytes, stored.LogMaxBytes, p.size(history.LogMaxBytes, path.Child("logMaxBytes")))
-	check(history.RecordRetention, stored.RecordRetention, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention")))
-	return errs
+	errs := p.count(history.Succeeded, path.Child("succeeded"))
+	errs = append(errs, p.count(history.Failed, path.Child("failed"))...)
+	errs = append(errs, allowedRetention(history.LogRetention, p.MaxLogRetention, path.Child("logRetention"))...)
+	errs = append(errs, p.size(history.LogMaxBytes, path.Child("logMaxBytes"))...)
+	return append(errs, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention"))...)
 }
 
 func (p Policy) size(size *resource.Quantity, path *field.Path) field.ErrorList {

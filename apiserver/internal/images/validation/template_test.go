@@ -77,7 +77,7 @@ func configMapKey(name, key string) *corev1.ConfigMapKeySelector {
 	return &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: key}
 }
 
-func TestTemplate(t *testing.T) {
+func templateExamples() map[string]example[images.BuildTemplate] {
 	long := strings.Repeat("a", 5000)
 	type template = images.BuildTemplate
 	env := func(variables ...corev1.EnvVar) func(*template) {
@@ -105,10 +105,7 @@ func TestTemplate(t *testing.T) {
 		}
 		return labels
 	}
-	for what, test := range map[string]struct {
-		change func(*template)
-		want   []string
-	}{
+	return map[string]example[template]{
 		"a complete template": {func(*template) {}, nil},
 		"an empty template":   {func(t *template) { *t = template{} }, nil},
 		"names that are none": {
@@ -175,18 +172,27 @@ func TestTemplate(t *testing.T) {
 		"a field of the pod":    {from(corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}), []string{"env[0].valueFrom.fieldRef"}},
 		"a resource of the pod": {from(corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: "limits.cpu"}}), []string{"env[0].valueFrom.resourceFieldRef"}},
 		"a key of a file":       {from(corev1.EnvVarSource{FileKeyRef: &corev1.FileKeySelector{}}), []string{"env[0].valueFrom.fileKeyRef"}},
-	} {
+	}
+}
+
+func TestTemplate(t *testing.T) {
+	for what, test := range templateExamples() {
 		t.Run(what, func(t *testing.T) {
 			image := validImage()
 			image.Spec.Template = validTemplate()
 			test.change(image.Spec.Template)
-			want := make([]string, len(test.want))
-			for i, path := range test.want {
-				want[i] = strings.TrimSuffix("spec.template."+path, ".")
-			}
-			expectPaths(t, Image(image), want)
+			expectPaths(t, Image(image), templatePaths(test.want))
 		})
 	}
+}
+
+// templatePaths are the paths of fields of a template. The empty one is the template itself.
+func templatePaths(fields []string) []string {
+	paths := make([]string, len(fields))
+	for i, path := range fields {
+		paths[i] = strings.TrimSuffix("spec.template."+path, ".")
+	}
+	return paths
 }
 
 func tolerateAll(tolerations []corev1.Toleration) {
@@ -195,16 +201,18 @@ func tolerateAll(tolerations []corev1.Toleration) {
 	}
 }
 
-func TestAffinity(t *testing.T) {
+type affinityExample struct {
+	change func(*corev1.Affinity)
+	want   string
+}
+
+func affinityExamples() map[string]affinityExample {
 	const node, must, may = "nodeAffinity.", "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution"
 	const term = node + must + ".nodeSelectorTerms[0]."
 	first := func(a *corev1.Affinity) *corev1.NodeSelectorTerm {
 		return &a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms[0]
 	}
-	for what, test := range map[string]struct {
-		change func(*corev1.Affinity)
-		want   string
-	}{
+	return map[string]affinityExample{
 		"no terms": {func(a *corev1.Affinity) {
 			a.NodeAffinity.RequiredDuringSchedulingIgnoredDuringExecution.NodeSelectorTerms = nil
 		}, node + must + ".nodeSelectorTerms"},
@@ -237,7 +245,11 @@ func TestAffinity(t *testing.T) {
 		"not a namespace": {func(a *corev1.Affinity) {
 			a.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0].Namespaces = []string{"A"}
 		}, "podAffinity." + must + "[0].namespaces[0]"},
-	} {
+	}
+}
+
+func TestAffinity(t *testing.T) {
+	for what, test := range affinityExamples() {
 		t.Run(what, func(t *testing.T) {
 			image := validImage()
 			image.Spec.Template = validTemplate()

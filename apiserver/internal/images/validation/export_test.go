@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"slices"
+
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Invalid is an object with an invalid spec or status, and the paths of its invalid fields.
+type Invalid[T any] struct {
+	Object *T
+	Paths  []string
+}
+
+// InvalidImages are the examples of this package's tests, by their names. Their metadata is valid.
+func InvalidImages() map[string]Invalid[images.Image] {
+	invalid := map[string]Invalid[images.Image]{}
+	add := func(name string, image *images.Image, paths []string) {
+		if len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return path == "metadata.name" || path == "metadata.labels" }) {
+			invalid[name] = Invalid[images.Image]{image, paths}
+		}
+	}
+	for name, test := range imageExamples() {
+		image := validImage()
+		test.change(image)
+		add(name, image, test.want)
+	}
+	for name, test := range templateExamples() {
+		image := validImage()
+		image.Spec.Template = validTemplate()
+		test.change(image.Spec.Template)
+		add("template: "+name, image, templatePaths(test.want))
+	}
+	for name, test := range affinityExamples() {
+		image := validImage()
+		image.Spec.Template = validTemplate()
+		test.change(image.Spec.Template.Affinity)
+		add("affinity: "+name, image, []string{"spec.template.affinity." + test.want})
+	}
+	return invalid
+}
+
+// InvalidImageStatuses are the examples of a status.
+func InvalidImageStatuses() map[string]Invalid[images.Image] {
+	invalid := map[string]Invalid[images.Image]{}
+	for name, test := range imageStatusExamples() {
+		image := validImage()
+		image.Status = validStatus()
+		if test.change(&image.Status); len(test.want) > 0 {
+			invalid[name] = Invalid[images.Image]{image, test.want}
+		}
+	}
+	return invalid
+}
+
+// InvalidImageBuildStatuses are the examples of a status, which are invalid by themselves or as a change of a running build.
+func InvalidImageBuildStatuses() map[string]Invalid[images.ImageBuild] {
+	invalid := map[string]Invalid[images.ImageBuild]{}
+	for name, test := range buildStatusExamples() {
+		build := validBuild()
+		build.Status = runningStatus()
+		if test.change(&build.Status); len(test.want) > 0 {
+			invalid[name] = Invalid[images.ImageBuild]{build, test.want}
+		}
+	}
+	return invalid
+}
