@@ -254,7 +254,6 @@ var _ = Describe("An Image", func() {
 			`{"metadata":{"labels":["a"]}}`:     {types.MergePatchType, "", http.StatusUnprocessableEntity, "metadata.labels: must be an object, not a list"},
 			`{"status":{"buildCounter":"one"}}`: {types.MergePatchType, "status", http.StatusUnprocessableEntity, "status.buildCounter: "},
 			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "cannot unmarshal array"},
-			`{"metadata":{"$patch":"shake"}}`:   {types.StrategicMergePatchType, "", http.StatusInternalServerError, "shake"},
 			`{"spec":{"$retainKeys":["builder"],"builder":{"name":5}}}`: {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, "spec.builder.name: "},
 		} {
 			request := client.ImagesV1alpha1().RESTClient().Patch(want.kind).Namespace(namespace).Resource("images").Name("debian").Body([]byte(patch))
@@ -266,6 +265,21 @@ var _ = Describe("An Image", func() {
 			Expect(err).To(HaveField("ErrStatus.Code", Equal(int32(want.code))), patch)
 		}
 	})
+
+	DescribeTable("in a strategic merge patch that cannot be applied is a bad request:", func(ctx SpecContext, patch, message string) {
+		image := newImage("debian")
+		image.Spec.Parameters = []v1alpha1.Parameter{{Name: "a"}}
+		create(ctx, image)
+		_, err := images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(message))
+	},
+		Entry("an element without its key", `{"spec":{"parameters":[{"name":"a","value":"b"},{"value":"c"}]}}`,
+			"spec.parameters[1]: set name, by which a strategic merge patch finds the element"),
+		Entry("an unknown directive", `{"metadata":{"$patch":"shake"}}`, `metadata.$patch: must be replace or delete, not "shake"`),
+		Entry("an order that is no list", `{"spec":{"$setElementOrder/parameters":"a"}}`,
+			"the strategic merge patch cannot be applied: expected a list, but received a string"),
+	)
 
 	It("warns of a source without files", func(ctx SpecContext) {
 		image := newImage("debian")

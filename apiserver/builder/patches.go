@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"slices"
@@ -18,6 +19,9 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/mergepatch"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
 )
@@ -28,18 +32,24 @@ var objectPatches = []string{string(types.MergePatchType), string(types.Strategi
 // patchKey is the key of a patch in the context of its request.
 type patchKey struct{}
 
+// keptPatch is the patch of a request.
+type keptPatch struct {
+	kind types.PatchType
+	text bytes.Buffer
+}
+
 // keepPatches keeps the text of a patch in the context of its request. Library code decodes and applies patches, and its
 // errors show Go types. With the text, the error can name the fields instead.
 func keepPatches(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		media, _, err := mime.ParseMediaType(request.Header.Get("Content-Type"))
 		if err == nil && request.Method == http.MethodPatch && slices.Contains(objectPatches, media) {
-			patch := &bytes.Buffer{}
+			patch := &keptPatch{kind: types.PatchType(media)}
 			request = request.WithContext(context.WithValue(request.Context(), patchKey{}, patch))
 			request.Body = struct {
 				io.Reader
 				io.Closer
-			}{io.TeeReader(request.Body, patch), request.Body}
+			}{io.TeeReader(request.Body, &patch.text), request.Body}
 		}
 		api.ServeHTTP(writer, request)
 	})
@@ -86,6 +96,9 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	if isStatus {
 		return object, err
 	}
+	if patch, kept := ctx.Value(patchKey{}).(*keptPatch); kept && patch.kind == types.StrategicMergePatchType {
+		return object, apierrors.NewBadRequest(strategicFault(err, patch.text.Bytes()))
+	}
 	// Server-side apply passes no decoder, which would name a field that was renamed.
 	for former, current := range i.renamed {
 		if strings.Contains(err.Error(), "."+former+": field not declared in schema") {
@@ -98,7 +111,7 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 // nameWrongTypes returns the error that a created object with such values gets; nil if the patch has no value of the wrong
 // type. A patch that was refused as invalid stays so, as for the kinds of Kubernetes.
 func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
-	patch, kept := ctx.Value(patchKey{}).(*bytes.Buffer)
+	patch, kept := ctx.Value(patchKey{}).(*keptPatch)
 	request, known := apirequest.RequestInfoFrom(ctx)
 	if !kept || !known {
 		return nil
@@ -111,7 +124,7 @@ func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 	if failure != nil {
 		return failure
 	}
-	named := NameWrongTypes(err, patch.Bytes(), example)
+	named := NameWrongTypes(err, patch.text.Bytes(), example)
 	if named == err { //nolint:errorlint // the same error says that there is nothing to name
 		return nil
 	}
@@ -120,4 +133,41 @@ func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 		explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
 	}
 	return explained
+}
+
+// strategicFault returns the message of a strategic merge patch that the library could not apply. The library's error shows a
+// part of the patch: the message names the path of that part.
+func strategicFault(err error, patch []byte) string {
+	var content any
+	if json.Unmarshal(patch, &content) == nil {
+		if fault := faultIn(content, nil, err.Error()); fault != nil {
+			return fault.Error()
+		}
+	}
+	return "the strategic merge patch cannot be applied: " + strings.NewReplacer("map[string]interface {}", "object", "[]interface {}", "list").Replace(err.Error())
+}
+
+func faultIn(part any, path *field.Path, problem string) error {
+	switch part := part.(type) {
+	case map[string]any:
+		_, key, _ := strings.Cut(problem, " does not contain declared merge key: ")
+		if problem == mergepatch.ErrNoMergeKey(part, key).Error() {
+			return fmt.Errorf("%s: set %s, by which a strategic merge patch finds the element", path, key)
+		}
+		if directive := part["$patch"]; problem == mergepatch.ErrBadPatchType(directive, part).Error() {
+			return fmt.Errorf("%s: must be replace or delete, not %q", path.Child("$patch"), fmt.Sprint(directive))
+		}
+		for _, name := range slices.Sorted(maps.Keys(part)) {
+			if fault := faultIn(part[name], path.Child(name), problem); fault != nil {
+				return fault
+			}
+		}
+	case []any:
+		for i, element := range part {
+			if fault := faultIn(element, path.Index(i), problem); fault != nil {
+				return fault
+			}
+		}
+	}
+	return nil
 }

@@ -80,10 +80,15 @@ func describeKubectlChanges(w *fixture) {
 
 	Describe("kubectl apply", func() {
 		It("removes what is no longer in the manifest, and leaves what others have added", func(ctx SpecContext) {
-			s.Run(ctx, plainImage("web", "labels: {a: x, b: x}"), "apply", "-f", "-")
+			with := func(labels, parameters string) string {
+				return strings.Replace(plainImage("web", "labels: "+labels), "spec:", "spec:\n  parameters: "+parameters, 1)
+			}
+			s.Run(ctx, with("{a: x, b: x}", "[{name: a}, {name: b}]"), "apply", "-f", "-")
 			s.Run(ctx, "", "label", "image", "web", "c=x")
-			s.Run(ctx, plainImage("web", "labels: {a: x}"), "apply", "-f", "-")
+			s.Run(ctx, "", "patch", "image", "web", "-p", `{"spec":{"parameters":[{"name":"c"}]}}`)
+			s.Run(ctx, with("{a: x}", "[{name: a}]"), "apply", "-f", "-")
 			Expect(w.getImage(ctx, "web").Labels).To(Equal(map[string]string{"a": "x", "c": "x"}))
+			Expect(w.getImage(ctx, "web").Spec.Parameters).To(ConsistOf(v1alpha1.Parameter{Name: "a"}, v1alpha1.Parameter{Name: "c"}))
 			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
 

@@ -103,7 +103,12 @@ func describePatches(w *fixture) {
 			w.create(ctx, "web", parameters("a", "b"), held)
 			patched := w.patch(ctx, "web", types.StrategicMergePatchType, `{"metadata":{"finalizers":["example.com/more"]},"spec":{"parameters":[{"name":"c"}]}}`)
 			Expect(patched.Finalizers).To(ConsistOf(finalizer, "example.com/more"))
-			Expect(patched.Spec.Parameters).To(Equal([]v1alpha1.Parameter{{Name: "c"}}))
+			Expect(patched.Spec.Parameters).To(ConsistOf(
+				v1alpha1.Parameter{Name: "a", Value: "a"}, v1alpha1.Parameter{Name: "b", Value: "b"}, v1alpha1.Parameter{Name: "c"}))
+			patched = w.patch(ctx, "web", types.StrategicMergePatchType,
+				`{"spec":{"parameters":[{"name":"b","$patch":"delete"},{"name":"c","value":"d"}],"targets":[{"platform":"linux/arm64","format":"raw"}]}}`)
+			Expect(patched.Spec.Parameters).To(ConsistOf(v1alpha1.Parameter{Name: "a", Value: "a"}, v1alpha1.Parameter{Name: "c", Value: "d"}))
+			Expect(patched.Spec.Targets).To(Equal([]v1alpha1.Target{{Platform: "linux/arm64", Format: v1alpha1.ArtifactFormatRaw}}), "it has two keys")
 
 			patched = w.patch(ctx, "web", types.StrategicMergePatchType,
 				`{"metadata":{"$deleteFromPrimitiveList/finalizers":["`+finalizer+`","example.com/more"]},"spec":{"timeouts":{"$patch":"replace","run":"7m"}}}`)

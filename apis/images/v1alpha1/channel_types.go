@@ -21,7 +21,9 @@ type ImageChannels struct {
 	// other fields. The server removes every channel that an update omits. If an update does not change the build of a
 	// channel, the channel keeps its other fields.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Channels []ImageChannel `json:"channels,omitempty" protobuf:"bytes,2,rep,name=channels"`
+	Channels []ImageChannel `json:"channels,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,2,rep,name=channels"`
 }

@@ -30,9 +30,11 @@ type ImageBuildDiff struct {
 	Inputs []InputChange `json:"inputs,omitempty" protobuf:"bytes,4,rep,name=inputs"`
 	// artifacts lists the artifacts that differ, sorted by target.
 	// +optional
+	// +patchMergeKey=target
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=target
-	Artifacts []ArtifactChange `json:"artifacts,omitempty" protobuf:"bytes,5,rep,name=artifacts"`
+	Artifacts []ArtifactChange `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
 // ComparedBuild describes one of the two compared builds.

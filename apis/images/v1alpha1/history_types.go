@@ -139,9 +139,11 @@ type BuildStats struct {
 	QueueTimes *DurationPercentiles `json:"queueTimes,omitempty" protobuf:"bytes,9,opt,name=queueTimes"`
 	// failures lists the number of failed builds by failure class. Classes without failures are omitted.
 	// +optional
+	// +patchMergeKey=class
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=class
-	Failures []FailureCount `json:"failures,omitempty" protobuf:"bytes,10,rep,name=failures"`
+	Failures []FailureCount `json:"failures,omitempty" patchStrategy:"merge" patchMergeKey:"class" protobuf:"bytes,10,rep,name=failures"`
 	// recoveries is the number of times that a build succeeded after one or more failed builds.
 	Recoveries int64 `json:"recoveries" protobuf:"varint,11,opt,name=recoveries"`
 	// meanTimeToRecovery is the mean duration of the recoveries. Each recovery lasts from the end of the first failed

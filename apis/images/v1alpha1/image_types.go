@@ -96,9 +96,11 @@ type BuildInputs struct {
 	// At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values,
 	// without HTML escaping. Defaults to none.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,4,rep,name=parameters"`
+	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,4,rep,name=parameters"`
 	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
 	// platform and format is unique.
 	// +listType=map
@@ -396,9 +398,11 @@ type ImageStatus struct {
 	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
 	// of each request after observing the build.
 	// +optional
+	// +patchMergeKey=requestID
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=requestID
-	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" protobuf:"bytes,6,rep,name=recentRequests"`
+	RecentRequests []BuildRequestRecord `json:"recentRequests,omitempty" patchStrategy:"merge" patchMergeKey:"requestID" protobuf:"bytes,6,rep,name=recentRequests"`
 	// lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are
 	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
 	// build is deleted. The controller sets it.
@@ -421,9 +425,11 @@ type ImageStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,10,rep,name=conditions"`
 	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Channels []ImageChannel `json:"channels,omitempty" protobuf:"bytes,11,rep,name=channels"`
+	Channels []ImageChannel `json:"channels,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,11,rep,name=channels"`
 	// lastScheduleTime is the last scheduled time that the controller processed, with or without starting a build. The
 	// controller sets it. lastScheduleTime is empty until the controller has processed a scheduled time.
 	// +optional
@@ -509,9 +515,11 @@ type SuccessfulBuild struct {
 	// completionTime is the time at which the build finished.
 	CompletionTime metav1.Time `json:"completionTime" protobuf:"bytes,4,opt,name=completionTime"`
 	// artifacts lists the artifacts of the build, one for each target.
+	// +patchMergeKey=target
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=target
-	Artifacts []Artifact `json:"artifacts" protobuf:"bytes,5,rep,name=artifacts"`
+	Artifacts []Artifact `json:"artifacts" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
 // Artifact is an output of a build for one target.

@@ -159,9 +159,11 @@ type BuildTrigger struct {
 	// parameters lists the parameters that the request set for this build only. inputs.parameters of the build includes
 	// these parameters.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,7,rep,name=parameters"`
+	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,7,rep,name=parameters"`
 }
 
 // InputChange is one difference between the inputs of two builds.
@@ -270,14 +272,18 @@ type ImageBuildStatus struct {
 	// attempts lists the attempts at this build, oldest first, at most 20. A build that is Starting, Running, Retrying,
 	// Cancelling or Succeeded has at least one attempt.
 	// +optional
+	// +patchMergeKey=number
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=number
-	Attempts []BuildAttempt `json:"attempts,omitempty" protobuf:"bytes,9,rep,name=attempts"`
+	Attempts []BuildAttempt `json:"attempts,omitempty" patchStrategy:"merge" patchMergeKey:"number" protobuf:"bytes,9,rep,name=attempts"`
 	// artifacts lists the artifacts of the build, one for each target. artifacts is empty until phase is Succeeded.
 	// +optional
+	// +patchMergeKey=target
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=target
-	Artifacts []Artifact `json:"artifacts,omitempty" protobuf:"bytes,10,rep,name=artifacts"`
+	Artifacts []Artifact `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,10,rep,name=artifacts"`
 	// failure describes the failure or cancellation of the build. failure is empty until phase is Failed or Cancelled.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,11,opt,name=failure"`
@@ -288,9 +294,11 @@ type ImageBuildStatus struct {
 	// stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only
 	// the report subresource adds stages.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Stages []BuildStage `json:"stages,omitempty" protobuf:"bytes,13,rep,name=stages"`
+	Stages []BuildStage `json:"stages,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,13,rep,name=stages"`
 }
 
 // BuildProgress is a report of the builder about its progress.

@@ -38,9 +38,11 @@ type BuildRequest struct {
 	// parameters differ from the Image's parameters, the build is one-off. A one-off build does not change
 	// latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
 	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	Parameters []Parameter `json:"parameters,omitempty" protobuf:"bytes,6,rep,name=parameters"`
+	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,6,rep,name=parameters"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

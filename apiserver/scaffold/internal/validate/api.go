@@ -77,6 +77,14 @@ func (f *field) exported() bool {
 	return ast.IsExported(f.name) && f.json.name != "-"
 }
 
+// tag returns the value of a key of the field's tag.
+func (f *field) tag(key string) string {
+	if f.node.Tag == nil {
+		return ""
+	}
+	return reflect.StructTag(strings.Trim(f.node.Tag.Value, "`")).Get(key)
+}
+
 func (f *field) pointer() bool {
 	_, pointer := types.Unalias(f.typ).(*types.Pointer)
 	return pointer

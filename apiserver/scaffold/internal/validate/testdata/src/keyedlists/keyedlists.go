@@ -20,6 +20,20 @@ type Spec struct {
 	Numbers map[int32]string  `json:"numbers"` // want `^Widget.spec.numbers: keys in JSON are strings: use a string as the key$`
 	Labels  map[string]string `json:"labels"`
 	Limits  Limits            `json:"limits"`
+
+	// +listType=map
+	// +listMapKey=name
+	Replaced []Part `json:"replaced"` // want `^Widget.spec.replaced: strategic merge patches replace the list: tag it patchStrategy:"merge" patchMergeKey:"name"$`
+	// +k8s:listType=map
+	// +k8s:listMapKey=name
+	Wrong []Part `json:"wrong" patchStrategy:"merge" patchMergeKey:"type"` // want `^Widget.spec.wrong: strategic merge patches replace the list`
+	// +listType=map
+	// +listMapKey=name
+	Merged []Part `json:"merged" patchStrategy:"merge" patchMergeKey:"name"`
+	// +listType=map
+	// +listMapKey=name
+	// +listMapKey=format
+	TwoKeys []Part `json:"twoKeys"`
 }
 
 type Name string
