@@ -56,7 +56,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		return err
 	}
 	registered.AddTo(command.Flags())
-	limited.AddTo(command.Flags())
+	limited.AddTo(command.Flags(), "no limit")
 	allowed.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
 	recorded.AddTo(command.Flags(), "none")

@@ -72,7 +72,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 func (o *options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the cluster; default: the cluster that this process runs in")
 	o.builders.AddTo(flags)
-	o.limits.AddTo(flags)
+	o.limits.AddTo(flags, "no limit")
 	o.logArchive.AddTo(flags, "none")
 	o.records.AddTo(flags, "none")
 	o.retention.AddTo(flags)

@@ -89,7 +89,7 @@ func (s *server) start(ctx context.Context) error {
 		s.data = filepath.Join(s.directory, "data")
 	}
 	s.output.Reset()
-	command := exec.Command(s.program, "up", "--data-dir", s.data, "--kubeconfig", s.kubeconfig(), "--workers", fmt.Sprint(builders), "--max-builds", fmt.Sprint(builders+2))
+	command := exec.Command(s.program, "up", "--data-dir", s.data, "--kubeconfig", s.kubeconfig(), "--workers", fmt.Sprint(builders))
 	command.Stderr = &s.output
 	out, err := command.StdoutPipe()
 	if err != nil {

@@ -82,9 +82,8 @@ type Agent struct {
 	workers  *workers
 	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
 	podQueue workqueue.TypedRateLimitingInterface[objectRef]
-	// Changes that are written only if they last have queues of their own, so that they never delay urgent changes.
+	// Changes that are written only if they last have a queue of their own, so that they never delay urgent changes.
 	lateJobs workqueue.TypedRateLimitingInterface[objectRef]
-	latePods workqueue.TypedRateLimitingInterface[objectRef]
 	jobs     batchlisters.JobLister
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
@@ -149,7 +148,6 @@ func New(o Options) (*Agent, error) {
 		jobQueue:   newQueue(o.Clock),
 		podQueue:   newQueue(o.Clock),
 		lateJobs:   newQueue(o.Clock),
-		latePods:   newQueue(o.Clock),
 		stopping:   make(chan struct{}),
 		runs:       map[types.UID]*run{},
 		jobRecords: map[types.UID]jobRecord{},
@@ -194,7 +192,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	wait, err := a.begin(ctx)
 	defer func() {
 		cancel()
-		for _, queue := range []workqueue.TypedRateLimitingInterface[objectRef]{a.jobQueue, a.podQueue, a.lateJobs, a.latePods} {
+		for _, queue := range []workqueue.TypedRateLimitingInterface[objectRef]{a.jobQueue, a.podQueue, a.lateJobs} {
 			queue.ShutDown()
 		}
 		a.stopBuilders(endWrites)
@@ -248,7 +246,6 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
 	}
 	group.Go(func() { a.work(ctx, "Job", a.lateJobs, a.syncLateJob) })
-	group.Go(func() { a.work(ctx, "Pod", a.latePods, a.noteNoFreeWorker) })
 	return wait, nil
 }
 

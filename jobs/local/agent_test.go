@@ -437,7 +437,7 @@ func TestPodsWaitForAWorker(t *testing.T) {
 	pod := c.podWhen(second, func(pod *corev1.Pod) bool {
 		return conditionOf(pod, corev1.PodScheduled).Status == corev1.ConditionFalse
 	})
-	c.Expect(conditionOf(pod, corev1.PodScheduled)).To(And(HaveField("Reason", "Unschedulable"), HaveField("Message", "1 of 1 workers are busy")))
+	c.Expect(conditionOf(pod, corev1.PodScheduled)).To(And(HaveField("Reason", "WaitingForWorker"), HaveField("Message", "1 of 1 workers are busy")))
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodPending))
 	c.Expect(c.agent.Running()).To(Equal(1), "those that wait do not run")
 	_, err := c.agent.OpenLog(t.Context(), pod, nil)

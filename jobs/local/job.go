@@ -19,6 +19,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 )
 
+// unnoticedWait is how long a Job's counters may be outdated before they are written. Most builds end sooner, so the writes are
+// saved.
+const unnoticedWait = time.Second
+
 // jobRecord are the agent's changes of a Job that its cache may not have yet.
 type jobRecord struct {
 	created time.Time    // when this agent created its pod; zero if it did not

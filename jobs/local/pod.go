@@ -5,8 +5,6 @@ package local
 import (
 	"context"
 	"fmt"
-	"slices"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -14,10 +12,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
-
-// unnoticedWait is how long a pod may wait for a worker, and a Job's counters may be outdated, before this is written. Most
-// builds end sooner, so the writes are saved.
-const unnoticedWait = time.Second
 
 // syncPod does the work of a kubelet for a pod. It starts the run of the pod's process, and passes changes of the pod to it.
 func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
@@ -67,10 +61,11 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
 	}
 	if !a.workers.acquire(ref, pod.CreationTimestamp.Time) {
-		if !notedNoFreeWorker(pod) {
-			a.latePods.AddAfter(ref, unnoticedWait)
+		if waiting(pod) {
+			return nil
 		}
-		return nil
+		// At once: an attempt whose pod waits without a reason fails after timeouts.start.
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, a.workers.total, a.clock.Now()) })
 	}
 	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
 	if err != nil {
@@ -79,31 +74,6 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	}
 	a.startRun(pod, builder, dir, log)
 	return nil
-}
-
-// noteNoFreeWorker reports in the status of a pod that has waited for some time that no worker is free. It ignores a pod that has
-// changed meanwhile.
-func (a *Agent) noteNoFreeWorker(ctx context.Context, ref objectRef) error {
-	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
-	if apierrors.IsNotFound(err) || err == nil && (pod.UID != ref.uid || notedNoFreeWorker(pod) || !a.workers.waits(ref.uid)) {
-		return nil // deleted, noted or started
-	}
-	if err != nil {
-		return fmt.Errorf("get pod %s: %w", ref, err)
-	}
-	pod = pod.DeepCopy()
-	setBusy(pod, a.workers.total, a.clock.Now())
-	_, err = a.client.CoreV1().Pods(ref.namespace).UpdateStatus(ctx, pod, metav1.UpdateOptions{})
-	if err == nil || apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-		return nil
-	}
-	return fmt.Errorf("write the status of pod %s: %w", ref, err)
-}
-
-func notedNoFreeWorker(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse
-	})
 }
 
 // forgetPod ends the process of a deleted pod, and removes its files.

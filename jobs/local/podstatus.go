@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
@@ -54,11 +55,17 @@ func ready(pod *corev1.Pod) bool {
 	})
 }
 
-// setBusy reports that the pod waits for a worker.
-func setBusy(pod *corev1.Pod, workers int, now time.Time) {
+// setWaiting reports that the pod waits for a worker.
+func setWaiting(pod *corev1.Pod, workers int, now time.Time) {
 	pod.Status.Phase = corev1.PodPending
-	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, corev1.PodReasonUnschedulable,
+	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, v1alpha1.ReasonWaitingForWorker,
 		fmt.Sprintf("%d of %d workers are busy", workers, workers))
+}
+
+func waiting(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == v1alpha1.ReasonWaitingForWorker
+	})
 }
 
 // setRunning reports that the pod's process runs.

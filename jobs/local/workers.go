@@ -56,13 +56,6 @@ func (w *workers) busy() int {
 	return w.total - w.free - len(w.granted)
 }
 
-// waits reports whether a pod waits.
-func (w *workers) waits(uid types.UID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.find(uid) >= 0
-}
-
 // release releases a worker, which the oldest queued pod gets.
 func (w *workers) release() {
 	w.mu.Lock()

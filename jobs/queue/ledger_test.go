@@ -57,7 +57,7 @@ func TestAnAdmittedBuildHoldsItsSlotBeforeItIsStored(t *testing.T) {
 	if admitted, why := l.Admission(at("one")); !admitted || why != "" {
 		t.Errorf("build one is not admitted: %s", why)
 	}
-	if admitted, why := l.Admission(at("two")); admitted || why != "the cluster has reached its limit of active builds (1)" {
+	if admitted, why := l.Admission(at("two")); admitted || why != "Goldsmith has reached its limit of active builds (1)" {
 		t.Errorf("it waits for %q", why)
 	}
 }

@@ -140,12 +140,12 @@ func TestALimitHolds(t *testing.T) {
 		why    string
 	}{
 		"no limit":                        {count: 5},
-		"cluster":                         {limits: queue.Limits{Builds: 3}, count: 3, why: "the cluster has reached its limit of active builds (3)"},
+		"cluster":                         {limits: queue.Limits{Builds: 3}, count: 3, why: "Goldsmith has reached its limit of active builds (3)"},
 		"namespace":                       {limits: queue.Limits{PerNamespace: 1}, count: 1, why: "the namespace has reached its limit of active builds (1)"},
 		"its own is more":                 {limits: queue.Limits{PerNamespace: 1}, share: queue.Share{MaxBuilds: &two}, count: 2, why: "the namespace has reached its limit of active builds (2)"},
 		"its own is less":                 {limits: queue.Limits{PerNamespace: 3}, share: queue.Share{MaxBuilds: &two}, count: 2, why: "the namespace has reached its limit of active builds (2)"},
 		"it may run none":                 {share: queue.Share{MaxBuilds: &none}, count: 0, why: "the namespace has reached its limit of active builds (0)"},
-		"its own is more than the others": {limits: queue.Limits{Builds: 1}, share: queue.Share{MaxBuilds: &two}, count: 1, why: "the cluster has reached its limit of active builds (1)"},
+		"its own is more than the others": {limits: queue.Limits{Builds: 1}, share: queue.Share{MaxBuilds: &two}, count: 1, why: "Goldsmith has reached its limit of active builds (1)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			q := queue.New(test.limits)

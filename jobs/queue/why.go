@@ -20,7 +20,7 @@ func (q *Queue) Why(key Key) string {
 		return fmt.Sprintf("the namespace has reached its limit of active builds (%d)", limit)
 	}
 	if q.full() {
-		return fmt.Sprintf("the cluster has reached its limit of active builds (%d)", q.limits.Builds)
+		return fmt.Sprintf("Goldsmith has reached its limit of active builds (%d)", q.limits.Builds)
 	}
 	return "the build is about to start"
 }

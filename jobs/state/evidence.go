@@ -24,8 +24,8 @@ type evidence struct {
 	succeeded []v1alpha1.Artifact
 	failure   *v1alpha1.BuildFailure
 	started   bool
-	orphaned  bool // the Job is deleted, and one of its pods may run
-	suspended bool // the Job is suspended: its pod is being deleted, or is not created
+	orphaned  bool       // the Job is deleted, and one of its pods may run
+	held      startDelay // what the admitted attempt is queued for again; empty if it is not
 	delay     startDelay
 	passing   bool // the delay may end, or become a failure, without an observable change
 }
@@ -136,7 +136,7 @@ func (t *transition) gatherEvidence() evidence {
 		}
 	}
 	if t.suspended() || t.resumed() && attempt.PodUID != "" && (t.Pod == nil || t.deletedBySuspension()) {
-		return evidence{suspended: true}
+		return evidence{held: t.suspendedBy()}
 	}
 	switch {
 	case t.Rejected != "":

@@ -14,70 +14,120 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// A suspended Job has no pod. Jobs of Kueue's queues are created suspended, and Kueue resumes a Job when it admits the Job. Kueue
-// may suspend the Job again to make room for another Job: the pod is then deleted, and the Job creates a new pod once it is
-// resumed. All of this is one attempt, and its build is Queued while the Job is suspended.
+// An attempt that was decided may have to wait once more, and its build is Queued meanwhile:
+//   - Its Job is suspended. Jobs of Kueue's queues are created suspended, and Kueue resumes a Job when it admits the Job. Kueue, or
+//     a user, may suspend the Job again: the pod is then deleted, and the Job creates a new pod once it is resumed.
+//   - Its pod waits for a worker of the machine that runs it.
+//
+// All of this is one attempt.
 
-// await watches an attempt whose Job was suspended. If the attempt has ended, the phase is Starting in between, because the phase
-// table requires it.
+// await watches an attempt that is held. If the attempt has ended, the phase is Starting in between, because the phase table
+// requires it.
 func (t *transition) await() {
 	evidence := t.gatherEvidence()
+	held := evidence.held != startDelay{}
 	switch {
 	case t.mustEnd() && !evidence.started && t.lives():
 		t.discard()
 	case t.mustEnd() && !evidence.started:
 		t.endAttempt(v1alpha1.AttemptCancelled, nil)
 		t.finishCancelled()
-	case evidence.suspended && t.queueTimeLeft() <= 0:
-		late := t.queueTimeout(t.suspendedBy())
+	case held && t.queueTimeLeft() <= 0:
+		late := t.queueTimeout(evidence.held.message)
 		t.endAttempt(v1alpha1.AttemptFailed, late)
 		t.finish(v1alpha1.BuildFailed, late)
-	case evidence.suspended:
-		t.hold()
+	case held:
+		t.hold(evidence.held)
 	case evidence.failure != nil:
+		t.recordStart(&evidence)
 		t.enter(v1alpha1.BuildStarting)
 	default:
-		t.enter(v1alpha1.BuildStarting)
-		t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
-		t.wait(podNotStarted)
+		t.release()
 	}
 }
 
-// hold lets the attempt wait until its Job is resumed. It drops the recorded pod and its reports, because a new pod replaces it.
-func (t *transition) hold() {
+// hold lets the attempt wait until it may run. It drops the recorded pod and its reports, because a new pod replaces it. Until a
+// container has run, the wait does not count as time of the build: it has not started.
+func (t *transition) hold(cause startDelay) {
 	t.record()
 	attempt := t.attempt()
-	if attempt.PodUID != "" {
-		t.wait(startDelay{v1alpha1.ReasonWaitingForKueue, "the container ended when the Job was suspended: a new pod starts once the Job is resumed"})
+	switch {
+	case attempt.PodUID != "":
+		t.wait(startDelay{cause.reason, "the container ended when the Job was suspended: a new pod starts once the Job is resumed"})
 		t.status.Progress, t.status.Stages = nil, nil
+	case !t.heldAgain():
+		t.status.StartTime = nil
 	}
 	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 	t.status.Phase = v1alpha1.BuildQueued
 	if t.status.QueuedTime == nil {
-		t.status.QueuedTime = t.now()
+		t.status.QueuedTime = attempt.StartTime.DeepCopy()
 	}
-	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, v1alpha1.ReasonWaitingForKueue, t.suspendedBy())
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, cause.reason, v1alpha1.CutMessage(cause.message))
 	t.after = t.queueTimeLeft()
 }
 
-// suspendedBy returns what a build with a suspended Job waits for.
-func (t *transition) suspendedBy() string {
-	if template := t.Build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
-		return fmt.Sprintf("Kueue has not admitted Job %s to queue %s", t.attempt().JobName, template.QueueName)
+// release lets an attempt go on that was held. The time of an attempt whose container has not run yet begins here.
+func (t *transition) release() {
+	t.record()
+	released := t.releaseTime()
+	if !t.hasRun() {
+		t.attempt().StartTime = *released
 	}
-	return fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)
+	if t.status.StartTime == nil {
+		t.status.StartTime = released
+	}
+	t.status.Phase = v1alpha1.BuildStarting
+	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "")
+	t.wait(podNotStarted)
 }
 
-// heldAgain reports whether Kueue holds a build that was admitted before: its container has started, or an attempt has ended.
-// If the container has started, the condition PodReady has changed since the attempt began.
+// recordStart sets the start of a build that was held, and whose container has run without anybody noticing.
+func (t *transition) recordStart(e *evidence) {
+	if t.status.StartTime == nil && e.started {
+		t.status.StartTime = t.releaseTime()
+	}
+}
+
+// releaseTime is when an attempt that was held could go on, in whole seconds. Its Job or pod recorded the time, even if this
+// controller did not run. Clocks differ, so the time is neither before the attempt nor in the future.
+func (t *transition) releaseTime() *metav1.Time {
+	now, begun := t.now(), t.attempt().StartTime
+	at := now
+	switch {
+	case t.wasSuspended() && t.ours(t.Job) && t.Job.Status.StartTime != nil:
+		at = t.Job.Status.StartTime
+	case t.Pod != nil && t.Pod.Status.StartTime != nil:
+		at = t.Pod.Status.StartTime
+	}
+	if at.After(now.Time) {
+		at = now
+	}
+	if at.Before(&begun) {
+		at = &begun
+	}
+	return at.DeepCopy()
+}
+
+// suspendedBy returns what a build with a suspended Job waits for.
+func (t *transition) suspendedBy() startDelay {
+	if template := t.Build.Spec.Inputs.Template; template != nil && template.QueueName != "" {
+		return startDelay{v1alpha1.ReasonWaitingForKueue, fmt.Sprintf("Kueue has not admitted Job %s to queue %s", t.attempt().JobName, template.QueueName)}
+	}
+	return startDelay{v1alpha1.ReasonJobSuspended, fmt.Sprintf("Job %s is suspended: resume it", t.attempt().JobName)}
+}
+
+// heldAgain reports whether a build is held that was admitted before: its container has started, or an attempt has ended.
 func (t *transition) heldAgain() bool {
 	attempt := t.attempt()
-	if attempt == nil {
-		return false
-	}
+	return attempt != nil && (attempt.Number > 1 || t.hasRun())
+}
+
+// hasRun reports whether a container of the attempt has started: the condition PodReady has changed since the attempt began.
+func (t *transition) hasRun() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
-	return attempt.Number > 1 || ready != nil &&
-		(ready.Reason == v1alpha1.ReasonWaitingForKueue || ready.LastTransitionTime.After(attempt.StartTime.Time))
+	return ready != nil && (slices.Contains([]string{v1alpha1.ReasonWaitingForKueue, v1alpha1.ReasonJobSuspended}, ready.Reason) ||
+		ready.LastTransitionTime.After(t.attempt().StartTime.Time))
 }
 
 func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {

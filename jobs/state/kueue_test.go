@@ -27,6 +27,13 @@ func resumed(job *batchv1.Job) {
 	job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: batchv1.JobSuspended, Status: corev1.ConditionFalse})
 }
 
+// noWorker is how the local runtime reports that a pod waits for a worker.
+func noWorker(pod *corev1.Pod) {
+	pod.Status.Conditions = []corev1.PodCondition{{
+		Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForWorker, Message: "2 of 2 workers are busy",
+	}}
+}
+
 // kueues is a build whose Jobs are Kueue's.
 func kueues(phase v1alpha1.BuildPhase) *scenario {
 	w := given(phase)
@@ -40,17 +47,29 @@ func held(attempt int32) *scenario {
 	for i := int32(1); i < attempt; i++ {
 		w.ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}).attempt(i + 1)
 	}
+	w.Build.Status.StartTime = new(metav1.NewTime(t0))
 	w.Build.Status = Next(w.job(suspended).Observed).Status
 	w.Job = nil
 	return w
 }
 
-func TestAnAttemptThatIsSuspended(t *testing.T) {
+// waitsForWorker is a build whose attempt of a number waits for a worker.
+func waitsForWorker(attempt int32) *scenario {
+	w := given(v1alpha1.BuildStarting)
+	for i := int32(1); i < attempt; i++ {
+		w.ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}).attempt(i + 1)
+	}
+	w.Build.Status.StartTime = new(metav1.NewTime(t0))
+	w.Build.Status = Next(w.job().pod(corev1.PodPending, noWorker).Observed).Status
+	return w
+}
+
+func TestAnAttemptThatIsHeld(t *testing.T) {
 	const (
 		queued, starting, run         = v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning
 		cancelling, cancelled, failed = v1alpha1.BuildCancelling, v1alpha1.BuildCancelled, v1alpha1.BuildFailed
 		succeeded, retrying           = v1alpha1.BuildSucceeded, v1alpha1.BuildRetrying
-		byKueue                       = v1alpha1.ReasonWaitingForKueue
+		byKueue, noFreeWorker         = v1alpha1.ReasonWaitingForKueue, v1alpha1.ReasonWaitingForWorker
 	)
 	going := deleted(t0.Add(time.Second))
 	cases := []struct {
@@ -65,7 +84,17 @@ func TestAnAttemptThatIsSuspended(t *testing.T) {
 		{name: "it still is", given: held(1).job(suspended), phases: []v1alpha1.BuildPhase{queued}, why: byKueue},
 		{name: "Kueue admits it", given: held(1).job(resumed), phases: []v1alpha1.BuildPhase{starting}, why: v1alpha1.ReasonWaitingForPod},
 		{name: "Kueue admits it and its container runs", given: held(1).job(resumed).pod(corev1.PodRunning, running()), phases: []v1alpha1.BuildPhase{starting, run}},
-		{name: "somebody suspends the Job of a build without a queue", given: given(starting).job(suspended), phases: []v1alpha1.BuildPhase{queued}, why: byKueue},
+		{name: "somebody suspends the Job of a build without a queue", given: given(starting).job(suspended), phases: []v1alpha1.BuildPhase{queued}, why: v1alpha1.ReasonJobSuspended},
+
+		{name: "no worker is free", given: given(starting).job().pod(corev1.PodPending, noWorker), phases: []v1alpha1.BuildPhase{queued}, why: noFreeWorker},
+		{name: "still no worker is free", given: waitsForWorker(1), phases: []v1alpha1.BuildPhase{queued}, why: noFreeWorker},
+		{name: "a worker is free", given: waitsForWorker(1).pod(corev1.PodRunning, running()), phases: []v1alpha1.BuildPhase{starting, run}},
+		{name: "it ended before anybody noticed that a worker was free", given: waitsForWorker(1).pod(corev1.PodSucceeded, exited(0, goodResult)), phases: []v1alpha1.BuildPhase{starting, succeeded}},
+		{name: "it failed before anybody noticed that a worker was free", given: waitsForWorker(1).pod(corev1.PodFailed, exited(1, "")), phases: []v1alpha1.BuildPhase{starting, failed}, reason: v1alpha1.ReasonBuilderFailed},
+		{name: "cancelled while no worker is free", given: waitsForWorker(1).cancelRequested(), phases: []v1alpha1.BuildPhase{queued}, action: DeleteJob},
+		{name: "cancelled while no worker is free, and its pod is deleted", given: waitsForWorker(1).with(func(w *scenario) { w.Job, w.Pod, w.Living = nil, nil, nil }).cancelRequested(), phases: []v1alpha1.BuildPhase{cancelled}, reason: v1alpha1.ReasonCancelRequested},
+		{name: "its pod is deleted while no worker is free", given: waitsForWorker(1).job(jobCondition(batchv1.JobFailed)).with(func(w *scenario) { w.Pod, w.Living = nil, nil }), phases: []v1alpha1.BuildPhase{starting, retrying, starting}, reason: v1alpha1.ReasonPodDeleted, action: CreateJob},
+		{name: "the server restarts while no worker is free", given: waitsForWorker(2), phases: []v1alpha1.BuildPhase{queued}, reason: v1alpha1.ReasonEvicted, why: noFreeWorker},
 
 		{name: "suspended while it runs", given: kueues(run).recorded().job(suspended).pod(corev1.PodRunning, running()), phases: []v1alpha1.BuildPhase{queued}, why: byKueue},
 		{name: "suspended, its pod is going", given: kueues(run).recorded().job(suspended).pod(corev1.PodRunning, running(), going), phases: []v1alpha1.BuildPhase{queued}, why: byKueue},
@@ -238,6 +267,78 @@ func TestTheStartTimeoutCountsFromKueuesAdmission(t *testing.T) {
 	w.Now = w.Now.Add(rounding)
 	if got := reasonOf(Next(w.Observed).Status); got != v1alpha1.ReasonStartTimeout {
 		t.Errorf("reason %q later", got)
+	}
+}
+
+func TestTheStartTimeoutDoesNotCountTheWaitForAWorker(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending, noWorker)
+	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Second}
+	w.Now = t0.Add(time.Hour) // the controller did not run when the pod began to wait
+	for range 2 {
+		w.Build.Status = Next(w.Observed).Status
+		if got := w.Build.Status; got.Phase != v1alpha1.BuildQueued || got.Failure != nil {
+			t.Fatalf("phase %s with %+v", got.Phase, got.Failure)
+		}
+	}
+	w.Now = t0.Add(v1alpha1.DefaultQueueTimeout + rounding)
+	if got := reasonOf(Next(w.Observed).Status); got != v1alpha1.ReasonQueueTimeout {
+		t.Errorf("reason %q at the end of timeouts.queue", got)
+	}
+}
+
+// The time that a build is queued must not count as its duration, whatever it is queued for.
+func TestABuildStartsWhenItsFirstAttemptMayRun(t *testing.T) {
+	const waited = 20 * time.Minute
+	released := metav1.NewTime(t0.Add(waited))
+	kueue := held(1)
+	resumedThen := func(job *batchv1.Job) { resumed(job); job.Status.StartTime = &released }
+	started := func(pod *corev1.Pod) { pod.Status.StartTime = &released }
+	for name, c := range map[string]struct {
+		given *scenario
+		then  func(w *scenario)
+		late  time.Duration // when this is observed, after the release
+	}{
+		"Kueue admits it":                          {kueue, func(w *scenario) { w.job(resumedThen) }, 0},
+		"Kueue admits it while no controller runs": {held(1), func(w *scenario) { w.job(resumedThen).pod(corev1.PodRunning, running(), started) }, time.Hour},
+		"a worker is free":                         {waitsForWorker(1), func(w *scenario) { w.pod(corev1.PodRunning, running(), started) }, 0},
+		"a worker is free, and the build succeeds": {waitsForWorker(1), func(w *scenario) { w.pod(corev1.PodSucceeded, exited(0, goodResult), started) }, time.Hour},
+		"a worker is free, and the build fails":    {waitsForWorker(1), func(w *scenario) { w.pod(corev1.PodFailed, exited(1, ""), started) }, time.Hour},
+		"the clock of the node is ahead": {waitsForWorker(1), func(w *scenario) {
+			w.pod(corev1.PodRunning, running(), func(p *corev1.Pod) { p.Status.StartTime = new(metav1.NewTime(t0.Add(5 * waited))) })
+		}, 0},
+		"a user had suspended its Job by hand": {given(v1alpha1.BuildStarting).job(suspended).with(func(w *scenario) {
+			w.Build.Status.StartTime = new(metav1.NewTime(t0))
+			w.Build.Status = Next(w.Observed).Status
+		}), func(w *scenario) { w.job(resumedThen) }, 0},
+	} {
+		w := c.given
+		if status := w.Build.Status; status.Phase != v1alpha1.BuildQueued || status.StartTime != nil || !status.QueuedTime.Time.Equal(t0) {
+			t.Errorf("%s: before, %s, started %v, queued %v", name, status.Phase, status.StartTime, status.QueuedTime)
+		}
+		w.Now = released.Add(c.late)
+		c.then(w)
+		for range 2 {
+			w.Build.Status = Next(w.Observed).Status
+		}
+		status := w.Build.Status
+		if status.StartTime == nil || !status.StartTime.Equal(&released) {
+			t.Errorf("%s: the build started at %v, want %v", name, status.StartTime, released)
+		}
+		if got := status.Attempts[0].StartTime; status.Phase != v1alpha1.BuildFailed && !got.Equal(&released) {
+			t.Errorf("%s: the attempt started at %v, want %v", name, got, released)
+		}
+	}
+}
+
+func TestWhatHasRunKeepsItsStart(t *testing.T) {
+	w := kueues(v1alpha1.BuildRunning).recorded().job(suspended).pod(corev1.PodRunning, running())
+	w.Build.Status.StartTime = new(metav1.NewTime(t0))
+	w.Now = t0.Add(time.Hour)
+	w.Build.Status = Next(w.Observed).Status
+	w.Now = t0.Add(2 * time.Hour)
+	w.Build.Status = Next(w.job(resumed).Observed).Status
+	if got := w.Build.Status; !got.StartTime.Time.Equal(t0) || !got.Attempts[0].StartTime.Time.Equal(t0) {
+		t.Errorf("the build started at %v, the attempt at %v", got.StartTime, got.Attempts[0].StartTime)
 	}
 }
 

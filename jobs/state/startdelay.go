@@ -40,6 +40,9 @@ func (t *transition) awaitStart(e evidence) {
 // startDelayOf returns why a pod's container has not started.
 func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	if unscheduled := podCondition(pod, corev1.PodScheduled, corev1.ConditionFalse); unscheduled != nil {
+		if unscheduled.Reason == v1alpha1.ReasonWaitingForWorker {
+			return evidence{held: startDelay{unscheduled.Reason, unscheduled.Message}}
+		}
 		return evidence{delay: startDelay{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
 	}
 	state := containerWaiting(pod)

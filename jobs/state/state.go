@@ -58,7 +58,8 @@ type Admission struct {
 	Message string
 }
 
-// Waits reports whether a build waits for its admission and has no attempt yet. A build that waits for Kueue has an attempt.
+// Waits reports whether a build waits for its admission and has no attempt yet. A build that waits for Kueue or a worker has an
+// attempt.
 func Waits(build *v1alpha1.ImageBuild) bool {
 	switch build.Status.Phase {
 	case v1alpha1.BuildPending, "":
@@ -182,6 +183,7 @@ func (t *transition) admit() {
 // follow handles an attempt that is starting or running.
 func (t *transition) follow() {
 	evidence := t.gatherEvidence()
+	t.recordStart(&evidence)
 	switch {
 	case evidence.succeeded != nil:
 		t.succeed(evidence.succeeded)
@@ -189,8 +191,8 @@ func (t *transition) follow() {
 		t.stop()
 	case evidence.failure != nil:
 		t.fail(evidence.failure)
-	case evidence.suspended:
-		t.hold()
+	case evidence.held != startDelay{}:
+		t.hold(evidence.held)
 	case evidence.started && t.runTimeLeft() <= 0:
 		t.fail(t.runTimeout())
 	case evidence.started:
@@ -233,6 +235,7 @@ func (t *transition) mustEnd() bool {
 // cancel ends the current attempt of a cancelled build, and then the build.
 func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
+	t.recordStart(&evidence)
 	if evidence.succeeded != nil {
 		t.succeed(evidence.succeeded)
 		return
@@ -335,8 +338,8 @@ func (t *transition) startTimeLeft() time.Duration {
 	return t.begun().Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
 }
 
-// begun is when the attempt could start its container: when the attempt was recorded or, if that was later, when Kueue admitted
-// its Job.
+// begun is when the attempt could start its container: when the attempt was recorded or, if that was later, when it was last
+// admitted.
 func (t *transition) begun() time.Time {
 	decided := t.attempt().StartTime.Time
 	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
@@ -351,8 +354,8 @@ func (t *transition) begun() time.Time {
 	return begun
 }
 
-// queueTimeLeft is how long the build may still wait. The time until the first attempt counts as a whole, and each later wait for
-// Kueue counts by itself.
+// queueTimeLeft is how long the build may still wait. The time until the first attempt may run counts as a whole, and each later
+// wait for Kueue or a worker counts by itself.
 func (t *transition) queueTimeLeft() time.Duration {
 	since := t.Build.CreationTimestamp.Time
 	if t.status.QueuedTime != nil {

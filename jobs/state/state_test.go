@@ -267,7 +267,7 @@ func TestNext(t *testing.T) {
 		{name: "a Job that belongs to nobody", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences = nil }), phase: failed, reason: v1alpha1.ReasonJobConflict},
 		{name: "no pod yet", given: given(starting).job(), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "unschedulable", given: given(starting).job().pod(corev1.PodPending, func(p *corev1.Pod) {
-			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "2 of 2 workers are busy"}}
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0 of 2 nodes are available"}}
 		}), phase: starting, why: v1alpha1.ReasonUnschedulable},
 		{name: "image being pulled", given: given(starting).job().pod(corev1.PodPending, waitingState("ImagePullBackOff")), phase: starting, why: v1alpha1.ReasonImagePulling},
 		{name: "image not pulled in time", given: given(starting).with(quick).job().pod(corev1.PodPending, waitingState("ErrImagePull")), phase: retrying, reason: v1alpha1.ReasonImagePullFailed, why: v1alpha1.ReasonBackingOff},

@@ -429,7 +429,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is the time at which the controller decided to start the attempt.",
+							Description: "startTime is the time at which the controller decided to start the attempt. If the attempt then waits for Kueue or for a worker, startTime becomes the end of that wait, unless a container of the attempt has run before.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -739,7 +739,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is the time at which the controller decided to start the first attempt. startTime is empty if the controller started no attempt.",
+							Description: "startTime is the time from which the first attempt could run. startTime is empty if the controller started no attempt.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -1272,7 +1272,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 				Properties: map[string]spec.Schema{
 					"start": {
 						SchemaProps: spec.SchemaProps{
-							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. For a Job that Kueue admits, the limit is counted from the admission. The limit includes the wait for a ResourceQuota, the scheduling of the pod, and the pull of the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
+							Description: "start is the longest time from the creation of an attempt's Job to the start of its container. For a Job that Kueue admits, the limit is counted from the admission. The wait for a worker of goldsmith up does not count: it is limited by timeouts.queue. The limit includes the wait for a ResourceQuota, the scheduling of the pod, and the pull of the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h, in whole seconds. Defaults to 10m.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1284,7 +1284,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref common.ReferenceCal
 					},
 					"queue": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queue is the longest time that a build waits for its first attempt. Each time Kueue suspends a running Job, the build waits again, and the limit is counted anew. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
+							Description: "queue is the longest time that a build waits for its first attempt, including the wait for Kueue and for a worker of goldsmith up. Each time Kueue suspends a running Job, or a later attempt waits for a worker, the build waits again, and the limit is counted anew. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds. Defaults to 24h.",
 							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -2294,7 +2294,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"startTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "startTime is the time at which the controller decided to start the first attempt. Every successful build has a startTime.",
+							Description: "startTime is the time from which the first attempt could run: the controller had decided to start the attempt, and neither Kueue nor a missing worker held it back. Every successful build has a startTime.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -4030,7 +4030,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref common.Referenc
 				Properties: map[string]spec.Schema{
 					"position": {
 						SchemaProps: spec.SchemaProps{
-							Description: "position is the current position of the build in the queue of all namespaces, starting at 1. position is 0 for a build that waits for Kueue, because Kueue decides the order of such builds.",
+							Description: "position is the current position of the build in the queue of all namespaces, starting at 1. position is 0 for a build whose Job is suspended, because Kueue decides the order of such builds.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int32",

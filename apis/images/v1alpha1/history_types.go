@@ -59,7 +59,7 @@ type BuildRecord struct {
 	// creationTime is the time at which the build was created.
 	// +optional
 	CreationTime *metav1.Time `json:"creationTime,omitempty" protobuf:"bytes,10,opt,name=creationTime"`
-	// startTime is the time at which the controller decided to start the first attempt. startTime is empty if the
+	// startTime is the time from which the first attempt could run. startTime is empty if the
 	// controller started no attempt.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,11,opt,name=startTime"`

@@ -258,8 +258,8 @@ type ImageBuildStatus struct {
 	// queuedTime is the time at which the build began to wait for admission.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
-	// startTime is the time at which the controller decided to start the first attempt. Every successful build has a
-	// startTime.
+	// startTime is the time from which the first attempt could run: the controller had decided to start the attempt, and
+	// neither Kueue nor a missing worker held it back. Every successful build has a startTime.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty" protobuf:"bytes,6,opt,name=startTime"`
 	// completionTime is the time at which the build finished. completionTime is empty until then.
@@ -381,7 +381,8 @@ type BuildAttempt struct {
 	// nodeName is the name of the node that the pod runs on. nodeName is empty until the pod is scheduled.
 	// +optional
 	NodeName string `json:"nodeName,omitempty" protobuf:"bytes,6,opt,name=nodeName"`
-	// startTime is the time at which the controller decided to start the attempt.
+	// startTime is the time at which the controller decided to start the attempt. If the attempt then waits for Kueue or
+	// for a worker, startTime becomes the end of that wait, unless a container of the attempt has run before.
 	StartTime metav1.Time `json:"startTime" protobuf:"bytes,7,opt,name=startTime"`
 	// completionTime is the time at which the controller decided the outcome. completionTime is empty until then.
 	// +optional

@@ -100,6 +100,11 @@ const (
 	ReasonWaitingForSlot = "WaitingForSlot"
 	// ReasonWaitingForKueue means that Kueue has not admitted the Job, or has suspended it again.
 	ReasonWaitingForKueue = "WaitingForKueue"
+	// ReasonWaitingForWorker means that the pod waits for a worker of goldsmith up. The pod's condition PodScheduled has
+	// the same reason.
+	ReasonWaitingForWorker = "WaitingForWorker"
+	// ReasonJobSuspended means that a user has suspended the Job.
+	ReasonJobSuspended = "JobSuspended"
 	// ReasonWaitingForPod means that the Job has no pod yet, or that the pod's container does not exist yet. The message
 	// describes the known cause.
 	ReasonWaitingForPod = "WaitingForPod"

@@ -5,6 +5,7 @@ package queuedbuild
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -53,7 +54,7 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 	}
 	durations := lasted(list)
 	places := order.Forecast(f.clock.Now(), queue.Expectation{
-		Started: func(key queue.Key) time.Time { return started(unfinished[key]) },
+		Started: func(key queue.Key) time.Time { return f.started(unfinished[key]) },
 		Lasts: func(key queue.Key) (time.Duration, bool) {
 			ref := unfinished[key].Spec.ImageRef
 			if ref == nil {
@@ -63,29 +64,43 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 			return last.took, ok
 		},
 	})
-	queued := make([]*images.QueuedBuild, len(places))
-	for i := range places {
-		queued[i] = queuedBuild(unfinished[places[i].Key], &places[i])
-	}
-	for i := range list.Items {
-		if build := &list.Items[i]; held(build) {
-			queued = append(queued, queuedBuild(build, &queue.Place{Why: whyHeld(build)}))
+	var queued, suspended []*images.QueuedBuild
+	for _, build := range held(list) {
+		admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted)
+		switch {
+		case admitted == nil:
+			suspended = append(suspended, queuedBuild(build, &queue.Place{}))
+		case admitted.Reason == v1alpha1.ReasonWaitingForWorker: // it has left the queue, so it precedes all that have not
+			queued = append(queued, queuedBuild(build, &queue.Place{Position: len(queued) + 1, Why: admitted.Message}))
+		default:
+			suspended = append(suspended, queuedBuild(build, &queue.Place{Why: admitted.Message}))
 		}
 	}
-	return queued, nil
-}
-
-// held reports whether the Job of a build is suspended. Then Kueue decides when and in which order Jobs are resumed.
-func held(build *images.ImageBuild) bool {
-	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0 && build.Spec.CancelRequested == nil && build.DeletionTimestamp == nil
-}
-
-// whyHeld is what the build waits for, from its condition.
-func whyHeld(build *images.ImageBuild) string {
-	if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); admitted != nil {
-		return admitted.Message
+	ahead := len(queued)
+	for i := range places {
+		places[i].Position += ahead
+		queued = append(queued, queuedBuild(unfinished[places[i].Key], &places[i]))
 	}
-	return ""
+	return append(queued, suspended...), nil
+}
+
+// held are the builds whose attempt waits: for a worker, in the order of these attempts, or because its Job is suspended. Then
+// Kueue decides when and in which order Jobs are resumed.
+func held(list *images.ImageBuildList) (builds []*images.ImageBuild) {
+	for i := range list.Items {
+		build := &list.Items[i]
+		if isHeld(build) && build.Spec.CancelRequested == nil && build.DeletionTimestamp == nil {
+			builds = append(builds, build)
+		}
+	}
+	slices.SortStableFunc(builds, func(a, b *images.ImageBuild) int {
+		return a.Status.Attempts[len(a.Status.Attempts)-1].StartTime.Compare(b.Status.Attempts[len(b.Status.Attempts)-1].StartTime.Time)
+	})
+	return builds
+}
+
+func isHeld(build *images.ImageBuild) bool {
+	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0
 }
 
 // success is how long a successful build took, and when it ended.
@@ -111,9 +126,12 @@ func lasted(list *images.ImageBuildList) map[types.UID]success {
 	return last
 }
 
-// started is when an active build was admitted.
-func started(build *images.ImageBuild) time.Time {
-	if build.Status.StartTime == nil {
+// started is when an active build started. A build whose attempt waits has all its time before it.
+func (f *forecaster) started(build *images.ImageBuild) time.Time {
+	switch {
+	case isHeld(build):
+		return f.clock.Now()
+	case build.Status.StartTime == nil:
 		return build.CreationTimestamp.Time
 	}
 	return build.Status.StartTime.Time

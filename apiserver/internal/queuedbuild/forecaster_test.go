@@ -88,7 +88,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const cluster, earlier = "the cluster has reached its limit of active builds (1)", "an earlier build of the image has not finished"
+	const cluster, earlier = "Goldsmith has reached its limit of active builds (1)", "an earlier build of the image has not finished"
 	after := func(d time.Duration) *metav1.Time { return ago(-d) }
 	want := []*images.QueuedBuild{
 		{Status: images.QueuedBuildStatus{Position: 1, ImageName: "web", Message: earlier, QueuedTime: ago(3 * time.Minute), EstimatedStartTime: after(6 * time.Minute)}},
@@ -156,6 +156,27 @@ func TestOnlyBuildsThatWaitAreShownAndThoseOfKueueWithoutAPlace(t *testing.T) {
 	}
 }
 
+func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
+	waits := func(number int64, since time.Duration) images.ImageBuild {
+		waiting := build("a", fmt.Sprintf("web-%d", number), number, time.Hour, v1alpha1.BuildQueued)
+		waiting.Status.Attempts = []images.BuildAttempt{{Number: 1, StartTime: *ago(since)}}
+		waiting.Status.Conditions = []metav1.Condition{{
+			Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForWorker, Message: "2 of 2 workers are busy",
+		}}
+		return waiting
+	}
+	f := forecasterOf(queue.Limits{Builds: 2}, &fakeNamespaces{}, waits(1, time.Minute), waits(2, 2*time.Minute), build("a", "next", 1, 2*time.Hour, v1alpha1.BuildQueued))
+	queued, err := f.builds(t.Context())
+	if err != nil || len(queued) != 3 {
+		t.Fatalf("%d builds wait: %v", len(queued), err)
+	}
+	for i, want := range []string{"web-2-2: 2 of 2 workers are busy", "web-1-1: 2 of 2 workers are busy", "next-1: Goldsmith has reached its limit of active builds (2)"} {
+		if got := queued[i].Name + ": " + queued[i].Status.Message; got != want || queued[i].Status.Position != int32(i+1) {
+			t.Errorf("position %d: %s, want %s", queued[i].Status.Position, got, want)
+		}
+	}
+}
+
 func TestTable(t *testing.T) {
 	queued := func(name string, status images.QueuedBuildStatus) images.QueuedBuild {
 		return images.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}, Status: status}
@@ -163,7 +184,7 @@ func TestTable(t *testing.T) {
 	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.QueuedBuildList{Items: []images.QueuedBuild{
 		queued("web-4", images.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "the build is about to start"}),
 		queued("db-2", images.QueuedBuildStatus{Position: 12, ImageName: "db", Priority: 1000, QueuedTime: ago(2 * time.Hour), EstimatedStartTime: ago(-16 * time.Minute),
-			Message: "the cluster has reached its limit of active builds (1)"}),
+			Message: "Goldsmith has reached its limit of active builds (1)"}),
 		queued("held", images.QueuedBuildStatus{Message: "Kueue has not admitted Job held-1 to queue builds"}),
 		queued("direct", images.QueuedBuildStatus{Position: 13, Message: "the namespace has reached its limit of active builds (0)"}),
 	}})

@@ -34,8 +34,8 @@ type Options struct {
 	Listen string
 	// Workers is how many builds run at a time. Defaults to the number of cores.
 	Workers int
-	// Limits are how many builds are admitted at a time. Without limits, builds that no worker is free for have a Job that
-	// waits.
+	// Limits are how many builds are admitted at a time, never more than Workers: a build for which no worker is free waits in
+	// the queue.
 	Limits limits.Flags
 	// Retention is how long builds that were created directly are kept. Defaults to no limit.
 	Retention retention.Flags
@@ -96,7 +96,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
-	o.Limits.AddTo(flags)
+	o.Limits.AddTo(flags, "the number of workers, which higher values do not exceed")
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
@@ -134,6 +134,9 @@ func (o *Options) complete() (err error) {
 	}
 	if _, err := o.Limits.Read(); err != nil {
 		return err
+	}
+	if o.Limits.MaxBuilds == 0 || o.Limits.MaxBuilds > o.Workers {
+		o.Limits.MaxBuilds = o.Workers
 	}
 	if _, err := o.Retention.Read(); err != nil {
 		return err

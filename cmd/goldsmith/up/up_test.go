@@ -13,10 +13,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
@@ -254,6 +256,28 @@ spec:
 				t.Errorf("git status after %s: %v\n%s%s", build, ctx.Err(), status, git(ctx, "diff"))
 			}
 		})
+	}
+}
+
+func TestTheQueueAdmitsNoMoreBuildsThanThereAreWorkers(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags []string
+		want  int
+	}{
+		"no flag":        {nil, runtime.NumCPU()},
+		"one worker":     {[]string{"--workers=1"}, 1},
+		"fewer builds":   {[]string{"--workers=4", "--max-builds=3"}, 3},
+		"more builds":    {[]string{"--workers=4", "--max-builds=5"}, 4},
+		"no limit asked": {[]string{"--workers=4", "--max-builds=0"}, 4},
+	} {
+		options, flags := &Options{}, pflag.NewFlagSet("", pflag.ContinueOnError)
+		options.addTo(flags)
+		if err := errors.Join(flags.Parse(test.flags), options.complete()); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if limits, err := options.Limits.Read(); err != nil || limits.Builds != test.want {
+			t.Errorf("%s: %d builds at a time, want %d: %v", name, limits.Builds, test.want, err)
+		}
 	}
 }
 

@@ -27,9 +27,9 @@ type Flags struct {
 	MaxBuildsPerNamespace int
 }
 
-// AddTo adds the flags.
-func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is no limit; a build is active from its first attempt until it has finished")
+// AddTo adds the flags. unlimited is what 0 of --max-builds means.
+func (f *Flags) AddTo(flags *pflag.FlagSet, unlimited string) {
+	flags.IntVar(&f.MaxBuilds, maxBuilds, 0, "maximum number of active builds; 0 is "+unlimited+"; a build is active from its first attempt until it has finished")
 	flags.IntVar(&f.MaxBuildsPerNamespace, maxBuildsPerNamespace, 0,
 		"maximum number of active builds of a namespace, unless its annotation "+v1alpha1.AnnotationMaxBuilds+" sets another limit; 0 is no limit")
 }

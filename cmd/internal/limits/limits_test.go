@@ -25,7 +25,7 @@ func TestFlagsSayTheLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			given, flags := &limits.Flags{}, pflag.NewFlagSet("", pflag.ContinueOnError)
-			given.AddTo(flags)
+			given.AddTo(flags, "no limit")
 			if err := flags.Parse(test.arguments); err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-const clusterIsFull = "the cluster has reached its limit of active builds (1)"
+const clusterIsFull = "Goldsmith has reached its limit of active builds (1)"
 
 func TestTheNextBuildIsLookedAtWhenASlotBecomesFree(t *testing.T) {
 	w := newFixture(t)

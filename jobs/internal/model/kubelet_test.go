@@ -7,6 +7,8 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // workOnPod does the next step of the scheduler or the kubelet for a pod. It returns false if there is no step.
@@ -62,7 +64,11 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 func (w *environment) schedule(pod *corev1.Pod, how int) {
 	w.changePod(pod, func(next *corev1.Pod) {
 		if !w.peace && how%8 == 0 {
-			w.addCondition(next, corev1.PodScheduled, corev1.ConditionFalse, "Unschedulable")
+			reason := corev1.PodReasonUnschedulable
+			if how%16 == 0 {
+				reason = v1alpha1.ReasonWaitingForWorker // the report of the runtime of one machine
+			}
+			w.addCondition(next, corev1.PodScheduled, corev1.ConditionFalse, reason)
 			return
 		}
 		next.Spec.NodeName = "node"

@@ -72,7 +72,7 @@ what to do   nothing
 `,
 		"WaitingForSlot": `REASON       WaitingForSlot
 reported by  a build that waits
-meaning      it waits for an earlier build of the image, or room under a limit of the namespace or the cluster; the message says which
+meaning      it waits for an earlier build of the image, or room under a limit of the namespace or of all builds; the message says which
 what to do   wait, or raise a limit (docs/queueing.md)
 `,
 		"OMKilled": "error: unknown reason \"OMKilled\": did you mean OOMKilled? `goldsmith explain` lists all reasons",

@@ -38,7 +38,7 @@ func waiters() []runtime.Object {
 		queued("team", "debian-7", v1alpha1.QueuedBuildStatus{Position: 2, ImageName: "debian", Priority: 100, QueuedTime: ago(90 * time.Second),
 			EstimatedStartTime: ago(-5 * time.Minute), Message: "an earlier build of the image has not finished"}),
 		queued("other", "once", v1alpha1.QueuedBuildStatus{Position: 1, QueuedTime: ago(2 * time.Minute), EstimatedStartTime: ago(time.Second),
-			Message: "the cluster has reached its limit of active builds (8)"}),
+			Message: "Goldsmith has reached its limit of active builds (8)"}),
 	}
 }
 
@@ -57,7 +57,7 @@ POSITION   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 `},
 		{name: "all namespaces", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, builds: waiters(), out: `
 POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
-1          other       once       <none>   0          2m        now         the cluster has reached its limit of active builds (8)
+1          other       once       <none>   0          2m        now         Goldsmith has reached its limit of active builds (8)
 2          team        debian-7   debian   100        90s       in 5m       an earlier build of the image has not finished
 10         team        alpine-1   alpine   0          60m       <unknown>   the namespace has reached its limit of active builds (2)
 `},

@@ -29,7 +29,8 @@ type BuildAttemptApplyConfiguration struct {
 	PodUID *types.UID `json:"podUID,omitempty"`
 	// nodeName is the name of the node that the pod runs on. nodeName is empty until the pod is scheduled.
 	NodeName *string `json:"nodeName,omitempty"`
-	// startTime is the time at which the controller decided to start the attempt.
+	// startTime is the time at which the controller decided to start the attempt. If the attempt then waits for Kueue or
+	// for a worker, startTime becomes the end of that wait, unless a container of the attempt has run before.
 	StartTime *v1.Time `json:"startTime,omitempty"`
 	// completionTime is the time at which the controller decided the outcome. completionTime is empty until then.
 	CompletionTime *v1.Time `json:"completionTime,omitempty"`

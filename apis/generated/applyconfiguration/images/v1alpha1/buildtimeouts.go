@@ -14,15 +14,17 @@ import (
 // BuildTimeouts limits the time that a build waits in the queue, and the start and the run of each attempt.
 type BuildTimeoutsApplyConfiguration struct {
 	// start is the longest time from the creation of an attempt's Job to the start of its container. For a
-	// Job that Kueue admits, the limit is counted from the admission. The limit includes the wait for a ResourceQuota,
+	// Job that Kueue admits, the limit is counted from the admission. The wait for a worker of goldsmith up does not
+	// count: it is limited by timeouts.queue. The limit includes the wait for a ResourceQuota,
 	// the scheduling of the pod, and the pull of the container image. An attempt that takes longer to start fails with StartTimeout or ImagePullFailed. 1s to 24h,
 	// in whole seconds. Defaults to 10m.
 	Start *imagesv1alpha1.Duration `json:"start,omitempty"`
 	// run is the longest time that the pod of an attempt can run, counted from the pod's start time. An attempt that
 	// runs longer fails with RunTimeout. 1s to 7d, in whole seconds. Defaults to 1h.
 	Run *imagesv1alpha1.Duration `json:"run,omitempty"`
-	// queue is the longest time that a build waits for its first attempt. Each time Kueue
-	// suspends a running Job, the build waits again, and the limit is counted anew. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds.
+	// queue is the longest time that a build waits for its first attempt, including the wait for Kueue and for a worker of
+	// goldsmith up. Each time Kueue suspends a running Job, or a later attempt waits for a worker, the build waits again,
+	// and the limit is counted anew. A build that waits longer fails with QueueTimeout. 1s to 30d, in whole seconds.
 	// Defaults to 24h.
 	Queue *imagesv1alpha1.Duration `json:"queue,omitempty"`
 }

@@ -28,8 +28,8 @@ type ImageBuildStatusApplyConfiguration struct {
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
 	// queuedTime is the time at which the build began to wait for admission.
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
-	// startTime is the time at which the controller decided to start the first attempt. Every successful build has a
-	// startTime.
+	// startTime is the time from which the first attempt could run: the controller had decided to start the attempt, and
+	// neither Kueue nor a missing worker held it back. Every successful build has a startTime.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 	// completionTime is the time at which the build finished. completionTime is empty until then.
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
