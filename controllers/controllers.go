@@ -148,7 +148,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 		return err
 	}
 	admissions := admission.New(admission.Options{
-		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Metrics: waits, Clock: options.Clock,
+		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Events: given.Events, Metrics: waits, Clock: options.Clock,
 	})
 	err = image.SetupWithManager(mgr, image.Options{
 		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,

@@ -13,6 +13,8 @@ type Share struct {
 	Weight int
 	// MaxBuilds is how many builds of the namespace may be active. 0 stops them all, and nil means Limits.PerNamespace.
 	MaxBuilds *int
+	// Problem describes the settings that are invalid. It is empty if all are valid.
+	Problem string
 }
 
 // namespace is what the builds of one namespace have in common.

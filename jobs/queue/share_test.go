@@ -20,12 +20,13 @@ func TestAnnotationsSayWhatANamespaceMayHave(t *testing.T) {
 		"both":               {weight: "3", builds: "7", want: queue.Share{Weight: 3}, limit: 7},
 		"it may run none":    {builds: "0", limit: 0},
 		"the most":           {weight: "1000", builds: "100000", want: queue.Share{Weight: 1000}, limit: 100_000},
-		"weight of 0":        {weight: "0", builds: "2", limit: 2, err: `annotation images.goldsmith.dev/queue-weight: "0" is not a whole number from 1 to 1000`},
-		"weight is a word":   {weight: "much", limit: -1, err: `annotation images.goldsmith.dev/queue-weight: "much" is not a whole number from 1 to 1000`},
-		"too much weight":    {weight: "1001", limit: -1, err: `annotation images.goldsmith.dev/queue-weight: "1001" is not a whole number from 1 to 1000`},
-		"fewer than none":    {weight: "2", builds: "-1", want: queue.Share{Weight: 2}, limit: -1, err: `annotation images.goldsmith.dev/max-builds: "-1" is not a whole number from 0 to 100000`},
-		"too many":           {builds: "100001", limit: -1, err: `annotation images.goldsmith.dev/max-builds: "100001" is not a whole number from 0 to 100000`},
-		"not a whole number": {builds: "1.5", limit: -1, err: `annotation images.goldsmith.dev/max-builds: "1.5" is not a whole number from 0 to 100000`},
+		"weight of 0":        {weight: "0", builds: "2", want: queue.Share{Weight: 1}, limit: 2, err: `annotation images.goldsmith.dev/queue-weight of the namespace counts as 1, because "0" is not a whole number from 1 to 1000: correct or remove it`},
+		"weight is a word":   {weight: "much", want: queue.Share{Weight: 1}, limit: -1, err: `annotation images.goldsmith.dev/queue-weight of the namespace counts as 1, because "much" is not a whole number from 1 to 1000: correct or remove it`},
+		"too much weight":    {weight: "1001", want: queue.Share{Weight: 1}, limit: -1, err: `annotation images.goldsmith.dev/queue-weight of the namespace counts as 1, because "1001" is not a whole number from 1 to 1000: correct or remove it`},
+		"fewer than none":    {weight: "2", builds: "-1", want: queue.Share{Weight: 2}, limit: 0, err: `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "-1" is not a whole number from 0 to 100000: correct or remove it`},
+		"too many":           {builds: "100001", limit: 0, err: `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "100001" is not a whole number from 0 to 100000: correct or remove it`},
+		"a space":            {builds: "1 ", limit: 0, err: `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "1 " is not a whole number from 0 to 100000: correct or remove it`},
+		"not a whole number": {builds: "1.5", limit: 0, err: `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "1.5" is not a whole number from 0 to 100000: correct or remove it`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			annotations := map[string]string{}
@@ -43,8 +44,8 @@ func TestAnnotationsSayWhatANamespaceMayHave(t *testing.T) {
 			if share.Weight != test.want.Weight || limit != test.limit {
 				t.Errorf("weight %d and limit %d, expected %d and %d", share.Weight, limit, test.want.Weight, test.limit)
 			}
-			if message := text(err); message != test.err {
-				t.Errorf("the error is %q, expected %q", message, test.err)
+			if message := text(err); message != test.err || share.Problem != test.err {
+				t.Errorf("the error is %q and the problem %q, expected %q", message, share.Problem, test.err)
 			}
 		})
 	}

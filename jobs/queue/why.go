@@ -4,12 +4,20 @@ package queue
 
 import "fmt"
 
-// Why returns what a build waits for. It is empty for a build that does not wait.
+// Why returns what a build waits for, and which settings of its namespace are invalid. It is empty for a build that does not wait.
 func (q *Queue) Why(key Key) string {
 	build, ok := q.builds[key]
 	if !ok || build.State == Active {
 		return ""
 	}
+	why := q.why(build)
+	if problem := build.namespace.share.Problem; problem != "" && !build.External {
+		why += "; " + problem
+	}
+	return why
+}
+
+func (q *Queue) why(build *entry) string {
 	if build.behind() {
 		return "an earlier build of the image has not finished"
 	}

@@ -298,6 +298,9 @@ const (
 	// EventStalled is recorded on an Image when its condition Stalled becomes True, or when its cause changes. The
 	// message begins with the condition's reason.
 	EventStalled = "Stalled"
+	// EventInvalidAnnotation is recorded on a Namespace whose annotations AnnotationMaxBuilds and AnnotationQueueWeight
+	// are invalid. The message names the values that count instead.
+	EventInvalidAnnotation = "InvalidAnnotation"
 )
 
 // Labels and annotations of the objects that Goldsmith makes.
@@ -318,19 +321,24 @@ const (
 	// permission to update the Namespace set it. Defaults to 1.
 	AnnotationQueueWeight = GroupName + "/queue-weight"
 	// AnnotationMaxBuilds is the maximum number of active builds of a Namespace, a whole number from 0 to 100000. Users
-	// with permission to update the Namespace set it. Defaults to the limit that the operator set for all namespaces.
+	// with permission to update the Namespace set it. Defaults to the limit that the operator set for all namespaces. An
+	// invalid value counts as 0.
 	AnnotationMaxBuilds = GroupName + "/max-builds"
 	// LabelKueueQueue is the label that assigns a Job to a queue of Kueue.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
 	// LabelLegalHold with the value "true" puts an ImageBuild, or all builds of an Image, under legal hold. Finished
 	// builds under legal hold, their archived logs and their records are kept, whatever the Image's history sets. Users
-	// can still delete the builds.
+	// can still delete the builds. The value "false" has the effect of no label. The server refuses other values.
 	LabelLegalHold = GroupName + "/legal-hold"
 	// LegalHold is the value of LabelLegalHold that sets a legal hold.
 	LegalHold = "true"
+	// NoLegalHold is the value of LabelLegalHold that sets no legal hold.
+	NoLegalHold = "false"
 )
 
-// UnderLegalHold reports whether the label LabelLegalHold of an Image or an ImageBuild sets a legal hold.
+// UnderLegalHold reports whether the label LabelLegalHold of an Image or an ImageBuild sets a legal hold. A stored value that the
+// server refuses today does: a typing error must not delete what somebody wanted to keep.
 func UnderLegalHold(object metav1.Object) bool {
-	return object.GetLabels()[LabelLegalHold] == LegalHold
+	value, set := object.GetLabels()[LabelLegalHold]
+	return set && value != NoLegalHold
 }

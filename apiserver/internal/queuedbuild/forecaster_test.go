@@ -118,8 +118,12 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if queued[0].Name != "db-1" || queued[1].Status.Message != "the namespace has reached its limit of active builds (0)" || queued[1].Status.EstimatedStartTime != nil {
-			t.Errorf("the order is %+v, %+v", queued[0], queued[1])
+		invalid := `the namespace has reached its limit of active builds (0); annotation images.goldsmith.dev/max-builds of the namespace counts as 0, ` +
+			`because "nonsense" is not a whole number from 0 to 100000: correct or remove it`
+		for i, want := range []string{"the namespace has reached its limit of active builds (0)", invalid} {
+			if status := queued[i].Status; status.Message != want || status.EstimatedStartTime != nil {
+				t.Errorf("%s waits for %q until %v, want %q", queued[i].Name, status.Message, status.EstimatedStartTime, want)
+			}
 		}
 	}
 	if namespaces.asked != 1 {

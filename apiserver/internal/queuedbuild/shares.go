@@ -61,7 +61,7 @@ func (s *shares) refresh(ctx context.Context) {
 	}
 	known := map[string]queue.Share{}
 	for i := range list.Items {
-		// Invalid settings are ignored, as in the controller, which logs them.
+		// The share describes invalid settings; the controller reports them.
 		if share, _ := queue.ShareOf(list.Items[i].Annotations); share != (queue.Share{}) {
 			known[list.Items[i].Name] = share
 		}

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	testingclock "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -43,6 +44,7 @@ type fixture struct {
 	kube     kubernetes.Interface
 	registry *prometheus.Registry
 	log      *apitest.Log
+	events   *record.FakeRecorder
 	queue    *admission.Queue
 	due      workqueue.TypedRateLimitingInterface[reconcile.Request]
 	ctx      context.Context
@@ -53,7 +55,7 @@ func newFixture(t testing.TB) *fixture {
 	server := apitest.New(v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	t.Cleanup(server.Close)
 	return &fixture{
-		t: t, server: server, log: &apitest.Log{}, registry: prometheus.NewRegistry(),
+		t: t, server: server, log: &apitest.Log{}, events: record.NewFakeRecorder(10), registry: prometheus.NewRegistry(),
 		images: versioned.NewForConfigOrDie(server.Config("test")),
 		kube:   kubernetes.NewForConfigOrDie(server.Config("test")),
 	}
@@ -87,7 +89,7 @@ func (w *fixture) start(limits queue.Limits, wrap func(client.Reader) client.Rea
 		w.due.ShutDown()
 	})
 	w.queue = admission.New(admission.Options{
-		Limits: limits, Cache: cached, API: api, Metrics: measured, Clock: testingclock.NewFakePassiveClock(epoch),
+		Limits: limits, Cache: cached, API: api, Events: w.events, Metrics: measured, Clock: testingclock.NewFakePassiveClock(epoch),
 	})
 	w.must(admission.Prepare(w.ctx, cached))
 	running.Go(func() { _ = cached.Start(w.ctx) }) // until it is stopped

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/client-go/tools/record"
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -31,6 +32,8 @@ type Options struct {
 	Cache cache.Cache
 	// API has the builds as they are stored.
 	API client.Reader
+	// Events records events of Namespaces.
+	Events record.EventRecorder
 	// Metrics measures the queue.
 	Metrics *metrics.Queue
 	// Clock tells the time.
@@ -49,7 +52,7 @@ type Queue struct {
 	open bool
 	// due takes the builds that may start.
 	due workqueue.TypedRateLimitingInterface[reconcile.Request]
-	// complaints are the logged problems of the annotations of Namespaces, by name.
+	// complaints are the reported problems of the annotations of Namespaces, by name.
 	complaints map[string]string
 }
 

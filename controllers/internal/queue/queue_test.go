@@ -207,22 +207,28 @@ func TestNamespacesSayWhatTheyMayHave(t *testing.T) {
 	})
 }
 
-func TestANamespaceThatMakesNoSenseIsNamedOnce(t *testing.T) {
+func TestANamespaceWithInvalidAnnotationsIsHeldBackAndNamedOnce(t *testing.T) {
 	w := newFixture(t)
 	complaints := func() int { return strings.Count(w.log.String(), `"namespace"="a"`) }
-	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "many", v1alpha1.AnnotationQueueWeight: "2"})
-	w.create("a", "build", 0)
+	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "1 ", v1alpha1.AnnotationQueueWeight: "2"})
+	held := w.create("a", "build", 0)
 	w.start(queue.Limits{PerNamespace: 1}, nil)
 	w.synced()
-	w.expectNext("build") // as if there were no annotation
-	if complaints() != 1 || !strings.Contains(w.log.String(), `"many\" is not a whole number from 0 to 100000`) {
-		t.Errorf("the log is %q", w.log)
+	const problem = `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "1 " is not a whole number from 0 to 100000: correct or remove it`
+	w.expectTurn(held, false, "the namespace has reached its limit of active builds (0); "+problem)
+	if got, want := <-w.events.Events, "Warning InvalidAnnotation "+problem; got != want || complaints() != 1 {
+		t.Errorf("the event is %q, want %q; the log is %q", got, want, w.log)
 	}
-	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "many", v1alpha1.AnnotationQueueWeight: "3"})
+	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "1 ", v1alpha1.AnnotationQueueWeight: "3"})
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "more"})
 	w.eventually("named", func() bool { return complaints() == 2 })
-	if strings.Count(w.log.String(), "many") != 1 {
-		t.Errorf("the same was said twice: %q", w.log)
+	if got := <-w.events.Events; !strings.Contains(got, `"more"`) {
+		t.Errorf("the next event is %q", got)
+	}
+	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "1"})
+	w.expectNext("build")
+	if complaints() != 2 || len(w.events.Events) != 0 {
+		t.Errorf("a problem was reported twice: %q", w.log)
 	}
 }
 

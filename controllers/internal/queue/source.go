@@ -134,7 +134,7 @@ func (q *Queue) namespaceEvents(ctx context.Context) toolscache.ResourceEventHan
 	}
 }
 
-// observeNamespace takes the settings of a Namespace, and logs each problem of them once.
+// observeNamespace takes the settings of a Namespace, and reports each problem of them once.
 func (q *Queue) observeNamespace(ctx context.Context, namespace *metav1.PartialObjectMetadata) {
 	share, err := queue.ShareOf(namespace.Annotations)
 	q.mutex.Lock()
@@ -145,9 +145,17 @@ func (q *Queue) observeNamespace(ctx context.Context, namespace *metav1.PartialO
 	case q.complaints[namespace.Name] != err.Error():
 		q.complaints[namespace.Name] = err.Error()
 		ctrl.LoggerFrom(ctx).Info("a namespace has invalid settings for its share of the queue", "namespace", namespace.Name, "err", err.Error())
+		q.Events.Event(eventsOf(namespace), corev1.EventTypeWarning, v1alpha1.EventInvalidAnnotation, share.Problem)
 	}
 	q.ledger.SetNamespace(namespace.Name, share)
 	q.admit(queue.Key{})
+}
+
+// eventsOf refers to a Namespace as an object in itself. So its events are there, and not in the namespace default.
+func eventsOf(namespace *metav1.PartialObjectMetadata) *corev1.ObjectReference {
+	return &corev1.ObjectReference{
+		APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Namespace", Namespace: namespace.Name, Name: namespace.Name, UID: namespace.UID,
+	}
 }
 
 func namespaces() *metav1.PartialObjectMetadata {

@@ -21,6 +21,7 @@ const serverOwned = "remove the field: the server sets it; to build an Image, us
 // server has set.
 func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
+	errs = append(errs, validateLegalHold(&build.ObjectMeta, nil)...)
 	if build.Spec.ImageRef != nil {
 		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
 	}
@@ -86,7 +87,8 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
-	errs := immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)
+	errs := validateLegalHold(&build.ObjectMeta, &old.ObjectMeta)
+	errs = append(errs, immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
 	errs = append(errs, immutable(current.Number, stored.Number, spec.Child("number"), record)...)
 	errs = append(errs, immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
 	errs = append(errs, immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
