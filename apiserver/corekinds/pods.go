@@ -4,6 +4,7 @@ package corekinds
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +15,7 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -38,6 +40,11 @@ func podStorage(logs LogOpener) builder.Provider {
 		if err != nil {
 			return nil, err
 		}
+		client, err := kubernetes.NewForConfig(scope.Loopback)
+		if err != nil {
+			return nil, fmt.Errorf("read PriorityClasses: %w", err)
+		}
+		store.BeginCreate = podPriority{client: client}.begin
 		return builder.Storages{
 			"":       store,
 			"status": store.Status(builder.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)),

@@ -45,6 +45,20 @@ var _ = Describe("priority classes", func() {
 		Expect(changed.GlobalDefault).To(BeTrue())
 	})
 
+	It("give a pod its priority, and have to exist", func(ctx SpecContext) {
+		named := pod("p")
+		named.Spec.PriorityClassName = class.Name
+		created, err := client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(created.Spec.Priority).To(HaveValue(BeEquivalentTo(1000)))
+		Expect(created.Spec.PreemptionPolicy).To(HaveValue(Equal(corev1.PreemptLowerPriority)))
+
+		named.Name, named.Spec.PriorityClassName = "q", "missing"
+		_, err = client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring(`pods "q" is forbidden: no PriorityClass with name missing was found`)))
+	})
+
 	It("are refused where a cluster refuses them", func(ctx SpecContext) {
 		_, err := client.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{
 			ObjectMeta: metav1.ObjectMeta{Name: "A"}, Value: 1_000_000_001, PreemptionPolicy: new(corev1.PreemptionPolicy("Perhaps")),

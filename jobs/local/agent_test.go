@@ -313,12 +313,61 @@ func TestASuspendedJobIsStartedWhenItIsResumed(t *testing.T) {
 	c := newCluster(t, map[string]string{"good": "exit 0", "other": "exit 0"})
 	job := c.run("good", func(job *batchv1.Job) { job.Spec.Suspend = new(true) })
 	c.finishedJob(c.run("other"))
+	c.suspended(job)
 	_, err := c.pod(job)
 	c.Expect(err).To(MatchError(ContainSubstring("not found")))
-	job.Spec.Suspend = new(false)
-	_, err = c.server.BatchV1().Jobs("default").Update(t.Context(), job, metav1.UpdateOptions{})
-	c.Expect(err).NotTo(HaveOccurred())
+	c.suspend(job, false)
 	c.Expect(c.finishedJob(job).Status.Succeeded).To(BeEquivalentTo(1))
+}
+
+func TestAJobThatIsSuspendedLosesItsPodAndGetsANewPodWhenItIsResumed(t *testing.T) {
+	c := newCluster(t, map[string]string{"polite": politeScript, "success": successScript}, func(o *Options) { o.Workers = 1 })
+	job := c.run("polite")
+	first := c.ready(job)
+	c.suspend(job, true)
+	c.podGone(job) // the builder was told to end
+	c.Expect(c.suspended(job).Status.Failed).To(BeZero())
+	c.Expect(c.agent.Running()).To(BeZero())
+
+	c.suspend(job, false)
+	second := c.ready(job)
+	c.Expect(second.UID).NotTo(Equal(first.UID))
+	var resumed *batchv1.Job
+	c.Eventually(func() bool { resumed = c.storedJob(job); return isSuspended(&resumed.Status) }).Should(BeFalse())
+	c.Expect(jobConditions(resumed)).To(Equal(map[batchv1.JobConditionType]string{batchv1.JobSuspended: "JobResumed: Job resumed"}))
+	c.Expect(resumed.Status.StartTime).NotTo(BeNil())
+
+	c.suspend(job, true)
+	c.suspended(job)
+	c.suspend(job, false) // while the pod may still be there
+	c.Expect(c.podWhen(job, func(pod *corev1.Pod) bool { return pod.UID != second.UID && running(pod) }).DeletionTimestamp).To(BeNil())
+	c.Expect(finished(c.storedJob(job))).To(BeFalse())
+}
+
+func (c *cluster) suspend(job *batchv1.Job, suspend bool) {
+	c.t.Helper()
+	c.Eventually(func() error {
+		changed := c.storedJob(job)
+		changed.Spec.Suspend = &suspend
+		_, err := c.server.BatchV1().Jobs(job.Namespace).Update(c.t.Context(), changed, metav1.UpdateOptions{})
+		return err
+	}).Should(Succeed())
+}
+
+func (c *cluster) storedJob(job *batchv1.Job) *batchv1.Job {
+	c.t.Helper()
+	stored, err := c.server.BatchV1().Jobs(job.Namespace).Get(c.t.Context(), job.Name, metav1.GetOptions{})
+	c.Expect(err).NotTo(HaveOccurred())
+	return stored
+}
+
+// suspended waits until the status of a Job says that it is suspended.
+func (c *cluster) suspended(job *batchv1.Job) *batchv1.Job {
+	c.t.Helper()
+	c.Eventually(func() bool { return isSuspended(&c.storedJob(job).Status) }).Should(BeTrue())
+	stored := c.storedJob(job)
+	c.Expect(stored.Status.StartTime).To(BeNil())
+	return stored
 }
 
 // ready waits until the builder has printed "ready", so that its signal handler is in place.

@@ -8,6 +8,6 @@
 // a path, an argument or an environment variable from an API object, and must never start a process twice for one pod.
 //
 // A Job with unsupported fields fails with a message: more than one pod, a deadline of the Job, container restarts. There is
-// one attempt, whatever spec.backoffLimit, and ttlSecondsAfterFinished is ignored. A Job that is suspended before it has a
-// pod waits. Later, spec.suspend has no effect.
+// one attempt, whatever spec.backoffLimit, and ttlSecondsAfterFinished is ignored. A suspended Job has no pod, and gets a new
+// pod when it is resumed.
 package local

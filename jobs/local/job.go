@@ -54,9 +54,8 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 	switch {
 	case finished(job), job.DeletionTimestamp != nil, controlledElsewhere(job):
 		return nil
-	case begun:
 	case job.Spec.Suspend != nil && *job.Spec.Suspend:
-		return nil
+		return a.suspendJob(ctx, job, record, begun)
 	}
 	if what := unsupported(job); what != "" && !begun {
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonUnsupported,
@@ -66,12 +65,42 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 	switch {
 	case err != nil:
 		return err
+	case pod != nil && !begun && endsBySuspension(job, pod):
+		return nil // the next pod has the same name
 	case pod != nil:
 		return a.followPod(ctx, job, pod, record, late)
 	case begun:
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil)))
 	}
 	return a.createPod(ctx, job)
+}
+
+// suspendJob deletes the pod of a suspended Job, unless the pod has ended by itself. The pod does not count as failed: a resumed Job
+// begins again.
+func (a *Agent) suspendJob(ctx context.Context, job *batchv1.Job, record jobRecord, begun bool) error {
+	pod, err := a.podOf(ctx, job, begun)
+	switch {
+	case err != nil:
+		return err
+	case pod == nil, pod.DeletionTimestamp != nil:
+	case terminal(pod):
+		return a.followPod(ctx, job, pod, record, false)
+	default:
+		err := a.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("delete pod %s of suspended Job: %w", refOf(pod), err)
+		}
+	}
+	a.setCreated(job.UID, time.Time{})
+	if status := suspendedStatus(job, a.clock.Now()); !equality.Semantic.DeepEqual(job.Status, status) {
+		return a.writeJobStatus(ctx, job, status)
+	}
+	return nil
+}
+
+// endsBySuspension reports whether a pod is being deleted because its Job was suspended.
+func endsBySuspension(job *batchv1.Job, pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp != nil && isSuspended(&job.Status)
 }
 
 // podOf finds the Job's pod. If a pod that existed is missing in the cache, podOf asks the server.
@@ -108,7 +137,7 @@ func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod
 // canWait reports whether a status will probably change again soon: a created pod is about to run, and a ready pod may be
 // about to end.
 func canWait(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod) bool {
-	if terminal(pod) || pod.DeletionTimestamp != nil {
+	if terminal(pod) || pod.DeletionTimestamp != nil || isSuspended(&job.Status) {
 		return false
 	}
 	status.Ready = job.Status.Ready
@@ -140,16 +169,16 @@ func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
 		return a.adoptPod(ctx, job)
 	}
 	if err != nil {
-		err = fmt.Errorf("create the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
 		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			a.recorder.Eventf(job, corev1.EventTypeWarning, "FailedCreate", "Error creating: %v", err)
 		}
+		err = fmt.Errorf("create the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
 		if apierrors.IsInvalid(err) { // and stays invalid, because a Job's template does not change
 			return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodInvalid, err.Error()))
 		}
 		return err
 	}
-	a.setCreated(job.UID)
+	a.setCreated(job.UID, a.clock.Now())
 	return nil
 }
 
@@ -163,15 +192,18 @@ func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
 		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodNameTaken,
 			fmt.Sprintf("Job %s/%s: pod %s exists but does not belong to the Job", job.Namespace, job.Name, podName(job))))
 	}
-	a.setCreated(job.UID)
+	if endsBySuspension(job, pod) {
+		return fmt.Errorf("create the pod of Job %s/%s: its last pod is still being deleted", job.Namespace, job.Name)
+	}
+	a.setCreated(job.UID, a.clock.Now())
 	return nil
 }
 
-func (a *Agent) setCreated(uid types.UID) {
+func (a *Agent) setCreated(uid types.UID, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	record := a.jobRecords[uid]
-	record.created = a.clock.Now()
+	record.created = at
 	a.jobRecords[uid] = record
 }
 

@@ -20,6 +20,10 @@ const (
 	// reasonPodNameTaken is the reason of a Job whose pod cannot be created because another pod has its name.
 	reasonPodNameTaken = "PodNameTaken"
 
+	// Of the Job controller, for the condition Suspended.
+	reasonSuspended, messageSuspended = "JobSuspended", "Job suspended"
+	reasonResumed, messageResumed     = "JobResumed", "Job resumed"
+
 	messageCompletions  = "Reached expected number of succeeded pods"
 	messageBackoffLimit = "Job has reached the specified backoff limit"
 )
@@ -76,6 +80,9 @@ func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
 		Ready:                   new(int32),
 		UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
 	}
+	if isSuspended(&status) {
+		setSuspended(&status, now, corev1.ConditionFalse, reasonResumed, messageResumed)
+	}
 	if created.IsZero() {
 		created = now
 	}
@@ -83,6 +90,34 @@ func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
 		status.StartTime = new(metav1.NewTime(created))
 	}
 	return status
+}
+
+// suspendedStatus is the status of a suspended Job. The Job starts when it is resumed.
+func suspendedStatus(job *batchv1.Job, now time.Time) batchv1.JobStatus {
+	status := batchv1.JobStatus{
+		Conditions:              slices.Clone(job.Status.Conditions),
+		Terminating:             new(int32),
+		Ready:                   new(int32),
+		UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
+	}
+	if !isSuspended(&status) {
+		setSuspended(&status, now, corev1.ConditionTrue, reasonSuspended, messageSuspended)
+	}
+	return status
+}
+
+// isSuspended reports whether a status says that the Job is suspended.
+func isSuspended(status *batchv1.JobStatus) bool {
+	return slices.ContainsFunc(status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionTrue
+	})
+}
+
+// setSuspended sets the condition Suspended, which unlike the others can change.
+func setSuspended(status *batchv1.JobStatus, now time.Time, suspended corev1.ConditionStatus, reason, message string) {
+	status.Conditions = slices.DeleteFunc(status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
+	addCondition(status, now, batchv1.JobSuspended, reason, message)
+	status.Conditions[len(status.Conditions)-1].Status = suspended
 }
 
 func fail(status *batchv1.JobStatus, now time.Time, reason, message string) {
