@@ -5,6 +5,7 @@ package validation
 import (
 	"slices"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
@@ -27,6 +28,9 @@ func InvalidImages() map[string]Invalid[images.Image] {
 		test.change(image)
 		add(name, image, test.want)
 	}
+	held := validImage()
+	held.Labels = map[string]string{v1alpha1.LabelLegalHold: "True"}
+	add("a legal hold that is neither true nor false", held, []string{"metadata.labels[" + v1alpha1.LabelLegalHold + "]"})
 	for name, test := range templateExamples() {
 		image := validImage()
 		image.Spec.Template = validTemplate()

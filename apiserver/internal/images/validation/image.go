@@ -28,13 +28,13 @@ var (
 // Image validates an Image that is to be created.
 func Image(image *images.Image) field.ErrorList {
 	errs := validateMetadata(&image.ObjectMeta, maxImageName)
-	errs = append(errs, validateLegalHold(&image.ObjectMeta, nil)...)
+	errs = append(errs, validateLegalHold(image.Labels)...)
 	return append(errs, validateImageSpec(image)...)
 }
 
-// ImageUpdate validates a change of an Image's spec.
-func ImageUpdate(image, old *images.Image) field.ErrorList {
-	return append(validateLegalHold(&image.ObjectMeta, &old.ObjectMeta), validateImageSpec(image)...)
+// ImageUpdate validates a change of an Image's spec and labels.
+func ImageUpdate(image, _ *images.Image) field.ErrorList {
+	return append(validateLegalHold(image.Labels), validateImageSpec(image)...)
 }
 
 // validateMetadata reports one limit for a name that is too long: the lower one.

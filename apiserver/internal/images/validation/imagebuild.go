@@ -21,7 +21,7 @@ const serverOwned = "remove the field: the server sets it; to build an Image, us
 // server has set.
 func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
-	errs = append(errs, validateLegalHold(&build.ObjectMeta, nil)...)
+	errs = append(errs, validateLegalHold(build.Labels)...)
 	if build.Spec.ImageRef != nil {
 		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
 	}
@@ -87,7 +87,7 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
-	errs := validateLegalHold(&build.ObjectMeta, &old.ObjectMeta)
+	errs := validateLegalHold(build.Labels)
 	errs = append(errs, immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
 	errs = append(errs, immutable(current.Number, stored.Number, spec.Child("number"), record)...)
 	errs = append(errs, immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
