@@ -126,7 +126,9 @@ func envOrder(before, after *v1alpha1.BuildTemplate) []v1alpha1.InputChange {
 	if slices.Equal(from, to) || !slices.Equal(slices.Sorted(slices.Values(from)), slices.Sorted(slices.Values(to))) {
 		return nil
 	}
-	value := func(names []string) Value { return ValueOf(string(mustCanonicalJSON(names)), strings.Join(names, ", ")) }
+	value := func(names []string) Value {
+		return ValueOf(string(mustCanonicalJSON(names)), strings.Join(names, ", "))
+	}
 	return []v1alpha1.InputChange{change("template.env", value(from), value(to))}
 }
 

@@ -49,9 +49,9 @@ func TestADifferenceIsATable(t *testing.T) {
 	}{
 		"inputs and artifacts": {
 			v1alpha1.ImageBuildDiff{
-				From:      v1alpha1.ComparedBuild{Name: "web-1", Phase: v1alpha1.BuildSucceeded, Attempts: 1, Duration: duration},
-				To:        v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildFailed, Failure: v1alpha1.ReasonOOMKilled, Attempts: 3},
-				Inputs:    []v1alpha1.InputChange{{Path: "parameters[motd]", From: "two\nlines", To: "\x1b[31mred"}, {Path: "parameters[new]", To: "-"}},
+				From:   v1alpha1.ComparedBuild{Name: "web-1", Phase: v1alpha1.BuildSucceeded, Attempts: 1, Duration: duration},
+				To:     v1alpha1.ComparedBuild{Name: "web-2", Phase: v1alpha1.BuildFailed, Failure: v1alpha1.ReasonOOMKilled, Attempts: 3},
+				Inputs: []v1alpha1.InputChange{{Path: "parameters[motd]", From: "two\nlines", To: "\x1b[31mred"}, {Path: "parameters[new]", To: "-"}},
 				Artifacts: []v1alpha1.ArtifactChange{
 					{Target: "linux/amd64/raw", From: "sha256:1"}, {Target: "linux/arm64/raw", From: "sha256:0123456789abcd", To: "sha256:0123456789abce"},
 				},
