@@ -43,7 +43,9 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.apply(web)
 	s.types("plan", "web").says("image web would not be built now\n", "next build   web-2\n", "resources    requests cpu=10m\n")
 	s.types("plan", "-f", "-").given(strings.Replace(web, "bookworm", "trixie", 1)).says("web would be built now, as web-2\n", "debian:bookworm → debian:trixie")
-	s.types("plan", "-f", "-", "-o", "json").given(strings.Replace(web, "debian:bookworm", "", 1)).fails(exit.Failure, "document 1 of stdin: plan image web: ", "spec.base")
+	s.types("plan", "-f", "-", "-o", "json").given(strings.Replace(web, "debian:bookworm", "", 1)).fails(exit.Failure, "stdin: plan image web: ", "spec.base")
+	s.types("plan", "-f", "-", "--exit-code").given(web).says("web would not be built now\n")
+	s.types("plan", "-f", "-", "--exit-code").given(strings.Replace(web, "bookworm", "trixie", 1)).fails(exit.BuildDue)
 
 	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +BUILDER\nmock +executable +yes +yes +1 +/\S+ mock-builder\n$`)
 

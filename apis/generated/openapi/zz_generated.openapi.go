@@ -3042,14 +3042,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImagePlan(ref common.ReferenceCallbac
 					},
 					"metadata": {
 						SchemaProps: spec.SchemaProps{
-							Description: "Standard object's metadata. The name is the name of the Image. The Image does not need to exist.",
+							Description: "Standard object's metadata. The name is the name of the Image. The Image does not need to exist. Labels, annotations and finalizers must be valid for an Image, and have no other effect.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
 						},
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec is the spec of the planned Image.",
+							Description: "spec is the whole spec of the planned Image. The server does not merge it with the stored spec.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageSpec{}.OpenAPIModelName()),
 						},

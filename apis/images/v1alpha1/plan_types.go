@@ -16,11 +16,12 @@ import (
 // Image's name and spec. To plan an existing Image, get its plan subresource.
 type ImagePlan struct {
 	metav1.TypeMeta `json:",inline"`
-	// Standard object's metadata. The name is the name of the Image. The Image does not need to exist.
+	// Standard object's metadata. The name is the name of the Image. The Image does not need to exist. Labels, annotations
+	// and finalizers must be valid for an Image, and have no other effect.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// spec is the spec of the planned Image.
+	// spec is the whole spec of the planned Image. The server does not merge it with the stored spec.
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status is the result of the plan. The server sets it, and ignores it in requests.
 	// +optional

@@ -202,6 +202,25 @@ func TestAnImageThatIsBeingDeletedGetsNoMoreBuilds(t *testing.T) {
 	g.Expect(s.plan(t).Status).To(And(HaveField("Build", false), HaveField("Reason", "Deleting"), HaveField("Job", BeNil())))
 }
 
+func TestMetadataThatAnImageCannotHaveIsNoPlan(t *testing.T) {
+	t.Parallel()
+	s := newSpace(t, admin)
+	s.create(t, "stored", spec())
+	for _, name := range []string{"stored", "new"} {
+		for path, change := range map[string]func(*v1alpha1.ImagePlan){
+			"metadata.labels":      func(plan *v1alpha1.ImagePlan) { plan.Labels = map[string]string{"owner": "Team Golden Images"} },
+			"metadata.annotations": func(plan *v1alpha1.ImagePlan) { plan.Annotations = map[string]string{"not a key": ""} },
+			"metadata.finalizers":  func(plan *v1alpha1.ImagePlan) { plan.Finalizers = []string{"not a name"} },
+		} {
+			g, plan := NewWithT(t), asked(name, spec())
+			change(plan)
+			_, err := s.client.ImagesV1alpha1().ImagePlans(s.namespace).Create(t.Context(), plan, metav1.CreateOptions{})
+			g.Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%s of the image %s: %v", path, name, err)
+			g.Expect(err).To(MatchError(ContainSubstring(path)))
+		}
+	}
+}
+
 func TestBuildersThatCannotBeReadKeepTheServerFromStarting(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

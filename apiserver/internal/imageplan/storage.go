@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -113,21 +115,26 @@ func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *
 	return hidden, errs
 }
 
-// applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist.
+// applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist. The plan's
+// metadata is checked as the metadata of an Image, and has no other effect.
 func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
-	image := &images.Image{ObjectMeta: metav1.ObjectMeta{Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1}, Spec: plan.Spec}
+	image := &images.Image{Spec: plan.Spec, ObjectMeta: metav1.ObjectMeta{
+		Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1,
+		Labels: plan.Labels, Annotations: plan.Annotations, Finalizers: plan.Finalizers,
+	}}
 	if stored == nil {
 		return image, append(validation.Image(image), p.policy.Image(image)...)
 	}
+	errs := apivalidation.ValidateObjectMeta(&image.ObjectMeta, true, path.ValidatePathSegmentName, field.NewPath("metadata"))
 	image = stored.DeepCopy()
 	image.Spec = plan.Spec
 	if !sameSpec(image, stored) {
 		image.Generation++
 	}
-	return image, p.scope.Ratchet(image, stored, func(object runtime.Object) field.ErrorList {
+	return image, append(errs, p.scope.Ratchet(image, stored, func(object runtime.Object) field.ErrorList {
 		image := object.(*images.Image)
 		return append(validation.ImageUpdate(image, stored), p.policy.Image(image)...)
-	})
+	})...)
 }
 
 func invalid(name string, errs field.ErrorList) error {

@@ -18,6 +18,8 @@ const (
 	BuildFailed = 2
 	// BuildCancelled is the code of a verb that waited for a build that was cancelled.
 	BuildCancelled = 3
+	// BuildDue is the code of `goldsmith plan --exit-code` if an image would be built.
+	BuildDue = 10
 	// Interrupted is the exit code of a shell command that Ctrl-C ended.
 	Interrupted = 128 + int(syscall.SIGINT)
 )
@@ -28,6 +30,7 @@ const Help = `Exit codes:
   1    any other error
   2    if the command waits for the build: the build failed
   3    if the command waits for the build: the build was cancelled
+  10   plan --exit-code: an image would be built
   130  interrupted by Ctrl-C`
 
 // Error is an error with an exit code of its own.

@@ -17,12 +17,17 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 type options struct {
-	files  []string
-	format output.Format
+	sources
+
+	manager  string
+	force    bool
+	exitCode bool
+	format   output.Format
 }
 
 // NewCommand returns the verb.
@@ -30,50 +35,64 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
-		Use:   "plan {IMAGE | -f FILE...}",
+		Use:   "plan {IMAGE | -f FILE... | -k DIRECTORY}",
 		Short: "Show whether an image would be built now, why, and with which Job",
 		Long: "Show whether an image would be built now and why, what has changed since its last build, and the " +
-			"Job that would run. With IMAGE, the command plans the existing image. With -f, the command plans " +
-			"every Image in FILE as if FILE were applied. FILE can be a directory. The command ignores objects of " +
-			"other kinds, and prints a notice. The command starts no build and stores no object. The exit code is 0 " +
-			"whether or not the image would be built. For scripts, status.build in the output of -o json reports " +
-			"whether the image would be built.",
+			"Job that would run. With IMAGE, the command plans the existing image. With -f or -k, the command plans " +
+			"every Image in the files as if `kubectl apply` applied it: merged with the stored image, by server-side " +
+			"apply if --field-manager has applied the stored image so, and checked by a dry run. The command ignores " +
+			"objects of other kinds, and prints a notice. The command starts no build and stores no object.\n\n" +
+			"The exit code is 0 whether or not the image would be built. With --exit-code it is 10 if at least one " +
+			"image would be built now, also if that build would wait in the queue. It is 0 if none would, for example " +
+			"because of spec.suspend or because the inputs do not resolve, and 1 if an image is refused.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
-			"  goldsmith plan -f manifests/\n" +
+			"  goldsmith plan -f manifests/ --recursive --exit-code\n" +
 			"  goldsmith plan -f - <debian.yaml",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
-			if (len(asked.files) == 0) == (len(args) == 0) {
+			if asked.given() == (len(args) > 0) {
 				return errors.New("set either IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
 			}
 			var documents []document
-			if len(asked.files) > 0 {
-				var err error
-				if documents, err = read(asked.files, command.InOrStdin(), command.ErrOrStderr()); err != nil {
-					return err
+			var unread error
+			if asked.given() {
+				documents, unread = asked.read(command.InOrStdin(), command.ErrOrStderr())
+				if len(documents) == 0 {
+					return unread
 				}
 			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
-				return err
+				return errors.Join(unread, err)
 			}
 			if len(args) > 0 {
-				return ofImage(command.Context(), connection, args[0], asked.format, command.OutOrStdout())
+				return ofImage(command.Context(), connection, args[0], asked, command.OutOrStdout())
 			}
-			return ofDocuments(command.Context(), connection, flags.Namespace, documents, asked.format, command.OutOrStdout())
+			applier, err := newApplier(connection, asked, command.ErrOrStderr())
+			if err != nil {
+				return errors.Join(unread, err)
+			}
+			return errors.Join(unread, ofDocuments(command.Context(), applier, flags.Namespace, documents, asked, command.OutOrStdout()))
 		},
 	}
 	flags.AddTo(command.Flags())
-	command.Flags().StringSliceVarP(&asked.files, "filename", "f", nil,
-		"`file` or directory with Images in YAML or JSON; - is standard input; repeatable")
+	set := command.Flags()
+	set.StringSliceVarP(&asked.files, "filename", "f", nil, "`file`, directory or URL with Images in YAML or JSON; - is standard input; repeatable")
+	set.BoolVarP(&asked.recursive, "recursive", "R", false, "subdirectories of the directories of -f too")
+	set.StringVarP(&asked.kustomize, "kustomize", "k", "", "`directory` with a kustomization, instead of -f")
+	set.StringVar(&asked.manager, "field-manager", serverSideManager, "`name` under which server-side apply applies the files")
+	set.BoolVar(&asked.force, "force-conflicts", false, "plan server-side apply that takes fields from other managers")
+	set.BoolVar(&asked.exitCode, "exit-code", false, "exit code 10 if an image would be built now")
+	command.MarkFlagsMutuallyExclusive("filename", "kustomize")
+	command.MarkFlagsMutuallyExclusive("recursive", "kustomize")
 	asked.format.AddTo(command)
 	return command
 }
 
 // ofImage plans an existing Image.
-func ofImage(ctx context.Context, connection *client.Connection, name string, format output.Format, out io.Writer) error {
+func ofImage(ctx context.Context, connection *client.Connection, name string, asked *options, out io.Writer) error {
 	plan, err := connection.ImagesV1alpha1().Images(connection.Namespace).GetPlan(ctx, name, metav1.GetOptions{})
 	if client.IsNotFound(err, "images", name) {
 		return connection.NotFound(ctx, client.Image, name)
@@ -81,18 +100,18 @@ func ofImage(ctx context.Context, connection *client.Connection, name string, fo
 	if err != nil {
 		return fmt.Errorf("plan image %s: %w", name, err)
 	}
-	if format.ForPrograms() {
-		return format.Print(plan, out)
+	if err := show([]*v1alpha1.ImagePlan{plan}, false, asked.format, out); err != nil {
+		return err
 	}
-	return describe(plan, out)
+	return asked.due(plan)
 }
 
 // ofDocuments plans every Image of the files. Plans are shown even if other documents fail.
-func ofDocuments(ctx context.Context, connection *client.Connection, namespace string, documents []document, format output.Format, out io.Writer) error {
+func ofDocuments(ctx context.Context, applier *applier, namespace string, documents []document, asked *options, out io.Writer) error {
 	var plans []*v1alpha1.ImagePlan
 	var failures []error
 	for _, document := range documents {
-		plan, err := document.plan(ctx, connection, namespace)
+		plan, err := applier.plan(ctx, document, namespace)
 		if err != nil {
 			failures = append(failures, err)
 			continue
@@ -100,9 +119,22 @@ func ofDocuments(ctx context.Context, connection *client.Connection, namespace s
 		plans = append(plans, plan)
 	}
 	if len(plans) > 0 {
-		failures = append(failures, show(plans, len(documents) > 1, format, out))
+		failures = append(failures, show(plans, len(documents) > 1, asked.format, out))
 	}
-	return errors.Join(failures...)
+	if err := errors.Join(failures...); err != nil {
+		return err
+	}
+	return asked.due(plans...)
+}
+
+// due is an error with the exit code of --exit-code if an image would be built.
+func (o *options) due(plans ...*v1alpha1.ImagePlan) error {
+	for _, plan := range plans {
+		if o.exitCode && plan.Status.Build {
+			return &exit.Error{Code: exit.BuildDue, Err: fmt.Errorf("image %s would be built", plan.Name), Shown: true}
+		}
+	}
+	return nil
 }
 
 // show prints plans. For programs, the plans of several documents are a list, as in kubectl.

@@ -105,7 +105,7 @@ func TestPlansAnImageAsItIs(t *testing.T) {
 		clients := fake.NewClientset()
 		clients.PrependReactor("get", "images/plan", func(clienttesting.Action) (bool, runtime.Object, error) { return true, due(), test.answer })
 		var out bytes.Buffer
-		err := ofImage(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", test.format, &out)
+		err := ofImage(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "debian", &options{format: test.format}, &out)
 		if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 			if err == nil || err.Error() != message {
 				t.Errorf("got error %v, want %q", err, message)
@@ -128,8 +128,8 @@ func TestAnImageAndAFileExcludeEachOther(t *testing.T) {
 		"":                  "set either IMAGE or -f FILE",
 		"debian -f -":       "set either IMAGE or -f FILE",
 		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, but got 2",
-		"-f missing.yaml":   "find the files of images: stat missing.yaml: no such file",
-		"-f .":              "no Image in .",
+		"-f missing.yaml":   "read images: the path \"missing.yaml\" does not exist",
+		"-f . -k .":         "[filename kustomize] were all set",
 		"debian -o table":   "must be json, yaml, name, wide, ",
 		"debian -o json -f": "flag needs an argument",
 		"debian":            client.ErrNoKubeconfig.Error(),
