@@ -81,10 +81,12 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
 	s.types("queue").tells("no build is queued in namespace default\n")
 
-	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig ")
-	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig ")
+	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
+	s.types("rerun", "web", "--wait").fails(exit.Failure, "web is an image, but rerun takes a build: the latest build is web-7: goldsmith rerun web-7 --kubeconfig=", " --wait\n")
+	s.types("promote", "web", "stable").fails(exit.Failure, "web is an image, but promote takes a build: the latest build is web-7: goldsmith promote web-7 stable --kubeconfig=")
+	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
 	s.types("cancel", "image/nothing").fails(exit.Failure, "Error: image/nothing is an image, but cancel takes a build: see `goldsmith cancel --help`")
-	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, but build takes an image: its image is web: goldsmith build web --kubeconfig ")
+	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, but build takes an image: its image is web: goldsmith build web --kubeconfig=")
 	s.types("history", "web-7").fails(exit.Failure, "Error: web-7 is a build, but history takes an image: its image is web: goldsmith history web")
 
 	s.types("promote", "web-2", "stable").says("channel stable of image web: none → web-2\n")
@@ -143,8 +145,8 @@ func asksTheRecords(s *session) {
 	s.types("show", "web-3").matches(`(?s)^build web-3 was deleted; its record:\nNAME .*\nweb-3 +Failed +BuilderFailed .*\nUser/BuilderFailed: .*: goldsmith logs web-3 --kubeconfig=\S+ --uid ` + uid + `\n$`)
 	s.types("show", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
 	s.types("logs", "web-99").fails(exit.Failure, "no image or build named web-99 in namespace default")
-	s.types("diff", "web-3", "web-7").fails(exit.Failure, "build web-3 in namespace default was deleted: add --uid "+uid+"\n")
-	s.types("rerun", "web-3").fails(exit.Failure, "build web-3 in namespace default was deleted: add --uid "+uid+"\n")
+	s.types("diff", "web-3", "web-7").fails(exit.Failure, "build web-3 in namespace default was deleted: ", "\n  goldsmith diff web-3 web-7 --kubeconfig="+s.kubeconfig+" --uid="+uid+"\n")
+	s.types("rerun", "web-3", "--message", "try again").fails(exit.Failure, "build web-3 in namespace default was deleted: ", "\n  goldsmith rerun web-3 --kubeconfig="+s.kubeconfig+" --message='try again' --uid="+uid+"\n")
 	s.types("cancel", "web-3").fails(exit.Failure, "build web-3 in namespace default was deleted\n")
 	s.types("diff", "web-3", "web-7", "--uid", uid).matches(`(?s)BUILD +web-3 +web-7\n.*phase +Failed \(BuilderFailed\) +Succeeded\n`)
 

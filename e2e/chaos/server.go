@@ -152,7 +152,7 @@ func (s *server) freeze(ctx context.Context, period time.Duration) error {
 }
 
 func (s *server) backUp(ctx context.Context) error {
-	if err := s.command(ctx, "backup", "--data-dir", s.data, s.backup()); err != nil {
+	if err := s.command(ctx, "backup", "--force", "--data-dir", s.data, s.backup()); err != nil {
 		return err
 	}
 	s.backedUp = true

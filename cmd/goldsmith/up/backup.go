@@ -38,18 +38,19 @@ const (
 // NewBackupCommand returns the verb backup.
 func NewBackupCommand() *cobra.Command {
 	var directory string
+	var force bool
 	command := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
 			"holds objects, records, archived logs, the logs of pods, and the server's token and certificate. The " +
 			"backup omits the output directories of builders, and data outside the data directory, such as files of " +
-			"`goldsmith up --files`. FILE contains the server's token, so its mode is 0600. `goldsmith restore` " +
-			"restores the backup.",
+			"`goldsmith up --files`. FILE contains the server's token, so its mode is 0600. The command refuses " +
+			"an existing FILE without --force. `goldsmith restore` restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Backup(command.Context(), directory, arguments[0]); err != nil {
+			if err := Backup(command.Context(), directory, arguments[0], force); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
@@ -57,11 +58,15 @@ func NewBackupCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to back up")
+	command.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return command
 }
 
-// Backup writes a backup of a data directory to a new file. A file of this name is replaced once the backup is complete.
-func Backup(ctx context.Context, directory, file string) (err error) {
+// Backup writes a backup of a data directory to a new file. With force, a file of this name is replaced once the backup is complete.
+func Backup(ctx context.Context, directory, file string, force bool) (err error) {
+	if err := mayWrite(file, force); err != nil {
+		return err
+	}
 	if directory, err = filepath.Abs(directory); err != nil {
 		return fmt.Errorf("resolve --data-dir %s: %w", directory, err)
 	}
@@ -87,10 +92,25 @@ func Backup(ctx context.Context, directory, file string) (err error) {
 	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial)); err != nil {
 		return fmt.Errorf("back up %s: %w", directory, err)
 	}
+	if err := mayWrite(file, force); err != nil { // again, because a large backup takes minutes
+		return err
+	}
 	if err := os.Rename(partial, file); err != nil {
 		return fmt.Errorf("rename backup to %s: %w", file, err)
 	}
 	return nil
+}
+
+// mayWrite refuses to replace an existing file without force.
+func mayWrite(file string, force bool) error {
+	_, err := os.Lstat(file)
+	switch {
+	case force || errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("write a backup: %w", err)
+	}
+	return fmt.Errorf("backup file %s exists: choose another name, or set --force to replace it", file)
 }
 
 func writeBackup(ctx context.Context, directory, scratch, file string) (err error) {

@@ -114,7 +114,7 @@ func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types
 
 func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.tar.gz")
-	if err := Backup(t.Context(), t.TempDir(), file); err == nil || !strings.Contains(err.Error(), "--data-dir") {
+	if err := Backup(t.Context(), t.TempDir(), file, false); err == nil || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("backed up no data directory: %v", err)
 	}
 	data := t.TempDir()
@@ -134,7 +134,14 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	if err := errors.Join(err, database.Close()); err != nil {
 		t.Fatal(err)
 	}
-	if err := Backup(t.Context(), filepath.Base(data), file); err != nil {
+	if err := os.WriteFile(file, []byte("the last backup"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	err = Backup(t.Context(), filepath.Base(data), file, false)
+	if content, failure := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "exists: choose another name, or set --force") || string(content) != "the last backup" || failure != nil {
+		t.Errorf("without --force, a file of %d bytes is there: %v, %v", len(content), err, failure)
+	}
+	if err := Backup(t.Context(), filepath.Base(data), file, true); err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
@@ -156,7 +163,16 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 			t.Errorf("%s left %v, %v", name, left, err)
 		}
 	}
-	restored := filepath.Join(t.TempDir(), "new", "restored")
+	empty, link, restored := t.TempDir(), filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "new", "restored")
+	if err := os.Symlink(empty, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := Restore(t.Context(), link, file); err != nil {
+		t.Errorf("an empty directory, by a link: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
+		t.Errorf("the directory of the link was not restored: %v", err)
+	}
 	if err := Restore(t.Context(), restored, file); err != nil {
 		t.Fatal(err)
 	}

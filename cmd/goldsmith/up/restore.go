@@ -63,6 +63,9 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 	if directory, err = filepath.Abs(directory); err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
 	}
+	if target, err := filepath.EvalSymlinks(directory); err == nil {
+		directory = target // so that the rename below replaces the directory, and not a link to it
+	}
 	if err := os.MkdirAll(filepath.Dir(directory), 0o700); err != nil {
 		return fmt.Errorf("make the parent of the data directory: %w", err)
 	}
@@ -77,6 +80,9 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 	}()
 	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, in, partial)); err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
+	}
+	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
+		return fmt.Errorf("replace the empty data directory: %w: set --data-dir to a directory below it", err)
 	}
 	if err := os.Rename(partial, directory); err != nil {
 		return fmt.Errorf("put the data directory in its place: %w", err)

@@ -26,15 +26,16 @@ func (e *DeletedBuildError) Error() string {
 	return fmt.Sprintf("build %s in namespace %s was deleted", e.Record.Name, e.Namespace)
 }
 
-// Of returns the error for the verb that got the name. If the verb finds deleted builds, the error ends with the flag that selects the
-// build: --uid of the verb's first argument, --second-uid of the second.
+// Of returns the error for the verb that got the name. If the verb finds deleted builds, the error ends with the command line that
+// selects the build: with --uid for the verb's first argument, with --second-uid for the second.
 func (e *DeletedBuildError) Of(verb *cobra.Command) error {
 	uids := []string{"uid", "second-uid"}
-	i := slices.Index(verb.Flags().Args(), e.Record.Name)
+	args := verb.Flags().Args()
+	i := slices.Index(args, e.Record.Name)
 	if i < 0 || i >= len(uids) || verb.Flags().Lookup(uids[i]) == nil {
 		return e
 	}
-	return fmt.Errorf("%w: add --%s %s", e, uids[i], e.Record.UID)
+	return fmt.Errorf("%w: to use its record, run:\n  %s --%s=%s", e, Line(verb, args), uids[i], e.Record.UID)
 }
 
 // deletedBuild returns the newest record of a build of a name, of an Image that exists or of a deleted one. It is nil if there is no

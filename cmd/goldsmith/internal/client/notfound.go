@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -16,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
 // IsNotFound reports whether the server answered that it has no such object. A 404 may also be about another object that the
@@ -57,14 +55,7 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 		return err
 	}
 	args[i] = e.Instead
-	words := []string{verb.CommandPath()}
-	for _, arg := range args {
-		words = append(words, shellword.Quote(arg))
-	}
-	for _, flag := range Given(verb) {
-		words = append(words, "--"+flag.Name, shellword.Quote(flag.Value.String()))
-	}
-	return fmt.Errorf("%w: %s", err, strings.Join(words, " "))
+	return fmt.Errorf("%w: %s", err, Line(verb, args))
 }
 
 // other returns the kind of the object that has the name.

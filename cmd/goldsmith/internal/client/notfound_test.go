@@ -39,9 +39,10 @@ func TestOnlyTheObjectItselfIsNotFound(t *testing.T) {
 
 func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 	for line, want := range map[string]string{
-		"diff web-1 web-4": "build web-4 in namespace team was deleted: add --second-uid a-uid",
-		"diff web-4 web-5": "build web-4 in namespace team was deleted: add --uid a-uid",
-		"cancel web-4":     "build web-4 in namespace team was deleted",
+		"diff web-1 web-4":               "build web-4 in namespace team was deleted: to use its record, run:\n  diff web-1 web-4 --second-uid=a-uid",
+		"diff web-4 web-5":               "build web-4 in namespace team was deleted: to use its record, run:\n  diff web-4 web-5 --uid=a-uid",
+		"diff web-1 web-4 --uid another": "build web-4 in namespace team was deleted: to use its record, run:\n  diff web-1 web-4 --uid=another --second-uid=a-uid",
+		"cancel web-4":                   "build web-4 in namespace team was deleted",
 	} {
 		words := strings.Fields(line)
 		verb := &cobra.Command{Use: words[0]}
@@ -56,6 +57,23 @@ func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 		if got := err.Of(verb).Error(); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
 		}
+	}
+}
+
+func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
+	command := &cobra.Command{Use: "build"}
+	(&cobra.Command{Use: "goldsmith"}).AddCommand(command)
+	(&Flags{}).AddTo(command.Flags())
+	command.Flags().Bool("wait", false, "")
+	command.Flags().StringArray("parameter", nil, "")
+	command.Flags().String("from", "", "")
+	args := []string{"-n", "team", "--wait", "debian", "--from=", "--kubeconfig", "it's mine/kubeconfig", "--parameter=a=b c", "--parameter=d=e"}
+	if err := command.ParseFlags(args); err != nil {
+		t.Fatal(err)
+	}
+	const want = `goldsmith build debian --from='' --kubeconfig='it'\''s mine/kubeconfig' --namespace=team --parameter='a=b c' --parameter='d=e' --wait`
+	if got := Line(command, command.Flags().Args()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
@@ -75,10 +93,10 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		line, want string
 	}{
 		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10"},
-		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace team"},
+		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace=team"},
 		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 web"},
 		{kind: ImageBuild, line: "web", fresh: true, want: "web is an image, but verb takes a build: it has no build"},
-		{kind: Image, line: "web-9 it's --context=c", want: `web-9 is a build, but verb takes an image: its image is web: goldsmith verb web 'it'\''s' --context c`},
+		{kind: Image, line: "web-9 it's --context=c", want: `web-9 is a build, but verb takes an image: its image is web: goldsmith verb web 'it'\''s' --context=c`},
 		{kind: Image, line: "once", want: "once is a build, but verb takes an image: it has no image"},
 		{kind: ImageBuild, line: "imagebuild/web", want: "no build named web in namespace team: there is an image of this name: the latest build is web-10"},
 		{kind: Image, line: "nothing", want: "no image named nothing in namespace team"},

@@ -8,11 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
@@ -24,7 +22,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
 // NewCommand returns the verb.
@@ -55,7 +52,7 @@ func NewCommand() *cobra.Command {
 			switch {
 			case err != nil:
 			case options.UID == "":
-				wanted := &wanted{name: build, kind: kind, line: lineOf(command, args), clock: clock.RealClock{}}
+				wanted := &wanted{name: build, kind: kind, line: client.Line(command, args), clock: clock.RealClock{}}
 				build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
 			case kind == client.Image:
 				err = fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", args[0])
@@ -76,15 +73,6 @@ func NewCommand() *cobra.Command {
 	connect.AddTo(command.Flags())
 	asked.addTo(command)
 	return command
-}
-
-// lineOf returns the command line of a command, quoted for a shell.
-func lineOf(command *cobra.Command, args []string) string {
-	words := append([]string{command.CommandPath()}, args...)
-	command.Flags().Visit(func(flag *pflag.Flag) {
-		words = append(words, "--"+flag.Name+"="+shellword.Quote(flag.Value.String()))
-	})
-	return strings.Join(words, " ")
 }
 
 // followed shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is

@@ -219,16 +219,3 @@ func build(image string, number int64) *v1alpha1.ImageBuild {
 	build.Spec.Number = &number
 	return build
 }
-
-func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
-	command := NewCommand()
-	(&cobra.Command{Use: "goldsmith"}).AddCommand(command)
-	args := []string{"-n", "team", "-f", "debian-1", "--kubeconfig", "it's mine/kubeconfig", "--tail=3"}
-	if err := command.ParseFlags(args); err != nil {
-		t.Fatal(err)
-	}
-	const want = `goldsmith logs debian-1 --follow=true --kubeconfig='it'\''s mine/kubeconfig' --namespace=team --tail=3`
-	if got := lineOf(command, command.Flags().Args()); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-}
