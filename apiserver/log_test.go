@@ -102,13 +102,13 @@ var _ = Describe("The log of a build", func() {
 			var got corev1.PodLogOptions
 			logs.set(first, func(_ context.Context, options corev1.PodLogOptions) (io.ReadCloser, error) {
 				got = options
-				return io.NopCloser(strings.NewReader("0123456789")), nil
+				return io.NopCloser(strings.NewReader("2030-01-02T03:04:06Z 0123456789")), nil
 			})
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
 			since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC))
 			Expect(read(ctx, v1alpha1.ImageBuildLogOptions{
 				TailLines: new(int64(3)), SinceTime: &since, Timestamps: true, LimitBytes: new(int64(4)),
-			})).To(Equal("0123"))
+			})).To(Equal("2030-01-02T03:04:06Z 0123"))
 			Expect(got.TailLines).To(HaveValue(BeEquivalentTo(3)))
 			Expect(got.SinceTime.Equal(&since)).To(BeTrue())
 			Expect(got.Timestamps).To(BeTrue())

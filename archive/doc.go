@@ -6,9 +6,12 @@
 // The archive keeps the timestamped stream of an attempt: the bytes of pods/log?timestamps=true, where each line begins with an
 // RFC 3339 timestamp and a space. Offsets are byte offsets in this stream.
 //
-//	v1/<namespace>/<build uid>/<attempt>-<pod uid>/<start>-<end>.zst   bytes [start, end), at most 1 MiB, zstd
-//	v1/<namespace>/<build uid>/<attempt>-<pod uid>/seal.json           the Summary, once the log is whole
-//	v1/<namespace>/<build uid>/build.json                              the Build
+//	v1/<namespace>/<build uid>/<attempt>-<pod uid>/<start>-<end>-<text>-<text end>.zst   bytes [start, end), at most 1 MiB, zstd
+//	v1/<namespace>/<build uid>/<attempt>-<pod uid>/seal.json                             the Summary, once the log is whole
+//	v1/<namespace>/<build uid>/build.json                                                the Build
+//
+// The text is the stream without timestamps: what the builder wrote. Limits count the text, so a chunk's name has the range of its
+// text as well. Names of earlier versions lack it; there the range of the stream counts.
 //
 // A key names its content. A chunk that grows is written again under a new key before the old object is deleted. Of chunks
 // that cover the same bytes, the longest counts. So several writers of a stream do not conflict, and a crash between two

@@ -201,12 +201,19 @@ func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 
 func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writer {
 	t.Helper()
+	for at := int64(0); chunk > 0 && at < int64(len(stream)); at += chunk { // an earlier version has chunks of any bytes
+		old, err := s.stored(a)
+		must(t, err)
+		end := min(at+chunk, int64(len(stream)))
+		_, err = old.put(t.Context(), stampedSpan(at, end), stream[at:end])
+		must(t, err)
+	}
 	w, err := s.Writer(t.Context(), a, Limit{})
 	must(t, err)
 	if chunk > 0 {
 		w.chunk = chunk
 	}
-	write(t, w, stream)
+	write(t, w, stream[w.Accepted():])
 	flush(t, w)
 	return w
 }

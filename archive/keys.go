@@ -89,26 +89,53 @@ func parseAttempt(name string) (number int32, pod types.UID, ok bool) {
 }
 
 // span is the bytes [start, end) of a stream, as one stored chunk.
-type span struct{ start, end int64 }
+type span struct {
+	start, end int64
+	// text is how much of the text is before the chunk, and textEnd how much before its end.
+	text, textEnd int64
+	// stamped is a chunk of an earlier version, which does not tell the text: it counts the timestamps as well.
+	stamped bool
+}
+
+// stampedSpan is a span whose text is not known.
+func stampedSpan(start, end int64) span {
+	return span{start: start, end: end, text: start, textEnd: end, stamped: true}
+}
 
 // name of the chunk, below the attempt's prefix.
 func (s span) name() string {
-	return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, chunkSuffix)
+	if s.stamped {
+		return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, chunkSuffix)
+	}
+	return fmt.Sprintf("%0*d-%0*d-%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, offsetDigits, s.text, offsetDigits, s.textEnd, chunkSuffix)
 }
 
 // parseSpan reads a chunk's name. Other files are temporary or do not belong to the archive.
 func parseSpan(name string) (span, bool) {
 	digits, found := strings.CutSuffix(name, chunkSuffix)
-	if !found || len(digits) != 2*offsetDigits+1 || digits[offsetDigits] != '-' {
+	var numbers []int64
+	for field := range strings.SplitSeq(digits, "-") {
+		n, err := strconv.ParseUint(field, 10, 63)
+		if err != nil || len(field) != offsetDigits {
+			return span{}, false
+		}
+		numbers = append(numbers, int64(n))
+	}
+	var s span
+	switch len(numbers) {
+	case 2:
+		s = stampedSpan(numbers[0], numbers[1])
+	case 4:
+		s = span{start: numbers[0], end: numbers[1], text: numbers[2], textEnd: numbers[3]}
+	default:
 		return span{}, false
 	}
-	start, err1 := strconv.ParseUint(digits[:offsetDigits], 10, 63)
-	end, err2 := strconv.ParseUint(digits[offsetDigits+1:], 10, 63)
-	s := span{start: int64(start), end: int64(end)}
-	if err1 != nil || err2 != nil || s.end <= s.start || s.end-s.start > chunkSize {
-		return span{}, false
-	}
-	return s, true
+	return s, found && s.isSound()
+}
+
+func (s span) isSound() bool {
+	size, text := s.end-s.start, s.textEnd-s.text
+	return s.start >= 0 && size > 0 && size <= chunkSize && s.text >= 0 && text >= 0 && text <= size
 }
 
 // spans are chunks in order. No chunk is within another chunk, so both starts and ends increase.
@@ -117,7 +144,7 @@ type spans []span
 // newSpans sorts chunks, and leaves out chunks that other chunks cover.
 func newSpans(all []span) spans {
 	slices.SortFunc(all, func(a, b span) int {
-		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end))
+		return cmp.Or(cmp.Compare(a.start, b.start), cmp.Compare(b.end, a.end), strings.Compare(b.name(), a.name()))
 	})
 	var end int64
 	return slices.DeleteFunc(all, func(s span) bool {
@@ -158,6 +185,22 @@ func (s spans) hasGap() bool {
 
 // gap is how many bytes are missing before a chunk.
 func (s spans) gap(i int) int64 { return s.from(i) - s[:i].end() }
+
+// cut is how many bytes of the text are missing before a chunk.
+func (s spans) cut(i int) int64 {
+	if s.gap(i) == 0 {
+		return 0
+	}
+	return s[i].text - s[:i].textEnd()
+}
+
+// textEnd is the end of the text of the last chunk.
+func (s spans) textEnd() int64 {
+	if len(s) == 0 {
+		return 0
+	}
+	return s[len(s)-1].textEnd
+}
 
 // end of the last chunk.
 func (s spans) end() int64 {

@@ -88,7 +88,7 @@ func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 		for seed := range seeds(12) {
 			r := rand.New(rand.NewPCG(seed, 20))
 			limit := Limit{MaxBytes: int64(16<<10 + r.IntN(1000))}
-			stream := lines(r, 1+r.IntN(60<<10))
+			stream := lines(r, 1+r.IntN(120<<10))
 			a := attempt()
 			a.Number = int32(seed)
 			w, err := s.Writer(t.Context(), a, limit)
@@ -106,9 +106,10 @@ func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 			readLimited(t, s, a, want, fmt.Sprintf("seed %d, open", seed))
 			summary := seal(t, w, Seal{})
 			readLimited(t, s, a, want, fmt.Sprintf("seed %d, sealed", seed))
-			from, to := naiveCut(int64(len(stream)), limit)
-			if summary.Bytes != int64(len(stream)) || summary.Cut != to-from || summary.Bytes-summary.Cut > limit.MaxBytes {
-				t.Fatalf("seed %d: limit %d, %d bytes: %d, cut %d, want cut %d", seed, limit.MaxBytes, len(stream), summary.Bytes, summary.Cut, to-from)
+			from, to := naiveCut(stream, limit)
+			cut := naiveText(stream[:to]) - naiveText(stream[:from])
+			if summary.Bytes != int64(len(stream)) || summary.Cut != to-from || summary.CutText != cut || naiveText(stream)-cut > limit.MaxBytes {
+				t.Fatalf("seed %d: limit %d, %d bytes: %+v, want cut %d, %d of the text", seed, limit.MaxBytes, len(stream), summary, to-from, cut)
 			}
 		}
 	})

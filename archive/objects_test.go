@@ -71,7 +71,7 @@ func TestAListIsWhole(t *testing.T) {
 			if s.location != "mem:" && i%50 != 0 {
 				continue // each is synced
 			}
-			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, span{int64(i), int64(i + 1)}.name())
+			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, stampedSpan(int64(i), int64(i+1)).name())
 			want = append(want, key)
 			must(t, s.put(t.Context(), key, []byte("x")))
 		}
@@ -101,7 +101,7 @@ func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
 	directory := t.TempDir()
 	s := open(t, "file://"+directory, Options{})
 	keep(t, s, []byte("x"), 0)
-	name := filepath.Join(directory, prefixOf(t, attempt()), span{0, 1}.name())
+	name := filepath.Join(directory, prefixOf(t, attempt()), span{end: 1, textEnd: 1}.name())
 	must(t, os.Truncate(name, 1<<40)) // sparse
 	if _, err := s.Writer(t.Context(), attempt(), Limit{}); err == nil || !strings.Contains(err.Error(), "1099511627776 bytes") {
 		t.Errorf("got %v", err)

@@ -28,7 +28,8 @@ type Position struct {
 //
 //	<timestamp of the next line> [goldsmith: 123456 bytes of the log were dropped because of history.logMaxBytes]
 //
-// A line that the limit has cut ends before this line, and continues after it with the same timestamp.
+// The number does not count timestamps. The limit cuts at the end of a line, unless the line is longer than an eighth of a
+// chunk. Such a line ends before this line, and continues after it with the same timestamp.
 //
 // Errors: ErrNotFound if the archive has no log of the attempt. The Reader keeps one chunk in memory, and ends with ctx.
 func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (*Reader, error) {
@@ -161,7 +162,7 @@ func (r *Reader) fill() error {
 		if i == len(r.spans) {
 			return io.EOF
 		}
-		return r.fillFrom(r.spans[i])
+		return r.fillFrom(i)
 	})
 }
 
@@ -207,13 +208,14 @@ func (r *Reader) read(chunk span) ([]byte, error) {
 }
 
 // fillFrom reads the chunk with the next byte or, if that byte was cut, the first chunk after the cut.
-func (r *Reader) fillFrom(chunk span) error {
+func (r *Reader) fillFrom(i int) error {
+	chunk := r.spans[i]
 	content, err := r.read(chunk)
 	if err != nil {
 		return err
 	}
 	if chunk.start > r.offset {
-		r.setNotice(content, chunk.start-r.offset)
+		r.setNotice(content, r.spans.cut(i))
 		r.offset = chunk.start
 	}
 	r.body = content[r.offset-chunk.start:]

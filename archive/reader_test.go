@@ -199,7 +199,7 @@ func TestAListThatMissesAChunkMakesNoGap(t *testing.T) {
 	s := f.open(Options{})
 	stream := []byte(stamped(0, "one") + stamped(1, "two") + stamped(2, "three"))
 	keep(t, s, stream, 30)
-	missing := prefixOf(t, attempt()) + span{30, 60}.name()
+	missing := prefixOf(t, attempt()) + stampedSpan(30, 60).name()
 	hidden := f.content[missing]
 	lists := 0
 	f.before = func(c call) error {
@@ -267,7 +267,7 @@ func TestABrokenChunkIsAnError(t *testing.T) {
 			f := newFake()
 			s := f.open(Options{})
 			keep(t, s, stream, 0)
-			key := prefixOf(t, attempt()) + span{0, int64(len(stream))}.name()
+			key := prefixOf(t, attempt()) + span{end: int64(len(stream)), textEnd: naiveText(stream)}.name()
 			f.content[key] = damage(f.content[key])
 			r, err := s.Reader(t.Context(), attempt(), Position{})
 			must(t, err)

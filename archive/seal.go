@@ -15,8 +15,7 @@ import (
 
 // Seal is the writer's knowledge about the end of a log.
 type Seal struct {
-	// InPart is whether the end of the log, or a part of it, could not be read because the pod or the node was lost. Bytes that
-	// the limit cut do not count.
+	// InPart is whether the end of the log, or a part of it, could not be read because the pod or the node was lost.
 	InPart bool
 	// Why is why the log is incomplete, for people. It is empty if the log is complete.
 	Why string
@@ -28,6 +27,8 @@ type Summary struct {
 	Bytes int64 `json:"bytes"`
 	// Cut is the number of bytes that are not kept because of the limit.
 	Cut int64 `json:"cut,omitempty"`
+	// CutText is Cut without timestamps. It is zero if an earlier version sealed the log.
+	CutText int64 `json:"cutText,omitempty"`
 	// Stored is the compressed size of the chunks in the store.
 	Stored int64 `json:"stored"`
 	// First and Last are the timestamps of the first and the last kept line with a timestamp. They are zero if no line has one.
@@ -36,7 +37,8 @@ type Summary struct {
 	Last  time.Time `json:"last,omitzero"`
 	// Digest of the kept bytes, in order: sha256:<hex>.
 	Digest string `json:"digest"`
-	// InPart and Why are from the Seal.
+	// InPart and Why are from the Seal, and from what is missing in the middle: bytes that the limit cut, and bytes whose loss a line
+	// reports.
 	InPart bool   `json:"inPart,omitempty"`
 	Why    string `json:"why,omitempty"`
 	// Sealed is when the log was sealed.
@@ -48,6 +50,14 @@ type Summary struct {
 // Chunk is one object of a log, with the bytes [Start, End) of the stream. It begins at the end of the previous chunk, or
 // after a gap. If two chunks overlap, the bytes of the first count.
 type Chunk struct {
+	Start int64 `json:"start"`
+	End   int64 `json:"end"`
+	// Text is the same range without timestamps. It is nil for a chunk of an earlier version, whose name lacks it.
+	Text *TextRange `json:"text,omitempty"`
+}
+
+// TextRange is a range of a log's bytes without timestamps.
+type TextRange struct {
 	Start int64 `json:"start"`
 	End   int64 `json:"end"`
 }
@@ -81,7 +91,7 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 func (s *Summary) isSound() bool {
 	chunks := s.spans()
 	for i, chunk := range chunks {
-		if same, ok := parseSpan(chunk.name()); !ok || same != chunk || chunk.end <= chunks[:i].end() || i > 0 && chunk.start <= chunks[i-1].start {
+		if !chunk.isSound() || chunk.end <= chunks[:i].end() || i > 0 && chunk.start <= chunks[i-1].start {
 			return false
 		}
 	}
@@ -117,9 +127,12 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 		return nil, fmt.Errorf("complete the log of %s: the store has %d bytes, but %d bytes were written", w.attempt, found.end(), w.durable)
 	}
 	// A slower writer may write bytes that are cut already.
-	found = slices.DeleteFunc(found, func(chunk span) bool { return w.isCut(chunk, found.end()) })
-	summary := &Summary{InPart: seal.InPart, Why: seal.Why}
-	if err := w.readBack(ctx, found, summary); err != nil {
+	if len(found) > 0 {
+		last := found[len(found)-1]
+		found = slices.DeleteFunc(found, func(chunk span) bool { return w.isCut(chunk, last) })
+	}
+	summary := &Summary{}
+	if err := w.readBack(ctx, found, seal, summary); err != nil {
 		return nil, err
 	}
 	summary.Sealed = w.s.clock.Now().UTC()
@@ -127,10 +140,11 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 }
 
 // readBack reads all chunks, and summarizes them.
-func (w *Writer) readBack(ctx context.Context, found spans, summary *Summary) error {
+func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *Summary) error {
 	defer func() { w.compressed, w.content = nil, nil }()
 	digest := sha256.New()
 	var seen stamps
+	var missing notices
 	for i, chunk := range found {
 		content, err := w.get(ctx, chunk)
 		if err != nil {
@@ -140,12 +154,20 @@ func (w *Writer) readBack(ctx context.Context, found spans, summary *Summary) er
 		content = content[from-chunk.start:]
 		digest.Write(content)
 		seen.add(content)
+		missing.add(content)
 		summary.Cut += from - summary.Bytes
+		summary.CutText += found.cut(i)
 		summary.Bytes = chunk.end
 		summary.Stored += int64(len(w.compressed))
-		summary.Chunks = append(summary.Chunks, Chunk{Start: chunk.start, End: chunk.end})
+		kept := Chunk{Start: chunk.start, End: chunk.end}
+		if !chunk.stamped {
+			kept.Text = &TextRange{Start: chunk.text, End: chunk.textEnd}
+		}
+		summary.Chunks = append(summary.Chunks, kept)
 	}
 	summary.First, summary.Last = seen.first, seen.last
+	summary.Why = missing.why(seal, summary.CutText)
+	summary.InPart = seal.InPart || summary.Why != seal.Why
 	summary.Digest = "sha256:" + hex.EncodeToString(digest.Sum(nil))
 	return nil
 }
@@ -177,7 +199,11 @@ func (w *Writer) sweep(ctx context.Context) error {
 func (s *Summary) spans() spans {
 	kept := make(spans, 0, len(s.Chunks))
 	for _, chunk := range s.Chunks {
-		kept = append(kept, span{start: chunk.Start, end: chunk.End})
+		s := stampedSpan(chunk.Start, chunk.End)
+		if chunk.Text != nil {
+			s.text, s.textEnd, s.stamped = chunk.Text.Start, chunk.Text.End, false
+		}
+		kept = append(kept, s)
 	}
 	return kept
 }

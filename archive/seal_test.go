@@ -58,7 +58,7 @@ func TestTheDigestIsOfWhatIsKept(t *testing.T) {
 	w := writer(t, s, limit)
 	write(t, w, stream)
 	summary := seal(t, w, Seal{})
-	from, to := naiveCut(int64(len(stream)), limit)
+	from, to := naiveCut(stream, limit)
 	if want := digestOf(slices.Concat(stream[:from], stream[to:])); summary.Digest != want {
 		t.Errorf("got %s, want %s", summary.Digest, want)
 	}
@@ -87,7 +87,7 @@ func TestASealIsNotOfWhatIsNotThere(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
 	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
-	last := prefixOf(t, attempt()) + span{90, 95}.name()
+	last := prefixOf(t, attempt()) + stampedSpan(90, 95).name()
 	content := f.content[last]
 	delete(f.content, last)
 	if summary, err := w.Seal(t.Context(), Seal{}); err == nil || !strings.Contains(err.Error(), "95") {
@@ -110,12 +110,12 @@ func TestASealLeavesNothingElse(t *testing.T) {
 	s := f.open(Options{})
 	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
 	prefix := prefixOf(t, attempt())
-	for _, name := range []string{span{0, 5}.name(), span{3, 9}.name(), span{90, 93}.name(), "x.1a2b.tmp"} {
+	for _, name := range []string{stampedSpan(0, 5).name(), stampedSpan(3, 9).name(), stampedSpan(90, 93).name(), "x.1a2b.tmp"} {
 		f.content[prefix+name] = []byte("garbage")
 	}
 	other := attempt()
 	other.Number = 12
-	f.content[prefixOf(t, other)+span{0, 5}.name()] = []byte("of another attempt")
+	f.content[prefixOf(t, other)+stampedSpan(0, 5).name()] = []byte("of another attempt")
 	f.content["v1/team/b-1/"+buildName] = []byte("{}")
 	seal(t, w, Seal{})
 	if got := f.keys(prefix); len(got) != 11 || !slices.Contains(got, sealName) {
@@ -130,7 +130,7 @@ func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
 	w := keep(t, s, []byte("one\n"), 0)
-	garbage := prefixOf(t, attempt()) + span{0, 2}.name()
+	garbage := prefixOf(t, attempt()) + stampedSpan(0, 2).name()
 	f.content[garbage] = []byte("garbage")
 	f.before = func(c call) error {
 		if c.operation == "delete" {

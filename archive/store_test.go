@@ -182,15 +182,19 @@ func TestTheTimeLimitEndsAnOperation(t *testing.T) {
 }
 
 func TestAChunkNameIsReadAsItWasWritten(t *testing.T) {
-	for _, chunk := range []span{{0, 1}, {0, chunkSize}, {5, 6}, {1<<62 - 1, 1 << 62}} {
+	for _, chunk := range []span{
+		stampedSpan(0, 1), stampedSpan(0, chunkSize), stampedSpan(5, 6), stampedSpan(1<<62-1, 1<<62),
+		{start: 5, end: 105, text: 5, textEnd: 75}, {start: 5, end: 6},
+	} {
 		if got, ok := parseSpan(chunk.name()); !ok || got != chunk {
 			t.Errorf("%v: got %v, %t", chunk, got, ok)
 		}
 	}
-	good := span{0, 5}.name()
+	good := stampedSpan(0, 5).name()
 	for _, bad := range []string{
-		"", good + ".tmp", "x" + good[1:], strings.Replace(good, "-", "+", 1), span{5, 5}.name(), span{6, 5}.name(),
-		span{0, chunkSize + 1}.name(), "99999999999999999999" + good[20:], good[:20] + good[21:], "+" + good[1:], sealName,
+		"", good + ".tmp", "x" + good[1:], strings.Replace(good, "-", "+", 1), stampedSpan(5, 5).name(), stampedSpan(6, 5).name(),
+		stampedSpan(0, chunkSize+1).name(), "99999999999999999999" + good[20:], good[:20] + good[21:], "+" + good[1:], sealName,
+		span{end: 5, text: 1}.name(), span{end: 5, textEnd: 6}.name(), strings.Replace(good, ".zst", "-00000000000000000000.zst", 1),
 	} {
 		if got, ok := parseSpan(bad); ok {
 			t.Errorf("%q is %v", bad, got)

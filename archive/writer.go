@@ -21,18 +21,22 @@ var ErrSealed = errors.New("the log is complete, and takes no more lines")
 
 // Limit is the limit of an attempt's log.
 type Limit struct {
-	// MaxBytes is the maximum size of the uncompressed stream. Half of it is for the beginning of the stream, and half for the
-	// end, in whole chunks of at most a sixteenth of MaxBytes and at most 1 MiB. Zero or less means no limit. Less than 1 KiB
+	// MaxBytes is the maximum size of the text: what the builder wrote, without timestamps. Half of it is for the beginning of the
+	// log, and half for the end, in whole chunks of at most a sixteenth of MaxBytes. Zero or less means no limit. Less than 1 KiB
 	// counts as 1 KiB.
 	MaxBytes int64
 }
 
-// layout is where chunks begin and end. It depends only on the limit, so all writers of a stream have the same layout.
+// layout is where chunks begin and end. It depends only on the limit and the stream, so all writers of a stream have the same
+// layout. Its sizes are of the text.
 type layout struct {
-	head  int64 // the end of the part that is never cut; negative without a limit
+	head  int64 // the maximum size of the part that is never cut; negative without a limit
 	tail  int64 // how much of the part after head stays
 	chunk int64 // the maximum size of a chunk
 }
+
+// slack is the fraction of a chunk in which the chunk ends at the next end of a line.
+const slack = 8
 
 func newLayout(limit Limit) layout {
 	if limit.MaxBytes <= 0 {
@@ -42,21 +46,20 @@ func newLayout(limit Limit) layout {
 	return layout{head: most / 2, tail: most - most/2, chunk: min(most/16, chunkSize)}
 }
 
-// end of the chunk that begins at start.
-func (l layout) end(start int64) int64 {
-	if l.head < 0 || start < l.head {
-		end := (start/l.chunk + 1) * l.chunk
-		if l.head >= 0 {
-			end = min(end, l.head)
-		}
-		return end
+// most is the maximum size of the text of a chunk that begins at a place of the text.
+func (l layout) most(text int64) int64 {
+	if l.isHead(text) {
+		return min(l.chunk, l.head-text)
 	}
-	return l.head + ((start-l.head)/l.chunk+1)*l.chunk
+	return l.chunk
 }
 
-// isCut reports whether a chunk is too old to stay in a stream of that length.
-func (l layout) isCut(chunk span, length int64) bool {
-	return l.head >= 0 && chunk.start >= l.head && chunk.start < length-l.tail && chunk.end < length
+// isHead reports whether the chunk that begins at a place of the text is never cut because of the limit.
+func (l layout) isHead(text int64) bool { return l.head >= 0 && text < l.head-l.chunk/slack }
+
+// isCut reports whether a chunk is too old to stay in a stream that ends with last.
+func (l layout) isCut(chunk, last span) bool {
+	return l.head >= 0 && !l.isHead(chunk.text) && chunk.text < last.textEnd-l.tail && chunk.end < last.end
 }
 
 // Writer stores one attempt's stream while it is written. It is not safe for concurrent use, but several writers of the same
@@ -65,11 +68,14 @@ type Writer struct {
 	stored
 	layout
 
-	start   int64  // the offset of the chunk that grows
-	buffer  []byte // its content
-	durable int64  // the end of the stored log
-	tails   []span // stored chunks that the limit may cut, in order
-	garbage []span // stored chunks that are to be deleted
+	start   int64       // the offset of the chunk that grows
+	text    int64       // where its text begins
+	buffer  []byte      // its content
+	count   textCounter // of its content
+	last    span        // the chunk that grows, as it is stored
+	durable int64       // the end of the stored log
+	tails   []span      // stored chunks that the limit may cut, in order
+	garbage []span      // stored chunks that are to be deleted
 	summary *Summary
 }
 
@@ -106,24 +112,34 @@ func (w *Writer) resume(ctx context.Context) error {
 	}
 	w.durable, w.start = found.end(), found.end()
 	if len(found) > 0 {
-		if last := found[len(found)-1]; last.end < w.end(last.start) {
-			content, err := w.get(ctx, last)
-			if err != nil {
-				return err
-			}
-			w.buffer = append(w.buffer, content...)
-			w.start, found = last.start, found[:len(found)-1]
+		last := found[len(found)-1]
+		content, err := w.get(ctx, last)
+		if err != nil {
+			return err
 		}
+		w.grow(last, content)
+		found = found[:len(found)-1]
 	}
 	w.compressed, w.content = nil, nil
 	w.keep(found...)
 	return nil
 }
 
+// grow continues a stored chunk.
+func (w *Writer) grow(chunk span, content []byte) {
+	w.last, w.start, w.text = chunk, chunk.start, chunk.text
+	w.buffer = append(w.buffer, content...)
+	w.count.add(content)
+	if !chunk.stamped && w.count.counted() != chunk.textEnd-chunk.text { // it begins within a line, with what looks like a timestamp
+		w.count = textCounter{inLine: true}
+		w.count.add(content)
+	}
+}
+
 // keep remembers chunks that the limit may cut.
 func (w *Writer) keep(chunks ...span) {
 	for _, chunk := range chunks {
-		if w.head >= 0 && chunk.start >= w.head {
+		if w.head >= 0 && !w.isHead(chunk.text) {
 			w.tails = append(w.tails, chunk)
 		}
 	}
@@ -134,6 +150,9 @@ func (w *Writer) Offset() int64 { return w.durable }
 
 // Accepted is the end of the bytes that Write has taken, whether stored or not. It is never less than Offset.
 func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
+
+// Text is the size of the text up to Accepted: what the builder wrote, without timestamps.
+func (w *Writer) Text() int64 { return w.text + w.count.counted() }
 
 // Sealed reports whether the log is sealed, so that it takes no writes.
 func (w *Writer) Sealed() bool { return w.summary != nil }
@@ -169,18 +188,33 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
 	}
 	for len(p) > 0 {
-		room := w.end(w.start) - w.Accepted()
-		if room <= 0 {
+		if w.isFull() {
 			if err := w.store(ctx); err != nil {
 				return err
 			}
+			w.roll()
 			continue
 		}
-		n := min(room, int64(len(p)))
+		n := w.count.piece(p[:min(len(p), chunkSize-len(w.buffer))])
+		if w.count.inLine {
+			n = min(n, int(w.most(w.text)-w.count.sum))
+		}
 		w.buffer = append(w.buffer, p[:n]...)
+		w.count.take(p[:n])
 		p = p[n:]
 	}
 	return nil
+}
+
+// isFull reports whether the next bytes begin another chunk.
+func (w *Writer) isFull() bool {
+	most := w.most(w.text)
+	if size := len(w.buffer); size == 0 || !w.count.atLineStart() {
+		return size == chunkSize || w.count.inLine && w.count.sum >= most
+	} else if size >= chunkSize-chunkSize/slack {
+		return true
+	}
+	return w.count.sum >= most-w.chunk/slack
 }
 
 // Flush makes all written bytes durable. After an error it may be called again.
@@ -197,16 +231,16 @@ func (w *Writer) store(ctx context.Context) error {
 	if err := w.clean(ctx); err != nil {
 		return err
 	}
-	if chunk := (span{w.start, w.Accepted()}); chunk.end > w.durable {
+	chunk := span{start: w.start, end: w.Accepted(), text: w.text, textEnd: w.Text()}
+	if chunk.end > w.durable {
 		if _, err := w.put(ctx, chunk, w.buffer); err != nil {
 			return err
 		}
 		if w.durable > w.start {
-			w.garbage = append(w.garbage, span{w.start, w.durable})
+			w.garbage = append(w.garbage, w.last)
 		}
-		w.durable = chunk.end
+		w.last, w.durable = chunk, chunk.end
 	}
-	w.roll()
 	if err := w.cut(ctx); err != nil {
 		return err
 	}
@@ -215,7 +249,7 @@ func (w *Writer) store(ctx context.Context) error {
 
 // cut marks chunks over the limit as garbage, unless another writer has sealed the log with them.
 func (w *Writer) cut(ctx context.Context) error {
-	if len(w.tails) == 0 || !w.isCut(w.tails[0], w.durable) {
+	if len(w.tails) == 0 || !w.isCut(w.tails[0], w.last) {
 		return nil
 	}
 	summary, err := w.readSeal(ctx)
@@ -226,7 +260,7 @@ func (w *Writer) cut(ctx context.Context) error {
 		w.finish(summary)
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
 	}
-	for len(w.tails) > 0 && w.isCut(w.tails[0], w.durable) {
+	for len(w.tails) > 0 && w.isCut(w.tails[0], w.last) {
 		w.garbage, w.tails = append(w.garbage, w.tails[0]), w.tails[1:]
 	}
 	return nil
@@ -236,15 +270,14 @@ func (w *Writer) cut(ctx context.Context) error {
 func (w *Writer) finish(summary *Summary) {
 	w.summary = summary
 	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil
+	w.text, w.count = summary.spans().textEnd(), textCounter{}
 }
 
-// roll begins the next chunk if this one is full.
+// roll begins the next chunk.
 func (w *Writer) roll() {
-	if w.Accepted() < w.end(w.start) {
-		return
-	}
-	w.keep(span{w.start, w.durable})
-	w.start, w.buffer = w.durable, w.buffer[:0]
+	w.keep(w.last)
+	w.start, w.text, w.buffer = w.durable, w.last.textEnd, w.buffer[:0]
+	w.count.sum = 0
 }
 
 // clean deletes garbage.

@@ -378,7 +378,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	s := f.open(Options{})
 	stream := randomStream(rand.New(rand.NewPCG(11, 11)), 100, false)
 	prefix := prefixOf(t, attempt())
-	for _, chunk := range []span{{0, 700}, {600, 900}, {800, 1000}, {100, 300}} {
+	for _, chunk := range []span{stampedSpan(0, 700), stampedSpan(600, 900), stampedSpan(800, 1000), stampedSpan(100, 300)} {
 		content, err := s.codecs.encode(stream[chunk.start:chunk.end])
 		must(t, err)
 		must(t, f.put(t.Context(), prefix+chunk.name(), content))
@@ -388,7 +388,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	write(t, w, stream[1000:1500])
 	flush(t, w)
 	same(t, "after", readAll(t, s, Position{}), stream[:1500])
-	if _, ok := f.content[prefix+span{100, 300}.name()]; ok {
+	if _, ok := f.content[prefix+stampedSpan(100, 300).name()]; ok {
 		t.Error("what another chunk covers is still there")
 	}
 	if summary := seal(t, w, Seal{}); summary.Digest != digestOf(stream[:1500]) || summary.Cut != 0 {

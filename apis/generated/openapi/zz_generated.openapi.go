@@ -1724,7 +1724,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 					},
 					"logMaxBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.",
+							Description: "logMaxBytes is the maximum size of the archived log of one attempt, in bytes that the builder wrote. The archive cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.",
 							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
 						},
 					},
@@ -2120,7 +2120,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"limitBytes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "limitBytes is the maximum number of bytes to return. 1 or more. Defaults to no limit.",
+							Description: "limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no limit.",
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},

@@ -352,8 +352,9 @@ type HistoryLimits struct {
 	// Defaults to no limit.
 	// +optional
 	LogRetention *HistoryTTL `json:"logRetention,omitempty" protobuf:"bytes,4,opt,name=logRetention"`
-	// logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log:
-	// it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt, in bytes that the builder wrote. The archive
+	// cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut.
+	// 64Ki to 1Ti. Defaults to 1Gi.
 	// +optional
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
 	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The

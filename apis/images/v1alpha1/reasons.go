@@ -122,8 +122,8 @@ const (
 const (
 	// ReasonLogArchived means that the archive contains the complete log of each attempt.
 	ReasonLogArchived = "Archived"
-	// ReasonLogArchivedInPart means that the archive lacks the end of an attempt's log, or all of it. The pod was lost
-	// before the controller had read that part.
+	// ReasonLogArchivedInPart means that the archive lacks a part of an attempt's log, or all of it. The pod was lost
+	// before the controller had read that part, or the log is longer than its limit and lacks its middle.
 	ReasonLogArchivedInPart = "ArchivedInPart"
 	// ReasonNoLog means that no attempt has written a log.
 	ReasonNoLog = "NoLog"

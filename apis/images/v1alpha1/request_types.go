@@ -139,7 +139,8 @@ type ImageBuildLogOptions struct {
 	// timestamps adds an RFC 3339 time to the beginning of each line. Defaults to false.
 	// +optional
 	Timestamps bool `json:"timestamps,omitempty" protobuf:"varint,5,opt,name=timestamps"`
-	// limitBytes is the maximum number of bytes to return. 1 or more. Defaults to no limit.
+	// limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no
+	// limit.
 	// +optional
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find

@@ -262,6 +262,21 @@ func TestAFollowedLogGoesOnInTheArchive(t *testing.T) {
 	}
 }
 
+// The archive and a reader may lack other bytes of a log that is too long for its node.
+func TestAFollowedLogGoesOnInAnArchiveWithoutItsMiddle(t *testing.T) {
+	w := newArchiveFixture(t, "mem://")
+	first, all := stamped(6), stamped(9)
+	w.text, w.cleanly = first, true
+	log, err := w.logs.Open(t.Context(), w.build, w.attempt, corev1.PodLogOptions{Follow: true})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.change(func() { w.cutAt, w.gone = len(first), true })
+	short := stamped(1) + "2026-03-01T12:00:05.000005Z [goldsmith: 60 bytes of the log were dropped because it is too long]\n" + all[len(stamped(4)):]
+	w.Expect(w.archived(t.Context(), short, &archive.Seal{})).To(Succeed())
+	text, err := io.ReadAll(log)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(string(text)).To(Equal(plain(all)))
+}
+
 func tailOf(options corev1.PodLogOptions) string {
 	if options.TailLines == nil {
 		return ""
@@ -322,7 +337,11 @@ func TestWhatTheKubeletWritesIntoALogIsNotRead(t *testing.T) {
 				if at == 0 {
 					w.Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
 				} else {
-					w.Expect(got).To(Equal(plain(first)[:min(30, len(plain(first)))]))
+					limit := min(30, len(plain(first)))
+					w.Expect(got).To(Equal(plain(first)[:limit]))
+					stamped, err := w.readWithoutArchive(t.Context(), images.ImageBuildLogOptions{LimitBytes: new(int64(30)), Timestamps: true})
+					w.Expect(err).NotTo(HaveOccurred())
+					w.Expect(plain(stamped)).To(Equal(plain(first)[:limit]), "timestamps do not count")
 				}
 			})
 		}

@@ -123,26 +123,38 @@ func (h *handover) cross() error {
 // find opens the archived log at the place where the pod's log ended. Errors: ErrNotFound if the archive does not have this
 // place yet.
 func (h *handover) find() (io.ReadCloser, *archive.Reader, error) {
-	name, from, mark := archivedName(h.build, h.attempt), position(h.options), h.mark
-	switch {
-	case h.offset == 0:
-	case from.TailLines == nil && from.Since.IsZero():
-		from.Offset = h.offset - int64(len(mark))
-	default:
-		if h.offset > int64(len(mark)) { // it begins within a line
-			_, mark, _ = bytes.Cut(mark, []byte{'\n'})
-		}
-		from = archive.Position{Since: archive.Timestamp(mark)}
-		if from.Since.IsZero() {
-			return nil, nil, errors.New("the archive cannot find the last line of the pod's log, because the line is too long")
-		}
+	from, mark := position(h.options), h.mark
+	if h.offset == 0 {
+		return h.findMark(from, nil)
 	}
+	if from.TailLines == nil && from.Since.IsZero() {
+		from.Offset = h.offset - int64(len(mark))
+		if log, archived, err := h.findMark(from, mark); !errors.Is(err, archive.ErrNotFound) {
+			return log, archived, err
+		}
+		// A log that is too long for its node may lack other bytes in the archive, so only its last line is searched.
+		mark = mark[bytes.LastIndexByte(bytes.TrimSuffix(mark, []byte{'\n'}), '\n')+1:]
+	} else if h.offset > int64(len(mark)) { // it begins within a line
+		_, mark, _ = bytes.Cut(mark, []byte{'\n'})
+	}
+	switch begin := archive.Timestamp(mark); {
+	case !begin.IsZero():
+		return h.findMark(archive.Position{Since: begin}, mark)
+	case from.Offset > 0:
+		return nil, nil, archive.ErrNotFound
+	}
+	return nil, nil, errors.New("the archive cannot find the last line of the pod's log, because the line is too long")
+}
+
+// findMark opens the archived log after the first mark that follows a position.
+func (h *handover) findMark(from archive.Position, mark []byte) (io.ReadCloser, *archive.Reader, error) {
+	name := archivedName(h.build, h.attempt)
 	log, err := h.logs.archive.Reader(h.ctx, name, from)
 	if err != nil {
 		return nil, nil, err
 	}
 	buffered := bufio.NewReaderSize(log, handoverBuffer)
-	if h.offset > 0 {
+	if len(mark) > 0 {
 		if _, err := archive.SkipPast(buffered, mark); err != nil {
 			return nil, nil, errors.Join(err, log.Close())
 		}

@@ -162,7 +162,11 @@ func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.R
 		return nil, false, "", err
 	}
 	if limit := l.options.LimitBytes; limit != nil {
-		stream = limited{Reader: io.LimitReader(stream, *limit), Closer: stream}
+		text := io.LimitReader(stream, *limit)
+		if l.options.Timestamps { // which do not count
+			text = archive.LimitText(stream, *limit)
+		}
+		stream = limited{Reader: text, Closer: stream}
 	}
 	return stream, true, "text/plain", nil
 }

@@ -43,9 +43,9 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	return skip, err
 }
 
-// search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, so the
-// anchor may be anywhere in it. If the anchor is missing, the whole pod's log comes after it, and search writes a line that
-// reports the gap.
+// search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, or its
+// beginning and its end, so the anchor may be anywhere in it. If the anchor is missing, search writes a line that reports the
+// gap, and the lines continue that are later than the anchor. If none is later, the whole pod's log comes after the anchor.
 func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *progress) (skip int64, err error) {
 	offset := w.Offset()
 	for _, look := range []func(io.Reader) (int64, error){
@@ -65,11 +65,38 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 			return 0, nil // the pod's log is empty
 		}
 	}
-	s.missing = true
+	log, err := s.open(ctx, false, progress)
+	if err != nil {
+		return 0, err
+	}
+	skip, err = laterThan(log, archive.Timestamp(lastLine(anchor)))
+	_ = log.Close() // nothing is written to it
+	if err != nil && !errors.Is(err, errNotThere) {
+		return 0, err
+	}
 	if err := w.Write(ctx, gap(anchor, s.Clock.Now())); err != nil {
 		return 0, archiveError{err}
 	}
-	return 0, nil
+	return skip, nil
+}
+
+// laterThan finds the first line of the log that is later than a time, and no line that reports another gap: the bytes that
+// it counts may be stored. If there is none, it returns zero and errNotThere.
+func laterThan(log io.Reader, t time.Time) (int64, error) {
+	lines, begins := bufio.NewReaderSize(log, window), true
+	for read := int64(0); ; {
+		line, err := lines.ReadSlice('\n')
+		if begins && archive.Timestamp(line).After(t) && !archive.IsNotice(line) {
+			return read, nil
+		}
+		read, begins = read+int64(len(line)), err == nil
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0, errNotThere
+		case err != nil && !errors.Is(err, bufio.ErrBufferFull):
+			return 0, fmt.Errorf("read a log: %w", err)
+		}
+	}
 }
 
 // errNotThere means that a log does not contain the anchor. It is returned with the number of bytes that were read.
@@ -118,7 +145,7 @@ func endOfAnchor(log io.Reader, anchor []byte) (int64, error) {
 
 // gap is a line that reports a gap. It begins with a line end if the line before has none.
 func gap(anchor []byte, now time.Time) []byte {
-	line := fmt.Appendf(nil, "%s [goldsmith: a part of the log is missing here: the node deleted it before it was read]\n", now.UTC().Format(time.RFC3339Nano))
+	line := archive.Gap(now)
 	if !bytes.HasSuffix(anchor, []byte{'\n'}) {
 		line = append([]byte{'\n'}, line...)
 	}

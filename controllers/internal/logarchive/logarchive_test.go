@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -118,6 +120,64 @@ func TestANodeThatKeepsOnlyTheEndOfALog(t *testing.T) {
 			w.Expect(after).To(Equal(linesFrom(61, 100)))
 		})
 	}
+}
+
+func TestANodeThatKeepsBothEndsOfALog(t *testing.T) {
+	const notice = "2026-03-01T12:00:00.000000061Z [goldsmith: 500 bytes of the log were dropped because it is too long]\n"
+	for name, c := range map[string]struct {
+		stored, missing string // before the log lost its middle; why it is incomplete
+		want            string
+	}{
+		"read before":      {linesFrom(0, 70), "", linesFrom(0, 100)},
+		"read in part":     {linesFrom(0, 50), "the node deleted a part of it before it was read", linesFrom(0, 50) + "GAP\n" + linesFrom(61, 100)},
+		"not read at all":  {"", "500 bytes of its middle were dropped because it is too long", linesFrom(0, 10) + notice + linesFrom(61, 100)},
+		"read where it is": {linesFrom(0, 5), "500 bytes of its middle were dropped because it is too long", linesFrom(0, 10) + notice + linesFrom(61, 100)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t, "mem://")
+			stop := w.run()
+			build, log := w.start("once")
+			log.write(c.stored)
+			w.Eventually(func() string { return w.archived(build) }).Should(Equal(c.stored))
+			stop()
+			log.change(func() { log.text = []byte(linesFrom(0, 10) + notice + linesFrom(61, 100)) })
+			w.run()
+			w.end("once")
+			w.finish("once", v1alpha1.BuildSucceeded)
+			reason, message := "Archived", ""
+			if c.missing != "" {
+				reason, message = "ArchivedInPart", "attempt 1: "+c.missing
+			}
+			w.Eventually(w.condition("once")).Should(Equal("True/" + reason))
+			stored, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(Equal(message))
+			gap := regexp.MustCompile(`\S+ \[goldsmith: a part of the log is missing here: [^\]]+\]`)
+			w.Expect(gap.ReplaceAllString(w.archived(build), "GAP")).To(Equal(c.want))
+		})
+	}
+}
+
+func TestALogThatIsCutIsNotWhole(t *testing.T) {
+	w := newFixture(t, "mem://")
+	w.run()
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
+	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: new(resource.MustParse("1Ki"))}
+	image, err := w.client.ImagesV1alpha1().Images(namespace).Create(t.Context(), image, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
+	})
+	log.write(linesFrom(0, 999))
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
+	stored, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	found := regexp.MustCompile(`\[goldsmith: (\d+) bytes`).FindStringSubmatch(w.archived(build))
+	w.Expect(found).To(HaveLen(2))
+	w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(
+		Equal("attempt 1: " + found[1] + " bytes of its middle were dropped because of history.logMaxBytes"))
 }
 
 func TestAPodThatIsGoneOrLost(t *testing.T) {

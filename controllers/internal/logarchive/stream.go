@@ -39,9 +39,8 @@ type stream struct {
 
 	// over is whether the attempt's outcome is decided. A pod that is silent or does not answer after that counts as lost.
 	over atomic.Bool
-	// failingSince is since when reading the pod's log fails. It is zero if reading works. missing is whether the log has a gap.
+	// failingSince is since when reading the pod's log fails. It is zero if reading works.
 	failingSince time.Time
-	missing      bool
 
 	// streams owns the following fields.
 	running, whole bool
@@ -97,9 +96,6 @@ func (s *stream) run(ctx context.Context) error {
 
 // seal marks the log as ended. why is why the log is incomplete, and empty if it is complete.
 func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error {
-	if why == "" && s.missing {
-		why = "the node deleted a part of the log before it was read"
-	}
 	if _, err := w.Seal(ctx, archive.Seal{InPart: why != "", Why: why}); err != nil {
 		return archiveError{err}
 	}
@@ -200,9 +196,10 @@ func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip 
 		buffer := make([]byte, 32<<10)
 		for {
 			n, err := log.Read(buffer)
-			s.Metrics.Bytes.Add(float64(n))
 			lock.Lock()
+			before := w.Text()
 			stored := w.Write(reading, buffer[:n])
+			s.Metrics.Bytes.Add(float64(max(0, w.Text()-before)))
 			lock.Unlock()
 			if stored != nil {
 				return archiveError{stored}

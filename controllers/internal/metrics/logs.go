@@ -17,7 +17,7 @@ import (
 type Logs struct {
 	// Up is 1 while the archive answers, 0 while it does not.
 	Up prometheus.Gauge
-	// Bytes counts the bytes of logs that were read for the archive, before compression.
+	// Bytes counts the bytes of logs that were read for the archive, without timestamps and before compression.
 	Bytes prometheus.Counter
 	// Errors counts the requests that the archive answered with an error.
 	Errors prometheus.Counter

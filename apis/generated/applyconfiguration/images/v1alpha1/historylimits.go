@@ -26,8 +26,9 @@ type HistoryLimitsApplyConfiguration struct {
 	// limit applies to the logs of existing and deleted builds. Without a log archive, logRetention has no effect.
 	// Defaults to no limit.
 	LogRetention *HistoryTTLApplyConfiguration `json:"logRetention,omitempty"`
-	// logMaxBytes is the maximum size of the archived log of one attempt. The archive cuts the middle of a longer log:
-	// it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.
+	// logMaxBytes is the maximum size of the archived log of one attempt, in bytes that the builder wrote. The archive
+	// cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut.
+	// 64Ki to 1Ti. Defaults to 1Gi.
 	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
 	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The
 	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
