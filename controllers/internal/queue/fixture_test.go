@@ -103,6 +103,17 @@ func (w *fixture) must(err error) {
 	}
 }
 
+// nextEvent returns the next recorded event, or nothing if there is none in time.
+func (w *fixture) nextEvent() string {
+	w.t.Helper()
+	select {
+	case event := <-w.events.Events:
+		return event
+	case <-time.After(patience):
+		return ""
+	}
+}
+
 func (w *fixture) synced() {
 	w.t.Helper()
 	w.must(w.queue.WaitForSync(w.ctx))

@@ -216,13 +216,13 @@ func TestANamespaceWithInvalidAnnotationsIsHeldBackAndNamedOnce(t *testing.T) {
 	w.synced()
 	const problem = `annotation images.goldsmith.dev/max-builds of the namespace counts as 0, because "1 " is not a whole number from 0 to 100000: correct or remove it`
 	w.expectTurn(held, false, "the namespace has reached its limit of active builds (0); "+problem)
-	if got, want := <-w.events.Events, "Warning InvalidAnnotation "+problem; got != want || complaints() != 1 {
+	if got, want := w.nextEvent(), "Warning InvalidAnnotation "+problem; got != want || complaints() != 1 {
 		t.Errorf("the event is %q, want %q; the log is %q", got, want, w.log)
 	}
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "1 ", v1alpha1.AnnotationQueueWeight: "3"})
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "more"})
 	w.eventually("named", func() bool { return complaints() == 2 })
-	if got := <-w.events.Events; !strings.Contains(got, `"more"`) {
+	if got := w.nextEvent(); !strings.Contains(got, `"more"`) {
 		t.Errorf("the next event is %q", got)
 	}
 	w.annotate(map[string]string{v1alpha1.AnnotationMaxBuilds: "1"})
