@@ -146,7 +146,10 @@ func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBui
 			QueuedTime: build.Status.QueuedTime,
 		},
 	}
-	if queued.Status.QueuedTime == nil {
+	switch admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); {
+	case isHeld(build) && build.Status.StartTime != nil && admitted != nil: // it has run before, and waits again
+		queued.Status.QueuedTime = &admitted.LastTransitionTime
+	case queued.Status.QueuedTime == nil:
 		queued.Status.QueuedTime = &build.CreationTimestamp // the build was not reconciled yet
 	}
 	if build.Spec.ImageRef != nil {

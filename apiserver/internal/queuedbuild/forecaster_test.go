@@ -169,7 +169,9 @@ func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
 		}}
 		return waiting
 	}
-	f := forecasterOf(queue.Limits{Builds: 2}, &fakeNamespaces{}, waits(1, time.Minute), waits(2, 2*time.Minute), build("a", "next", 1, 2*time.Hour, v1alpha1.BuildQueued))
+	again := waits(2, 2*time.Minute)
+	again.Status.StartTime, again.Status.Conditions[0].LastTransitionTime = ago(50*time.Minute), *ago(2 * time.Minute)
+	f := forecasterOf(queue.Limits{Builds: 2}, &fakeNamespaces{}, waits(1, time.Minute), again, build("a", "next", 1, 2*time.Hour, v1alpha1.BuildQueued))
 	queued, err := f.builds(t.Context())
 	if err != nil || len(queued) != 3 {
 		t.Fatalf("%d builds wait: %v", len(queued), err)
@@ -178,6 +180,9 @@ func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
 		if got := queued[i].Name + ": " + queued[i].Status.Message; got != want || queued[i].Status.Position != int32(i+1) {
 			t.Errorf("position %d: %s, want %s", queued[i].Status.Position, got, want)
 		}
+	}
+	if again, first := queued[0].Status.QueuedTime, queued[1].Status.QueuedTime; !again.Equal(ago(2*time.Minute)) || !first.Equal(ago(time.Hour)) {
+		t.Errorf("a build that has run waits since %v, and a build that has not since %v", again, first)
 	}
 }
 
