@@ -41,7 +41,7 @@ import (
 // The users of the tests, whose tokens are their names.
 const (
 	admin  = "admin"  // may do everything
-	viewer = "viewer" // may only read images, and plan
+	viewer = "viewer" // may only read images other than secret, and plan
 	nobody = "nobody" // may only plan
 )
 
@@ -50,7 +50,7 @@ func may(_ context.Context, attributes authorizer.Attributes) (authorizer.Decisi
 	if asks := attributes.GetResource() == "imageplans" || attributes.GetResource() == "selfsubjectaccessreviews"; asks {
 		return authorizer.DecisionAllow, "", nil
 	}
-	if attributes.GetUser().GetName() == viewer && isOurs && reads {
+	if attributes.GetUser().GetName() == viewer && isOurs && reads && attributes.GetName() != "secret" {
 		return authorizer.DecisionAllow, "", nil
 	}
 	return authorizer.DecisionNoOpinion, "", nil
@@ -250,7 +250,10 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 		{name: "without permission to patch, server-side", user: viewer, content: same("server"),
 			err: "only the server can merge it, because kubectl applies it with server-side apply: ask for permission to patch images: ", code: exit.Failure},
 		{name: "without permission to create", user: viewer, content: manifest("new"), want: "new would be built now", told: "you may not create it", code: exit.BuildDue},
-		{name: "without permission to get", user: nobody, content: same("client"), want: "client would not be built now\n  why   Forbidden"},
+		{name: "without permission to get", user: nobody, content: same("client"), want: "client would not be built now\n  why   Forbidden",
+			err: `plan image client: user "nobody" may not get images "client"`, code: exit.Failure},
+		{name: "one without permission to get, and one that would be built", user: viewer, content: manifest("new") + "---\n" + strings.Replace(manifest("other"), "reference: debian:bookworm", "imageRef: {name: secret}", 1),
+			told: "you may not create it", want: "image new would be built now", err: `plan image other: user "viewer" may not get images "secret"`, code: exit.Failure},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{t, c.config}

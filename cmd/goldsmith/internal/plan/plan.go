@@ -44,7 +44,8 @@ func NewCommand() *cobra.Command {
 			"objects of other kinds, and prints a notice. The command starts no build and stores no object.\n\n" +
 			"The exit code is 0 whether or not the image would be built. With --exit-code it is 10 if at least one " +
 			"image would be built now, also if that build would wait in the queue. It is 0 if none would, for example " +
-			"because of spec.suspend or because the inputs do not resolve, and 1 if an image is refused.",
+			"because of spec.suspend or because the inputs do not resolve, and 1 if an image is refused, or if you may " +
+			"not read what the plan needs.",
 		Example: "  goldsmith plan debian\n" +
 			"  goldsmith plan -f debian.yaml -f alpine.yaml\n" +
 			"  goldsmith plan -f manifests/ --recursive --exit-code\n" +
@@ -127,14 +128,21 @@ func ofDocuments(ctx context.Context, applier *applier, namespace string, docume
 	return asked.due(plans...)
 }
 
-// due is an error with the exit code of --exit-code if an image would be built.
-func (o *options) due(plans ...*v1alpha1.ImagePlan) error {
+// due returns the error for --exit-code: an error with the code BuildDue if an image would be built, and another error if nobody knows,
+// because the user may not read what the plan needs.
+func (o *options) due(plans ...*v1alpha1.ImagePlan) (err error) {
+	if !o.exitCode {
+		return nil
+	}
 	for _, plan := range plans {
-		if o.exitCode && plan.Status.Build {
-			return &exit.Error{Code: exit.BuildDue, Err: fmt.Errorf("image %s would be built", plan.Name), Shown: true}
+		switch {
+		case plan.Status.Reason == string(metav1.StatusReasonForbidden):
+			return fmt.Errorf("plan image %s: %s", plan.Name, plan.Status.Message)
+		case plan.Status.Build:
+			err = &exit.Error{Code: exit.BuildDue, Err: fmt.Errorf("image %s would be built", plan.Name), Shown: true}
 		}
 	}
-	return nil
+	return err
 }
 
 // show prints plans. For programs, the plans of several documents are a list, as in kubectl.
