@@ -84,14 +84,14 @@ func StripTimestamps(r io.Reader) io.Reader {
 	return newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) { return true, !stamped })
 }
 
-// StampedLines returns the lines of r that begin with a timestamp, with or without the timestamp, and leaves out all other
-// lines. If the last line is left out, the reader ends with the error end. Otherwise errors are those of r. Memory does not
-// grow with the length of a line.
-func StampedLines(r io.Reader, timestamps bool, end error) io.Reader {
+// StampedLines returns the lines of r that begin with a timestamp which is not before since, with or without the timestamp, and
+// leaves out all other lines. If the last line has no timestamp, the reader ends with the error end. Otherwise errors are those
+// of r. Memory does not grow with the length of a line.
+func StampedLines(r io.Reader, since time.Time, timestamps bool, end error) io.Reader {
 	l := &stampedLines{last: true, end: end}
-	l.lines = newLineReader(r, func(_ time.Time, stamped bool) (line, stamp bool) {
+	l.lines = newLineReader(r, func(t time.Time, stamped bool) (line, stamp bool) {
 		l.last = stamped
-		return stamped, timestamps
+		return stamped && !t.Before(since), timestamps
 	})
 	return l
 }

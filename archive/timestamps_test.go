@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 )
 
 // stripped reads with buffers of that size.
@@ -60,7 +61,7 @@ func TestStampedLinesAreWhatANaiveReaderChooses(t *testing.T) {
 		}
 		for timestamps, want := range map[bool][]byte{true: with, false: without} {
 			for name, slow := range map[string]func(io.Reader) io.Reader{"one byte": iotest.OneByteReader, "half": iotest.HalfReader} {
-				got, err := io.ReadAll(slow(StampedLines(slow(bytes.NewReader(stream)), timestamps, unstamped)))
+				got, err := io.ReadAll(slow(StampedLines(slow(bytes.NewReader(stream)), time.Time{}, timestamps, unstamped)))
 				same(t, fmt.Sprintf("seed %d, %s", seed, name), got, want)
 				if !errors.Is(err, end) {
 					t.Errorf("seed %d, %s: the end is %v, want %v", seed, name, err, end)

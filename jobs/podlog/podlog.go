@@ -37,15 +37,21 @@ var ErrKubelet = errors.New("the kubelet ended the log with an error")
 // of a line, and only the first has a timestamp. A runtime writes a piece only of a line longer than 16 KiB, or at the end of
 // a container.
 //
+// A request, and the kubelet, know SinceTime only to the second, so Open leaves out the lines of that second which are earlier.
+//
 // The kubelet would count the timestamps in LimitBytes: callers limit what they read.
 func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	timestamps := options.Timestamps
 	options.Container, options.Timestamps = render.ContainerName, true
+	var since time.Time
+	if options.SinceTime != nil {
+		since = options.SinceTime.Time
+	}
 	log, err := pods.GetLogs(pod, &options).Stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return stampedLog{Reader: archive.StampedLines(log, timestamps, ErrKubelet), Closer: log}, nil
+	return stampedLog{Reader: archive.StampedLines(log, since, timestamps, ErrKubelet), Closer: log}, nil
 }
 
 type stampedLog struct {

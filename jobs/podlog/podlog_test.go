@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
@@ -82,6 +84,17 @@ func TestTheRestOfALongLineSinceATimeIsLeftOut(t *testing.T) {
 	got, end := read(t, "rest of a long line\n2026-03-01T12:00:00.000000001Z one\n", corev1.PodLogOptions{})
 	if got != "one\n" || end != nil {
 		t.Errorf("got %q, %v", got, end)
+	}
+}
+
+// A client sends the time only to the second.
+func TestSinceTimeIsToTheNanosecond(t *testing.T) {
+	const log = "2026-03-01T12:00:00.000000001Z one\n2026-03-01T12:00:00.000000002Z two\n2026-03-01T12:00:00.000000003Z three\n"
+	for nanosecond, want := range map[int]string{0: "one\ntwo\nthree\n", 1: "one\ntwo\nthree\n", 2: "two\nthree\n", 3: "three\n", 4: ""} {
+		since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, nanosecond, time.UTC))
+		if got, end := read(t, log, corev1.PodLogOptions{SinceTime: &since}); got != want || end != nil {
+			t.Errorf("since nanosecond %d: got %q, %v, want %q", nanosecond, got, end, want)
+		}
 	}
 }
 

@@ -2107,7 +2107,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					},
 					"sinceTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "sinceTime omits lines before this RFC 3339 time. Defaults to no limit.",
+							Description: "sinceTime omits lines that begin before this RFC 3339 time, to the nanosecond. Defaults to no limit.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},

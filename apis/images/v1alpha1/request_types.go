@@ -133,7 +133,7 @@ type ImageBuildLogOptions struct {
 	// lines.
 	// +optional
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
-	// sinceTime omits lines before this RFC 3339 time. Defaults to no limit.
+	// sinceTime omits lines that begin before this RFC 3339 time, to the nanosecond. Defaults to no limit.
 	// +optional
 	SinceTime *metav1.Time `json:"sinceTime,omitempty" protobuf:"bytes,4,opt,name=sinceTime"`
 	// timestamps adds an RFC 3339 time to the beginning of each line. Defaults to false.

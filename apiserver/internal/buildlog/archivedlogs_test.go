@@ -212,6 +212,7 @@ var askedFor = map[string]corev1.PodLogOptions{
 	"timestamps": {Timestamps: true},
 	"the tail":   {TailLines: new(int64(2)), Timestamps: true},
 	"since":      {SinceTime: &metav1.Time{Time: time.Date(2026, 3, 1, 12, 0, 4, 0, time.UTC)}},
+	"just after": {SinceTime: &metav1.Time{Time: time.Date(2026, 3, 1, 12, 0, 4, 5001, time.UTC)}, Timestamps: true},
 	"no line":    {TailLines: new(int64(0))},
 }
 
@@ -288,7 +289,7 @@ func sinceOf(options corev1.PodLogOptions) string {
 	if options.SinceTime == nil {
 		return ""
 	}
-	return options.SinceTime.Format(time.RFC3339)
+	return options.SinceTime.Format(time.RFC3339Nano)
 }
 
 func TestWhatANodeSaysInThePlaceOfALogIsNone(t *testing.T) {

@@ -11,7 +11,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
@@ -62,10 +61,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 
 // copy opens the log, and sends the bytes that were not sent before.
 func (l *attemptLog) copy(ctx context.Context) (err error) {
-	stream, err := l.connection.ImagesV1alpha1().RESTClient().Get().
-		Namespace(l.connection.Namespace).Resource("imagebuilds").Name(l.build).SubResource("log").
-		VersionedParams(&l.options, scheme.ParameterCodec).
-		Stream(ctx)
+	stream, err := l.connection.Log(l.build, l.options).Stream(ctx)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,6 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
@@ -89,10 +88,7 @@ func followed(command *cobra.Command, connection *client.Connection, build strin
 
 // write copies the log of an existing or deleted build. Colours pass through an escaping writer.
 func write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
-	stream, err := connection.ImagesV1alpha1().RESTClient().Get().
-		Namespace(connection.Namespace).Resource("imagebuilds").Name(build).SubResource("log").
-		VersionedParams(options, scheme.ParameterCodec).
-		Stream(ctx)
+	stream, err := connection.Log(build, *options).Stream(ctx)
 	if err != nil {
 		return fmt.Errorf("open the log of build %s: %w", build, err)
 	}

@@ -125,6 +125,22 @@ func TestOptionsSayWhatIsRead(t *testing.T) {
 	}
 }
 
+// The beginning of a line decides, to the nanosecond, also where the line is in several records.
+func TestALineIsSinceATimeAsAWhole(t *testing.T) {
+	log := writeLog(t, 1<<20, "one\n", strings.Repeat("x", MaxRecordBytes), "rest\n", "four\n")
+	for since, want := range map[time.Duration]string{
+		-1: "one\n", 0: "one\n", 1: "", time.Second: "", time.Second + 1: "four\n", 2 * time.Second: "four\n", 3*time.Second + 1: "",
+	} {
+		got := read(t, log, Options{Since: start.Add(since)})
+		if since <= time.Second {
+			want += strings.Repeat("x", MaxRecordBytes) + "rest\nfour\n"
+		}
+		if got != want {
+			t.Errorf("since %s: %d bytes %.60q, want %d bytes %.60q", since, len(got), got, len(want), want)
+		}
+	}
+}
+
 func TestTailOfALogOfManyBlocks(t *testing.T) {
 	var all []string
 	for i := range 5000 {

@@ -24,7 +24,7 @@ type Options struct {
 	Follow bool
 	// Tail, if not nil, begins with the last so many lines. A line in several records counts once.
 	Tail *int64
-	// Since leaves out what was written before it, unless zero.
+	// Since leaves out lines that begin before it, unless zero.
 	Since time.Time
 	// Timestamps prints the time before each line.
 	Timestamps bool
@@ -62,6 +62,7 @@ type reader struct {
 	out         []byte // to be delivered
 	left        int64  // how much may still be delivered; negative: any
 	atLineStart bool
+	skipping    bool // the line begins before Since
 	ended       bool
 
 	closed    chan struct{}
@@ -153,10 +154,18 @@ func (r *reader) takeRecords() {
 
 func (r *reader) take(line []byte) {
 	record, err := Parse(line)
-	if err != nil || record.Time.Before(r.options.Since) {
+	if err != nil {
 		return
 	}
-	if r.options.Timestamps && r.atLineStart {
+	begins := r.atLineStart
+	r.atLineStart = !record.Partial
+	if begins {
+		r.skipping = record.Time.Before(r.options.Since)
+	}
+	if r.skipping {
+		return
+	}
+	if r.options.Timestamps && begins {
 		r.out = record.Time.AppendFormat(r.out, timestampFormat)
 		r.out = append(r.out, ' ')
 	}
@@ -164,7 +173,6 @@ func (r *reader) take(line []byte) {
 	if !record.Partial {
 		r.out = append(r.out, '\n')
 	}
-	r.atLineStart = !record.Partial
 }
 
 // tailStart finds where the last n lines of a log of that size begin, reading it backwards.
