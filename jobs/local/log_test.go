@@ -53,6 +53,6 @@ func TestALogOfManyShortLinesIsWhole(t *testing.T) {
 	c.finishedJob(job)
 	pod, err := c.pod(job)
 	c.Expect(err).NotTo(HaveOccurred())
-	c.Expect(len(c.log(pod, nil))).To(Equal(text + len("the error\n")))
+	c.Expect(c.log(pod, nil)).To(HaveLen(text + len("the error\n")))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2))})).To(Equal("\nthe error\n"))
 }

@@ -53,5 +53,5 @@ func (a *api) checkMergeKey(f *field) {
 			{Pos: old.Pos(), End: old.End(), NewText: []byte("`" + strings.Trim(old.Value, "`") + " " + tags + "`")},
 		}}
 	}
-	a.reportField(f, fix, "strategic merge patches replace the list: tag it "+tags)
+	a.reportField(f, fix, "strategic merge patches replace the list: tag it %s", tags)
 }
