@@ -103,7 +103,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(stored.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 1}))
+		Expect(stored.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(1)))))
 
 		hook.set(nil, nil)
 		other, err := images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -61,7 +62,7 @@ var _ = Describe("Instantiating an Image", func() {
 		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
 		Expect(image.Status.BuildCounter).To(BeEquivalentTo(1))
-		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 1}))
+		Expect(image.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(1)), HaveField("UID", BeEmpty()))))
 		Expect(image.Generation).To(BeEquivalentTo(1))
 	})
 
@@ -169,7 +170,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(again.Name).To(Equal("debian-2"))
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status.RecentRequests).To(ConsistOf(v1alpha1.BuildRequestRecord{RequestID: "first", Number: 2}))
+		Expect(image.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(2)))))
 	})
 
 	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
@@ -191,16 +192,36 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(apierrors.IsGone(err)).To(BeTrue(), "another build of that name is not the answer: %v", err)
 	})
 
-	It("remembers the last 32 requests", func(ctx SpecContext) {
-		for i := range 33 {
-			_, err := images.Instantiate(ctx, "debian", request(fmt.Sprintf("request-%d", i)), metav1.CreateOptions{})
+	It("remembers requests for builds, one-off builds and reruns after many others", func(ctx SpecContext) {
+		oneOff := request("one-off")
+		oneOff.Parameters = []v1alpha1.Parameter{{Name: "flavour", Value: "small"}}
+		asks := []func() (*v1alpha1.ImageBuild, error){
+			func() (*v1alpha1.ImageBuild, error) { return images.Instantiate(ctx, "debian", request("build"), metav1.CreateOptions{}) },
+			func() (*v1alpha1.ImageBuild, error) { return images.Instantiate(ctx, "debian", oneOff, metav1.CreateOptions{}) },
+			func() (*v1alpha1.ImageBuild, error) {
+				return images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{RequestID: "schedule:2026-03-01T03:30:00Z", Reason: v1alpha1.TriggerSchedule}, metav1.CreateOptions{})
+			},
+			func() (*v1alpha1.ImageBuild, error) {
+				return builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{RequestID: "rerun"}, metav1.CreateOptions{})
+			},
+		}
+		var first []types.UID
+		for _, ask := range asks {
+			build, err := ask()
 			Expect(err).NotTo(HaveOccurred())
+			first = append(first, build.UID)
+		}
+		Expect(instantiateAtOnce(ctx, images, 32, func(i int) string { return fmt.Sprintf("request-%d", i) })).To(HaveLen(32))
+		for i, ask := range asks {
+			build, err := ask()
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.UID).To(Equal(first[i]), build.Name)
 		}
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status.RecentRequests).To(HaveLen(32))
-		Expect(image.Status.RecentRequests[0]).To(Equal(v1alpha1.BuildRequestRecord{RequestID: "request-1", Number: 2}))
-		Expect(image.Status.BuildCounter).To(BeEquivalentTo(33))
+		Expect(image.Status.RecentRequests).To(HaveLen(36))
+		Expect(image.Status.RecentRequests).To(HaveEach(HaveField("RequestTime.Time", BeTemporally("~", time.Now(), time.Hour))))
+		Expect(image.Status.BuildCounter).To(BeEquivalentTo(36))
 	})
 
 	It("refuses an Image that is being deleted", func(ctx SpecContext) {

@@ -884,7 +884,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests had the same ID, the server returns the existing build. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -983,10 +983,18 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 							Format:      "",
 						},
 					},
+					"requestTime": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of the server recorded, until the server records the next request.",
+							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"requestID", "number"},
 			},
 		},
+		Dependencies: []string{
+			metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -3608,7 +3616,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid of each request after observing the build.",
+							Description: "recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after observing the build.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -4108,7 +4116,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, in the same form as requestID of a BuildRequest.",
+							Description: "requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

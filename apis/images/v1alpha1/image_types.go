@@ -397,9 +397,10 @@ type ImageStatus struct {
 	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	// +optional
 	QueuedBuilds int32 `json:"queuedBuilds,omitempty" protobuf:"varint,5,opt,name=queuedBuilds"`
-	// recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server
-	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
-	// of each request after observing the build.
+	// recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a
+	// request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate
+	// and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after
+	// observing the build.
 	// +optional
 	// +patchMergeKey=requestID
 	// +patchStrategy=merge
@@ -480,6 +481,10 @@ type BuildRequestRecord struct {
 	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
+	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of
+	// the server recorded, until the server records the next request.
+	// +optional
+	RequestTime *metav1.Time `json:"requestTime,omitempty" protobuf:"bytes,4,opt,name=requestTime"`
 }
 
 // AttemptedBuild identifies a build that is not one-off, with the digest of its resolved inputs.

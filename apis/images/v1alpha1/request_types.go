@@ -16,10 +16,12 @@ type BuildRequest struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// requestID is the requester's ID for this request, at most 128 printable characters. If one of the last 32 requests
-	// had the same ID, the server returns the existing build. Triggers use the IDs schedule:<time> and
-	// sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters.
-	// Defaults to a random ID. A repeated request without an ID creates a second build.
+	// requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a
+	// build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was
+	// deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image.
+	// Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in
+	// reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a
+	// second build.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server
@@ -57,7 +59,7 @@ type RerunRequest struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// requestID is the requester's ID for this request, in the same form as requestID of a BuildRequest.
+	// requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.

@@ -5,20 +5,31 @@ package image
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/apiserver/pkg/warning"
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// maxRecentRequests is the maximum of an Image's recent requests.
-const maxRecentRequests = 32
+const (
+	// remembered is how long an Image's request is remembered.
+	remembered = 24 * time.Hour
+	// minRequests is how many requests are remembered for longer. A controller may repeat its last request after any outage.
+	minRequests = 32
+	// maxRequests is how many requests are remembered at most, because an Image must not grow without limit. Forgetting the
+	// oldest request may cost a second build. Refusing a request would stop the Image's triggers.
+	maxRequests = 500
+)
 
 // allocate gives the request its number: the recorded number, or the next free number, which it records. taken is a number
 // that was recorded for this request and belongs to another build, or 0. The returned Image has the record, so its spec and
@@ -31,6 +42,7 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 			return nil, err
 		}
 		image := existing.DeepCopy()
+		i.forgotten = nil // a repeated write decides anew
 		if err := i.refuse(image); err != nil {
 			return nil, err
 		}
@@ -40,6 +52,10 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 	object, _, err := i.images.Update(on(ctx, "images", i.image), i.image, write, nil, nil, false, &metav1.UpdateOptions{DryRun: i.options.DryRun})
 	if err != nil {
 		return nil, record, err
+	}
+	if oldest := i.forgotten; oldest != nil && !dryrun.IsDryRun(i.options.DryRun) {
+		warning.AddWarning(ctx, "", fmt.Sprintf("image %q had more than %d requests for a build within %s: requestID %q of %s is no longer remembered",
+			i.image, maxRequests, remembered, oldest.RequestID, oldest.RequestTime.UTC().Format(time.RFC3339)))
 	}
 	image, err := stored.Image(object)
 	return image, record, err
@@ -83,14 +99,37 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 	status.BuildCounter = number
 	record := images.BuildRequestRecord{RequestID: i.requestID, Number: number}
 	if known >= 0 {
+		record.RequestTime = status.RecentRequests[known].RequestTime
 		status.RecentRequests[known] = record
 		return record, nil
 	}
-	status.RecentRequests = append(status.RecentRequests, record)
-	if more := len(status.RecentRequests) - maxRecentRequests; more > 0 {
-		status.RecentRequests = slices.Delete(status.RecentRequests, 0, more)
-	}
+	status.RecentRequests, i.forgotten = remember(status.RecentRequests, record, i.clock.Now())
 	return record, nil
+}
+
+// remember adds a request to the recent requests and drops those that are too old or too many, the oldest first. early is the
+// last dropped request that is not too old, or nil. Requests without a time, which an older version has recorded, get the
+// current time.
+func remember(requests []images.BuildRequestRecord, added images.BuildRequestRecord, now time.Time) (recent []images.BuildRequestRecord, early *images.BuildRequestRecord) {
+	now = now.Truncate(time.Second) // as stored
+	recent = append(slices.Clone(requests), added)
+	for i := range recent {
+		if recent[i].RequestTime == nil {
+			recent[i].RequestTime = &metav1.Time{Time: now}
+		}
+	}
+	for len(recent) > minRequests {
+		oldest := recent[0]
+		expired := now.Sub(oldest.RequestTime.Time) > remembered
+		if !expired && len(recent) <= maxRequests {
+			break
+		}
+		if !expired {
+			early = &oldest
+		}
+		recent = recent[1:]
+	}
+	return recent, early
 }
 
 // nextFree is the lowest number above the counter whose build name is free.

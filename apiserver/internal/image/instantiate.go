@@ -19,6 +19,7 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -46,12 +47,13 @@ type instantiateREST struct {
 	sources *Sources
 	scope   *builder.Scope
 	policy  validation.Policy
+	clock   clock.PassiveClock
 }
 
 func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
 	r := &instantiateREST{
 		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
-		policy: options.Policy,
+		policy: options.Policy, clock: options.Clock,
 	}
 	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
@@ -128,6 +130,7 @@ type instantiation struct {
 	sources *Sources
 	admit   admission.Interface
 	scheme  *runtime.Scheme
+	clock   clock.PassiveClock
 
 	image     string
 	uid       types.UID // the required UID of the Image, or empty
@@ -135,11 +138,14 @@ type instantiation struct {
 	options   *metav1.CreateOptions
 	check     func(image *images.Image) error                            // refuses a request before it gets a number
 	compose   func(image *images.Image, number int64) *images.ImageBuild // makes the build that was asked for
+
+	forgotten *images.BuildRequestRecord // the last request that allocate forgot early, or nil
 }
 
 func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
 	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
 	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
+	instantiation.clock = r.clock
 	if instantiation.requestID == "" {
 		instantiation.requestID = string(uuid.NewUUID())
 	}

@@ -206,9 +206,10 @@ type ImageChannel struct {
 
 // BuildRequestRecord is a processed request for a build.
 type BuildRequestRecord struct {
-	RequestID string
-	Number    int64
-	UID       types.UID
+	RequestID   string
+	Number      int64
+	UID         types.UID
+	RequestTime *metav1.Time
 }
 
 // AttemptedBuild identifies a build of an Image's own inputs, with the digest of these inputs. It is never a one-off

@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	v1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	types "k8s.io/apimachinery/pkg/types"
 )
 
@@ -20,6 +21,9 @@ type BuildRequestRecordApplyConfiguration struct {
 	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
 	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
 	UID *types.UID `json:"uid,omitempty"`
+	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of
+	// the server recorded, until the server records the next request.
+	RequestTime *v1.Time `json:"requestTime,omitempty"`
 }
 
 // BuildRequestRecordApplyConfiguration constructs a declarative configuration of the BuildRequestRecord type for use with
@@ -49,5 +53,13 @@ func (b *BuildRequestRecordApplyConfiguration) WithNumber(value int64) *BuildReq
 // If called multiple times, the UID field is set to the value of the last call.
 func (b *BuildRequestRecordApplyConfiguration) WithUID(value types.UID) *BuildRequestRecordApplyConfiguration {
 	b.UID = &value
+	return b
+}
+
+// WithRequestTime sets the RequestTime field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequestTime field is set to the value of the last call.
+func (b *BuildRequestRecordApplyConfiguration) WithRequestTime(value v1.Time) *BuildRequestRecordApplyConfiguration {
+	b.RequestTime = &value
 	return b
 }

@@ -27,9 +27,10 @@ type ImageStatusApplyConfiguration struct {
 	ActiveBuilds *int32 `json:"activeBuilds,omitempty"`
 	// queuedBuilds is the number of builds that wait to be admitted. The controller sets it.
 	QueuedBuilds *int32 `json:"queuedBuilds,omitempty"`
-	// recentRequests lists the last 32 requests for a build. If a request repeats a requestID of the list, the server
-	// returns the existing build. Only the subresources instantiate and rerun add requests. The controller sets the uid
-	// of each request after observing the build.
+	// recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a
+	// request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate
+	// and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after
+	// observing the build.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
 	// lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are
 	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
