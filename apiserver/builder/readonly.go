@@ -35,9 +35,12 @@ type ReadOnly[T runtime.Object] struct {
 	ShortNames []string
 	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
 	Table rest.TableConvertor
-	// Objects returns all objects of all namespaces, in any order. The handler does not change them. ctx is the context of the
-	// request, with its user and namespace.
+	// Objects returns all objects, in any order. ctx is the context of the request, with its user and namespace. Objects of other
+	// namespaces than that of the request may be among them. The handler does not change the objects.
 	Objects func(ctx context.Context) ([]T, error)
+	// Object returns the object with a name in the namespace of ctx, or NotFound. Optional: by default Get selects it among Objects.
+	// Set it if all objects cost more than one.
+	Object func(ctx context.Context, name string) (T, error)
 }
 
 // ReadOnlyHandler serves a resource described by ReadOnly.
@@ -90,6 +93,13 @@ func (r *ReadOnlyHandler[T]) ShortNames() []string { return r.resource.ShortName
 
 // Get returns the object with a name, in the namespace of the request.
 func (r *ReadOnlyHandler[T]) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	if r.resource.Object != nil {
+		object, err := r.resource.Object(ctx, name)
+		if err != nil {
+			return nil, err // with its status, if it has one
+		}
+		return object.DeepCopyObject(), nil
+	}
 	found, err := r.find(ctx, labels.Everything(), fields.OneTermEqualSelector(metav1.ObjectNameField, name))
 	if err != nil {
 		return nil, err

@@ -3940,7 +3940,7 @@ func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild for each request, and does not store it.",
+				Description: "QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild from the stored builds, and does not store it. Position, message and estimate may be one second old.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {

@@ -10,8 +10,8 @@ import (
 // +genclient:onlyVerbs=get,list
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
-// QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild for each
-// request, and does not store it.
+// QueuedBuild reports the queue position of the ImageBuild of the same name. The server computes a QueuedBuild from the
+// stored builds, and does not store it. Position, message and estimate may be one second old.
 type QueuedBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata: name, namespace, uid and labels of the build.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package queuedbuild serves the resource queuedbuilds: the builds that wait in the queue, in the order in which they would
-// be admitted now. It computes the order for each request from the stored objects. The order is not stored, because it
-// changes with each admitted build.
+// be admitted now. It computes the order from the stored objects. The order is not stored, because it changes with each
+// admitted build. Requests within a second share the order, but each reads the builds that it shows.
 //
 // The controller admits builds, by the same rules.
 package queuedbuild

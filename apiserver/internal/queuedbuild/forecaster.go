@@ -3,14 +3,18 @@
 package queuedbuild
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -19,20 +23,109 @@ import (
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
+// forecastAge is the maximum age of a forecast. Requests share a forecast, because each has to play the builds of all namespaces.
+const forecastAge = time.Second
+
 // forecaster computes the queue: which builds wait, in which order, and when each of them is expected to start.
 type forecaster struct {
 	limits queue.Limits
-	stored func(ctx context.Context) (*images.ImageBuildList, error)
+	builds builds
 	shares *shares
 	clock  clock.PassiveClock
+
+	mutex sync.Mutex
+	last  forecast
 }
 
-// builds returns all waiting builds with their queue positions.
-func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) {
-	list, err := f.stored(ctx)
+// builds are the stored builds.
+type builds interface {
+	// list returns the builds of a namespace, or of all. They must not be changed.
+	list(ctx context.Context, namespace string) (*images.ImageBuildList, error)
+	// get returns a build in the namespace of ctx.
+	get(ctx context.Context, name string) (*images.ImageBuild, error)
+}
+
+// forecast has the place of each waiting build by its UID.
+type forecast struct {
+	made   time.Time
+	places map[types.UID]queue.Place
+}
+
+// all returns the waiting builds in the namespace of ctx, or in all namespaces, with their queue positions.
+func (f *forecaster) all(ctx context.Context) ([]*images.QueuedBuild, error) {
+	namespace := apirequest.NamespaceValue(ctx)
+	list, err := f.builds.list(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
+	var waiting []*images.ImageBuild
+	for i := range list.Items {
+		if build := &list.Items[i]; waits(build) {
+			waiting = append(waiting, build)
+		}
+	}
+	if namespace == metav1.NamespaceAll {
+		f.mutex.Lock()
+		defer f.mutex.Unlock()
+		if err := f.play(ctx, list); err != nil {
+			return nil, err
+		}
+		return queuedBuilds(waiting, f.last.places), nil
+	}
+	places, err := f.places(ctx, waiting)
+	if err != nil {
+		return nil, err
+	}
+	return queuedBuilds(waiting, places), nil
+}
+
+// one returns a waiting build in the namespace of ctx with its queue position.
+func (f *forecaster) one(ctx context.Context, name string) (*images.QueuedBuild, error) {
+	missing := apierrors.NewNotFound(images.Resource("queuedbuilds"), name)
+	build, err := f.builds.get(ctx, name)
+	switch {
+	case apierrors.IsNotFound(err) || err == nil && !waits(build):
+		return nil, missing
+	case err != nil:
+		return nil, err
+	}
+	waiting := []*images.ImageBuild{build}
+	places, err := f.places(ctx, waiting)
+	if err != nil {
+		return nil, err
+	}
+	if queued := queuedBuilds(waiting, places); len(queued) > 0 {
+		return queued[0], nil
+	}
+	return nil, missing
+}
+
+// places returns a forecast that has the waiting builds, unless they were admitted meanwhile.
+func (f *forecaster) places(ctx context.Context, waiting []*images.ImageBuild) (map[types.UID]queue.Place, error) {
+	unknown := func(build *images.ImageBuild) bool {
+		_, known := f.last.places[build.UID]
+		return !known && !suspended(build)
+	}
+	if !slices.ContainsFunc(waiting, func(build *images.ImageBuild) bool { return !suspended(build) }) {
+		return nil, nil
+	}
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if age := f.clock.Since(f.last.made); age >= 0 && age < forecastAge && !slices.ContainsFunc(waiting, unknown) {
+		return f.last.places, nil
+	}
+	list, err := f.builds.list(ctx, metav1.NamespaceAll)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.play(ctx, list); err != nil {
+		return nil, err
+	}
+	return f.last.places, nil
+}
+
+// play makes a new forecast from the builds of all namespaces. The caller has the mutex.
+func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) error {
 	order := queue.New(f.limits)
 	for name, share := range f.shares.get(ctx) {
 		order.SetNamespace(name, share)
@@ -45,15 +138,15 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 		}
 		public, err := convert.PublicImageBuild(build)
 		if err != nil {
-			return nil, fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
+			return fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
 		}
 		if view, ok := queue.Of(public); ok {
 			order.Set(view)
 			unfinished[view.Key] = build
 		}
 	}
-	durations := lasted(list)
-	places := order.Forecast(f.clock.Now(), queue.Expectation{
+	durations, made := lasted(list), f.clock.Now()
+	places := order.Forecast(made, queue.Expectation{
 		Started: func(key queue.Key) time.Time { return f.started(unfinished[key]) },
 		Lasts: func(key queue.Key) (time.Duration, bool) {
 			ref := unfinished[key].Spec.ImageRef
@@ -64,32 +157,42 @@ func (f *forecaster) builds(ctx context.Context) ([]*images.QueuedBuild, error) 
 			return last.took, ok
 		},
 	})
-	var queued, suspended []*images.QueuedBuild
-	for _, build := range held(list) {
-		admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted)
-		switch {
-		case admitted == nil:
-			suspended = append(suspended, queuedBuild(build, &queue.Place{}))
-		case admitted.Reason == v1alpha1.ReasonWaitingForWorker: // it has left the queue, so it precedes all that have not
-			queued = append(queued, queuedBuild(build, &queue.Place{Position: len(queued) + 1, Why: admitted.Message}))
-		default:
-			suspended = append(suspended, queuedBuild(build, &queue.Place{Why: admitted.Message}))
-		}
+	f.last = forecast{made: made, places: make(map[types.UID]queue.Place, len(places))}
+	ahead := waitingForWorker(list) // they have left the queue, so they precede all that have not
+	for i, build := range ahead {
+		f.last.places[build.UID] = queue.Place{Position: i + 1}
 	}
-	ahead := len(queued)
-	for i := range places {
-		places[i].Position += ahead
-		queued = append(queued, queuedBuild(unfinished[places[i].Key], &places[i]))
+	for _, place := range places {
+		place.Position += len(ahead)
+		f.last.places[unfinished[place.Key].UID] = place
 	}
-	return append(queued, suspended...), nil
+	return nil
 }
 
-// held are the builds whose attempt waits: for a worker, in the order of these attempts, or because its Job is suspended. Then
-// Kueue decides when and in which order Jobs are resumed.
-func held(list *images.ImageBuildList) (builds []*images.ImageBuild) {
+// queuedBuilds returns the builds that have a place, in the order of their positions, and then those whose Job is suspended.
+func queuedBuilds(waiting []*images.ImageBuild, places map[types.UID]queue.Place) []*images.QueuedBuild {
+	queued := make([]*images.QueuedBuild, 0, len(waiting))
+	for _, build := range waiting {
+		if place, placed := places[build.UID]; placed && !suspended(build) {
+			if held(build) {
+				place.Why = whyHeld(build)
+			}
+			queued = append(queued, queuedBuild(build, &place))
+		}
+	}
+	slices.SortFunc(queued, func(a, b *images.QueuedBuild) int { return cmp.Compare(a.Status.Position, b.Status.Position) })
+	for _, build := range waiting {
+		if suspended(build) {
+			queued = append(queued, queuedBuild(build, &queue.Place{Why: whyHeld(build)}))
+		}
+	}
+	return queued
+}
+
+// waitingForWorker are the builds whose attempt waits for a worker, in the order of these attempts.
+func waitingForWorker(list *images.ImageBuildList) (builds []*images.ImageBuild) {
 	for i := range list.Items {
-		build := &list.Items[i]
-		if isHeld(build) && build.Spec.CancelRequested == nil && build.DeletionTimestamp == nil {
+		if build := &list.Items[i]; waits(build) && held(build) && !suspended(build) {
 			builds = append(builds, build)
 		}
 	}
@@ -99,8 +202,35 @@ func held(list *images.ImageBuildList) (builds []*images.ImageBuild) {
 	return builds
 }
 
-func isHeld(build *images.ImageBuild) bool {
+// waits reports whether a build waits: for its admission, for a worker or for Kueue.
+func waits(build *images.ImageBuild) bool {
+	if build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil {
+		return false
+	}
+	switch build.Status.Phase {
+	case v1alpha1.BuildPending, v1alpha1.BuildQueued, "":
+		return true
+	}
+	return false
+}
+
+// held reports whether the attempt of a build waits: for a worker, or because its Job is suspended.
+func held(build *images.ImageBuild) bool {
 	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0
+}
+
+// suspended reports whether the Job of a build is suspended. Then Kueue decides when and in which order Jobs are resumed.
+func suspended(build *images.ImageBuild) bool {
+	admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted)
+	return held(build) && (admitted == nil || admitted.Reason != v1alpha1.ReasonWaitingForWorker)
+}
+
+// whyHeld is what the attempt of a build waits for, from its condition.
+func whyHeld(build *images.ImageBuild) string {
+	if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); admitted != nil {
+		return admitted.Message
+	}
+	return ""
 }
 
 // success is how long a successful build took, and when it ended.
@@ -129,7 +259,7 @@ func lasted(list *images.ImageBuildList) map[types.UID]success {
 // started is when an active build started. A build whose attempt waits has all its time before it.
 func (f *forecaster) started(build *images.ImageBuild) time.Time {
 	switch {
-	case isHeld(build):
+	case held(build):
 		return f.clock.Now()
 	case build.Status.StartTime == nil:
 		return build.CreationTimestamp.Time
@@ -147,7 +277,7 @@ func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBui
 		},
 	}
 	switch admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); {
-	case isHeld(build) && build.Status.StartTime != nil && admitted != nil: // it has run before, and waits again
+	case held(build) && build.Status.StartTime != nil && admitted != nil: // it has run before, and waits again
 		queued.Status.QueuedTime = &admitted.LastTransitionTime
 	case queued.Status.QueuedTime == nil:
 		queued.Status.QueuedTime = &build.CreationTimestamp // the build was not reconciled yet

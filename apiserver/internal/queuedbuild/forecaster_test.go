@@ -10,8 +10,10 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -67,12 +69,36 @@ func succeeded(namespace, image string, number int64, started, took time.Duratio
 
 func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...images.ImageBuild) *forecaster {
 	clock := testingclock.NewFakePassiveClock(now)
-	return &forecaster{
-		limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock},
-		stored: func(context.Context) (*images.ImageBuildList, error) {
-			return &images.ImageBuildList{Items: builds}, nil
-		},
+	return &forecaster{limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock}, builds: &fakeBuilds{items: builds}}
+}
+
+// fakeBuilds are stored builds, which count how often those of all namespaces are listed.
+type fakeBuilds struct {
+	items  []images.ImageBuild
+	listed int
+}
+
+func (f *fakeBuilds) list(_ context.Context, namespace string) (*images.ImageBuildList, error) {
+	if namespace == metav1.NamespaceAll {
+		f.listed++
+		return &images.ImageBuildList{Items: f.items}, nil
 	}
+	list := &images.ImageBuildList{}
+	for _, build := range f.items {
+		if build.Namespace == namespace {
+			list.Items = append(list.Items, build)
+		}
+	}
+	return list, nil
+}
+
+func (f *fakeBuilds) get(ctx context.Context, name string) (*images.ImageBuild, error) {
+	for i := range f.items {
+		if f.items[i].Namespace == apirequest.NamespaceValue(ctx) && f.items[i].Name == name {
+			return &f.items[i], nil
+		}
+	}
+	return nil, apierrors.NewNotFound(images.Resource("imagebuilds"), name)
 }
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
@@ -84,7 +110,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 		build("b", "db", 2, 2*time.Minute, v1alpha1.BuildQueued),
 		build("b", "db", 3, time.Minute, v1alpha1.BuildPending),
 	)
-	queued, err := f.builds(t.Context())
+	queued, err := f.all(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +140,7 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 	f := forecasterOf(queue.Limits{}, namespaces,
 		build("a", "web", 1, time.Hour, v1alpha1.BuildQueued), build("b", "db", 1, time.Minute, v1alpha1.BuildQueued))
 	for range 2 {
-		queued, err := f.builds(t.Context())
+		queued, err := f.all(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -133,7 +159,7 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 
 func TestWithoutNamespacesThereIsAnOrder(t *testing.T) {
 	f := forecasterOf(queue.Limits{}, &fakeNamespaces{err: errors.New("nobody may list them")}, build("a", "web", 1, time.Hour, v1alpha1.BuildQueued))
-	if queued, err := f.builds(t.Context()); err != nil || len(queued) != 1 {
+	if queued, err := f.all(t.Context()); err != nil || len(queued) != 1 {
 		t.Errorf("%d builds: %v", len(queued), err)
 	}
 }
@@ -148,7 +174,7 @@ func TestOnlyBuildsThatWaitAreShownAndThoseOfKueueWithoutAPlace(t *testing.T) {
 	kueue.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Message: "Kueue has not admitted it"}}
 	f := forecasterOf(queue.Limits{}, &fakeNamespaces{}, cancelled, kueue, direct,
 		build("a", "x", 1, 0, v1alpha1.BuildRunning), build("a", "y", 1, 0, v1alpha1.BuildFailed))
-	queued, err := f.builds(t.Context())
+	queued, err := f.all(t.Context())
 	if err != nil || len(queued) != 2 {
 		t.Fatalf("%d builds wait: %v", len(queued), err)
 	}
@@ -172,7 +198,7 @@ func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
 	again := waits(2, 2*time.Minute)
 	again.Status.StartTime, again.Status.Conditions[0].LastTransitionTime = ago(50*time.Minute), *ago(2 * time.Minute)
 	f := forecasterOf(queue.Limits{Builds: 2}, &fakeNamespaces{}, waits(1, time.Minute), again, build("a", "next", 1, 2*time.Hour, v1alpha1.BuildQueued))
-	queued, err := f.builds(t.Context())
+	queued, err := f.all(t.Context())
 	if err != nil || len(queued) != 3 {
 		t.Fatalf("%d builds wait: %v", len(queued), err)
 	}
@@ -199,17 +225,122 @@ func TestTable(t *testing.T) {
 	}})
 }
 
-// BenchmarkOrder answers for 10,000 builds that wait in 50 namespaces.
-func BenchmarkOrder(b *testing.B) {
-	var builds []images.ImageBuild
-	for i := range 10_000 {
-		namespace, image := fmt.Sprintf("team-%d", i%50), fmt.Sprintf("image-%d", i/3)
-		builds = append(builds, build(namespace, image, int64(i%3+1), time.Duration(i)*time.Second, v1alpha1.BuildQueued))
+func TestARequestCostsWhatItShows(t *testing.T) {
+	clock := testingclock.NewFakePassiveClock(now)
+	stored := &fakeBuilds{items: []images.ImageBuild{
+		build("a", "web", 1, time.Hour, v1alpha1.BuildRunning), build("a", "web", 2, time.Minute, v1alpha1.BuildQueued),
+		build("a", "web", 3, time.Minute, v1alpha1.BuildSucceeded), build("b", "db", 1, time.Hour, v1alpha1.BuildQueued),
+		build("c", "db", 1, time.Hour, v1alpha1.BuildFailed), build("c", "kueue", 1, time.Hour, v1alpha1.BuildQueued),
+	}}
+	stored.items[5].Status.Attempts = []images.BuildAttempt{{Number: 1}}
+	f := &forecaster{limits: queue.Limits{Builds: 1}, clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
+	// ask returns the positions of the builds by name.
+	ask := func(namespace, name string) map[string]int32 {
+		t.Helper()
+		ctx := apirequest.WithNamespace(t.Context(), namespace)
+		positions := map[string]int32{}
+		if name == "" {
+			queued, err := f.all(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, build := range queued {
+				positions[build.Namespace+"/"+build.Name] = build.Status.Position
+			}
+			return positions
+		}
+		build, err := f.one(ctx, name)
+		if apierrors.IsNotFound(err) {
+			if want := fmt.Sprintf("queuedbuilds.images.goldsmith.dev %q not found", name); err.Error() != want {
+				t.Errorf("got %q, want %q", err, want)
+			}
+			return nil
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return map[string]int32{build.Namespace + "/" + build.Name: build.Status.Position}
 	}
-	f := forecasterOf(queue.Limits{Builds: 100}, &fakeNamespaces{}, builds...)
-	for b.Loop() {
-		if queued, err := f.builds(b.Context()); err != nil || len(queued) != len(builds) {
-			b.Fatal(len(queued), err)
+	for _, step := range []struct {
+		what            string
+		change          func()
+		namespace, name string
+		want            map[string]int32
+		listed          int
+	}{
+		{what: "a missing build", namespace: "a", name: "nothing"},
+		{what: "an active build", namespace: "a", name: "web-1"},
+		{what: "a finished build", namespace: "a", name: "web-3"},
+		{what: "a build of another namespace", namespace: "a", name: "db-1"},
+		{what: "a namespace where Kueue has the only build", namespace: "c", want: map[string]int32{"c/kueue-1": 0}},
+		{what: "a waiting build", namespace: "a", name: "web-2", want: map[string]int32{"a/web-2": 2}, listed: 1},
+		{what: "the same build again", namespace: "a", name: "web-2", want: map[string]int32{"a/web-2": 2}},
+		{what: "another namespace", namespace: "b", want: map[string]int32{"b/db-1": 1}},
+		{what: "all namespaces", want: map[string]int32{"b/db-1": 1, "a/web-2": 2, "c/kueue-1": 0}, listed: 1},
+		{what: "a build that is new", change: func() {
+			stored.items = append(stored.items, build("b", "db", 2, time.Second, v1alpha1.BuildPending))
+		}, namespace: "b", name: "db-2", want: map[string]int32{"b/db-2": 3}, listed: 1},
+		{what: "a build that was admitted", change: func() {
+			stored.items[0].Status.Phase, stored.items[0].Status.Finished = v1alpha1.BuildSucceeded, true
+			stored.items[3] = build("b", "db", 1, time.Hour, v1alpha1.BuildRunning)
+		}, namespace: "b", name: "db-1"},
+		{what: "a list without the build that was admitted", namespace: "b", want: map[string]int32{"b/db-2": 3}},
+		{what: "a second later", change: func() { clock.SetTime(now.Add(forecastAge)) }, namespace: "b", want: map[string]int32{"b/db-2": 2}, listed: 1},
+		{what: "after the clock was set back", change: func() { clock.SetTime(now.Add(-time.Hour)) }, namespace: "b", name: "db-2", want: map[string]int32{"b/db-2": 2}, listed: 1},
+		{what: "another build of the same name", change: func() { stored.items[1].UID = "other" }, namespace: "a", name: "web-2", want: map[string]int32{"a/web-2": 1}, listed: 1},
+	} {
+		if step.change != nil {
+			step.change()
+		}
+		stored.listed = 0
+		got := ask(step.namespace, step.name)
+		if diff := cmp.Diff(step.want, got); diff != "" {
+			t.Errorf("%s differs (-want +got):\n%s", step.what, diff)
+		}
+		if stored.listed != step.listed {
+			t.Errorf("%s: the builds of all namespaces were listed %d times, want %d", step.what, stored.listed, step.listed)
+		}
+	}
+}
+
+// BenchmarkRequest answers for builds that wait in 50 namespaces: for all, for one namespace and for one build, with and without a
+// forecast of another request.
+func BenchmarkRequest(b *testing.B) {
+	for _, count := range []int{1000, 10_000} {
+		var builds []images.ImageBuild
+		for i := range count {
+			namespace, image := fmt.Sprintf("team-%d", i%50), fmt.Sprintf("image-%d", i/3)
+			builds = append(builds, build(namespace, image, int64(i%3+1), time.Duration(i)*time.Second, v1alpha1.BuildQueued))
+		}
+		all := func(ctx context.Context, f *forecaster) error {
+			_, err := f.all(ctx)
+			return err
+		}
+		for _, request := range []struct {
+			name, namespace string
+			ask             func(context.Context, *forecaster) error
+		}{
+			{"all", metav1.NamespaceAll, all},
+			{"namespace", "team-7", all},
+			{"get", "team-7", func(ctx context.Context, f *forecaster) error {
+				_, err := f.one(ctx, builds[7].Name)
+				return err
+			}},
+		} {
+			for _, shared := range []bool{false, true} {
+				b.Run(fmt.Sprintf("%s/queued=%d/shared=%t", request.name, count, shared), func(b *testing.B) {
+					f := forecasterOf(queue.Limits{Builds: 100}, &fakeNamespaces{}, builds...)
+					ctx := apirequest.WithNamespace(b.Context(), request.namespace)
+					for b.Loop() {
+						if !shared {
+							f.last = forecast{}
+						}
+						if err := request.ask(ctx, f); err != nil {
+							b.Fatal(err)
+						}
+					}
+				})
+			}
 		}
 	}
 }

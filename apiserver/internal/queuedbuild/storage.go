@@ -9,7 +9,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/client-go/metadata"
@@ -41,7 +40,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 		return nil, fmt.Errorf("read Namespaces: %w", err)
 	}
 	forecaster := &forecaster{
-		stored: func(ctx context.Context) (*images.ImageBuildList, error) { return storedBuilds(ctx, builds) },
+		builds: storedBuilds{builds},
 		shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
 		clock:  options.Clock,
 	}
@@ -57,13 +56,16 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 		Singular:   "queuedbuild",
 		ShortNames: []string{"qb"},
 		Table:      newTable(options.Clock),
-		Objects:    forecaster.builds,
+		Objects:    forecaster.all,
+		Object:     forecaster.one,
 	})}, nil
 }
 
-// storedBuilds returns the builds of all namespaces, on which the position of each build depends. The list must not be changed.
-func storedBuilds(ctx context.Context, builds *imagebuild.Store) (*images.ImageBuildList, error) {
-	found, err := builds.List(apirequest.WithNamespace(ctx, metav1.NamespaceAll), &metainternalversion.ListOptions{})
+// storedBuilds are the builds of a store.
+type storedBuilds struct{ store *imagebuild.Store }
+
+func (s storedBuilds) list(ctx context.Context, namespace string) (*images.ImageBuildList, error) {
+	found, err := s.store.List(apirequest.WithNamespace(ctx, namespace), &metainternalversion.ListOptions{})
 	if err != nil {
 		return nil, err // with its status
 	}
@@ -72,4 +74,8 @@ func storedBuilds(ctx context.Context, builds *imagebuild.Store) (*images.ImageB
 		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: %w", err))
 	}
 	return list, nil
+}
+
+func (s storedBuilds) get(ctx context.Context, name string) (*images.ImageBuild, error) {
+	return s.store.GetBuild(ctx, name)
 }
