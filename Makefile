@@ -24,9 +24,13 @@ API := v1alpha1.images.goldsmith.dev
 CLUSTER ?= goldsmith
 # The registry to which push pushes.
 REGISTRY ?=
-# The version of the programs, and the tag of their container images. Each change of the tree changes the version.
-VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell git diff --quiet HEAD 2>/dev/null || \
-  echo -$$(git diff HEAD 2>/dev/null | sha256sum | head --bytes=8))
+# The overlay into which push writes the names of the images.
+overlay := kustomize/overlays/default
+# The version of the programs, and the tag of their container images. Each change of the tree changes the version, except a
+# change of the overlay: push writes the version there.
+changes := git diff HEAD -- . ':!$(overlay)'
+VERSION ?= $(shell git describe --tags --always 2>/dev/null || echo devel)$(shell test -z "$$($(changes) 2>/dev/null | head --bytes=1)" || \
+  echo -$$($(changes) 2>/dev/null | sha256sum | head --bytes=8))
 VERSION := $(VERSION)# asked once
 # The packages to test or to measure, and flags of go test: make test PACKAGES=./jobs/... FLAGS=-v
 PACKAGES ?= ./...
@@ -100,9 +104,9 @@ push: ## Push the container images to REGISTRY, and write their names into kusto
 	@for image in $(IMAGES); do \
 	  docker tag $$image:$(VERSION) $(REGISTRY)/$$image:$(VERSION) && docker push $(REGISTRY)/$$image:$(VERSION) && \
 	  sed -i "/- name: $$image\$$/{n;s#newName: .*#newName: $(REGISTRY)/$$image#;n;s#newTag: .*#newTag: $(VERSION)#}" \
-	    kustomize/overlays/default/kustomization.yaml; \
+	    $(overlay)/kustomization.yaml || exit 1; \
 	done
-	@echo "kubectl apply -k kustomize/overlays/default installs them"
+	@echo "kubectl apply -k $(overlay) installs them"
 
 # The overlay for kind, with the images that were built.
 bin/install/kustomization.yaml: .FORCE
@@ -173,11 +177,14 @@ bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 	$(benchstat) bin/bench.txt
 
 .PHONY: fuzz
-fuzz: ## Fuzz every parser, each for FUZZTIME; testdata/fuzz keeps the failing inputs.
-	@for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive cmd controllers jobs records | \
+fuzz: ## Fuzz every parser, each for FUZZTIME; report all that fail; testdata/fuzz keeps the failing inputs.
+	@failed=; \
+	for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive cmd controllers jobs records | \
 	  sed -E 's#/[^/]*:func #:#' | sort); do \
-	  echo "$$target"; go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}"; \
-	done
+	  echo "$$target"; \
+	  go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}" || failed="$$failed $$target"; \
+	done; \
+	test -z "$$failed" || { printf 'failed: %s\n' $$failed; exit 1; }
 
 .PHONY: generate
 generate: ## Regenerate all generated files.

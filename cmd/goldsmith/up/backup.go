@@ -253,8 +253,29 @@ func (b *backup) addTree(name string, wanted func(path string) bool) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(b.addOpen(name+"/"+path, content), content.Close())
+		return errors.Join(b.addChanging(name+"/"+path, content), content.Close())
 	})
+}
+
+// addChanging adds a file that its builder or a server may extend or truncate meanwhile. A tar file begins with the size of the
+// file, which only a copy keeps.
+func (b *backup) addChanging(name string, file fs.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	scratch, err := os.Create(filepath.Join(b.scratch, "changing"))
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(scratch, io.LimitReader(file, info.Size())) // without a limit, a copy of a growing file may not end
+	if err == nil {
+		_, err = scratch.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("copy %s: %w", name, err), scratch.Close())
+	}
+	return errors.Join(b.addOpen(name, scratch), scratch.Close())
 }
 
 func (b *backup) addFile(name, path string) error {
@@ -265,7 +286,7 @@ func (b *backup) addFile(name, path string) error {
 	return errors.Join(b.addOpen(name, file), file.Close())
 }
 
-// addOpen adds a file up to its current size: a server may write to the file meanwhile, and a tar file begins with the size.
+// addOpen adds a file that nothing else writes to.
 func (b *backup) addOpen(name string, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
@@ -274,7 +295,7 @@ func (b *backup) addOpen(name string, file *os.File) error {
 	if err := b.header(name, info.Size(), info.ModTime()); err != nil {
 		return err
 	}
-	if _, err := io.CopyN(b.tar, file, info.Size()); err != nil {
+	if _, err := io.Copy(b.tar, file); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil

@@ -3,10 +3,12 @@
 package up
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -201,6 +204,46 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 	if err := database.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// shrunk is a file that was truncated after its size was read.
+type shrunk struct{ fs.File }
+
+func (s shrunk) Stat() (fs.FileInfo, error) {
+	info, err := s.File.Stat()
+	return longer{info}, err
+}
+
+type longer struct{ fs.FileInfo }
+
+func (l longer) Size() int64 { return l.FileInfo.Size() + 100 }
+
+func TestAFileThatIsTruncatedMeanwhileIsBackedUpAsItIs(t *testing.T) {
+	written := &bytes.Buffer{}
+	b := &backup{scratch: t.TempDir(), tar: tar.NewWriter(written)}
+	files := fstest.MapFS{"one": {Data: []byte("some lines")}, "two": {Data: []byte("")}}
+	for _, name := range []string{"one", "two"} {
+		file, err := files.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.addChanging(name, shrunk{file}); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := b.tar.Close(); err != nil {
+		t.Fatal(err)
+	}
+	read := tar.NewReader(written)
+	for _, name := range []string{"one", "two"} {
+		header, err := read.Next()
+		if err != nil || header.Name != name {
+			t.Fatalf("%s: %+v, %v", name, header, err)
+		}
+		if content, err := io.ReadAll(read); err != nil || string(content) != string(files[name].Data) {
+			t.Errorf("%s: %q, %v", name, content, err)
+		}
 	}
 }
 

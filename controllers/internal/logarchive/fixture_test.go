@@ -134,11 +134,17 @@ func (w *fixture) run() (stop func()) {
 // sweep deletes expired logs, as another process that has no cache yet.
 func (w *fixture) sweep() {
 	w.t.Helper()
+	swept := &sweeper{reconciler: w.reconciler()}
+	swept.sweep(w.t.Context())
+}
+
+// reconciler is the reconciler of a process that has no cache yet.
+func (w *fixture) reconciler() *reconciler {
+	w.t.Helper()
 	counts, err := metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock)
 	w.Expect(err).NotTo(HaveOccurred())
 	options := Options{Options: reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock}, Archive: w.archive, Metrics: counts}
-	swept := &sweeper{reconciler: &reconciler{Options: options, streams: newStreams(options)}}
-	swept.sweep(w.t.Context())
+	return &reconciler{Options: options, streams: newStreams(options)}
 }
 
 // image makes an Image that keeps logs for an hour.

@@ -50,6 +50,24 @@ func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 	w.Eventually(w.record(build)).Should(And(HaveField("Finished", HaveValue(BeTemporally("==", w.clock.Now()))), HaveField("Succeeded", true)))
 }
 
+func TestABuildWhoseLogsAreSettledIsNotRemembered(t *testing.T) {
+	w := newFixture(t, "mem://")
+	build, _ := w.start("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.change("once", func(build *v1alpha1.ImageBuild) {
+		build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildLogArchived, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonLogArchived}}
+	})
+	build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	r := w.reconciler()
+	w.Expect(r.streams.put(t.Context(), archive.Build{Namespace: namespace, Name: build.Name, UID: build.UID})).To(Succeed())
+	for range 2 {
+		w.Expect(r.reconcile(t.Context(), build)).To(Succeed())
+		w.Expect(r.streams.known).To(BeEmpty())
+		w.Expect(w.record(build)()).To(HaveField("Succeeded", true))
+	}
+}
+
 func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
 	w := newFixture(t, "mem://")
 	random := rand.New(rand.NewPCG(1, 2))

@@ -91,11 +91,12 @@ func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, re
 		if attempt.PodUID == "" {
 			continue // its container never started
 		}
+		if settled { // so it is not remembered: finished builds would add up
+			r.streams.forget(build.UID)
+			return r.streams.refresh(ctx, record)
+		}
 		if err := r.streams.put(ctx, record); err != nil {
 			return err
-		}
-		if settled {
-			return nil
 		}
 		err := r.streams.see(build, attempt, limit)
 		failure := archiveError{}
