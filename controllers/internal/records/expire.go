@@ -38,7 +38,7 @@ func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, err
 		return database.Expired{}, err
 	}
 	var held []*v1alpha1.ImageBuild
-	err = k.eachBuild(ctx, v1alpha1.LabelLegalHold+"="+v1alpha1.LegalHold, func(build *v1alpha1.ImageBuild) { held = append(held, build) })
+	err = k.eachBuild(ctx, v1alpha1.LabelLegalHold, func(build *v1alpha1.ImageBuild) { held = append(held, build) })
 	if err != nil {
 		return database.Expired{}, err
 	}
