@@ -243,7 +243,7 @@ var _ = Describe("An Image", func() {
 		Entry("an object", `{"targets":"linux/amd64"}`, "spec.targets: "),
 	)
 
-	It("of the wrong type in a patch gets the code that a built-in resource gives", func(ctx SpecContext) {
+	It("of the wrong type in a patch names the field, and is the client's error", func(ctx SpecContext) {
 		create(ctx, newImage("debian"))
 		for patch, want := range map[string]struct {
 			kind        types.PatchType
@@ -253,7 +253,7 @@ var _ = Describe("An Image", func() {
 		}{
 			`{"metadata":{"labels":["a"]}}`:     {types.MergePatchType, "", http.StatusUnprocessableEntity, "metadata.labels: must be an object, not a list"},
 			`{"status":{"buildCounter":"one"}}`: {types.MergePatchType, "status", http.StatusUnprocessableEntity, "status.buildCounter: "},
-			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "cannot unmarshal array"},
+			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "must be an object, not a list"},
 			`{"spec":{"$retainKeys":["builder"],"builder":{"name":5}}}`: {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, "spec.builder.name: "},
 		} {
 			request := client.ImagesV1alpha1().RESTClient().Patch(want.kind).Namespace(namespace).Resource("images").Name("debian").Body([]byte(patch))

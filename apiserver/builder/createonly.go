@@ -4,7 +4,6 @@ package builder
 
 import (
 	"context"
-	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,7 +57,7 @@ func (r *CreateOnlyHandler[T]) GetSingularName() string { return r.resource.Sing
 func (r *CreateOnlyHandler[T]) Create(ctx context.Context, object runtime.Object, admit rest.ValidateObjectFunc, _ *metav1.CreateOptions) (runtime.Object, error) {
 	request, ok := object.(T)
 	if !ok {
-		return nil, apierrors.NewBadRequest(fmt.Sprintf("the request takes a %s, not a %T", r.resource.Singular, object))
+		return nil, apierrors.NewBadRequest("kind: must be that of a " + r.resource.Singular)
 	}
 	if err := r.validate(ctx, request); err != nil {
 		return nil, err

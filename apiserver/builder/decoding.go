@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"errors"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,6 +37,11 @@ type explainingSerializer struct {
 // Decode reads the object of a request.
 func (e explainingSerializer) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	object, kind, err := e.Serializer.Decode(data, defaults, into)
+	if err == nil || runtime.IsStrictDecodingError(err) && object != nil {
+		if other := e.otherKind(kind, into); other != nil {
+			return nil, kind, other
+		}
+	}
 	if err == nil {
 		return object, kind, nil
 	}
@@ -46,4 +52,17 @@ func (e explainingSerializer) Decode(data []byte, defaults *schema.GroupVersionK
 		err = NameWrongTypes(err, data, example)
 	}
 	return object, kind, nameRenamed(err, renamedFields(e.scheme, *kind))
+}
+
+// otherKind returns the error of a request whose object has another kind than the handler takes. The conversion that follows
+// would show Go types. A kind of another group has an error of its own.
+func (e explainingSerializer) otherKind(kind *schema.GroupVersionKind, into runtime.Object) error {
+	if kind == nil || into == nil {
+		return nil
+	}
+	wanted, _, err := e.scheme.ObjectKinds(into)
+	if err != nil || slices.ContainsFunc(wanted, func(known schema.GroupVersionKind) bool { return known.Kind == kind.Kind }) {
+		return nil // of a type without a kind, such as the options of a request
+	}
+	return errors.New("kind: must be " + wanted[0].Kind + ", not " + kind.Kind)
 }

@@ -11,10 +11,13 @@ import (
 	"maps"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -73,6 +76,13 @@ func newPatchInfo(scheme *runtime.Scheme, example runtime.Object) (patchInfo, er
 	return patchInfo{scheme: scheme, kind: kinds[0].Kind, renamed: renamedFieldsOfResource(scheme, example)}, nil
 }
 
+// ExplainPatches returns the same update of objects like the example, whose errors blame a client for its patch and name the
+// fields. A Store does so itself.
+func (s *Scope) ExplainPatches(update rest.UpdatedObjectInfo, example runtime.Object) (rest.UpdatedObjectInfo, error) {
+	patches, err := newPatchInfo(s.Scheme, example)
+	return patches.of(update), err
+}
+
 // of returns how a request changes an object.
 func (i patchInfo) of(request rest.UpdatedObjectInfo) patchInfo {
 	i.UpdatedObjectInfo = request
@@ -83,29 +93,96 @@ func (i patchInfo) of(request rest.UpdatedObjectInfo) patchInfo {
 func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
 	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
 	if err == nil {
-		return object, nil
+		return object, checkResourceVersion(object)
 	}
 	var status apierrors.APIStatus
 	isStatus := errors.As(err, &status)
 	// Admission and the decoder of a patch have errors of their own, which stay.
-	if !isStatus || apierrors.IsInvalid(err) || apierrors.IsConflict(err) {
+	if !isStatus || apierrors.IsInvalid(err) || apierrors.IsConflict(err) || strings.HasPrefix(err.Error(), undecoded) {
 		if named := i.nameWrongTypes(ctx, err); named != nil {
 			return object, named
 		}
 	}
-	if isStatus {
+	if apierrors.IsBadRequest(err) && wrongForm.MatchString(err.Error()) {
+		return object, apierrors.NewBadRequest(nameForm(err.Error()))
+	}
+	if isStatus || ctx.Value(patchKey{}) == nil || strings.Contains(err.Error(), ofStoredObject) {
 		return object, err
 	}
 	if patch, kept := ctx.Value(patchKey{}).(*keptPatch); kept && patch.kind == types.StrategicMergePatchType {
 		return object, apierrors.NewBadRequest(strategicFault(err, patch.text.Bytes()))
 	}
+	return object, apierrors.NewBadRequest("the patch cannot be applied: " + i.explain(err.Error()))
+}
+
+const (
+	// undecoded begins the error of the library for a patch that it cannot read.
+	undecoded = "error decoding patch: "
+	// ofStoredObject is a part of its errors that a client has not caused.
+	ofStoredObject = "live obj"
+)
+
+var (
+	// ofAppliedObject begins the errors of server-side apply about the fields of the patch, which follow.
+	ofAppliedObject = regexp.MustCompile(`^failed to create typed patch object \(.*?\): (errors:)?`)
+	// wrongForm is the error for a patch that is a list instead of an object, or the reverse.
+	wrongForm = regexp.MustCompile(`json: cannot unmarshal (\w+) into Go value of type (map\[|\[\])\S+( \{\})?`)
+	// otherElement is the error of a strategic merge patch with an element of the wrong type, which shows the stored list.
+	otherElement = regexp.MustCompile(`(?s)^list element types are not identical: .*$`)
+)
+
+// explain returns the error of the library for a patch as the author of the patch understands it.
+func (i patchInfo) explain(problem string) string {
+	if prefix := ofAppliedObject.FindString(problem); prefix != "" {
+		var faults []string
+		for fault := range strings.Lines(strings.TrimPrefix(problem, prefix)) {
+			if fault = strings.TrimPrefix(strings.TrimSpace(fault), "."); fault != "" {
+				faults = append(faults, fault)
+			}
+		}
+		problem = strings.Join(faults, "; ")
+	}
 	// Server-side apply passes no decoder, which would name a field that was renamed.
 	for former, current := range i.renamed {
-		if strings.Contains(err.Error(), "."+former+": field not declared in schema") {
-			return object, apierrors.NewBadRequest(fmt.Sprintf("%v: use %q", err, current))
+		if strings.Contains("."+problem, "."+former+": field not declared in schema") {
+			return fmt.Sprintf("%s: use %q", problem, current)
 		}
 	}
-	return object, err
+	return problem
+}
+
+// nameForm names the form that a patch must have in JSON, instead of the Go type.
+func nameForm(problem string) string {
+	return wrongForm.ReplaceAllStringFunc(problem, func(text string) string {
+		found, form := wrongForm.FindStringSubmatch(text), "a list"
+		if found[2] == "map[" {
+			form = "an object"
+		}
+		article := "a "
+		if strings.ContainsAny(found[1][:1], "aeiou") {
+			article = "an "
+		}
+		return "must be " + form + ", not " + strings.Replace(article+found[1], "an array", "a list", 1)
+	})
+}
+
+// checkResourceVersion refuses a version that no server has assigned, which the storage could not read.
+func checkResourceVersion(object runtime.Object) error {
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return err
+	}
+	return validVersion("metadata.resourceVersion", accessor.GetResourceVersion())
+}
+
+func validVersion(path, version string) error {
+	if version == "" {
+		return nil
+	}
+	if _, err := strconv.ParseUint(version, 10, 64); err != nil {
+		return apierrors.NewBadRequest(fmt.Sprintf("%s: %q is no version of an object: use the one that the server returned, or none", path, version))
+	}
+	return nil
 }
 
 // nameWrongTypes returns the error that a created object with such values gets; nil if the patch has no value of the wrong
@@ -143,6 +220,9 @@ func strategicFault(err error, patch []byte) string {
 		if fault := faultIn(content, nil, err.Error()); fault != nil {
 			return fault.Error()
 		}
+	}
+	if otherElement.MatchString(err.Error()) {
+		return "the strategic merge patch cannot be applied: a list has elements of several types, such as an object and null"
 	}
 	return "the strategic merge patch cannot be applied: " + strings.NewReplacer("map[string]interface {}", "object", "[]interface {}", "list").Replace(err.Error())
 }

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
@@ -41,15 +42,35 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 	return options, nil
 }
 
-// explainingStorage is a storage that reports too large objects as an error of the client, and not of the server. Every write
-// of a resource and its subresources passes through it.
+// explainingStorage is a storage that reports too large objects and wrong versions as errors of the client, and not of the
+// server. Every request of a resource and its subresources passes through it.
 type explainingStorage struct {
 	storage.Interface
 }
 
 // Create stores a new object.
 func (s explainingStorage) Create(ctx context.Context, key string, object, out runtime.Object, ttl uint64) error {
-	return explainTooLarge(s.Interface.Create(ctx, key, object, out, ttl))
+	err := s.Interface.Create(ctx, key, object, out, ttl)
+	if errors.Is(err, storage.ErrResourceVersionSetOnCreate) {
+		return apierrors.NewBadRequest("metadata.resourceVersion: remove it: a new object has no version yet")
+	}
+	return explainTooLarge(err)
+}
+
+// Get reads an object.
+func (s explainingStorage) Get(ctx context.Context, key string, options storage.GetOptions, out runtime.Object) error {
+	if err := validVersion("resourceVersion", options.ResourceVersion); err != nil {
+		return err
+	}
+	return s.Interface.Get(ctx, key, options, out)
+}
+
+// Watch follows objects.
+func (s explainingStorage) Watch(ctx context.Context, key string, options storage.ListOptions) (watch.Interface, error) {
+	if err := validVersion("resourceVersion", options.ResourceVersion); err != nil {
+		return nil, err
+	}
+	return s.Interface.Watch(ctx, key, options)
 }
 
 // GuaranteedUpdate changes an object.

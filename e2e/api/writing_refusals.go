@@ -64,7 +64,7 @@ func (s served) impersonal(r reply) metav1.Status {
 	}
 	names = append(names, path.Base(s.apiVersion), "VERSION", s.resource, "OBJECTS", s.kind, "KIND", strings.ToLower(s.kind), "KIND")
 	general := func(text string) string {
-		text = strings.ReplaceAll(text, wrongLabels, "metadata.labels: must be an object, not a list") // a documented difference
+		text = builtInForms.Replace(text) // a documented difference
 		return strings.NewReplacer(names...).Replace(particulars.ReplaceAllString(text, "…"))
 	}
 	status := r.status()
@@ -82,8 +82,12 @@ func (s served) impersonal(r reply) metav1.Status {
 	return status
 }
 
-// wrongLabels is how a built-in resource names labels that are a list. Ours name the path in JSON and the form.
-const wrongLabels = "json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type map[string]string"
+// builtInForms replaces how a built-in resource names values of the wrong type. Ours name the path in JSON and the form.
+var builtInForms = strings.NewReplacer(
+	"json: cannot unmarshal array into Go struct field ObjectMeta.metadata.labels of type map[string]string", "metadata.labels: must be an object, not a list",
+	"json: cannot unmarshal array into Go value of type map[string]interface {}", "must be an object, not a list",
+	"json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp", "must be a list, not an object",
+)
 
 func describeRefusals(w *fixture) {
 	// exchange sends the same request for a ConfigMap and for an Image.
@@ -126,7 +130,6 @@ func describeRefusals(w *fixture) {
 		Entry("a creation in another namespace than the path's", post(objects, with(`"name":"new","namespace":"other"`)), 400),
 		Entry("a creation of another kind", post(objects, `{"apiVersion":"VERSION","kind":"Other","metadata":{"name":"new"}}`), 400),
 		Entry("a creation in another version", post(objects, `{"apiVersion":"VERSION9","kind":"KIND","metadata":{"name":"new"},CONTENT}`), 400),
-		Entry("a creation with a resourceVersion", post(objects, with(`"name":"new","resourceVersion":"7"`)), 500),
 		Entry("a creation with a label that is none", post(objects, with(`"name":"new","labels":{"a b":"c"}`)), 422),
 		Entry("a creation with a value of a label that is none", post(objects, with(`"name":"new","labels":{"a":"b c"}`)), 422),
 		Entry("a creation with an annotation that is none", post(objects, with(`"name":"new","annotations":{"a b":"c"}`)), 422),
@@ -149,7 +152,6 @@ func describeRefusals(w *fixture) {
 		Entry("an update in another namespace", put(object, with(`"name":"there","namespace":"other"`)), 400),
 		Entry("an update of an object with another UID", put(object, with(`"name":"there","uid":"other"`)), 409),
 		Entry("an update of an old version", put(object, with(`"name":"there","resourceVersion":"1"`)), 409),
-		Entry("an update of a version that is none", put(object, with(`"name":"there","resourceVersion":"newest"`)), 500),
 		Entry("an update of all objects", put(objects, there), 405),
 
 		Entry("a patch of what is not there", patch(mergePatch, "OBJECTS/absent", `{}`), 404),
@@ -163,7 +165,6 @@ func describeRefusals(w *fixture) {
 		Entry("a merge patch that is no JSON", patch(mergePatch, object, `{"metadata":`), 400),
 		Entry("a merge patch that is a list", patch(mergePatch, object, `[]`), 400),
 		Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
-		Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), 500),
 		Entry("a JSON patch that is no list", patch(jsonPatch, object, `{}`), 400),
 		Entry("a JSON patch with an unknown operation", patch(jsonPatch, object, `[{"op":"shake","path":"/metadata/labels"}]`), 422),
 		Entry("a JSON patch whose test fails", patch(jsonPatch, object, `[{"op":"test","path":"/metadata/name","value":"other"}]`), 422),
@@ -189,5 +190,21 @@ func describeRefusals(w *fixture) {
 		Entry("a look at what is not there", get("OBJECTS/absent"), 404),
 		Entry("a look at an unknown subresource", get(object+"/colour"), 404),
 		Entry("a look in a format that there is not", get(object, "Accept: image/png"), 406),
+	)
+
+	DescribeTable("What a client sent wrong is its own error, although a built-in resource answers 500:", func(ctx SpecContext, r request, message string) {
+		created, ourCreated := exchange(ctx, post(objects, there))
+		Expect(created.code).To(Equal(http.StatusCreated), "%s", created.body)
+		Expect(ourCreated.code).To(Equal(http.StatusCreated), "%s", ourCreated.body)
+
+		builtIn, ours := exchange(ctx, r)
+		Expect(builtIn.code).To(BeElementOf(http.StatusInternalServerError, ours.code), "\"goldsmith up\" serves both")
+		Expect(ours.status()).To(And(HaveField("Code", BeEquivalentTo(http.StatusBadRequest)), HaveField("Message", ContainSubstring(message))))
+	},
+		Entry("a creation with a resourceVersion", post(objects, with(`"name":"new","resourceVersion":"7"`)), "metadata.resourceVersion"),
+		Entry("an update of a version that is none", put(object, with(`"name":"there","resourceVersion":"newest"`)), "metadata.resourceVersion"),
+		Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), "shake"),
+		Entry("an apply with an unknown field", patch(applyPatch, object+"?fieldManager=one", `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},"colour":"red"}`), "colour: field not declared in schema"),
+		Entry("a look at a version that is none", get(object+"?resourceVersion=newest"), "resourceVersion"),
 	)
 }

@@ -63,6 +63,10 @@ func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.Get
 // Update replaces the channels of an Image. A new or changed channel must name a successful build of this Image.
 func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
 	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	object, err := r.scope.ExplainPatches(object, r.New())
+	if err != nil {
+		return nil, false, err
+	}
 	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name}
 	if validate != nil {
 		admit := validate

@@ -25,7 +25,7 @@ type Base struct {
 // OtherKind returns the error of a request about the object with a name, if the request is not a T. resource is the name of the
 // subresource, such as "images/stats".
 func OtherKind[T any](resource, name string, request runtime.Object) error {
-	return apierrors.NewBadRequest(fmt.Sprintf("the request to %s of %s must be %s, not a %T", resource, name, reflect.TypeFor[T]().Name(), request))
+	return apierrors.NewBadRequest(fmt.Sprintf("the request to %s of %s must be %s, not %s", resource, name, reflect.TypeFor[T]().Name(), reflect.TypeOf(request).Elem().Name()))
 }
 
 // Destroy does nothing: the storage belongs to the resource, which closes it.

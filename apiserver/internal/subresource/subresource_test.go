@@ -70,7 +70,7 @@ func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
 		t.Errorf("got %+v, error %v", answer, err)
 	}
 	_, err = view.Get(t.Context(), "web", &images.ImageHistoryOptions{})
-	if !apierrors.IsBadRequest(err) || err.Error() != "the request to images/stats of web must be ImageStatsOptions, not a *images.ImageHistoryOptions" {
+	if !apierrors.IsBadRequest(err) || err.Error() != "the request to images/stats of web must be ImageStatsOptions, not ImageHistoryOptions" {
 		t.Errorf("got error %v", err)
 	}
 }
