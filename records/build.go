@@ -161,7 +161,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
-		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(!build.Counts()),
+		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
 	}
 }
 
@@ -218,8 +218,8 @@ func documentRow(build *v1alpha1.ImageBuild) ([]any, error) {
 
 func attemptRow(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) []any {
 	var failure v1alpha1.BuildFailure
-	if attempt.Failure != nil {
-		failure = *attempt.Failure
+	if of := build.Status.AttemptFailure(attempt); of != nil {
+		failure = *of
 	}
 	var exitCode any
 	if failure.ExitCode != nil {

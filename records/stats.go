@@ -36,7 +36,7 @@ type Stats struct {
 	Succeeded int64
 	Failed    int64
 	Cancelled int64
-	// Retried is the number of builds with more than one attempt.
+	// Retried is the number of builds that succeeded or failed with more than one attempt.
 	Retried int64
 	// OneOffs is the number of finished one-off builds, which no other figure counts.
 	OneOffs int64

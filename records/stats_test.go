@@ -24,13 +24,15 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	timedOut.Status.Failure.Class, timedOut.Status.Failure.Reason = v1alpha1.FailureTimeout, v1alpha1.ReasonRunTimeout
 	retried := ran(newBuild(debian, 5, 50), v1alpha1.BuildSucceeded, 50, 70)
 	retried.Status.Attempts = append(retried.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(60)})
+	cancelled := ran(newBuild(debian, 3, 21), v1alpha1.BuildCancelled, 22, 23) // its attempts count for nothing
+	cancelled.Status.Attempts = append(cancelled.Status.Attempts, v1alpha1.BuildAttempt{Number: 2, StartTime: at(22)})
 	oneOff := ran(newBuild(debian, 7, 15), v1alpha1.BuildSucceeded, 16, 19) // does not end the outage of 50 minutes
 	oneOff.Spec.OneOff = new(true)
 	builds := []*v1alpha1.ImageBuild{
 		oneOff,
 		ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 11),
 		ran(newBuild(debian, 2, 12), v1alpha1.BuildFailed, 14, 20), // out of order for 50 minutes
-		ran(newBuild(debian, 3, 21), v1alpha1.BuildCancelled, 22, 23),
+		cancelled,
 		timedOut, retried,
 		newBuild(debian, 6, 80), // waits
 	}
@@ -156,7 +158,7 @@ func countByHand(builds []*v1alpha1.ImageBuild, window records.Window, image typ
 		if ref == nil || ref.UID != image || end == nil || end.Time.Before(window.Since) || !end.Time.Before(window.Until) {
 			continue
 		}
-		if !build.Counts() {
+		if build.IsOneOff() {
 			stats.OneOffs++
 			continue
 		}

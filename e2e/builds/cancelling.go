@@ -8,6 +8,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -33,10 +34,23 @@ func describeCancelling(w *fixture) {
 			Expect(outcomes(build)).To(Equal([]string{"Cancelled"}))
 			Expect(w.Log(ctx, "web-1", nil)).To(And(ContainSubstring("step 1/1"), ContainSubstring("told to end")))
 			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf(HavePrefix("Normal CancelRequested")))
-			w.waitForImage(ctx, "web", conditions("Ready=False/BuildCancelled", "Stalled=True/CancelRequested", "Building=False/Idle"))
+			image := w.waitForImage(ctx, "web", conditions("Ready=False/NeverBuilt", "Stalled=True/BuildCancelled", "Building=False/Idle"))
+			Expect(image.Status.LatestBuild).To(BeNil())
 
 			w.ChangeImage(ctx, "web", setting("duration=0s"))
 			w.waitForImage(ctx, "web", built(2))
+
+			By("A cancelled build of an image that is up to date counts for nothing, and neither does a one-off build")
+			oneOff, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "1h"}}}, metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			w.Request(ctx, "web", "again") // waits for the one-off build
+			w.Cancel(ctx, "web-4", "")
+			w.WaitForBuild(ctx, "web-4", cancelled())
+			w.waitForImage(ctx, "web", HaveField("Status.CountedBuild", int64(4)), HaveField("Status.LatestBuild.Number", int64(2)),
+				conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged", "Stalled=False/Progressing"))
+			w.Cancel(ctx, oneOff.Name, "")
+			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(4)),
+				conditions("Ready=True/BuildSucceeded", "UpToDate=True/InputsUnchanged", "Building=False/Idle", "Stalled=False/Progressing"))
 		})
 
 		It("as soon as it is made ends, however far it has come", func(ctx SpecContext) {

@@ -38,6 +38,10 @@ func describeGet(s *shell) {
 			wide := s.Run(ctx, "", "get", "img", "web", "-o", "wide")
 			Expect(rows(wide)[0]).To(Equal(strings.Fields("NAME READY UPTODATE REASON LATEST DIGEST ACTIVE NEXT AGE BUILDER BASE LASTFAILURE")))
 			Expect(wide).To(ContainSubstring("build web-1 ended with BuilderFailed: "))
+			for _, object := range []string{"image/web", "imagebuild/web-1"} {
+				described := s.Run(ctx, "", "describe", object)
+				Expect(strings.Count(described, "MockFailed")).To(Equal(1), described)
+			}
 		})
 
 		It("knows the short names and the category", func(ctx SpecContext) {

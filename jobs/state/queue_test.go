@@ -139,7 +139,7 @@ func TestABuildThatHasEndedWaitsForNothing(t *testing.T) {
 	} {
 		status := Next(test.given.Observed).Status
 		condition := meta.FindStatusCondition(status.Conditions, test.kind)
-		if !status.Finished || condition.Status != metav1.ConditionFalse || condition.Reason != string(test.want) || condition.Message != status.Failure.Message {
+		if !status.Finished || condition.Status != metav1.ConditionFalse || condition.Reason != string(test.want) || condition.Message != seeFailure {
 			t.Errorf("%s: %s, %+v", name, status.Phase, condition)
 		}
 	}

@@ -134,7 +134,7 @@ func TestHowAPodWasEnded(t *testing.T) {
 			if got := reasonOf(status); got != test.want {
 				t.Errorf("reason %q, want %q", got, test.want)
 			}
-			if got := status.Attempts[0].Failure.Message; !strings.Contains(got, test.saying) || strings.HasSuffix(got, ": ") {
+			if got := status.AttemptFailure(&status.Attempts[0]).Message; !strings.Contains(got, test.saying) || strings.HasSuffix(got, ": ") {
 				t.Errorf("message %q, want it to contain %q", got, test.saying)
 			}
 		})

@@ -13,6 +13,10 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
+// seeFailure is the message of the conditions of a build that failed or was cancelled: only status.failure has the message of the
+// failure, so that kubectl describe shows it once.
+const seeFailure = "see status.failure"
+
 // exactTime is RFC 3339 with the milliseconds that a backoff may have.
 const exactTime = "2006-01-02T15:04:05.999Z07:00"
 
@@ -97,6 +101,9 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	}
 	t.endAttempt(outcome, f)
 	if !another(t.Build.Spec.Retry, t.status.Attempts) {
+		if attempt := t.attempt(); attempt.Failure == f { // the build has the message of its last failure
+			attempt.Failure = &v1alpha1.BuildFailure{Class: f.Class, Reason: f.Reason, ExitCode: f.ExitCode}
+		}
 		if outcome == v1alpha1.AttemptDisrupted {
 			f = f.Reason.Failure("%d attempts were disrupted, see status.attempts. Build again. The last disruption: %s", maxDisruptions, f.Message)
 		}
@@ -171,7 +178,7 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	t.status.Failure = f
 	reason, message, succeeded := v1alpha1.ReasonSucceeded, "", metav1.ConditionTrue
 	if f != nil {
-		reason, message, succeeded = string(f.Reason), f.Message, metav1.ConditionFalse
+		reason, message, succeeded = string(f.Reason), seeFailure, metav1.ConditionFalse
 		// A finished build does not wait: its conditions report the failure instead of the former delay.
 		for _, kind := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
 			if meta.IsStatusConditionFalse(t.status.Conditions, kind) {

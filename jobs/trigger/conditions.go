@@ -3,8 +3,8 @@
 package trigger
 
 import (
+	"cmp"
 	"fmt"
-	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -39,16 +39,6 @@ func (c conditions) set(kind string, status metav1.ConditionStatus, reason, mess
 	})
 }
 
-// keep keeps a condition, which also holds for this generation. It returns false if the condition does not exist.
-func (c conditions) keep(kind string) bool {
-	stands := meta.FindStatusCondition(c.status.Conditions, kind)
-	if stands == nil {
-		return false
-	}
-	c.set(kind, stands.Status, stands.Reason, stands.Message)
-	return true
-}
-
 func (c conditions) setInputsResolved() {
 	if c.Unresolved != nil {
 		c.set(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(c.Unresolved.Reason), c.Unresolved.Message)
@@ -57,62 +47,52 @@ func (c conditions) setInputsResolved() {
 	c.set(v1alpha1.ImageInputsResolved, metav1.ConditionTrue, v1alpha1.ReasonResolved, "")
 }
 
-// lastFinished is the newest finished build that counts. It is nil if there is none, or if that build was deleted.
-func (c conditions) lastFinished() *v1alpha1.ImageBuild {
-	last := newest(c.Builds, finishedAndCounts)
-	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) && c.deleted(attempted.Number) {
-		return nil
-	}
-	return last
-}
-
-// deleted reports whether the last attempted build was seen and later deleted. It may have finished before its deletion.
-func (c conditions) deleted(attempted int64) bool {
-	latest := c.status.LatestBuild
-	if latest.Number == attempted {
-		return latest.Phase.Finished()
-	}
-	return latest.Number > attempted && newest(c.Builds, func(b *v1alpha1.ImageBuild) bool { return number(b) == attempted }) == nil
-}
-
-func finishedAndCounts(build *v1alpha1.ImageBuild) bool {
-	return build.Status.Finished && build.Counts()
-}
-
-// lastAttempted is the last attempted build if it has finished. It is nil if that build was deleted.
-func (c conditions) lastAttempted() *v1alpha1.ImageBuild {
-	last := newest(c.Builds, finishedAndCounts)
-	if attempted := c.status.LastAttempted; last != nil && attempted != nil && attempted.Number > number(last) {
-		return nil
-	}
-	return last
-}
-
-func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
-	for i := range slices.Backward(builds) {
-		if is(&builds[i]) {
-			return &builds[i]
-		}
-	}
-	return nil
-}
-
+// setReady sets whether the last finished build succeeded. While no build has finished, it reports the first one.
 func (c conditions) setReady() {
-	last := c.lastFinished()
-	switch {
-	case last == nil && c.status.LastAttempted != nil && c.keep(v1alpha1.ImageReady):
-		// The build that finished last was deleted.
+	switch last := c.status.LastFinished; {
 	case last == nil:
-		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
-	case last.Status.Phase == v1alpha1.BuildSucceeded:
+		reason, message := c.unbuilt()
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, message)
+	case last.Phase == v1alpha1.BuildSucceeded:
 		c.set(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+last.Name+" succeeded")
 	default:
-		reason := v1alpha1.ReasonBuildFailed
-		if last.Status.Phase == v1alpha1.BuildCancelled {
-			reason = v1alpha1.ReasonBuildCancelled
-		}
-		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, ending(last))
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonBuildFailed, c.failure(last))
 	}
+}
+
+// failure describes the failure of the last finished build. If that build was deleted, or is not finished in an outdated cache, only the
+// stored condition has the message of the failure.
+func (c conditions) failure(last *v1alpha1.FinishedBuild) string {
+	build := newest(c.Builds, func(build *v1alpha1.ImageBuild) bool {
+		return number(build) == last.Number && build.Status.Failure != nil
+	})
+	stored := meta.FindStatusCondition(c.Image.Status.Conditions, v1alpha1.ImageReady)
+	switch before := c.Image.Status.LastFinished; {
+	case build != nil:
+		return ending(last) + ": " + build.Status.Failure.Message
+	case stored != nil && stored.Reason == v1alpha1.ReasonBuildFailed && (before == nil || before.Number == last.Number):
+		return stored.Message
+	}
+	return ending(last)
+}
+
+// ending names a failed build and the reason of its failure.
+func ending(last *v1alpha1.FinishedBuild) string {
+	return fmt.Sprintf("build %s ended with %s", last.Name, failureReason(last))
+}
+
+// failureReason is the reason of a failed build's failure, which an older version did not store.
+func failureReason(last *v1alpha1.FinishedBuild) string {
+	return cmp.Or(string(last.Reason), v1alpha1.ReasonBuildFailed)
+}
+
+// unbuilt returns the reason and message of an Image of which no build has finished that counts.
+func (c conditions) unbuilt() (reason, message string) {
+	latest := c.status.LatestBuild
+	if latest == nil {
+		return v1alpha1.ReasonNeverBuilt, "no build has succeeded or failed yet"
+	}
+	return underWay(latest), fmt.Sprintf("build %s has not finished, and no earlier build has", latest.Name)
 }
 
 func (c conditions) setUpToDate() {
@@ -120,6 +100,9 @@ func (c conditions) setUpToDate() {
 	switch {
 	case c.status.InputsDigest == "":
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionUnknown, v1alpha1.ReasonInputsNotResolved, "the inputs cannot be resolved: see the condition InputsResolved")
+	case latest == nil && c.status.LastFinished == nil:
+		reason, message := c.unbuilt()
+		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, reason, message)
 	case latest == nil:
 		c.set(v1alpha1.ImageUpToDate, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded yet")
 	case latest.InputsDigest == c.status.InputsDigest:
@@ -156,13 +139,13 @@ func saysDisabled(status *v1alpha1.ImageStatus, reason string) bool {
 	return said != nil && said.Reason == reason
 }
 
-// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, too many builds
-// failed, or its schedule is invalid.
+// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, too many builds failed,
+// the build of its inputs was cancelled, or its schedule is invalid.
 func (c conditions) setStalled(s schedule, due bool) {
-	last := c.lastAttempted()
+	last := c.status.LastFinished
 	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
 	switch {
-	case c.status.ActiveBuilds+c.status.QueuedBuilds > 0:
+	case newest(c.Builds, unfinishedAndCounts) != nil:
 		progressing()
 	case c.Unresolved != nil && !c.MayAppear:
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(c.Unresolved.Reason), c.Unresolved.Message)
@@ -174,31 +157,25 @@ func (c conditions) setStalled(s schedule, due bool) {
 		progressing() // once the missing object appears, or at the next time of the schedule
 	case changed(c.status):
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build")
-	case last == nil && c.status.LastAttempted != nil && c.stallsByBuildThatIsGone():
-	case last != nil && last.Status.Failure != nil:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(last.Status.Failure.Reason),
-			ending(last)+notAgain)
+	case abandoned(c.status):
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonBuildCancelled,
+			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
+	case last != nil && last.Phase == v1alpha1.BuildFailed:
+		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, failureReason(last), ending(last)+notAgain)
 	default:
 		progressing()
 	}
 }
 
-// stallsByBuildThatIsGone sets Stalled if the last attempted build was deleted, and Ready still reports that it did not
-// succeed. Its inputs are still those of the Image.
-func (c conditions) stallsByBuildThatIsGone() bool {
-	ready := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageReady)
-	if ready.Reason != v1alpha1.ReasonBuildFailed && ready.Reason != v1alpha1.ReasonBuildCancelled {
-		return false
-	}
-	said := meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageStalled)
-	if said != nil && said.Status == metav1.ConditionTrue && said.Message == ready.Message+notAgain {
-		return c.keep(v1alpha1.ImageStalled)
-	}
-	c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, ready.Reason, ready.Message+notAgain)
-	return true
+func unfinishedAndCounts(build *v1alpha1.ImageBuild) bool {
+	return !build.Status.Finished && build.Counts()
 }
 
-// ending describes how a build ended that did not succeed.
-func ending(build *v1alpha1.ImageBuild) string {
-	return fmt.Sprintf("build %s ended with %s: %s", build.Name, build.Status.Failure.Reason, build.Status.Failure.Message)
+// abandoned reports whether the current inputs have no build but the last attempted one, which was cancelled, or deleted before the
+// controller observed its end.
+func abandoned(status *v1alpha1.ImageStatus) bool {
+	attempted, last, latest := status.LastAttempted, status.LastFinished, status.LatestSuccessful
+	return attempted != nil && attempted.InputsDigest == status.InputsDigest &&
+		(last == nil || last.Number < attempted.Number && last.InputsDigest != status.InputsDigest) &&
+		(latest == nil || latest.InputsDigest != status.InputsDigest)
 }

@@ -22,7 +22,7 @@ func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 		build := &o.Builds[i]
 		waits := !build.Status.Phase.Finished() && !build.Status.Phase.Active() && len(build.Status.Attempts) == 0
 		switch {
-		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || !build.Counts():
+		case !waits || build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil || build.IsOneOff():
 			continue
 		case newest == "":
 			newest = build.Name

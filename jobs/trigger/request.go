@@ -42,6 +42,9 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	if !changed(status) {
 		d.Reason = v1alpha1.ReasonInputsUnchanged
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
+		if abandoned(status) {
+			d.Message += ", which was cancelled or deleted: ask for a build"
+		}
 		return
 	}
 	reason, message := o.change(attempted)

@@ -5,7 +5,10 @@ package trigger
 import (
 	"slices"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // nextStatus returns the status of an Image with the fields about its builds and inputs. It keeps the results of deleted builds. It
@@ -24,9 +27,13 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 	if o.latestIsOneOff() {
 		status.LatestSuccessful = nil // an older version counted it: the builds that count are counted below
 	}
-	for i := range o.Builds {
-		count(&status, &o.Builds[i])
+	if status.LastFinished == nil {
+		status.LastFinished = o.inheritedEnd(&status)
 	}
+	for i := range o.Builds {
+		o.count(&status, &o.Builds[i])
+	}
+	status.LatestBuild = latestBuild(o.Builds, status.LastFinished)
 	countFailures(o, &status)
 	return status
 }
@@ -36,12 +43,12 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 func (o Observed) latestIsOneOff() bool {
 	latest := o.Image.Status.LatestSuccessful
 	return latest != nil && slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool {
-		return number(&build) == latest.Number && !build.Counts() && (build.Spec.OneOff != nil || len(build.Spec.Trigger.Parameters) > 0)
+		return number(&build) == latest.Number && build.IsOneOff() && (build.Spec.OneOff != nil || len(build.Spec.Trigger.Parameters) > 0)
 	})
 }
 
 // count adds one build to the status. The builds are passed in the order of their numbers.
-func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
+func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 	n := number(build)
 	switch {
 	case build.Status.Phase.Active():
@@ -54,15 +61,15 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 			status.RecentRequests[i].UID = build.UID
 		}
 	}
-	if status.LatestBuild == nil || n >= status.LatestBuild.Number {
-		status.LatestBuild = &v1alpha1.LatestBuild{Name: build.Name, Number: n, Phase: build.Status.Phase}
-	}
 	known := build.Status.Resolved != nil || build.Status.Finished
-	if attempted := status.LastAttempted; known && build.Counts() && (attempted == nil || n > attempted.Number) {
+	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number) {
 		status.LastAttempted = &v1alpha1.AttemptedBuild{Number: n}
-		if resolved := build.Status.Resolved; resolved != nil {
+		if resolved := o.attemptedInputs(build); resolved != nil {
 			status.LastAttempted.InputsDigest, status.LastAttempted.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
 		}
+	}
+	if last := status.LastFinished; build.Status.Finished && build.Counts() && (last == nil || n >= last.Number) {
+		status.LastFinished = finishedBuild(build)
 	}
 	if latest := status.LatestSuccessful; build.Status.Phase == v1alpha1.BuildSucceeded && build.Counts() && (latest == nil || n > latest.Number) {
 		status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
@@ -75,15 +82,78 @@ func count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild) {
 	}
 }
 
+// attemptedInputs are the resolved inputs of a build. If it was cancelled in the queue, they are those that it would have resolved
+// to: whoever cancels a build does not want the next one of the same inputs. They are nil if they are unknown.
+func (o Observed) attemptedInputs(build *v1alpha1.ImageBuild) *v1alpha1.ResolvedInputs {
+	switch {
+	case build.Status.Resolved != nil:
+		return build.Status.Resolved
+	case build.Status.Phase == v1alpha1.BuildCancelled && o.Resolved != nil && !inputs.OneOff(&build.Spec, o.Image.Spec.BuildInputs, o.Resolved):
+		return o.Resolved
+	}
+	return nil
+}
+
+func finishedBuild(build *v1alpha1.ImageBuild) *v1alpha1.FinishedBuild {
+	finished := &v1alpha1.FinishedBuild{Name: build.Name, Number: number(build), Phase: build.Status.Phase}
+	if failure := build.Status.Failure; failure != nil {
+		finished.Reason = failure.Reason
+	}
+	if resolved := build.Status.Resolved; resolved != nil {
+		finished.InputsDigest = resolved.InputsDigest
+	}
+	return finished
+}
+
+// latestBuild returns the newest existing build that counts, or the last finished build if that is newer and was deleted. The end of a
+// build that was stored also holds while an outdated cache has the build as unfinished.
+func latestBuild(builds []v1alpha1.ImageBuild, last *v1alpha1.FinishedBuild) *v1alpha1.LatestBuild {
+	latest := newest(builds, (*v1alpha1.ImageBuild).Counts)
+	switch {
+	case latest != nil && (last == nil || number(latest) > last.Number):
+		return &v1alpha1.LatestBuild{Name: latest.Name, Number: number(latest), Phase: latest.Status.Phase}
+	case last != nil:
+		exists := latest != nil && number(latest) == last.Number
+		return &v1alpha1.LatestBuild{Name: last.Name, Number: last.Number, Phase: last.Phase, Deleted: !exists}
+	}
+	return nil
+}
+
+func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
+	for i := range slices.Backward(builds) {
+		if is(&builds[i]) {
+			return &builds[i]
+		}
+	}
+	return nil
+}
+
+// inheritedEnd is the last finished build of a status that an older version stored, which has no such field: the last attempted
+// build if it was deleted and Ready reports a failure, or else the latest successful build.
+func (o Observed) inheritedEnd(status *v1alpha1.ImageStatus) *v1alpha1.FinishedBuild {
+	latest, attempted := status.LatestSuccessful, status.LastAttempted
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageReady)
+	if ready != nil && ready.Reason == v1alpha1.ReasonBuildFailed && attempted != nil && (latest == nil || attempted.Number > latest.Number) &&
+		newest(o.Builds, func(build *v1alpha1.ImageBuild) bool { return number(build) == attempted.Number }) == nil {
+		return &v1alpha1.FinishedBuild{
+			Name: BuildName(o.Image.Name, attempted.Number), Number: attempted.Number, Phase: v1alpha1.BuildFailed, InputsDigest: attempted.InputsDigest,
+		}
+	}
+	if latest == nil {
+		return nil
+	}
+	return &v1alpha1.FinishedBuild{Name: latest.Name, Number: latest.Number, Phase: v1alpha1.BuildSucceeded, InputsDigest: latest.InputsDigest}
+}
+
 // countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build,
-// because later builds may end earlier. It skips one-off builds. A failure counts only if the build has the current spec.
+// because later builds may end earlier. It skips builds that do not count. A failure counts only if the build has the current spec.
 func countFailures(o Observed, status *v1alpha1.ImageStatus) {
 	for i := range o.Builds {
 		build := &o.Builds[i]
 		switch n := number(build); {
 		case n <= status.CountedBuild:
 			continue
-		case !build.Status.Finished && build.Counts():
+		case !build.Status.Finished && !build.IsOneOff():
 			return
 		case !build.Status.Finished:
 			continue

@@ -105,7 +105,7 @@ func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStat
 // build seems due.
 func (o Observed) pending() *v1alpha1.ImageBuild {
 	for i := range o.Builds {
-		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && build.Counts() {
+		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && !build.IsOneOff() {
 			return build
 		}
 	}

@@ -52,6 +52,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.CancelRequestedApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ConfigMapReference"):
 		return &imagesv1alpha1.ConfigMapReferenceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("FinishedBuild"):
+		return &imagesv1alpha1.FinishedBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryLimits"):
 		return &imagesv1alpha1.HistoryLimitsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HistoryTTL"):

@@ -48,6 +48,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Duration{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Duration(ref),
 		v1alpha1.DurationPercentiles{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_DurationPercentiles(ref),
 		v1alpha1.FailureCount{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_FailureCount(ref),
+		v1alpha1.FinishedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref),
 		v1alpha1.HistoryLimits{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref),
 		v1alpha1.HistoryTTL{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_HistoryTTL(ref),
 		v1alpha1.Image{}.OpenAPIModelName():                   schema_goldsmith_apis_images_v1alpha1_Image(ref),
@@ -273,7 +274,7 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be resolved.",
+							Description: "inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -449,7 +450,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref common.ReferenceCall
 					},
 					"failure": {
 						SchemaProps: spec.SchemaProps{
-							Description: "failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor Disrupted.",
+							Description: "failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor Disrupted. If the build failed, only status.failure has the message and the logTail of the last attempt.",
 							Ref:         ref(v1alpha1.BuildFailure{}.OpenAPIModelName()),
 						},
 					},
@@ -1081,7 +1082,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"retried": {
 						SchemaProps: spec.SchemaProps{
-							Description: "retried is the number of succeeded, failed and cancelled builds with more than one attempt.",
+							Description: "retried is the number of succeeded and failed builds with more than one attempt.",
 							Default:     0,
 							Type:        []string{"integer"},
 							Format:      "int64",
@@ -1692,6 +1693,59 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 					},
 				},
 				Required: []string{"class", "builds"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_FinishedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "FinishedBuild identifies a build that has succeeded or failed, and is not one-off.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"number": {
+						SchemaProps: spec.SchemaProps{
+							Description: "number is the number of the build.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"phase": {
+						SchemaProps: spec.SchemaProps{
+							Description: "phase is Succeeded or Failed.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled. This phase is final.\n - `\"Cancelling\"` means that the controller stops the current attempt. Next phases: Cancelled, or Succeeded if the attempt had already succeeded.\n - `\"Failed\"` means that the build failed. This phase is final.\n - `\"Pending\"` means that the controller has not processed the build yet. Next phases: Queued, Starting, Failed, Cancelled.\n - `\"Queued\"` means that the build waits to be admitted. Next phases: Starting, Failed, Cancelled.\n - `\"Retrying\"` means that the build waits between two attempts. Next phases: Starting, Failed, Cancelled.\n - `\"Running\"` means that the container of the current attempt runs. Next phases: Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Starting\"` means that the container of the current attempt has not started. It is possible that the attempt has no Job yet. Next phases: Running, Queued, Succeeded, Failed, Retrying, Cancelling, Cancelled.\n - `\"Succeeded\"` means that the build made every artifact. This phase is final.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+						},
+					},
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason is the reason of the failure. reason is empty if the build succeeded.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"inputsDigest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be resolved.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "number", "phase"},
 			},
 		},
 	}
@@ -3635,7 +3689,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"latestBuild": {
 						SchemaProps: spec.SchemaProps{
-							Description: "latestBuild is the build with the highest number. The controller sets it.",
+							Description: "latestBuild is the newest build that counts, or lastFinished if no newer build exists. One-off and cancelled builds do not count. The controller sets it. latestBuild is empty if no build counts.",
 							Ref:         ref(v1alpha1.LatestBuild{}.OpenAPIModelName()),
 						},
 					},
@@ -3717,11 +3771,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							Format:      "int64",
 						},
 					},
+					"lastFinished": {
+						SchemaProps: spec.SchemaProps{
+							Description: "lastFinished is the newest build that has succeeded or failed, even after that build is deleted. One-off builds are ignored. The condition Ready reports how this build ended. The controller sets it. lastFinished is empty until a build has succeeded or failed.",
+							Ref:         ref(v1alpha1.FinishedBuild{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -3794,7 +3854,7 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "LatestBuild identifies the newest build of an Image, which has the highest number.",
+				Description: "LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -3819,6 +3879,13 @@ func schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref common.ReferenceCallb
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Cancelled", "Cancelling", "Failed", "Pending", "Queued", "Retrying", "Running", "Starting", "Succeeded"},
+						},
+					},
+					"deleted": {
+						SchemaProps: spec.SchemaProps{
+							Description: "deleted is true if the build was deleted after it had finished.",
+							Type:        []string{"boolean"},
+							Format:      "",
 						},
 					},
 				},

@@ -2,14 +2,20 @@
 
 package v1alpha1
 
-// Counts reports whether a build counts for its Image: it is made from the Image's own inputs. Only such a build is the last
-// attempted or the latest successful one, decides what the Image's conditions report, and is in its statistics.
-// docs/triggers.md states the rule, and package jobs/inputs decides it when the build is created.
+// Counts reports whether a build counts for its Image: it is neither one-off nor cancelled. Only such a build is the latest, the
+// last finished or the latest successful one, decides what the Image's conditions report, and is a consecutive failure.
+// docs/images.md states the rule.
 func (build *ImageBuild) Counts() bool {
+	return !build.IsOneOff() && build.Status.Phase != BuildCancelled
+}
+
+// IsOneOff reports whether a build is not made from the Image's own inputs. docs/triggers.md states the rule, and package
+// jobs/inputs decides it when the build is created.
+func (build *ImageBuild) IsOneOff() bool {
 	if oneOff := build.Spec.OneOff; oneOff != nil {
-		return !*oneOff
+		return *oneOff
 	}
 	// Builds of older versions have no oneOff, and nobody has compared their inputs.
 	trigger := build.Spec.Trigger
-	return trigger == nil || trigger.RerunOf == "" && len(trigger.Parameters) == 0
+	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
 }

@@ -8,7 +8,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func TestABuildCountsUnlessItIsOneOff(t *testing.T) {
+func TestABuildCountsUnlessItIsOneOffOrCancelled(t *testing.T) {
 	rerun := &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-3"}
 	override := &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}
 	for name, test := range map[string]struct {
@@ -26,8 +26,17 @@ func TestABuildCountsUnlessItIsOneOff(t *testing.T) {
 		"parameters, but of none":                {&v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{}}, nil, true},
 	} {
 		build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Trigger: test.trigger, OneOff: test.oneOff}}
-		if got := build.Counts(); got != test.want {
-			t.Errorf("%s: %v, want %v", name, got, test.want)
+		if got := build.IsOneOff(); got == test.want {
+			t.Errorf("%s: one-off %v, want %v", name, got, !test.want)
+		}
+		for _, phase := range []v1alpha1.BuildPhase{
+			v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling,
+			v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
+		} {
+			build.Status.Phase = phase
+			if got, want := build.Counts(), test.want && phase != v1alpha1.BuildCancelled; got != want {
+				t.Errorf("%s, in phase %s: counts %v, want %v", name, phase, got, want)
+			}
 		}
 	}
 }

@@ -123,7 +123,7 @@ type BuildStats struct {
 	Failed int64 `json:"failed" protobuf:"varint,4,opt,name=failed"`
 	// cancelled is the number of builds that were cancelled.
 	Cancelled int64 `json:"cancelled" protobuf:"varint,5,opt,name=cancelled"`
-	// retried is the number of succeeded, failed and cancelled builds with more than one attempt.
+	// retried is the number of succeeded and failed builds with more than one attempt.
 	Retried int64 `json:"retried" protobuf:"varint,6,opt,name=retried"`
 	// successRate is the percentage of successful builds among the builds that succeeded or failed: 0 to 100 percent,
 	// rounded down. successRate is empty if no build succeeded or failed.

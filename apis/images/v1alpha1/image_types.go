@@ -412,7 +412,8 @@ type ImageStatus struct {
 	// build is deleted. The controller sets it.
 	// +optional
 	LastAttempted *AttemptedBuild `json:"lastAttempted,omitempty" protobuf:"bytes,7,opt,name=lastAttempted"`
-	// latestBuild is the build with the highest number. The controller sets it.
+	// latestBuild is the newest build that counts, or lastFinished if no newer build exists. One-off and cancelled builds
+	// do not count. The controller sets it. latestBuild is empty if no build counts.
 	// +optional
 	LatestBuild *LatestBuild `json:"latestBuild,omitempty" protobuf:"bytes,8,opt,name=latestBuild"`
 	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
@@ -450,6 +451,11 @@ type ImageStatus struct {
 	// The controller sets it.
 	// +optional
 	CountedBuild int64 `json:"countedBuild,omitempty" protobuf:"varint,15,opt,name=countedBuild"`
+	// lastFinished is the newest build that has succeeded or failed, even after that build is deleted. One-off builds are
+	// ignored. The condition Ready reports how this build ended. The controller sets it. lastFinished is empty until a
+	// build has succeeded or failed.
+	// +optional
+	LastFinished *FinishedBuild `json:"lastFinished,omitempty" protobuf:"bytes,16,opt,name=lastFinished"`
 }
 
 // ImageChannel is a named successful build of an Image.
@@ -491,8 +497,8 @@ type BuildRequestRecord struct {
 type AttemptedBuild struct {
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
-	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be
-	// resolved.
+	// inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the
+	// controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
 	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
@@ -501,7 +507,7 @@ type AttemptedBuild struct {
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }
 
-// LatestBuild identifies the newest build of an Image, which has the highest number.
+// LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.
 type LatestBuild struct {
 	// name is the name of the build.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
@@ -510,6 +516,26 @@ type LatestBuild struct {
 	// phase is the phase of the build at the time of the last status update.
 	// +optional
 	Phase BuildPhase `json:"phase,omitempty" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
+	// deleted is true if the build was deleted after it had finished.
+	// +optional
+	Deleted bool `json:"deleted,omitempty" protobuf:"varint,4,opt,name=deleted"`
+}
+
+// FinishedBuild identifies a build that has succeeded or failed, and is not one-off.
+type FinishedBuild struct {
+	// name is the name of the build.
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// number is the number of the build.
+	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
+	// phase is Succeeded or Failed.
+	Phase BuildPhase `json:"phase" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
+	// reason is the reason of the failure. reason is empty if the build succeeded.
+	// +optional
+	Reason FailureReason `json:"reason,omitempty" protobuf:"bytes,4,opt,name=reason,casttype=FailureReason"`
+	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be
+	// resolved.
+	// +optional
+	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,5,opt,name=inputsDigest"`
 }
 
 // SuccessfulBuild is a successful build with its artifacts.

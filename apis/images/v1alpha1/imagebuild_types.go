@@ -392,7 +392,7 @@ type BuildAttempt struct {
 	// +optional
 	Outcome AttemptOutcome `json:"outcome,omitempty" protobuf:"bytes,9,opt,name=outcome,casttype=AttemptOutcome"`
 	// failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor
-	// Disrupted.
+	// Disrupted. If the build failed, only status.failure has the message and the logTail of the last attempt.
 	// +optional
 	Failure *BuildFailure `json:"failure,omitempty" protobuf:"bytes,10,opt,name=failure"`
 	// stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or

@@ -10,11 +10,11 @@ import (
 
 // Condition types of an Image.
 const (
-	// ImageReady is True when there is an artifact and the last finished build succeeded.
+	// ImageReady is True when the last finished build that counts succeeded, so that there is an artifact.
 	ImageReady = "Ready"
 	// ImageUpToDate is True when the latest successful build was made from the inputs as they resolve now.
 	ImageUpToDate = "UpToDate"
-	// ImageBuilding is True when a build is queued or running.
+	// ImageBuilding is True when a build is queued or running, also a one-off build.
 	ImageBuilding = "Building"
 	// ImageInputsResolved is False when an object that the Image refers to is missing. The message names the object.
 	ImageInputsResolved = "InputsResolved"
@@ -46,13 +46,15 @@ const (
 
 // Reasons of an Image's conditions, besides the reasons of failures.
 const (
-	// ReasonBuildSucceeded means that the last finished build succeeded.
+	// ReasonBuildSucceeded means that the last finished build that counts succeeded.
 	ReasonBuildSucceeded = "BuildSucceeded"
-	// ReasonBuildFailed means that the last finished build failed.
+	// ReasonBuildFailed means that the last finished build that counts failed.
 	ReasonBuildFailed = "BuildFailed"
-	// ReasonBuildCancelled means that the last finished build was cancelled.
+	// ReasonBuildCancelled means that the build of the current inputs was cancelled, or deleted before it finished, and that
+	// no other build has these inputs.
 	ReasonBuildCancelled = "BuildCancelled"
-	// ReasonNeverBuilt means that no build has finished.
+	// ReasonNeverBuilt means that no build that counts exists or has finished. On UpToDate it means that no build has
+	// succeeded.
 	ReasonNeverBuilt = "NeverBuilt"
 	// ReasonInputsChanged means that the inputs differ from those of the latest successful build.
 	ReasonInputsChanged = "InputsChanged"
@@ -63,9 +65,10 @@ const (
 	ReasonInputsNotResolved = "InputsNotResolved"
 	// ReasonResolved means that every object that the Image refers to exists.
 	ReasonResolved = "Resolved"
-	// ReasonBuildActive means that a build is starting, running, retrying or being cancelled.
+	// ReasonBuildActive means that a build is starting, running, retrying or being cancelled. On Ready and UpToDate it is
+	// the first build that counts.
 	ReasonBuildActive = "BuildActive"
-	// ReasonBuildQueued means that a build waits to be admitted.
+	// ReasonBuildQueued means that a build waits to be admitted. On Ready and UpToDate it is the first build that counts.
 	ReasonBuildQueued = "BuildQueued"
 	// ReasonIdle means that no build is queued or running.
 	ReasonIdle = "Idle"

@@ -143,6 +143,11 @@ func (in FailureCount) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in FinishedBuild) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.FinishedBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in HistoryLimits) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.HistoryLimits"
 }

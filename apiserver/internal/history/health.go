@@ -23,29 +23,29 @@ const (
 // Health rates an Image, from its figures and its condition Ready. It is nil if no build has succeeded or failed.
 //
 // The score is 60·R + 10·R·F + 30·L, rounded down. R is the share of builds that succeeded, of all builds that succeeded or
-// failed. F is the share of builds with one attempt, of all finished builds. L is 1 if the last build succeeded, 0 if it
-// failed, and otherwise R.
+// failed. F is the share of builds with one attempt, of the same builds. L is 1 if the last of them succeeded, 0 if it failed, and
+// otherwise R.
 func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.ImageHealth {
 	judged := stats.Succeeded + stats.Failed
 	if judged == 0 {
 		return nil
 	}
-	// In parts of judged * builds, without fractions.
-	points := pointsForSuccesses*stats.Succeeded*stats.Builds + pointsForFirstAttempts*stats.Succeeded*(stats.Builds-stats.Retried)
+	// In parts of judged * judged, without fractions.
+	points := pointsForSuccesses*stats.Succeeded*judged + pointsForFirstAttempts*stats.Succeeded*(judged-stats.Retried)
 	said := []string{fmt.Sprintf("%d of %d builds succeeded", stats.Succeeded, judged)}
 	switch last(conditions) {
 	case v1alpha1.ReasonBuildSucceeded:
-		points += pointsForTheLast * judged * stats.Builds
+		points += pointsForTheLast * judged * judged
 		said = append(said, "the last one succeeded")
 	case v1alpha1.ReasonBuildFailed:
 		said = append(said, "the last one failed")
 	default:
-		points += pointsForTheLast * stats.Succeeded * stats.Builds
+		points += pointsForTheLast * stats.Succeeded * judged
 	}
 	if stats.Retried > 0 {
-		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, stats.Builds))
+		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, judged))
 	}
-	score := int32(points / (judged * stats.Builds)) //nolint:gosec // at most 100, the sum of the weights
+	score := int32(points / (judged * judged)) //nolint:gosec // at most 100, the sum of the weights
 	return &images.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
 }
 

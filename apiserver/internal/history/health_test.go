@@ -30,8 +30,9 @@ func TestHealth(t *testing.T) {
 		"the last one failed, and has succeeded since": {
 			images.BuildStats{Builds: 10, Succeeded: 9, Failed: 1}, v1alpha1.ReasonBuildSucceeded, 93, "9 of 10 builds succeeded; the last one succeeded",
 		},
-		"the last one was cancelled, and counts neither way": {
-			images.BuildStats{Builds: 3, Succeeded: 1, Failed: 1, Cancelled: 1}, v1alpha1.ReasonBuildCancelled, 50, "1 of 2 builds succeeded",
+		"cancelled builds count for nothing": {
+			images.BuildStats{Builds: 9, Succeeded: 2, Cancelled: 7, Retried: 1}, v1alpha1.ReasonBuildSucceeded, 95,
+			"2 of 2 builds succeeded; the last one succeeded; 1 of 2 had more than one attempt",
 		},
 		"the image is gone": {
 			images.BuildStats{Builds: 4, Succeeded: 3, Failed: 1}, "", 75, "3 of 4 builds succeeded",

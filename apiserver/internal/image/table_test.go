@@ -31,14 +31,14 @@ func TestTable(t *testing.T) {
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "first-build", CreationTimestamp: ago(90 * time.Second)},
 			Status: images.ImageStatus{
-				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1"}, Conditions: conditions("False", "False", v1alpha1.ReasonNeverBuilt, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
+				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1", Phase: v1alpha1.BuildRunning}, Conditions: conditions("False", "False", v1alpha1.ReasonBuildActive, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "failed", CreationTimestamp: ago(time.Minute)},
 			Spec:       images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: "mock"}, Base: images.Base{Reference: "debian:bookworm"}}},
 			Status: images.ImageStatus{
-				LatestBuild: &images.LatestBuild{Name: "failed-1"},
+				LatestBuild: &images.LatestBuild{Name: "failed-1", Phase: v1alpha1.BuildFailed, Deleted: true},
 				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, string(v1alpha1.ReasonOOMKilled)),
 			},
 		},
@@ -48,8 +48,7 @@ func TestTable(t *testing.T) {
 				Builder: images.Builder{Image: "example.com/builder"}, Base: images.Base{ImageRef: &images.BaseImageReference{Name: "debian", Channel: "stable"}},
 			}},
 			Status: images.ImageStatus{
-				LatestBuild: &images.LatestBuild{Name: "cancelled-1"},
-				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildCancelled, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
+				Conditions: conditions("False", "False", v1alpha1.ReasonNeverBuilt, v1alpha1.ReasonResolved, v1alpha1.ReasonBuildCancelled),
 			},
 		},
 		{
@@ -62,10 +61,18 @@ func TestTable(t *testing.T) {
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "debian", CreationTimestamp: ago(49 * time.Hour)},
 			Status: images.ImageStatus{
-				LatestBuild:      &images.LatestBuild{Name: "debian-7"},
-				LatestSuccessful: &images.SuccessfulBuild{Artifacts: []images.Artifact{artifact, artifact, artifact}},
+				LatestBuild:      &images.LatestBuild{Name: "debian-7", Phase: v1alpha1.BuildSucceeded},
+				LatestSuccessful: &images.SuccessfulBuild{Name: "debian-7", Artifacts: []images.Artifact{artifact, artifact, artifact}},
 				Conditions:       conditions("True", "True", v1alpha1.ReasonBuildSucceeded, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 				NextScheduleTime: new(ago(-90 * time.Minute)),
+			},
+		},
+		{
+			ObjectMeta: metav1.ObjectMeta{Name: "again", CreationTimestamp: ago(49 * time.Hour)},
+			Status: images.ImageStatus{
+				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "again-3", Phase: v1alpha1.BuildRunning},
+				LatestSuccessful: &images.SuccessfulBuild{Name: "again-1", Artifacts: []images.Artifact{artifact}},
+				Conditions:       conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 			},
 		},
 		{

@@ -109,7 +109,7 @@ func oneOff(build *images.ImageBuild) string {
 	if err != nil {
 		return ""
 	}
-	return strconv.FormatBool(!public.Counts())
+	return strconv.FormatBool(public.IsOneOff())
 }
 
 func node(build *images.ImageBuild) string {

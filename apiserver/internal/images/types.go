@@ -193,6 +193,7 @@ type ImageStatus struct {
 	NextScheduleTime    *metav1.Time
 	ConsecutiveFailures int32
 	CountedBuild        int64
+	LastFinished        *FinishedBuild
 }
 
 // ImageChannel is a named successful build of an Image.
@@ -220,11 +221,21 @@ type AttemptedBuild struct {
 	BaseDigest   string
 }
 
-// LatestBuild is the newest build of an Image, which has the highest number.
+// LatestBuild is the newest build of an Image that counts: it is neither one-off nor cancelled.
 type LatestBuild struct {
-	Name   string
-	Number int64
-	Phase  v1alpha1.BuildPhase
+	Name    string
+	Number  int64
+	Phase   v1alpha1.BuildPhase
+	Deleted bool
+}
+
+// FinishedBuild identifies a build that has succeeded or failed, and is not one-off.
+type FinishedBuild struct {
+	Name         string
+	Number       int64
+	Phase        v1alpha1.BuildPhase
+	Reason       v1alpha1.FailureReason
+	InputsDigest string
 }
 
 // SuccessfulBuild is a successful build with its artifacts.

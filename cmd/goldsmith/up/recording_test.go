@@ -90,11 +90,12 @@ func (h *recording) add(event watch.Event) {
 
 // isSettled reports whether nothing remains to be written.
 func (h *recording) isSettled() bool {
-	if h.image == nil || h.image.Status.LatestBuild == nil || !meta.IsStatusConditionFalse(h.image.Status.Conditions, v1alpha1.ImageBuilding) {
+	if h.image == nil || !meta.IsStatusConditionFalse(h.image.Status.Conditions, v1alpha1.ImageBuilding) {
 		return false
 	}
 	for _, versions := range h.builds {
-		if !last(versions).Status.Finished || h.image.Status.LatestBuild.Phase != last(versions).Status.Phase {
+		build := last(versions)
+		if !build.Status.Finished || h.image.Status.CountedBuild < *build.Spec.Number {
 			return false
 		}
 	}

@@ -11,7 +11,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// recordEvent records an event for the end of a build, and for each failed attempt before it.
+// recordEvent records an event for the end of a build, and for each failed attempt before it. An event names the reason of a failure.
+// The status has its message, so kubectl describe does not repeat it.
 func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 	if before.Status.Phase == after.Status.Phase {
 		return
@@ -20,15 +21,15 @@ func (r *reconciler) recordEvent(before, after *v1alpha1.ImageBuild) {
 	case v1alpha1.BuildSucceeded:
 		r.Events.Event(after, corev1.EventTypeNormal, v1alpha1.EventSucceeded, succeededMessage(after))
 	case v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
-		kind := corev1.EventTypeWarning
+		kind, end := corev1.EventTypeWarning, "failed"
 		if after.Status.Phase == v1alpha1.BuildCancelled {
-			kind = corev1.EventTypeNormal
+			kind, end = corev1.EventTypeNormal, "was cancelled"
 		}
-		r.Events.Event(after, kind, string(after.Status.Failure.Reason), after.Status.Failure.Message)
+		r.Events.Eventf(after, kind, string(after.Status.Failure.Reason), "the build %s: see status.failure", end)
 	case v1alpha1.BuildRetrying:
 		attempt := after.Status.Attempts[len(after.Status.Attempts)-1]
-		r.Events.Eventf(after, corev1.EventTypeWarning, v1alpha1.EventRetrying, "attempt %d ended with %s: %s",
-			attempt.Number, attempt.Failure.Reason, attempt.Failure.Message)
+		r.Events.Eventf(after, corev1.EventTypeWarning, v1alpha1.EventRetrying, "attempt %d ended with %s: see status.attempts",
+			attempt.Number, attempt.Failure.Reason)
 	}
 }
 

@@ -26,7 +26,8 @@ const (
 	logTailTimeout = 10 * time.Second
 )
 
-// addLogTail adds the end of the log to a failure that is about to be stored. Without a log there is no tail.
+// addLogTail adds the end of the log to a failure that is about to be stored: to that of the build if the attempt is its last, or else
+// to that of the attempt. Without a log there is no tail.
 func (r *reconciler) addLogTail(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status *v1alpha1.ImageBuildStatus) {
 	if pod == nil || len(status.Attempts) == 0 || len(status.Attempts) != len(build.Status.Attempts) {
 		return
@@ -35,10 +36,11 @@ func (r *reconciler) addLogTail(ctx context.Context, build *v1alpha1.ImageBuild,
 	if before := build.Status.Attempts[len(status.Attempts)-1]; before.Outcome != "" || attempt.Failure == nil || attempt.PodUID != pod.UID {
 		return
 	}
-	attempt.Failure.LogTail = r.readLogTail(ctx, pod)
-	if status.Failure != nil && status.Failure.Reason == attempt.Failure.Reason {
-		status.Failure.LogTail = attempt.Failure.LogTail
+	failure := attempt.Failure
+	if status.Phase == v1alpha1.BuildFailed {
+		failure = status.Failure
 	}
+	failure.LogTail = r.readLogTail(ctx, pod)
 }
 
 func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {

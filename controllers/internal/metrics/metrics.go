@@ -78,7 +78,7 @@ func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.Image
 		return
 	}
 	class, reason := failure(after.Failure)
-	b.finished.WithLabelValues(string(after.Phase), class, reason, strconv.FormatBool(!build.Counts())).Inc()
+	b.finished.WithLabelValues(string(after.Phase), class, reason, strconv.FormatBool(build.IsOneOff())).Inc()
 	if after.StartTime != nil && after.CompletionTime != nil {
 		b.duration.WithLabelValues(string(after.Phase)).Observe(after.CompletionTime.Sub(after.StartTime.Time).Seconds())
 	}

@@ -171,8 +171,11 @@ func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
 	if said == nil || said.Type == v1alpha1.ImageInputsResolved && said.Status != metav1.ConditionFalse {
 		said = meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady)
 	}
-	if said == nil {
+	switch {
+	case said == nil:
 		return database.Outcome{}, false // it was never reconciled
+	case said.Reason == v1alpha1.ReasonBuildQueued, said.Reason == v1alpha1.ReasonBuildActive:
+		return database.Outcome{}, false // its first build has not finished
 	}
 	return database.Outcome{Time: said.LastTransitionTime.Time, Reason: said.Reason, Message: said.Message}, true
 }

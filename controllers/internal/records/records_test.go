@@ -265,6 +265,7 @@ func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
 	image := w.image("debian")
 	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt), resolved, progressing)
 	w.Eventually(reasons(image)).Should(Equal([]string{"NeverBuilt"}))
+	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonBuildActive), resolved, progressing) // not an outcome
 	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded), resolved, progressing)
 	w.Eventually(reasons(image)).Should(Equal([]string{"BuildSucceeded", "NeverBuilt"}))
 	image = says(image, condition(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded),

@@ -80,7 +80,7 @@ func (w *environment) checkChanged(build *v1alpha1.ImageBuild, image *v1alpha1.I
 	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
 	var last *v1alpha1.ImageBuild
 	for _, other := range w.truth.created {
-		if other.Spec.ImageRef.UID == image.UID && other.Counts() && (last == nil || numberOf(other) > numberOf(last)) {
+		if other.Spec.ImageRef.UID == image.UID && !other.IsOneOff() && (last == nil || numberOf(other) > numberOf(last)) {
 			last = other
 		}
 	}

@@ -51,7 +51,7 @@ func sameImageStatus(cover *coverage, a, b *v1alpha1.ImageStatus) bool {
 	same := a.ObservedGeneration == b.ObservedGeneration && a.BuildCounter == b.BuildCounter && a.InputsDigest == b.InputsDigest &&
 		a.ActiveBuilds == b.ActiveBuilds && a.QueuedBuilds == b.QueuedBuilds && a.ConsecutiveFailures == b.ConsecutiveFailures &&
 		a.CountedBuild == b.CountedBuild && slices.Equal(a.RecentRequests, b.RecentRequests) && slices.Equal(a.Channels, b.Channels) &&
-		sameValue(a.LastAttempted, b.LastAttempted) && sameValue(a.LatestBuild, b.LatestBuild) && successNumber(a) == successNumber(b) &&
+		sameValue(a.LastAttempted, b.LastAttempted) && sameValue(a.LatestBuild, b.LatestBuild) && sameValue(a.LastFinished, b.LastFinished) && successNumber(a) == successNumber(b) &&
 		sameTime(a.LastScheduleTime, b.LastScheduleTime) && sameTime(a.NextScheduleTime, b.NextScheduleTime) &&
 		slices.EqualFunc(a.Conditions, b.Conditions, sameCondition)
 	cover.comparisons++

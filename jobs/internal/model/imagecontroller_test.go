@@ -76,6 +76,9 @@ func (p *process) buildsOf(image *v1alpha1.Image) []v1alpha1.ImageBuild {
 			if p.mutant == countsAll {
 				p.buffer[len(p.buffer)-1].Spec.OneOff = new(false)
 			}
+			if seen := &p.buffer[len(p.buffer)-1]; p.mutant == countsCancelled && seen.Status.Phase == v1alpha1.BuildCancelled {
+				seen.Status.Phase = v1alpha1.BuildFailed
+			}
 			if p.mutant == prunesHeld {
 				p.buffer[len(p.buffer)-1].Labels = nil
 			}

@@ -49,6 +49,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	if after.Phase.Finished() {
 		w.checkEnd(is, after)
 		if is.Spec.ImageRef != nil {
+			w.truth.end(is)
 			w.othersMove(is.Spec.ImageRef.Name)
 		}
 	}

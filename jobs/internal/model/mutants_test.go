@@ -35,6 +35,7 @@ const (
 	prunesAll               // deletes all finished builds
 	decidesUnseen           // ends attempts and deletes Jobs by its caches alone
 	countsAll               // counts one-off builds like any other
+	countsCancelled         // counts cancelled builds like failed ones
 	leavesDeleted           // ignores a deleted build that a finalizer keeps
 	leavesOrphans           // ignores a pod that its Job has left behind
 	trustsKubelets          // waits for the end of a container for any time
@@ -48,7 +49,7 @@ const (
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
-	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all",
+	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all", "counts cancelled",
 	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once",
 }
 

@@ -179,11 +179,12 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	status, spec := &image.Status, &image.Spec
 	newest := int64(0)
 	for _, build := range w.builds.all {
-		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
+		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID && build.Counts() {
 			newest = max(newest, numberOf(build))
 		}
 	}
 	w.checkCounted(image)
+	w.checkWaiting(image)
 	now := w.resolve(&spec.BuildInputs, w.images.get)
 	digest := ""
 	if now.resolved != nil {
@@ -193,9 +194,10 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	switch {
 	case status.ActiveBuilds != 0 || status.QueuedBuilds != 0:
 		w.broken("%s says that builds go on", image.Name)
-	case newest > 0 && (status.LatestBuild == nil || status.LatestBuild.Number < newest ||
-		status.LatestBuild.Number == newest && !status.LatestBuild.Phase.Finished()):
+	case newest > 0 && (status.LastFinished == nil || status.LastFinished.Number < newest):
 		w.broken("%s does not know its build %d", image.Name, newest)
+	case status.LastFinished != nil && (status.LatestBuild == nil || status.LatestBuild.Deleted != (status.LastFinished.Number > newest)):
+		w.broken("%s reports %+v as the latest build, and the newest that exists is %d", image.Name, status.LatestBuild, newest)
 	case status.InputsDigest != digest:
 		w.broken("%s does not know what its inputs resolve to", image.Name)
 	case digest == "" || *spec.Suspend || !*spec.Triggers.OnSpecChange || tooMany:
@@ -208,7 +210,7 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 // attempted build.
 func (w *environment) checkCounted(image *v1alpha1.Image) {
 	for _, build := range w.truth.created {
-		if build.Spec.ImageRef.UID != image.UID || build.Counts() {
+		if build.Spec.ImageRef.UID != image.UID || !build.IsOneOff() {
 			continue
 		}
 		if latest := image.Status.LatestSuccessful; latest != nil && latest.Number == numberOf(build) {

@@ -19,13 +19,14 @@ type backup struct {
 	given       []given
 	created     []*v1alpha1.ImageBuild
 	digests     map[types.UID]string
+	ended       map[numbered]ended
 	scheduledAt map[string]time.Time
 }
 
 func (w *environment) backUp() {
 	w.backup = &backup{
 		images: slices.Clone(w.images.all), builds: slices.Clone(w.builds.all), given: slices.Clone(w.truth.given),
-		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), scheduledAt: maps.Clone(w.truth.scheduledAt),
+		created: slices.Clone(w.truth.created), digests: maps.Clone(w.truth.digests), ended: maps.Clone(w.truth.ended), scheduledAt: maps.Clone(w.truth.scheduledAt),
 	}
 }
 
@@ -50,6 +51,7 @@ func (w *environment) restore() {
 	restored(&w.builds, w.backup.builds)
 	w.truth.given, w.truth.created = slices.Clone(w.backup.given), slices.Clone(w.backup.created)
 	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
+	w.truth.ended = maps.Clone(w.backup.ended)
 	w.othersMove("")
 	w.late = nil
 	if w.mutant == outlivesRestores {

@@ -164,6 +164,7 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 			}
 		}
 	}
+	w.checkReport(live, &next.Status)
 	if !sameImageStatus(w.cover, &next.Status, &live.Status) { // a store does not write what it has
 		put(w, &w.images, &next)
 	}

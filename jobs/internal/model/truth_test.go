@@ -16,6 +16,7 @@ type truth struct {
 	created []*v1alpha1.ImageBuild // every build that ever was, as it was created
 	byHand  map[types.UID]bool     // builds that somebody deleted
 	digests map[types.UID]string   // the resolved inputs of builds
+	ended   map[numbered]ended     // how builds of Images ended
 	asked   []asked
 	jobs    map[types.UID]string // names of Jobs of ours
 	pods    map[types.UID]*podTruth
@@ -40,6 +41,19 @@ type given struct {
 	moved  int
 	// overtaken is true if it was asked for before something else happened.
 	overtaken bool
+}
+
+// numbered is a build of an Image.
+type numbered struct {
+	image  types.UID
+	number int64
+}
+
+// ended is how a build ended.
+type ended struct {
+	phase  v1alpha1.BuildPhase
+	reason v1alpha1.FailureReason
+	counts bool
 }
 
 // asked is a request by a person, who asks again until there is an answer.

@@ -392,6 +392,27 @@ var schemaYAML = typed.YAMLObject(`types:
       default: ""
 - name: dev.goldsmith.images.v1alpha1.Duration
   scalar: string
+- name: dev.goldsmith.images.v1alpha1.FinishedBuild
+  map:
+    fields:
+    - name: inputsDigest
+      type:
+        scalar: string
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: number
+      type:
+        scalar: numeric
+      default: 0
+    - name: phase
+      type:
+        scalar: string
+      default: ""
+    - name: reason
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.HistoryLimits
   map:
     fields:
@@ -644,6 +665,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: lastAttempted
       type:
         namedType: dev.goldsmith.images.v1alpha1.AttemptedBuild
+    - name: lastFinished
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.FinishedBuild
     - name: lastScheduleTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
@@ -694,6 +718,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.LatestBuild
   map:
     fields:
+    - name: deleted
+      type:
+        scalar: boolean
     - name: name
       type:
         scalar: string

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -83,6 +84,13 @@ func ImageStatus(image *images.Image) field.ErrorList {
 		if latest.Phase != "" {
 			errs = append(errs, validateEnum(latest.Phase, phases, path.Child("phase"))...)
 		}
+	}
+	if last := current.LastFinished; last != nil {
+		path := status.Child("lastFinished")
+		errs = append(errs, validateBuildName(last.Name, path.Child("name"))...)
+		errs = append(errs, validateNumber(last.Number, path.Child("number"))...)
+		errs = append(errs, validateEnum(last.Phase, []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed}, path.Child("phase"))...)
+		errs = append(errs, validateDigest(last.InputsDigest, path.Child("inputsDigest"))...)
 	}
 	if latest := current.LatestSuccessful; latest != nil {
 		errs = append(errs, validateSuccessfulBuild(latest, status.Child("latestSuccessful"))...)

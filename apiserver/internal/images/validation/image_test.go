@@ -339,6 +339,7 @@ func validStatus() images.ImageStatus {
 		LastAttempted:       &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
 		ConsecutiveFailures: 1, CountedBuild: 2,
 		LatestBuild:      &images.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
+		LastFinished:     &images.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: digestOf("b")},
 		LatestSuccessful: &images.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
 		Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
 	}
@@ -355,6 +356,13 @@ func imageStatusExamples() map[string]example[images.ImageStatus] {
 		"a build without number":  {func(s *images.ImageStatus) { s.LastAttempted.Number = 0 }, []string{"status.lastAttempted.number"}},
 		"a latest build's phase":  {func(s *images.ImageStatus) { s.LatestBuild.Phase = "Resting" }, []string{"status.latestBuild.phase"}},
 		"a nameless latest build": {func(s *images.ImageStatus) { s.LatestBuild.Name = "" }, []string{"status.latestBuild.name"}},
+		"an end that is none":     {func(s *images.ImageStatus) { s.LastFinished.Phase = v1alpha1.BuildCancelled }, []string{"status.lastFinished.phase"}},
+		"an end of no build": {
+			func(s *images.ImageStatus) {
+				*s.LastFinished = images.FinishedBuild{Phase: v1alpha1.BuildSucceeded, InputsDigest: "md5:1"}
+			},
+			[]string{"status.lastFinished.inputsDigest", "status.lastFinished.name", "status.lastFinished.number"},
+		},
 		"an artifact twice": {
 			func(s *images.ImageStatus) {
 				s.LatestSuccessful.Artifacts = append(s.LatestSuccessful.Artifacts, artifacts()...)

@@ -88,7 +88,7 @@ func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 			continue
 		}
 		p.failed = attempt.Number
-		tail := attempt.Failure.LogTail
+		tail := p.build.Status.AttemptFailure(attempt).LogTail
 		switch {
 		case tail != "":
 		case attempt.PodUID == "":

@@ -73,7 +73,7 @@ func findings(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, now time.Ti
 func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 	conditions := image.Status.Conditions
 	if condition := meta.FindStatusCondition(conditions, v1alpha1.ImageStalled); condition != nil && condition.Status == metav1.ConditionTrue {
-		return because(stalled, condition)
+		return becauseStalled(image, condition)
 	}
 	ready := meta.FindStatusCondition(conditions, v1alpha1.ImageReady)
 	isSuspended := image.Spec.Suspend != nil && *image.Spec.Suspend
@@ -89,15 +89,25 @@ func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build"}
 	case ready.Status == metav1.ConditionTrue:
 		return nil
-	case ready.Reason == v1alpha1.ReasonNeverBuilt && isSuspended:
+	case isSuspended && ready.Reason != v1alpha1.ReasonBuildFailed:
 		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build, and " + ready.Message}
-	case ready.Reason == v1alpha1.ReasonNeverBuilt && meta.IsStatusConditionTrue(conditions, v1alpha1.ImageBuilding):
+	case ready.Reason == v1alpha1.ReasonBuildQueued, ready.Reason == v1alpha1.ReasonBuildActive:
 		return nil
 	}
 	if resolved := meta.FindStatusCondition(conditions, v1alpha1.ImageInputsResolved); resolved != nil && resolved.Status == metav1.ConditionFalse {
 		return because(notReady, resolved)
 	}
 	return because(notReady, ready)
+}
+
+// becauseStalled returns why an Image is stalled. If its last build failed, only the condition Ready has the message of the failure.
+func becauseStalled(image *v1alpha1.Image, condition *metav1.Condition) *finding {
+	of := because(stalled, condition)
+	ready := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady)
+	if last := image.Status.LastFinished; last != nil && string(last.Reason) == condition.Reason && ready != nil && ready.Reason == v1alpha1.ReasonBuildFailed {
+		of.message = ready.Message
+	}
+	return of
 }
 
 func because(severity severity, condition *metav1.Condition) *finding {

@@ -60,7 +60,7 @@ func build(name string, status v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuild {
 
 // troubled returns an object for each reason for attention, unsorted, and objects that need no attention.
 func troubled() []runtime.Object {
-	unready := ready(metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has finished yet")
+	unready := ready(metav1.ConditionFalse, v1alpha1.ReasonNeverBuilt, "no build has succeeded or failed yet")
 	failed := v1alpha1.BuildAttempt{Number: 1, CompletionTime: ago(9 * time.Minute), Outcome: v1alpha1.AttemptFailed,
 		Failure: &v1alpha1.BuildFailure{Class: v1alpha1.FailureRegistry, Reason: v1alpha1.ReasonImagePullFailed, Message: "not found"}}
 	backingOff := condition(v1alpha1.BuildPodReady, metav1.ConditionFalse, v1alpha1.ReasonBackingOff, "attempt 1 ended. The next one starts at 12:01", 1)
@@ -73,7 +73,7 @@ func troubled() []runtime.Object {
 		suspendedImage(image("team", "paused", unready)),
 		suspendedImage(good("resting")),
 		image("team", "based", unready, condition(v1alpha1.ImageInputsResolved, metav1.ConditionFalse, string(v1alpha1.ReasonBaseNotFound), "image base was never built", 2)),
-		image("team", "first", unready, condition(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "", 2)),
+		image("team", "first", ready(metav1.ConditionFalse, v1alpha1.ReasonBuildActive, "build first-1 has not finished"), condition(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "", 2)),
 		image("team", "again", ready(metav1.ConditionFalse, v1alpha1.ReasonBuildFailed, "build again-1 ended with OOMKilled: "+strings.Repeat("long ", 20)),
 			condition(v1alpha1.ImageBuilding, metav1.ConditionTrue, v1alpha1.ReasonBuildActive, "", 2)),
 		image("ateam", "misspelt", unready, condition(v1alpha1.ImageStalled, metav1.ConditionTrue, string(v1alpha1.ReasonBuilderNotFound), "no builder is registered\x1b[2J as \"shel\"", 1)),
@@ -132,7 +132,7 @@ team        build   retries-1   ImagePullFailed   9m       attempt 1 failed: not
 team        build   ignored-1   Pending           60m      <none>
 team        build   starts-1    Unschedulable     7m       no node fits
 team        build   queued-1    WaitingForSlot    6m       the namespace runs as many builds as it may (0)
-team        image   paused      Suspended         <none>   no trigger starts a build, and no build has finished yet
+team        image   paused      Suspended         <none>   no trigger starts a build, and no build has succeeded or failed yet
 team        image   resting     Suspended         <none>   no trigger starts a build
 9 images, 3 ready, 3 building, 2 starting, 2 queued
 `},

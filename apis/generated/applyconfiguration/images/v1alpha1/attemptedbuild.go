@@ -11,8 +11,8 @@ package v1alpha1
 type AttemptedBuildApplyConfiguration struct {
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// inputsDigest is the digest of the resolved inputs of the build. inputsDigest is empty if the inputs could not be
-	// resolved.
+	// inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the
+	// controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
 	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
 	// the inputs could not be resolved.

@@ -38,7 +38,7 @@ type BuildAttemptApplyConfiguration struct {
 	// attempt continues.
 	Outcome *imagesv1alpha1.AttemptOutcome `json:"outcome,omitempty"`
 	// failure describes the failure or the disruption of the attempt. failure is empty if outcome is neither Failed nor
-	// Disrupted.
+	// Disrupted. If the build failed, only status.failure has the message and the logTail of the last attempt.
 	Failure *BuildFailureApplyConfiguration `json:"failure,omitempty"`
 	// stopTime is the time at which the controller decided to stop the attempt, because the build was cancelled or
 	// deleted. The controller waits up to 2 minutes and 30 seconds for the node to confirm the end of the pod. If the

@@ -36,7 +36,8 @@ type ImageStatusApplyConfiguration struct {
 	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
 	// build is deleted. The controller sets it.
 	LastAttempted *AttemptedBuildApplyConfiguration `json:"lastAttempted,omitempty"`
-	// latestBuild is the build with the highest number. The controller sets it.
+	// latestBuild is the newest build that counts, or lastFinished if no newer build exists. One-off and cancelled builds
+	// do not count. The controller sets it. latestBuild is empty if no build counts.
 	LatestBuild *LatestBuildApplyConfiguration `json:"latestBuild,omitempty"`
 	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
 	// latestSuccessful is empty until such a build has succeeded.
@@ -58,6 +59,10 @@ type ImageStatusApplyConfiguration struct {
 	// countedBuild is the number of the last finished build that the controller has considered for consecutiveFailures.
 	// The controller sets it.
 	CountedBuild *int64 `json:"countedBuild,omitempty"`
+	// lastFinished is the newest build that has succeeded or failed, even after that build is deleted. One-off builds are
+	// ignored. The condition Ready reports how this build ended. The controller sets it. lastFinished is empty until a
+	// build has succeeded or failed.
+	LastFinished *FinishedBuildApplyConfiguration `json:"lastFinished,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -198,5 +203,13 @@ func (b *ImageStatusApplyConfiguration) WithConsecutiveFailures(value int32) *Im
 // If called multiple times, the CountedBuild field is set to the value of the last call.
 func (b *ImageStatusApplyConfiguration) WithCountedBuild(value int64) *ImageStatusApplyConfiguration {
 	b.CountedBuild = &value
+	return b
+}
+
+// WithLastFinished sets the LastFinished field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the LastFinished field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithLastFinished(value *FinishedBuildApplyConfiguration) *ImageStatusApplyConfiguration {
+	b.LastFinished = value
 	return b
 }

@@ -11,7 +11,7 @@ import (
 // LatestBuildApplyConfiguration represents a declarative configuration of the LatestBuild type for use
 // with apply.
 //
-// LatestBuild identifies the newest build of an Image, which has the highest number.
+// LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.
 type LatestBuildApplyConfiguration struct {
 	// name is the name of the build.
 	Name *string `json:"name,omitempty"`
@@ -19,6 +19,8 @@ type LatestBuildApplyConfiguration struct {
 	Number *int64 `json:"number,omitempty"`
 	// phase is the phase of the build at the time of the last status update.
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
+	// deleted is true if the build was deleted after it had finished.
+	Deleted *bool `json:"deleted,omitempty"`
 }
 
 // LatestBuildApplyConfiguration constructs a declarative configuration of the LatestBuild type for use with
@@ -48,5 +50,13 @@ func (b *LatestBuildApplyConfiguration) WithNumber(value int64) *LatestBuildAppl
 // If called multiple times, the Phase field is set to the value of the last call.
 func (b *LatestBuildApplyConfiguration) WithPhase(value imagesv1alpha1.BuildPhase) *LatestBuildApplyConfiguration {
 	b.Phase = &value
+	return b
+}
+
+// WithDeleted sets the Deleted field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Deleted field is set to the value of the last call.
+func (b *LatestBuildApplyConfiguration) WithDeleted(value bool) *LatestBuildApplyConfiguration {
+	b.Deleted = &value
 	return b
 }
