@@ -208,9 +208,10 @@ func TestMetadataThatAnImageCannotHaveIsNoPlan(t *testing.T) {
 	s.create(t, "stored", spec())
 	for _, name := range []string{"stored", "new"} {
 		for path, change := range map[string]func(*v1alpha1.ImagePlan){
-			"metadata.labels":      func(plan *v1alpha1.ImagePlan) { plan.Labels = map[string]string{"owner": "Team Golden Images"} },
-			"metadata.annotations": func(plan *v1alpha1.ImagePlan) { plan.Annotations = map[string]string{"not a key": ""} },
-			"metadata.finalizers":  func(plan *v1alpha1.ImagePlan) { plan.Finalizers = []string{"not a name"} },
+			"metadata.labels": func(plan *v1alpha1.ImagePlan) { plan.Labels = map[string]string{"owner": "Team Golden Images"} },
+			"metadata.labels[images.goldsmith.dev/legal-hold]": func(plan *v1alpha1.ImagePlan) { plan.Labels = map[string]string{v1alpha1.LabelLegalHold: "on"} },
+			"metadata.annotations":                             func(plan *v1alpha1.ImagePlan) { plan.Annotations = map[string]string{"not a key": ""} },
+			"metadata.finalizers":                              func(plan *v1alpha1.ImagePlan) { plan.Finalizers = []string{"not a name"} },
 		} {
 			g, plan := NewWithT(t), asked(name, spec())
 			change(plan)

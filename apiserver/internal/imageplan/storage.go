@@ -8,7 +8,6 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
-	"k8s.io/apimachinery/pkg/api/validation/path"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -125,9 +124,9 @@ func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *i
 	if stored == nil {
 		return image, append(validation.Image(image), p.policy.Image(image)...)
 	}
-	errs := apivalidation.ValidateObjectMeta(&image.ObjectMeta, true, path.ValidatePathSegmentName, field.NewPath("metadata"))
+	errs := apivalidation.ValidateObjectMeta(&image.ObjectMeta, true, apivalidation.NameIsDNSLabel, field.NewPath("metadata"))
 	image = stored.DeepCopy()
-	image.Spec = plan.Spec
+	image.Spec, image.Labels = plan.Spec, plan.Labels
 	if !sameSpec(image, stored) {
 		image.Generation++
 	}
