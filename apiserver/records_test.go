@@ -162,7 +162,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				HaveField("Durations.P50.Duration", 2*time.Minute), HaveField("Durations.P90.Duration", 2*time.Minute), HaveField("QueueTimes.P50.Duration", time.Minute),
 				HaveField("Failures", HaveExactElements(v1alpha1.FailureCount{Class: v1alpha1.FailureUser, Builds: 1})),
 				HaveField("Recoveries", int64(1)), HaveField("MeanTimeToRecovery.Duration", time.Hour))))
-			Expect(stats.Health).To(HaveValue(HaveField("Score", int32(65))))
+			Expect(stats.Health).To(HaveValue(HaveField("Score", int32(64))))
 
 			Expect(server.read(ctx, namespace, "web", "stats", stats, "since", "97h30m")).To(Succeed())
 			Expect(stats.Stats.Builds).To(BeEquivalentTo(2), "those of the last 97 hours and a half")
