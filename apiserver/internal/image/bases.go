@@ -34,10 +34,11 @@ type lock interface {
 	Unlock()
 }
 
-// setsBase reports whether a write sets another Image as the base. old is nil for a creation.
+// setsBase reports whether a write sets another Image as the base. old is nil for a creation. The rules of the spec refuse an Image
+// that is based on itself.
 func setsBase(image, old *images.Image) bool {
 	base := image.Spec.Base.ImageRef
-	return base != nil && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
+	return base != nil && base.Name != image.Name && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
 }
 
 // validate refuses a base that would close a cycle. The other Images cannot change meanwhile, because the write holds the lock.
