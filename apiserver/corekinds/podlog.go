@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
@@ -107,7 +108,10 @@ func (s *logStream) DeepCopyObject() runtime.Object { return &logStream{s.pod, s
 // InputStream opens the log. A followed one is flushed at every write.
 func (s *logStream) InputStream(ctx context.Context, _, _ string) (stream io.ReadCloser, flush bool, mimeType string, err error) {
 	stream, err = s.logs.OpenLog(ctx, s.pod, s.options)
-	return stream, s.options.Follow, "text/plain", err
+	if err != nil {
+		return nil, false, "", err
+	}
+	return builder.Stream(ctx, stream), s.options.Follow, "text/plain", nil
 }
 
 // convertLogOptions reads the options from a URL. kube-apiserver's own conversion is not part of a library.

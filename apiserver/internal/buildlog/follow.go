@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
 // follower reads the logs of a build's attempts in order while they are written. Between two attempts it watches the build,
@@ -38,6 +39,7 @@ type follower struct {
 	only    bool          // only the log of this attempt was requested
 	log     io.ReadCloser // nil between two attempts
 	started bool          // a log was opened
+	broken  error         // how the last log broke off
 }
 
 // follow opens a follower. It fails at once if no requested log is available any more.
@@ -100,6 +102,10 @@ func (f *follower) endLog(reason error) error {
 	if !errors.Is(reason, io.EOF) {
 		utilruntime.HandleErrorWithContext(f.ctx, reason, "A followed log broke off",
 			"imagebuild", f.build.Namespace+"/"+f.build.Name, "attempt", f.number)
+		attempt := f.current()
+		if over := f.over() || attempt != nil && attempt.Outcome != ""; !over || !errors.Is(reason, podlog.ErrKubelet) { // see kubeletEnd
+			f.broken = fmt.Errorf("read the log of attempt %d of imagebuild %s: %w", f.number, f.build.Name, reason)
+		}
 	}
 	log := f.log
 	f.log = nil
@@ -116,7 +122,7 @@ func (f *follower) next() error {
 		attempt := f.current()
 		switch {
 		case f.only && f.started, attempt == nil && (f.only || f.over()):
-			return io.EOF
+			return f.end()
 		case attempt != nil && attempt.PodUID != "":
 			opened, err := f.open(attempt)
 			if opened || err != nil {
@@ -126,7 +132,7 @@ func (f *follower) next() error {
 		if attempt != nil && (attempt.Outcome != "" || f.over()) {
 			f.number++ // it will never have a log
 			if f.only {
-				return io.EOF
+				return f.end()
 			}
 			continue
 		}
@@ -134,6 +140,14 @@ func (f *follower) next() error {
 			return err
 		}
 	}
+}
+
+// end is io.EOF, or how the last log broke off, so that the client knows that the log is incomplete.
+func (f *follower) end() error {
+	if f.broken != nil {
+		return f.broken
+	}
+	return io.EOF
 }
 
 // open opens the log of an attempt. A log that does not exist yet, or any more, is an error only if no other log follows.
@@ -147,7 +161,7 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	case err != nil:
 		return false, logError(err, f.build, attempt)
 	}
-	f.log, f.started = log, true
+	f.log, f.started, f.broken = log, true, nil
 	f.options.TailLines = nil // counts from the end of the first log; later logs are read from their beginning
 	return true, nil
 }

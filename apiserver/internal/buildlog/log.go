@@ -22,11 +22,13 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/kubernetes"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
 var (
@@ -168,7 +170,7 @@ func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.R
 		}
 		stream = limited{Reader: text, Closer: stream}
 	}
-	return stream, true, "text/plain", nil
+	return builder.Stream(ctx, stream), true, "text/plain", nil
 }
 
 type limited struct {
@@ -193,7 +195,23 @@ func (l *logResponse) read(ctx context.Context) (io.ReadCloser, error) {
 	case err != nil:
 		return nil, logError(err, l.build, attempt)
 	}
-	return stream, nil
+	return kubeletEnd{ReadCloser: stream, over: attempt.Outcome != ""}, nil
+}
+
+// kubeletEnd is the log of an attempt that ends where the kubelet ended it with an error, if the attempt is over: nobody has the
+// rest, so that another request would not get more.
+type kubeletEnd struct {
+	io.ReadCloser
+	over bool
+}
+
+// Read implements io.Reader.
+func (l kubeletEnd) Read(p []byte) (int, error) {
+	n, err := l.ReadCloser.Read(p)
+	if errors.Is(err, podlog.ErrKubelet) && l.over {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // nothing is the empty log of an attempt that has not written any, or of a build without attempts (nil). A warning reports
