@@ -133,9 +133,11 @@ func parseSpan(name string) (span, bool) {
 	return s, found && s.isSound()
 }
 
+// isSound reports whether a span is plausible. The text may include what the piece before ends with, if that turned out to be no
+// timestamp.
 func (s span) isSound() bool {
-	size, text := s.end-s.start, s.textEnd-s.text
-	return s.start >= 0 && size > 0 && size <= chunkSize && s.text >= 0 && text >= 0 && text <= size
+	size := s.end - s.start
+	return s.start >= 0 && size > 0 && size <= chunkSize && s.text >= 0 && s.textEnd >= s.text
 }
 
 // spans are chunks in order. No chunk is within another chunk, so both starts and ends increase.

@@ -98,8 +98,8 @@ func (s *Summary) isSound() bool {
 	return s.Bytes == chunks.end()
 }
 
-// Seal flushes the log, reads it back, and marks it as complete. Then it deletes garbage. A log is sealed once: if it is sealed
-// already, Seal returns the existing Summary. After an error, Seal may be called again.
+// Seal flushes the log, reads it back, and marks it as complete. Then it deletes garbage: see Undeleted. A log is sealed once: if
+// it is sealed already, Seal returns the existing Summary. After an error, Seal may be called again.
 func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 	summary, err := w.readSeal(ctx) // another writer may have been faster
 	if err != nil {
@@ -111,12 +111,13 @@ func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 		}
 	}
 	w.finish(summary)
-	return *summary, w.sweep(ctx)
+	w.refused = w.sweep(ctx)
+	return *summary, nil
 }
 
 // writeSeal flushes, reads back and writes the Summary.
 func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
-	if err := w.Flush(ctx); err != nil {
+	if err := w.store(ctx, true); err != nil {
 		return nil, err
 	}
 	found, err := w.spans(ctx)
@@ -179,20 +180,22 @@ func (w *Writer) sweep(ctx context.Context) error {
 		return err
 	}
 	sealed := w.summary.spans()
+	var failures []error
+	w.garbage = nil
 	for _, chunk := range chunks {
-		if !sealed.isWithin(chunk) { // else it belongs to the log, or another writer is about to replace a chunk of the log by it
-			others = append(others, chunk.name())
+		if sealed.isWithin(chunk) {
+			continue // it belongs to the log, or another writer is about to replace a chunk of the log by it
+		}
+		if err := w.s.remove(ctx, w.prefix+chunk.name()); err != nil {
+			w.garbage, failures = append(w.garbage, chunk), append(failures, err)
 		}
 	}
 	for _, name := range others {
-		if name == sealName {
-			continue
-		}
-		if err := w.s.remove(ctx, w.prefix+name); err != nil {
-			return err
+		if name != sealName {
+			failures = append(failures, w.s.remove(ctx, w.prefix+name))
 		}
 	}
-	return nil
+	return errors.Join(failures...)
 }
 
 // spans of a sealed log.

@@ -138,8 +138,9 @@ func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
 		}
 		return nil
 	}
-	if _, err := w.Seal(t.Context(), Seal{}); err == nil || !w.Sealed() {
-		t.Errorf("got %v, sealed %t", err, w.Sealed())
+	seal(t, w, Seal{})
+	if n, err := w.Undeleted(); n != 1 || err == nil || !w.Sealed() {
+		t.Errorf("%d are not deleted: %v, sealed %t", n, err, w.Sealed())
 	}
 	f.before = nil
 	seal(t, w, Seal{})

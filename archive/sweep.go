@@ -5,6 +5,8 @@ package archive
 import (
 	"context"
 	"errors"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -36,7 +38,7 @@ func (s *Store) Sweep(ctx context.Context, found Found) (deleted int, err error)
 	if found == nil {
 		found = func(context.Context, Build) (bool, error) { return false, nil }
 	}
-	builds, temporary, err := s.withLogs(ctx)
+	builds, garbage, err := s.withLogs(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -57,7 +59,7 @@ func (s *Store) Sweep(ctx context.Context, found Found) (deleted int, err error)
 		})
 	}
 	_ = group.Wait()
-	for _, key := range temporary {
+	for _, key := range garbage {
 		failures = append(failures, s.remove(ctx, key))
 	}
 	return deleted, errors.Join(failures...)
@@ -66,13 +68,26 @@ func (s *Store) Sweep(ctx context.Context, found Found) (deleted int, err error)
 // Found is called for a build that Sweep finds: see there.
 type Found func(context.Context, Build) (held bool, err error)
 
-// withLogs lists the prefixes of all builds that have more objects than build.json, and temporary files of crashed writers.
-// One list of all objects is the cheapest, because builds without logs then cost no further request.
-func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err error) {
+// withLogs lists the prefixes of all builds that have more objects than build.json. It also lists garbage: temporary files of
+// crashed writers, and chunks of sealed logs that other chunks cover, which could not be deleted before. One list of all objects
+// is the cheapest, because builds without logs then cost no further request.
+func (s *Store) withLogs(ctx context.Context) (builds, garbage []string, err error) {
 	oldest := s.clock.Now().Add(-temporaryFor)
+	var attempt string
+	var chunks []span
 	err = s.list(ctx, root, "", func(e entry) {
 		if strings.HasSuffix(e.key, ".tmp") && e.modified.Before(oldest) {
-			temporary = append(temporary, e.key)
+			garbage = append(garbage, e.key)
+		}
+		folder, name := path.Split(e.key)
+		if folder != attempt {
+			attempt, chunks = folder, nil
+		}
+		if chunk, ok := parseSpan(name); ok {
+			chunks = append(chunks, chunk)
+		}
+		if name == sealName { // which comes after all chunks
+			garbage = append(garbage, covered(folder, chunks)...)
 		}
 		segments := strings.SplitAfterN(e.key, "/", 5) // v1/, namespace/, uid/, attempt/, chunk
 		if len(segments) < 5 {
@@ -83,7 +98,18 @@ func (s *Store) withLogs(ctx context.Context) (builds, temporary []string, err e
 			builds = append(builds, prefix)
 		}
 	})
-	return builds, temporary, err
+	return builds, garbage, err
+}
+
+// covered returns the keys of the chunks that other chunks cover.
+func covered(folder string, chunks []span) (keys []string) {
+	kept := newSpans(slices.Clone(chunks))
+	for _, chunk := range chunks {
+		if !slices.Contains(kept, chunk) {
+			keys = append(keys, folder+chunk.name())
+		}
+	}
+	return keys
 }
 
 // sweepBuild deletes a build's logs if they are expired.

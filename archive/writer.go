@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,8 +63,15 @@ func (l layout) isCut(chunk, last span) bool {
 	return l.head >= 0 && !l.isHead(chunk.text) && chunk.text < last.textEnd-l.tail && chunk.end < last.end
 }
 
+// fanIn is how many stored pieces of a chunk are merged into one.
+const fanIn = 8
+
 // Writer stores one attempt's stream while it is written. It is not safe for concurrent use, but several writers of the same
 // stream do not conflict. It keeps at most one chunk in memory, and need not be closed.
+//
+// Each Flush stores what is new as one object, a piece of the chunk that grows. fanIn pieces of a level are merged into a piece of
+// the next level, and a full chunk into one object. So each byte is stored once for each level, and once more with the full
+// chunk: of a chunk with n flushes, at most 2 + log8(n) times.
 type Writer struct {
 	stored
 	layout
@@ -72,11 +80,19 @@ type Writer struct {
 	text    int64       // where its text begins
 	buffer  []byte      // its content
 	count   textCounter // of its content
-	last    span        // the chunk that grows, as it is stored
+	pieces  []piece     // the stored parts of the chunk, in order
+	last    span        // the last stored piece
 	durable int64       // the end of the stored log
 	tails   []span      // stored chunks that the limit may cut, in order
-	garbage []span      // stored chunks that are to be deleted
+	garbage []span      // stored objects that are to be deleted
+	refused error       // why the last of them was not deleted
 	summary *Summary
+}
+
+// piece is a stored part of a chunk. Its level tells how often it was merged.
+type piece struct {
+	span
+	level int
 }
 
 // Writer returns a writer that continues after the stored log of an attempt. Stored bytes do not change. If writers have
@@ -112,28 +128,47 @@ func (w *Writer) resume(ctx context.Context) error {
 	}
 	w.durable, w.start = found.end(), found.end()
 	if len(found) > 0 {
-		last := found[len(found)-1]
-		content, err := w.get(ctx, last)
-		if err != nil {
-			return err
+		grows := w.growing(found)
+		for _, chunk := range found[grows:] {
+			content, err := w.get(ctx, chunk)
+			if err != nil {
+				return err
+			}
+			w.grow(chunk, content)
 		}
-		w.grow(last, content)
-		found = found[:len(found)-1]
+		found = found[:grows]
 	}
 	w.compressed, w.content = nil, nil
 	w.keep(found...)
 	return nil
 }
 
-// grow continues a stored chunk.
+// growing finds the first piece of the chunk that grows: all pieces from there would not fill a chunk.
+func (w *Writer) growing(found spans) int {
+	first := len(found) - 1
+	for last := found[first]; first > 0; first-- {
+		before := found[first-1]
+		isPiece := before.end == found[first].start && !before.stamped && !last.stamped && !found[first].stamped
+		if !isPiece || last.end-before.start >= chunkSize-chunkSize/slack || last.textEnd-before.text >= w.most(before.text)-w.chunk/slack ||
+			w.isHead(before.text) != w.isHead(last.text) {
+			break
+		}
+	}
+	return first
+}
+
+// grow continues with a stored piece.
 func (w *Writer) grow(chunk span, content []byte) {
-	w.last, w.start, w.text = chunk, chunk.start, chunk.text
+	if len(w.pieces) == 0 {
+		w.start, w.text = chunk.start, chunk.text
+	}
+	w.pieces, w.last = append(w.pieces, piece{span: chunk}), chunk
 	w.buffer = append(w.buffer, content...)
 	w.count.add(content)
-	if !chunk.stamped && w.count.counted() != chunk.textEnd-chunk.text { // it begins within a line, with what looks like a timestamp
+	if w.count.sum != chunk.textEnd-w.text && bytes.IndexByte(w.buffer, '\n') < 0 { // it begins within a line
 		w.count = textCounter{inLine: true}
-		w.count.add(content)
 	}
+	w.count.sum = chunk.textEnd - w.text
 }
 
 // keep remembers chunks that the limit may cut.
@@ -189,7 +224,7 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 	}
 	for len(p) > 0 {
 		if w.isFull() {
-			if err := w.store(ctx); err != nil {
+			if err := w.store(ctx, true); err != nil {
 				return err
 			}
 			w.roll()
@@ -222,29 +257,55 @@ func (w *Writer) Flush(ctx context.Context) error {
 	if w.Sealed() {
 		return nil
 	}
-	return w.store(ctx)
+	return w.store(ctx, false)
 }
 
-// store stores the growing chunk, and deletes chunks that are not needed any more. While these cannot be deleted, it stores
-// no further chunk, because a store without permission to delete must not fill up.
-func (w *Writer) store(ctx context.Context) error {
-	if err := w.clean(ctx); err != nil {
-		return err
-	}
-	chunk := span{start: w.start, end: w.Accepted(), text: w.text, textEnd: w.Text()}
-	if chunk.end > w.durable {
-		if _, err := w.put(ctx, chunk, w.buffer); err != nil {
+// Undeleted returns the number of objects that are not needed any more but could not be deleted, and the last error. The next
+// Flush and Seal try again, and Sweep does once the log is sealed.
+func (w *Writer) Undeleted() (int, error) { return len(w.garbage), w.refused }
+
+// store stores what is not stored, and deletes objects that are not needed any more. If whole is true, the chunk is one object
+// then. A failed deletion is no error: what is not deleted has a bounded size, and a log must not be lost for it.
+func (w *Writer) store(ctx context.Context, whole bool) error {
+	if merged, level := w.merged(whole); w.Accepted() > w.durable || whole && len(w.pieces)-merged > 1 {
+		chunk := span{start: w.durable, end: w.Accepted(), text: w.last.textEnd, textEnd: w.text + w.count.sum}
+		if len(w.pieces) == 0 {
+			chunk.text = w.text
+		}
+		if merged < len(w.pieces) {
+			chunk.start, chunk.text = w.pieces[merged].start, w.pieces[merged].text
+		}
+		chunk.textEnd = max(chunk.text, chunk.textEnd)
+		if _, err := w.put(ctx, chunk, w.buffer[chunk.start-w.start:]); err != nil {
 			return err
 		}
-		if w.durable > w.start {
-			w.garbage = append(w.garbage, w.last)
+		for _, p := range w.pieces[merged:] {
+			w.garbage = append(w.garbage, p.span)
 		}
+		w.pieces = append(w.pieces[:merged], piece{span: chunk, level: level})
 		w.last, w.durable = chunk, chunk.end
 	}
 	if err := w.cut(ctx); err != nil {
 		return err
 	}
-	return w.clean(ctx)
+	w.clean(ctx)
+	return nil
+}
+
+// merged returns the first piece that is stored again with the next, and the level of the result.
+func (w *Writer) merged(whole bool) (first, level int) {
+	if whole {
+		return 0, 0
+	}
+	for first = len(w.pieces); first >= fanIn-1; level++ {
+		for _, p := range w.pieces[first-(fanIn-1) : first] {
+			if p.level != level {
+				return first, level
+			}
+		}
+		first -= fanIn - 1
+	}
+	return first, level
 }
 
 // cut marks chunks over the limit as garbage, unless another writer has sealed the log with them.
@@ -268,6 +329,7 @@ func (w *Writer) cut(ctx context.Context) error {
 
 // finish takes the state of a sealed log.
 func (w *Writer) finish(summary *Summary) {
+	w.pieces, w.refused = nil, nil
 	w.summary = summary
 	w.start, w.durable, w.buffer, w.tails, w.garbage = summary.Bytes, summary.Bytes, nil, nil, nil
 	w.text, w.count = summary.spans().textEnd(), textCounter{}
@@ -276,18 +338,18 @@ func (w *Writer) finish(summary *Summary) {
 // roll begins the next chunk.
 func (w *Writer) roll() {
 	w.keep(w.last)
+	w.pieces = nil
 	w.start, w.text, w.buffer = w.durable, w.last.textEnd, w.buffer[:0]
 	w.count.sum = 0
 }
 
-// clean deletes garbage.
-func (w *Writer) clean(ctx context.Context) error {
-	for len(w.garbage) > 0 {
-		if err := w.s.remove(ctx, w.prefix+w.garbage[0].name()); err != nil {
-			return err
+// clean deletes garbage. After an error it tries another object the next time, because one alone may be locked.
+func (w *Writer) clean(ctx context.Context) {
+	for w.refused = nil; len(w.garbage) > 0; w.garbage = w.garbage[1:] {
+		if w.refused = w.s.remove(ctx, w.prefix+w.garbage[0].name()); w.refused != nil {
+			w.garbage = append(w.garbage[1:], w.garbage[0])
+			return
 		}
-		w.garbage = w.garbage[1:]
 	}
 	w.garbage = nil
-	return nil
 }

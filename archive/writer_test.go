@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -425,8 +426,8 @@ func TestAFullDiskIsToldAndWaitedFor(t *testing.T) {
 	same(t, "then", readAll(t, s, Position{}), []byte(stamped(0, "one")))
 }
 
-// A store that lets nobody delete must not be filled.
-func TestNothingMoreIsPutWhileNothingCanBeDeleted(t *testing.T) {
+// A log is archived also where nobody can delete, as in a bucket with a retention policy. What is not deleted is bounded.
+func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
 	w := writer(t, s, Limit{})
@@ -436,18 +437,69 @@ func TestNothingMoreIsPutWhileNothingCanBeDeleted(t *testing.T) {
 		}
 		return nil
 	}
-	for range 20 {
-		if w.Write(t.Context(), []byte("x")) == nil {
-			_ = w.Flush(t.Context())
+	var stream []byte
+	for i := range 500 {
+		line := []byte(stamped(i, "a slow line"))
+		stream = append(stream, line...)
+		write(t, w, line)
+		flush(t, w)
+	}
+	if n, err := w.Undeleted(); n == 0 || err == nil {
+		t.Errorf("%d objects are not deleted: %v", n, err)
+	}
+	if stored := f.written(); stored > 6*int64(len(stream)) {
+		t.Errorf("%d bytes are stored for a log of %d", stored, len(stream))
+	}
+	same(t, "stored", readAll(t, s, Position{}), stream)
+	seal(t, w, Seal{})
+	if n, err := w.Undeleted(); n == 0 || err == nil {
+		t.Errorf("after the seal, %d objects are not deleted: %v", n, err)
+	}
+	same(t, "sealed", readAll(t, s, Position{}), stream)
+	f.before = nil
+	must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "once", UID: attempt().Build, Finished: new(epoch())}))
+	_, err := s.Sweep(t.Context(), nil)
+	must(t, err)
+	if got := f.keys(prefixOf(t, attempt())); len(got) != 2 {
+		t.Errorf("after a sweep, left are %q", got)
+	}
+	same(t, "swept", readAll(t, s, Position{}), stream)
+}
+
+// written is the size of all chunks that were ever stored, uncompressed.
+func (f *fake) written() (bytes int64) {
+	for _, c := range f.calls {
+		if chunk, ok := parseSpan(path.Base(c.key)); ok && c.operation == "write" {
+			bytes += chunk.end - chunk.start
 		}
 	}
-	if got := f.keys(""); len(got) > 2 {
-		t.Errorf("stored are %q", got)
+	return bytes
+}
+
+// A slow log is flushed after each line.
+func TestASlowLogIsStoredAFewTimes(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	w := writer(t, s, Limit{})
+	var stream []byte
+	for i := 0; len(stream) < 3<<19; i++ {
+		line := []byte(stamped(i, strings.Repeat("a slow line ", 60)))
+		stream = append(stream, line...)
+		write(t, w, line)
+		flush(t, w)
+		if i%300 == 0 { // another process takes over
+			w = writer(t, s, Limit{})
+		}
+		if got := f.keys(prefixOf(t, attempt())); len(got) > 40 {
+			t.Fatalf("a chunk and a half is in %d objects", len(got))
+		}
 	}
-	if w.Accepted() != 20 || w.Offset() > 2 {
-		t.Errorf("it is at %d, %d", w.Offset(), w.Accepted())
+	summary := seal(t, w, Seal{})
+	same(t, "sealed", readAll(t, s, Position{}), stream)
+	if len(summary.Chunks) != 2 {
+		t.Errorf("it is in the chunks %v", summary.Chunks)
 	}
-	f.before = nil
-	flush(t, w)
-	same(t, "then", readAll(t, s, Position{}), bytes.Repeat([]byte("x"), 20))
+	if written := f.written(); written > 6*int64(len(stream)) {
+		t.Errorf("%d bytes are written for a log of %d", written, len(stream))
+	}
 }

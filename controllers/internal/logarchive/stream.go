@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
@@ -41,6 +42,8 @@ type stream struct {
 	over atomic.Bool
 	// failingSince is since when reading the pod's log fails. It is zero if reading works.
 	failingSince time.Time
+	// refused is whether a refused deletion was logged.
+	refused bool
 
 	// streams owns the following fields.
 	running, whole bool
@@ -99,7 +102,21 @@ func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error 
 	if _, err := w.Seal(ctx, archive.Seal{InPart: why != "", Why: why}); err != nil {
 		return archiveError{err}
 	}
+	s.reportUndeleted(ctx, w)
 	return nil
+}
+
+// reportUndeleted counts a deletion that the archive refuses, and logs the first of a stream. The log is archived all the same.
+func (s *stream) reportUndeleted(ctx context.Context, w *archive.Writer) {
+	objects, err := w.Undeleted()
+	if err == nil {
+		return
+	}
+	s.Metrics.Errors.Inc()
+	if !s.refused {
+		ctrl.LoggerFrom(ctx).Error(err, "the log archive refuses deletions, so it keeps objects that are not needed any more", "log", s.attempt.String(), "objects", objects)
+	}
+	s.refused = true
 }
 
 // isLost reports whether to give up a pod's log because of an error of the pod.
@@ -213,7 +230,11 @@ func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip 
 		return s.flush(reading, done, progress, func() error {
 			lock.Lock()
 			defer lock.Unlock()
-			return w.Flush(reading)
+			if err := w.Flush(reading); err != nil {
+				return err
+			}
+			s.reportUndeleted(reading, w)
+			return nil
 		})
 	})
 	err := group.Wait()
