@@ -5,7 +5,11 @@ package inputs
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -13,8 +17,12 @@ import (
 // MaxSourceBytes is the limit of SourceBytes.
 const MaxSourceBytes = 64 << 10
 
-// maxFileNameBytes is the longest file name, the limit of most systems for a path within a directory.
-const maxFileNameBytes = 1024
+const (
+	// maxFileNameBytes leaves 1 KiB of PATH_MAX, which includes the NUL, for the directory into which a builder writes the files.
+	maxFileNameBytes = 4096 - 1 - 1<<10
+	// maxFileNameElement is NAME_MAX.
+	maxFileNameElement = 255
+)
 
 // Files are the files of a build by name, either resolved from a ConfigMap or inline.
 func Files(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) map[string]string {
@@ -41,32 +49,48 @@ func SourceBytes(files map[string]string) int {
 	return len(mustCanonicalJSON(files))
 }
 
-// ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path of letters, digits, '-',
-// '_', '.' and '/', at most 1024 characters long, whose elements are neither empty nor "." or "..".
+// ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path that every Linux file
+// system can hold below a directory, and that a terminal can print: at most 3071 bytes of UTF-8, without control characters
+// and characters that change the direction of text. Each element has 1 to 255 bytes, and is neither "." nor "..".
 func ValidFileName(name string) error {
-	if name == "" {
+	switch {
+	case name == "":
 		return errors.New("must not be empty")
-	}
-	if len(name) > maxFileNameBytes {
-		return fmt.Errorf("must be no more than %d characters", maxFileNameBytes)
-	}
-	if strings.HasPrefix(name, "/") {
+	case len(name) > maxFileNameBytes:
+		return fmt.Errorf("must have at most %d bytes", maxFileNameBytes)
+	case strings.HasPrefix(name, "/"):
 		return errors.New("must be a relative path")
-	}
-	if strings.ContainsFunc(name, func(r rune) bool { return !fileNameRune(r) }) {
-		return errors.New("must consist of letters, digits, '-', '_', '.' and '/'")
+	case !utf8.ValidString(name):
+		return errors.New("must be UTF-8")
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
+		return errors.New("must be printable: remove control characters and characters that change the direction of text")
 	}
 	for element := range strings.SplitSeq(name, "/") {
-		switch element {
-		case "":
+		switch {
+		case element == "":
 			return errors.New("must not have an empty element")
-		case ".", "..":
+		case element == ".", element == "..":
 			return fmt.Errorf("must not have an element %q", element)
+		case len(element) > maxFileNameElement:
+			return fmt.Errorf("must not have an element of more than %d bytes", maxFileNameElement)
 		}
 	}
 	return nil
 }
 
-func fileNameRune(r rune) bool {
-	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./", r)
+// Directories returns the names of files that are also directories of other files, each with one of these. No file system
+// can hold both.
+func Directories(files map[string]string) map[string]string {
+	directories := map[string]string{}
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(files))) {
+		for end, character := range name {
+			if character != '/' {
+				continue
+			}
+			if _, isFile := files[name[:end]]; isFile {
+				directories[name[:end]] = name
+			}
+		}
+	}
+	return directories
 }

@@ -3,8 +3,13 @@
 package inputs
 
 import (
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -148,19 +153,47 @@ func TestFilesOfAnUnresolvedConfigMapAreNone(t *testing.T) {
 }
 
 func TestValidFileName(t *testing.T) {
-	valid := []string{"a", "setup.sh", ".bashrc", "etc/apt/sources.list", "a..b", "...", "-", "_", strings.Repeat("a", 1024)}
+	element := strings.Repeat("a", 255)
+	valid := []string{
+		"a", "setup.sh", ".bashrc", "etc/apt/sources.list", "a..b", "...", "-", "_", "etc/systemd/system/getty@tty1.service.d/autologin.conf",
+		"a b", `a\b`, "ä", "日本語", "a:b", "~", "$HOME", "*", "\"quoted\"", "-rf", "lost+found", element, "ä" + element[2:],
+		strings.Repeat(element+"/", 11) + element,
+	}
 	for _, name := range valid {
 		if err := ValidFileName(name); err != nil {
 			t.Errorf("%q is refused: %v", name, err)
 		}
 	}
 	invalid := []string{
-		"", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "./a", "a b", "a\x00b", "a\nb", `a\b`, "ä",
-		"caf\xe9", strings.Repeat("a", 1025),
+		"", "/", "/etc/passwd", "a/", "a//b", ".", "..", "../a", "a/../b", "a/..", "./a", "a\x00b", "a\nb", "a\x1b[2Jb", "a\u009bb", "a\u202eb",
+		"caf\xe9", element + "a", "ä" + element[1:], strings.Repeat("a/", 1536),
 	}
 	for _, name := range invalid {
 		if err := ValidFileName(name); err == nil {
 			t.Errorf("%q is taken", name)
+		}
+	}
+}
+
+func TestDirectories(t *testing.T) {
+	files := map[string]string{"etc": "", "etc/motd": "", "etc/apt/sources.list": "", "etc/apt": "", "etcetera/x": "", "var/lib": "", "var/log": ""}
+	want := map[string]string{"etc": "etc/apt", "etc/apt": "etc/apt/sources.list"}
+	if got := Directories(files); !maps.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// TestEveryValidFileNameCanBeWritten writes the files below the deepest directory that the limits leave room for.
+func TestEveryValidFileNameCanBeWritten(t *testing.T) {
+	directory, element := t.TempDir(), strings.Repeat("d", 200)
+	for len(directory)+1+len(element) < 1<<10 {
+		directory = filepath.Join(directory, element)
+	}
+	longest := strings.Repeat(strings.Repeat("a", 255)+"/", 11) + strings.Repeat("a", 255)
+	for _, name := range []string{longest, "getty@tty1.service", `a\b`, "日本語/ä", "-rf", "*"} {
+		file := filepath.Join(directory, name)
+		if err := errors.Join(ValidFileName(name), os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, nil, 0o600)); err != nil {
+			t.Error(err)
 		}
 	}
 }
@@ -173,7 +206,7 @@ func FuzzValidFileName(f *testing.F) {
 		if ValidFileName(name) != nil {
 			return
 		}
-		if strings.HasPrefix(name, "/") || strings.Contains("/"+name+"/", "/../") || strings.ContainsAny(name, "\x00 \\\n") {
+		if strings.HasPrefix(name, "/") || strings.Contains("/"+name+"/", "/../") || strings.ContainsAny(name, "\x00\x1b\n\u202e") || !utf8.ValidString(name) {
 			t.Errorf("%q is taken", name)
 		}
 	})

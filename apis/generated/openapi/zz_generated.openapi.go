@@ -3794,7 +3794,7 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file to its text. A name is a relative path of letters, digits, '-', '_', '.' and '/', at most 1024 characters. No element of the path is empty, \".\" or \"..\". The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.",
+							Description: "files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1 to 255 bytes. No element is \".\" or \"..\", and no file is a directory of another file. Names have no control characters, and no characters that change the direction of text. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
@@ -3823,7 +3823,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path is the path of the field, such as parameters[edition]. 1 to 512 characters.",
+							Description: "path is the path of the field, such as parameters[edition]. 1 to 4096 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

@@ -14,9 +14,13 @@ import (
 
 func validateFiles(files map[string]string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
+	directories := inputs.Directories(files)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := inputs.ValidFileName(name); err != nil {
 			errs = append(errs, field.Invalid(path.Key(name), name, err.Error()))
+		}
+		if other, isDirectory := directories[name]; isDirectory {
+			errs = append(errs, field.Invalid(path.Key(name), name, fmt.Sprintf("is a file and a directory, because of %q: rename one of the two", other)))
 		}
 	}
 	if size := inputs.SourceBytes(files); size > inputs.MaxSourceBytes {

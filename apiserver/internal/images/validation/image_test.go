@@ -95,6 +95,12 @@ func imageExamples() map[string]example[images.Image] {
 			func(i *images.Image) { i.Spec.Source.Inline.Files = map[string]string{"../x": "", "/y": "", "ok": ""} },
 			[]string{spec + "source.inline.files[../x]", spec + "source.inline.files[/y]"},
 		},
+		"a file in its directory": {
+			func(i *images.Image) {
+				i.Spec.Source.Inline.Files = map[string]string{"etc": "", "etc/motd": "", "getty@tty1.service": ""}
+			},
+			[]string{spec + "source.inline.files[etc]"},
+		},
 		"the most bytes of files": {func(i *images.Image) { i.Spec.Source.Inline.Files = filesOf(64 << 10) }, nil},
 		"too many bytes of files": {
 			func(i *images.Image) { i.Spec.Source.Inline.Files = filesOf(64<<10 + 1) },
