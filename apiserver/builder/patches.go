@@ -97,14 +97,14 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	}
 	var status apierrors.APIStatus
 	isStatus := errors.As(err, &status)
+	if apierrors.IsBadRequest(err) && wrongForm.MatchString(err.Error()) {
+		return object, apierrors.NewBadRequest(nameForm(err.Error()))
+	}
 	// Admission and the decoder of a patch have errors of their own, which stay.
 	if !isStatus || apierrors.IsInvalid(err) || apierrors.IsConflict(err) || strings.HasPrefix(err.Error(), undecoded) {
 		if named := i.nameWrongTypes(ctx, err); named != nil {
 			return object, named
 		}
-	}
-	if apierrors.IsBadRequest(err) && wrongForm.MatchString(err.Error()) {
-		return object, apierrors.NewBadRequest(nameForm(err.Error()))
 	}
 	if isStatus || ctx.Value(patchKey{}) == nil || strings.Contains(err.Error(), ofStoredObject) {
 		return object, err

@@ -206,7 +206,7 @@ func TestWhatIsNotAnObjectIsSaid(t *testing.T) {
 		"":                     "a.yaml: the file is empty",
 		before + "---\n" + "x": "more than one document",
 		strings.Replace(before, "name: a", "name: b", 1):                 `metadata.name is "b": rename the file to b.yaml`,
-		strings.Replace(before, "kind: ConfigMap", "kind: Pod", 1):       "(v1.Pod)",
+		strings.Replace(before, "kind: ConfigMap", "kind: Pod", 1):       "kind: must be ConfigMap, not Pod",
 		strings.Replace(before, "data:", "date: {}\ndata:", 1):           `unknown field "date"`,
 		strings.Replace(before, "namespace: default", "namespace: x", 1): "metadata.namespace",
 	} {
