@@ -73,7 +73,7 @@ printf '%s\n' "$pruned" | gofmt > $definitions
 
 # The core types whose apply configurations come from client-go.
 external=$(printf 'k8s.io/api/core/v1.%s:k8s.io/client-go/applyconfigurations/core/v1,' \
-  Affinity EnvVar ResourceRequirements Toleration)
+  Affinity EnvVar Toleration)
 go run ./apis/openapischema > "$schema"
 applyconfiguration-gen --go-header-file $header --openapi-schema "$schema" \
   --external-applyconfigurations "${external%,}" \

@@ -92,13 +92,14 @@ func describeKubectlChanges(w *fixture) {
 			Expect(s.Run(ctx, "", "apply", "view-last-applied", "image", "web", "-o", "json")).To(ContainSubstring(`"a": "x"`))
 		})
 
-		DescribeTable("keeps durations as they are written, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
-			const durations = `
+		DescribeTable("keeps durations and quantities as they are written, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
+			const written = `
   timeouts: {queue: 1h0m0s, start: 600s, run: 7d}
   retry: {backoff: {initial: 1.5s, max: 60m}}
   triggers: {schedule: {cron: "@daily", jitter: "0", startingDeadline: 5400s}}
-  history: {ttl: {succeeded: 30d, failed: 1d12h}, logRetention: {failed: 48h}, recordRetention: {failed: 010d}}`
-			manifest := strings.Replace(plainImage("web"), "spec:", "spec:"+durations, 1)
+  history: {ttl: {succeeded: 30d, failed: 1d12h}, logRetention: {failed: 48h}, recordRetention: {failed: 010d}, logMaxBytes: 1024Mi}
+  template: {resources: {requests: {cpu: "0.5", memory: 1024Mi}, limits: {cpu: 2, memory: 2048Mi}}}`
+			manifest := strings.Replace(plainImage("web"), "spec:", "spec:"+written, 1)
 			apply := append([]string{"apply", "-f", "-"}, flags...)
 			s.Run(ctx, manifest, apply...)
 			applied := w.observedImage(ctx, "web")
@@ -107,6 +108,8 @@ func describeKubectlChanges(w *fixture) {
 				"timeouts": `{"queue":"1h0m0s","run":"7d","start":"600s"}`, "retry.backoff": `{"initial":"1.5s","max":"60m"}`,
 				"triggers.schedule.jitter": "0", "triggers.schedule.startingDeadline": "5400s",
 				"history.ttl": `{"failed":"1d12h","succeeded":"30d"}`, "history.logRetention.failed": "48h", "history.recordRetention.failed": "010d",
+				"history.logMaxBytes": "1024Mi", "template.resources.requests": `{"cpu":"0.5","memory":"1024Mi"}`,
+				"template.resources.limits": `{"cpu":2,"memory":"2048Mi"}`,
 			} {
 				Expect(s.Run(ctx, "", "get", "image", "web", "-o", "jsonpath={.spec."+field+"}")).To(Equal(want), field)
 			}

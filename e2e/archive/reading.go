@@ -12,7 +12,6 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -49,15 +48,15 @@ func (q logQuery) ofBuild() map[string]string {
 // logQueries return different parts of a log whose last line was written alone in its second.
 func logQueries(last metav1.Time) map[string]logQuery {
 	return map[string]logQuery{
-		"all":                  {},
-		"timestamps":           {timestamps: true},
-		"the last line":        {tailLines: new(int64(1))},
-		"the last two, timed":  {tailLines: new(int64(2)), timestamps: true},
-		"none of the lines":    {tailLines: new(int64(0))},
-		"more lines than are":  {tailLines: new(int64(1000))},
-		"part of a line":       {limitBytes: new(int64(10))},
-		"the last second":      {sinceTime: &last},
-		"one of that, timed":   {sinceTime: &last, tailLines: new(int64(1)), timestamps: true},
+		"all":                 {},
+		"timestamps":          {timestamps: true},
+		"the last line":       {tailLines: new(int64(1))},
+		"the last two, timed": {tailLines: new(int64(2)), timestamps: true},
+		"none of the lines":   {tailLines: new(int64(0))},
+		"more lines than are": {tailLines: new(int64(1000))},
+		"part of a line":      {limitBytes: new(int64(10))},
+		"the last second":     {sinceTime: &last},
+		"one of that, timed":  {sinceTime: &last, tailLines: new(int64(1)), timestamps: true},
 	}
 }
 
@@ -124,7 +123,7 @@ func describeReading(w *fixture) {
 	It("that are longer than history.logMaxBytes keep both ends, and say what is missing", func(ctx SpecContext) {
 		const lines = 30_000
 		image := cluster.NewImage("web", fmt.Sprintf("linesPerStep=%d", lines), "lineBytes=300")
-		image.Spec.History.LogMaxBytes = new(resource.MustParse("4Mi"))
+		image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "4Mi"}
 		w.CreateImage(ctx, image)
 		w.archived(ctx, "web-1", "True/"+v1alpha1.ReasonLogArchivedInPart)
 

@@ -57,7 +57,7 @@ func describeAdmission(w *fixture) {
 		It("with a LimitRange that its template is over fails with what that says", func(ctx SpecContext) {
 			limitRange(ctx, corev1.LimitRangeItem{Max: memory("64Mi")})
 			build := workspace.NewBuild("once")
-			build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &corev1.ResourceRequirements{Limits: memory("1Gi")}}
+			build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"memory": {Text: "1Gi"}}}}
 			w.CreateBuild(ctx, build)
 			failed := w.WaitForBuild(ctx, "once", failedWith("Config/PodForbidden"))
 			Expect(failed.Status.Failure.Message).To(ContainSubstring("maximum memory usage per Container is 64Mi"))

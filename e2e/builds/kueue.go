@@ -10,8 +10,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -96,7 +94,7 @@ func describeKueue(w *fixture) {
 func inQueue(image *v1alpha1.Image) *v1alpha1.Image {
 	image.Spec.Template = &v1alpha1.BuildTemplate{
 		QueueName: queueName,
-		Resources: &corev1.ResourceRequirements{Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(share)}},
+		Resources: &v1alpha1.ResourceRequirements{Requests: map[string]v1alpha1.Quantity{"cpu": {Text: share}}},
 	}
 	return image
 }

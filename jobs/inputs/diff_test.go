@@ -159,7 +159,7 @@ func TestDiffTellsHowABaseImageMoved(t *testing.T) {
 func sampleTemplate() *v1alpha1.BuildTemplate {
 	return &v1alpha1.BuildTemplate{
 		ServiceAccountName: "builder",
-		Resources:          &corev1.ResourceRequirements{Limits: quantities("2")},
+		Resources:          &v1alpha1.ResourceRequirements{Limits: quantities("2")},
 		NodeSelector:       map[string]string{"disk": "fast"},
 		Tolerations:        []corev1.Toleration{{Key: "builds", Operator: "Exists", Effect: "NoExecute", TolerationSeconds: new(int64(1<<53 + 1))}},
 		Affinity: &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{

@@ -8,7 +8,6 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -64,13 +63,13 @@ func TestDigestCountsFilesByContent(t *testing.T) {
 	}
 }
 
-func quantities(cpu string) corev1.ResourceList {
-	return corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpu)}
+func quantities(cpu string) map[string]v1alpha1.Quantity {
+	return map[string]v1alpha1.Quantity{"cpu": {Text: cpu}}
 }
 
 func template(change func(*v1alpha1.BuildTemplate)) func(*v1alpha1.BuildInputs, map[string]string) {
 	return func(i *v1alpha1.BuildInputs, _ map[string]string) {
-		i.Template = &v1alpha1.BuildTemplate{Resources: &corev1.ResourceRequirements{}, Affinity: &corev1.Affinity{}}
+		i.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{}, Affinity: &corev1.Affinity{}}
 		change(i.Template)
 	}
 }
@@ -78,9 +77,9 @@ func template(change func(*v1alpha1.BuildTemplate)) func(*v1alpha1.BuildInputs, 
 func TestDigestTakesATemplateThatSaysNothingForNone(t *testing.T) {
 	for _, empty := range []*v1alpha1.BuildTemplate{
 		{},
-		{Resources: &corev1.ResourceRequirements{}, Affinity: &corev1.Affinity{}},
+		{Resources: &v1alpha1.ResourceRequirements{}, Affinity: &corev1.Affinity{}},
 		{
-			Resources:    &corev1.ResourceRequirements{Limits: corev1.ResourceList{}, Requests: corev1.ResourceList{}},
+			Resources:    &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{}, Requests: map[string]v1alpha1.Quantity{}},
 			NodeSelector: map[string]string{}, Tolerations: []corev1.Toleration{}, Env: []corev1.EnvVar{},
 		},
 	} {
@@ -99,13 +98,18 @@ func TestDigestOfATemplateIsStable(t *testing.T) {
 	const want = "sha256:d97624ac0d39dfda228f849294c5eeb11d3fef59a80cde4674385c2176d56fba"
 	inputs := sampleInputs()
 	inputs.Template = sampleTemplate()
+	original := *inputs.DeepCopy()
 	if got := Digest(inputs, sampleFiles(), ""); got != want {
 		t.Errorf("digest is %s, want %s", got, want)
 	}
-	// Decoding stored inputs from JSON can change how a quantity is written, but not its value.
-	inputs.Template.Resources.Limits = quantities("2000m")
-	if got := Digest(inputs, sampleFiles(), ""); got != want {
-		t.Errorf("digest is %s with 2000m for 2, want %s", got, want)
+	for _, written := range []v1alpha1.Quantity{{Text: "2000m"}, {Text: "2.0"}, {Text: "2", Number: true}} {
+		inputs.Template.Resources.Limits["cpu"] = written
+		if got := Digest(inputs, sampleFiles(), ""); got != want {
+			t.Errorf("digest is %s with %s for 2, want %s", got, written, want)
+		}
+		if changes := Diff(Snapshot{Inputs: original}, Snapshot{Inputs: inputs}); len(changes) > 0 {
+			t.Errorf("%s is a change: %v", written, changes)
+		}
 	}
 }
 

@@ -24,13 +24,14 @@ func digestedTemplate(template *v1alpha1.BuildTemplate) any {
 	}
 	counts := *template
 	counts.QueueName = ""
-	if equality.Semantic.DeepEqual(counts.Resources, &corev1.ResourceRequirements{}) {
-		counts.Resources = nil
-	}
+	counts.Resources = nil
 	if equality.Semantic.DeepEqual(counts.Affinity, &corev1.Affinity{}) {
 		counts.Affinity = nil
 	}
 	document, _ := plain(counts).(map[string]any)
+	if resources := template.Resources.Kubernetes(); !equality.Semantic.DeepEqual(resources, corev1.ResourceRequirements{}) {
+		document["resources"] = plain(resources) // in canonical form: another text for a quantity is no reason to build again
+	}
 	if len(document) == 0 {
 		return nil // and not a map that is not nil
 	}
@@ -64,10 +65,9 @@ func templateValues(template *v1alpha1.BuildTemplate) map[path]Value {
 			values[path{field: field}] = TextValue(text)
 		}
 	}
-	if resources := template.Resources; resources != nil {
-		addQuantities(values, "template.resources.requests", resources.Requests)
-		addQuantities(values, "template.resources.limits", resources.Limits)
-	}
+	resources := template.Resources.Kubernetes()
+	addQuantities(values, "template.resources.requests", resources.Requests)
+	addQuantities(values, "template.resources.limits", resources.Limits)
 	for label, text := range template.NodeSelector {
 		values[path{"template.nodeSelector", label}] = TextValue(text)
 	}

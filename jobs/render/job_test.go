@@ -15,7 +15,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -66,9 +65,9 @@ func templateBuild() *v1alpha1.ImageBuild {
 	node := corev1.NodeSelectorTerm{MatchExpressions: []corev1.NodeSelectorRequirement{{Key: "arch", Operator: corev1.NodeSelectorOpIn, Values: []string{"amd64"}}}}
 	build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{
 		ServiceAccountName: "builder",
-		Resources: &corev1.ResourceRequirements{
-			Requests: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("500m")},
-			Limits:   corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("2"), corev1.ResourceMemory: resource.MustParse("1Gi")},
+		Resources: &v1alpha1.ResourceRequirements{
+			Requests: map[string]v1alpha1.Quantity{"cpu": {Text: "0.5"}},
+			Limits:   map[string]v1alpha1.Quantity{"cpu": {Text: "2", Number: true}, "memory": {Text: "1024Mi"}},
 		},
 		NodeSelector: map[string]string{"disk": "fast"},
 		Tolerations: []corev1.Toleration{

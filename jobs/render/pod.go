@@ -87,7 +87,7 @@ func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.
 		ImagePullPolicy: corev1.PullIfNotPresent,
 		Command:         slices.Clone(builder.Command),
 		Env:             contractVariables(),
-		Resources:       resources(template),
+		Resources:       template.Resources.Kubernetes(),
 		VolumeMounts: []corev1.VolumeMount{
 			{Name: "input", MountPath: inputDir, ReadOnly: true},
 			{Name: "output", MountPath: outputDir},

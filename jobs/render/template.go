@@ -35,13 +35,6 @@ func templateVariables(template *v1alpha1.BuildTemplate) (variables []corev1.Env
 	return variables
 }
 
-func resources(template *v1alpha1.BuildTemplate) corev1.ResourceRequirements {
-	if template.Resources == nil {
-		return corev1.ResourceRequirements{}
-	}
-	return *template.Resources.DeepCopy()
-}
-
 // tolerations are the tolerations of lost nodes, which end sooner than the defaults of Kubernetes, and then those of the
 // template. A toleration of the template that covers a lost node replaces ours, because the shorter of two tolerations would
 // win.

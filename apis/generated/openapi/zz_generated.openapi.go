@@ -85,11 +85,13 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.NoteRecord{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
+		v1alpha1.Quantity{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
 		v1alpha1.QueuedBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref),
 		v1alpha1.QueuedBuildList{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_QueuedBuildList(ref),
 		v1alpha1.QueuedBuildStatus{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_QueuedBuildStatus(ref),
 		v1alpha1.RerunRequest{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref),
 		v1alpha1.ResolvedInputs{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref),
+		v1alpha1.ResourceRequirements{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
 		v1alpha1.Source{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Source(ref),
@@ -110,9 +112,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1.PodAffinityTerm{}.OpenAPIModelName():               schema_k8sio_api_core_v1_PodAffinityTerm(ref),
 		v1.PodAntiAffinity{}.OpenAPIModelName():               schema_k8sio_api_core_v1_PodAntiAffinity(ref),
 		v1.PreferredSchedulingTerm{}.OpenAPIModelName():       schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref),
-		v1.ResourceClaim{}.OpenAPIModelName():                 schema_k8sio_api_core_v1_ResourceClaim(ref),
 		v1.ResourceFieldSelector{}.OpenAPIModelName():         schema_k8sio_api_core_v1_ResourceFieldSelector(ref),
-		v1.ResourceRequirements{}.OpenAPIModelName():          schema_k8sio_api_core_v1_ResourceRequirements(ref),
 		v1.SecretKeySelector{}.OpenAPIModelName():             schema_k8sio_api_core_v1_SecretKeySelector(ref),
 		v1.Toleration{}.OpenAPIModelName():                    schema_k8sio_api_core_v1_Toleration(ref),
 		v1.WeightedPodAffinityTerm{}.OpenAPIModelName():       schema_k8sio_api_core_v1_WeightedPodAffinityTerm(ref),
@@ -1177,8 +1177,8 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"resources": {
 						SchemaProps: spec.SchemaProps{
-							Description: "resources sets the requests and limits of the builder's container. Quantities are not negative, and no request exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or to none.",
-							Ref:         ref(v1.ResourceRequirements{}.OpenAPIModelName()),
+							Description: "resources sets the requests and limits of the builder's container. Quantities are not negative, and no request exceeds its limit. Pods of builders have no resource claims. Defaults to the values that a LimitRange of the namespace sets, or to none.",
+							Ref:         ref(v1alpha1.ResourceRequirements{}.OpenAPIModelName()),
 						},
 					},
 					"nodeSelector": {
@@ -1268,7 +1268,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 			},
 		},
 		Dependencies: []string{
-			v1.Affinity{}.OpenAPIModelName(), v1.EnvVar{}.OpenAPIModelName(), v1.ResourceRequirements{}.OpenAPIModelName(), v1.Toleration{}.OpenAPIModelName()},
+			v1alpha1.ResourceRequirements{}.OpenAPIModelName(), v1.Affinity{}.OpenAPIModelName(), v1.EnvVar{}.OpenAPIModelName(), v1.Toleration{}.OpenAPIModelName()},
 	}
 }
 
@@ -1787,7 +1787,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 					"logMaxBytes": {
 						SchemaProps: spec.SchemaProps{
 							Description: "logMaxBytes is the maximum size of the archived log of one attempt, in bytes that the builder wrote. The archive cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut. 64Ki to 1Ti. Defaults to 1Gi.",
-							Ref:         ref(resource.Quantity{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.Quantity{}.OpenAPIModelName()),
 						},
 					},
 					"recordRetention": {
@@ -1800,7 +1800,7 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HistoryTTL{}.OpenAPIModelName(), resource.Quantity{}.OpenAPIModelName()},
+			v1alpha1.HistoryTTL{}.OpenAPIModelName(), v1alpha1.Quantity{}.OpenAPIModelName()},
 	}
 }
 
@@ -4003,6 +4003,26 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Quantity(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.EmbedOpenAPIDefinitionIntoV2Extension(common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Quantity is an amount, such as 500m, 0.5, 2 or 4Gi, with the suffixes of Kubernetes quantities. The server stores and returns it as it was written.",
+				OneOf:       common.GenerateOpenAPIV3OneOfSchema(v1alpha1.Quantity{}.OpenAPIV3OneOfTypes()),
+				Format:      v1alpha1.Quantity{}.OpenAPISchemaFormat(),
+			},
+		},
+	}, common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Quantity is an amount, such as 500m, 0.5, 2 or 4Gi, with the suffixes of Kubernetes quantities. The server stores and returns it as it was written.",
+				Type:        v1alpha1.Quantity{}.OpenAPISchemaType(),
+				Format:      v1alpha1.Quantity{}.OpenAPISchemaFormat(),
+			},
+		},
+	})
+}
+
 func schema_goldsmith_apis_images_v1alpha1_QueuedBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -4244,6 +4264,49 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 				Required: []string{"inputsDigest"},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ResourceRequirements sets the compute resources of the builder's container. It has the form of a container's resources in a pod, without claims.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"limits": {
+						SchemaProps: spec.SchemaProps{
+							Description: "limits sets the largest amount of each resource that the container may use. Defaults to the limits that a LimitRange of the namespace sets, or to none.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Quantity{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"requests": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requests sets the amount of each resource that a node must have free to run the pod. Defaults to limits, or to the requests that a LimitRange of the namespace sets.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Quantity{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Quantity{}.OpenAPIModelName()},
 	}
 }
 
@@ -5167,35 +5230,6 @@ func schema_k8sio_api_core_v1_PreferredSchedulingTerm(ref common.ReferenceCallba
 	}
 }
 
-func schema_k8sio_api_core_v1_ResourceClaim(ref common.ReferenceCallback) common.OpenAPIDefinition {
-	return common.OpenAPIDefinition{
-		Schema: spec.Schema{
-			SchemaProps: spec.SchemaProps{
-				Description: "ResourceClaim references one entry in PodSpec.ResourceClaims.",
-				Type:        []string{"object"},
-				Properties: map[string]spec.Schema{
-					"name": {
-						SchemaProps: spec.SchemaProps{
-							Description: "Name must match the name of one entry in pod.spec.resourceClaims of the Pod where this field is used. It makes that resource available inside a container.",
-							Default:     "",
-							Type:        []string{"string"},
-							Format:      "",
-						},
-					},
-					"request": {
-						SchemaProps: spec.SchemaProps{
-							Description: "Request is the name chosen for a request in the referenced claim. If empty, everything from the claim is made available, otherwise only the result of this request.",
-							Type:        []string{"string"},
-							Format:      "",
-						},
-					},
-				},
-				Required: []string{"name"},
-			},
-		},
-	}
-}
-
 func schema_k8sio_api_core_v1_ResourceFieldSelector(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -5235,70 +5269,6 @@ func schema_k8sio_api_core_v1_ResourceFieldSelector(ref common.ReferenceCallback
 		},
 		Dependencies: []string{
 			resource.Quantity{}.OpenAPIModelName()},
-	}
-}
-
-func schema_k8sio_api_core_v1_ResourceRequirements(ref common.ReferenceCallback) common.OpenAPIDefinition {
-	return common.OpenAPIDefinition{
-		Schema: spec.Schema{
-			SchemaProps: spec.SchemaProps{
-				Description: "ResourceRequirements describes the compute resource requirements.",
-				Type:        []string{"object"},
-				Properties: map[string]spec.Schema{
-					"limits": {
-						SchemaProps: spec.SchemaProps{
-							Description: "Limits describes the maximum amount of compute resources allowed. More info: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
-							Type:        []string{"object"},
-							AdditionalProperties: &spec.SchemaOrBool{
-								Allows: true,
-								Schema: &spec.Schema{
-									SchemaProps: spec.SchemaProps{
-										Ref: ref(resource.Quantity{}.OpenAPIModelName()),
-									},
-								},
-							},
-						},
-					},
-					"requests": {
-						SchemaProps: spec.SchemaProps{
-							Description: "Requests describes the minimum amount of compute resources required. If Requests is omitted for a container, it defaults to Limits if that is explicitly specified, otherwise to an implementation-defined value. Requests cannot exceed Limits. More info: https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
-							Type:        []string{"object"},
-							AdditionalProperties: &spec.SchemaOrBool{
-								Allows: true,
-								Schema: &spec.Schema{
-									SchemaProps: spec.SchemaProps{
-										Ref: ref(resource.Quantity{}.OpenAPIModelName()),
-									},
-								},
-							},
-						},
-					},
-					"claims": {
-						VendorExtensible: spec.VendorExtensible{
-							Extensions: spec.Extensions{
-								"x-kubernetes-list-map-keys": []interface{}{
-									"name",
-								},
-								"x-kubernetes-list-type": "map",
-							},
-						},
-						SchemaProps: spec.SchemaProps{
-							Description: "Claims lists the names of resources, defined in spec.resourceClaims, that are used by this container.\n\nThis field depends on the DynamicResourceAllocation feature gate.\n\nThis field is immutable. It can only be set for containers.",
-							Type:        []string{"array"},
-							Items: &spec.SchemaOrArray{
-								Schema: &spec.Schema{
-									SchemaProps: spec.SchemaProps{
-										Ref: ref(v1.ResourceClaim{}.OpenAPIModelName()),
-									},
-								},
-							},
-						},
-					},
-				},
-			},
-		},
-		Dependencies: []string{
-			v1.ResourceClaim{}.OpenAPIModelName(), resource.Quantity{}.OpenAPIModelName()},
 	}
 }
 

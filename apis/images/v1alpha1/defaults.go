@@ -99,9 +99,7 @@ func SetDefaults_Backoff(backoff *Backoff) {
 func SetDefaults_HistoryLimits(history *HistoryLimits) {
 	setDefault(&history.Succeeded, DefaultHistorySucceeded)
 	setDefault(&history.Failed, DefaultHistoryFailed)
-	if history.LogMaxBytes == nil {
-		history.LogMaxBytes = resource.NewQuantity(DefaultLogMaxBytes, resource.BinarySI)
-	}
+	setDefault(&history.LogMaxBytes, NewQuantity(*resource.NewQuantity(DefaultLogMaxBytes, resource.BinarySI)))
 }
 
 // SetDefaults_BuildRequest sets the reason. The request ID is the server's to choose.

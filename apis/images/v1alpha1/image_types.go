@@ -3,7 +3,6 @@
 package v1alpha1
 
 import (
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 )
@@ -357,7 +356,7 @@ type HistoryLimits struct {
 	// cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut.
 	// 64Ki to 1Ti. Defaults to 1Gi.
 	// +optional
-	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
+	LogMaxBytes *Quantity `json:"logMaxBytes,omitempty" protobuf:"bytes,5,opt,name=logMaxBytes"`
 	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The
 	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
 	// no limit.

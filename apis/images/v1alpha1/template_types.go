@@ -25,10 +25,10 @@ type BuildTemplate struct {
 	// +optional
 	ServiceAccountName string `json:"serviceAccountName,omitempty" protobuf:"bytes,1,opt,name=serviceAccountName"`
 	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request
-	// exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or
-	// to none.
+	// exceeds its limit. Pods of builders have no resource claims. Defaults to the values that a LimitRange of the
+	// namespace sets, or to none.
 	// +optional
-	Resources *corev1.ResourceRequirements `json:"resources,omitempty" protobuf:"bytes,2,opt,name=resources"`
+	Resources *ResourceRequirements `json:"resources,omitempty" protobuf:"bytes,2,opt,name=resources"`
 	// nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.
 	// +optional
 	NodeSelector map[string]string `json:"nodeSelector,omitempty" protobuf:"bytes,3,rep,name=nodeSelector"`
@@ -65,4 +65,18 @@ type BuildTemplate struct {
 	// no build. Defaults to none.
 	// +optional
 	QueueName string `json:"queueName,omitempty" protobuf:"bytes,9,opt,name=queueName"`
+}
+
+// ResourceRequirements sets the compute resources of the builder's container. It has the form of a container's resources in a
+// pod, without claims.
+// +k8s:conversion-gen=false
+type ResourceRequirements struct {
+	// limits sets the largest amount of each resource that the container may use. Defaults to the limits that a LimitRange
+	// of the namespace sets, or to none.
+	// +optional
+	Limits map[string]Quantity `json:"limits,omitempty" protobuf:"bytes,1,rep,name=limits"`
+	// requests sets the amount of each resource that a node must have free to run the pod. Defaults to limits, or to the
+	// requests that a LimitRange of the namespace sets.
+	// +optional
+	Requests map[string]Quantity `json:"requests,omitempty" protobuf:"bytes,2,rep,name=requests"`
 }

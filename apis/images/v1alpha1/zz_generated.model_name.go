@@ -328,6 +328,11 @@ func (in PinnedInputs) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Quantity) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Quantity"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in QueuedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.QueuedBuild"
 }
@@ -350,6 +355,11 @@ func (in RerunRequest) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ResolvedInputs) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ResolvedInputs"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ResourceRequirements) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ResourceRequirements"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

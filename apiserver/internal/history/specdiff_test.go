@@ -11,7 +11,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -28,7 +27,7 @@ func fullSpec() *v1alpha1.ImageSpec {
 			Template: &v1alpha1.BuildTemplate{
 				NodeSelector: map[string]string{"disk": "fast", "kubernetes.io/arch": "amd64"},
 				Tolerations:  []corev1.Toleration{{Key: "builds", Operator: corev1.TolerationOpExists}},
-				Resources:    &corev1.ResourceRequirements{Limits: corev1.ResourceList{"memory": resource.MustParse("1Gi")}},
+				Resources:    &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"memory": {Text: "1Gi"}}},
 				Env: []corev1.EnvVar{
 					{Name: "A", Value: "a"},
 					{Name: "B", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "c"}, Key: "k"}}},
@@ -106,7 +105,7 @@ func TestChangesOfASpec(t *testing.T) {
 		},
 		"a quantity and a toleration": {
 			func(s *v1alpha1.ImageSpec) {
-				s.Template.Resources.Limits["memory"] = resource.MustParse("2Gi")
+				s.Template.Resources.Limits["memory"] = v1alpha1.Quantity{Text: "2Gi"}
 				s.Template.Tolerations[0].Key = "images"
 			},
 			[]v1alpha1.InputChange{

@@ -4,7 +4,6 @@ package images
 
 import (
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -107,7 +106,7 @@ type Target struct {
 // without HTML escaping, a template has at most 32 KiB.
 type BuildTemplate struct {
 	ServiceAccountName string
-	Resources          *corev1.ResourceRequirements
+	Resources          *v1alpha1.ResourceRequirements
 	NodeSelector       map[string]string
 	Tolerations        []corev1.Toleration
 	Affinity           *corev1.Affinity
@@ -165,7 +164,7 @@ type HistoryLimits struct {
 	TTL       *HistoryTTL
 
 	LogRetention *HistoryTTL
-	LogMaxBytes  *resource.Quantity
+	LogMaxBytes  *v1alpha1.Quantity
 
 	RecordRetention *HistoryTTL
 }

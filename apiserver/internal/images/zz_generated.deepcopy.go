@@ -438,7 +438,7 @@ func (in *BuildTemplate) DeepCopyInto(out *BuildTemplate) {
 	*out = *in
 	if in.Resources != nil {
 		in, out := &in.Resources, &out.Resources
-		*out = new(corev1.ResourceRequirements)
+		*out = new(v1alpha1.ResourceRequirements)
 		(*in).DeepCopyInto(*out)
 	}
 	if in.NodeSelector != nil {
@@ -713,8 +713,8 @@ func (in *HistoryLimits) DeepCopyInto(out *HistoryLimits) {
 	}
 	if in.LogMaxBytes != nil {
 		in, out := &in.LogMaxBytes, &out.LogMaxBytes
-		x := (*in).DeepCopy()
-		*out = &x
+		*out = new(v1alpha1.Quantity)
+		**out = **in
 	}
 	if in.RecordRetention != nil {
 		in, out := &in.RecordRetention, &out.RecordRetention

@@ -17,7 +17,6 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -180,7 +179,7 @@ func TestALogThatIsCutIsNotWhole(t *testing.T) {
 	w := newFixture(t, "mem://")
 	w.run()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
-	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: new(resource.MustParse("1Ki"))}
+	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1Ki"}}
 	image, err := w.client.ImagesV1alpha1().Images(namespace).Create(t.Context(), image, metav1.CreateOptions{})
 	w.Expect(err).NotTo(HaveOccurred())
 	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {

@@ -101,7 +101,8 @@ func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*a
 
 // settingsOf returns the settings of an Image for the logs of its builds.
 func settingsOf(image *v1alpha1.Image) *archive.ImageSettings {
-	settings := &archive.ImageSettings{Held: v1alpha1.UnderLegalHold(image), MaxBytes: image.Spec.History.LogMaxBytes.Value()}
+	maxBytes := image.Spec.History.LogMaxBytes.Amount()
+	settings := &archive.ImageSettings{Held: v1alpha1.UnderLegalHold(image), MaxBytes: maxBytes.Value()}
 	if retention := image.Spec.History.LogRetention; retention != nil {
 		settings.RetentionSucceeded, settings.RetentionFailed = durationOf(retention.Succeeded), durationOf(retention.Failed)
 	}

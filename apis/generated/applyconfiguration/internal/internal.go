@@ -295,7 +295,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
     - name: resources
       type:
-        namedType: io.k8s.api.core.v1.ResourceRequirements
+        namedType: dev.goldsmith.images.v1alpha1.ResourceRequirements
     - name: runtimeClassName
       type:
         scalar: string
@@ -421,7 +421,7 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: numeric
     - name: logMaxBytes
       type:
-        namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
+        namedType: dev.goldsmith.images.v1alpha1.Quantity
     - name: logRetention
       type:
         namedType: dev.goldsmith.images.v1alpha1.HistoryTTL
@@ -753,6 +753,8 @@ var schemaYAML = typed.YAMLObject(`types:
         map:
           elementType:
             scalar: string
+- name: dev.goldsmith.images.v1alpha1.Quantity
+  scalar: string
 - name: dev.goldsmith.images.v1alpha1.ResolvedInputs
   map:
     fields:
@@ -768,6 +770,19 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: dev.goldsmith.images.v1alpha1.ResourceRequirements
+  map:
+    fields:
+    - name: limits
+      type:
+        map:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Quantity
+    - name: requests
+      type:
+        map:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Quantity
 - name: dev.goldsmith.images.v1alpha1.RetryPolicy
   map:
     fields:
@@ -1079,16 +1094,6 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
-- name: io.k8s.api.core.v1.ResourceClaim
-  map:
-    fields:
-    - name: name
-      type:
-        scalar: string
-      default: ""
-    - name: request
-      type:
-        scalar: string
 - name: io.k8s.api.core.v1.ResourceFieldSelector
   map:
     fields:
@@ -1103,27 +1108,6 @@ var schemaYAML = typed.YAMLObject(`types:
         scalar: string
       default: ""
     elementRelationship: atomic
-- name: io.k8s.api.core.v1.ResourceRequirements
-  map:
-    fields:
-    - name: claims
-      type:
-        list:
-          elementType:
-            namedType: io.k8s.api.core.v1.ResourceClaim
-          elementRelationship: associative
-          keys:
-          - name
-    - name: limits
-      type:
-        map:
-          elementType:
-            namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
-    - name: requests
-      type:
-        map:
-          elementType:
-            namedType: io.k8s.apimachinery.pkg.api.resource.Quantity
 - name: io.k8s.api.core.v1.SecretKeySelector
   map:
     fields:

@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/apitesting/fuzzer"
 	"k8s.io/apimachinery/pkg/api/apitesting/roundtrip"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metafuzzer "k8s.io/apimachinery/pkg/apis/meta/fuzzer"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -78,6 +77,12 @@ func defaulted(serializer.CodecFactory) []any {
 			c.FillNoCustom(&duration.Duration)
 			duration.Written = fmt.Sprintf("%dns", duration.Duration)
 		},
+		func(quantity *v1alpha1.Quantity, c randfill.Continue) {
+			*quantity = v1alpha1.Quantity{Text: fmt.Sprintf("0%d", c.Uint32())} // not in canonical form
+			if c.Bool() {
+				*quantity = v1alpha1.Quantity{Text: fmt.Sprint(c.Uint32()), Number: true}
+			}
+		},
 		func(backoff *images.Backoff, c randfill.Continue) {
 			fill(c, &backoff.Initial)
 			fill(c, &backoff.Max)
@@ -140,7 +145,7 @@ func TestDefaults(t *testing.T) {
 			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), DisableAfterFailures: new(int32(5))},
 			RunPolicy: v1alpha1.RunPolicySerial, Suspend: new(false),
 			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
-				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: resource.NewQuantity(1<<30, resource.BinarySI),
+				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: &v1alpha1.Quantity{Text: "1Gi"},
 			},
 		}}},
 		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},

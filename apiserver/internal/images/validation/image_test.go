@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -167,11 +166,11 @@ func imageExamples() map[string]example[images.Image] {
 		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
 		"logs that are kept for as short or long as may be": {func(i *images.Image) {
 			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
-			i.Spec.History.LogMaxBytes = new(resource.MustParse("64Ki"))
+			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "64Ki"}
 		}, nil},
 		"logs that are kept too short, too long, and too much of them": {func(i *images.Image) {
 			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
-			i.Spec.History.LogMaxBytes = new(resource.MustParse("1025Gi"))
+			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1025Gi"}
 		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
 		"records that are kept for as short or long as may be": {func(i *images.Image) {
 			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
@@ -179,7 +178,7 @@ func imageExamples() map[string]example[images.Image] {
 		"records that are kept too short and too long": {func(i *images.Image) {
 			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 		}, []string{spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
-		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = new(resource.MustParse("65535")) }, []string{spec + "history.logMaxBytes"}},
+		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "65535"} }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
 		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
 		"two bases":                 {func(i *images.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},

@@ -115,12 +115,23 @@ func immutable[T any](value, stored T, path *field.Path, message string) field.E
 	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, message)}
 }
 
-// Unchanged compares like equality.Semantic, and durations by their length: somebody may write 60m instead of 1h.
-var Unchanged = withDurations(equality.Semantic.Copy())
+// Unchanged compares like equality.Semantic, and durations and quantities by their value: somebody may write 60m instead of
+// 1h, or 0.5 instead of 500m.
+var Unchanged = byValue(equality.Semantic.Copy())
 
-func withDurations(equalities conversion.Equalities) conversion.Equalities {
-	if err := equalities.AddFunc(func(a, b v1alpha1.Duration) bool { return a.Duration == b.Duration }); err != nil {
+func byValue(equalities conversion.Equalities) conversion.Equalities {
+	err := equalities.AddFuncs(
+		func(a, b v1alpha1.Duration) bool { return a.Duration == b.Duration },
+		func(a, b v1alpha1.Quantity) bool { return a == b || sameAmount(a, b) },
+	)
+	if err != nil {
 		panic(err)
 	}
 	return equalities
+}
+
+func sameAmount(a, b v1alpha1.Quantity) bool {
+	first, errFirst := a.Parse()
+	second, errSecond := b.Parse()
+	return errFirst == nil && errSecond == nil && first.Cmp(second) == 0
 }

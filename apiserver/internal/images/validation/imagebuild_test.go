@@ -92,6 +92,11 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 
 	rewritten := validBuild()
 	rewritten.Spec.Timeouts.Run.Written = fmt.Sprintf("%dns", rewritten.Spec.Timeouts.Run.Duration)
+	stored := rewritten.DeepCopy()
+	stored.Spec.Inputs.Template = &images.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Limits: list("cpu", "500m", "memory", "1Gi")}}
+	rewritten.Spec.Inputs.Template = &images.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Limits: list("cpu", "0.5", "memory", "1024Mi")}}
+	expectPaths(t, ImageBuildUpdate(rewritten, stored), nil)
+	rewritten.Spec.Inputs.Template = nil
 	expectPaths(t, ImageBuildUpdate(rewritten, validBuild()), nil)
 }
 

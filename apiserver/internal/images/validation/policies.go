@@ -26,7 +26,7 @@ const (
 	maxHistoryTTL       = 87600 * time.Hour
 	minLogMaxBytes      = 64 << 10
 	maxLogMaxBytes      = 1 << 40
-	maxDurationLength   = 64 // in bytes, as it is written
+	maxTextLength       = 64 // of a duration or a quantity, in bytes
 )
 
 // retryable are the classes that a policy may name. A cancelled build is never retried.
@@ -55,8 +55,8 @@ func validateDuration(duration *v1alpha1.Duration, shortest, longest time.Durati
 	switch {
 	case duration == nil:
 		return nil
-	case len(duration.Written) > maxDurationLength:
-		return field.ErrorList{field.TooLong(path, "", maxDurationLength)}
+	case len(duration.Written) > maxTextLength:
+		return field.ErrorList{field.TooLong(path, "", maxTextLength)}
 	case shortest <= duration.Duration && duration.Duration <= longest:
 		return nil
 	}
@@ -101,10 +101,32 @@ func validateHistory(history *images.HistoryLimits, path *field.Path) field.Erro
 	errs = append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
 	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
 	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
-	if size := history.LogMaxBytes; size != nil && (size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0) {
-		errs = append(errs, field.Invalid(path.Child("logMaxBytes"), size.String(), "must be between 64Ki and 1Ti"))
-	}
+	errs = append(errs, validateLogMaxBytes(history.LogMaxBytes, path.Child("logMaxBytes"))...)
 	return append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
+}
+
+func validateLogMaxBytes(limit *v1alpha1.Quantity, path *field.Path) field.ErrorList {
+	if limit == nil {
+		return nil
+	}
+	if errs := validateQuantityText(*limit, path); len(errs) > 0 {
+		return errs
+	}
+	if size := limit.Amount(); size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0 {
+		return field.ErrorList{field.Invalid(path, limit.String(), "must be between 64Ki and 1Ti")}
+	}
+	return nil
+}
+
+// validateQuantityText refuses what only protobuf lets a client send, and texts that are longer than any number.
+func validateQuantityText(quantity v1alpha1.Quantity, path *field.Path) field.ErrorList {
+	if len(quantity.Text) > maxTextLength {
+		return field.ErrorList{field.TooLong(path, "", maxTextLength)}
+	}
+	if _, err := quantity.Parse(); err != nil {
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
+	}
+	return nil
 }
 
 func validateHistoryTTL(ttl *images.HistoryTTL, path *field.Path) field.ErrorList {

@@ -72,11 +72,14 @@ func (p Policy) history(history *images.HistoryLimits, path *field.Path) field.E
 	return append(errs, allowedRetention(history.RecordRetention, p.MaxRecordRetention, path.Child("recordRetention"))...)
 }
 
-func (p Policy) size(size *resource.Quantity, path *field.Path) field.ErrorList {
-	if size == nil || p.MaxLogBytes == 0 || size.CmpInt64(p.MaxLogBytes) <= 0 {
+func (p Policy) size(limit *v1alpha1.Quantity, path *field.Path) field.ErrorList {
+	if limit == nil || p.MaxLogBytes == 0 {
 		return nil
 	}
-	return field.ErrorList{field.Invalid(path, size.String(), allowed(resource.NewQuantity(p.MaxLogBytes, resource.BinarySI)))}
+	if size := limit.Amount(); size.CmpInt64(p.MaxLogBytes) <= 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, limit.String(), allowed(resource.NewQuantity(p.MaxLogBytes, resource.BinarySI)))}
 }
 
 func (p Policy) count(kept *int32, path *field.Path) field.ErrorList {

@@ -7,8 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/resource"
-
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
@@ -19,7 +18,7 @@ func TestPolicy(t *testing.T) {
 		image := validImage()
 		image.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(3600), Failed: seconds(60)}
 		image.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(7200), Failed: seconds(7200)}
-		image.Spec.History.LogMaxBytes = new(resource.MustParse("1Mi"))
+		image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Mi"}
 		change(image)
 		return image
 	}
@@ -29,7 +28,7 @@ func TestPolicy(t *testing.T) {
 	}{
 		"everything at its limit": {func(*images.Image) {}, nil},
 		"a queue of Kueue":        {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "q"} }, []string{"spec.template.queueName"}},
-		"a large log":             {func(i *images.Image) { i.Spec.History.LogMaxBytes = new(resource.MustParse("2Mi")) }, []string{history + "logMaxBytes"}},
+		"a large log":             {func(i *images.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "2Mi"} }, []string{history + "logMaxBytes"}},
 		"logs kept for long":      {func(i *images.Image) { i.Spec.History.LogRetention.Failed = seconds(3601) }, []string{history + "logRetention.failed"}},
 		"logs kept for ever":      {func(i *images.Image) { i.Spec.History.LogRetention = nil }, []string{history + "logRetention.failed", history + "logRetention.succeeded"}},
 		"records kept for ever":   {func(i *images.Image) { i.Spec.History.RecordRetention.Succeeded = nil }, []string{history + "recordRetention.succeeded"}},

@@ -9,17 +9,19 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func validateResources(resources *corev1.ResourceRequirements, path *field.Path) field.ErrorList {
-	if resources == nil {
+func validateResources(written *v1alpha1.ResourceRequirements, path *field.Path) field.ErrorList {
+	if written == nil {
 		return nil
 	}
-	errs := validateResourceList(resources.Limits, path.Child("limits"))
-	errs = append(errs, validateResourceList(resources.Requests, path.Child("requests"))...)
+	errs := validateResourceList(written.Limits, path.Child("limits"))
+	errs = append(errs, validateResourceList(written.Requests, path.Child("requests"))...)
+	resources := written.Kubernetes()
 	for _, name := range slices.Sorted(maps.Keys(resources.Requests)) {
 		request, path := resources.Requests[name], path.Child("requests").Key(string(name))
 		limit, limited := resources.Limits[name]
@@ -32,18 +34,14 @@ func validateResources(resources *corev1.ResourceRequirements, path *field.Path)
 			errs = append(errs, field.Invalid(path, request.String(), fmt.Sprintf("must be at most %s, the limit", limit.String())))
 		}
 	}
-	if len(resources.Claims) > 0 {
-		errs = append(errs, field.Forbidden(path.Child("claims"), "remove claims: pods of builders have no resource claims"))
-	}
 	return append(errs, validateHugePages(resources, path)...)
 }
 
-func validateResourceList(list corev1.ResourceList, path *field.Path) field.ErrorList {
+func validateResourceList(list map[string]v1alpha1.Quantity, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, name := range slices.Sorted(maps.Keys(list)) {
-		quantity := list[name]
-		errs = append(errs, validateResourceName(name, path.Key(string(name)))...)
-		errs = append(errs, validateQuantity(name, &quantity, path.Key(string(name)))...)
+		errs = append(errs, validateResourceName(corev1.ResourceName(name), path.Key(name))...)
+		errs = append(errs, validateQuantity(corev1.ResourceName(name), list[name], path.Key(name))...)
 	}
 	return errs
 }
@@ -60,17 +58,21 @@ func validateResourceName(name corev1.ResourceName, path *field.Path) field.Erro
 	return field.ErrorList{field.Invalid(path, name, "must be cpu, memory, ephemeral-storage, hugepages-<size> or the full name of an extended resource, such as example.com/device")}
 }
 
-func validateQuantity(name corev1.ResourceName, quantity *resource.Quantity, path *field.Path) field.ErrorList {
+func validateQuantity(name corev1.ResourceName, quantity v1alpha1.Quantity, path *field.Path) field.ErrorList {
+	if errs := validateQuantityText(quantity, path); len(errs) > 0 {
+		return errs
+	}
+	amount := quantity.Amount()
 	switch {
-	case quantity.Sign() < 0:
+	case amount.Sign() < 0:
 		return field.ErrorList{field.Invalid(path, quantity.String(), "must not be negative")}
-	case extended(name) && quantity.MilliValue()%1000 != 0:
+	case extended(name) && amount.MilliValue()%1000 != 0:
 		return field.ErrorList{field.Invalid(path, quantity.String(), "must be a whole number")}
 	}
 	return nil
 }
 
-func validateHugePages(resources *corev1.ResourceRequirements, path *field.Path) field.ErrorList {
+func validateHugePages(resources corev1.ResourceRequirements, path *field.Path) field.ErrorList {
 	names := slices.Concat(slices.Collect(maps.Keys(resources.Limits)), slices.Collect(maps.Keys(resources.Requests)))
 	if !slices.ContainsFunc(names, hugePages) || slices.Contains(names, corev1.ResourceCPU) || slices.Contains(names, corev1.ResourceMemory) {
 		return nil

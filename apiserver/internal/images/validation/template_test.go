@@ -8,16 +8,16 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-func list(pairs ...string) corev1.ResourceList {
-	resources := corev1.ResourceList{}
+func list(pairs ...string) map[string]v1alpha1.Quantity {
+	resources := map[string]v1alpha1.Quantity{}
 	for i := 0; i < len(pairs); i += 2 {
-		resources[corev1.ResourceName(pairs[i])] = resource.MustParse(pairs[i+1])
+		resources[pairs[i]] = v1alpha1.Quantity{Text: pairs[i+1]}
 	}
 	return resources
 }
@@ -25,7 +25,7 @@ func list(pairs ...string) corev1.ResourceList {
 func validTemplate() *images.BuildTemplate {
 	return &images.BuildTemplate{
 		ServiceAccountName: "builder",
-		Resources: &corev1.ResourceRequirements{
+		Resources: &v1alpha1.ResourceRequirements{
 			Requests: list("cpu", "500m", "memory", "1Gi", "example.com/tape", "1"),
 			Limits:   list("cpu", "2", "memory", "1Gi", "ephemeral-storage", "10Gi", "example.com/tape", "1"),
 		},
@@ -89,8 +89,8 @@ func templateExamples() map[string]example[images.BuildTemplate] {
 	tolerating := func(toleration corev1.Toleration) func(*template) {
 		return func(t *template) { t.Tolerations = []corev1.Toleration{toleration} }
 	}
-	resources := func(requests, limits corev1.ResourceList) func(*template) {
-		return func(t *template) { t.Resources = &corev1.ResourceRequirements{Requests: requests, Limits: limits} }
+	resources := func(requests, limits map[string]v1alpha1.Quantity) func(*template) {
+		return func(t *template) { t.Resources = &v1alpha1.ResourceRequirements{Requests: requests, Limits: limits} }
 	}
 	variables := func(n, bytes int) (env []corev1.EnvVar) {
 		for i := range n {
@@ -126,13 +126,11 @@ func templateExamples() map[string]example[images.BuildTemplate] {
 		"an extended resource below its limit": {
 			resources(list("example.com/tape", "1"), list("example.com/tape", "2")), []string{"resources.requests[example.com/tape]"},
 		},
-		"half a tape":           {resources(nil, list("example.com/tape", "500m")), []string{"resources.limits[example.com/tape]"}},
-		"huge pages":            {resources(list("hugepages-2Mi", "4Mi"), list("hugepages-2Mi", "4Mi", "memory", "1Gi")), nil},
-		"huge pages alone":      {resources(nil, list("hugepages-2Mi", "4Mi")), []string{"resources"}},
-		"huge pages overcommit": {resources(list("hugepages-2Mi", "2Mi", "cpu", "1"), list("hugepages-2Mi", "4Mi")), []string{"resources.requests[hugepages-2Mi]"}},
-		"resource claims": {
-			func(t *template) { t.Resources.Claims = []corev1.ResourceClaim{{Name: "gpu"}} }, []string{"resources.claims"},
-		},
+		"half a tape":                 {resources(nil, list("example.com/tape", "500m")), []string{"resources.limits[example.com/tape]"}},
+		"huge pages":                  {resources(list("hugepages-2Mi", "4Mi"), list("hugepages-2Mi", "4Mi", "memory", "1Gi")), nil},
+		"huge pages alone":            {resources(nil, list("hugepages-2Mi", "4Mi")), []string{"resources"}},
+		"huge pages overcommit":       {resources(list("hugepages-2Mi", "2Mi", "cpu", "1"), list("hugepages-2Mi", "4Mi")), []string{"resources.requests[hugepages-2Mi]"}},
+		"a quantity that is too long": {resources(nil, list("memory", "1"+strings.Repeat("0", 64))), []string{"resources.limits[memory]"}},
 
 		"64 labels of nodes": {func(t *template) { t.NodeSelector = labels(64) }, nil},
 		"65 labels of nodes": {func(t *template) { t.NodeSelector = labels(65) }, []string{"nodeSelector"}},
@@ -257,4 +255,12 @@ func TestAffinity(t *testing.T) {
 			expectPaths(t, Image(image), []string{"spec.template.affinity." + test.want})
 		})
 	}
+}
+
+// Clients that send JSON cannot send such a text, but those that send protobuf can.
+func TestTextsThatAreNoQuantities(t *testing.T) {
+	image := validImage()
+	image.Spec.History = &images.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "much"}}
+	image.Spec.Template = &images.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Requests: list("cpu", "much")}}
+	expectPaths(t, Image(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
 }

@@ -69,9 +69,14 @@ func (s Setup) historyWarnings(history *images.HistoryLimits, path *field.Path) 
 	)
 	return described(path, []effect{
 		{history.LogRetention != nil && !s.LogArchive, "logRetention", noArchive},
-		{history.LogMaxBytes != nil && history.LogMaxBytes.Value() != v1alpha1.DefaultLogMaxBytes && !s.LogArchive, "logMaxBytes", noArchive},
+		{history.LogMaxBytes != nil && !isDefault(*history.LogMaxBytes) && !s.LogArchive, "logMaxBytes", noArchive},
 		{history.RecordRetention != nil && !s.Records, "recordRetention", noRecords},
 	})
+}
+
+func isDefault(limit v1alpha1.Quantity) bool {
+	size := limit.Amount()
+	return size.CmpInt64(v1alpha1.DefaultLogMaxBytes) == 0
 }
 
 // effect is the warning about a field if it is set.

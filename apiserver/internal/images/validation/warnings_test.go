@@ -9,7 +9,6 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -23,19 +22,19 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 			Builder: images.Builder{Name: "nobodys"},
 			Source:  &images.Source{},
 			Template: &images.BuildTemplate{
-				ServiceAccountName: "builder", Resources: &corev1.ResourceRequirements{}, NodeSelector: map[string]string{"disk": "fast"},
+				ServiceAccountName: "builder", Resources: &v1alpha1.ResourceRequirements{}, NodeSelector: map[string]string{"disk": "fast"},
 				Tolerations: []corev1.Toleration{{Key: "builds"}}, Affinity: &corev1.Affinity{}, RuntimeClassName: "kata",
 				PriorityClassName: "high", Env: []corev1.EnvVar{{Name: "A"}},
 			},
 		},
 		History: &images.HistoryLimits{
-			LogRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, LogMaxBytes: resource.NewQuantity(1<<20, resource.BinarySI),
+			LogRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, LogMaxBytes: &v1alpha1.Quantity{Text: "1Mi"},
 			RecordRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}},
 		},
 	}}
 	byDefault := &images.Image{Spec: images.ImageSpec{
 		BuildInputs: images.BuildInputs{Builder: images.Builder{Name: "mock"}, Template: &images.BuildTemplate{}},
-		History:     &images.HistoryLimits{LogMaxBytes: resource.NewQuantity(v1alpha1.DefaultLogMaxBytes, resource.BinarySI)},
+		History:     &images.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1024Mi"}},
 	}}
 	allowed := &inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}}
 	for name, test := range map[string]struct {

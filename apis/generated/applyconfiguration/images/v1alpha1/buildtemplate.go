@@ -29,9 +29,9 @@ type BuildTemplateApplyConfiguration struct {
 	// "default" of the namespace.
 	ServiceAccountName *string `json:"serviceAccountName,omitempty"`
 	// resources sets the requests and limits of the builder's container. Quantities are not negative, and no request
-	// exceeds its limit. The server refuses claims. Defaults to the values that a LimitRange of the namespace sets, or
-	// to none.
-	Resources *v1.ResourceRequirementsApplyConfiguration `json:"resources,omitempty"`
+	// exceeds its limit. Pods of builders have no resource claims. Defaults to the values that a LimitRange of the
+	// namespace sets, or to none.
+	Resources *ResourceRequirementsApplyConfiguration `json:"resources,omitempty"`
 	// nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 	// tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and
@@ -75,7 +75,7 @@ func (b *BuildTemplateApplyConfiguration) WithServiceAccountName(value string) *
 // WithResources sets the Resources field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Resources field is set to the value of the last call.
-func (b *BuildTemplateApplyConfiguration) WithResources(value *v1.ResourceRequirementsApplyConfiguration) *BuildTemplateApplyConfiguration {
+func (b *BuildTemplateApplyConfiguration) WithResources(value *ResourceRequirementsApplyConfiguration) *BuildTemplateApplyConfiguration {
 	b.Resources = value
 	return b
 }

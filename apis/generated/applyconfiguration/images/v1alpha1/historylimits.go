@@ -5,7 +5,7 @@
 package v1alpha1
 
 import (
-	resource "k8s.io/apimachinery/pkg/api/resource"
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // HistoryLimitsApplyConfiguration represents a declarative configuration of the HistoryLimits type for use
@@ -29,7 +29,7 @@ type HistoryLimitsApplyConfiguration struct {
 	// logMaxBytes is the maximum size of the archived log of one attempt, in bytes that the builder wrote. The archive
 	// cuts the middle of a longer log: it keeps the beginning and the end, half of the limit each. A line marks the cut.
 	// 64Ki to 1Ti. Defaults to 1Gi.
-	LogMaxBytes *resource.Quantity `json:"logMaxBytes,omitempty"`
+	LogMaxBytes *imagesv1alpha1.Quantity `json:"logMaxBytes,omitempty"`
 	// recordRetention limits the age of the records of finished builds, counted from the completion of the build. The
 	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
 	// no limit.
@@ -77,7 +77,7 @@ func (b *HistoryLimitsApplyConfiguration) WithLogRetention(value *HistoryTTLAppl
 // WithLogMaxBytes sets the LogMaxBytes field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the LogMaxBytes field is set to the value of the last call.
-func (b *HistoryLimitsApplyConfiguration) WithLogMaxBytes(value resource.Quantity) *HistoryLimitsApplyConfiguration {
+func (b *HistoryLimitsApplyConfiguration) WithLogMaxBytes(value imagesv1alpha1.Quantity) *HistoryLimitsApplyConfiguration {
 	b.LogMaxBytes = &value
 	return b
 }
