@@ -196,8 +196,12 @@ var _ = Describe("Instantiating an Image", func() {
 		oneOff := request("one-off")
 		oneOff.Parameters = []v1alpha1.Parameter{{Name: "flavour", Value: "small"}}
 		asks := []func() (*v1alpha1.ImageBuild, error){
-			func() (*v1alpha1.ImageBuild, error) { return images.Instantiate(ctx, "debian", request("build"), metav1.CreateOptions{}) },
-			func() (*v1alpha1.ImageBuild, error) { return images.Instantiate(ctx, "debian", oneOff, metav1.CreateOptions{}) },
+			func() (*v1alpha1.ImageBuild, error) {
+				return images.Instantiate(ctx, "debian", request("build"), metav1.CreateOptions{})
+			},
+			func() (*v1alpha1.ImageBuild, error) {
+				return images.Instantiate(ctx, "debian", oneOff, metav1.CreateOptions{})
+			},
 			func() (*v1alpha1.ImageBuild, error) {
 				return images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{RequestID: "schedule:2026-03-01T03:30:00Z", Reason: v1alpha1.TriggerSchedule}, metav1.CreateOptions{})
 			},

@@ -87,12 +87,12 @@ func (l *stored) spans(ctx context.Context) (spans, error) {
 }
 
 // put stores one chunk.
-func (l *stored) put(ctx context.Context, chunk span, content []byte) (int64, error) {
+func (l *stored) put(ctx context.Context, chunk span, content []byte) error {
 	compressed, err := l.s.codecs.encode(content)
 	if err != nil {
-		return 0, fmt.Errorf("log archive: compress %q: %w", l.prefix+chunk.name(), err)
+		return fmt.Errorf("log archive: compress %q: %w", l.prefix+chunk.name(), err)
 	}
-	return int64(len(compressed)), l.s.put(ctx, l.prefix+chunk.name(), compressed)
+	return l.s.put(ctx, l.prefix+chunk.name(), compressed)
 }
 
 // get reads one chunk. The content is valid until the next call.

@@ -205,7 +205,7 @@ func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writ
 		old, err := s.stored(a)
 		must(t, err)
 		end := min(at+chunk, int64(len(stream)))
-		_, err = old.put(t.Context(), stampedSpan(at, end), stream[at:end])
+		err = old.put(t.Context(), stampedSpan(at, end), stream[at:end])
 		must(t, err)
 	}
 	w, err := s.Writer(t.Context(), a, Limit{})

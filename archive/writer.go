@@ -276,7 +276,7 @@ func (w *Writer) store(ctx context.Context, whole bool) error {
 			chunk.start, chunk.text = w.pieces[merged].start, w.pieces[merged].text
 		}
 		chunk.textEnd = max(chunk.text, chunk.textEnd)
-		if _, err := w.put(ctx, chunk, w.buffer[chunk.start-w.start:]); err != nil {
+		if err := w.put(ctx, chunk, w.buffer[chunk.start-w.start:]); err != nil {
 			return err
 		}
 		for _, p := range w.pieces[merged:] {
