@@ -426,7 +426,7 @@ func TestAFullDiskIsToldAndWaitedFor(t *testing.T) {
 	same(t, "then", readAll(t, s, Position{}), []byte(stamped(0, "one")))
 }
 
-// A log is archived also where nobody can delete, as in a bucket with a retention policy. What is not deleted is bounded.
+// A log is archived even if nobody can delete objects, as in a bucket with a retention policy. The undeleted objects are bounded.
 func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})

@@ -163,7 +163,7 @@ func subscript(path string, maps ...reflect.Value) string {
 	return longest[:min(len(longest), len(path))]
 }
 
-// value returns the value that pointers and interfaces point to. It is invalid if there is none.
+// value returns the value that pointers and interfaces point to. The result is invalid if a pointer or an interface is nil.
 func value(of reflect.Value) reflect.Value {
 	for of.IsValid() && (of.Kind() == reflect.Pointer || of.Kind() == reflect.Interface) {
 		of = of.Elem()
@@ -195,28 +195,34 @@ func entry(object reflect.Value, key string) reflect.Value {
 	return value(object.MapIndex(named))
 }
 
-// member returns the field of a struct with a name in JSON.
+// member returns the value of the field of a struct with a name in JSON.
 func member(object reflect.Value, name string) reflect.Value {
-	if !object.IsValid() {
-		return object
+	named, found := fieldOf(object, name)
+	if !found {
+		return reflect.Value{}
 	}
-	for _, candidate := range reflect.VisibleFields(object.Type()) {
-		if tagged, _, _ := strings.Cut(candidate.Tag.Get("json"), ","); tagged == name {
-			found, err := object.FieldByIndexErr(candidate.Index)
-			if err != nil {
-				return reflect.Value{}
+	held, err := object.FieldByIndexErr(named.Index)
+	if err != nil {
+		return reflect.Value{}
+	}
+	return value(held)
+}
+
+// fieldOf finds the field of a struct with a name in JSON. An invalid value has no fields.
+func fieldOf(object reflect.Value, name string) (reflect.StructField, bool) {
+	if object.IsValid() {
+		for _, candidate := range reflect.VisibleFields(object.Type()) {
+			if tagged, _, _ := strings.Cut(candidate.Tag.Get("json"), ","); tagged == name {
+				return candidate, true
 			}
-			return value(found)
 		}
 	}
-	return reflect.Value{}
+	return reflect.StructField{}, false
 }
 
 func hasMember(object reflect.Value, name string) bool {
-	return object.IsValid() && slices.ContainsFunc(reflect.VisibleFields(object.Type()), func(candidate reflect.StructField) bool {
-		tagged, _, _ := strings.Cut(candidate.Tag.Get("json"), ",")
-		return tagged == name
-	})
+	_, found := fieldOf(object, name)
+	return found
 }
 
 // correlate returns the index of the stored entry of a list that an entry of the changed list continues, or -1. If several

@@ -16,7 +16,8 @@ type Summary struct {
 	Ready, UpToDate metav1.ConditionStatus
 	// Reason is why the Image is not ready, or why no build of its inputs starts. It is empty if neither is the case.
 	Reason string
-	// Latest names the latest build that counts, and tells if it was deleted. It is empty if there is none.
+	// Latest is the name of the latest build that counts, with " (deleted)" if that build was deleted. Latest is empty if no build
+	// counts.
 	Latest string
 	// Source is the name of the build that made the latest artifacts. It is empty if that is the latest build.
 	Source string

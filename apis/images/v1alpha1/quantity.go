@@ -109,7 +109,7 @@ func (q Quantity) ToUnstructured() any {
 // OpenAPISchemaType returns the type of the schema, for the generator of OpenAPI.
 func (Quantity) OpenAPISchemaType() []string { return []string{"string"} }
 
-// OpenAPISchemaFormat returns no format, as that of resource.Quantity.
+// OpenAPISchemaFormat returns an empty format, as resource.Quantity does.
 func (Quantity) OpenAPISchemaFormat() string { return "" }
 
 // OpenAPIV3OneOfTypes returns the types of the schema in OpenAPI v3, which can describe both.

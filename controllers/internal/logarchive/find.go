@@ -80,8 +80,8 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 	return skip, nil
 }
 
-// laterThan finds the first line of the log that is later than a time, and no line that reports another gap: the bytes that
-// it counts may be stored. If there is none, it returns zero and errNotThere.
+// laterThan finds the first line of the log that is later than a time. It skips lines that report another gap, because the bytes
+// that such a line counts may be stored. It returns errNotThere if no line is later.
 func laterThan(log io.Reader, t time.Time) (int64, error) {
 	lines, begins := bufio.NewReaderSize(log, window), true
 	for read := int64(0); ; {

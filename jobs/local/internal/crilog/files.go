@@ -219,6 +219,7 @@ func gap(before *part, size int64, after *part) ([]byte, error) {
 	if unfinished {
 		records = Record{Time: at, Stream: "stdout"}.Append(records)
 	}
+	// Package archive recognises this text, to report that the log is incomplete.
 	text := fmt.Appendf(nil, "[goldsmith: %d bytes of the log were dropped because it is too long]", missing)
 	return Record{Time: at, Stream: "stdout", Text: text}.Append(records), nil
 }
