@@ -81,6 +81,16 @@ func (r *recording) newImage(ctx SpecContext, namespace, name string) *v1alpha1.
 	return image
 }
 
+// expireFiles records that builds were deleted, and removes the contents of their files from their records.
+func (r *recording) expireFiles(ctx SpecContext, image *v1alpha1.Image, builds ...*v1alpha1.ImageBuild) {
+	GinkgoHelper()
+	for _, build := range builds {
+		Expect(r.store.BuildDeleted(ctx, build.UID, time.Now())).To(Succeed())
+	}
+	_, err := r.store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{image.UID: {Files: time.Hour}}})
+	Expect(err).NotTo(HaveOccurred())
+}
+
 // built records a build that finished. The number determines its age in hours: the highest is the newest.
 func (r *recording) built(ctx SpecContext, image *v1alpha1.Image, number int64, phase v1alpha1.BuildPhase, changes ...func(*v1alpha1.ImageBuild)) *v1alpha1.ImageBuild {
 	GinkgoHelper()

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -322,6 +323,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			made := func(digest string) func(*v1alpha1.ImageBuild) {
 				return func(build *v1alpha1.ImageBuild) {
 					build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: build.Name}}
+					build.Spec.Inputs.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": build.Name, "same": "a"}}}
 					build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}
 				}
 			}
@@ -332,9 +334,12 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				return difference, server.RESTClient().Get().Namespace(namespace).Resource("imagebuilds").Name(name).SubResource("diff").
 					Param("with", with).Param("withUID", withUID).Param("uid", uid).Do(ctx).Into(difference)
 			}
+			changedFile := func(from, to string) v1alpha1.InputChange {
+				return v1alpha1.InputChange{Path: "files[etc/motd]", From: contents.Short(contents.Summary(from)), To: contents.Short(contents.Summary(to))}
+			}
 			difference, err := between(first.Name, string(first.UID), second.Name, string(second.UID))
 			Expect(err).NotTo(HaveOccurred())
-			Expect(difference.Inputs).To(HaveExactElements(v1alpha1.InputChange{Path: "parameters[edition]", From: "web-1", To: "web-2"}))
+			Expect(difference.Inputs).To(HaveExactElements(changedFile("web-1", "web-2"), v1alpha1.InputChange{Path: "parameters[edition]", From: "web-1", To: "web-2"}))
 			Expect(difference.Artifacts).To(HaveExactElements(v1alpha1.ArtifactChange{Target: "linux/amd64/raw", From: digest('a'), To: digest('b')}))
 			Expect(difference.From).To(And(HaveField("UID", first.UID), HaveField("Phase", v1alpha1.BuildSucceeded), HaveField("Duration.Duration", 2*time.Minute)))
 
@@ -344,6 +349,14 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(err).NotTo(HaveOccurred())
 			Expect(difference.To.UID).NotTo(Equal(first.UID))
 			Expect(difference.From.UID).To(Equal(first.UID))
+
+			third := server.built(ctx, image, 3, v1alpha1.BuildSucceeded, made(digest('b')))
+			server.expireFiles(ctx, image, first, second)
+			for _, other := range []*v1alpha1.ImageBuild{second, third} {
+				difference, err = between(first.Name, string(first.UID), other.Name, string(other.UID))
+				Expect(err).NotTo(HaveOccurred())
+				Expect(difference.Inputs).To(HaveExactElements(changedFile("web-1", other.Name), HaveField("Path", "parameters[edition]")))
+			}
 
 			for _, wrong := range [][4]string{
 				{first.Name, "", second.Name, ""}, {first.Name, string(second.UID), second.Name, string(second.UID)}, {first.Name, string(first.UID), second.Name, "another"},
@@ -382,6 +395,15 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 			_, err = rerun(recorded.Name, "another")
 			Expect(err).To(MatchError(ContainSubstring("with UID another does not exist and has no record")))
+
+			withoutFiles := server.built(ctx, image, 7, v1alpha1.BuildSucceeded)
+			expiring := server.built(ctx, image, 8, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) { build.Status.Resolved = recorded.Status.Resolved })
+			server.expireFiles(ctx, image, withoutFiles, expiring)
+			_, err = rerun(withoutFiles.Name, withoutFiles.UID)
+			Expect(err).NotTo(HaveOccurred())
+			_, err = rerun(expiring.Name, expiring.UID)
+			Expect(apierrors.IsResourceExpired(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("the record no longer has the contents of its files")))
 
 			Expect(server.Images(namespace).Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
 			_, err = rerun(recorded.Name, recorded.UID)

@@ -21,7 +21,7 @@ const batch = 100
 
 const (
 	buildColumns = "uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, requested_by, phase, class, reason, " +
-		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off"
+		"message, attempts, created, queued, started, completed, duration, queue_time, hold, finished, resource_version, one_off, contents"
 	attemptColumns = "build_uid, number, job_name, pod_name, node_name, started, completed, duration, outcome, class, reason, message, exit_code"
 	// newer is when a write replaces the recorded build. A build's resource version only grows, unless the objects are restored from a
 	// backup, which Restored handles. The same version replaces the record if the legal hold differs, so that a repetition corrects an
@@ -162,6 +162,7 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
 		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
 		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
+		boolean(len(filesOf(&build.Spec, &build.Status)) > 0),
 	}
 }
 
@@ -171,7 +172,7 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 	var documents, attempts, artifacts [][]any
 	for _, build := range builds {
 		uids = append(uids, string(build.UID))
-		document, err := documentRow(build)
+		document, err := documentRow(build.UID, &build.Spec, &build.Status)
 		if err != nil {
 			return err
 		}
@@ -204,16 +205,16 @@ func putParts(ctx context.Context, tx database, builds []*v1alpha1.ImageBuild) e
 	return nil
 }
 
-func documentRow(build *v1alpha1.ImageBuild) ([]any, error) {
-	spec, err := json.Marshal(build.Spec)
+func documentRow(uid types.UID, spec *v1alpha1.ImageBuildSpec, status *v1alpha1.ImageBuildStatus) ([]any, error) {
+	specText, err := json.Marshal(spec)
 	if err != nil {
-		return nil, fmt.Errorf("encode the spec of %s: %w", build.Name, err)
+		return nil, fmt.Errorf("encode the spec of build %s: %w", uid, err)
 	}
-	status, err := json.Marshal(build.Status)
+	statusText, err := json.Marshal(status)
 	if err != nil {
-		return nil, fmt.Errorf("encode the status of %s: %w", build.Name, err)
+		return nil, fmt.Errorf("encode the status of build %s: %w", uid, err)
 	}
-	return []any{string(build.UID), string(spec), string(status)}, nil
+	return []any{string(uid), string(specText), string(statusText)}, nil
 }
 
 func attemptRow(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) []any {

@@ -3,6 +3,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -24,19 +25,26 @@ type Retention struct {
 	Failed time.Duration
 	// Outcomes is for all outcomes of reconciling an Image but the last one. Defaults to forever.
 	Outcomes time.Duration
+	// Files is for the contents of the files of deleted builds, counted from their completion, or else from their deletion. The
+	// names, digests and sizes of the files are kept as long as the builds. Defaults to v1alpha1.DefaultFileRetention.
+	Files time.Duration
 }
 
 // RetentionOf returns the retention that an Image sets. Outcomes of reconciling the Image are kept as long as any of its builds.
 func RetentionOf(image *v1alpha1.Image) Retention {
 	history := image.Spec.History
-	if history == nil || history.RecordRetention == nil {
+	if history == nil {
 		return Retention{}
 	}
-	return newRetention(lengthOf(history.RecordRetention.Succeeded), lengthOf(history.RecordRetention.Failed))
+	records := history.RecordRetention
+	if records == nil {
+		records = &v1alpha1.HistoryTTL{}
+	}
+	return newRetention(lengthOf(records.Succeeded), lengthOf(records.Failed), lengthOf(history.FileRetention))
 }
 
-func newRetention(succeeded, failed time.Duration) Retention {
-	retention := Retention{Succeeded: succeeded, Failed: failed}
+func newRetention(succeeded, failed, files time.Duration) Retention {
+	retention := Retention{Succeeded: succeeded, Failed: failed, Files: files}
 	if succeeded > 0 && failed > 0 {
 		retention.Outcomes = max(succeeded, failed)
 	}
@@ -69,12 +77,14 @@ type Rules struct {
 type Expired struct {
 	Builds   int64
 	Outcomes int64
+	// Contents are the builds whose files lost their contents.
+	Contents int64
 	// Images that were deleted, have no builds left, and whose retention has passed, with their notes and changes.
 	Images int64
 }
 
-// Expire deletes expired records, in transactions of at most 100 builds. It deletes the record of a deleted Image, with its
-// journals, once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the
+// Expire deletes expired records, and expired contents of files, in transactions of at most 100 builds. It deletes the record
+// of a deleted Image, with its journals, once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the
 // returned counts are of the records that are deleted, and the call can be repeated. Errors: ErrInvalid for rules with
 // negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
@@ -92,7 +102,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	}
 	for last, more := "", true; more; {
 		images, err := fetch(ctx, s, "list images with expired builds", scanKept,
-			"SELECT uid, namespace, name, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
+			"SELECT uid, namespace, name, hold = 1, deleted IS NOT NULL, keep_succeeded, keep_failed, keep_files FROM images WHERE uid > $1 ORDER BY uid LIMIT $2", last, MaxLimit)
 		if err != nil {
 			return expired, err
 		}
@@ -111,7 +121,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 }
 
 func (r Retention) check() error {
-	if r.Succeeded < 0 || r.Failed < 0 || r.Outcomes < 0 {
+	if min(r.Succeeded, r.Failed, r.Outcomes, r.Files) < 0 {
 		return fmt.Errorf("%w: a retention must not be negative", ErrInvalid)
 	}
 	return nil
@@ -126,9 +136,9 @@ type kept struct {
 
 func scanKept(scan scanner) (kept, error) {
 	var image kept
-	var succeeded, failed int64
-	err := scan(&image.UID, &image.Namespace, &image.Name, &image.held, &image.deleted, &succeeded, &failed)
-	image.last = newRetention(time.Duration(succeeded)*time.Microsecond, time.Duration(failed)*time.Microsecond)
+	var succeeded, failed, files int64
+	err := scan(&image.UID, &image.Namespace, &image.Name, &image.held, &image.deleted, &succeeded, &failed, &files)
+	image.last = newRetention(time.Duration(succeeded)*time.Microsecond, time.Duration(failed)*time.Microsecond, time.Duration(files)*time.Microsecond)
 	return image, err
 }
 
@@ -159,7 +169,7 @@ func (r Rules) confirm(ctx context.Context, image kept) func() (bool, error) {
 	})
 }
 
-// expireImage deletes the expired records of one Image or, without a UID, of the builds without an Image.
+// expireImage deletes the expired records and contents of one Image or, without a UID, of the builds without an Image.
 func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expired *Expired) error {
 	retention, confirm := rules.of(image), rules.confirm(ctx, image)
 	for _, old := range []struct {
@@ -174,9 +184,22 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 		if old.keep == 0 {
 			continue
 		}
-		if err := s.expireBuilds(ctx, rules.Held, image.UID, confirm, old.condition+" AND "+old.since+" < $2", old.since, s.before(old.keep), &expired.Builds); err != nil {
+		err := s.eachOldBatch(ctx, rules.Held, image.UID, old.condition, old.since, s.before(old.keep), func(uids []any) error {
+			return s.deleteUnheld(ctx, "expire builds of image", image.UID, confirm, &expired.Builds,
+				"DELETE FROM builds WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", uids...)
+		})
+		if err != nil {
 			return err
 		}
+	}
+	before := s.before(cmp.Or(retention.Files, v1alpha1.DefaultFileRetention))
+	err := s.eachOldBatch(ctx, rules.Held, image.UID, "contents = 1", "COALESCE(completed, deleted)", before, func(uids []any) error {
+		return s.changeUnheld(ctx, "expire files of image", image.UID, confirm, &expired.Contents, func(ctx context.Context, tx database) (int64, error) {
+			return summarize(ctx, tx, uids)
+		})
+	})
+	if err != nil {
+		return err
 	}
 	if retention.Outcomes > 0 && image.UID != "" {
 		if err := s.expireOutcomes(ctx, image.UID, confirm, s.before(retention.Outcomes), &expired.Outcomes); err != nil {
@@ -193,13 +216,14 @@ func (s *Store) before(keep time.Duration) int64 {
 	return s.clock.Now().Add(-keep).UnixMicro()
 }
 
-// expireBuilds deletes the builds that match a condition, the oldest first, in batches.
-func (s *Store) expireBuilds(ctx context.Context, held map[types.UID]bool, image types.UID, confirm func() (bool, error), condition, since string, before int64, expired *int64) error {
+// eachOldBatch calls a function with the UIDs of deleted builds, in batches, the oldest first: builds that match a condition, are
+// from before a time, and are not under legal hold.
+func (s *Store) eachOldBatch(ctx context.Context, held map[types.UID]bool, image types.UID, condition, since string, before int64, do func(uids []any) error) error {
 	type row struct {
 		uid   string
 		since int64
 	}
-	text := "SELECT uid, " + since + " FROM builds WHERE image_uid = $1 AND hold = 0 AND deleted IS NOT NULL AND " + condition +
+	text := "SELECT uid, " + since + " FROM builds WHERE image_uid = $1 AND hold = 0 AND deleted IS NOT NULL AND " + condition + " AND " + since + " < $2" +
 		" AND (" + since + ", uid) > ($3, $4) ORDER BY " + since + ", uid LIMIT $5"
 	for last := (row{since: math.MinInt64}); ; {
 		// Read without a lock, because mostly there is nothing to delete.
@@ -216,8 +240,7 @@ func (s *Store) expireBuilds(ctx context.Context, held map[types.UID]bool, image
 			}
 		}
 		if len(uids) > 0 {
-			if err := s.deleteUnheld(ctx, "expire builds of image", image, confirm, expired,
-				"DELETE FROM builds WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", uids...); err != nil {
+			if err := do(uids); err != nil {
 				return err
 			}
 		}
@@ -252,8 +275,15 @@ func (s *Store) expireRecord(ctx context.Context, image types.UID, confirm func(
 	return s.deleteUnheld(ctx, "expire image", image, confirm, expired, "DELETE"+old, string(image), before)
 }
 
-// deleteUnheld runs a deletion and counts it, unless the Image has come under legal hold meanwhile, or its rules no longer apply.
+// deleteUnheld runs a deletion as changeUnheld does.
 func (s *Store) deleteUnheld(ctx context.Context, operation string, image types.UID, confirm func() (bool, error), expired *int64, statement string, args ...any) error {
+	return s.changeUnheld(ctx, operation, image, confirm, expired, func(ctx context.Context, tx database) (int64, error) {
+		return execute(ctx, tx, statement, args...)
+	})
+}
+
+// changeUnheld runs and counts a change, unless the Image has come under legal hold meanwhile, or its rules no longer apply.
+func (s *Store) changeUnheld(ctx context.Context, operation string, image types.UID, confirm func() (bool, error), expired *int64, f func(context.Context, database) (int64, error)) error {
 	if confirmed, err := confirm(); err != nil || !confirmed {
 		return err
 	}
@@ -267,7 +297,7 @@ func (s *Store) deleteUnheld(ctx context.Context, operation string, image types.
 			}
 		}
 		var err error
-		count, err = execute(ctx, tx, statement, args...)
+		count, err = f(ctx, tx)
 		return err
 	})
 	if err == nil {

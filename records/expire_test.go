@@ -6,6 +6,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -208,6 +210,94 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(expired).To(Equal(records.Expired{Builds: 1, Images: 1}))
 		g.Expect(left()).To(ConsistOf(keptBuilds[1:]))
+	})
+}
+
+// In the records of deleted builds, summaries replace the contents of files that were kept long enough.
+func TestExpireTakesTheContentsOfFiles(t *testing.T) {
+	files := map[string]string{"etc/motd": "hello", "empty": ""}
+	summaries := map[string]string{"etc/motd": contents.Summary("hello"), "empty": contents.Summary("")}
+	resolved := func(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+		build.Spec.Inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
+		build.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: "sha256:x", Files: files}
+		return build
+	}
+	inline := func(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+		build.Spec.Inputs.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: files}}
+		return build
+	}
+	rerun := resolved(ran(newBuild(debian, 4, 0), v1alpha1.BuildFailed, 1, 2))
+	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{Files: files}
+	unknown := records.ImageKey{Namespace: "team", Name: "unknown", UID: "image-unknown"}
+	own := inline(ran(newBuild(debian, 99, 0), v1alpha1.BuildSucceeded, 1, 2))
+	own.Spec.ImageRef = nil
+	const minutes = int(v1alpha1.DefaultFileRetention / time.Minute)
+	clock := clocktesting.NewFakePassiveClock(at(minutes + 60).Time)
+	onEach(t, records.Options{Clock: clock}, func(g *WithT, ctx context.Context, store *records.Store) {
+		gone := []*v1alpha1.ImageBuild{
+			resolved(ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, minutes-24*60)), // by the rule of its image
+			inline(ran(newBuild(debian, 2, 0), v1alpha1.BuildFailed, 1, 2)),
+			inline(newBuild(debian, 3, 0)), // deleted while it waited
+			rerun,
+			inline(ran(newBuild(unknown, 1, 0), v1alpha1.BuildSucceeded, 1, 2)), // its image was never recorded
+			own,
+		}
+		kept := []*v1alpha1.ImageBuild{
+			hold(resolved(ran(newBuild(debian, 5, 0), v1alpha1.BuildSucceeded, 1, 2))),
+			resolved(ran(newBuild(debian, 6, 0), v1alpha1.BuildSucceeded, 1, minutes)), // an hour ago
+			resolved(ran(newBuild(debian, 7, 0), v1alpha1.BuildSucceeded, 1, 2)),       // held by the caller
+			resolved(ran(newBuild(debian, 8, 0), v1alpha1.BuildSucceeded, 1, 2)),       // not deleted
+			ran(newBuild(debian, 9, 0), v1alpha1.BuildSucceeded, 1, 2),                 // without files
+			resolved(ran(newBuild(unknown, 2, 0), v1alpha1.BuildSucceeded, 1, 2*60)),   // an hour too young for the default
+		}
+		all := slices.Concat(gone, kept)
+		g.Expect(store.PutBuilds(ctx, all)).To(Succeed())
+		for _, build := range all {
+			if build.Name != "debian-8" {
+				g.Expect(store.BuildDeleted(ctx, build.UID, at(3).Time)).To(Succeed())
+			}
+		}
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian", UID: debian.UID, ResourceVersion: "1"}}
+		image.Spec.History = &v1alpha1.HistoryLimits{FileRetention: &v1alpha1.Duration{Duration: day}}
+		g.Expect(store.PutImage(ctx, image)).To(Succeed())
+		g.Expect(store.ImageDeleted(ctx, image.UID, noon)).To(Succeed())
+		expect := func(builds []*v1alpha1.ImageBuild, summarized bool) {
+			for _, build := range builds {
+				record, err := store.Build(ctx, build.Namespace, build.UID)
+				g.Expect(err).NotTo(HaveOccurred())
+				g.Expect(record.Summarized).To(Equal(summarized), build.Name)
+				want := build.DeepCopy()
+				if summarized {
+					if source := want.Spec.Inputs.Source; source.Inline != nil {
+						source.Inline.Files = summaries
+					}
+					if want.Spec.Pinned != nil {
+						want.Spec.Pinned.Files = summaries
+					}
+					if want.Status.Resolved != nil {
+						want.Status.Resolved.Files = summaries
+					}
+				}
+				g.Expect(record.Spec).To(Equal(want.Spec), build.Name)
+				g.Expect(record.Status).To(BeComparableTo(want.Status), build.Name)
+			}
+		}
+		live := map[string]*v1alpha1.Image{"unknown": {}, "debian": {ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}}}}
+		rules := records.Rules{Held: map[types.UID]bool{"image-debian-7": true}, Live: func(_ context.Context, image records.ImageKey) (*v1alpha1.Image, error) {
+			return live[image.Name], nil
+		}}
+		for _, want := range []records.Expired{{Contents: 2}, {Contents: 4}, {}} { // at first, debian has come under legal hold
+			expired, err := store.Expire(ctx, rules)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(expired).To(Equal(want))
+			live["debian"] = nil
+		}
+		expect(gone, true)
+		expect(kept, false)
+
+		gone[0].ResourceVersion = "300"
+		g.Expect(store.PutBuild(ctx, gone[0])).To(Succeed())
+		expect(gone[:1], false)
 	})
 }
 

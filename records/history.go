@@ -74,10 +74,14 @@ type Record struct {
 	Entry
 	Spec   v1alpha1.ImageBuildSpec
 	Status v1alpha1.ImageBuildStatus
+	// Summarized is set if the retention of the files has passed: each file has a contents.Summary instead of its content.
+	Summarized bool
 }
 
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
 	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
+
+const selectRecords = "SELECT " + entryColumns + ", b.contents, d.spec, d.status FROM builds b JOIN documents d ON d.build_uid = b.uid"
 
 // History returns builds, the newest first, by the time of creation and then by number. Builds that are created after the
 // first page was read are on no later page. Errors: ErrInvalid for an invalid page.
@@ -145,7 +149,7 @@ func (s *Store) BuildNamed(ctx context.Context, namespace, name string) (*Record
 }
 
 func (s *Store) build(ctx context.Context, operation, condition string, args ...any) (*Record, error) {
-	text := "SELECT " + entryColumns + ", d.spec, d.status FROM builds b JOIN documents d ON d.build_uid = b.uid WHERE b.namespace = $1 AND " + condition +
+	text := selectRecords + " WHERE b.namespace = $1 AND " + condition +
 		" ORDER BY b.created DESC, b.number DESC, b.uid DESC LIMIT 1"
 	found, err := fetch(ctx, s, operation, scanRecord, text, args...)
 	if err != nil {
@@ -162,8 +166,9 @@ func scanEntry(scan scanner) (Entry, error) {
 }
 
 func scanRecord(scan scanner) (*Record, error) {
+	var contents int64
 	var spec, status string
-	entry, err := scanEntryAnd(scan, &spec, &status)
+	entry, err := scanEntryAnd(scan, &contents, &spec, &status)
 	if err != nil {
 		return nil, err
 	}
@@ -177,6 +182,7 @@ func scanRecord(scan scanner) (*Record, error) {
 	if err := json.Unmarshal([]byte(status), &record.Status); err != nil {
 		return nil, fmt.Errorf("decode the status: %w", err)
 	}
+	record.Summarized = contents == 0 && len(filesOf(&record.Spec, &record.Status)) > 0
 	return record, nil
 }
 

@@ -24,7 +24,7 @@ type ImageKey struct {
 	UID       types.UID
 }
 
-const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed"
+const imageColumns = "uid, namespace, name, generation, resource_version, created, hold, keep_succeeded, keep_failed, keep_files"
 
 // PutImage records an Image, with its legal hold and the retention of its records. Expire uses both once the Image is
 // deleted. A version that is older than the recorded one changes nothing, except that its legal hold is recorded. Errors:
@@ -38,7 +38,7 @@ func (s *Store) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 		}
 		statement, args := insertion("images", imageColumns, [][]any{{
 			string(image.UID), image.Namespace, image.Name, image.Generation, version(image), microsOrZero(image.CreationTimestamp.Time),
-			boolean(v1alpha1.UnderLegalHold(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(),
+			boolean(v1alpha1.UnderLegalHold(image)), keep.Succeeded.Microseconds(), keep.Failed.Microseconds(), keep.Files.Microseconds(),
 		}})
 		_, err := execute(ctx, tx, statement+" ON CONFLICT (uid) DO UPDATE SET "+fromExcluded(imageColumns)+
 			" WHERE excluded.resource_version >= images.resource_version", args...)

@@ -19,7 +19,9 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -165,8 +167,9 @@ func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 	}
 }
 
-func TestOneOffBuildsAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
+func TestOneOffBuildsAndContentsOfFilesAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
 	override := newBuild(debian, 2, 20)
+	override.Spec.Inputs.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": "hello"}}}
 	override.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "x"}}
 	rerun := newBuild(debian, 3, 30)
 	rerun.Spec.Trigger.Reason, rerun.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "debian-1"
@@ -189,9 +192,18 @@ func TestOneOffBuildsAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
 				g.Expect(store.Execute(ctx, "INSERT INTO documents (build_uid, spec, status) VALUES ($1, $2, '{}')", string(build.UID), string(spec))).To(Succeed())
 			}
 			g.Expect(store.Close()).To(Succeed())
-			page, err := openStore(t, address, records.Options{}).History(ctx, records.Query{})
+			store = openStore(t, address, records.Options{})
+			page, err := store.History(ctx, records.Query{})
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(page.Items).To(HaveExactElements(HaveField("OneOff", true), HaveField("OneOff", true), HaveField("OneOff", false)))
+			g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}})).To(Succeed())
+			g.Expect(store.BuildDeleted(ctx, override.UID, noon)).To(Succeed())
+			expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Files: time.Hour}})
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(expired).To(Equal(records.Expired{Contents: 1}))
+			record, err := store.Build(ctx, "team", override.UID)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(record.Spec.Inputs.Source.Inline.Files).To(Equal(map[string]string{"motd": contents.Summary("hello")}))
 		})
 	}
 }
@@ -355,7 +367,7 @@ func openInAnotherProcess(ctx context.Context, address string) error {
 }
 
 // current is the version of this program.
-const current = 2
+const current = 3
 
 // next is this program's migrations, and one more.
 func next(t *testing.T, statements string) fstest.MapFS {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -29,13 +30,11 @@ func TextValue(text string) Value {
 }
 
 // FileValue is the content of a file, which is shown as a short digest and its size.
-func FileValue(content string) Value {
-	return Value{exact: content, shown: fmt.Sprintf("%s (%d bytes)", shortDigest(content), len(content))}
-}
+func FileValue(content string) Value { return summaryValue(contents.Summary(content)) }
 
-// shortDigest is "sha256:" and the first 12 hex digits of the digest of a text.
-func shortDigest(text string) string {
-	return DigestBytes([]byte(text))[:len("sha256:")+shortDigits]
+// summaryValue is the content of a file of which only the summary is known.
+func summaryValue(summary string) Value {
+	return Value{exact: summary, shown: contents.Short(summary)}
 }
 
 // Changes returns the paths at which two sets of values differ, in the order of compare. text returns the shown text of a path.

@@ -18,6 +18,8 @@ type Snapshot struct {
 	Inputs v1alpha1.BuildInputs
 	// Files are the files by name, wherever they came from.
 	Files map[string]string
+	// Summarized is set if Files has the contents.Summary of each file instead of its content.
+	Summarized bool
 	// BaseDigest is the digest of the Image that base.imageRef names. It is empty if the base is not an Image, or was not resolved.
 	BaseDigest string
 }
@@ -72,8 +74,12 @@ func (s Snapshot) values() map[path]Value {
 		values[path{"targets", name}] = TextValue(name)
 	}
 	maps.Copy(values, templateValues(s.Inputs.Template))
+	valueOf := FileValue
+	if s.Summarized {
+		valueOf = summaryValue
+	}
 	for name, content := range s.Files {
-		values[path{"files", name}] = FileValue(content)
+		values[path{"files", name}] = valueOf(content)
 	}
 	return values
 }

@@ -62,6 +62,6 @@ func InBrackets(name string) string {
 	if utf8.RuneCountInString(name) <= maxShownRunes {
 		return "[" + name + "]"
 	}
-	digest := shortDigest(name)[len("sha256:"):]
+	digest := DigestBytes([]byte(name))[len("sha256:"):][:shortDigits]
 	return "[" + cutMiddle([]rune(name), maxShownRunes-len("-")-len(digest)) + "-" + digest + "]"
 }

@@ -1796,11 +1796,17 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 							Ref:         ref(v1alpha1.HistoryTTL{}.OpenAPIModelName()),
 						},
 					},
+					"fileRetention": {
+						SchemaProps: spec.SchemaProps{
+							Description: "fileRetention is how long the record of a deleted build has the contents of its files, inline or from a ConfigMap, counted from the completion of the build. Later the record only has the name, digest and size of each file, and the build can no longer be rerun. Without a records database, fileRetention has no effect. 1m to 3650d. Defaults to 90d.",
+							Ref:         ref(v1alpha1.Duration{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.HistoryTTL{}.OpenAPIModelName(), v1alpha1.Quantity{}.OpenAPIModelName()},
+			v1alpha1.Duration{}.OpenAPIModelName(), v1alpha1.HistoryTTL{}.OpenAPIModelName(), v1alpha1.Quantity{}.OpenAPIModelName()},
 	}
 }
 

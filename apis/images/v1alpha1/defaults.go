@@ -19,6 +19,7 @@ const (
 	DefaultHistorySucceeded = 3
 	DefaultHistoryFailed    = 3
 	DefaultLogMaxBytes      = 1 << 30
+	DefaultFileRetention    = 90 * 24 * time.Hour
 	DefaultMaxFailures      = 5
 	DefaultTimeZone         = "UTC"
 )
@@ -95,11 +96,12 @@ func SetDefaults_Backoff(backoff *Backoff) {
 	setDefault(&backoff.Max, Duration{Duration: max(DefaultBackoffMax, backoff.Initial.Duration)})
 }
 
-// SetDefaults_HistoryLimits sets succeeded, failed and logMaxBytes.
+// SetDefaults_HistoryLimits sets succeeded, failed, logMaxBytes and fileRetention.
 func SetDefaults_HistoryLimits(history *HistoryLimits) {
 	setDefault(&history.Succeeded, DefaultHistorySucceeded)
 	setDefault(&history.Failed, DefaultHistoryFailed)
 	setDefault(&history.LogMaxBytes, NewQuantity(*resource.NewQuantity(DefaultLogMaxBytes, resource.BinarySI)))
+	setDefault(&history.FileRetention, Duration{Duration: DefaultFileRetention, Written: "90d"})
 }
 
 // SetDefaults_BuildRequest sets the reason. The request ID is the server's to choose.

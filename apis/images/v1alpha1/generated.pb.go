@@ -1858,6 +1858,18 @@ func (m *HistoryLimits) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.FileRetention != nil {
+		{
+			size, err := m.FileRetention.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3a
+	}
 	if m.RecordRetention != nil {
 		{
 			size, err := m.RecordRetention.MarshalToSizedBuffer(dAtA[:i])
@@ -5408,6 +5420,10 @@ func (m *HistoryLimits) Size() (n int) {
 		l = m.RecordRetention.Size()
 		n += 1 + l + sovGenerated(uint64(l))
 	}
+	if m.FileRetention != nil {
+		l = m.FileRetention.Size()
+		n += 1 + l + sovGenerated(uint64(l))
+	}
 	return n
 }
 
@@ -6882,6 +6898,7 @@ func (this *HistoryLimits) String() string {
 		`LogRetention:` + strings.Replace(this.LogRetention.String(), "HistoryTTL", "HistoryTTL", 1) + `,`,
 		`LogMaxBytes:` + strings.Replace(fmt.Sprintf("%v", this.LogMaxBytes), "Quantity", "Quantity", 1) + `,`,
 		`RecordRetention:` + strings.Replace(this.RecordRetention.String(), "HistoryTTL", "HistoryTTL", 1) + `,`,
+		`FileRetention:` + strings.Replace(fmt.Sprintf("%v", this.FileRetention), "Duration", "Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -13651,6 +13668,42 @@ func (m *HistoryLimits) Unmarshal(dAtA []byte) error {
 				m.RecordRetention = &HistoryTTL{}
 			}
 			if err := m.RecordRetention.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FileRetention", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.FileRetention == nil {
+				m.FileRetention = &Duration{}
+			}
+			if err := m.FileRetention.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

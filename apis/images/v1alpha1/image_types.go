@@ -362,6 +362,11 @@ type HistoryLimits struct {
 	// no limit.
 	// +optional
 	RecordRetention *HistoryTTL `json:"recordRetention,omitempty" protobuf:"bytes,6,opt,name=recordRetention"`
+	// fileRetention is how long the record of a deleted build has the contents of its files, inline or from a ConfigMap,
+	// counted from the completion of the build. Later the record only has the name, digest and size of each file, and the
+	// build can no longer be rerun. Without a records database, fileRetention has no effect. 1m to 3650d. Defaults to 90d.
+	// +optional
+	FileRetention *Duration `json:"fileRetention,omitempty" protobuf:"bytes,7,opt,name=fileRetention"`
 }
 
 // HistoryTTL sets a maximum age for successful builds and one for other builds. The field ttl applies it to the builds,

@@ -736,6 +736,11 @@ func (in *HistoryLimits) DeepCopyInto(out *HistoryLimits) {
 		*out = new(HistoryTTL)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.FileRetention != nil {
+		in, out := &in.FileRetention, &out.FileRetention
+		*out = new(Duration)
+		**out = **in
+	}
 	return
 }
 

@@ -16,9 +16,16 @@ import (
 	"goldsmith.dev/goldsmith/records"
 )
 
-// RecordedBuild reads the record of a build: its name, namespace and UID, its spec and its status. The name must match, too,
-// because permissions are by name. The resource is the resource of the request, such as imagebuilds/diff.
-func RecordedBuild(ctx context.Context, database *Database, resource, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+// RecordedBuild is a build as it is recorded: its name, namespace and UID, its spec and its status.
+type RecordedBuild struct {
+	*v1alpha1.ImageBuild
+	// Summarized is set if each file has a contents.Summary instead of its content.
+	Summarized bool
+}
+
+// ReadBuild reads the record of a build. The name must match, too, because permissions are by name. The resource is the
+// resource of the request, such as imagebuilds/diff.
+func ReadBuild(ctx context.Context, database *Database, resource, name string, uid types.UID) (*RecordedBuild, error) {
 	store, err := database.Store()
 	switch {
 	case err != nil:
@@ -34,7 +41,10 @@ func RecordedBuild(ctx context.Context, database *Database, resource, name strin
 	case err != nil:
 		return nil, Error(err, resource, name)
 	}
-	return &v1alpha1.ImageBuild{ObjectMeta: metaOf(namespace, name, uid), Spec: record.Spec, Status: record.Status}, nil
+	return &RecordedBuild{
+		ImageBuild: &v1alpha1.ImageBuild{ObjectMeta: metaOf(namespace, name, uid), Spec: record.Spec, Status: record.Status},
+		Summarized: record.Summarized,
+	}, nil
 }
 
 func noSuchBuild(name string, uid types.UID) error {

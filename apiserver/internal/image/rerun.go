@@ -64,11 +64,15 @@ func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UI
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, err
 	}
-	recorded, err := history.RecordedBuild(ctx, r.records, rerunResource, name, uid)
-	if err != nil {
+	recorded, err := history.ReadBuild(ctx, r.records, rerunResource, name, uid)
+	switch {
+	case err != nil:
 		return nil, err
+	case recorded.Summarized:
+		return nil, apierrors.NewResourceExpired(fmt.Sprintf("imagebuild %q with UID %s cannot be rerun: the record no longer has the contents of its files, "+
+			"because history.fileRetention of the image has passed: request a new build of the image, or rerun a later build", name, uid))
 	}
-	build, err = convert.HubImageBuild(recorded)
+	build, err = convert.HubImageBuild(recorded.ImageBuild)
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("rerun imagebuild %s: %w", name, err))
 	}

@@ -77,29 +77,35 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.
-func (d *differ) read(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+func (d *differ) read(ctx context.Context, name string, uid types.UID) (*history.RecordedBuild, error) {
 	existing, err := stored.GetBuild(ctx, d.builds, name)
 	switch {
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err
 	case err != nil || uid != "" && existing.UID != uid:
-		return history.RecordedBuild(ctx, d.records, diffResource, name, uid)
+		return history.ReadBuild(ctx, d.records, diffResource, name, uid)
 	}
 	build, err := convert.PublicImageBuild(existing)
 	if err != nil {
 		return nil, apierrors.NewInternalError(fmt.Errorf("compare imagebuild %s: %w", name, err))
 	}
-	return build, nil
+	return &history.RecordedBuild{ImageBuild: build}, nil
 }
 
-func difference(from, to *v1alpha1.ImageBuild) *v1alpha1.ImageBuildDiff {
+func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {
 	return &v1alpha1.ImageBuildDiff{
 		ObjectMeta: metav1.ObjectMeta{Name: to.Name, Namespace: to.Namespace},
-		From:       compared(from),
-		To:         compared(to),
-		Inputs:     inputs.Diff(inputs.Taken(from.Spec.Inputs, from.Status.Resolved), inputs.Taken(to.Spec.Inputs, to.Status.Resolved)),
+		From:       compared(from.ImageBuild),
+		To:         compared(to.ImageBuild),
+		Inputs:     inputs.Diff(inputsOf(from), inputsOf(to)),
 		Artifacts:  artifactChanges(from.Status.Artifacts, to.Status.Artifacts),
 	}
+}
+
+func inputsOf(build *history.RecordedBuild) inputs.Snapshot {
+	taken := inputs.Taken(build.Spec.Inputs, build.Status.Resolved)
+	taken.Summarized = build.Summarized
+	return taken
 }
 
 func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {

@@ -167,6 +167,7 @@ type HistoryLimits struct {
 	LogMaxBytes  *v1alpha1.Quantity
 
 	RecordRetention *HistoryTTL
+	FileRetention   *v1alpha1.Duration
 }
 
 // HistoryTTL sets how long finished builds, their archived logs or their records are kept.

@@ -721,6 +721,11 @@ func (in *HistoryLimits) DeepCopyInto(out *HistoryLimits) {
 		*out = new(HistoryTTL)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.FileRetention != nil {
+		in, out := &in.FileRetention, &out.FileRetention
+		*out = new(v1alpha1.Duration)
+		**out = **in
+	}
 	return
 }
 

@@ -495,7 +495,7 @@ func TestRulesSayWhatImagesSay(t *testing.T) {
 		{ObjectMeta: metav1.ObjectMeta{UID: "failed"}, Spec: v1alpha1.ImageSpec{History: &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: hour}}}},
 		{
 			ObjectMeta: metav1.ObjectMeta{UID: "both", Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}},
-			Spec: v1alpha1.ImageSpec{History: &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{
+			Spec: v1alpha1.ImageSpec{History: &v1alpha1.HistoryLimits{FileRetention: hour, RecordRetention: &v1alpha1.HistoryTTL{
 				Failed: hour, Succeeded: &v1alpha1.Duration{Duration: 2 * time.Hour},
 			}}},
 		},
@@ -504,7 +504,7 @@ func TestRulesSayWhatImagesSay(t *testing.T) {
 		{ObjectMeta: metav1.ObjectMeta{UID: "held", Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}}}, {ObjectMeta: metav1.ObjectMeta{UID: "free"}},
 	}
 	g.Expect(rulesOf(images, builds)).To(Equal(database.Rules{
-		Images: map[types.UID]database.Retention{"failed": {Failed: time.Hour}, "both": {Failed: time.Hour, Succeeded: 2 * time.Hour, Outcomes: 2 * time.Hour}},
+		Images: map[types.UID]database.Retention{"failed": {Failed: time.Hour}, "both": {Failed: time.Hour, Succeeded: 2 * time.Hour, Outcomes: 2 * time.Hour, Files: time.Hour}},
 		Held:   map[types.UID]bool{"both": true, "held": true},
 	}))
 }

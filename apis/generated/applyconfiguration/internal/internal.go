@@ -419,6 +419,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: failed
       type:
         scalar: numeric
+    - name: fileRetention
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Duration
     - name: logMaxBytes
       type:
         namedType: dev.goldsmith.images.v1alpha1.Quantity

@@ -145,7 +145,7 @@ func TestDefaults(t *testing.T) {
 			Triggers:  &v1alpha1.Triggers{OnSpecChange: new(true), OnBaseChange: new(true), DisableAfterFailures: new(int32(5))},
 			RunPolicy: v1alpha1.RunPolicySerial, Suspend: new(false),
 			Timeouts: timeouts, Retry: retry, History: &v1alpha1.HistoryLimits{
-				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: &v1alpha1.Quantity{Text: "1Gi"},
+				Succeeded: new(int32(3)), Failed: new(int32(3)), LogMaxBytes: &v1alpha1.Quantity{Text: "1Gi"}, FileRetention: &v1alpha1.Duration{Duration: 90 * 24 * time.Hour, Written: "90d"},
 			},
 		}}},
 		{&v1alpha1.ImageBuild{}, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Timeouts: timeouts, Retry: retry}}},

@@ -177,7 +177,8 @@ func imageExamples() map[string]example[images.Image] {
 		}, nil},
 		"records that are kept too short and too long": {func(i *images.Image) {
 			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
-		}, []string{spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
+			i.Spec.History.FileRetention = seconds(59)
+		}, []string{spec + "history.fileRetention", spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
 		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "65535"} }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
 		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},

@@ -102,7 +102,8 @@ func validateHistory(history *images.HistoryLimits, path *field.Path) field.Erro
 	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
 	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
 	errs = append(errs, validateLogMaxBytes(history.LogMaxBytes, path.Child("logMaxBytes"))...)
-	return append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
+	errs = append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
+	return append(errs, validateDuration(history.FileRetention, minHistoryTTL, maxHistoryTTL, path.Child("fileRetention"))...)
 }
 
 func validateLogMaxBytes(limit *v1alpha1.Quantity, path *field.Path) field.ErrorList {

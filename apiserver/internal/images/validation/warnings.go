@@ -69,12 +69,13 @@ func (s Setup) historyWarnings(history *images.HistoryLimits, path *field.Path) 
 	)
 	return described(path, []effect{
 		{history.LogRetention != nil && !s.LogArchive, "logRetention", noArchive},
-		{history.LogMaxBytes != nil && !isDefault(*history.LogMaxBytes) && !s.LogArchive, "logMaxBytes", noArchive},
+		{history.LogMaxBytes != nil && !isDefaultSize(*history.LogMaxBytes) && !s.LogArchive, "logMaxBytes", noArchive},
 		{history.RecordRetention != nil && !s.Records, "recordRetention", noRecords},
+		{history.FileRetention != nil && history.FileRetention.Duration != v1alpha1.DefaultFileRetention && !s.Records, "fileRetention", noRecords},
 	})
 }
 
-func isDefault(limit v1alpha1.Quantity) bool {
+func isDefaultSize(limit v1alpha1.Quantity) bool {
 	size := limit.Amount()
 	return size.CmpInt64(v1alpha1.DefaultLogMaxBytes) == 0
 }

@@ -29,12 +29,12 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 		},
 		History: &images.HistoryLimits{
 			LogRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, LogMaxBytes: &v1alpha1.Quantity{Text: "1Mi"},
-			RecordRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}},
+			RecordRetention: &images.HistoryTTL{Failed: &v1alpha1.Duration{Duration: time.Hour}}, FileRetention: &v1alpha1.Duration{Duration: time.Hour},
 		},
 	}}
 	byDefault := &images.Image{Spec: images.ImageSpec{
 		BuildInputs: images.BuildInputs{Builder: images.Builder{Name: "mock"}, Template: &images.BuildTemplate{}},
-		History:     &images.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1024Mi"}},
+		History:     &images.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1024Mi"}, FileRetention: &v1alpha1.Duration{Duration: v1alpha1.DefaultFileRetention}},
 	}}
 	allowed := &inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}}
 	for name, test := range map[string]struct {
@@ -44,7 +44,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 	}{
 		"a cluster that has everything": {Setup{LogArchive: true, Records: true}, image, []string{"spec.source"}},
 		"a cluster": {Setup{Builders: allowed}, image, []string{
-			"spec.source", "spec.builder", "spec.history.logRetention", "spec.history.logMaxBytes", "spec.history.recordRetention",
+			"spec.source", "spec.builder", "spec.history.logRetention", "spec.history.logMaxBytes", "spec.history.recordRetention", "spec.history.fileRetention",
 		}},
 		"one machine": {Setup{Local: true, LogArchive: true, Records: true}, image, []string{
 			"spec.source", "spec.template.serviceAccountName", "spec.template.resources", "spec.template.nodeSelector", "spec.template.tolerations",

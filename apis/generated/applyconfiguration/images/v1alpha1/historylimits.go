@@ -34,6 +34,10 @@ type HistoryLimitsApplyConfiguration struct {
 	// record of an existing build is always kept. Without a records database, recordRetention has no effect. Defaults to
 	// no limit.
 	RecordRetention *HistoryTTLApplyConfiguration `json:"recordRetention,omitempty"`
+	// fileRetention is how long the record of a deleted build has the contents of its files, inline or from a ConfigMap,
+	// counted from the completion of the build. Later the record only has the name, digest and size of each file, and the
+	// build can no longer be rerun. Without a records database, fileRetention has no effect. 1m to 3650d. Defaults to 90d.
+	FileRetention *imagesv1alpha1.Duration `json:"fileRetention,omitempty"`
 }
 
 // HistoryLimitsApplyConfiguration constructs a declarative configuration of the HistoryLimits type for use with
@@ -87,5 +91,13 @@ func (b *HistoryLimitsApplyConfiguration) WithLogMaxBytes(value imagesv1alpha1.Q
 // If called multiple times, the RecordRetention field is set to the value of the last call.
 func (b *HistoryLimitsApplyConfiguration) WithRecordRetention(value *HistoryTTLApplyConfiguration) *HistoryLimitsApplyConfiguration {
 	b.RecordRetention = value
+	return b
+}
+
+// WithFileRetention sets the FileRetention field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the FileRetention field is set to the value of the last call.
+func (b *HistoryLimitsApplyConfiguration) WithFileRetention(value imagesv1alpha1.Duration) *HistoryLimitsApplyConfiguration {
+	b.FileRetention = &value
 	return b
 }
