@@ -5,6 +5,7 @@ package trigger
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -157,7 +158,7 @@ func (c conditions) setStalled(s schedule, due bool) {
 		progressing() // once the missing object appears, or at the next time of the schedule
 	case changed(c.status):
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build")
-	case abandoned(c.status):
+	case c.abandoned(c.status):
 		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonBuildCancelled,
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
@@ -173,9 +174,12 @@ func unfinishedAndCounts(build *v1alpha1.ImageBuild) bool {
 
 // abandoned reports whether the current inputs have no build but the last attempted one, which was cancelled, or deleted before the
 // controller observed its end.
-func abandoned(status *v1alpha1.ImageStatus) bool {
+func (o Observed) abandoned(status *v1alpha1.ImageStatus) bool {
 	attempted, last, latest := status.LastAttempted, status.LastFinished, status.LatestSuccessful
 	return attempted != nil && attempted.InputsDigest == status.InputsDigest &&
 		(last == nil || last.Number < attempted.Number && last.InputsDigest != status.InputsDigest) &&
-		(latest == nil || latest.InputsDigest != status.InputsDigest)
+		(latest == nil || latest.InputsDigest != status.InputsDigest) &&
+		!slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool {
+			return number(&build) == attempted.Number && !build.Status.Finished
+		})
 }

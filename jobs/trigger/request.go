@@ -42,7 +42,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	if !changed(status) {
 		d.Reason = v1alpha1.ReasonInputsUnchanged
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
-		if abandoned(status) {
+		if o.abandoned(status) {
 			d.Message += ", which was cancelled or deleted: ask for a build"
 		}
 		return

@@ -51,11 +51,13 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 	override := builtOn(2, v1alpha1.BuildPending, onImage(), "two")
 	override.Status.Resolved, override.Spec.Trigger = nil, &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
 	waiting := newBuild(2, v1alpha1.BuildPending, "")
+	running := builtOn(2, v1alpha1.BuildRunning, onImage(edited), "one")
 	for name, c := range map[string]struct {
 		observed Observed
 		// due is the reason of the request, why the reason that there is none
-		due     v1alpha1.TriggerReason
-		why     string
+		due v1alpha1.TriggerReason
+		why string
+		// message is a part of the message, whose end is $
 		message string
 	}{
 		"never built":                               {based(onImage(), "one"), v1alpha1.TriggerCreated, "", "the image was never built"},
@@ -74,6 +76,7 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 		"both changed":                              {based(onImage(edited), "two", before), v1alpha1.TriggerSpecChange, "", "differ"},
 		"both changed, onSpecChange off":            {based(onImage(edited, noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"both changed, onSpecChange and onBase off": {based(onImage(edited, noSpec, noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
+		"the build of the inputs runs":              {based(onImage(edited), "one", before, running), "", v1alpha1.ReasonInputsUnchanged, "the last attempted build, debian-2$"},
 		"a build that may be the one":               {based(onImage(), "two", before, waiting), "", v1alpha1.ReasonBuildQueued, "debian-2"},
 		"a build with parameters of its own waits":  {based(onImage(), "two", before, override), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"a base that is missing":                    {unresolved(onImage(), v1alpha1.ReasonBaseNotFound, true), "", string(v1alpha1.ReasonBaseNotFound), "it is missing"},
@@ -84,7 +87,7 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 			if c.due != "" {
 				want = string(c.due)
 			}
-			if decision.Reason != want || !strings.Contains(decision.Message, c.message) {
+			if decision.Reason != want || !strings.Contains(decision.Message+"$", c.message) {
 				t.Errorf("%s: %s, want %s: %s", decision.Reason, decision.Message, want, c.message)
 			}
 			switch request := decision.Request; {
