@@ -172,7 +172,7 @@ func sqliteName(path string, timeout time.Duration, more ...string) string {
 		"_foreign_keys": {"true"},
 		"_dqs":          {"false"},
 		"_error_rc":     {"true"},
-		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", journalSize)},
+		"_pragma":       {fmt.Sprintf("journal_size_limit(%d)", journalSize), "secure_delete(1)"}, // expired contents are overwritten
 		more[0]:         more[1:],
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -348,4 +349,28 @@ func TestExpireTellsSQLiteWhatThereIs(t *testing.T) {
 	log, err := os.Stat(path + "-wal")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(log.Size()).To(BeZero(), "what the log has is in the database")
+}
+
+// SQLite would leave what a shorter row replaces in the free space of the file.
+func TestExpiredContentsAreNotInTheFileOfSQLite(t *testing.T) {
+	g, ctx := NewWithT(t), t.Context()
+	path := filepath.Join(t.TempDir(), "records.db")
+	store := openStore(t, "sqlite://"+path, records.Options{Clock: clocktesting.NewFakePassiveClock(tenDays)})
+	const secret = "a content to expire, "
+	for i, length := range []int{1, 1000} { // in a page of its neighbours, and in pages of its own
+		build := ran(newBuild(debian, int64(i), 0), v1alpha1.BuildSucceeded, 1, 2)
+		build.Spec.Inputs.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": strings.Repeat(secret, length)}}}
+		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
+		g.Expect(store.BuildDeleted(ctx, build.UID, noon)).To(Succeed())
+	}
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}}
+	g.Expect(store.PutImage(ctx, image)).To(Succeed())
+	expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Files: day}})
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(expired).To(Equal(records.Expired{Contents: 2}))
+	for _, name := range []string{path, path + "-wal"} {
+		written, err := os.ReadFile(name)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(strings.Contains(string(written), secret)).To(BeFalse(), name)
+	}
 }
