@@ -3829,7 +3829,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 				Properties: map[string]spec.Schema{
 					"path": {
 						SchemaProps: spec.SchemaProps{
-							Description: "path is the path of the field, such as parameters[edition]. 1 to 4096 characters.",
+							Description: "path is the path of the field, such as parameters[edition]. 1 to 512 characters.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

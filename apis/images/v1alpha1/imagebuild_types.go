@@ -168,7 +168,7 @@ type BuildTrigger struct {
 
 // InputChange is one difference between the inputs of two builds.
 type InputChange struct {
-	// path is the path of the field, such as parameters[edition]. 1 to 4096 characters.
+	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
 	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
 	// they always differ. from is empty if the field was not set before.

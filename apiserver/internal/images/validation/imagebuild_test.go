@@ -382,7 +382,8 @@ func TestBuildRequest(t *testing.T) {
 		"bad parameters":       {images.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []images.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2].name", "parameters[3].value"}},
 		"too many changes":     {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]images.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
 		"a change of nothing":  {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{}}}, []string{"changes[0].path"}},
-		"a change without end": {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: "a", From: long[:258], To: long[:258]}}}, []string{"changes[0].from", "changes[0].to"}},
+		"a change without end": {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: long[:1026], From: long[:258], To: long[:258]}}}, []string{"changes[0].path", "changes[0].from", "changes[0].to"}},
+		"the longest change":   {images.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []images.InputChange{{Path: long[:1024], From: long[:256], To: long[:256]}}}, nil},
 	} {
 		t.Run(what, func(t *testing.T) { expectPaths(t, BuildRequest(&test.request, "debian"), test.want) })
 	}

@@ -20,7 +20,7 @@ const (
 	maxRequestID     = 128
 	maxMessage       = 1024
 	maxChanges       = 32
-	maxChangePath    = 4096 // of a file with the longest name, too
+	maxChangePath    = 512
 	maxChangeExcerpt = 128
 	maxChannels      = 16
 )
