@@ -38,6 +38,7 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 		build     *v1alpha1.ImageBuild
 		log       map[string]string // by attempt
 		options   Options
+		since     string // as the command sends it
 		out, told string
 	}{
 		"a success": {
@@ -54,8 +55,8 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 		},
 		"an attempt that is asked for": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptFailed)), log: map[string]string{"1": "one\n"}, out: "one\n",
-			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))}},
-			told:    "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
+			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1)), SinceTime: &metav1.Time{Time: start.Add(1)}}}, since: "2026-01-02T03:04:05.000000001Z",
+			told: "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
 		},
 		"a log that is gone": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed)),
@@ -68,6 +69,7 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := newServer(t, test.build)
+			server.since = test.since
 			server.log = func(attempt string, out io.Writer) int {
 				text, ok := test.log[attempt]
 				if !ok {
@@ -282,6 +284,7 @@ type server struct {
 	t       *testing.T
 	build   *v1alpha1.ImageBuild // initial state of the build
 	changes chan *v1alpha1.ImageBuild
+	since   string // the sinceTime of each request for a log
 	// log writes the log of an attempt and returns the status code.
 	log func(attempt string, out io.Writer) int
 	*httptest.Server
@@ -306,7 +309,7 @@ func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	const builds = "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds"
 	query := request.URL.Query()
 	switch {
-	case request.URL.Path == builds+"/debian-1/log" && query.Get("follow") == "true":
+	case request.URL.Path == builds+"/debian-1/log" && query.Get("follow") == "true" && query.Get("sinceTime") == s.since:
 		body := &flushing{writer: writer}
 		if code := s.log(query.Get("attempt"), body); code != http.StatusOK {
 			reason := map[int]metav1.StatusReason{http.StatusGone: metav1.StatusReasonGone, http.StatusNotFound: metav1.StatusReasonNotFound}[code]

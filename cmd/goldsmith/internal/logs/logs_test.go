@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -17,10 +18,12 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/clock"
 	testclock "k8s.io/utils/clock/testing"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -70,6 +73,24 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		if got := query.Encode(); got != want {
 			t.Errorf("%q: got %q, want %q", line, got, want)
 		}
+	}
+}
+
+func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
+		_, _ = io.WriteString(out, in.URL.String())
+	}))
+	defer server.Close()
+	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC))
+	var got strings.Builder
+	err = write(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "web-1", &v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}, &got)
+	const want = "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web-1/log?sinceTime=2026-03-01T12%3A00%3A00.123456789Z&timestamps=true"
+	if err != nil || got.String() != want {
+		t.Errorf("got %q, %v, want %q", got.String(), err, want)
 	}
 }
 
