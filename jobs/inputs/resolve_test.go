@@ -176,8 +176,8 @@ func TestValidFileName(t *testing.T) {
 }
 
 func TestDirectories(t *testing.T) {
-	files := map[string]string{"etc": "", "etc/motd": "", "etc/apt/sources.list": "", "etc/apt": "", "etcetera/x": "", "var/lib": "", "var/log": ""}
-	want := map[string]string{"etc": "etc/apt", "etc/apt": "etc/apt/sources.list"}
+	files := map[string]string{"etc": "", "etc/motd": "", "etc/apt/sources.list": "", "etc/apt": "", "etcetera/x": "", "usr": "", "usr/share/doc": "", "var/lib": "", "var/log": ""}
+	want := map[string]string{"etc": "etc/apt", "etc/apt": "etc/apt/sources.list", "usr": "usr/share/doc"}
 	if got := Directories(files); !maps.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
