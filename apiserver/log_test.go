@@ -5,10 +5,12 @@ package apiserver_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
+	"testing/iotest"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -96,6 +98,19 @@ var _ = Describe("The log of a build", func() {
 				Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
 				Expect(err).To(MatchError(ContainSubstring("deleted after the attempt ended at 20")))
 			}
+		})
+
+		It("does not look whole if it cannot be read to its end", func(ctx SpecContext) {
+			logs.set(first, func(context.Context, corev1.PodLogOptions) (io.ReadCloser, error) {
+				return io.NopCloser(io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("the node is lost")))), nil
+			})
+			write(ctx, builds, startAttempt(1), bindPod(1, first))
+			stream, err := logRequest(namespace, v1alpha1.ImageBuildLogOptions{}).Stream(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			defer func() { Expect(stream.Close()).To(Succeed()) }()
+			text, err := io.ReadAll(stream)
+			Expect(err).To(HaveOccurred())
+			Expect(string(text)).To(Equal("one\n"))
 		})
 
 		It("passes on what is asked for, and stops at the limit", func(ctx SpecContext) {

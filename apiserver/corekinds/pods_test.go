@@ -5,6 +5,7 @@ package corekinds_test
 import (
 	"bufio"
 	"context"
+	"io"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -157,6 +158,15 @@ var _ = Describe("pods", func() {
 			Expect(bufio.NewReader(stream).ReadString('\n')).To(HavePrefix(name))
 			stop()
 			Eventually(ctx, podLogs.followersEnded).Should(ContainElement(name))
+		})
+
+		It("do not look whole if they cannot be read to their end", func(ctx SpecContext) {
+			create(ctx, pod("broken"))
+			stream, err := pods.GetLogs("broken", &corev1.PodLogOptions{}).Stream(ctx)
+			Expect(err).NotTo(HaveOccurred())
+			defer func() { Expect(stream.Close()).To(Succeed()) }()
+			_, err = io.ReadAll(stream)
+			Expect(err).To(HaveOccurred())
 		})
 
 		It("of no pod are not found", func(ctx SpecContext) {

@@ -4,11 +4,13 @@ package corekinds_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -72,7 +74,8 @@ var _ = BeforeEach(func(ctx SpecContext) {
 	namespace = created.Name
 })
 
-// fakeLogs answers with a line that shows the request. A followed log stays open until its context ends.
+// fakeLogs answers with a line that shows the request. A followed log stays open until its context ends. The log of a pod
+// named broken cannot be read to its end.
 type fakeLogs struct {
 	mutex sync.Mutex
 	ended []string
@@ -80,6 +83,9 @@ type fakeLogs struct {
 
 func (l *fakeLogs) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	line := fmt.Sprintf("%s %q timestamps=%t tail=%v\n", pod.Name, options.Container, options.Timestamps, options.TailLines != nil)
+	if pod.Name == "broken" {
+		return io.NopCloser(io.MultiReader(strings.NewReader(line), iotest.ErrReader(errors.New("the node is lost")))), nil
+	}
 	if !options.Follow {
 		return io.NopCloser(strings.NewReader(line)), nil
 	}
