@@ -69,13 +69,13 @@ func describeLogs(w *fixture) {
 		})
 
 		It("is whole, however much there is of it", func(ctx SpecContext) {
-			w.CreateBuild(ctx, workspace.NewBuild("once", "linesPerStep=2000", "lineBytes=200", "failAt=1"))
+			w.CreateBuild(ctx, workspace.NewBuild("once", "linesPerStep=10000", "lineBytes=40", "failAt=1"))
 			failed := w.WaitForBuild(ctx, "once", failedWith("User/BuilderFailed"))
 			text := w.Log(ctx, "once", nil)
-			Expect(strings.Count(text, "\n")).To(BeNumerically(">", 2000))
-			Expect(text).To(ContainSubstring("line 2000/2000"))
-			Expect(len(failed.Status.Failure.LogTail)).To(And(BeNumerically(">", 1000), BeNumerically("<=", 2048)))
-			Expect(text).To(HaveSuffix(failed.Status.Failure.LogTail))
+			Expect(strings.Count(text, "\n")).To(BeNumerically(">", 10000))
+			Expect(text).To(ContainSubstring("line 10000/10000"))
+			Expect(len(failed.Status.Failure.LogTail)).To(And(BeNumerically(">", 2048-100), BeNumerically("<=", 2048))) // in whole lines
+			Expect(text).To(HaveSuffix("\n" + failed.Status.Failure.LogTail))
 		})
 
 		It("is empty, with a warning that says why, where nothing was started", func(ctx SpecContext) {

@@ -19,8 +19,8 @@ import (
 const (
 	// logTailBytes is how much of the end of a failed attempt's log is kept in its status.
 	logTailBytes = 2 << 10
-	// logTailLines is how many lines of the log are read for the tail.
-	logTailLines = 40
+	// logTailSlack is how much of it may be left out, so that it begins with a line.
+	logTailSlack = logTailBytes / 8
 	// logTailTimeout is how long reading them may take. The kubelet of a busy node answers late, and one that does not answer
 	// must not hold up the build.
 	logTailTimeout = 10 * time.Second
@@ -46,7 +46,7 @@ func (r *reconciler) addLogTail(ctx context.Context, build *v1alpha1.ImageBuild,
 func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(ctx, logTailTimeout)
 	defer cancel()
-	lines := int64(logTailLines)
+	lines := int64(logTailBytes) // the end has no more: each line has a byte at least
 	stream, err := podlog.Open(ctx, r.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{TailLines: &lines})
 	if err != nil {
 		klog.FromContext(ctx).V(2).Info("the failure has no log tail", "pod", klog.KObj(pod), "err", err)
@@ -72,12 +72,15 @@ func (t *tail) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// lastBytes cuts a text to its last bytes without cutting a character.
+// lastBytes cuts a text to its last bytes. It cuts no character and, unless the line is long, no line.
 func lastBytes(text string, limit int) string {
 	if len(text) <= limit {
 		return text
 	}
-	text = text[len(text)-limit:]
+	before, text := text[:len(text)-limit], text[len(text)-limit:]
+	if end := strings.IndexByte(text, '\n') + 1; !strings.HasSuffix(before, "\n") && end <= logTailSlack {
+		text = text[end:]
+	}
 	for len(text) > 0 && !utf8.RuneStart(text[0]) {
 		text = text[1:]
 	}
