@@ -153,14 +153,12 @@ func buildRow(build *v1alpha1.ImageBuild) []any {
 	}
 	created := build.CreationTimestamp.Time
 	queued, started, completed := timeOf(status.QueuedTime), timeOf(status.StartTime), timeOf(status.CompletionTime)
-	waitedFrom := queued
-	if waitedFrom.IsZero() {
-		waitedFrom = created
-	}
+	took, ended := status.Duration()
+	waited, begun := build.QueueTime()
 	return []any{
 		string(build.UID), build.Namespace, build.Name, string(image.UID), image.Name, number, string(trigger.Reason), trigger.Message,
 		indexable(trigger.RequestedBy), string(status.Phase), string(failure.Class), string(failure.Reason), failure.Message, int64(len(status.Attempts)),
-		microsOrZero(created), micros(queued), micros(started), micros(completed), elapsed(started, completed), elapsed(waitedFrom, started),
+		microsOrZero(created), micros(queued), micros(started), micros(completed), length(took, ended), length(waited, begun),
 		boolean(v1alpha1.UnderLegalHold(build)), boolean(status.Phase.Finished()), version(build), boolean(build.IsOneOff()),
 		boolean(len(filesOf(&build.Spec, &build.Status)) > 0),
 	}

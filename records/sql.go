@@ -214,6 +214,14 @@ func elapsed(from, to time.Time) any {
 	return max(0, to.UnixMicro()-from.UnixMicro())
 }
 
+// length is the stored form of a duration, or nil if it is not known.
+func length(d time.Duration, known bool) any {
+	if !known {
+		return nil
+	}
+	return d.Microseconds()
+}
+
 func stored(micros sql.NullInt64) time.Time {
 	if !micros.Valid {
 		return time.Time{}

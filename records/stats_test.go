@@ -142,6 +142,9 @@ func randomBuild(random *rand.Rand, i int) *v1alpha1.ImageBuild {
 	if random.IntN(5) == 0 && phase != v1alpha1.BuildSucceeded {
 		build.Status.StartTime, build.Status.Attempts = nil, nil
 	}
+	if random.IntN(4) == 0 {
+		build.Status.RequeuedDuration = &metav1.Duration{Duration: time.Duration(random.IntN(50)) * time.Second}
+	}
 	if random.IntN(6) == 0 {
 		build.Spec.OneOff = new(true)
 	}
@@ -164,9 +167,13 @@ func countByHand(builds []*v1alpha1.ImageBuild, window records.Window, image typ
 		}
 		stats.Builds++
 		if start := build.Status.StartTime; start != nil {
-			waited = append(waited, max(0, start.Sub(build.Status.QueuedTime.Time)))
+			var again time.Duration
+			if requeued := build.Status.RequeuedDuration; requeued != nil {
+				again = requeued.Duration
+			}
+			waited = append(waited, max(0, start.Sub(build.Status.QueuedTime.Time))+again)
 			if build.Status.Phase == v1alpha1.BuildSucceeded {
-				took = append(took, max(0, end.Sub(start.Time)))
+				took = append(took, max(0, end.Sub(start.Time)-again))
 			}
 		}
 		switch build.Status.Phase {

@@ -38,16 +38,16 @@ func (t *transition) await() {
 		t.finish(v1alpha1.BuildFailed, late)
 	case held:
 		t.hold(evidence.held)
-	case evidence.failure != nil:
-		t.recordStart(&evidence)
+	case evidence.failure != nil && !evidence.started:
 		t.enter(v1alpha1.BuildStarting)
 	default:
 		t.release()
 	}
 }
 
-// hold lets the attempt wait until it may run. It drops the recorded pod and its reports, because a new pod replaces it. Until a
-// container has run, the wait does not count as time of the build: it has not started.
+// hold lets the attempt wait until it may run. It drops the recorded pod and its reports, because a new pod replaces it. The
+// wait does not count as duration of the build: until a container of the first attempt has run, the build has not started, and later
+// endWait adds the wait to requeuedDuration.
 func (t *transition) hold(cause startDelay) {
 	t.record()
 	attempt := t.attempt()
@@ -60,7 +60,7 @@ func (t *transition) hold(cause startDelay) {
 	}
 	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 	t.status.Phase = v1alpha1.BuildQueued
-	if t.status.QueuedTime == nil {
+	if t.status.QueuedTime == nil && t.status.StartTime == nil {
 		t.status.QueuedTime = attempt.StartTime.DeepCopy()
 	}
 	t.condition(v1alpha1.BuildAdmitted, metav1.ConditionFalse, cause.reason, v1alpha1.CutMessage(cause.message))
@@ -71,6 +71,7 @@ func (t *transition) hold(cause startDelay) {
 func (t *transition) release() {
 	t.record()
 	released := t.releaseTime()
+	t.endWait(released)
 	if !t.hasRun() {
 		t.attempt().StartTime = *released
 	}
@@ -89,13 +90,29 @@ func (t *transition) recordStart(e *evidence) {
 	}
 }
 
-// releaseTime is when an attempt that was held could go on, in whole seconds. Its Job or pod recorded the time, even if this
-// controller did not run. Clocks differ, so the time is neither before the attempt nor in the future.
+// endWait adds a wait after the start of the build to its requeuedDuration. It runs once for each wait, because the caller also ends
+// the attempt or sets the condition Admitted.
+func (t *transition) endWait(at *metav1.Time) {
+	since := t.status.RequeuedSince()
+	if since == nil || !since.Before(at) {
+		return
+	}
+	waited := metav1.Duration{Duration: at.Sub(since.Time)}
+	if before := t.status.RequeuedDuration; before != nil {
+		waited.Duration += before.Duration
+	}
+	t.status.RequeuedDuration = &waited
+}
+
+// releaseTime is when an attempt that was held could go on, in whole seconds: when its Job was resumed, or when its pod had a worker.
+// The Job or the pod recorded the time, even if this controller did not run. Clocks differ, so the time is neither before the
+// attempt nor in the future.
 func (t *transition) releaseTime() *metav1.Time {
 	now, begun := t.now(), t.attempt().StartTime
 	at := now
+	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
 	switch {
-	case t.wasSuspended() && t.ours(t.Job) && t.Job.Status.StartTime != nil:
+	case (admitted == nil || admitted.Reason != v1alpha1.ReasonWaitingForWorker) && t.jobResumed() && t.ours(t.Job) && t.Job.Status.StartTime != nil:
 		at = t.Job.Status.StartTime
 	case t.Pod != nil && t.Pod.Status.StartTime != nil:
 		at = t.Pod.Status.StartTime
@@ -162,6 +179,14 @@ func (t *transition) deletedBySuspension() bool {
 // wasSuspended reports whether the Job is, or ever was, suspended.
 func (t *transition) wasSuspended() bool {
 	return t.Job != nil && slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool { return c.Type == batchv1.JobSuspended })
+}
+
+// jobResumed reports whether the Job controller has resumed a Job that was suspended. Until then, status.startTime of the Job is from
+// before the suspension.
+func (t *transition) jobResumed() bool {
+	return t.Job != nil && slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse
+	})
 }
 
 // replaced reports whether the Job replaces the pod, because the Job was suspended and resumed. Of a replaced pod, only a success

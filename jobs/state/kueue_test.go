@@ -287,18 +287,25 @@ func TestTheStartTimeoutDoesNotCountTheWaitForAWorker(t *testing.T) {
 }
 
 // The time that a build is queued must not count as its duration, whatever it is queued for.
-func TestABuildStartsWhenItsFirstAttemptMayRun(t *testing.T) {
-	const waited = 20 * time.Minute
+func TestTimeInTheQueueIsNoDuration(t *testing.T) {
+	const waited, ran = 20 * time.Minute, 10 * time.Second // a build that waits again has run for some time before
 	released := metav1.NewTime(t0.Add(waited))
-	kueue := held(1)
 	resumedThen := func(job *batchv1.Job) { resumed(job); job.Status.StartTime = &released }
 	started := func(pod *corev1.Pod) { pod.Status.StartTime = &released }
+	suspends := func(w *scenario) *scenario {
+		w.Build.Status.StartTime = new(metav1.NewTime(t0))
+		w.Build.Status = Next(w.job(suspended).Observed).Status
+		return w
+	}
+	ranBefore := func() *scenario {
+		return suspends(kueues(v1alpha1.BuildRunning).recorded().pod(corev1.PodRunning, running())).with(func(w *scenario) { w.Pod, w.Living = nil, nil })
+	}
 	for name, c := range map[string]struct {
 		given *scenario
 		then  func(w *scenario)
 		late  time.Duration // when this is observed, after the release
 	}{
-		"Kueue admits it":                          {kueue, func(w *scenario) { w.job(resumedThen) }, 0},
+		"Kueue admits it":                          {held(1), func(w *scenario) { w.job(resumedThen) }, 0},
 		"Kueue admits it while no controller runs": {held(1), func(w *scenario) { w.job(resumedThen).pod(corev1.PodRunning, running(), started) }, time.Hour},
 		"a worker is free":                         {waitsForWorker(1), func(w *scenario) { w.pod(corev1.PodRunning, running(), started) }, 0},
 		"a worker is free, and the build succeeds": {waitsForWorker(1), func(w *scenario) { w.pod(corev1.PodSucceeded, exited(0, goodResult), started) }, time.Hour},
@@ -306,26 +313,55 @@ func TestABuildStartsWhenItsFirstAttemptMayRun(t *testing.T) {
 		"the clock of the node is ahead": {waitsForWorker(1), func(w *scenario) {
 			w.pod(corev1.PodRunning, running(), func(p *corev1.Pod) { p.Status.StartTime = new(metav1.NewTime(t0.Add(5 * waited))) })
 		}, 0},
-		"a user had suspended its Job by hand": {given(v1alpha1.BuildStarting).job(suspended).with(func(w *scenario) {
-			w.Build.Status.StartTime = new(metav1.NewTime(t0))
-			w.Build.Status = Next(w.Observed).Status
-		}), func(w *scenario) { w.job(resumedThen) }, 0},
+		"a user had suspended its Job by hand": {suspends(given(v1alpha1.BuildStarting)), func(w *scenario) { w.job(resumedThen) }, 0},
+		"a worker is free after a suspension": {suspends(given(v1alpha1.BuildStarting)).with(func(w *scenario) {
+			w.Build.Status = Next(w.job(resumed, func(job *batchv1.Job) { job.Status.StartTime = new(metav1.NewTime(t0)) }).pod(corev1.PodPending, noWorker).Observed).Status
+		}), func(w *scenario) { w.pod(corev1.PodRunning, running(), started) }, time.Hour},
+
+		"again: Kueue admits the second attempt":          {held(2), func(w *scenario) { w.job(resumedThen) }, time.Hour},
+		"again: a worker is free for the second attempt":  {waitsForWorker(2), func(w *scenario) { w.pod(corev1.PodRunning, running(), started) }, 0},
+		"again: a worker is free, and the build succeeds": {waitsForWorker(2), func(w *scenario) { w.pod(corev1.PodSucceeded, exited(0, goodResult), started) }, time.Hour},
+		"again: a worker is free, and the build fails":    {waitsForWorker(2), func(w *scenario) { w.pod(corev1.PodFailed, exited(1, ""), started) }, time.Hour},
+		"again: a container has run, and Kueue admits it": {ranBefore(), func(w *scenario) { w.job(resumedThen) }, time.Hour},
+		"again: its Job is resumed, which the Job lacks yet": {ranBefore(), func(w *scenario) {
+			w.job(suspended, func(job *batchv1.Job) { job.Spec.Suspend, job.Status.StartTime = new(false), new(metav1.NewTime(t0)) })
+		}, 0},
+		"again: it is cancelled":                   {ranBefore(), func(w *scenario) { w.cancelRequested() }, 0},
+		"again: it is cancelled, its old pod ends": {ranBefore().pod(corev1.PodFailed, exited(143, ""), deleted(t0)), func(w *scenario) { w.cancelRequested() }, 0},
+		"again: it waits too long": {ranBefore(), func(w *scenario) {
+			w.Build.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: time.Minute}
+		}, 0},
+		"again: its Job is deleted": {ranBefore(), func(w *scenario) { w.Job = nil }, 0},
 	} {
-		w := c.given
-		if status := w.Build.Status; status.Phase != v1alpha1.BuildQueued || status.StartTime != nil || !status.QueuedTime.Time.Equal(t0) {
+		w, again := c.given, strings.HasPrefix(name, "again")
+		since, began := t0, released
+		if again {
+			since, began = t0.Add(ran), metav1.NewTime(t0)
+		}
+		if status := w.Build.Status; status.Phase != v1alpha1.BuildQueued || (status.StartTime != nil) != again || (status.QueuedTime == nil) != again || !again && !status.QueuedTime.Time.Equal(t0) {
 			t.Errorf("%s: before, %s, started %v, queued %v", name, status.Phase, status.StartTime, status.QueuedTime)
 		}
+		if took, started := w.Build.Status.DurationAt(released.Time); started != again || again && took != ran {
+			t.Errorf("%s: before, the build has taken %s", name, took)
+		}
+		hasRun := (&transition{Observed: w.Observed, status: &w.Build.Status}).hasRun()
 		w.Now = released.Add(c.late)
 		c.then(w)
-		for range 2 {
+		for range 4 {
 			w.Build.Status = Next(w.Observed).Status
 		}
 		status := w.Build.Status
-		if status.StartTime == nil || !status.StartTime.Equal(&released) {
-			t.Errorf("%s: the build started at %v, want %v", name, status.StartTime, released)
+		if status.StartTime == nil || !status.StartTime.Equal(&began) {
+			t.Errorf("%s: the build started at %v, want %v", name, status.StartTime, began)
 		}
-		if got := status.Attempts[0].StartTime; status.Phase != v1alpha1.BuildFailed && !got.Equal(&released) {
+		if got := w.current().StartTime; !hasRun && !got.Equal(&released) {
 			t.Errorf("%s: the attempt started at %v, want %v", name, got, released)
+		}
+		if took, _ := status.DurationAt(w.Now); took != c.late+since.Sub(t0) {
+			t.Errorf("%s: the build has taken %s, want %s", name, took, c.late+since.Sub(t0))
+		}
+		if got, _ := w.Build.QueueTime(); got != released.Sub(since) {
+			t.Errorf("%s: the build was queued for %s, want %s", name, got, released.Sub(since))
 		}
 	}
 }
@@ -376,7 +412,9 @@ func TestTheQueueTimeoutBeginsAnewOnceAContainerHasStarted(t *testing.T) {
 	started.Pod = nil
 	unnoticed := kueues(v1alpha1.BuildStarting).job(suspended).pod(corev1.PodRunning, running(), deleted(t0))
 	unnoticed.Build.Status = Next(unnoticed.Observed).Status
-	for name, w := range map[string]*scenario{"started": started, "started unnoticed": unnoticed, "the second attempt": held(2).job(suspended)} {
+	for name, w := range map[string]*scenario{
+		"started": started, "started unnoticed": unnoticed, "the second attempt": held(2).job(suspended), "no worker for the second attempt": waitsForWorker(2),
+	} {
 		w.Build.Status.QueuedTime = new(metav1.NewTime(t0.Add(-time.Hour))) // for the first attempt
 		held := meta.FindStatusCondition(w.Build.Status.Conditions, v1alpha1.BuildAdmitted).LastTransitionTime
 		w.Now = held.Add(v1alpha1.DefaultQueueTimeout)
@@ -408,6 +446,10 @@ func TestTheQueueTimeoutBeginsAnewEachTimeThatKueueHoldsABuild(t *testing.T) {
 	store(before + time.Hour + time.Minute)
 	if got := store(before + time.Hour + 2*time.Minute); got.Phase != v1alpha1.BuildQueued {
 		t.Errorf("it has waited for a minute: phase %s, %+v", got.Phase, got.Failure)
+	}
+	w.job(resumed)
+	if got := store(before + time.Hour + 3*time.Minute).RequeuedDuration; got == nil || got.Duration != time.Hour+2*time.Minute {
+		t.Errorf("it has waited again for an hour and for 2 minutes, and says %v", got)
 	}
 }
 

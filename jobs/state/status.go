@@ -123,6 +123,7 @@ func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.Bui
 		return
 	}
 	t.record()
+	t.endWait(t.now())
 	attempt.CompletionTime = t.now()
 	attempt.Outcome = outcome
 	attempt.Failure = f

@@ -752,13 +752,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration is the time from startTime to completionTime. duration is empty if startTime or completionTime is empty.",
+							Description: "duration is the time from startTime to completionTime, without the time that the build was queued again. duration is empty if startTime or completionTime is empty.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
 					"queueTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTime is the time that the build waited before it started. queueTime is empty if the build has not started.",
+							Description: "queueTime is the time that the build waited in the queue: before it started, and each time that it was queued again. queueTime is empty if the build has not started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -1097,13 +1097,13 @@ func schema_goldsmith_apis_images_v1alpha1_BuildStats(ref common.ReferenceCallba
 					},
 					"durations": {
 						SchemaProps: spec.SchemaProps{
-							Description: "durations contains percentiles of the time from start to completion of successful builds. durations is empty if no build succeeded.",
+							Description: "durations contains percentiles of the duration of successful builds. durations is empty if no build succeeded.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
 					"queueTimes": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queueTimes contains percentiles of the time that builds waited before they started. queueTimes is empty if no build started.",
+							Description: "queueTimes contains percentiles of the time that builds waited in the queue. queueTimes is empty if no build started.",
 							Ref:         ref(v1alpha1.DurationPercentiles{}.OpenAPIModelName()),
 						},
 					},
@@ -1592,7 +1592,7 @@ func schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref common.ReferenceCal
 					},
 					"duration": {
 						SchemaProps: spec.SchemaProps{
-							Description: "duration is the time from the start of the build to its completion. duration is empty if the build has not finished, or never started.",
+							Description: "duration is the time from the start of the build to its completion, without the time that the build was queued again. duration is empty if the build has not finished, or never started.",
 							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
 						},
 					},
@@ -2356,7 +2356,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 					},
 					"queuedTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "queuedTime is the time at which the build began to wait for admission.",
+							Description: "queuedTime is the time at which the build began to wait for admission. queuedTime is empty if the build did not wait before its startTime.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -2460,11 +2460,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 					},
+					"requeuedDuration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "requeuedDuration is the total time that the build waited again after startTime: its Job was suspended after a container had run, or a later attempt waited for Kueue or for a worker. requeuedDuration counts as time in the queue and not as duration of the build. A wait is added when it ends. requeuedDuration is empty if there was no such wait.",
+							Ref:         ref(metav1.Duration{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), v1alpha1.BuildAttempt{}.OpenAPIModelName(), v1alpha1.BuildFailure{}.OpenAPIModelName(), v1alpha1.BuildProgress{}.OpenAPIModelName(), v1alpha1.BuildStage{}.OpenAPIModelName(), v1alpha1.ResolvedInputs{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Duration{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 

@@ -56,8 +56,8 @@ type ComparedBuild struct {
 	// failure is the reason for which the build failed or was cancelled. failure is empty for any other build.
 	// +optional
 	Failure FailureReason `json:"failure,omitempty" protobuf:"bytes,6,opt,name=failure,casttype=FailureReason"`
-	// duration is the time from the start of the build to its completion. duration is empty if the build has not
-	// finished, or never started.
+	// duration is the time from the start of the build to its completion, without the time that the build was queued
+	// again. duration is empty if the build has not finished, or never started.
 	// +optional
 	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,7,opt,name=duration"`
 }

@@ -2476,6 +2476,18 @@ func (m *ImageBuildStatus) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.RequeuedDuration != nil {
+		{
+			size, err := m.RequeuedDuration.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x72
+	}
 	if len(m.Stages) > 0 {
 		for iNdEx := len(m.Stages) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -5666,6 +5678,10 @@ func (m *ImageBuildStatus) Size() (n int) {
 			n += 1 + l + sovGenerated(uint64(l))
 		}
 	}
+	if m.RequeuedDuration != nil {
+		l = m.RequeuedDuration.Size()
+		n += 1 + l + sovGenerated(uint64(l))
+	}
 	return n
 }
 
@@ -7065,6 +7081,7 @@ func (this *ImageBuildStatus) String() string {
 		`Failure:` + strings.Replace(this.Failure.String(), "BuildFailure", "BuildFailure", 1) + `,`,
 		`Progress:` + strings.Replace(this.Progress.String(), "BuildProgress", "BuildProgress", 1) + `,`,
 		`Stages:` + repeatedStringForStages + `,`,
+		`RequeuedDuration:` + strings.Replace(fmt.Sprintf("%v", this.RequeuedDuration), "Duration", "v1.Duration", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -15707,6 +15724,42 @@ func (m *ImageBuildStatus) Unmarshal(dAtA []byte) error {
 			}
 			m.Stages = append(m.Stages, BuildStage{})
 			if err := m.Stages[len(m.Stages)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 14:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RequeuedDuration", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.RequeuedDuration == nil {
+				m.RequeuedDuration = &v1.Duration{}
+			}
+			if err := m.RequeuedDuration.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -66,10 +66,12 @@ type BuildRecord struct {
 	// completionTime is the time at which the build finished. completionTime is empty if the build has not finished.
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty" protobuf:"bytes,12,opt,name=completionTime"`
-	// duration is the time from startTime to completionTime. duration is empty if startTime or completionTime is empty.
+	// duration is the time from startTime to completionTime, without the time that the build was queued again. duration is
+	// empty if startTime or completionTime is empty.
 	// +optional
 	Duration *metav1.Duration `json:"duration,omitempty" protobuf:"bytes,13,opt,name=duration"`
-	// queueTime is the time that the build waited before it started. queueTime is empty if the build has not started.
+	// queueTime is the time that the build waited in the queue: before it started, and each time that it was queued again.
+	// queueTime is empty if the build has not started.
 	// +optional
 	QueueTime *metav1.Duration `json:"queueTime,omitempty" protobuf:"bytes,14,opt,name=queueTime"`
 	// deletionTime is the time at which the controller recorded the deletion of the build. deletionTime is empty while
@@ -129,12 +131,11 @@ type BuildStats struct {
 	// rounded down. successRate is empty if no build succeeded or failed.
 	// +optional
 	SuccessRate *int32 `json:"successRate,omitempty" protobuf:"varint,7,opt,name=successRate"`
-	// durations contains percentiles of the time from start to completion of successful builds. durations is empty if no
-	// build succeeded.
+	// durations contains percentiles of the duration of successful builds. durations is empty if no build succeeded.
 	// +optional
 	Durations *DurationPercentiles `json:"durations,omitempty" protobuf:"bytes,8,opt,name=durations"`
-	// queueTimes contains percentiles of the time that builds waited before they started. queueTimes is empty if no
-	// build started.
+	// queueTimes contains percentiles of the time that builds waited in the queue. queueTimes is empty if no build
+	// started.
 	// +optional
 	QueueTimes *DurationPercentiles `json:"queueTimes,omitempty" protobuf:"bytes,9,opt,name=queueTimes"`
 	// failures lists the number of failed builds by failure class. Classes without failures are omitted.

@@ -255,7 +255,8 @@ type ImageBuildStatus struct {
 	// resolved contains the resolved inputs of the build. The controller sets it once.
 	// +optional
 	Resolved *ResolvedInputs `json:"resolved,omitempty" protobuf:"bytes,4,opt,name=resolved"`
-	// queuedTime is the time at which the build began to wait for admission.
+	// queuedTime is the time at which the build began to wait for admission. queuedTime is empty if the build did not wait
+	// before its startTime.
 	// +optional
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty" protobuf:"bytes,5,opt,name=queuedTime"`
 	// startTime is the time from which the first attempt could run: the controller had decided to start the attempt, and
@@ -299,6 +300,11 @@ type ImageBuildStatus struct {
 	// +listType=map
 	// +listMapKey=name
 	Stages []BuildStage `json:"stages,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,13,rep,name=stages"`
+	// requeuedDuration is the total time that the build waited again after startTime: its Job was suspended after a
+	// container had run, or a later attempt waited for Kueue or for a worker. requeuedDuration counts as time in the queue
+	// and not as duration of the build. A wait is added when it ends. requeuedDuration is empty if there was no such wait.
+	// +optional
+	RequeuedDuration *metav1.Duration `json:"requeuedDuration,omitempty" protobuf:"bytes,14,opt,name=requeuedDuration"`
 }
 
 // BuildProgress is a report of the builder about its progress.

@@ -118,8 +118,8 @@ func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
 	if status.Failure != nil {
 		answer.Failure = status.Failure.Reason
 	}
-	if status.StartTime != nil && status.CompletionTime != nil {
-		answer.Duration = &metav1.Duration{Duration: status.CompletionTime.Sub(status.StartTime.Time)}
+	if took, ended := status.Duration(); ended {
+		answer.Duration = &metav1.Duration{Duration: took}
 	}
 	return answer
 }

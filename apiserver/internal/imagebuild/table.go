@@ -29,7 +29,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Why", Type: "string", Description: "What the build waits for, or why it failed."},
 	{Name: "Progress", Type: "string", Description: "Progress that the builder reports, in percent, and the current stage."},
 	{Name: "Attempt", Type: "integer", Description: "Number of the current attempt."},
-	{Name: "Duration", Type: "string", Description: "Time since the first attempt, until the build finished."},
+	{Name: "Duration", Type: "string", Description: "Time since the build started, until it finished, without the time that it was queued again."},
 	{Name: "Age", Type: "string", Description: "Time since the build was created."},
 	{Name: "Trigger", Type: "string", Description: "What started the build.", Priority: wide},
 	{Name: "Node", Type: "string", Description: "Where the current attempt runs.", Priority: wide},
@@ -83,14 +83,15 @@ func progress(build *images.ImageBuild) string {
 }
 
 func elapsed(clock clock.PassiveClock, build *images.ImageBuild) string {
-	start, end := build.Status.StartTime, build.Status.CompletionTime
-	switch {
-	case start == nil:
+	status, err := convert.PublicImageBuildStatus(&build.Status)
+	if err != nil {
 		return ""
-	case end == nil:
-		return duration.HumanDuration(clock.Since(start.Time))
 	}
-	return duration.HumanDuration(end.Sub(start.Time))
+	took, started := status.DurationAt(clock.Now())
+	if !started {
+		return ""
+	}
+	return duration.HumanDuration(took)
 }
 
 func trigger(build *images.ImageBuild) string {

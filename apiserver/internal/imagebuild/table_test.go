@@ -47,8 +47,9 @@ func TestTable(t *testing.T) {
 		}),
 		build("debian-2", images.ImageBuildStatus{
 			Phase: v1alpha1.BuildFailed, StartTime: at(9 * time.Minute), CompletionTime: at(7 * time.Minute), CurrentAttempt: 3,
-			Attempts: []images.BuildAttempt{{Number: 1, NodeName: "node-1"}, {Number: 2}, {Number: 3, NodeName: "node-2"}},
-			Failure:  &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonOOMKilled},
+			RequeuedDuration: &metav1.Duration{Duration: 90 * time.Second},
+			Attempts:         []images.BuildAttempt{{Number: 1, NodeName: "node-1"}, {Number: 2}, {Number: 3, NodeName: "node-2"}},
+			Failure:          &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonOOMKilled},
 		}),
 		build("debian-3", images.ImageBuildStatus{
 			Phase: v1alpha1.BuildStarting, StartTime: at(time.Minute), CurrentAttempt: 1,

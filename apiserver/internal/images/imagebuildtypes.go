@@ -89,19 +89,20 @@ type CancelRequested struct {
 
 // ImageBuildStatus reports the progress and the result of a build.
 type ImageBuildStatus struct {
-	Phase          v1alpha1.BuildPhase
-	Finished       bool
-	Conditions     []metav1.Condition
-	Resolved       *ResolvedInputs
-	QueuedTime     *metav1.Time
-	StartTime      *metav1.Time
-	CompletionTime *metav1.Time
-	CurrentAttempt int32
-	Attempts       []BuildAttempt
-	Artifacts      []Artifact
-	Failure        *BuildFailure
-	Progress       *BuildProgress
-	Stages         []BuildStage
+	Phase            v1alpha1.BuildPhase
+	Finished         bool
+	Conditions       []metav1.Condition
+	Resolved         *ResolvedInputs
+	QueuedTime       *metav1.Time
+	StartTime        *metav1.Time
+	CompletionTime   *metav1.Time
+	CurrentAttempt   int32
+	Attempts         []BuildAttempt
+	Artifacts        []Artifact
+	Failure          *BuildFailure
+	Progress         *BuildProgress
+	Stages           []BuildStage
+	RequeuedDuration *metav1.Duration
 }
 
 // BuildProgress is a report of the builder about its progress.

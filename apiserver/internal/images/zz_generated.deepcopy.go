@@ -1084,6 +1084,11 @@ func (in *ImageBuildStatus) DeepCopyInto(out *ImageBuildStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.RequeuedDuration != nil {
+		in, out := &in.RequeuedDuration, &out.RequeuedDuration
+		*out = new(v1.Duration)
+		**out = **in
+	}
 	return
 }
 

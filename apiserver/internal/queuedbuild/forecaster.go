@@ -130,7 +130,7 @@ func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) erro
 	for name, share := range f.shares.get(ctx) {
 		order.SetNamespace(name, share)
 	}
-	unfinished := map[queue.Key]*images.ImageBuild{}
+	unfinished := map[queue.Key]*v1alpha1.ImageBuild{}
 	for i := range list.Items {
 		build := &list.Items[i]
 		if build.Status.Finished {
@@ -142,10 +142,14 @@ func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) erro
 		}
 		if view, ok := queue.Of(public); ok {
 			order.Set(view)
-			unfinished[view.Key] = build
+			unfinished[view.Key] = public
 		}
 	}
-	durations, made := lasted(list), f.clock.Now()
+	durations, err := lasted(list)
+	if err != nil {
+		return err
+	}
+	made := f.clock.Now()
 	places := order.Forecast(made, queue.Expectation{
 		Started: func(key queue.Key) time.Time { return f.started(unfinished[key]) },
 		Lasts: func(key queue.Key) (time.Duration, bool) {
@@ -240,31 +244,38 @@ type success struct {
 }
 
 // lasted are the last successful builds, by the UID of their Image.
-func lasted(list *images.ImageBuildList) map[types.UID]success {
+func lasted(list *images.ImageBuildList) (map[types.UID]success, error) {
 	last := map[types.UID]success{}
 	for i := range list.Items {
 		build := &list.Items[i]
-		status := &build.Status
-		if build.Spec.ImageRef == nil || status.Phase != v1alpha1.BuildSucceeded || status.StartTime == nil || status.CompletionTime == nil {
+		if build.Spec.ImageRef == nil || build.Status.Phase != v1alpha1.BuildSucceeded {
 			continue
 		}
-		if known, ok := last[build.Spec.ImageRef.UID]; ok && !known.ended.Before(status.CompletionTime.Time) {
+		status, err := convert.PublicImageBuildStatus(&build.Status)
+		if err != nil {
+			return nil, fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
+		}
+		took, ended := status.Duration()
+		if known, ok := last[build.Spec.ImageRef.UID]; !ended || ok && !known.ended.Before(status.CompletionTime.Time) {
 			continue
 		}
-		last[build.Spec.ImageRef.UID] = success{took: status.CompletionTime.Sub(status.StartTime.Time), ended: status.CompletionTime.Time}
+		last[build.Spec.ImageRef.UID] = success{took: took, ended: status.CompletionTime.Time}
 	}
-	return last
+	return last, nil
 }
 
-// started is when an active build started. A build whose attempt waits has all its time before it.
-func (f *forecaster) started(build *images.ImageBuild) time.Time {
+// started is when an active build would have started if it had not been queued again. A build whose attempt waits has all its time
+// before it.
+func (f *forecaster) started(build *v1alpha1.ImageBuild) time.Time {
+	now := f.clock.Now()
+	took, started := build.Status.DurationAt(now)
 	switch {
-	case held(build):
-		return f.clock.Now()
-	case build.Status.StartTime == nil:
+	case build.Status.Phase == v1alpha1.BuildQueued:
+		return now
+	case !started:
 		return build.CreationTimestamp.Time
 	}
-	return build.Status.StartTime.Time
+	return now.Add(-took)
 }
 
 func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBuild {

@@ -102,10 +102,15 @@ func (f *fakeBuilds) get(ctx context.Context, name string) (*images.ImageBuild, 
 }
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
+	again := func(build images.ImageBuild, queued time.Duration) images.ImageBuild { // it was queued again for some time
+		build.Status.RequeuedDuration = &metav1.Duration{Duration: queued}
+		return build
+	}
 	f := forecasterOf(queue.Limits{Builds: 1}, &fakeNamespaces{},
-		succeeded("a", "web", 1, 9*time.Hour, time.Hour), succeeded("a", "web", 2, 5*time.Hour, 10*time.Minute), // the last build counts
+		succeeded("a", "web", 1, 9*time.Hour, time.Hour),
+		again(succeeded("a", "web", 2, 5*time.Hour, 3*time.Hour), 3*time.Hour-10*time.Minute), // the last build counts
 		succeeded("b", "db", 1, 9*time.Hour, 20*time.Minute),
-		build("a", "web", 3, 4*time.Minute, v1alpha1.BuildRunning),
+		again(build("a", "web", 3, time.Hour, v1alpha1.BuildRunning), time.Hour-4*time.Minute),
 		build("a", "web", 4, 3*time.Minute, v1alpha1.BuildQueued),
 		build("b", "db", 2, 2*time.Minute, v1alpha1.BuildQueued),
 		build("b", "db", 3, time.Minute, v1alpha1.BuildPending),

@@ -38,6 +38,6 @@ func succeededMessage(build *v1alpha1.ImageBuild) string {
 	for _, artifact := range build.Status.Artifacts {
 		made = append(made, artifact.Target+" "+artifact.Digest)
 	}
-	took := build.Status.CompletionTime.Sub(build.Status.StartTime.Time)
+	took, _ := build.Status.Duration()
 	return fmt.Sprintf("built %s in %s", strings.Join(made, ", "), took)
 }

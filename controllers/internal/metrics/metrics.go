@@ -36,7 +36,7 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 		}, []string{"phase", "class", "reason", "one_off"}),
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name:    "goldsmith_build_duration_seconds",
-			Help:    "Duration of finished builds, from the start of their first attempt, by phase.",
+			Help:    "Duration of finished builds, without their time in the queue, by phase.",
 			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
 		}, []string{"phase"}),
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -79,8 +79,8 @@ func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.Image
 	}
 	class, reason := failure(after.Failure)
 	b.finished.WithLabelValues(string(after.Phase), class, reason, strconv.FormatBool(build.IsOneOff())).Inc()
-	if after.StartTime != nil && after.CompletionTime != nil {
-		b.duration.WithLabelValues(string(after.Phase)).Observe(after.CompletionTime.Sub(after.StartTime.Time).Seconds())
+	if took, started := after.Duration(); started {
+		b.duration.WithLabelValues(string(after.Phase)).Observe(took.Seconds())
 	}
 }
 

@@ -18,7 +18,7 @@ const sampled = 512
 func sameBuildStatus(cover *coverage, a, b *v1alpha1.ImageBuildStatus) bool {
 	same := a.Phase == b.Phase && a.Finished == b.Finished && a.CurrentAttempt == b.CurrentAttempt &&
 		sameTime(a.QueuedTime, b.QueuedTime) && sameTime(a.StartTime, b.StartTime) && sameTime(a.CompletionTime, b.CompletionTime) &&
-		(a.Resolved == nil) == (b.Resolved == nil) && len(a.Artifacts) == len(b.Artifacts) && sameFailure(a.Failure, b.Failure) &&
+		sameValue(a.RequeuedDuration, b.RequeuedDuration) && (a.Resolved == nil) == (b.Resolved == nil) && len(a.Artifacts) == len(b.Artifacts) && sameFailure(a.Failure, b.Failure) &&
 		slices.EqualFunc(a.Conditions, b.Conditions, sameCondition) && slices.EqualFunc(a.Attempts, b.Attempts, sameAttempt)
 	cover.comparisons++
 	if cover.comparisons%sampled == 0 && same != equality.Semantic.DeepEqual(a, b) {

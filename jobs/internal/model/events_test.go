@@ -55,7 +55,9 @@ func (w *environment) pass(a int) {
 		time.Second, 2 * time.Second, 3 * time.Second, 5 * time.Second, 12 * time.Second, 15 * time.Second, 25 * time.Second, 62 * time.Second,
 		62 * time.Second, 3 * time.Minute, 11 * time.Minute, 11 * time.Minute, time.Hour, 25 * time.Hour, -time.Second, -longestTurnBack,
 	}
-	w.now = w.now.Add(steps[a%len(steps)])
+	step := steps[a%len(steps)]
+	w.now = w.now.Add(step)
+	w.truth.turnedBack += max(0, -step)
 }
 
 func (w *environment) changeOperator(a int) {

@@ -34,6 +34,7 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	if after.Resolved != nil {
 		w.truth.digests[is.UID] = after.Resolved.InputsDigest
 	}
+	w.checkRequeued(is, before, after)
 	w.checkAttempts(is, before, after)
 	if len(before.Attempts) == 0 && len(after.Attempts) == 1 && after.Phase == v1alpha1.BuildStarting {
 		w.checkAdmission(is)
@@ -56,6 +57,27 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	if w.tracing {
 		w.note("%s is %s%s", is.Name, after.Phase, failureOf(after.Failure))
 	}
+}
+
+// checkRequeued checks that the time for which a build was queued again grows when such a wait ends, and never exceeds the time since
+// the start of the build.
+func (w *environment) checkRequeued(build *v1alpha1.ImageBuild, before, after *v1alpha1.ImageBuildStatus) {
+	var was, is time.Duration
+	if before.RequeuedDuration != nil {
+		was = before.RequeuedDuration.Duration
+	}
+	if after.RequeuedDuration != nil {
+		is = after.RequeuedDuration.Duration
+	}
+	switch {
+	case is == was:
+		return
+	case is < was || before.RequeuedSince() == nil:
+		w.broken("%s was queued again for %s, and then for %s", build.Name, was, is)
+	case is > w.now.Add(w.truth.turnedBack).Sub(after.StartTime.Time):
+		w.broken("%s started at %s, and was queued again for %s", build.Name, after.StartTime, is)
+	}
+	w.cover.point("a build is queued again")
 }
 
 func failureOf(failure *v1alpha1.BuildFailure) string {

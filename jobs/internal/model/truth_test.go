@@ -31,6 +31,7 @@ type truth struct {
 	excused     bool // the request that is carried out was decided on before something else happened
 	lateStarts  int  // builds that a late write of a crashed process has started
 	endedAt     time.Time
+	turnedBack  time.Duration // by how much clocks were turned back in all
 }
 
 // given is a number that was given to a request.

@@ -534,6 +534,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: queuedTime
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+    - name: requeuedDuration
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
     - name: resolved
       type:
         namedType: dev.goldsmith.images.v1alpha1.ResolvedInputs
@@ -1182,6 +1185,8 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+- name: io.k8s.apimachinery.pkg.apis.meta.v1.Duration
+  scalar: string
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.FieldsV1
   map:
     elementType:

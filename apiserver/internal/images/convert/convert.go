@@ -31,6 +31,15 @@ func PublicImageBuild(build *images.ImageBuild) (*v1alpha1.ImageBuild, error) {
 	return public, nil
 }
 
+// PublicImageBuildStatus converts the status of an ImageBuild.
+func PublicImageBuildStatus(status *images.ImageBuildStatus) (*v1alpha1.ImageBuildStatus, error) {
+	public := &v1alpha1.ImageBuildStatus{}
+	if err := generated.Convert_images_ImageBuildStatus_To_v1alpha1_ImageBuildStatus(status, public, nil); err != nil {
+		return nil, err
+	}
+	return public, nil
+}
+
 // PublicImageBuilds converts a list of ImageBuilds.
 func PublicImageBuilds(builds *images.ImageBuildList) (*v1alpha1.ImageBuildList, error) {
 	public := &v1alpha1.ImageBuildList{}

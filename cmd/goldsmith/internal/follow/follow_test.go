@@ -185,9 +185,9 @@ func TestWhoStopsFollowingLearnsThatTheBuildContinues(t *testing.T) {
 
 func TestTheLastLineFitsTheTerminal(t *testing.T) {
 	running := build(v1alpha1.BuildRunning, v1alpha1.BuildAttempt{Number: 1, StartTime: start})
-	running.Status.StartTime = &start
+	running.Status.StartTime, running.Status.RequeuedDuration = &start, &metav1.Duration{Duration: time.Hour}
 	running.Status.Progress = &v1alpha1.BuildProgress{Stage: "packages", Percent: new(int32(50)), Message: "unpacking\x1b[2J linux"}
-	now := start.Add(75 * time.Second)
+	now := start.Add(time.Hour + 75*time.Second)
 	for width, want := range map[int]string{
 		100: "• Running  75s  ██████████░░░░░░░░░░ 50%  packages  unpacking [2J linux",
 		40:  "• Running  75s  ██████████░░░░░░░░░░ 5…",

@@ -155,10 +155,11 @@ func (f *follower) outcomeLines() []string {
 func Headline(style output.Style, build *v1alpha1.ImageBuild) string {
 	status := &build.Status
 	joined := func(word string) string {
-		if status.StartTime == nil || status.CompletionTime == nil {
+		took, ended := status.Duration()
+		if !ended {
 			return ""
 		}
-		text := word + Took(*status.StartTime, *status.CompletionTime)
+		text := word + duration.HumanDuration(took)
 		if len(status.Attempts) > 1 {
 			text += fmt.Sprintf(" and %d attempts", len(status.Attempts))
 		}
@@ -262,12 +263,16 @@ func width(out io.Writer) int {
 func statusLine(build *v1alpha1.ImageBuild, now time.Time, width int) string {
 	status := &build.Status
 	parts := []string{output.Step + " " + string(status.Phase)}
-	since := build.CreationTimestamp
-	if status.StartTime != nil {
-		since = *status.StartTime
+	elapsed, started := status.DurationAt(now)
+	since := &build.CreationTimestamp
+	if again := status.RequeuedSince(); again != nil {
+		since, started = again, false
 	}
-	if !since.IsZero() {
-		parts = append(parts, duration.HumanDuration(now.Sub(since.Time)))
+	if !started {
+		elapsed = now.Sub(since.Time)
+	}
+	if started || !since.IsZero() {
+		parts = append(parts, duration.HumanDuration(elapsed))
 	}
 	if progress := status.Progress; progress != nil {
 		if progress.Percent != nil {

@@ -124,10 +124,17 @@ func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 		return of
 	}
 	kind, since := v1alpha1.BuildAdmitted, build.Status.QueuedTime
+	if again := build.Status.RequeuedSince(); again != nil {
+		since = again
+	}
 	switch build.Status.Phase {
 	case v1alpha1.BuildPending, v1alpha1.BuildQueued, "":
 	case v1alpha1.BuildStarting:
 		kind, since = v1alpha1.BuildPodReady, build.Status.StartTime
+		// A build that was queued again was admitted after its start.
+		if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); since != nil && admitted != nil && since.Before(&admitted.LastTransitionTime) {
+			since = &admitted.LastTransitionTime
+		}
 	default:
 		return nil
 	}

@@ -86,6 +86,10 @@ func troubled() []runtime.Object {
 		build("starts-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(7 * time.Minute), QueuedTime: ago(time.Hour),
 			Conditions: waits(v1alpha1.BuildPodReady, v1alpha1.ReasonUnschedulable, "no node fits")}),
 		build("seconds-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(5 * time.Minute), QueuedTime: ago(time.Hour)}),
+		build("resumed-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildStarting, StartTime: ago(time.Hour),
+			Conditions: append(waits(v1alpha1.BuildPodReady, v1alpha1.ReasonWaitingForPod, ""), condition(v1alpha1.BuildAdmitted, metav1.ConditionTrue, v1alpha1.ReasonAdmitted, "", 1))}),
+		build("suspended-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildQueued, StartTime: ago(time.Hour), QueuedTime: ago(2 * time.Hour), Attempts: []v1alpha1.BuildAttempt{{Number: 1}},
+			Conditions: waits(v1alpha1.BuildAdmitted, v1alpha1.ReasonJobSuspended, "Job suspended-1-1 is suspended: resume it")}),
 		build("ignored-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}),
 		build("first-1", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Hour)}),
 	}
@@ -119,7 +123,7 @@ func TestListsWhatNeedsAttentionWorstFirst(t *testing.T) {
 • build team/queued-1   WaitingForSlot, 6m
   the namespace runs as many builds as it may (0)
 and 2 more: -o wide shows all
-10 images, 3 ready, 3 building, 2 starting, 2 queued
+10 images, 3 ready, 3 building, 3 starting, 3 queued
 `},
 		{name: "as a table of all", asked: options{format: output.Wide, namespace: "team"}, objects: troubled(), want: `
 NAMESPACE   KIND    NAME        REASON            SINCE    MESSAGE
@@ -134,7 +138,7 @@ team        build   starts-1    Unschedulable     7m       no node fits
 team        build   queued-1    WaitingForSlot    6m       the namespace runs as many builds as it may (0)
 team        image   paused      Suspended         <none>   no trigger starts a build, and no build has succeeded or failed yet
 team        image   resting     Suspended         <none>   no trigger starts a build
-9 images, 3 ready, 3 building, 2 starting, 2 queued
+9 images, 3 ready, 3 building, 3 starting, 3 queued
 `},
 		{name: "of a namespace", asked: options{namespace: "ateam"}, objects: troubled(), want: `
 ✗ image misspelt  BuilderNotFound, 60s

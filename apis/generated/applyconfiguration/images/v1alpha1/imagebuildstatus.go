@@ -26,7 +26,8 @@ type ImageBuildStatusApplyConfiguration struct {
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`
-	// queuedTime is the time at which the build began to wait for admission.
+	// queuedTime is the time at which the build began to wait for admission. queuedTime is empty if the build did not wait
+	// before its startTime.
 	QueuedTime *metav1.Time `json:"queuedTime,omitempty"`
 	// startTime is the time from which the first attempt could run: the controller had decided to start the attempt, and
 	// neither Kueue nor a missing worker held it back. Every successful build has a startTime.
@@ -49,6 +50,10 @@ type ImageBuildStatusApplyConfiguration struct {
 	// stages lists the stages that the current attempt's builder reported, in the order of their start, at most 32. Only
 	// the report subresource adds stages.
 	Stages []BuildStageApplyConfiguration `json:"stages,omitempty"`
+	// requeuedDuration is the total time that the build waited again after startTime: its Job was suspended after a
+	// container had run, or a later attempt waited for Kueue or for a worker. requeuedDuration counts as time in the queue
+	// and not as duration of the build. A wait is added when it ends. requeuedDuration is empty if there was no such wait.
+	RequeuedDuration *metav1.Duration `json:"requeuedDuration,omitempty"`
 }
 
 // ImageBuildStatusApplyConfiguration constructs a declarative configuration of the ImageBuildStatus type for use with
@@ -178,5 +183,13 @@ func (b *ImageBuildStatusApplyConfiguration) WithStages(values ...*BuildStageApp
 		}
 		b.Stages = append(b.Stages, *values[i])
 	}
+	return b
+}
+
+// WithRequeuedDuration sets the RequeuedDuration field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the RequeuedDuration field is set to the value of the last call.
+func (b *ImageBuildStatusApplyConfiguration) WithRequeuedDuration(value metav1.Duration) *ImageBuildStatusApplyConfiguration {
+	b.RequeuedDuration = &value
 	return b
 }
