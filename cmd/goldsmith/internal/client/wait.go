@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/go-logr/logr"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -90,7 +91,8 @@ func (c *Connection) WaitForImage(ctx context.Context, name string, wanted func(
 	return until(ctx, c, source, &v1alpha1.Image{}, exists, ErrImageDeleted, wanted)
 }
 
-// until watches objects until wanted returns true for an object. If an object is deleted before, the error is deleted.
+// until watches objects until wanted returns true for an object. If an object is deleted before, the error is deleted. The watch
+// does not log, because a command itself tells its user what an interrupted watch means.
 func until[T interface {
 	runtime.Object
 	metav1.Object
@@ -101,7 +103,7 @@ func until[T interface {
 		WatchFuncWithContext: retried(source.WatchFuncWithContext),
 	}
 	selected := cache.ToListWatcherWithWatchListSemantics(reached, c.Interface)
-	last, err := watchtools.UntilWithSync(ctx, selected, example, first, func(event watch.Event) (bool, error) {
+	last, err := watchtools.UntilWithSync(logr.NewContext(ctx, logr.Discard()), selected, example, first, func(event watch.Event) (bool, error) {
 		object, ok := event.Object.(T)
 		switch {
 		case !ok:

@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
@@ -47,7 +49,8 @@ func TestAWaitEndsSoonAfterAnOutage(t *testing.T) {
 			},
 		}
 		connection := &Connection{Interface: fake.NewClientset()}
-		_, err := until(t.Context(), connection, source, &v1alpha1.ImageBuild{}, nil, ErrBuildDeleted, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+		ctx := logr.NewContext(t.Context(), funcr.New(func(_, line string) { t.Errorf("the user sees %s", line) }, funcr.Options{}))
+		_, err := until(ctx, connection, source, &v1alpha1.ImageBuild{}, nil, ErrBuildDeleted, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
 		if err != nil {
 			t.Fatal(err)
 		}
