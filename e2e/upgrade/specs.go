@@ -52,12 +52,16 @@ func ClusterSpecs(environment func() cluster.Environment) {
 			})
 
 			It("loses no build and fails no request", func(ctx SpecContext) {
+				logEnds := startFollower(ctx, p)
 				builds := load.Start(ctx, w, "duration=20s", "steps=5")
 				builds.Running(ctx, load.Builds/2)
 				requests := startProbe(ctx, p)
 
 				Expect(w.Environment.Install(ctx)).To(Succeed())
 				onlyVersion(ctx, w, w.Environment.Version)
+				var logEnd error
+				w.Eventually(ctx, logEnds).Should(Receive(&logEnd))
+				Expect(logEnd).To(HaveOccurred(), "the log of a running build seems to be whole, because its API server has stopped")
 				builds.SucceededAtOnce(ctx)
 				requests.expectNoFailure()
 			})
