@@ -241,6 +241,7 @@ var _ = Describe("An Image", func() {
 		Entry("a duration without a unit", `{"history":{"ttl":{"failed":90}}}`, "spec.history.ttl.failed: must be a duration such as 90s, 30m, 2h or 7d"),
 		Entry("a number", `{"builder":{"name":5}}`, "spec.builder.name: "),
 		Entry("an object", `{"targets":"linux/amd64"}`, "spec.targets: "),
+		Entry("a number that its field cannot hold", `{"history":{"succeeded":4294967298}}`, "spec.history.succeeded: must be a whole number that fits in 32 bits, not 4294967298"),
 	)
 
 	It("of the wrong type in a patch names the field, and is the client's error", func(ctx SpecContext) {
@@ -255,8 +256,13 @@ var _ = Describe("An Image", func() {
 			`{"status":{"buildCounter":"one"}}`: {types.MergePatchType, "status", http.StatusUnprocessableEntity, "status.buildCounter: "},
 			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "must be an object, not a list"},
 			`{"spec":{"$retainKeys":["builder"],"builder":{"name":5}}}`: {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, "spec.builder.name: "},
+			`{"spec":{"bas":{}}}`:                          {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: strict decoding error: unknown field "spec.bas"`},
+			`{"apiVersion":"v9"}`:                          {types.MergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: no kind "Image" is registered for version "v9"`},
+			`[{"op":"add","path":"/spec/base","value":5}]`: {types.JSONPatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: spec.base: must be an object, not a number`},
+			`[{"op":"add","path":"/spec/bas","value":5}]`:  {types.JSONPatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: strict decoding error: unknown field "spec.bas"`},
 		} {
-			request := client.ImagesV1alpha1().RESTClient().Patch(want.kind).Namespace(namespace).Resource("images").Name("debian").Body([]byte(patch))
+			request := client.ImagesV1alpha1().RESTClient().Patch(want.kind).Namespace(namespace).Resource("images").Name("debian").
+				Param("fieldValidation", "Strict").Body([]byte(patch))
 			if want.subresource != "" {
 				request = request.SubResource(want.subresource)
 			}
@@ -279,6 +285,8 @@ var _ = Describe("An Image", func() {
 		Entry("an unknown directive", `{"metadata":{"$patch":"shake"}}`, `metadata.$patch: must be replace or delete, not "shake"`),
 		Entry("an order that is no list", `{"spec":{"$setElementOrder/parameters":"a"}}`,
 			"the strategic merge patch cannot be applied: expected a list, but received a string"),
+		Entry("an order that is a number", `{"spec":{"$setElementOrder/parameters":5}}`,
+			"the strategic merge patch cannot be applied: expected a list, but received a number"),
 	)
 
 	It("warns of a source without files", func(ctx SpecContext) {

@@ -93,6 +93,9 @@ func (i patchInfo) of(request rest.UpdatedObjectInfo) patchInfo {
 func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
 	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
 	if err == nil {
+		if cut := i.nameWrongTypes(ctx, errCutNumber); cut != nil {
+			return object, cut
+		}
 		return object, checkResourceVersion(object)
 	}
 	var status apierrors.APIStatus
@@ -104,6 +107,11 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	if !isStatus || apierrors.IsInvalid(err) || apierrors.IsConflict(err) || strings.HasPrefix(err.Error(), undecoded) {
 		if named := i.nameWrongTypes(ctx, err); named != nil {
 			return object, named
+		}
+	}
+	if request, known := apirequest.RequestInfoFrom(ctx); known && isStatus {
+		if fault := faultOfPatch(status); fault != "" {
+			return object, i.cannotBeHandled(request.APIVersion, fault, apierrors.IsInvalid(err))
 		}
 	}
 	if isStatus || ctx.Value(patchKey{}) == nil || strings.Contains(err.Error(), ofStoredObject) {
@@ -121,6 +129,10 @@ const (
 	// ofStoredObject is a part of its errors that a client has not caused.
 	ofStoredObject = "live obj"
 )
+
+// errCutNumber stands for a number that the library has cut to the size of its field, as it does with strategic merge patches
+// and server-side apply.
+var errCutNumber = errors.New("a number does not fit into its field")
 
 var (
 	// ofAppliedObject begins the errors of server-side apply about the fields of the patch, which follow.
@@ -205,11 +217,32 @@ func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 	if named == err { //nolint:errorlint // the same error says that there is nothing to name
 		return nil
 	}
-	explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %v", i.kind, version.Version, i.kind, named))
-	if apierrors.IsInvalid(err) {
+	return i.cannotBeHandled(version.Version, named.Error(), apierrors.IsInvalid(err))
+}
+
+// cannotBeHandled returns the error that a created object with such a fault gets.
+func (i patchInfo) cannotBeHandled(version, fault string, invalid bool) error {
+	explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %s", i.kind, version, i.kind, fault))
+	if invalid {
 		explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
 	}
 	return explained
+}
+
+// faultOfPatch returns the fault in the library's error for a patch whose result it cannot decode. The error shows the whole
+// patch or object before the fault. faultOfPatch returns an empty text for other errors.
+func faultOfPatch(err apierrors.APIStatus) string {
+	details := err.Status().Details
+	if details == nil || len(details.Causes) != 1 || details.Causes[0].Field != "patch" {
+		return ""
+	}
+	shown, _ := strings.CutPrefix(details.Causes[0].Message, field.ErrorTypeInvalid.String()+": ")
+	quoted, failure := strconv.QuotedPrefix(shown)
+	if failure != nil {
+		return ""
+	}
+	fault, _, _ := strings.Cut(strings.TrimPrefix(shown[len(quoted):], ": "), " in scheme ") // which names a Go file
+	return fault
 }
 
 // strategicFault returns the message of a strategic merge patch that the library could not apply. The library's error shows a
@@ -224,8 +257,11 @@ func strategicFault(err error, patch []byte) string {
 	if otherElement.MatchString(err.Error()) {
 		return "the strategic merge patch cannot be applied: a list has elements of several types, such as an object and null"
 	}
-	return "the strategic merge patch cannot be applied: " + strings.NewReplacer("map[string]interface {}", "object", "[]interface {}", "list").Replace(err.Error())
+	return "the strategic merge patch cannot be applied: " + typesInJSON.Replace(err.Error())
 }
+
+// typesInJSON replaces the Go types in the errors of the library.
+var typesInJSON = strings.NewReplacer("map[string]interface {}", "object", "[]interface {}", "list", "int64", "number", "float64", "number", "bool", "boolean")
 
 func faultIn(part any, path *field.Path, problem string) error {
 	switch part := part.(type) {

@@ -42,10 +42,10 @@ func Convert_url_Values_To_v1alpha1_ImageJournalOptions(in *url.Values, out *v1a
 	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageJournalOptions(in, out, scope))
 }
 
-// named adds the name of the only numeric parameter to an error.
+// named returns an error of the only numeric parameter with its name, and without the Go function that refused it.
 func named(parameter string, in *url.Values, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s must be a number, not %q: %w", parameter, in.Get(parameter), err)
+	return fmt.Errorf("%s must be a number, not %q", parameter, in.Get(parameter))
 }

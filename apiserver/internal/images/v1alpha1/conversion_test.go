@@ -23,7 +23,7 @@ func TestAParameterThatIsNoNumberIsNamed(t *testing.T) {
 		"attempt": {&public.ImageBuildLogOptions{}},
 	} {
 		for _, into := range options {
-			if err := scheme.Convert(&url.Values{parameter: {"many"}}, into, nil); err == nil || !strings.Contains(err.Error(), parameter+" must be a number, not \"many\"") {
+			if err := scheme.Convert(&url.Values{parameter: {"many"}}, into, nil); err == nil || !strings.HasSuffix(err.Error(), parameter+" must be a number, not \"many\"") {
 				t.Errorf("%T: got %v", into, err)
 			}
 			if err := scheme.Convert(&url.Values{parameter: {"3"}, "uid": {"x"}}, into, nil); err != nil {
