@@ -168,6 +168,21 @@ func (c conditions) setStalled(s schedule, due bool) {
 	}
 }
 
+// Refused returns the status to store if the server refuses the build that is due. final is whether it refuses the build until
+// the Image changes. Otherwise a later request can succeed.
+func (o Observed) Refused(status v1alpha1.ImageStatus, final bool, message string) v1alpha1.ImageStatus {
+	c := conditions{Observed: o, status: status.DeepCopy()}
+	stalled := metav1.ConditionFalse
+	if final {
+		stalled = metav1.ConditionTrue
+	}
+	if stored := meta.FindStatusCondition(o.Image.Status.Conditions, v1alpha1.ImageStalled); stored != nil { // with the time of its last change
+		*meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageStalled) = *stored
+	}
+	c.set(v1alpha1.ImageStalled, stalled, v1alpha1.ReasonBuildRefused, v1alpha1.CutMessage(message))
+	return *c.status
+}
+
 func unfinishedAndCounts(build *v1alpha1.ImageBuild) bool {
 	return !build.Status.Finished && build.Counts()
 }

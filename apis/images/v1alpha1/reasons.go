@@ -53,6 +53,9 @@ const (
 	// ReasonBuildCancelled means that the build of the current inputs was cancelled, or deleted before it finished, and that
 	// no other build has these inputs.
 	ReasonBuildCancelled = "BuildCancelled"
+	// ReasonBuildRefused means that the API server refuses the build that is due: because of a quota or a limit that the
+	// operator set, or because an earlier version accepted a value of the image that this version refuses.
+	ReasonBuildRefused = "BuildRefused"
 	// ReasonNeverBuilt means that no build that counts exists or has finished. On UpToDate it means that no build has
 	// succeeded.
 	ReasonNeverBuilt = "NeverBuilt"
@@ -288,8 +291,8 @@ func (r FailureReason) Failure(format string, args ...any) *BuildFailure {
 const (
 	// EventBuildCreated is recorded on an Image when a build of it is created.
 	EventBuildCreated = "BuildCreated"
-	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, because of a quota or a limit
-	// that the operator set.
+	// EventBuildRefused is recorded on an Image when the API server refuses a build of it, with the causes of
+	// ReasonBuildRefused.
 	EventBuildRefused = "BuildRefused"
 	// EventSucceeded is recorded on an ImageBuild that succeeded.
 	EventSucceeded = "Succeeded"

@@ -59,17 +59,19 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	if err != nil {
 		return 0, fmt.Errorf("resolve inputs: %w", err)
 	}
-	decision := trigger.Next(trigger.Observed{
+	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
-	})
+	}
+	decision := trigger.Next(observed)
 	status := decision.Status
-	var refused error // by a quota, or a limit that the operator set: the status is still written, and old builds are pruned
+	var refused error // with ReasonBuildRefused: the status is still written, and old builds are pruned
 	if decision.Request != nil {
 		answer, gone, err := r.ask(ctx, image, builds, decision)
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
 			refused = err
+			status = observed.Refused(status, apierrors.IsInvalid(err), err.Error())
 			r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventBuildRefused, v1alpha1.CutMessage(err.Error()))
 		case err != nil:
 			return 0, err

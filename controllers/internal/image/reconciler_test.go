@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 func nightly(image *v1alpha1.Image) {
@@ -115,16 +116,30 @@ func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
 func TestWhileARequestIsRefusedTheStatusIsWritten(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian")
-	for _, code := range []int32{http.StatusForbidden, http.StatusUnprocessableEntity} {
-		w.refuse.Store(code)
+	for _, refusal := range []struct {
+		code    int32
+		stalled metav1.ConditionStatus
+	}{{http.StatusForbidden, metav1.ConditionFalse}, {http.StatusUnprocessableEntity, metav1.ConditionTrue}} {
+		w.refuse.Store(refusal.code)
+		for range 2 {
+			_, err := w.reconcile()
+			w.Expect(err).To(MatchError(ContainSubstring("request a build")))
+			w.Expect(w.warnings()).To(ContainElement(HavePrefix("Warning BuildRefused request a build")))
+		}
+		image := w.image("debian")
+		w.Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
+		condition := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageStalled)
+		w.Expect(*condition).To(And(HaveField("Status", refusal.stalled), HaveField("Reason", v1alpha1.ReasonBuildRefused), HaveField("Message", HavePrefix("request a build: "))))
+		w.Expect(trigger.Summarize(image).Reason).To(Equal(v1alpha1.ReasonBuildRefused))
 		_, err := w.reconcile()
-		w.Expect(err).To(MatchError(ContainSubstring("request a build")))
-		w.Expect(w.warnings()).To(ConsistOf(HavePrefix("Warning BuildRefused request a build")))
-		w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
+		w.Expect(err).To(HaveOccurred())
+		w.Expect(w.warnings()).To(HaveLen(1), "a repeated refusal is no new stall")
+		w.Expect(w.image("debian").ResourceVersion).To(Equal(image.ResourceVersion), "a repeated refusal writes no status")
 	}
 	w.refuse.Store(0)
 	w.settle(v1alpha1.BuildSucceeded)
 	w.Expect(w.builds("debian")).To(HaveLen(1))
+	w.Expect(meta.IsStatusConditionFalse(w.image("debian").Status.Conditions, v1alpha1.ImageStalled)).To(BeTrue())
 }
 
 func TestADisabledScheduleIsToldOnce(t *testing.T) {
