@@ -178,7 +178,7 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 			Number: attempt.Number, PodUID: attempt.Pod, Outcome: v1alpha1.AttemptFailed,
 		})
 	}
-	if record.Expired != nil {
+	if record.Expired != nil && len(attempts) == 0 { // a legal hold may have kept the logs after all
 		return nil, logError(&expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &images.BuildAttempt{})
 	}
 	return build, nil

@@ -441,6 +441,18 @@ func TestTheLogOfABuildThatWasDeletedIsFoundByItsUID(t *testing.T) {
 	}
 	_, err := rest.find(ctxIn("elsewhere"), "once", "once-uid")
 	w.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+
+	// A legal hold keeps a log that was already marked as expired.
+	record := archive.Build{Namespace: "default", Name: "once", UID: w.build.UID, Finished: new(w.clock.Now()), Expired: new(w.clock.Now()), Held: true}
+	w.Expect(w.store.PutBuild(t.Context(), record)).To(Succeed())
+	w.build, err = rest.find(ctxIn("default"), "once", w.build.UID)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(w.read(t.Context(), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))))
+	record.Held = false
+	w.Expect(w.store.PutBuild(t.Context(), record)).To(Succeed())
+	w.Expect(w.store.Sweep(t.Context(), nil)).To(Equal(1))
+	_, err = rest.find(ctxIn("default"), "once", w.build.UID)
+	w.Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
 }
 
 func ctxIn(namespace string) context.Context {
