@@ -269,6 +269,9 @@ var _ = Describe("An Image", func() {
 			err := request.Do(ctx).Error()
 			Expect(err).To(MatchError(ContainSubstring(want.message)), patch)
 			Expect(err).To(HaveField("ErrStatus.Code", Equal(int32(want.code))), patch)
+			if want.code == http.StatusUnprocessableEntity {
+				Expect(err).To(HaveField("ErrStatus.Details.Causes", ConsistOf(HaveField("Message", ContainSubstring(strings.TrimPrefix(want.message, "cannot be handled as a Image: "))))), patch)
+			}
 		}
 	})
 

@@ -111,7 +111,7 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	}
 	if request, known := apirequest.RequestInfoFrom(ctx); known && isStatus {
 		if fault := faultOfPatch(status); fault != "" {
-			return object, i.cannotBeHandled(request.APIVersion, fault, apierrors.IsInvalid(err))
+			return object, i.cannotBeHandled(request, fault, apierrors.IsInvalid(err))
 		}
 	}
 	if isStatus || ctx.Value(patchKey{}) == nil || strings.Contains(err.Error(), ofStoredObject) {
@@ -128,6 +128,8 @@ const (
 	undecoded = "error decoding patch: "
 	// ofStoredObject is a part of its errors that a client has not caused.
 	ofStoredObject = "live obj"
+	// ofPatch is the field that the library names in its errors for a patch.
+	ofPatch = "patch"
 )
 
 // errCutNumber stands for a number that the library has cut to the size of its field, as it does with strategic merge patches
@@ -217,14 +219,19 @@ func (i patchInfo) nameWrongTypes(ctx context.Context, err error) error {
 	if named == err { //nolint:errorlint // the same error says that there is nothing to name
 		return nil
 	}
-	return i.cannotBeHandled(version.Version, named.Error(), apierrors.IsInvalid(err))
+	return i.cannotBeHandled(request, named.Error(), apierrors.IsInvalid(err))
 }
 
-// cannotBeHandled returns the error that a created object with such a fault gets.
-func (i patchInfo) cannotBeHandled(version, fault string, invalid bool) error {
-	explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %s", i.kind, version, i.kind, fault))
+// cannotBeHandled returns the error that a created object with such a fault gets. For an invalid object it has a cause, because
+// kubectl prints the whole patch in front of an error without a cause.
+func (i patchInfo) cannotBeHandled(request *apirequest.RequestInfo, fault string, invalid bool) error {
+	explained := apierrors.NewBadRequest(fmt.Sprintf("%s in version %q cannot be handled as a %s: %s", i.kind, request.APIVersion, i.kind, fault))
 	if invalid {
 		explained.ErrStatus.Code, explained.ErrStatus.Reason = http.StatusUnprocessableEntity, metav1.StatusReasonInvalid
+		explained.ErrStatus.Details = &metav1.StatusDetails{
+			Group: request.APIGroup, Kind: i.kind, Name: request.Name,
+			Causes: []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueInvalid, Field: ofPatch, Message: fault}},
+		}
 	}
 	return explained
 }
@@ -233,7 +240,7 @@ func (i patchInfo) cannotBeHandled(version, fault string, invalid bool) error {
 // patch or object before the fault. faultOfPatch returns an empty text for other errors.
 func faultOfPatch(err apierrors.APIStatus) string {
 	details := err.Status().Details
-	if details == nil || len(details.Causes) != 1 || details.Causes[0].Field != "patch" {
+	if details == nil || len(details.Causes) != 1 || details.Causes[0].Field != ofPatch {
 		return ""
 	}
 	shown, _ := strings.CutPrefix(details.Causes[0].Message, field.ErrorTypeInvalid.String()+": ")
