@@ -158,6 +158,14 @@ func doEverything(ctx context.Context, w *cluster.Workspace) {
 		return w.Builds().List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelImage + "=web"})
 	}).Should(HaveField("Items", HaveLen(1)))
 
+	latest := cluster.NewImage("latest", "duration=10m")
+	latest.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly
+	w.CreateImage(ctx, latest)
+	runningAttempt(ctx, w, "latest-1", 1)
+	w.Request(ctx, "latest", "")
+	w.Request(ctx, "latest", "")
+	w.Finished(ctx, "latest-2") // which latest-3 supersedes
+
 	orphan := metav1.DeletePropagationOrphan
 	first := runningAttempt(ctx, w, "disturbed", 1)
 	Expect(w.Kube.CoreV1().Pods(w.Namespace).Delete(ctx, first.PodName, metav1.DeleteOptions{})).To(Succeed())
