@@ -9,7 +9,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
@@ -21,7 +20,6 @@ func startFollower(ctx context.Context, w *cluster.Workspace) <-chan error {
 	GinkgoHelper()
 	const name = "followed"
 	w.CreateBuild(ctx, workspace.NewBuild(name, "duration=1h"))
-	DeferCleanup(func(ctx SpecContext) { Expect(w.Builds().Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed()) })
 	w.WaitForBuild(ctx, name, HaveField("Status.Phase", v1alpha1.BuildRunning))
 	log, err := workspace.LogRequest(w.Goldsmith, w.Namespace, name, map[string]string{"follow": "true"}).Stream(ctx)
 	Expect(err).NotTo(HaveOccurred())
