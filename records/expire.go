@@ -84,9 +84,9 @@ type Expired struct {
 }
 
 // Expire deletes expired records, and expired contents of files, in transactions of at most 100 builds. It deletes the record
-// of a deleted Image, with its journals, once no build is left, if both limits are set. A legal hold at the time of deletion lasts. If Expire fails, the
-// returned counts are of the records that are deleted, and the call can be repeated. Errors: ErrInvalid for rules with
-// negative durations.
+// of a deleted Image, with its journals, once no build is left, if both limits are set. A legal hold at the time of deletion
+// lasts. If Expire fails, the returned counts are of what is deleted, and the call can be repeated. Errors: ErrInvalid for rules
+// with negative durations.
 func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 	var expired Expired
 	for uid, retention := range rules.Images {

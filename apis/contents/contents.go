@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package contents names the content of a file without having it.
+// Package contents identifies contents by their digests.
 package contents
 
 import (
@@ -11,13 +11,23 @@ import (
 
 const (
 	prefix      = "sha256:"
-	shortDigits = 12
+	shortDigits = 12 // tell contents apart
 )
 
-// Summary is the digest and the size of a content: "sha256:", 64 hex digits, and the number of bytes in parentheses.
+// Digest is the sha256 digest of a content: "sha256:" and 64 hex digits.
+func Digest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return prefix + hex.EncodeToString(sum[:])
+}
+
+// ShortDigest is the first 12 hex digits of the digest of a text.
+func ShortDigest(text string) string {
+	return Digest([]byte(text))[len(prefix):][:shortDigits]
+}
+
+// Summary is the digest and the size of a content, such as "sha256:… (7 bytes)".
 func Summary(content string) string {
-	sum := sha256.Sum256([]byte(content))
-	return fmt.Sprintf("%s%s (%d bytes)", prefix, hex.EncodeToString(sum[:]), len(content))
+	return fmt.Sprintf("%s (%d bytes)", Digest([]byte(content)), len(content))
 }
 
 // Short is a Summary with only the first 12 hex digits of the digest.

@@ -93,8 +93,10 @@ func (i patchInfo) of(request rest.UpdatedObjectInfo) patchInfo {
 func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
 	object, err := i.UpdatedObjectInfo.UpdatedObject(ctx, old)
 	if err == nil {
-		if cut := i.nameWrongTypes(ctx, errCutNumber); cut != nil {
-			return object, cut
+		if patch, kept := ctx.Value(patchKey{}).(*keptPatch); kept && patch.kind != types.MergePatchType {
+			if cut := i.nameWrongTypes(ctx, errCutNumber); cut != nil {
+				return object, cut
+			}
 		}
 		return object, checkResourceVersion(object)
 	}
@@ -133,7 +135,7 @@ const (
 )
 
 // errCutNumber stands for a number that the library has cut to the size of its field, as it does with strategic merge patches
-// and server-side apply.
+// and server-side apply. It decodes the result of a merge patch, and refuses such a number itself.
 var errCutNumber = errors.New("a number does not fit into its field")
 
 var (

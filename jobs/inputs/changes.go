@@ -66,7 +66,7 @@ func change(path string, from, to Value) v1alpha1.InputChange {
 
 // withDigest is the value with its digest, which tells it from another value that reads the same.
 func (v Value) withDigest() Value {
-	return Value{exact: v.exact, shown: v.shown + " (" + DigestBytes([]byte(v.exact)) + ")"}
+	return Value{exact: v.exact, shown: v.shown + " (" + contents.Digest([]byte(v.exact)) + ")"}
 }
 
 // LimitChanges returns at most limit changes. If there are more, the last one reports how many are left out.

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -281,7 +282,7 @@ func TestDiffShortensWhatIsLong(t *testing.T) {
 		"a name": {
 			func(*Snapshot) {}, func(s *Snapshot) { s.Files = map[string]string{name: ""} },
 			v1alpha1.InputChange{
-				Path: "files[" + strings.Repeat("n", 57) + "…" + strings.Repeat("n", 57) + "-" + DigestBytes([]byte(name))[7:19] + "]",
+				Path: "files[" + strings.Repeat("n", 57) + "…" + strings.Repeat("n", 57) + "-" + contents.Digest([]byte(name))[7:19] + "]",
 				To:   "sha256:e3b0c44298fc (0 bytes)",
 			},
 		},

@@ -5,12 +5,11 @@ package inputs
 import (
 	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -68,13 +67,7 @@ func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest str
 	slices.SortFunc(document.Targets, func(a, b digestedTarget) int {
 		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Format, b.Format))
 	})
-	return DigestBytes(mustCanonicalJSON(document))
-}
-
-// DigestBytes is the sha256 digest of content: "sha256:" and 64 hex digits.
-func DigestBytes(content []byte) string {
-	sum := sha256.Sum256(content)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return contents.Digest(mustCanonicalJSON(document))
 }
 
 // ArtifactsDigest is the digest of a build's artifacts, which Images that are based on the build count as an input. For several
@@ -90,7 +83,7 @@ func ArtifactsDigest(artifacts []v1alpha1.Artifact) string {
 	for _, artifact := range artifacts {
 		digests[artifact.Target] = artifact.Digest
 	}
-	return DigestBytes(mustCanonicalJSON(digests))
+	return contents.Digest(mustCanonicalJSON(digests))
 }
 
 // Parameters are the parameters by name; never nil.

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -179,7 +180,7 @@ func TestArtifactsDigest(t *testing.T) {
 		t.Errorf("of one artifact %s, want its own", got)
 	}
 	both := ArtifactsDigest([]v1alpha1.Artifact{raw, iso})
-	if want := DigestBytes([]byte(`{"linux/amd64/iso":"` + digestB + `","linux/amd64/raw":"` + digestA + `"}`)); both != want {
+	if want := contents.Digest([]byte(`{"linux/amd64/iso":"` + digestB + `","linux/amd64/raw":"` + digestA + `"}`)); both != want {
 		t.Errorf("of two artifacts %s, want %s", both, want)
 	}
 	if ArtifactsDigest([]v1alpha1.Artifact{iso, raw}) != both {

@@ -2,7 +2,11 @@
 
 package inputs
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"goldsmith.dev/goldsmith/apis/contents"
+)
 
 const (
 	// maxShownRunes is how many characters of a value, or of a name in a path, a change shows.
@@ -10,8 +14,6 @@ const (
 	// maxDifferentRunes is how many characters are kept for the part in which two values differ, where their common beginning
 	// and end could fill all of maxShownRunes.
 	maxDifferentRunes = 80
-	// shortDigits is how many hex digits of a digest tell values apart.
-	shortDigits = 12
 )
 
 // shorten shortens two different texts to at most maxShownRunes characters each, if one of them is longer. Ellipses replace the
@@ -62,6 +64,6 @@ func InBrackets(name string) string {
 	if utf8.RuneCountInString(name) <= maxShownRunes {
 		return "[" + name + "]"
 	}
-	digest := DigestBytes([]byte(name))[len("sha256:"):][:shortDigits]
+	digest := contents.ShortDigest(name)
 	return "[" + cutMiddle([]rune(name), maxShownRunes-len("-")-len(digest)) + "-" + digest + "]"
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -369,7 +370,7 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", want.file, diff)
 		}
 		artifact := outcome.Artifacts[i]
-		if artifact.Digest != inputs.DigestBytes(content) || artifact.SizeBytes != int64(len(content)) {
+		if artifact.Digest != contents.Digest(content) || artifact.SizeBytes != int64(len(content)) {
 			t.Errorf("the result has %+v for %s", artifact, want.file)
 		}
 	}

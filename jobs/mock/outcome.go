@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -100,7 +101,7 @@ func (b *builder) makeArtifact(target render.InputTarget, made map[string]any) (
 	if err := os.WriteFile(filepath.Join(b.outputDir, name), content, 0o644); err != nil { //nolint:gosec // other users take it from there
 		return result.Artifact{}, err
 	}
-	digest := inputs.DigestBytes(content)
+	digest := contents.Digest(content)
 	if b.behaviour.result == resultBadDigest {
 		digest = "sha256:not-a-digest"
 	}

@@ -12,8 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -102,7 +102,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 					t.Fatal(err)
 				}
 				target, rest, _ := strings.Cut(string(made), "\n")
-				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != inputs.DigestBytes(made) || artifact.SizeBytes != int64(len(made)) {
+				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != contents.Digest(made) || artifact.SizeBytes != int64(len(made)) {
 					t.Errorf("%+v does not match the file that the builder made", artifact)
 				}
 			}

@@ -31,6 +31,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
@@ -282,7 +283,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		build.Status.Resolved = now.Resolved
 		build.Status.Phase, build.Status.Finished, build.Status.CompletionTime = phase, true, new(metav1.NewTime(w.clock.Now()))
 		if phase == v1alpha1.BuildSucceeded {
-			build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: inputs.DigestBytes([]byte(now.Resolved.InputsDigest))}}
+			build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: contents.Digest([]byte(now.Resolved.InputsDigest))}}
 		} else {
 			build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed}
 		}

@@ -78,7 +78,7 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 
 func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
-		_, _ = io.WriteString(out, in.URL.String())
+		_, _ = io.WriteString(out, in.URL.String()) // the client compares what arrives
 	}))
 	defer server.Close()
 	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
