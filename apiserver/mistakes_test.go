@@ -239,11 +239,11 @@ var anyRequest = []string{"null", "nothing", "a version that is none", "a versio
 
 // queries are wrong parameters of requests.
 var queries = []string{
-	"limit=x", "continue=x", "resourceVersion=x", "resourceVersion=x&watch=true", "watch=maybe", "timeoutSeconds=x", "labelSelector=a+b+c", "fieldSelector=a", "fieldSelector=spec.colour%3Dred",
+	"limit=x", "continue=x", "resourceVersion=x", "resourceVersion=x&watch=true", "watch=maybe", "timeoutSeconds=x", "timeoutSeconds=9223372036854775807&watch=true", "labelSelector=a+b+c", "fieldSelector=a", "fieldSelector=spec.colour%3Dred",
 	"resourceVersionMatch=Sometimes", "sendInitialEvents=x", "watch=true&sendInitialEvents=true", "allowWatchBookmarks=x", "resourceVersion=99999999999999999999",
 	"dryRun=maybe", "fieldManager=" + strings.Repeat("x", 200), "fieldManager=a%00b&force=true", "fieldManager=a&force=maybe", "fieldValidation=Perhaps&fieldManager=a",
 	"gracePeriodSeconds=x", "propagationPolicy=x", "orphanDependents=x", "preconditions=x", "gracePeriodSeconds=-7",
-	"attempt=x", "attempt=0", "tailLines=x", "limitBytes=x", "follow=x", "sinceTime=x", "timestamps=x", "sinceSeconds=x", "previous=x", "container=x", "uid=../x", "with=", "with=A", "withUID=a/b&with=a", "limit=-7", "since=x", "until=x", "outcome=x", "trigger=x", "limit=99999999999999999999",
+	"attempt=x", "attempt=0", "tailLines=x", "limitBytes=x", "tailLines=9223372036854775807&limitBytes=9223372036854775807&sinceSeconds=9223372036854775807", "follow=x", "sinceTime=x", "timestamps=x", "sinceSeconds=x", "previous=x", "container=x", "uid=../x", "with=", "with=A", "withUID=a/b&with=a", "limit=-7", "since=x", "until=x", "outcome=x", "trigger=x", "limit=99999999999999999999",
 }
 
 // bodies are wrong bodies of requests by what is wrong.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -73,6 +74,9 @@ func randomPosition(r *rand.Rand, length int) Position {
 	}
 	if r.IntN(2) == 0 {
 		lines := int64(r.IntN(70) - 1)
+		if lines == 68 {
+			lines = math.MaxInt64
+		}
 		from.TailLines = &lines
 	}
 	return from

@@ -22,7 +22,7 @@ func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte)
 		own := config.Authorization.Authorizer
 		config.Authorization.Authorizer = authorizedBefore(forwarded, own)
 		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
-		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(checkDeletions(keepPatches(api), config.Serializer), streamed, config.DrainedNotify()), config)
+		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(checkNumbers(checkDeletions(keepPatches(api), config.Serializer), config.Serializer), streamed, config.DrainedNotify()), config)
 		if landing != nil {
 			chain = greetBrowsers(landing, chain)
 		}

@@ -79,8 +79,10 @@ func describeSubresources(w *fixture) {
 				Entry("404 an attempt that there was not", "attempt=7", 404, metav1.StatusReasonNotFound, "has no attempt 7"),
 				Entry("422 a number of lines below 0", "tailLines=-1", 422, metav1.StatusReasonInvalid, "tailLines"),
 				Entry("422 no bytes", "limitBytes=0", 422, metav1.StatusReasonInvalid, "limitBytes"),
-				Entry("400 a number that is none", "tailLines=many", 400, metav1.StatusReasonBadRequest, "many"),
-				Entry("400 a time that is none", "sinceTime=yesterday", 400, metav1.StatusReasonBadRequest, "yesterday"),
+				Entry("422 a time that has no form in UTC", "sinceTime=9999-12-31T23:59:59-01:00", 422, metav1.StatusReasonInvalid, "sinceTime"),
+				Entry("400 a number that is none", "tailLines=many", 400, metav1.StatusReasonBadRequest, `tailLines must be a number, not "many"`),
+				Entry("400 a number that is too large", "tailLines=1&limitBytes=9223372036854775808", 400, metav1.StatusReasonBadRequest, "limitBytes must be a number"),
+				Entry("400 a time that is none", "sinceTime=yesterday", 400, metav1.StatusReasonBadRequest, `sinceTime must be a time such as 2006-01-02T15:04:05Z, not "yesterday"`),
 			)
 		})
 	})

@@ -132,6 +132,21 @@ func describeVersions(w *fixture) {
 		}
 	})
 
+	It("a number that is out of range is refused with 400, where a built-in resource ends the watch with 500", func(ctx SpecContext) {
+		for _, kind := range []string{w.at("images"), w.at("imagebuilds")} {
+			for query, says := range map[string]string{
+				"?limit=9223372036854775808":                      "limit must be a number",
+				"?timeoutSeconds=9223372036854775807":             "timeoutSeconds must be a number from 0 to 9223372036",
+				"?watch=true&timeoutSeconds=9223372036854775807":  "timeoutSeconds must be a number from 0 to 9223372036",
+				"?watch=true&timeoutSeconds=-1&resourceVersion=0": "timeoutSeconds must be a number from 0 to 9223372036",
+			} {
+				refused := w.refusal(ctx, kind+query)
+				Expect(refused.Code).To(BeEquivalentTo(http.StatusBadRequest), "%s%s: %v", kind, query, refused)
+				Expect(refused.Message).To(ContainSubstring(says))
+			}
+		}
+	})
+
 	DescribeTable("a request with ", func(ctx SpecContext, query string, code int, says string) {
 		for _, kind := range []string{w.at("images"), w.at("imagebuilds"), w.atBuiltIn("configmaps")} {
 			refused := w.refusal(ctx, kind+query)

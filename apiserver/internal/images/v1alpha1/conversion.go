@@ -13,10 +13,15 @@ import (
 )
 
 // Convert_url_Values_To_v1alpha1_ImageBuildLogOptions reads query parameters. The generated conversion does not support
-// pointers to 32-bit integers.
+// pointers to 32-bit integers, and its errors do not name the invalid parameter.
 func Convert_url_Values_To_v1alpha1_ImageBuildLogOptions(in *url.Values, out *v1alpha1.ImageBuildLogOptions, scope conversion.Scope) error {
 	if err := autoConvert_url_Values_To_v1alpha1_ImageBuildLogOptions(in, out, scope); err != nil {
-		return err
+		for _, parameter := range []string{"tailLines", "limitBytes"} {
+			if _, invalid := strconv.ParseInt(in.Get(parameter), 10, 64); in.Has(parameter) && invalid != nil {
+				return named(parameter, in, err)
+			}
+		}
+		return fmt.Errorf("sinceTime must be a time such as 2006-01-02T15:04:05Z, not %q", in.Get("sinceTime"))
 	}
 	text := in.Get("attempt")
 	if text == "" {
@@ -42,7 +47,7 @@ func Convert_url_Values_To_v1alpha1_ImageJournalOptions(in *url.Values, out *v1a
 	return named("limit", in, autoConvert_url_Values_To_v1alpha1_ImageJournalOptions(in, out, scope))
 }
 
-// named returns an error of the only numeric parameter with its name, and without the Go function that refused it.
+// named returns the error of a numeric parameter with its name, and without the Go function that refused it.
 func named(parameter string, in *url.Values, err error) error {
 	if err == nil {
 		return nil

@@ -20,7 +20,7 @@ func TestAParameterThatIsNoNumberIsNamed(t *testing.T) {
 	}
 	for parameter, options := range map[string][]runtime.Object{
 		"limit":   {&public.ImageHistoryOptions{}, &public.ImageJournalOptions{}},
-		"attempt": {&public.ImageBuildLogOptions{}},
+		"attempt": {&public.ImageBuildLogOptions{}}, "tailLines": {&public.ImageBuildLogOptions{}}, "limitBytes": {&public.ImageBuildLogOptions{}},
 	} {
 		for _, into := range options {
 			if err := scheme.Convert(&url.Values{parameter: {"many"}}, into, nil); err == nil || !strings.HasSuffix(err.Error(), parameter+" must be a number, not \"many\"") {

@@ -5,6 +5,7 @@ package validation
 import (
 	"regexp"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -121,6 +122,9 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 	}
 	if options.LimitBytes != nil && *options.LimitBytes < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("limitBytes"), *options.LimitBytes, "must be 1 or more"))
+	}
+	if t := options.SinceTime; t != nil && (t.UTC().Year() < 0 || t.UTC().Year() > 9999) { // a request for a pod's log has it in UTC
+		errs = append(errs, field.Invalid(field.NewPath("sinceTime"), t.Format(time.RFC3339), "must be in the years 0 to 9999 in UTC"))
 	}
 	return append(errs, validateUID(options.UID, field.NewPath("uid"), "a build")...)
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -108,12 +109,12 @@ func TestOptionsSayWhatIsRead(t *testing.T) {
 		{"tail counts a long line once", Options{Tail: new(int64(3))}, long + "\nfour\nfi"},
 		{"tail 4", Options{Tail: new(int64(4))}, "two\n" + long + "\nfour\nfi"},
 		{"tail of all", Options{Tail: new(int64(5))}, "one\ntwo\n" + long + "\nfour\nfi"},
-		{"tail of more", Options{Tail: new(int64(1 << 60))}, "one\ntwo\n" + long + "\nfour\nfi"},
+		{"tail of more", Options{Tail: new(int64(math.MaxInt64))}, "one\ntwo\n" + long + "\nfour\nfi"},
 		{"since the time of a line includes it", Options{Since: start.Add(2 * time.Second)}, "four\nfi"},
 		{"since after all", Options{Since: start.Add(time.Hour)}, ""},
 		{"tail, then since", Options{Since: start.Add(2 * time.Second), Tail: new(int64(5))}, "four\nfi"},
 		{"limit", Options{Limit: new(int64(5))}, "one\nt"},
-		{"limit of more", Options{Tail: new(int64(1)), Limit: new(int64(500))}, "fi"},
+		{"limit of more", Options{Tail: new(int64(1)), Limit: new(int64(math.MaxInt64))}, "fi"},
 		{"timestamps", Options{Timestamps: true, Tail: new(int64(3))}, "2026-03-01T12:00:01.000000500Z " + long +
 			"\n2026-03-01T12:00:02.000000500Z four\n2026-03-01T12:00:03.000000500Z fi"},
 	} {
