@@ -142,6 +142,11 @@ e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of m
 	PATH="$$tools:$$PATH" E2E_VERSION=$(VERSION) go tool gotestsum --format=standard-quiet --junitfile=bin/reports/e2e-docs/go.xml -- \
 	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
+.PHONY: e2e-browser
+e2e-browser: ## Run the specs of web pages; needs Chromium (on Debian: chromium).
+	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
+	go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser
+
 .PHONY: tilt-ci
 tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its own.
 	e2e/tilt/ci

@@ -85,7 +85,12 @@ func (o *Options) Validate() error {
 	if _, external := o.server.storage.(externalEtcd); !external {
 		recommended.Etcd = nil // its servers are known only once the backend has started
 	}
-	failures := append(recommended.Validate(), o.ServerRun.Validate()...)
+	run := *o.ServerRun
+	run.CorsAllowedOriginList = nil // checked below, more strictly
+	failures := append(recommended.Validate(), run.Validate()...)
+	if err := CheckOrigins(o.ServerRun.CorsAllowedOriginList); err != nil {
+		failures = append(failures, err)
+	}
 	if len(o.server.tokens) == 0 && !o.server.delegated {
 		failures = append(failures, errors.New("nobody could authenticate: the server has neither a bearer token nor delegated authentication"))
 	}

@@ -16,17 +16,20 @@ import (
 )
 
 // handlerChain is the generic server's handler chain with a graceful shutdown for clients and streams. It does not authorize
-// forwarded requests again: see authorizedBefore. Browsers get the landing page, if there is one.
+// forwarded requests again: see authorizedBefore. Browsers get the landing page, if there is one, and pages of allowed origins
+// their answers.
 func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		own := config.Authorization.Authorizer
 		config.Authorization.Authorizer = authorizedBefore(forwarded, own)
 		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
+		origins := config.CorsAllowedOriginList
+		config.CorsAllowedOriginList = nil // the library would allow credentials
 		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(checkNumbers(checkDeletions(keepPatches(api), config.Serializer), config.Serializer), streamed, config.DrainedNotify()), config)
 		if landing != nil {
 			chain = greetBrowsers(landing, chain)
 		}
-		return moveClients(chain, config.ShutdownInitiatedNotify())
+		return moveClients(answerPages(origins, chain), config.ShutdownInitiatedNotify())
 	}
 }
 

@@ -218,11 +218,12 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	t.Helper()
 	switch {
 	case block.language == "sh" && strings.HasPrefix(block.text, "goldsmith up"):
-		r.compare(t, block, r.startServer(ctx, t, strings.Fields(block.text)))
+		r.compare(t, block, r.startServer(ctx, t, block.text))
 	case block.language == "sh":
 		r.compare(t, block, r.run(ctx, t, block.script(), ""))
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
+	case block.language == "js": // run by the specs in e2e/browser
 	case block.language != "" && !slices.Contains(clusterLanguages, block.language):
 		t.Errorf("nothing checks a block of %s", block.language)
 	}
@@ -338,10 +339,10 @@ func TestShownOutputIsCompared(t *testing.T) {
 }
 
 // startServer starts a server and returns its output until it is ready. It stops a running server first, as a reader would.
-func (r *reader) startServer(ctx context.Context, t *testing.T, words []string) (output string) {
+func (r *reader) startServer(ctx context.Context, t *testing.T, command string) (output string) {
 	t.Helper()
 	r.stopServer(t)
-	server := exec.CommandContext(ctx, filepath.Join(r.directory, "bin", words[0]), words[1:]...)
+	server := exec.CommandContext(ctx, "bash", "-c", "exec "+command) // the process is the server, and gets the signals
 	server.Dir, server.Env, server.Stderr = r.directory, r.environment, os.Stderr
 	out, err := server.StdoutPipe()
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 const ofMake = "make"
 
 // order is that of .ci/run and of .ci/full. Other targets follow by name. The reports of gate are those of the specs labelled gate.
-var order = []string{"verify", "test", "demo", "gate", "test-all", "e2e", "e2e-docs", "tilt-ci", "chaos"}
+var order = []string{"verify", "test", "demo", "gate", "test-all", "e2e", "e2e-docs", "e2e-browser", "tilt-ci", "chaos"}
 
 // target is one run of a target of make.
 type target struct {

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -53,6 +54,10 @@ type Options struct {
 	Records records.Flags
 	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
 	Builders []string
+
+	// Origins are the origins of web pages that may use the API, as regular expressions that builder.CheckOrigins accepts. Defaults
+	// to none. A page needs the token of a kubeconfig too.
+	Origins []string
 
 	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
@@ -106,6 +111,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
+	flags.StringSliceVar(&o.Origins, "cors-allowed-origins", nil, builder.OriginsUsage)
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
@@ -150,6 +156,9 @@ func (o *Options) complete() (err error) {
 		}
 	}
 	if err := checkUserNames(o.Users); err != nil {
+		return err
+	}
+	if err := builder.CheckOrigins(o.Origins); err != nil {
 		return err
 	}
 	switch {

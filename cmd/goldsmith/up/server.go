@@ -52,6 +52,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	if err != nil {
 		return nil, errors.Join(err, listener.Close())
 	}
+	options.ServerRun.CorsAllowedOriginList = s.options.Origins
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	running, err := options.Start(serving)
 	if err != nil {

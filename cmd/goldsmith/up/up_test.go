@@ -281,19 +281,23 @@ func TestTheQueueAdmitsNoMoreBuildsThanThereAreWorkers(t *testing.T) {
 	}
 }
 
-func TestZeroWorkersAreRefused(t *testing.T) {
-	for _, workers := range []string{"0", "-1"} {
+func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
+	for _, test := range []struct{ flag, refusal string }{
+		{"--workers=0", "--workers must be 1 or greater"},
+		{"--workers=-1", "--workers must be 1 or greater"},
+		{"--cors-allowed-origins=https://example.com", `use '^https://example\.com$'`},
+	} {
 		command := NewCommand()
 		directory := filepath.Join(t.TempDir(), "data")
-		command.SetArgs([]string{"--workers", workers, "--data-dir", directory})
+		command.SetArgs([]string{test.flag, "--data-dir", directory})
 		command.SilenceUsage, command.SilenceErrors = true, true
 		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), "--workers must be 1 or greater") {
-			t.Errorf("--workers %s: got error %v", workers, err)
+		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), test.refusal) {
+			t.Errorf("%s: got error %v", test.flag, err)
 		}
 		cancel()
 		if _, err := os.Stat(directory); !os.IsNotExist(err) {
-			t.Errorf("--workers %s: the data directory is there", workers)
+			t.Errorf("%s: the data directory is there", test.flag)
 		}
 	}
 }

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"io"
+	"net/http"
+	"regexp"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	restclient "k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+)
+
+func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	for _, accepted := range []string{
+		`^https://example\.com$`, `^https://([a-z]+\.)?example\.com(:[0-9]+)?$`, `^(https://a\.example|http://localhost:[0-9]+)$`,
+		`^https://a\.example$|^https://b\.example$`, `\Ahttps://example\.com\z`, `(^https://example\.com$)`, `^.*$`,
+	} {
+		g.Expect(builder.CheckOrigins([]string{accepted})).To(Succeed(), accepted)
+	}
+	for refused, remedy := range map[string]string{
+		`https://example.com`:            `^https://example\.com$`,
+		`http://localhost:3000`:          `^http://localhost:3000$`,
+		`^https://example\.com`:          `^https://example\.com$`,
+		`https://example\.com$`:          `^https://example\.com$`,
+		`//example\.com(:|$)`:            `^https?://example\.com(:[0-9]+)?$`,
+		`^https://example\.com(:|$)`:     `^https://example\.com(:[0-9]+)?$`,
+		`^https://a\.org|http://b\.org$`: `^(?:https://a\.org|http://b\.org)$`,
+		`(?m)^https://example\.com$`:     `\A(?:(?m)^https://example\.com$)\z`,
+		`.*`:                             `^.*$`,
+		`*`:                              `^.*$`,
+	} {
+		err := builder.CheckOrigins([]string{refused})
+		g.Expect(err).To(MatchError(ContainSubstring(`--cors-allowed-origins`)), refused)
+		g.Expect(err).To(MatchError(ContainSubstring("use '"+remedy+"'")), refused)
+		g.Expect(builder.CheckOrigins([]string{remedy})).To(Succeed(), "the remedy is accepted")
+	}
+	for refused, reason := range map[string]string{"": "empty", "^https://(example$": "missing closing )"} {
+		g.Expect(builder.CheckOrigins([]string{`^https://example\.com$`, refused})).To(MatchError(ContainSubstring(reason)))
+	}
+}
+
+func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	options, err := storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	options.ServerRun.CorsAllowedOriginList = []string{"https://example.com"}
+	_, err = options.Start(t.Context())
+	g.Expect(err).To(MatchError(ContainSubstring(regexp.QuoteMeta("https://example.com"))), "an expression that is not anchored")
+
+	options.ServerRun.CorsAllowedOriginList = []string{`^https://example\.com$`}
+	running, _ := startOptions(t, options)
+	client, err := restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig()))
+	g.Expect(err).NotTo(HaveOccurred())
+	ask := func(method, origin, authorization string) (int, http.Header) {
+		request, err := http.NewRequestWithContext(t.Context(), method, running.Address()+"/api/v1/namespaces", nil)
+		g.Expect(err).NotTo(HaveOccurred())
+		for header, value := range map[string]string{"Origin": origin, "Authorization": authorization} {
+			if value != "" {
+				request.Header.Set(header, value)
+			}
+		}
+		response, err := client.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		_, err = io.Copy(io.Discard, response.Body)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(response.Body.Close()).To(Succeed())
+		return response.StatusCode, response.Header
+	}
+	const allowed, bearer = "https://example.com", "Bearer " + token
+	code, header := ask(http.MethodOptions, allowed, "")
+	g.Expect(code).To(Equal(http.StatusNoContent), "a preflight request has no token")
+	g.Expect(header.Get("Access-Control-Allow-Origin")).To(Equal(allowed))
+	g.Expect(header.Get("Access-Control-Allow-Methods")).To(ContainSubstring("PATCH"))
+	g.Expect(header.Get("Access-Control-Allow-Headers")).To(And(ContainSubstring("Authorization"), ContainSubstring("Content-Type")))
+	for authorization, expected := range map[string]int{bearer: http.StatusOK, "Bearer wrong": http.StatusUnauthorized} {
+		code, header = ask(http.MethodGet, allowed, authorization)
+		g.Expect(code).To(Equal(expected))
+		g.Expect(header.Get("Access-Control-Allow-Origin")).To(Equal(allowed), "a page can read errors too: %d", code)
+		g.Expect(header.Get("Access-Control-Expose-Headers")).To(ContainSubstring("Warning"))
+		g.Expect(header.Get("Access-Control-Allow-Credentials")).NotTo(Equal("true"))
+		g.Expect(header.Values("Vary")).To(ContainElement("Origin"))
+	}
+	for _, origin := range []string{"https://example.com.attacker.org", "https://attacker.org/https://example.com", "https://exampleXcom", "null"} {
+		code, header = ask(http.MethodGet, origin, bearer)
+		g.Expect(code).To(Equal(http.StatusOK), "CORS is not authorization")
+		g.Expect(header).NotTo(HaveKey("Access-Control-Allow-Origin"), origin)
+		g.Expect(header.Values("Vary")).To(ContainElement("Origin"))
+		code, header = ask(http.MethodOptions, origin, "")
+		g.Expect(code).To(Equal(http.StatusUnauthorized), origin)
+		g.Expect(header).NotTo(HaveKey("Access-Control-Allow-Origin"), origin)
+	}
+	_, header = ask(http.MethodGet, "", bearer)
+	g.Expect(header).NotTo(HaveKey("Access-Control-Allow-Origin"))
+}
