@@ -10,14 +10,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -102,15 +100,6 @@ func (d podDir) isOurs() bool {
 	return true
 }
 
-// IsKept reports whether a file belongs in a backup of the agent's directory, by its path there: logs, and the markers that
-// prevent a second start of a pod's process. A builder's output and its token do not belong there.
-func IsKept(path string) bool {
-	dir, name := filepath.Split(path)
-	d := podDir(filepath.Clean(dir))
-	return uidPattern.MatchString(string(d)) &&
-		(slices.Contains([]string{d.input(), d.log(), d.result(), d.marker()}, filepath.Join(dir, name)) || crilog.IsSegment(filepath.Base(d.log()), name))
-}
-
 // wasStarted reports whether the pod's process may have been started.
 func (d podDir) wasStarted() (bool, error) {
 	_, err := os.Lstat(d.marker())
@@ -147,16 +136,22 @@ func (d podDir) message() (string, error) {
 	return message, nil
 }
 
+var errNotRegular = errors.New("not a regular file")
+
 // openRegular opens a regular file for reading that a builder may have replaced. It follows no link, and does not wait for
 // another process.
 func openRegular(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	return openRegularWith(os.OpenFile, path)
+}
+
+func openRegularWith(open func(name string, flag int, mode fs.FileMode) (*os.File, error), path string) (*os.File, error) {
+	f, err := open(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = &fs.PathError{Op: "open", Path: path, Err: errors.New("not a regular file")}
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())

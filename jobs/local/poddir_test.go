@@ -60,18 +60,6 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 	}
 }
 
-func TestABackupHasAllFilesOfALog(t *testing.T) {
-	const pod = "11111111-93a4-4c53-b4d6-6c1d8f0d2a11/"
-	for path, kept := range map[string]bool{
-		pod + "log": true, pod + "log.1.0": true, pod + "log.12.34567": true, pod + "started": true,
-		pod + "log.x.0": false, pod + "log.01.0": false, pod + "output/log.1.0": false, pod + "report-token": false, "log.1.0": false,
-	} {
-		if IsKept(path) != kept {
-			t.Errorf("%s: kept is %t", path, !kept)
-		}
-	}
-}
-
 func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
 	result := func(script string) string { return "cd /; R=$GOLDSMITH_RESULT; " + script }
 	c := newCluster(t, map[string]string{

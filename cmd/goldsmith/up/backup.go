@@ -33,6 +33,8 @@ const (
 	backupFormat     = "goldsmith backup 1\n"
 	// snapshotName is a snapshot of etcd.
 	snapshotName = "storage.snapshot"
+	// maxServerFile is more than the size of every token, address, key and certificate.
+	maxServerFile = 1 << 20
 )
 
 // NewBackupCommand returns the verb backup.
@@ -50,7 +52,7 @@ func NewBackupCommand() *cobra.Command {
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Backup(command.Context(), directory, arguments[0], force); err != nil {
+			if err := Backup(command.Context(), directory, arguments[0], force, command.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
@@ -63,7 +65,8 @@ func NewBackupCommand() *cobra.Command {
 }
 
 // Backup writes a backup of a data directory to a new file. With force, a file of this name is replaced once the backup is complete.
-func Backup(ctx context.Context, directory, file string, force bool) (err error) {
+// Notices receives a line for each file of a builder that the backup leaves out or shortens.
+func Backup(ctx context.Context, directory, file string, force bool, notices io.Writer) (err error) {
 	if err := mayWrite(file, force); err != nil {
 		return err
 	}
@@ -89,7 +92,7 @@ func Backup(ctx context.Context, directory, file string, force bool) (err error)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
-	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial)); err != nil {
+	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial, notices)); err != nil {
 		return fmt.Errorf("back up %s: %w", directory, err)
 	}
 	if err := mayWrite(file, force); err != nil { // again, because a large backup takes minutes
@@ -113,7 +116,7 @@ func mayWrite(file string, force bool) error {
 	return fmt.Errorf("backup file %s exists: choose another name, or set --force to replace it", file)
 }
 
-func writeBackup(ctx context.Context, directory, scratch, file string) (err error) {
+func writeBackup(ctx context.Context, directory, scratch, file string, notices io.Writer) (err error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -123,7 +126,7 @@ func writeBackup(ctx context.Context, directory, scratch, file string) (err erro
 	if err != nil {
 		return err
 	}
-	b := &backup{directory: directory, scratch: scratch, tar: tar.NewWriter(compressed)}
+	b := &backup{directory: directory, scratch: scratch, notices: notices, tar: tar.NewWriter(compressed)}
 	if err := b.addAll(ctx); err != nil {
 		return err
 	}
@@ -133,6 +136,7 @@ func writeBackup(ctx context.Context, directory, scratch, file string) (err erro
 // backup is a backup that is being written.
 type backup struct {
 	directory, scratch string
+	notices            io.Writer
 	tar                *tar.Writer
 }
 
@@ -159,19 +163,55 @@ func (b *backup) addStorage(ctx context.Context) error {
 	if err := etcd.Save(ctx, storage, snapshot); err != nil {
 		return err
 	}
-	return b.addFile(snapshotName, snapshot)
+	return b.addFile(ctx, snapshotName, snapshot)
 }
 
-func (b *backup) addServer(context.Context) error {
-	return b.addTree("server", func(string) bool { return true })
-}
-
-func (b *backup) addBuilds(context.Context) error {
-	directories, err := b.glob("builds*")
-	for _, directory := range directories {
-		err = errors.Join(err, b.addTree(directory, local.IsKept))
+// addServer adds the regular files of the server. It omits files that are deleted meanwhile.
+func (b *backup) addServer(ctx context.Context) error {
+	top, err := os.OpenRoot(filepath.Join(b.directory, "server"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	defer func() { _ = top.Close() }() // it was only read
+	return fs.WalkDir(top.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case !entry.Type().IsRegular():
+			return nil
+		}
+		content, err := top.Open(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		return errors.Join(b.addChanging(ctx, "server/"+path, io.LimitReader(content, maxServerFile+1)), content.Close())
+	})
+}
+
+func (b *backup) addBuilds(ctx context.Context) error {
+	directories, err := b.glob("builds*")
+	if err != nil {
+		return err
+	}
+	for _, directory := range directories {
+		err := local.Export(filepath.Join(b.directory, directory), func(path string, content io.Reader) error {
+			return b.addChanging(ctx, directory+"/"+path, content)
+		}, func(path string, cause error) {
+			_, _ = fmt.Fprintf(b.notices, "incomplete: %s: %v\n", filepath.Join(directory, path), cause) // a notice that nobody can read is no failure
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // addLogs reads the archive with package archive, because a server may write to the archive meanwhile.
@@ -202,7 +242,7 @@ func (b *backup) addRecords(ctx context.Context) error {
 		if err := records.CopySQLite(ctx, filepath.Join(b.directory, name), scratch); err != nil {
 			return err
 		}
-		if err := b.addFile(name, scratch); err != nil {
+		if err := b.addFile(ctx, name, scratch); err != nil {
 			return err
 		}
 	}
@@ -226,68 +266,33 @@ func (b *backup) glob(pattern string) ([]string, error) {
 	return names, nil
 }
 
-// addTree adds the regular files of a directory for whose relative path wanted returns true. It omits files that are deleted
-// meanwhile.
-func (b *backup) addTree(name string, wanted func(path string) bool) error {
-	top, err := os.OpenRoot(filepath.Join(b.directory, name))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer func() { _ = top.Close() }() // it was only read
-	return fs.WalkDir(top.FS(), ".", func(path string, entry fs.DirEntry, err error) error {
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil
-		case err != nil:
-			return err
-		case !entry.Type().IsRegular() || !wanted(path):
-			return nil
-		}
-		content, err := top.Open(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return errors.Join(b.addChanging(name+"/"+path, content), content.Close())
-	})
-}
-
-// addChanging adds a file that its builder or a server may extend or truncate meanwhile. A tar file begins with the size of the
-// file, which only a copy keeps.
-func (b *backup) addChanging(name string, file fs.File) error {
-	info, err := file.Stat()
-	if err != nil {
-		return err
-	}
+// addChanging adds what can be read of a file that its builder or a server may extend or truncate meanwhile. A tar file begins
+// with the size of the file, which only a copy keeps.
+func (b *backup) addChanging(ctx context.Context, name string, content io.Reader) error {
 	scratch, err := os.Create(filepath.Join(b.scratch, "changing"))
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(scratch, io.LimitReader(file, info.Size())) // without a limit, a copy of a growing file may not end
+	_, err = io.Copy(scratch, cancellable{ctx, content})
 	if err == nil {
 		_, err = scratch.Seek(0, io.SeekStart)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("copy %s: %w", name, err), scratch.Close())
 	}
-	return errors.Join(b.addOpen(name, scratch), scratch.Close())
+	return errors.Join(b.addOpen(ctx, name, scratch), scratch.Close())
 }
 
-func (b *backup) addFile(name, path string) error {
+func (b *backup) addFile(ctx context.Context, name, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.addOpen(name, file), file.Close())
+	return errors.Join(b.addOpen(ctx, name, file), file.Close())
 }
 
 // addOpen adds a file that nothing else writes to.
-func (b *backup) addOpen(name string, file *os.File) error {
+func (b *backup) addOpen(ctx context.Context, name string, file *os.File) error {
 	info, err := file.Stat()
 	if err != nil {
 		return err
@@ -295,7 +300,7 @@ func (b *backup) addOpen(name string, file *os.File) error {
 	if err := b.header(name, info.Size(), info.ModTime()); err != nil {
 		return err
 	}
-	if _, err := io.Copy(b.tar, file); err != nil {
+	if _, err := io.Copy(b.tar, cancellable{ctx, file}); err != nil {
 		return fmt.Errorf("read %s: %w", name, err)
 	}
 	return nil
@@ -310,7 +315,33 @@ func (b *backup) add(name string, content []byte) error {
 }
 
 func (b *backup) header(name string, size int64, modified time.Time) error {
+	if err := checkSize(name, size); err != nil {
+		return err
+	}
 	return b.tar.WriteHeader(&tar.Header{Name: name, Size: size, Mode: 0o600, Typeflag: tar.TypeReg, ModTime: modified})
+}
+
+// cancellable is a reader that fails once ctx is done, so that an interruption ends the copy of a large file.
+type cancellable struct {
+	ctx context.Context
+	io.Reader
+}
+
+// Read implements io.Reader.
+func (c cancellable) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.Reader.Read(p)
+}
+
+// checkSize refuses a file that is larger than any file of its kind. Files of builders have limits of their own, as have archived
+// logs. Databases have none.
+func checkSize(name string, size int64) error {
+	if strings.HasPrefix(name, "server/") && size > maxServerFile {
+		return fmt.Errorf("%s has %d bytes, but a file of the server has at most %d: move the file away", name, size, maxServerFile)
+	}
+	return nil
 }
 
 // restorable are the names in a backup that Restore writes to the data directory unchanged.

@@ -3,12 +3,10 @@
 package up
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -16,8 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
 
+	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -117,7 +115,7 @@ func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types
 
 func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.tar.gz")
-	if err := Backup(t.Context(), t.TempDir(), file, false); err == nil || !strings.Contains(err.Error(), "--data-dir") {
+	if err := Backup(t.Context(), t.TempDir(), file, false, t.Output()); err == nil || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("backed up no data directory: %v", err)
 	}
 	data := t.TempDir()
@@ -140,12 +138,19 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	if err := os.WriteFile(file, []byte("the last backup"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	err = Backup(t.Context(), filepath.Base(data), file, false)
+	err = Backup(t.Context(), filepath.Base(data), file, false, t.Output())
 	if content, failure := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "exists: choose another name, or set --force") || string(content) != "the last backup" || failure != nil {
 		t.Errorf("without --force, a file of %d bytes is there: %v, %v", len(content), err, failure)
 	}
-	if err := Backup(t.Context(), filepath.Base(data), file, true); err != nil {
+	if err := unix.Mkfifo(filepath.Join(data, pod, "input"), 0o600); err != nil { // a builder can replace its files
 		t.Fatal(err)
+	}
+	notices := &bytes.Buffer{}
+	if err := Backup(t.Context(), filepath.Base(data), file, true, notices); err != nil {
+		t.Fatal(err)
+	}
+	if want := "incomplete: " + pod + "input: not a regular file\n"; notices.String() != want {
+		t.Errorf("notices are %q, want %q", notices, want)
 	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
@@ -207,43 +212,17 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 }
 
-// shrunk is a file that was truncated after its size was read.
-type shrunk struct{ fs.File }
-
-func (s shrunk) Stat() (fs.FileInfo, error) {
-	info, err := s.File.Stat()
-	return longer{info}, err
-}
-
-type longer struct{ fs.FileInfo }
-
-func (l longer) Size() int64 { return l.FileInfo.Size() + 100 }
-
-func TestAFileThatIsTruncatedMeanwhileIsBackedUpAsItIs(t *testing.T) {
-	written := &bytes.Buffer{}
-	b := &backup{scratch: t.TempDir(), tar: tar.NewWriter(written)}
-	files := fstest.MapFS{"one": {Data: []byte("some lines")}, "two": {Data: []byte("")}}
-	for _, name := range []string{"one", "two"} {
-		file, err := files.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := b.addChanging(name, shrunk{file}); err != nil {
-			t.Error(err)
-		}
-	}
-	if err := b.tar.Close(); err != nil {
+func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
+	data, out := t.TempDir(), t.TempDir()
+	release(t, claim(t, data, false))
+	if err := errors.Join(os.Mkdir(filepath.Join(data, "server"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), []byte("t"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	read := tar.NewReader(written)
-	for _, name := range []string{"one", "two"} {
-		header, err := read.Next()
-		if err != nil || header.Name != name {
-			t.Fatalf("%s: %+v, %v", name, header, err)
-		}
-		if content, err := io.ReadAll(read); err != nil || string(content) != string(files[name].Data) {
-			t.Errorf("%s: %q, %v", name, content, err)
-		}
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	err := Backup(ctx, data, filepath.Join(out, "backup.tar.gz"), false, t.Output())
+	if left, failure := os.ReadDir(out); !errors.Is(err, context.Canceled) || failure != nil || len(left) > 0 {
+		t.Errorf("%v; left %v, %v", err, left, failure)
 	}
 }
 

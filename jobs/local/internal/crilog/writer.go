@@ -44,6 +44,12 @@ func NewWriter(log *os.File, now func() time.Time, feed *Feed, limit int64) *Wri
 	return &Writer{path: log.Name(), file: log, now: now, feed: feed, limit: limit}
 }
 
+// MaxFileBytes is the maximum size of a file that a Writer with a limit writes: a log of empty lines.
+func MaxFileBytes(limit int64) int64 {
+	const emptyLine = len("2006-01-02T15:04:05.999999999Z stdout F \n") // holds one byte that the container wrote
+	return limit / 2 * int64(emptyLine)
+}
+
 // Write takes what the container has written. It always takes all of it, so that the container is never held up by its
 // log: an error in writing the log ends the log and is given by Close.
 func (w *Writer) Write(p []byte) (int, error) {
