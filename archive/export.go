@@ -5,6 +5,8 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"path"
 	"slices"
 	"strings"
@@ -80,12 +82,19 @@ func (s *Store) export(ctx context.Context, key string, each func(key string, co
 	return true, each(key, content)
 }
 
-// Import stores one object of another archive's Export. It refuses an invalid key.
-func (s *Store) Import(ctx context.Context, key string, content []byte) error {
+// Import stores one object of another archive's Export. It refuses an invalid key, and content that is larger than any object.
+func (s *Store) Import(ctx context.Context, key string, content io.Reader) error {
 	if !isObject(key) {
 		return failed("import", key, errBadName)
 	}
-	return s.put(ctx, key, content)
+	object, err := io.ReadAll(io.LimitReader(content, maxObject+1))
+	if err == nil && len(object) > maxObject {
+		err = fmt.Errorf("object is larger than the limit of %d bytes", maxObject)
+	}
+	if err != nil {
+		return failed("import", key, err)
+	}
+	return s.put(ctx, key, object)
 }
 
 // isObject reports whether a key belongs to a chunk, a seal or a build. A directory may also have temporary files.

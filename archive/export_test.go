@@ -3,6 +3,8 @@
 package archive
 
 import (
+	"bytes"
+	"io"
 	"strings"
 	"testing"
 )
@@ -22,7 +24,7 @@ func TestWhatIsExportedWhileItIsWrittenIsWhole(t *testing.T) {
 				write(t, second, stream[700:])
 				flush(t, second)
 			}
-			return to.Import(t.Context(), key, content)
+			return to.Import(t.Context(), key, bytes.NewReader(content))
 		}))
 		same(t, "the log that was sealed", readOf(t, to, sealed, Position{}), stream)
 		same(t, "the log that grew", readOf(t, to, growing, Position{}), stream)
@@ -32,8 +34,24 @@ func TestWhatIsExportedWhileItIsWrittenIsWhole(t *testing.T) {
 func TestOnlyObjectsOfAnArchiveAreImported(t *testing.T) {
 	to := open(t, "mem://", Options{})
 	for _, key := range []string{"v1/../../etc/passwd", "v1/team/b/build.json/x", "v2/team/b/build.json", "v1/team/b/other", "v1/team/b/1-p/x.zst"} {
-		if err := to.Import(t.Context(), key, nil); err == nil {
+		if err := to.Import(t.Context(), key, strings.NewReader("")); err == nil {
 			t.Errorf("%s was imported", key)
 		}
+	}
+}
+
+// endless is the content of a backup that declares any size.
+type endless struct{ read int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.read += int64(len(p))
+	return len(p), nil
+}
+
+func TestAnImportReadsNoMoreThanAnObjectCanHave(t *testing.T) {
+	content := &endless{}
+	err := open(t, "mem://", Options{}).Import(t.Context(), "v1/team/b/build.json", io.LimitReader(content, 1<<40))
+	if err == nil || !strings.Contains(err.Error(), "v1/team/b/build.json") || content.read > 2*maxObject {
+		t.Errorf("%d bytes were read: %v", content.read, err)
 	}
 }

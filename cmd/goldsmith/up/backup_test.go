@@ -3,13 +3,17 @@
 package up
 
 import (
+	"archive/tar"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -224,6 +228,51 @@ func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	if left, failure := os.ReadDir(out); !errors.Is(err, context.Canceled) || failure != nil || len(left) > 0 {
 		t.Errorf("%v; left %v, %v", err, left, failure)
 	}
+}
+
+// A few bytes can be compressed zeros of any length.
+func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
+	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
+	for name, test := range map[string]struct {
+		declared, follow int64
+		want             string // the error
+	}{
+		"logs/v1/team/b-1/build.json": {1 << 40, 17 << 20, "larger than the limit of 16777216 bytes"},
+		"server/token":                {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
+		"records.db":                  {1 << 60, 0, "declares 1152921504606846976 bytes, but the file system of"},
+		"storage.snapshot":            {2, 1, "not a complete backup"},
+		pod + "output/disk.raw":       {1, 1, "a backup has no file of this name"},
+		pod + "result":                {2 << 20, 2 << 20, ""},
+	} {
+		t.Run(path.Base(name), func(t *testing.T) {
+			file, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+			content := &bytes.Buffer{}
+			compressed := gzip.NewWriter(content)
+			b := &backup{tar: tar.NewWriter(compressed)}
+			err := b.add(backupFormatName, []byte(backupFormat))
+			err = errors.Join(err, b.tar.WriteHeader(&tar.Header{Name: name, Size: test.declared, Typeflag: tar.TypeReg}))
+			_, failure := io.CopyN(b.tar, zeros{}, test.follow)
+			_ = b.tar.Close() // some files are shorter than they declare
+			if err := errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			err = Restore(t.Context(), restored, file)
+			if test.want == "" {
+				if info, failure := os.Stat(filepath.Join(restored, name)); err != nil || failure != nil || info.Size() > 4096 {
+					t.Errorf("restored %v, %v, %v", info, err, failure)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), test.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
 }
 
 func TestOnlyNamesOfABackupAreRestored(t *testing.T) {

@@ -4,6 +4,7 @@ package up
 
 import (
 	"archive/tar"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -16,9 +17,11 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 // NewRestoreCommand returns the verb restore.
@@ -78,8 +81,11 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, in, partial)); err != nil {
+	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, cancellable{ctx, in}, partial)); err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
 	}
 	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
 		return fmt.Errorf("replace the empty data directory: %w: set --data-dir to a directory below it", err)
@@ -105,7 +111,7 @@ func readBackup(ctx context.Context, in io.Reader, directory string) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, logs.Close()) }()
-	r := &restoration{top: top, logs: logs, tar: tar.NewReader(compressed)}
+	r := &restoration{directory: directory, top: top, logs: logs, tar: tar.NewReader(compressed)}
 	if err := r.readFormat(); err != nil {
 		return err
 	}
@@ -117,7 +123,9 @@ func readBackup(ctx context.Context, in io.Reader, directory string) (err error)
 		if err != nil {
 			return errors.Join(errNoBackup, err)
 		}
-		if err := r.restore(ctx, header.Name); err != nil {
+		if err := r.restore(ctx, header); errors.Is(err, io.ErrUnexpectedEOF) {
+			return fmt.Errorf("%s: %w: %w", header.Name, errNoBackup, err)
+		} else if err != nil {
 			return fmt.Errorf("%s: %w", header.Name, err)
 		}
 	}
@@ -130,9 +138,10 @@ func readBackup(ctx context.Context, in io.Reader, directory string) (err error)
 
 // restoration is a backup that is being read.
 type restoration struct {
-	top  *os.Root
-	logs *archive.Store
-	tar  *tar.Reader
+	directory string
+	top       *os.Root
+	logs      *archive.Store
+	tar       *tar.Reader
 }
 
 func (r *restoration) readFormat() error {
@@ -150,16 +159,23 @@ func (r *restoration) readFormat() error {
 	return nil
 }
 
-func (r *restoration) restore(ctx context.Context, name string) error {
+// restore writes one file. Its declared size is checked before its content is read, because a few bytes of a compressed file can
+// become any number of bytes.
+func (r *restoration) restore(ctx context.Context, header *tar.Header) error {
+	name := header.Name
 	if key, ok := strings.CutPrefix(name, "logs/"); ok {
-		content, err := io.ReadAll(r.tar)
-		if err != nil {
-			return errors.Join(errNoBackup, err)
-		}
-		return r.logs.Import(ctx, key, content)
+		return r.logs.Import(ctx, key, r.tar)
 	}
-	if name != snapshotName && !restorable(name) {
+	begin, end := int64(0), header.Size
+	kept := name == snapshotName || restorable(name)
+	if first, path, _ := strings.Cut(name, "/"); kept && strings.HasPrefix(first, "builds") {
+		begin, end, kept = local.Kept(path, header.Size)
+	}
+	if !kept || header.Typeflag != tar.TypeReg {
 		return fmt.Errorf("%w: unexpected file: a backup has no file of this name", errNoBackup)
+	}
+	if err := cmp.Or(checkSize(name, header.Size), r.checkSpace(end-begin)); err != nil {
+		return err
 	}
 	if err := r.top.MkdirAll(filepath.Dir(name), 0o700); err != nil {
 		return err
@@ -168,8 +184,23 @@ func (r *restoration) restore(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(file, r.tar)
+	_, err = io.CopyN(io.Discard, r.tar, begin)
+	if err == nil {
+		_, err = io.CopyN(file, r.tar, end-begin)
+	}
 	return errors.Join(err, file.Sync(), file.Close())
+}
+
+// checkSpace refuses a file that the file system has no space for.
+func (r *restoration) checkSpace(size int64) error {
+	var found unix.Statfs_t
+	if err := unix.Statfs(r.directory, &found); err != nil {
+		return err
+	}
+	if free := int64(found.Bavail) * found.Bsize; size > free {
+		return fmt.Errorf("declares %d bytes, but the file system of %s has %d bytes free: free space, or set --data-dir to a directory on another disk", size, filepath.Dir(r.directory), free)
+	}
+	return nil
 }
 
 // restoreStorage creates a member of etcd from the snapshot, if the backup has a snapshot.
