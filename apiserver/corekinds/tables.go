@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	tables "goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
 // The columns of kubectl get, as a cluster prints them.
@@ -54,7 +55,7 @@ func table[T any, P interface {
 		}
 		columns = append(columns, column)
 	}
-	return builder.NewTable(columns, func(object runtime.Object) []any {
+	return tables.New(columns, func(object runtime.Object) []any {
 		typed, ok := object.(P)
 		if !ok {
 			return make([]any, len(columns))

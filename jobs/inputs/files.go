@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -50,8 +49,7 @@ func SourceBytes(files map[string]string) int {
 }
 
 // ValidFileName returns why the name of a file is invalid, or nil. A valid name is a relative path that every Linux file
-// system can hold below a directory, and that a terminal can print: at most 3071 bytes of UTF-8, without control characters
-// and characters that change the direction of text. Each element has 1 to 255 bytes, and is neither "." nor "..".
+// system can hold below a directory, and that a terminal can print: at most 3071 bytes of UTF-8, without unprintable characters. Each element has 1 to 255 bytes, and is neither "." nor "..".
 func ValidFileName(name string) error {
 	switch {
 	case name == "":
@@ -62,8 +60,8 @@ func ValidFileName(name string) error {
 		return errors.New("must be a relative path")
 	case !utf8.ValidString(name):
 		return errors.New("must be UTF-8")
-	case strings.ContainsFunc(name, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
-		return errors.New("must be printable: remove control characters and characters that change the direction of text")
+	case !v1alpha1.Printable(name):
+		return errors.New("must be printable: remove control characters, and characters that are invisible or change the direction of text")
 	}
 	for element := range strings.SplitSeq(name, "/") {
 		switch {

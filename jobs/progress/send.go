@@ -101,7 +101,7 @@ func retryAfter(response *http.Response) time.Duration {
 // cut makes text printable and cuts it to so many characters.
 func cut(text string, characters int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
 			return r
 		}
 		return ' '

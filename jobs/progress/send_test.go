@@ -144,7 +144,7 @@ func TestWithoutEverythingThatItTakesNothingIsReported(t *testing.T) {
 
 func TestReportsKeepTheLimitsOfTheServer(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
-		{"plain", "plain"}, {"two\nlines\x1b", "two lines "}, {"caf\xff", "caf?"}, {strings.Repeat("ü", 70), strings.Repeat("ü", maxStage)},
+		{"plain", "plain"}, {"two\nlines\x1b", "two lines "}, {"caf\xff", "caf?"}, {"a\u200bb\ufe0fc\u3164d", "a b c d"}, {strings.Repeat("ü", 70), strings.Repeat("ü", maxStage)},
 	} {
 		if got := cut(test.text, maxStage); got != test.want {
 			t.Errorf("%q became %q", test.text, got)

@@ -329,7 +329,7 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 				Properties: map[string]spec.Schema{
 					"reference": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.",
+							Description: "reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters without spaces.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1415,7 +1415,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 					},
 					"image": {
 						SchemaProps: spec.SchemaProps{
-							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces. If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.",
+							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 printable characters without spaces. If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3806,7 +3806,7 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"files": {
 						SchemaProps: spec.SchemaProps{
-							Description: "files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1 to 255 bytes. No element is \".\" or \"..\", and no file is a directory of another file. Names have no control characters, and no characters that change the direction of text. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.",
+							Description: "files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1 to 255 bytes. No element is \".\" or \"..\", and no file is a directory of another file. Names have only printable characters. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.",
 							Type:        []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,

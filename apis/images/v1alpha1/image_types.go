@@ -118,7 +118,8 @@ type Builder struct {
 	// characters. The builder "mock" is always registered.
 	// +optional
 	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
-	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
+	// image is the reference of a container image that follows the builder contract. 1 to 512 printable characters
+	// without spaces.
 	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	// +optional
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
@@ -131,7 +132,8 @@ type Builder struct {
 
 // Base selects the base of an image. Exactly one of reference and imageRef is set.
 type Base struct {
-	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
+	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters
+	// without spaces.
 	// +optional
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
 	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
@@ -164,9 +166,8 @@ type Source struct {
 // InlineSource contains the files of a source.
 type InlineSource struct {
 	// files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1
-	// to 255 bytes. No element is "." or "..", and no file is a directory of another file. Names have no control
-	// characters, and no characters that change the direction of text. The JSON encoding of all names and texts has at
-	// most 64 KiB, without HTML escaping.
+	// to 255 bytes. No element is "." or "..", and no file is a directory of another file. Names have only printable
+	// characters. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.
 	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
 }
 

@@ -11,16 +11,18 @@ import (
 // MaxMessageBytes limits the message of a failure, and of a condition with text from elsewhere, such as from a webhook.
 const MaxMessageBytes = 1024
 
-// CutMessage makes text from elsewhere fit for a status: one line without control or invisible characters, of at most
+// CutMessage makes text from elsewhere fit for a status: one line without unprintable characters, of at most
 // MaxMessageBytes. It cuts between characters and ends what it has cut with an ellipsis.
 func CutMessage(text string) string {
+	var previous rune // of the result
 	text = strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
+			r = ' '
+		case Unprintable(previous, r):
 			return -1
 		}
+		previous = r
 		return r
 	}, text)
 	text = strings.TrimSpace(text)

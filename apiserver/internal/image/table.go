@@ -38,7 +38,7 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.Image] {
-	return builder.NewTable(columns, func(image *images.Image) []any {
+	return table.New(columns, func(image *images.Image) []any {
 		summary := summarize(image)
 		return []any{
 			image.Name, string(summary.Ready), string(summary.UpToDate), summary.Reason,

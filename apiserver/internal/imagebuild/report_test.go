@@ -191,9 +191,9 @@ func TestWhatIsNoReport(t *testing.T) {
 		`percent: Invalid value: 101: must be from 0 to 100`:  {Percent: new(int32(101))},
 		`percent: Invalid value: -1: must be from 0 to 100`:   {Percent: new(int32(-1))},
 		"stage: Too long: may not be more than 63 characters": {Stage: strings.Repeat("ü", 64)},
-		`stage: Invalid value: "a\nb": must be one line of printable characters: remove control characters and characters that change the direction of text`: {Stage: "a\nb"},
+		`stage: Invalid value: "a\nb": must be one line of printable characters: remove control characters, and characters that are invisible or change the direction of text`: {Stage: "a\nb"},
 		"message: Too long: may not be more than 1024 characters": {Message: strings.Repeat("m", 1025)},
-		`message: Invalid value: "\x1b[2J": must be one line of printable characters: remove control characters and characters that change the direction of text`: {Message: "\x1b[2J"},
+		`message: Invalid value: "\x1b[2J": must be one line of printable characters: remove control characters, and characters that are invisible or change the direction of text`: {Message: "\x1b[2J"},
 	} {
 		if got := validateReport(&report, "once").ToAggregate(); got == nil || !strings.Contains(got.Error(), message) {
 			t.Errorf("got %v, want %s", got, message)

@@ -38,7 +38,7 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
-	return builder.NewTable(columns, func(build *images.ImageBuild) []any {
+	return table.New(columns, func(build *images.ImageBuild) []any {
 		return []any{
 			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),

@@ -28,7 +28,7 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.ImageReport] {
-	return builder.NewTable(columns, func(report *images.ImageReport) []any {
+	return table.New(columns, func(report *images.ImageReport) []any {
 		cells := []any{report.Name, none, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
 		stats := report.Stats
 		if stats == nil {

@@ -9,6 +9,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
 var columns = []metav1.TableColumnDefinition{
@@ -22,7 +23,7 @@ var columns = []metav1.TableColumnDefinition{
 }
 
 func newTable(clock clock.PassiveClock) builder.Table[*images.QueuedBuild] {
-	return builder.NewTable(columns, func(queued *images.QueuedBuild) []any {
+	return table.New(columns, func(queued *images.QueuedBuild) []any {
 		status := &queued.Status
 		return []any{
 			position(status), queued.Name, imageName(status), int64(status.Priority),

@@ -8,11 +8,28 @@ import (
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
+
+// New returns a table like builder.NewTable, and escapes the text of its cells: a terminal shows texts of other users, and of
+// Jobs and events that the server cannot refuse.
+func New[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) builder.Table[T] {
+	return builder.NewTable(columns, func(object T) []any {
+		escaped := cells(object)
+		for i, cell := range escaped {
+			if text, ok := cell.(string); ok {
+				escaped[i] = v1alpha1.Escape(text)
+			}
+		}
+		return escaped
+	})
+}
 
 // Age is how long ago something was, as kubectl shows it.
 func Age(now clock.PassiveClock, since metav1.Time) string {

@@ -127,6 +127,12 @@ func validatePodTerm(term *corev1.PodAffinityTerm, path *field.Path) field.Error
 	options := metav1validation.LabelSelectorValidationOptions{}
 	errs := metav1validation.ValidateLabelSelector(term.LabelSelector, options, path.Child("labelSelector"))
 	errs = append(errs, metav1validation.ValidateLabelSelector(term.NamespaceSelector, options, path.Child("namespaceSelector"))...)
+	for i, key := range term.MatchLabelKeys {
+		errs = append(errs, validateLine(key, path.Child("matchLabelKeys").Index(i))...)
+	}
+	for i, key := range term.MismatchLabelKeys {
+		errs = append(errs, validateLine(key, path.Child("mismatchLabelKeys").Index(i))...)
+	}
 	for i, namespace := range term.Namespaces {
 		errs = append(errs, validateNames(validation.IsDNS1123Label(namespace), namespace, path.Child("namespaces").Index(i))...)
 	}

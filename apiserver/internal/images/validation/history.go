@@ -79,8 +79,8 @@ func ImageNote(note *images.ImageNote, image string) field.ErrorList {
 		errs = append(errs, field.Required(text, "set the text of the note"))
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
-	case !printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
-		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: remove control characters and characters that change the direction of text"))
+	case !v1alpha1.Printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
+		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+removeUnprintable))
 	}
 	return errs
 }

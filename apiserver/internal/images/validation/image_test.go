@@ -81,6 +81,9 @@ func imageExamples() map[string]example[images.Image] {
 		"no base":                  {func(i *images.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base.reference"}},
 		"a base with a space":      {func(i *images.Image) { i.Spec.Base.Reference = "a b" }, []string{spec + "base.reference"}},
 		"a base with a line break": {func(i *images.Image) { i.Spec.Base.Reference = "a\nb" }, []string{spec + "base.reference"}},
+		"a base with an invisible character": {
+			func(i *images.Image) { i.Spec.Base.Reference = "debian\u200b:bookworm" }, []string{spec + "base.reference"},
+		},
 		"a base too long":          {func(i *images.Image) { i.Spec.Base.Reference = long[:513] }, []string{spec + "base.reference"}},
 		"no source":                {func(i *images.Image) { i.Spec.Source = nil }, nil},
 		"a ConfigMap":              {func(i *images.Image) { i.Spec.Source = configMap("files.v1") }, nil},

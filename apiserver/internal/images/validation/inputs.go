@@ -109,14 +109,10 @@ func validateReference(reference string, path *field.Path) field.ErrorList {
 	if utf8.RuneCountInString(reference) > maxReferenceLength {
 		errs = append(errs, field.TooLongCharacters(path, reference, maxReferenceLength))
 	}
-	if strings.ContainsFunc(reference, isSpaceOrControl) {
-		errs = append(errs, field.Invalid(path, reference, "must not contain spaces or control characters"))
+	if strings.ContainsFunc(reference, unicode.IsSpace) {
+		return append(errs, field.Invalid(path, reference, "must not contain spaces"))
 	}
-	return errs
-}
-
-func isSpaceOrControl(r rune) bool {
-	return unicode.IsSpace(r) || unicode.IsControl(r)
+	return append(errs, validateLine(reference, path)...)
 }
 
 func validateSource(source *images.Source, path *field.Path) field.ErrorList {

@@ -4,9 +4,7 @@ package validation
 
 import (
 	"regexp"
-	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
@@ -51,7 +49,7 @@ func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 		if change.Path == "" {
 			errs = append(errs, field.Required(changes.Index(i).Child("path"), "set the path of the changed input, such as parameters[edition]"))
 		}
-		errs = append(errs, validateText(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
+		errs = append(errs, Printable(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
 		errs = append(errs, validateText(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
 		errs = append(errs, validateText(change.To, maxChangeExcerpt, changes.Index(i).Child("to"))...)
 	}
@@ -168,18 +166,21 @@ func validateRequestName(name, want string) field.ErrorList {
 }
 
 // Printable validates one line of text that other users read in a terminal. It refuses control characters, which a terminal
-// executes, and characters that change the direction of text, which can disguise it.
+// executes, and characters that are invisible or change the direction of text, which can disguise it.
 func Printable(text string, maxCharacters int, path *field.Path) field.ErrorList {
 	errs := validateText(text, maxCharacters, path)
-	if !printable(text) {
-		errs = append(errs, field.Invalid(path, text, "must be one line of printable characters: remove control characters and characters that change the direction of text"))
-	}
-	return errs
+	return append(errs, validateLine(text, path)...)
 }
 
-func printable(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) })
+// validateLine validates one line of text of any length.
+func validateLine(text string, path *field.Path) field.ErrorList {
+	if v1alpha1.Printable(text) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(path, text, "must be one line of printable characters: "+removeUnprintable)}
 }
+
+const removeUnprintable = "remove control characters, and characters that are invisible or change the direction of text"
 
 func validateText(text string, maxCharacters int, path *field.Path) field.ErrorList {
 	if utf8.RuneCountInString(text) <= maxCharacters {

@@ -39,6 +39,7 @@ func validateTriggers(triggers *images.Triggers, path *field.Path) field.ErrorLi
 func validateSchedule(schedule *images.Schedule, path *field.Path) field.ErrorList {
 	// Each field by itself, so that both errors are reported.
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
+	errs = append(errs, validateLine(schedule.Cron, path.Child(trigger.FieldCron))...)
 	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
 	errs = append(errs, validateEnum(schedule.Mode, scheduleModes, path.Child("mode"))...)
 	errs = append(errs, validateDuration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)

@@ -189,7 +189,7 @@ func TestTheLastLineFitsTheTerminal(t *testing.T) {
 	running.Status.Progress = &v1alpha1.BuildProgress{Stage: "packages", Percent: new(int32(50)), Message: "unpacking\x1b[2J linux"}
 	now := start.Add(time.Hour + 75*time.Second)
 	for width, want := range map[int]string{
-		100: "• Running  75s  ██████████░░░░░░░░░░ 50%  packages  unpacking [2J linux",
+		100: "• Running  75s  ██████████░░░░░░░░░░ 50%  packages  unpacking^[[2J linux",
 		40:  "• Running  75s  ██████████░░░░░░░░░░ 5…",
 		3:   "•…",
 	} {

@@ -49,7 +49,7 @@ func TestBuildsAreATable(t *testing.T) {
 			{"NAME", "PHASE", "WHY", "TRIGGER", "TOOK", "AGE", "ATTEMPTS", "WAITED", "ONEOFF", "BY", "DELETED", "UID"},
 			{"web-4", "Deleted", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "1s", "ago", "d"},
 			{"web-3", "Running", "<none>", "<none>", "<none>", "60s", "0", "<none>", "false", "<none>", "<none>", "c"},
-			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane", "[31m", "120m", "ago", "b"},
+			{"web-2", "Failed", "OOMKilled", "Manual", "4m", "3h", "3", "5s", "true", "jane^[[31m", "120m", "ago", "b"},
 			{"web-1", "Succeeded", "<none>", "Created", "1s", "<unknown>", "1", "0s", "false", "<none>", "<none>", "a"},
 		},
 	} {

@@ -22,7 +22,7 @@ func TestNotesAreTexts(t *testing.T) {
 	want := strings.Join([]string{
 		"2026-03-01T11:00:00Z  jane ",
 		"    withdrawn:",
-		"     [31mCVE-1",
+		"    ^[[31mCVE-1",
 		"    ",
 		"    see there",
 		"",

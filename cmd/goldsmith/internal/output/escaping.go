@@ -3,22 +3,23 @@
 package output
 
 import (
-	"fmt"
 	"io"
 	"regexp"
-	"unicode"
 	"unicode/utf8"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // Unescaped is the annotation of commands that control a terminal themselves, so that their output is not escaped.
 const Unescaped = "unescaped"
 
-// Escaping is a writer that makes control characters visible, including characters that change the direction of text. A terminal
-// therefore does not interpret them. Newlines and tabs pass through.
+// Escaping is a writer that makes unprintable characters visible: control characters, and characters that are invisible or change the
+// direction of text. A terminal therefore does not interpret them. Newlines and tabs pass through.
 type Escaping struct {
 	out     io.Writer
 	log     bool
 	pending []byte // an incomplete character or colour sequence
+	last    rune   // the character before pending
 }
 
 // NewEscaping returns a writer to out.
@@ -36,7 +37,7 @@ func (e *Escaping) Write(text []byte) (int, error) {
 	for len(text) > 0 {
 		if e.log && text[0] == escape {
 			if colour := colours.Find(text); colour != nil {
-				escaped, text = append(escaped, colour...), text[len(colour):]
+				escaped, text, e.last = append(escaped, colour...), text[len(colour):], 0
 				continue
 			}
 			if len(text) < longestColour && colourBegins.Match(text) {
@@ -85,16 +86,10 @@ var (
 )
 
 func (e *Escaping) append(escaped []byte, character rune, encoded []byte) []byte {
-	const toggled = 0x40 // the bit between an ASCII control character and the letter that represents it
-	switch {
-	case character == '\n' || character == '\t' || e.log && character == '\r':
+	previous := e.last
+	e.last = character
+	if e.log && character == '\r' || utf8.Valid(encoded) && !v1alpha1.Unprintable(previous, character) {
 		return append(escaped, encoded...)
-	case character == utf8.RuneError && len(encoded) == 1:
-		return fmt.Appendf(escaped, `\x%02x`, encoded[0])
-	case unicode.IsControl(character) && len(encoded) == 1:
-		return append(escaped, '^', encoded[0]^toggled)
-	case unicode.IsControl(character), unicode.Is(unicode.Bidi_Control, character):
-		return fmt.Appendf(escaped, `\u%04x`, character)
 	}
-	return append(escaped, encoded...)
+	return append(escaped, v1alpha1.Escape(string(encoded))...)
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -19,6 +18,7 @@ import (
 	"k8s.io/kubectl/pkg/cmd/get"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // The formats of the flag -o. Without a format, a verb prints text for people. Wide adds details to that text.
@@ -190,14 +190,10 @@ func setKind(object runtime.Object) error {
 	return nil
 }
 
-// OneLine replaces control characters with spaces, so that text stays on one line and cannot control a terminal.
+// OneLine replaces line ends and tabs with spaces, and escapes other unprintable characters, so that text stays on one line and
+// cannot control a terminal.
 func OneLine(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			return ' '
-		}
-		return r
-	}, text)
+	return v1alpha1.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(text))
 }
 
 // ShortDigest returns the algorithm and the first 12 hex digits of a digest, which are enough for people to compare

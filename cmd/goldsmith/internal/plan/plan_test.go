@@ -74,7 +74,7 @@ func TestDescribesAPlanForPeople(t *testing.T) {
 `},
 		{"cannot be built", &v1alpha1.ImagePlan{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Status: v1alpha1.ImagePlanStatus{
 			Reason: "SourceNotFound", Message: "no ConfigMap\x1b[2J named\n\tfiles"}}, `image debian would not be built now
-  why   SourceNotFound: no ConfigMap [2J named  files
+  why   SourceNotFound: no ConfigMap^[[2J named  files
 `},
 	} {
 		var out bytes.Buffer

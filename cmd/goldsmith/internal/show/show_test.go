@@ -76,7 +76,7 @@ func TestABuildIsAPage(t *testing.T) {
 		{
 			"failed", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureUser, v1alpha1.ReasonBuilderFailed, lastLines))),
 			answers{"imagebuilds/web-2/diff?with=web-1": &v1alpha1.ImageBuildDiff{Inputs: changes}}, `
-✗ build web-2 failed after 2m and 2 attempts: User/BuilderFailed: no disk
+✗ build web-2 failed after 2m and 2 attempts: User/BuilderFailed: no^[disk
   image       web
   why         Manual: after the release
   requested   5m ago by ann
@@ -87,11 +87,11 @@ func TestABuildIsAPage(t *testing.T) {
               e               none → none
               and 2 more
   since       web-1
-  attempt 2   User/BuilderFailed: no disk
+  attempt 2   User/BuilderFailed: no^[disk
   log         two
               three
               four
-              E: no disk  [31m
+              E: no disk ^[[31m
               making room
   next        goldsmith logs web-2, or goldsmith explain BuilderFailed; then goldsmith build web
 `,
@@ -102,12 +102,12 @@ func TestABuildIsAPage(t *testing.T) {
 				"imagebuilds/web-2/diff?with=web-1":                           &v1alpha1.ImageBuildDiff{},
 				"imagebuilds/web-2/log?attempt=2&limitBytes=4096&tailLines=5": "the last\nlines\n",
 			}, `
-✗ build web-2 failed after 2m and 2 attempts: Registry/ImagePullFailed: no disk
+✗ build web-2 failed after 2m and 2 attempts: Registry/ImagePullFailed: no^[disk
   image       web
   why         Manual: after the release
   requested   5m ago by ann
   changed     nothing: the inputs are those of web-1
-  attempt 2   Registry/ImagePullFailed: no disk
+  attempt 2   Registry/ImagePullFailed: no^[disk
   log         the last
               lines
   next        goldsmith explain ImagePullFailed; then goldsmith build web
@@ -115,12 +115,12 @@ func TestABuildIsAPage(t *testing.T) {
 		},
 		{
 			"failed where nothing else can be read", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureConfig, v1alpha1.ReasonNoResult, ""))), nil, `
-✗ build web-2 failed after 2m and 2 attempts: Config/NoResult: no disk
+✗ build web-2 failed after 2m and 2 attempts: Config/NoResult: no^[disk
   image       web
   why         Manual: after the release
   requested   5m ago by ann
   changed     unknown: compare it with web-1: imagebuilds.images.goldsmith.dev "web-2" not found
-  attempt 2   Config/NoResult: no disk
+  attempt 2   Config/NoResult: no^[disk
   log         no log: imagebuilds.images.goldsmith.dev "web-2" not found
   next        goldsmith explain NoResult; then goldsmith build web
 `,
@@ -130,7 +130,7 @@ func TestABuildIsAPage(t *testing.T) {
 				build.Status.Failure, build.Status.StartTime = failure(v1alpha1.FailureTimeout, v1alpha1.ReasonQueueTimeout, ""), nil
 				build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange, Changes: changes[:1]}
 			}), nil, `
-✗ build web-1 failed: Timeout/QueueTimeout: no disk
+✗ build web-1 failed: Timeout/QueueTimeout: no^[disk
   image       web
   why         SpecChange
   requested   5m ago
@@ -196,7 +196,7 @@ func TestABuildIsAPage(t *testing.T) {
   why         Manual: after the release
   requested   5m ago by ann
   waits for   Unschedulable: no node fits
-  attempt 1   Infrastructure/NodeLost: no disk
+  attempt 1   Infrastructure/NodeLost: no^[disk
   log         no log: the builder has not started
   next        goldsmith explain Unschedulable
 `,
@@ -270,7 +270,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 		{client.Either, "web-2", "", `build web-2 was deleted; its record:
 NAME    PHASE    WHY        TRIGGER   TOOK     AGE
 web-2   Failed   NodeLost   Manual    <none>   60m
-Infrastructure/NodeLost: no disk
+Infrastructure/NodeLost: no^[disk
 its log, if it is archived: goldsmith logs web-2 -n team --uid old-uid
 `},
 		{client.ImageBuild, "web-2", output.YAML, "error: build web-2 was deleted: to print the record, run `goldsmith history web -n team -o json`"},

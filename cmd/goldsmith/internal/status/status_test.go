@@ -106,7 +106,7 @@ func TestListsWhatNeedsAttentionWorstFirst(t *testing.T) {
 ✗ image team/broken     TooManyFailures, 50m
   5 builds in a row have failed
 ✗ image ateam/misspelt  BuilderNotFound, 60s
-  no builder is registered [2J as "shel"
+  no builder is registered^[[2J as "shel"
 ✗ image team/unseen     no status, 60m
   the image has no status: check whether the controller runs
 ✗ image team/again      BuildFailed, 30m
@@ -142,7 +142,7 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 `},
 		{name: "of a namespace", asked: options{namespace: "ateam"}, objects: troubled(), want: `
 ✗ image misspelt  BuilderNotFound, 60s
-  no builder is registered [2J as "shel"
+  no builder is registered^[[2J as "shel"
 1 image, 0 ready, 0 building, 0 queued
 `},
 		{name: "names", asked: options{format: output.Name, namespace: "ateam"}, objects: troubled(), want: "image.images.goldsmith.dev/misspelt\n"},

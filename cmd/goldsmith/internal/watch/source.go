@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 const (
@@ -183,12 +184,17 @@ func (s *source) pass(event watch.Event, view view) error {
 func (s *source) rowsOf(table *metav1.Table) ([]row, error) {
 	var rows []row
 	for _, line := range table.Rows {
-		read := row{cells: line.Cells}
+		read := row{cells: slices.Clone(line.Cells)}
+		for i, cell := range read.cells {
+			if text, ok := cell.(string); ok {
+				read.cells[i] = output.OneLine(text) // older servers escape nothing
+			}
+		}
 		if err := json.Unmarshal(line.Object.Raw, &read.PartialObjectMetadata); err != nil {
 			return nil, fmt.Errorf("read the metadata of a build in a table: %w", err)
 		}
 		if s.namespace == metav1.NamespaceAll {
-			read.cells = slices.Insert(slices.Clone(read.cells), 0, any(read.Namespace))
+			read.cells = slices.Insert(read.cells, 0, any(read.Namespace))
 		}
 		rows = append(rows, read)
 	}

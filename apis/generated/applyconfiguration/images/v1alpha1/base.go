@@ -9,7 +9,8 @@ package v1alpha1
 //
 // Base selects the base of an image. Exactly one of reference and imageRef is set.
 type BaseApplyConfiguration struct {
-	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 characters without spaces.
+	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters
+	// without spaces.
 	Reference *string `json:"reference,omitempty"`
 	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
 	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each

@@ -12,7 +12,8 @@ type BuilderApplyConfiguration struct {
 	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
 	// characters. The builder "mock" is always registered.
 	Name *string `json:"name,omitempty"`
-	// image is the reference of a container image that follows the builder contract. 1 to 512 characters without spaces.
+	// image is the reference of a container image that follows the builder contract. 1 to 512 printable characters
+	// without spaces.
 	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	Image *string `json:"image,omitempty"`
 	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.

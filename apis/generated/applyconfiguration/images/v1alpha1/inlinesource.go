@@ -10,9 +10,8 @@ package v1alpha1
 // InlineSource contains the files of a source.
 type InlineSourceApplyConfiguration struct {
 	// files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1
-	// to 255 bytes. No element is "." or "..", and no file is a directory of another file. Names have no control
-	// characters, and no characters that change the direction of text. The JSON encoding of all names and texts has at
-	// most 64 KiB, without HTML escaping.
+	// to 255 bytes. No element is "." or "..", and no file is a directory of another file. Names have only printable
+	// characters. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.
 	Files map[string]string `json:"files,omitempty"`
 }
 

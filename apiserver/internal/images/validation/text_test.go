@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
+)
+
+// Why a field may have unprintable characters, which every output for people escapes.
+const (
+	manyLines    = "a builder gets it unchanged, and it may have many lines"
+	fromStored   = "the server derives it from stored objects, requests and the names of users"
+	byController = "only controllers write it: they remove unprintable characters of texts from elsewhere, and a refused status would stop a build"
+	byKubernetes = "it has the rules of every Kubernetes object"
+	asNumber     = "a text that is no number or duration is refused before, or ignored"
+	elsewhere    = "validateReport of package imagebuild refuses them, and its test has examples"
+	nobodyReads  = "it only selects what the same user reads"
+	asWhole      = "a template with this field is refused"
+)
+
+// notOneLine are the types and fields whose text is not judged. A type stands for all its fields.
+var notOneLine = map[string]string{
+	"images.Parameter.Value": manyLines, "images.Builder.Command": manyLines, "images.InlineSource.Files value": manyLines, "v1.EnvVar.Value": manyLines,
+	"images.InputChange.From": manyLines, "images.InputChange.To": manyLines,
+
+	"v1.TypeMeta": byKubernetes, "v1.ObjectMeta": byKubernetes, "v1.ListMeta": byKubernetes,
+	"v1alpha1.Duration": asNumber, "v1.Time": asNumber, "v1.MicroTime": asNumber, "images.BuildReport": elsewhere, "images.ImageHistoryOptions.User": nobodyReads,
+	"images.ImageHistoryOptions.Continue": nobodyReads, "images.ImageJournalOptions.Continue": nobodyReads,
+	"v1.ObjectFieldSelector": asWhole, "v1.ResourceFieldSelector": asWhole, "v1.FileKeySelector": asWhole,
+
+	"images.ImageStatus": byController, "images.ImageBuildStatus": byController, "images.ImagePlanStatus": fromStored,
+	"images.ImageReference": fromStored, "images.BuildTrigger": fromStored, "images.PinnedInputs": fromStored, "images.CancelRequested": fromStored,
+	"images.ImageBuildSpec.RunPolicy": fromStored, "images.ImageChannel.Digest": fromStored, "images.ImageChannel.By": fromStored,
+	"images.NoteRecord.Author": fromStored, "images.QueuedBuild": fromStored, "images.ImageBuildDiff": fromStored, "images.ImageReport": fromStored,
+	"images.ImageHistory": fromStored, "images.ImageStats": fromStored, "images.ImageChanges": fromStored,
+}
+
+// unprintable are a control, an override, an isolate, and invisible characters of each kind.
+var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\U000e0041", "\ufe0f", "\u2028"}
+
+// requests are valid objects that set, together, every field that users set and that is one line.
+func requests() map[string]func() (object any, judge func() field.ErrorList) {
+	return map[string]func() (any, func() field.ErrorList){
+		"an image": func() (any, func() field.ErrorList) {
+			image := validImage()
+			image.Spec.Builder = images.Builder{Image: "builder:1"}
+			image.Spec.Template = validTemplate()
+			image.Spec.Template.QueueName = "builds"
+			near := &image.Spec.Template.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
+			near.MatchLabelKeys, near.MismatchLabelKeys = []string{"a"}, []string{"b"}
+			near.LabelSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpIn, Values: []string{"b"}}}
+			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
+			image.Spec.Triggers = &images.Triggers{Schedule: &images.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
+			return image, func() field.ErrorList { return Image(image) }
+		},
+		"an image of another": func() (any, func() field.ErrorList) {
+			image := validImage()
+			image.Spec.Base = images.Base{ImageRef: &images.BaseImageReference{Name: "base", Channel: "stable"}}
+			image.Spec.Source = &images.Source{ConfigMapRef: &images.ConfigMapReference{Name: "files"}}
+			return image, func() field.ErrorList { return Image(image) }
+		},
+		"a build": func() (any, func() field.ErrorList) {
+			build := validBuild()
+			return build, func() field.ErrorList { return DirectImageBuild(build, build.Spec.Trigger) }
+		},
+		"a request for a build": func() (any, func() field.ErrorList) {
+			request := &images.BuildRequest{
+				RequestID: "a", Reason: v1alpha1.TriggerManual, Message: "because", Parameters: []images.Parameter{{Name: "edition"}},
+				Changes: []images.InputChange{{Path: "base.reference"}},
+			}
+			return request, func() field.ErrorList { return BuildRequest(request, "debian") }
+		},
+		"a request for a rerun": func() (any, func() field.ErrorList) {
+			request := &images.RerunRequest{RequestID: "a", Message: "because"}
+			return request, func() field.ErrorList { return RerunRequest(request, "debian-1") }
+		},
+		"a request to cancel": func() (any, func() field.ErrorList) {
+			request := &images.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
+			return request, func() field.ErrorList { return CancelRequest(request, "debian-1") }
+		},
+		"channels": func() (any, func() field.ErrorList) {
+			channels := &images.ImageChannels{Channels: []images.ImageChannel{{Name: "stable", Build: "debian-1"}}}
+			return channels, func() field.ErrorList { return ImageChannels(channels, "debian") }
+		},
+		"a note": func() (any, func() field.ErrorList) {
+			note := &images.ImageNote{NoteRecord: images.NoteRecord{ID: "a", Text: "two\nlines"}}
+			return note, func() field.ErrorList { return ImageNote(note, "debian") }
+		},
+		"a query of the history": func() (any, func() field.ErrorList) {
+			options := &images.ImageHistoryOptions{Outcome: string(v1alpha1.BuildFailed), Trigger: string(v1alpha1.TriggerManual), Since: "7d", Until: "1d", UID: "a"}
+			return options, func() field.ErrorList { return ImageHistoryOptions(options, time.Now()) }
+		},
+		"a query of statistics": func() (any, func() field.ErrorList) {
+			options := &images.ImageStatsOptions{Since: "7d", UID: "a"}
+			return options, func() field.ErrorList { return ImageStatsOptions(options) }
+		},
+		"a query of notes": func() (any, func() field.ErrorList) {
+			options := &images.ImageJournalOptions{UID: "a"}
+			return options, func() field.ErrorList { return ImageJournalOptions(options) }
+		},
+		"a query of a log": func() (any, func() field.ErrorList) {
+			options := &images.ImageBuildLogOptions{UID: "a"}
+			return options, func() field.ErrorList { return ImageBuildLogOptions(options) }
+		},
+		"a query of differences": func() (any, func() field.ErrorList) {
+			options := &images.ImageBuildDiffOptions{With: "debian-1", UID: "a", WithUID: "b"}
+			return options, func() field.ErrorList { return ImageBuildDiffOptions(options) }
+		},
+	}
+}
+
+// TestUnprintableCharactersAreRefusedInEveryLine fails for a new field that neither refuses them nor is in notOneLine.
+func TestUnprintableCharactersAreRefusedInEveryLine(t *testing.T) {
+	judged := map[string]bool{}
+	for what, valid := range requests() {
+		object, judge := valid()
+		if errs := judge(); len(errs) > 0 {
+			t.Errorf("%s: %v", what, errs.ToAggregate())
+			continue
+		}
+		eachText(reflect.ValueOf(object), "", func(name, text string, set func(string)) {
+			judged[name] = true
+			for _, character := range unprintable {
+				set(text[:len(text)/2] + character + text[len(text)/2:])
+				if len(judge()) == 0 {
+					t.Errorf("%s: %s has %+q", what, name, character)
+				}
+			}
+			set(text)
+		})
+	}
+	found := map[string]bool{}
+	scheme := runtime.NewScheme()
+	if err := images.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	for _, kind := range scheme.KnownTypes(images.SchemeGroupVersion) {
+		eachTextOf(kind, "", found, map[reflect.Type]bool{})
+	}
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		if !judged[name] {
+			t.Errorf("no request has a text in %s: add one to requests, or the field to notOneLine with the reason", name)
+		}
+	}
+	if len(judged) < 50 {
+		t.Errorf("only %d fields are judged", len(judged))
+	}
+}
+
+// eachText visits the texts of a value, and the keys of maps, except those of notOneLine.
+func eachText(value reflect.Value, name string, visit func(name, text string, set func(string))) {
+	if notOneLine[name] != "" || notOneLine[value.Type().String()] != "" {
+		return
+	}
+	switch value.Kind() {
+	case reflect.Pointer:
+		if !value.IsNil() {
+			eachText(value.Elem(), name, visit)
+		}
+	case reflect.Struct:
+		for i := range value.NumField() {
+			eachText(value.Field(i), value.Type().String()+"."+value.Type().Field(i).Name, visit)
+		}
+	case reflect.Slice:
+		for i := range value.Len() {
+			eachText(value.Index(i), name, visit)
+		}
+	case reflect.Map:
+		for _, key := range value.MapKeys() {
+			eachEntry(value, key, name, visit)
+		}
+	case reflect.String:
+		if text := value.String(); text != "" {
+			visit(name, text, value.SetString)
+		}
+	}
+}
+
+func eachEntry(entries, key reflect.Value, name string, visit func(name, text string, set func(string))) {
+	entry := reflect.New(entries.Type().Elem()).Elem()
+	entry.Set(entries.MapIndex(key))
+	current := key
+	visit(name+" key", key.String(), func(text string) {
+		entries.SetMapIndex(current, reflect.Value{})
+		current = reflect.ValueOf(text).Convert(entries.Type().Key())
+		entries.SetMapIndex(current, entry)
+	})
+	eachText(entry, name+" value", func(name, text string, set func(string)) {
+		visit(name, text, func(text string) {
+			set(text)
+			entries.SetMapIndex(key, entry)
+		})
+	})
+}
+
+// eachTextOf collects the names that eachText gives the texts of a type.
+func eachTextOf(of reflect.Type, name string, found map[string]bool, seen map[reflect.Type]bool) {
+	if notOneLine[of.String()] != "" || notOneLine[name] != "" {
+		return
+	}
+	switch of.Kind() {
+	case reflect.Pointer, reflect.Slice:
+		eachTextOf(of.Elem(), name, found, seen)
+	case reflect.Struct:
+		if seen[of] {
+			return
+		}
+		seen[of] = true
+		for i := range of.NumField() {
+			eachTextOf(of.Field(i).Type, of.String()+"."+of.Field(i).Name, found, seen)
+		}
+	case reflect.Map:
+		found[name+" key"] = true
+		eachTextOf(of.Elem(), name+" value", found, seen)
+	case reflect.String:
+		found[name] = true
+	}
+}
