@@ -93,6 +93,26 @@ func TestStripTimestampsAtTheEdges(t *testing.T) {
 	}
 }
 
+// A server flushes the result of each Read: one flush for each line would take most of the time of a log of short lines.
+func TestStripTimestampsReadsShortLinesByTheBlock(t *testing.T) {
+	line := "2026-03-01T12:00:00Z \n"
+	log := strings.Repeat(line, 10_000)
+	r, reads, got := StripTimestamps(strings.NewReader(log)), 0, 0
+	for buffer := make([]byte, 32<<10); ; reads++ {
+		n, err := r.Read(buffer)
+		if got += n; err != nil {
+			break
+		}
+	}
+	if most := len(log)/(32<<10) + 2; got != 10_000 || reads > most {
+		t.Errorf("%d bytes in %d reads, want 10000 in at most %d", got, reads, most)
+	}
+	next := errors.New("the next line was awaited")
+	if n, err := StripTimestamps(io.MultiReader(strings.NewReader(line), iotest.ErrReader(next))).Read(make([]byte, 32<<10)); n != 1 || err != nil {
+		t.Errorf("the first line: %d bytes, %v", n, err)
+	}
+}
+
 func TestStripTimestampsGivesTheErrorAfterWhatCameBefore(t *testing.T) {
 	broken := errors.New("the connection broke")
 	in := io.MultiReader(strings.NewReader("2026-03-01T12:00:00Z one\n2026-03-01T12:"), iotest.ErrReader(broken))
