@@ -19,6 +19,8 @@ type Seal struct {
 	InPart bool
 	// Why is why the log is incomplete, for people. It is empty if the log is complete.
 	Why string
+	// Gone is whether nobody can read the rest of the log any more, because its builder replaced or removed it.
+	Gone bool
 }
 
 // Summary of a sealed log.
@@ -41,6 +43,8 @@ type Summary struct {
 	// reports.
 	InPart bool   `json:"inPart,omitempty"`
 	Why    string `json:"why,omitempty"`
+	// Gone is from the Seal, for a log without any byte. Readers get Why as an error instead of an empty log.
+	Gone bool `json:"gone,omitempty"`
 	// Sealed is when the log was sealed.
 	Sealed time.Time `json:"sealed"`
 	// Chunks are the kept chunks, in order. A gap between two chunks was cut.
@@ -169,6 +173,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 	summary.First, summary.Last = seen.first, seen.last
 	summary.Why = missing.why(seal, summary.CutText)
 	summary.InPart = seal.InPart || summary.Why != seal.Why
+	summary.Gone = seal.Gone && summary.Bytes == 0
 	summary.Digest = "sha256:" + hex.EncodeToString(digest.Sum(nil))
 	return nil
 }

@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
 )
@@ -21,7 +23,8 @@ import (
 // A followed log ends when the process has ended and the whole log was read.
 //
 // The caller has checked that the options are in range. Errors are those of the API: BadRequest for a container that has
-// not started, for an unknown one and for a previous one, which there never is.
+// not started, for an unknown one and for a previous one, which there never is. Gone for a log that its builder replaced or
+// removed, because a builder runs as the same user.
 func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	if options == nil {
 		options = &corev1.PodLogOptions{}
@@ -38,8 +41,18 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	if r := a.runOf(refOf(pod)); r != nil {
 		feed = r.feed
 	}
+	started, err := dir.wasStarted() // before the log is opened: the log exists before the marker
+	if err != nil {
+		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
+	}
 	files, err := crilog.Open(dir.log(), openRegular)
 	switch {
+	case errors.Is(err, errNotRegular):
+		return nil, gone(pod, "replaced its log by something that is no regular file")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, gone(pod, "made its log unreadable")
+	case errors.Is(err, fs.ErrNotExist) && started:
+		return nil, gone(pod, "removed its log")
 	case errors.Is(err, fs.ErrNotExist) && terminal(pod):
 		return io.NopCloser(strings.NewReader("")), nil // it never started
 	case errors.Is(err, fs.ErrNotExist):
@@ -52,6 +65,14 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
 	}
 	return log, nil
+}
+
+// gone is the answer for a log that nobody can read any more, because of what its builder did.
+func gone(pod *corev1.Pod, done string) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonGone,
+		Message: fmt.Sprintf("the builder in pod %s %s", pod.Name, done),
+	}}
 }
 
 func (a *Agent) logOptions(options *corev1.PodLogOptions) crilog.Options {

@@ -11,6 +11,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
@@ -42,6 +43,25 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 	} {
 		_, err := c.agent.OpenLog(t.Context(), pod, options)
 		c.Expect(err).To(MatchError(ContainSubstring(message)))
+	}
+}
+
+func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
+	scripts := map[string]string{
+		"fifo": "rm $L; mkfifo $L", "link": "ln -sf /etc/passwd $L", "directory": "rm $L; mkdir $L", "removed": "rm $L", "segment": "mkdir $L.1.0",
+	}
+	for name, script := range scripts {
+		scripts[name] = "L=${GOLDSMITH_RESULT%result}log; echo one; cd /; " + script
+	}
+	c := newCluster(t, scripts)
+	for name := range scripts {
+		job := c.run(name)
+		c.finishedJob(job)
+		pod, err := c.pod(job)
+		c.Expect(err).NotTo(HaveOccurred())
+		_, err = c.agent.OpenLog(t.Context(), pod, nil)
+		c.Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", name, err)
+		c.Expect(err).To(MatchError(MatchRegexp("the builder in pod .* (replaced|removed) its log")), name)
 	}
 }
 

@@ -146,6 +146,9 @@ func openRegular(path string) (*os.File, error) {
 
 func openRegularWith(open func(name string, flag int, mode fs.FileMode) (*os.File, error), path string) (*os.File, error) {
 	f, err := open(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) { // a link, or a socket
+		err = &fs.PathError{Op: "open", Path: path, Err: errNotRegular}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/wait"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
@@ -39,6 +40,8 @@ var ErrKubelet = errors.New("the kubelet ended the log with an error")
 //
 // A request, and the kubelet, know SinceTime only to the second, so Open leaves out the lines of that second which are earlier.
 //
+// On one machine the error is Gone if the builder replaced or removed its log: see WhyGone.
+//
 // The kubelet would count the timestamps in LimitBytes: callers limit what they read.
 func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	timestamps := options.Timestamps
@@ -52,6 +55,15 @@ func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, option
 		return nil, err
 	}
 	return stampedLog{Reader: archive.StampedLines(log, since, timestamps, ErrKubelet), Closer: log}, nil
+}
+
+// WhyGone is why a log is gone, from the error of Open or of a read: see apierrors.IsGone.
+func WhyGone(err error) string {
+	status := apierrors.APIStatus(nil)
+	if errors.As(err, &status) {
+		return status.Status().Message
+	}
+	return err.Error()
 }
 
 type stampedLog struct {

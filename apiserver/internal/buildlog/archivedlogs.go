@@ -61,7 +61,11 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	name := archivedName(build, attempt)
 	if attempt.Outcome != "" {
 		// Prefer the archive, because the pod may have only the end of the log. If the archive does not answer, the pod may have the log.
-		if summary := l.sealed(ctx, name); summary != nil {
+		summary := l.sealed(ctx, name)
+		if summary != nil && summary.Gone {
+			return nil, &replacedError{summary.Why}
+		}
+		if summary != nil {
 			log, err := l.archive.SealedReader(ctx, name, summary, position(options))
 			if err != nil {
 				return nil, err
@@ -77,6 +81,8 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 	switch {
 	case notArchived == nil:
 		return archived, nil
+	case errors.Is(notArchived, ErrGone):
+		return nil, notArchived
 	case !errors.Is(notArchived, archive.ErrNotFound):
 		return nil, &unavailableError{notArchived}
 	}
@@ -115,6 +121,9 @@ func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attem
 	log, err := l.archive.Reader(ctx, archivedName(build, attempt), position(options))
 	if err != nil {
 		return nil, err
+	}
+	if summary := log.Summary(); summary != nil && summary.Gone {
+		return nil, errors.Join(&replacedError{summary.Why}, log.Close())
 	}
 	return l.show(ctx, build, attempt, options, log), nil
 }

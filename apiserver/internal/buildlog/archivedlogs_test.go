@@ -397,6 +397,20 @@ func TestWhatIsSaidOfALogThatCannotBeRead(t *testing.T) {
 	w.Expect(said).To(MatchError(ContainSubstring("was deleted at 2026-03-01T15:00:00Z, because history.logRetention is 1h0m0s")))
 }
 
+func TestALogThatItsBuilderReplacedIsGoneWithTheReason(t *testing.T) {
+	w := newArchiveFixture(t, "mem://")
+	const why = "the builder in pod x removed its log"
+	w.Expect(w.archived(t.Context(), "", &archive.Seal{InPart: true, Why: why, Gone: true})).To(Succeed())
+	w.gone = true
+	for _, w.attempt.Outcome = range []v1alpha1.AttemptOutcome{v1alpha1.AttemptFailed, ""} { // the archive is asked first, and last
+		_, err := w.read(t.Context(), corev1.PodLogOptions{})
+		w.Expect(err).To(MatchError(ErrGone))
+		said := logError(err, w.build, w.attempt)
+		w.Expect(apierrors.IsGone(said)).To(BeTrue())
+		w.Expect(said).To(MatchError(ContainSubstring(why)))
+	}
+}
+
 type warnings []string
 
 func (w *warnings) AddWarning(_, text string) { *w = append(*w, text) }

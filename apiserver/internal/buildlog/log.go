@@ -38,6 +38,15 @@ var (
 	ErrGone = errors.New("the log is no longer available")
 )
 
+// replacedError means that a builder replaced or removed its log. It is ErrGone with another reason.
+type replacedError struct{ why string }
+
+// Error returns what the builder did.
+func (e *replacedError) Error() string { return e.why }
+
+// Is finds ErrGone.
+func (e *replacedError) Is(target error) bool { return target == ErrGone }
+
 // Source reads the logs of attempts.
 type Source interface {
 	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has
@@ -258,11 +267,14 @@ func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt)
 	var why string
 	var expired *expiredError
 	var away *unavailableError
+	var replaced *replacedError
 	switch {
 	case errors.As(err, &away):
 		return unavailable(err, build)
 	case errors.As(err, &expired):
 		why = fmt.Sprintf("the log of imagebuild %q is no longer available: %v", build.Name, expired)
+	case errors.As(err, &replaced):
+		why = fmt.Sprintf("the log of attempt %d of imagebuild %q cannot be read: %s; build again", attempt.Number, build.Name, replaced.why)
 	case errors.Is(err, ErrGone):
 		why = fmt.Sprintf("the log of attempt %d of imagebuild %q is no longer available: pod %s was deleted %s, and no archive has the log; "+
 			"see status.failure for the cause of a failure, or build again", attempt.Number, build.Name, attempt.PodName, whenDeleted(attempt))

@@ -46,6 +46,8 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone
+	case apierrors.IsGone(err):
+		return nil, &replacedError{podlog.WhyGone(err)}
 	case err != nil:
 		return nil, fmt.Errorf("read the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case options.Follow:

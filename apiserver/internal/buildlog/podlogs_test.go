@@ -5,9 +5,11 @@ package buildlog
 import (
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
@@ -33,19 +35,21 @@ func TestPodLogs(t *testing.T) {
 	for what, test := range map[string]struct {
 		pods []*corev1.Pod
 		want error
+		log  error
 	}{
-		"a running pod":             {[]*corev1.Pod{running}, nil},
-		"a pod that has ended":      {[]*corev1.Pod{pod(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})}, nil},
-		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrNotStarted},
-		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrNotStarted},
-		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrGone},
-		"no pod":                    {nil, ErrGone},
-		"a pod of another name too": {[]*corev1.Pod{running, {ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "x"}}}, nil},
+		"a running pod":             {[]*corev1.Pod{running}, nil, nil},
+		"a pod that has ended":      {[]*corev1.Pod{pod(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})}, nil, nil},
+		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrNotStarted, nil},
+		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrNotStarted, nil},
+		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrGone, nil},
+		"no pod":                    {nil, ErrGone, nil},
+		"a pod of another name too": {[]*corev1.Pod{running, {ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "x"}}}, nil, nil},
+		"a log that was replaced":   {[]*corev1.Pod{running}, ErrGone, apierrors.NewGone("the builder in pod pod replaced its log")}, //nolint:staticcheck // as the server answers
 	} {
 		t.Run(what, func(t *testing.T) {
 			client := fake.NewClientset()
 			client.PrependReactor("get", "pods/log", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return true, &runtime.Unknown{Raw: []byte(stamped(1))}, nil
+				return true, &runtime.Unknown{Raw: []byte(stamped(1))}, test.log
 			})
 			for _, pod := range test.pods {
 				if err := client.Tracker().Add(pod); err != nil {
@@ -53,9 +57,13 @@ func TestPodLogs(t *testing.T) {
 				}
 			}
 			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
-			log, err := podLogs{client: client}.Open(t.Context(), build, &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}, corev1.PodLogOptions{})
+			attempt := &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}
+			log, err := podLogs{client: client}.Open(t.Context(), build, attempt, corev1.PodLogOptions{})
 			if !errors.Is(err, test.want) {
 				t.Fatalf("got %v, want %v", err, test.want)
+			}
+			if answer := logError(err, build, attempt); test.log != nil && (!apierrors.IsGone(answer) || !strings.Contains(answer.Error(), test.log.Error())) {
+				t.Errorf("got %v, want 410 with %q", answer, test.log)
 			}
 			if test.want != nil {
 				return

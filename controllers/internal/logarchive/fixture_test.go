@@ -4,6 +4,7 @@ package logarchive
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
@@ -177,6 +178,7 @@ type podLog struct {
 	cut     *cut          // nil is none
 	silent  bool          // nobody is told anything more
 	failing bool          // nobody can read it
+	gone    string        // nobody can read it any more, and this is why; empty if it can be read
 	more    chan struct{} // closed and replaced when there is more to read
 	readers int
 }
@@ -248,9 +250,17 @@ func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string
 		return
 	}
 	log.lock.Lock()
-	at, failing := log.from, log.failing
+	at, failing, gone := log.from, log.failing, log.gone
 	log.readers++
 	log.lock.Unlock()
+	if gone != "" {
+		out.Header().Set("Content-Type", "application/json")
+		out.WriteHeader(http.StatusGone)
+		_ = json.NewEncoder(out).Encode(metav1.Status{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}, Status: metav1.StatusFailure, Code: http.StatusGone, Reason: metav1.StatusReasonGone, Message: gone,
+		})
+		return
+	}
 	if failing {
 		http.Error(out, "the node does not answer", http.StatusBadGateway)
 		return

@@ -280,6 +280,30 @@ func TestALogThatIsSilentToAnotherProcessIsGivenUp(t *testing.T) {
 	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 10)))
 }
 
+func TestALogThatItsBuilderReplacedIsNotWaitedFor(t *testing.T) {
+	const why = "the builder in pod x replaced its log"
+	for name, lines := range map[string]int{"before the archive has a line": 0, "after ten lines": 10} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t, "mem://")
+			w.patience = time.Hour
+			build, log := w.start("once")
+			log.write(linesFrom(1, lines))
+			stop := w.run()
+			w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, lines)))
+			stop()
+			log.change(func() { log.gone = why })
+			w.end("once")
+			w.finish("once", v1alpha1.BuildFailed)
+			w.run()
+			w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
+			summary, err := w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0]))
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(summary).To(HaveValue(And(HaveField("Why", why), HaveField("Gone", lines == 0))))
+			w.Expect(w.archived(build)).To(Equal(linesFrom(1, lines)))
+		})
+	}
+}
+
 func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "logs")
 	w := newFixture(t, "file://"+directory)

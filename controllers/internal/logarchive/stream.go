@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -71,16 +72,18 @@ func (s *stream) run(ctx context.Context) error {
 			return err
 		}
 		if pod == nil {
-			return s.seal(ctx, w, gone)
+			return s.seal(ctx, w, archive.Seal{InPart: true, Why: gone})
 		}
 		ended := state.Ended(pod)
 		err = s.read(ctx, w, !ended)
 		failed := errors.Is(err, podlog.ErrKubelet)
 		switch {
 		case err == nil && ended:
-			return s.seal(ctx, w, "")
+			return s.seal(ctx, w, archive.Seal{})
 		case failed && ended:
-			return s.seal(ctx, w, gone)
+			return s.seal(ctx, w, archive.Seal{InPart: true, Why: gone})
+		case ended && apierrors.IsGone(err):
+			return s.seal(ctx, w, archive.Seal{InPart: true, Why: podlog.WhyGone(err), Gone: true})
 		case err == nil, failed:
 			// Even after an error of the kubelet, the node may have the whole log once the container has ended.
 			if waited := s.awaitEnd(ctx); err == nil || waited == nil {
@@ -89,7 +92,7 @@ func (s *stream) run(ctx context.Context) error {
 		}
 		if err != nil && !errors.Is(err, errMoved) {
 			if s.isLost(ctx, err) {
-				return s.seal(ctx, w, "the end of the log could not be read: "+err.Error())
+				return s.seal(ctx, w, archive.Seal{InPart: true, Why: "the end of the log could not be read: " + err.Error()})
 			}
 			return err
 		}
@@ -97,9 +100,9 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// seal marks the log as ended. why is why the log is incomplete, and empty if it is complete.
-func (s *stream) seal(ctx context.Context, w *archive.Writer, why string) error {
-	if _, err := w.Seal(ctx, archive.Seal{InPart: why != "", Why: why}); err != nil {
+// seal marks the log as ended.
+func (s *stream) seal(ctx context.Context, w *archive.Writer, seal archive.Seal) error {
+	if _, err := w.Seal(ctx, seal); err != nil {
 		return archiveError{err}
 	}
 	s.reportUndeleted(ctx, w)
