@@ -51,24 +51,22 @@ func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) 
 			}
 			continue
 		}
-		if job != "" && jobOf(pod) == job && (found == nil || keptRather(pod, found)) {
+		if job != "" && controlledBy(pod, job) && (found == nil || keptRather(pod, found)) {
 			found = pod
 		}
 	}
 	return found
 }
 
-// jobOf is the UID of a pod's Job. A pod that its Job has left behind has no owner, but keeps the label.
-func jobOf(pod *corev1.Pod) types.UID {
-	if owner := metav1.GetControllerOf(pod); owner != nil {
-		return owner.UID
-	}
-	return types.UID(pod.Labels[batchv1.ControllerUidLabel])
+// controlledBy reports whether a Job controls a pod. Labels do not count, because a user can set them in any pod.
+func controlledBy(pod *corev1.Pod, job types.UID) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && owner.UID == job
 }
 
-// FindLiving finds a pod that has not ended among the pods that PodLabels select. It prefers a pod that is not being deleted, then
-// the pod that was deleted last, then a pod whose node is lost.
-func FindLiving(pods []*corev1.Pod) *corev1.Pod {
+// FindLiving finds a pod that has not ended among the pods that PodLabels select, without those of a foreign Job. It prefers a pod that
+// is not being deleted, then the pod that was deleted last, then a pod whose node is lost.
+func FindLiving(pods []*corev1.Pod, foreign types.UID) *corev1.Pod {
 	rank := func(pod *corev1.Pod) int {
 		switch {
 		case pod.DeletionTimestamp == nil:
@@ -80,7 +78,7 @@ func FindLiving(pods []*corev1.Pod) *corev1.Pod {
 	}
 	var found *corev1.Pod
 	for _, pod := range pods {
-		if Ended(pod) {
+		if Ended(pod) || foreign != "" && controlledBy(pod, foreign) {
 			continue
 		}
 		if found == nil || rank(pod) < rank(found) || rank(pod) == rank(found) && found.DeletionTimestamp.Before(pod.DeletionTimestamp) {
@@ -109,13 +107,14 @@ func keptRather(pod, other *corev1.Pod) bool {
 	return pod.CreationTimestamp.Before(&other.CreationTimestamp)
 }
 
-// ours reports whether a Job belongs to the build's current attempt. Once a UID is recorded, only the Job with this UID does.
+// ours reports whether a Job belongs to the build's current attempt. Once a UID is recorded, only the Job with this UID does. Before, only
+// a Job that the controller renders does.
 func (t *transition) ours(job *batchv1.Job) bool {
 	attempt := t.attempt()
-	return attempt != nil && (attempt.JobUID == "" || attempt.JobUID == job.UID) && t.madeFor(attempt, job)
+	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "" && t.Origin == Rendered) && t.madeFor(attempt, job)
 }
 
-// madeFor reports whether a Job was made for an attempt. An attempt has two Jobs if the first was deleted before its UID was
+// madeFor reports whether a Job says that it was made for an attempt. An attempt has two Jobs if the first was deleted before its UID was
 // recorded.
 func (t *transition) madeFor(attempt *v1alpha1.BuildAttempt, job *batchv1.Job) bool {
 	owner, number, ok := render.Attempt(job)
@@ -126,6 +125,9 @@ func (t *transition) madeFor(attempt *v1alpha1.BuildAttempt, job *batchv1.Job) b
 // Job reports the end later.
 func (t *transition) gatherEvidence() evidence {
 	attempt := t.attempt()
+	if t.deviant != nil {
+		return evidence{failure: t.deviant}
+	}
 	if t.Pod != nil {
 		seen, excused := t.podEvidence(t.Pod), t.deletedBySuspension() && (t.suspended() || t.resumed())
 		if seen.failure != nil && seen.failure.Reason == v1alpha1.ReasonPodDeleted {
@@ -141,7 +143,7 @@ func (t *transition) gatherEvidence() evidence {
 	switch {
 	case t.Rejected != "":
 		return t.refusedJob(t.Rejected)
-	case t.Job == nil && attempt.JobUID == "" && t.Unresolved != nil:
+	case attempt.JobUID == "" && t.Unresolved != nil && (t.Job == nil || t.Origin == Unknown):
 		return evidence{failure: t.Unresolved}
 	case t.deletedJob() != nil && t.lives():
 		return evidence{orphaned: true}
@@ -151,7 +153,7 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{}
 	case !t.ours(t.Job):
 		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
-			"a Job %s that does not belong to this build exists: build again; that Job can stay", attempt.JobName)}
+			"Job %s is not what this build describes: it is ignored, and can stay; find out who created it", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
 		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", attempt.PodName)}
 	case t.Pod == nil:

@@ -121,7 +121,7 @@ func TestAnAttemptThatIsHeld(t *testing.T) {
 		{name: "the Job is deleted while it waits", given: held(1), phases: []v1alpha1.BuildPhase{starting, retrying, starting}, reason: v1alpha1.ReasonJobDeleted, action: CreateJob},
 		{name: "the Job is being deleted while it waits", given: held(1).job(suspended, func(j *batchv1.Job) { j.DeletionTimestamp = new(metav1.NewTime(t0)) }), phases: []v1alpha1.BuildPhase{starting, retrying, starting}, reason: v1alpha1.ReasonJobDeleted, action: CreateJob},
 		{name: "another Job has its name", given: held(1).job(suspended, func(j *batchv1.Job) { j.UID = "other" }), phases: []v1alpha1.BuildPhase{starting, retrying, starting}, reason: v1alpha1.ReasonJobDeleted, action: CreateJob},
-		{name: "a stranger's Job that is suspended", given: kueues(starting).job(suspended, func(j *batchv1.Job) { j.OwnerReferences = nil }), phases: []v1alpha1.BuildPhase{failed}, reason: v1alpha1.ReasonJobConflict},
+		{name: "a stranger's Job that is suspended", given: kueues(starting).job(suspended, func(j *batchv1.Job) { j.OwnerReferences = nil }), phases: []v1alpha1.BuildPhase{retrying, starting}, reason: v1alpha1.ReasonJobConflict, action: CreateJob},
 
 		{name: "cancelled while it waits: nothing has started that could be told to end", given: held(1).job(suspended).cancelRequested(), phases: []v1alpha1.BuildPhase{cancelled}, reason: v1alpha1.ReasonCancelRequested, action: DeleteJob},
 		{name: "cancelled while it waits, its old pod still going", given: held(1).job(suspended).pod(corev1.PodFailed, exited(143, ""), going).cancelRequested(), phases: []v1alpha1.BuildPhase{cancelled}, reason: v1alpha1.ReasonCancelRequested, action: DeleteJob},

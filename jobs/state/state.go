@@ -38,6 +38,8 @@ type Observed struct {
 	Admission Admission
 	// Job is the Job with the name that the current attempt recorded. It is nil if there is none.
 	Job *batchv1.Job
+	// Origin is whose Job it is. It is read only if the attempt has not recorded the UID of Job.
+	Origin Origin
 	// Pod is the current attempt's pod, from FindPod. Its status decides the attempt. It is nil if there is none.
 	Pod *corev1.Pod
 	// Living is a pod of the current attempt that has not ended, from FindLiving. It is nil if there is none.
@@ -49,6 +51,18 @@ type Observed struct {
 	// Now is the present time.
 	Now time.Time
 }
+
+// Origin tells whose a Job is that has the name of an attempt's Job. Everybody can compute that name.
+type Origin string
+
+const (
+	// Unknown means that the Job could not be compared with what the controller renders. It is not the attempt's Job, but may be deleted.
+	Unknown Origin = ""
+	// Rendered means that the controller created the Job, or renders an equal Job.
+	Rendered Origin = "Rendered"
+	// Foreign means that the controller renders another Job. The Job is neither the attempt's Job, nor deleted.
+	Foreign Origin = "Foreign"
+)
 
 // Admission is the queue's decision whether a build may start.
 type Admission struct {
@@ -146,15 +160,30 @@ func Next(o Observed) Decision {
 // transition is a decision in the making.
 type transition struct {
 	Observed
-	status *v1alpha1.ImageBuildStatus
-	action Action
-	after  time.Duration
+	deviant *v1alpha1.BuildFailure // why the attempt's pod is not the Job's pod, if it is not
+	status  *v1alpha1.ImageBuildStatus
+	action  Action
+	after   time.Duration
 }
 
-// forgetStrangers ignores a pod whose Job is not the attempt's Job, and a pod that its Job has replaced.
+// forgetStrangers ignores a pod whose Job is not the attempt's Job, a pod that its Job has replaced, and a pod that does not run what its
+// Job describes. A recorded pod was compared with its Job before it was recorded.
 func (t *transition) forgetStrangers() {
 	attempt := t.attempt()
-	if attempt == nil || attempt.JobUID == "" && (t.Job == nil || !t.ours(t.Job)) || t.replaced() {
+	known := t.Job != nil && t.ours(t.Job)
+	if attempt == nil || attempt.PodUID == "" && !known || t.replaced() {
+		t.Pod = nil
+	}
+	if t.Pod == nil || !known {
+		return
+	}
+	part := render.Deviation(t.Job, t.Pod)
+	if part == "" && t.wasSuspended() && !render.HasInput(t.Job, t.Build, attempt.Number) {
+		part = "input"
+	}
+	if part != "" {
+		t.deviant = v1alpha1.ReasonJobConflict.Failure("pod %s is not what its Job %s describes: find the user or webhook that changed its %s",
+			t.Pod.Name, t.Job.Name, part)
 		t.Pod = nil
 	}
 }
@@ -282,6 +311,9 @@ func (t *transition) discard() {
 func (t *transition) jobMayRun() bool {
 	attempt := t.attempt()
 	if t.Job == nil || attempt == nil || !t.madeFor(attempt, t.Job) || t.Job.DeletionTimestamp != nil || finished(t.Job) {
+		return false
+	}
+	if attempt.JobUID != t.Job.UID && t.Origin == Foreign {
 		return false
 	}
 	if !t.ours(t.Job) {

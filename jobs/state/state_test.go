@@ -101,16 +101,27 @@ func (w *scenario) ended(outcome v1alpha1.AttemptOutcome, f *v1alpha1.BuildFailu
 	return w
 }
 
-func (w *scenario) job(change ...func(*batchv1.Job)) *scenario {
+func (w *scenario) rendered() *batchv1.Job {
 	job, err := render.Job(w.Build, w.current().Number, inputs.Builder{Image: "builder:1"})
 	if err != nil {
 		panic(err)
 	}
 	job.UID = "job-uid"
+	return job
+}
+
+// job is the Job that the controller renders, perhaps with changes that are not the controller's.
+func (w *scenario) job(change ...func(*batchv1.Job)) *scenario {
+	w.Job, w.Origin = w.rendered(), Rendered
 	for _, c := range change {
-		c(job)
+		c(w.Job)
 	}
-	w.Job = job
+	return w
+}
+
+// foreign is a Job that says to be the attempt's, and is not what the controller renders.
+func (w *scenario) foreign() *scenario {
+	w.job().Origin = Foreign
 	return w
 }
 
@@ -124,12 +135,14 @@ func (w *scenario) pod(phase corev1.PodPhase, change ...func(*corev1.Pod)) *scen
 	controller := true
 	w.Pod = &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "pod", Namespace: "default", UID: "pod-uid",
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: "job", UID: "job-uid", Controller: &controller}}}}
+	template := w.rendered().Spec.Template
+	w.Pod.Annotations, w.Pod.Spec = template.Annotations, template.Spec
 	w.Pod.Spec.NodeName = "node"
 	w.Pod.Status.Phase = phase
 	for _, c := range change {
 		c(w.Pod)
 	}
-	w.Living = FindLiving([]*corev1.Pod{w.Pod})
+	w.Living = FindLiving([]*corev1.Pod{w.Pod}, "")
 	return w
 }
 
@@ -154,6 +167,10 @@ func exited(code int32, message string) func(*corev1.Pod) {
 func exitedFor(code int32, reason, message string) func(*corev1.Pod) {
 	return containerState(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 		ExitCode: code, Reason: reason, Message: message, StartedAt: metav1.NewTime(t0), FinishedAt: metav1.NewTime(t0.Add(5 * time.Second))}})
+}
+
+func otherImage(pod *corev1.Pod) {
+	pod.Spec.Containers[0].Image = "mine:1"
 }
 
 func podReason(reason string) func(*corev1.Pod) {
@@ -261,10 +278,23 @@ func TestNext(t *testing.T) {
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "the Job is refused", given: given(starting).with(func(w *scenario) { w.Rejected = `jobs.batch "x" is forbidden: no` }), phase: failed, reason: v1alpha1.ReasonJobRejected},
 		{name: "Job there and ours: adopted", given: given(starting).job().pod(corev1.PodRunning, running()), phase: run},
-		{name: "a stranger's Job", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
-		{name: "a stranger's Job whose pod says that all is well", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: failed, reason: v1alpha1.ReasonJobConflict},
-		{name: "a Job of another attempt", given: given(starting).job(func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "7" }), phase: failed, reason: v1alpha1.ReasonJobConflict},
-		{name: "a Job that belongs to nobody", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences = nil }), phase: failed, reason: v1alpha1.ReasonJobConflict},
+		{name: "a stranger's Job", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "a stranger's Job whose pod says that all is well", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences[0].UID = "stranger" }).pod(corev1.PodSucceeded, exited(0, goodResult)), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "a Job of another attempt", given: given(starting).job(func(j *batchv1.Job) { j.Labels[v1alpha1.LabelAttempt] = "7" }), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "a Job that belongs to nobody", given: given(starting).job(func(j *batchv1.Job) { j.OwnerReferences = nil }), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "a Job that says to be ours and is not", given: given(starting).foreign().pod(corev1.PodSucceeded, exited(0, goodResult)), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "after such a Job, which stays, at once", given: given(retrying).foreign().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonJobConflict}), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "such a Job in the place of the deleted Job stays", given: given(succeeded).recorded().foreign().with(func(w *scenario) { w.Job.UID = "other" }), phase: succeeded},
+		{name: "the late Job of an earlier process, in the place of the deleted Job", given: given(succeeded).recorded().job(func(j *batchv1.Job) { j.UID = "other" }), phase: succeeded, action: DeleteJob},
+		{name: "a recorded Job goes on, whatever this version renders", given: given(run).recorded().foreign().pod(corev1.PodSucceeded, exited(0, goodResult)), phase: succeeded},
+		{name: "a Job that cannot be compared, because its builder is gone", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) {
+			w.Origin, w.Unresolved = Unknown, v1alpha1.ReasonBuilderNotFound.Failure("mock")
+		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
+		{name: "a pod of the Job with another image", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "the recorded pod got another image", given: given(run).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "the Job got another input while it was suspended", given: given(starting).job(resumed, func(j *batchv1.Job) { j.Spec.Template.Annotations[v1alpha1.AnnotationInput] = "{}" }).pod(corev1.PodSucceeded, exited(0, goodResult), func(p *corev1.Pod) { p.Annotations[v1alpha1.AnnotationInput] = "{}" }), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "such a pod is deleted with its Job", given: given(retrying).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage).ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonJobConflict}), phase: retrying, action: DeleteJob},
+		{name: "an unrecorded pod whose Job no longer exists", given: given(run).recorded().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) { w.current().PodUID = "" }), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "no pod yet", given: given(starting).job(), phase: starting, why: v1alpha1.ReasonWaitingForPod},
 		{name: "unschedulable", given: given(starting).job().pod(corev1.PodPending, func(p *corev1.Pod) {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0 of 2 nodes are available"}}
@@ -481,8 +511,8 @@ func TestFindPodBelievesOnlyTheRecordedPod(t *testing.T) {
 	}
 	left := other.DeepCopy()
 	left.OwnerReferences, left.Labels = nil, map[string]string{batchv1.ControllerUidLabel: "job-uid"}
-	if got := FindPod(attempt, "job-uid", []*corev1.Pod{left}); got != left {
-		t.Errorf("before a pod is recorded: %v, want the pod that the Job has left behind", got)
+	if got := FindPod(attempt, "job-uid", []*corev1.Pod{left}); got != nil {
+		t.Errorf("before a pod is recorded, one that only its labels give to the Job: %v", got)
 	}
 	attempt.PodUID = "pod-uid"
 	if got := FindPod(attempt, "job-uid", []*corev1.Pod{other}); got != nil {

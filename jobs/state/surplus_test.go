@@ -54,18 +54,19 @@ func TestFindLivingTakesFirstThePodThatNobodyHasDeleted(t *testing.T) {
 		return given(v1alpha1.BuildRunning).pod(corev1.PodRunning, change...).Pod
 	}
 	stays, ends := pod(running()), pod(running(), deleted(t0))
+	another := pod(running(), func(p *corev1.Pod) { p.OwnerReferences[0].UID = "foreign" })
 	lost, over := pod(running(), disrupted("DeletionByTaintManager"), deleted(t0)), pod(exited(1, ""))
 	for name, test := range map[string]struct {
 		pods []*corev1.Pod
 		want *corev1.Pod
 	}{
-		"the pod that nobody has deleted": {[]*corev1.Pod{lost, ends, stays, over}, stays},
+		"the pod that nobody has deleted": {[]*corev1.Pod{another, lost, ends, stays, over}, stays},
 		"the pod that ends":               {[]*corev1.Pod{over, lost, ends}, ends},
 		"the pod on a lost node":          {[]*corev1.Pod{lost, over}, lost},
-		"no pod":                          {[]*corev1.Pod{over}, nil},
+		"no pod":                          {[]*corev1.Pod{over, another}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if got := FindLiving(test.pods); got != test.want {
+			if got := FindLiving(test.pods, "foreign"); got != test.want {
 				t.Errorf("found %v", got)
 			}
 		})

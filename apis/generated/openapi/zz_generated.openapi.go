@@ -4326,7 +4326,7 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node. After a disruption, the controller starts the next attempt without delay. The retries after disruptions do not depend on the fields limit and classes. The tenth disruption fails the build.",
+				Description: "RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job or its node, or another Job or pod in their place. After a disruption, the controller starts the next attempt without delay. The retries after disruptions do not depend on the fields limit and classes. The tenth disruption fails the build.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"limit": {

@@ -202,8 +202,6 @@ const (
 	ReasonNoResult FailureReason = "NoResult"
 	// ReasonInvalidResult means that the builder's result violates the builder contract.
 	ReasonInvalidResult FailureReason = "InvalidResult"
-	// ReasonJobConflict means that a Job of the attempt's name exists and does not belong to the build.
-	ReasonJobConflict FailureReason = "JobConflict"
 	// ReasonJobRejected means that the API server refused to create the Job, for a reason other than a quota.
 	ReasonJobRejected FailureReason = "JobRejected"
 	// ReasonPodForbidden means that the namespace forbids the Job's pod, or lacks an object that the pod names. Pod
@@ -232,6 +230,9 @@ const (
 	ReasonPodDeleted FailureReason = "PodDeleted"
 	// ReasonJobDeleted means that the Job was deleted. It is a disruption.
 	ReasonJobDeleted FailureReason = "JobDeleted"
+	// ReasonJobConflict means that a Job of the attempt's name, or a pod of the attempt's Job, is not what the build
+	// describes. Its result does not count. It is a disruption.
+	ReasonJobConflict FailureReason = "JobConflict"
 	// ReasonProcessLost means that the builder's process ended together with the server that ran it. It is a disruption.
 	ReasonProcessLost FailureReason = "ProcessLost"
 )
@@ -267,10 +268,10 @@ func (r FailureReason) Class() FailureClass {
 	case ReasonBuilderFailed, ReasonOOMKilled:
 		return FailureUser
 	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge, ReasonBaseNotFound,
-		ReasonNoResult, ReasonInvalidResult, ReasonJobConflict, ReasonJobRejected, ReasonPodForbidden, ReasonInvalidImageName:
+		ReasonNoResult, ReasonInvalidResult, ReasonJobRejected, ReasonPodForbidden, ReasonInvalidImageName:
 		return FailureConfig
 	case ReasonBuilderTempFail, ReasonEvicted, ReasonPreempted, ReasonNodeLost, ReasonNodeShutdown, ReasonNodeRejected,
-		ReasonPodDeleted, ReasonJobDeleted, ReasonProcessLost:
+		ReasonPodDeleted, ReasonJobDeleted, ReasonJobConflict, ReasonProcessLost:
 		return FailureInfrastructure
 	case ReasonImagePullFailed:
 		return FailureRegistry

@@ -138,7 +138,7 @@ func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 	}
 }
 
-// checkBuild checks that attempts follow each other, that the end is written once, and that the digest is the builder's.
+// checkBuild checks that attempts follow each other and recognize their Jobs, that the end is written once, and that the digest is the builder's.
 func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 	t.Helper()
 	for i, version := range versions {
@@ -146,6 +146,9 @@ func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
 		for n, attempt := range attempts {
 			if n+1 < len(attempts) && attempt.Outcome == "" {
 				t.Errorf("attempt %d was started before the outcome of attempt %d was stored", n+2, n+1)
+			}
+			if attempt.Failure != nil && attempt.Failure.Reason == v1alpha1.ReasonJobConflict {
+				t.Errorf("attempt %d does not recognize its own Job: %s", n+1, attempt.Failure.Message)
 			}
 		}
 		if i > 0 && versions[i-1].Status.Finished && !cmp.Equal(versions[i-1].Status, version.Status) {

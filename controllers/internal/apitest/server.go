@@ -147,6 +147,10 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 			answer(out, http.StatusBadRequest, apierrors.NewBadRequest(err.Error()).Status())
 			return
 		}
+		if in.URL.Query().Get("dryRun") == metav1.DryRunAll {
+			answer(out, http.StatusOK, body)
+			return
+		}
 		wanted.name = body.GetName()
 		s.answerObject(out, wanted, s.write(wanted, body, asked.Verb == "create"))
 	case "delete":

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 const (
@@ -117,15 +118,18 @@ func watchEnded(ctx context.Context, watch *toolscache.Reflector, err error) {
 	klog.FromContext(ctx).V(2).Info("watch ended", "type", watch.TypeDescription(), "err", err)
 }
 
-// strip drops fields that no controller reads: managed fields everywhere, and the builder's input in Jobs and pods.
+// strip drops fields that no controller reads: managed fields everywhere, and the builder's input in Jobs and pods. Fingerprints of both
+// remain, with which a controller recognizes the pods of a Job.
 func strip(object any) (any, error) {
 	if accessor, ok := object.(metav1.Object); ok {
 		accessor.SetManagedFields(nil)
 	}
 	switch kept := object.(type) {
 	case *batchv1.Job:
+		render.KeepFingerprint(kept)
 		kept.Spec.Template = corev1.PodTemplateSpec{}
 	case *corev1.Pod:
+		render.KeepFingerprint(kept)
 		delete(kept.Annotations, v1alpha1.AnnotationInput)
 		kept.Spec = corev1.PodSpec{NodeName: kept.Spec.NodeName, ActiveDeadlineSeconds: kept.Spec.ActiveDeadlineSeconds}
 	case *metav1.PartialObjectMetadata:

@@ -64,11 +64,20 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 			return err
 		}
 	}
-	owner := attempt.JobUID
-	if owner == "" && observed.Job != nil {
-		owner = observed.Job.UID
+	owner, foreign := attempt.JobUID, types.UID("")
+	if job := observed.Job; job != nil && job.UID != attempt.JobUID {
+		if observed.Origin, err = r.origin(ctx, observed.Build, attempt, job, seen); err != nil {
+			return err
+		}
+		observed.Rejected = seen.rejected
+		if owner == "" {
+			owner = job.UID
+		}
+		if observed.Origin == state.Foreign {
+			foreign = job.UID
+		}
 	}
-	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods)
+	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods, foreign)
 	return nil
 }
 

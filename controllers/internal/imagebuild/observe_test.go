@@ -5,6 +5,7 @@ package imagebuild
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -151,12 +152,11 @@ func TestAnAttemptEndsForWhatTheAPIHas(t *testing.T) {
 // TestAJobThatIsMadeMeanwhileKeepsItsPod has another process make the Job, and Kubernetes its pod, after this process has
 // looked for the Job and before it looks for pods.
 func TestAJobThatIsMadeMeanwhileKeepsItsPod(t *testing.T) {
-	job, build, pod := running()
-	build.Status.Phase, build.Status.Conditions = v1alpha1.BuildStarting, nil
-	build.Status.Attempts[0] = v1alpha1.BuildAttempt{Number: 1, StartTime: metav1.Now(), JobName: job.Name}
+	builder := inputs.Builder{Image: "builder"}
+	build, job, pod := rendered(t, builder)
 	api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}, lateJob: true}
 	reconciler := api.reconciler(t, stored{})
-	reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: {Image: "builder"}}
+	reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: builder}
 	_, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{})
 	if !apierrors.IsConflict(err) || api.deleted != "" {
 		t.Fatalf("got %v, and %q is deleted; want the conflict of a status that is stored", err, api.deleted)
@@ -198,12 +198,24 @@ type api struct {
 	lateJob bool // it is made after pods were asked for
 	written *v1alpha1.ImageBuild
 	deleted string // the path of the deleted object
+	asked   []string
 }
 
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var answer any = a.job
 	code := http.StatusOK
+	a.asked = append(a.asked, r.Method)
 	switch {
+	case r.Method == http.MethodPost && r.URL.Query().Get("dryRun") == metav1.DryRunAll:
+		created := &batchv1.Job{}
+		if err := json.NewDecoder(r.Body).Decode(created); err != nil {
+			a.t.Error(err)
+		}
+		answer = created
+	case r.Method == http.MethodPost && a.noJob:
+		a.noJob = false
+	case r.Method == http.MethodPost:
+		answer, code = apierrors.NewAlreadyExists(schema.GroupResource{}, a.job.Name).Status(), http.StatusConflict
 	case r.Method == http.MethodDelete:
 		a.deleted = r.URL.Path
 	case r.Method == http.MethodPut:
@@ -268,5 +280,92 @@ func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
 				t.Errorf("deleted %q, want %q", api.deleted, test.deleted)
 			}
 		})
+	}
+}
+
+// TestOnlyTheJobThatIsRenderedIsAdopted has a Job under the attempt's name, which says to be the attempt's, and whose builder has ended well.
+func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
+	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}`
+	builder := inputs.Builder{Image: "builder:1"}
+	for name, test := range map[string]struct {
+		change func(*batchv1.Job)
+		missed bool // the cache does not have the Job
+		want   v1alpha1.FailureReason
+	}{
+		"an earlier process created it":            {change: func(*batchv1.Job) {}},
+		"an earlier process has just created it":   {change: func(*batchv1.Job) {}, missed: true},
+		"a stranger created it":                    {change: otherInput, want: v1alpha1.ReasonJobConflict},
+		"a stranger has just created it":           {change: otherInput, missed: true, want: v1alpha1.ReasonJobConflict},
+		"a stranger created it and names no owner": {change: func(job *batchv1.Job) { job.OwnerReferences = nil }, want: v1alpha1.ReasonJobConflict},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build, job, pod := rendered(t, builder)
+			test.change(job)
+			pod.Annotations = job.Spec.Template.Annotations
+			pod.Status.Phase = corev1.PodSucceeded
+			pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+				Message: fmt.Sprintf(result, 1), StartedAt: metav1.Now(),
+			}}
+			cached := stored{pods: []corev1.Pod{pod}}
+			if !test.missed {
+				cached.job = job
+			}
+			api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}}
+			reconciler := api.reconciler(t, cached)
+			reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: builder}
+			if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{}); !apierrors.IsConflict(err) {
+				t.Fatalf("got %v, want the conflict of a status that is stored", err)
+			}
+			var got v1alpha1.FailureReason
+			attempt := api.written.Status.Attempts[0]
+			if attempt.Failure != nil {
+				got = attempt.Failure.Reason
+			}
+			if got != test.want || (attempt.Outcome == v1alpha1.AttemptSucceeded) != (test.want == "") || (attempt.JobUID == job.UID) != (test.want == "") {
+				t.Errorf("the attempt is %+v, want the failure %q", attempt, test.want)
+			}
+			if api.deleted != "" {
+				t.Errorf("%s is deleted", api.deleted)
+			}
+		})
+	}
+}
+
+func otherInput(job *batchv1.Job) { job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = "{}" }
+
+// rendered is a build whose first attempt begins, with the Job that the controller renders, and the pod of that Job.
+func rendered(t *testing.T, builder inputs.Builder) (*v1alpha1.ImageBuild, *batchv1.Job, corev1.Pod) {
+	t.Helper()
+	_, build, pod := running()
+	build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+	build.Status.Phase, build.Status.Conditions = v1alpha1.BuildStarting, nil
+	job, err := render.Job(build, 1, builder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	job.UID = pod.OwnerReferences[0].UID
+	build.Status.Attempts[0] = v1alpha1.BuildAttempt{Number: 1, StartTime: metav1.Now(), JobName: job.Name}
+	pod.Annotations, pod.Spec = job.Spec.Template.Annotations, job.Spec.Template.Spec
+	return build, job, pod
+}
+
+// TestTheJobThatThisProcessCreatedIsNotCompared counts the requests: a build must not cost more of them.
+func TestTheJobThatThisProcessCreatedIsNotCompared(t *testing.T) {
+	builder := inputs.Builder{Image: "builder:1"}
+	build, job, pod := rendered(t, builder)
+	api := &api{t: t, build: build, job: job, noJob: true}
+	reconciler := api.reconciler(t, stored{})
+	reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: builder}
+	if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{begun: true}); err != nil {
+		t.Fatal(err)
+	}
+	otherInput(job) // as a webhook could change it
+	pod.Annotations = job.Spec.Template.Annotations
+	reconciler.cache = stored{job: job, pods: []corev1.Pod{pod}}
+	if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{}); !apierrors.IsConflict(err) || api.written.Status.Attempts[0].JobUID != job.UID {
+		t.Fatalf("got %v and %+v, want that the Job is recorded", err, api.written)
+	}
+	if got := strings.Join(api.asked, " "); got != "POST PUT" {
+		t.Errorf("the requests were %s", got)
 	}
 }

@@ -49,21 +49,31 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 		return true, nil
 	}
 	jobs := r.Kube.BatchV1().Jobs(build.Namespace)
-	_, err = jobs.Create(ctx, job, metav1.CreateOptions{})
+	created, err := jobs.Create(ctx, job, metav1.CreateOptions{})
 	switch {
+	case err == nil:
+		r.created.Store(client.ObjectKeyFromObject(build), created.UID)
+		return false, nil
 	case apierrors.IsAlreadyExists(err):
 		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
 		if apierrors.IsNotFound(err) {
 			seen.job, err = nil, nil // deleted meanwhile, which requires a new decision
 		}
 		return err == nil, err
-	case apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return false, err
-	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err): // a webhook's refusal without a code is a bad request
+	case refused(err):
 		seen.reject(err)
 		return true, nil
 	}
 	return false, err
+}
+
+// refused reports whether the API server refused a Job, in a namespace that does not terminate. A webhook's refusal without a code is a
+// bad request.
+func refused(err error) bool {
+	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
+		return false
+	}
+	return apierrors.IsForbidden(err) || apierrors.IsInvalid(err) || apierrors.IsBadRequest(err)
 }
 
 // deletePod deletes a pod, but not another pod of its name. A pod that does not exist is no error.

@@ -44,6 +44,9 @@ type reconciler struct {
 	// written are the builds as last written, until the cache has them. Without them, each reconciliation in between would end in a
 	// conflict. The API still checks each write against the stored version.
 	written sync.Map // of types.NamespacedName to *v1alpha1.ImageBuild
+	// created are the UIDs of the Jobs of the builds' current attempts that this process has created, or has compared with what it renders.
+	// A new process compares the Jobs whose UIDs the attempts have not recorded.
+	created sync.Map // of types.NamespacedName to types.UID
 }
 
 // observation is what a reconciliation has learned besides the build.
@@ -56,6 +59,9 @@ type observation struct {
 	// refused is why the Job of UID lookedAt has no pod.
 	lookedAt types.UID
 	refused  string
+	// origin is whose the Job of UID comparedTo is.
+	comparedTo types.UID
+	origin     state.Origin
 	// begun is true once this reconciliation has stored the current attempt: it has neither Job nor pods yet.
 	begun bool
 	// live is true if everything is read from the API. It is set before an attempt begins or ends, and before an object is created or
@@ -76,6 +82,7 @@ func (o *observation) reject(err error) { o.rejected = err.Error() }
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build, err := r.latest(ctx, request.NamespacedName)
 	if err != nil {
+		r.created.Delete(request.NamespacedName)
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	result, err := r.proceed(ctx, build, observation{})
@@ -130,7 +137,9 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			if build, err = r.store(ctx, build, observed.Pod, decision.Status); err != nil {
 				return ctrl.Result{}, err
 			}
-			seen = observation{fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{
+				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, comparedTo: seen.comparedTo, origin: seen.origin,
+			}
 			continue
 		}
 		again, err := r.perform(ctx, build, observed, decision.Action, &seen)
@@ -166,6 +175,7 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	r.Queue.Stored(stored)
 	if stored.Status.Finished {
 		r.written.Delete(client.ObjectKeyFromObject(stored))
+		r.created.Delete(client.ObjectKeyFromObject(stored))
 	} else {
 		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
 	}

@@ -23,7 +23,10 @@ type observation struct {
 	rejected string
 	lookedAt types.UID
 	refused  string
-	begun    bool
+	// origin is whose the Job of UID comparedTo is.
+	comparedTo types.UID
+	origin     state.Origin
+	begun      bool
 	// live has everything read from the API. It is set before an attempt begins or ends, and before anything is created or deleted.
 	live bool
 }
@@ -103,7 +106,9 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 			if build, err = p.store(build, p.mutate(build, decision.Status)); err != nil {
 				return err
 			}
-			seen = observation{fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused}
+			seen = observation{
+				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, comparedTo: seen.comparedTo, origin: seen.origin,
+			}
 			continue
 		}
 		again, err := p.perform(build, observed, decision.Action, &seen)
@@ -164,6 +169,7 @@ func (p *process) store(build *v1alpha1.ImageBuild, status v1alpha1.ImageBuildSt
 	p.admit("")
 	if stored.Status.Finished {
 		delete(p.written, stored.Name)
+		delete(p.created, stored.Name)
 	} else {
 		p.written[stored.Name] = stored
 	}
@@ -249,6 +255,11 @@ func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, 
 	}
 	err = p.write("Job created", func() error { return p.createJob(job) })
 	switch {
+	case err == nil:
+		if created, ok := p.jobs.get(job.Name); ok {
+			p.created[build.Name] = created.UID
+		}
+		return false, nil
 	case errors.Is(err, errExists) && p.mutant == adoptsNothing:
 		seen.rejected = "it exists"
 		return true, nil

@@ -140,6 +140,7 @@ func (w *environment) makePod(job *batchv1.Job, how int) bool {
 	labels[batchv1.JobNameLabel], labels[batchv1.ControllerUidLabel] = job.Name, string(job.UID)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: labels,
+		Annotations:     job.Annotations,
 		OwnerReferences: []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}},
 	}, Spec: job.Spec.Template.Spec}
 	pod.Status.Phase = corev1.PodPending

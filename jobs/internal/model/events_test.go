@@ -85,7 +85,7 @@ func pick[T stored](t *table[T], which int) (object T, ok bool) {
 // happen plays an action of a user or of the cluster.
 func (w *environment) happen(kind kind, a, b int) {
 	switch kind {
-	case workOnJob, deleteJob:
+	case workOnJob, deleteJob, strangersPod:
 		if job, ok := pick(&w.jobs, a); ok {
 			w.happenToJob(kind, job, b)
 		}
@@ -159,6 +159,8 @@ func (w *environment) happenToJob(kind kind, job *batchv1.Job, b int) {
 			return
 		}
 		remove(w, &w.jobs, job)
+	case strangersPod:
+		w.createStrangersPod(job, b)
 	case kueue:
 		if suspended(job) {
 			w.resumeJob(job)
@@ -198,7 +200,7 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 	case deleteBuild:
 		w.deleteByHand(build, b%3 > 0)
 	case strangersJob:
-		w.createStrangersJob(build)
+		w.createStrangersJob(build, b)
 	case rerunBuild:
 		if ref := build.Spec.ImageRef; ref != nil {
 			w.truth.anew++

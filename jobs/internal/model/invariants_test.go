@@ -151,7 +151,8 @@ const confirmationTime = 2 * time.Minute
 func (w *environment) runningPod(job string) *corev1.Pod {
 	for _, pod := range w.pods.all {
 		lost := pod.DeletionTimestamp != nil && (w.truth.pods[pod.UID].node == nodeLost || !w.now.Before(pod.DeletionTimestamp.Add(confirmationTime)))
-		if pod.Labels[batchv1.JobNameLabel] == job && stateOf(pod).Running != nil && !podOver(pod) && !lost {
+		ours := w.truth.jobs[w.truth.pods[pod.UID].job] != ""
+		if ours && pod.Labels[batchv1.JobNameLabel] == job && stateOf(pod).Running != nil && !podOver(pod) && !lost {
 			return pod
 		}
 	}
@@ -223,7 +224,7 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	if status.Phase == v1alpha1.BuildSucceeded {
 		pod := w.truth.pods[attempt.PodUID]
 		switch {
-		case pod == nil || pod.job != attempt.JobUID:
+		case pod == nil || pod.job != attempt.JobUID || w.truth.jobs[pod.job] == "":
 			w.broken("%s succeeded by a pod that is not its attempt's", build.Name)
 		case pod.digest == "" || len(status.Artifacts) != 1 || status.Artifacts[0].Digest != pod.digest:
 			w.broken("%s succeeded with a result that its pod did not make", build.Name)
@@ -265,7 +266,7 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	switch attempt.Failure.Reason {
 	case v1alpha1.ReasonJobConflict:
 		if !w.truth.strangers[attempt.JobName] {
-			w.broken("attempt %d of %s ended with JobConflict, and its Job is its own", attempt.Number, build.Name)
+			w.broken("attempt %d of %s ended with JobConflict, and its Job and pod are its own", attempt.Number, build.Name)
 		}
 	case v1alpha1.ReasonRunTimeout:
 		pod := w.truth.pods[attempt.PodUID]

@@ -31,11 +31,11 @@ type resolveKey struct {
 const maxRemembered = 2000
 
 type jobKey struct {
-	build   types.UID
-	name    string
-	attempt int32
-	inputs  resolveKey
-	digest  string
+	build           types.UID
+	namespace, name string
+	attempt         int32
+	inputs          resolveKey
+	digest          string
 }
 
 func newMemo() *memo {
@@ -98,7 +98,7 @@ func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolu
 
 // job renders the Job of an attempt.
 func (m *memo) job(build *v1alpha1.ImageBuild, attempt int32) (*batchv1.Job, error) {
-	key := jobKey{build: build.UID, name: build.Name, attempt: attempt, inputs: keyOf(&build.Spec.Inputs)}
+	key := jobKey{build: build.UID, namespace: build.Namespace, name: build.Name, attempt: attempt, inputs: keyOf(&build.Spec.Inputs)}
 	if build.Status.Resolved != nil {
 		key.digest = build.Status.Resolved.InputsDigest
 	}
@@ -107,6 +107,7 @@ func (m *memo) job(build *v1alpha1.ImageBuild, attempt int32) (*batchv1.Job, err
 	}
 	job, err := render.Job(build, attempt, m.builders.Registered["mock"])
 	if err == nil {
+		render.KeepFingerprint(job)
 		remember(m.jobs, key, job)
 	}
 	return job, err

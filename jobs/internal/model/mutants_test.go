@@ -20,6 +20,7 @@ const (
 	actsFirst               // creates the Job before the intent is stored
 	adoptsNothing           // reports an error for its own Job that an earlier process created
 	adoptsStrangers         // takes any Job of the right name for its own
+	believesOwners          // takes any Job that names the build as its owner for its own
 	trustsAnyPod            // ignores the UID of a pod
 	actsOnOldNews           // does not read the build again before it creates a Job
 	asksAnew                // names each request for a build anew
@@ -48,7 +49,7 @@ const (
 )
 
 var mutantNames = [...]string{
-	"sound", "acts first", "adopts nothing", "adopts strangers", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
+	"sound", "acts first", "adopts nothing", "adopts strangers", "believes owners", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all", "counts cancelled",
 	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once",
 }

@@ -5,8 +5,10 @@ package model_test
 import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -53,11 +55,18 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 	if seen.live && observed.Job == nil && len(pods) > 0 && p.mutant != looksOnce {
 		observed.Job = p.job(build, attempt, seen)
 	}
-	owner := attempt.JobUID
-	if owner == "" && observed.Job != nil {
-		owner = observed.Job.UID
+	owner, foreign := attempt.JobUID, types.UID("")
+	if job := observed.Job; job != nil && job.UID != attempt.JobUID {
+		observed.Origin = p.origin(build, attempt, job, seen)
+		observed.Rejected = seen.rejected
+		if owner == "" {
+			owner = job.UID
+		}
+		if observed.Origin == state.Foreign {
+			foreign = job.UID
+		}
 	}
-	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods)
+	observed.Pod, observed.Living = state.FindPod(attempt, owner, pods), state.FindLiving(pods, foreign)
 	switch p.mutant {
 	case trustsAnyPod:
 		observed.Pod = p.anyPod(build, attempt, observed.Job)
@@ -78,6 +87,40 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 		p.observeRefusal(&observed, seen)
 	}
 	return observed, nil, nil
+}
+
+// origin finds out whose a Job is that has the name of the attempt's Job.
+func (p *process) origin(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) state.Origin {
+	if p.created[build.Name] == job.UID || p.mutant == adoptsStrangers {
+		return state.Rendered
+	}
+	if uid, number, ok := render.Attempt(job); !ok || uid != build.UID || number != attempt.Number {
+		return state.Foreign
+	}
+	if p.mutant == believesOwners {
+		return state.Rendered
+	}
+	if seen.comparedTo == job.UID {
+		return seen.origin
+	}
+	if p.memo.lookup(build.Spec.Inputs.Builder, p.builderGone) != nil {
+		return state.Unknown
+	}
+	rendered, err := p.memo.job(build, attempt.Number)
+	if p.rejecting {
+		p.truth.rejected[job.Name], err = true, errRejected
+	}
+	p.request()
+	if err != nil {
+		seen.reject(err)
+		return state.Unknown
+	}
+	seen.comparedTo, seen.origin = job.UID, state.Foreign
+	if render.SameJob(job, rendered) {
+		seen.origin = state.Rendered
+		p.created[build.Name] = job.UID
+	}
+	return seen.origin
 }
 
 func (p *process) observeRefusal(observed *state.Observed, seen *observation) {

@@ -30,6 +30,8 @@ type process struct {
 	// behind are builds that the cache has to have in this version, or a newer one, before the queue opens.
 	behind  []*v1alpha1.ImageBuild
 	written map[string]*v1alpha1.ImageBuild
+	// created are the UIDs of the Jobs of builds that this process has created, or has compared with what it renders.
+	created map[string]types.UID
 	buffer  []v1alpha1.ImageBuild
 }
 
@@ -80,7 +82,7 @@ func (c *cache[T]) list(table *table[T], ago int) {
 
 // start begins a process whose caches are some changes old.
 func (w *environment) start(ago int) {
-	p := &process{environment: w, ledger: queue.NewLedger(w.limits), written: map[string]*v1alpha1.ImageBuild{}}
+	p := &process{environment: w, ledger: queue.NewLedger(w.limits), written: map[string]*v1alpha1.ImageBuild{}, created: map[string]types.UID{}}
 	w.process = p
 	p.imageCache.list(&w.images, ago%3)
 	p.buildCache.list(&w.builds, ago%7)

@@ -34,6 +34,7 @@ const (
 	disruptPod
 	deleteJob
 	strangersJob
+	strangersPod
 	holdSomething
 	kueue
 	workOnAll
@@ -51,15 +52,15 @@ const (
 var kindNames = [...]string{
 	"news arrive", "build controller looks", "image controller looks", "Job controller works", "kubelet works", "time passes", "image is edited",
 	"build is asked for", "request is repeated", "build is cancelled", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
-	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "legal hold", "Kueue decides", "cluster works", "operator changes something", "news are lost",
+	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "news are lost",
 	"news are repeated", "relist", "process crashes", "late write arrives", "backup", "restore",
 }
 
 // weights of the kinds of events.
 var weights = [kinds]int{
 	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
-	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 8, createDirectly: 5, recreateImage: 2, disruptPod: 22, deleteJob: 12,
-	strangersJob: 6, kueue: 50, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
+	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 8, createDirectly: 5, recreateImage: 2, disruptPod: 22, deleteJob: 14,
+	strangersJob: 6, strangersPod: 6, kueue: 50, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12,
 }
 

@@ -217,7 +217,7 @@ func (w *environment) createJob(job *batchv1.Job) error {
 		return errRejected
 	}
 	w.checkNewJob(job)
-	next := *job
+	next := *job // it keeps its fingerprint
 	next.UID, next.CreationTimestamp = w.uid(), w.time()
 	put(w, &w.jobs, &next)
 	w.truth.jobs[next.UID] = next.Name
@@ -229,6 +229,10 @@ func (w *environment) deleteJob(name string, uid types.UID) error {
 	job, ok := w.jobs.get(name)
 	if !ok || job.UID != uid {
 		return errNotFound
+	}
+	// A Job cannot be compared while its builder is gone or its creation is refused.
+	if w.truth.jobs[uid] == "" && !w.builderGone && !w.rejecting && !w.arrivesLate {
+		w.broken("the Job %s of a stranger is deleted", name)
 	}
 	remove(w, &w.jobs, job)
 	return nil

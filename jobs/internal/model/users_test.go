@@ -5,11 +5,13 @@ package model_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -163,14 +165,47 @@ func (w *environment) othersMove(image string) {
 	}
 }
 
-// createStrangersJob takes the name that the next attempt's Job will have.
-func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild) {
+// createStrangersJob takes the name that the next attempt's Job will have. Most such Jobs say to be that Job.
+func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild, how int) {
 	name := render.JobName(build, int32(len(build.Status.Attempts))+1)
 	if _, ok := w.jobs.get(name); ok || build.Status.Finished {
 		return
 	}
 	w.truth.strangers[name] = true
-	put(w, &w.jobs, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}})
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}}
+	if forged, err := w.memo.job(build, int32(len(build.Status.Attempts))+1); how%4 > 0 && err == nil {
+		job = forged.DeepCopy()
+		job.UID = w.uid()
+		job.Annotations = nil
+		job.Spec.Template.Spec.Containers[0].Image = "mine:1"
+		render.KeepFingerprint(job)
+		w.cover.point("a stranger's Job says to be a build's")
+	}
+	put(w, &w.jobs, job)
+}
+
+// createStrangersPod creates a pod that has ended well, and says to be a Job's: by its owner, or only by its labels.
+func (w *environment) createStrangersPod(job *batchv1.Job, how int) {
+	uid := w.uid()
+	labels := maps.Clone(job.Labels)
+	if labels == nil {
+		return
+	}
+	labels[batchv1.JobNameLabel], labels[batchv1.ControllerUidLabel] = job.Name, string(job.UID)
+	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: labels,
+	}, Spec: job.Spec.Template.Spec}
+	pod.Spec.Containers = []corev1.Container{{Name: render.ContainerName, Image: "mine:1"}}
+	if how%2 == 0 {
+		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}}
+	}
+	render.KeepFingerprint(pod)
+	pod.Status.Phase = corev1.PodSucceeded
+	w.truth.strangers[job.Name] = true
+	w.truth.pods[uid] = &podTruth{node: nodeUp}
+	put(w, &w.pods, pod)
+	w.terminate(pod, end{code: 0, started: true}, true)
+	w.cover.point("a stranger's pod says to be a Job's")
 }
 
 // createDirectly creates a build of no Image. With a number it takes a name that an Image's next build would have.

@@ -12,7 +12,7 @@ import (
 // with apply.
 //
 // RetryPolicy configures the next attempt after a failure or a disruption. A disruption is the loss of the pod, its Job
-// or its node. After a disruption, the controller starts the next attempt without delay. The retries after disruptions
+// or its node, or another Job or pod in their place. After a disruption, the controller starts the next attempt without delay. The retries after disruptions
 // do not depend on the fields limit and classes. The tenth disruption fails the build.
 type RetryPolicyApplyConfiguration struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// fingerprintKey is the annotation with the fingerprint of a cached Job or pod. No API accepts a key with a space, so only
+// KeepFingerprint can have set it.
+const fingerprintKey = "goldsmith.dev fingerprint"
+
+// inputPart is the name of the input in a fingerprint.
+const inputPart = "annotation " + v1alpha1.AnnotationInput
+
+// SameJob reports whether two Jobs, both as an API server returned them, make the same pods. It ignores what differs between any two
+// Jobs, and what Kueue may change: spec.suspend, and the nodeSelector, tolerations, schedulingGates and Kubernetes' own labels and
+// annotations of the template.
+func SameJob(a, b *batchv1.Job) bool {
+	return equality.Semantic.DeepEqual(withoutScheduling(&a.Spec), withoutScheduling(&b.Spec))
+}
+
+func withoutScheduling(job *batchv1.JobSpec) *batchv1.JobSpec {
+	job = job.DeepCopy()
+	job.Suspend, job.Selector = nil, nil
+	maps.DeleteFunc(job.Template.Labels, ofKubernetes)
+	maps.DeleteFunc(job.Template.Annotations, ofKubernetes)
+	pod := &job.Template.Spec
+	pod.NodeSelector, pod.Tolerations, pod.SchedulingGates = nil, nil, nil
+	return job
+}
+
+// ofKubernetes reports whether a label or an annotation belongs to Kubernetes or one of its projects. Other annotations may let a webhook
+// inject programs.
+func ofKubernetes(key, _ string) bool {
+	domain, _, _ := strings.Cut("."+key, "/")
+	return slices.ContainsFunc([]string{".k8s.io", ".x-k8s.io", ".kubernetes.io"}, func(of string) bool { return strings.HasSuffix(domain, of) }) ||
+		key == "controller-uid" || key == "job-name"
+}
+
+// Deviation names a part of a pod that decides the result and differs from the template of the pod's Job. It is empty if there is none.
+// Both may be cached after KeepFingerprint. Admission may add containers, volumes, and the variables and mounts of injected programs.
+func Deviation(job *batchv1.Job, pod *corev1.Pod) string {
+	want, got := fingerprint(&job.ObjectMeta, &job.Spec.Template), fingerprint(&pod.ObjectMeta, templateOf(pod))
+	if want == got {
+		return ""
+	}
+	parts := strings.Split(got, "\n")
+	for wanted := range strings.SplitSeq(want, "\n") {
+		if !slices.Contains(parts, wanted) {
+			return wanted[:strings.LastIndexByte(wanted, '=')]
+		}
+	}
+	return ""
+}
+
+// HasInput reports whether a Job, which may be cached after KeepFingerprint, has the input that Job renders. Users can change it while the
+// Job is suspended.
+func HasInput(job *batchv1.Job, build *v1alpha1.ImageBuild, attempt int32) bool {
+	input, err := encodeInput(build, attempt)
+	parts := strings.Split(fingerprint(&job.ObjectMeta, &job.Spec.Template), "\n")
+	return err == nil && slices.Contains(parts, part(inputPart, input))
+}
+
+// KeepFingerprint lets a Job or a pod keep what Deviation compares after the rest of it was dropped.
+func KeepFingerprint(object metav1.Object) {
+	var print string
+	switch o := object.(type) {
+	case *batchv1.Job:
+		print = fingerprint(&o.ObjectMeta, &o.Spec.Template)
+	case *corev1.Pod:
+		print = fingerprint(&o.ObjectMeta, templateOf(o))
+	}
+	annotations := object.GetAnnotations()
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	annotations[fingerprintKey] = print
+	object.SetAnnotations(annotations)
+}
+
+func templateOf(pod *corev1.Pod) *corev1.PodTemplateSpec {
+	return &corev1.PodTemplateSpec{ObjectMeta: pod.ObjectMeta, Spec: pod.Spec}
+}
+
+// fingerprint has a line for each part of a template or a pod that decides the result: its name and a hash. Names that users choose are
+// quoted, so that they add no line.
+func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) string {
+	if print, ok := kept.Annotations[fingerprintKey]; ok {
+		return print
+	}
+	var parts []string
+	add := func(name string, value any) { parts = append(parts, part(name, value)) }
+	add(inputPart, template.Annotations[v1alpha1.AnnotationInput])
+	add("restartPolicy", template.Spec.RestartPolicy)
+	i := slices.IndexFunc(template.Spec.Containers, func(c corev1.Container) bool { return c.Name == ContainerName })
+	if i < 0 {
+		return strings.Join(parts, "\n")
+	}
+	builder := template.Spec.Containers[i]
+	add("image", builder.Image)
+	env := map[string][]corev1.EnvVar{} // the last variable of a name is the one that counts
+	for _, variable := range builder.Env {
+		env[variable.Name] = append(env[variable.Name], variable)
+	}
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		add(fmt.Sprintf("env %q", name), env[name])
+	}
+	for _, mount := range builder.VolumeMounts {
+		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(mount.MountPath, &builder, template.Spec.Volumes))
+	}
+	// Admission may set these fields of any container.
+	builder.Image, builder.Env, builder.VolumeMounts = "", nil, nil
+	builder.Resources, builder.ResizePolicy, builder.ImagePullPolicy, builder.SecurityContext = corev1.ResourceRequirements{}, nil, "", nil
+	add("container", builder)
+	return strings.Join(parts, "\n")
+}
+
+func part(name string, value any) string {
+	encoded, _ := json.Marshal(value) // fields of API objects can be encoded
+	sum := sha256.Sum256(encoded)
+	return name + "=" + base64.RawStdEncoding.EncodeToString(sum[:16])
+}
+
+// mountedAt returns what a container finds at and below a path.
+func mountedAt(path string, container *corev1.Container, volumes []corev1.Volume) (found []any) {
+	for _, mount := range container.VolumeMounts {
+		if mount.MountPath != path && !strings.HasPrefix(mount.MountPath, strings.TrimSuffix(path, "/")+"/") {
+			continue
+		}
+		found = append(found, mount)
+		for i := range volumes {
+			if volumes[i].Name == mount.Name {
+				found = append(found, volumes[i].VolumeSource)
+			}
+		}
+	}
+	return found
+}
