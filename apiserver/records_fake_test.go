@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -49,15 +50,21 @@ func (u *unreliable) Store() (*records.Store, error) {
 // startRecording starts a server that stops with the spec, or container, that it is called in.
 func startRecording(ctx SpecContext) *recording {
 	GinkgoHelper()
+	r, _ := startRecordingWith(ctx, apiserver.Options{Logs: logs}, func(server *builder.Server) *builder.Server { return server })
+	return r
+}
+
+// startRecordingWith starts a server with further options, and returns its administrator's connection.
+func startRecordingWith(ctx SpecContext, options apiserver.Options, complete func(*builder.Server) *builder.Server) (*recording, *restclient.Config) {
+	GinkgoHelper()
 	connection, err := records.Connect(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), nil)
 	Expect(err).NotTo(HaveOccurred())
 	store, err := connection.Store()
 	Expect(err).NotTo(HaveOccurred())
 	r := &recording{unreliable: &unreliable{Connection: connection}, store: store, began: time.Now().Truncate(time.Second)}
 	serverCtx, stop := context.WithCancel(context.Background())
-	running := start(serverCtx, apiserver.Register(builder.New("recording"), apiserver.Options{
-		Logs: logs, Records: func() (history.Connection, error) { return r.unreliable, nil },
-	}))
+	options.Records = func() (history.Connection, error) { return r.unreliable, nil }
+	running := start(serverCtx, complete(apiserver.Register(builder.New("recording"), options)))
 	DeferCleanup(func() {
 		stop()
 		Expect(running.Wait()).To(Succeed())
@@ -69,7 +76,7 @@ func startRecording(ctx SpecContext) *recording {
 	clients, err := versioned.NewForConfig(config)
 	Expect(err).NotTo(HaveOccurred())
 	r.ImagesV1alpha1Interface = clients.ImagesV1alpha1()
-	return r
+	return r, config
 }
 
 // newImage creates an Image, of which there is a record.

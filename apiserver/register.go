@@ -114,6 +114,9 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 	if err != nil {
 		return nil, err
 	}
+	if err := database.ServeIn(scope); err != nil {
+		return nil, err
+	}
 	var policy Policy
 	if options.Policy != nil {
 		if policy, err = options.Policy(); err != nil {

@@ -20,6 +20,8 @@ type Build struct {
 	Namespace string    `json:"namespace"`
 	Name      string    `json:"name"`
 	UID       types.UID `json:"uid"`
+	// NamespaceUID is the UID of the namespace that the build belongs to. It is empty if it is unknown. PutBuild never clears it.
+	NamespaceUID types.UID `json:"namespaceUID,omitempty"`
 	// Image and ImageUID are the name and UID of the build's Image. They are empty for a build without an Image.
 	Image    string    `json:"image,omitempty"`
 	ImageUID types.UID `json:"imageUID,omitempty"`
@@ -75,6 +77,7 @@ func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	if before.Expired != nil {
 		build.Expired = before.Expired
 	}
+	build.NamespaceUID = cmp.Or(build.NamespaceUID, before.NamespaceUID)
 	if before.Equal(build) {
 		return nil
 	}

@@ -61,18 +61,19 @@ func TestABuildThatHasNotChangedIsNotWritten(t *testing.T) {
 	}
 }
 
-func TestWhatIsExpiredStaysSo(t *testing.T) {
+func TestWhatIsExpiredOrLocatedStaysSo(t *testing.T) {
 	s := newFake().open(Options{})
 	build := finished("b")
 	at, other := epoch().Add(time.Hour), epoch().Add(2*time.Hour)
-	build.Expired = &at
+	build.Expired, build.NamespaceUID = &at, "n"
 	must(t, s.PutBuild(t.Context(), build))
+	build.NamespaceUID = ""
 	for _, expired := range []*time.Time{nil, &other} {
 		build.Expired, build.Held = expired, !build.Held
 		must(t, s.PutBuild(t.Context(), build))
 		got, err := s.GetBuild(t.Context(), "team", "b")
 		must(t, err)
-		if got.Expired == nil || !got.Expired.Equal(at) || got.Held != build.Held {
+		if got.Expired == nil || !got.Expired.Equal(at) || got.Held != build.Held || got.NamespaceUID != "n" {
 			t.Errorf("got %+v", got)
 		}
 	}

@@ -27,6 +27,11 @@ type Query struct {
 	ImageUID types.UID
 	// Outcome is the phase that they are in.
 	Outcome v1alpha1.BuildPhase
+	// NamespaceUID limits the builds to those that belong to the namespace with this UID, and to those of the Image KnownImage. Builds
+	// whose namespace is unknown are left out. Defaults to no limit.
+	NamespaceUID types.UID
+	// KnownImage is the UID of an Image that the caller has found in the namespace. It has no effect without NamespaceUID.
+	KnownImage types.UID
 	// Trigger is the trigger that started them.
 	Trigger v1alpha1.TriggerReason
 	// User who requested them.
@@ -72,8 +77,10 @@ type Entry struct {
 // Record is the complete record of a build.
 type Record struct {
 	Entry
-	Spec   v1alpha1.ImageBuildSpec
-	Status v1alpha1.ImageBuildStatus
+	// NamespaceUID is the UID of the namespace that the build belongs to. It is empty if it is unknown.
+	NamespaceUID types.UID
+	Spec         v1alpha1.ImageBuildSpec
+	Status       v1alpha1.ImageBuildStatus
 	// Summarized is set if the retention of the files has passed: each file has a contents.Summary instead of its content.
 	Summarized bool
 }
@@ -81,7 +88,8 @@ type Record struct {
 const entryColumns = "b.namespace, b.name, b.uid, b.image_name, b.image_uid, b.number, b.trigger_reason, b.trigger_message, b.requested_by, b.phase, " +
 	"b.class, b.reason, b.message, b.attempts, b.created, b.queued, b.started, b.completed, b.duration, b.queue_time, b.hold, b.deleted, b.one_off"
 
-const selectRecords = "SELECT " + entryColumns + ", b.contents, d.spec, d.status FROM builds b JOIN documents d ON d.build_uid = b.uid"
+const selectRecords = "SELECT " + entryColumns + ", COALESCE(i.namespace_uid, b.namespace_uid), b.contents, d.spec, d.status " +
+	"FROM builds b JOIN documents d ON d.build_uid = b.uid LEFT JOIN images i ON i.uid = b.image_uid"
 
 // History returns builds, the newest first, by the time of creation and then by number. Builds that are created after the
 // first page was read are on no later page. Errors: ErrInvalid for an invalid page.
@@ -130,6 +138,10 @@ func (q Query) add(matching *conditions) {
 			matching.add(c.condition, c.value)
 		}
 	}
+	if q.NamespaceUID != "" {
+		matching.add("(b.image_uid = '' AND b.namespace_uid = ? OR b.image_uid <> '' AND b.image_uid = ? OR "+
+			"EXISTS (SELECT 1 FROM images i WHERE i.uid = b.image_uid AND i.namespace_uid = ?))", string(q.NamespaceUID), string(q.KnownImage), string(q.NamespaceUID))
+	}
 	if !q.Since.IsZero() {
 		matching.add("b.created >= ?", q.Since.UnixMicro())
 	}
@@ -167,12 +179,13 @@ func scanEntry(scan scanner) (Entry, error) {
 
 func scanRecord(scan scanner) (*Record, error) {
 	var contents int64
+	var namespace types.UID
 	var spec, status string
-	entry, err := scanEntryAnd(scan, &contents, &spec, &status)
+	entry, err := scanEntryAnd(scan, &namespace, &contents, &spec, &status)
 	if err != nil {
 		return nil, err
 	}
-	record := &Record{Entry: entry}
+	record := &Record{Entry: entry, NamespaceUID: namespace}
 	if err := json.Unmarshal([]byte(spec), &record.Spec); err != nil {
 		return nil, fmt.Errorf("decode the spec: %w", err)
 	}

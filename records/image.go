@@ -62,14 +62,14 @@ type DeletedImage struct {
 	Deleted time.Time
 }
 
-// DeletedImages returns the Images whose deletion is recorded, the last deleted one first. It selects a namespace and a name,
-// unless they are empty. Errors: ErrInvalid for an invalid page.
-func (s *Store) DeletedImages(ctx context.Context, namespace, name string, paging Paging) (*Page[DeletedImage], error) {
+// DeletedImages returns the Images whose deletion is recorded, the last deleted one first. It selects a namespace, the UID of the
+// namespace that they belong to, and a name, unless these are empty. Errors: ErrInvalid for an invalid page.
+func (s *Store) DeletedImages(ctx context.Context, namespace string, namespaceUID types.UID, name string, paging Paging) (*Page[DeletedImage], error) {
 	limit, err := paging.limit()
 	if err != nil {
 		return nil, err
 	}
-	asked := question("deleted images", namespace, name)
+	asked := question("deleted images", namespace, namespaceUID, name)
 	var last int64
 	var uid string
 	more, err := paging.after(asked, &last, &uid)
@@ -80,6 +80,9 @@ func (s *Store) DeletedImages(ctx context.Context, namespace, name string, pagin
 	matching.add("deleted IS NOT NULL")
 	if namespace != "" {
 		matching.add("namespace = ?", namespace)
+	}
+	if namespaceUID != "" {
+		matching.add("namespace_uid = ?", string(namespaceUID))
 	}
 	if name != "" {
 		matching.add("name = ?", name)

@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -204,6 +205,11 @@ func TestOneOffBuildsAndContentsOfFilesAreKnownAmongTheRecordsOfAnOlderVersion(t
 			record, err := store.Build(ctx, "team", override.UID)
 			g.Expect(err).NotTo(HaveOccurred())
 			g.Expect(record.Spec.Inputs.Source.Inline.Files).To(Equal(map[string]string{"motd": contents.Summary("hello")}))
+			g.Expect(record.NamespaceUID).To(BeEmpty())
+			g.Expect(store.InNamespace(ctx, records.Images, "namespace-team", debian.UID)).To(Succeed())
+			record, err = store.Build(ctx, "team", override.UID)
+			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(record.NamespaceUID).To(Equal(types.UID("namespace-team")))
 		})
 	}
 }
@@ -367,7 +373,7 @@ func openInAnotherProcess(ctx context.Context, address string) error {
 }
 
 // current is the version of this program.
-const current = 3
+const current = 4
 
 // next is this program's migrations, and one more.
 func next(t *testing.T, statements string) fstest.MapFS {

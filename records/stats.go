@@ -64,6 +64,8 @@ type Percentiles struct {
 // ImageStats are the Stats of one Image.
 type ImageStats struct {
 	Image ImageKey
+	// NamespaceUID is the UID of the namespace that the Image belongs to. It is empty if it is unknown.
+	NamespaceUID types.UID
 	// Deleted is when the deletion of the Image was observed. It is zero if the Image was not deleted.
 	Deleted time.Time
 	Stats
@@ -123,11 +125,11 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 	if more {
 		matching.add("(namespace, name, uid) > (?, ?, ?)", last.Namespace, last.Name, string(last.UID))
 	}
-	page := "SELECT uid, namespace, name, deleted FROM images" + matching.where() + " ORDER BY namespace, name, uid LIMIT " + matching.arg(limit)
+	page := "SELECT uid, namespace, name, namespace_uid, deleted FROM images" + matching.where() + " ORDER BY namespace, name, uid LIMIT " + matching.arg(limit)
 	matching.all = []string{"b.image_uid IN (SELECT uid FROM page)"}
 	query.add(&matching)
 	text := "WITH page AS (" + page + "), done AS MATERIALIZED (SELECT " + countedColumns + " FROM builds b" + matching.where() + "), " + statistics +
-		"SELECT page.namespace, page.name, page.uid, page.deleted, " + figureColumns() + figureTables + " ORDER BY page.namespace, page.name, page.uid"
+		"SELECT page.namespace, page.name, page.uid, page.namespace_uid, page.deleted, " + figureColumns() + figureTables + " ORDER BY page.namespace, page.name, page.uid"
 	stats, err := fetch(ctx, s, "report on images", scanImageStats, text, matching.args...)
 	if err != nil {
 		return nil, err
@@ -181,7 +183,7 @@ func scanImageStats(scan scanner) (ImageStats, error) {
 	classes := failureClasses()
 	failed := make([]int64, len(classes))
 	columns := []any{
-		&r.Image.Namespace, &r.Image.Name, &r.Image.UID, &deleted, &r.Builds, &r.Succeeded, &r.Failed, &r.Cancelled, &r.Retried, &r.OneOffs,
+		&r.Image.Namespace, &r.Image.Name, &r.Image.UID, &r.NamespaceUID, &deleted, &r.Builds, &r.Succeeded, &r.Failed, &r.Cancelled, &r.Retried, &r.OneOffs,
 		&r.Duration.Count, &p50, &p90, &r.QueueTime.Count, &waited50, &waited90, &r.Recoveries, &recovery,
 	}
 	for i := range failed {

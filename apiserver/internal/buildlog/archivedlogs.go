@@ -54,6 +54,7 @@ func (e *unavailableError) Unwrap() error { return e.error }
 type archivedLogs struct {
 	pods    podLogs
 	archive *archive.Store
+	mayRead func(ctx context.Context, name string, build, namespace types.UID) (bool, error)
 }
 
 // Open reads the log of an attempt.
@@ -168,6 +169,11 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 	record, err := l.archive.GetBuild(ctx, namespace, uid)
 	if errors.Is(err, archive.ErrNotFound) || err == nil && record.Name != name {
 		return nil, noSuchBuild(name, uid)
+	}
+	if err == nil {
+		if allowed, err := l.mayRead(ctx, name, uid, record.NamespaceUID); err != nil || !allowed {
+			return nil, cmp.Or(err, noSuchBuild(name, uid))
+		}
 	}
 	var attempts []archive.Attempt
 	if err == nil {

@@ -177,7 +177,8 @@ func newArchiveFixture(t *testing.T, url string) *archiveFixture {
 	var err error
 	w.store, err = archive.Open(t.Context(), url, archive.Options{Clock: w.clock})
 	w.Expect(err).NotTo(HaveOccurred())
-	w.logs = &archivedLogs{archive: w.store, pods: podLogs{client: kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL, QPS: -1})}}
+	everything := func(context.Context, string, types.UID, types.UID) (bool, error) { return true, nil }
+	w.logs = &archivedLogs{archive: w.store, mayRead: everything, pods: podLogs{client: kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL, QPS: -1})}}
 	w.build = &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once", UID: "once-uid"}}
 	w.build.Status.Attempts = []images.BuildAttempt{{Number: 1, PodName: "pod", PodUID: "pod"}}
 	w.build.Status.Phase, w.build.Status.CurrentAttempt = v1alpha1.BuildRunning, 1

@@ -66,6 +66,9 @@ type Options struct {
 	Source Source
 	// Archive opens the archive with the logs of deleted pods. If it is nil or returns nil, there is no archive. It excludes Source.
 	Archive func() (*archive.Store, error)
+	// MayRead reports whether the user of a request can read the archived log of a deleted build, given its name and UID, and the UID of
+	// its namespace, which is empty if it is unknown. Required with Archive.
+	MayRead func(ctx context.Context, name string, build, namespace types.UID) (bool, error)
 }
 
 // Logs reads the logs of builds.
@@ -88,7 +91,7 @@ func New(options Options, client kubernetes.Interface) (*Logs, error) {
 	if store == nil || err != nil {
 		return &Logs{source: pods}, err
 	}
-	archived := &archivedLogs{pods: pods, archive: store}
+	archived := &archivedLogs{pods: pods, archive: store, mayRead: options.MayRead}
 	return &Logs{source: archived, archived: archived}, nil
 }
 

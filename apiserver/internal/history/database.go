@@ -47,6 +47,8 @@ type Database struct {
 	once       sync.Once
 	connection Connection
 	findErr    error
+
+	readers *readers
 }
 
 // NewDatabase returns the database that find finds when Prepare is called. If find is nil or returns nil, there is none.

@@ -51,8 +51,14 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 		return answer, nil
 	}
 	// Without a UID, the history includes builds of earlier Images of the name, because permissions are by name.
+	var limit types.UID
+	if options.UID == "" {
+		if limit, err = r.database.Limit(ctx); err != nil {
+			return nil, err
+		}
+	}
 	page, err := store.History(ctx, records.Query{
-		Namespace: subject.Namespace, Image: name, ImageUID: types.UID(options.UID), Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
+		Namespace: subject.Namespace, NamespaceUID: limit, KnownImage: subject.UID, Image: name, ImageUID: types.UID(options.UID), Outcome: v1alpha1.BuildPhase(options.Outcome), Trigger: v1alpha1.TriggerReason(options.Trigger),
 		User: options.User, Since: from.Since, Until: from.Until, Paging: records.Paging{Limit: int(options.Limit), Continue: from.Continue},
 	})
 	if err != nil {

@@ -23,7 +23,7 @@ type RecordedBuild struct {
 	Summarized bool
 }
 
-// ReadBuild reads the record of a build. The name must match, too, because permissions are by name. The resource is the
+// ReadBuild reads the record of a build that the user can read. The name must match, too, because permissions are by name. The resource is the
 // resource of the request, such as imagebuilds/diff.
 func ReadBuild(ctx context.Context, database *Database, resource, name string, uid types.UID) (*RecordedBuild, error) {
 	store, err := database.Store()
@@ -40,6 +40,13 @@ func ReadBuild(ctx context.Context, database *Database, resource, name string, u
 		return nil, noSuchBuild(name, uid)
 	case err != nil:
 		return nil, Error(err, resource, name)
+	}
+	limit, err := database.Limit(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case limit != "" && limit != record.NamespaceUID:
+		return nil, noSuchBuild(name, uid)
 	}
 	return &RecordedBuild{
 		ImageBuild: &v1alpha1.ImageBuild{ObjectMeta: metaOf(namespace, name, uid), Spec: record.Spec, Status: record.Status},

@@ -78,7 +78,7 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 	return r.deleted(ctx, store, resource, name, uid)
 }
 
-// deleted finds the record of a deleted Image. The name must match, too, because permissions are by name.
+// deleted finds the record of a deleted Image that the user can read. The name must match, too, because permissions are by name.
 func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
 	namespace := apirequest.NamespaceValue(ctx)
 	figures, err := ImageStats(ctx, store, namespace, uid, records.Window{Since: r.clock.Now()})
@@ -86,6 +86,13 @@ func (r *recorded) deleted(ctx context.Context, store *records.Store, resource, 
 	case err != nil:
 		return nil, Error(err, resource, name)
 	case figures == nil || figures.Image.Name != name:
+		return nil, noSuchImage(name, uid)
+	}
+	limit, err := r.database.Limit(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case limit != "" && limit != figures.NamespaceUID:
 		return nil, noSuchImage(name, uid)
 	}
 	return &subject{ObjectMeta: metaOf(namespace, name, uid)}, nil

@@ -53,7 +53,7 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	if err != nil {
 		return nil, nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
 	}
-	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive}, client)
+	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive, MayRead: options.Records.MayReadLog}, client)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -32,9 +32,13 @@ func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object
 		history.WarnNoDatabase(ctx)
 		return list, nil
 	}
+	limit, err := r.database.Limit(ctx)
+	if err != nil {
+		return nil, err
+	}
 	paging := records.Paging{Limit: int(min(cmp.Or(asked.images.Limit, records.MaxLimit), records.MaxLimit)), Continue: asked.images.Continue}
 	for {
-		page, err := store.DeletedImages(ctx, namespace, name, paging)
+		page, err := store.DeletedImages(ctx, namespace, limit, name, paging)
 		if err != nil {
 			return nil, history.Error(err, resource, name)
 		}

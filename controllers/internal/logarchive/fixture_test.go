@@ -20,6 +20,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -27,6 +28,7 @@ import (
 	"k8s.io/client-go/util/retry"
 	testingclock "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -77,7 +79,7 @@ func newFixture(t *testing.T, url string) *fixture {
 	w.SetDefaultEventuallyTimeout(within)
 	w.stored = apitest.New(
 		v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"),
-		corev1.SchemeGroupVersion.WithKind("Pod"), batchv1.SchemeGroupVersion.WithKind("Job"),
+		corev1.SchemeGroupVersion.WithKind("Pod"), corev1.SchemeGroupVersion.WithKind("Namespace"), batchv1.SchemeGroupVersion.WithKind("Job"),
 	)
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		path := strings.Split(in.URL.Path, "/")
@@ -145,7 +147,14 @@ func (w *fixture) reconciler() *reconciler {
 	counts, err := metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock)
 	w.Expect(err).NotTo(HaveOccurred())
 	options := Options{Options: reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock}, Archive: w.archive, Metrics: counts}
-	return &reconciler{Options: options, streams: newStreams(options)}
+	return &reconciler{Options: options, cache: emptyCache{}, streams: newStreams(options)}
+}
+
+// emptyCache is a cache without objects.
+type emptyCache struct{ client.Reader }
+
+func (emptyCache) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(corev1.Resource("namespaces"), key.Name)
 }
 
 // image makes an Image that keeps logs for an hour.

@@ -16,6 +16,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -35,6 +36,8 @@ func linesFrom(first, last int) string {
 
 func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 	w := newFixture(t, "mem://")
+	created, err := w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
 	w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))
@@ -47,6 +50,7 @@ func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
 	w.Expect(w.archived(build)).To(Equal(log.String()))
 	w.Eventually(w.record(build)).Should(And(HaveField("Finished", HaveValue(BeTemporally("==", w.clock.Now()))), HaveField("Succeeded", true)))
+	w.Expect(w.record(build)()).To(HaveField("NamespaceUID", created.UID))
 }
 
 func TestABuildWhoseLogsAreSettledIsNotRemembered(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 )
 
 // imageGetter returns an Image with its defaults. It returns nil if the Image was deleted.
@@ -26,6 +27,20 @@ func (r *reconciler) record(ctx context.Context, build *v1alpha1.ImageBuild, ima
 	record := archive.Build{
 		Namespace: build.Namespace, Name: build.Name, UID: build.UID,
 		Held: v1alpha1.UnderLegalHold(build), Succeeded: build.Status.Phase == v1alpha1.BuildSucceeded,
+	}
+	namespace, older, err := caches.NamespaceUID(ctx, r.cache, build)
+	if err != nil {
+		return record, archive.Limit{}, err
+	}
+	if older { // it exists if it was restored from a backup, and does not if the cache has not seen its deletion
+		exists, err := r.live(ctx, record)
+		if err != nil {
+			return record, archive.Limit{}, err
+		}
+		older = exists == nil
+	}
+	if !older {
+		record.NamespaceUID = namespace
 	}
 	if build.Status.Finished {
 		record.Finished = timeOf(build.Status.CompletionTime)

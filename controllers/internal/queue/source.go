@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -28,7 +29,7 @@ func (q *Queue) String() string { return "queue of builds" }
 
 // Prepare starts to cache the objects of the queue before the queue starts, so that a process that waits to be elected has them.
 func Prepare(ctx context.Context, of cache.Cache) error {
-	for _, kind := range []client.Object{&v1alpha1.ImageBuild{}, namespaces()} {
+	for _, kind := range []client.Object{&v1alpha1.ImageBuild{}, caches.Namespace()} {
 		if _, err := of.GetInformer(ctx, kind, cache.BlockUntilSynced(false)); err != nil {
 			return fmt.Errorf("keep %T for the queue: %w", kind, err)
 		}
@@ -59,7 +60,7 @@ func (q *Queue) WaitForSync(ctx context.Context) error {
 func (q *Queue) fill(ctx context.Context) error {
 	for kind, handler := range map[client.Object]toolscache.ResourceEventHandler{
 		&v1alpha1.ImageBuild{}: q.buildEvents(ctx),
-		namespaces():           q.namespaceEvents(ctx),
+		caches.Namespace():     q.namespaceEvents(ctx),
 	} {
 		informer, err := q.Cache.GetInformer(ctx, kind)
 		if err != nil {
@@ -156,10 +157,4 @@ func eventsOf(namespace *metav1.PartialObjectMetadata) *corev1.ObjectReference {
 	return &corev1.ObjectReference{
 		APIVersion: corev1.SchemeGroupVersion.String(), Kind: "Namespace", Namespace: namespace.Name, Name: namespace.Name, UID: namespace.UID,
 	}
-}
-
-func namespaces() *metav1.PartialObjectMetadata {
-	kind := &metav1.PartialObjectMetadata{}
-	kind.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Namespace"))
-	return kind
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -99,6 +101,11 @@ func newListed(count int) *listed {
 		})
 	}
 	return l
+}
+
+// Get finds no namespace.
+func (l *listed) Get(context.Context, client.ObjectKey, client.Object, ...client.GetOption) error {
+	return apierrors.NewNotFound(corev1.Resource("namespaces"), namespace)
 }
 
 // List lists the builds, and the image that they are of: it is not gone.

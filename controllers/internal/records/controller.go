@@ -45,6 +45,7 @@ type Store interface {
 	PutBuilds(ctx context.Context, builds []*v1alpha1.ImageBuild) error
 	ImageDeleted(ctx context.Context, uid types.UID, at time.Time) error
 	BuildDeleted(ctx context.Context, uid types.UID, at time.Time) error
+	InNamespace(ctx context.Context, kind database.Kind, namespace types.UID, objects ...types.UID) error
 	Restored(ctx context.Context, kind database.Kind, live map[types.UID]string) error
 	AddOutcome(ctx context.Context, image database.ImageKey, outcome database.Outcome) error
 	Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error)

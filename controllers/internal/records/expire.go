@@ -48,8 +48,8 @@ func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, err
 }
 
 // liveImage returns an Image from the API, or nil if the Image was deleted.
-func (k *keeper) liveImage(ctx context.Context, of database.ImageKey) (*v1alpha1.Image, error) {
-	image, err := k.Client.ImagesV1alpha1().Images(of.Namespace).Get(ctx, of.Name, metav1.GetOptions{})
+func (r *reconciler) liveImage(ctx context.Context, of database.ImageKey) (*v1alpha1.Image, error) {
+	image, err := r.Client.ImagesV1alpha1().Images(of.Namespace).Get(ctx, of.Name, metav1.GetOptions{})
 	switch {
 	case notfound.Object(err) || err == nil && image.UID != of.UID:
 		return nil, nil

@@ -16,6 +16,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -113,6 +114,13 @@ func (f *faulty) SchemaVersion(ctx context.Context) (int64, error) {
 	return f.Store.SchemaVersion(ctx)
 }
 
+func (f *faulty) InNamespace(ctx context.Context, kind database.Kind, namespace types.UID, objects ...types.UID) error {
+	if err := f.fault(); err != nil {
+		return err
+	}
+	return f.Store.InNamespace(ctx, kind, namespace, objects...)
+}
+
 func (f *faulty) PutImage(ctx context.Context, image *v1alpha1.Image) error {
 	if err := f.fault(); err != nil {
 		return err
@@ -185,7 +193,7 @@ type fixture struct {
 func newFixture(t *testing.T) *fixture {
 	w := &fixture{WithT: NewWithT(t), t: t, clock: testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))}
 	w.SetDefaultEventuallyTimeout(within)
-	w.stored = apitest.New(v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"))
+	w.stored = apitest.New(v1alpha1.SchemeGroupVersion.WithKind("Image"), v1alpha1.SchemeGroupVersion.WithKind("ImageBuild"), corev1.SchemeGroupVersion.WithKind("Namespace"))
 	t.Cleanup(w.stored.Close)
 	w.client = versioned.NewForConfigOrDie(w.stored.Config("test"))
 	address := "sqlite://" + filepath.Join(t.TempDir(), "records.db")

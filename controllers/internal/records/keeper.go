@@ -164,6 +164,9 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 			return err
 		}
 	}
+	if err := k.locate(ctx, store, database.Images, objects(images)...); err != nil {
+		return err
+	}
 	for some := range slices.Chunk(builds, batch) {
 		for _, build := range some {
 			live[database.Builds].Insert(build.UID)
@@ -172,12 +175,23 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 			return err
 		}
 	}
+	if err := k.locate(ctx, store, database.Builds, objects(builds)...); err != nil {
+		return err
+	}
 	for _, kind := range []database.Kind{database.Builds, database.Images} {
 		if err := k.writeMissing(ctx, store, kind, live[kind]); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func objects[T client.Object](of []T) []client.Object {
+	all := make([]client.Object, len(of))
+	for i := range of {
+		all[i] = of[i]
+	}
+	return all
 }
 
 // versions returns the resource versions of objects by UID.

@@ -29,6 +29,8 @@ type memory struct {
 	written map[types.UID]string
 	// outcomes are the last written outcomes by Image.
 	outcomes map[types.UID]database.Outcome
+	// located are the objects whose namespace is recorded.
+	located map[types.UID]bool
 	// gone are objects whose deletion is to be recorded.
 	gone map[request]deletion
 }
@@ -40,7 +42,7 @@ type deletion struct {
 }
 
 func newMemory() *memory {
-	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, gone: map[request]deletion{}}
+	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, located: map[types.UID]bool{}, gone: map[request]deletion{}}
 }
 
 // database returns the database while it is up, or else the outage. Both are nil before the first check.
@@ -103,6 +105,23 @@ func (m *memory) forgetWritten() {
 	defer m.lock.Unlock()
 	clear(m.written)
 	clear(m.outcomes)
+	clear(m.located)
+}
+
+// locate remembers that the namespaces of objects are recorded.
+func (m *memory) locate(uids []types.UID) {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	for _, uid := range uids {
+		m.located[uid] = true
+	}
+}
+
+// isLocated reports whether the namespace of an object is recorded.
+func (m *memory) isLocated(uid types.UID) bool {
+	m.lock.Lock()
+	defer m.lock.Unlock()
+	return m.located[uid]
 }
 
 // addDeletion remembers a deleted object. It returns false if there are too many already.
@@ -145,4 +164,5 @@ func (m *memory) forget(object request) {
 	delete(m.gone, object)
 	delete(m.written, object.uid)
 	delete(m.outcomes, object.uid)
+	delete(m.located, object.uid)
 }

@@ -82,9 +82,14 @@ func (r *reconciler) write(ctx context.Context, store Store, asked request) erro
 	case !is:
 		return r.writeDeletion(ctx, store, asked)
 	case asked.kind == database.Images:
-		return r.writeImage(ctx, store, image)
+		err = r.writeImage(ctx, store, image)
+	default:
+		err = r.writeBuild(ctx, store, build)
 	}
-	if err := r.writeBuild(ctx, store, build); err != nil || !build.Status.Finished {
+	if err == nil {
+		err = r.locate(ctx, store, asked.kind, object)
+	}
+	if err != nil || asked.kind == database.Images || !build.Status.Finished {
 		return err
 	}
 	return r.say(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
@@ -201,6 +206,9 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 		err = r.writeBuild(ctx, store, last)
 	case *v1alpha1.Image:
 		err = r.writeImage(ctx, store, last)
+	}
+	if err == nil && end.last != nil {
+		err = r.locate(ctx, store, asked.kind, end.last)
 	}
 	if err != nil && !errors.Is(err, database.ErrInvalid) {
 		return err

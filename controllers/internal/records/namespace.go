@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package records
+
+import (
+	"context"
+	"fmt"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	database "goldsmith.dev/goldsmith/records"
+)
+
+// locate records to which namespaces recorded objects belong, once for each object. It leaves out objects whose namespace it cannot
+// know, and builds of Images, which belong to the namespace of their Image.
+func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind, objects ...client.Object) error {
+	located := map[types.UID][]types.UID{}
+	for _, object := range objects {
+		if build, is := object.(*v1alpha1.ImageBuild); is && build.Spec.ImageRef != nil || r.memory.isLocated(object.GetUID()) {
+			continue
+		}
+		namespace, err := r.namespaceOf(ctx, object)
+		if err != nil {
+			return err
+		}
+		if namespace != "" {
+			located[namespace] = append(located[namespace], object.GetUID())
+		}
+	}
+	for namespace, uids := range located {
+		if err := store.InNamespace(ctx, kind, namespace, uids...); err != nil {
+			return databaseError{err}
+		}
+		r.memory.locate(uids)
+	}
+	return nil
+}
+
+// namespaceOf returns the UID of the namespace that an object belongs to, or "" if that is not certain. The API confirms that an object
+// exists which is older than its namespace.
+func (r *reconciler) namespaceOf(ctx context.Context, object client.Object) (types.UID, error) {
+	namespace, older, err := caches.NamespaceUID(ctx, r.cache, object)
+	if err != nil || !older {
+		return namespace, err
+	}
+	if exists, err := r.exists(ctx, object); err != nil || !exists {
+		return "", err
+	}
+	return namespace, nil
+}
+
+// exists asks the API whether an object exists.
+func (r *reconciler) exists(ctx context.Context, object client.Object) (bool, error) {
+	if _, is := object.(*v1alpha1.Image); is {
+		image, err := r.liveImage(ctx, database.ImageKey{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()})
+		return image != nil, err
+	}
+	build, err := r.Client.ImagesV1alpha1().ImageBuilds(object.GetNamespace()).Get(ctx, object.GetName(), metav1.GetOptions{})
+	if notfound.Object(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("get build: %w", err)
+	}
+	return build.UID == object.GetUID(), nil
+}
