@@ -26,7 +26,7 @@ func CopySQLite(ctx context.Context, from, to string) (err error) {
 	}
 	defer func() { err = errors.Join(err, read.Close(), write.Close()) }()
 	if _, err := write.ExecContext(ctx, "VACUUM INTO $1", to); err != nil {
-		return withCause(ctx, err)
+		return ofFile(from, withCause(ctx, err))
 	}
 	return os.Chmod(to, 0o600)
 }

@@ -178,6 +178,15 @@ func sqliteName(path string, timeout time.Duration, more ...string) string {
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: parameters.Encode()}).String()
 }
 
+// ofFile returns a DamageError with the path of a file for an error that reports damage, and every other error as it is.
+func ofFile(path string, err error) error {
+	refused, ok := errors.AsType[*sqlite.Error](err)
+	if !ok || !slices.Contains([]int{sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}, refused.Code()&0xff) {
+		return err
+	}
+	return &DamageError{Path: path, Cause: refused}
+}
+
 // createFile creates an empty database that only its owner may read. It does not open an existing file, because closing the
 // file would drop the locks that another store of this process has on it.
 func createFile(path string) error {

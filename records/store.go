@@ -30,6 +30,20 @@ var (
 	ErrMigration = errors.New("database refuses the migration")
 )
 
+// DamageError reports a damaged file of a SQLite database. Opening it again does not help.
+type DamageError struct {
+	// Path is the path of the file.
+	Path string
+	// Cause is what is wrong with the file.
+	Cause error
+}
+
+// Error implements error.
+func (e *DamageError) Error() string { return fmt.Sprintf("%s is damaged: %v", e.Path, e.Cause) }
+
+// Unwrap returns the cause.
+func (e *DamageError) Unwrap() error { return e.Cause }
+
 // Options of a Store. The zero value is valid.
 type Options struct {
 	// Clock is the clock for records without a time and for expiry. Defaults to the machine's clock.
@@ -51,8 +65,8 @@ type Store struct {
 // Open opens the database at an address, and migrates it to the version of this program if it is older. The address is
 // sqlite:///path/file.db, whose file is created with mode 0600 if there is none, or a postgres:// URL or libpq keyword
 // string, whose database has to exist. A failed migration leaves no changes. Errors: ErrInvalid for an invalid address,
-// ErrNewer for a database of a newer program, ErrMigration for a database that refuses a migration. After any other error,
-// Open may be repeated. No error shows a password.
+// ErrNewer for a database of a newer program, ErrMigration for a database that refuses a migration, a DamageError for a damaged
+// file. After any other error, Open may be repeated. No error shows a password.
 //
 // Beside a SQLite database there is a file with the suffix .lock and, while the database is open, the files of SQLite. Only
 // processes of one machine may open the database, and it must not be on a network file system.
@@ -90,7 +104,7 @@ func (s *Store) openSQLite(ctx context.Context, path string, folder fs.FS) (err 
 	if s.write, s.read, err = openSQLite(path, s.timeout); err != nil {
 		return err
 	}
-	return s.migrate(ctx, folder)
+	return ofFile(path, s.migrate(ctx, folder))
 }
 
 func (s *Store) openPostgres(ctx context.Context, address string, folder fs.FS) (err error) {

@@ -133,9 +133,16 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 			s.waits("web-3", v1alpha1.BuildCancelled)
 			return queue.out
 		},
-		// No test fills a disk. TestOnlyWhyTheProcessEndsIsLogged of apiserver/storage/etcd holds that this is printed.
+		// No test fills a disk. TestWhyTheProcessEndsIsTheLastLine of apiserver/storage/etcd holds that this is printed.
 		"disk-full": func(t *testing.T) string {
-			return read(t, filepath.Join(repository, "apiserver", "storage", "etcd", "etcd.go")) + syscall.ENOSPC.Error()
+			return read(t, filepath.Join(repository, "apiserver", "storage", "etcd", "ending.go")) + syscall.ENOSPC.Error()
+		},
+		"damaged-file": func(t *testing.T) string {
+			directory := t.TempDir()
+			if err := os.WriteFile(filepath.Join(directory, "records.db"), []byte(strings.Repeat("damaged ", 1<<10)), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 		"newer-data": func(t *testing.T) string {
 			directory := t.TempDir()

@@ -11,15 +11,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"path/filepath"
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 const (
@@ -62,6 +59,7 @@ func WithSocketDirectory(directory string) Option {
 // Server is a running etcd.
 type Server struct {
 	etcd     *embed.Etcd
+	endings  *endings
 	settings settings
 	endpoint string
 	cleanup  []func() error
@@ -99,10 +97,14 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 		return nil, fmt.Errorf("write the endpoint: %w", err)
 	}
 
-	if server.etcd, err = embed.StartEtcd(server.config(directory, client, memory)); err != nil {
+	config := server.config(directory, client, memory)
+	if err := checkFiles(filepath.Join(config.Dir, "member")); err != nil {
+		return nil, fmt.Errorf("start etcd: %w", err)
+	}
+	if err := server.run(config); err != nil {
 		return nil, fmt.Errorf("start etcd in %s: %w", directory, err)
 	}
-	return server, server.waitReady(ctx)
+	return server, server.waitReady(ctx, directory)
 }
 
 // Endpoint is the URL that clients connect to.
@@ -143,24 +145,19 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	// A single member needs no history for followers, so only a small part of the log has to stay in memory.
 	config.SnapshotCount = 5000
 	config.SnapshotCatchUpEntries = 100
-	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(fatalLogger(os.Stderr))
 	return config
 }
 
-// fatalLogger logs only why etcd ends this process, as it does when the disk is full: no error reports that.
-func fatalLogger(out io.Writer) *zap.Logger {
-	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
-		NameKey: "name", MessageKey: "message", ConsoleSeparator: ": ", LineEnding: zapcore.DefaultLineEnding,
-	})
-	return zap.New(zapcore.NewCore(encoder, zapcore.AddSync(out), zapcore.FatalLevel)).Named("Error: etcd ends this process")
-}
-
-func (s *Server) waitReady(ctx context.Context) error {
+func (s *Server) waitReady(ctx context.Context, directory string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	select {
 	case <-s.etcd.Server.ReadyNotify():
+		s.endings.running.Store(true)
 		return nil
+	case cause := <-s.endings.started:
+		s.etcd = nil // it cannot be closed
+		return cannotStart(memberDirectory(directory), cause)
 	case err := <-s.etcd.Err():
 		return fmt.Errorf("etcd stopped while starting: %w", err)
 	case <-ctx.Done():

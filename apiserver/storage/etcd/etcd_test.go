@@ -9,14 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 func start(t *testing.T, directory string, options ...Option) *Server {
@@ -182,17 +180,4 @@ func TestRestartsOnItsData(t *testing.T) {
 	if got := start(t, directory).etcd.Server.MemberID(); got != member {
 		t.Errorf("member %s became %s", member, got)
 	}
-}
-
-func TestOnlyWhyTheProcessEndsIsLogged(t *testing.T) {
-	var out strings.Builder
-	logger := fatalLogger(&out).WithOptions(zap.WithFatalHook(zapcore.WriteThenPanic))
-	defer func() {
-		want := "Error: etcd ends this process: failed to save: {\"error\": \"no space left on device\"}\n"
-		if recover() == nil || out.String() != want {
-			t.Errorf("got %q, want %q", out.String(), want)
-		}
-	}()
-	logger.Error("slow disk")
-	logger.Fatal("failed to save", zap.Error(syscall.ENOSPC))
 }

@@ -93,7 +93,7 @@ func Backup(ctx context.Context, directory, file string, force bool, notices io.
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
 	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial, notices)); err != nil {
-		return fmt.Errorf("back up %s: %w", directory, err)
+		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
 	}
 	if err := mayWrite(file, force); err != nil { // again, because a large backup takes minutes
 		return err

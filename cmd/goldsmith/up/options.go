@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -64,7 +65,8 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a stop begins. Defaults to nowhere. It is not Out, because Out may have no reader by then.
+	// Notices receives a line when a start takes long, and when a stop begins. Defaults to nowhere. It is not Out, because Out may
+	// have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
@@ -76,6 +78,8 @@ type Options struct {
 	CompactionInterval time.Duration
 	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand. Defaults to this program.
 	Executable string
+
+	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
 
 // The hidden subcommands by which the process starts its children from its own executable.
@@ -173,6 +177,9 @@ func (o *Options) complete() (err error) {
 	}
 	if o.Notices == nil {
 		o.Notices = io.Discard
+	}
+	if o.clock == nil {
+		o.clock = clock.RealClock{}
 	}
 	if o.Executable == "" {
 		if o.Executable, err = os.Executable(); err != nil {

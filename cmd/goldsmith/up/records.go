@@ -14,6 +14,9 @@ func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*record
 	named := o.Records
 	if named.Complete(""); named.Address == "" {
 		file, err := data.recordsFile()
+		if err == nil {
+			err = data.checkRecordsFile(file)
+		}
 		if err != nil {
 			return nil, err
 		}

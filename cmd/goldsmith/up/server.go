@@ -53,8 +53,17 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 		return nil, errors.Join(err, listener.Close())
 	}
 	options.ServerRun.CorsAllowedOriginList = s.options.Origins
+	if s.options.Files == "" && !s.options.Memory {
+		if err := s.data.checkStorage(); err != nil {
+			return nil, errors.Join(err, listener.Close())
+		}
+	}
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
-	running, err := options.Start(serving)
+	var running *builder.Running
+	err = s.options.await("the storage, which reads its files", func() (err error) {
+		running, err = options.Start(serving)
+		return err
+	})
 	if err != nil {
 		stop()
 		return nil, err
@@ -63,7 +72,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 		context.AfterFunc(ctx, stop)
 		return running.Wait()
 	})
-	return running, running.WaitReady(ctx)
+	return running, s.options.await("the API server to be ready", func() error { return running.WaitReady(ctx) })
 }
 
 // madeByBuilds are the directories of --files whose objects result from builds. Committed, they would name owners that another clone lacks.

@@ -50,14 +50,23 @@ func Run(ctx context.Context, options Options) (err error) {
 		}
 		defer func() { err = errors.Join(err, restore()) }()
 	}
-	logs, err := options.LogArchive.Open(ctx)
+	defer func() { err = explain(data.path, err) }()
+	var logs *archive.Store
+	err = options.await("the log archive "+options.LogArchive.URL, func() (err error) {
+		logs, err = options.LogArchive.Open(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	if logs != nil {
 		defer func() { err = errors.Join(err, logs.Close()) }()
 	}
-	history, err := options.openRecords(ctx, data)
+	var history *records.Connection
+	err = options.await("the records database", func() (err error) {
+		history, err = options.openRecords(ctx, data)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -117,7 +126,10 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err := s.startCollector(ctx, server.ClientConfig()); err != nil {
 		return err
 	}
-	if err := s.startControllers(ctx, users.controllerConfig(server, s.options.WrapTransport)); err != nil {
+	err = s.options.await("the controllers to read all objects", func() error {
+		return s.startControllers(ctx, users.controllerConfig(server, s.options.WrapTransport))
+	})
+	if err != nil {
 		return err
 	}
 	return s.announce(server, users)
