@@ -29,15 +29,15 @@ func NameWrongTypes(err error, data []byte, object any) error {
 	if err == nil || runtime.IsStrictDecodingError(err) {
 		return err
 	}
-	asJSON, invalid := yaml.YAMLToJSON(data)
-	if invalid != nil {
-		return err
-	}
-	decoder := json.NewDecoder(bytes.NewReader(asJSON))
-	decoder.UseNumber() // no number is rounded
-	var value any
-	if decoder.Decode(&value) != nil {
-		return err
+	value, invalid := exactJSON(data)
+	if invalid != nil { // most objects are JSON, which is read much faster than YAML
+		asJSON, notYAML := yaml.YAMLToJSON(data)
+		if notYAML != nil {
+			return err
+		}
+		if value, invalid = exactJSON(asJSON); invalid != nil {
+			return err
+		}
 	}
 	check := &typeCheck{}
 	check.value(reflect.TypeOf(object), value, nil)
@@ -45,6 +45,19 @@ func NameWrongTypes(err error, data []byte, object any) error {
 		return err
 	}
 	return errors.New(strings.Join(check.faults, "; "))
+}
+
+// exactJSON decodes JSON without rounding a number.
+func exactJSON(data []byte) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
+	}
+	if decoder.More() {
+		return nil, errors.New("text follows the JSON")
+	}
+	return value, nil
 }
 
 // typeCheck compares JSON with the types that it is read into.
