@@ -336,7 +336,7 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 					},
 					"imageRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each other in a cycle.",
+							Description: "imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each other in a cycle, and an Image that is based on more than 32 Images, directly and through each other.",
 							Ref:         ref(v1alpha1.BaseImageReference{}.OpenAPIModelName()),
 						},
 					},

@@ -138,7 +138,7 @@ type Base struct {
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
 	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
 	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each
-	// other in a cycle.
+	// other in a cycle, and an Image that is based on more than 32 Images, directly and through each other.
 	// +optional
 	ImageRef *BaseImageReference `json:"imageRef,omitempty" protobuf:"bytes,2,opt,name=imageRef"`
 }

@@ -12,10 +12,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
+// maxBases is how many Images an Image is based on at most, directly and through other Images. A write reads each of them.
+const maxBases = 32
+
 var baseName = spec.Child("base", "imageRef", "name")
 
-// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. get returns another Image
-// of the namespace. A missing Image ends the search, because objects are applied in any order. So does a name that no Image
+// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. It also refuses an Image that is
+// based on more than maxBases Images. get returns another Image of the namespace. A missing Image ends the search, because objects are applied in any order. So does a name that no Image
 // can have.
 func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
@@ -24,6 +27,9 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 		chain = append(chain, next.Name)
 		if next.Name == image.Name {
 			return field.ErrorList{cycleError(image.Spec.Base.ImageRef.Name, chain)}
+		}
+		if len(chain) > 1+maxBases {
+			return field.ErrorList{depthError(image.Spec.Base.ImageRef.Name, chain)}
 		}
 		if seen[next.Name] || len(validateImageName(next.Name, baseName)) > 0 {
 			return nil // a cycle that this Image is not part of, or an invalid name
@@ -44,4 +50,9 @@ func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)
 func cycleError(name string, chain []string) *field.Error {
 	return field.Invalid(baseName, name,
 		fmt.Sprintf("Images cannot be based on each other in a cycle: %s; change the base of one of these Images", strings.Join(chain, " → ")))
+}
+
+func depthError(name string, chain []string) *field.Error {
+	return field.Invalid(baseName, name, fmt.Sprintf("an Image can be based on at most %d other Images, directly and through each other: %s → … → %s → …; "+
+		"choose a base that fewer Images lead to", maxBases, strings.Join(chain[:3], " → "), chain[len(chain)-1]))
 }

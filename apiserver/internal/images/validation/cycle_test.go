@@ -4,6 +4,7 @@ package validation
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -21,6 +22,12 @@ func TestAnImageIsNotBasedOnItself(t *testing.T) {
 
 func TestBaseCycle(t *testing.T) {
 	broken := errors.New("broken")
+	chain := map[string]string{} // of 40 Images, the last without a base
+	for i := range 40 {
+		chain[fmt.Sprint("i", i)] = fmt.Sprint("i", i+1)
+	}
+	chain["i40"] = ""
+	tooDeep := "at most 32 other Images, directly and through each other: a → i8 → i9 → … → i40 → …;"
 	for what, test := range map[string]struct {
 		bases map[string]string // by Image; "" is a base that is no Image
 		base  string
@@ -36,6 +43,8 @@ func TestBaseCycle(t *testing.T) {
 		"a circle of two":     {map[string]string{"b": "a"}, "b", "a → b → a;"},
 		"a circle of three":   {map[string]string{"b": "c", "c": "a", "a": "x"}, "b", "a → b → c → a;"},
 		"a circle of others":  {map[string]string{"b": "c", "c": "b"}, "b", ""},
+		"32 bases":            {chain, "i9", ""},
+		"33 bases":            {chain, "i8", tooDeep},
 		"an unreadable image": {map[string]string{"b": "broken"}, "b", "read image broken"},
 	} {
 		t.Run(what, func(t *testing.T) {
