@@ -45,8 +45,8 @@ func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 	return decoder.DecodeAll(compressed, buffer)
 }
 
-// errDamaged means that a chunk's content does not match its name.
-var errDamaged = errors.New("chunk is damaged")
+// ErrDamaged means that the content of a chunk does not match its checksum or its name, or that a sealed log lacks a chunk.
+var ErrDamaged = errors.New("chunk is damaged")
 
 // stored is the stored log of one attempt.
 type stored struct {
@@ -107,10 +107,10 @@ func (l *stored) get(ctx context.Context, chunk span) ([]byte, error) {
 	}
 	content, err := l.s.codecs.decode(l.compressed, l.content[:0])
 	if err != nil {
-		return nil, fmt.Errorf("log archive: read %q: %w: %w", key, errDamaged, err)
+		return nil, fmt.Errorf("log archive: read %q: %w: %w", key, ErrDamaged, err)
 	}
 	if int64(len(content)) != chunk.end-chunk.start {
-		return nil, fmt.Errorf("log archive: read %q: %w: size is %d bytes", key, errDamaged, len(content))
+		return nil, fmt.Errorf("log archive: read %q: %w: size is %d bytes", key, ErrDamaged, len(content))
 	}
 	l.content = content
 	return content, nil

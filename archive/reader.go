@@ -31,22 +31,32 @@ type Position struct {
 // The number does not count timestamps. The limit cuts at the end of a line, unless the line is longer than an eighth of a
 // chunk. Such a line ends before this line, and continues after it with the same timestamp.
 //
+// If chunks are damaged or lost, one line reports this:
+//
+//	<timestamp of the next line> [goldsmith: 123456 bytes of the log are missing here, because the archive has lost or damaged them]
+//
+// The log continues after it, and Read returns ErrDamaged at the end.
+//
 // Errors: ErrNotFound if the archive has no log of the attempt. The Reader keeps one chunk in memory, and ends with ctx.
 func (s *Store) Reader(ctx context.Context, attempt Attempt, from Position) (*Reader, error) {
-	return s.reader(ctx, attempt, nil, from)
+	return s.reader(ctx, attempt, nil, from, nil)
 }
 
-// SealedReader is Reader for a log whose Summary the caller has, so that it is not read again.
-func (s *Store) SealedReader(ctx context.Context, attempt Attempt, summary *Summary, from Position) (*Reader, error) {
-	return s.reader(ctx, attempt, summary, from)
+// Origin opens the stream from its beginning, where it was read for the archive.
+type Origin func(ctx context.Context) (io.ReadCloser, error)
+
+// SealedReader is Reader for a log whose Summary the caller has, so that it is not read again. Chunks that are damaged or lost are
+// read from the origin, if the origin still has every byte of the archived log.
+func (s *Store) SealedReader(ctx context.Context, attempt Attempt, summary *Summary, from Position, origin Origin) (*Reader, error) {
+	return s.reader(ctx, attempt, summary, from, origin)
 }
 
-func (s *Store) reader(ctx context.Context, attempt Attempt, summary *Summary, from Position) (*Reader, error) {
+func (s *Store) reader(ctx context.Context, attempt Attempt, summary *Summary, from Position, origin Origin) (*Reader, error) {
 	l, err := s.stored(attempt)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrNotFound, err)
 	}
-	r := &Reader{stored: l, ctx: ctx, begins: true}
+	r := &Reader{stored: l, ctx: ctx, begins: true, origin: origin}
 	if summary != nil {
 		r.seal(summary)
 	} else if err := r.load(); err != nil {
@@ -83,6 +93,10 @@ type Reader struct {
 	out     func(p []byte) (int, error)
 	spans   spans
 	summary *Summary // nil until it is sealed
+	origin  Origin   // nil if nobody else has the log
+	proven  bool     // the origin has the log
+	lacks   int64    // bytes of the text that are lost before offset, and not reported yet
+	damage  error    // of the last lost chunk
 
 	offset int64     // of the next bytes of raw, after notice
 	notice []byte    // a line that is not in the stream: it reports a cut
@@ -135,7 +149,11 @@ func (r *Reader) raw(p []byte) (int, error) {
 		return 0, nil
 	}
 	if len(r.notice) == 0 && len(r.body) == 0 {
-		if err := r.fill(); err != nil {
+		err := r.fill()
+		if errors.Is(err, io.EOF) && r.damage != nil {
+			err = r.damage
+		}
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -184,9 +202,51 @@ func (r *Reader) listing(f func() error) error {
 	}
 }
 
-// read reads a chunk. A sealed log does not change, but a writer that has not seen the seal may have replaced a chunk by a
-// longer one.
+// read reads a chunk from the archive or, if it is lost there, from the origin.
 func (r *Reader) read(chunk span) ([]byte, error) {
+	content, err := r.readStored(chunk)
+	if r.summary == nil || r.origin == nil || !r.isLost(err) {
+		return content, err
+	}
+	if !r.proven {
+		if r.proven = r.isOrigin(); !r.proven {
+			r.origin = nil
+			return nil, err
+		}
+	}
+	log, failed := r.origin(r.ctx)
+	if failed != nil {
+		return nil, err
+	}
+	defer func() { _ = log.Close() }() // only read from
+	if _, failed = io.CopyN(io.Discard, log, chunk.start); failed != nil {
+		return nil, err
+	}
+	content = make([]byte, chunk.end-chunk.start)
+	if _, failed = io.ReadFull(log, content); failed != nil {
+		return nil, err
+	}
+	return content, nil
+}
+
+// isOrigin reports whether the origin has every byte of the sealed log. A node may have cut the log meanwhile.
+func (r *Reader) isOrigin() bool {
+	log, err := r.origin(r.ctx)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = log.Close() }() // only read from
+	return r.summary.isOf(log)
+}
+
+// isLost reports whether an error means that a chunk cannot be read any more.
+func (r *Reader) isLost(err error) bool {
+	return errors.Is(err, ErrDamaged) || r.summary != nil && errors.Is(err, ErrNotFound)
+}
+
+// readStored reads a chunk from the archive. A sealed log does not change, but a writer that has not seen the seal may have replaced a chunk by a
+// longer one.
+func (r *Reader) readStored(chunk span) ([]byte, error) {
 	for in := chunk; ; {
 		content, err := r.get(r.ctx, in)
 		if err == nil {
@@ -207,36 +267,70 @@ func (r *Reader) read(chunk span) ([]byte, error) {
 	}
 }
 
-// fillFrom reads the chunk with the next byte or, if that byte was cut, the first chunk after the cut.
+// fillFrom reads the chunk with the next byte or, if that byte was cut or lost, the first chunk after it.
 func (r *Reader) fillFrom(i int) error {
-	chunk := r.spans[i]
-	content, err := r.read(chunk)
-	if err != nil {
-		return err
+	for ; i < len(r.spans); i++ {
+		chunk := r.spans[i]
+		content, err := r.read(chunk)
+		if r.isLost(err) {
+			r.lacks += chunk.textEnd - chunk.text
+			r.damage = fmt.Errorf("read the log of %s: bytes %d to %d are missing: %w: %v", r.attempt, chunk.start, chunk.end, ErrDamaged, err)
+			r.offset = chunk.end
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if chunk.start > r.offset {
+			r.addNotice(content, fmt.Sprintf("%d bytes of the log were dropped because of history.logMaxBytes", r.spans.cut(i)))
+			r.offset = chunk.start
+		}
+		r.reportLoss(content)
+		if len(r.notice) > 0 {
+			r.addStamp(content)
+		}
+		r.body = content[r.offset-chunk.start:]
+		if t, ok := lastTimestamp(r.body, r.begins); ok {
+			r.stamp = t
+		}
+		return nil
 	}
-	if chunk.start > r.offset {
-		r.setNotice(content, r.spans.cut(i))
-		r.offset = chunk.start
-	}
-	r.body = content[r.offset-chunk.start:]
-	if t, ok := lastTimestamp(r.body, r.begins); ok {
-		r.stamp = t
-	}
+	r.reportLoss(nil)
 	return nil
 }
 
-// setNotice sets a notice that bytes before content are not kept.
-func (r *Reader) setNotice(content []byte, bytes int64) {
-	if !r.begins {
-		r.notice = append(r.notice[:0], '\n')
+// reportLoss adds a notice that bytes before content are lost.
+func (r *Reader) reportLoss(content []byte) {
+	if r.lacks > 0 {
+		r.addNotice(content, fmt.Sprintf("%d bytes of the log are missing here, because the archive has lost or damaged them", r.lacks))
 	}
-	stamp, at, ok := firstTimestamp(content, true)
+	r.lacks = 0
+}
+
+// addNotice adds a notice that bytes before content are missing. It ends the line before.
+func (r *Reader) addNotice(content []byte, missing string) {
+	if !r.begins {
+		r.notice = append(r.notice, '\n')
+		r.begins = true
+	}
+	r.notice = fmt.Appendf(r.notice, "%s %s%s]\n", r.stampBefore(content), noticeBegin, missing)
+}
+
+// addStamp begins the line that continues with content after a notice.
+func (r *Reader) addStamp(content []byte) {
+	if _, at, ok := firstTimestamp(content, true); !ok || at > 0 {
+		r.notice = fmt.Appendf(r.notice, "%s ", r.stampBefore(content))
+	}
+}
+
+// stampBefore is the timestamp of a notice before content.
+func (r *Reader) stampBefore(content []byte) string {
+	stamp, _, ok := firstTimestamp(content, true)
 	if !ok {
 		stamp = r.stamp // the line is longer than the chunk
 	}
-	text := stamp.UTC().Format(time.RFC3339Nano)
-	r.notice = fmt.Appendf(r.notice, "%s [goldsmith: %d bytes of the log were dropped because of history.logMaxBytes]\n", text, bytes)
-	if !ok || at > 0 {
-		r.notice = fmt.Appendf(r.notice, "%s ", text)
+	if stamp.IsZero() && r.summary != nil {
+		stamp = r.summary.First
 	}
+	return stamp.UTC().Format(time.RFC3339Nano)
 }

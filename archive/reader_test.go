@@ -43,7 +43,7 @@ func TestAReaderHandsOutTheSummary(t *testing.T) {
 	}
 
 	asked = len(f.calls)
-	known, err := s.SealedReader(t.Context(), attempt(), after.Summary(), Position{})
+	known, err := s.SealedReader(t.Context(), attempt(), after.Summary(), Position{}, nil)
 	must(t, err)
 	content, err := io.ReadAll(known)
 	must(t, err)
@@ -276,17 +276,63 @@ func TestABrokenChunkIsAnError(t *testing.T) {
 			r, err := s.Reader(t.Context(), attempt(), Position{})
 			must(t, err)
 			got, err := io.ReadAll(r)
-			if len(got) > 0 || !errors.Is(err, errDamaged) {
-				t.Errorf("got %d bytes, %v", len(got), err)
+			if missing := fmt.Sprintf(" [goldsmith: %d bytes of the log are missing here, ", naiveText(stream)); bytes.Count(got, []byte("\n")) != 1 || !bytes.Contains(got, []byte(missing)) || !errors.Is(err, ErrDamaged) {
+				t.Errorf("got %q, %v", got, err)
 			}
-			lines := int64(1)
-			if _, err := s.Reader(t.Context(), attempt(), Position{TailLines: &lines}); !errors.Is(err, errDamaged) {
-				t.Errorf("the tail: got %v", err)
-			}
-			if _, err := s.Writer(t.Context(), attempt(), Limit{}); !errors.Is(err, errDamaged) {
+			if _, err := s.Writer(t.Context(), attempt(), Limit{}); !errors.Is(err, ErrDamaged) {
 				t.Errorf("a writer: got %v", err)
 			}
 		})
+	}
+}
+
+func TestALogContinuesBehindAChunkThatIsLost(t *testing.T) {
+	stream := bytes.Repeat([]byte(stamped(0, "a line of a log")), 1000)
+	f := newFake()
+	s := f.open(Options{})
+	w, err := s.Writer(t.Context(), attempt(), Limit{MaxBytes: 64 << 10})
+	must(t, err)
+	write(t, w, stream)
+	summary := seal(t, w, Seal{})
+	chunks := summary.spans()
+	origin := func(text []byte) Origin {
+		return func(context.Context) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(text)), nil }
+	}
+	lines := func(n int64) Position { return Position{TailLines: &n} }
+	for name, lose := range map[string]func(key string){
+		"a damaged chunk": func(key string) { f.content[key][len(f.content[key])/2] ^= 1 },
+		"a missing chunk": func(key string) { delete(f.content, key) },
+	} {
+		for at, lost := range chunks {
+			t.Run(fmt.Sprintf("%s %d of %d", name, at, len(chunks)), func(t *testing.T) {
+				key := prefixOf(t, attempt()) + lost.name()
+				content := slices.Clone(f.content[key])
+				defer func() { f.content[key] = content }()
+				lose(key)
+				notice := fmt.Appendf(nil, "%s [goldsmith: %d bytes of the log are missing here, because the archive has lost or damaged them]\n",
+					epoch().Format(time.RFC3339Nano), lost.textEnd-lost.text)
+				want := slices.Concat(stream[:lost.start], notice, stream[lost.end:])
+				for n := int64(0); n <= 1001; n += 1 + n/7 {
+					r, err := s.Reader(t.Context(), attempt(), lines(n))
+					must(t, err)
+					got, err := io.ReadAll(r)
+					tail := naiveRead(want, lines(n))
+					if same(t, fmt.Sprintf("the last %d lines", n), got, tail); errors.Is(err, ErrDamaged) != bytes.Contains(tail, notice) {
+						t.Errorf("the last %d lines: %v", n, err)
+					}
+				}
+				for _, from := range []Position{{}, {Since: epoch()}} {
+					for has, text := range map[bool][]byte{true: stream, false: append([]byte("2"), stream...)} {
+						r, err := s.SealedReader(t.Context(), attempt(), &summary, from, origin(text))
+						must(t, err)
+						got, err := io.ReadAll(r)
+						if want := map[bool][]byte{true: stream, false: want}[has]; errors.Is(err, ErrDamaged) == has || !bytes.Equal(got, want) {
+							t.Errorf("an origin that has the log (%t): %d bytes, want %d: %v", has, len(got), len(want), err)
+						}
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 )
@@ -174,7 +175,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 	summary.Why = missing.why(seal, summary.CutText)
 	summary.InPart = seal.InPart || summary.Why != seal.Why
 	summary.Gone = seal.Gone && summary.Bytes == 0
-	summary.Digest = "sha256:" + hex.EncodeToString(digest.Sum(nil))
+	summary.Digest = digestPrefix + hex.EncodeToString(digest.Sum(nil))
 	return nil
 }
 
@@ -202,6 +203,26 @@ func (w *Writer) sweep(ctx context.Context) error {
 	}
 	return errors.Join(failures...)
 }
+
+// isOf reports whether a stream has every byte of the sealed log, at the same place.
+func (s *Summary) isOf(stream io.Reader) bool {
+	digest := sha256.New()
+	chunks, at := s.spans(), int64(0)
+	for i, chunk := range chunks {
+		from := chunks.from(i)
+		if _, err := io.CopyN(io.Discard, stream, from-at); err != nil {
+			return false
+		}
+		if _, err := io.CopyN(digest, stream, chunk.end-from); err != nil {
+			return false
+		}
+		at = chunk.end
+	}
+	return s.Digest == digestPrefix+hex.EncodeToString(digest.Sum(nil))
+}
+
+// digestPrefix of a Summary's Digest names its algorithm.
+const digestPrefix = "sha256:"
 
 // spans of a sealed log.
 func (s *Summary) spans() spans {

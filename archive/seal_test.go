@@ -95,7 +95,7 @@ func TestASealIsNotOfWhatIsNotThere(t *testing.T) {
 	}
 	content[len(content)-1] ^= 1
 	f.content[last] = content
-	if summary, err := w.Seal(t.Context(), Seal{}); !errors.Is(err, errDamaged) {
+	if summary, err := w.Seal(t.Context(), Seal{}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("a damaged chunk: got %+v, %v", summary, err)
 	}
 	if summary, err := s.Summary(t.Context(), attempt()); summary != nil || err != nil {

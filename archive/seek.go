@@ -52,6 +52,9 @@ func (r *Reader) findTime(t time.Time) (int64, error) {
 func (r *Reader) firstLine(low, high int) (stamp time.Time, at int64, found int, err error) {
 	for found = low; found < high; found++ {
 		content, err := r.chunk(found)
+		if r.isLost(err) {
+			continue
+		}
 		if err != nil {
 			return time.Time{}, 0, 0, err
 		}
@@ -70,16 +73,34 @@ func (r *Reader) findTail(lines int64) (int64, error) {
 	if lines <= 0 {
 		return end, nil
 	}
+	lost := false // the chunk after
 	for i := range slices.Backward(r.spans) {
 		content, err := r.chunk(i)
-		if err != nil {
+		if err != nil && !r.isLost(err) {
 			return 0, err
 		}
 		from := r.spans.from(i)
+		if err != nil {
+			starts := []int64{from} // of the notice
+			switch {
+			case lost:
+				starts = nil
+			case i < len(r.spans)-1:
+				starts = []int64{r.spans[i].end, from} // the line after the notice, too
+			}
+			for _, offset := range starts {
+				if lines--; lines == 0 {
+					return offset, nil
+				}
+			}
+			lost = true
+			continue
+		}
 		body := content
-		if i == len(r.spans)-1 || r.spans.gap(i+1) > 0 {
+		if i == len(r.spans)-1 || lost || r.spans.gap(i+1) > 0 {
 			body = bytes.TrimSuffix(content, []byte{'\n'}) // that ends the last line, and begins none
 		}
+		lost = false
 		if at := lastLines(body, &lines); lines == 0 {
 			return from + int64(at), nil
 		}

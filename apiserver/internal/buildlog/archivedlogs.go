@@ -67,7 +67,9 @@ func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attem
 			return nil, &replacedError{summary.Why}
 		}
 		if summary != nil {
-			log, err := l.archive.SealedReader(ctx, name, summary, position(options))
+			log, err := l.archive.SealedReader(ctx, name, summary, position(options), func(ctx context.Context) (io.ReadCloser, error) {
+				return l.pods.Open(ctx, build, attempt, corev1.PodLogOptions{Timestamps: true})
+			})
 			if err != nil {
 				return nil, err
 			}

@@ -412,6 +412,29 @@ func TestALogThatItsBuilderReplacedIsGoneWithTheReason(t *testing.T) {
 	}
 }
 
+func TestALogWhoseArchiveIsDamagedIsReadFromItsPod(t *testing.T) {
+	for what, damage := range map[string]func(string) error{
+		"truncated": func(chunk string) error { return os.Truncate(chunk, 20) }, "deleted": os.Remove,
+	} {
+		directory := t.TempDir()
+		w := newArchiveFixture(t, "file://"+directory)
+		w.text, w.terminated, w.attempt.Outcome = stamped(3), true, v1alpha1.AttemptFailed
+		w.Expect(w.archived(t.Context(), stamped(3), &archive.Seal{})).To(Succeed())
+		chunks, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst"))
+		w.Expect(err).NotTo(HaveOccurred())
+		w.Expect(chunks).To(HaveLen(1), what)
+		w.Expect(damage(chunks[0])).To(Succeed())
+		for _, follow := range []bool{false, true} {
+			w.change(func() { w.gone = false })
+			w.Expect(w.read(t.Context(), corev1.PodLogOptions{Follow: follow})).To(Equal(plain(stamped(3))), what)
+			w.change(func() { w.gone = true })
+			text, err := w.read(t.Context(), corev1.PodLogOptions{Follow: follow})
+			w.Expect(err).To(MatchError(archive.ErrDamaged), what)
+			w.Expect(text).To(MatchRegexp(`^\[goldsmith: \d+ bytes of the log are missing here, because the archive has lost or damaged them\]\n$`), what)
+		}
+	}
+}
+
 type warnings []string
 
 func (w *warnings) AddWarning(_, text string) { *w = append(*w, text) }

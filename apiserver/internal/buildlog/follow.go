@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
@@ -161,7 +162,10 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	case err != nil:
 		return false, logError(err, f.build, attempt)
 	}
-	f.log, f.started, f.broken = log, true, nil
+	f.log, f.started = log, true
+	if !errors.Is(f.broken, archive.ErrDamaged) { // which another request does not mend
+		f.broken = nil
+	}
 	f.options.TailLines = nil // counts from the end of the first log; later logs are read from their beginning
 	return true, nil
 }

@@ -77,10 +77,14 @@ func (h *handover) goOn(end error) error {
 		return end
 	}
 	if h.archived != nil {
-		if !errors.Is(end, io.EOF) {
+		damaged := errors.Is(end, archive.ErrDamaged) // what is archived later can be read
+		if !errors.Is(end, io.EOF) && !damaged {
 			return end
 		}
-		return h.awaitMore()
+		if err := h.awaitMore(); !damaged || !errors.Is(err, io.EOF) {
+			return err
+		}
+		return end
 	}
 	if errors.Is(end, io.EOF) && h.isWhole() {
 		return io.EOF

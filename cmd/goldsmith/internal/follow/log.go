@@ -18,6 +18,9 @@ import (
 // chunkBytes is the maximum size of one read from a log.
 const chunkBytes = 32 << 10
 
+// maxStuck is how often a log is opened again without a further byte of it.
+const maxStuck = 2
+
 // attemptLog reads the log of one attempt to its end.
 type attemptLog struct {
 	connection *client.Connection
@@ -29,10 +32,12 @@ type attemptLog struct {
 	// sent counts the bytes of the log that were sent. The log of an attempt only grows, so a log that is opened again starts with
 	// these bytes.
 	sent int64
+	// stuck counts how often the log, opened again, broke off at once where it had before.
+	stuck int
 }
 
 // read returns once the whole log was sent. A log that ends without an error is complete. If a server stops and breaks the log off,
-// read opens the log again. read returns a goneError if the log is no longer kept.
+// read opens the log again. A log that always breaks off at the same place is damaged. read returns a goneError if the log is no longer kept.
 func (l *attemptLog) read(ctx context.Context) error {
 	for {
 		err := l.copy(ctx)
@@ -43,7 +48,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 			return nil
 		case apierrors.IsGone(err):
 			return &goneError{err}
-		case !client.Temporary(err), l.sent > 0 && l.options.TailLines != nil: // with TailLines, the number of lines added meanwhile is unknown
+		case !client.Temporary(err), l.stuck >= maxStuck, l.sent > 0 && l.options.TailLines != nil: // with TailLines, the number of lines added meanwhile is unknown
 			return fmt.Errorf("read the log of build %s: %w", l.build, err)
 		}
 		select {
@@ -72,10 +77,13 @@ func (l *attemptLog) copy(ctx context.Context) (err error) {
 		}
 		return err
 	}
+	opened := l.clock.Now()
+	l.stuck++
 	for {
 		chunk := make([]byte, chunkBytes)
 		n, err := stream.Read(chunk)
 		if n > 0 {
+			l.stuck = 0
 			select {
 			case l.chunks <- chunk[:n]:
 				l.sent += int64(n)
@@ -87,6 +95,9 @@ func (l *attemptLog) copy(ctx context.Context) (err error) {
 			return nil
 		}
 		if err != nil {
+			if l.clock.Since(opened) >= client.RetryInterval { // a silent log of a server that stops
+				l.stuck = 0
+			}
 			return err
 		}
 	}
