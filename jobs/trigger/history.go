@@ -106,10 +106,10 @@ func DirectExpiry(build *v1alpha1.ImageBuild, ttl time.Duration, logsArchived, b
 	return afterAwaited(expires, build, logsArchived, buildsRecorded)
 }
 
-// LogSettled reports whether a build's logs are archived or expired, so that none is left to archive.
+// LogSettled reports whether a build's logs are archived, damaged or expired, so that none is left to archive.
 func LogSettled(build *v1alpha1.ImageBuild) bool {
 	archived := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
-	return archived != nil && (archived.Status == metav1.ConditionTrue || archived.Reason == v1alpha1.ReasonLogExpired)
+	return archived != nil && (archived.Status == metav1.ConditionTrue || archived.Reason == v1alpha1.ReasonLogExpired || archived.Reason == v1alpha1.ReasonLogDamaged)
 }
 
 // RecordSettled reports whether the database has recorded a build's final state, or refuses it for good.

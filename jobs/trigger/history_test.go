@@ -197,6 +197,9 @@ func TestABuildWaitsForItsLogsToBeArchived(t *testing.T) {
 			say(&o.Builds[0], metav1.ConditionTrue, v1alpha1.ReasonLogArchived)
 			say(&o.Builds[1], metav1.ConditionFalse, v1alpha1.ReasonLogExpired)
 		}, []string{"debian-2", "debian-1"}, 23 * time.Hour},
+		"damaged": {func(o *Observed) {
+			say(&o.Builds[0], metav1.ConditionFalse, v1alpha1.ReasonLogDamaged)
+		}, []string{"debian-1"}, 23 * time.Hour},
 		"a day later": {func(o *Observed) { o.Now = o.Now.Add(23 * time.Hour) }, []string{"debian-3", "debian-2", "debian-1"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -37,7 +37,8 @@ const (
 	// BuildConditionFinished is True after the build has finished.
 	BuildConditionFinished = "Finished"
 	// BuildLogArchived exists on finished builds if there is a log archive. It is True when the archive contains the
-	// logs of all attempts, as far as they could be read. It is False before, and after the archived log has expired.
+	// logs of all attempts, as far as they could be read. It is False before, after the archived
+	// log has expired, and while a part of it is damaged or lost.
 	BuildLogArchived = "LogArchived"
 	// BuildRecorded exists on finished builds if there is a records database. It is True when the database contains the
 	// final state of the build, and False before.
@@ -136,6 +137,9 @@ const (
 	// ReasonArchiveUnavailable means that the archive cannot be written to now. The message names the cause. The
 	// controller tries again.
 	ReasonArchiveUnavailable = "ArchiveUnavailable"
+	// ReasonLogDamaged means that the archive has lost a part of an attempt's log, or that a part does not match its
+	// checksum. The message names the bytes. The controller archives the part again if the pod still has the whole log.
+	ReasonLogDamaged = "LogDamaged"
 	// ReasonLogExpired means that the archived log was deleted according to history.logRetention.
 	ReasonLogExpired = "LogExpired"
 )

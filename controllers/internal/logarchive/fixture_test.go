@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/util/retry"
 	testingclock "k8s.io/utils/clock/testing"
@@ -64,6 +65,7 @@ type fixture struct {
 	archive *archive.Store
 	clock   *testingclock.FakePassiveClock
 	metrics *metrics.Logs
+	cache   client.Reader // of the process that runs
 	// patience is how long a log may be silent after the end of its attempt.
 	patience time.Duration
 
@@ -115,6 +117,7 @@ func (w *fixture) run() (stop func()) {
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	w.Expect(err).NotTo(HaveOccurred())
+	w.cache = manager.GetCache()
 	w.Expect(caches.AddIndexes(w.t.Context(), manager.GetFieldIndexer())).To(Succeed())
 	w.metrics, err = metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock)
 	w.Expect(err).NotTo(HaveOccurred())
@@ -383,11 +386,37 @@ func (w *fixture) condition(name string) func() string {
 		if err != nil {
 			return err.Error()
 		}
-		found := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
-		if found == nil {
-			return ""
+		return valueOf(build)
+	}
+}
+
+func valueOf(build *v1alpha1.ImageBuild) string {
+	found := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
+	if found == nil {
+		return ""
+	}
+	return string(found.Status) + "/" + found.Reason
+}
+
+// conditions starts to watch LogArchived of a build. The result returns every value since then, the present one included.
+func (w *fixture) conditions(name string) func() []string {
+	w.t.Helper()
+	build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
+	w.Expect(err).NotTo(HaveOccurred())
+	changes, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Watch(w.t.Context(), metav1.ListOptions{ResourceVersion: build.ResourceVersion})
+	w.Expect(err).NotTo(HaveOccurred())
+	values := []string{valueOf(build)}
+	return func() []string {
+		defer changes.Stop()
+		latest, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
+		w.Expect(err).NotTo(HaveOccurred())
+		for build.ResourceVersion != latest.ResourceVersion {
+			event := watch.Event{}
+			w.Eventually(changes.ResultChan()).Should(Receive(&event))
+			build, _ = event.Object.(*v1alpha1.ImageBuild)
+			values = append(values, valueOf(build))
 		}
-		return string(found.Status) + "/" + found.Reason
+		return values
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
@@ -306,6 +309,58 @@ func TestALogThatItsBuilderReplacedIsNotWaitedFor(t *testing.T) {
 			w.Expect(w.archived(build)).To(Equal(linesFrom(1, lines)))
 		})
 	}
+}
+
+func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
+	directory := t.TempDir()
+	w := newFixture(t, "file://"+directory)
+	w.run()
+	build, log := w.start("once")
+	log.write(linesFrom(1, 60))
+	w.end("once")
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	r, served := w.reconciler(), w.stored.Config("verifier")
+	served.Host = w.config
+	r.cache, r.Kube, r.patience = w.cache, kubernetes.NewForConfigOrDie(served), within
+	r.flushInterval = soon
+	verifier := &sweeper{reconciler: r}
+	file := func(pattern string) string {
+		found, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*", pattern))
+		w.Expect(err).NotTo(HaveOccurred())
+		w.Expect(found).To(HaveLen(1), pattern)
+		return found[0]
+	}
+	chunk := file("*.zst")
+	content, err := os.ReadFile(chunk)
+	w.Expect(err).NotTo(HaveOccurred())
+	damages := map[string]func(){
+		"a flipped bit": func() {
+			damaged := slices.Clone(content)
+			damaged[len(damaged)/2] ^= 1
+			w.Expect(os.WriteFile(chunk, damaged, 0o600)).To(Succeed())
+		},
+		"a truncated chunk": func() { w.Expect(os.Truncate(chunk, 9)).To(Succeed()) },
+		"a deleted chunk":   func() { w.Expect(os.Remove(chunk)).To(Succeed()) },
+		"a deleted log":     func() { w.Expect(os.RemoveAll(filepath.Dir(chunk))).To(Succeed()) },
+	}
+	for what, damage := range damages {
+		damage()
+		versions := w.conditions("once")
+		verifier.verify(t.Context())
+		w.Expect(versions()).To(Equal([]string{"True/Archived", "False/LogDamaged", "True/Archived"}), what)
+		w.Expect(w.archived(build)).To(Equal(linesFrom(1, 60)), what)
+	}
+
+	damages["a flipped bit"]()
+	w.deletePod("once")
+	w.Eventually(func() error {
+		return w.cache.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "once-pod"}, &corev1.Pod{})
+	}).ShouldNot(Succeed())
+	w.change("once", func(build *v1alpha1.ImageBuild) { build.Status.Conditions[0].Reason = v1alpha1.ReasonLogDamaged }) // so that it is due
+	w.Eventually(func() string { verifier.verify(t.Context()); return w.condition("once")() }).Should(Equal("False/LogDamaged"))
+	w.Expect(os.WriteFile(chunk, content, 0o600)).To(Succeed())
+	w.Eventually(func() string { verifier.verify(t.Context()); return w.condition("once")() }).Should(Equal("True/Archived"))
 }
 
 func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {

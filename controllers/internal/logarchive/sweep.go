@@ -30,9 +30,10 @@ const (
 // sweeper deletes expired logs, and seals the logs of builds whose deletion was not observed.
 type sweeper struct{ *reconciler }
 
-// Start sweeps the archive, and checks whether it answers, until ctx is done.
+// Start sweeps the archive, reads logs back, and checks whether the archive answers, until ctx is done.
 func (s *sweeper) Start(ctx context.Context) error {
 	go wait.UntilWithContext(ctx, s.ping, pingInterval)
+	go wait.JitterUntilWithContext(ctx, s.verify, verifyInterval, jitter, true)
 	wait.JitterUntilWithContext(ctx, s.sweep, sweepInterval, jitter, true)
 	return nil
 }
