@@ -44,7 +44,7 @@ func Kept(path string, size int64) (begin, end int64, kept bool) {
 // file that it leaves out or shortens to report, with the cause. It leaves out files that are deleted meanwhile without a report,
 // and shortens a file at its first hole, because an agent writes none. Export fails if each fails.
 func Export(dir string, each func(path string, content io.Reader) error, report func(path string, cause error)) error {
-	leaveOut := func(path string, cause error) error {
+	leaveOut := func(path string, cause error) error { //nolint:unparam // the walk returns it, to continue
 		if !errors.Is(cause, fs.ErrNotExist) {
 			report(path, cause)
 		}

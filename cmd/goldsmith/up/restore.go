@@ -197,7 +197,7 @@ func (r *restoration) checkSpace(size int64) error {
 	if err := unix.Statfs(r.directory, &found); err != nil {
 		return err
 	}
-	if free := int64(found.Bavail) * found.Bsize; size > free {
+	if free := int64(found.Bavail) * found.Bsize; size > free { //nolint:gosec // no file system has so many blocks that this overflows
 		return fmt.Errorf("declares %d bytes, but the file system of %s has %d bytes free: free space, or set --data-dir to a directory on another disk", size, filepath.Dir(r.directory), free)
 	}
 	return nil
