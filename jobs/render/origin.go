@@ -77,18 +77,18 @@ func HasInput(job *batchv1.Job, build *v1alpha1.ImageBuild, attempt int32) bool 
 
 // KeepFingerprint lets a Job or a pod keep what Deviation compares after the rest of it was dropped.
 func KeepFingerprint(object metav1.Object) {
-	var print string
+	var value string
 	switch o := object.(type) {
 	case *batchv1.Job:
-		print = fingerprint(&o.ObjectMeta, &o.Spec.Template)
+		value = fingerprint(&o.ObjectMeta, &o.Spec.Template)
 	case *corev1.Pod:
-		print = fingerprint(&o.ObjectMeta, templateOf(o))
+		value = fingerprint(&o.ObjectMeta, templateOf(o))
 	}
 	annotations := object.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}
 	}
-	annotations[fingerprintKey] = print
+	annotations[fingerprintKey] = value
 	object.SetAnnotations(annotations)
 }
 
@@ -99,8 +99,8 @@ func templateOf(pod *corev1.Pod) *corev1.PodTemplateSpec {
 // fingerprint has a line for each part of a template or a pod that decides the result: its name and a hash. Names that users choose are
 // quoted, so that they add no line.
 func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) string {
-	if print, ok := kept.Annotations[fingerprintKey]; ok {
-		return print
+	if value, ok := kept.Annotations[fingerprintKey]; ok {
+		return value
 	}
 	var parts []string
 	add := func(name string, value any) { parts = append(parts, part(name, value)) }
