@@ -274,7 +274,7 @@ func (r *Reader) fillFrom(i int) error {
 		content, err := r.read(chunk)
 		if r.isLost(err) {
 			r.lacks += chunk.textEnd - chunk.text
-			r.damage = fmt.Errorf("read the log of %s: bytes %d to %d are missing: %w: %v", r.attempt, chunk.start, chunk.end, ErrDamaged, err)
+			r.damage = fmt.Errorf("read the log of %s: bytes %d to %d are missing: %w: %s", r.attempt, chunk.start, chunk.end, ErrDamaged, err.Error())
 			r.offset = chunk.end
 			continue
 		}

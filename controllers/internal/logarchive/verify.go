@@ -130,11 +130,11 @@ func (s *sweeper) readBack(ctx context.Context, build *v1alpha1.ImageBuild, agai
 	return nil
 }
 
-// archiveAgain archives a log without a seal as if it were new, if its pod exists. The summary is nil if the pod does not exist.
+// archiveAgain archives a log without a seal as if it were new. It fails if the pod does not exist.
 func (s *sweeper) archiveAgain(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) (*archive.Summary, error) {
 	log, err := s.podLog(ctx, build, attempt)
 	if err != nil {
-		return nil, nil
+		return nil, err
 	}
 	_ = log.Close() // the stream opens it again
 	record, limit, err := s.record(ctx, build, s.image)
