@@ -19,6 +19,8 @@ import (
 
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	resolution "goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 func rand() string { return utilrand.String(8) }
@@ -192,7 +194,44 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(apierrors.IsGone(err)).To(BeTrue(), "another build of that name is not the answer: %v", err)
 	})
 
+	It("accepts a reserved request ID only for the build that its trigger requests now", func(ctx SpecContext) {
+		scheduleSince(ctx, images, "debian", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		own := resolution.Digest(image.Spec.BuildInputs, nil, "")
+		take := func(id string) error {
+			_, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
+			return err
+		}
+		notDue := func(ids ...string) {
+			GinkgoHelper()
+			before, err := images.Get(ctx, "debian", metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			for _, id := range ids {
+				err := take(id)
+				Expect(apierrors.IsConflict(err)).To(BeTrue(), "%s: %v", id, err)
+				Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("requestID %q has a form that only triggers use", id))))
+			}
+			after, err := images.Get(ctx, "debian", metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(after.ResourceVersion).To(Equal(before.ResourceVersion))
+		}
+		const start = "schedule:2026-03-01T03:30:00Z"
+		notDue(digest('a')+":0", own+":1", own+":0", "schedule:2026-03-01T03:31:00Z", "schedule:9999-03-01T03:30:00Z", "schedule:now")
+		Expect(take(start)).To(Succeed())
+		notDue(own + ":0") // the build of the schedule may have the same inputs
+		writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('b')}))
+		Expect(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"triggers":{"schedule":null}}}`), metav1.PatchOptions{})).NotTo(BeNil())
+		notDue(own+":0", own+":2", digest('b')+":1", "schedule:2026-03-02T03:30:00Z")
+		Expect(take(own + ":1")).To(Succeed())
+		for _, id := range []string{start, own + ":1"} {
+			Expect(take(id)).To(Succeed(), "a repeated request is answered with its build")
+		}
+		Expect(builds.List(ctx, metav1.ListOptions{})).To(HaveField("Items", HaveLen(2)))
+	})
+
 	It("remembers requests for builds, one-off builds and reruns after many others", func(ctx SpecContext) {
+		scheduleSince(ctx, images, "debian", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
 		oneOff := request("one-off")
 		oneOff.Parameters = []v1alpha1.Parameter{{Name: "flavour", Value: "small"}}
 		asks := []func() (*v1alpha1.ImageBuild, error){
@@ -304,6 +343,16 @@ func recordUID(ctx SpecContext, images typed.ImageInterface, name string, uid ty
 	image, err := images.Get(ctx, name, metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	image.Status.RecentRequests[0].UID = uid
+	_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
+	Expect(err).NotTo(HaveOccurred())
+}
+
+// scheduleSince gives an Image a schedule at 03:30 each day, as it is stored when a controller has seen it first at a time.
+func scheduleSince(ctx SpecContext, images typed.ImageInterface, name string, since time.Time) {
+	GinkgoHelper()
+	image, err := images.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"triggers":{"schedule":{"cron":"30 3 * * *"}}}}`), metav1.PatchOptions{})
+	Expect(err).NotTo(HaveOccurred())
+	image.Status = trigger.Next(trigger.Observed{Image: image, Now: since, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digest('a')}}).Status
 	_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 }

@@ -4,6 +4,8 @@ package trigger
 
 import (
 	"fmt"
+	"regexp"
+	"strings"
 	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -139,6 +141,28 @@ func requestID(digest string, attempted *v1alpha1.AttemptedBuild) string {
 		after = attempted.Number
 	}
 	return fmt.Sprintf("%s:%d", digest, after)
+}
+
+// reserved matches the IDs of requestID and scheduleRequestID.
+var reserved = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
+
+// Reserved reports whether only triggers use request IDs of this form.
+func Reserved(requestID string) bool {
+	return reserved.MatchString(requestID)
+}
+
+// Requests reports whether a build with this reserved request ID is due. For a time of the schedule that has started, Requests
+// decides as of that start. So it agrees with a controller whose clock is behind.
+func Requests(o Observed, requestID string) bool {
+	if text, is := strings.CutPrefix(requestID, schedulePrefix); is {
+		start, ok := o.startOf(text)
+		if !ok || start.After(o.Now) {
+			return false
+		}
+		o.Now = start
+	}
+	request := Next(o).Request
+	return request != nil && request.RequestID == requestID
 }
 
 // BuildName returns the name of an Image's build.

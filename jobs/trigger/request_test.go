@@ -5,6 +5,7 @@ package trigger
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -135,6 +136,59 @@ func TestARequestIsTheSameUntilItsBuildIsSeen(t *testing.T) {
 	}
 	if seen := Next(observed(image, "A", newBuild(1, v1alpha1.BuildPending, ""))); seen.Request != nil {
 		t.Errorf("request %+v", seen.Request)
+	}
+}
+
+func TestAReservedIDIsThatOfABuildWhichIsDue(t *testing.T) {
+	digest, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
+	daily := scheduled(t, func(s *v1alpha1.Schedule) { s.Jitter = &v1alpha1.Duration{Duration: time.Hour} }).Observed
+	times, err := ParseSchedule("30 3 * * *", "UTC")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(delay time.Duration) func(*Observed) {
+		return func(o *Observed) { o.Now = o.start(times, at(t, "2026-03-02T03:30:00Z")).Add(delay) }
+	}
+	missing := func(o *Observed) {
+		start(0)(o)
+		o.Resolved, o.Unresolved = nil, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonSourceNotFound}
+	}
+	built := newBuild(3, v1alpha1.BuildSucceeded, other)
+	for name, c := range map[string]struct {
+		observed Observed
+		change   func(*Observed)
+		id       string
+		want     bool
+	}{
+		"the first build":                          {observed(newImage(), digest), nil, digest + ":0", true},
+		"changed inputs":                           {observed(newImage(), digest, built), nil, digest + ":3", true},
+		"inputs to come":                           {observed(newImage(), digest, built), nil, other + ":3", false},
+		"after a build to come":                    {observed(newImage(), digest, built), nil, digest + ":4", false},
+		"after an earlier build":                   {observed(newImage(), digest, built), nil, digest + ":2", false},
+		"a number in another form":                 {observed(newImage(), digest, built), nil, digest + ":03", false},
+		"inputs that are built":                    {observed(newImage(), other, built), nil, other + ":3", false},
+		"inputs that may be built":                 {observed(newImage(), digest, built, newBuild(4, v1alpha1.BuildPending, "")), nil, digest + ":3", false},
+		"of a suspended image":                     {observed(newImage(func(i *v1alpha1.Image) { i.Spec.Suspend = new(true) }), digest), nil, digest + ":0", false},
+		"a start that has come":                    {daily, start(0), "schedule:2026-03-02T03:30:00Z", true},
+		"a start to come":                          {daily, start(-time.Second), "schedule:2026-03-02T03:30:00Z", false},
+		"a start by a clock that is days behind":   {daily, start(100 * time.Hour), "schedule:2026-03-02T03:30:00Z", true},
+		"a start whose inputs are missing":         {daily, missing, "schedule:2026-03-02T03:30:00Z", false},
+		"a start before the schedule":              {daily, start(0), "schedule:2026-03-01T03:30:00Z", false},
+		"no time of the schedule":                  {daily, start(0), "schedule:2026-03-01T12:30:00Z", false},
+		"a time in another form":                   {daily, start(0), "schedule:2026-03-02T04:30:00+01:00", false},
+		"no time":                                  {daily, start(0), "schedule:", false},
+		"a time of an image without a schedule":    {observed(newImage(), digest), nil, "schedule:2026-03-02T03:30:00Z", false},
+		"changed inputs while a start is due, too": {daily, start(0), "A:1", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := c.observed
+			if c.change != nil {
+				c.change(&o)
+			}
+			if got := Requests(o, c.id); got != c.want {
+				t.Errorf("%s: %t, want %t", c.id, got, c.want)
+			}
+		})
 	}
 }
 

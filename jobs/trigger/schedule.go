@@ -140,8 +140,25 @@ func (o Observed) answered(at time.Time) bool {
 	return false
 }
 
+const schedulePrefix = "schedule:"
+
 // scheduleRequestID identifies the request for a build at a time of the schedule. After a crash, the repeated request of any
 // controller gets the same build.
 func scheduleRequestID(at time.Time) string {
-	return "schedule:" + at.UTC().Format(time.RFC3339)
+	return schedulePrefix + at.UTC().Format(time.RFC3339)
+}
+
+// startOf returns when the build for a time of the schedule starts. It returns false if the text is no time, or the Image has no
+// valid schedule.
+func (o Observed) startOf(text string) (time.Time, bool) {
+	given := o.Image.Spec.Triggers.Schedule
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil || given == nil {
+		return time.Time{}, false
+	}
+	times, err := ParseSchedule(given.Cron, given.TimeZone)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return o.start(times, at), true
 }

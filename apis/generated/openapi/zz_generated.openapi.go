@@ -885,7 +885,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
 							Type:        []string{"string"},
 							Format:      "",
 						},

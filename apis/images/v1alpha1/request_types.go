@@ -20,8 +20,8 @@ type BuildRequest struct {
 	// build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was
 	// deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image.
 	// Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in
-	// reruns and in requests with parameters. Defaults to a random ID. A repeated request without an ID creates a
-	// second build.
+	// reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a
+	// build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
 	// +optional
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server

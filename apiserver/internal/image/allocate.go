@@ -92,6 +92,9 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 	if err := i.check(image); err != nil {
 		return images.BuildRequestRecord{}, err
 	}
+	if err := i.checkReserved(ctx, image); err != nil {
+		return images.BuildRequestRecord{}, err
+	}
 	number, err := i.nextFree(ctx, image)
 	if err != nil {
 		return images.BuildRequestRecord{}, err

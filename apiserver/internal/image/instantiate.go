@@ -48,12 +48,14 @@ type instantiateREST struct {
 	scope   *builder.Scope
 	policy  validation.Policy
 	clock   clock.PassiveClock
+
+	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
 }
 
 func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
 	r := &instantiateREST{
 		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
-		policy: options.Policy, clock: options.Clock,
+		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
 	}
 	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
 		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
@@ -132,6 +134,7 @@ type instantiation struct {
 	scheme  *runtime.Scheme
 	clock   clock.PassiveClock
 
+	builders  *inputs.Builders // that the operator allows, or nil if the server does not know them
 	image     string
 	uid       types.UID // the required UID of the Image, or empty
 	requestID string
@@ -145,7 +148,7 @@ type instantiation struct {
 func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
 	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
 	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
-	instantiation.clock = r.clock
+	instantiation.clock, instantiation.builders = r.clock, r.builders
 	if instantiation.requestID == "" {
 		instantiation.requestID = string(uuid.NewUUID())
 	}

@@ -41,7 +41,7 @@ func (s *Sources) oneOff(ctx context.Context, build *images.ImageBuild, image *i
 	}
 	var resolved *v1alpha1.ResolvedInputs
 	if asked.Spec.Pinned != nil {
-		if resolved, err = s.resolve(ctx, own); err != nil {
+		if resolved, _, err = s.resolve(ctx, own); err != nil {
 			return false, err
 		}
 	}

@@ -59,20 +59,20 @@ func (s *Sources) Base(ctx context.Context, name string) (*v1alpha1.Image, error
 	return convert.PublicImage(found)
 }
 
-// resolve returns what the inputs of an Image resolve to now. It is nil if they do not resolve.
-func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, error) {
+// resolve returns what the inputs of an Image resolve to now, or why they do not resolve.
+func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
 	given, found := image.Spec.BuildInputs, inputs.Found{}
 	var err error
 	if source := given.Source; source != nil && source.ConfigMapRef != nil {
 		if found.ConfigMap, err = s.ConfigMap(ctx, image.Namespace, source.ConfigMapRef.Name); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if ref := given.Base.ImageRef; ref != nil {
 		if found.Base, err = s.Base(on(ctx, "images", ref.Name), ref.Name); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	resolved, _ := inputs.Resolve(given, found)
-	return resolved, nil
+	resolved, unresolved := inputs.Resolve(given, found)
+	return resolved, unresolved, nil
 }

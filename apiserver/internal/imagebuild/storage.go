@@ -6,18 +6,24 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/archive"
@@ -110,4 +116,27 @@ func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild
 // GetBuild returns a build of the namespace of ctx.
 func (s *Store) GetBuild(ctx context.Context, name string) (*images.ImageBuild, error) {
 	return stored.GetBuild(ctx, s.Store, name)
+}
+
+// BuildsOf returns the builds of an Image, in the order of their numbers.
+func (s *Store) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+	if image.UID == "" {
+		return nil, nil // the Image does not exist yet
+	}
+	object, err := s.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
+	if err != nil {
+		return nil, err
+	}
+	found, err := stored.Builds(object)
+	if err != nil {
+		return nil, err
+	}
+	list, err := convert.PublicImageBuilds(found)
+	if err != nil {
+		return nil, fmt.Errorf("list builds of image %s: %w", image.Name, err)
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
+		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
+	})
+	return list.Items, nil
 }

@@ -87,7 +87,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	if image.DeletionTimestamp != nil {
 		return &v1alpha1.ImagePlanStatus{Reason: reasonDeleting, Message: "the image is being deleted, so it gets no more builds"}, nil
 	}
-	builds, err := p.buildsOf(ctx, image)
+	builds, err := p.builds.BuildsOf(ctx, image)
 	if err != nil {
 		return nil, err
 	}

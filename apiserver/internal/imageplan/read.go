@@ -3,22 +3,15 @@
 package imageplan
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
-	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -78,29 +71,6 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 	}
 	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
 		"user %q may not get %s %q in namespace %q, which the plan needs for %s; an administrator can grant the permission", user, resource.Resource, name, namespace, role)}, nil
-}
-
-// buildsOf returns an Image's builds in the order of their numbers.
-func (p *planner) buildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
-	if image.UID == "" {
-		return nil, nil // the Image does not exist yet
-	}
-	object, err := p.builds.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
-	if err != nil {
-		return nil, err
-	}
-	found, err := stored.Builds(object)
-	if err != nil {
-		return nil, err
-	}
-	list, err := convert.PublicImageBuilds(found)
-	if err != nil {
-		return nil, fmt.Errorf("list builds of image %s: %w", image.Name, err)
-	}
-	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
-		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
-	})
-	return list.Items, nil
 }
 
 // nextNumber is the lowest number above the counter whose build name is free.

@@ -12,11 +12,15 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
+
+// errNotDue means that the server requests no such build now. Its clock may be behind, or an object has changed meanwhile.
+var errNotDue = errors.New("the server requests no such build now")
 
 // ask requests the build that is due. It returns true if an event of the build, or of a build that the cache lacks, will follow.
 // Otherwise the build was deleted, and ask returns the status to store.
@@ -32,6 +36,9 @@ func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1
 	switch {
 	case apierrors.IsGone(err):
 		return false, decision.Gone(live.Status.RecentRequests), nil
+	case apierrors.IsConflict(err):
+		ctrl.LoggerFrom(ctx).Info("the server refused the request for a build: trying again", "error", err)
+		return false, v1alpha1.ImageStatus{}, errNotDue
 	case err != nil:
 		return false, v1alpha1.ImageStatus{}, fmt.Errorf("request a build: %w", err)
 	}

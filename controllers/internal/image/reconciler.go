@@ -29,6 +29,9 @@ import (
 // clock was set, or that the machine slept.
 const longestLook = 10 * time.Minute
 
+// askAgain is when a request for a build is repeated that the server did not find due.
+const askAgain = time.Second
+
 type reconciler struct {
 	Options
 	cache client.Reader
@@ -73,6 +76,8 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 			refused = err
 			status = observed.Refused(status, apierrors.IsInvalid(err), err.Error())
 			r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventBuildRefused, v1alpha1.CutMessage(err.Error()))
+		case errors.Is(err, errNotDue):
+			decision.After = askAgain
 		case err != nil:
 			return 0, err
 		case answer:

@@ -142,6 +142,20 @@ func TestWhileARequestIsRefusedTheStatusIsWritten(t *testing.T) {
 	w.Expect(meta.IsStatusConditionFalse(w.image("debian").Status.Conditions, v1alpha1.ImageStalled)).To(BeTrue())
 }
 
+func TestABuildThatIsNotDueByTheServersClockIsAskedForAgain(t *testing.T) {
+	w := newFixture(t).start()
+	w.create("debian")
+	w.refuse.Store(http.StatusConflict)
+	result, err := w.reconcile()
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(result.RequeueAfter).To(Equal(time.Second))
+	w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
+	w.Expect(w.warnings()).To(BeEmpty())
+	w.refuse.Store(0)
+	w.settle(v1alpha1.BuildSucceeded)
+	w.Expect(w.builds("debian")).To(HaveLen(1))
+}
+
 func TestADisabledScheduleIsToldOnce(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian", nightly)

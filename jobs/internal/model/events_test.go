@@ -177,7 +177,10 @@ func (w *environment) happenToImage(kind kind, image *v1alpha1.Image, b int) {
 	case askForBuild:
 		w.truth.anew++
 		wanted := request{image: image.Name, id: fmt.Sprintf("person-%d", w.truth.anew), reason: v1alpha1.TriggerManual, crash: b%8 == 0}
-		if b%5 == 0 {
+		switch {
+		case b%7 == 3:
+			wanted.id, wanted.unchecked = w.idToCome(image, b/7), w.mutant == acceptsAnyID
+		case b%5 == 0:
 			wanted.parameters = []v1alpha1.Parameter{{Name: "w", Value: "1"}}
 		}
 		w.askFor(wanted)

@@ -51,10 +51,14 @@ func (p *process) decideImage(image *v1alpha1.Image) (decision trigger.Decision,
 	status := decision.Status
 	if decision.Request != nil {
 		answered, gone, err := p.ask(image, builds, decision)
-		if err != nil || answered {
+		switch {
+		case errors.Is(err, errNotDue):
+			decision.After = time.Second
+		case err != nil || answered:
 			return decision, answered, err
+		default:
+			status = gone
 		}
-		status = gone
 	}
 	if !sameImageStatus(p.cover, &status, &image.Status) {
 		if err := p.write("image status", func() error { return p.updateImageStatus(image, status) }); err != nil {
@@ -105,6 +109,7 @@ func (p *process) ask(image *v1alpha1.Image, builds []v1alpha1.ImageBuild, decis
 		return true, v1alpha1.ImageStatus{}, nil
 	}
 	asked := request{image: image.Name, id: decision.Request.RequestID, reason: decision.Request.Reason}
+	asked.unchecked = p.mutant == asksBlindly || p.mutant == asksUnconfirmed // the server would find these mistakes
 	if p.mutant == asksAnew {
 		p.truth.anew++
 		asked.id = fmt.Sprintf("anew-%d", p.truth.anew)

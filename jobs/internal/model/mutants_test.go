@@ -45,13 +45,14 @@ const (
 	outlivesRestores        // keeps its state from before a restore
 	comparesClocks          // decides by the times of a node and of the API server whether a pod ended because it was deleted
 	looksOnce               // treats a Job that is created while its pods are listed as deleted
+	acceptsAnyID            // a server that accepts reserved request IDs of builds that are not due
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "believes owners", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all", "counts cancelled",
-	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once",
+	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once", "accepts any ID",
 }
 
 // mutate returns the build that a mutant stores instead.

@@ -3,8 +3,10 @@
 package model_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -14,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/state"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // Errors that the API returns. After errTimeout the outcome of the request is unknown.
@@ -22,6 +25,7 @@ var (
 	errConflict = errors.New("conflict")
 	errExists   = errors.New("already exists")
 	errGone     = errors.New("gone")
+	errNotDue   = errors.New("no trigger requests this build now")
 	errServer   = errors.New("the server has crashed")
 	errTimeout  = errors.New("timeout")
 )
@@ -35,6 +39,7 @@ type request struct {
 	parameters []v1alpha1.Parameter
 	rerunOf    *v1alpha1.ImageBuild
 	crash      bool // of the server, once it has recorded the request
+	unchecked  bool // by a server of an older version, which accepts reserved IDs at any time
 }
 
 // instantiate is the subresource of that name, and what rerun comes to.
@@ -47,7 +52,10 @@ func (w *environment) instantiate(r request) (*v1alpha1.ImageBuild, error) {
 		return nil, errConflict
 	}
 	for taken := int64(0); ; {
-		image, record := w.allocate(r, taken)
+		image, record, err := w.allocate(r, taken)
+		if err != nil {
+			return nil, err
+		}
 		if r.crash {
 			w.cover.point("the server crashes, request recorded")
 			return nil, errServer
@@ -77,7 +85,7 @@ func isOf(build *v1alpha1.ImageBuild, image *v1alpha1.Image, record v1alpha1.Bui
 }
 
 // allocate finds or records the request. taken is a number whose name is somebody else's.
-func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord) {
+func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord, error) {
 	image, _ := w.images.get(r.image)
 	known := -1
 	for i, record := range image.Status.RecentRequests {
@@ -85,9 +93,13 @@ func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha
 			continue
 		}
 		if record.Number != taken {
-			return image, record
+			return image, record, nil
 		}
 		known = i
+	}
+	if !r.unchecked && trigger.Reserved(r.id) && !w.requests(image, r.id) {
+		w.cover.point("a request is not due")
+		return nil, v1alpha1.BuildRequestRecord{}, errNotDue
 	}
 	next := *image
 	number := image.Status.BuildCounter + 1
@@ -107,7 +119,20 @@ func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha
 	}
 	put(w, &w.images, &next)
 	w.truth.given = append(w.truth.given, given{image: next.UID, record: record, moved: w.truth.moved[next.Name], name: next.Name, overtaken: w.arrivesLate || w.truth.excused})
-	return &next, record
+	return &next, record, nil
+}
+
+// requests reports whether a trigger of the Image requests a build with this ID, by what is stored and the time of the server.
+func (w *environment) requests(image *v1alpha1.Image, id string) bool {
+	var builds []v1alpha1.ImageBuild
+	for _, build := range w.builds.all {
+		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
+			builds = append(builds, *build)
+		}
+	}
+	slices.SortFunc(builds, func(a, b v1alpha1.ImageBuild) int { return cmp.Compare(numberOf(&a), numberOf(&b)) })
+	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	return trigger.Requests(trigger.Observed{Image: image, Builds: builds, Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved}, id)
 }
 
 func (w *environment) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {

@@ -122,6 +122,20 @@ func (w *environment) askFor(wanted request) {
 	w.askAgain(len(w.truth.asked) - 1)
 }
 
+// idToCome is the request ID of a build that is likely to be due later.
+func (w *environment) idToCome(image *v1alpha1.Image, b int) string {
+	if b%2 == 0 {
+		return "schedule:" + w.now.UTC().Truncate(time.Hour).Add(time.Hour).Format(time.RFC3339)
+	}
+	given := image.Spec.BuildInputs
+	given.Parameters = []v1alpha1.Parameter{{Name: "v", Value: strconv.Itoa(b / 2 % 3)}}
+	digest := ""
+	if resolved := w.resolve(&given, w.images.get).resolved; resolved != nil {
+		digest = resolved.InputsDigest
+	}
+	return fmt.Sprintf("%s:%d", digest, image.Status.BuildCounter+int64(b/6%2))
+}
+
 // askAgain repeats a request. It has to be answered with the same build.
 func (w *environment) askAgain(which int) {
 	asked := &w.truth.asked[which]

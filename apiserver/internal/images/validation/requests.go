@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
@@ -145,13 +146,10 @@ func validateRequestID(id string) field.ErrorList {
 	return Printable(id, maxRequestID, field.NewPath("requestID"))
 }
 
-// reservedRequestID matches the IDs that jobs/trigger gives the requests for an Image's changed inputs or schedule.
-var reservedRequestID = regexp.MustCompile(`^(schedule:|sha256:[0-9a-f]{64}:[0-9]+$)`)
-
 // validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would
 // answer the reserved request, and the Image's own inputs would never be built.
 func validateUnreserved(id string) field.ErrorList {
-	if !reservedRequestID.MatchString(id) {
+	if !trigger.Reserved(id) {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
