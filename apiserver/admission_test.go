@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -113,6 +114,67 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(build.Name).To(Equal("debian-1"))
 	})
+
+	It("has another number if a user's build has taken the name that was recorded for it", func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		hook.set(nil, func(attributes admission.Attributes) error {
+			if attributes.IsDryRun() {
+				return nil
+			}
+			return admission.NewForbidden(attributes, errors.New("not today"))
+		})
+		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		hook.set(nil, nil)
+		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(build.Name).To(Equal("debian-2"))
+		Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
+			ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(2))))))
+	})
+
+	DescribeTable("is deleted again if its request got another build while it was created", func(ctx SpecContext,
+		meanwhile func(context.Context, typed.ImageInterface, typed.ImageBuildInterface), answer string, left int) {
+		namespace := newNamespace()
+		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		hook.set(nil, func(attributes admission.Attributes) error {
+			if attributes.IsDryRun() {
+				return nil
+			}
+			defer GinkgoRecover()
+			hook.set(nil, nil)
+			meanwhile(ctx, images, builds)
+			return nil
+		})
+		build, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
+		if answer == "" {
+			Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
+		} else {
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Name).To(Equal(answer))
+		}
+		Expect(builds.List(ctx, metav1.ListOptions{})).To(HaveField("Items", HaveLen(left)))
+	},
+		Entry("which was deleted", func(ctx context.Context, images typed.ImageInterface, builds typed.ImageBuildInterface) {
+			build, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
+		}, "", 0),
+		Entry("of another name, which it has because a user's build had this one", func(ctx context.Context, images typed.ImageInterface, builds typed.ImageBuildInterface) {
+			_, err := builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			_, err = images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
+		}, "debian-2", 1),
+	)
 })
 
 // admissionHook is an admission plugin that runs a function of the spec.
@@ -133,24 +195,29 @@ func (h *admissionHook) set(mutate func(*hub.ImageBuild) error, validate func(ad
 	h.mutate, h.validate = mutate, validate
 }
 
+// get returns the functions, which may use the API and so the hook.
+func (h *admissionHook) get() (mutate func(*hub.ImageBuild) error, validate func(admission.Attributes) error) {
+	h.lock.Lock()
+	defer h.lock.Unlock()
+	return h.mutate, h.validate
+}
+
 func (h *admissionHook) Handles(operation admission.Operation) bool {
 	return operation == admission.Create
 }
 
 func (h *admissionHook) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	if build, ok := attributes.GetObject().(*hub.ImageBuild); ok && h.mutate != nil {
-		return h.mutate(build)
+	mutate, _ := h.get()
+	if build, ok := attributes.GetObject().(*hub.ImageBuild); ok && mutate != nil {
+		return mutate(build)
 	}
 	return nil
 }
 
 func (h *admissionHook) Validate(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
-	h.lock.Lock()
-	defer h.lock.Unlock()
-	if h.validate == nil {
+	_, validate := h.get()
+	if validate == nil {
 		return nil
 	}
-	return h.validate(attributes)
+	return validate(attributes)
 }

@@ -151,28 +151,23 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(build.Spec.ImageRef.UID).To(Equal(again.UID))
 	})
 
-	It("creates the build of a recorded request whose build was never created", func(ctx SpecContext) {
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed()) // no uid was recorded: as after a crash
-		again, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(again.Name).To(Equal("debian-1"))
-		Expect(again.UID).NotTo(Equal(build.UID))
-	})
-
-	It("gives another number to a recorded request whose name a stranger took meanwhile", func(ctx SpecContext) {
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
-		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		again, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(again.Name).To(Equal("debian-2"))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(2)))))
+	It("answers 410 for a request whose build was deleted before the controller has seen it", func(ctx SpecContext) {
+		for id, remove := range map[string]func(name string) error{
+			"by name": func(name string) error { return builds.Delete(ctx, name, metav1.DeleteOptions{}) },
+			"in a collection": func(name string) error {
+				return builds.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
+			},
+		} {
+			build, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})).To(Succeed())
+			Expect(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})).To(HaveField("UID", build.UID))
+			Expect(remove(build.Name)).To(Succeed())
+			_, err = images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
+			Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", id, err)
+			Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
+				ContainElement(And(HaveField("RequestID", id), HaveField("UID", build.UID)))))
+		}
 	})
 
 	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {

@@ -979,7 +979,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"uid": {
 						SchemaProps: spec.SchemaProps{
-							Description: "uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.",
+							Description: "uid is the UID of the build. The controller sets it after observing the build, or the server before it deletes the build. If uid is set and no build has this UID, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3682,7 +3682,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after observing the build.",
+							Description: "recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate and rerun add requests, and remove old ones when they add one. The uid of each request is set before its build is deleted.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

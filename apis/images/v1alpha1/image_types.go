@@ -405,8 +405,8 @@ type ImageStatus struct {
 	QueuedBuilds int32 `json:"queuedBuilds,omitempty" protobuf:"varint,5,opt,name=queuedBuilds"`
 	// recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a
 	// request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate
-	// and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after
-	// observing the build.
+	// and rerun add requests, and remove old ones when they add one. The uid of each request is set before its build is
+	// deleted.
 	// +optional
 	// +patchMergeKey=requestID
 	// +patchStrategy=merge
@@ -489,8 +489,9 @@ type BuildRequestRecord struct {
 	RequestID string `json:"requestID" protobuf:"bytes,1,opt,name=requestID"`
 	// number is the number of the build.
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
-	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
-	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
+	// uid is the UID of the build. The controller sets it after observing the build, or the server before it deletes
+	// the build. If uid is set and no build has this UID, the build was deleted. If uid is empty, it is possible that
+	// the server has not created the build yet.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of

@@ -174,24 +174,26 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 			if apierrors.IsAlreadyExists(err) {
 				continue // another request was faster: a repetition on another replica, or a creation by a user
 			}
-			return asObject(build, err)
+			if err != nil {
+				return nil, err
+			}
 		case err != nil:
 			return nil, err
-		case record.UID != "" && build.UID == record.UID, record.UID == "" && i.ours(build, image, record):
+		case record.UID != "" && build.UID == record.UID:
 			return build, nil
 		case record.UID != "":
 			return nil, gone(image, record)
+		case !i.ours(build, image, record):
+			taken = record.Number
+			continue
 		}
-		taken = record.Number
+		switch holds, err := i.holds(ctx, image, record, build); {
+		case err != nil:
+			return nil, err
+		case holds:
+			return build, nil
+		}
 	}
-}
-
-// asObject keeps a nil build from becoming an object that is not nil.
-func asObject(build *images.ImageBuild, err error) (runtime.Object, error) {
-	if err != nil {
-		return nil, err
-	}
-	return build, nil
 }
 
 // dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number

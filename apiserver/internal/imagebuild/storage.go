@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
@@ -80,6 +81,9 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 // Store is the resource imagebuilds.
 type Store struct {
 	*builder.Store
+	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
+	// Optional.
+	BeforeDelete func(ctx context.Context, build *images.ImageBuild) error
 	instantiated *genericregistry.Store
 }
 
@@ -111,6 +115,34 @@ func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild
 		return nil, err
 	}
 	return stored.Build(created)
+}
+
+// Delete deletes a build.
+func (s *Store) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
+	return s.Store.Delete(ctx, name, s.beforeDelete(validate, options), options)
+}
+
+// DeleteCollection deletes builds.
+func (s *Store) DeleteCollection(ctx context.Context, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions,
+	list *internalversion.ListOptions) (runtime.Object, error) {
+	return s.Store.DeleteCollection(ctx, s.beforeDelete(validate, options), options, list)
+}
+
+// beforeDelete returns a validation that calls BeforeDelete last. The storage deletes the build only as it was validated.
+func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
+	if s.BeforeDelete == nil || options != nil && dryrun.IsDryRun(options.DryRun) {
+		return validate
+	}
+	return func(ctx context.Context, object runtime.Object) error {
+		if err := validate(ctx, object); err != nil {
+			return err
+		}
+		build, err := stored.Build(object)
+		if err != nil {
+			return err
+		}
+		return s.BeforeDelete(ctx, build)
+	}
 }
 
 // GetBuild returns a build of the namespace of ctx.

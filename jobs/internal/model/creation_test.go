@@ -42,9 +42,9 @@ func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.
 		switch {
 		case other.Spec.ImageRef.UID != image.UID:
 			continue
-		case numberOf(other) == numberOf(build) && !w.truth.byHand[other.UID]:
+		case numberOf(other) == numberOf(build):
 			w.broken("number %d of %s was given twice", numberOf(build), image.Name)
-		case other.Spec.Trigger.RequestID == trigger.RequestID && !w.truth.byHand[other.UID]:
+		case other.Spec.Trigger.RequestID == trigger.RequestID:
 			w.broken("request %s of %s made %s and %s", trigger.RequestID, image.Name, other.Name, build.Name)
 		}
 	}

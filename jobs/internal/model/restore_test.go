@@ -50,6 +50,11 @@ func (w *environment) restore() {
 	restored(&w.images, w.backup.images)
 	restored(&w.builds, w.backup.builds)
 	w.truth.given, w.truth.created = slices.Clone(w.backup.given), slices.Clone(w.backup.created)
+	for i, asked := range w.truth.asked {
+		if !slices.ContainsFunc(w.truth.created, func(build *v1alpha1.ImageBuild) bool { return build.UID == asked.answer }) {
+			w.truth.asked[i].answer = "" // the API has forgotten the request
+		}
+	}
 	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
 	w.truth.ended = maps.Clone(w.backup.ended)
 	w.othersMove("")

@@ -301,11 +301,31 @@ func (w *environment) deleteBuild(name string, uid types.UID, version string, ex
 		return errConflict
 	}
 	w.checkPruning(build, excused)
+	w.remember(build)
 	if build.DeletionTimestamp != nil {
 		return nil // a finalizer keeps it
 	}
 	remove(w, &w.builds, build)
 	return nil
+}
+
+// remember records the UID of a build for its request before the build is deleted.
+func (w *environment) remember(build *v1alpha1.ImageBuild) {
+	if build.Spec.ImageRef == nil {
+		return
+	}
+	image, ok := w.images.get(build.Spec.ImageRef.Name)
+	if !ok || image.UID != build.Spec.ImageRef.UID {
+		return
+	}
+	for i, record := range image.Status.RecentRequests {
+		if record.RequestID == build.Spec.Trigger.RequestID && record.Number == numberOf(build) && record.UID == "" {
+			next := *image
+			next.Status.RecentRequests = append([]v1alpha1.BuildRequestRecord(nil), image.Status.RecentRequests...)
+			next.Status.RecentRequests[i].UID = build.UID
+			put(w, &w.images, &next)
+		}
+	}
 }
 
 // resolution holds the resolved inputs, or the reason why they do not resolve.

@@ -153,7 +153,7 @@ func (w *environment) askAgain(which int) {
 		}
 	case asked.answer == "" || asked.answer == "none":
 		asked.answer = build.UID
-	case asked.answer != build.UID && !w.truth.byHand[asked.answer]:
+	case asked.answer != build.UID:
 		w.broken("request %s was answered with two builds, the second of them %s", asked.id, build.Name)
 	}
 }
@@ -244,6 +244,7 @@ func (w *environment) createDirectly(image *v1alpha1.Image, taken bool) {
 // deleteByHand deletes a build. A finalizer may keep it until somebody deletes it again.
 func (w *environment) deleteByHand(build *v1alpha1.ImageBuild, finalizer bool) {
 	w.truth.byHand[build.UID] = true
+	w.remember(build)
 	if ref := build.Spec.ImageRef; ref != nil {
 		w.truth.moved[ref.Name]++
 	}

@@ -18,8 +18,9 @@ type BuildRequestRecordApplyConfiguration struct {
 	RequestID *string `json:"requestID,omitempty"`
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
-	// uid is the UID of the build. The controller sets it after observing the build. If uid is set and the build does
-	// not exist, the build was deleted. If uid is empty, it is possible that the server has not created the build yet.
+	// uid is the UID of the build. The controller sets it after observing the build, or the server before it deletes
+	// the build. If uid is set and no build has this UID, the build was deleted. If uid is empty, it is possible that
+	// the server has not created the build yet.
 	UID *types.UID `json:"uid,omitempty"`
 	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of
 	// the server recorded, until the server records the next request.

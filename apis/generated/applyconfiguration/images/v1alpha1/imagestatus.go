@@ -29,8 +29,8 @@ type ImageStatusApplyConfiguration struct {
 	QueuedBuilds *int32 `json:"queuedBuilds,omitempty"`
 	// recentRequests lists the requests for a build of the last 24 hours, at most 500, and always the last 32. If a
 	// request repeats a requestID of the list, the server returns the existing build. Only the subresources instantiate
-	// and rerun add requests, and remove old ones when they add one. The controller sets the uid of each request after
-	// observing the build.
+	// and rerun add requests, and remove old ones when they add one. The uid of each request is set before its build is
+	// deleted.
 	RecentRequests []BuildRequestRecordApplyConfiguration `json:"recentRequests,omitempty"`
 	// lastAttempted identifies the newest build that has resolved its inputs or has finished. One-off builds are
 	// ignored. The controller compares the current inputs with those of this build to detect changes, even after the
