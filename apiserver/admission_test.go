@@ -6,13 +6,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -23,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
 	hub "goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 var _ = Describe("A build that is instantiated", Ordered, func() {
@@ -41,6 +46,10 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 					return nil, err
 				}
 				_, ofImages, err := image.Provide(scope, builds, image.Options{})
+				if err != nil {
+					return nil, err
+				}
+				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
 				return map[string]builder.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
 			}))
 		DeferCleanup(func() {
@@ -175,6 +184,53 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
 		}, "debian-2", 1),
 	)
+
+	It("is not pruned between the check and the write of a promotion", func(ctx SpecContext) {
+		namespace := newNamespace()
+		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
+		image := newImage("debian")
+		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1))}
+		_, err := images.Create(ctx, image, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, name := range []string{"debian-1", "debian-2"} {
+			_, err := images.Instantiate(ctx, "debian", request(name), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			writeTo(ctx, builds, name, startAttempt(1))
+			writeTo(ctx, builds, name, succeed(1))
+		}
+		// prunable are the builds that the controller may delete, by what it reads.
+		prunable := func() []*v1alpha1.ImageBuild {
+			image, err := images.Get(ctx, "debian", metav1.GetOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(image.Status.Channels).To(BeEmpty())
+			list, err := builds.List(ctx, metav1.ListOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			old := trigger.Next(trigger.Observed{Image: image, Builds: list.Items, Now: time.Now()}).Prune
+			return slices.DeleteFunc(old, func(build *v1alpha1.ImageBuild) bool { return trigger.Promoting(image, build) })
+		}
+		before := prunable()
+		Expect(before).To(ConsistOf(HaveField("Name", "debian-1")))
+
+		hooked := false
+		hook.set(nil, func(admission.Attributes) error {
+			defer GinkgoRecover()
+			hook.set(nil, nil)
+			hooked = true
+			Expect(prunable()).To(BeEmpty(), "of the builds as they are now")
+			err := builds.Delete(ctx, "debian-1", metav1.DeleteOptions{
+				Preconditions: &metav1.Preconditions{UID: &before[0].UID, ResourceVersion: &before[0].ResourceVersion},
+			})
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "of the builds as they were: %v", err)
+			return nil
+		})
+		promoted, err := images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
+			ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}},
+		}, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(hooked).To(BeTrue())
+		Expect(promoted.Channels).To(ConsistOf(HaveField("Build", "debian-1")))
+		Expect(builds.Get(ctx, "debian-1", metav1.GetOptions{})).To(HaveField("UID", before[0].UID))
+	})
 })
 
 // admissionHook is an admission plugin that runs a function of the spec.
@@ -220,4 +276,22 @@ func (h *admissionHook) Validate(_ context.Context, attributes admission.Attribu
 		return nil
 	}
 	return validate(attributes)
+}
+
+type channelsStorage interface {
+	rest.Storage
+	rest.Patcher
+	rest.StorageMetadata
+}
+
+// admittedChannels is the subresource channels with the hook between the check and the write of an update, as admission is.
+type admittedChannels struct {
+	channelsStorage
+	hook *admissionHook
+}
+
+func (c admittedChannels) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, create rest.ValidateObjectFunc,
+	_ rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	admit := func(ctx context.Context, _, _ runtime.Object) error { return c.hook.Validate(ctx, nil, nil) }
+	return c.channelsStorage.Update(ctx, name, object, create, admit, forceAllowCreate, options)
 }

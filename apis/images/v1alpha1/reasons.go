@@ -335,6 +335,9 @@ const (
 	// with permission to update the Namespace set it. Defaults to the limit that the operator set for all namespaces. An
 	// invalid value counts as 0.
 	AnnotationMaxBuilds = GroupName + "/max-builds"
+	// AnnotationPromotion is the resource version of the Image that the last promotion to an ImageBuild has read. While
+	// the Image has it, the controller does not prune the build. The server sets it.
+	AnnotationPromotion = GroupName + "/promotion"
 	// LabelKueueQueue is the label that assigns a Job to a queue of Kueue.
 	LabelKueueQueue = "kueue.x-k8s.io/queue-name"
 	// LabelLegalHold with the value "true" puts an ImageBuild, or all builds of an Image, under legal hold. Finished

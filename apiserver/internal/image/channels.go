@@ -31,7 +31,7 @@ import (
 type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
-	builds *imagebuild.Store
+	builds *genericregistry.Store
 	scope  *builder.Scope
 	clock  clock.PassiveClock
 }
@@ -44,7 +44,9 @@ var (
 func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
-		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)), builds: builds, scope: scope, clock: clock,
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
+		builds: builds.WithUpdateStrategy(builder.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)),
+		scope:  scope, clock: clock,
 	}
 }
 
@@ -67,7 +69,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 	if err != nil {
 		return nil, false, err
 	}
-	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name}
+	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
 	if validate != nil {
 		admit := validate
 		validate = func(ctx context.Context, object, old runtime.Object) error {
@@ -108,10 +110,11 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 // promotion turns a change of an ImageChannels into a change of the Image.
 type promotion struct {
 	requested rest.UpdatedObjectInfo
-	builds    *imagebuild.Store
+	builds    *genericregistry.Store
 	scope     *builder.Scope
 	clock     clock.PassiveClock
 	image     string
+	dryRun    []string
 }
 
 var _ rest.UpdatedObjectInfo = &promotion{}
@@ -168,7 +171,7 @@ func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []i
 			channels = append(channels, image.Status.Channels[kept])
 			continue
 		}
-		build, problem, err := p.successful(ctx, image, channel.Build)
+		build, problem, err := p.claim(ctx, image, channel.Build)
 		if err != nil {
 			return nil, err
 		}
@@ -187,22 +190,45 @@ func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []i
 	return channels, nil
 }
 
-// successful returns a successful build of the Image, or the problem with the build of this name.
-func (p *promotion) successful(ctx context.Context, image *images.Image, name string) (*images.ImageBuild, string, error) {
-	build, err := p.builds.GetBuild(on(ctx, "imagebuilds", name), name)
+// claim marks a successful build of the Image, so that it is not pruned before the Image names it, and returns the build. Or it
+// returns the problem with the build of this name.
+func (p *promotion) claim(ctx context.Context, image *images.Image, name string) (*images.ImageBuild, string, error) {
+	var problem string
+	mark := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Build(old)
+		if err != nil {
+			return nil, err
+		}
+		build := existing.DeepCopy()
+		if problem = notPromotable(build, image); problem == "" {
+			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)
+		}
+		return build, nil
+	})
+	object, _, err := p.builds.Update(on(ctx, "imagebuilds", name), name, mark, nil, nil, false, &metav1.UpdateOptions{DryRun: p.dryRun})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, "build not found: name a build of the Image that succeeded", nil
 	case err != nil:
-		return nil, "", fmt.Errorf("set the channels of image %s: read imagebuild %s: %w", p.image, name, err)
-	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
-		return nil, fmt.Sprintf("is not a build of Image %s", image.Name), nil
-	case build.Status.Phase != v1alpha1.BuildSucceeded:
-		return nil, fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase), nil
-	case build.DeletionTimestamp != nil:
-		return nil, "is being deleted: name another build", nil
+		return nil, "", fmt.Errorf("set the channels of image %s: mark imagebuild %s: %w", p.image, name, err)
+	case problem != "":
+		return nil, problem, nil
 	}
-	return build, "", nil
+	build, err := stored.Build(object)
+	return build, "", err
+}
+
+// notPromotable returns why no channel of the Image can name the build, or "".
+func notPromotable(build *images.ImageBuild, image *images.Image) string {
+	switch {
+	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
+		return fmt.Sprintf("is not a build of Image %s", image.Name)
+	case build.Status.Phase != v1alpha1.BuildSucceeded:
+		return fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase)
+	case build.DeletionTimestamp != nil:
+		return "is being deleted: name another build"
+	}
+	return ""
 }
 
 // digestOf is the digest of artifacts that Images based on them count as an input.

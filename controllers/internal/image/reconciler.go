@@ -159,8 +159,8 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	return nil
 }
 
-// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it or is under legal hold. It
-// deletes none if the Image has another spec or UID by now, because an event of the Image follows. The deletion of a build that
+// prune deletes old builds. It skips a build if the Image as it is stored now has a channel for it, may get one, or is under
+// legal hold. It deletes none if the Image has another spec or UID by now, because an event of the Image follows. The deletion of a build that
 // has changed is a conflict, and the Image is reconciled again.
 func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1alpha1.ImageBuild) error {
 	for _, build := range old {
@@ -172,7 +172,7 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 			return nil
 		}
 		named := slices.ContainsFunc(live.Status.Channels, func(channel v1alpha1.ImageChannel) bool { return channel.Build == build.Name })
-		if named || v1alpha1.UnderLegalHold(live) {
+		if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {
 			continue
 		}
 		background := metav1.DeletePropagationBackground

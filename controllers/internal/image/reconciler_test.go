@@ -229,6 +229,12 @@ func TestOldBuildsAreDeletedOnlyIfTheImageInTheAPIAllowsIt(t *testing.T) {
 			_, err := w.client.ImagesV1alpha1().Images(namespace).Update(t.Context(), held, metav1.UpdateOptions{})
 			w.Expect(err).NotTo(HaveOccurred())
 		},
+		"a promotion may follow": func(w *fixture, decided *v1alpha1.Image) {
+			build := w.list()[0]
+			build.Annotations = map[string]string{v1alpha1.AnnotationPromotion: decided.ResourceVersion}
+			_, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(t.Context(), &build, metav1.UpdateOptions{})
+			w.Expect(err).NotTo(HaveOccurred())
+		},
 		"its history is longer": func(w *fixture, _ *v1alpha1.Image) {
 			w.edit("debian", func(image *v1alpha1.Image) { image.Spec.History.Succeeded = new(int32(10)) })
 		},
@@ -241,8 +247,9 @@ func TestOldBuildsAreDeletedOnlyIfTheImageInTheAPIAllowsIt(t *testing.T) {
 			w := newFixture(t).start()
 			w.create("debian")
 			w.settle(v1alpha1.BuildSucceeded)
-			decided, old := w.image("debian"), w.list()
+			decided := w.image("debian")
 			change(w, decided)
+			old := w.list()
 			w.Expect(w.r.prune(t.Context(), decided, []*v1alpha1.ImageBuild{&old[0]})).To(Succeed())
 			w.Expect(w.builds("debian")).To(Equal([]string{"debian-1"}))
 		})
