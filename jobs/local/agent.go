@@ -35,6 +35,8 @@ const (
 	podWorkers = 4
 	// stopLimit is how long builders and their last writes may take when the agent stops.
 	stopLimit = 1500 * time.Millisecond
+	// superviseRetry is the wait between two tries to start a supervisor.
+	superviseRetry = time.Second
 )
 
 // Builder is a program that the operator registered.
@@ -89,9 +91,11 @@ type Agent struct {
 	recorder record.EventRecorder
 
 	// Set by Run, before any object is reconciled.
-	processes *process.Supervisor
-	writes    context.Context // outlives Run's ctx by the time that last writes take
-	stopping  chan struct{}   // closed when builders are to end
+	writes   context.Context // outlives Run's ctx by the time that last writes take
+	stopping chan struct{}   // closed when builders are to end
+
+	supervising sync.RWMutex        // locked while there is no supervisor
+	processes   *process.Supervisor // guarded by supervising
 
 	mu         sync.Mutex
 	running    bool
@@ -162,7 +166,8 @@ func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef
 }
 
 // Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the
-// next Run reports them as lost. If the supervisor cannot start, or ends, Run returns an error at once. An agent runs once.
+// next Run reports them as lost. If the supervisor cannot start, Run returns an error at once. If the supervisor ends later, or
+// is stopped by a signal, Run ends its processes, reports their pods as lost, and starts another supervisor. An agent runs once.
 func (a *Agent) Run(ctx context.Context) (err error) {
 	a.mu.Lock()
 	if a.running {
@@ -179,7 +184,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("local agent: %w", err)
 	}
 	defer func() {
-		if closeErr := a.processes.Close(); closeErr != nil && err == nil {
+		if closeErr := a.currentSupervisor().Close(); closeErr != nil && err == nil {
 			err = fmt.Errorf("local agent: running builds are lost: %w", closeErr)
 		}
 	}()
@@ -201,11 +206,41 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	select {
-	case <-ctx.Done():
-	case <-a.processes.Done():
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.currentSupervisor().Done():
+			a.replaceSupervisor(ctx)
+		}
 	}
-	return nil
+}
+
+// replaceSupervisor starts a supervisor after the last one has ended. It tries until ctx is done.
+func (a *Agent) replaceSupervisor(ctx context.Context) {
+	a.supervising.Lock()
+	defer a.supervising.Unlock()
+	a.logger.Error(a.processes.Err(), "The supervisor of builders ended, its builders are lost: starting another")
+	for {
+		next, err := process.NewSupervisor(a.supervisor)
+		if err == nil {
+			a.processes = next
+			return
+		}
+		a.logger.Error(err, "The supervisor of builders cannot be started, will retry")
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.clock.After(superviseRetry):
+		}
+	}
+}
+
+// currentSupervisor returns the supervisor. It waits for one that is being started.
+func (a *Agent) currentSupervisor() *process.Supervisor {
+	a.supervising.RLock()
+	defer a.supervising.RUnlock()
+	return a.processes
 }
 
 // Running returns how many pods have a process that runs or is being started.
@@ -332,7 +367,7 @@ func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
 	case <-limit.C:
 	}
 	endWrites()
-	if err := a.processes.Close(); err != nil {
+	if err := a.currentSupervisor().Close(); err != nil {
 		a.logger.Error(err, "The supervisor did not end cleanly")
 	}
 	<-done

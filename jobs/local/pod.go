@@ -50,7 +50,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		return err
 	}
 	if started || pod.Status.Phase == corev1.PodRunning {
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.clock.Now()) })
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.clock.Now(), messageLost) })
 	}
 	if pod.DeletionTimestamp != nil {
 		a.workers.abandon(ref.uid)
@@ -86,7 +86,7 @@ func (a *Agent) forgetPod(ref objectRef) error {
 	if err != nil {
 		return err
 	}
-	if err := dir.remove(); err != nil {
+	if err := dir.discard(); err != nil {
 		return fmt.Errorf("remove the files of pod %s: %w", ref, err)
 	}
 	return nil

@@ -22,6 +22,9 @@ import (
 // uidPattern matches the UIDs that an API server assigns.
 var uidPattern = regexp.MustCompile(`\A[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\z`)
 
+// removedPrefix precedes the UID in the name of a directory that is being removed.
+const removedPrefix = "removed-"
+
 // podDirs is the directory that has one directory for each pod, named by its UID.
 type podDirs string
 
@@ -39,17 +42,22 @@ func (d podDirs) of(uid types.UID) (podDir, error) {
 	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
 }
 
-// removeExcept removes the directories of pods except the known ones. The parent directory may be shared, so it removes only
-// directories that belong to pods.
+// removeExcept removes the directories of pods except the known ones, also those whose removal was interrupted. The parent
+// directory may be shared, so it removes only directories that belong to pods.
 func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
 		return err
 	}
 	for _, entry := range entries {
-		uid := types.UID(entry.Name())
-		if dir := podDir(filepath.Join(string(d), entry.Name())); !known[uid] && uidPattern.MatchString(string(uid)) && dir.isOurs() {
+		dir := podDir(filepath.Join(string(d), entry.Name()))
+		name, half := strings.CutPrefix(entry.Name(), removedPrefix)
+		switch uid := types.UID(name); {
+		case !uidPattern.MatchString(name):
+		case half && entry.IsDir():
 			err = errors.Join(err, dir.remove())
+		case !known[uid] && dir.isOurs():
+			err = errors.Join(err, dir.discard())
 		}
 	}
 	return err
@@ -160,6 +168,16 @@ func openRegularWith(open func(name string, flag int, mode fs.FileMode) (*os.Fil
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// discard removes the directory of a pod. It renames the directory first, so that removeExcept still knows it after a crash has
+// interrupted the removal.
+func (d podDir) discard() error {
+	removed := podDir(filepath.Join(filepath.Dir(string(d)), removedPrefix+filepath.Base(string(d))))
+	if err := os.Rename(string(d), string(removed)); err != nil {
+		return d.remove() // there is none, or a builder has put another file there
+	}
+	return removed.remove()
 }
 
 // RemoveDir removes the Dir of an agent that has ended, with all files of the agent and its builders.

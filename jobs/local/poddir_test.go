@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
 )
 
@@ -39,6 +40,7 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 		known,
 		prepared("a-name-that-is-no-uid"),
 		prepared("{33333333-93a4-4c53-b4d6-6c1d8f0d2a11}"),
+		prepared("removed-a-name-that-is-no-uid"),
 		made("44444444-93a4-4c53-b4d6-6c1d8f0d2a11"),
 		made("55555555-93a4-4c53-b4d6-6c1d8f0d2a11/log"),
 		made("release/output"),
@@ -57,6 +59,43 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 	}
 	if _, err := os.Lstat(filepath.Join(string(dirs), gone)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("%s: got %v, want nothing", gone, err)
+	}
+}
+
+func TestADirectoryWhoseRemovalWasInterruptedIsRemovedAtTheNextStart(t *testing.T) {
+	dirs := podDirs(t.TempDir())
+	dir := podDir(filepath.Join(string(dirs), "11111111-93a4-4c53-b4d6-6c1d8f0d2a11"))
+	log, err := dir.prepare("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir.output()+strings.Repeat("/deep", 100), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var usual unix.Rlimit
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &usual); err != nil {
+		t.Fatal(err)
+	}
+	// The removal opens a file for each level of the output, and ends halfway.
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: usual.Max}, nil); err != nil {
+		t.Fatal(err)
+	}
+	err = dir.discard()
+	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &usual, nil); err != nil {
+		t.Fatal(err)
+	}
+	left, _ := filepath.Glob(filepath.Join(string(dirs), "*", "*"))
+	if !errors.Is(err, unix.EMFILE) || len(left) != 1 || filepath.Base(left[0]) != "output" {
+		t.Fatalf("the removal left %v: %v", left, err)
+	}
+	if err := dirs.removeExcept(nil); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err := os.ReadDir(string(dirs)); err != nil || len(entries) > 0 {
+		t.Errorf("%v are left: %v", entries, err)
 	}
 }
 

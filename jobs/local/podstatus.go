@@ -22,6 +22,8 @@ const (
 	// reasonProcessLost is the reason of the pod and of its DisruptionTarget condition.
 	reasonProcessLost = "ProcessLost"
 	messageLost       = "The builder was lost, because the server that ran the builder ended"
+	// messageSupervisorLost is the message if the server goes on.
+	messageSupervisorLost = "The builder was lost, because the process that supervises builders was killed or stopped"
 	// reasonUnknown is a kubelet's reason for a container that it cannot find any more.
 	reasonUnknown = "ContainerStatusUnknown"
 	// reasonStartError is a runtime's reason for a container that it could not start.
@@ -120,17 +122,17 @@ func setEnded(pod *corev1.Pod, e end) {
 	setTerminated(pod, phase, terminated)
 }
 
-// setLost reports that it is unknown how the pod's process ended.
-func setLost(pod *corev1.Pod, now time.Time) {
+// setLost reports that it is unknown how the pod's process ended, and why.
+func setLost(pod *corev1.Pod, now time.Time, why string) {
 	setStarted(pod, now)
-	pod.Status.Reason, pod.Status.Message = reasonProcessLost, messageLost
-	setCondition(pod, now, corev1.DisruptionTarget, corev1.ConditionTrue, reasonProcessLost, messageLost)
+	pod.Status.Reason, pod.Status.Message = reasonProcessLost, why
+	setCondition(pod, now, corev1.DisruptionTarget, corev1.ConditionTrue, reasonProcessLost, why)
 	started := *pod.Status.StartTime
 	if status := containerStatus(pod); status.State.Running != nil {
 		started = status.State.Running.StartedAt
 	}
 	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
-		ExitCode: exitLost, Reason: reasonUnknown, Message: messageLost, StartedAt: started, FinishedAt: metav1.NewTime(now),
+		ExitCode: exitLost, Reason: reasonUnknown, Message: why, StartedAt: started, FinishedAt: metav1.NewTime(now),
 	})
 }
 

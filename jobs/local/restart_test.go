@@ -3,17 +3,15 @@
 package local
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
-
-	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
 func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
@@ -82,13 +80,21 @@ func TestAProcessThatMayHaveBeenStartedIsNotStartedAgain(t *testing.T) {
 	c.Expect(ran).NotTo(BeAnExistingFile())
 }
 
-func TestWhenTheSupervisorEndsTheAgentSaysSo(t *testing.T) {
-	c := newCluster(t, map[string]string{"killer": "kill -KILL $PPID; sleep 1000"})
-	job := c.run("killer")
-	c.podWhen(job, func(*corev1.Pod) bool { return true })
-	c.Eventually(c.agent.processes.Done()).Should(BeClosed())
-	err := c.stop()
-	c.Expect(errors.Is(err, process.ErrEnded)).To(BeTrue(), "%v", err)
-	c.start()
-	c.Expect(c.podWhen(job, terminal).Status.Reason).To(Equal("ProcessLost"))
+func TestABuilderThatKillsOrStopsTheSupervisorEndsWithWhatItDetachedAndTheAgentGoesOn(t *testing.T) {
+	const detach = "setsid setsid bash -c 'trap \"\" TERM HUP; echo $$; while :; do sleep 1000; done' | { read pid; echo $pid; "
+	c := newCluster(t, map[string]string{
+		"killer":  detach + "kill -KILL $PPID; sleep 1000; }",
+		"stopper": detach + "kill -STOP $PPID; sleep 1000; }",
+		"good":    "exit 0",
+	}, func(o *Options) { o.Workers = 1 })
+	for _, name := range []string{"killer", "stopper"} {
+		pod := c.podWhen(c.run(name), terminal)
+		c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "ProcessLost"), HaveField("Message", messageSupervisorLost)))
+		c.Expect(conditionOf(pod, corev1.DisruptionTarget)).To(HaveField("Status", corev1.ConditionTrue))
+		detached := strings.TrimSpace(c.log(pod, nil))
+		c.Expect(detached).NotTo(BeEmpty())
+		c.Expect(filepath.Join("/proc", detached)).NotTo(BeADirectory())
+	}
+	c.Expect(c.finishedJob(c.run("good")).Status.Succeeded).To(BeEquivalentTo(1))
+	c.Expect(c.stop()).To(Succeed())
 }

@@ -102,8 +102,10 @@ func (r *run) execute(builder Builder, log *os.File) {
 	started := a.clock.Now()
 	running, logged, endReports, err := r.launch(builder, log)
 	if errors.Is(err, process.ErrEnded) {
+		r.setEnded()
 		a.workers.release()
-		return // the next start reports the pod as lost
+		r.storeLost()
+		return
 	}
 	if err != nil {
 		r.setEnded()
@@ -127,8 +129,12 @@ func (r *run) execute(builder Builder, log *os.File) {
 	a.workers.release()
 	<-logged
 	<-reported
-	if stopped || e.exit.Lost {
+	if stopped {
 		return // the next start reports it
+	}
+	if e.exit.Lost {
+		r.storeLost()
+		return
 	}
 	if e.message, err = r.dir.message(); err != nil {
 		a.logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
@@ -147,7 +153,7 @@ func (r *run) finish() {
 		r.agent.podQueue.Add(r.ref) // for changes that waited for the process's end
 		return
 	}
-	if err := r.dir.remove(); err != nil {
+	if err := r.dir.discard(); err != nil {
 		r.agent.logger.Error(err, "The files of a deleted pod cannot be removed", "pod", r.ref.String())
 	}
 }
@@ -171,7 +177,7 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	defer func() { _ = input.Close() }() // the builder has its own
-	running, err = r.agent.processes.Start(process.Command{
+	running, err = r.agent.currentSupervisor().Start(process.Command{
 		Path: builder.Path,
 		Args: builder.Args,
 		Env: append([]string{
@@ -285,6 +291,15 @@ func (r *run) signal(running *process.Process, due syscall.Signal) {
 	}
 	if err := running.Signal(due); err != nil {
 		r.agent.logger.Info("A process cannot be signalled", "pod", r.ref.String(), "error", err.Error())
+	}
+}
+
+// storeLost reports that the builder was lost with its supervisor. If the agent stops, the next start reports it.
+func (r *run) storeLost() {
+	select {
+	case <-r.agent.stopping:
+	default:
+		r.store(func(pod *corev1.Pod) { setLost(pod, r.agent.clock.Now(), messageSupervisorLost) })
 	}
 }
 

@@ -237,7 +237,8 @@ const (
 	// ReasonJobConflict means that a Job of the attempt's name, or a pod of the attempt's Job, is not what the build
 	// describes. Its result does not count. It is a disruption.
 	ReasonJobConflict FailureReason = "JobConflict"
-	// ReasonProcessLost means that the builder's process ended together with the server that ran it. It is a disruption.
+	// ReasonProcessLost means that the builder's process ended together with the server that ran it, or with the process that
+	// supervises builders. It is a disruption.
 	ReasonProcessLost FailureReason = "ProcessLost"
 )
 

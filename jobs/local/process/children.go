@@ -4,18 +4,20 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 	"strings"
 )
 
-// child is a living child of this process.
+// child is a child of this process.
 type child struct {
-	pid, group int
+	pid, group, session int
+	alive               bool // false for a zombie
 }
 
-// children lists the living children of this process, zombies left out. It reads all of /proc because
-// /proc/<pid>/task/<tid>/children is missing from kernels built without CONFIG_PROC_CHILDREN.
+// children lists the children of this process. It reads all of /proc because /proc/<pid>/task/<tid>/children is missing from
+// kernels built without CONFIG_PROC_CHILDREN.
 func children() ([]child, error) {
 	proc, err := os.Open("/proc")
 	if err != nil {
@@ -33,27 +35,31 @@ func children() ([]child, error) {
 		if err != nil {
 			continue
 		}
-		if parent, group, alive := status(pid); alive && parent == self {
-			found = append(found, child{pid: pid, group: group})
+		if parent, c := status(pid); parent == self {
+			found = append(found, c)
 		}
 	}
 	return found, nil
 }
 
-// status reads the parent and the process group of a process; alive is false for a zombie and where there is none.
-func status(pid int) (parent, group int, alive bool) {
+// status reads a process and its parent, which is 0 if there is no such process.
+func status(pid int) (parent int, c child) {
 	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return 0, 0, false
+		return 0, child{}
 	}
 	// The name in parentheses may contain anything, so the fields are counted from its end.
 	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
-	if len(fields) < 3 || fields[0] == "Z" || fields[0] == "X" {
-		return 0, 0, false
+	if len(fields) < 4 {
+		return 0, child{}
 	}
 	parent, parentErr := strconv.Atoi(fields[1])
 	group, groupErr := strconv.Atoi(fields[2])
-	return parent, group, parentErr == nil && groupErr == nil
+	session, sessionErr := strconv.Atoi(fields[3])
+	if errors.Join(parentErr, groupErr, sessionErr) != nil {
+		return 0, child{}
+	}
+	return parent, child{pid: pid, group: group, session: session, alive: fields[0] != "Z" && fields[0] != "X"}
 }
 
 // environ reads the environment a process was started with.

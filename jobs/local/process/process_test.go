@@ -99,8 +99,8 @@ func readPID(t *testing.T, r *bufio.Reader) int {
 }
 
 func alive(pid int) bool {
-	_, _, alive := status(pid)
-	return alive
+	_, c := status(pid)
+	return c.alive
 }
 
 func wait(t *testing.T, p *Process) Exit {
@@ -377,21 +377,32 @@ func TestCloseKillsEverything(t *testing.T) {
 	}
 }
 
-func TestWhenTheSupervisorIsKilledItsCommandsAreLost(t *testing.T) {
-	s := startSupervisor(t)
-	p, out := start(t, s, shell("sleep 1000 & echo $!; wait"))
-	inner := readPID(t, out)
-	if err := s.command.Process.Kill(); err != nil {
-		t.Fatal(err)
+func TestWhenTheSupervisorIsKilledOrStoppedItsCommandsAreLostAndEverythingOfThemEnds(t *testing.T) {
+	other := startSupervisor(t)
+	bystander, _ := start(t, other, shell("exec sleep 1000"))
+	for _, signal := range []syscall.Signal{unix.SIGKILL, unix.SIGSTOP} {
+		s := startSupervisor(t)
+		p, out := start(t, s, shell("sleep 1000 & echo $!; "+detach+"; env -i setsid bash -c 'echo $$; exec sleep 1000' & wait"))
+		pids := []int{p.PID(), readPID(t, out), readPID(t, out), readPID(t, out)}
+		if err := s.command.Process.Signal(signal); err != nil {
+			t.Fatal(err)
+		}
+		if exit := wait(t, p); !exit.Lost {
+			t.Errorf("%v: %v, want it lost", signal, exit)
+		}
+		<-s.Done()
+		if !errors.Is(s.Err(), ErrEnded) {
+			t.Errorf("%v: error %v", signal, s.Err())
+		}
+		for _, pid := range pids {
+			if parent, _ := status(pid); parent != 0 { // a zombie counts too
+				t.Errorf("%v: process %d outlived the supervisor", signal, pid)
+			}
+		}
 	}
-	if exit := wait(t, p); !exit.Lost {
-		t.Errorf("%v, want it lost", exit)
+	if !alive(bystander.PID()) {
+		t.Error("a process of another supervisor ended")
 	}
-	<-s.Done()
-	if !errors.Is(s.Err(), ErrEnded) {
-		t.Errorf("error %v", s.Err())
-	}
-	NewWithT(t).Eventually(func() bool { return alive(inner) || alive(p.PID()) }).WithTimeout(limit).Should(BeFalse())
 }
 
 func TestSuperviseByHandIsRefused(t *testing.T) {

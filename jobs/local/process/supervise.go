@@ -231,6 +231,9 @@ func (s *server) killStraysOnce() bool {
 	}
 	killed := false
 	for _, c := range found {
+		if !c.alive {
+			continue
+		}
 		env := settledEnviron(c.pid)
 		s.mu.Lock()
 		if s.byPID[c.pid] == nil && !s.isOfRunning(env) {
@@ -261,31 +264,43 @@ func (s *server) isOfRunning(env []string) bool {
 	return false
 }
 
-// killAll kills children until there are none: the children of a killed one become ours.
+// killAll kills all children of this process.
 func (s *server) killAll() error {
+	return killUntilNone(func(c child) (left bool) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		killChild(c)
+		return c.alive
+	})
+}
+
+// killUntilNone passes each child to end, which reports whether the child is left, until none is left: the children of a killed
+// child become children of this process.
+func killUntilNone(end func(child) (left bool)) error {
 	for deadline := time.Now().Add(killLimit); ; time.Sleep(time.Millisecond) {
-		left, err := children()
+		found, err := children()
 		if err != nil {
 			return fmt.Errorf("list the processes left: %w", err)
 		}
-		if len(left) == 0 {
+		left := 0
+		for _, c := range found {
+			if end(c) {
+				left++
+			}
+		}
+		switch {
+		case left == 0:
 			return nil
+		case time.Now().After(deadline):
+			return fmt.Errorf("%d processes do not end", left)
 		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("%d processes do not end", len(left))
-		}
-		s.mu.Lock()
-		for _, c := range left {
-			killChild(c)
-		}
-		s.mu.Unlock()
 	}
 }
 
 // killChild kills a child and, where it leads one, its group. The caller keeps children from being reaped, so the pid
 // is still the child's if it is a child's.
 func killChild(c child) bool {
-	if parent, _, alive := status(c.pid); !alive || parent != os.Getpid() {
+	if parent, now := status(c.pid); !now.alive || parent != os.Getpid() {
 		return false
 	}
 	if c.group == c.pid {

@@ -32,8 +32,19 @@ type Supervisor struct {
 	err       error
 }
 
+// supervisors are the living supervisors of this process, by pid. Its lock is held while a supervisor is started, and while the
+// processes of an ended supervisor are told from other children.
+var supervisors = struct {
+	sync.Mutex
+	pids map[int]bool
+}{pids: map[int]bool{}}
+
 // NewSupervisor starts a supervisor. argv must start a process that calls Supervise, for instance
-// {"/proc/self/exe", "supervise"}. Close ends it; so does the end of this process.
+// {"/proc/self/exe", "supervise"}. Close ends it; so does the end of this process. A supervisor that is stopped by a signal is
+// killed.
+//
+// This process becomes a child subreaper, so that it inherits all processes of a supervisor that is killed, and kills them. It
+// must not start other children in sessions of their own.
 func NewSupervisor(argv []string) (*Supervisor, error) {
 	if len(argv) == 0 {
 		return nil, errors.New("start the supervisor: no command")
@@ -48,12 +59,33 @@ func NewSupervisor(argv []string) (*Supervisor, error) {
 	command.ExtraFiles = []*os.File{theirs}
 	// A session of its own: Ctrl-C, or a kill of the agent's group, must not take the supervisor before its work is done.
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	if err := command.Start(); err != nil {
+	if err := launch(command); err != nil {
 		return nil, errors.Join(fmt.Errorf("start the supervisor: %w", err), ours.Close())
 	}
 	s := &Supervisor{command: command, conn: ours, done: make(chan struct{}), processes: map[uint64]*Process{}}
 	go s.receive()
+	go s.killIfStopped()
 	return s, nil
+}
+
+func launch(command *exec.Cmd) error {
+	supervisors.Lock()
+	defer supervisors.Unlock()
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl", err)
+	}
+	if err := command.Start(); err != nil {
+		return err
+	}
+	supervisors.pids[command.Process.Pid] = true
+	return nil
+}
+
+// killIfStopped kills a stopped supervisor, which would neither report nor end its processes.
+func (s *Supervisor) killIfStopped() {
+	if awaitStop(s.command.Process.Pid) {
+		_ = s.command.Process.Kill() // it may have ended meanwhile
+	}
 }
 
 func socketPair() (*net.UnixConn, *os.File, error) {
@@ -199,6 +231,7 @@ func (s *Supervisor) finish() {
 	s.mu.Unlock()
 	_ = s.conn.Close() // closed already after Close
 	err := s.command.Wait()
+	left := killOrphans(s.command.Process.Pid)
 
 	s.mu.Lock()
 	lost := s.processes
@@ -206,13 +239,33 @@ func (s *Supervisor) finish() {
 	if err != nil || !closed {
 		s.err = fmt.Errorf("%w: %s", ErrEnded, s.command.ProcessState)
 	}
+	s.err = errors.Join(s.err, left)
 	s.mu.Unlock()
 	for _, p := range lost {
-		// The kernel has killed the process itself, but not the rest of its group.
-		if pid := int(p.pid.Load()); pid != 0 {
-			kill(-pid, unix.SIGKILL)
-		}
 		p.end(Exit{Lost: true})
 	}
 	close(s.done)
+}
+
+// killOrphans kills and collects the processes that this process has inherited from an ended supervisor. No process can join the
+// session of this process from another session, so a child in another session was not started by this process, unless it is a
+// supervisor.
+func killOrphans(ended int) error {
+	supervisors.Lock()
+	delete(supervisors.pids, ended)
+	supervisors.Unlock()
+	ours, err := unix.Getsid(0)
+	if err != nil {
+		return os.NewSyscallError("getsid", err)
+	}
+	return killUntilNone(func(c child) (left bool) {
+		supervisors.Lock()
+		defer supervisors.Unlock()
+		if parent, now := status(c.pid); parent != os.Getpid() || now.session == ours || supervisors.pids[c.pid] {
+			return false
+		}
+		kill(c.pid, unix.SIGKILL)
+		_, err := unix.Wait4(c.pid, nil, unix.WNOHANG, nil)
+		return err == nil || errors.Is(err, unix.EINTR) // ECHILD: collected before
+	})
 }
