@@ -45,6 +45,8 @@ type Builder struct {
 	Path string
 	// Args are its arguments.
 	Args []string
+	// Unconfined lets the builder read and write all files that the user of this process can, whatever Options.Hidden.
+	Unconfined bool
 }
 
 // Options configure an Agent.
@@ -56,6 +58,10 @@ type Options struct {
 	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. It removes the output of an attempt that
 	// failed as soon as the attempt has ended. Only one agent at a time may use Dir. The agent does not touch other files in Dir.
 	Dir string
+	// Hidden are absolute paths without links that builders cannot read. Dir is below one of them. If any are set, builders can write
+	// only to their own output, result and temporary directory, and cannot signal other processes, as far as the kernel's Landlock
+	// can restrict them. Default: builders can do what the user of this process can.
+	Hidden []string
 	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
 	Workers int
 	// NodeName is the node name of the pods. Default "local".
@@ -76,6 +82,7 @@ type Agent struct {
 	builders   map[string]Builder
 	dirs       podDirs
 	node       string
+	hidden     []string
 	reporting  *Reporting
 	supervisor []string
 	clock      clock.WithTicker
@@ -145,6 +152,7 @@ func New(o Options) (*Agent, error) {
 		builders:   o.Builders,
 		dirs:       podDirs(dir),
 		node:       o.NodeName,
+		hidden:     o.Hidden,
 		reporting:  o.Reporting,
 		supervisor: o.Supervisor,
 		clock:      o.Clock,

@@ -195,6 +195,7 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 	dir := filepath.Join(c.options.Dir, string(pod.UID))
 	c.Expect(strings.Split(strings.TrimSpace(c.log(pod, nil)), "\n")).To(Equal([]string{
 		"GOLDSMITH_INPUT=" + dir + "/input", "GOLDSMITH_OUTPUT=" + dir + "/output", "GOLDSMITH_RESULT=" + dir + "/result",
+		"TMPDIR=" + dir + "/tmp",
 		"zero one", dir + "/output", "fd 0", "fd 1", "fd 2", "output",
 	}))
 	for path, mode := range map[string]os.FileMode{"": 0o700, "input": 0o600, "output": 0o700, "result": 0o600, "log": 0o600} {

@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -102,7 +103,7 @@ func (a *Agent) removeFailedOutput(pod *corev1.Pod) error {
 	if err != nil {
 		return err
 	}
-	if err := podDir(dir.output()).remove(); err != nil {
+	if err := errors.Join(podDir(dir.output()).remove(), podDir(dir.temporary()).remove()); err != nil {
 		return fmt.Errorf("remove the output of pod %s: %w", refOf(pod), err)
 	}
 	return nil

@@ -63,11 +63,12 @@ func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	return err
 }
 
-func (d podDir) input() string  { return filepath.Join(string(d), "input") }
-func (d podDir) output() string { return filepath.Join(string(d), "output") }
-func (d podDir) result() string { return filepath.Join(string(d), "result") }
-func (d podDir) log() string    { return filepath.Join(string(d), "log") }
-func (d podDir) marker() string { return filepath.Join(string(d), "started") }
+func (d podDir) input() string     { return filepath.Join(string(d), "input") }
+func (d podDir) output() string    { return filepath.Join(string(d), "output") }
+func (d podDir) temporary() string { return filepath.Join(string(d), "tmp") }
+func (d podDir) result() string    { return filepath.Join(string(d), "result") }
+func (d podDir) log() string       { return filepath.Join(string(d), "log") }
+func (d podDir) marker() string    { return filepath.Join(string(d), "started") }
 
 func (d podDir) reportToken() string { return filepath.Join(string(d), "report-token") }
 func (d podDir) reportCA() string    { return filepath.Join(string(d), "report-ca.crt") }
@@ -75,8 +76,10 @@ func (d podDir) reportCA() string    { return filepath.Join(string(d), "report-c
 // prepare creates the files for the builder, an empty log, and last the marker that the process was started. From then on the
 // process may have run, so the pod is never started again. prepare fails if the marker exists.
 func (d podDir) prepare(input string) (log *os.File, err error) {
-	if err := os.MkdirAll(d.output(), 0o700); err != nil {
-		return nil, err
+	for _, directory := range []string{d.output(), d.temporary()} {
+		if err := os.MkdirAll(directory, 0o700); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.WriteFile(d.input(), []byte(input), 0o600); err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -150,6 +151,9 @@ func (r *run) finish() {
 	removed := r.removed
 	r.mu.Unlock()
 	if !removed {
+		if err := podDir(r.dir.temporary()).remove(); err != nil {
+			r.agent.logger.Error(err, "The temporary files of a builder cannot be removed", "pod", r.ref.String())
+		}
 		r.agent.podQueue.Add(r.ref) // for changes that waited for the process's end
 		return
 	}
@@ -184,8 +188,10 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 			render.EnvInput + "=" + r.dir.input(),
 			render.EnvOutput + "=" + r.dir.output(),
 			render.EnvResult + "=" + r.dir.result(),
+			"TMPDIR=" + r.dir.temporary(),
 		}, reporting...),
-		Dir: r.dir.output(),
+		Dir:         r.dir.output(),
+		Confinement: r.confinement(builder, reporting),
 	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
@@ -203,6 +209,24 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 		_ = output.SetReadDeadline(time.Now().Add(drainLimit)) // fails where it was read to its end before
 	}()
 	return running, done, endReports, nil
+}
+
+// confinement lets a builder change only its output, its result and its temporary directory.
+func (r *run) confinement(builder Builder, reporting []string) *process.Confinement {
+	if builder.Unconfined || len(r.agent.hidden) == 0 {
+		return nil
+	}
+	readable := []string{r.dir.input()}
+	if len(reporting) > 0 {
+		readable = append(readable, r.dir.reportToken(), r.dir.reportCA())
+	}
+	if program, err := filepath.EvalSymlinks(builder.Path); err == nil { // a program that is not there does not start
+		readable = append(readable, program)
+	}
+	return &process.Confinement{
+		Hidden: r.agent.hidden, Readable: readable,
+		Writable: []string{r.dir.output(), r.dir.temporary(), r.dir.result()},
+	}
 }
 
 // noRoom reports whether a process was not started because the machine lacks resources for any further process.

@@ -165,8 +165,17 @@ func (s *Server) waitReady(ctx context.Context, directory string) error {
 	}
 }
 
+// temporaryPrefix begins the names of temporary directories.
+const temporaryPrefix = "etcd-"
+
+// TemporaryDirectories returns the temporary directories of all servers on this machine. They hold the socket of a server whose
+// data directory has a long path, and the data of a server without a data directory.
+func TemporaryDirectories() ([]string, error) {
+	return filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
+}
+
 func (s *Server) temporaryDirectory() (string, error) {
-	directory, err := os.MkdirTemp("", "etcd-") // mode 0700
+	directory, err := os.MkdirTemp("", temporaryPrefix) // mode 0700
 	if err != nil {
 		return "", fmt.Errorf("make etcd's temporary directory: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,10 +26,15 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	if err != nil {
 		return fmt.Errorf("connect the agent: %w", err)
 	}
+	hidden, err := s.hidden()
+	if err != nil {
+		return err
+	}
 	agent, err := local.New(local.Options{
 		Client:     client,
 		Builders:   s.localBuilders(),
 		Dir:        s.data.builds,
+		Hidden:     hidden,
 		Workers:    s.options.Workers,
 		Reporting:  reporting,
 		Supervisor: []string{s.options.Executable, SuperviseCommand},
@@ -46,7 +52,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 func (s *system) localBuilders() map[string]local.Builder {
 	builders := map[string]local.Builder{mockName: {Path: s.options.Executable, Args: []string{MockBuilderCommand}}}
 	for name, path := range s.builders {
-		builders[name] = local.Builder{Path: path}
+		builders[name] = local.Builder{Path: path, Unconfined: slices.Contains(s.options.Unconfined, name)}
 	}
 	return builders
 }

@@ -55,6 +55,9 @@ type Options struct {
 	Records records.Flags
 	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
 	Builders []string
+	// Unconfined are the names of Builders that can read and write all files that the user can. Other builders, and "mock", can write
+	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
+	Unconfined []string
 
 	// Origins are the origins of web pages that may use the API, as regular expressions that builder.CheckOrigins accepts. Defaults
 	// to none. A page needs the token of a kubeconfig too.
@@ -65,8 +68,8 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a start takes long, and when a stop begins. Defaults to nowhere. It is not Out, because Out may
-	// have no reader by then.
+	// Notices receives a line when a start takes long, if the kernel cannot confine builders, and when a stop begins. Defaults to
+	// nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
@@ -116,6 +119,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
 	flags.StringSliceVar(&o.Origins, "cors-allowed-origins", nil, builder.OriginsUsage)
+	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
+		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -28,6 +29,9 @@ func Run(ctx context.Context, options Options) (err error) {
 	}
 	builders, err := parseBuilders(options.Builders)
 	if err != nil {
+		return err
+	}
+	if err := checkUnconfined(options.Unconfined, builders); err != nil {
 		return err
 	}
 	if err := checkKubeconfig(options.Kubeconfig); err != nil {
@@ -150,6 +154,9 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	var people strings.Builder
 	for _, name := range s.options.Users {
 		fmt.Fprintf(&people, "kubeconfig of %s: %s\n", name, s.data.kubeconfigOf(name))
+	}
+	if notice := confinementNotice(process.LandlockVersion()); notice != "" {
+		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
 	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
 	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, server.Address(), nextSteps(path), &people, path); err != nil {

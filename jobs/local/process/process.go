@@ -27,6 +27,8 @@ type Command struct {
 	Env []string `json:"env"`
 	// Dir is the working directory.
 	Dir string `json:"dir"`
+	// Confinement restricts the command. Default: the command can do what its user can.
+	Confinement *Confinement `json:"confinement,omitempty"`
 }
 
 // Exit is how a process ended.

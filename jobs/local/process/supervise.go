@@ -80,9 +80,10 @@ func closeAllOnExec() error {
 
 // started is a command that runs.
 type started struct {
-	id  uint64
-	pid int
-	env []string
+	id    uint64
+	pid   int
+	env   []string
+	ended chan struct{}
 }
 
 // server is the supervisor's side of the socket.
@@ -146,20 +147,46 @@ func (s *server) start(id uint64, c *Command, files []int) {
 		s.reply(reply{ID: id, Errno: unix.EMFILE})
 		return
 	}
-	pid, err := syscall.ForkExec(c.Path, append([]string{c.Path}, c.Args...), &syscall.ProcAttr{
-		Dir:   c.Dir,
-		Env:   c.Env,
-		Files: []uintptr{s.null.Fd(), uintptr(files[0]), uintptr(files[1])},
-		Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
-	})
+	child := &started{id: id, env: c.Env, ended: make(chan struct{})}
+	pid, err := s.fork(c, files, child.ended)
 	if err != nil {
 		s.reply(reply{ID: id, Errno: errnoOf(err)})
 		return
 	}
-	child := &started{id: id, pid: pid, env: c.Env}
+	child.pid = pid
 	s.byID[id], s.byPID[pid] = child, child
 	s.reply(reply{ID: id, PID: pid})
 	notify(s.newWork)
+}
+
+// fork starts a command. A confined command is forked by a thread of its own, because a confinement belongs to a thread, which
+// passes it on. That thread lasts until the command has ended, because the parent-death signal follows it.
+func (s *server) fork(c *Command, files []int, ended <-chan struct{}) (pid int, err error) {
+	fork := func() (int, error) {
+		return syscall.ForkExec(c.Path, append([]string{c.Path}, c.Args...), &syscall.ProcAttr{
+			Dir:   c.Dir,
+			Env:   c.Env,
+			Files: []uintptr{s.null.Fd(), uintptr(files[0]), uintptr(files[1])},
+			Sys:   &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+		})
+	}
+	if c.Confinement == nil {
+		return fork()
+	}
+	forked := make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // never unlocked, so that the thread ends with the goroutine
+		if err = c.Confinement.apply(); err == nil {
+			pid, err = fork()
+		}
+		failed := err != nil
+		close(forked)
+		if !failed {
+			<-ended
+		}
+	}()
+	<-forked
+	return pid, err
 }
 
 func errnoOf(err error) syscall.Errno {
@@ -206,6 +233,7 @@ func (s *server) ended(pid int) {
 	}
 	delete(s.byID, child.id)
 	delete(s.byPID, pid)
+	close(child.ended)
 	if err != nil {
 		exit = Exit{Signal: unix.SIGKILL}
 	}

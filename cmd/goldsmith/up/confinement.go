@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/jobs/local/process"
+)
+
+// hidden returns the paths that builders cannot read: everything of the server, without links.
+func (s *system) hidden() ([]string, error) {
+	data, err := filepath.EvalSymlinks(s.data.path)
+	if err != nil {
+		return nil, fmt.Errorf("find the data directory: %w", err)
+	}
+	hidden := []string{data}
+	// The kubeconfig is written last.
+	if directory, err := filepath.EvalSymlinks(filepath.Dir(s.options.Kubeconfig)); err == nil {
+		hidden = append(hidden, filepath.Join(directory, filepath.Base(s.options.Kubeconfig)))
+	}
+	temporary, err := etcd.TemporaryDirectories()
+	if err != nil {
+		return nil, fmt.Errorf("find the temporary directories of etcd: %w", err)
+	}
+	for _, path := range temporary {
+		if path, err := filepath.EvalSymlinks(path); err == nil { // it is deleted if its server ends
+			hidden = append(hidden, path)
+		}
+	}
+	return hidden, nil
+}
+
+// checkUnconfined refuses names that are not registered.
+func checkUnconfined(names []string, builders map[string]string) error {
+	for _, name := range names {
+		if _, found := builders[name]; !found {
+			return fmt.Errorf("--unconfined %q: no builder has this name: register it with --builder %s=/absolute/path", name, name)
+		}
+	}
+	return nil
+}
+
+// confinementNotice returns what the kernel's version of Landlock cannot prevent, or "".
+func confinementNotice(version int) string {
+	const next = "; register only programs that you trust with your whole user account"
+	switch {
+	case version == 0:
+		return "builders are not confined, because this kernel has no Landlock: they can read and change all your files" + next
+	case version < process.LandlockTruncate:
+		return "builders are confined in part, because this kernel is older than Linux 6.2: they can empty your files and signal your processes" + next
+	case version < process.LandlockSignals:
+		return "builders are confined in part, because this kernel is older than Linux 6.12: they can signal your processes" + next
+	}
+	return ""
+}
