@@ -136,15 +136,7 @@ func TestMemoryLeavesNothingBehind(t *testing.T) {
 
 func TestOldVersionsExpire(t *testing.T) {
 	server := start(t, "", WithCompactionInterval(50*time.Millisecond))
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := client.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	client := clientOf(t, server)
 	put := func(value string) int64 {
 		t.Helper()
 		response, err := client.Put(t.Context(), "key", value)
@@ -180,4 +172,56 @@ func TestRestartsOnItsData(t *testing.T) {
 	if got := start(t, directory).etcd.Server.MemberID(); got != member {
 		t.Errorf("member %s became %s", member, got)
 	}
+}
+
+func TestSegmentsAreSmallAndThoseOfOlderVersionsAreRead(t *testing.T) {
+	directory := t.TempDir()
+	first, err := Start(context.Background(), directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clientOf(t, first).Put(t.Context(), "key", "value"); err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	segments, err := filepath.Glob(filepath.Join(directory, "etcd", "member", "wal", "*.wal"))
+	if err != nil || len(segments) != 1 {
+		t.Fatalf("segments %v, %v", segments, err)
+	}
+	info, err := os.Stat(segments[0])
+	if err != nil || info.Size() != segmentBytes {
+		t.Fatalf("an empty segment has %d bytes, %v", info.Size(), err)
+	}
+	const before = 64 * 1000 * 1000 // the size in older versions: zeros after the last record
+	if err := os.Truncate(segments[0], before); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second start reads what the first one wrote behind the old records
+		server, err := Start(context.Background(), directory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := clientOf(t, server).Get(t.Context(), "key")
+		if err != nil || len(got.Kvs) != 1 {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		if _, err := clientOf(t, server).Put(t.Context(), "key", strings.Repeat("v", 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func clientOf(t *testing.T, server *Server) *clientv3.Client {
+	t.Helper()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = client.Close() }) // its server may have stopped
+	return client
 }
