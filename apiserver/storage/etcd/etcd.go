@@ -22,17 +22,15 @@ import (
 )
 
 const (
-	// DefaultCompactionInterval is the minimum time for which old versions of objects are kept.
+	// DefaultCompactionInterval is the time for which old versions of objects are kept.
 	DefaultCompactionInterval = 5 * time.Minute
 
-	// quotaBytes is the size from which the database refuses writes.
-	quotaBytes = 4 << 30
 	memberName = "local"
 	// peerAddress names the only member. Nothing listens there and nothing connects to it.
 	peerAddress = "127.0.0.1:2380"
 	peerURL     = "http://" + peerAddress
 	// segmentBytes is the size of a file of the write-ahead log. etcd allocates two of them in advance, so its default of 64 MB
-	// would be most of a small data directory. Segments of 1 MiB made builds a fifth slower.
+	// would be most of a small data directory. With segments of 1 MiB, small writes take a third longer.
 	segmentBytes = 4 << 20
 	// maxSegments is how many segments etcd keeps that no snapshot needs any more.
 	maxSegments = 2
@@ -52,10 +50,12 @@ type Option func(*settings)
 type settings struct {
 	compactionInterval time.Duration
 	socketDirectory    string
+	quota              int64
 }
 
-// WithCompactionInterval sets the minimum time for which old versions are kept, 5 minutes by default. A client that resumes
-// from an older resourceVersion gets 410 Gone.
+// WithCompactionInterval sets the time for which old versions are kept, 5 minutes by default. Old versions that use more space
+// than the objects, and more than 16 MiB, are dropped after 10 seconds, and at once if the database is nearly full. A client that
+// resumes from an older resourceVersion gets 410 Gone.
 func WithCompactionInterval(interval time.Duration) Option {
 	return func(s *settings) { s.compactionInterval = interval }
 }
@@ -66,19 +66,27 @@ func WithSocketDirectory(directory string) Option {
 	return func(s *settings) { s.socketDirectory = directory }
 }
 
+// WithQuota sets the size of all objects from which the database is full, in bytes. The default is DefaultQuota.
+func WithQuota(bytes int64) Option {
+	return func(s *settings) { s.quota = bytes }
+}
+
 // Server is a running etcd.
 type Server struct {
 	etcd     *embed.Etcd
 	endings  *endings
 	settings settings
 	endpoint string
-	cleanup  []func() error
+	space    *space
+	// stopSpace ends the checks of space.
+	stopSpace func()
+	cleanup   []func() error
 }
 
 // Start runs etcd on a data directory and returns once it accepts writes. Without a directory it uses a temporary one, does
 // not sync it to disk, and removes it when it stops.
 func Start(ctx context.Context, directory string, options ...Option) (_ *Server, err error) {
-	server := &Server{settings: settings{compactionInterval: DefaultCompactionInterval}}
+	server := &Server{settings: settings{compactionInterval: DefaultCompactionInterval, quota: DefaultQuota}}
 	for _, option := range options {
 		option(&server.settings)
 	}
@@ -115,7 +123,11 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 	if err := server.run(config); err != nil {
 		return nil, fmt.Errorf("start etcd in %s: %w", directory, err)
 	}
-	return server, server.waitReady(ctx, directory)
+	if err := server.waitReady(ctx, directory); err != nil {
+		return nil, err
+	}
+	server.keepSpace(ctx)
+	return server, nil
 }
 
 // setSegmentSize sets a variable of etcd's package once, because running servers of this process read it. A directory can have
@@ -125,11 +137,24 @@ var setSegmentSize = sync.OnceFunc(func() { wal.SegmentSizeBytes = segmentBytes 
 // Endpoint is the URL that clients connect to.
 func (s *Server) Endpoint() string { return s.endpoint }
 
-// CompactionInterval is the minimum time for which old versions are kept.
+// Full returns a FullError while the stored objects have reached the quota. Then clients must not write, except to delete.
+func (s *Server) Full() error { return s.space.Full() }
+
+// FollowFull calls changed with the error when the database becomes full, and with nil when it no longer is, until ctx is done.
+// For a database that is full already, it calls changed at once.
+func (s *Server) FollowFull(ctx context.Context, changed func(full error)) {
+	s.space.follow(ctx, changed)
+}
+
+// CompactionInterval is the time for which old versions are kept.
 func (s *Server) CompactionInterval() time.Duration { return s.settings.compactionInterval }
 
 // Stop ends etcd, releases its data directory and removes temporary files. A second call does nothing.
 func (s *Server) Stop() error {
+	if s.stopSpace != nil {
+		s.stopSpace()
+		s.stopSpace = nil
+	}
 	if s.etcd != nil {
 		s.etcd.Close()
 		s.etcd = nil
@@ -153,7 +178,7 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	config.ListenClientUrls = []url.URL{client}
 	config.AdvertiseClientUrls = []url.URL{client}
 	config.EnableGRPCGateway = false
-	config.QuotaBackendBytes = quotaBytes
+	config.QuotaBackendBytes = hardQuota(s.settings.quota)
 	config.AutoCompactionMode = embed.CompactorModePeriodic
 	config.AutoCompactionRetention = s.settings.compactionInterval.String()
 	config.UnsafeNoFsync = memory
@@ -188,6 +213,22 @@ const temporaryPrefix = "etcd-"
 // data directory has a long path, and the data of a server without a data directory.
 func TemporaryDirectories() ([]string, error) {
 	return filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
+}
+
+// keepSpace frees what a former run left behind, and goes on until Stop.
+func (s *Server) keepSpace(ctx context.Context) {
+	s.space = newSpace(s.etcd.Server, s.settings.quota)
+	s.space.check(ctx, time.Now(), s.etcd.Server.KV().Rev())
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.space.keep(ctx)
+	}()
+	s.stopSpace = func() {
+		cancel()
+		<-ended
+	}
 }
 
 func (s *Server) temporaryDirectory() (string, error) {

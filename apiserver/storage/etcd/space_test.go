@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package etcd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+)
+
+// patience bounds the wait for what happens within seconds.
+const patience = time.Minute
+
+func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
+	server := start(t, "", WithQuota(16<<20))
+	client, value := clientOf(t, server), strings.Repeat("v", 900<<10)
+	for range 200 { // more than twice the size at which etcd refuses writes
+		if _, err := client.Put(t.Context(), "key", value); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := server.Full(); err != nil {
+		t.Error(err)
+	}
+	await(t, "half of the file is free", func() bool { return server.etcd.Server.Backend().Size() < slack })
+}
+
+func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
+	directory := t.TempDir()
+	server, err := Start(t.Context(), directory, WithQuota(4<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, changes := clientOf(t, server), make(chan error)
+	key := func(i int) string { return fmt.Sprint("key-", i) }
+	ctx, cancel := context.WithCancel(t.Context())
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		server.FollowFull(ctx, func(full error) { changes <- full })
+	}()
+	const objects = 5
+	for i := range objects {
+		if _, err := client.Put(t.Context(), key(i), strings.Repeat("v", 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var full *FullError
+	if err := <-changes; !errors.As(err, &full) || full.Used < full.Quota || full.Quota != 4<<20 {
+		t.Fatalf("got %v", err)
+	}
+	cancel()
+	<-followed
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+
+	server = start(t, directory, WithQuota(4<<20))
+	if server.Full() == nil {
+		t.Fatal("the restarted server does not know that it is full")
+	}
+	client = clientOf(t, server)
+	for i := range objects - 1 {
+		if _, err := client.Delete(t.Context(), key(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await(t, "the database is no longer full", func() bool { return server.Full() == nil })
+}
+
+func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
+	directory := t.TempDir()
+	server, err := Start(t.Context(), directory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raise := func() {
+		t.Helper()
+		member := uint64(server.etcd.Server.MemberID())
+		_, err := server.etcd.Server.Alarm(t.Context(), &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: pb.AlarmType_NOSPACE})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	raise()
+	client := clientOf(t, server)
+	await(t, "a running server accepts writes again", func() bool {
+		_, err := client.Put(t.Context(), "key", "value")
+		if err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
+			t.Fatal(err)
+		}
+		return err == nil
+	})
+	server.stopSpace()
+	server.stopSpace = nil
+	raise() // and nothing disarms it before the stop
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := clientOf(t, start(t, directory)).Put(t.Context(), "key", "value"); err != nil {
+		t.Error(err)
+	}
+}
+
+func await(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	ticker, deadline := time.NewTicker(10*time.Millisecond), time.After(patience)
+	defer ticker.Stop()
+	for !condition() {
+		select {
+		case <-ticker.C:
+		case <-deadline:
+			t.Fatalf("timed out: %s", what)
+		}
+	}
+}
