@@ -129,6 +129,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		provided:    map[*GroupProvider]map[string]Storages{},
 		equalities:  o.server.equalities,
 		models:      sync.OnceValue(func() map[string]*spec.Schema { return models(mergedDefinitions(o.server.openapi)) }),
+		space:       newStorageSpace(o.server.storage),
 		sharedLocks: o.sharedLocks(),
 	}
 	var names []string
@@ -156,7 +157,11 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
 		}
 	}
-	if err := server.AddReadyzChecks(slices.Concat(knowsProxy(&config.Authentication), o.server.checks)...); err != nil {
+	checks := slices.Concat(knowsProxy(&config.Authentication), o.server.checks)
+	if o.server.storage != nil {
+		checks = append(checks, healthz.NamedCheck(spaceCheck, scope.space.check))
+	}
+	if err := server.AddReadyzChecks(checks...); err != nil {
 		return fmt.Errorf("add checks to /readyz: %w", err)
 	}
 	return nil

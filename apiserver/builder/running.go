@@ -19,7 +19,7 @@ type Running struct {
 	server    *genericapiserver.GenericAPIServer
 	loopback  *restclient.Config
 	authority []byte
-	ready     chan struct{} // closed when /readyz is green
+	ready     chan struct{} // closed when /readyz is green, apart from a full storage
 	stopped   chan struct{} // closed when everything has stopped; err is set before
 	err       error
 }
@@ -86,10 +86,10 @@ func (r *Running) ClientConfig() *restclient.Config {
 	return config
 }
 
-// Ready is closed when /readyz is green.
+// Ready is closed when /readyz is green. It does not wait for space in a full storage, because reads and deletions work.
 func (r *Running) Ready() <-chan struct{} { return r.ready }
 
-// WaitReady returns when /readyz is green, or with an error when the server stopped before or ctx is done.
+// WaitReady returns when Ready is closed, or with an error when the server stopped before or ctx is done.
 func (r *Running) WaitReady(ctx context.Context) error {
 	select {
 	case <-r.ready:
@@ -133,7 +133,7 @@ func (r *Running) watchReadiness(ctx context.Context) {
 		return // the same configuration already made the server's own clients
 	}
 	for interval := first; ; interval = min(interval*5/4, last) {
-		if client.Get().AbsPath("/readyz").MaxRetries(0).Do(ctx).Error() == nil {
+		if client.Get().AbsPath("/readyz").Param("exclude", spaceCheck).MaxRetries(0).Do(ctx).Error() == nil {
 			close(r.ready)
 			return
 		}

@@ -53,6 +53,7 @@ type Scope struct {
 	equalities  conversion.Equalities          // of values that an update does not change
 	models      func() map[string]*spec.Schema // nil if the server has no OpenAPI document
 	locks       localLocks
+	space       *storageSpace
 	sharedLocks *sharedLocks // nil if no other server uses the storage
 }
 

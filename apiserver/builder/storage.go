@@ -33,7 +33,7 @@ func ExternalEtcd(servers ...string) StorageBackend {
 // EmbeddedEtcd stores objects in an etcd inside this process, with its data in a directory. Only one server at a time can use the
 // directory.
 func EmbeddedEtcd(directory string, options ...etcd.Option) StorageBackend {
-	return embeddedEtcd{directory: directory, options: options}
+	return &embeddedEtcd{directory: directory, options: options}
 }
 
 // Memory stores objects in the memory of this process, without an etcd. They are lost when the server stops.
@@ -50,6 +50,12 @@ func Files(directory string, options ...files.Option) StorageBackend {
 // readable is a storage in which objects have to be JSON.
 type readable interface {
 	Readable()
+}
+
+// limited is a storage that knows when it is full. Then its server refuses writes, except those that delete.
+type limited interface {
+	// Full returns an error that says what is full and what frees it, or nil.
+	Full() error
 }
 
 // attachable is a storage that uses the API of its server.
@@ -70,10 +76,11 @@ func (b externalEtcd) Start(context.Context, *storagebackend.Config) (func() err
 type embeddedEtcd struct {
 	directory string
 	options   []etcd.Option
+	running   *etcd.Server
 }
 
 // Start starts the etcd, and configures the server to use it.
-func (b embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) (func() error, error) {
+func (b *embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) (func() error, error) {
 	if b.directory == "" {
 		return nil, errors.New("an embedded etcd needs a directory")
 	}
@@ -81,9 +88,24 @@ func (b embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config) 
 	if err != nil {
 		return nil, err
 	}
+	b.running = server
 	config.Transport.ServerList = []string{server.Endpoint()}
 	config.CompactionInterval = min(config.CompactionInterval, server.CompactionInterval())
 	return server.Stop, nil
+}
+
+// Full is the error of a full database, or nil.
+func (b *embeddedEtcd) Full() error { return b.running.Full() }
+
+// Attach reports when the database becomes full, and when it no longer is.
+func (b *embeddedEtcd) Attach(ctx context.Context, _ *restclient.Config, report func(string)) {
+	b.running.FollowFull(ctx, func(full error) {
+		if full != nil {
+			report(full.Error())
+		} else {
+			report("the database has space again and accepts writes")
+		}
+	})
 }
 
 type inProcess struct {

@@ -95,7 +95,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if ttl := resource.TTLSeconds; ttl > 0 {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return ttl, nil }
 	}
-	options := &generic.StoreOptions{RESTOptions: explainingOptions{scope.RESTOptions}, AttrFunc: resource.Attributes}
+	options := &generic.StoreOptions{RESTOptions: explainingOptions{scope.RESTOptions, scope.space}, AttrFunc: resource.Attributes}
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}

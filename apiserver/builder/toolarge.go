@@ -24,6 +24,7 @@ import (
 // explainingOptions wraps every storage in an explainingStorage.
 type explainingOptions struct {
 	generic.RESTOptionsGetter
+	space *storageSpace
 }
 
 // GetRESTOptions returns the storage options of a resource.
@@ -37,24 +38,32 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 		newFunc, newListFunc func() runtime.Object, attributes storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, factory.DestroyFunc, error) {
 		stored, destroy, err := decorate(config, prefix, key, newFunc, newListFunc, attributes, triggers, indexers)
-		return explainingStorage{stored}, destroy, err
+		return explainingStorage{stored, o.space}, destroy, err
 	}
 	return options, nil
 }
 
-// explainingStorage is a storage that reports too large objects and wrong versions as errors of the client, and not of the
-// server. Every request of a resource and its subresources passes through it.
+// explainingStorage is a storage that reports too large objects and wrong versions as errors of the client, and a full storage
+// with what frees it. Every request of a resource and its subresources passes through it.
 type explainingStorage struct {
 	storage.Interface
+	space *storageSpace
 }
 
 // Create stores a new object.
 func (s explainingStorage) Create(ctx context.Context, key string, object, out runtime.Object, ttl uint64) error {
+	if refusal := s.space.refusal(); refusal != nil {
+		// An object that exists needs no space, and clients may depend on that answer.
+		if s.Interface.Get(ctx, key, storage.GetOptions{}, out) == nil {
+			return storage.NewKeyExistsError(key, 0)
+		}
+		return refusal
+	}
 	err := s.Interface.Create(ctx, key, object, out, ttl)
 	if errors.Is(err, storage.ErrResourceVersionSetOnCreate) {
 		return apierrors.NewBadRequest("metadata.resourceVersion: remove it: a new object has no version yet")
 	}
-	return explainTooLarge(err)
+	return s.space.explain(explainTooLarge(err))
 }
 
 // Get reads an object.
@@ -73,10 +82,23 @@ func (s explainingStorage) Watch(ctx context.Context, key string, options storag
 	return s.Interface.Watch(ctx, key, options)
 }
 
-// GuaranteedUpdate changes an object.
+// GuaranteedUpdate changes an object. While the storage is full, it changes only objects that are being deleted.
 func (s explainingStorage) GuaranteedUpdate(ctx context.Context, key string, destination runtime.Object, ignoreNotFound bool,
 	preconditions *storage.Preconditions, update storage.UpdateFunc, cached runtime.Object) error {
-	return explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, update, cached))
+	unlessFull := func(input runtime.Object, meta storage.ResponseMeta) (runtime.Object, *uint64, error) {
+		output, ttl, err := update(input, meta)
+		if err == nil && !isBeingDeleted(output) {
+			err = s.space.refusal()
+		}
+		return output, ttl, err
+	}
+	return s.space.explain(explainTooLarge(s.Interface.GuaranteedUpdate(ctx, key, destination, ignoreNotFound, preconditions, unlessFull, cached)))
+}
+
+// Delete deletes an object. etcd allows that even while it is full.
+func (s explainingStorage) Delete(ctx context.Context, key string, out runtime.Object, preconditions *storage.Preconditions,
+	validate storage.ValidateObjectFunc, cached runtime.Object, options storage.DeleteOptions) error {
+	return s.space.explain(s.Interface.Delete(ctx, key, out, preconditions, validate, cached, options))
 }
 
 // tooLargeError means that an object is too large for etcd. Clients get a 413. The generic server's handlers still recognize

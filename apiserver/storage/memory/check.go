@@ -3,7 +3,9 @@
 package memory
 
 import (
+	"errors"
 	"strings"
+	"syscall"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -16,8 +18,11 @@ func unimplemented(what string) error {
 	return status.Errorf(codes.Unimplemented, "the in-process storage does not have %s", what)
 }
 
-// notStored is the answer to a write that the journal refused.
+// notStored is the answer to a write that the journal refused. A full disk is answered as a full etcd is.
 func notStored(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return rpctypes.ErrGRPCNoSpace
+	}
 	return status.Errorf(codes.Internal, "store: %v", err)
 }
 

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+const (
+	// spaceCheck is the check of /readyz that fails while the storage is full. Reads and deletions work then, so probes exclude it.
+	spaceCheck = "storage-space"
+	// refusalCounts is how long the check fails after a storage that does not know whether it is full has refused a write.
+	refusalCounts = 10 * time.Second
+	// reasonInsufficientStorage is the reason of the errors with status 507.
+	reasonInsufficientStorage metav1.StatusReason = "InsufficientStorage"
+)
+
+// storageSpace knows whether the storage of a server is full.
+type storageSpace struct {
+	storage limited // nil if the storage does not know
+
+	mutex   sync.Mutex
+	refused time.Time // when the storage last refused a write because it was full
+}
+
+func newStorageSpace(storage StorageBackend) *storageSpace {
+	known, _ := storage.(limited)
+	return &storageSpace{storage: known}
+}
+
+// refusal is the answer to a write while the storage is full, or nil.
+func (s *storageSpace) refusal() error {
+	if s.storage == nil {
+		return nil
+	}
+	if full := s.storage.Full(); full != nil {
+		return insufficientStorage(full.Error())
+	}
+	return nil
+}
+
+// explain turns the error of a storage that refuses writes because it is full into the answer to the client.
+func (s *storageSpace) explain(err error) error {
+	if !errors.Is(err, rpctypes.ErrNoSpace) {
+		return err
+	}
+	s.mutex.Lock()
+	s.refused = time.Now()
+	s.mutex.Unlock()
+	if refusal := s.refusal(); refusal != nil {
+		return refusal
+	}
+	return insufficientStorage("the storage of the server is full and refuses writes: free space on its disk, or compact and defragment its etcd")
+}
+
+// check is the check of /readyz.
+func (s *storageSpace) check(*http.Request) error {
+	if err := s.refusal(); err != nil {
+		return err
+	}
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if time.Since(s.refused) < refusalCounts {
+		return errors.New("the storage is full: it refused a write within the last 10 seconds")
+	}
+	return nil
+}
+
+// insufficientStorage is an error with status 507. Clients try again after a second, because space is freed at any time.
+func insufficientStorage(message string) *apierrors.StatusError {
+	err := Unavailable(message, metav1.StatusDetails{RetryAfterSeconds: 1})
+	err.ErrStatus.Code, err.ErrStatus.Reason = http.StatusInsufficientStorage, reasonInsufficientStorage
+	return err
+}
+
+// isBeingDeleted reports whether only finalizers or a grace period keep an object.
+func isBeingDeleted(object runtime.Object) bool {
+	accessor, err := meta.Accessor(object)
+	return err == nil && accessor.GetDeletionTimestamp() != nil
+}
