@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -45,7 +46,7 @@ func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 	return decoder.DecodeAll(compressed, buffer)
 }
 
-// ErrDamaged means that the content of a chunk does not match its checksum or its name, or that a sealed log lacks a chunk.
+// ErrDamaged means that the content of a chunk does not match its checksum or its name, or that a log lacks a chunk.
 var ErrDamaged = errors.New("chunk is damaged")
 
 // stored is the stored log of one attempt.
@@ -75,14 +76,16 @@ func (l *stored) list(ctx context.Context) (chunks []span, others []string, err 
 	return chunks, others, err
 }
 
-// spans lists the chunks that other chunks do not cover. A list is no snapshot of the store, and may miss a chunk that is replaced
-// meanwhile. So a gap counts only if a second list also has a gap.
+// spans lists the chunks that other chunks do not cover, and those that are missing. A list is no snapshot of the store, and may miss a
+// chunk that is replaced meanwhile. So a chunk is missing only if two lists are equal.
 func (l *stored) spans(ctx context.Context) (spans, error) {
-	for again := false; ; again = true {
-		chunks, _, err := l.list(ctx)
-		if found := newSpans(chunks); err != nil || again || !found.hasGap() {
+	for before := spans(nil); ; {
+		chunks, others, err := l.list(ctx)
+		found := newSpans(chunks).withMissing(parseCutMarks(others))
+		if err != nil || !found.hasMissing() || slices.Equal(found, before) {
 			return found, err
 		}
+		before = found
 	}
 }
 
@@ -98,6 +101,9 @@ func (l *stored) put(ctx context.Context, chunk span, content []byte) error {
 // get reads one chunk. The content is valid until the next call.
 func (l *stored) get(ctx context.Context, chunk span) ([]byte, error) {
 	key := l.prefix + chunk.name()
+	if chunk.missing {
+		return nil, fmt.Errorf("log archive: read %q: %w: there is no such chunk", key, ErrDamaged)
+	}
 	var err error
 	if l.compressed, err = l.s.get(ctx, key, l.compressed[:0]); err != nil {
 		return nil, err

@@ -97,7 +97,7 @@ func (s *Store) Import(ctx context.Context, key string, content io.Reader) error
 	return s.put(ctx, key, object)
 }
 
-// isObject reports whether a key belongs to a chunk, a seal or a build. A directory may also have temporary files.
+// isObject reports whether a key belongs to a chunk, a cut, a seal or a build. A directory may also have temporary files.
 func isObject(key string) bool {
 	segments := strings.Split(key, "/")
 	if !strings.HasPrefix(key, root) || len(segments) < 4 || slices.ContainsFunc(segments, func(s string) bool { return !isSegment(s) }) {
@@ -110,7 +110,8 @@ func isObject(key string) bool {
 	case 5:
 		_, _, isAttempt := parseAttempt(segments[3])
 		_, isChunk := parseSpan(name)
-		return isAttempt && (isChunk || name == sealName)
+		_, isCut := parseCutMark(name)
+		return isAttempt && (isChunk || isCut || name == sealName)
 	}
 	return false
 }

@@ -24,6 +24,8 @@ const (
 	// sealName and buildName are the last parts of the keys of a Summary and of a Build.
 	sealName  = "seal.json"
 	buildName = "build.json"
+	// cutPrefix is the prefix of the last part of the key of a cutMark.
+	cutPrefix = "cut-"
 	// offsetDigits is the number of digits with which keys sort by offset.
 	offsetDigits = 20
 )
@@ -95,6 +97,8 @@ type span struct {
 	text, textEnd int64
 	// stamped is a chunk of an earlier version, which does not tell the text: it counts the timestamps as well.
 	stamped bool
+	// missing is a gap of an unsealed log that the limit has not cut. Its text is an estimate.
+	missing bool
 }
 
 // stampedSpan is a span whose text is not known.
@@ -131,6 +135,29 @@ func parseSpan(name string) (span, bool) {
 		return span{}, false
 	}
 	return s, found && s.isSound()
+}
+
+// cutMark names bytes that the limit has cut from an unsealed log. It comes after all chunks, so that a list without a cut chunk has it.
+func cutMark(cut span) string {
+	return fmt.Sprintf("%s%0*d-%0*d", cutPrefix, offsetDigits, cut.start, offsetDigits, cut.end)
+}
+
+// parseCutMarks finds the names of cut bytes.
+func parseCutMarks(names []string) (cuts []span) {
+	for _, name := range names {
+		if cut, ok := parseCutMark(name); ok {
+			cuts = append(cuts, cut)
+		}
+	}
+	return cuts
+}
+
+func parseCutMark(name string) (span, bool) {
+	start, end, _ := strings.Cut(strings.TrimPrefix(name, cutPrefix), "-")
+	from, _ := strconv.ParseUint(start, 10, 63)
+	to, _ := strconv.ParseUint(end, 10, 63)
+	cut := span{start: int64(from), end: int64(to)}
+	return cut, cut.start < cut.end && cutMark(cut) == name
 }
 
 // isSound reports whether a span is plausible. The text may include what the piece before ends with, if that turned out to be no
@@ -175,14 +202,37 @@ func (s spans) isWithin(chunk span) bool {
 	return i < len(s) && s[i].end <= chunk.end
 }
 
-// hasGap reports whether bytes before the end are missing.
-func (s spans) hasGap() bool {
-	for i := range s {
-		if s.gap(i) > 0 {
-			return true
+// withMissing adds missing chunks for the bytes that are in no chunk and that the limit has not cut.
+func (s spans) withMissing(cuts []span) spans {
+	var all spans
+	for i, chunk := range s {
+		start, text := s[:i].end(), s[:i].textEnd()
+		textAt := func(at int64) int64 {
+			return text + int64(float64(max(0, chunk.text-text))*float64(at-start)/float64(chunk.start-start))
 		}
+		for at := start; at < chunk.start; {
+			cut, end := at, min(chunk.start, at+chunkSize)
+			for _, c := range cuts {
+				if c.start <= at {
+					cut = max(cut, c.end)
+				} else {
+					end = min(end, c.start)
+				}
+			}
+			if cut == at {
+				all = append(all, span{start: at, end: end, text: textAt(at), textEnd: textAt(end), missing: true})
+				cut = end
+			}
+			at = cut
+		}
+		all = append(all, chunk)
 	}
-	return false
+	return all
+}
+
+// hasMissing reports whether there are missing chunks.
+func (s spans) hasMissing() bool {
+	return slices.ContainsFunc(s, func(s span) bool { return s.missing })
 }
 
 // gap is how many bytes are missing before a chunk.

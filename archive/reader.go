@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -95,7 +96,8 @@ type Reader struct {
 	summary *Summary // nil until it is sealed
 	origin  Origin   // nil if nobody else has the log
 	proven  bool     // the origin has the log
-	lacks   int64    // bytes of the text that are lost before offset, and not reported yet
+	lacks   int64    // bytes of the text that are lost before offset, and not in untold yet
+	untold  []string // what is missing before offset, and not in notice yet
 	damage  error    // of the last lost chunk
 
 	offset int64     // of the next bytes of raw, after notice
@@ -205,7 +207,7 @@ func (r *Reader) listing(f func() error) error {
 // read reads a chunk from the archive or, if it is lost there, from the origin.
 func (r *Reader) read(chunk span) ([]byte, error) {
 	content, err := r.readStored(chunk)
-	if r.summary == nil || r.origin == nil || !r.isLost(err) {
+	if r.origin == nil || !r.isLost(err) {
 		return content, err
 	}
 	if !r.proven {
@@ -229,14 +231,52 @@ func (r *Reader) read(chunk span) ([]byte, error) {
 	return content, nil
 }
 
-// isOrigin reports whether the origin has every byte of the sealed log. A node may have cut the log meanwhile.
+// mend reads a chunk and, if it is lost in the archive, stores it again from the origin. It keeps its name, so a crash leaves nothing to undo.
+func (r *Reader) mend(chunk span) ([]byte, error) {
+	content, err := r.readStored(chunk)
+	if !r.isLost(err) {
+		return content, err
+	}
+	if content, err = r.read(chunk); err != nil {
+		return nil, err
+	}
+	chunk.missing = false
+	if err := r.put(r.ctx, chunk, content); err != nil {
+		return nil, err
+	}
+	return r.readStored(chunk)
+}
+
+// isOrigin reports whether the origin has every byte of the archived log that is not lost. A node may have cut the log meanwhile.
 func (r *Reader) isOrigin() bool {
 	log, err := r.origin(r.ctx)
 	if err != nil {
 		return false
 	}
 	defer func() { _ = log.Close() }() // only read from
-	return r.summary.isOf(log)
+	if r.summary != nil {
+		return r.summary.isOf(log)
+	}
+	at := int64(0)
+	for i, chunk := range r.spans {
+		content, err := r.readStored(chunk)
+		if r.isLost(err) {
+			continue
+		}
+		if err != nil {
+			return false
+		}
+		from := r.spans.from(i)
+		if _, err := io.CopyN(io.Discard, log, from-at); err != nil {
+			return false
+		}
+		found := make([]byte, chunk.end-from)
+		if _, err := io.ReadFull(log, found); err != nil || !bytes.Equal(found, content[from-chunk.start:]) {
+			return false
+		}
+		at = chunk.end
+	}
+	return true
 }
 
 // isLost reports whether an error means that a chunk cannot be read any more.
@@ -272,20 +312,21 @@ func (r *Reader) fillFrom(i int) error {
 	for ; i < len(r.spans); i++ {
 		chunk := r.spans[i]
 		content, err := r.read(chunk)
-		if r.isLost(err) {
+		if err != nil && !r.isLost(err) {
+			return err
+		}
+		if chunk.start > r.offset {
+			r.tellLoss()
+			r.untold = append(r.untold, fmt.Sprintf("%d bytes of the log were dropped because of history.logMaxBytes", r.spans.cut(i)))
+			r.offset = chunk.start
+		}
+		if err != nil {
 			r.lacks += chunk.textEnd - chunk.text
 			r.damage = fmt.Errorf("read the log of %s: bytes %d to %d are missing: %w: %s", r.attempt, chunk.start, chunk.end, ErrDamaged, err.Error())
 			r.offset = chunk.end
 			continue
 		}
-		if err != nil {
-			return err
-		}
-		if chunk.start > r.offset {
-			r.addNotice(content, fmt.Sprintf("%d bytes of the log were dropped because of history.logMaxBytes", r.spans.cut(i)))
-			r.offset = chunk.start
-		}
-		r.reportLoss(content)
+		r.addNotices(content)
 		if len(r.notice) > 0 {
 			r.addStamp(content)
 		}
@@ -295,25 +336,29 @@ func (r *Reader) fillFrom(i int) error {
 		}
 		return nil
 	}
-	r.reportLoss(nil)
+	r.addNotices(nil)
 	return nil
 }
 
-// reportLoss adds a notice that bytes before content are lost.
-func (r *Reader) reportLoss(content []byte) {
+// tellLoss adds to untold that bytes are lost.
+func (r *Reader) tellLoss() {
 	if r.lacks > 0 {
-		r.addNotice(content, fmt.Sprintf("%d bytes of the log are missing here, because the archive has lost or damaged them", r.lacks))
+		r.untold = append(r.untold, fmt.Sprintf("%d bytes of the log are missing here, because the archive has lost or damaged them", r.lacks))
 	}
 	r.lacks = 0
 }
 
-// addNotice adds a notice that bytes before content are missing. It ends the line before.
-func (r *Reader) addNotice(content []byte, missing string) {
-	if !r.begins {
-		r.notice = append(r.notice, '\n')
-		r.begins = true
+// addNotices adds the notices that bytes before content are missing. They end the line before.
+func (r *Reader) addNotices(content []byte) {
+	r.tellLoss()
+	for _, missing := range r.untold {
+		if !r.begins {
+			r.notice = append(r.notice, '\n')
+			r.begins = true
+		}
+		r.notice = fmt.Appendf(r.notice, "%s %s%s]\n", r.stampBefore(content), noticeBegin, missing)
 	}
-	r.notice = fmt.Appendf(r.notice, "%s %s%s]\n", r.stampBefore(content), noticeBegin, missing)
+	r.untold = nil
 }
 
 // addStamp begins the line that continues with content after a notice.

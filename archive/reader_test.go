@@ -279,8 +279,8 @@ func TestABrokenChunkIsAnError(t *testing.T) {
 			if missing := fmt.Sprintf(" [goldsmith: %d bytes of the log are missing here, ", naiveText(stream)); bytes.Count(got, []byte("\n")) != 1 || !bytes.Contains(got, []byte(missing)) || !errors.Is(err, ErrDamaged) {
 				t.Errorf("got %q, %v", got, err)
 			}
-			if _, err := s.Writer(t.Context(), attempt(), Limit{}); !errors.Is(err, ErrDamaged) {
-				t.Errorf("a writer: got %v", err)
+			if w := writer(t, s, Limit{}); !w.Damaged() || w.Offset() != int64(len(stream)) {
+				t.Errorf("a writer: damaged %t, at %d", w.Damaged(), w.Offset())
 			}
 		})
 	}

@@ -22,6 +22,8 @@ type Seal struct {
 	Why string
 	// Gone is whether nobody can read the rest of the log any more, because its builder replaced or removed it.
 	Gone bool
+	// Origin has the log, if it is not nil. Chunks that are damaged or lost are stored again from it, as by Verify.
+	Origin Origin
 }
 
 // Summary of a sealed log.
@@ -38,7 +40,7 @@ type Summary struct {
 	// The clock of a node may jump, so Last can be before First.
 	First time.Time `json:"first,omitzero"`
 	Last  time.Time `json:"last,omitzero"`
-	// Digest of the kept bytes, in order: sha256:<hex>.
+	// Digest of the kept bytes, in order: sha256:<hex>. It is empty if chunks were damaged or lost when the log was sealed.
 	Digest string `json:"digest"`
 	// InPart and Why are from the Seal, and from what is missing in the middle: bytes that the limit cut, and bytes whose loss a line
 	// reports.
@@ -103,7 +105,8 @@ func (s *Summary) isSound() bool {
 	return s.Bytes == chunks.end()
 }
 
-// Seal flushes the log, reads it back, and marks it as complete. Then it deletes garbage: see Undeleted. A log is sealed once: if
+// Seal flushes the log, reads it back, and marks it as complete. Chunks that are damaged or lost stay in the Summary, so that a Reader tells
+// what is missing. Then it deletes garbage: see Undeleted. A log is sealed once: if
 // it is sealed already, Seal returns the existing Summary. After an error, Seal may be called again.
 func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 	summary, err := w.readSeal(ctx) // another writer may have been faster
@@ -147,24 +150,28 @@ func (w *Writer) writeSeal(ctx context.Context, seal Seal) (*Summary, error) {
 
 // readBack reads all chunks, and summarizes them.
 func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *Summary) error {
-	defer func() { w.compressed, w.content = nil, nil }()
-	digest := sha256.New()
+	r := &Reader{stored: stored{s: w.s, attempt: w.attempt, prefix: w.prefix}, ctx: ctx, spans: found, origin: seal.Origin}
+	digest, lost := sha256.New(), false
 	var seen stamps
 	var missing notices
 	for i, chunk := range found {
-		content, err := w.get(ctx, chunk)
-		if err != nil {
-			return err
-		}
 		from := found.from(i)
-		content = content[from-chunk.start:]
-		digest.Write(content)
-		seen.add(content)
-		missing.add(content)
+		content, err := r.mend(chunk)
+		switch {
+		case r.isLost(err):
+			lost = true
+		case err != nil:
+			return err
+		default:
+			content = content[from-chunk.start:]
+			digest.Write(content)
+			seen.add(content)
+			missing.add(content)
+			summary.Stored += int64(len(r.compressed))
+		}
 		summary.Cut += from - summary.Bytes
 		summary.CutText += found.cut(i)
 		summary.Bytes = chunk.end
-		summary.Stored += int64(len(w.compressed))
 		kept := Chunk{Start: chunk.start, End: chunk.end}
 		if !chunk.stamped {
 			kept.Text = &TextRange{Start: chunk.text, End: chunk.textEnd}
@@ -175,7 +182,9 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 	summary.Why = missing.why(seal, summary.CutText)
 	summary.InPart = seal.InPart || summary.Why != seal.Why
 	summary.Gone = seal.Gone && summary.Bytes == 0
-	summary.Digest = digestPrefix + hex.EncodeToString(digest.Sum(nil))
+	if !lost {
+		summary.Digest = digestPrefix + hex.EncodeToString(digest.Sum(nil))
+	}
 	return nil
 }
 
@@ -186,19 +195,19 @@ func (w *Writer) sweep(ctx context.Context) error {
 		return err
 	}
 	sealed := w.summary.spans()
-	var failures []error
-	w.garbage = nil
 	for _, chunk := range chunks {
-		if sealed.isWithin(chunk) {
-			continue // it belongs to the log, or another writer is about to replace a chunk of the log by it
-		}
-		if err := w.s.remove(ctx, w.prefix+chunk.name()); err != nil {
-			w.garbage, failures = append(w.garbage, chunk), append(failures, err)
+		if !sealed.isWithin(chunk) { // else it belongs to the log, or another writer is about to replace a chunk of the log by it
+			others = append(others, chunk.name())
 		}
 	}
+	var failures []error
+	w.garbage = nil
 	for _, name := range others {
-		if name != sealName {
-			failures = append(failures, w.s.remove(ctx, w.prefix+name))
+		if name == sealName {
+			continue
+		}
+		if err := w.s.remove(ctx, w.prefix+name); err != nil {
+			w.garbage, failures = append(w.garbage, name), append(failures, err)
 		}
 	}
 	return errors.Join(failures...)

@@ -83,10 +83,14 @@ func (r *Reader) findTail(lines int64) (int64, error) {
 		if err != nil {
 			starts := []int64{from} // of the notice
 			switch {
+			case i == len(r.spans)-1 || r.spans.gap(i+1) > 0: // whose notice is the line after
 			case lost:
 				starts = nil
-			case i < len(r.spans)-1:
+			default:
 				starts = []int64{r.spans[i].end, from} // the line after the notice, too
+			}
+			if r.spans.gap(i) > 0 {
+				starts = append(starts, r.spans[:i].end()) // of its notice
 			}
 			for _, offset := range starts {
 				if lines--; lines == 0 {

@@ -8,23 +8,17 @@ import (
 	"fmt"
 )
 
-// Verify reads every chunk of a sealed log. It reads chunks that are damaged or lost from origin, which may be nil, and stores them again.
+// Verify reads every chunk of a log. The summary is nil if the log is not sealed. It reads chunks that are damaged or lost from origin, which may be nil, and stores them again.
 // A chunk keeps its name, so a crash leaves nothing to undo. The error is ErrDamaged, with the first chunk, if a chunk is damaged or lost
 // after all.
 func (s *Store) Verify(ctx context.Context, attempt Attempt, summary *Summary, origin Origin) error {
-	r, err := s.SealedReader(ctx, attempt, summary, Position{}, origin)
+	r, err := s.reader(ctx, attempt, summary, Position{}, origin)
 	if err != nil {
 		return err
 	}
 	var lost error
 	for _, chunk := range r.spans {
-		_, err := r.readStored(chunk)
-		if r.isLost(err) {
-			content, failed := r.read(chunk)
-			if err = failed; err == nil {
-				err = r.put(ctx, chunk, content)
-			}
-		}
+		_, err := r.mend(chunk)
 		if r.isLost(err) {
 			lost = cmp.Or(lost, fmt.Errorf("bytes %d to %d of the log are missing: %w", chunk.start, chunk.end, ErrDamaged))
 			continue

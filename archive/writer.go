@@ -84,7 +84,9 @@ type Writer struct {
 	last    span        // the last stored piece
 	durable int64       // the end of the stored log
 	tails   []span      // stored chunks that the limit may cut, in order
-	garbage []span      // stored objects that are to be deleted
+	garbage []string    // names of stored objects that are to be deleted
+	cuts    []span      // bytes that the limit has cut, as cutMarks
+	damaged bool        // resume found a chunk that is damaged or missing
 	refused error       // why the last of them was not deleted
 	summary *Summary
 }
@@ -116,25 +118,36 @@ func (s *Store) Writer(ctx context.Context, attempt Attempt, limit Limit) (*Writ
 
 // resume finds the end of the stored log.
 func (w *Writer) resume(ctx context.Context) error {
-	all, _, err := w.list(ctx)
+	all, others, err := w.list(ctx)
 	if err != nil {
 		return err
 	}
 	found := newSpans(slices.Clone(all))
 	for _, chunk := range all {
 		if i := found.at(chunk.end - 1); found[i] != chunk {
-			w.garbage = append(w.garbage, chunk)
+			w.garbage = append(w.garbage, chunk.name())
 		}
 	}
+	w.cuts = parseCutMarks(others)
+	if err := w.markEarlier(ctx, found); err != nil {
+		return err
+	}
+	w.damaged = found.withMissing(w.cuts).hasMissing()
 	w.durable, w.start = found.end(), found.end()
 	if len(found) > 0 {
 		grows := w.growing(found)
-		for _, chunk := range found[grows:] {
-			content, err := w.get(ctx, chunk)
+		for i := grows; i < len(found); i++ {
+			content, err := w.get(ctx, found[i])
+			if errors.Is(err, ErrDamaged) { // its name tells what is lost, so it is not merged
+				grows, w.damaged = i+1, true
+				w.pieces, w.buffer, w.count, w.last = nil, nil, textCounter{}, found[i]
+				w.start, w.text = found[i].end, found[i].textEnd
+				continue
+			}
 			if err != nil {
 				return err
 			}
-			w.grow(chunk, content)
+			w.grow(found[i], content)
 		}
 		found = found[:grows]
 	}
@@ -189,11 +202,15 @@ func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
 // Text is the size of the text up to Accepted: what the builder wrote, without timestamps.
 func (w *Writer) Text() int64 { return w.text + w.count.counted() }
 
+// Damaged reports whether a chunk that the writer continues was damaged, or a chunk was missing, when the writer was opened. Verify can
+// store it again. The writer keeps its place in the log, and continues after it.
+func (w *Writer) Damaged() bool { return w.damaged }
+
 // Sealed reports whether the log is sealed, so that it takes no writes.
 func (w *Writer) Sealed() bool { return w.summary != nil }
 
 // Tail reads the end of the stored log, up to Offset, to find its place in a stream. It returns at least the last 64 KiB, if
-// so many are stored without a gap, and less than 2 MiB.
+// so many are stored without a gap, and less than 2 MiB. If the end is damaged, it returns what is stored before it.
 func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	found, err := w.spans(ctx)
 	if err != nil {
@@ -207,6 +224,13 @@ func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 			break // the limit has cut the bytes before
 		}
 		content, err := w.get(ctx, found[i])
+		if errors.Is(err, ErrDamaged) {
+			if len(tail) > 0 {
+				break
+			}
+			end = found[i].start
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -280,7 +304,7 @@ func (w *Writer) store(ctx context.Context, whole bool) error {
 			return err
 		}
 		for _, p := range w.pieces[merged:] {
-			w.garbage = append(w.garbage, p.span)
+			w.garbage = append(w.garbage, p.name())
 		}
 		w.pieces = append(w.pieces[:merged], piece{span: chunk, level: level})
 		w.last, w.durable = chunk, chunk.end
@@ -321,8 +345,51 @@ func (w *Writer) cut(ctx context.Context) error {
 		w.finish(summary)
 		return fmt.Errorf("write the log of %s: %w", w.attempt, ErrSealed)
 	}
-	for len(w.tails) > 0 && w.isCut(w.tails[0], w.last) {
-		w.garbage, w.tails = append(w.garbage, w.tails[0]), w.tails[1:]
+	n := 1
+	for n < len(w.tails) && w.isCut(w.tails[n], w.last) {
+		n++
+	}
+	if err := w.mark(ctx, span{start: w.tails[0].start, end: w.tails[n-1].end}); err != nil {
+		return err
+	}
+	for _, chunk := range w.tails[:n] {
+		w.garbage = append(w.garbage, chunk.name())
+	}
+	w.tails = w.tails[n:]
+	return nil
+}
+
+// mark stores which bytes the limit cuts, before their chunks are deleted: other bytes that are missing are damage.
+func (w *Writer) mark(ctx context.Context, cut span) error {
+	var apart, covered []span
+	for _, c := range w.cuts {
+		if c.end < cut.start || cut.end < c.start {
+			apart = append(apart, c)
+			continue
+		}
+		covered = append(covered, c)
+		cut.start, cut.end = min(cut.start, c.start), max(cut.end, c.end)
+	}
+	if slices.Contains(covered, cut) {
+		return nil
+	}
+	if err := w.s.put(ctx, w.prefix+cutMark(cut), nil); err != nil {
+		return err
+	}
+	for _, c := range covered {
+		w.garbage = append(w.garbage, cutMark(c))
+	}
+	w.cuts = append(apart, cut)
+	return nil
+}
+
+// markEarlier marks what the limit has cut in a log of an earlier version, which stored no marks.
+func (w *Writer) markEarlier(ctx context.Context, found spans) error {
+	for i := range found {
+		before := found[:i]
+		if len(w.cuts) == 0 && w.head >= 0 && found.gap(i) > 0 && !w.isHead(before.textEnd()) && found[i].text <= found.textEnd()-w.tail+w.chunk {
+			return w.mark(ctx, span{start: before.end(), end: found.from(i)})
+		}
 	}
 	return nil
 }
@@ -346,7 +413,7 @@ func (w *Writer) roll() {
 // clean deletes garbage. After an error it tries another object the next time, because one alone may be locked.
 func (w *Writer) clean(ctx context.Context) {
 	for w.refused = nil; len(w.garbage) > 0; w.garbage = w.garbage[1:] {
-		if w.refused = w.s.remove(ctx, w.prefix+w.garbage[0].name()); w.refused != nil {
+		if w.refused = w.s.remove(ctx, w.prefix+w.garbage[0]); w.refused != nil {
 			w.garbage = append(w.garbage[1:], w.garbage[0])
 			return
 		}
