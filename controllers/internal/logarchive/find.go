@@ -29,6 +29,9 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	if err != nil {
 		return 0, archiveError{err}
 	}
+	if len(anchor) == 0 {
+		return 0, nil // all of the stored log is damaged
+	}
 	group, reading := errgroup.WithContext(ctx)
 	done, progress := make(chan struct{}), &progress{}
 	group.Go(func() (err error) {

@@ -4,6 +4,7 @@ package logarchive
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -361,6 +362,58 @@ func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
 	w.Eventually(func() string { verifier.verify(t.Context()); return w.condition("once")() }).Should(Equal("False/LogDamaged"))
 	w.Expect(os.WriteFile(chunk, content, 0o600)).To(Succeed())
 	w.Eventually(func() string { verifier.verify(t.Context()); return w.condition("once")() }).Should(Equal("True/Archived"))
+}
+
+func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePart(t *testing.T) {
+	for _, test := range []struct {
+		damage string
+		pod    bool
+		found  int // the number of chunks of which one is damaged
+		want   string
+	}{
+		{"flipped", true, 1, "True/Archived"},
+		{"flipped", false, 1, "False/LogDamaged"},
+		{"flipped", true, 2, "True/Archived"},
+		{"deleted", true, 2, "True/Archived"},
+		{"deleted", false, 2, "False/LogDamaged"},
+	} {
+		t.Run(fmt.Sprintf("%s, pod %t, %d chunks", test.damage, test.pod, test.found), func(t *testing.T) {
+			directory := t.TempDir()
+			w := newFixture(t, "file://"+directory)
+			build, log := w.start("once")
+			name := archive.Attempt{Namespace: namespace, Build: build.UID, Number: 1, Pod: build.Status.Attempts[0].PodUID}
+			killed, err := w.archive.Writer(t.Context(), name, archive.Limit{})
+			w.Expect(err).NotTo(HaveOccurred())
+			for i := range test.found {
+				lines := linesFrom(i*20+1, i*20+20)
+				log.write(lines)
+				w.Expect(killed.Write(t.Context(), []byte(lines))).To(Succeed())
+				w.Expect(killed.Flush(t.Context())).To(Succeed())
+			}
+			chunks, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst"))
+			w.Expect(err).NotTo(HaveOccurred())
+			w.Expect(chunks).To(HaveLen(test.found))
+			if w.Expect(os.Remove(chunks[0])).To(Succeed()); test.damage == "flipped" {
+				w.Expect(os.WriteFile(chunks[0], []byte("no chunk"), 0o600)).To(Succeed())
+			}
+			log.write(linesFrom(41, 60))
+			if w.end("once"); !test.pod {
+				w.deletePod("once")
+			}
+			w.finish("once", v1alpha1.BuildFailed)
+			w.run()
+			w.Eventually(w.condition("once")).Should(Equal(test.want))
+			if test.pod {
+				w.Expect(w.archived(build)).To(Equal(log.String()))
+				return
+			}
+			reader, err := w.archive.Reader(t.Context(), name, archive.Position{})
+			w.Expect(err).NotTo(HaveOccurred())
+			text, err := io.ReadAll(reader)
+			w.Expect(err).To(MatchError(archive.ErrDamaged))
+			w.Expect(string(text)).To(And(MatchRegexp(`bytes of the log are missing here`), HaveSuffix(linesFrom(21, 20*test.found))))
+		})
+	}
 }
 
 func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {

@@ -131,6 +131,15 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 			return metav1.Condition{}, fmt.Errorf("the log of attempt %d is not sealed", attempt.Number)
 		}
 		logs++
+		if summary.Digest == "" { // it was damaged when it was sealed
+			err := r.Archive.Verify(ctx, key(build, attempt), summary, nil)
+			switch {
+			case errors.Is(err, archive.ErrDamaged):
+				return damaged(fmt.Errorf("attempt %d: %w", attempt.Number, err)), nil
+			case err != nil:
+				return metav1.Condition{}, archiveError{err}
+			}
+		}
 		if summary.InPart {
 			partial = append(partial, fmt.Sprintf("attempt %d: %s", attempt.Number, summary.Why))
 		}
@@ -143,6 +152,11 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 		condition.Reason, condition.Message = v1alpha1.ReasonLogArchivedInPart, strings.Join(partial, "; ")
 	}
 	return condition, nil
+}
+
+// damaged returns the condition LogArchived for a log that is damaged or lost in the archive.
+func damaged(err error) metav1.Condition {
+	return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogDamaged, Message: err.Error() + "; restore the archive"}
 }
 
 // unavailable returns the condition LogArchived for an archive that cannot be written to.

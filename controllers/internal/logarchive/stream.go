@@ -65,6 +65,11 @@ func (s *stream) run(ctx context.Context) error {
 	if w.Sealed() {
 		return nil
 	}
+	if w.Damaged() {
+		if w, err = s.mend(ctx, w); err != nil {
+			return archiveError{err}
+		}
+	}
 	for {
 		pod, err := s.getPod(ctx)
 		if err != nil {
@@ -100,8 +105,38 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
+// mend stores lost parts of a log again, while the pod has them. It returns the writer that continues the log.
+func (s *stream) mend(ctx context.Context, w *archive.Writer) (*archive.Writer, error) {
+	switch err := s.Archive.Verify(ctx, s.attempt, nil, s.origin); {
+	case errors.Is(err, archive.ErrDamaged):
+		s.Metrics.Errors.Inc()
+		ctrl.LoggerFrom(ctx).Error(err, "a part of a log is lost in the archive, and its pod does not have it", "log", s.attempt.String())
+		return w, nil
+	case err != nil:
+		return nil, err
+	}
+	return s.Archive.Writer(ctx, s.attempt, s.limit)
+}
+
+// origin opens the pod's log from its beginning.
+func (s *stream) origin(ctx context.Context) (io.ReadCloser, error) {
+	pod, err := s.getPod(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if pod == nil {
+		return nil, errors.New(gone)
+	}
+	log, err := s.open(ctx, false, &progress{})
+	if err != nil {
+		return nil, err
+	}
+	return log, nil
+}
+
 // seal marks the log as ended.
 func (s *stream) seal(ctx context.Context, w *archive.Writer, seal archive.Seal) error {
+	seal.Origin = s.origin
 	if _, err := w.Seal(ctx, seal); err != nil {
 		return archiveError{err}
 	}

@@ -78,17 +78,15 @@ func archivedReason(build *v1alpha1.ImageBuild) string {
 
 // verifyBuild reads back the logs of a build. It reports damage in the condition, and then archives again what a pod still has.
 func (s *sweeper) verifyBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
-	damaged := s.readBack(ctx, build, false)
-	if damaged == nil && archivedReason(build) != v1alpha1.ReasonLogDamaged {
+	err := s.readBack(ctx, build, false)
+	if err == nil && archivedReason(build) != v1alpha1.ReasonLogDamaged {
 		return nil
 	}
-	if damaged != nil {
-		if !errors.Is(damaged, archive.ErrDamaged) {
-			return damaged
+	if err != nil {
+		if !errors.Is(err, archive.ErrDamaged) {
+			return err
 		}
-		if err := s.sayNow(ctx, build, metav1.Condition{
-			Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogDamaged, Message: damaged.Error() + "; restore the archive",
-		}); err != nil {
+		if err := s.sayNow(ctx, build, damaged(err)); err != nil {
 			return err
 		}
 		if err := s.readBack(ctx, build, true); err != nil {
