@@ -260,14 +260,15 @@ var masks = []struct {
 	{regexp.MustCompile(`sha256:[0-9a-f]+`), "DIGEST"},
 	{regexp.MustCompile(`[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}`), "UID"},
 	{regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:\d\d[\d:.]*Z?`), "TIME"},
+	// Builds of an image, their Jobs and pods: another page may build it more often. Before durations: a hash can look like one.
+	{regexp.MustCompile(`\b([a-z]+)-\d+(-[0-9a-f]{7}(-[a-z0-9]{5})?)?\b`), "$1-NUMBER"},
 	{regexp.MustCompile(`\b(\d+(\.\d+)? ?(ms|[dhms]))+\b`), "DURATION"},
 	{regexp.MustCompile(`\bv\d+\.\d+\.\d+\b`), "VERSION"},
 	{regexp.MustCompile(`\b[\d.]+ ?[KMG]?i?B\b`), "SIZE"},
 	{regexp.MustCompile(`127\.0\.0\.1:\d+`), "ADDRESS"},
 	{regexp.MustCompile(`\b(in DURATION|now)\b`), "SOON"},
 	{regexp.MustCompile(`\b[0-9a-f]{12}\b`), "DIGEST"},
-	{regexp.MustCompile(`\b([a-z]+)-\d+(-[0-9a-f]{7}(-[a-z0-9]{5})?)?\b`), "$1-NUMBER"}, // builds of an image, their Jobs and pods: another page may build it more often
-	{regexp.MustCompile(` +`), " "},                                                     // columns are as wide as their longest value
+	{regexp.MustCompile(` +`), " "}, // columns are as wide as their longest value
 	{regexp.MustCompile(` \n`), "\n"},
 }
 
