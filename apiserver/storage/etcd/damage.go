@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -89,12 +90,7 @@ func appliedIndex(path string) (index uint64, err error) {
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true)) // a part of the file that the disk cannot read is a fault of memory
 	defer recoverInto(&err)
-	database, err := bolt.Open(path, 0, &bolt.Options{ReadOnly: true, Timeout: time.Second})
-	if err != nil {
-		return 0, err
-	}
-	defer func() { err = errors.Join(err, database.Close()) }()
-	return index, database.View(func(tx *bolt.Tx) error {
+	err = view(path, &bolt.Options{}, func(tx *bolt.Tx) error {
 		if tx.Size() > info.Size() {
 			return fmt.Errorf("it has %d of %d bytes", info.Size(), tx.Size())
 		}
@@ -104,9 +100,32 @@ func appliedIndex(path string) (index uint64, err error) {
 					index = binary.BigEndian.Uint64(value)
 				}
 			}
-			return bucket.ForEach(func([]byte, []byte) error { return nil })
+			cursor := bucket.Cursor()
+			return bucket.ForEach(func(key, value []byte) error {
+				if found, _ := cursor.Seek(key); !bytes.Equal(found, key) {
+					return fmt.Errorf("its key %x is in a wrong place", key)
+				}
+				_ = bytes.Count(value, []byte{0}) // fails if the database does not have all of it
+				return nil
+			})
 		})
 	})
+	if err != nil {
+		return 0, err
+	}
+	// The rest of what etcd regards as damage: bbolt reports it here in this goroutine.
+	return index, view(path, &bolt.Options{PreLoadFreelist: true}, func(*bolt.Tx) error { return nil })
+}
+
+// view reads a database.
+func view(path string, options *bolt.Options, read func(tx *bolt.Tx) error) (err error) {
+	options.ReadOnly, options.Timeout = true, time.Second
+	database, err := bolt.Open(path, 0, options)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, database.Close()) }()
+	return database.View(read)
 }
 
 // lastSegment returns the last file of a write-ahead log, or "" if it has none.

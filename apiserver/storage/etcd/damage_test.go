@@ -3,6 +3,7 @@
 package etcd
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -42,9 +43,16 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 			return errors.Join(err, file.Close())
 		}
 	}
+	replace := func(before, after string) func(string) error {
+		return func(path string) error {
+			content, err := os.ReadFile(path)
+			return errors.Join(err, os.WriteFile(path, bytes.ReplaceAll(content, []byte(before), []byte(after)), 0o600))
+		}
+	}
 	truncate := func(size int64) func(string) error {
 		return func(path string) error { return os.Truncate(path, size) }
 	}
+	const key, changed = "\x00\x00\x00\x00\x00\x00\x00\x0a_", "\xff\x00\x00\x00\x00\x00\x00\x0a_" // begin what etcd stores of one revision
 	for name, test := range map[string]struct {
 		file   string
 		damage func(path string) error
@@ -62,6 +70,7 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 		"database without its header": {database, truncate(100), database, "invalid database"},
 		"zeroed database":             {database, overwrite(0, 1<<20), database, "invalid database"},
 		"zeros in the database":       {database, overwrite(3*4096, 4*4096), database, "assertion failed"},
+		"changed key in the database": {database, replace(key, changed), database, "is in a wrong place"},
 		"a value that is no object":   {database, addNoObject, "..", "failed to unmarshal"},
 	} {
 		t.Run(name, func(t *testing.T) {

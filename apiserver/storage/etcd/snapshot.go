@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/etcd/client/v3/snapshot"
 	restore "go.etcd.io/etcd/etcdutl/v3/snapshot"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // endpointName is the file of a data directory with the endpoint of its server, whose socket may be elsewhere.
@@ -52,8 +53,15 @@ func Save(ctx context.Context, directory, file string) (err error) {
 //
 // Resource versions are raised by the time in milliseconds. So they also exceed the versions that were written after an
 // earlier restoration of the same snapshot, if there were fewer than a thousand writes a second.
-func Restore(directory, file string, at time.Time) error {
-	err := restore.NewV3(zap.NewNop()).Restore(restore.RestoreConfig{
+//
+// Errors: a DamageError for a snapshot from which etcd cannot start.
+func Restore(directory, file string, at time.Time) (err error) {
+	if _, err := appliedIndex(file); err != nil {
+		return fmt.Errorf("restore etcd in %s: %w", directory, &DamageError{Path: file, Cause: err})
+	}
+	defer recoverInto(&err)
+	logger := zap.New(zapcore.NewNopCore(), zap.WithFatalHook(zapcore.WriteThenPanic)) // what would end this process ends the restoration
+	err = restore.NewV3(logger).Restore(restore.RestoreConfig{
 		SnapshotPath:        file,
 		Name:                memberName,
 		OutputDataDir:       memberDirectory(directory),

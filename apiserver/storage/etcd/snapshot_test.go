@@ -4,12 +4,17 @@ package etcd
 
 import (
 	"context"
+	"crypto/sha256"
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	bolt "go.etcd.io/bbolt"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/storage/schema"
 	"go.uber.org/zap"
 )
 
@@ -68,6 +73,48 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			}
 			if err := Restore(restored, file, at); err == nil {
 				t.Error("a member was restored over another")
+			}
+		})
+	}
+}
+
+// The checksum of a snapshot can be right although etcd cannot start from the snapshot.
+func TestADamagedSnapshotIsNotRestored(t *testing.T) {
+	directory, whole := t.TempDir(), filepath.Join(t.TempDir(), "snapshot")
+	put(t, start(t, directory), "key")
+	if err := Save(t.Context(), directory, whole); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		damage func(path string) error // of the database without its checksum
+		cause  string
+	}{
+		"no database": {func(path string) error { return os.WriteFile(path, make([]byte, 4*4096), 0) }, "invalid database"},
+		"a part":      {func(path string) error { return os.Truncate(path, 4*4096) }, "bytes"},
+		"no objects": {func(path string) error {
+			database, err := bolt.Open(path, 0, nil)
+			if err != nil {
+				return err
+			}
+			return errors.Join(database.Update(func(tx *bolt.Tx) error { return tx.DeleteBucket(schema.Key.Name()) }), database.Close())
+		}, "bucket"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "snapshot")
+			if err := errors.Join(os.WriteFile(file, content[:len(content)-sha256.Size], 0o600), test.damage(file)); err != nil {
+				t.Fatal(err)
+			}
+			damaged, err := os.ReadFile(file)
+			sum := sha256.Sum256(damaged)
+			if err := errors.Join(err, os.WriteFile(file, append(damaged, sum[:]...), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+			if err := Restore(t.TempDir(), file, time.Now()); err == nil || !strings.Contains(err.Error(), test.cause) {
+				t.Errorf("got %v, want %s", err, test.cause)
 			}
 		})
 	}

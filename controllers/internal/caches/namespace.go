@@ -21,8 +21,8 @@ func Namespace() *metav1.PartialObjectMetadata {
 }
 
 // NamespaceUID returns the UID of the namespace of an object from the cache. It is empty if the cache does not have the namespace.
-// older is true if the object is older than the namespace. Then the object may be of an earlier namespace of the name, if the caller
-// has not seen its deletion yet, or the object was restored from a backup.
+// older is true if the object may be older than the namespace: times have whole seconds. Then the object may be of an earlier namespace
+// of the name, if the caller has not seen its deletion yet, or the object was restored from a backup.
 func NamespaceUID(ctx context.Context, cache client.Reader, object client.Object) (uid types.UID, older bool, err error) {
 	namespace := Namespace()
 	err = cache.Get(ctx, types.NamespacedName{Name: object.GetNamespace()}, namespace)
@@ -32,5 +32,5 @@ func NamespaceUID(ctx context.Context, cache client.Reader, object client.Object
 	if err != nil {
 		return "", false, fmt.Errorf("get namespace %s: %w", object.GetNamespace(), err)
 	}
-	return namespace.UID, object.GetCreationTimestamp().Time.Before(namespace.CreationTimestamp.Time), nil
+	return namespace.UID, !object.GetCreationTimestamp().After(namespace.CreationTimestamp.Time), nil
 }

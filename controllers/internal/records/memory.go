@@ -29,8 +29,8 @@ type memory struct {
 	written map[types.UID]string
 	// outcomes are the last written outcomes by Image.
 	outcomes map[types.UID]database.Outcome
-	// located are the objects whose namespace is recorded.
-	located map[types.UID]bool
+	// located are the recorded namespaces of objects.
+	located map[types.UID]types.UID
 	// gone are objects whose deletion is to be recorded.
 	gone map[request]deletion
 }
@@ -42,7 +42,7 @@ type deletion struct {
 }
 
 func newMemory() *memory {
-	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, located: map[types.UID]bool{}, gone: map[request]deletion{}}
+	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, located: map[types.UID]types.UID{}, gone: map[request]deletion{}}
 }
 
 // database returns the database while it is up, or else the outage. Both are nil before the first check.
@@ -108,20 +108,20 @@ func (m *memory) forgetWritten() {
 	clear(m.located)
 }
 
-// locate remembers that the namespaces of objects are recorded.
-func (m *memory) locate(uids []types.UID) {
+// locate remembers that the namespace of objects is recorded.
+func (m *memory) locate(namespace types.UID, uids []types.UID) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	for _, uid := range uids {
-		m.located[uid] = true
+		m.located[uid] = namespace
 	}
 }
 
-// isLocated reports whether the namespace of an object is recorded.
-func (m *memory) isLocated(uid types.UID) bool {
+// isLocated reports whether this namespace of an object is recorded.
+func (m *memory) isLocated(uid, namespace types.UID) bool {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	return m.located[uid]
+	return m.located[uid] == namespace
 }
 
 // addDeletion remembers a deleted object. It returns false if there are too many already.

@@ -16,12 +16,12 @@ import (
 	database "goldsmith.dev/goldsmith/records"
 )
 
-// locate records to which namespaces recorded objects belong, once for each object. It leaves out objects whose namespace it cannot
-// know, and builds of Images, which belong to the namespace of their Image.
+// locate records to which namespaces recorded objects belong, once for each object, and again if the cache had an earlier namespace
+// before. It leaves out objects whose namespace it cannot know, and builds of Images, which belong to the namespace of their Image.
 func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind, objects ...client.Object) error {
 	located := map[types.UID][]types.UID{}
 	for _, object := range objects {
-		if build, is := object.(*v1alpha1.ImageBuild); is && build.Spec.ImageRef != nil || r.memory.isLocated(object.GetUID()) {
+		if build, is := object.(*v1alpha1.ImageBuild); is && build.Spec.ImageRef != nil {
 			continue
 		}
 		namespace, err := r.namespaceOf(ctx, object)
@@ -36,17 +36,20 @@ func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind
 		if err := store.InNamespace(ctx, kind, namespace, uids...); err != nil {
 			return databaseError{err}
 		}
-		r.memory.locate(uids)
+		r.memory.locate(namespace, uids)
 	}
 	return nil
 }
 
-// namespaceOf returns the UID of the namespace that an object belongs to, or "" if that is not certain. The API confirms that an object
-// exists which is older than its namespace.
+// namespaceOf returns the UID of the namespace that an object belongs to, or "" if that is not certain or is recorded already. The API
+// confirms that an object exists which may be older than its namespace.
 func (r *reconciler) namespaceOf(ctx context.Context, object client.Object) (types.UID, error) {
 	namespace, older, err := caches.NamespaceUID(ctx, r.cache, object)
-	if err != nil || !older {
-		return namespace, err
+	switch {
+	case err != nil || r.memory.isLocated(object.GetUID(), namespace):
+		return "", err
+	case !older:
+		return namespace, nil
 	}
 	if exists, err := r.exists(ctx, object); err != nil || !exists {
 		return "", err

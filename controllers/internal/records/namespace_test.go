@@ -84,7 +84,7 @@ func TestAnObjectOfAnEarlierNamespaceIsNotMistakenForOneOfTheLater(t *testing.T)
 		return image
 	}
 	restored := w.image("restored")
-	r := &reconciler{cache: aNamespace{created: noon}}
+	r := &reconciler{cache: aNamespace{created: noon}, memory: newMemory()}
 	r.Client = w.client
 	earlier := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "restored", UID: "earlier"}}
 	older := metav1.NewTime(noon.Add(-time.Second))
@@ -96,7 +96,8 @@ func TestAnObjectOfAnEarlierNamespaceIsNotMistakenForOneOfTheLater(t *testing.T)
 		object client.Object
 		want   types.UID
 	}{
-		"created in it":                         {at(earlier.DeepCopy(), noon), "now"},
+		"created in it":                         {at(earlier.DeepCopy(), noon.Add(time.Second)), "now"},
+		"created in the same second":            {at(earlier.DeepCopy(), noon), ""},
 		"older, and deleted":                    {at(earlier.DeepCopy(), older.Time), ""},
 		"older, and exists after a restoration": {at(restored, older.Time), "now"},
 		"a build that is older, and exists":     {direct, "now"},
@@ -105,6 +106,13 @@ func TestAnObjectOfAnEarlierNamespaceIsNotMistakenForOneOfTheLater(t *testing.T)
 		got, err := r.namespaceOf(t.Context(), test.object)
 		if err != nil || got != test.want {
 			t.Errorf("%s: got %q, error %v, want %q", what, got, err, test.want)
+		}
+	}
+	// The cache may have had an earlier namespace when the object was recorded.
+	for recorded, want := range map[types.UID]types.UID{"earlier": "now", "now": ""} {
+		r.memory.locate(recorded, []types.UID{restored.UID})
+		if got, err := r.namespaceOf(t.Context(), restored); err != nil || got != want {
+			t.Errorf("recorded as %q: got %q, error %v, want %q", recorded, got, err, want)
 		}
 	}
 }
