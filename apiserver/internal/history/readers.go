@@ -17,6 +17,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -50,13 +51,17 @@ func (d *Database) Limit(ctx context.Context) (types.UID, error) {
 	if everywhere, err := r.everywhere(ctx); everywhere || err != nil {
 		return "", err
 	}
-	namespace, err := r.namespaces.Namespaces().Get(ctx, apirequest.NamespaceValue(ctx), metav1.GetOptions{})
+	name := apirequest.NamespaceValue(ctx)
+	if name == "" { // the user may list one name in all namespaces
+		return "", apierrors.NewForbidden(images.Resource("imagereports"), "", errors.New("the records of all namespaces need the permission for all names: request one namespace"))
+	}
+	namespace, err := r.namespaces.Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):
 		return noNamespace, nil
 	case err != nil:
-		return "", builder.Unavailable(fmt.Sprintf("the namespace %q cannot be read now, try again: %v", apirequest.NamespaceValue(ctx), err),
-			metav1.StatusDetails{Group: corev1.GroupName, Kind: "namespaces", Name: apirequest.NamespaceValue(ctx), RetryAfterSeconds: retryAfter})
+		return "", builder.Unavailable(fmt.Sprintf("the namespace %q cannot be read now, try again: %v", name, err),
+			metav1.StatusDetails{Group: corev1.GroupName, Kind: "namespaces", Name: name, RetryAfterSeconds: retryAfter})
 	}
 	return namespace.UID, nil
 }
