@@ -60,8 +60,12 @@ func Escape(text string) string {
 	var previous rune
 	for len(text) > 0 {
 		character, size := utf8.DecodeRuneInString(text)
-		escaped.WriteString(escapeCharacter(previous, character, text[:size]))
-		previous, text = character, text[size:]
+		shown := escapeCharacter(previous, character, text[:size])
+		escaped.WriteString(shown)
+		if previous = character; shown != text[:size] {
+			previous = 0 // a joiner cannot change what is escaped
+		}
+		text = text[size:]
 	}
 	return escaped.String()
 }

@@ -18,6 +18,7 @@ func TestUnprintableTextIsEscaped(t *testing.T) {
 		"a\u200db é\u200c e\u0301\u200d":                `a\u200db é\u200c ` + "e\u0301" + `\u200d`,
 		"a\ufe0f ⚠\ufe0f\ufe0f 1\ufe00 1\U000e0100":     `a\ufe0f ⚠` + "\ufe0f" + `\ufe0f 1\ufe00 1\U000e0100`,
 		"\u200d\u200d ⚠\u200d\u200d":                    `\u200d\u200d ⚠` + "\u200d" + `\u200d`,
+		"a\ufe0f\u200d":                                 `a\ufe0f\u200d`,
 		"tag\U000e0041\U000e007f":                       `tag\U000e0041\U000e007f`,
 		"a\u2028b\u2029\u0085":                          `a\u2028b\u2029\u0085`,
 		"\ufdd0\ufffe\U0010ffff":                        `\ufdd0\ufffe\U0010ffff`,

@@ -91,5 +91,6 @@ func (e *Escaping) append(escaped []byte, character rune, encoded []byte) []byte
 	if e.log && character == '\r' || utf8.Valid(encoded) && !v1alpha1.Unprintable(previous, character) {
 		return append(escaped, encoded...)
 	}
+	e.last = 0 // a joiner can change neither what is escaped nor a line end
 	return append(escaped, v1alpha1.Escape(string(encoded))...)
 }

@@ -19,6 +19,7 @@ func TestEscaping(t *testing.T) {
 		"an invisible character":  {"a\u200bb", `a\u200bb`, `a\u200bb`},
 		"a tag":                   {"a\U000e0041b", `a\U000e0041b`, `a\U000e0041b`},
 		"a joiner of nothing":     {"a\u200db", `a\u200db`, `a\u200db`},
+		"a joiner of a selector":  {"a\ufe0f\u200db", `a\ufe0f\u200db`, `a\ufe0f\u200db`},
 		"no UTF-8":                {"a\xffb", `a\xffb`, `a\xffb`},
 		"other letters":           {"Grüße 👩‍💻 שלום", "Grüße 👩‍💻 שלום", "Grüße 👩‍💻 שלום"},
 		"a character cut short":   {"a\xe2\x80", `a\xe2\x80`, `a\xe2\x80`},
