@@ -51,7 +51,7 @@ type ImageSettings struct {
 }
 
 // PutBuild stores the record of a build. It writes nothing if the record has not changed. An expired build stays expired, whatever
-// build.Expired is.
+// build.Expired is. It replaces a damaged record, which would prevent that the log is archived.
 func (s *Store) PutBuild(ctx context.Context, build Build) error {
 	key, err := buildKey(build.Namespace, build.UID)
 	if err != nil {
@@ -69,7 +69,7 @@ func (s *Store) PutBuild(ctx context.Context, build Build) error {
 func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	var before Build
 	switch err := s.getJSON(ctx, key, &before); {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, ErrNotFound) || errors.Is(err, errNotSound):
 		return s.putJSON(ctx, key, build)
 	case err != nil:
 		return err

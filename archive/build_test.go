@@ -101,15 +101,16 @@ func TestPutBuildsOfOneBuildAtOnce(t *testing.T) {
 	}
 }
 
-func TestABrokenBuildIsAnError(t *testing.T) {
+func TestABrokenBuildIsAnErrorUntilItIsPutAgain(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
 	f.content["v1/team/b/build.json"] = []byte(`{"namespace":`)
 	if got, err := s.GetBuild(t.Context(), "team", "b"); err == nil || errors.Is(err, ErrNotFound) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	if err := s.PutBuild(t.Context(), finished("b")); err == nil {
-		t.Error("it was overwritten")
+	must(t, s.PutBuild(t.Context(), finished("b")))
+	if got, err := s.GetBuild(t.Context(), "team", "b"); err != nil || !got.Equal(finished("b")) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 

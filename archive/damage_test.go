@@ -118,7 +118,9 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	copied := newFake().open(Options{})
-	must(t, s.Export(t.Context(), func(key string, content []byte) error { return copied.Import(t.Context(), key, bytes.NewReader(content)) }))
+	must(t, s.Export(t.Context(), func(key string, content []byte) error {
+		return copied.Import(t.Context(), key, bytes.NewReader(content))
+	}))
 	same(t, "from a backup", readAll(t, copied, Position{}), readAll(t, s, Position{}))
 	names := slices.DeleteFunc(f.keys(prefix), func(name string) bool { _, ok := parseSpan(name); return !ok })
 	for _, name := range names[:len(names)-1] {
@@ -157,18 +159,21 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 }
 
 func TestNoFlippedBitIsRead(t *testing.T) {
-	stream := []byte(stamped(0, "a line") + stamped(1, "another line"))
+	stream := []byte(stamped(0, "a line") + stamped(1, "another line") + stamped(2, "a third line"))
 	f := newFake()
 	s := f.open(Options{})
-	keep(t, s, stream, 0)
-	key := prefixOf(t, attempt()) + f.keys(prefixOf(t, attempt()))[0]
-	for bit := range 8 * len(f.content[key]) {
-		f.content[key][bit/8] ^= 1 << (bit % 8)
-		r, err := s.Reader(t.Context(), attempt(), Position{})
-		must(t, err)
-		if got, err := io.ReadAll(r); !errors.Is(err, ErrDamaged) && (err != nil || !bytes.Equal(got, stream)) {
-			t.Errorf("bit %d: got %q, %v", bit, got, err)
+	w := writer(t, s, Limit{MaxBytes: 1})
+	write(t, w, stream)
+	seal(t, w, Seal{})
+	for key, content := range f.content {
+		for bit := range 8 * len(content) {
+			content[bit/8] ^= 1 << (bit % 8)
+			r, err := s.Reader(t.Context(), attempt(), Position{})
+			must(t, err)
+			if got, err := io.ReadAll(r); !errors.Is(err, ErrDamaged) && (err != nil || !bytes.Equal(got, stream)) {
+				t.Errorf("bit %d of %s: got %q, %v", bit, key, got, err)
+			}
+			content[bit/8] ^= 1 << (bit % 8)
 		}
-		f.content[key][bit/8] ^= 1 << (bit % 8)
 	}
 }

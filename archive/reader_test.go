@@ -336,7 +336,7 @@ func TestALogContinuesBehindAChunkThatIsLost(t *testing.T) {
 	}
 }
 
-func TestABrokenSealIsAnError(t *testing.T) {
+func TestALogWithABrokenSealIsReadAndSealedAgain(t *testing.T) {
 	for name, text := range map[string]string{
 		"no JSON":      `{"bytes":`,
 		"no end":       `{"bytes":10,"chunks":[{"start":0,"end":5}]}`,
@@ -349,13 +349,16 @@ func TestABrokenSealIsAnError(t *testing.T) {
 	} {
 		f := newFake()
 		s := f.open(Options{})
-		keep(t, s, bytes.Repeat([]byte("x"), 100), 0)
+		stream := bytes.Repeat([]byte("x"), 100)
+		keep(t, s, stream, 0)
 		f.content[prefixOf(t, attempt())+sealName] = []byte(text)
-		if r, err := s.Reader(t.Context(), attempt(), Position{}); err == nil {
-			t.Errorf("%s: got %v", name, r)
+		same(t, name, readAll(t, s, Position{}), stream)
+		if summary, err := s.Summary(t.Context(), attempt()); summary != nil || err != nil {
+			t.Errorf("%s: got %+v, %v", name, summary, err)
 		}
-		if _, err := s.Summary(t.Context(), attempt()); err == nil {
-			t.Errorf("%s: there is a summary", name)
+		seal(t, writer(t, s, Limit{}), Seal{})
+		if summary, err := s.Summary(t.Context(), attempt()); err != nil || summary == nil || summary.Digest != digestOf(stream) {
+			t.Errorf("%s: got %+v, %v", name, summary, err)
 		}
 	}
 }

@@ -69,7 +69,7 @@ type TextRange struct {
 	End   int64 `json:"end"`
 }
 
-// Summary returns the Summary of an attempt's log. It is nil if the log is not sealed.
+// Summary returns the Summary of an attempt's log. It is nil if the log is not sealed, or if the seal is damaged.
 func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) {
 	l, err := s.stored(attempt)
 	if err != nil {
@@ -78,15 +78,16 @@ func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) 
 	return l.readSeal(ctx)
 }
 
-// readSeal reads seal.json. It returns nil if there is none.
+// errNotSound means that a JSON object does not have the content that the archive writes.
+var errNotSound = errors.New("file is damaged")
+
+// readSeal reads seal.json. It returns nil if there is none, or if it is damaged: the log counts as not sealed then, so that its chunks are
+// read, and it is sealed again.
 func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	var summary Summary
 	err := l.s.getJSON(ctx, l.prefix+sealName, &summary)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, errNotSound) || err == nil && !summary.isSound() {
 		return nil, nil
-	}
-	if err == nil && !summary.isSound() {
-		err = fmt.Errorf("log archive: read %q: file is damaged", l.prefix+sealName)
 	}
 	if err != nil {
 		return nil, err
@@ -94,15 +95,16 @@ func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	return &summary, nil
 }
 
-// isSound reports whether the chunks are plausible.
+// isSound reports whether the chunks are plausible: a wrong digit in the range of a chunk would drop bytes without a word.
 func (s *Summary) isSound() bool {
-	chunks := s.spans()
+	chunks, cut := s.spans(), int64(0)
 	for i, chunk := range chunks {
+		cut += chunks.gap(i)
 		if !chunk.isSound() || chunk.end <= chunks[:i].end() || i > 0 && chunk.start <= chunks[i-1].start {
 			return false
 		}
 	}
-	return s.Bytes == chunks.end()
+	return s.Bytes == chunks.end() && s.Cut == cut
 }
 
 // Seal flushes the log, reads it back, and marks it as complete. Chunks that are damaged or lost stay in the Summary, so that a Reader tells
@@ -253,7 +255,7 @@ func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 		return err
 	}
 	if err := json.Unmarshal(content, value); err != nil {
-		return fmt.Errorf("log archive: read %q: %w", key, err)
+		return fmt.Errorf("log archive: read %q: %w: %w", key, errNotSound, err)
 	}
 	return nil
 }

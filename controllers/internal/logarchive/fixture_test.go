@@ -153,6 +153,16 @@ func (w *fixture) reconciler() *reconciler {
 	return &reconciler{Options: options, cache: emptyCache{}, streams: newStreams(options)}
 }
 
+// verifier reads archived logs back, with the cache of the process that runs.
+func (w *fixture) verifier() *sweeper {
+	w.t.Helper()
+	r, served := w.reconciler(), w.stored.Config("verifier")
+	served.Host = w.config
+	r.cache, r.Kube, r.patience = w.cache, kubernetes.NewForConfigOrDie(served), within
+	r.flushInterval = soon
+	return &sweeper{reconciler: r}
+}
+
 // emptyCache is a cache without objects.
 type emptyCache struct{ client.Reader }
 

@@ -21,7 +21,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -321,11 +320,7 @@ func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
 	w.end("once")
 	w.finish("once", v1alpha1.BuildFailed)
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
-	r, served := w.reconciler(), w.stored.Config("verifier")
-	served.Host = w.config
-	r.cache, r.Kube, r.patience = w.cache, kubernetes.NewForConfigOrDie(served), within
-	r.flushInterval = soon
-	verifier := &sweeper{reconciler: r}
+	verifier := w.verifier()
 	file := func(pattern string) string {
 		found, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*", pattern))
 		w.Expect(err).NotTo(HaveOccurred())
@@ -344,6 +339,11 @@ func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
 		"a truncated chunk": func() { w.Expect(os.Truncate(chunk, 9)).To(Succeed()) },
 		"a deleted chunk":   func() { w.Expect(os.Remove(chunk)).To(Succeed()) },
 		"a deleted log":     func() { w.Expect(os.RemoveAll(filepath.Dir(chunk))).To(Succeed()) },
+		"a truncated seal":  func() { w.Expect(os.Truncate(file("seal.json"), 9)).To(Succeed()) },
+		"a truncated seal and a truncated record": func() {
+			w.Expect(os.Truncate(file("seal.json"), 9)).To(Succeed())
+			w.Expect(os.Truncate(filepath.Join(filepath.Dir(filepath.Dir(chunk)), "build.json"), 9)).To(Succeed())
+		},
 	}
 	for what, damage := range damages {
 		damage()
@@ -414,6 +414,40 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 			w.Expect(string(text)).To(And(MatchRegexp(`bytes of the log are missing here`), HaveSuffix(linesFrom(21, 20*test.found))))
 		})
 	}
+}
+
+func TestALogIsArchivedAgainBesideALogThatIsLost(t *testing.T) {
+	directory := t.TempDir()
+	w := newFixture(t, "file://"+directory)
+	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {
+		now := build.Status.Attempts[0]
+		before := now
+		before.PodName, before.PodUID, before.Outcome, now.Number = "deleted", "deleted", v1alpha1.AttemptFailed, 2
+		build.Status.Attempts, build.Status.CurrentAttempt = []v1alpha1.BuildAttempt{before, now}, 2
+	})
+	first, err := w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{})
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(first.Write(t.Context(), []byte(linesFrom(1, 9)))).To(Succeed())
+	_, err = first.Seal(t.Context(), archive.Seal{})
+	w.Expect(err).NotTo(HaveOccurred())
+	log.write(linesFrom(10, 60))
+	w.run()
+	w.end("once")
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	chunks, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst"))
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(chunks).To(HaveLen(2))
+	for _, chunk := range chunks {
+		w.Expect(os.Truncate(chunk, 20)).To(Succeed())
+	}
+	w.verifier().verify(t.Context())
+	w.Expect(w.condition("once")()).To(Equal("False/LogDamaged"))
+	second, err := w.archive.Reader(t.Context(), key(build, &build.Status.Attempts[1]), archive.Position{})
+	w.Expect(err).NotTo(HaveOccurred())
+	text, err := io.ReadAll(second)
+	w.Expect(err).NotTo(HaveOccurred())
+	w.Expect(string(text)).To(Equal(linesFrom(10, 60)))
 }
 
 func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {

@@ -3,6 +3,7 @@
 package logarchive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,30 +101,38 @@ func (s *sweeper) verifyBuild(ctx context.Context, build *v1alpha1.ImageBuild) e
 	return s.sayNow(ctx, build, verdict)
 }
 
-// readBack reads back the logs of a build. If again is true, it archives damaged parts again from the pods.
-func (s *sweeper) readBack(ctx context.Context, build *v1alpha1.ImageBuild, again bool) error {
+// readBack reads back the logs of a build. If again is true, it archives damaged parts again from the pods, of every attempt that has one.
+func (s *sweeper) readBack(ctx context.Context, build *v1alpha1.ImageBuild, again bool) (first error) {
 	for i := range build.Status.Attempts {
 		attempt := &build.Status.Attempts[i]
 		if attempt.PodUID == "" {
 			continue
 		}
-		summary, err := s.Archive.Summary(ctx, key(build, attempt))
-		if err == nil && summary == nil && again {
-			summary, err = s.archiveAgain(ctx, build, attempt)
+		first = cmp.Or(first, s.readLogBack(ctx, build, attempt, again))
+		if first != nil && !again {
+			return first
 		}
-		if err != nil {
-			return archiveError{err}
-		}
-		if summary == nil {
-			return fmt.Errorf("attempt %d: its seal is missing: %w", attempt.Number, archive.ErrDamaged)
-		}
-		var origin archive.Origin
-		if again {
-			origin = func(ctx context.Context) (io.ReadCloser, error) { return s.podLog(ctx, build, attempt) }
-		}
-		if err := s.Archive.Verify(ctx, key(build, attempt), summary, origin); err != nil {
-			return fmt.Errorf("attempt %d: %w", attempt.Number, archiveError{err})
-		}
+	}
+	return first
+}
+
+func (s *sweeper) readLogBack(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, again bool) error {
+	summary, err := s.Archive.Summary(ctx, key(build, attempt))
+	if err == nil && summary == nil && again {
+		summary, err = s.archiveAgain(ctx, build, attempt)
+	}
+	if err != nil {
+		return archiveError{err}
+	}
+	if summary == nil {
+		return fmt.Errorf("attempt %d: its seal is missing or damaged: %w", attempt.Number, archive.ErrDamaged)
+	}
+	var origin archive.Origin
+	if again {
+		origin = func(ctx context.Context) (io.ReadCloser, error) { return s.podLog(ctx, build, attempt) }
+	}
+	if err := s.Archive.Verify(ctx, key(build, attempt), summary, origin); err != nil {
+		return fmt.Errorf("attempt %d: %w", attempt.Number, archiveError{err})
 	}
 	return nil
 }
