@@ -147,6 +147,12 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 		f.content[prefix+name] = content
 	}
 
+	sealed := seal(t, writer(t, s, Limit{MaxBytes: 4 << 10}), Seal{})
+	delete(f.content, prefix+sealName)
+	if got := readAll(t, s, Position{}); bytes.Count(got, dropped) != 1 || sealed.Cut == 0 {
+		t.Errorf("without its seal: %q", got)
+	}
+
 	for _, name := range f.keys(prefix + cutPrefix) { // as an earlier version leaves it
 		delete(f.content, prefix+cutPrefix+name)
 	}

@@ -190,7 +190,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 	return nil
 }
 
-// sweep deletes objects that do not belong to the sealed log.
+// sweep deletes objects that do not belong to the sealed log. It keeps cut marks, for readers of a log whose seal is lost.
 func (w *Writer) sweep(ctx context.Context) error {
 	chunks, others, err := w.list(ctx)
 	if err != nil {
@@ -205,7 +205,7 @@ func (w *Writer) sweep(ctx context.Context) error {
 	var failures []error
 	w.garbage = nil
 	for _, name := range others {
-		if name == sealName {
+		if _, isCut := parseCutMark(name); isCut || name == sealName {
 			continue
 		}
 		if err := w.s.remove(ctx, w.prefix+name); err != nil {

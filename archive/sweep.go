@@ -69,29 +69,25 @@ func (s *Store) Sweep(ctx context.Context, found Found) (deleted int, err error)
 type Found func(context.Context, Build) (held bool, err error)
 
 // withLogs lists the prefixes of all builds that have more objects than build.json. It also lists garbage: temporary files of
-// crashed writers, and of sealed logs cut marks and chunks that other chunks cover, which could not be deleted before. One list of all objects
+// crashed writers, and chunks of sealed logs that other chunks cover, which could not be deleted before. One list of all objects
 // is the cheapest, because builds without logs then cost no further request.
 func (s *Store) withLogs(ctx context.Context) (builds, garbage []string, err error) {
 	oldest := s.clock.Now().Add(-temporaryFor)
 	var attempt string
 	var chunks []span
-	var cuts []string
 	err = s.list(ctx, root, "", func(e entry) {
 		if strings.HasSuffix(e.key, ".tmp") && e.modified.Before(oldest) {
 			garbage = append(garbage, e.key)
 		}
 		folder, name := path.Split(e.key)
 		if folder != attempt {
-			attempt, chunks, cuts = folder, nil, nil
+			attempt, chunks = folder, nil
 		}
 		if chunk, ok := parseSpan(name); ok {
 			chunks = append(chunks, chunk)
 		}
-		if _, isCut := parseCutMark(name); isCut {
-			cuts = append(cuts, e.key)
-		}
-		if name == sealName { // which comes after all chunks and marks
-			garbage = slices.Concat(garbage, covered(folder, chunks), cuts)
+		if name == sealName { // which comes after all chunks
+			garbage = append(garbage, covered(folder, chunks)...)
 		}
 		segments := strings.SplitAfterN(e.key, "/", 5) // v1/, namespace/, uid/, attempt/, chunk
 		if len(segments) < 5 {
