@@ -379,7 +379,8 @@ func (w *Writer) mark(ctx context.Context, cut span) error {
 	for _, c := range covered {
 		w.garbage = append(w.garbage, cutMark(c))
 	}
-	w.cuts = append(apart, cut)
+	apart = append(apart, cut)
+	w.cuts = apart
 	return nil
 }
 
