@@ -3,6 +3,7 @@
 package imagebuild
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -18,8 +19,10 @@ import (
 )
 
 const (
-	// reportInterval is the minimum time between two stored reports of a build.
-	reportInterval = time.Second
+	// minReportInterval is the minimum time between two stored reports of a build.
+	minReportInterval = time.Second
+	// reportedBytes is how many bytes the reports of a build write a second, because each report writes the whole build.
+	reportedBytes = 64 << 10
 
 	maxStages        = 32
 	maxStageName     = 63
@@ -42,7 +45,7 @@ func validateReport(report *images.BuildReport, build string) field.ErrorList {
 }
 
 // takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an
-// error if the last report is more recent than reportInterval, by the clocks of all replicas.
+// error if the last report is more recent than the build's reportInterval, by the clocks of all replicas.
 func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildReport, now time.Time) error {
 	status := &build.Status
 	if status.Progress == nil || status.Progress.Attempt != attempt {
@@ -59,8 +62,10 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 		if next.Stage == last.Stage && ptr.Equal(next.Percent, last.Percent) && next.Message == last.Message {
 			return nil
 		}
-		if now.Sub(last.Time.Time).Abs() < reportInterval {
-			return apierrors.NewTooManyRequests(fmt.Sprintf("the last report of imagebuild %q is less than %v old: combine reports and send them later", build.Name, reportInterval), reportAgain)
+		if early := reportInterval(build) - now.Sub(last.Time.Time).Abs(); early > 0 {
+			again := int((early + time.Second - 1) / time.Second)
+			return apierrors.NewTooManyRequests(fmt.Sprintf("the last report of imagebuild %q is less than %v old: combine reports and send them later",
+				build.Name, reportInterval(build)), again)
 		}
 	}
 	if errs := enterStage(status, next.Stage, now); len(errs) > 0 {
@@ -68,6 +73,16 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 	}
 	status.Progress = &next
 	return nil
+}
+
+// reportInterval is the minimum time between two stored reports of a build, in whole seconds. It grows with the part of the build
+// that users choose, which the database gets anew with each report.
+func reportInterval(build *images.ImageBuild) time.Duration {
+	inputs, err := json.Marshal(build.Spec)
+	if err != nil { // every spec that was stored can be encoded
+		return minReportInterval
+	}
+	return max(minReportInterval, time.Duration(len(inputs)/reportedBytes)*time.Second)
 }
 
 // enterStage ends the current stage of a build and begins a new one, if the stage has changed.

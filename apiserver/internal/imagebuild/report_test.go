@@ -185,6 +185,18 @@ func TestWhatAReportChanges(t *testing.T) {
 	}
 }
 
+func TestReportsOfALargeBuildAreRarer(t *testing.T) {
+	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "large"}}
+	build.Spec.Inputs.Parameters = []images.Parameter{{Name: "a", Value: strings.Repeat("x", 10*reportedBytes)}}
+	for age, delay := range map[time.Duration]int{2500 * time.Millisecond: 8, 9999 * time.Millisecond: 1, 10 * time.Second: 0} {
+		build.Status.Progress, build.Status.Stages = reported(2, "a", nil, "", age), []images.BuildStage{stage("a", time.Minute)}
+		err := takeReport(build, 2, &images.BuildReport{Message: "m"}, reportTime)
+		if got, _ := apierrors.SuggestsClientDelay(err); got != delay || (err == nil) != (delay == 0) {
+			t.Errorf("a report %v after the last one: got %v, want a delay of %d s", age, err, delay)
+		}
+	}
+}
+
 func TestWhatIsNoReport(t *testing.T) {
 	for message, report := range map[string]images.BuildReport{
 		`metadata.name: Invalid value: "other"`:               {ObjectMeta: metav1.ObjectMeta{Name: "other"}},
