@@ -3,11 +3,13 @@
 package apiserver_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -17,8 +19,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	utilrand "k8s.io/apimachinery/pkg/util/rand"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	resolution "goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -168,6 +173,29 @@ var _ = Describe("Instantiating an Image", func() {
 			Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
 				ContainElement(And(HaveField("RequestID", id), HaveField("UID", build.UID)))))
 		}
+	})
+
+	It("deletes builds while the storage is full", func(ctx SpecContext) {
+		serverCtx, stop := context.WithCancel(context.Background())
+		storage := &fullable{StorageBackend: builder.Memory()}
+		running := startOn(serverCtx, storage, apiserver.Register(builder.New("full"), apiserver.Options{Logs: logs}))
+		DeferCleanup(func() {
+			stop()
+			Expect(running.Wait()).To(Succeed())
+		})
+		Expect(running.WaitReady(ctx)).To(Succeed())
+		api := versioned.NewForConfigOrDie(running.ClientConfig()).ImagesV1alpha1()
+		images, builds := api.Images("full"), api.ImageBuilds("full")
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, id := range []string{"first", "second"} {
+			_, err = images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
+			Expect(err).NotTo(HaveOccurred())
+		}
+		storage.full.Store(true)
+		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
+		Expect(builds.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
+		Expect(builds.List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 	})
 
 	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
@@ -363,4 +391,17 @@ func fieldsOf(err error) []string {
 		paths = append(paths, cause.Field)
 	}
 	return paths
+}
+
+// fullable is a storage that can be full.
+type fullable struct {
+	builder.StorageBackend
+	full atomic.Bool
+}
+
+func (s *fullable) Full() error {
+	if s.full.Load() {
+		return errors.New("full")
+	}
+	return nil
 }

@@ -82,6 +82,11 @@ func insufficientStorage(message string) *apierrors.StatusError {
 	return err
 }
 
+// IsFull reports whether a write was refused because the storage is full, or too small for the object.
+func IsFull(err error) bool {
+	return apierrors.ReasonForError(err) == reasonInsufficientStorage || apierrors.IsRequestEntityTooLargeError(err)
+}
+
 // isBeingDeleted reports whether only finalizers or a grace period keep an object.
 func isBeingDeleted(object runtime.Object) bool {
 	accessor, err := meta.Accessor(object)

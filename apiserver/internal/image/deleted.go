@@ -13,12 +13,14 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
 
 // remember records the UID of a build in the record of its request, unless the controller has. It is called before the build
-// is deleted: a record without a UID means that no build of the request was deleted.
+// is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
+// deleted all the same, because deletions free space: then a repetition of its request may get a second build.
 func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild) error {
 	ref, started := build.Spec.ImageRef, build.Spec.Trigger
 	if ref == nil || started == nil || build.Spec.Number == nil {
@@ -39,7 +41,7 @@ func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild
 		return image, nil
 	})
 	_, _, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, write, nil, nil, false, &metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) {
+	if err != nil && !apierrors.IsNotFound(err) && !builder.IsFull(err) {
 		return fmt.Errorf("record in image %s that imagebuild %s is deleted: %w", ref.Name, build.Name, err)
 	}
 	return nil
