@@ -80,7 +80,7 @@ var _ = Describe("Images that are based on each other by writes at the same time
 		DeferCleanup(func() { Expect(database.Stop()).To(Succeed()) })
 		for range 2 {
 			serverCtx, stop := context.WithCancel(context.Background())
-			running := startOn(serverCtx, builder.ExternalEtcd(database.Endpoint()), apiserver.Register(builder.New("replica"), apiserver.Options{Logs: logs}))
+			running := startOn(serverCtx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{Logs: logs}))
 			DeferCleanup(func() {
 				stop()
 				Expect(running.Wait()).To(Succeed())

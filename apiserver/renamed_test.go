@@ -8,7 +8,6 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	clientv3 "go.etcd.io/etcd/client/v3"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -54,7 +53,7 @@ var _ = Describe("The former name of spec.retry.classes", func() {
 		database, err := etcd.Start(ctx, "")
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(database.Stop()).To(Succeed()) })
-		storage, err := clientv3.New(clientv3.Config{Endpoints: []string{database.Endpoint()}})
+		storage, err := database.Connect()
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(storage.Close)
 		former := strings.Replace(string(retrying("on")), `"name":"debian"`, `"name":"debian","namespace":"default","uid":"1"`, 1)
@@ -62,7 +61,7 @@ var _ = Describe("The former name of spec.retry.classes", func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		serverCtx, stop := context.WithCancel(context.Background())
-		running := startOn(serverCtx, builder.ExternalEtcd(database.Endpoint()), apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
+		running := startOn(serverCtx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
 		DeferCleanup(func() {
 			stop()
 			Expect(running.Wait()).To(Succeed())

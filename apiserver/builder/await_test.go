@@ -14,6 +14,7 @@ import (
 
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
@@ -81,18 +82,22 @@ func (s *starting) CertificateAuthority() []byte { return s.authority }
 func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	sockets := t.TempDir()
-	socket := filepath.Join(sockets, "etcd.sock")
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd("unix://"+socket)), nil)
+	directory := t.TempDir()
+	sockets := etcd.WithSocketDirectory(t.TempDir())
+	backend, err := etcd.Start(t.Context(), directory, sockets)
+	g.Expect(err).NotTo(HaveOccurred())
+	transport := backend.Transport()
+	g.Expect(backend.Stop()).To(Succeed())
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd(transport)), nil)
 
 	g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
-		HavePrefix("test-apiserver waits for etcd: connect to unix://"+socket), ContainSubstring("no such file"))))
+		HavePrefix("test-apiserver waits for etcd: connect to "+transport.ServerList[0]), ContainSubstring("no such file"))))
 	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]etcd failed")))
 	g.Expect(anybody.asking(t, server, "/livez")()).To(Equal("200 ok"))
 	g.Expect(anybody.asking(t, server, "/api/v1/namespaces/default/pods")()).To(And(HavePrefix("503 "), ContainSubstring("ServiceUnavailable")))
 	g.Expect(server.started).To(BeEmpty())
 
-	backend, err := etcd.Start(t.Context(), t.TempDir(), etcd.WithSocketDirectory(sockets))
+	backend, err = etcd.Start(t.Context(), directory, sockets)
 	g.Expect(err).NotTo(HaveOccurred())
 	defer func() { g.Expect(backend.Stop()).To(Succeed()) }()
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
@@ -113,9 +118,7 @@ func TestAServerThatDoesNotTrustItsEtcdSaysWhy(t *testing.T) {
 	defer stranger.Close()
 	authority := filepath.Join(t.TempDir(), "ca.crt")
 	NewWithT(t).Expect(os.WriteFile(authority, newAuthority(t).pem(), 0o600)).To(Succeed())
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd(stranger.URL)), func(options *builder.Options) {
-		options.Recommended.Etcd.StorageConfig.Transport.TrustedCAFile = authority
-	})
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{stranger.URL}, TrustedCAFile: authority})), nil)
 	NewWithT(t).Eventually(server.lines).WithTimeout(patience).Should(Receive(ContainSubstring("certificate signed by unknown authority")))
 }
 
@@ -144,7 +147,7 @@ func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
 func TestAServerThatWaitsStopsWhenItIsTold(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd("unix:///nowhere")), nil)
+	server := startWithoutDependency(t, storing(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{"unix:///nowhere"}})), nil)
 	g.Eventually(server.lines).WithTimeout(patience).Should(Receive())
 	server.stop()
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(MatchError(context.Canceled)))

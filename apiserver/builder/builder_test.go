@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/client-go/kubernetes"
 	restclient "k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
@@ -368,7 +369,7 @@ func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 		})
 	}
 	g.Expect(present(storing(builder.Memory()))).To(Equal(always))
-	g.Expect(present(delegatedServer().WithStorage(builder.ExternalEtcd()))).To(Equal(slices.Concat(always, external, delegated)))
+	g.Expect(present(delegatedServer().WithStorage(builder.ExternalEtcd(storagebackend.TransportConfig{})))).To(Equal(slices.Concat(always, external, delegated)))
 }
 
 func TestAMistakeInTheDescriptionIsReported(t *testing.T) {

@@ -67,7 +67,7 @@ func ExampleExternalEtcd() {
 	database, err := etcd.Start(context.Background(), "") // stands for an etcd that runs elsewhere
 	must(err)
 	describe := func() *builder.Server {
-		return example.Register(builder.New("library-apiserver")).WithStorage(builder.ExternalEtcd(database.Endpoint()))
+		return example.Register(builder.New("library-apiserver")).WithStorage(builder.ExternalEtcd(database.Transport()))
 	}
 	using(describe(), func(ctx context.Context, _ *builder.Running, one client.Client) {
 		using(describe(), func(_ context.Context, _ *builder.Running, other client.Client) {

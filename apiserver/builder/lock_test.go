@@ -36,7 +36,7 @@ func twoServers(t *testing.T) (database *etcd.Server, scopes []*builder.Scope) {
 	database, err := etcd.Start(t.Context(), "")
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
-	backend := builder.ExternalEtcd(database.Endpoint())
+	backend := builder.ExternalEtcd(database.Transport())
 	return database, []*builder.Scope{scopeOn(t, backend), scopeOn(t, backend)}
 }
 
@@ -112,7 +112,7 @@ func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 	defer lock.Unlock()
 	g.Expect(lock.Lost()).NotTo(BeClosed())
 
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{database.Endpoint()}})
+	client, err := database.Connect()
 	g.Expect(err).NotTo(HaveOccurred())
 	defer func() { g.Expect(client.Close()).To(Succeed()) }()
 	all, err := client.Get(t.Context(), "/registry", clientv3.WithPrefix())
@@ -131,7 +131,7 @@ func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
 	g := NewWithT(t)
 	database, err := etcd.Start(t.Context(), "")
 	g.Expect(err).NotTo(HaveOccurred())
-	scope := scopeOn(t, builder.ExternalEtcd(database.Endpoint()))
+	scope := scopeOn(t, builder.ExternalEtcd(database.Transport()))
 	g.Expect(database.Stop()).To(Succeed())
 	briefly, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
@@ -144,7 +144,7 @@ func TestALockIsGivenBackWithoutAnEtcdThatIsGone(t *testing.T) {
 	g := NewWithT(t)
 	database, err := etcd.Start(t.Context(), "")
 	g.Expect(err).NotTo(HaveOccurred())
-	lock, err := scopeOn(t, builder.ExternalEtcd(database.Endpoint())).Lock(t.Context(), "books/a")
+	lock, err := scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a")
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(database.Stop()).To(Succeed())
 	unlocked := make(chan struct{})

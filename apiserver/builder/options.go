@@ -52,7 +52,7 @@ func (s *Server) recommendedOptions() *genericoptions.RecommendedOptions {
 	case nil:
 		options.Etcd = nil
 	case externalEtcd:
-		options.Etcd.StorageConfig.Transport.ServerList = storage.servers
+		connectTo(&options.Etcd.StorageConfig.Transport, storage.transport)
 	}
 	serving := options.SecureServing
 	serving.BindAddress = s.bindAddress

@@ -24,10 +24,10 @@ type StorageBackend interface {
 	Start(ctx context.Context, config *storagebackend.Config) (stop func() error, err error)
 }
 
-// ExternalEtcd stores objects in a running etcd cluster with these URLs. Without URLs, the etcd flags of the server's command
-// set them and the certificates.
-func ExternalEtcd(servers ...string) StorageBackend {
-	return externalEtcd{servers: servers}
+// ExternalEtcd stores objects in a running etcd cluster with the URLs and certificates of transport. The etcd flags of the server's
+// command replace them. Other fields of transport have no effect.
+func ExternalEtcd(transport storagebackend.TransportConfig) StorageBackend {
+	return externalEtcd{transport: transport}
 }
 
 // EmbeddedEtcd stores objects in an etcd inside this process, with its data in a directory. Only one server at a time can use the
@@ -65,7 +65,7 @@ type attachable interface {
 }
 
 type externalEtcd struct {
-	servers []string
+	transport storagebackend.TransportConfig
 }
 
 // Start does nothing: the servers are in the options already, where flags can change them.
@@ -89,7 +89,7 @@ func (b *embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config)
 		return nil, err
 	}
 	b.running = server
-	config.Transport.ServerList = []string{server.Endpoint()}
+	connectTo(&config.Transport, server.Transport())
 	config.CompactionInterval = min(config.CompactionInterval, server.CompactionInterval())
 	return server.Stop, nil
 }
@@ -106,6 +106,11 @@ func (b *embeddedEtcd) Attach(ctx context.Context, _ *restclient.Config, report 
 			report("the database has space again and accepts writes")
 		}
 	})
+}
+
+// connectTo sets the URLs and certificates of an etcd.
+func connectTo(config *storagebackend.TransportConfig, of storagebackend.TransportConfig) {
+	config.ServerList, config.CertFile, config.KeyFile, config.TrustedCAFile = of.ServerList, of.CertFile, of.KeyFile, of.TrustedCAFile
 }
 
 type inProcess struct {

@@ -41,16 +41,16 @@ func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	inFirst, inSecond := v1.SchemeGroupVersion.String(), v2.SchemeGroupVersion.String()
-	stored := func() sets.Set[string] { return storedVersions(t, database.Endpoint()) }
+	stored := func() sets.Set[string] { return storedVersions(t, database) }
 
-	old, stopOld := start(t, library(builder.ExternalEtcd(database.Endpoint())).WithStorageVersion(v1.SchemeGroupVersion))
+	old, stopOld := start(t, library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v1.SchemeGroupVersion))
 	throughOld := connect(old)
 	for i := range shelfSize {
 		g.Expect(throughOld.Create(t.Context(), bookOf(i))).To(Succeed())
 	}
 	g.Expect(stored()).To(Equal(sets.New(inFirst)), "what the old server wrote")
 
-	current, _ := start(t, library(builder.ExternalEtcd(database.Endpoint())).WithStorageVersion(v2.SchemeGroupVersion))
+	current, _ := start(t, library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v2.SchemeGroupVersion))
 	throughNew := connect(current)
 	g.Expect(storageVersionHash(t, current)).NotTo(Equal(storageVersionHash(t, old)), "by which a migrator knows that there is work")
 	observers := []*observer{observe(t, throughOld, &v1.BookList{}), observe(t, throughNew, &v1.BookList{}), observe(t, throughNew, &v2.BookList{})}
@@ -83,10 +83,10 @@ func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 }
 
 // storedVersions returns the versions in which books are in the database.
-func storedVersions(t *testing.T, endpoint string) sets.Set[string] {
+func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 	t.Helper()
 	g := NewWithT(t)
-	database, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}})
+	database, err := server.Connect()
 	g.Expect(err).NotTo(HaveOccurred())
 	defer func() { g.Expect(database.Close()).To(Succeed()) }()
 	all, err := database.Get(t.Context(), "/registry/library.example.com/books/", clientv3.WithPrefix())

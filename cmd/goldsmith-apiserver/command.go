@@ -10,6 +10,7 @@ import (
 	"net"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apiserver"
@@ -37,7 +38,7 @@ const (
 func newCommand(out io.Writer) (*cobra.Command, error) {
 	server := builder.New(serverName).
 		WithDelegatedAuth().
-		WithStorage(builder.ExternalEtcd()).
+		WithStorage(builder.ExternalEtcd(storagebackend.TransportConfig{})).
 		WithBindAddress(net.IPv4zero).
 		WithPort(securePort).
 		WithWriter(out)

@@ -25,7 +25,7 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
+	client, err := server.Connect()
 	for i := 0; err == nil && i < 20; i++ {
 		_, err = client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("x", 1000))
 	}
@@ -106,7 +106,7 @@ func TestAMissingDatabaseIsBuiltFromAWholeLog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
+		client, err := server.Connect()
 		if err == nil && !lost {
 			_, err = client.Put(t.Context(), "key", "value")
 		} else if err == nil {

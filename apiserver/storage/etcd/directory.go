@@ -15,6 +15,8 @@ const (
 	// maxSocketPath is the longest path that a unix socket can have.
 	maxSocketPath = 107
 	socketName    = "etcd.sock"
+	// httpSocketName is the socket of etcd's metrics and health, which nothing uses. It is not longer than socketName.
+	httpSocketName = "http.sock"
 )
 
 // claim creates the data directory and locks it while the server runs. The kernel releases the lock when the process ends,

@@ -4,7 +4,8 @@
 //
 // It never listens where another user can reach it: clients connect through a unix socket in a directory of mode 0700,
 // and there is no peer listener at all, because a single member has no peers. (A peer URL with a unix path would bind
-// an abstract socket, which has no permissions.)
+// an abstract socket, which has no permissions.) A process of the same user that cannot read the data directory cannot use
+// etcd either: clients need the certificate in the data directory.
 package etcd
 
 import (
@@ -29,6 +30,8 @@ const (
 	// peerAddress names the only member. Nothing listens there and nothing connects to it.
 	peerAddress = "127.0.0.1:2380"
 	peerURL     = "http://" + peerAddress
+	// scheme is etcd's name for TLS over a unix socket.
+	scheme = "unixs"
 	// segmentBytes is the size of a file of the write-ahead log. etcd allocates two of them in advance, so its default of 64 MB
 	// would be most of a small data directory. With segments of 1 MiB, small writes take a third longer.
 	segmentBytes = 4 << 20
@@ -76,8 +79,10 @@ type Server struct {
 	etcd     *embed.Etcd
 	endings  *endings
 	settings settings
-	endpoint string
-	space    *space
+	// directory is the data directory.
+	directory string
+	endpoint  string
+	space     *space
 	// stopSpace ends the checks of space.
 	stopSpace func()
 	cleanup   []func() error
@@ -109,8 +114,11 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 	if err != nil {
 		return nil, err
 	}
-	client := url.URL{Scheme: "unix", Path: socket}
-	server.endpoint = client.String()
+	client := url.URL{Scheme: scheme, Path: socket}
+	server.directory, server.endpoint = directory, client.String()
+	if err := createCertificate(directory); err != nil {
+		return nil, err
+	}
 	if err := os.WriteFile(filepath.Join(directory, endpointName), []byte(server.endpoint+"\n"), 0o600); err != nil {
 		return nil, fmt.Errorf("write the endpoint: %w", err)
 	}
@@ -134,7 +142,7 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 // segments of several sizes.
 var setSegmentSize = sync.OnceFunc(func() { wal.SegmentSizeBytes = segmentBytes })
 
-// Endpoint is the URL that clients connect to.
+// Endpoint is the URL that clients connect to, with the certificate of Transport.
 func (s *Server) Endpoint() string { return s.endpoint }
 
 // Full returns a FullError while the stored objects have reached the quota. Then clients must not write, except to delete.
@@ -177,6 +185,9 @@ func (s *Server) config(directory string, client url.URL, memory bool) *embed.Co
 	config.InitialCluster = config.InitialClusterFromName(memberName)
 	config.ListenClientUrls = []url.URL{client}
 	config.AdvertiseClientUrls = []url.URL{client}
+	config.ClientTLSInfo = tlsInfo(directory)
+	// If HTTP and gRPC share a socket with TLS, etcd passes gRPC through its HTTP server: a tenth more allocations for a request.
+	config.ListenClientHttpUrls = []url.URL{{Scheme: scheme, Path: filepath.Join(filepath.Dir(client.Path), httpSocketName)}}
 	config.EnableGRPCGateway = false
 	config.QuotaBackendBytes = hardQuota(s.settings.quota)
 	config.AutoCompactionMode = embed.CompactorModePeriodic

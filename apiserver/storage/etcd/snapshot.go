@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/snapshot"
 	restore "go.etcd.io/etcd/etcdutl/v3/snapshot"
 	"go.uber.org/zap"
@@ -43,7 +42,11 @@ func Save(ctx context.Context, directory, file string) (err error) {
 		defer func() { err = errors.Join(err, server.Stop()) }()
 		endpoint = server.Endpoint()
 	}
-	_, err = snapshot.SaveWithVersion(ctx, zap.NewNop(), clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()}, file)
+	config, err := clientConfig(directory, endpoint)
+	if err != nil {
+		return err
+	}
+	_, err = snapshot.SaveWithVersion(ctx, zap.NewNop(), config, file)
 	return err
 }
 

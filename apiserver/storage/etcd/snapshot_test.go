@@ -15,7 +15,6 @@ import (
 	bolt "go.etcd.io/bbolt"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/storage/schema"
-	"go.uber.org/zap"
 )
 
 func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
@@ -122,11 +121,11 @@ func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 
 func connect(t *testing.T, server *Server) *clientv3.Client {
 	t.Helper()
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{server.Endpoint()}, Logger: zap.NewNop()})
+	client, err := server.Connect()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = client.Close() })
+	t.Cleanup(func() { _ = client.Close() }) // its server may have stopped
 	return client
 }
 

@@ -19,7 +19,7 @@ const patience = time.Minute
 
 func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
 	server := start(t, "", WithQuota(16<<20))
-	client, value := clientOf(t, server), strings.Repeat("v", 900<<10)
+	client, value := connect(t, server), strings.Repeat("v", 900<<10)
 	for range 200 { // more than twice the size at which etcd refuses writes
 		if _, err := client.Put(t.Context(), "key", value); err != nil {
 			t.Fatal(err)
@@ -37,7 +37,7 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, changes := clientOf(t, server), make(chan error)
+	client, changes := connect(t, server), make(chan error)
 	key := func(i int) string { return fmt.Sprint("key-", i) }
 	ctx, cancel := context.WithCancel(t.Context())
 	followed := make(chan struct{})
@@ -69,7 +69,7 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	if server.Full() == nil {
 		t.Fatal("the restarted server does not know that it is full")
 	}
-	client = clientOf(t, server)
+	client = connect(t, server)
 	for i := range objects - 1 {
 		if _, err := client.Delete(t.Context(), key(i)); err != nil {
 			t.Fatal(err)
@@ -93,7 +93,7 @@ func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 		}
 	}
 	raise()
-	client := clientOf(t, server)
+	client := connect(t, server)
 	await(t, "a running server accepts writes again", func() bool {
 		_, err := client.Put(t.Context(), "key", "value")
 		if err != nil && !errors.Is(err, rpctypes.ErrNoSpace) {
@@ -107,7 +107,7 @@ func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 	if err := server.Stop(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := clientOf(t, start(t, directory)).Put(t.Context(), "key", "value"); err != nil {
+	if _, err := connect(t, start(t, directory)).Put(t.Context(), "key", "value"); err != nil {
 		t.Error(err)
 	}
 }

@@ -67,7 +67,12 @@ func TestAnswersLikeEtcd(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	theirs, ours := newClient(t, genuine.Endpoint()), clientOf(t, startServer(t))
+	theirs, err := genuine.Connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = theirs.Close() }) // it was only asked
+	ours := clientOf(t, startServer(t))
 	schedule := &schedule{revision: 1}
 	first := rand.Uint64()
 	const rounds, operations = 10, 100

@@ -24,7 +24,7 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := storagebackend.Config{Transport: storagebackend.TransportConfig{ServerList: []string{storage.Endpoint()}}}
+	config := storagebackend.Config{Transport: storage.Transport()}
 	prober, err := factory.CreateProber(config)
 	if err != nil {
 		t.Fatal(err)
