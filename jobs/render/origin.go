@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -120,7 +121,7 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 		add(fmt.Sprintf("env %q", name), env[name])
 	}
 	for _, mount := range builder.VolumeMounts {
-		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(mount.MountPath, &builder, template.Spec.Volumes))
+		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(path.Join("/", mount.MountPath), &builder, template.Spec.Volumes))
 	}
 	// Admission may set these fields of any container.
 	builder.Image, builder.Env, builder.VolumeMounts = "", nil, nil
@@ -135,10 +136,11 @@ func part(name string, value any) string {
 	return name + "=" + base64.RawStdEncoding.EncodeToString(sum[:16])
 }
 
-// mountedAt returns what a container finds at and below a path.
-func mountedAt(path string, container *corev1.Container, volumes []corev1.Volume) (found []any) {
+// mountedAt returns what a container finds at and below a directory. Kubernetes accepts several forms of a path beside each other, and
+// mounts all of them.
+func mountedAt(directory string, container *corev1.Container, volumes []corev1.Volume) (found []any) {
 	for _, mount := range container.VolumeMounts {
-		if mount.MountPath != path && !strings.HasPrefix(mount.MountPath, strings.TrimSuffix(path, "/")+"/") {
+		if at := path.Join("/", mount.MountPath); at != directory && !strings.HasPrefix(at, strings.TrimSuffix(directory, "/")+"/") {
 			continue
 		}
 		found = append(found, mount)

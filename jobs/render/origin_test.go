@@ -92,6 +92,9 @@ func TestAPodThatDoesNotRunItsJobDeviates(t *testing.T) {
 		"other file": {`volumeMount "/goldsmith/input"`, func(_ *corev1.Pod, builder *corev1.Container) {
 			builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: "mine", MountPath: "/goldsmith/input/input.json"})
 		}},
+		"other file, by another path": {`volumeMount "/goldsmith/input"`, func(_ *corev1.Pod, builder *corev1.Container) {
+			builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: "mine", MountPath: "goldsmith//input/../input/"})
+		}},
 		"a name of several lines": {"image", func(_ *corev1.Pod, builder *corev1.Container) {
 			for part := range strings.SplitSeq(fingerprint(&job.ObjectMeta, &job.Spec.Template), "\n") {
 				builder.Env = append(builder.Env, corev1.EnvVar{Name: "x\n" + part + "\nx"})
