@@ -178,7 +178,8 @@ func (t *transition) forgetStrangers() {
 		return
 	}
 	part := render.Deviation(t.Job, t.Pod)
-	if part == "" && t.wasSuspended() && !render.HasInput(t.Job, t.Build, attempt.Number) {
+	// A Job can be suspended, changed and resumed before the Job controller looks at it. Every such change has a generation.
+	if part == "" && (t.wasSuspended() || t.Job.Generation > 1) && !render.HasInput(t.Job, t.Build, attempt.Number) {
 		part = "input"
 	}
 	if part != "" {
