@@ -58,6 +58,8 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 	if err := o.await(ctx); err != nil {
 		return nil, err
 	}
+	serving := o.Recommended.SecureServing
+	serving.Listener = stallListener{serving.Listener, stallLimit} // await lends the plain listener
 	server, err := o.assemble()
 	if err != nil {
 		return nil, err

@@ -25,7 +25,8 @@ func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte)
 		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
 		origins := config.CorsAllowedOriginList
 		config.CorsAllowedOriginList = nil // the library would allow credentials
-		chain := genericapiserver.DefaultBuildHandlerChain(endStreams(checkNumbers(checkDeletions(keepPatches(api), config.Serializer), config.Serializer), streamed, config.DrainedNotify()), config)
+		chain := genericapiserver.DefaultBuildHandlerChain(endStalls(endStreams(checkNumbers(checkDeletions(keepPatches(api), config.Serializer), config.Serializer),
+			streamed, config.DrainedNotify()), streamed, stallLimit), config)
 		if landing != nil {
 			chain = greetBrowsers(landing, chain)
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"weak"
 
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
@@ -38,16 +39,17 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 		newFunc, newListFunc func() runtime.Object, attributes storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, factory.DestroyFunc, error) {
 		stored, destroy, err := decorate(config, prefix, key, newFunc, newListFunc, attributes, triggers, indexers)
-		return explainingStorage{stored, o.space}, destroy, err
+		return explainingStorage{stored, o.space, &sharedObjects{known: map[eventID]weak.Pointer[sharedObject]{}}}, destroy, err
 	}
 	return options, nil
 }
 
 // explainingStorage is a storage that reports too large objects and wrong versions as errors of the client, and a full storage
-// with what frees it. Every request of a resource and its subresources passes through it.
+// with what frees it. Every request of a resource and its subresources passes through it. Its watches share their objects.
 type explainingStorage struct {
 	storage.Interface
-	space *storageSpace
+	space   *storageSpace
+	watched *sharedObjects
 }
 
 // Create stores a new object.
@@ -79,7 +81,11 @@ func (s explainingStorage) Watch(ctx context.Context, key string, options storag
 	if err := validVersion("resourceVersion", options.ResourceVersion); err != nil {
 		return nil, err
 	}
-	return s.Interface.Watch(ctx, key, options)
+	events, err := s.Interface.Watch(ctx, key, options)
+	if err != nil {
+		return nil, err
+	}
+	return s.watched.watch(ctx, events), nil
 }
 
 // GuaranteedUpdate changes an object. While the storage is full, it changes only objects that are being deleted.

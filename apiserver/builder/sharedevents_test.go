@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"bytes"
+	"io"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/example"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+)
+
+// Clients that do not read their watches cost one object and one encoding in all, also of events that came before the watch.
+func TestWatchesShareObjectsAndEncodings(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	var store *builder.Store
+	running, _ := start(t, example.Describe(builder.New("shared")).WithBearerToken(token, admin).
+		WithResource(v2.SchemeGroupVersion, "books", func(scope *builder.Scope) (_ builder.Storages, err error) {
+			store, err = builder.NewStore(scope, builder.Resource{
+				New:      func() runtime.Object { return &hub.Book{} },
+				NewList:  func() runtime.Object { return &hub.BookList{} },
+				Resource: hub.Resource("books"),
+				Singular: "book",
+			})
+			return builder.Storages{"": store}, err
+		}).WithStorage(builder.Memory()))
+	books := connect(running)
+	book := &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "solaris"}, Spec: v2.BookSpec{Title: "Solaris"}}
+	g.Expect(books.Create(t.Context(), book)).To(Succeed())
+
+	encoded := 0
+	encode := func(object runtime.Object, out io.Writer) error {
+		encoded++
+		_, err := io.WriteString(out, object.(*hub.Book).Spec.Title)
+		return err
+	}
+	for _, version := range []string{"0", book.ResourceVersion} {
+		encoded = 0
+		var watches []watch.Interface
+		for range 3 {
+			books, err := store.Watch(apirequest.WithNamespace(t.Context(), "default"), &internalversion.ListOptions{ResourceVersion: version})
+			g.Expect(err).NotTo(HaveOccurred())
+			watches = append(watches, books)
+		}
+		if version != "0" { // a new event
+			book.Spec.Title = "Eden"
+			g.Expect(books.Update(t.Context(), book)).To(Succeed())
+		}
+		for _, watched := range watches {
+			var event watch.Event
+			g.Eventually(watched.ResultChan()).Should(Receive(&event))
+			var out bytes.Buffer
+			shared, ok := event.Object.(runtime.CacheableObject)
+			g.Expect(ok).To(BeTrue(), "%T", event.Object)
+			g.Expect(shared.CacheEncode("title", encode, &out)).To(Succeed())
+			g.Expect(out.String()).To(Equal(book.Spec.Title))
+		}
+		g.Expect(encoded).To(Equal(1))
+		for _, watched := range watches {
+			watched.Stop()
+			g.Eventually(watched.ResultChan()).Should(BeClosed())
+		}
+	}
+}
