@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -55,6 +56,7 @@ func Run(ctx context.Context, options Options) (err error) {
 		defer func() { err = errors.Join(err, restore()) }()
 	}
 	defer func() { err = explain(data.path, err) }()
+	memory.Manage(ctx)
 	var logs *archive.Store
 	err = options.await("the log archive "+options.LogArchive.URL, func() (err error) {
 		logs, err = options.LogArchive.Open(ctx)
