@@ -129,10 +129,12 @@ func (r ruleset) allowOthers(path string, hidden []string) error {
 	below := strings.TrimSuffix(path, "/") + "/"
 	if !slices.ContainsFunc(hidden, func(other string) bool { return strings.HasPrefix(other, below) }) {
 		err := r.allow(path, readAccess)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) {
-			return nil // deleted meanwhile, or unreadable for the command anyway
+		for _, lack := range []error{unix.EMFILE, unix.ENFILE, unix.ENOMEM} {
+			if errors.Is(err, lack) {
+				return err
+			}
 		}
-		return err
+		return nil // deleted meanwhile, or unreadable for the command anyway: no permission, or a mount whose server is gone
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {

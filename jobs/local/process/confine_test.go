@@ -86,3 +86,26 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 		t.Errorf("a confinement that cannot be applied: %v", err)
 	}
 }
+
+func TestANeighbourThatCannotBeOpenedHindersNoCommand(t *testing.T) {
+	deep := t.TempDir()
+	for len(deep) < unix.PathMax-220 {
+		deep = filepath.Join(deep, strings.Repeat("d", 100))
+	}
+	if err := os.MkdirAll(deep, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	root, err := os.OpenRoot(deep)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tooLong := strings.Repeat("f", 250) // as part of an absolute path
+	if err := errors.Join(root.WriteFile(tooLong, nil, 0o600), root.Close()); err != nil {
+		t.Fatal(err)
+	}
+	c := shell("true")
+	c.Confinement = &Confinement{Hidden: []string{filepath.Join(deep, "hidden")}}
+	if p, _ := start(t, startSupervisor(t), c); wait(t, p).Status() != 0 {
+		t.Error("the command failed")
+	}
+}
