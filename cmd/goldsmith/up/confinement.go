@@ -4,6 +4,8 @@ package up
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
@@ -16,11 +18,26 @@ func (s *system) hidden() ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}
-	hidden := []string{data}
-	// The kubeconfig is written last.
-	if directory, err := filepath.EvalSymlinks(filepath.Dir(s.options.Kubeconfig)); err == nil {
-		hidden = append(hidden, filepath.Join(directory, filepath.Base(s.options.Kubeconfig)))
+	entries, err := os.ReadDir(data)
+	if err != nil {
+		return nil, fmt.Errorf("read the data directory: %w", err)
 	}
+	hidden := []string{data}
+	for _, entry := range entries {
+		// A user may have moved builds to a larger disk.
+		if path, err := filepath.EvalSymlinks(filepath.Join(data, entry.Name())); err == nil && entry.Type() == fs.ModeSymlink {
+			hidden = append(hidden, path)
+		}
+	}
+	// The kubeconfig is written last, perhaps into a new directory.
+	directory := filepath.Dir(s.options.Kubeconfig)
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return nil, fmt.Errorf("create the directory of the kubeconfig: %w", err)
+	}
+	if directory, err = filepath.EvalSymlinks(directory); err != nil {
+		return nil, fmt.Errorf("find the directory of the kubeconfig: %w", err)
+	}
+	hidden = append(hidden, filepath.Join(directory, filepath.Base(s.options.Kubeconfig)))
 	temporary, err := etcd.TemporaryDirectories()
 	if err != nil {
 		return nil, fmt.Errorf("find the temporary directories of etcd: %w", err)

@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -26,16 +27,20 @@ func testSpy(t *testing.T, unconfined []string, found bool) {
 	t.Helper()
 	directory := t.TempDir()
 	data := filepath.Join(directory, "data")
-	kubeconfig := filepath.Join(directory, "kubeconfig")
+	kubeconfig := filepath.Join(directory, "new", "kubeconfig")
+	moved := filepath.Join(directory, "moved")
+	if err := errors.Join(os.MkdirAll(data, 0o700), os.Mkdir(moved, 0o700), os.Symlink(moved, filepath.Join(data, "builds"))); err != nil {
+		t.Fatal(err)
+	}
 	spy := filepath.Join(directory, "spy")
 	script := `#!/bin/sh
 for file in ` + kubeconfig + ` ` + data + `/server/token ` + data + `/server/apiserver.key ` + data + `/storage/tls.key ` + data + `/up.log; do
   [ -e "$file" ] && /bin/cat "$file" >/dev/null 2>&1 && echo "read $file"
 done
-for directory in ` + data + ` ` + data + `/builds ` + data + `/server ` + directory + `; do
+for directory in ` + data + ` ` + data + `/builds ` + data + `/server ` + moved + ` ` + directory + `; do
   /bin/ls "$directory" >/dev/null 2>&1 && echo "listed $directory"
 done
-(echo >` + directory + `/new) 2>/dev/null && echo "wrote"
+(echo >` + directory + `/written) 2>/dev/null && echo "wrote"
 kill -CONT $PPID 2>/dev/null && echo "signalled"
 echo temporary >"$TMPDIR/file"
 printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
@@ -56,7 +61,7 @@ echo done
 		}
 		for _, finding := range []string{
 			"read " + kubeconfig, "read " + data + "/server/token", "read " + data + "/server/apiserver.key", "read " + data + "/storage/tls.key", "read " + data + "/up.log",
-			"listed " + data + "\n", "listed " + data + "/builds", "listed " + data + "/server", "wrote",
+			"listed " + data + "\n", "listed " + data + "/builds", "listed " + data + "/server", "listed " + moved, "wrote",
 		} {
 			if strings.Contains(string(log), finding) != found {
 				t.Errorf("want %q: %t: %s", finding, found, log)
