@@ -102,7 +102,7 @@ func TestAStorageThatRefusesWritesIsNoErrorOfTheServer(t *testing.T) {
 
 // expectFull expects the answer of a full storage.
 func expectFull(g *WithT, err error) {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // clients return it as it is
+	status, ok := err.(apierrors.APIStatus)
 	g.Expect(ok).To(BeTrue(), "%v", err)
 	g.Expect(status.Status().Code).To(BeEquivalentTo(507), "%v", err)
 	g.Expect(status.Status().Details.RetryAfterSeconds).To(BeEquivalentTo(1), "%v", err)

@@ -6,10 +6,10 @@ import "testing"
 
 func TestUnprintableTextIsEscaped(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain, Grüße, שלום, مرحبا": "plain, Grüße, שלום, مرحبا",
-		"two\nlines\tand a tab":     "two\nlines\tand a tab",
-		"می‌خواهم क्‍ष":             "می‌خواهم क्‍ष", // joiners of Persian and of Hindi
-		"👩🏽‍💻 ❤️‍🔥 ⚠️ ℹ️":           "👩🏽‍💻 ❤️‍🔥 ⚠️ ℹ️",
+		"plain, Grüße, שלום, مرحبا":                "plain, Grüße, שלום, مرحبا",
+		"two\nlines\tand a tab":                    "two\nlines\tand a tab",
+		"می\u200cخواهم क्\u200dष":                  "می\u200cخواهم क्\u200dष", // joiners of Persian and of Hindi
+		"👩🏽\u200d💻 ❤\ufe0f\u200d🔥 ⚠\ufe0f ℹ\ufe0f": "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 ⚠\ufe0f ℹ\ufe0f",
 		"\u0601١":        "\u0601١", // the sign of a year is visible
 		"\x1b[2Ja\r\x7f": "^[[2Ja^M^?",
 		"a\u009b2J":      `a\u009b2J`,

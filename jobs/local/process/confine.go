@@ -28,11 +28,12 @@ type Confinement struct {
 }
 
 const (
-	// These versions of Landlock first restrict the truncation of files, signals to processes outside, and connections to sockets
-	// outside.
+	// LandlockTruncate is the first version of Landlock that restricts the truncation of files.
 	LandlockTruncate = 3
-	LandlockSignals  = 6
-	LandlockSockets  = 9
+	// LandlockSignals is the first version of Landlock that restricts signals to processes outside.
+	LandlockSignals = 6
+	// LandlockSockets is the first version of Landlock that restricts connections to sockets outside.
+	LandlockSockets = 9
 
 	readAccess = unix.LANDLOCK_ACCESS_FS_EXECUTE | unix.LANDLOCK_ACCESS_FS_READ_FILE | unix.LANDLOCK_ACCESS_FS_READ_DIR |
 		unix.LANDLOCK_ACCESS_FS_RESOLVE_UNIX
@@ -58,7 +59,7 @@ func LandlockVersion() int {
 	if errno != 0 {
 		return 0
 	}
-	return int(version) //nolint:gosec // a small number
+	return int(version)
 }
 
 // apply restricts the calling thread, which cannot be undone. It does nothing without Landlock.
@@ -84,7 +85,7 @@ func (c *Confinement) apply() error {
 	if errno != 0 {
 		return os.NewSyscallError("landlock_create_ruleset", errno)
 	}
-	rules := ruleset{fd: int(fd), handled: attributes.Handled_access_fs} //nolint:gosec // a file descriptor
+	rules := ruleset{fd: int(fd), handled: attributes.Handled_access_fs}
 	defer func() { _ = unix.Close(rules.fd) }()
 	if err := rules.allowOthers("/", c.Hidden); err != nil {
 		return err

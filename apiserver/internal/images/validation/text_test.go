@@ -217,8 +217,8 @@ func eachTextOf(of reflect.Type, name string, found map[string]bool, seen map[re
 			return
 		}
 		seen[of] = true
-		for i := range of.NumField() {
-			eachTextOf(of.Field(i).Type, of.String()+"."+of.Field(i).Name, found, seen)
+		for field := range of.Fields() {
+			eachTextOf(field.Type, of.String()+"."+field.Name, found, seen)
 		}
 	case reflect.Map:
 		found[name+" key"] = true
