@@ -99,8 +99,8 @@ func afterAwaited(expires time.Time, build *v1alpha1.ImageBuild, logsArchived, b
 // build at some resource version, (5) reads the Image from the API, and (6) deletes the build at that resource version. If (2)
 // comes after (6), there is no build to promote. If (2) comes between (4) and (6), the build has another resource version, and the
 // deletion is refused. If (2) comes before (4), the build names the Image of (1). If (5) reads the same resource version, (3) may
-// follow: Promoting is true, and the build is kept. If (5) reads another one, (3) is done, and (5) has shown the channel, or (3)
-// fails, and the promotion comes back to (2).
+// follow: Promoting is true, and the build is kept. If (5) reads another version, (3) is done, and (5) has shown the channel, or
+// (3) fails, and the promotion comes back to (2).
 func Promoting(image *v1alpha1.Image, build *v1alpha1.ImageBuild) bool {
 	return build.Annotations[v1alpha1.AnnotationPromotion] == image.ResourceVersion
 }
