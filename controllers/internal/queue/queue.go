@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -130,11 +131,26 @@ func (q *Queue) admit(except queue.Key) {
 	q.Metrics.Waiting(q.ledger.Waiting())
 }
 
-// observeCached takes a build from the cache before its event arrives. The event is handled later. The mutex is held.
+// observeCached takes a build from the cache before its event arrives, with the other builds of its Image: an earlier one, whose
+// event has not arrived either, must start first. The events are handled later. The mutex is held.
 func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
 	build := &v1alpha1.ImageBuild{}
-	if err := q.Cache.Get(ctx, key, build); err == nil {
-		q.ledger.Observe(build)
+	if err := q.Cache.Get(ctx, key, build); err != nil {
+		return
+	}
+	q.ledger.Observe(build)
+	if build.Spec.ImageRef == nil {
+		return
+	}
+	others := &v1alpha1.ImageBuildList{}
+	err := q.Cache.List(ctx, others, client.InNamespace(key.Namespace), client.MatchingFields{caches.BuildsByImage: string(build.Spec.ImageRef.UID)})
+	if err != nil {
+		return
+	}
+	for i := range others.Items {
+		if other := &others.Items[i]; !q.ledger.Has(client.ObjectKeyFromObject(other), other.UID) {
+			q.ledger.Observe(other)
+		}
 	}
 }
 
