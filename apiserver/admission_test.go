@@ -103,12 +103,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
 
-		hook.set(nil, func(attributes admission.Attributes) error {
-			if attributes.IsDryRun() {
-				return nil
-			}
-			return admission.NewForbidden(attributes, errors.New("not today"))
-		})
+		hook.set(nil, refuseUnlessDryRun)
 		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
@@ -129,12 +124,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
 		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		hook.set(nil, func(attributes admission.Attributes) error {
-			if attributes.IsDryRun() {
-				return nil
-			}
-			return admission.NewForbidden(attributes, errors.New("not today"))
-		})
+		hook.set(nil, refuseUnlessDryRun)
 		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		hook.set(nil, nil)
@@ -294,4 +284,12 @@ func (c admittedChannels) Update(ctx context.Context, name string, object rest.U
 	_ rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	admit := func(ctx context.Context, _, _ runtime.Object) error { return c.hook.Validate(ctx, nil, nil) }
 	return c.channelsStorage.Update(ctx, name, object, create, admit, forceAllowCreate, options)
+}
+
+// refuseUnlessDryRun lets a dry run of a request pass and refuses the request itself.
+func refuseUnlessDryRun(attributes admission.Attributes) error {
+	if attributes.IsDryRun() {
+		return nil
+	}
+	return admission.NewForbidden(attributes, errors.New("not today"))
 }

@@ -81,7 +81,7 @@ func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) 
 // errNotSound means that a JSON object does not have the content that the archive writes.
 var errNotSound = errors.New("file is damaged")
 
-// readSeal reads seal.json. It returns nil if there is none, or if it is damaged: the log counts as not sealed then, so that its chunks are
+// readSeal reads seal.json. It returns nil if seal.json does not exist or is damaged. Then the log counts as not sealed: its chunks are
 // read, and it is sealed again.
 func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	var summary Summary

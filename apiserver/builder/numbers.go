@@ -21,8 +21,9 @@ import (
 // maxTimeoutSeconds is the maximum timeout of a list or watch: the range of time.Duration, some 292 years.
 const maxTimeoutSeconds = math.MaxInt64 / int64(time.Second)
 
-// checkNumbers refuses a list, a watch or a deletion of a list whose limit or timeoutSeconds is no number, or out of range, and names the parameter. The
-// library names a Go function instead, and ends a watch with a timeout that overflows time.Duration at once, with code 500.
+// checkNumbers refuses a list, a watch or a deletion of a list whose limit or timeoutSeconds is no number, or out of range, and names
+// the parameter. The library names a Go function instead, and ends a watch with a timeout that overflows time.Duration at once, with
+// code 500.
 func checkNumbers(api http.Handler, serializer runtime.NegotiatedSerializer) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		info, found := apirequest.RequestInfoFrom(request.Context())

@@ -178,7 +178,7 @@ func openRegularWith(open func(name string, flag int, mode fs.FileMode) (*os.Fil
 func (d podDir) discard() error {
 	removed := podDir(filepath.Join(filepath.Dir(string(d)), removedPrefix+filepath.Base(string(d))))
 	if err := os.Rename(string(d), string(removed)); err != nil {
-		return d.remove() // there is none, or a builder has put another file there
+		return d.remove() // the directory does not exist, or a builder has put a file at the new name
 	}
 	return removed.remove()
 }

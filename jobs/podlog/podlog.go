@@ -57,7 +57,7 @@ func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, option
 	return stampedLog{Reader: archive.StampedLines(log, since, timestamps, ErrKubelet), Closer: log}, nil
 }
 
-// WhyGone is why a log is gone, from the error of Open or of a read: see apierrors.IsGone.
+// WhyGone returns why a log no longer exists, from an error of Open or of a read for which apierrors.IsGone is true.
 func WhyGone(err error) string {
 	status := apierrors.APIStatus(nil)
 	if errors.As(err, &status) {

@@ -287,7 +287,7 @@ func TestNext(t *testing.T) {
 		{name: "such a Job in the place of the deleted Job stays", given: given(succeeded).recorded().foreign().with(func(w *scenario) { w.Job.UID = "other" }), phase: succeeded},
 		{name: "the late Job of an earlier process, in the place of the deleted Job", given: given(succeeded).recorded().job(func(j *batchv1.Job) { j.UID = "other" }), phase: succeeded, action: DeleteJob},
 		{name: "a recorded Job goes on, whatever this version renders", given: given(run).recorded().foreign().pod(corev1.PodSucceeded, exited(0, goodResult)), phase: succeeded},
-		{name: "a Job that cannot be compared, because its builder is gone", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) {
+		{name: "a Job that cannot be compared, because its builder is not registered", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) {
 			w.Origin, w.Unresolved = Unknown, v1alpha1.ReasonBuilderNotFound.Failure("mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
 		{name: "a pod of the Job with another image", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},

@@ -255,7 +255,7 @@ func (w *environment) deleteJob(name string, uid types.UID) error {
 	if !ok || job.UID != uid {
 		return errNotFound
 	}
-	// A Job cannot be compared while its builder is gone or its creation is refused.
+	// A Job cannot be compared while its builder is not registered or its creation is refused.
 	if w.truth.jobs[uid] == "" && !w.builderGone && !w.rejecting && !w.arrivesLate {
 		w.broken("the Job %s of a stranger is deleted", name)
 	}

@@ -135,7 +135,7 @@ func (r ruleset) allowOthers(path string, hidden []string) error {
 				return err
 			}
 		}
-		return nil // deleted meanwhile, or unreadable for the command anyway: no permission, or a mount whose server is gone
+		return nil // deleted meanwhile, or the command cannot read it anyway: no permission, or a mount whose server is gone
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
