@@ -802,7 +802,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second, and at most one in N seconds if the spec of the build has N times 64 KiB.\n\nIf a report arrives too soon after the stored report, the server answers 429 with Retry-After. Until the controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. If the token belongs to another pod, the server answers 403.",
+				Description: "BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the build, which returns the stored report. The request must use the token that is mounted in the pod of the current attempt. The server stores at most one report of a build each second, and at most one in N seconds if the build has N times 16 KiB as JSON.\n\nIf a report arrives too soon after the stored report, the server answers 429 with Retry-After. Until the controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has ended, the server answers 409. If the token belongs to another pod, the server answers 403.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {

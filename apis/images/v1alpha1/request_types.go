@@ -71,8 +71,8 @@ type RerunRequest struct {
 
 // BuildReport reports the progress of a builder. The builder creates a BuildReport at the report subresource of the
 // build, which returns the stored report. The request must use the token that is mounted in the pod of the current
-// attempt. The server stores at most one report of a build each second, and at most one in N seconds if the spec of the
-// build has N times 64 KiB.
+// attempt. The server stores at most one report of a build each second, and at most one in N seconds if the build has N
+// times 16 KiB as JSON.
 //
 // If a report arrives too soon after the stored report, the server answers 429 with Retry-After. Until the
 // controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has

@@ -22,7 +22,7 @@ const (
 	// minReportInterval is the minimum time between two stored reports of a build.
 	minReportInterval = time.Second
 	// reportedBytes is how many bytes the reports of a build write a second, because each report writes the whole build.
-	reportedBytes = 64 << 10
+	reportedBytes = 16 << 10
 
 	maxStages        = 32
 	maxStageName     = 63
@@ -75,14 +75,14 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 	return nil
 }
 
-// reportInterval is the minimum time between two stored reports of a build, in whole seconds. It grows with the part of the build
-// that users choose, which the database gets anew with each report.
+// reportInterval is the minimum time between two stored reports of a build, in whole seconds. It grows with the build, which the
+// database gets anew with each report.
 func reportInterval(build *images.ImageBuild) time.Duration {
-	inputs, err := json.Marshal(build.Spec)
-	if err != nil { // every spec that was stored can be encoded
+	encoded, err := json.Marshal(build)
+	if err != nil { // every build that was stored can be encoded
 		return minReportInterval
 	}
-	return max(minReportInterval, time.Duration(len(inputs)/reportedBytes)*time.Second)
+	return max(minReportInterval, time.Duration(len(encoded)/reportedBytes)*time.Second)
 }
 
 // enterStage ends the current stage of a build and begins a new one, if the stage has changed.

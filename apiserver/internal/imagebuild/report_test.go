@@ -187,7 +187,8 @@ func TestWhatAReportChanges(t *testing.T) {
 
 func TestReportsOfALargeBuildAreRarer(t *testing.T) {
 	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "large"}}
-	build.Spec.Inputs.Parameters = []images.Parameter{{Name: "a", Value: strings.Repeat("x", 10*reportedBytes)}}
+	build.Spec.Inputs.Parameters = []images.Parameter{{Name: "a", Value: strings.Repeat("x", 5*reportedBytes)}}
+	build.Annotations = map[string]string{"a": strings.Repeat("x", 5*reportedBytes)}
 	for age, delay := range map[time.Duration]int{2500 * time.Millisecond: 8, 9999 * time.Millisecond: 1, 10 * time.Second: 0} {
 		build.Status.Progress, build.Status.Stages = reported(2, "a", nil, "", age), []images.BuildStage{stage("a", time.Minute)}
 		err := takeReport(build, 2, &images.BuildReport{Message: "m"}, reportTime)

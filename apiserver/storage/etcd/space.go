@@ -53,7 +53,7 @@ type space struct {
 	etcd  *etcdserver.EtcdServer
 	quota int64
 
-	kept         int64     // what was in use after the last compaction, in bytes
+	kept         int64     // the least that was in use since the last compaction, in bytes
 	compacted    time.Time // when the last compaction was tried
 	defragmented time.Time // when the last defragmentation was tried
 	samples      []sample  // oldest first: the first is as old as recent, once there is one
@@ -111,6 +111,7 @@ func (s *space) oldRevision(now time.Time) int64 {
 // versions. It reports no failure: etcd stops then, or the next check succeeds.
 func (s *space) check(ctx context.Context, now time.Time, revision int64) {
 	alarms, used := s.alarms(), s.etcd.Backend().SizeInUse()
+	s.kept = min(s.kept, used) // versions also expire
 	blocked := len(alarms) > 0 || s.Full() != nil
 	scarce := blocked || used > s.scarceFrom()
 	if scarce {

@@ -12,6 +12,7 @@ import (
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
 // patience bounds the wait for what happens within seconds.
@@ -29,6 +30,32 @@ func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
 		t.Error(err)
 	}
 	await(t, "half of the file is free", func() bool { return server.etcd.Server.Backend().Size() < slack })
+}
+
+func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
+	server := start(t, "")
+	server.stopSpace()
+	server.stopSpace = nil
+	client, space := connect(t, server), server.space
+	for i := range 20 {
+		if _, err := client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("v", 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	space.etcd.KV().Commit()
+	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
+	full := space.limit()
+	deleted, err := client.Delete(t.Context(), "key-", clientv3.WithPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := space.compact(t.Context(), deleted.Header.Revision); err != nil {
+		t.Fatal(err)
+	}
+	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
+	if empty := space.limit(); full < 40<<20 || empty > 2*slack {
+		t.Errorf("with 20 MiB of objects the limit is %d bytes, and %d after their end", full, empty)
+	}
 }
 
 func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
