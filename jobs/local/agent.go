@@ -55,8 +55,9 @@ type Options struct {
 	Client kubernetes.Interface
 	// Builders are the programs that may run, by name.
 	Builders map[string]Builder
-	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. It removes the output of an attempt that
-	// failed as soon as the attempt has ended. Only one agent at a time may use Dir. The agent does not touch other files in Dir.
+	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. Once the end of a pod is stored, the agent
+	// removes everything there but the log, the output of an attempt that succeeded, and the marker that prevents a second start.
+	// Only one agent at a time may use Dir. The agent does not touch other files in Dir.
 	Dir string
 	// Hidden are absolute paths without links that builders cannot read. Dir is below one of them. If any are set, builders can write
 	// only to their own output, result and temporary directory, and cannot signal other processes, as far as the kernel's Landlock

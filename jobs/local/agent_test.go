@@ -122,7 +122,7 @@ func TestAFailedBuilderFailsItsPodAndJob(t *testing.T) {
 	}
 }
 
-func TestTheOutputOfAFailedAttemptIsRemoved(t *testing.T) {
+func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 	const (
 		output    = `mkdir -p "$GOLDSMITH_OUTPUT/d"; echo disk >"$GOLDSMITH_OUTPUT/d/image"; chmod 500 "$GOLDSMITH_OUTPUT/d"; echo made; `
 		succeeded = `echo '{"version":1,"outcome":"Succeeded"}' >"$GOLDSMITH_RESULT"; `
@@ -148,7 +148,9 @@ func TestTheOutputOfAFailedAttemptIsRemoved(t *testing.T) {
 			} else {
 				c.Expect(dir.output()).NotTo(BeAnExistingFile(), job.Name)
 			}
-			c.Expect(dir.result()).To(BeAnExistingFile(), job.Name)
+			left, err := filepath.Glob(string(dir) + "/*")
+			c.Expect(err).NotTo(HaveOccurred())
+			c.Expect(left).To(HaveLen(map[bool]int{true: 3, false: 2}[stays]), "%s has its log, its marker, and its output: %v", job.Name, left)
 			c.Expect(c.log(pod, nil)).To(HavePrefix("made\n"), job.Name)
 		}
 	}
@@ -160,7 +162,11 @@ func TestTheOutputOfAFailedAttemptIsRemoved(t *testing.T) {
 	for job, stays := range jobs { // as after a crash between the end of the attempt and the removal
 		pod, err := c.pod(job)
 		c.Expect(err).NotTo(HaveOccurred())
-		c.Expect(stays || os.MkdirAll(filepath.Join(c.options.Dir, string(pod.UID), "output", "d"), 0o700) == nil).To(BeTrue())
+		dir := podDir(filepath.Join(c.options.Dir, string(pod.UID)))
+		c.Expect(stays || os.MkdirAll(filepath.Join(dir.output(), "d"), 0o700) == nil).To(BeTrue())
+		for _, path := range []string{dir.input(), dir.result(), dir.reportToken(), dir.reportCA()} {
+			c.Expect(os.WriteFile(path, []byte("left"), 0o600)).To(Succeed())
+		}
 	}
 	c.start()
 	after := c.run("good", func(job *batchv1.Job) { job.Name, job.UID = "after", "job-after" })
@@ -181,6 +187,7 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 			while IFS= read -r -d '' entry; do echo "$entry"; done </proc/self/environ; echo "$0 $@"; pwd
 			for f in {0..200}; do [ -e /proc/$$/fd/$f ] && echo "fd $f"; done
 			shopt -s nullglob dotglob; echo "output" "$GOLDSMITH_OUTPUT"/*
+			cd "$GOLDSMITH_OUTPUT/.."; stat -c "%n %a" . *
 			echo '{"version":1,"outcome":"Succeeded"}' >"$GOLDSMITH_RESULT"`, "zero", "one"}}}
 	})
 	job := c.run("env", func(job *batchv1.Job) {
@@ -197,12 +204,8 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 		"GOLDSMITH_INPUT=" + dir + "/input", "GOLDSMITH_OUTPUT=" + dir + "/output", "GOLDSMITH_RESULT=" + dir + "/result",
 		"TMPDIR=" + dir + "/tmp",
 		"zero one", dir + "/output", "fd 0", "fd 1", "fd 2", "output",
+		". 700", "input 600", "log 600", "output 700", "result 600", "started 600", "tmp 700",
 	}))
-	for path, mode := range map[string]os.FileMode{"": 0o700, "input": 0o600, "output": 0o700, "result": 0o600, "log": 0o600} {
-		info, err := os.Stat(filepath.Join(dir, path))
-		c.Expect(err).NotTo(HaveOccurred())
-		c.Expect(info.Mode().Perm()).To(Equal(mode), path)
-	}
 }
 
 func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {

@@ -4,7 +4,6 @@ package local
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +31,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 		if pod.DeletionTimestamp != nil {
 			return a.deletePod(ctx, pod)
 		}
-		return a.removeFailedOutput(pod)
+		return a.removeUnused(pod)
 	case r != nil:
 		r.observe(pod)
 		return nil
@@ -93,18 +92,16 @@ func (a *Agent) forgetPod(ref objectRef) error {
 	return nil
 }
 
-// removeFailedOutput removes the output directory of a cached pod whose attempt failed. Nothing uses what the attempt left there,
-// while its log and result stay until the pod is deleted.
-func (a *Agent) removeFailedOutput(pod *corev1.Pod) error {
-	if _, failed := pod.Annotations[markFailed]; !failed {
-		return nil
-	}
+// removeUnused removes the files that nothing uses once the end of a cached pod is stored. Its log, and the output of an attempt
+// that succeeded, stay until the pod is deleted. The agent syncs every pod after its start, so an interrupted removal is completed.
+func (a *Agent) removeUnused(pod *corev1.Pod) error {
 	dir, err := a.dirs.of(pod.UID)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(podDir(dir.output()).remove(), podDir(dir.temporary()).remove()); err != nil {
-		return fmt.Errorf("remove the output of pod %s: %w", refOf(pod), err)
+	_, failed := pod.Annotations[markFailed]
+	if err := dir.removeUnused(failed); err != nil {
+		return fmt.Errorf("remove the unused files of pod %s: %w", refOf(pod), err)
 	}
 	return nil
 }

@@ -98,12 +98,27 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 	return log, marker.Close()
 }
 
-// isOurs reports whether a directory has the files that prepare creates.
+// removeUnused removes what nothing reads after the pod's end is stored: the pod has a copy of the input and of the result, and the
+// token is revoked. It removes the output only if the attempt failed, or if the output is empty.
+func (d podDir) removeUnused(failed bool) error {
+	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary()}
+	if failed {
+		unused = append(unused, d.output())
+	}
+	var err error
+	for _, path := range unused {
+		err = errors.Join(err, podDir(path).remove())
+	}
+	_ = unix.Rmdir(d.output()) // fails if the output is not empty
+	return err
+}
+
+// isOurs reports whether a directory has the files that prepare creates, and that stay after the pod's end.
 func (d podDir) isOurs() bool {
 	if info, err := os.Lstat(string(d)); err != nil || !info.IsDir() {
 		return false
 	}
-	for _, path := range []string{d.input(), d.log(), d.marker()} {
+	for _, path := range []string{d.log(), d.marker()} {
 		if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 			return false
 		}

@@ -69,6 +69,11 @@ func TestABuilderThatReportsGetsATokenWhileItRuns(t *testing.T) {
 	valid, _ := granted.of(pod)
 	c.Expect(valid).To(BeTrue())
 	dir := filepath.Join(c.options.Dir, string(pod.UID))
+	for _, name := range []string{"report-token", "report-ca.crt"} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		c.Expect(err).NotTo(HaveOccurred())
+		c.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o600)))
+	}
 	c.Expect(os.WriteFile(filepath.Join(dir, "output", "end"), []byte("now"), 0o600)).To(Succeed())
 	c.finishedJob(job)
 	c.Expect(strings.Split(c.log(pod, nil), "\n")).To(Equal([]string{
@@ -76,11 +81,6 @@ func TestABuilderThatReportsGetsATokenWhileItRuns(t *testing.T) {
 	}))
 	valid, _ = granted.of(pod)
 	c.Expect(valid).To(BeFalse(), "it was revoked")
-	for _, name := range []string{"report-token", "report-ca.crt"} {
-		info, err := os.Stat(filepath.Join(dir, name))
-		c.Expect(err).NotTo(HaveOccurred())
-		c.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o600)))
-	}
 }
 
 func TestABuilderThatDoesNotReportGetsNoToken(t *testing.T) {
