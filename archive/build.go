@@ -69,7 +69,7 @@ func (s *Store) PutBuild(ctx context.Context, build Build) error {
 func (s *Store) putBuild(ctx context.Context, key string, build Build) error {
 	var before Build
 	switch err := s.getJSON(ctx, key, &before); {
-	case errors.Is(err, ErrNotFound) || errors.Is(err, errNotSound):
+	case errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged):
 		return s.putJSON(ctx, key, build)
 	case err != nil:
 		return err
@@ -94,7 +94,7 @@ func (b Build) Equal(other Build) bool {
 	return equality.Semantic.DeepEqual(b, other)
 }
 
-// GetBuild reads the record of a build. Errors: ErrNotFound if there is none.
+// GetBuild reads the record of a build. Errors: ErrNotFound if there is none, and ErrDamaged.
 func (s *Store) GetBuild(ctx context.Context, namespace string, uid types.UID) (*Build, error) {
 	key, err := buildKey(namespace, uid)
 	if err != nil {

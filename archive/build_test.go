@@ -105,7 +105,7 @@ func TestABrokenBuildIsAnErrorUntilItIsPutAgain(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
 	f.content["v1/team/b/build.json"] = []byte(`{"namespace":`)
-	if got, err := s.GetBuild(t.Context(), "team", "b"); err == nil || errors.Is(err, ErrNotFound) {
+	if got, err := s.GetBuild(t.Context(), "team", "b"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	must(t, s.PutBuild(t.Context(), finished("b")))

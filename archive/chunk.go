@@ -46,8 +46,8 @@ func (c *codecs) decode(compressed, buffer []byte) ([]byte, error) {
 	return decoder.DecodeAll(compressed, buffer)
 }
 
-// ErrDamaged means that the content of a chunk does not match its checksum or its name, or that a log lacks a chunk.
-var ErrDamaged = errors.New("chunk is damaged")
+// ErrDamaged means that the content of an object does not match its checksum, its name or its format, or that a log lacks a chunk.
+var ErrDamaged = errors.New("object is damaged")
 
 // stored is the stored log of one attempt.
 type stored struct {

@@ -78,15 +78,12 @@ func (s *Store) Summary(ctx context.Context, attempt Attempt) (*Summary, error) 
 	return l.readSeal(ctx)
 }
 
-// errNotSound means that a JSON object does not have the content that the archive writes.
-var errNotSound = errors.New("file is damaged")
-
 // readSeal reads seal.json. It returns nil if seal.json does not exist or is damaged. Then the log counts as not sealed: its chunks are
 // read, and it is sealed again.
 func (l *stored) readSeal(ctx context.Context) (*Summary, error) {
 	var summary Summary
 	err := l.s.getJSON(ctx, l.prefix+sealName, &summary)
-	if errors.Is(err, ErrNotFound) || errors.Is(err, errNotSound) || err == nil && !summary.isSound() {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrDamaged) || err == nil && !summary.isSound() {
 		return nil, nil
 	}
 	if err != nil {
@@ -255,7 +252,7 @@ func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 		return err
 	}
 	if err := json.Unmarshal(content, value); err != nil {
-		return fmt.Errorf("log archive: read %q: %w: %w", key, errNotSound, err)
+		return fmt.Errorf("log archive: read %q: %w: %w", key, ErrDamaged, err)
 	}
 	return nil
 }

@@ -156,7 +156,7 @@ func position(options corev1.PodLogOptions) archive.Position {
 func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) error {
 	record, err := l.archive.GetBuild(ctx, build.Namespace, build.UID)
 	switch {
-	case errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrDamaged): // there is no log in any case
 		return nil
 	case err != nil:
 		return &unavailableError{err}
@@ -166,11 +166,15 @@ func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) er
 	return &expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}
 }
 
-// deleted returns a deleted build as far as the archive has it: its attempts with a log. The error is NotFound if there is no log.
+// deleted returns a deleted build as far as the archive has it: its attempts with a log. The error is NotFound if there is no log. A damaged
+// record does not tell who can read the log.
 func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid types.UID) (*images.ImageBuild, error) {
 	record, err := l.archive.GetBuild(ctx, namespace, uid)
 	if errors.Is(err, archive.ErrNotFound) || err == nil && record.Name != name {
 		return nil, noSuchBuild(name, uid)
+	}
+	if errors.Is(err, archive.ErrDamaged) {
+		return nil, apierrors.NewInternalError(fmt.Errorf("find the log of imagebuild %s with UID %s: %w; restore the archive", name, uid, err))
 	}
 	if err == nil {
 		if allowed, err := l.mayRead(ctx, name, uid, record.NamespaceUID); err != nil || !allowed {

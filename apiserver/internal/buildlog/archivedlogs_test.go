@@ -493,6 +493,23 @@ func TestTheLogOfABuildThatWasDeletedIsFoundByItsUID(t *testing.T) {
 	w.Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
 }
 
+func TestADamagedRecordIsNamed(t *testing.T) {
+	directory := t.TempDir()
+	w := newArchiveFixture(t, "file://"+directory)
+	w.Expect(w.archived(t.Context(), stamped(3), &archive.Seal{})).To(Succeed())
+	w.Expect(os.WriteFile(filepath.Join(directory, "v1/default/once-uid/build.json"), []byte(`{"namespace":`), 0o600)).To(Succeed())
+	_, err := (&reader{builds: &storedBuild{}, logs: w.logs, archived: w.logs}).find(ctxIn("default"), "once", w.build.UID)
+	w.Expect(apierrors.IsInternalError(err)).To(BeTrue(), "%v", err)
+	w.Expect(err).To(MatchError(And(ContainSubstring(`"v1/default/once-uid/build.json": object is damaged`), ContainSubstring("restore the archive"))))
+
+	w.attempt.Outcome = v1alpha1.AttemptSucceeded
+	w.Expect(w.read(t.Context(), corev1.PodLogOptions{})).To(Equal(plain(stamped(3))), "the log of a build that exists")
+	w.Expect(os.RemoveAll(filepath.Join(directory, "v1/default/once-uid/1-pod"))).To(Succeed())
+	w.change(func() { w.gone = true })
+	_, err = w.read(t.Context(), corev1.PodLogOptions{})
+	w.Expect(err).To(MatchError(ErrGone))
+}
+
 func ctxIn(namespace string) context.Context {
 	return apirequest.WithNamespace(context.Background(), namespace)
 }

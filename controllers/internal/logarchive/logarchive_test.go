@@ -376,6 +376,8 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 		{"flipped", true, 2, "True/Archived"},
 		{"deleted", true, 2, "True/Archived"},
 		{"deleted", false, 2, "False/LogDamaged"},
+		{"deleted last", true, 2, "True/Archived"},
+		{"deleted last", false, 2, "True/ArchivedInPart"},
 	} {
 		t.Run(fmt.Sprintf("%s, pod %t, %d chunks", test.damage, test.pod, test.found), func(t *testing.T) {
 			directory := t.TempDir()
@@ -393,8 +395,13 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 			chunks, err := filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst"))
 			w.Expect(err).NotTo(HaveOccurred())
 			w.Expect(chunks).To(HaveLen(test.found))
-			if w.Expect(os.Remove(chunks[0])).To(Succeed()); test.damage == "flipped" {
+			switch test.damage {
+			case "flipped":
 				w.Expect(os.WriteFile(chunks[0], []byte("no chunk"), 0o600)).To(Succeed())
+			case "deleted last":
+				w.Expect(os.Remove(chunks[test.found-1])).To(Succeed())
+			default:
+				w.Expect(os.Remove(chunks[0])).To(Succeed())
 			}
 			log.write(linesFrom(41, 60))
 			if w.end("once"); !test.pod {
@@ -410,6 +417,12 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 			reader, err := w.archive.Reader(t.Context(), name, archive.Position{})
 			w.Expect(err).NotTo(HaveOccurred())
 			text, err := io.ReadAll(reader)
+			if test.damage == "deleted last" { // nobody knows that there was one
+				w.Expect(err).NotTo(HaveOccurred())
+				w.Expect(string(text)).To(Equal(linesFrom(1, 20)))
+				w.Expect(reader.Summary().Why).To(Equal(gone))
+				return
+			}
 			w.Expect(err).To(MatchError(archive.ErrDamaged))
 			w.Expect(string(text)).To(And(MatchRegexp(`bytes of the log are missing here`), HaveSuffix(linesFrom(21, 20*test.found))))
 		})
@@ -544,6 +557,23 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 	w.finish("debian-2", v1alpha1.BuildSucceeded)
 	w.Eventually(w.condition("debian-2")).Should(Equal("True/Archived"))
 	w.Expect(w.record(orphan)()).To(And(HaveField("Retention", HaveValue(Equal(time.Hour))), HaveField("Held", true)))
+}
+
+func TestTheLogOfADeletedImageWithADamagedRecordIsKept(t *testing.T) {
+	directory := t.TempDir()
+	w := newFixture(t, "file://"+directory)
+	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {
+		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "deleted", UID: "deleted"}
+	})
+	record := filepath.Join(directory, "v1", namespace, string(build.UID), "build.json")
+	w.Expect(os.MkdirAll(filepath.Dir(record), 0o700)).To(Succeed())
+	w.Expect(os.WriteFile(record, []byte(`{"namespace":`), 0o600)).To(Succeed())
+	log.write(linesFrom(1, 3))
+	w.run()
+	w.end("once")
+	w.finish("once", v1alpha1.BuildSucceeded)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	w.Expect(w.record(build)()).To(And(HaveField("Name", "once"), HaveField("Retention", BeNil())))
 }
 
 func TestOldLogsAreDeletedAndTheirBuildsSaySo(t *testing.T) {

@@ -102,11 +102,11 @@ func (r *reconciler) liveImage(ctx context.Context, namespace string, of *v1alph
 }
 
 // lastSettings returns the last settings of a deleted Image from the archive. They are nil if the archive has no record of
-// the build.
+// the build, or a damaged one: then nobody knows them, and the logs are kept.
 func (r *reconciler) lastSettings(ctx context.Context, record archive.Build) (*archive.ImageSettings, error) {
 	last, err := r.Archive.GetBuild(ctx, record.Namespace, record.UID)
 	switch {
-	case errors.Is(err, archive.ErrNotFound):
+	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrDamaged):
 		return nil, nil
 	case err != nil:
 		return nil, archiveError{err}

@@ -24,9 +24,10 @@ import (
 )
 
 const (
-	// verifyInterval is how often archived logs whose pods exist are read back, because these can be archived again.
-	verifyInterval = time.Hour
-	// verifyShare is the number of intervals in which every other archived log is read back once.
+	// verifyInterval is how often archived logs whose pods exist are read back, because these can be archived again. With its jitter it is
+	// shorter than an hour, so that no hour of the day passes without a run.
+	verifyInterval = 50 * time.Minute
+	// verifyShare is the number of hours in which every other archived log is read back once.
 	verifyShare = 24
 )
 
