@@ -24,8 +24,17 @@ import (
 // KeepFingerprint can have set it.
 const fingerprintKey = "goldsmith.dev fingerprint"
 
-// inputPart is the name of the input in a fingerprint.
-const inputPart = "annotation " + v1alpha1.AnnotationInput
+const (
+	// inputPart is the name of the input in a fingerprint.
+	inputPart = "annotation " + v1alpha1.AnnotationInput
+	// separator ends the name of a part. Quoted text contains none.
+	separator = "\t"
+	// maxTold is the maximum length of a value that is readable in a fingerprint. A reference with a digest fits.
+	maxTold = 160
+)
+
+// told are the parts of a container whose values are readable in a fingerprint.
+var told = []string{"image", "command", "args"}
 
 // SameJob reports whether two Jobs, both as an API server returned them, make the same pods. It ignores what differs between any two
 // Jobs, and what Kueue may change: spec.suspend, and the nodeSelector, tolerations, schedulingGates and Kubernetes' own labels and
@@ -52,8 +61,9 @@ func ofKubernetes(key, _ string) bool {
 		key == "controller-uid" || key == "job-name"
 }
 
-// Deviation names a part of a pod that decides the result and differs from the template of the pod's Job. It is empty if there is none.
-// Both may be cached after KeepFingerprint. Admission may add containers, volumes, and the variables and mounts of injected programs.
+// Deviation describes a part of a pod that decides the result and differs from the template of the pod's Job. It is empty if there is none.
+// It has the values of the builder's image and command, but not those of variables, which may be secret. Both objects may be cached after
+// KeepFingerprint. Admission may add containers, volumes, and the variables and mounts of injected programs.
 func Deviation(job *batchv1.Job, pod *corev1.Pod) string {
 	want, got := fingerprint(&job.ObjectMeta, &job.Spec.Template), fingerprint(&pod.ObjectMeta, templateOf(pod))
 	if want == got {
@@ -61,9 +71,17 @@ func Deviation(job *batchv1.Job, pod *corev1.Pod) string {
 	}
 	parts := strings.Split(got, "\n")
 	for wanted := range strings.SplitSeq(want, "\n") {
-		if !slices.Contains(parts, wanted) {
-			return wanted[:strings.LastIndexByte(wanted, '=')]
+		if slices.Contains(parts, wanted) {
+			continue
 		}
+		name, ofJob, _ := strings.Cut(wanted, separator)
+		i := slices.IndexFunc(parts, func(part string) bool { return strings.HasPrefix(part, name+separator) })
+		if i < 0 || !slices.Contains(told, name) {
+			return name + " is not that of its Job"
+		}
+		ofPod := strings.Split(parts[i], separator)[1]
+		ofJob, _, _ = strings.Cut(ofJob, separator)
+		return fmt.Sprintf("%s is %s, and %s in its Job", name, ofPod, ofJob)
 	}
 	return ""
 }
@@ -112,7 +130,9 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 		return strings.Join(parts, "\n")
 	}
 	builder := template.Spec.Containers[i]
-	add("image", builder.Image)
+	for i, value := range []any{builder.Image, builder.Command, builder.Args} {
+		parts = append(parts, told[i]+separator+readable(value))
+	}
 	env := map[string][]corev1.EnvVar{} // the last variable of a name is the one that counts
 	for _, variable := range builder.Env {
 		env[variable.Name] = append(env[variable.Name], variable)
@@ -123,17 +143,30 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 	for _, mount := range builder.VolumeMounts {
 		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(path.Join("/", mount.MountPath), &builder, template.Spec.Volumes))
 	}
+	builder.Image, builder.Command, builder.Args, builder.Env, builder.VolumeMounts = "", nil, nil, nil, nil
 	// Admission may set these fields of any container.
-	builder.Image, builder.Env, builder.VolumeMounts = "", nil, nil
 	builder.Resources, builder.ResizePolicy, builder.ImagePullPolicy, builder.SecurityContext = corev1.ResourceRequirements{}, nil, "", nil
-	add("container", builder)
+	add("another field of the container", builder)
 	return strings.Join(parts, "\n")
 }
 
 func part(name string, value any) string {
 	encoded, _ := json.Marshal(value) // fields of API objects can be encoded
-	sum := sha256.Sum256(encoded)
-	return name + "=" + base64.RawStdEncoding.EncodeToString(sum[:16])
+	return name + separator + hash(encoded)
+}
+
+// readable returns a quoted value, for people. The end of a long value is replaced by a hash.
+func readable(value any) string {
+	text := fmt.Sprintf("%q", value)
+	if len(text) <= maxTold {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxTold], "") + "…" + separator + hash([]byte(text))
+}
+
+func hash(value []byte) string {
+	sum := sha256.Sum256(value)
+	return base64.RawStdEncoding.EncodeToString(sum[:16])
 }
 
 // mountedAt returns what a container finds at and below a directory. Kubernetes accepts several forms of a path beside each other, and

@@ -55,6 +55,7 @@ func addContainer(job *batchv1.Job) {
 func TestAPodThatDoesNotRunItsJobDeviates(t *testing.T) {
 	job := mustRender(t, templateBuild(), 1, inputs.Builder{Image: "builder:1", Command: []string{"/build"}, Reports: true})
 	own := job.Spec.Template.Spec.Containers[0].Env[0]
+	const differs = " is not that of its Job"
 	for name, test := range map[string]struct {
 		want   string
 		change func(pod *corev1.Pod, builder *corev1.Container)
@@ -73,29 +74,35 @@ func TestAPodThatDoesNotRunItsJobDeviates(t *testing.T) {
 			pod.Spec.Containers = append([]corev1.Container{{Name: "proxy", Image: "proxy:1"}}, pod.Spec.Containers...)
 		}},
 		"a lower deadline": {"", func(pod *corev1.Pod, _ *corev1.Container) { pod.Spec.ActiveDeadlineSeconds = new(int64(1)) }},
-		"input":            {inputPart, func(pod *corev1.Pod, _ *corev1.Container) { delete(pod.Annotations, v1alpha1.AnnotationInput) }},
-		"a forged digest": {inputPart, func(pod *corev1.Pod, _ *corev1.Container) {
+		"input":            {inputPart + differs, func(pod *corev1.Pod, _ *corev1.Container) { delete(pod.Annotations, v1alpha1.AnnotationInput) }},
+		"a forged digest": {inputPart + differs, func(pod *corev1.Pod, _ *corev1.Container) {
 			pod.Annotations[v1alpha1.AnnotationInput] = fingerprint(&job.ObjectMeta, &job.Spec.Template)
 		}},
-		"restarts":    {"restartPolicy", func(pod *corev1.Pod, _ *corev1.Container) { pod.Spec.RestartPolicy = corev1.RestartPolicyAlways }},
-		"image":       {"image", func(_ *corev1.Pod, builder *corev1.Container) { builder.Image = "mine:1" }},
-		"no builder":  {"image", func(_ *corev1.Pod, builder *corev1.Container) { builder.Name = "other" }},
-		"command":     {"container", func(_ *corev1.Pod, builder *corev1.Container) { builder.Command = []string{"sh"} }},
-		"arguments":   {"container", func(_ *corev1.Pod, builder *corev1.Container) { builder.Args = []string{"-c"} }},
-		"sources":     {"container", func(_ *corev1.Pod, builder *corev1.Container) { builder.EnvFrom = []corev1.EnvFromSource{{}} }},
-		"a hook":      {"container", func(_ *corev1.Pod, builder *corev1.Container) { builder.Lifecycle = &corev1.Lifecycle{} }},
-		"no variable": {`env "GOLDSMITH_INPUT"`, func(_ *corev1.Pod, builder *corev1.Container) { builder.Env = builder.Env[1:] }},
-		"a later one": {`env "GOLDSMITH_INPUT"`, func(_ *corev1.Pod, builder *corev1.Container) {
+		"restarts": {"restartPolicy" + differs, func(pod *corev1.Pod, _ *corev1.Container) { pod.Spec.RestartPolicy = corev1.RestartPolicyAlways }},
+		"image":    {`image is "mine:1", and "builder:1" in its Job`, func(_ *corev1.Pod, builder *corev1.Container) { builder.Image = "mine:1" }},
+		"a long image, cut": {`image is "` + strings.Repeat("a", maxTold-1) + `…, and "builder:1" in its Job`, func(_ *corev1.Pod, builder *corev1.Container) {
+			builder.Image = strings.Repeat("a", 2*maxTold)
+		}},
+		"an image that is a line": {`image is "mine:1\n\timage\t\"builder:1\"", and "builder:1" in its Job`, func(_ *corev1.Pod, builder *corev1.Container) {
+			builder.Image = "mine:1\n\timage\t\"builder:1\""
+		}},
+		"no builder":  {"image" + differs, func(_ *corev1.Pod, builder *corev1.Container) { builder.Name = "other" }},
+		"command":     {`command is ["sh"], and ["/build"] in its Job`, func(_ *corev1.Pod, builder *corev1.Container) { builder.Command = []string{"sh"} }},
+		"arguments":   {`args is ["-c"], and [] in its Job`, func(_ *corev1.Pod, builder *corev1.Container) { builder.Args = []string{"-c"} }},
+		"sources":     {"another field of the container" + differs, func(_ *corev1.Pod, builder *corev1.Container) { builder.EnvFrom = []corev1.EnvFromSource{{}} }},
+		"a hook":      {"another field of the container" + differs, func(_ *corev1.Pod, builder *corev1.Container) { builder.Lifecycle = &corev1.Lifecycle{} }},
+		"no variable": {`env "GOLDSMITH_INPUT"` + differs, func(_ *corev1.Pod, builder *corev1.Container) { builder.Env = builder.Env[1:] }},
+		"a later one": {`env "GOLDSMITH_INPUT"` + differs, func(_ *corev1.Pod, builder *corev1.Container) {
 			builder.Env = append(builder.Env, corev1.EnvVar{Name: own.Name})
 		}},
-		"other volume": {`volumeMount "/goldsmith/input"`, func(pod *corev1.Pod, _ *corev1.Container) { pod.Spec.Volumes[0].VolumeSource = corev1.VolumeSource{} }},
-		"other file": {`volumeMount "/goldsmith/input"`, func(_ *corev1.Pod, builder *corev1.Container) {
+		"other volume": {`volumeMount "/goldsmith/input"` + differs, func(pod *corev1.Pod, _ *corev1.Container) { pod.Spec.Volumes[0].VolumeSource = corev1.VolumeSource{} }},
+		"other file": {`volumeMount "/goldsmith/input"` + differs, func(_ *corev1.Pod, builder *corev1.Container) {
 			builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: "mine", MountPath: "/goldsmith/input/input.json"})
 		}},
-		"other file, by another path": {`volumeMount "/goldsmith/input"`, func(_ *corev1.Pod, builder *corev1.Container) {
+		"other file, by another path": {`volumeMount "/goldsmith/input"` + differs, func(_ *corev1.Pod, builder *corev1.Container) {
 			builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: "mine", MountPath: "goldsmith//input/../input/"})
 		}},
-		"a name of several lines": {"image", func(_ *corev1.Pod, builder *corev1.Container) {
+		"a name of several lines": {`image is "mine:1", and "builder:1" in its Job`, func(_ *corev1.Pod, builder *corev1.Container) {
 			for part := range strings.SplitSeq(fingerprint(&job.ObjectMeta, &job.Spec.Template), "\n") {
 				builder.Env = append(builder.Env, corev1.EnvVar{Name: "x\n" + part + "\nx"})
 			}
@@ -108,7 +115,7 @@ func TestAPodThatDoesNotRunItsJobDeviates(t *testing.T) {
 			pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
 			test.change(pod, &pod.Spec.Containers[0])
 			if got := Deviation(job, pod); got != test.want {
-				t.Errorf("differs in %q, want %q", got, test.want)
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 			for range 2 { // a cache may get an object twice
 				KeepFingerprint(job)
@@ -117,7 +124,7 @@ func TestAPodThatDoesNotRunItsJobDeviates(t *testing.T) {
 				delete(pod.Annotations, v1alpha1.AnnotationInput)
 			}
 			if got := Deviation(job, pod); got != test.want {
-				t.Errorf("in the cache, differs in %q, want %q", got, test.want)
+				t.Errorf("in the cache, got %q, want %q", got, test.want)
 			}
 		})
 	}

@@ -177,14 +177,14 @@ func (t *transition) forgetStrangers() {
 	if t.Pod == nil || !known {
 		return
 	}
-	part := render.Deviation(t.Job, t.Pod)
+	deviation := render.Deviation(t.Job, t.Pod)
 	// A Job can be suspended, changed and resumed before the Job controller looks at it. Every such change has a generation.
-	if part == "" && (t.wasSuspended() || t.Job.Generation > 1) && !render.HasInput(t.Job, t.Build, attempt.Number) {
-		part = "input"
+	if deviation == "" && (t.wasSuspended() || t.Job.Generation > 1) && !render.HasInput(t.Job, t.Build, attempt.Number) {
+		deviation = "the input in its Job was changed"
 	}
-	if part != "" {
-		t.deviant = v1alpha1.ReasonJobConflict.Failure("pod %s is not what its Job %s describes: find the user or webhook that changed its %s",
-			t.Pod.Name, t.Job.Name, part)
+	if deviation != "" {
+		t.deviant = v1alpha1.ReasonJobConflict.Failure(
+			"pod %s is not what the build describes: %s. Let webhooks change Jobs instead of pods, or find the user who changed it", t.Pod.Name, deviation)
 		t.Pod = nil
 	}
 }

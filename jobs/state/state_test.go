@@ -169,6 +169,14 @@ func exitedFor(code int32, reason, message string) func(*corev1.Pod) {
 		ExitCode: code, Reason: reason, Message: message, StartedAt: metav1.NewTime(t0), FinishedAt: metav1.NewTime(t0.Add(5 * time.Second))}})
 }
 
+func TestTheMessageForAChangedPodHasTheValuesAndTheRemedy(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage)
+	const want = `is not what the build describes: image is "mine:1", and "builder:1" in its Job. Let webhooks change Jobs instead of pods, or find the user who changed it`
+	if failure := Next(w.Observed).Status.Attempts[0].Failure; !strings.HasSuffix(failure.Message, want) {
+		t.Errorf("got %s", failure.Message)
+	}
+}
+
 func otherImage(pod *corev1.Pod) {
 	pod.Spec.Containers[0].Image = "mine:1"
 }
