@@ -141,7 +141,7 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{held: t.suspendedBy()}
 	}
 	switch {
-	case t.Rejected != "":
+	case t.Job == nil && t.Rejected != "":
 		return t.refusedJob(t.Rejected)
 	case attempt.JobUID == "" && t.Unresolved != nil && (t.Job == nil || t.Origin == Unknown):
 		return evidence{failure: t.Unresolved}
@@ -151,6 +151,8 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{failure: t.deletedJob()}
 	case t.Job == nil:
 		return evidence{}
+	case !t.ours(t.Job) && t.Origin == Unknown && t.Uncompared != "":
+		return t.uncomparedJob(t.Uncompared)
 	case !t.ours(t.Job):
 		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
 			"Job %s is not what this build describes: it is ignored, and can stay; find out who created it", attempt.JobName)}
@@ -183,7 +185,7 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 func (t *transition) missingPodEvidence() evidence {
 	seen := evidence{delay: podNotStarted, passing: true}
 	if t.Refused != "" {
-		seen = t.refusedPod(t.Refused)
+		seen = t.refusedPod()
 	}
 	if finished(t.Job) && seen.failure == nil {
 		return evidence{failure: v1alpha1.ReasonPodDeleted.Failure("Job %s ended, but its pod was deleted before the result was read", t.attempt().JobName)}

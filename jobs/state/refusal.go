@@ -89,16 +89,22 @@ var passingMessages = []string{
 // finalMessages are parts of the messages of final refusals: by admission, a webhook, an admission policy, or validation.
 var finalMessages = []string{" is forbidden: ", " denied the request", " denied request: ", " is invalid: "}
 
-// refusedPod returns the evidence of a refused pod. A refusal that is not known to be final is a delay: the API server may be
-// overloaded, or a webhook may not answer.
-func (t *transition) refusedPod(message string) evidence {
+// IsFinal reports whether the API server would repeat a refusal. Any other refusal is a delay: the API server may be overloaded, or a
+// webhook may not answer.
+func IsFinal(message string) bool {
+	return contains(message, finalMessages) && !contains(message, passingMessages) && !contains(message, quotaMessages)
+}
+
+// refusedPod returns the evidence of a refused pod. The events of a Job only explain a delay, because users can forge events. The attempt
+// fails if the API refuses a dry run, too.
+func (t *transition) refusedPod() evidence {
 	switch {
-	case contains(message, quotaMessages):
-		return evidence{delay: startDelay{v1alpha1.ReasonQuotaExceeded, withoutName(message)}, passing: true}
-	case !contains(message, finalMessages), contains(message, passingMessages), t.mayAppear(message):
-		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
+	case IsFinal(t.Forbidden) && !t.mayAppear(t.Forbidden):
+		return evidence{failure: v1alpha1.ReasonPodForbidden.Failure("%s", t.Forbidden)}
+	case contains(t.Refused, quotaMessages):
+		return evidence{delay: startDelay{v1alpha1.ReasonQuotaExceeded, withoutName(t.Refused)}, passing: true}
 	}
-	return evidence{failure: v1alpha1.ReasonPodForbidden.Failure("%s", message)}
+	return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, t.Refused}, passing: true}
 }
 
 // refusedJob returns the evidence of the attempt's refused Job.
@@ -110,6 +116,16 @@ func (t *transition) refusedJob(message string) evidence {
 		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 	}
 	return evidence{failure: v1alpha1.ReasonJobRejected.Failure("Job %s was refused: %s", t.attempt().JobName, message)}
+}
+
+// uncomparedJob returns the evidence of a Job whose dry run was refused. That tells nothing about the Job: it may be the attempt's own Job,
+// and fill a quota. So the next attempt gets a Job of another name.
+func (t *transition) uncomparedJob(message string) evidence {
+	if contains(message, passingMessages) {
+		return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
+	}
+	return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
+		"Job %s is deleted, because no dry run tells whether it is what the build describes: %s", t.attempt().JobName, message)}
 }
 
 // mayAppear reports whether a message names a missing object, and the attempt is young enough to wait for the object.

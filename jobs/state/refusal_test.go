@@ -33,6 +33,8 @@ const (
 	policyDenied   = `pods "debian-1-abc1234-x2x4x" is forbidden: ValidatingAdmissionPolicy 'nodes' with binding 'nodes' denied request: say which node`
 	notReady       = `pods "debian-1-abc1234-x2x4x" is forbidden: not yet ready to handle request`
 	notAllowed     = `pods is forbidden: User "system:serviceaccount:kube-system:job-controller" cannot create resource "pods" in API group "" in the namespace "team"`
+	overJobQuota   = `jobs.batch "debian-1-abc1234-x2x4x" is forbidden: exceeded quota: builds, requested: count/jobs.batch=1, used: count/jobs.batch=1, limited: count/jobs.batch=1`
+	noDryRun       = `admission webhook "jobs.example.com" does not support dry run`
 	overloaded     = `the server is currently unable to handle the request`
 )
 
@@ -69,6 +71,12 @@ func TestWhyTheJobHasNoPod(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := given(v1alpha1.BuildStarting).job()
 			w.Refused, w.Now = test.refused, t0.Add(max(test.after, firstLook))
+			for _, w.Forbidden = range []string{"", noDryRun, notAllowed} {
+				if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildStarting || decision.After <= 0 || !strings.HasSuffix(test.refused, said(decision.Status)) && test.refused != "" {
+					t.Errorf("an event alone: %s, %q", decision.Status.Phase, said(decision.Status))
+				}
+			}
+			w.Forbidden = test.refused
 			decision := Next(w.Observed)
 			if got := reasonOf(decision.Status); got != test.reason {
 				t.Errorf("reason %q, want %q", got, test.reason)
@@ -121,12 +129,12 @@ func TestStartTimeoutNamesTheRefusal(t *testing.T) {
 
 func TestRefusedJob(t *testing.T) {
 	for rejected, want := range map[string]string{
-		`jobs.batch "x" is forbidden: exceeded quota: builds, requested: count/jobs.batch=1, used: count/jobs.batch=1, limited: count/jobs.batch=1`: v1alpha1.ReasonQuotaExceeded,
-		`jobs.batch is forbidden: User "goldsmith" cannot create resource "jobs" in API group "batch" in the namespace "team"`:                      v1alpha1.ReasonWaitingForPod,
-		`jobs.batch "x" is forbidden: not yet ready to handle request`:                                                                              v1alpha1.ReasonWaitingForPod,
-		`jobs.batch "x" is forbidden: ValidatingAdmissionPolicy 'jobs' denied request: no`:                                                          "",
-		`Job.batch "x" is invalid: spec.template.spec.tolerations[0].operator: Unsupported value: "Gt"`:                                             "",
-		`render Job team/x: the builder's input is 250000 bytes of JSON`:                                                                            "",
+		overJobQuota: v1alpha1.ReasonQuotaExceeded,
+		`jobs.batch is forbidden: User "goldsmith" cannot create resource "jobs" in API group "batch" in the namespace "team"`: v1alpha1.ReasonWaitingForPod,
+		`jobs.batch "x" is forbidden: not yet ready to handle request`:                                                         v1alpha1.ReasonWaitingForPod,
+		`jobs.batch "x" is forbidden: ValidatingAdmissionPolicy 'jobs' denied request: no`:                                     "",
+		`Job.batch "x" is invalid: spec.template.spec.tolerations[0].operator: Unsupported value: "Gt"`:                        "",
+		`render Job team/x: the builder's input is 250000 bytes of JSON`:                                                       "",
 	} {
 		w := given(v1alpha1.BuildStarting)
 		w.Rejected = rejected
@@ -149,7 +157,7 @@ func TestRefusedJob(t *testing.T) {
 
 func TestAJobThatEndedWithoutPodSaysWhy(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job(jobCondition(batchv1.JobFailed))
-	w.Refused, w.Now = wrongDefaults, t0
+	w.Refused, w.Forbidden, w.Now = wrongDefaults, wrongDefaults, t0
 	if !w.NeedsRefusal() {
 		t.Error("nobody asks why")
 	}
@@ -237,12 +245,12 @@ func TestLooksBecomeRare(t *testing.T) {
 func TestALongRefusalFitsTheStatus(t *testing.T) {
 	long := strings.Repeat("ü", 32<<10)
 	for name, message := range map[string]string{"for good": webhookDenied + long, "for now": webhookSilent + long} {
-		for _, o := range []Observed{{Rejected: message}, {Refused: message}} {
+		for _, o := range []Observed{{Rejected: message}, {Refused: message, Forbidden: message}} {
 			w := given(v1alpha1.BuildStarting)
 			if o.Refused != "" {
 				w = w.job()
 			}
-			w.Rejected, w.Refused = o.Rejected, o.Refused
+			w.Rejected, w.Refused, w.Forbidden = o.Rejected, o.Refused, o.Forbidden
 			status := Next(w.Observed).Status
 			for _, condition := range status.Conditions {
 				if len(condition.Message) > v1alpha1.MaxMessageBytes+200 {

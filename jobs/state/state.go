@@ -44,10 +44,14 @@ type Observed struct {
 	Pod *corev1.Pod
 	// Living is a pod of the current attempt that has not ended, from FindLiving. It is nil if there is none.
 	Living *corev1.Pod
-	// Rejected is why the API refused the attempt's Job, if it did.
+	// Rejected is why the API refused the attempt's Job, if it did. It is read only if Job is nil.
 	Rejected string
-	// Refused is why the Job has no pod, from Refusal. It is read only if NeedsRefusal returns true, and may be empty.
+	// Uncompared is why nobody knows whose Job it is: the API refused a dry run of its creation. It is read only if Origin is Unknown.
+	Uncompared string
+	// Refused is why the Job has no pod, from Refusal. It is read only if NeedsRefusal returns true, and may be empty. Users can forge it.
 	Refused string
+	// Forbidden is why the API refused a dry run of the pod's creation, if it did. It is needed if Refused is final.
+	Forbidden string
 	// Now is the present time.
 	Now time.Time
 }

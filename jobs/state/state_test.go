@@ -125,6 +125,13 @@ func (w *scenario) foreign() *scenario {
 	return w
 }
 
+// uncompared is a Job whose origin is unknown, because a dry run of its creation was refused. Its pod says that all is well.
+func (w *scenario) uncompared(why string) *scenario {
+	w.job().pod(corev1.PodSucceeded, exited(0, goodResult)).Origin = Unknown
+	w.Uncompared = why
+	return w
+}
+
 func jobCondition(kind batchv1.JobConditionType) func(*batchv1.Job) {
 	return func(job *batchv1.Job) {
 		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: corev1.ConditionTrue})
@@ -298,6 +305,12 @@ func TestNext(t *testing.T) {
 		{name: "a Job that cannot be compared, because its builder is not registered", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) {
 			w.Origin, w.Unresolved = Unknown, v1alpha1.ReasonBuilderNotFound.Failure("mock")
 		}), phase: failed, reason: v1alpha1.ReasonBuilderNotFound},
+		{name: "a Job that cannot be compared, because a webhook refuses dry runs", given: given(starting).uncompared(noDryRun), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "a Job that cannot be compared, because it fills the quota", given: given(starting).uncompared(overJobQuota), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
+		{name: "such a Job is deleted", given: given(retrying).uncompared(overJobQuota).ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonJobConflict}), phase: retrying, action: DeleteJob},
+		{name: "a Job that cannot be compared yet", given: given(starting).uncompared(notReady).with(func(w *scenario) { w.Now = t0.Add(firstLook) }), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "a Job that could not be compared, and was deleted", given: given(starting).with(func(w *scenario) { w.Uncompared = overJobQuota }), phase: starting, action: CreateJob},
+		{name: "a Job that another process created after the refusal", given: given(starting).job().pod(corev1.PodRunning, running()).with(func(w *scenario) { w.Rejected = overJobQuota }), phase: run},
 		{name: "a pod of the Job with another image", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
 		{name: "the recorded pod got another image", given: given(run).recorded().job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},
 		{name: "the Job got another input while it was suspended", given: given(starting).job(resumed, func(j *batchv1.Job) { j.Spec.Template.Annotations[v1alpha1.AnnotationInput] = "{}" }).pod(corev1.PodSucceeded, exited(0, goodResult), func(p *corev1.Pod) { p.Annotations[v1alpha1.AnnotationInput] = "{}" }), phase: retrying, reason: v1alpha1.ReasonJobConflict, why: v1alpha1.ReasonBackingOff},

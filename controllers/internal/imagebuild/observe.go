@@ -69,7 +69,7 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 		if observed.Origin, err = r.origin(ctx, observed.Build, attempt, job, seen); err != nil {
 			return err
 		}
-		observed.Rejected = seen.rejected
+		observed.Uncompared = seen.uncompared
 		if owner == "" {
 			owner = job.UID
 		}
@@ -82,11 +82,11 @@ func (r *reconciler) observeAttempt(ctx context.Context, observed *state.Observe
 }
 
 // observeRefusal finds out why the attempt's Job has no pod. It reads events from the API, because they are too many for a
-// cache and rarely needed.
+// cache and rarely needed. Users can forge events, so a dry run confirms a final refusal.
 func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observed, seen *observation) error {
 	job := observed.Job
 	if seen.lookedAt == job.UID {
-		observed.Refused = seen.refused
+		observed.Refused, observed.Forbidden = seen.refused, seen.forbidden
 		return nil
 	}
 	events, err := r.Kube.CoreV1().Events(job.Namespace).List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.uid=" + string(job.UID)})
@@ -104,7 +104,12 @@ func (r *reconciler) observeRefusal(ctx context.Context, observed *state.Observe
 			observed.Refused = ""
 		}
 	}
-	seen.lookedAt, seen.refused = job.UID, observed.Refused
+	if state.IsFinal(observed.Refused) {
+		if observed.Forbidden, err = r.forbidden(ctx, job); err != nil {
+			return fmt.Errorf("get Job %s: %w", job.Name, err)
+		}
+	}
+	seen.lookedAt, seen.refused, seen.forbidden = job.UID, observed.Refused, observed.Forbidden
 	return nil
 }
 

@@ -5,6 +5,7 @@ package imagebuild
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -32,23 +33,47 @@ import (
 
 // TestRefusalIsAskedOfTheEvents uses an API that returns the answers of the test case, and records the requests.
 func TestRefusalIsAskedOfTheEvents(t *testing.T) {
-	const refused = `{"items":[{"reason":"FailedCreate","message":"Error creating: no","lastTimestamp":"2030-01-02T03:04:05Z"}]}`
+	const (
+		refused = `{"items":[{"reason":"FailedCreate","message":"Error creating: no","lastTimestamp":"2030-01-02T03:04:05Z"}]}`
+		final   = `{"items":[{"reason":"FailedCreate","message":"Error creating: x is forbidden: no","lastTimestamp":"2030-01-02T03:04:05Z"}]}`
+		why     = "x is forbidden: no"
+	)
+	denied := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web-1-abc-x", errors.New("never"))
 	for name, test := range map[string]struct {
 		events, pods string
+		dryRun       *apierrors.StatusError
 		want         string
+		forbidden    string
 		asked        int
 	}{
-		"nobody says why":            {events: `{"items":[]}`, asked: 1},
-		"an event says why":          {events: refused, pods: `{"items":[]}`, want: "no", asked: 2},
-		"there is a pod after all":   {events: refused, pods: `{"items":[{"metadata":{"name":"pod"}}]}`, asked: 2},
-		"nobody may read the events": {events: "", want: "list events of Job web-1-abc", asked: 1},
-		"nobody may read the pods":   {events: refused, pods: "", want: "list pods of Job web-1-abc", asked: 2},
+		"an event and the API forbid it": {events: final, pods: `{"items":[]}`, want: why, dryRun: denied, forbidden: denied.Error(), asked: 3},
+		"an event alone forbids it":      {events: final, pods: `{"items":[]}`, want: why, asked: 3},
+		"the API does not answer":        {events: final, pods: `{"items":[]}`, want: why, dryRun: apierrors.NewInternalError(errors.New("a webhook")), asked: 3},
+		"nobody says why":                {events: `{"items":[]}`, asked: 1},
+		"an event says why":              {events: refused, pods: `{"items":[]}`, want: "no", asked: 2},
+		"there is a pod after all":       {events: refused, pods: `{"items":[{"metadata":{"name":"pod"}}]}`, asked: 2},
+		"nobody may read the events":     {events: "", want: "list events of Job web-1-abc", asked: 1},
+		"nobody may read the pods":       {events: refused, pods: "", want: "list pods of Job web-1-abc", asked: 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
 			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				asked++
 				answer, query := test.events, "fieldSelector=involvedObject.uid%3Djob-uid"
+				if r.Method == http.MethodPost {
+					pod := &corev1.Pod{}
+					if err := json.NewDecoder(r.Body).Decode(pod); err != nil || len(pod.Spec.Containers) != 1 || metav1.GetControllerOf(pod).UID != "job-uid" || r.URL.RawQuery != "dryRun=All" {
+						t.Errorf("%s of %+v, %v", r.URL, pod, err)
+					}
+					w.Header().Set("Content-Type", "application/json")
+					if test.dryRun != nil {
+						w.WriteHeader(int(test.dryRun.ErrStatus.Code))
+						_ = json.NewEncoder(w).Encode(status(test.dryRun))
+						return
+					}
+					_ = json.NewEncoder(w).Encode(pod)
+					return
+				}
 				if strings.HasSuffix(r.URL.Path, "/namespaces/team/pods") {
 					answer, query = test.pods, "labelSelector=batch.kubernetes.io%2Fcontroller-uid%3Djob-uid"
 				}
@@ -69,6 +94,7 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 			}
 			r := &reconciler{Options: Options{Options: reconciliation.Options{Kube: kube}}}
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
+			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: render.ContainerName}}
 			seen := &observation{}
 			for range 2 { // what was learnt holds for the rest of the reconciliation
 				observed := state.Observed{Job: job}
@@ -79,8 +105,8 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 					}
 					break
 				}
-				if observed.Refused != test.want {
-					t.Errorf("refused %q, want %q", observed.Refused, test.want)
+				if observed.Refused != test.want || observed.Forbidden != test.forbidden {
+					t.Errorf("refused %q, forbidden %q, want %q", observed.Refused, observed.Forbidden, test.want)
 				}
 			}
 			if asked != test.asked {
@@ -88,6 +114,13 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 			}
 		})
 	}
+}
+
+// status is the error as the API answers it.
+func status(err *apierrors.StatusError) metav1.Status {
+	status := err.ErrStatus
+	status.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: "Status"}
+	return status
 }
 
 // stored is a cache that has one Job perhaps, and one pod of it perhaps.
@@ -196,6 +229,7 @@ type api struct {
 	pods    []corev1.Pod
 	noJob   bool
 	lateJob bool // it is made after pods were asked for
+	dryRun  *apierrors.StatusError
 	written *v1alpha1.ImageBuild
 	deleted string // the path of the deleted object
 	asked   []string
@@ -206,6 +240,8 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	code := http.StatusOK
 	a.asked = append(a.asked, r.Method)
 	switch {
+	case r.Method == http.MethodPost && r.URL.Query().Get("dryRun") == metav1.DryRunAll && a.dryRun != nil:
+		answer, code = status(a.dryRun), int(a.dryRun.ErrStatus.Code)
 	case r.Method == http.MethodPost && r.URL.Query().Get("dryRun") == metav1.DryRunAll:
 		created := &batchv1.Job{}
 		if err := json.NewDecoder(r.Body).Decode(created); err != nil {
@@ -290,8 +326,16 @@ func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*batchv1.Job)
 		missed bool // the cache does not have the Job
+		dryRun *apierrors.StatusError
 		want   v1alpha1.FailureReason
 	}{
+		"nobody can tell, because of a webhook": {
+			change: func(*batchv1.Job) {}, dryRun: apierrors.NewBadRequest(`admission webhook "a" does not support dry run`), want: v1alpha1.ReasonJobConflict,
+		},
+		"nobody can tell, because of a quota": {
+			change: func(*batchv1.Job) {}, dryRun: apierrors.NewForbidden(schema.GroupResource{Resource: "jobs"}, "x", errors.New("exceeded quota: q")),
+			want: v1alpha1.ReasonJobConflict,
+		},
 		"an earlier process created it":            {change: func(*batchv1.Job) {}},
 		"an earlier process has just created it":   {change: func(*batchv1.Job) {}, missed: true},
 		"a stranger created it":                    {change: otherInput, want: v1alpha1.ReasonJobConflict},
@@ -310,7 +354,7 @@ func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
 			if !test.missed {
 				cached.job = job
 			}
-			api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}}
+			api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}, dryRun: test.dryRun}
 			reconciler := api.reconciler(t, cached)
 			reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: builder}
 			if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{}); !apierrors.IsConflict(err) {
@@ -320,6 +364,9 @@ func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
 			attempt := api.written.Status.Attempts[0]
 			if attempt.Failure != nil {
 				got = attempt.Failure.Reason
+			}
+			if test.dryRun != nil && !strings.Contains(attempt.Failure.Message, test.dryRun.Error()) {
+				t.Errorf("the message is %s", attempt.Failure.Message)
 			}
 			if got != test.want || (attempt.Outcome == v1alpha1.AttemptSucceeded) != (test.want == "") || (attempt.JobUID == job.UID) != (test.want == "") {
 				t.Errorf("the attempt is %+v, want the failure %q", attempt, test.want)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -28,28 +29,24 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 	if seen.comparedTo == job.UID {
 		return seen.origin, nil
 	}
+	seen.comparedTo, seen.origin, seen.uncompared = "", state.Unknown, ""
 	builder, notAllowed := r.Builders.Lookup(build.Spec.Inputs.Builder)
 	if notAllowed != nil {
 		return state.Unknown, nil
 	}
 	rendered, err := render.Job(build, attempt.Number, builder)
 	if err != nil {
-		seen.reject(err)
+		seen.comparedTo, seen.uncompared = job.UID, err.Error()
 		return state.Unknown, nil
 	}
-	jobs := r.Kube.BatchV1().Jobs(build.Namespace)
-	if len(job.Spec.Template.Spec.Containers) == 0 { // it is from the cache, which has no templates
-		stored, err := jobs.Get(ctx, job.Name, metav1.GetOptions{})
-		if err != nil || stored.UID != job.UID {
-			return state.Unknown, client.IgnoreNotFound(err)
-		}
-		job = stored
+	if job, err = r.withTemplate(ctx, job); job == nil || err != nil {
+		return state.Unknown, err
 	}
 	rendered.Name, rendered.GenerateName = "", rendered.Name+"-"
-	expected, err := jobs.Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
+	expected, err := r.Kube.BatchV1().Jobs(build.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case refused(err):
-		seen.reject(err)
+		seen.comparedTo, seen.uncompared = job.UID, err.Error()
 		return state.Unknown, nil
 	case err != nil:
 		return state.Unknown, fmt.Errorf("compare Job %s with a dry run of its creation: %w", job.Name, err)
@@ -60,4 +57,34 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 		r.created.Store(key, job.UID)
 	}
 	return seen.origin, nil
+}
+
+// withTemplate returns a Job with its template, which the cache does not have. The Job is nil if it no longer exists.
+func (r *reconciler) withTemplate(ctx context.Context, job *batchv1.Job) (*batchv1.Job, error) {
+	if len(job.Spec.Template.Spec.Containers) > 0 {
+		return job, nil
+	}
+	stored, err := r.Kube.BatchV1().Jobs(job.Namespace).Get(ctx, job.Name, metav1.GetOptions{})
+	if err != nil || stored.UID != job.UID {
+		return nil, client.IgnoreNotFound(err)
+	}
+	return stored, nil
+}
+
+// forbidden returns why the API refuses the pod of a Job, from a dry run of its creation. It is empty if the API does not refuse the pod, or
+// does not answer.
+func (r *reconciler) forbidden(ctx context.Context, job *batchv1.Job) (string, error) {
+	job, err := r.withTemplate(ctx, job)
+	if job == nil || err != nil {
+		return "", err
+	}
+	pod := &corev1.Pod{ObjectMeta: job.Spec.Template.ObjectMeta, Spec: job.Spec.Template.Spec}
+	pod.GenerateName = job.Name + "-"
+	pod.OwnerReferences = []metav1.OwnerReference{{
+		APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true),
+	}}
+	if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); refused(err) {
+		return err.Error(), nil
+	}
+	return "", nil
 }

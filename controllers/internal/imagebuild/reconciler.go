@@ -56,12 +56,13 @@ type observation struct {
 	// job is the Job that existed when the controller tried to create it.
 	job      *batchv1.Job
 	rejected string
-	// refused is why the Job of UID lookedAt has no pod.
-	lookedAt types.UID
-	refused  string
-	// origin is whose the Job of UID comparedTo is.
+	// refused is why the Job of UID lookedAt has no pod by its events, and forbidden by a dry run.
+	lookedAt           types.UID
+	refused, forbidden string
+	// origin is whose the Job of UID comparedTo is, and uncompared why that is unknown.
 	comparedTo types.UID
 	origin     state.Origin
+	uncompared string
 	// begun is true once this reconciliation has stored the current attempt: it has neither Job nor pods yet.
 	begun bool
 	// live is true if everything is read from the API. It is set before an attempt begins or ends, and before an object is created or
@@ -138,7 +139,8 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 				return ctrl.Result{}, err
 			}
 			seen = observation{
-				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, comparedTo: seen.comparedTo, origin: seen.origin,
+				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, forbidden: seen.forbidden,
+				comparedTo: seen.comparedTo, origin: seen.origin, uncompared: seen.uncompared,
 			}
 			continue
 		}

@@ -21,11 +21,13 @@ type observation struct {
 	fresh    bool
 	job      *batchv1.Job
 	rejected string
-	lookedAt types.UID
-	refused  string
-	// origin is whose the Job of UID comparedTo is.
+	// refused is why the Job of UID lookedAt has no pod by its events, and forbidden by a dry run.
+	lookedAt           types.UID
+	refused, forbidden string
+	// origin is whose the Job of UID comparedTo is, and uncompared why that is unknown.
 	comparedTo types.UID
 	origin     state.Origin
+	uncompared string
 	begun      bool
 	// live has everything read from the API. It is set before an attempt begins or ends, and before anything is created or deleted.
 	live bool
@@ -107,7 +109,8 @@ func (p *process) proceed(build *v1alpha1.ImageBuild, seen observation) error {
 				return err
 			}
 			seen = observation{
-				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, comparedTo: seen.comparedTo, origin: seen.origin,
+				fresh: true, begun: begun, lookedAt: seen.lookedAt, refused: seen.refused, forbidden: seen.forbidden,
+				comparedTo: seen.comparedTo, origin: seen.origin, uncompared: seen.uncompared,
 			}
 			continue
 		}
@@ -260,9 +263,6 @@ func (p *process) makeJob(build *v1alpha1.ImageBuild, seen *observation) (bool, 
 			p.created[build.Name] = created.UID
 		}
 		return false, nil
-	case errors.Is(err, errExists) && p.mutant == adoptsNothing:
-		seen.rejected = "it exists"
-		return true, nil
 	case errors.Is(err, errExists):
 		p.request()
 		there, ok := p.jobs.get(job.Name)

@@ -131,10 +131,11 @@ func (w *environment) makePod(job *batchv1.Job, how int) bool {
 		w.refusals[job.UID] = overQuota
 		return true
 	case how%29 == 8:
-		w.refusals[job.UID] = forbidden
+		w.refusals[job.UID], w.forbids[job.UID], w.truth.forbidden[job.Name] = forbidden, true, true
 		return true
 	}
 	delete(w.refusals, job.UID)
+	delete(w.forbids, job.UID)
 	uid := w.uid()
 	labels := maps.Clone(job.Labels)
 	labels[batchv1.JobNameLabel], labels[batchv1.ControllerUidLabel] = job.Name, string(job.UID)

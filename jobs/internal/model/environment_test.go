@@ -36,8 +36,10 @@ type environment struct {
 	builds table[*v1alpha1.ImageBuild]
 	jobs   table[*batchv1.Job]
 	pods   table[*corev1.Pod]
-	// refusals are the messages of events about Jobs without a pod.
+	// refusals are the messages of events about Jobs without a pod. Some are forged.
 	refusals map[types.UID]string
+	// forbids are the Jobs whose pods admission refuses.
+	forbids map[types.UID]bool
 	// builderGone is true while the operator does not register the builder.
 	builderGone bool
 	// backup is the newest backup, or nil before the first backup.

@@ -160,6 +160,9 @@ func (w *environment) happenToJob(kind kind, job *batchv1.Job, b int) {
 		}
 		remove(w, &w.jobs, job)
 	case strangersPod:
+		if b%2 == 1 { // besides a pod that the Job does not control
+			w.refusals[job.UID] = forbidden
+		}
 		w.createStrangersPod(job, b)
 	case kueue:
 		if suspended(job) {

@@ -265,8 +265,12 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	w.cover.attemptFailures[attempt.Failure.Reason]++
 	switch attempt.Failure.Reason {
 	case v1alpha1.ReasonJobConflict:
-		if !w.truth.strangers[attempt.JobName] {
+		if !w.truth.strangers[attempt.JobName] && !w.truth.uncompared[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobConflict, and its Job and pod are its own", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonPodForbidden:
+		if !w.truth.forbidden[attempt.JobName] {
+			w.broken("attempt %d of %s ended with PodForbidden, and its pod was not forbidden", attempt.Number, build.Name)
 		}
 	case v1alpha1.ReasonRunTimeout:
 		pod := w.truth.pods[attempt.PodUID]

@@ -138,7 +138,7 @@ func (w *environment) disrupt(pod *corev1.Pod, how int) {
 	case 1:
 		w.deletePod(pod, corev1.PodReasonPreemptionByScheduler)
 	case 2, 3:
-		if how/10%4 > 0 && w.truth.pods[pod.UID].node == nodeUp && stateOf(pod).Running != nil {
+		if how/10%8 > 0 && w.truth.pods[pod.UID].node == nodeUp && stateOf(pod).Running != nil {
 			w.truth.pods[pod.UID].node = nodeHangs
 			return
 		}

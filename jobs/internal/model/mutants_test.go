@@ -18,7 +18,7 @@ type mutant uint8
 const (
 	sound            mutant = iota
 	actsFirst               // creates the Job before the intent is stored
-	adoptsNothing           // reports an error for its own Job that an earlier process created
+	adoptsNothing           // takes its own Job that an earlier process created for a stranger's
 	adoptsStrangers         // takes any Job of the right name for its own
 	believesOwners          // takes any Job that names the build as its owner for its own
 	trustsAnyPod            // ignores the UID of a pod
@@ -46,13 +46,14 @@ const (
 	comparesClocks          // decides by the times of a node and of the API server whether a pod ended because it was deleted
 	looksOnce               // treats a Job that is created while its pods are listed as deleted
 	acceptsAnyID            // a server that accepts reserved request IDs of builds that are not due
+	trustsEvents            // fails an attempt for what an event says
 	mutants
 )
 
 var mutantNames = [...]string{
 	"sound", "acts first", "adopts nothing", "adopts strangers", "believes owners", "trusts any pod", "acts on old news", "asks anew", "asks blindly", "asks unconfirmed",
 	"reserves nothing", "opens early", "forgets unsure", "skips outcome", "retries forever", "drops errors", "supersedes all", "prunes all", "decides unseen", "counts all", "counts cancelled",
-	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once", "accepts any ID",
+	"leaves deleted", "leaves orphans", "trusts kubelets", "trusts Kueue", "prunes held", "outlives restores", "compares clocks", "looks once", "accepts any ID", "trusts events",
 }
 
 // mutate returns the build that a mutant stores instead.

@@ -58,7 +58,7 @@ func (p *process) observe(build *v1alpha1.ImageBuild, seen *observation) (observ
 	owner, foreign := attempt.JobUID, types.UID("")
 	if job := observed.Job; job != nil && job.UID != attempt.JobUID {
 		observed.Origin = p.origin(build, attempt, job, seen)
-		observed.Rejected = seen.rejected
+		observed.Uncompared = seen.uncompared
 		if owner == "" {
 			owner = job.UID
 		}
@@ -94,7 +94,7 @@ func (p *process) origin(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAtte
 	if p.created[build.Name] == job.UID || p.mutant == adoptsStrangers {
 		return state.Rendered
 	}
-	if uid, number, ok := render.Attempt(job); !ok || uid != build.UID || number != attempt.Number {
+	if uid, number, ok := render.Attempt(job); !ok || p.mutant == adoptsNothing || uid != build.UID || number != attempt.Number {
 		return state.Foreign
 	}
 	if p.mutant == believesOwners {
@@ -103,16 +103,17 @@ func (p *process) origin(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAtte
 	if seen.comparedTo == job.UID {
 		return seen.origin
 	}
+	seen.comparedTo, seen.origin, seen.uncompared = "", state.Unknown, ""
 	if p.memo.lookup(build.Spec.Inputs.Builder, p.builderGone) != nil {
 		return state.Unknown
 	}
 	rendered, err := p.memo.job(build, attempt.Number)
 	if p.rejecting {
-		p.truth.rejected[job.Name], err = true, errRejected
+		p.truth.uncompared[job.Name], err = true, errRejected
 	}
 	p.request()
 	if err != nil {
-		seen.reject(err)
+		seen.comparedTo, seen.uncompared = job.UID, err.Error()
 		return state.Unknown
 	}
 	seen.comparedTo, seen.origin = job.UID, state.Foreign
@@ -133,9 +134,17 @@ func (p *process) observeRefusal(observed *state.Observed, seen *observation) {
 				refused = ""
 			}
 		}
-		seen.lookedAt, seen.refused = uid, refused
+		seen.lookedAt, seen.refused, seen.forbidden = uid, refused, ""
+		if state.IsFinal(refused) {
+			p.request()
+			if p.forbids[uid] || p.mutant == trustsEvents {
+				seen.forbidden = forbidden
+			} else {
+				p.cover.point("a forged event says that a pod is forbidden")
+			}
+		}
 	}
-	observed.Refused = seen.refused
+	observed.Refused, observed.Forbidden = seen.refused, seen.forbidden
 }
 
 func (p *process) job(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, seen *observation) *batchv1.Job {

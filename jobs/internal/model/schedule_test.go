@@ -110,14 +110,14 @@ func newSchedule(seed uint64, wrong mutant) schedule {
 // newEnvironment returns the environment in which a schedule begins.
 func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	random := rand.New(rand.NewPCG(s.seed, 2))
-	w := &environment{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}}
+	w := &environment{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}, forbids: map[types.UID]bool{}}
 	w.limits = queue.Limits{Builds: random.IntN(4), PerNamespace: random.IntN(3)}
 	if w.limits.Builds == 3 {
 		w.limits.Builds = 1
 	}
 	w.truth = truth{
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, pods: map[types.UID]*podTruth{},
-		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, scheduledAt: map[string]time.Time{},
+		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, scheduledAt: map[string]time.Time{},
 	}
 	images := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
 	for _, name := range images[random.IntN(len(images))] {

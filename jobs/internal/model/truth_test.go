@@ -26,6 +26,8 @@ type truth struct {
 	anew        int
 	strangers   map[string]bool      // Jobs that are not ours
 	rejected    map[string]bool      // Jobs that admission has refused
+	uncompared  map[string]bool      // Jobs whose dry runs admission has refused
+	forbidden   map[string]bool      // Jobs whose pods admission has refused
 	scheduledAt map[string]time.Time // since when an Image has had its schedule
 	serverCrash bool
 	excused     bool // the request that is carried out was decided on before something else happened
