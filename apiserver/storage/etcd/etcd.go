@@ -35,8 +35,8 @@ const (
 	// segmentBytes is the size of a file of the write-ahead log. etcd allocates two of them in advance, so its default of 64 MB
 	// would be most of a small data directory. With segments of 1 MiB, small writes take a third longer.
 	segmentBytes = 4 << 20
-	// maxSegments is how many segments etcd keeps that no snapshot needs any more.
-	maxSegments = 2
+	// maxSegments is how many segments etcd keeps, if it needs no more of them: those since the last snapshot.
+	maxSegments = 1
 	// snapshotWrites is after how many writes etcd no longer needs the older segments. With objects of the maximum size, 1.5
 	// MiB, the log has at most 750 MiB.
 	snapshotWrites = 500

@@ -47,7 +47,7 @@ func (e *FullError) Error() string {
 	return fmt.Sprintf("the database is full: objects use %d of %d MiB: delete images or builds; space is freed within seconds", e.Used>>20, e.Quota>>20)
 }
 
-// space keeps the database small. It drops old versions when they use as much as the objects, defragments the file when half of
+// space keeps the database small. It drops old versions when they use as much as the objects, defragments the file when a third of
 // it is free, and disarms the alarm with which etcd refuses writes.
 type space struct {
 	etcd  *etcdserver.EtcdServer
@@ -162,13 +162,13 @@ func (s *space) compact(ctx context.Context, revision int64) error {
 	return nil
 }
 
-// defragment writes the file anew if half of it is free, or any of it after an alarm. Requests wait meanwhile. The copy needs
+// defragment writes the file anew if a third of it is free, or any of it after an alarm. Requests wait meanwhile. The copy needs
 // space on the disk.
 func (s *space) defragment(now time.Time, anyFree bool) {
 	backend := s.etcd.Backend()
 	size, used := backend.Size(), backend.SizeInUse()
-	halfFree := size >= slack && size >= 2*used
-	if !halfFree && (!anyFree || size == used) || now.Sub(s.defragmented) < defragmentationInterval {
+	thirdFree := size >= slack && size >= used/2*3
+	if !thirdFree && (!anyFree || size == used) || now.Sub(s.defragmented) < defragmentationInterval {
 		return
 	}
 	s.defragmented = now

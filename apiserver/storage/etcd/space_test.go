@@ -45,7 +45,26 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 	space.etcd.KV().Commit()
 	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
 	full := space.limit()
-	deleted, err := client.Delete(t.Context(), "key-", clientv3.WithPrefix())
+	if err := space.etcd.Backend().Defrag(); err != nil {
+		t.Fatal(err)
+	}
+	deleted, err := client.Delete(t.Context(), "key-2", clientv3.WithFromKey()) // 8 of 20
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := space.compact(t.Context(), deleted.Header.Revision); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	await(t, "the free third of the file is returned", func() bool {
+		if _, err := client.Put(t.Context(), "a write", "shows which pages are free"); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(defragmentationInterval)
+		space.check(t.Context(), now, 0)
+		return space.etcd.Backend().Size() < 16<<20
+	})
+	deleted, err = client.Delete(t.Context(), "key-", clientv3.WithPrefix())
 	if err != nil {
 		t.Fatal(err)
 	}
