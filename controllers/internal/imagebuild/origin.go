@@ -36,7 +36,7 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 	}
 	rendered, err := render.Job(build, attempt.Number, builder)
 	if err != nil {
-		seen.comparedTo, seen.uncompared = job.UID, err.Error()
+		seen.giveUp(job, err)
 		return state.Unknown, nil
 	}
 	if job, err = r.withTemplate(ctx, job); job == nil || err != nil {
@@ -46,7 +46,7 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 	expected, err := r.Kube.BatchV1().Jobs(build.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
 	case refused(err):
-		seen.comparedTo, seen.uncompared = job.UID, err.Error()
+		seen.giveUp(job, err)
 		return state.Unknown, nil
 	case err != nil:
 		return state.Unknown, fmt.Errorf("compare Job %s with a dry run of its creation: %w", job.Name, err)

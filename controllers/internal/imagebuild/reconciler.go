@@ -79,6 +79,11 @@ func (o *observation) mayDecide(decision *state.Decision, build *v1alpha1.ImageB
 // reject notes why the Job cannot be created. The build's status reports this, so it is no error of the reconciliation.
 func (o *observation) reject(err error) { o.rejected = err.Error() }
 
+// giveUp notes why a Job cannot be compared. The build's status reports this, too.
+func (o *observation) giveUp(job *batchv1.Job, err error) {
+	o.comparedTo, o.uncompared = job.UID, err.Error()
+}
+
 // Reconcile stores the decided status until it is up to date, and then performs the action.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	build, err := r.latest(ctx, request.NamespacedName)
