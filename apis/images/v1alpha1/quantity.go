@@ -4,8 +4,10 @@ package v1alpha1
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -30,13 +32,26 @@ func NewQuantity(quantity resource.Quantity) Quantity {
 	return Quantity{Text: quantity.String()}
 }
 
+// maxExponent is far beyond every amount. The library takes minutes and gigabytes to compare 1e1000000000 with another amount, or to
+// round 1e-1000000000.
+const maxExponent = 99
+
 // Parse returns the quantity that was written.
 func (q Quantity) Parse() (resource.Quantity, error) {
-	quantity, err := resource.ParseQuantity(q.String())
+	quantity, err := resource.Quantity{}, resource.ErrNumeric
+	if !hasLargeExponent(q.Text) {
+		quantity, err = resource.ParseQuantity(q.String())
+	}
 	if err != nil {
 		return resource.Quantity{}, fmt.Errorf("must be a quantity such as 500m or 4Gi, not %q", q.Text)
 	}
 	return quantity, nil
+}
+
+// hasLargeExponent reports whether a text such as 1e100 has an exponent below -maxExponent or above maxExponent.
+func hasLargeExponent(text string) bool {
+	exponent, err := strconv.Atoi(text[strings.LastIndexAny(text, "eE")+1:])
+	return strings.ContainsAny(text, "eE") && (errors.Is(err, strconv.ErrRange) || err == nil && max(exponent, -exponent) > maxExponent)
 }
 
 // Amount returns the quantity that was written. It is 0 for a text that is no quantity, which the server refuses.
@@ -81,7 +96,7 @@ func (q *Quantity) UnmarshalJSON(data []byte) error {
 	default:
 		return fmt.Errorf("must be a quantity such as 500m or 4Gi, not %s", data)
 	}
-	if _, err := read.Parse(); err != nil {
+	if _, err := read.Parse(); err != nil && !hasLargeExponent(read.Text) { // which is refused later, because stored objects may have it
 		return err
 	}
 	*q = read

@@ -13,7 +13,7 @@ import (
 )
 
 func TestQuantitiesAreWrittenAsTheyWereRead(t *testing.T) {
-	for _, data := range []string{`"0.5"`, `"500m"`, `"1024Mi"`, `"1Gi"`, `"+1"`, `"1e3"`, `"0"`, `"-1"`, `0`, `2`, `0.5`, `-1`, `9007199254740993`} {
+	for _, data := range []string{`"0.5"`, `"500m"`, `"1024Mi"`, `"1Gi"`, `"+1"`, `"1e3"`, `"1E18"`, `"1e-3"`, `"0"`, `"-1"`, `0`, `2`, `0.5`, `-1`, `9007199254740993`} {
 		var read, received Quantity
 		var kubernetes, kubernetesReceived resource.Quantity
 		if err := json.Unmarshal([]byte(data), &read); err != nil {
@@ -51,6 +51,21 @@ func TestQuantitiesAreWrittenAsTheyWereRead(t *testing.T) {
 		read := Quantity{Text: "1"}
 		if err := json.Unmarshal([]byte(data), &read); err == nil || !strings.Contains(err.Error(), "must be a quantity such as 500m or 4Gi, not "+data) {
 			t.Errorf("%s is read as %s: %v", data, read, err)
+		}
+	}
+}
+
+func TestAQuantityWithALargeExponentIsReadButNotComputed(t *testing.T) {
+	for _, text := range []string{"1e1000000000", "1E-2147483648", "1e99999999999999999999", "1e100", "1e-100"} {
+		var read Quantity
+		if err := json.Unmarshal([]byte(`"`+text+`"`), &read); err != nil || read.Text != text {
+			t.Errorf("%s is read as %s: %v", text, read, err)
+		}
+		if amount := read.Amount(); !amount.IsZero() {
+			t.Errorf("%s is %s", text, amount.String())
+		}
+		if _, err := read.Parse(); err == nil {
+			t.Errorf("%s is a quantity", text)
 		}
 	}
 }

@@ -131,6 +131,7 @@ func templateExamples() map[string]example[images.BuildTemplate] {
 		"huge pages alone":            {resources(nil, list("hugepages-2Mi", "4Mi")), []string{"resources"}},
 		"huge pages overcommit":       {resources(list("hugepages-2Mi", "2Mi", "cpu", "1"), list("hugepages-2Mi", "4Mi")), []string{"resources.requests[hugepages-2Mi]"}},
 		"a quantity that is too long": {resources(nil, list("memory", "1"+strings.Repeat("0", 64))), []string{"resources.limits[memory]"}},
+		"an exponent without sense":   {resources(nil, list("cpu", "1e1000000000", "memory", "1e-1000000000")), []string{"resources.limits[cpu]", "resources.limits[memory]"}},
 
 		"64 labels of nodes": {func(t *template) { t.NodeSelector = labels(64) }, nil},
 		"65 labels of nodes": {func(t *template) { t.NodeSelector = labels(65) }, []string{"nodeSelector"}},
