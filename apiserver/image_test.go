@@ -71,6 +71,17 @@ var _ = Describe("An Image", func() {
 		Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
 	})
 
+	It("is refused with a time that would make every list unreadable", func(ctx SpecContext) {
+		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"managedFields":[{"manager":"m","operation":"Update",`+
+			`"apiVersion":"images.goldsmith.dev/v1alpha1","time":"9999-12-31T23:59:59-01:00","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:suspend":{}}}}]}}`), metav1.PatchOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("metadata.managedFields[0].time")))
+		_, err = images.List(ctx, metav1.ListOptions{})
+		Expect(err).NotTo(HaveOccurred())
+	})
+
 	It("has a new generation when its spec changes, and only then", func(ctx SpecContext) {
 		image := create(ctx, newImage("debian"))
 		Expect(image.Generation).To(BeEquivalentTo(1))

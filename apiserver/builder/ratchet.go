@@ -52,7 +52,7 @@ type ratcheting struct {
 // ValidateUpdate validates a change.
 func (r ratcheting) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	return r.scope.Ratchet(object, old, func(object runtime.Object) field.ErrorList {
-		return r.RESTUpdateStrategy.ValidateUpdate(ctx, object, old)
+		return append(checkTimes(object), r.RESTUpdateStrategy.ValidateUpdate(ctx, object, old)...)
 	})
 }
 

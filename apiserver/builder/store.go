@@ -83,7 +83,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 		NewListFunc:               resource.NewList,
 		DefaultQualifiedResource:  resource.Resource,
 		SingularQualifiedResource: schema.GroupResource{Group: resource.Resource.Group, Resource: resource.Singular},
-		CreateStrategy:            resource.Strategy,
+		CreateStrategy:            timely{resource.Strategy},
 		UpdateStrategy:            ratcheting{resource.Strategy, scope},
 		DeleteStrategy:            resource.Strategy,
 		TableConvertor:            resource.Table,
@@ -123,7 +123,7 @@ func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObje
 // WithCreateStrategy returns a store of the same objects with another strategy for creation. Only s closes the storage.
 func (s *Store) WithCreateStrategy(strategy rest.RESTCreateStrategy) *genericregistry.Store {
 	store := *s.Store
-	store.CreateStrategy = strategy
+	store.CreateStrategy = timely{strategy}
 	return &store
 }
 
