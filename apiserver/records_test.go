@@ -396,6 +396,11 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			_, err = rerun(recorded.Name, "another")
 			Expect(err).To(MatchError(ContainSubstring("with UID another does not exist and has no record")))
 
+			older := server.built(ctx, image, 6, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) { build.Spec.Inputs.Base.Reference = "deb\u2800ian" })
+			_, err = rerun(older.Name, older.UID)
+			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(And(ContainSubstring(`"web-6" is invalid: spec.inputs.base.reference`), ContainSubstring("change the Image, and request a new build"))))
+
 			withoutFiles := server.built(ctx, image, 7, v1alpha1.BuildSucceeded)
 			expiring := server.built(ctx, image, 8, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) { build.Status.Resolved = recorded.Status.Resolved })
 			server.expireFiles(ctx, image, withoutFiles, expiring)

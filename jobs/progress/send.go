@@ -98,10 +98,13 @@ func retryAfter(response *http.Response) time.Duration {
 	return min(time.Duration(seconds), maxWait/time.Second) * time.Second
 }
 
+// blanks are the symbols and letters without a visible glyph, which the server refuses.
+const blanks = "\u2800\U00013441\U00013442\U0001d159"
+
 // cut makes text printable and cuts it to so many characters.
 func cut(text string, characters int) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+		if unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) && !strings.ContainsRune(blanks, r) {
 			return r
 		}
 		return ' '

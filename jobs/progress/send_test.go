@@ -14,7 +14,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -148,6 +150,14 @@ func TestReportsKeepTheLimitsOfTheServer(t *testing.T) {
 	} {
 		if got := cut(test.text, maxStage); got != test.want {
 			t.Errorf("%q became %q", test.text, got)
+		}
+	}
+}
+
+func TestEveryCharacterOfAReportIsPrintable(t *testing.T) {
+	for character := range rune(unicode.MaxRune) {
+		if sent := cut(string(character), maxStage); !v1alpha1.Printable(sent) {
+			t.Errorf("%+q is sent", sent)
 		}
 	}
 }

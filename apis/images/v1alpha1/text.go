@@ -15,14 +15,21 @@ var joining = []*unicode.RangeTable{
 	unicode.Malayalam, unicode.Mongolian, unicode.Myanmar, unicode.Oriya, unicode.Sinhala, unicode.Syriac, unicode.Tamil, unicode.Telugu, unicode.Tibetan,
 }
 
+// blank are the letters and symbols without a visible glyph that are neither white space nor ignorable for Unicode: the blank of Braille,
+// the blanks of hieroglyphs, and the null note head.
+var blank = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x13441, Hi: 0x13442, Stride: 1}, {Lo: 0x1d159, Hi: 0x1d159, Stride: 1}},
+}
+
 const (
 	textSelector  = '\ufe0e'
 	emojiSelector = '\ufe0f'
 )
 
 // Unprintable reports whether a character does not show as itself: it controls a terminal, breaks a line, changes the direction of
-// text, is invisible, or tags other characters. Joiners and emoji selectors are printable directly after a character that needs them,
-// as in Persian and in emoji. previous is the character before it in the text, or 0.
+// text, is invisible, or tags other characters. White space shows as itself, except where it ends a line. Joiners and emoji selectors are
+// printable directly after a character that needs them, as in Persian and in emoji. previous is the character before it in the text, or 0.
 func Unprintable(previous, character rune) bool {
 	if character < utf8.RuneSelf {
 		return unicode.IsControl(character)
@@ -37,7 +44,7 @@ func Unprintable(previous, character rune) bool {
 		return false // signs of numbers and verses, which are visible
 	}
 	return unicode.In(character, unicode.Cc, unicode.Cf, unicode.Cs, unicode.Zl, unicode.Zp, unicode.Bidi_Control, unicode.Variation_Selector,
-		unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point)
+		unicode.Other_Default_Ignorable_Code_Point, unicode.Noncharacter_Code_Point, blank)
 }
 
 // Printable reports whether a text is one line of UTF-8 without unprintable characters.

@@ -15,6 +15,9 @@ func TestUnprintableTextIsEscaped(t *testing.T) {
 		"a\u009b2J":      `a\u009b2J`,
 		"deb\u202eian \u2066a\u2069 \u200e\u200f\u061c": `deb\u202eian \u2066a\u2069 \u200e\u200f\u061c`,
 		"a\u200bb\u00adc\u2060\ufeff\u180e\u034f\u3164": `a\u200bb\u00adc\u2060\ufeff\u180e\u034f\u3164`,
+		"a\u2800b\U00013441c\U0001d159d ⠋":              `a\u2800b\U00013441c\U0001d159d ⠋`,
+		"a\u115fb\u1160c\u17b4d\uffa0e\u2065":           `a\u115fb\u1160c\u17b4d\uffa0e\u2065`,
+		"1\u00a0%\u202f!\u3000。":                        "1\u00a0%\u202f!\u3000。", // spaces of several widths
 		"a\u200db é\u200c e\u0301\u200d":                `a\u200db é\u200c ` + "e\u0301" + `\u200d`,
 		"a\ufe0f ⚠\ufe0f\ufe0f 1\ufe00 1\U000e0100":     `a\ufe0f ⚠` + "\ufe0f" + `\ufe0f 1\ufe00 1\U000e0100`,
 		"\u200d\u200d ⚠\u200d\u200d":                    `\u200d\u200d ⚠` + "\u200d" + `\u200d`,

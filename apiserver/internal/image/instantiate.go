@@ -97,7 +97,12 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild,
 	pinned := convert.HubPinnedInputs(inputs.Pinned(public))
 	build, err := r.run(ctx, &instantiation{
 		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
-		check: func(*images.Image) error { return nil }, // it was a valid build before
+		check: func(*images.Image) error {
+			if errs := validation.RepeatedImageBuild(earlier); len(errs) > 0 {
+				return apierrors.NewInvalid(images.Kind("ImageBuild"), earlier.Name, errs)
+			}
+			return nil
+		},
 		compose: func(image *images.Image, number int64) *images.ImageBuild {
 			return rerunBuild(image, number, earlier, pinned, request)
 		},

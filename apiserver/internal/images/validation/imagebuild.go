@@ -71,6 +71,15 @@ func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
 
+// RepeatedImageBuild validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
+func RepeatedImageBuild(earlier *images.ImageBuild) field.ErrorList {
+	errs := validateImageBuildSpec(&images.ImageBuildSpec{Inputs: earlier.Spec.Inputs, Timeouts: earlier.Spec.Timeouts, Retry: earlier.Spec.Retry})
+	for _, err := range errs {
+		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
+	}
+	return errs
+}
+
 func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
 	errs := validateInputs(&build.Inputs, spec.Child("inputs"))
 	errs = append(errs, validateTimeouts(build.Timeouts, spec.Child("timeouts"))...)

@@ -47,7 +47,7 @@ var notOneLine = map[string]string{
 }
 
 // unprintable are a control, an override, an isolate, and invisible characters of each kind.
-var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\U000e0041", "\ufe0f", "\u2028"}
+var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\U000e0041", "\ufe0f", "\u2028", "\u2800", "\u3164"}
 
 // requests are valid objects that set, together, every field that users set and that is one line.
 func requests() map[string]func() (object any, judge func() field.ErrorList) {
