@@ -12,7 +12,7 @@ import (
 // the aggregator is the only client, and would lose connections without need.
 var runFlags = []string{
 	"max-requests-inflight", "max-mutating-requests-inflight", "request-timeout", "min-request-timeout",
-	"shutdown-delay-duration", "shutdown-watch-termination-grace-period", originsFlag,
+	"shutdown-delay-duration", "shutdown-watch-termination-grace-period",
 }
 
 // idleFlags are flags of the library that would have no effect here, or would break the server. All resources share one etcd,
@@ -38,7 +38,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	recommended.Audit.AddFlags(flags)
 	if o.server.delegated {
 		add(flags, o.ServerRun.AddUniversalFlags, aboutRunning)
-		flags.Lookup(originsFlag).Usage = OriginsUsage
+		AddOriginsFlag(flags, &o.ServerRun.CorsAllowedOriginList)
 		recommended.Authentication.AddFlags(flags)
 		recommended.Authorization.AddFlags(flags)
 		recommended.CoreAPI.AddFlags(flags)

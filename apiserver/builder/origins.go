@@ -11,14 +11,60 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/spf13/pflag"
+	"k8s.io/apiserver/pkg/endpoints/responsewriter"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 )
 
 // originsFlag is the library's flag for pages of other origins.
 const originsFlag = "cors-allowed-origins"
 
-// OriginsUsage is the help text of the flag for Options.ServerRun.CorsAllowedOriginList.
-const OriginsUsage = `allowed origins of web pages, as regular expressions for the whole origin, such as '^https://portal\.example\.com$'; comma-separated or repeated (default none)`
+// originsUsage is the help text of the flag.
+const originsUsage = `allowed origins of web pages, as regular expressions for the whole origin, such as '^https://portal\.example\.com$'; comma-separated or repeated (default none)`
+
+// AddOriginsFlag adds the flag for Options.ServerRun.CorsAllowedOriginList. The library's flag of this name also splits an expression that
+// contains a comma, such as ^https://[a-z]{1,8}\.example\.com$.
+func AddOriginsFlag(flags *pflag.FlagSet, origins *[]string) {
+	flags.Var((*originList)(origins), originsFlag, originsUsage)
+}
+
+// originList is the value of the flag.
+type originList []string
+
+// Set adds expressions. A comma in braces, brackets or parentheses belongs to its expression, and every other comma separates two.
+func (l *originList) Set(text string) error {
+	if text == "" {
+		return nil
+	}
+	start, depth, escaped, inClass := 0, 0, false, false
+	for i, character := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case character == '\\':
+			escaped = true
+		case inClass:
+			inClass = character != ']'
+		case character == '[':
+			inClass = true
+		case character == '{', character == '(':
+			depth++
+		case character == '}', character == ')':
+			depth--
+		case character == ',' && depth <= 0:
+			*l = append(*l, text[start:i])
+			start = i + 1
+		}
+	}
+	*l = append(*l, text[start:])
+	return nil
+}
+
+// String implements pflag.Value.
+func (l *originList) String() string { return strings.Join(*l, ",") }
+
+// Type implements pflag.Value.
+func (l *originList) Type() string { return "strings" }
 
 // CheckOrigins returns an error for each expression that a server refuses as an origin of web pages: see
 // Options.ServerRun.CorsAllowedOriginList. An expression is a regular expression in the syntax of Go, and matches whole origins
@@ -102,7 +148,33 @@ func answerPages(origins []string, next http.Handler) http.Handler {
 	readable := []string{"Date", "Warning", "Retry-After", "Audit-Id"}
 	pages := genericfilters.WithCORS(next, origins, nil, nil, readable, "false")
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
-		writer.Header().Add("Vary", "Origin") // a cache must not give one page the answer for another
-		pages.ServeHTTP(writer, request)
+		varying := &varyingWriter{writer}
+		varying.vary()
+		pages.ServeHTTP(responsewriter.WrapForHTTP1Or2(varying), request)
 	})
+}
+
+// varyingWriter tells caches that an answer depends on the origin, so that they do not give one page the answer for another. It tells
+// again when the answer begins, because the library's discovery replaces the header.
+type varyingWriter struct{ http.ResponseWriter }
+
+// Unwrap returns the writer of the answer.
+func (w *varyingWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// WriteHeader begins the answer.
+func (w *varyingWriter) WriteHeader(code int) {
+	w.vary()
+	w.ResponseWriter.WriteHeader(code)
+}
+
+// Write begins or continues the answer.
+func (w *varyingWriter) Write(data []byte) (int, error) {
+	w.vary()
+	return w.ResponseWriter.Write(data)
+}
+
+func (w *varyingWriter) vary() {
+	if !slices.Contains(w.Header().Values("Vary"), "Origin") {
+		w.Header().Add("Vary", "Origin")
+	}
 }

@@ -6,9 +6,11 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"github.com/spf13/pflag"
 	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -45,6 +47,28 @@ func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
 	}
 }
 
+func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
+	t.Parallel()
+	const repeated, class, group = `^https://[a-z]{1,8}\.example$`, `^https://[(,\]]$`, `^https://(a{1,2}|b{1,2})$`
+	for _, test := range []struct{ arguments, want []string }{
+		{[]string{repeated}, []string{repeated}},
+		{[]string{class + "," + group, repeated}, []string{class, group, repeated}},
+		{[]string{`^\{$,^\[$`, "a),b", ""}, []string{`^\{$`, `^\[$`, "a)", "b"}},
+	} {
+		var got []string
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		builder.AddOriginsFlag(flags, &got)
+		for _, argument := range test.arguments {
+			if err := flags.Parse([]string{"--cors-allowed-origins", argument}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%q became %q", test.arguments, got)
+		}
+	}
+}
+
 func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -58,10 +82,11 @@ func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 	running, _ := startOptions(t, options)
 	client, err := restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig()))
 	g.Expect(err).NotTo(HaveOccurred())
+	path, accept := "/api/v1/namespaces", ""
 	ask := func(method, origin, authorization string) (int, http.Header) {
-		request, err := http.NewRequestWithContext(t.Context(), method, running.Address()+"/api/v1/namespaces", nil)
+		request, err := http.NewRequestWithContext(t.Context(), method, running.Address()+path, nil)
 		g.Expect(err).NotTo(HaveOccurred())
-		for header, value := range map[string]string{"Origin": origin, "Authorization": authorization} {
+		for header, value := range map[string]string{"Origin": origin, "Authorization": authorization, "Accept": accept} {
 			if value != "" {
 				request.Header.Set(header, value)
 			}
@@ -98,4 +123,7 @@ func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 	}
 	_, header = ask(http.MethodGet, "", bearer)
 	g.Expect(header).NotTo(HaveKey("Access-Control-Allow-Origin"))
+	path, accept = "/apis", "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
+	_, header = ask(http.MethodGet, allowed, bearer)
+	g.Expect(header.Values("Vary")).To(ContainElements("Origin", "Accept"), "the library sets the header")
 }

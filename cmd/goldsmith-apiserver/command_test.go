@@ -15,7 +15,7 @@ func TestTheDefaultsSuitACluster(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, expected := range map[string]string{
-		"bind-address": "0.0.0.0", "secure-port": "8443", "kubeconfig": "", "etcd-servers": "[]", "v": "2", "cors-allowed-origins": "[]",
+		"bind-address": "0.0.0.0", "secure-port": "8443", "kubeconfig": "", "etcd-servers": "[]", "v": "2", "cors-allowed-origins": "",
 	} {
 		flag := command.Flags().Lookup(name)
 		if flag == nil {

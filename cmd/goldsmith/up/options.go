@@ -118,7 +118,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
-	flags.StringSliceVar(&o.Origins, "cors-allowed-origins", nil, builder.OriginsUsage)
+	builder.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
