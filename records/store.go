@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -104,7 +105,23 @@ func (s *Store) openSQLite(ctx context.Context, path string, folder fs.FS) (err 
 	if s.write, s.read, err = openSQLite(path, s.timeout); err != nil {
 		return err
 	}
-	return ofFile(path, s.migrate(ctx, folder))
+	err = ofFile(path, s.migrate(ctx, folder))
+	if err == nil || errors.Is(err, ErrNewer) {
+		return err
+	}
+	return cmp.Or(s.findDamage(ctx, path), err)
+}
+
+// findDamage returns a DamageError if the structure of a SQLite database is damaged, and nil otherwise. A statement that fails because of
+// damage may have another error: a damaged table of versions reads as one that has no versions.
+func (s *Store) findDamage(ctx context.Context, path string) error {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	found := "ok"
+	if err := s.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil || found == "ok" {
+		return nil //nolint:nilerr // the caller has an error already
+	}
+	return &DamageError{Path: path, Cause: errors.New(strings.Join(strings.Fields(found), " "))}
 }
 
 func (s *Store) openPostgres(ctx context.Context, address string, folder fs.FS) (err error) {

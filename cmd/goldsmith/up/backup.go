@@ -76,6 +76,9 @@ func Backup(ctx context.Context, directory, file string, force bool, notices io.
 	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
 		return fmt.Errorf("%s is not a data directory of `goldsmith up`: %w: set --data-dir", directory, err)
 	}
+	if err := checkTypes(directory); err != nil {
+		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+	}
 	// Without a running server, none may start meanwhile. A running server holds the lock itself.
 	lock, err := filelock.Take(filepath.Join(directory, "lock"))
 	switch {

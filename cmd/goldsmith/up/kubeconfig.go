@@ -28,6 +28,9 @@ func newKubeconfig(server, token string, authority []byte) *clientcmdapi.Config 
 // checkKubeconfig refuses to overwrite a file unless it is empty or has only entries that Goldsmith wrote. Their address,
 // token and namespace may differ.
 func checkKubeconfig(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
+		return fmt.Errorf("%s exists and is not a file: set --kubeconfig to another file", path)
+	}
 	content, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return nil

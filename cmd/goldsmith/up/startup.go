@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -37,13 +38,47 @@ func explain(directory string, err error) error {
 	}
 	if damage, ok := errors.AsType[*records.DamageError](err); ok {
 		aside := filepath.Join(filepath.Dir(damage.Path), "damaged")
+		name, _, _ := strings.Cut(filepath.Base(damage.Path), ".db")
+		database := filepath.Join(filepath.Dir(damage.Path), name+".db") // the damage may be in one of its further files
 		return fmt.Errorf("%w\nlost: the history, statistics, changes and notes since the last backup; images and builds are in other files\n%s\n"+
-			"to start without history: mkdir %s && mv %s* %s", damage, restore, shellword.Quote(aside), shellword.Quote(damage.Path), shellword.Quote(aside))
+			"to start without history: mkdir %s && mv %s* %s", damage, restore, shellword.Quote(aside), shellword.Quote(database), shellword.Quote(aside))
 	}
 	if errors.Is(err, syscall.ENOSPC) {
 		return fmt.Errorf("%w: the file system of %s is full: free space, then start again", err, directory)
 	}
 	return err
+}
+
+// checkTypes reports a named pipe, a device or a socket where a data directory has a file: to open a named pipe waits for ever. It leaves
+// out the sockets of running servers, and what builders write.
+func checkTypes(directory string) error {
+	return filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil //nolint:nilerr // whatever opens the file has the same error
+		}
+		name, err := filepath.Rel(directory, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && (entry.Name() == "run" || strings.HasPrefix(name, "builds")) {
+			return fs.SkipDir
+		}
+		kind := entry.Type()
+		if info, err := os.Stat(path); kind == fs.ModeSymlink && err == nil {
+			kind = info.Mode().Type()
+		}
+		if kind&^(fs.ModeDir|fs.ModeSymlink) == 0 {
+			return nil
+		}
+		cause := errors.New("it is a named pipe, a device or a socket instead of a file")
+		switch {
+		case strings.HasPrefix(name, "storage"+string(filepath.Separator)):
+			return &etcd.DamageError{Path: path, Cause: cause}
+		case strings.HasPrefix(name, "records"):
+			return &records.DamageError{Path: path, Cause: cause}
+		}
+		return fmt.Errorf("%s is damaged: %w: delete it, or move it away", path, cause)
+	})
 }
 
 // checkRecordsFile reports an empty file as damaged if a server was ready here before: its database had tables then.

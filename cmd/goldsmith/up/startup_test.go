@@ -7,10 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/records"
 )
 
 func TestASlowStartTellsWhatItWaitsFor(t *testing.T) {
@@ -32,6 +35,29 @@ func TestASlowStartTellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
+// pipe is the content of a named pipe that replaces a file.
+const pipe = "a named pipe"
+
+// recordsWithoutVersions returns a database whose page with the table of versions is empty.
+func recordsWithoutVersions(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "records.db")
+	store, err := records.Open(t.Context(), "sqlite://"+path, records.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const pageSize, page = 4096, 2 // the first page after that of the schema, which the first table gets
+	clear(content[pageSize*(page-1) : pageSize*page])
+	return string(content)
+}
+
 func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 	for name, test := range map[string]struct {
 		file, content string
@@ -47,12 +73,29 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 			"to restore a backup: mv DIR DIR.damaged && goldsmith restore --data-dir DIR BACKUP",
 			"to start without history: mkdir DIR/damaged && mv DIR/records.db* DIR/damaged",
 		}},
-		"empty records": {"records.db", "", []string{"DIR/records.db is damaged: it is empty", "lost: ", "to restore a backup: ", "to start without history: "}},
+		"records whose table of versions is damaged": {"records.db", recordsWithoutVersions(t), []string{
+			"DIR/records.db is damaged: *** in database main *** Tree ", "lost: the history", "to restore a backup: ", "to start without history: ",
+		}},
+		"a pipe of the storage": {"storage/etcd/member/wal/0000000000000000-0000000000000000.wal", pipe, []string{
+			"DIR/storage/etcd/member/wal/0000000000000000-0000000000000000.wal is damaged: it is a named pipe", "lost: all changes", "to restore a backup: ",
+		}},
+		"a pipe of the records": {"records.db-wal", pipe, []string{
+			"DIR/records.db-wal is damaged: it is a named pipe", "lost: the history", "to restore a backup: ",
+			"to start without history: mkdir DIR/damaged && mv DIR/records.db* DIR/damaged",
+		}},
+		"a pipe of the server": {"server/token", pipe, []string{"DIR/server/token is damaged: it is a named pipe, a device or a socket instead of a file: delete it, or move it away"}},
+		"a pipe of the log":    {"up.log", pipe, []string{"DIR/up.log is damaged: it is a named pipe"}},
+		"empty records":        {"records.db", "", []string{"DIR/records.db is damaged: it is empty", "lost: ", "to restore a backup: ", "to start without history: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
 			for file, content := range map[string]string{"server/address": "127.0.0.1:0", test.file: test.content} {
-				if err := writeFile(filepath.Join(directory, file), []byte(content)); err != nil {
+				path := filepath.Join(directory, file)
+				err := writeFile(path, []byte(content))
+				if content == pipe {
+					err = errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600))
+				}
+				if err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -35,6 +35,9 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err := checkUnconfined(options.Unconfined, builders); err != nil {
 		return err
 	}
+	if err := checkTypes(options.DataDirectory); err != nil {
+		return explain(options.DataDirectory, err)
+	}
 	if err := checkKubeconfig(options.Kubeconfig); err != nil {
 		return err
 	}
