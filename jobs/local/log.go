@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -42,9 +43,13 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		feed = r.feed
 	}
 	started, err := dir.wasStarted() // before the log is opened: the log exists before the marker
-	if err != nil {
+	switch {
+	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
+		return nil, gone(pod, "replaced the directory of its log")
+	case err != nil:
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
+	started = started || hasRun(pod) // the builder may have removed the whole directory
 	files, err := crilog.Open(dir.log(), openRegular)
 	switch {
 	case errors.Is(err, errNotRegular):
@@ -65,6 +70,12 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
 	}
 	return log, nil
+}
+
+// hasRun reports whether the status has a start of the pod's process.
+func hasRun(pod *corev1.Pod) bool {
+	state := containerStatus(pod).State
+	return state.Running != nil || state.Terminated != nil && !state.Terminated.StartedAt.IsZero()
 }
 
 // gone is the answer for a log that nobody can read any more, because of what its builder did.

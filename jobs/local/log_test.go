@@ -49,9 +49,10 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
 	scripts := map[string]string{
 		"fifo": "rm $L; mkfifo $L", "link": "ln -sf /etc/passwd $L", "directory": "rm $L; mkdir $L", "removed": "rm $L", "segment": "mkdir $L.1.0",
+		"directory of it": "rm -r $D", "file for its directory": "rm -r $D; echo >$D", "loop for its directory": "rm -r $D; ln -s $D $D",
 	}
 	for name, script := range scripts {
-		scripts[name] = "L=${GOLDSMITH_RESULT%result}log; echo one; cd /; " + script
+		scripts[name] = "D=${GOLDSMITH_RESULT%/result}; L=$D/log; echo one; cd /; " + script
 	}
 	c := newCluster(t, scripts)
 	for name := range scripts {
@@ -61,7 +62,7 @@ func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
 		c.Expect(err).NotTo(HaveOccurred())
 		_, err = c.agent.OpenLog(t.Context(), pod, nil)
 		c.Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", name, err)
-		c.Expect(err).To(MatchError(MatchRegexp("the builder in pod .* (replaced|removed) its log")), name)
+		c.Expect(err).To(MatchError(MatchRegexp("the builder in pod .* (replaced|removed) (the directory of )?its log")), name)
 	}
 }
 
