@@ -119,7 +119,7 @@ func (s *Store) findDamage(ctx context.Context, path string) error {
 	defer cancel()
 	found := "ok"
 	if err := s.read.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&found); err != nil || found == "ok" {
-		return nil //nolint:nilerr // the caller has an error already
+		return nil // the caller has an error already
 	}
 	return &DamageError{Path: path, Cause: errors.New(strings.Join(strings.Fields(found), " "))}
 }
