@@ -160,7 +160,6 @@ func describeRefusals(w *fixture) {
 		Entry("a patch of an object with another UID", patch(mergePatch, object, `{"metadata":{"uid":"other"}}`), 422),
 		Entry("a patch of the name", patch(mergePatch, object, `{"metadata":{"name":"other"}}`), 400),
 		Entry("a patch of the namespace", patch(mergePatch, object, `{"metadata":{"namespace":"other"}}`), 400),
-		Entry("a patch of the kind", patch(mergePatch, object, `{"kind":"Other"}`), 422),
 		Entry("a patch by force that applies nothing", patch(mergePatch, object+"?force=true", `{}`), 422),
 		Entry("a merge patch that is no JSON", patch(mergePatch, object, `{"metadata":`), 400),
 		Entry("a merge patch that is a list", patch(mergePatch, object, `[]`), 400),
