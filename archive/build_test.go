@@ -114,6 +114,20 @@ func TestABrokenBuildIsAnErrorUntilItIsPutAgain(t *testing.T) {
 	}
 }
 
+func TestNoFlippedBitOfARecordIsRead(t *testing.T) {
+	f := newFake()
+	s := f.open(Options{})
+	must(t, s.PutBuild(t.Context(), finished("b")))
+	content := f.content["v1/team/b/build.json"]
+	for bit := range 8 * len(content) {
+		content[bit/8] ^= 1 << (bit % 8)
+		if got, err := s.GetBuild(t.Context(), "team", "b"); !errors.Is(err, ErrDamaged) && (err != nil || !got.Equal(finished("b"))) {
+			t.Errorf("bit %d: got %q, %v", bit, content, err)
+		}
+		content[bit/8] ^= 1 << (bit % 8)
+	}
+}
+
 func TestAttemptsAreInOrder(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
 		if got, err := s.Attempts(t.Context(), "team", "b"); len(got) != 0 || err != nil {

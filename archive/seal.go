@@ -3,6 +3,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -245,11 +246,23 @@ func (s *Summary) spans() spans {
 	return kept
 }
 
+// sumField begins the last field of a JSON object: the SHA-256 of what comes before it. Objects of earlier versions lack it.
+const sumField = `,"sum":"`
+
+// sumOf is the rest of a JSON object that begins with body.
+func sumOf(body []byte) string {
+	sum := sha256.Sum256(body)
+	return hex.EncodeToString(sum[:]) + `"}`
+}
+
 // getJSON reads a JSON object.
 func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 	content, err := s.get(ctx, key, nil)
 	if err != nil {
 		return err
+	}
+	if body, sum, found := bytes.Cut(content, []byte(sumField)); found && string(sum) != sumOf(body) {
+		return fmt.Errorf("log archive: read %q: %w: its checksum differs", key, ErrDamaged)
 	}
 	if err := json.Unmarshal(content, value); err != nil {
 		return fmt.Errorf("log archive: read %q: %w: %w", key, ErrDamaged, err)
@@ -263,5 +276,6 @@ func (s *Store) putJSON(ctx context.Context, key string, value any) error {
 	if err != nil {
 		return fmt.Errorf("log archive: write %q: %w", key, err)
 	}
-	return s.put(ctx, key, content)
+	body := bytes.TrimSuffix(content, []byte("}"))
+	return s.put(ctx, key, []byte(string(body)+sumField+sumOf(body)))
 }

@@ -352,6 +352,9 @@ func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
 		w.Expect(versions()).To(Equal([]string{"True/Archived", "False/LogDamaged", "True/Archived"}), what)
 		w.Expect(w.archived(build)).To(Equal(linesFrom(1, 60)), what)
 	}
+	w.Expect(os.Truncate(filepath.Join(filepath.Dir(filepath.Dir(chunk)), "build.json"), 9)).To(Succeed())
+	verifier.verify(t.Context())
+	w.Expect(w.record(build)()).To(HaveField("Name", "once"))
 
 	damages["a flipped bit"]()
 	w.deletePod("once")

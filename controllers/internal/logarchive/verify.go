@@ -78,9 +78,16 @@ func archivedReason(build *v1alpha1.ImageBuild) string {
 	return ""
 }
 
-// verifyBuild reads back the logs of a build. It reports damage in the condition, and then archives again what a pod still has.
+// verifyBuild reads back the record and the logs of a build. It reports damage in the condition, and then archives again what a pod still has.
 func (s *sweeper) verifyBuild(ctx context.Context, build *v1alpha1.ImageBuild) error {
-	err := s.readBack(ctx, build, false)
+	record, _, err := s.record(ctx, build, s.image)
+	if err != nil {
+		return err
+	}
+	if err := s.streams.refresh(ctx, record); err != nil { // which replaces a damaged record
+		return err
+	}
+	err = s.readBack(ctx, build, false)
 	if err == nil && archivedReason(build) != v1alpha1.ReasonLogDamaged {
 		return nil
 	}
@@ -145,11 +152,8 @@ func (s *sweeper) archiveAgain(ctx context.Context, build *v1alpha1.ImageBuild, 
 		return nil, err
 	}
 	_ = log.Close() // the stream opens it again
-	record, limit, err := s.record(ctx, build, s.image)
+	_, limit, err := s.record(ctx, build, s.image)
 	if err != nil {
-		return nil, err
-	}
-	if err := s.streams.refresh(ctx, record); err != nil {
 		return nil, err
 	}
 	again := &stream{Options: s.Options, attempt: key(build, attempt), limit: limit, pod: attempt.PodName, build: client.ObjectKeyFromObject(build)}
