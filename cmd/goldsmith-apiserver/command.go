@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/policy"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
@@ -51,9 +52,9 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	// Invalid builders fail the start before the server waits for its dependencies.
-	command.PreRunE = func(*cobra.Command, []string) error {
-		_, err := registered.Read()
+	command.PreRunE = func(command *cobra.Command, _ []string) error {
+		memory.Manage(command.Context())
+		_, err := registered.Read() // invalid builders fail the start before the server waits for its dependencies
 		return err
 	}
 	registered.AddTo(command.Flags())

@@ -5,6 +5,8 @@ package main
 import (
 	"bytes"
 	"io"
+	"math"
+	"runtime/debug"
 	"strings"
 	"testing"
 )
@@ -64,8 +66,12 @@ func TestItDoesNotStartWithoutAnEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 	command.SetArgs([]string{})
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--etcd-servers must be specified") {
 		t.Errorf("got %v", err)
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		t.Error("the program does not limit its memory")
 	}
 }
 

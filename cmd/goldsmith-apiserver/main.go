@@ -12,13 +12,11 @@ import (
 	"syscall"
 
 	_ "goldsmith.dev/goldsmith/archive/clouds" // log archives of every cloud
-	"goldsmith.dev/goldsmith/cmd/internal/memory"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	memory.Manage(ctx)
 	err := run(ctx)
 	stop()
 	if err != nil {

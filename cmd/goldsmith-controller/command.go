@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/duration"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
+	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 	"goldsmith.dev/goldsmith/controllers/certificates"
@@ -57,6 +58,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 			if err := o.validate(); err != nil {
 				return err
 			}
+			memory.Manage(command.Context())
 			logger, err := log(command.ErrOrStderr(), o.verbosity)
 			if err != nil {
 				return err

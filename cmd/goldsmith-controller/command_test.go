@@ -5,7 +5,9 @@ package main
 import (
 	"bytes"
 	"io"
+	"math"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -31,6 +33,7 @@ func TestVersionIsPrinted(t *testing.T) {
 }
 
 func TestBadFlagsAreRefused(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	missing := filepath.Join(t.TempDir(), "missing")
 	for name, test := range map[string]struct {
 		args []string
@@ -54,5 +57,8 @@ func TestBadFlagsAreRefused(t *testing.T) {
 				t.Errorf("the error is %v", err)
 			}
 		})
+	}
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		t.Error("the program does not limit its memory")
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"syscall"
 
 	_ "goldsmith.dev/goldsmith/archive/clouds" // log archives of every cloud
-	"goldsmith.dev/goldsmith/cmd/internal/memory"
 )
 
 // version is set by the linker.
@@ -26,7 +25,6 @@ func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	memory.Manage(ctx)
 
 	if err := newCommand(newProcessLogger).ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "Error:", err)

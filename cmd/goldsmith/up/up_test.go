@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -30,6 +32,7 @@ import (
 )
 
 func TestServesOnEveryLoopbackAddress(t *testing.T) {
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	for _, host := range []string{"127.0.0.2", "::1"} {
 		if listener, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
 			t.Logf("this machine has no %s: %v", host, err)
@@ -47,6 +50,9 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 					t.Errorf("%s: %v", host, err)
 				}
 				checkLandingPage(ctx, t, config)
+				if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+					t.Error("the program does not limit its memory")
+				}
 				long := []v1alpha1.Parameter{{Name: "duration", Value: "1h"}}
 				if build := follow(ctx, t, versioned.NewForConfigOrDie(config), mockName, long, isRunning); !isRunning(build) {
 					t.Errorf("%s: the build is %s", host, build.Status.Phase)

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"strconv"
@@ -39,10 +40,16 @@ func Manage(ctx context.Context) {
 			case <-ctx.Done():
 				return
 			case <-time.After(wait):
-				wait = giveBack(wait, mapped, debug.FreeOSMemory)
+				wait = giveBack(wait, mapped, free)
 			}
 		}
 	}()
+}
+
+// free returns unused memory to the system. Pools keep what they hold through one collection.
+func free() {
+	runtime.GC()
+	debug.FreeOSMemory()
 }
 
 // giveBack collects garbage and returns free memory to the system, if that can be much. It returns the time until the next
