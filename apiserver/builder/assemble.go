@@ -46,7 +46,7 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 
 	streamed := []string{"log"} // exempt from the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
-	config.BuildHandlerChainFunc = handlerChain(streamed, o.forwardedGroups(), o.server.landing)
+	config.BuildHandlerChainFunc = handlerChain(streamed, o.stallLimit, o.forwardedGroups(), o.server.landing)
 
 	err := o.secure(&config.Config)
 	if err != nil {
@@ -170,7 +170,8 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
 	info.PrioritizedVersions = o.server.versions(group)
-	info.NegotiatedSerializer = explainingSerializers{encodings(o.scheme, info.PrioritizedVersions, o.codecs), o.scheme}
+	// The serializer of the library writes lists item by item. A whole list would stay in memory while its client reads.
+	info.NegotiatedSerializer = explainingSerializers{encodings(o.scheme, info.PrioritizedVersions, info.NegotiatedSerializer), o.scheme}
 	return &info
 }
 

@@ -17,12 +17,16 @@ type explainingSerializers struct {
 	scheme *runtime.Scheme
 }
 
-// SupportedMediaTypes returns the serializers. The serializers of text formats explain their errors.
+// SupportedMediaTypes returns the serializers. The serializers of text formats explain their errors, and indented lists are written
+// item by item.
 func (e explainingSerializers) SupportedMediaTypes() []runtime.SerializerInfo {
 	infos := slices.Clone(e.NegotiatedSerializer.SupportedMediaTypes())
 	for i, info := range infos {
 		if info.EncodesAsText {
 			infos[i].Serializer = explainingSerializer{info.Serializer, e.scheme}
+			if info.PrettySerializer != nil {
+				infos[i].PrettySerializer = indentingSerializer{info.PrettySerializer, info.Serializer}
+			}
 			infos[i].StrictSerializer = explainingSerializer{info.StrictSerializer, e.scheme}
 		}
 	}

@@ -21,8 +21,17 @@ import (
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
-// catalogue serves computed books, in both versions. Its list is asked for by the named user only.
+// catalogue serves these books in both versions, except in a closed namespace.
 func catalogue(books ...*hub.Book) *builder.Server {
+	return computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+		if apirequest.NamespaceValue(ctx) == "closed" {
+			return nil, apierrors.NewServiceUnavailable("closed")
+		}
+		return books, nil
+	})
+}
+
+func computedBooks(compute func(context.Context) ([]*hub.Book, error)) *builder.Server {
 	return example.Describe(builder.New("catalogue")).WithBearerToken(token, admin).
 		WithResource(v2.SchemeGroupVersion, "books", func(*builder.Scope) (builder.Storages, error) {
 			return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*hub.Book]{
@@ -30,12 +39,7 @@ func catalogue(books ...*hub.Book) *builder.Server {
 				NewList:  func() runtime.Object { return &hub.BookList{} },
 				Resource: hub.Resource("books"),
 				Singular: "book",
-				Objects: func(ctx context.Context) ([]*hub.Book, error) {
-					if apirequest.NamespaceValue(ctx) == "closed" {
-						return nil, apierrors.NewServiceUnavailable("closed")
-					}
-					return books, nil
-				},
+				Objects:  compute,
 			})}, nil
 		}, v1.SchemeGroupVersion)
 }

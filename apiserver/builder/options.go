@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -23,9 +24,10 @@ type Options struct {
 	// ServerRun are the generic server's limits and timeouts, and how it ends.
 	ServerRun *genericoptions.ServerRunOptions
 
-	server Server
-	scheme *runtime.Scheme
-	codecs serializer.CodecFactory
+	server     Server
+	scheme     *runtime.Scheme
+	codecs     serializer.CodecFactory
+	stallLimit time.Duration
 }
 
 // ToServerOptions returns the options of the described server, or the errors of the description.
@@ -41,7 +43,7 @@ func (s *Server) ToServerOptions() (*Options, error) {
 	if err != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
 	}
-	options := &Options{ServerRun: run, server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme)}
+	options := &Options{ServerRun: run, server: *s, scheme: scheme, codecs: serializer.NewCodecFactory(scheme), stallLimit: stallLimit}
 	options.Recommended = s.recommendedOptions()
 	return options, nil
 }

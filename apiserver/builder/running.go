@@ -59,7 +59,7 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 		return nil, err
 	}
 	serving := o.Recommended.SecureServing
-	serving.Listener = stallListener{serving.Listener, stallLimit} // await lends the plain listener
+	serving.Listener = stallListener{serving.Listener, o.stallLimit} // await lends the plain listener
 	server, err := o.assemble()
 	if err != nil {
 		return nil, err

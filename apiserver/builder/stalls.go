@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"slices"
-	"sync"
 	"time"
 
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -90,21 +89,16 @@ func (w *stallWriter) Flush() {
 	w.bound(func() { _ = http.NewResponseController(w.ResponseWriter).Flush() }) // the next write reports the error
 }
 
-// bound ends the stream if send takes longer than the limit. It never touches the stream after send has returned: the stream of a
-// handler that has returned is not there any more.
+// bound ends the stream if send takes longer than the limit. It never touches the stream after it has returned: the stream of a
+// handler that has returned is not there any more, and the process would crash.
 func (w *stallWriter) bound(send func()) {
-	var mutex sync.Mutex
-	sent := false
+	ended := make(chan struct{})
 	timer := time.AfterFunc(w.limit, func() {
-		mutex.Lock()
-		defer mutex.Unlock()
-		if !sent {
-			_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(-time.Second)) // fails only after the end of the stream
-		}
+		defer close(ended)
+		_ = http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(-time.Second)) // fails only after the end of the stream
 	})
 	send()
-	timer.Stop()
-	mutex.Lock()
-	defer mutex.Unlock()
-	sent = true
+	if !timer.Stop() {
+		<-ended
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/sets"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -18,7 +19,7 @@ import (
 // handlerChain is the generic server's handler chain with a graceful shutdown for clients and streams. It does not authorize
 // forwarded requests again: see authorizedBefore. Browsers get the landing page, if there is one, and pages of allowed origins
 // their answers.
-func handlerChain(streamed []string, forwarded sets.Set[string], landing []byte) func(http.Handler, *genericapiserver.Config) http.Handler {
+func handlerChain(streamed []string, stallLimit time.Duration, forwarded sets.Set[string], landing []byte) func(http.Handler, *genericapiserver.Config) http.Handler {
 	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
 		own := config.Authorization.Authorizer
 		config.Authorization.Authorizer = authorizedBefore(forwarded, own)

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	restclient "k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+)
+
+// A client that stops to read ends its own answer: over HTTP/2 a stream, otherwise the connection.
+func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	title := strings.Repeat("x", 256<<10)
+	var books []*hub.Book // more than a client and a server keep for each other
+	for i := range 32 {
+		books = append(books, &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strconv.Itoa(i)}, Spec: hub.BookSpec{Title: title}})
+	}
+	requests := make(chan context.Context, 1)
+	options, err := computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+		requests <- ctx
+		return books, nil
+	}).WithConnProvider(builder.InMemoryConnections()).ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	options.SetStallLimit(50 * time.Millisecond)
+	running, _ := startOptions(t, options)
+	for _, protocol := range []string{"http/1.1", "h2"} {
+		config := running.ClientConfig()
+		config.NextProtos = []string{protocol}
+		client, err := restclient.HTTPClientFor(config)
+		g.Expect(err).NotTo(HaveOccurred())
+		answer, err := client.Get(running.Address() + "/apis/library.example.com/v2/books")
+		g.Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = answer.Body.Close() }() // the server can stop even if the test fails
+		var request context.Context
+		g.Expect(requests).To(Receive(&request))
+		g.Eventually(request.Done()).WithTimeout(30*time.Second).Should(BeClosed(), protocol)
+		_, err = io.Copy(io.Discard, answer.Body)
+		g.Expect(err).To(HaveOccurred(), protocol)
+
+		other, err := client.Get(running.Address() + "/readyz")
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(other.StatusCode).To(Equal(http.StatusOK))
+		g.Expect(other.Body.Close()).To(Succeed())
+	}
+}
+
+// A list takes the memory of an item while its client reads.
+func TestAListIsWrittenItemByItem(t *testing.T) {
+	t.Parallel()
+	g := NewWithT(t)
+	options, err := catalogue().ToServerOptions()
+	g.Expect(err).NotTo(HaveOccurred())
+	list := &v2.BookList{}
+	for range 3 {
+		list.Items = append(list.Items, v2.Book{Spec: v2.BookSpec{Title: "Solaris"}})
+	}
+	var writes writes
+	g.Expect(options.Encoder(v2.SchemeGroupVersion.Group).Encode(list, &writes)).To(Succeed())
+	for _, write := range writes {
+		g.Expect(bytes.Count(write, []byte("Solaris"))).To(BeNumerically("<=", 1))
+	}
+}
+
+type writes [][]byte
+
+func (w *writes) Write(data []byte) (int, error) {
+	*w = append(*w, bytes.Clone(data))
+	return len(data), nil
+}
