@@ -8,12 +8,20 @@ import (
 	"io"
 	goruntime "runtime"
 	"sync"
+	"time"
 	"weak"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/watch"
+)
+
+const (
+	// maxBeginning is how many watches of a resource begin at a time. Until a past event is shared, the watch has a copy of its object.
+	maxBeginning = 4
+	// begun is how long no past event has come when a watch has begun. A wrong guess costs memory only.
+	begun = 10 * time.Millisecond
 )
 
 // maxNewEvents is how many new events wait for the client of a watch. The watch cache keeps about 20 more, and then ends the watch.
@@ -23,8 +31,14 @@ const maxNewEvents = 10
 // for each watch that begins, and shares only the objects of new events. With them, watches share the objects and their
 // encodings, so that their memory does not grow with the number of clients that do not read.
 type sharedObjects struct {
+	beginning chan struct{} // has a value for each watch that begins
+
 	mutex sync.Mutex
 	known map[eventID]weak.Pointer[sharedObject]
+}
+
+func newSharedObjects() *sharedObjects {
+	return &sharedObjects{beginning: make(chan struct{}, maxBeginning), known: map[eventID]weak.Pointer[sharedObject]{}}
 }
 
 // eventID identifies the object of an event. A deleted object has the version of its deletion, which is the version of the new
@@ -123,10 +137,20 @@ type sharedWatch struct {
 	stop    sync.Once
 }
 
-func (s *sharedObjects) watch(ctx context.Context, events watch.Interface) watch.Interface {
+func (s *sharedObjects) watch(ctx context.Context, begin func() (watch.Interface, error)) (watch.Interface, error) {
+	select {
+	case s.beginning <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	events, err := begin()
+	if err != nil {
+		<-s.beginning
+		return nil, err
+	}
 	shared := &sharedWatch{Interface: events, result: make(chan watch.Event, maxNewEvents), stopped: make(chan struct{})}
 	go shared.deliver(ctx, s)
-	return shared
+	return shared, nil
 }
 
 // ResultChan returns the events.
@@ -140,6 +164,10 @@ func (w *sharedWatch) Stop() {
 
 func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 	defer close(w.result)
+	letNextBegin := sync.OnceFunc(func() { <-objects.beginning })
+	defer letNextBegin()
+	quiet := time.NewTimer(begun)
+	defer quiet.Stop()
 	var waiting []watch.Event
 	fresh := 0 // new events among them, whose objects the watch cache shares
 	events := w.Interface.ResultChan()
@@ -161,8 +189,10 @@ func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 			}
 			if isFresh(event) {
 				fresh++
+				letNextBegin()
 			} else {
 				event.Object = objects.share(event)
+				quiet.Reset(begun)
 			}
 			waiting = append(waiting, event)
 		case out <- next:
@@ -171,6 +201,8 @@ func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 			}
 			waiting[0] = watch.Event{}
 			waiting = waiting[1:]
+		case <-quiet.C:
+			letNextBegin()
 		case <-w.stopped:
 			return
 		case <-ctx.Done():

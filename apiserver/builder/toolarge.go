@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"weak"
 
 	"google.golang.org/grpc/codes"
 	grpcstatus "google.golang.org/grpc/status"
@@ -39,7 +38,7 @@ func (o explainingOptions) GetRESTOptions(resource schema.GroupResource, example
 		newFunc, newListFunc func() runtime.Object, attributes storage.AttrFunc, triggers storage.IndexerFuncs, indexers *cache.Indexers,
 	) (storage.Interface, factory.DestroyFunc, error) {
 		stored, destroy, err := decorate(config, prefix, key, newFunc, newListFunc, attributes, triggers, indexers)
-		return explainingStorage{stored, o.space, &sharedObjects{known: map[eventID]weak.Pointer[sharedObject]{}}}, destroy, err
+		return explainingStorage{stored, o.space, newSharedObjects()}, destroy, err
 	}
 	return options, nil
 }
@@ -81,11 +80,7 @@ func (s explainingStorage) Watch(ctx context.Context, key string, options storag
 	if err := validVersion("resourceVersion", options.ResourceVersion); err != nil {
 		return nil, err
 	}
-	events, err := s.Interface.Watch(ctx, key, options)
-	if err != nil {
-		return nil, err
-	}
-	return s.watched.watch(ctx, events), nil
+	return s.watched.watch(ctx, func() (watch.Interface, error) { return s.Interface.Watch(ctx, key, options) })
 }
 
 // GuaranteedUpdate changes an object. While the storage is full, it changes only objects that are being deleted.
