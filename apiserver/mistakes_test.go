@@ -28,7 +28,7 @@ import (
 )
 
 // goTypes matches what only a programmer of the server understands.
-var goTypes = regexp.MustCompile(`\*?\b(v1|v1alpha1|images|handlers|metav1|corev1|runtime|rest|builder|unstructured)\.[A-Z]\w+\b|Go (struct|value)|cannot unmarshal|interface ?\{|\b(map|\[\])\[?string\]|goldsmith\.dev/goldsmith/|reflect|panic|json: |yaml: unmarshal`)
+var goTypes = regexp.MustCompile(`\*?\b(v1|v1alpha1|images|handlers|metav1|corev1|runtime|rest|builder|unstructured)\.[A-Z]\w+\b|Go (struct|value)|cannot unmarshal|interface ?\{|\b(map|\[\])\[?string\]|goldsmith\.dev/goldsmith/|reflect|panic|strconv|parsing time|json: |yaml: unmarshal`)
 
 // mistake is a request that a client should not have sent.
 type mistake struct {
@@ -239,7 +239,7 @@ var anyRequest = []string{"null", "nothing", "a version that is none", "a versio
 
 // queries are wrong parameters of requests.
 var queries = []string{
-	"limit=x", "continue=x", "resourceVersion=x", "resourceVersion=x&watch=true", "watch=maybe", "timeoutSeconds=x", "timeoutSeconds=9223372036854775807&watch=true", "labelSelector=a+b+c", "fieldSelector=a", "fieldSelector=spec.colour%3Dred",
+	"limit=x", "limit=", "timeoutSeconds=", "sinceSeconds=", "resourceVersion=-1", "resourceVersion=-1&watch=true", "continue=x", "resourceVersion=x", "resourceVersion=x&watch=true", "watch=maybe", "timeoutSeconds=x", "timeoutSeconds=9223372036854775807&watch=true", "labelSelector=a+b+c", "fieldSelector=a", "fieldSelector=spec.colour%3Dred",
 	"resourceVersionMatch=Sometimes", "sendInitialEvents=x", "watch=true&sendInitialEvents=true", "allowWatchBookmarks=x", "resourceVersion=99999999999999999999",
 	"dryRun=maybe", "fieldManager=" + strings.Repeat("x", 200), "fieldManager=a%00b&force=true", "fieldManager=a&force=maybe", "fieldValidation=Perhaps&fieldManager=a",
 	"gracePeriodSeconds=x", "propagationPolicy=x", "orphanDependents=x", "preconditions=x", "gracePeriodSeconds=-7",

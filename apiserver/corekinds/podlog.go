@@ -145,6 +145,10 @@ func parse[T any](from *parameters, name string, convert func(*[]string, *T, con
 		return
 	}
 	if err := convert(&given, into, nil); err != nil {
-		from.err = fmt.Errorf("parameter %s: %w", name, err)
+		form := "a number" // every text is a string or a bool
+		if name == "sinceTime" {
+			form = "a time such as 2006-01-02T15:04:05Z"
+		}
+		from.err = fmt.Errorf("%s must be %s, not %q", name, form, given[0])
 	}
 }

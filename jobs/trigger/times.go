@@ -81,7 +81,8 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 	}
 	parsed, err := cron.ParseStandard(expression)
 	if err != nil {
-		return nil, fmt.Errorf("must be five fields (minute, hour, day of the month, month, day of the week), @hourly, @daily, @weekly, @monthly or @yearly: %w", err)
+		problem, _, _ := strings.Cut(err.Error(), ": strconv.")
+		return nil, fmt.Errorf("must be five fields (minute, hour, day of the month, month, day of the week), @hourly, @daily, @weekly, @monthly or @yearly: %s", problem)
 	}
 	wall, ok := parsed.(*cron.SpecSchedule)
 	if !ok {
