@@ -5,6 +5,7 @@ package corekinds
 import (
 	"context"
 	"maps"
+	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -53,10 +54,25 @@ func (jobStrategy) DefaultGarbageCollectionPolicy(context.Context) rest.GarbageC
 func (s jobStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	job, ok := object.(*batchv1.Job)
-	if !ok || (job.Spec.ManualSelector != nil && *job.Spec.ManualSelector) {
+	if !ok {
+		return
+	}
+	dropManagedFields(job)
+	if job.Spec.ManualSelector != nil && *job.Spec.ManualSelector {
 		return
 	}
 	selectOwnPods(job)
+}
+
+// dropManagedFields drops the managed fields of a new object that a controller owns and that nobody applied: they are more than half
+// of a Job or pod. The API server tracks none later either, until somebody applies the object.
+func dropManagedFields(object metav1.Object) {
+	applied := func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Operation == metav1.ManagedFieldsOperationApply
+	}
+	if metav1.GetControllerOfNoCopy(object) != nil && !slices.ContainsFunc(object.GetManagedFields(), applied) {
+		object.SetManagedFields(nil)
+	}
 }
 
 // selectOwnPods labels the Job's pods by its name and UID, and selects them by the UID, as the Job API promises.

@@ -93,6 +93,7 @@ func (s podStrategy) PrepareForCreate(ctx context.Context, object runtime.Object
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	if pod, ok := object.(*corev1.Pod); ok {
 		pod.Status.Phase = corev1.PodPending
+		dropManagedFields(pod)
 	}
 }
 

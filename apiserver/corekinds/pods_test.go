@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
@@ -45,6 +46,23 @@ var _ = Describe("pods", func() {
 		Expect(created.Status.Phase).To(Equal(corev1.PodPending))
 		Expect(created.Spec.TerminationGracePeriodSeconds).To(HaveValue(BeEquivalentTo(30)))
 		Expect(created.Generation).To(BeEquivalentTo(1))
+	})
+
+	It("have no managed fields if a controller owns them and nobody applied them", func(ctx SpecContext) {
+		owned := pod("p")
+		owned.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(&batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "j", UID: "u"}},
+			batchv1.SchemeGroupVersion.WithKind("Job"))}
+		stored := create(ctx, owned)
+		stored.Status.Phase = corev1.PodRunning
+		stored, err := pods.UpdateStatus(ctx, stored, metav1.UpdateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(stored.ManagedFields).To(BeEmpty())
+
+		applied, err := pods.Apply(ctx, corev1ac.Pod("p", namespace).WithLabels(map[string]string{"new": "yes"}), metav1.ApplyOptions{FieldManager: "somebody"})
+		Expect(err).NotTo(HaveOccurred())
+		Expect(applied.Labels).To(HaveKey("new"))
+		Expect(applied.ManagedFields).To(ContainElement(HaveField("Manager", "somebody")))
+		Expect(create(ctx, pod("unowned")).ManagedFields).NotTo(BeEmpty())
 	})
 
 	It("keep spec and status apart", func(ctx SpecContext) {
