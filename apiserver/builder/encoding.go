@@ -53,7 +53,7 @@ func (f *resourceEncoding) NewConfig(resource schema.GroupResource, example runt
 	if err != nil {
 		return nil, fmt.Errorf("make the storage codec of %s: %w", resource, err)
 	}
-	config.Codec, config.EncodeVersioner = renamingCodec{codec, f.scheme}, versioner
+	config.Codec, config.EncodeVersioner = renamingCodec{codec, f.scheme, formerNames(f.scheme, example)}, versioner
 	return config, nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strconv"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,11 +76,22 @@ func nameRenamed(err error, renamed map[string]string) error {
 type renamingCodec struct {
 	runtime.Codec
 	scheme *runtime.Scheme
+	former [][]byte // see formerNames
+}
+
+// formerNames returns the former names of fields of objects like the example, as JSON has them. To search an object for these names
+// costs much less than to read its kind, and few objects contain one.
+func formerNames(scheme *runtime.Scheme, example runtime.Object) [][]byte {
+	var names [][]byte
+	for former := range renamedFieldsOfResource(scheme, example) {
+		names = append(names, []byte(strconv.Quote(former[strings.LastIndex(former, ".")+1:])))
+	}
+	return names
 }
 
 // Decode reads an object. Only JSON has names: protobuf has numbers.
 func (c renamingCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
-	if bytes.HasPrefix(data, []byte("{")) {
+	if bytes.HasPrefix(data, []byte("{")) && slices.ContainsFunc(c.former, func(name []byte) bool { return bytes.Contains(data, name) }) {
 		var err error
 		if data, err = renameStored(c.scheme, data); err != nil {
 			return nil, nil, err
@@ -94,20 +107,15 @@ func renameStored(scheme *runtime.Scheme, data []byte) ([]byte, error) {
 		return nil, fmt.Errorf("read the kind of a stored object: %w", err)
 	}
 	var object map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber() // no number is rounded
+	if err := decoder.Decode(&object); err != nil {
+		return nil, fmt.Errorf("read a stored object: %w", err)
+	}
 	changed := false
 	for former, current := range renamedFields(scheme, kind.GroupVersionKind()) {
 		path := strings.Split(former, ".")
 		name := path[len(path)-1]
-		if !bytes.Contains(data, []byte(`"`+name+`"`)) {
-			continue
-		}
-		if object == nil {
-			decoder := json.NewDecoder(bytes.NewReader(data))
-			decoder.UseNumber() // no number is rounded
-			if err := decoder.Decode(&object); err != nil {
-				return nil, fmt.Errorf("read a stored object: %w", err)
-			}
-		}
 		parent := object
 		for _, step := range path[:len(path)-1] {
 			parent, _ = parent[step].(map[string]any)
