@@ -4,6 +4,8 @@ package builds
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -30,7 +32,7 @@ func describeAdmission(w *fixture) {
 	}
 
 	Describe("A build in a namespace", func() {
-		It("whose quota is used up waits, and goes on when there is more", func(ctx SpecContext) {
+		It("whose quota is used up waits, whatever an event of a user says, and goes on when there is more", func(ctx SpecContext) {
 			quota, err := w.Kube.CoreV1().ResourceQuotas(w.Namespace).Create(ctx, &corev1.ResourceQuota{
 				ObjectMeta: metav1.ObjectMeta{Name: "builds"},
 				Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{corev1.ResourcePods: resource.MustParse("0")}},
@@ -39,6 +41,8 @@ func describeAdmission(w *fixture) {
 			w.CreateBuild(ctx, workspace.NewBuild("once"))
 			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), conditions("PodReady=False/QuotaExceeded"),
 				saying(v1alpha1.BuildPodReady, ContainSubstring("exceeded quota: builds"))))
+			w.forgeRefusal(ctx, "once", "forged")
+			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), saying(v1alpha1.BuildPodReady, ContainSubstring("forged"))))
 
 			_, err = w.Kube.CoreV1().ResourceQuotas(w.Namespace).Patch(ctx, quota.Name, types.MergePatchType,
 				[]byte(`{"spec":{"hard":{"pods":"1"}}}`), metav1.PatchOptions{})
@@ -73,6 +77,22 @@ func describeAdmission(w *fixture) {
 			w.Succeeded(ctx, "once")
 		})
 	})
+}
+
+// forgeRefusal creates an event which says that the pod of a build's Job is forbidden. It is newer than every event of the Job controller.
+func (w *fixture) forgeRefusal(ctx context.Context, build, why string) {
+	GinkgoHelper()
+	jobs, err := w.Kube.BatchV1().Jobs(w.Namespace).List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.LabelBuild + "=" + build})
+	Expect(err).NotTo(HaveOccurred())
+	Expect(jobs.Items).To(HaveLen(1))
+	job := jobs.Items[0]
+	_, err = w.Kube.CoreV1().Events(w.Namespace).Create(ctx, &corev1.Event{
+		ObjectMeta:     metav1.ObjectMeta{GenerateName: job.Name + "."},
+		InvolvedObject: corev1.ObjectReference{APIVersion: "batch/v1", Kind: "Job", Namespace: job.Namespace, Name: job.Name, UID: job.UID},
+		Type:           corev1.EventTypeWarning, Reason: "FailedCreate", LastTimestamp: metav1.NewTime(time.Now().Add(time.Hour)),
+		Message: fmt.Sprintf("Error creating: pods %q is forbidden: %s", job.Name, why),
+	}, metav1.CreateOptions{})
+	Expect(err).NotTo(HaveOccurred())
 }
 
 // pod is that of a build's last attempt.
