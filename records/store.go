@@ -109,7 +109,10 @@ func (s *Store) openSQLite(ctx context.Context, path string, folder fs.FS) (err 
 	if err == nil || errors.Is(err, ErrNewer) {
 		return err
 	}
-	return cmp.Or(s.findDamage(ctx, path), err)
+	if damage := s.findDamage(ctx, path); damage != nil {
+		return damage
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 // findDamage returns a DamageError if the structure of a SQLite database is damaged, and nil otherwise. A statement that fails because of

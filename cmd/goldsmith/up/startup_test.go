@@ -35,8 +35,8 @@ func TestASlowStartTellsWhatItWaitsFor(t *testing.T) {
 	}
 }
 
-// pipe is the content of a named pipe that replaces a file.
-const pipe = "a named pipe"
+// pipe and folder are the contents of what replaces a file: a named pipe and a directory.
+const pipe, folder = "a named pipe", "a directory"
 
 // recordsWithoutVersions returns a database whose page with the table of versions is empty.
 func recordsWithoutVersions(t *testing.T) string {
@@ -83,17 +83,21 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 			"DIR/records.db-wal is damaged: it is a named pipe", "lost: the history", "to restore a backup: ",
 			"to start without history: mkdir DIR/damaged && mv DIR/records.db* DIR/damaged",
 		}},
-		"a pipe of the server": {"server/token", pipe, []string{"DIR/server/token is damaged: it is a named pipe, a device or a socket instead of a file: delete it, or move it away"}},
-		"a pipe of the log":    {"up.log", pipe, []string{"DIR/up.log is damaged: it is a named pipe"}},
-		"empty records":        {"records.db", "", []string{"DIR/records.db is damaged: it is empty", "lost: ", "to restore a backup: ", "to start without history: "}},
+		"a pipe of the server":       {"server/token", pipe, []string{"DIR/server/token is damaged: it is a named pipe, a device or a socket instead of a file: delete it, or move it away"}},
+		"a directory of the records": {"records.db", folder, []string{"--records: open the records: DIR/records.db: "}},
+		"a pipe of the log":          {"up.log", pipe, []string{"DIR/up.log is damaged: it is a named pipe"}},
+		"empty records":              {"records.db", "", []string{"DIR/records.db is damaged: it is empty", "lost: ", "to restore a backup: ", "to start without history: "}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
 			for file, content := range map[string]string{"server/address": "127.0.0.1:0", test.file: test.content} {
 				path := filepath.Join(directory, file)
 				err := writeFile(path, []byte(content))
-				if content == pipe {
+				switch content {
+				case pipe:
 					err = errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600))
+				case folder:
+					err = errors.Join(err, os.Remove(path), os.Mkdir(path, 0o700))
 				}
 				if err != nil {
 					t.Fatal(err)
