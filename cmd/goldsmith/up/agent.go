@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
 // startAgent starts the agent. If reporting is nil, no builder reports.
@@ -29,6 +30,9 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	hidden, err := s.hidden()
 	if err != nil {
 		return err
+	}
+	if notice := neighboursNotice(hidden, manyNeighbours); notice != "" && process.LandlockVersion() > 0 {
+		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
 	}
 	agent, err := local.New(local.Options{
 		Client:     client,

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/jobs/local/process"
@@ -48,6 +49,28 @@ func (s *system) hidden() ([]string, error) {
 		}
 	}
 	return hidden, nil
+}
+
+// manyNeighbours is how many files beside hidden paths cost each start of a builder some 10 ms: each file needs a rule of Landlock.
+const manyNeighbours = 2000
+
+// neighboursNotice returns the directory that delays every start of a builder, because it has more files beside hidden paths than the
+// limit, or "".
+func neighboursNotice(hidden []string, limit int) string {
+	seen := map[string]bool{}
+	for _, path := range hidden {
+		for path != "/" {
+			path = filepath.Dir(path)
+			if seen[path] || slices.Contains(hidden, path) {
+				continue
+			}
+			seen[path] = true
+			if entries, err := os.ReadDir(path); err == nil && len(entries) > limit {
+				return fmt.Sprintf("every builder starts later, because %s has %d files, which builders can read: set --data-dir to a directory elsewhere", path, len(entries))
+			}
+		}
+	}
+	return ""
 }
 
 // checkUnconfined refuses names that are not registered.

@@ -22,6 +22,23 @@ func TestABuilderReadsNoFileOfTheServer(t *testing.T) {
 	t.Run("unconfined", func(t *testing.T) { testSpy(t, []string{"spy"}, true) })
 }
 
+func TestManyFilesBesideTheDataDirectoryAreTold(t *testing.T) {
+	directory := t.TempDir()
+	data := filepath.Join(directory, "data")
+	for i := range 4 {
+		if err := errors.Join(os.MkdirAll(filepath.Join(data, fmt.Sprint(i)), 0o700), os.Mkdir(filepath.Join(directory, fmt.Sprint(i)), 0o700)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	hidden := []string{data, filepath.Join(data, "kubeconfig")}
+	if notice := neighboursNotice(hidden, 1<<30); notice != "" {
+		t.Errorf("got %q", notice)
+	}
+	if notice := neighboursNotice(hidden, 4); !strings.Contains(notice, directory+" has 5 files") {
+		t.Errorf("got %q", notice)
+	}
+}
+
 // testSpy runs a builder that tries what it may not, and checks whether it succeeds.
 func testSpy(t *testing.T, unconfined []string, found bool) {
 	t.Helper()
