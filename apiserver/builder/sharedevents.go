@@ -20,6 +20,9 @@ import (
 const (
 	// maxBeginning is how many watches of a resource begin at a time. Until a past event is shared, the watch has a copy of its object.
 	maxBeginning = 4
+	// maxWait is how long the watch cache can take to begin a watch until the next one begins: it may wait for etcd, or for a version
+	// that a client names.
+	maxWait = 100 * time.Millisecond
 	// begun is how long no past event has come when a watch has begun. A wrong guess costs memory only.
 	begun = 10 * time.Millisecond
 )
@@ -135,6 +138,9 @@ type sharedWatch struct {
 	result  chan watch.Event
 	stopped chan struct{}
 	stop    sync.Once
+
+	letNextBegin func()
+	quiet        *time.Timer // calls letNextBegin
 }
 
 func (s *sharedObjects) watch(ctx context.Context, begin func() (watch.Interface, error)) (watch.Interface, error) {
@@ -143,12 +149,18 @@ func (s *sharedObjects) watch(ctx context.Context, begin func() (watch.Interface
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
+	letNextBegin := sync.OnceFunc(func() { <-s.beginning })
+	quiet := time.AfterFunc(maxWait, letNextBegin)
 	events, err := begin()
 	if err != nil {
-		<-s.beginning
+		letNextBegin()
 		return nil, err
 	}
-	shared := &sharedWatch{Interface: events, result: make(chan watch.Event, maxNewEvents), stopped: make(chan struct{})}
+	quiet.Reset(begun)
+	shared := &sharedWatch{
+		Interface: events, result: make(chan watch.Event, maxNewEvents), stopped: make(chan struct{}),
+		letNextBegin: letNextBegin, quiet: quiet,
+	}
 	go shared.deliver(ctx, s)
 	return shared, nil
 }
@@ -164,10 +176,8 @@ func (w *sharedWatch) Stop() {
 
 func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 	defer close(w.result)
-	letNextBegin := sync.OnceFunc(func() { <-objects.beginning })
-	defer letNextBegin()
-	quiet := time.NewTimer(begun)
-	defer quiet.Stop()
+	defer w.letNextBegin()
+	defer w.quiet.Stop()
 	var waiting []watch.Event
 	fresh := 0 // new events among them, whose objects the watch cache shares
 	events := w.Interface.ResultChan()
@@ -189,10 +199,10 @@ func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 			}
 			if isFresh(event) {
 				fresh++
-				letNextBegin()
+				w.letNextBegin()
 			} else {
 				event.Object = objects.share(event)
-				quiet.Reset(begun)
+				w.quiet.Reset(begun)
 			}
 			waiting = append(waiting, event)
 		case out <- next:
@@ -201,8 +211,6 @@ func (w *sharedWatch) deliver(ctx context.Context, objects *sharedObjects) {
 			}
 			waiting[0] = watch.Event{}
 			waiting = waiting[1:]
-		case <-quiet.C:
-			letNextBegin()
 		case <-w.stopped:
 			return
 		case <-ctx.Done():
