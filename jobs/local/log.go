@@ -65,12 +65,19 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	case err != nil:
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
+	if size, err := files.Size(); err == nil && size > maxLogFile {
+		_ = files.Close() // only read from
+		return nil, gone(pod, "replaced its log by a file that is too large for a log")
+	}
 	log, err := crilog.NewReader(ctx, files, feed, a.logOptions(options))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
 	}
 	return log, nil
 }
+
+// maxLogFile is more than a log of empty lines has, whose times are most of it. A builder can extend its log without using space.
+const maxLogFile = 64 * maxLogBytes
 
 // hasRun reports whether the status has a start of the pod's process.
 func hasRun(pod *corev1.Pod) bool {

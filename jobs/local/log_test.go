@@ -49,7 +49,7 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
 	scripts := map[string]string{
 		"fifo": "rm $L; mkfifo $L", "link": "ln -sf /etc/passwd $L", "directory": "rm $L; mkdir $L", "removed": "rm $L", "segment": "mkdir $L.1.0",
-		"directory of it": "rm -r $D", "file for its directory": "rm -r $D; echo >$D", "loop for its directory": "rm -r $D; ln -s $D $D",
+		"sparse": "truncate -s 64G $L", "directory of it": "rm -r $D", "file for its directory": "rm -r $D; echo >$D", "loop for its directory": "rm -r $D; ln -s $D $D",
 	}
 	for name, script := range scripts {
 		scripts[name] = "D=${GOLDSMITH_RESULT%/result}; L=$D/log; echo one; cd /; " + script
