@@ -171,7 +171,7 @@ func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
 	info.PrioritizedVersions = o.server.versions(group)
 	// The serializer of the library writes lists item by item. A whole list would stay in memory while its client reads.
-	info.NegotiatedSerializer = explainingSerializers{encodings(o.scheme, info.PrioritizedVersions, info.NegotiatedSerializer), o.scheme}
+	info.NegotiatedSerializer = newEncodings(o.scheme, info.PrioritizedVersions, info.NegotiatedSerializer)
 	return &info
 }
 

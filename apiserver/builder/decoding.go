@@ -11,28 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// explainingSerializers are serializers of requests whose errors name the fields of objects instead of Go types.
-type explainingSerializers struct {
-	runtime.NegotiatedSerializer
-	scheme *runtime.Scheme
-}
-
-// SupportedMediaTypes returns the serializers. The serializers of text formats explain their errors, and indented lists are written
-// item by item.
-func (e explainingSerializers) SupportedMediaTypes() []runtime.SerializerInfo {
-	infos := slices.Clone(e.NegotiatedSerializer.SupportedMediaTypes())
-	for i, info := range infos {
-		if info.EncodesAsText {
-			infos[i].Serializer = explainingSerializer{info.Serializer, e.scheme}
-			if info.PrettySerializer != nil {
-				infos[i].PrettySerializer = indentingSerializer{info.PrettySerializer, info.Serializer}
-			}
-			infos[i].StrictSerializer = explainingSerializer{info.StrictSerializer, e.scheme}
-		}
-	}
-	return infos
-}
-
+// explainingSerializer is a serializer of requests whose errors name the fields of objects instead of Go types.
 type explainingSerializer struct {
 	runtime.Serializer
 	scheme *runtime.Scheme

@@ -10,28 +10,43 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// encodings are the encodings that clients can choose. Protobuf is not among them if a Go type of these versions has no
+// encodings are the encodings that clients can choose. They are made once, because every request asks for them. Text encodings
+// explain their errors, and write indented lists item by item. Protobuf is not among them if a Go type of these versions has no
 // protobuf code. Otherwise a client that prefers protobuf would get an error after its request was executed. The namespace
 // controller is such a client, and no namespace would be deleted.
-func encodings(scheme *runtime.Scheme, versions []schema.GroupVersion, all runtime.NegotiatedSerializer) runtime.NegotiatedSerializer {
+type encodings struct {
+	runtime.NegotiatedSerializer
+	supported []runtime.SerializerInfo
+}
+
+func newEncodings(scheme *runtime.Scheme, versions []schema.GroupVersion, all runtime.NegotiatedSerializer) encodings {
+	supported := slices.Clone(all.SupportedMediaTypes())
+	if !haveProtobuf(scheme, versions) {
+		supported = slices.DeleteFunc(supported, func(info runtime.SerializerInfo) bool { return info.MediaType == runtime.ContentTypeProtobuf })
+	}
+	for i, info := range supported {
+		if info.EncodesAsText {
+			supported[i].Serializer = explainingSerializer{info.Serializer, scheme}
+			if info.PrettySerializer != nil {
+				supported[i].PrettySerializer = indentingSerializer{info.PrettySerializer, info.Serializer}
+			}
+			supported[i].StrictSerializer = explainingSerializer{info.StrictSerializer, scheme}
+		}
+	}
+	return encodings{all, supported}
+}
+
+// SupportedMediaTypes returns the encodings.
+func (e encodings) SupportedMediaTypes() []runtime.SerializerInfo { return e.supported }
+
+func haveProtobuf(scheme *runtime.Scheme, versions []schema.GroupVersion) bool {
 	message := reflect.TypeFor[protobufMessage]()
 	for _, version := range versions {
 		for _, kind := range scheme.KnownTypes(version) {
 			if !reflect.PointerTo(kind).Implements(message) {
-				return withoutProtobuf{all}
+				return false
 			}
 		}
 	}
-	return all
-}
-
-type withoutProtobuf struct {
-	runtime.NegotiatedSerializer
-}
-
-// SupportedMediaTypes returns the other encodings.
-func (w withoutProtobuf) SupportedMediaTypes() []runtime.SerializerInfo {
-	return slices.DeleteFunc(slices.Clone(w.NegotiatedSerializer.SupportedMediaTypes()), func(info runtime.SerializerInfo) bool {
-		return info.MediaType == runtime.ContentTypeProtobuf
-	})
+	return true
 }
