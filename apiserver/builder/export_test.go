@@ -11,9 +11,9 @@ import (
 // SetStallLimit changes how long a client can read nothing of an answer.
 func (o *Options) SetStallLimit(limit time.Duration) { o.stallLimit = limit }
 
-// Encoder is the encoder of lists and objects in JSON.
-func (o *Options) Encoder(group string) runtime.Encoder {
-	serializers := o.groupInfo(group).NegotiatedSerializer
+// Encoders are the encoders of lists and objects in JSON: the compact one and the indented one.
+func (o *Options) Encoders(group string) []runtime.Encoder {
+	serializers, version := o.groupInfo(group).NegotiatedSerializer, o.server.versions(group)[0]
 	json, _ := runtime.SerializerInfoForMediaType(serializers.SupportedMediaTypes(), runtime.ContentTypeJSON)
-	return serializers.EncoderForVersion(json.Serializer, o.server.versions(group)[0])
+	return []runtime.Encoder{serializers.EncoderForVersion(json.Serializer, version), serializers.EncoderForVersion(json.PrettySerializer, version)}
 }

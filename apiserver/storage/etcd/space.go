@@ -28,6 +28,9 @@ const (
 	// recent is how long old versions are kept although the database grows fast.
 	recent = 10 * time.Second
 
+	// settlingCommits is after how many commits the pages that a compaction freed are counted. Reads may keep them for a while.
+	settlingCommits = 3
+
 	spaceInterval           = 100 * time.Millisecond
 	blockedInterval         = time.Second // between attempts to free space while writes are refused
 	defragmentationInterval = 2 * time.Second
@@ -54,6 +57,7 @@ type space struct {
 	quota int64
 
 	kept         int64     // the least that was in use since the last compaction, in bytes
+	uncounted    int       // commits until the pages that the last compaction freed are counted
 	compacted    time.Time // when the last compaction was tried
 	defragmented time.Time // when the last defragmentation was tried
 	samples      []sample  // oldest first: the first is as old as recent, once there is one
@@ -110,6 +114,10 @@ func (s *space) oldRevision(now time.Time) int64 {
 // check frees what it can, if there is a reason to. It drops the versions before a revision and, if space is scarce, all old
 // versions. It reports no failure: etcd stops then, or the next check succeeds.
 func (s *space) check(ctx context.Context, now time.Time, revision int64) {
+	if s.uncounted > 0 {
+		s.uncounted--
+		s.commit()
+	}
 	alarms, used := s.alarms(), s.etcd.Backend().SizeInUse()
 	s.kept = min(s.kept, used) // versions also expire
 	blocked := len(alarms) > 0 || s.Full() != nil
@@ -150,16 +158,28 @@ func (s *space) alarms() []*pb.AlarmMember {
 	return slices.DeleteFunc(s.etcd.Alarms(), func(a *pb.AlarmMember) bool { return a.GetAlarm() != pb.AlarmType_NOSPACE })
 }
 
-// compact drops the versions that were replaced before a revision, and returns once their pages are free.
+// compact drops the versions that were replaced before a revision.
 func (s *space) compact(ctx context.Context, revision int64) error {
 	_, err := s.etcd.Compact(ctx, &pb.CompactionRequest{Revision: revision, Physical: true})
 	if err != nil && !errors.Is(err, mvcc.ErrCompacted) {
 		return err
 	}
-	// The second commit frees the pages that the first one no longer uses.
-	s.etcd.KV().Commit()
-	s.etcd.KV().Commit()
+	s.commit()
+	s.uncounted = settlingCommits
 	return nil
+}
+
+// commit makes etcd count the pages that are free. A commit needs a write: this one changes nothing.
+func (s *space) commit() {
+	backend := s.etcd.Backend()
+	backend.ForceCommit()
+	write := backend.BatchTx()
+	write.LockOutsideApply()
+	if finished, found := mvcc.UnsafeReadFinishedCompact(write); found {
+		mvcc.UnsafeSetFinishedCompact(write, finished)
+	}
+	write.Unlock()
+	backend.ForceCommit()
 }
 
 // defragment writes the file anew if a third of it is free, or any of it after an alarm. Requests wait meanwhile. The copy needs

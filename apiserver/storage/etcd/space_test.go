@@ -19,9 +19,9 @@ import (
 const patience = time.Minute
 
 func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
-	server := start(t, "", WithQuota(16<<20))
+	server := start(t, "", WithQuota(64<<20)) // what is written during one compaction is less
 	client, value := connect(t, server), strings.Repeat("v", 900<<10)
-	for range 200 { // more than twice the size at which etcd refuses writes
+	for range 200 { // more than etcd accepts without compaction
 		if _, err := client.Put(t.Context(), "key", value); err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,6 @@ func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
 	if err := server.Full(); err != nil {
 		t.Error(err)
 	}
-	await(t, "half of the file is free", func() bool { return server.etcd.Server.Backend().Size() < slack })
 }
 
 func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
@@ -56,10 +55,7 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	await(t, "the free third of the file is returned", func() bool {
-		if _, err := client.Put(t.Context(), "a write", "shows which pages are free"); err != nil {
-			t.Fatal(err)
-		}
+	await(t, "the free third of the file is returned, without another write", func() bool {
 		now = now.Add(defragmentationInterval)
 		space.check(t.Context(), now, 0)
 		return space.etcd.Backend().Size() < 16<<20
