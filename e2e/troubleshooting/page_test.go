@@ -23,7 +23,7 @@ var elsewhere = map[string]string{
 	"waiting-for-slot":        "Builds An image that is changed while it is built lets that build go on with what it was given, and the next one wait",
 	"unschedulable":           "Builds in a cluster A build that no node takes says so, and is cancelled at once",
 	"image-pull":              "Builds in a cluster A build whose builder's image cannot be pulled waits for it until it should have started",
-	"quota":                   "Builds in a cluster A build in a namespace whose quota is used up waits, and goes on when there is more",
+	"quota":                   "Builds in a cluster A build in a namespace whose quota is used up waits, whatever an event of a user says, and goes on when there is more",
 	"pod-forbidden":           "Builds in a cluster A build in a namespace with a LimitRange that its template is over fails with what that says",
 	"log-archive-unavailable": "Archive of logs that does not answer holds no build up, and has every log once it answers",
 	"records-unavailable":     "Records database that does not answer holds no build up, and has every one once it answers",
