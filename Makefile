@@ -198,7 +198,7 @@ generate: ## Regenerate all generated files.
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy lint verify-docs verify-recording ## Run all checks below.
+verify: verify-generated verify-imports verify-tidy lint verify-docs verify-recording verify-clients ## Run all checks below.
 
 ##@ Checks
 
@@ -230,6 +230,10 @@ verify-docs: ## Check the links and the spelling of all pages.
 .PHONY: verify-recording
 verify-recording: $(golangci_lint) ## Check the module that records the docs, which ./... does not include.
 	cd docs/recording && go mod tidy -diff && $(lint) run ./... && go test -vet=off ./...
+
+.PHONY: verify-clients
+verify-clients: $(golangci_lint) ## Check the module of other people's clients, which ./... does not include. make test-all tests it.
+	cd e2e/clients && go mod tidy -diff && $(lint) run ./...
 
 .PHONY: vet
 vet: ## Run go vet, which is part of lint.

@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/build"
 	"io"
 	"io/fs"
 	"os/exec"
@@ -16,7 +17,11 @@ import (
 	"testing"
 )
 
-const module = "goldsmith.dev/goldsmith/"
+const (
+	module = "goldsmith.dev/goldsmith/"
+	// clients is a module in this one.
+	clients = "e2e/clients"
+)
 
 // A layer is a folder with the folders of this module that it may import. Folders are relative to the module, and include all
 // folders below them. A package is in the first layer that includes it.
@@ -42,6 +47,7 @@ var layers = slices.Concat([]layer{
 	{"apiserver", append([]string{"apiserver", "apis", "archive", "records", "jobs/podlog"}, pureFunctions...)},
 	{"controllers/internal/records", append([]string{"controllers", "apis", "records"}, pureFunctions...)}, // alone: records decide nothing
 	{"controllers", append([]string{"controllers", "apis", "archive", "jobs/podlog"}, pureFunctions...)},
+	{clients, []string{clients, "apis"}}, // a module of its own, whose clients know only the API
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster knows
 	{"examples", nil},  // manifests, which a program can carry
@@ -150,6 +156,15 @@ func TestOnlyProgramsOfClustersHaveTheClientsOfEveryCloud(t *testing.T) {
 	}
 }
 
+// TestTheModuleRequiresNoClient keeps the programs of others out of what people compile, and out of its vulnerabilities.
+func TestTheModuleRequiresNoClient(t *testing.T) {
+	for _, client := range []string{"helm.sh/helm", "sigs.k8s.io/kubectl-validate", "github.com/yuin/gopher-lua"} {
+		if strings.Contains(readFile(t, "go.mod"), client) {
+			t.Errorf("go.mod requires %s, which belongs in %s", client, clients)
+		}
+	}
+}
+
 func listPackages(t *testing.T) []listedPackage {
 	t.Helper()
 	openFolders(t)
@@ -160,7 +175,7 @@ func listPackages(t *testing.T) []listedPackage {
 	if err != nil {
 		t.Fatalf("list the packages: %v\n%s", err, &complaints)
 	}
-	var packages []listedPackage
+	packages := clientPackages(t)
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var pkg listedPackage
 		err := decoder.Decode(&pkg)
@@ -172,6 +187,27 @@ func listPackages(t *testing.T) []listedPackage {
 		}
 		packages = append(packages, pkg)
 	}
+}
+
+// clientPackages reads the packages of the module of clients from their files, because go list would first download what they import.
+func clientPackages(t *testing.T) (packages []listedPackage) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join("..", clients), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() || entry.Name() == "testdata" {
+			return err
+		}
+		pkg, err := build.ImportDir(path, 0)
+		if errors.As(err, new(*build.NoGoError)) {
+			return nil
+		}
+		folder, _ := filepath.Rel("..", path)
+		packages = append(packages, listedPackage{module + filepath.ToSlash(folder), pkg.Imports, pkg.TestImports, pkg.XTestImports})
+		return err
+	})
+	if err != nil || len(packages) == 0 {
+		t.Fatalf("read %d packages of clients: %v", len(packages), err)
+	}
+	return packages
 }
 
 // openFolders opens each folder of the layers. go test ignores a cached result after an entry changes in a folder that the test
