@@ -185,8 +185,10 @@ func newReader(t *testing.T) *reader {
 	program := filepath.Join(directory, "bin", "goldsmith")
 	read(t, filepath.Join(repository, "Makefile")) // so that go test knows what make reads
 	newProgram(t, program)
-	if err := os.CopyFS(filepath.Join(directory, "examples"), os.DirFS(filepath.Join(repository, "examples"))); err != nil {
-		t.Fatal(err)
+	for _, folder := range []string{"examples", "kustomize/config"} {
+		if err := os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return &reader{directory: directory, environment: []string{
 		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kustomize_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// TestSettingsOfArgoCD holds that the settings are the same for an Argo CD that exists and for one that Kustomize installs, and that
+// the other settings of the latter stay. The tests in e2e/clients/argocd run the scripts.
+func TestSettingsOfArgoCD(t *testing.T) {
+	tree := inMemory(t)
+	for file, text := range map[string]string{
+		"kustomization.yaml": "namespace: argocd\nresources: [install.yaml]\ncomponents: [../../kustomize/gitops/argocd/customizations]\n",
+		"install.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}\n" +
+			"data: {url: https://argocd.example.com}\n",
+	} {
+		if err := tree.WriteFile("layers/argocd/"+file, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alone, merged := settings(t, build(t, tree, "kustomize/gitops/argocd")), settings(t, build(t, tree, "layers/argocd"))
+	if merged.Data["url"] == "" {
+		t.Errorf("the settings of the installation are lost: %v", merged.Data)
+	}
+	delete(merged.Data, "url")
+	var keys []string
+	for key, value := range alone.Data {
+		keys = append(keys, strings.TrimPrefix(key, "resource.customizations."))
+		if merged.Data[key] != value {
+			t.Errorf("%s differs", key)
+		}
+	}
+	slices.Sort(keys)
+	want := []string{"health.images.goldsmith.dev_Image", "health.images.goldsmith.dev_ImageBuild"}
+	if !slices.Equal(keys, want) || len(merged.Data) != len(alone.Data) {
+		t.Errorf("got %v, want %v", keys, want)
+	}
+}
+
+// settings returns the ConfigMap of Argo CD, which is the only object.
+func settings(t *testing.T, objects []object) *corev1.ConfigMap {
+	t.Helper()
+	found := of[*corev1.ConfigMap](objects)
+	if len(objects) != 1 || len(found) != 1 {
+		t.Fatalf("got %v", objects)
+	}
+	if object := found[0]; object.Namespace != "argocd" || object.Name != "argocd-cm" || object.Labels["app.kubernetes.io/part-of"] != "argocd" {
+		t.Errorf("Argo CD does not read %s/%s with labels %v", object.Namespace, object.Name, object.Labels)
+	}
+	return found[0]
+}
