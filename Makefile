@@ -257,13 +257,10 @@ $(golangci_lint):
 $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
 
-# compile DIRECTORY PACKAGE...: static programs that know their version, and that of Kubernetes that they are made of.
+# compile DIRECTORY PACKAGE...: static programs that know their version.
 # GOGC=400 lets the compiler use more memory and collect garbage less often.
 define compile
-	@kubernetes=$$(go list -m -f '{{.Version}}' k8s.io/component-base | sed s/^v0/v1/) && minor=$${kubernetes#v1.} && \
-	version=k8s.io/component-base/version && set -x && \
-	  CGO_ENABLED=0 GOGC=400 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION) \
-	  -X $$version.gitVersion=$$kubernetes -X $$version.gitMajor=1 -X $$version.gitMinor=$${minor%.*}" -o $(1) $(2)
+	CGO_ENABLED=0 GOGC=400 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(1) $(2)
 endef
 
 # install PACKAGE@VERSION as the target: a file with the version in its name never has to be installed again. The flags are those of

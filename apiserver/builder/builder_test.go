@@ -110,6 +110,7 @@ func TestAStandaloneServer(t *testing.T) {
 		WithBearerToken("of-a-guest", &user.DefaultInfo{Name: "guest"})
 	running, _ := start(t, server)
 	t.Run("lets only a known token of a privileged user in", func(t *testing.T) { letsOnlyKnownTokensIn(t, running) })
+	t.Run("reports the version of its libraries", func(t *testing.T) { reportsItsVersion(t, running) })
 	t.Run("describes every kind in both OpenAPI versions", func(t *testing.T) { describesEveryKind(t, running) })
 }
 
@@ -127,6 +128,15 @@ func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
 		err := external(t, running, "wrong").Discovery().RESTClient().Get().AbsPath(path).Do(t.Context()).Error()
 		g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), path)
 	}
+}
+
+// reportsItsVersion wants a version that clients can compare, although this program was built without linker flags.
+func reportsItsVersion(t *testing.T, running *builder.Running) {
+	g := NewWithT(t)
+	version, err := external(t, running, token).Discovery().ServerVersion()
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(version.GitVersion).To(MatchRegexp(`^v1\.\d+\.\d+$`))
+	g.Expect(version.GitVersion).To(HavePrefix("v" + version.Major + "." + version.Minor + "."))
 }
 
 func describesEveryKind(t *testing.T, running *builder.Running) {

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
@@ -24,8 +25,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/records"
 )
 
-// version is set by the linker.
-var version = "devel"
+// version is set by the linker, or empty.
+var version string
 
 const (
 	serverName = "goldsmith-apiserver"
@@ -62,7 +63,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	allowed.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
 	recorded.AddTo(command.Flags(), "none")
-	command.Version = version
+	command.Version = buildversion.Of(version)
 	if err := addLogFlag(command); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/duration"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
@@ -50,7 +51,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	command := &cobra.Command{
 		Use:           "goldsmith-controller",
 		Short:         "Run Goldsmith's controllers in a cluster",
-		Version:       version,
+		Version:       buildversion.Of(version),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

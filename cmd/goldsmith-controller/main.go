@@ -14,8 +14,8 @@ import (
 	_ "goldsmith.dev/goldsmith/archive/clouds" // log archives of every cloud
 )
 
-// version is set by the linker.
-var version = "devel"
+// version is set by the linker, or empty.
+var version string
 
 func main() {
 	os.Exit(run())

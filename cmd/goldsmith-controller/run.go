@@ -17,6 +17,7 @@ import (
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 	"goldsmith.dev/goldsmith/controllers/election"
@@ -99,7 +100,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 			})
 		})
 	}
-	logger.Info("starting", "version", version, "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)
+	logger.Info("starting", "version", buildversion.Of(version), "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)
 	return runAll(ctx, parts)
 }
 
@@ -115,7 +116,7 @@ func (o *options) config() (*rest.Config, error) {
 		return nil, fmt.Errorf("configure the connection to the cluster: %w", err)
 	}
 	config.QPS = -1
-	config.UserAgent = "goldsmith-controller/" + version
+	config.UserAgent = "goldsmith-controller/" + buildversion.Of(version)
 	return config, nil
 }
 

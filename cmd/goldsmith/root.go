@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"os"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
@@ -35,16 +34,17 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/watch"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
-// version is set by the linker.
+// version is set by the linker, or empty.
 var version string
 
 func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "goldsmith",
 		Short:         "Golden images, declared in Kubernetes",
-		Version:       versionOrModule(),
+		Version:       buildversion.Of(version),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -95,15 +95,4 @@ func newRootCommand() *cobra.Command {
 		}
 	}
 	return root
-}
-
-// versionOrModule returns the version that the linker set, or else the version of the module, which `go install` records.
-func versionOrModule() string {
-	if version != "" {
-		return version
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "devel"
 }

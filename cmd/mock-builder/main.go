@@ -9,15 +9,16 @@ import (
 	"fmt"
 	"os"
 
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/jobs/mock"
 )
 
-// version is set by the linker.
-var version = "devel"
+// version is set by the linker, or empty.
+var version string
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "--version" {
-		fmt.Println("mock-builder", version)
+		fmt.Println("mock-builder", buildversion.Of(version))
 		return
 	}
 	os.Exit(mock.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, os.Args[1:]))

@@ -9,25 +9,22 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"runtime/debug"
-	"strings"
 
 	"github.com/spf13/cobra"
+	kubernetes "k8s.io/component-base/version"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder/kubeversion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
-
-// kubernetes is the module from whose version the Kubernetes version follows: v0.37.2 belongs to Kubernetes v1.37.2.
-const kubernetes = "k8s.io/apiserver"
 
 // information is the output of -o.
 type information struct {
 	Version           string `json:"version"`
 	GoVersion         string `json:"goVersion"`
 	Platform          string `json:"platform"`
-	KubernetesVersion string `json:"kubernetesVersion,omitempty"`
+	KubernetesVersion string `json:"kubernetesVersion"`
 	APIGroupVersion   string `json:"apiGroupVersion"`
 }
 
@@ -48,8 +45,14 @@ func NewCommand(version string) *cobra.Command {
 				_, err := fmt.Fprintf(out, "%s %s\n", command.Root().Name(), version)
 				return err
 			}
-			build, _ := debug.ReadBuildInfo() // nil without module support: the output then omits the version of Kubernetes
-			return informationOf(version, build).print(format, out)
+			if err := kubeversion.Set(); err != nil {
+				return err
+			}
+			known := &information{
+				Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+				KubernetesVersion: kubernetes.Get().GitVersion, APIGroupVersion: v1alpha1.SchemeGroupVersion.String(),
+			}
+			return known.print(format, out)
 		},
 	}
 	command.Flags().StringVarP(&format, "output", "o", "", "output `format`: json or yaml")
@@ -58,22 +61,6 @@ func NewCommand(version string) *cobra.Command {
 		panic(err) // cannot fail: the line above adds the flag
 	}
 	return command
-}
-
-func informationOf(version string, build *debug.BuildInfo) *information {
-	known := &information{
-		Version: version, GoVersion: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
-		APIGroupVersion: v1alpha1.SchemeGroupVersion.String(),
-	}
-	if build == nil {
-		return known
-	}
-	for _, module := range build.Deps {
-		if minor, found := strings.CutPrefix(module.Version, "v0."); found && module.Path == kubernetes {
-			known.KubernetesVersion = "v1." + minor
-		}
-	}
-	return known
 }
 
 func (i *information) print(format string, out io.Writer) error {

@@ -13,11 +13,14 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/cli"
+	"k8s.io/component-base/version"
 	kubectl "k8s.io/kubectl/pkg/cmd"
+	"k8s.io/kubectl/pkg/cmd/apply"
 	"k8s.io/kubectl/pkg/cmd/util"
 	"k8s.io/kubectl/pkg/scheme"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder/kubeversion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
@@ -66,6 +69,10 @@ func run(args []string) error {
 	if err := v1alpha1.AddToScheme(scheme.Scheme); err != nil {
 		return fmt.Errorf("register images and builds for kubectl: %w", err)
 	}
+	if err := kubeversion.Set(); err != nil {
+		return err
+	}
+	apply.ApplySetToolVersion = version.Get().GitVersion // kubectl reads the version before main runs
 	command := kubectl.NewDefaultKubectlCommand()
 	if missing != nil && needsServer(command, args) {
 		return missing

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package buildversion returns the version of a program. It must never ask anything but the program itself.
+package buildversion
+
+import "runtime/debug"
+
+// unknown is the version of a program that was built from files without a version.
+const unknown = "devel"
+
+// Of returns the version that the linker set. Without one, it returns the version that go recorded in the program: that of the
+// module for `go install`, and that of the commit for `go build` in a checkout. It is "devel" if go recorded none.
+func Of(linked string) string {
+	build, _ := debug.ReadBuildInfo() // nil without module support
+	return of(linked, build)
+}
+
+func of(linked string, build *debug.BuildInfo) string {
+	switch {
+	case linked != "":
+		return linked
+	case build == nil, build.Main.Version == "", build.Main.Version == "(devel)":
+		return unknown
+	default:
+		return build.Main.Version
+	}
+}
