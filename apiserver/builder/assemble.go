@@ -14,14 +14,15 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	genericfilters "k8s.io/apiserver/pkg/server/filters"
 	"k8s.io/apiserver/pkg/server/healthz"
+	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 )
 
 // assemble creates the generic server and installs the resources.
-func (o *Options) assemble() (*genericapiserver.GenericAPIServer, error) {
-	config, err := o.config()
+func (o *Options) assemble(transformers encryptionconfig.StaticTransformers) (*genericapiserver.GenericAPIServer, error) {
+	config, err := o.config(transformers)
 	if err != nil {
 		return nil, err
 	}
@@ -37,7 +38,7 @@ func (o *Options) assemble() (*genericapiserver.GenericAPIServer, error) {
 }
 
 // config turns the options into the configuration of a generic server.
-func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
+func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*genericapiserver.RecommendedConfig, error) {
 	config := genericapiserver.NewRecommendedConfig(o.codecs)
 	if err := o.ServerRun.ApplyTo(&config.Config); err != nil {
 		return nil, fmt.Errorf("apply the run options: %w", err)
@@ -74,6 +75,9 @@ func (o *Options) config() (*genericapiserver.RecommendedConfig, error) {
 			stored:         o.server.stored,
 			scheme:         o.scheme,
 			codecs:         o.codecs,
+		}
+		if len(transformers) > 0 {
+			config.ResourceTransformers = transformers
 		}
 		if err := etcd.ApplyWithStorageFactoryTo(encoding, &config.Config); err != nil {
 			return nil, fmt.Errorf("connect the storage: %w", err)

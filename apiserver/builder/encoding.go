@@ -74,8 +74,13 @@ func (f *resourceEncoding) storageVersion(resource schema.GroupResource, example
 	return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: no version of its group has the kind %s", resource, kinds[0].Kind)
 }
 
-// ResourcePrefix returns the prefix of a resource's keys, which differs between groups.
+// ResourcePrefix returns the prefix of a resource's keys.
 func (f *resourceEncoding) ResourcePrefix(resource schema.GroupResource) string {
+	return resourcePrefix(resource)
+}
+
+// resourcePrefix returns the prefix of a resource's keys, which differs between groups.
+func resourcePrefix(resource schema.GroupResource) string {
 	if resource.Group == "" {
 		return resource.Resource
 	}

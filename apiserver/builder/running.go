@@ -60,7 +60,11 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 	}
 	serving := o.Recommended.SecureServing
 	serving.Listener = stallListener{serving.Listener, o.stallLimit} // await lends the plain listener
-	server, err := o.assemble()
+	transformers, err := o.transformers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	server, err := o.assemble(transformers)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ type Server struct {
 	plugins    []plugin
 	storage    StorageBackend
 	stored     []schema.GroupVersion // of several of a group, the last one counts
+	encryption map[schema.GroupResource]OpenEncryption
 
 	tokens    []bearerToken
 	guests    []guests

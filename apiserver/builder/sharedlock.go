@@ -4,7 +4,6 @@ package builder
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"path"
@@ -12,7 +11,6 @@ import (
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
-	"go.uber.org/zap"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 )
 
@@ -90,17 +88,9 @@ func causeOf(ctx context.Context, err error) error {
 
 // connect opens a connection with the options of the storage. It reads the certificates each time.
 func (l *sharedLocks) connect() (*clientv3.Client, func(), error) {
-	transport := l.storage.Transport
-	var secured *tls.Config
-	if transport.TrustedCAFile != "" || transport.CertFile != "" {
-		var err error
-		if secured, err = clientTLS(transport); err != nil {
-			return nil, nil, err
-		}
-	}
-	client, err := clientv3.New(clientv3.Config{Endpoints: transport.ServerList, TLS: secured, Logger: zap.NewNop()})
+	client, err := connectStorage(l.storage.Transport)
 	if err != nil {
-		return nil, nil, fmt.Errorf("connect to etcd: %w", err)
+		return nil, nil, err
 	}
 	return client, func() {
 		_ = client.Close() // the connection is for this lock only

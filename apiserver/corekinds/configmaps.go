@@ -100,6 +100,9 @@ func validateConfigMapKey(path *field.Path, key string) field.ErrorList {
 	return nil
 }
 
+// immutableMessage is the message about a changed field of an immutable ConfigMap or Secret.
+const immutableMessage = "field is immutable when `immutable` is set"
+
 // ValidateUpdate refuses to change what is immutable.
 func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	failures := s.Validate(ctx, object)
@@ -111,15 +114,14 @@ func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runti
 	if stored.Immutable == nil || !*stored.Immutable {
 		return failures
 	}
-	const message = "field is immutable when `immutable` is set"
 	if configMap.Immutable == nil || !*configMap.Immutable {
-		failures = append(failures, field.Forbidden(field.NewPath("immutable"), message))
+		failures = append(failures, field.Forbidden(field.NewPath("immutable"), immutableMessage))
 	}
 	if !equality.Semantic.DeepEqual(configMap.Data, stored.Data) {
-		failures = append(failures, field.Forbidden(field.NewPath("data"), message))
+		failures = append(failures, field.Forbidden(field.NewPath("data"), immutableMessage))
 	}
 	if !equality.Semantic.DeepEqual(configMap.BinaryData, stored.BinaryData) {
-		failures = append(failures, field.Forbidden(field.NewPath("binaryData"), message))
+		failures = append(failures, field.Forbidden(field.NewPath("binaryData"), immutableMessage))
 	}
 	return failures
 }

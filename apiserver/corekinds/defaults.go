@@ -16,6 +16,11 @@ func addDefaults(scheme *runtime.Scheme) {
 			defaultNamespace(namespace)
 		}
 	})
+	scheme.AddTypeDefaultingFunc(&corev1.Secret{}, func(object any) {
+		if secret, ok := object.(*corev1.Secret); ok {
+			defaultSecret(secret)
+		}
+	})
 	scheme.AddTypeDefaultingFunc(&corev1.Pod{}, func(object any) {
 		if pod, ok := object.(*corev1.Pod); ok {
 			defaultPodSpec(&pod.Spec)

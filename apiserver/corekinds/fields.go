@@ -25,6 +25,7 @@ func addFieldLabels(scheme *runtime.Scheme) error {
 	for kind, selectable := range map[schema.GroupVersionKind]fields.Set{
 		core.WithKind("Namespace"): namespaceFields(&corev1.Namespace{}),
 		core.WithKind("ConfigMap"): objectFields(&metav1.ObjectMeta{}),
+		core.WithKind("Secret"):    secretFields(&corev1.Secret{}),
 		core.WithKind("Event"):     eventFields(&corev1.Event{}),
 		core.WithKind("Pod"):       podFields(&corev1.Pod{}),
 		batch.WithKind("Job"):      jobFields(&batchv1.Job{}),
@@ -69,6 +70,10 @@ func attributes[T any, P interface {
 
 func objectFields(meta *metav1.ObjectMeta) fields.Set {
 	return generic.ObjectMetaFieldsSet(meta, true)
+}
+
+func secretFields(secret *corev1.Secret) fields.Set {
+	return generic.AddObjectMetaFieldsSet(fields.Set{"type": string(secret.Type)}, &secret.ObjectMeta, true)
 }
 
 func namespaceFields(namespace *corev1.Namespace) fields.Set {

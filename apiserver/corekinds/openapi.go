@@ -32,6 +32,7 @@ func OpenAPIDefinitions(reference common.ReferenceCallback) map[string]common.Op
 	for _, root := range []any{
 		corev1.Namespace{}, corev1.NamespaceList{},
 		corev1.ConfigMap{}, corev1.ConfigMapList{},
+		corev1.Secret{}, corev1.SecretList{},
 		corev1.Pod{}, corev1.PodList{},
 		corev1.Event{}, corev1.EventList{},
 		batchv1.Job{}, batchv1.JobList{},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package corekinds serves the few Kubernetes kinds that a build touches, for a server that runs without a cluster:
-// Namespaces, ConfigMaps, Pods and their logs, Events, Jobs, and PriorityClasses; the reviews that tell users who they are
+// Namespaces, ConfigMaps, Secrets, Pods and their logs, Events, Jobs, and PriorityClasses; the reviews that tell users who they are
 // and what they can do; and an empty list of CustomResourceDefinitions, which kubectl reads. They behave as a kube-apiserver's
 // do, as far as kubectl and controllers can see. Nothing here acts on them: package jobs/local runs the Jobs. It must never be
 // part of a server behind the aggregation layer, where the cluster serves these kinds.
@@ -29,13 +29,15 @@ import (
 )
 
 // Register adds the core kinds to a server. logs is asked for every pod log. The server answers with the computed ConfigMaps
-// whether their namespaces exist or not. The namespace "default" exists once the server is ready.
+// whether their namespaces exist or not. The namespace "default" exists once the server is ready. A server whose storage is not
+// in memory encrypts Secrets: see builder.Server.WithEncryption.
 func Register(server *builder.Server, logs LogOpener, computed ...ComputedConfigMap) *builder.Server {
 	return registerReviews(server).
 		WithScheme(Install).
 		WithOpenAPI("", "", OpenAPIDefinitions).
 		WithResource(corev1.SchemeGroupVersion, "namespaces", namespaceStorage).
 		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage(computed)).
+		WithResource(corev1.SchemeGroupVersion, "secrets", secretStorage).
 		WithResource(corev1.SchemeGroupVersion, "events", eventStorage).
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).
 		WithResource(batchv1.SchemeGroupVersion, "jobs", jobStorage).
@@ -55,6 +57,7 @@ func Install(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(schema.GroupVersion{Group: corev1.GroupName, Version: runtime.APIVersionInternal},
 		&corev1.Namespace{}, &corev1.NamespaceList{},
 		&corev1.ConfigMap{}, &corev1.ConfigMapList{},
+		&corev1.Secret{}, &corev1.SecretList{},
 		&corev1.Event{}, &corev1.EventList{},
 		&corev1.Pod{}, &corev1.PodList{}, &corev1.PodLogOptions{})
 	scheme.AddKnownTypes(schema.GroupVersion{Group: batchv1.GroupName, Version: runtime.APIVersionInternal},

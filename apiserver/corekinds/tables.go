@@ -26,6 +26,9 @@ var (
 	configMapTable = table("Name Data Age", func(configMap *corev1.ConfigMap) []any {
 		return []any{configMap.Name, int64(len(configMap.Data) + len(configMap.BinaryData)), age(configMap.CreationTimestamp)}
 	})
+	secretTable = table("Name Type Data Age", func(secret *corev1.Secret) []any {
+		return []any{secret.Name, string(secret.Type), int64(len(secret.Data)), age(secret.CreationTimestamp)}
+	})
 	priorityClassTable = table("Name Value Global-Default Age PreemptionPolicy", priorityClassCells)
 
 	podTable   = table("Name Ready Status Restarts Age Node", podCells)

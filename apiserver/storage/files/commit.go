@@ -71,13 +71,16 @@ func (d *Directory) reserve(revision int64) error {
 func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, error) {
 	key := string(change.GetKey())
 	known := d.objects[key]
+	if sealed(change) && change.GetLease() == 0 {
+		if known != nil && known.path != "" {
+			return nil, fmt.Errorf("store %s encrypted: its file %s is not: delete the object before", key, known.path)
+		}
+		return []record{recordOf(change)}, nil
+	}
 	place, isObject := placeOf(change)
 	if change.GetVersion() == 0 || change.GetLease() != 0 || !isObject {
 		if bytes.HasPrefix(change.GetValue(), []byte("k8s\x00")) && change.GetLease() == 0 {
 			return nil, fmt.Errorf("store %s: object is encoded as protobuf: files can store only JSON", key)
-		}
-		if bytes.HasPrefix(change.GetValue(), []byte("k8s:enc:")) && change.GetLease() == 0 {
-			return nil, fmt.Errorf("store %s: object is encrypted: files can store only plain JSON", key)
 		}
 		if change.GetLease() == 0 && !isObject && headOf(change).isObject() {
 			return nil, fmt.Errorf("store %s: object key must be /<prefix>/[<group>/]<resource>/[<namespace>/]<name>", key)
@@ -95,9 +98,7 @@ func (d *Directory) plan(revision int64, change *mvccpb.KeyValue) ([]record, err
 	if err != nil {
 		return nil, fmt.Errorf("read the file of %s: %w", key, err)
 	}
-	r := record{
-		Key: key, Revision: revision, Created: change.GetCreateRevision(), Version: change.GetVersion(), Value: string(change.GetValue()),
-	}
+	r := recordOf(change)
 	if path == d.asked {
 		same := false
 		if known != nil {
@@ -155,7 +156,9 @@ func (d *Directory) applyToFiles(r record) {
 	var err error
 	switch {
 	case r.Deleted:
-		err = d.remove(stored)
+		if stored.path != "" {
+			err = d.remove(stored)
+		}
 		delete(d.objects, r.Key)
 		delete(d.paths, stored.path)
 	case r.File != "" && r.File != before.file:
@@ -246,10 +249,8 @@ func (d *Directory) tidy() error {
 	}
 	var records []record
 	for key, stored := range d.objects {
-		r := record{
-			Key: key, Revision: stored.version.GetModRevision(), Created: stored.version.GetCreateRevision(),
-			Version: stored.version.GetVersion(), Value: string(stored.version.GetValue()), File: stored.file,
-		}
+		r := recordOf(stored.version)
+		r.File = stored.file
 		records = append(records, r)
 		if stored.base != nil {
 			records = append(records, record{Key: key, File: stored.file, Value: string(stored.base), Partial: stored.partial})
@@ -264,6 +265,24 @@ func (d *Directory) tidy() error {
 	}
 	d.records, d.owed = len(records), nil
 	return nil
+}
+
+// recordOf returns the record of a stored version.
+func recordOf(version *mvccpb.KeyValue) record {
+	r := record{
+		Key: string(version.GetKey()), Revision: version.GetModRevision(), Created: version.GetCreateRevision(), Version: version.GetVersion(),
+	}
+	if sealed(version) {
+		r.Sealed = version.GetValue()
+	} else {
+		r.Value = string(version.GetValue())
+	}
+	return r
+}
+
+// sealed reports whether a version is encrypted, so that only the journal has it.
+func sealed(version *mvccpb.KeyValue) bool {
+	return version.GetVersion() != 0 && bytes.HasPrefix(version.GetValue(), []byte("k8s:enc:"))
 }
 
 // placeOf returns the place of an object in the API. A key that is not of an object has no place.

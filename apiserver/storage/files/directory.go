@@ -12,7 +12,8 @@
 // the API, with validation, admission and deletion semantics: see Directory.Attach. Until the edit is accepted, the server
 // never overwrites the file, and the API shows the object without the edit.
 //
-// Objects with a time to live, such as events, stay in memory, and so do keys that are not of objects.
+// Objects with a time to live, such as events, stay in memory, and so do keys that are not of objects. Encrypted objects are in
+// the journal only, and have no file.
 package files
 
 import (
@@ -51,6 +52,12 @@ func WithCompactionInterval(interval time.Duration) Option {
 	return func(d *Directory) { d.options = append(d.options, memory.WithCompactionInterval(interval)) }
 }
 
+// WithoutFiles refuses files below these directories of the tree, such as "core/secrets", whose objects are encrypted. The server
+// reports such a file, and does nothing with it.
+func WithoutFiles(directories ...string) Option {
+	return func(d *Directory) { d.fileless = append(d.fileless, directories...) }
+}
+
 // WithIgnored makes version control ignore the files below these directories of the tree, such as "core/pods". An existing
 // .gitignore is not changed.
 func WithIgnored(directories ...string) Option {
@@ -62,8 +69,10 @@ type Directory struct {
 	root    string
 	options []memory.Option
 	ignored []string // directories
-	lock    *os.File
-	memory  *memory.Server
+	// fileless are the directories of objects that have no files.
+	fileless []string
+	lock     *os.File
+	memory   *memory.Server
 
 	// mutex guards everything below, and the files against other writers of this process.
 	mutex    sync.Mutex
@@ -207,6 +216,7 @@ func (d *Directory) replay(r record) {
 	d.last = r.Revision
 	stored.before = stored.file
 	switch {
+	case r.Sealed != nil: // it has no file
 	case stored.partial && r.File == stored.file: // the change is not visible in the file
 	case r.File != "" || r.Deleted:
 		stored.file, stored.base, stored.partial = r.File, nil, false
@@ -217,6 +227,9 @@ func (d *Directory) replay(r record) {
 	}
 	stored.version = &mvccpb.KeyValue{
 		Key: []byte(r.Key), Value: []byte(r.Value), ModRevision: r.Revision, CreateRevision: r.Created, Version: r.Version,
+	}
+	if r.Sealed != nil {
+		stored.version.Value = r.Sealed
 	}
 	if place, ok := placeOf(stored.version); ok {
 		stored.path = place.path()

@@ -227,6 +227,10 @@ func (e *editor) read(path string) (edit, bool) {
 
 // do sends an edit to the API, and reports whether it was accepted.
 func (e *editor) do(ctx context.Context, edit edit) bool {
+	if slices.ContainsFunc(e.directory.fileless, func(directory string) bool { return strings.HasPrefix(edit.path, directory+"/") }) {
+		e.refuse(edit.path, edit.file, "the server stores objects of this resource encrypted, and not in files", "create the object with kubectl, and delete the file")
+		return false
+	}
 	e.directory.asks(edit)
 	err := e.request(ctx, edit)
 	if err == nil { // also if ctx is done: an accepted edit is not sent again

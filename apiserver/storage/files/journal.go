@@ -22,7 +22,7 @@ type journal struct {
 }
 
 // record is a line of the journal, of one of five types:
-//   - an object was stored;
+//   - an object was stored, with its Value or, if it is encrypted, as Sealed;
 //   - an object was deleted (Deleted);
 //   - an object's file has a known content (a Key without a Revision); Value is then the value that the file was written
 //     from, if it is not the stored one, or the content of the file, if it is Partial;
@@ -34,6 +34,7 @@ type record struct {
 	Created  int64  `json:"created,omitempty"`
 	Version  int64  `json:"version,omitempty"`
 	Value    string `json:"value,omitempty"`
+	Sealed   []byte `json:"sealed,omitempty"`
 	Deleted  bool   `json:"deleted,omitempty"`
 	File     string `json:"file,omitempty"` // the digest of the object's file after the record is applied
 	Partial  bool   `json:"partial,omitempty"`

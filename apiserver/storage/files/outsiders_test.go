@@ -309,13 +309,40 @@ func TestADocumentMayBeginWithACommentAndIsAloneInItsFile(t *testing.T) {
 	g.Expect(err).To(HaveOccurred())
 }
 
-func TestWhatIsEncryptedIsRefused(t *testing.T) {
+func TestWhatIsEncryptedIsInTheJournalOnly(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	client, stop := open(t, t.TempDir())
+	const sealedValue = "k8s:enc:secretbox:v1:key1:\x00\xff\n" // no text
+	root := t.TempDir()
+	client, stop := open(t, root)
+	put(t, client, keyOf("a"), sealedValue+"1")
+	put(t, client, keyOf("a"), sealedValue+"2")
+	put(t, client, keyOf("deleted"), sealedValue)
+	remove(t, client, keyOf("deleted"))
+	objects, _ := stored(t, client)
+	g.Expect(objects).To(HaveLen(1))
+	g.Expect(objects[keyOf("a")]).To(HavePrefix(sealedValue + "2"))
+	comesBackSealed := func(root string) {
+		t.Helper()
+		client, stop := open(t, root)
+		defer stop()
+		again, _ := stored(t, client)
+		g.Expect(again).To(Equal(objects))
+		g.Expect(filepath.Join(root, "core")).NotTo(BeAnExistingFile())
+	}
+	comesBackSealed(snapshot(t, root)) // as after a crash
+	for range 2 * slack {              // the journal is rewritten
+		put(t, client, keyOf("a"), sealedValue+"3")
+	}
+	objects, _ = stored(t, client)
+	stop()
+	comesBackSealed(root)
+
+	client, stop = open(t, t.TempDir())
 	defer stop()
-	_, err := client.Put(t.Context(), keyOf("a"), "k8s:enc:aescbc:v1:key1:\x01\x02")
-	g.Expect(err).To(HaveOccurred())
+	put(t, client, keyOf("plain"), valueOf("plain", ""))
+	_, err := client.Put(t.Context(), keyOf("plain"), sealedValue)
+	g.Expect(err).To(MatchError(ContainSubstring("core/configmaps/default/plain.yaml is not")))
 }
 
 func TestTheEditedFileOfADeletedObjectDoesNotBringItBack(t *testing.T) {

@@ -18,7 +18,9 @@ import (
 func (d *Directory) finish(stored *object, interrupted bool) error {
 	key := string(stored.version.GetKey())
 	if stored.path == "" {
-		delete(d.objects, key)
+		if !sealed(stored.version) {
+			delete(d.objects, key)
+		}
 		return nil
 	}
 	content, actual, err := readFile(d.root, stored.path)

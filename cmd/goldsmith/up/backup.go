@@ -4,6 +4,8 @@ package up
 
 import (
 	"archive/tar"
+	"bufio"
+	"bytes"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -45,9 +47,9 @@ func NewBackupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
-			"holds objects, records, archived logs, the logs of pods, and the server's token and certificate. The " +
-			"backup omits the output directories of builders, and data outside the data directory, such as files of " +
-			"`goldsmith up --files`. FILE contains the server's token, so its mode is 0600. The command refuses " +
+			"holds objects, records, archived logs, the logs of pods, the server's token and certificate, and the key of " +
+			"Secrets. The backup omits the output directories of builders, and data outside the data directory, such as files of " +
+			"`goldsmith up --files`. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
@@ -65,7 +67,7 @@ func NewBackupCommand() *cobra.Command {
 }
 
 // Backup writes a backup of a data directory to a new file. With force, a file of this name is replaced once the backup is complete.
-// Notices receives a line for each file of a builder that the backup leaves out or shortens.
+// Notices receives a line for each file of a builder that the backup leaves out or shortens, and a warning if it holds Secrets.
 func Backup(ctx context.Context, directory, file string, force bool, notices io.Writer) (err error) {
 	if err := mayWrite(file, force); err != nil {
 		return err
@@ -166,7 +168,38 @@ func (b *backup) addStorage(ctx context.Context) error {
 	if err := etcd.Save(ctx, storage, snapshot); err != nil {
 		return err
 	}
+	// Old versions of Secrets count too, and parts of the snapshot that are not in use.
+	secrets, err := holds(ctx, snapshot, []byte(encryptedPrefix))
+	if err != nil {
+		return err
+	}
+	if secrets {
+		// A notice that nobody can read is no failure.
+		_, _ = fmt.Fprintln(b.notices, "warning: the backup holds Secrets and the key that decrypts them: everybody who can read the backup can read the Secrets")
+	}
 	return b.addFile(ctx, snapshotName, snapshot)
+}
+
+// holds reports whether a file has a text.
+func holds(ctx context.Context, path string, text []byte) (bool, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	content := bufio.NewReaderSize(cancellable{ctx, file}, 1<<20)
+	for {
+		part, err := content.Peek(content.Size())
+		switch {
+		case bytes.Contains(part, text):
+			return true, nil
+		case errors.Is(err, io.EOF):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+		_, _ = content.Discard(len(part) - len(text) + 1) // the end may have the beginning of the text
+	}
 }
 
 // addServer adds the regular files of the server. It omits files that are deleted meanwhile.

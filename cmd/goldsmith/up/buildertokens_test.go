@@ -65,6 +65,9 @@ func TestABuilderMayReportInItsNamespaceAndDoNothingElse(t *testing.T) {
 		"another group":       func(a *authorizer.AttributesRecord) { a.APIGroup = "" },
 		"another resource":    func(a *authorizer.AttributesRecord) { a.Resource = "images" },
 		"another subresource": func(a *authorizer.AttributesRecord) { a.Subresource = "cancel" },
+		"a Secret": func(a *authorizer.AttributesRecord) {
+			a.Verb, a.APIGroup, a.Resource, a.Subresource, a.Name = "get", "", "secrets", "", "hidden"
+		},
 		"the resource itself": func(a *authorizer.AttributesRecord) { a.Subresource = "" },
 		"a path":              func(a *authorizer.AttributesRecord) { a.ResourceRequest = false },
 		"another user": func(a *authorizer.AttributesRecord) {
@@ -103,7 +106,7 @@ func TestTheDocumentedRecipeReports(t *testing.T) {
 			t.Errorf("the stages are %+v", stages)
 		}
 		logs, err := client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name(build.Name).SubResource("log").DoRaw(ctx)
-		if want := "images 403\nits cancel 403\nmetrics 403\nno build's report 403\n"; string(logs) != want {
+		if want := "images 403\na Secret 403\nits cancel 403\nmetrics 403\nno build's report 403\n"; string(logs) != want {
 			t.Errorf("the log is %q (%v), not %q", logs, err, want)
 		}
 	})
@@ -131,6 +134,7 @@ until try "a report of nothing" "$GOLDSMITH_REPORT_URL" "--data {}" | grep -qv 5
 ` + recipe + `
 server=${GOLDSMITH_REPORT_URL%%/apis/*}
 try images "$server/apis/images.goldsmith.dev/v1alpha1/namespaces/default/images" ""
+try "a Secret" "$server/api/v1/namespaces/default/secrets/hidden" ""
 try "its cancel" "${GOLDSMITH_REPORT_URL%/report}/cancel" "--data {}"
 try metrics "$server/metrics" ""
 try "no build's report" "${GOLDSMITH_REPORT_URL%/*/report}/none/report" "--data {}"

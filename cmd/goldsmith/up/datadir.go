@@ -24,7 +24,7 @@ import (
 //	.gitignore   keeps all of it out of version control: kubeconfigs and server/ hold keys
 //	lock         held while a process uses the directory
 //	up.log       logs of the libraries since the last start
-//	server/      token, address and certificate, so that a kubeconfig stays valid after a restart
+//	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
 //	records.db   the records database: SQLite, which adds files with suffixes to this name
 //	records-*.db the same, for objects in a directory of files
 //	storage/     the objects: etcd, unless --files or --memory keep them elsewhere

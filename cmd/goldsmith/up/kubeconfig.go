@@ -65,7 +65,7 @@ func writeKubeconfig(path string, config *clientcmdapi.Config) error {
 	return nil
 }
 
-// writeFile replaces a file as a whole. Only the owner can read the file.
+// writeFile replaces a file as a whole, even if the machine stops meanwhile. Only the owner can read the file.
 func writeFile(path string, content []byte) (err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
@@ -80,7 +80,7 @@ func writeFile(path string, content []byte) (err error) {
 		}
 	}()
 	_, err = file.Write(content)
-	if err = errors.Join(err, file.Close()); err != nil {
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
 		return err
 	}
 	return os.Rename(file.Name(), path)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"net"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -46,7 +48,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs, s.buildersConfigMap())).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
-		server.WithCertificateDirectory(s.data.join("server"))
+		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.data.openEncryption)
 	}
 	options, err := server.ToServerOptions()
 	if err != nil {
@@ -75,8 +77,12 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	return running, s.options.await("the API server to be ready", func() error { return running.WaitReady(ctx) })
 }
 
-// madeByBuilds are the directories of --files whose objects result from builds. Committed, they would name owners that another clone lacks.
-var madeByBuilds = []string{"batch/jobs", "core/pods", v1alpha1.GroupName + "/imagebuilds"}
+// secretFiles is the directory of --files that has no files, because Secrets are encrypted.
+const secretFiles = "core/secrets"
+
+// ignoredFiles are the directories of --files that are not to be committed. Objects that result from builds would name owners
+// that another clone lacks. A Secret in a file is a mistake.
+var ignoredFiles = []string{"batch/jobs", "core/pods", v1alpha1.GroupName + "/imagebuilds", secretFiles}
 
 func (s *system) storage() builder.StorageBackend {
 	interval := s.options.CompactionInterval
@@ -87,7 +93,7 @@ func (s *system) storage() builder.StorageBackend {
 	case s.options.Memory:
 		return builder.Memory(memory.WithCompactionInterval(interval))
 	case s.options.Files != "":
-		return builder.Files(s.options.Files, files.WithCompactionInterval(interval), files.WithIgnored(madeByBuilds...))
+		return builder.Files(s.options.Files, files.WithCompactionInterval(interval), files.WithIgnored(ignoredFiles...), files.WithoutFiles(secretFiles))
 	}
 	return builder.EmbeddedEtcd(s.data.join("storage"), etcd.WithCompactionInterval(interval))
 }

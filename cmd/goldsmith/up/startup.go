@@ -74,6 +74,8 @@ func checkTypes(directory string) error {
 		switch {
 		case strings.HasPrefix(name, "storage"+string(filepath.Separator)):
 			return &etcd.DamageError{Path: path, Cause: cause}
+		case name == encryptionFile:
+			return (&dataDirectory{path: directory}).encryptionError(cause)
 		case strings.HasPrefix(name, "records"):
 			return &records.DamageError{Path: path, Cause: cause}
 		}
