@@ -196,6 +196,7 @@ generate: ## Regenerate all generated files.
 	TOOLS=$(TOOLS) apis/generate.sh
 	go test -count=1 ./cmd/goldsmith/up -run '^TestOpenAPI' -update
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
+	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
 verify: verify-generated verify-imports verify-tidy lint verify-docs verify-recording verify-clients ## Run all checks below.

@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/promote"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/queue"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/rerun"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/schema"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/show"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
@@ -85,6 +86,7 @@ func newRootCommand() *cobra.Command {
 		kubectl.NewCommand(),
 		up.NewBackupCommand(),
 		up.NewRestoreCommand(),
+		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)
 	root.SetHelpCommandGroupID(operate)

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package schema
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
+	for format, want := range map[string]string{
+		"jsonschema": "wrote s/images.goldsmith.dev/image_v1alpha1.json\nwrote s/images.goldsmith.dev/imagebuild_v1alpha1.json\n" +
+			"wrote s/images.goldsmith.dev/imageplan_v1alpha1.json\n",
+		"openapi": "wrote s/apis/images.goldsmith.dev/v1alpha1.json\n",
+	} {
+		t.Run(format, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			const others = "s/images.goldsmith.dev/other.json"
+			if err := os.MkdirAll(filepath.Dir(others), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(others, []byte("mine"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for range 2 { // the second call replaces the files
+				if got, err := run(t, "--format", format, "-o", "s"); err != nil || got != want {
+					t.Errorf("got %q, error %v, want %q", got, err, want)
+				}
+			}
+			for line := range strings.Lines(want) {
+				content, err := os.ReadFile(strings.TrimSpace(strings.TrimPrefix(line, "wrote ")))
+				if err != nil || !json.Valid(content) {
+					t.Errorf("%s error %v, JSON: %t", line, err, json.Valid(content))
+				}
+			}
+			if content, err := os.ReadFile(others); err != nil || string(content) != "mine" {
+				t.Errorf("the other file is %q, error %v", content, err)
+			}
+		})
+	}
+}
+
+func TestWithoutADirectoryOneSchemaIsPrinted(t *testing.T) {
+	for format, want := range map[string]string{"jsonschema": `"title": "Image"`, "openapi": `"openapi": "3.0.0"`} {
+		got, err := run(t, "--format", format)
+		if err != nil || !json.Valid([]byte(got)) || !strings.Contains(got, want) {
+			t.Errorf("%s: got %.200s, error %v", format, got, err)
+		}
+	}
+}
+
+func TestErrorsNameTheChoiceAndTheFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("file", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for args, want := range map[string]string{
+		"--format xml -o s": `unknown format "xml": set --format to jsonschema or openapi`,
+		"-o file":           "create the directory of file/images.goldsmith.dev/image_v1alpha1.json: mkdir file: not a directory",
+		"web":               `unknown command "web" for "schema"`,
+	} {
+		if got, err := run(t, strings.Fields(args)...); err == nil || err.Error() != want || got != "" {
+			t.Errorf("%s: got %q, error %v, want %s", args, got, err, want)
+		}
+	}
+	if left, _ := filepath.Glob("*"); len(left) != 1 {
+		t.Errorf("there are %v", left)
+	}
+}
+
+func run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	var out bytes.Buffer
+	command := NewCommand()
+	command.SilenceUsage, command.SilenceErrors = true, true
+	command.SetOut(&out)
+	command.SetArgs(args)
+	err := command.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+// TestTheSchemaOfTheExamplesIsFresh compares the file that the examples name for editors. With UPDATE_GOLDEN it writes the file.
+func TestTheSchemaOfTheExamplesIsFresh(t *testing.T) {
+	want, err := Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("..", "..", "..", "..", "apis", "generated", "jsonschema", ImagePath)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		if err := os.WriteFile(file, want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	committed, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(committed), string(want)); diff != "" {
+		t.Errorf("%s is stale: run make generate\n%s", file, diff)
+	}
+}
+
+// TestDefaultsAreThoseOfTheDescriptions reads "Defaults to 10m." in the descriptions of the fields.
+func TestDefaultsAreThoseOfTheDescriptions(t *testing.T) {
+	files, err := JSONSchemas()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range files {
+		var of object
+		if err := json.Unmarshal(content, &of); err != nil {
+			t.Fatal(err)
+		}
+		properties := of["properties"].(object)
+		count := compareDefaults(t, path+": spec", properties["spec"].(object))
+		if count < 5 {
+			t.Errorf("%s has %d defaults", path, count)
+		}
+	}
+}
+
+// compareDefaults returns how many defaults a schema has. It leaves out types of Kubernetes, whose descriptions have another form.
+func compareDefaults(t *testing.T, path string, of object) (count int) {
+	t.Helper()
+	description, _ := of["description"].(string)
+	_, described, _ := strings.Cut(description, "Defaults to ")
+	described, _, _ = strings.Cut(described, ". ")
+	described, _, _ = strings.Cut(strings.TrimSuffix(described, "."), ",")
+	described, _, _ = strings.Cut(described, ".\n")
+	switch described {
+	case "none", "no limit", "no files", "empty", "the empty string", "the entry point of image":
+		described = ""
+	}
+	got := ""
+	switch value := of["default"].(type) {
+	case nil:
+	case []any:
+		got = strings.Join(strings.Fields(strings.Trim(fmt.Sprint(value), "[]")), " and ")
+	default:
+		got = fmt.Sprint(value)
+	}
+	if got != "" {
+		count++
+	}
+	if got != described && !strings.Contains(path, ".template.") && !strings.HasSuffix(path, ".priority") {
+		t.Errorf("%s: the default is %q, and the description has %q", path, got, described)
+	}
+	properties, _ := of["properties"].(object)
+	for name, field := range properties {
+		count += compareDefaults(t, path+"."+name, field.(object))
+	}
+	if items, ok := of["items"].(object); ok {
+		count += compareDefaults(t, path+"[]", items)
+	}
+	return count
+}
