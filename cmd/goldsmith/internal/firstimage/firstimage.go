@@ -17,6 +17,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/schema"
 )
 
 // defaultName is the name of an image that the user did not name.
@@ -35,8 +37,9 @@ func NewCommand() *cobra.Command {
 		Use:   "init [IMAGE]",
 		Short: "Write a first image to a file, and print the next steps",
 		Long: "Write an image to IMAGE.yaml in the working directory, and print the next steps. With --shell, also " +
-			"write a builder to IMAGE-builder.sh, a shell script for your own steps. The command never overwrites " +
-			"a file.",
+			"write a builder to IMAGE-builder.sh, a shell script for your own steps. If " + schema.ImagePath +
+			" does not exist, also write this schema, with which editors complete the image. The command never " +
+			"overwrites a file.",
 		Example: "  goldsmith init web\n" +
 			"  goldsmith init web --shell",
 		Args:              cobra.MaximumNArgs(1),
@@ -58,13 +61,22 @@ type first struct {
 	Name     string
 	Manifest string // name of the image's file
 	Script   string // path of the builder's file; empty: the image has the builder mock
+	Schema   string // path of the schema for editors
+}
+
+// file is a file to create.
+type file struct {
+	path    string
+	content []byte
+	mode    fs.FileMode
+	purpose string // in the list of what was written
 }
 
 func write(name string, shell bool, out io.Writer) error {
 	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 		return fmt.Errorf("image name %q: %s", name, strings.Join(problems, "; "))
 	}
-	image := &first{Name: name, Manifest: name + ".yaml"}
+	image := &first{Name: name, Manifest: name + ".yaml", Schema: schema.ImagePath}
 	if shell {
 		script, err := filepath.Abs(name + "-builder.sh") // a builder is registered by its absolute path
 		if err != nil {
@@ -72,23 +84,44 @@ func write(name string, shell bool, out io.Writer) error {
 		}
 		image.Script = script
 	}
-	manifest, err := image.manifest()
+	files, err := image.files()
 	if err != nil {
 		return err
 	}
-	if shell {
-		if err := create(image.Script, builderScript, 0o755); err != nil {
+	for i, of := range files {
+		if err := create(of); err != nil {
+			for _, written := range files[:i] { // all files or none, so that the command can be repeated
+				err = errors.Join(err, os.Remove(written.path))
+			}
 			return err
 		}
 	}
-	if err := create(image.Manifest, manifest, 0o644); err != nil {
-		if shell {
-			err = errors.Join(err, os.Remove(image.Script)) // both files or none, so that the command can be repeated
-		}
-		return err
+	var written strings.Builder
+	for _, of := range files {
+		fmt.Fprintf(&written, "wrote %s: %s\n", of.path, of.purpose)
 	}
-	_, err = io.WriteString(out, image.nextSteps())
+	_, err = io.WriteString(out, written.String()+image.nextSteps())
 	return err
+}
+
+// files returns the files to create. The schema of an earlier call stays.
+func (f *first) files() ([]file, error) {
+	manifest, err := f.manifest()
+	if err != nil {
+		return nil, err
+	}
+	files := []file{{f.Manifest, manifest, 0o644, "an image named " + f.Name}}
+	if f.Script != "" {
+		files = append(files, file{filepath.Base(f.Script), builderScript, 0o755, "its builder"})
+	}
+	if _, err := os.Lstat(f.Schema); err == nil {
+		return files, nil
+	}
+	content, err := schema.Image()
+	if err != nil {
+		return nil, err
+	}
+	return append(files, file{f.Schema, content, 0o644, "its schema, with which editors complete it"}), nil
 }
 
 func (f *first) manifest() ([]byte, error) {
@@ -104,24 +137,25 @@ func (f *first) manifest() ([]byte, error) {
 }
 
 // create writes a file that must not exist.
-func create(path string, content []byte, mode fs.FileMode) error {
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+func create(of file) error {
+	if err := os.MkdirAll(filepath.Dir(of.path), 0o755); err != nil { //nolint:gosec // as the working directory
+		return fmt.Errorf("create the directory of %s: %w", of.path, err)
+	}
+	opened, err := os.OpenFile(of.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, of.mode)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s exists: delete the file, or choose another name", filepath.Base(path))
+		return fmt.Errorf("%s exists: delete the file, or choose another name", of.path)
 	}
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(content)
-	return errors.Join(err, file.Close())
+	_, err = opened.Write(of.content)
+	return errors.Join(err, opened.Close())
 }
 
 func (f *first) nextSteps() string {
 	var text strings.Builder
 	server, first := "goldsmith up", "start a server, unless one runs"
-	fmt.Fprintf(&text, "wrote %s: an image named %s\n", f.Manifest, f.Name)
 	if f.Script != "" {
-		fmt.Fprintf(&text, "wrote %s: its builder\n", filepath.Base(f.Script))
 		first = "stop any server that does not have this builder, then start a server that has it"
 		server += fmt.Sprintf(` --builder %s="$PWD/%s"`, f.Name, filepath.Base(f.Script))
 	}

@@ -4,6 +4,7 @@ package firstimage
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,35 @@ func TestAFileIsNeverOverwritten(t *testing.T) {
 	}
 	if content, _ := os.ReadFile("web.yaml"); string(content) != "mine" {
 		t.Errorf("the file is now %q", content)
+	}
+}
+
+func TestTheSchemaThatTheImageNamesIsBesideIt(t *testing.T) {
+	t.Chdir(t.TempDir())
+	const wroteSchema = "wrote images.goldsmith.dev/image_v1alpha1.json: "
+	out := &bytes.Buffer{}
+	if err := write("web", true, out); err != nil || !strings.Contains(out.String(), wroteSchema) {
+		t.Fatalf("got %v and %q", err, out)
+	}
+	manifest, err := os.ReadFile("web.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, _, _ := strings.Cut(string(manifest), "\n")
+	name, isModeline := strings.CutPrefix(first, "# yaml-language-server: $schema=")
+	if content, err := os.ReadFile(name); !isModeline || err != nil || !json.Valid(content) {
+		t.Errorf("the first line is %q: %v, JSON: %t", first, err, json.Valid(content))
+	}
+
+	if err := os.WriteFile(name, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if err := write("other", false, out); err != nil || strings.Contains(out.String(), wroteSchema) {
+		t.Errorf("got %v and %q", err, out)
+	}
+	if content, _ := os.ReadFile(name); string(content) != "mine" {
+		t.Errorf("the schema is now %.100q", content)
 	}
 }
 
