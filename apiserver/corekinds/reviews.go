@@ -3,13 +3,17 @@
 package corekinds
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
 	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
+
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -49,7 +53,7 @@ type review[T runtime.Object] struct {
 // NamespaceScoped returns false.
 func (review[T]) NamespaceScoped() bool { return false }
 
-// newReview makes the handler of a kind. answer fills in the status of a request, for the user who makes the request.
+// newReview makes the handler of a kind. answer replaces a request by its answer, for the user who makes the request.
 func newReview[T runtime.Object](scope *builder.Scope, singular string, empty func() T, answer func(context.Context, user.Info, T) error) builder.Storages {
 	return builder.Storages{"": review[T]{builder.NewCreateOnly(scope, builder.CreateOnly[T]{
 		New:      empty,
@@ -67,7 +71,10 @@ func newReview[T runtime.Object](scope *builder.Scope, singular string, empty fu
 func selfSubjectReviews(scope *builder.Scope) (builder.Storages, error) {
 	empty := func() *authenticationv1.SelfSubjectReview { return &authenticationv1.SelfSubjectReview{} }
 	return newReview(scope, "selfsubjectreview", empty, func(_ context.Context, info user.Info, request *authenticationv1.SelfSubjectReview) error {
-		request.Status.UserInfo = authenticationv1.UserInfo{Username: info.GetName(), UID: info.GetUID(), Groups: info.GetGroups()}
+		*request = authenticationv1.SelfSubjectReview{
+			ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Now()},
+			Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: info.GetName(), UID: info.GetUID(), Groups: info.GetGroups()}},
+		}
 		for key, values := range info.GetExtra() {
 			if request.Status.UserInfo.Extra == nil {
 				request.Status.UserInfo.Extra = map[string]authenticationv1.ExtraValue{}
@@ -81,12 +88,11 @@ func selfSubjectReviews(scope *builder.Scope) (builder.Storages, error) {
 func selfSubjectAccessReviews(scope *builder.Scope) (builder.Storages, error) {
 	empty := func() *authorizationv1.SelfSubjectAccessReview { return &authorizationv1.SelfSubjectAccessReview{} }
 	return newReview(scope, "selfsubjectaccessreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectAccessReview) error {
-		asked, failures := accessAsked(info, request.Spec)
-		if len(failures) > 0 {
+		if failures := validateAccessReview(request); len(failures) > 0 {
 			kind := authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview").GroupKind()
 			return apierrors.NewInvalid(kind, "", failures)
 		}
-		decision, reason, err := scope.Authorizer.Authorize(ctx, asked)
+		decision, reason, err := scope.Authorizer.Authorize(ctx, accessAsked(info, request.Spec))
 		request.Status = authorizationv1.SubjectAccessReviewStatus{
 			Allowed: decision == authorizer.DecisionAllow, Denied: decision == authorizer.DecisionDeny, Reason: reason,
 		}
@@ -98,20 +104,62 @@ func selfSubjectAccessReviews(scope *builder.Scope) (builder.Storages, error) {
 }
 
 // accessAsked returns what a user asks about. The selectors of a request are left out: nobody has rights that depend on them.
-func accessAsked(info user.Info, spec authorizationv1.SelfSubjectAccessReviewSpec) (authorizer.Attributes, field.ErrorList) {
-	resource, path := spec.ResourceAttributes, spec.NonResourceAttributes
-	switch {
-	case resource != nil && path != nil:
-		return nil, field.ErrorList{field.Invalid(field.NewPath("spec", "nonResourceAttributes"), path, "cannot be specified in combination with resourceAttributes")}
-	case resource != nil:
-		return authorizer.AttributesRecord{
-			User: info, Verb: resource.Verb, Namespace: resource.Namespace, APIGroup: resource.Group, APIVersion: resource.Version,
-			Resource: resource.Resource, Subresource: resource.Subresource, Name: resource.Name, ResourceRequest: true,
-		}, nil
-	case path != nil:
-		return authorizer.AttributesRecord{User: info, Verb: path.Verb, Path: path.Path}, nil
+func accessAsked(info user.Info, spec authorizationv1.SelfSubjectAccessReviewSpec) authorizer.Attributes {
+	if path := spec.NonResourceAttributes; path != nil {
+		return authorizer.AttributesRecord{User: info, Verb: path.Verb, Path: path.Path}
 	}
-	return nil, field.ErrorList{field.Required(field.NewPath("spec"), "exactly one of resourceAttributes and nonResourceAttributes must be specified")}
+	resource := spec.ResourceAttributes
+	return authorizer.AttributesRecord{
+		User: info, Verb: resource.Verb, Namespace: resource.Namespace, APIGroup: resource.Group, APIVersion: cmp.Or(resource.Version, "*"),
+		Resource: resource.Resource, Subresource: resource.Subresource, Name: resource.Name, ResourceRequest: true,
+	}
+}
+
+// validateAccessReview refuses what kube-apiserver refuses.
+func validateAccessReview(review *authorizationv1.SelfSubjectAccessReview) field.ErrorList {
+	var failures field.ErrorList
+	spec, path := review.Spec, field.NewPath("spec")
+	if (spec.ResourceAttributes == nil) == (spec.NonResourceAttributes == nil) {
+		failures = append(failures, field.Invalid(path, spec.NonResourceAttributes, "exactly one of nonResourceAttributes or resourceAttributes must be specified"))
+	}
+	metadata := review.ObjectMeta
+	metadata.ManagedFields = nil // the server has set them
+	if !equality.Semantic.DeepEqual(metav1.ObjectMeta{}, metadata) {
+		failures = append(failures, field.Invalid(field.NewPath("metadata"), metadata, "must be empty"))
+	}
+	if spec.ResourceAttributes == nil {
+		return failures
+	}
+	path = path.Child("resourceAttributes")
+	if selector := spec.ResourceAttributes.FieldSelector; selector != nil {
+		here := path.Child("fieldSelector")
+		failures = append(failures, validateSelector(here, selector.RawSelector, len(selector.Requirements))...)
+		options := metav1validation.FieldSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}
+		for i, requirement := range selector.Requirements {
+			failures = append(failures, metav1validation.ValidateFieldSelectorRequirement(requirement, options, here.Child("requirements").Index(i))...)
+		}
+	}
+	if selector := spec.ResourceAttributes.LabelSelector; selector != nil {
+		here := path.Child("labelSelector")
+		failures = append(failures, validateSelector(here, selector.RawSelector, len(selector.Requirements))...)
+		options := metav1validation.LabelSelectorValidationOptions{AllowUnknownOperatorInRequirement: true}
+		for i, requirement := range selector.Requirements {
+			failures = append(failures, metav1validation.ValidateLabelSelectorRequirement(requirement, options, here.Child("requirements").Index(i))...)
+		}
+	}
+	return failures
+}
+
+// validateSelector wants a selector in one form, either as text or as a list of requirements.
+func validateSelector(path *field.Path, raw string, requirements int) field.ErrorList {
+	switch {
+	case raw != "" && requirements > 0:
+		return field.ErrorList{field.Invalid(path.Child("rawSelector"), raw, "may not be specified at the same time as requirements")}
+	case raw == "" && requirements == 0:
+		return field.ErrorList{field.Required(path.Child("requirements"), "requirements or rawSelector is required")}
+	default:
+		return nil
+	}
 }
 
 func selfSubjectRulesReviews(scope *builder.Scope) (builder.Storages, error) {
@@ -120,7 +168,7 @@ func selfSubjectRulesReviews(scope *builder.Scope) (builder.Storages, error) {
 		if request.Spec.Namespace == "" {
 			return apierrors.NewBadRequest("no namespace on request")
 		}
-		request.Status = rulesOf(ctx, scope.Authorizer, info, request.Spec.Namespace)
+		*request = authorizationv1.SelfSubjectRulesReview{Status: rulesOf(ctx, scope.Authorizer, info, request.Spec.Namespace)}
 		return nil
 	}), nil
 }

@@ -4,6 +4,7 @@ package corekinds_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -52,11 +53,19 @@ var _ = Describe("reviews", func() {
 		return visitor.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, request, metav1.CreateOptions{})
 	}
 
+	create := func(ctx context.Context, path, review string) restclient.Result {
+		return visitor.AuthorizationV1().RESTClient().Post().RequestURI("/apis/authorization.k8s.io/v1/"+path).
+			SetHeader("Content-Type", "application/json").Body([]byte(review)).Do(ctx)
+	}
+
 	It("tell users who they are", func(ctx SpecContext) {
 		answer, err := visitor.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{
-			Status: authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: "somebody-else"}},
+			ObjectMeta: metav1.ObjectMeta{Name: "forged"},
+			Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: "somebody-else"}},
 		}, metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
+		Expect(answer.Name).To(BeEmpty())
+		Expect(answer.CreationTimestamp.IsZero()).To(BeFalse())
 		Expect(answer.Status.UserInfo).To(Equal(authenticationv1.UserInfo{
 			Username: "visitor", UID: "v-1", Groups: []string{user.AllAuthenticated},
 			Extra: map[string]authenticationv1.ExtraValue{"example.com/door": {"back"}},
@@ -82,13 +91,45 @@ var _ = Describe("reviews", func() {
 		Entry("another path", askPath("/closed"), false),
 	)
 
-	It("refuse to guess what is asked", func(ctx SpecContext) {
-		both := askPods("get", "open")
-		both.NonResourceAttributes = askPath("/open").NonResourceAttributes
-		for _, spec := range []authorizationv1.SelfSubjectAccessReviewSpec{{}, both} {
-			_, err := ask(ctx, spec)
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+	DescribeTable("refuse what kube-apiserver refuses", func(ctx SpecContext, review string, fields ...string) {
+		err := create(ctx, "selfsubjectaccessreviews", `{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview",`+review+`}`).Error()
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		status, ok := errors.AsType[*apierrors.StatusError](err)
+		Expect(ok).To(BeTrue())
+		var named []string
+		for _, cause := range status.ErrStatus.Details.Causes {
+			named = append(named, cause.Field)
 		}
+		Expect(named).To(ConsistOf(fields))
+	},
+		Entry("nothing is asked", `"spec":{}`, "spec"),
+		Entry("a resource and a path are asked", `"spec":{"resourceAttributes":{"verb":"get","resource":"pods"},"nonResourceAttributes":{"verb":"get","path":"/open"}}`, "spec"),
+		Entry("a name", `"metadata":{"name":"mine"},"spec":{"nonResourceAttributes":{"path":"/open"}}`, "metadata"),
+		Entry("a generated name, and nothing is asked", `"metadata":{"generateName":"mine-"}`, "spec", "metadata"),
+		Entry("labels", `"metadata":{"labels":{"a":"b"}},"spec":{"nonResourceAttributes":{"path":"/open"}}`, "metadata"),
+		Entry("empty selectors", `"spec":{"resourceAttributes":{"fieldSelector":{},"labelSelector":{}}}`,
+			"spec.resourceAttributes.fieldSelector.requirements", "spec.resourceAttributes.labelSelector.requirements"),
+		Entry("a selector in both forms", `"spec":{"resourceAttributes":{"fieldSelector":{"rawSelector":"a=b","requirements":[{"key":"a","operator":"Exists"}]}}}`,
+			"spec.resourceAttributes.fieldSelector.rawSelector"),
+		Entry("requirements without a key or a value", `"spec":{"resourceAttributes":{"fieldSelector":{"requirements":[{"operator":"Exists"}]},`+
+			`"labelSelector":{"requirements":[{"key":"a","operator":"In"}]}}}`,
+			"spec.resourceAttributes.fieldSelector.requirements[0].key", "spec.resourceAttributes.labelSelector.requirements[0].values"),
+	)
+
+	It("answer for nobody but the user", func(ctx SpecContext) {
+		const forged = `{"apiVersion":"authorization.k8s.io/v1","kind":"SelfSubjectAccessReview","metadata":{"namespace":"closed"},` +
+			`"spec":{"user":"admin","resourceAttributes":{"verb":"get","resource":"pods","namespace":"closed"}},"status":{"allowed":true}}`
+		var warnings []string
+		answer := &authorizationv1.SelfSubjectAccessReview{}
+		result := create(ctx, "selfsubjectaccessreviews", forged)
+		for _, warned := range result.Warnings() {
+			warnings = append(warnings, warned.Text)
+		}
+		Expect(result.Into(answer)).To(Succeed())
+		Expect(answer.Status.Allowed).To(BeFalse())
+		Expect(warnings).To(ConsistOf(`unknown field "spec.user"`))
+		err := create(ctx, "selfsubjectaccessreviews?fieldValidation=Strict", forged).Error()
+		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
 	})
 
 	It("list rules, as far as they can be listed", func(ctx SpecContext) {
