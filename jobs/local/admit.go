@@ -39,6 +39,8 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	case slices.ContainsFunc(container.Env, foreign):
 		variable := container.Env[slices.IndexFunc(container.Env, foreign)].Name
 		return Builder{}, a.refuse(pod, fmt.Sprintf("the container must not set the variable %s, which could make a builder run other programs", variable))
+	case unmountable(pod) != "":
+		return Builder{}, a.refuse(pod, unmountable(pod))
 	case ok:
 		if builder, registered := a.builders[name]; registered {
 			return builder, ""

@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
@@ -60,6 +61,13 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if refusal != "" {
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
 	}
+	mounts, err := a.readMounts(ctx, pod)
+	if missing, ok := errors.AsType[*missingError](err); ok {
+		return a.waitForMount(ctx, pod, missing)
+	}
+	if err != nil {
+		return err
+	}
 	if !a.workers.acquire(ref, pod.CreationTimestamp.Time) {
 		if waiting(pod) {
 			return nil
@@ -72,7 +80,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		a.workers.release()
 		return fmt.Errorf("prepare pod %s: %w", ref, err)
 	}
-	a.startRun(pod, builder, dir, log)
+	a.startRun(pod, builder, dir, log, mounts)
 	return nil
 }
 

@@ -42,8 +42,8 @@ func (d podDirs) of(uid types.UID) (podDir, error) {
 	return "", fmt.Errorf("the UID %q cannot name a directory", uid)
 }
 
-// removeExcept removes the directories of pods except the known ones, also those whose removal was interrupted. The parent
-// directory may be shared, so it removes only directories that belong to pods.
+// removeExcept removes the directories of pods except the known ones, also those whose removal was interrupted, and the Secrets of
+// all pods, because no process runs. The parent directory may be shared, so it removes only directories that belong to pods.
 func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	entries, err := os.ReadDir(string(d))
 	if err != nil {
@@ -52,6 +52,9 @@ func (d podDirs) removeExcept(known map[types.UID]bool) error {
 	for _, entry := range entries {
 		dir := podDir(filepath.Join(string(d), entry.Name()))
 		name, half := strings.CutPrefix(entry.Name(), removedPrefix)
+		if uidPattern.MatchString(name) && dir.isOurs() {
+			err = errors.Join(err, podDir(dir.mounts()).remove()) // after a crash
+		}
 		switch uid := types.UID(name); {
 		case !uidPattern.MatchString(name):
 		case half && entry.IsDir():
@@ -101,7 +104,7 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 // removeUnused removes what nothing reads after the pod's end is stored: the pod has a copy of the input and of the result, and the
 // token is revoked. It removes the output only if the attempt failed, or if the output is empty.
 func (d podDir) removeUnused(failed bool) error {
-	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary()}
+	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary(), d.mounts()}
 	if failed {
 		unused = append(unused, d.output())
 	}

@@ -36,6 +36,7 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 		return path
 	}
 	known, gone := prepared("11111111-93a4-4c53-b4d6-6c1d8f0d2a11"), prepared("22222222-93a4-4c53-b4d6-6c1d8f0d2a11")
+	secrets := made(known + "/mounts/etc")
 	kept := []string{
 		known,
 		prepared("a-name-that-is-no-uid"),
@@ -57,8 +58,10 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	if _, err := os.Lstat(filepath.Join(string(dirs), gone)); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%s: got %v, want nothing", gone, err)
+	for _, path := range []string{gone, secrets} {
+		if _, err := os.Lstat(filepath.Join(string(dirs), path)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: got %v, want nothing", path, err)
+		}
 	}
 }
 

@@ -60,6 +60,7 @@ func ready(pod *corev1.Pod) bool {
 // setWaiting reports that the pod waits for a worker.
 func setWaiting(pod *corev1.Pod, workers int, now time.Time) {
 	pod.Status.Phase = corev1.PodPending
+	pod.Status.ContainerStatuses = nil // it may have waited for a volume before
 	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, v1alpha1.ReasonWaitingForWorker,
 		fmt.Sprintf("%d of %d workers are busy", workers, workers))
 }
@@ -68,6 +69,20 @@ func waiting(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
 		return c.Type == corev1.PodScheduled && c.Status == corev1.ConditionFalse && c.Reason == v1alpha1.ReasonWaitingForWorker
 	})
+}
+
+// setCreating reports that the pod's container waits for a volume.
+func setCreating(pod *corev1.Pod, now time.Time, message string) {
+	pod.Status.Phase = corev1.PodPending
+	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionTrue, "", "")
+	for _, kind := range []corev1.PodConditionType{corev1.PodReady, corev1.ContainersReady} {
+		setCondition(pod, now, kind, corev1.ConditionFalse, "ContainersNotReady", "")
+	}
+	container := &pod.Spec.Containers[0]
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
+		Name: container.Name, Image: container.Image, Started: new(false),
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reasonCreating, Message: message}},
+	}}
 }
 
 // setRunning reports that the pod's process runs.
@@ -183,7 +198,7 @@ func setTerminated(pod *corev1.Pod, phase corev1.PodPhase, terminated corev1.Con
 func containerStatus(pod *corev1.Pod) corev1.ContainerStatus {
 	container := &pod.Spec.Containers[0]
 	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name == container.Name {
+		if status.Name == container.Name && status.State.Waiting == nil {
 			return status
 		}
 	}

@@ -49,7 +49,7 @@ type run struct {
 }
 
 // startRun starts the process of a pod that has a worker. The run releases the worker.
-func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File) {
+func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
 	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: crilog.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -58,7 +58,7 @@ func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.F
 		_ = log.Close() // nothing was written
 		return          // the marker is there, so the pod counts as lost
 	}
-	a.active.Go(func() { r.execute(builder, log) })
+	a.active.Go(func() { r.execute(builder, log, mounts) })
 }
 
 // observe passes the current pod to the run.
@@ -97,11 +97,11 @@ func (r *run) notify() {
 	}
 }
 
-func (r *run) execute(builder Builder, log *os.File) {
+func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	defer r.finish()
 	a := r.agent
 	started := a.clock.Now()
-	running, logged, endReports, err := r.launch(builder, log)
+	running, logged, endReports, err := r.launch(builder, log, mounts)
 	if errors.Is(err, process.ErrEnded) {
 		r.setEnded()
 		a.workers.release()
@@ -125,6 +125,9 @@ func (r *run) execute(builder Builder, log *os.File) {
 	}()
 	ended, stopped := r.guard(running, started)
 	endReports()
+	if err := r.unmount(); err != nil {
+		a.logger.Error(err, "The Secrets of a builder cannot be removed", "pod", r.ref.String())
+	}
 	r.setEnded()
 	e := end{exit: running.Exit(), started: started, at: a.clock.Now(), deadlineExceeded: ended.deadlineExceeded}
 	a.workers.release()
@@ -142,6 +145,9 @@ func (r *run) execute(builder Builder, log *os.File) {
 	}
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
 }
+
+// unmount removes the Secrets of the pod.
+func (r *run) unmount() error { return podDir(r.dir.mounts()).remove() }
 
 // finish ends the log, and removes the files of a deleted pod.
 func (r *run) finish() {
@@ -164,12 +170,16 @@ func (r *run) finish() {
 
 // launch starts the process, and writes its output to the log. logged is closed when the log is complete. endReports revokes
 // the permission to report.
-func (r *run) launch(builder Builder, log *os.File) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
+func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
 	defer func() {
 		if err != nil {
 			_ = log.Close() // nothing was written
+			err = errors.Join(err, r.unmount())
 		}
 	}()
+	if err := r.dir.mount(mounts); err != nil {
+		return nil, nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
+	}
 	pod, _ := r.newest()
 	reporting, endReports, err := r.agent.prepareReport(pod, r.dir)
 	if err != nil {
@@ -181,17 +191,21 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	defer func() { _ = input.Close() }() // the builder has its own
+	environment := append([]string{
+		render.EnvInput + "=" + r.dir.input(),
+		render.EnvOutput + "=" + r.dir.output(),
+		render.EnvResult + "=" + r.dir.result(),
+		"TMPDIR=" + r.dir.temporary(),
+	}, reporting...)
+	if len(mounts) > 0 {
+		environment = append(environment, EnvMounts+"="+r.dir.mounts())
+	}
 	running, err = r.agent.currentSupervisor().Start(process.Command{
-		Path: builder.Path,
-		Args: builder.Args,
-		Env: append([]string{
-			render.EnvInput + "=" + r.dir.input(),
-			render.EnvOutput + "=" + r.dir.output(),
-			render.EnvResult + "=" + r.dir.result(),
-			"TMPDIR=" + r.dir.temporary(),
-		}, reporting...),
+		Path:        builder.Path,
+		Args:        builder.Args,
+		Env:         environment,
 		Dir:         r.dir.output(),
-		Confinement: r.confinement(builder, reporting),
+		Confinement: r.confinement(builder, reporting, len(mounts) > 0),
 	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
@@ -212,13 +226,16 @@ func (r *run) launch(builder Builder, log *os.File) (running *process.Process, l
 }
 
 // confinement lets a builder change only its output, its result and its temporary directory.
-func (r *run) confinement(builder Builder, reporting []string) *process.Confinement {
+func (r *run) confinement(builder Builder, reporting []string, mounts bool) *process.Confinement {
 	if builder.Unconfined || len(r.agent.hidden) == 0 {
 		return nil
 	}
 	readable := []string{r.dir.input()}
 	if len(reporting) > 0 {
 		readable = append(readable, r.dir.reportToken(), r.dir.reportCA())
+	}
+	if mounts {
+		readable = append(readable, r.dir.mounts())
 	}
 	if program, err := filepath.EvalSymlinks(builder.Path); err == nil { // a program that is not there does not start
 		readable = append(readable, program)

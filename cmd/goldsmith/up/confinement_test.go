@@ -51,7 +51,7 @@ func testSpy(t *testing.T, unconfined []string, found bool) {
 	}
 	spy := filepath.Join(directory, "spy")
 	script := `#!/bin/sh
-for file in ` + kubeconfig + ` ` + data + `/server/token ` + data + `/server/apiserver.key ` + data + `/storage/tls.key ` + data + `/up.log; do
+for file in ` + kubeconfig + ` ` + data + `/server/token ` + data + `/server/apiserver.key ` + data + `/server/encryption.yaml ` + data + `/storage/tls.key ` + data + `/up.log; do
   [ -e "$file" ] && /bin/cat "$file" >/dev/null 2>&1 && echo "read $file"
 done
 for directory in ` + data + ` ` + data + `/builds ` + data + `/server ` + moved + ` ` + directory + `; do
@@ -77,7 +77,7 @@ echo done
 			t.Errorf("%s %+v: %s", build.Status.Phase, build.Status.Failure, log)
 		}
 		for _, finding := range []string{
-			"read " + kubeconfig, "read " + data + "/server/token", "read " + data + "/server/apiserver.key", "read " + data + "/storage/tls.key", "read " + data + "/up.log",
+			"read " + kubeconfig, "read " + data + "/server/token", "read " + data + "/server/apiserver.key", "read " + data + "/server/encryption.yaml", "read " + data + "/storage/tls.key", "read " + data + "/up.log",
 			"listed " + data + "\n", "listed " + data + "/builds", "listed " + data + "/server", "listed " + moved, "wrote",
 		} {
 			if strings.Contains(string(log), finding) != found {

@@ -15,10 +15,13 @@ import (
 	"syscall"
 	"testing"
 
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 // confidential is the content of a Secret that no file may have.
@@ -214,6 +217,60 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 			t.Errorf("with its key again, the Secret is %v: %v", secret, err)
 		}
 	}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestAConfinedBuilderReadsTheSecretThatItsJobMounts(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	script := filepath.Join(directory, "builder.sh")
+	const text = `#!/bin/sh
+/bin/cat "${GOLDSMITH_MOUNTS-}/etc/mirror/password"
+`
+	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	options := Options{DataDirectory: filepath.Join(directory, "data"), Memory: true, Builders: []string{"show=" + script}}
+	options.OnReady = func(config *rest.Config, _ string) {
+		defer stop()
+		client := kubernetes.NewForConfigOrDie(config)
+		job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: "show"}}
+		job.Spec.Template.Spec = corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever,
+			Volumes:       []corev1.Volume{{Name: "mirror", VolumeSource: corev1.VolumeSource{Secret: &corev1.SecretVolumeSource{SecretName: "hidden"}}}},
+			Containers: []corev1.Container{{
+				Name: "show", Image: local.Image("show"), VolumeMounts: []corev1.VolumeMount{{Name: "mirror", MountPath: "/etc/mirror"}},
+			}},
+		}
+		_, secretErr := client.CoreV1().Secrets("default").Create(ctx, newSecret(), metav1.CreateOptions{})
+		_, jobErr := client.BatchV1().Jobs("default").Create(ctx, job, metav1.CreateOptions{})
+		if err := errors.Join(secretErr, jobErr); err != nil {
+			t.Error(err)
+			return
+		}
+		changes, err := client.CoreV1().Pods("default").Watch(ctx, metav1.ListOptions{LabelSelector: batchv1.JobNameLabel + "=show"})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer changes.Stop()
+		for event := range changes.ResultChan() {
+			pod, ok := event.Object.(*corev1.Pod)
+			if !ok || pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+				continue
+			}
+			log, err := client.CoreV1().Pods("default").GetLogs(pod.Name, &corev1.PodLogOptions{}).DoRaw(ctx)
+			if err != nil || string(log) != confidential {
+				t.Errorf("the log is %q: %v: %+v", log, err, pod.Status)
+			}
+			return
+		}
+		t.Errorf("the pod did not end: %v", ctx.Err())
+	}
+	if err := Run(ctx, options); err != nil {
 		t.Error(err)
 	}
 }
