@@ -63,6 +63,10 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("logs", "web-4", "-f").fails(exit.BuildFailed, "✗ build web-4 failed after ")
 	s.types("rerun", "web-1", "--wait", "-o", "json").reads(again)
 	s.types("diff", "web-1", "web-3").matches(`(?s)BUILD +web-1 +web-3\nparameters\[failAt\] +- +1\nphase +Succeeded +Failed \(BuilderFailed\)\n.*artifacts\[linux/amd64/raw\] +sha256:[0-9a-f]{12} +-\n`)
+	s.types("diff", "web-3").matches(`BUILD +web-2 +web-3\n`)
+	s.types("diff", "web-1").fails(exit.Failure, "image web has no successful build before web-1")
+	s.types("diff", "web-3", "--uid", "a").fails(exit.Failure, "--uid and --second-uid need the names of two builds")
+	s.types("diff", "web-99").fails(exit.Failure, "no build named web-99 in namespace default")
 	s.types("build", "web", "--request-id", "nightly", "-o", "json").reads(first)
 	if got, want := again.Status.Artifacts[0].Digest, first.Status.Artifacts[0].Digest; again.Spec.Trigger.RerunOf != "web-1" || got != want {
 		t.Errorf("the rerun is %v, of digest %s, want %s", again.Spec.Trigger, got, want)

@@ -6,11 +6,13 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -24,17 +26,26 @@ func BuildsOf(image types.UID) fields.Selector {
 // behind, so that it asks for the builds themselves.
 func (c *Connection) NewestBuild(ctx context.Context, namespace string, image types.UID, below int64) (*v1alpha1.ImageBuild, error) {
 	builds, err := c.ListBuilds(ctx, namespace, BuildsOf(image))
-	if err != nil {
-		return nil, err
-	}
-	var newest *v1alpha1.ImageBuild
+	return newest(builds, below), err
+}
+
+// LastGoodBuild returns an Image's newest successful build of a lower number than the given one, nil if there is none. One-off builds do
+// not count.
+func (c *Connection) LastGoodBuild(ctx context.Context, namespace string, image types.UID, below int64) (*v1alpha1.ImageBuild, error) {
+	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))
+	builds, err := c.ListBuilds(ctx, namespace, fields.AndSelectors(BuildsOf(image), succeeded))
+	return newest(slices.DeleteFunc(builds, func(build v1alpha1.ImageBuild) bool { return ptr.Deref(build.Spec.OneOff, false) }), below), err
+}
+
+// newest returns the build of the highest number below the given one, nil if there is none.
+func newest(builds []v1alpha1.ImageBuild, below int64) (newest *v1alpha1.ImageBuild) {
 	for i := range builds {
 		number := builds[i].Spec.Number
 		if number != nil && *number < below && (newest == nil || *number > *newest.Spec.Number) {
 			newest = &builds[i]
 		}
 	}
-	return newest, nil
+	return newest
 }
 
 // FindBuild returns the build of a name, or else the newest build of the Image of the name, together with the Image. The build is nil if

@@ -5,6 +5,7 @@ package diff
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -25,21 +26,31 @@ func NewCommand() *cobra.Command {
 	var format output.Format
 	var from, to compared
 	command := &cobra.Command{
-		Use:   "diff BUILD BUILD",
+		Use:   "diff [BUILD] BUILD",
 		Short: "Compare the inputs and the results of two builds",
-		Long: "Compare two builds: list the inputs that differ, then the results of both builds. If the server has a " +
-			"records database, --uid and --second-uid also find deleted builds. `goldsmith history IMAGE -o wide` " +
-			"shows the UID.",
-		Example: "  goldsmith diff debian-3 debian-5\n" +
+		Long: "Compare two builds: list the inputs that differ, then the results of both builds. With one BUILD, the command " +
+			"compares the last good build with it: the newest earlier build of the image that succeeded and is not " +
+			"one-off. If the server has a records database, --uid and --second-uid also find deleted builds. " +
+			"`goldsmith history IMAGE -o wide` shows the UID.",
+		Example: "  goldsmith diff debian-5\n" +
+			"  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
-		Args:              client.Names("the names of two BUILDs, the older one first", 2, client.ImageBuild, client.ImageBuild),
+		Args:              client.Names("the names of one or two BUILDs, the older one first", 1, client.ImageBuild, client.ImageBuild),
 		ValidArgsFunction: completion.TwoImageBuilds(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			from.name, to.name = args[0], args[1]
+			from.name, to.name = args[0], args[len(args)-1]
+			if len(args) == 1 {
+				if from.uid != "" || to.uid != "" {
+					return errors.New("--uid and --second-uid need the names of two builds")
+				}
+				if from.name, err = lastGood(command.Context(), connection, to.name); err != nil {
+					return err
+				}
+			}
 			return run(command.Context(), connection, from, to, format, command.OutOrStdout())
 		},
 	}
@@ -52,6 +63,28 @@ func NewCommand() *cobra.Command {
 
 // compared is one of the two builds. Without a UID it is the existing build of the name.
 type compared struct{ name, uid string }
+
+// lastGood returns the name of the last good build before a build of the same image.
+func lastGood(ctx context.Context, connection *client.Connection, name string) (string, error) {
+	build, _, err := connection.FindBuild(ctx, client.ImageBuild, name)
+	switch {
+	case err != nil:
+		return "", err
+	case build == nil:
+		return "", connection.NotFound(ctx, client.ImageBuild, name)
+	case build.Spec.ImageRef == nil || build.Spec.Number == nil:
+		return "", fmt.Errorf("build %s belongs to no image: name the build to compare with too, as in `goldsmith diff OTHER %[1]s`", name)
+	}
+	image := build.Spec.ImageRef
+	good, err := connection.LastGoodBuild(ctx, build.Namespace, image.UID, *build.Spec.Number)
+	switch {
+	case err != nil:
+		return "", err
+	case good == nil:
+		return "", fmt.Errorf("image %s has no successful build before %s", image.Name, name)
+	}
+	return good.Name, nil
+}
 
 func run(ctx context.Context, connection *client.Connection, from, to compared, format output.Format, out io.Writer) error {
 	difference, err := connection.ReadDiff(ctx, to.name, map[string]string{"with": from.name, "uid": to.uid, "withUID": from.uid})

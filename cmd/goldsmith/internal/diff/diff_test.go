@@ -4,6 +4,7 @@ package diff
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,6 +39,37 @@ func TestAnUnavailableDatabaseIsAskedOnce(t *testing.T) {
 	err := run(t.Context(), connection, compared{"web-1", "a-uid"}, compared{name: "web-2"}, "", t.Output())
 	if err == nil || err.Error() != "compare build web-2 with web-1: the database does not answer" || asked != 1 {
 		t.Errorf("asked %d times, got error %v", asked, err)
+	}
+}
+
+func TestTheLastGoodBuildIsTheNewestThatIsNotOneOff(t *testing.T) {
+	build := func(number int64, oneOff bool) v1alpha1.ImageBuild {
+		return v1alpha1.ImageBuild{
+			TypeMeta:   metav1.TypeMeta{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "ImageBuild"},
+			ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("web-%d", number), Namespace: "team"},
+			Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: "web", UID: "web-uid"}, Number: &number, OneOff: &oneOff},
+		}
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, request *http.Request) {
+		var answer any = build(4, false)
+		if selector := request.URL.Query().Get("fieldSelector"); selector != "" {
+			answer = v1alpha1.ImageBuildList{
+				TypeMeta: metav1.TypeMeta{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "ImageBuildList"},
+				Items:    []v1alpha1.ImageBuild{build(1, false), build(2, false), build(3, true), build(4, false), build(5, false)},
+			}
+			if selector != "spec.imageRef.uid=web-uid,status.phase=Succeeded" {
+				t.Errorf("got selector %q", selector)
+			}
+		}
+		out.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(out).Encode(answer) // the client closed the connection
+	}))
+	defer server.Close()
+	connection := &client.Connection{
+		Interface: versioned.NewForConfigOrDie(&rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}), Namespace: "team",
+	}
+	if good, err := lastGood(t.Context(), connection, "web-4"); err != nil || good != "web-2" {
+		t.Errorf("got build %q, error %v", good, err)
 	}
 }
 
