@@ -47,6 +47,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("plan", "-f", "-", "--exit-code").given(web).says("web would not be built now\n")
 	s.types("plan", "-f", "-", "--exit-code").given(strings.Replace(web, "bookworm", "trixie", 1)).fails(exit.BuildDue)
 
+	s.showsColumnsInK9s()
+
 	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +BUILDER\nmock +executable +yes +yes +1 +/\S+ mock-builder\n$`)
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
