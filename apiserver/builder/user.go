@@ -23,12 +23,17 @@ func UserName(ctx context.Context) string {
 // UserMayGet asks the Authorizer whether the user of a request may get an object, or a subresource of the object. The
 // subresource is "" for the object itself. An error means that there is no decision.
 func (s *Scope) UserMayGet(ctx context.Context, resource schema.GroupVersionResource, subresource, namespace, name string) (bool, error) {
+	return s.UserMay(ctx, "get", resource, subresource, namespace, name)
+}
+
+// UserMay asks as UserMayGet does, about another verb.
+func (s *Scope) UserMay(ctx context.Context, verb string, resource schema.GroupVersionResource, subresource, namespace, name string) (bool, error) {
 	user, ok := apirequest.UserFrom(ctx)
 	if !ok {
 		return false, errors.New("the request has no user")
 	}
 	decision, _, err := s.Authorizer.Authorize(ctx, authorizer.AttributesRecord{
-		User: user, Verb: "get", APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: subresource,
+		User: user, Verb: verb, APIGroup: resource.Group, APIVersion: resource.Version, Resource: resource.Resource, Subresource: subresource,
 		Namespace: namespace, Name: name, ResourceRequest: true,
 	})
 	if decision == authorizer.DecisionAllow {

@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	"github.com/onsi/gomega/types"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubetypes "k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -89,6 +90,8 @@ func describeCancelling(w *fixture) {
 			before := w.Settled(ctx, "done")
 
 			Expect(w.Cancel(ctx, "done", "too late")).To(BeComparableTo(before))
+			_, err := w.Builds().Patch(ctx, "done", kubetypes.MergePatchType, []byte(`{"spec":{"cancelRequested":{}}}`), metav1.PatchOptions{})
+			Expect(err).To(workspace.BeInvalid("spec.cancelRequested"))
 			Expect(w.Finished(ctx, "done").ResourceVersion).To(Equal(before.ResourceVersion))
 		})
 
@@ -98,7 +101,24 @@ func describeCancelling(w *fixture) {
 
 			first := w.Cancel(ctx, "once", "first").Spec.CancelRequested
 			Expect(w.Cancel(ctx, "once", "second").Spec.CancelRequested).To(Equal(first))
+			_, err := w.Builds().Patch(ctx, "once", kubetypes.MergePatchType, []byte(`{"spec":{"cancelRequested":{"reason":"third"}}}`), metav1.PatchOptions{})
+			Expect(err).To(workspace.BeInvalid("spec.cancelRequested"))
 			Expect(w.WaitForBuild(ctx, "once", cancelled()).Spec.CancelRequested).To(Equal(first))
+		})
+
+		It("by a patch is cancelled as by a request", func(ctx SpecContext) {
+			w.CreateBuild(ctx, workspace.NewBuild("once", longer))
+			patch := func(text string) (*v1alpha1.ImageBuild, error) {
+				return w.Builds().Patch(ctx, "once", kubetypes.MergePatchType, []byte(text), metav1.PatchOptions{})
+			}
+			_, err := patch(`{"spec":{"cancelRequested":{"supersededBy":"once-2"}}}`)
+			Expect(err).To(workspace.BeInvalid("spec.cancelRequested.supersededBy"))
+			patched, err := patch(`{"spec":{"cancelRequested":{"reason":"not needed","by":"somebody else","time":"2001-01-01T00:00:00Z"}}}`)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(patched.Spec.CancelRequested).To(HaveValue(And(
+				HaveField("Reason", "not needed"), HaveField("By", Not(BeElementOf("", "somebody else"))), HaveField("Time.Year()", Not(Equal(2001))))))
+			Expect(patched.Generation).To(BeEquivalentTo(2))
+			Expect(w.WaitForBuild(ctx, "once", cancelled()).Spec).To(Equal(patched.Spec))
 		})
 
 		It("while its builder ignores that ends when the builder does", func(ctx SpecContext) {

@@ -93,6 +93,44 @@ func describeRepeatedRequests(w *fixture) {
 		})
 	})
 
+	Describe("A build that a user creates with its image, but without a name", func() {
+		It("is one of that image, or a rerun", func(ctx SpecContext) {
+			w.CreateImage(ctx, onRequest())
+			create := func(trigger *v1alpha1.BuildTrigger, dryRun ...string) (*v1alpha1.ImageBuild, error) {
+				return w.Builds().Create(ctx, &v1alpha1.ImageBuild{
+					ObjectMeta: metav1.ObjectMeta{GenerateName: "web-"},
+					Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: "web"}, Trigger: trigger},
+				}, metav1.CreateOptions{DryRun: dryRun})
+			}
+			_, err := create(nil, metav1.DryRunAll)
+			Expect(err).NotTo(HaveOccurred())
+			build, err := create(&v1alpha1.BuildTrigger{Message: "new kernel", RequestID: "nightly"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build).To(And(HaveField("Name", "web-1"), HaveField("Spec.Number", HaveValue(BeEquivalentTo(1)))))
+			Expect(build.Spec.Trigger).To(HaveValue(And(
+				HaveField("Reason", v1alpha1.TriggerManual), HaveField("Message", "new kernel"), HaveField("RequestedBy", Not(BeEmpty())))))
+			Expect(w.Request(ctx, "web", "nightly").UID).To(Equal(build.UID))
+			w.waitForImage(ctx, "web", built(1))
+
+			rerun, err := create(&v1alpha1.BuildTrigger{RerunOf: "web-1"})
+			Expect(err).NotTo(HaveOccurred())
+			Expect(rerun).To(And(HaveField("Name", "web-2"), HaveField("Spec.Trigger.Reason", v1alpha1.TriggerRerun), HaveField("Spec.Trigger.RerunOf", "web-1")))
+			w.Succeeded(ctx, "web-2")
+
+			_, err = create(&v1alpha1.BuildTrigger{RequestedBy: "somebody else"})
+			Expect(err).To(workspace.BeInvalid("spec.trigger.requestedBy"))
+			_, err = create(&v1alpha1.BuildTrigger{Message: "two\nlines"})
+			Expect(err).To(workspace.BeInvalid("spec.trigger.message"))
+			_, err = create(&v1alpha1.BuildTrigger{RerunOf: "web-9"})
+			Expect(err).To(MatchError(ContainSubstring("web-9")))
+			other := workspace.NewBuild("other")
+			w.CreateBuild(ctx, other)
+			_, err = create(&v1alpha1.BuildTrigger{RerunOf: "other"})
+			Expect(err).To(workspace.BeInvalid("spec.trigger.rerunOf"))
+			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2", "other"))
+		})
+	})
+
 	Describe("A build that a person has named like the next one of an image", func() {
 		It("keeps its name, and the image's build gets the next number", func(ctx SpecContext) {
 			w.CreateBuild(ctx, workspace.NewBuild("web-1"))

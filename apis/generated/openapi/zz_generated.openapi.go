@@ -1892,7 +1892,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.",
+				Description: "ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly belongs to no Image. Its name has at most 55 characters.\n\nA client that cannot use subresources creates an ImageBuild with imageRef.name, with generateName <image>- and without a name. The server answers it as a request at the instantiate subresource or, with trigger.rerunOf, at the rerun subresource, and with the permissions for that subresource. In such a request, only trigger has further fields: requestID, message and parameters.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -1918,7 +1918,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuild(ref common.ReferenceCallba
 					},
 					"spec": {
 						SchemaProps: spec.SchemaProps{
-							Description: "spec records the requested inputs and settings of the build. spec is immutable, except for cancelRequested.",
+							Description: "spec records the requested inputs and settings of the build. spec is immutable, except that cancelRequested can be set once.",
 							Default:     map[string]interface{}{},
 							Ref:         ref(v1alpha1.ImageBuildSpec{}.OpenAPIModelName()),
 						},
@@ -2212,7 +2212,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except for cancelRequested, which only the cancel subresource sets.",
+				Description: "ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except that cancelRequested can be set once.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"imageRef": {
@@ -2262,7 +2262,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 					},
 					"cancelRequested": {
 						SchemaProps: spec.SchemaProps{
-							Description: "cancelRequested records the request to cancel the build. Only the cancel subresource sets it. cancelRequested is empty if there was no such request.",
+							Description: "cancelRequested records the request to cancel the build. The cancel subresource sets it once. So does an update of a build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the server sets time and by. cancelRequested is empty if there was no such request.",
 							Ref:         ref(v1alpha1.CancelRequested{}.OpenAPIModelName()),
 						},
 					},

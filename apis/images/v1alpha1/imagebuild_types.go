@@ -16,13 +16,19 @@ import (
 // ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
 // subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
 // belongs to no Image. Its name has at most 55 characters.
+//
+// A client that cannot use subresources creates an ImageBuild with imageRef.name, with generateName <image>- and without a
+// name. The server answers it as a request at the instantiate subresource or, with trigger.rerunOf, at the rerun
+// subresource, and with the permissions for that subresource. In such a request, only trigger has further fields:
+// requestID, message and parameters.
 type ImageBuild struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata.
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
-	// spec records the requested inputs and settings of the build. spec is immutable, except for cancelRequested.
+	// spec records the requested inputs and settings of the build. spec is immutable, except that cancelRequested can be
+	// set once.
 	Spec ImageBuildSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status reports the progress and the result of the build. The controller and the report subresource set status. The
 	// server ignores status in requests that create or update the build.
@@ -43,8 +49,8 @@ type ImageBuildList struct {
 	Items []ImageBuild `json:"items" protobuf:"bytes,2,rep,name=items"`
 }
 
-// ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except for
-// cancelRequested, which only the cancel subresource sets.
+// ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except that
+// cancelRequested can be set once.
 type ImageBuildSpec struct {
 	// imageRef identifies the Image that the build belongs to. The server sets it. imageRef is empty for a build that
 	// was created directly.
@@ -72,8 +78,9 @@ type ImageBuildSpec struct {
 	// empty, the defaults of its fields apply.
 	// +optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,7,opt,name=retry"`
-	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. cancelRequested is
-	// empty if there was no such request.
+	// cancelRequested records the request to cancel the build. The cancel subresource sets it once. So does an update of a
+	// build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the
+	// server sets time and by. cancelRequested is empty if there was no such request.
 	// +optional
 	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
 	// pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its

@@ -64,8 +64,13 @@ func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources 
 
 // instantiate returns the build of a request, which it creates unless it was created before.
 func (r *instantiateREST) instantiate(ctx context.Context, name string, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	return r.build(ctx, name, "", request, options)
+}
+
+// build does what instantiate does, for the Image with a UID. An empty UID is that of any Image.
+func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.run(ctx, &instantiation{
-		image: name, requestID: request.RequestID, options: options,
+		image: name, uid: uid, requestID: request.RequestID, options: options,
 		check: func(image *images.Image) error {
 			return r.checkParameters(image, request)
 		},

@@ -71,7 +71,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 		return nil, nil, err
 	}
 	instantiate := newInstantiateREST(store, builds, sources, scope, options)
-	builds.BeforeDelete = instantiate.remember
+	builds.BeforeDelete, builds.Instantiate = instantiate.remember, instantiate.asRequested
 	storages := builder.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,

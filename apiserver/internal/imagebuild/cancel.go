@@ -56,16 +56,17 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 				return nil, err
 			}
 		}
-		build.Spec.CancelRequested = &images.CancelRequested{
-			Time:         metav1.NewTime(c.clock.Now()).Rfc3339Copy(),
-			By:           builder.UserName(ctx),
-			Reason:       request.Reason,
-			SupersededBy: request.SupersededBy,
-		}
+		build.Spec.CancelRequested = &images.CancelRequested{Reason: request.Reason, SupersededBy: request.SupersededBy}
+		sign(ctx, c.clock, build.Spec.CancelRequested)
 		return build, nil
 	})
 	build, _, err := c.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
 	return build, err
+}
+
+// sign sets the time and the user of a new request to cancel a build.
+func sign(ctx context.Context, clock clock.PassiveClock, request *images.CancelRequested) {
+	request.Time, request.By = metav1.NewTime(clock.Now()).Rfc3339Copy(), builder.UserName(ctx)
 }
 
 // waits reports whether a build has no attempt yet.

@@ -27,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -84,11 +85,14 @@ type Store struct {
 	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
 	// Optional.
 	BeforeDelete func(ctx context.Context, build *images.ImageBuild) error
+	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
+	Instantiate  func(ctx context.Context, build *images.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
 	instantiated *genericregistry.Store
+	scope        *builder.Scope
 }
 
 func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, error) {
-	direct := newStrategy(scope.Scheme, options.Policy)
+	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:        func() runtime.Object { return &images.ImageBuild{} },
 		NewList:    func() runtime.Object { return &images.ImageBuildList{} },
@@ -104,7 +108,48 @@ func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, erro
 		return nil, err
 	}
 	store.BeginCreate = ranks.begin
-	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct})}, nil
+	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), scope: scope}, nil
+}
+
+// Create creates a build without an Image. If the build names an Image and leaves its own name to the server, Create requests a
+// build of that Image, which admission sees as it is made.
+func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	build, err := stored.Build(object)
+	if err != nil {
+		return nil, err
+	}
+	if s.Instantiate != nil && build.Spec.ImageRef != nil && build.Name == "" {
+		return s.Instantiate(ctx, build, options)
+	}
+	return s.Store.Create(ctx, object, validate, options)
+}
+
+// Update changes a build. An update that requests its cancellation needs the permission for the subresource cancel.
+func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return s.Store.Update(ctx, name, object, createValidation, s.mayCancel(updateValidation), forceAllowCreate, options)
+}
+
+func (s *Store) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateObjectUpdateFunc {
+	return func(ctx context.Context, object, old runtime.Object) error {
+		build, err := stored.Build(object)
+		if err != nil {
+			return err
+		}
+		before, err := stored.Build(old)
+		if err != nil {
+			return err
+		}
+		if cancels(build, before) {
+			if err := subresource.CheckMayCreate(ctx, s.scope, "imagebuilds", "cancel", build.Name); err != nil {
+				return err
+			}
+		}
+		if validate == nil {
+			return nil
+		}
+		return validate(ctx, object, old)
+	}
 }
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -21,10 +22,11 @@ import (
 type strategy struct {
 	builder.DefaultStrategy
 	policy validation.Policy
+	clock  clock.PassiveClock
 }
 
-func newStrategy(scheme *runtime.Scheme, policy validation.Policy) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy}
+func newStrategy(scheme *runtime.Scheme, policy validation.Policy, clock clock.PassiveClock) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, clock}
 }
 
 // PrepareForCreate drops the status, sets the first phase, and sets the user of the trigger.
@@ -46,7 +48,7 @@ func directTrigger(ctx context.Context) *images.BuildTrigger {
 }
 
 // PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build
-// can be applied again, or replaced by itself.
+// can be applied again, or replaced by itself. It signs a new request to cancel the build.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	keep(&build.Spec.ImageRef, stored.Spec.ImageRef)
@@ -54,11 +56,19 @@ func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Obje
 	keep(&build.Spec.ImageGeneration, stored.Spec.ImageGeneration)
 	keep(&build.Spec.Trigger, stored.Spec.Trigger)
 	keep(&build.Spec.CancelRequested, stored.Spec.CancelRequested)
+	if cancels(build, stored) {
+		sign(ctx, s.clock, build.Spec.CancelRequested)
+	}
 	keep(&build.Spec.Pinned, stored.Spec.Pinned)
 	keep(&build.Spec.Priority, stored.Spec.Priority)
 	keep(&build.Spec.OneOff, stored.Spec.OneOff)
 	build.Spec.RunPolicy = cmp.Or(build.Spec.RunPolicy, stored.Spec.RunPolicy)
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
+}
+
+// cancels reports whether an update requests the cancellation of a build.
+func cancels(build, stored *images.ImageBuild) bool {
+	return build.Spec.CancelRequested != nil && stored.Spec.CancelRequested == nil
 }
 
 func keep[T any](value **T, stored *T) {
@@ -73,7 +83,7 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 	return append(validation.DirectImageBuild(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
 }
 
-// ValidateUpdate refuses changes of the spec.
+// ValidateUpdate refuses changes of the spec, except a request to cancel the build.
 func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
 	return validation.ImageBuildUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
 }

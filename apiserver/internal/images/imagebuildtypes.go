@@ -32,8 +32,8 @@ type ImageBuildList struct {
 	Items []ImageBuild
 }
 
-// ImageBuildSpec records what the build was asked to make. It is immutable, except for cancelRequested, which only
-// the cancel subresource sets.
+// ImageBuildSpec records what the build was asked to make. It is immutable, except that cancelRequested can be set
+// once.
 type ImageBuildSpec struct {
 	ImageRef        *ImageReference
 	Number          *int64

@@ -3,6 +3,8 @@
 package validation
 
 import (
+	"fmt"
+
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -44,6 +46,38 @@ func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) fi
 		errs = append(errs, field.Forbidden(spec.Child("oneOff"), serverOwned))
 	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
+}
+
+// RequestedImageBuild validates an ImageBuild that a user creates to request a build of an Image, or a rerun. defaults is the spec
+// that the server makes of an empty one. The request itself is validated as a BuildRequest or a RerunRequest.
+func RequestedImageBuild(build *images.ImageBuild, defaults *images.ImageBuildSpec) field.ErrorList {
+	var errs field.ErrorList
+	image := build.Spec.ImageRef.Name
+	if want := image + "-"; build.GenerateName != want {
+		errs = append(errs, field.Invalid(metadata.Child("generateName"), build.GenerateName, fmt.Sprintf("set %q: the server numbers the builds of Image %s", want, image)))
+	}
+	errs = append(errs, validateImageName(image, spec.Child("imageRef", "name"))...)
+	trigger := spec.Child("trigger")
+	if asked := build.Spec.Trigger; asked != nil {
+		if asked.RequestedBy != "" {
+			errs = append(errs, field.Forbidden(trigger.Child("requestedBy"), serverOwned))
+		}
+		if asked.RerunOf != "" {
+			if asked.Reason != "" && asked.Reason != v1alpha1.TriggerRerun {
+				errs = append(errs, field.Invalid(trigger.Child("reason"), asked.Reason, "remove reason: it is Rerun"))
+			}
+			if len(asked.Parameters) > 0 {
+				errs = append(errs, field.Forbidden(trigger.Child("parameters"), "remove parameters: a rerun has the inputs of the earlier build"))
+			}
+			errs = append(errs, validateBuildName(asked.RerunOf, trigger.Child("rerunOf"))...)
+		}
+	}
+	rest := build.Spec
+	rest.ImageRef, rest.Trigger = defaults.ImageRef, defaults.Trigger
+	if !Unchanged.DeepEqual(&rest, defaults) {
+		errs = append(errs, field.Forbidden(spec, "remove all fields except imageRef and trigger: the server copies them from the Image"))
+	}
+	return errs
 }
 
 // RankedImageBuild validates a build whose priority the server is about to set.
@@ -113,8 +147,24 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 	errs = append(errs, immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
 	errs = append(errs, immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
 	errs = append(errs, immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
-	return append(errs, immutable(current.CancelRequested, stored.CancelRequested, spec.Child("cancelRequested"),
-		"is immutable: use the cancel subresource")...)
+	return append(errs, validateCancellation(build, old)...)
+}
+
+// validateCancellation validates that an update requests the cancellation of a build at most once. The server sets the time and
+// the user of the request.
+func validateCancellation(build, old *images.ImageBuild) field.ErrorList {
+	path, requested := spec.Child("cancelRequested"), build.Spec.CancelRequested
+	if old.Spec.CancelRequested != nil || requested == nil {
+		return immutable(requested, old.Spec.CancelRequested, path, "is immutable: a build is cancelled once")
+	}
+	if old.Status.Phase.Finished() {
+		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}
+	}
+	errs := Printable(requested.Reason, maxMessage, path.Child("reason"))
+	if requested.SupersededBy != "" {
+		errs = append(errs, field.Forbidden(path.Child("supersededBy"), "remove supersededBy: only the cancel subresource sets it"))
+	}
+	return errs
 }
 
 func immutable[T any](value, stored T, path *field.Path, message string) field.ErrorList {

@@ -82,7 +82,6 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.priority":          func(s *images.ImageBuildSpec) { s.Priority = new(int32(1)) },
 		"spec.runPolicy":         func(s *images.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.oneOff":            func(s *images.ImageBuildSpec) { s.OneOff = new(true) },
-		"spec.cancelRequested":   func(s *images.ImageBuildSpec) { s.CancelRequested = &images.CancelRequested{} },
 	} {
 		build := validBuild()
 		change(&build.Spec)
@@ -98,6 +97,68 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 	expectPaths(t, ImageBuildUpdate(rewritten, stored), nil)
 	rewritten.Spec.Inputs.Template = nil
 	expectPaths(t, ImageBuildUpdate(rewritten, validBuild()), nil)
+}
+
+func TestAnUpdateCancelsABuildOnce(t *testing.T) {
+	request := func(reason string) *images.CancelRequested { return &images.CancelRequested{Reason: reason} }
+	for what, test := range map[string]struct {
+		phase           v1alpha1.BuildPhase
+		stored, written *images.CancelRequested
+		want            []string
+	}{
+		"requested":             {v1alpha1.BuildRunning, nil, request("not needed"), nil},
+		"without a reason":      {v1alpha1.BuildPending, nil, request(""), nil},
+		"of two lines":          {v1alpha1.BuildRunning, nil, request("not\nneeded"), []string{"spec.cancelRequested.reason"}},
+		"by a newer build":      {v1alpha1.BuildQueued, nil, &images.CancelRequested{SupersededBy: "debian-2"}, []string{"spec.cancelRequested.supersededBy"}},
+		"after the end":         {v1alpha1.BuildSucceeded, nil, request("too late"), []string{"spec.cancelRequested"}},
+		"again":                 {v1alpha1.BuildCancelling, request("first"), request("second"), []string{"spec.cancelRequested"}},
+		"the same":              {v1alpha1.BuildCancelled, request("first"), request("first"), nil},
+		"withdrawn":             {v1alpha1.BuildCancelling, request("first"), nil, []string{"spec.cancelRequested"}},
+		"not, and has finished": {v1alpha1.BuildSucceeded, nil, nil, nil},
+	} {
+		t.Run(what, func(t *testing.T) {
+			old, build := validBuild(), validBuild()
+			old.Status.Phase = test.phase
+			old.Spec.CancelRequested, build.Spec.CancelRequested = test.stored, test.written
+			expectPaths(t, ImageBuildUpdate(build, old), test.want)
+		})
+	}
+}
+
+func TestRequestedImageBuild(t *testing.T) {
+	defaults := &images.ImageBuildSpec{Timeouts: &images.BuildTimeouts{Run: seconds(60)}, Retry: &images.RetryPolicy{Limit: new(int32(2))}}
+	for what, test := range map[string]struct {
+		change func(*images.ImageBuild)
+		want   []string
+	}{
+		"a build":                {func(*images.ImageBuild) {}, nil},
+		"a build with a message": {func(b *images.ImageBuild) { b.Spec.Trigger = &images.BuildTrigger{Message: "new kernel"} }, nil},
+		"a rerun": {func(b *images.ImageBuild) {
+			b.Spec.Trigger = &images.BuildTrigger{Reason: "Rerun", RerunOf: "debian-1"}
+		}, nil},
+		"a rerun by another name": {func(b *images.ImageBuild) {
+			b.Spec.Trigger = &images.BuildTrigger{Reason: "Manual", RerunOf: "debian-1"}
+		}, []string{"spec.trigger.reason"}},
+		"a rerun of no build": {func(b *images.ImageBuild) { b.Spec.Trigger = &images.BuildTrigger{RerunOf: "Debian_1"} }, []string{"spec.trigger.rerunOf"}},
+		"a rerun with parameters": {func(b *images.ImageBuild) {
+			b.Spec.Trigger = &images.BuildTrigger{RerunOf: "debian-1", Parameters: []images.Parameter{{Name: "a"}}}
+		}, []string{"spec.trigger.parameters"}},
+		"by somebody else":         {func(b *images.ImageBuild) { b.Spec.Trigger = &images.BuildTrigger{RequestedBy: "grace"} }, []string{"spec.trigger.requestedBy"}},
+		"with another name":        {func(b *images.ImageBuild) { b.GenerateName = "web-" }, []string{"metadata.generateName"}},
+		"of no image":              {func(b *images.ImageBuild) { b.GenerateName, b.Spec.ImageRef.Name = "-", "" }, []string{"spec.imageRef.name"}},
+		"with inputs":              {func(b *images.ImageBuild) { b.Spec.Inputs.Builder.Name = "mock" }, []string{"spec"}},
+		"with a number":            {func(b *images.ImageBuild) { b.Spec.Number = new(int64(7)) }, []string{"spec"}},
+		"with a timeout":           {func(b *images.ImageBuild) { b.Spec.Timeouts = &images.BuildTimeouts{Run: seconds(1)} }, []string{"spec"}},
+		"that is cancelled":        {func(b *images.ImageBuild) { b.Spec.CancelRequested = &images.CancelRequested{} }, []string{"spec"}},
+		"with the files of others": {func(b *images.ImageBuild) { b.Spec.Pinned = &images.PinnedInputs{} }, []string{"spec"}},
+	} {
+		t.Run(what, func(t *testing.T) {
+			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{GenerateName: "debian-"}, Spec: *defaults.DeepCopy()}
+			build.Spec.ImageRef = &images.ImageReference{Name: "debian"}
+			test.change(build)
+			expectPaths(t, RequestedImageBuild(build, defaults), test.want)
+		})
+	}
 }
 
 // TestPhaseTable holds the table of the documentation against every pair of phases.

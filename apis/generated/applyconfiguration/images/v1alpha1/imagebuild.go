@@ -19,11 +19,17 @@ import (
 // ImageBuild is one build. Users create a build of an Image at the instantiate subresource of the Image, or at the rerun
 // subresource of an earlier build. The name of such a build is <image>-<number>. A build that a user creates directly
 // belongs to no Image. Its name has at most 55 characters.
+//
+// A client that cannot use subresources creates an ImageBuild with imageRef.name, with generateName <image>- and without a
+// name. The server answers it as a request at the instantiate subresource or, with trigger.rerunOf, at the rerun
+// subresource, and with the permissions for that subresource. In such a request, only trigger has further fields:
+// requestID, message and parameters.
 type ImageBuildApplyConfiguration struct {
 	v1.TypeMetaApplyConfiguration `json:""`
 	// Standard object's metadata.
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
-	// spec records the requested inputs and settings of the build. spec is immutable, except for cancelRequested.
+	// spec records the requested inputs and settings of the build. spec is immutable, except that cancelRequested can be
+	// set once.
 	Spec *ImageBuildSpecApplyConfiguration `json:"spec,omitempty"`
 	// status reports the progress and the result of the build. The controller and the report subresource set status. The
 	// server ignores status in requests that create or update the build.

@@ -11,8 +11,8 @@ import (
 // ImageBuildSpecApplyConfiguration represents a declarative configuration of the ImageBuildSpec type for use
 // with apply.
 //
-// ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except for
-// cancelRequested, which only the cancel subresource sets.
+// ImageBuildSpec records the requested inputs and settings of the build. The spec is immutable, except that
+// cancelRequested can be set once.
 type ImageBuildSpecApplyConfiguration struct {
 	// imageRef identifies the Image that the build belongs to. The server sets it. imageRef is empty for a build that
 	// was created directly.
@@ -34,8 +34,9 @@ type ImageBuildSpecApplyConfiguration struct {
 	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
 	// empty, the defaults of its fields apply.
 	Retry *RetryPolicyApplyConfiguration `json:"retry,omitempty"`
-	// cancelRequested records the request to cancel the build. Only the cancel subresource sets it. cancelRequested is
-	// empty if there was no such request.
+	// cancelRequested records the request to cancel the build. The cancel subresource sets it once. So does an update of a
+	// build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the
+	// server sets time and by. cancelRequested is empty if there was no such request.
 	CancelRequested *CancelRequestedApplyConfiguration `json:"cancelRequested,omitempty"`
 	// pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its
 	// inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not
