@@ -36,7 +36,7 @@ func TestSettingsOfArgoCD(t *testing.T) {
 		}
 	}
 	slices.Sort(keys)
-	want := []string{"health.images.goldsmith.dev_Image", "health.images.goldsmith.dev_ImageBuild"}
+	want := []string{"actions.images.goldsmith.dev_Image", "actions.images.goldsmith.dev_ImageBuild", "health.images.goldsmith.dev_Image", "health.images.goldsmith.dev_ImageBuild"}
 	if !slices.Equal(keys, want) || len(merged.Data) != len(alone.Data) {
 		t.Errorf("got %v, want %v", keys, want)
 	}

@@ -5,6 +5,7 @@ go 1.26.0
 replace goldsmith.dev/goldsmith => ../..
 
 require (
+	github.com/evanphx/json-patch/v5 v5.9.11
 	github.com/yuin/gopher-lua v1.1.2
 	goldsmith.dev/goldsmith v0.0.0-00010101000000-000000000000
 	k8s.io/api v0.37.2
@@ -28,7 +29,6 @@ require (
 	github.com/chai2010/gettext-go v1.0.2 // indirect
 	github.com/davecgh/go-spew v1.1.2-0.20180830191138-d8f796af33cc // indirect
 	github.com/emicklei/go-restful/v3 v3.13.0 // indirect
-	github.com/evanphx/json-patch/v5 v5.9.11 // indirect
 	github.com/exponent-io/jsonpath v0.0.0-20210407135951-1de76d718b3f // indirect
 	github.com/fatih/camelcase v1.0.0 // indirect
 	github.com/fxamacker/cbor/v2 v2.9.1 // indirect
