@@ -21,9 +21,17 @@ import (
 )
 
 // OpenEncryption returns the transformer that encrypts and decrypts the objects of a resource. A server calls it once, when its
-// storage runs and before it serves. stored is one of the resource's objects, as the storage has it, or nil if it has none. So
-// OpenEncryption can refuse a key that does not fit, instead of a server that reads nothing. Its error ends the start.
-type OpenEncryption func(ctx context.Context, stored []byte) (storagevalue.Transformer, error)
+// storage runs and before it serves. So OpenEncryption can refuse a key that does not fit the stored objects, instead of a server
+// that reads nothing. Its error ends the start.
+type OpenEncryption func(ctx context.Context, stored Encrypted) (storagevalue.Transformer, error)
+
+// Encrypted are the stored objects of a resource, before the server serves.
+type Encrypted struct {
+	// Example is one of them, as the storage has it, or nil if there is none.
+	Example []byte
+	// Delete deletes all of them, and returns how many there were. The API cannot delete what no key decrypts.
+	Delete func(ctx context.Context) (int64, error)
+}
 
 // WithEncryption encrypts the objects of a resource in the storage. A storage of Files keeps them in its journal only, without a
 // file of their own.
@@ -48,7 +56,7 @@ func (o *Options) transformers(ctx context.Context) (encryptionconfig.StaticTran
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = client.Close() }() // it was only read from
+	defer func() { _ = client.Close() }() // all its requests are answered
 	transformers := encryptionconfig.StaticTransformers{}
 	for resource, open := range o.server.encryption {
 		prefix := path.Join("/", o.Recommended.Etcd.StorageConfig.Prefix, resourcePrefix(resource)) + "/"
@@ -56,9 +64,15 @@ func (o *Options) transformers(ctx context.Context) (encryptionconfig.StaticTran
 		if err != nil {
 			return nil, fmt.Errorf("find stored %s: %w", resource, err)
 		}
-		var stored []byte
+		stored := Encrypted{Delete: func(ctx context.Context) (int64, error) {
+			deleted, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
+			if err != nil {
+				return 0, fmt.Errorf("delete stored %s: %w", resource, err)
+			}
+			return deleted.Deleted, nil
+		}}
 		if len(found.Kvs) > 0 {
-			stored = found.Kvs[0].GetValue()
+			stored.Example = found.Kvs[0].GetValue()
 		}
 		if transformers[resource], err = open(ctx, stored); err != nil {
 			return nil, fmt.Errorf("open the encryption of %s: %w", resource, err)

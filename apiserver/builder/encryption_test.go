@@ -23,8 +23,8 @@ import (
 
 // sealing returns a function that opens an encryption, and notes the stored object that it gets.
 func sealing(stored *[]byte) builder.OpenEncryption {
-	return func(_ context.Context, example []byte) (storagevalue.Transformer, error) {
-		*stored = example
+	return func(_ context.Context, example builder.Encrypted) (storagevalue.Transformer, error) {
+		*stored = example.Example
 		return storagevalue.NewPrefixTransformers(nil, storagevalue.PrefixTransformer{
 			Prefix: []byte("k8s:enc:test:"), Transformer: secretbox.NewSecretboxTransformer([32]byte{1}),
 		}), nil
@@ -48,8 +48,8 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 		stop()
 
 		broken := errors.New("no key")
-		options, err := storing(backend).WithEncryption(corev1.Resource("secrets"), func(_ context.Context, example []byte) (storagevalue.Transformer, error) {
-			stored = example
+		options, err := storing(backend).WithEncryption(corev1.Resource("secrets"), func(_ context.Context, example builder.Encrypted) (storagevalue.Transformer, error) {
+			stored = example.Example
 			return nil, broken
 		}).ToServerOptions()
 		g.Expect(err).NotTo(HaveOccurred())
@@ -60,10 +60,21 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 			return
 		}
 		g.Expect(stored).To(And(HavePrefix("k8s:enc:test:"), Not(ContainSubstring("c0nfidential"))))
-		running, _ = start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), sealing(&stored)))
+		running, stop = start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), sealing(&stored)))
 		again, err := kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default").Get(t.Context(), "hidden", metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(again.Data).To(Equal(secret.Data))
+		stop()
+
+		running, _ = start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
+			deleted, err := stored.Delete(ctx)
+			g.Expect(deleted).To(BeEquivalentTo(1))
+			g.Expect(err).NotTo(HaveOccurred())
+			return sealing(new([]byte))(ctx, builder.Encrypted{})
+		}))
+		left, err := kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(left.Items).To(BeEmpty())
 	})
 }
 

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
 	"k8s.io/apiserver/pkg/storage/value"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
 
@@ -40,13 +41,30 @@ resources:
         secret: %s
 `
 
+// errKeyLost is that no key in encryptionFile decrypts the stored Secrets.
+var errKeyLost = errors.New("the stored Secrets cannot be decrypted")
+
+// openEncryption returns the encryption of Secrets. With DiscardSecrets it deletes those whose key is lost.
+func (s *system) openEncryption(ctx context.Context, stored builder.Encrypted) (value.Transformer, error) {
+	transformer, err := s.data.openEncryption(ctx, stored.Example)
+	if !s.options.DiscardSecrets || !errors.Is(err, errKeyLost) {
+		return transformer, err
+	}
+	deleted, err := stored.Delete(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_, _ = fmt.Fprintf(s.options.Notices, "deleted %d Secrets, because their key is lost\n", deleted) // a notice that nobody can read is no failure
+	return s.data.openEncryption(ctx, nil)
+}
+
 // openEncryption returns the encryption of Secrets, according to encryptionFile. stored is a stored Secret, or nil if there is
 // none. Only then a missing file is created.
 func (d *dataDirectory) openEncryption(ctx context.Context, stored []byte) (value.Transformer, error) {
 	path := d.join(encryptionFile)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		if stored != nil {
-			return nil, d.encryptionError(errors.New("it is missing, but Secrets are stored that it encrypts"))
+			return nil, d.encryptionError(fmt.Errorf("it is missing: %w", errKeyLost))
 		}
 		if err := createEncryption(path); err != nil {
 			return nil, fmt.Errorf("create %s: %w", path, err)
@@ -74,7 +92,7 @@ func (d *dataDirectory) openEncryption(ctx context.Context, stored []byte) (valu
 	}
 	if stored != nil {
 		if _, _, err := transformer.TransformFromStorage(ctx, stored, value.DefaultContext(nil)); err != nil {
-			return nil, d.encryptionError(errors.New("its key is not the key of the stored Secrets"))
+			return nil, d.encryptionError(fmt.Errorf("its key is another one: %w", errKeyLost))
 		}
 	}
 	return transformer, nil
@@ -82,8 +100,10 @@ func (d *dataDirectory) openEncryption(ctx context.Context, stored []byte) (valu
 
 // encryptionError says what is wrong with encryptionFile, and what to do.
 func (d *dataDirectory) encryptionError(cause error) error {
-	return fmt.Errorf("encryption key %s: %w\nthe file was not changed; without it, the stored Secrets are lost\nto restore it from a backup: tar -xzf BACKUP -C %s %s",
-		d.join(encryptionFile), cause, shellword.Quote(d.path), encryptionFile)
+	path := d.join(encryptionFile)
+	return fmt.Errorf("encryption key %[1]s: %[2]w\nnothing was changed; without the key, the stored Secrets are lost\n"+
+		"to restore it from a backup: tar -xzf BACKUP -C %[3]s %[4]s\nto start without the Secrets: move %[5]s away, and start with --discard-secrets",
+		path, cause, shellword.Quote(d.path), encryptionFile, shellword.Quote(path))
 }
 
 // createEncryption writes a new key. The key is on the disk before any Secret is encrypted with it.

@@ -126,10 +126,11 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	path := filepath.Join(data, encryptionFile)
+	discard, notices := false, &bytes.Buffer{}
 	start := func(use func(ctx context.Context, client kubernetes.Interface)) error {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
-		return Run(ctx, Options{DataDirectory: data, OnReady: func(config *rest.Config, _ string) {
+		return Run(ctx, Options{DataDirectory: data, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
 			defer stop()
 			use(ctx, kubernetes.NewForConfigOrDie(config))
 		}})
@@ -174,8 +175,8 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		make func() error
 		want []string
 	}{
-		"missing":         {func() error { return nil }, []string{"it is missing, but Secrets are stored", restore}},
-		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"its key is not the key of the stored Secrets", restore}},
+		"missing":         {func() error { return nil }, []string{"it is missing: the stored Secrets cannot be decrypted", restore}},
+		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"its key is another one", restore, "with --discard-secrets"}},
 		"empty":           {write(""), []string{"error", restore}},
 		"cut":             {write(string(first[:len(first)-20])), []string{"secret", restore}},
 		"plain":           {write(strings.ReplaceAll(string(first), "  - secretbox", "  - identity: {}\n  - secretbox")), []string{"its first provider does not encrypt", restore}},
@@ -208,6 +209,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 			}
 		})
 	}
+	discard = true
 	if err := errors.Join(os.RemoveAll(path), write(string(first))()); err != nil {
 		t.Fatal(err)
 	}
@@ -218,6 +220,16 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		}
 	}); err != nil {
 		t.Error(err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := start(func(ctx context.Context, client kubernetes.Interface) {
+		if secrets, err := client.CoreV1().Secrets("default").List(ctx, metav1.ListOptions{}); err != nil || len(secrets.Items) > 0 {
+			t.Errorf("the Secrets are %v: %v", secrets.Items, err)
+		}
+	}); err != nil || !strings.Contains(notices.String(), "deleted 1 Secrets, because their key is lost") {
+		t.Errorf("the server printed %q: %v", notices, err)
 	}
 }
 

@@ -47,6 +47,8 @@ type Options struct {
 	// Files is a directory that stores objects as YAML files instead of DataDirectory, for reading, editing and version control.
 	// It excludes Memory.
 	Files string
+	// DiscardSecrets deletes the stored Secrets at the start, if the data directory lacks their key. By default the start fails.
+	DiscardSecrets bool
 	// LogArchive is the archive of logs, as a URL that archive.Open accepts, or "none". Defaults to DataDirectory/logs, and with
 	// Memory to the memory of the process.
 	LogArchive logarchive.Flags
@@ -68,7 +70,7 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a start takes long, if the kernel cannot confine builders, and when a stop begins. Defaults to
+	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, and when a stop begins. Defaults to
 	// nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
@@ -114,6 +116,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
 	flags.StringVar(&o.Files, "files", "",
 		"directory for objects as YAML files, which users can read, edit and put under version control (default: objects are in the data directory)")
+	flags.BoolVar(&o.DiscardSecrets, "discard-secrets", false,
+		"deletion of all stored Secrets at the start, if DATA-DIR/server/encryption.yaml has not their key (default: the start fails)")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,

@@ -48,7 +48,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs, s.buildersConfigMap())).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
-		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.data.openEncryption)
+		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)
 	}
 	options, err := server.ToServerOptions()
 	if err != nil {
