@@ -17,6 +17,7 @@ import (
 	version "k8s.io/apimachinery/pkg/version"
 	common "k8s.io/kube-openapi/pkg/common"
 	spec "k8s.io/kube-openapi/pkg/validation/spec"
+	ptr "k8s.io/utils/ptr"
 )
 
 func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenAPIDefinition {
@@ -330,6 +331,7 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 					"reference": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters without spaces.",
+							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -359,6 +361,8 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the Image.",
 							Default:     "",
+							MaxLength:   ptr.To[int64](45),
+							Pattern:     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -366,6 +370,8 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 					"channel": {
 						SchemaProps: spec.SchemaProps{
 							Description: "channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -561,6 +567,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values, without HTML escaping. Defaults to none.",
+							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -583,6 +590,8 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of platform and format is unique.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1409,6 +1418,8 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 					"name": {
 						SchemaProps: spec.SchemaProps{
 							Description: "name selects a builder that the operator of the server registered. The name is a DNS label of at most 63 characters. The builder \"mock\" is always registered.",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1416,6 +1427,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 					"image": {
 						SchemaProps: spec.SchemaProps{
 							Description: "image is the reference of a container image that follows the builder contract. 1 to 512 printable characters without spaces. If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.",
+							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1428,6 +1440,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements. Defaults to the entry point of image.",
+							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1616,6 +1629,8 @@ func schema_goldsmith_apis_images_v1alpha1_ConfigMapReference(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1634,6 +1649,7 @@ func schema_goldsmith_apis_images_v1alpha1_Duration(ref common.ReferenceCallback
 				Description: "Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores and returns it as it was written.",
 				Type:        v1alpha1.Duration{}.OpenAPISchemaType(),
 				Format:      v1alpha1.Duration{}.OpenAPISchemaFormat(),
+				Pattern:     "^([0-9]+d|([0-9]+d|[+-]?)(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+))$",
 			},
 		},
 	}
@@ -1761,6 +1777,8 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 					"succeeded": {
 						SchemaProps: spec.SchemaProps{
 							Description: "succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.",
+							Minimum:     ptr.To[float64](1),
+							Maximum:     ptr.To[float64](1000),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -1768,6 +1786,8 @@ func schema_goldsmith_apis_images_v1alpha1_HistoryLimits(ref common.ReferenceCal
 					"failed": {
 						SchemaProps: spec.SchemaProps{
 							Description: "failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](1000),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3453,6 +3473,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "parameters lists named values that Goldsmith passes to the builder unchanged. The builder defines their meaning. At most 64 parameters, and 64 KiB in total. The limit of 64 KiB applies to the JSON encoding of names and values, without HTML escaping. Defaults to none.",
+							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3475,6 +3496,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of platform and format is unique.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3962,6 +3985,8 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.",
 							Default:     "",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^[A-Za-z0-9._-]+$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4332,6 +4357,8 @@ func schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref common.ReferenceCallb
 					"limit": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](10),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -4381,6 +4408,7 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 						SchemaProps: spec.SchemaProps{
 							Description: "cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4528,6 +4556,8 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.",
 							Default:     "",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4578,6 +4608,8 @@ func schema_goldsmith_apis_images_v1alpha1_Triggers(ref common.ReferenceCallback
 					"disableAfterFailures": {
 						SchemaProps: spec.SchemaProps{
 							Description: "disableAfterFailures is the limit of consecutive failures. At this limit, schedule and onBaseChange start no more builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again. 0 to 1000; 0 disables the limit. Defaults to 5.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](1000),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},

@@ -43,6 +43,7 @@ func ParseDuration(text string) (time.Duration, error) {
 // Duration is a length of time in days, hours, minutes and seconds, such as 7d, 1d12h, 1h30m or 90s. The server stores
 // and returns it as it was written.
 // +k8s:conversion-gen=false
+// +k8s:validation:pattern="^([0-9]+d|([0-9]+d|[+-]?)(0|(([0-9]+([.][0-9]*)?|[.][0-9]+)(ns|us|µs|μs|ms|s|m|h))+))$"
 // +protobuf.options.(gogoproto.goproto_stringer)=false
 type Duration struct {
 	// The first field of the protobuf message is that of metav1.Duration, which does not read days.

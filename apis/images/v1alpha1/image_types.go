@@ -99,12 +99,15 @@ type BuildInputs struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:validation:maxItems=64
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,4,rep,name=parameters"`
 	// targets lists the artifacts to build, one for each platform and format. 1 to 16 targets. Each combination of
 	// platform and format is unique.
 	// +listType=map
 	// +listMapKey=platform
 	// +listMapKey=format
+	// +k8s:validation:minItems=1
+	// +k8s:validation:maxItems=16
 	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
 	// any field except queueName changes the inputs. Defaults to none.
@@ -117,16 +120,20 @@ type Builder struct {
 	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
 	// characters. The builder "mock" is always registered.
 	// +optional
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
 	Name string `json:"name,omitempty" protobuf:"bytes,1,opt,name=name"`
 	// image is the reference of a container image that follows the builder contract. 1 to 512 printable characters
 	// without spaces.
 	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	// +optional
+	// +k8s:validation:maxLength=512
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
 	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.
 	// Defaults to the entry point of image.
 	// +optional
 	// +listType=atomic
+	// +k8s:validation:maxItems=64
 	Command []string `json:"command,omitempty" protobuf:"bytes,3,rep,name=command"`
 }
 
@@ -135,6 +142,7 @@ type Base struct {
 	// reference names the base in the terms of the builder, such as debian:bookworm. 1 to 512 printable characters
 	// without spaces.
 	// +optional
+	// +k8s:validation:maxLength=512
 	Reference string `json:"reference,omitempty" protobuf:"bytes,1,opt,name=reference"`
 	// imageRef selects another Image of the namespace as the base. The digest of that Image is an input: when the digest
 	// changes, triggers.onBaseChange starts a build of this Image. The server refuses Images that are based on each
@@ -146,10 +154,14 @@ type Base struct {
 // BaseImageReference selects a build of another Image.
 type BaseImageReference struct {
 	// name is the name of the Image.
+	// +k8s:validation:maxLength=45
+	// +k8s:validation:pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of
 	// at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.
 	// +optional
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
 	Channel string `json:"channel,omitempty" protobuf:"bytes,2,opt,name=channel"`
 }
 
@@ -174,12 +186,16 @@ type InlineSource struct {
 // ConfigMapReference selects a ConfigMap of the same namespace.
 type ConfigMapReference struct {
 	// name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=253
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
 // Parameter is a named value for the builder.
 type Parameter struct {
 	// name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^[A-Za-z0-9._-]+$"
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	// +optional
@@ -189,6 +205,8 @@ type Parameter struct {
 // Target is one artifact to build.
 type Target struct {
 	// platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$"
 	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
@@ -227,6 +245,8 @@ type Triggers struct {
 	// builds. A change of the spec, or a successful build that is not one-off, enables schedule and onBaseChange again.
 	// 0 to 1000; 0 disables the limit. Defaults to 5.
 	// +optional
+	// +k8s:validation:minimum=0
+	// +k8s:validation:maximum=1000
 	DisableAfterFailures *int32 `json:"disableAfterFailures,omitempty" protobuf:"varint,4,opt,name=disableAfterFailures"`
 }
 
@@ -236,6 +256,7 @@ type Schedule struct {
 	// cron sets the times as five fields: minute, hour, day of the month, month, day of the week. Names, lists, ranges
 	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
 	// server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.
+	// +k8s:validation:minLength=1
 	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
 	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
 	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts
@@ -309,6 +330,8 @@ type BuildTimeouts struct {
 type RetryPolicy struct {
 	// limit is the maximum number of retries after failures. 0 to 10; 0 disables retries. Defaults to 2.
 	// +optional
+	// +k8s:validation:minimum=0
+	// +k8s:validation:maximum=10
 	Limit *int32 `json:"limit,omitempty" protobuf:"varint,1,opt,name=limit"`
 	// classes lists the failure classes that are retried: User, Config, Infrastructure, Registry or Timeout. Each class
 	// appears at most once. An empty list selects the default. To disable retries, set limit to 0. Defaults to
@@ -341,9 +364,13 @@ type Backoff struct {
 type HistoryLimits struct {
 	// succeeded is the number of successful builds to keep. 1 to 1000. Defaults to 3.
 	// +optional
+	// +k8s:validation:minimum=1
+	// +k8s:validation:maximum=1000
 	Succeeded *int32 `json:"succeeded,omitempty" protobuf:"varint,1,opt,name=succeeded"`
 	// failed is the number of failed and cancelled builds to keep. 0 to 1000. Defaults to 3.
 	// +optional
+	// +k8s:validation:minimum=0
+	// +k8s:validation:maximum=1000
 	Failed *int32 `json:"failed,omitempty" protobuf:"varint,2,opt,name=failed"`
 	// ttl limits the age of finished builds, counted from their completion. Defaults to no limit.
 	// +optional

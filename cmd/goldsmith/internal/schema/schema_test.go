@@ -8,10 +8,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
@@ -160,4 +163,29 @@ func compareDefaults(t *testing.T, path string, of object) (count int) {
 		count += compareDefaults(t, path+"[]", items)
 	}
 	return count
+}
+
+// TestThePatternOfDurationsIsThatOfTheServer compares the pattern in the schema with what reads durations.
+func TestThePatternOfDurationsIsThatOfTheServer(t *testing.T) {
+	content, err := Image()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var of object
+	if err := json.Unmarshal(content, &of); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"spec", "timeouts", "run"} {
+		of = of["properties"].(object)[name].(object)
+	}
+	pattern := regexp.MustCompile(of["pattern"].(string))
+	for _, text := range []string{
+		"1d12h", "7d", "90s", "1h30m", "0", "0s", "+0", "-1h", "+1h", "1.5h", ".5h", "1.h", "1ms", "1us", "1µs", "1μs", "1ns", "01d", "1d0", "0d",
+		"", "d", "1", "1.", "h", ".h", "1d+1h", "1d-1h", "+1d", "-1d", "1.5d", "1h1d", "1 h", " 1h", "1h ", "1w", "1H", "00", "0 0", "1h0", "1d1d", "1h\n",
+	} {
+		_, err := v1alpha1.ParseDuration(text)
+		if got := pattern.MatchString(text); got != (err == nil) {
+			t.Errorf("%q: the pattern matches: %t, and the server: %v", text, got, err)
+		}
+	}
 }
