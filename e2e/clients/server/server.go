@@ -18,6 +18,8 @@ import (
 
 // Server is a `goldsmith up` that runs until the end of a test.
 type Server struct {
+	// Program is the path of goldsmith.
+	Program string
 	// Kubeconfig is the path of the administrator's kubeconfig.
 	Kubeconfig string
 	// Config connects to the server as the administrator.
@@ -61,7 +63,7 @@ func Start(t *testing.T) Server {
 	if lines.Text() != "ready" {
 		t.Fatal("goldsmith up ended before it was ready")
 	}
-	server := Server{Kubeconfig: filepath.Join(data, "kubeconfig")}
+	server := Server{Program: program, Kubeconfig: filepath.Join(data, "kubeconfig")}
 	if server.Config, err = clientcmd.BuildConfigFromFlags("", server.Kubeconfig); err != nil {
 		t.Fatalf("read the kubeconfig: %v", err)
 	}
