@@ -139,17 +139,19 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 	var names []string
 	groups := map[string]*genericapiserver.APIGroupInfo{}
 	for _, resource := range o.server.resources {
-		info, known := groups[resource.group]
-		if !known {
-			names = append(names, resource.group)
-			info = o.groupInfo(resource.group)
-			groups[resource.group] = info
-		}
 		storages, err := resource.provider(scope)
 		if err != nil {
 			return err
 		}
-		addStorages(info, resource, storages)
+		for _, version := range resource.versions {
+			info, known := groups[version.Group]
+			if !known {
+				names = append(names, version.Group)
+				info = o.groupInfo(version.Group)
+				groups[version.Group] = info
+			}
+			addStorages(info, version.Version, resource.name, storages)
+		}
 	}
 	for _, name := range names {
 		if err := installGroup(server, name, groups[name]); err != nil {
@@ -179,20 +181,18 @@ func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	return &info
 }
 
-func addStorages(info *genericapiserver.APIGroupInfo, resource resource, storages Storages) {
-	for _, version := range resource.versions {
-		served := info.VersionedResourcesStorageMap[version.Version]
-		if served == nil {
-			served = map[string]rest.Storage{}
-			info.VersionedResourcesStorageMap[version.Version] = served
+func addStorages(info *genericapiserver.APIGroupInfo, version, resource string, storages Storages) {
+	served := info.VersionedResourcesStorageMap[version]
+	if served == nil {
+		served = map[string]rest.Storage{}
+		info.VersionedResourcesStorageMap[version] = served
+	}
+	for subresource, storage := range storages {
+		name := resource
+		if subresource != "" {
+			name += "/" + subresource
 		}
-		for subresource, storage := range storages {
-			name := resource.name
-			if subresource != "" {
-				name += "/" + subresource
-			}
-			served[name] = storage
-		}
+		served[name] = storage
 	}
 }
 

@@ -23,8 +23,10 @@ import (
 func (o *Options) forwardedGroups() sets.Set[string] {
 	groups := sets.New[string]()
 	for _, resource := range o.server.resources {
-		if group := resource.group; o.server.delegated && group != "" {
-			groups.Insert(group)
+		for _, version := range resource.versions {
+			if o.server.delegated && version.Group != "" {
+				groups.Insert(version.Group)
+			}
 		}
 	}
 	return groups

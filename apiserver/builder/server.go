@@ -58,10 +58,14 @@ type Server struct {
 }
 
 type resource struct {
-	group    string
 	versions []schema.GroupVersion
 	name     string
 	provider Provider
+}
+
+// in reports whether a group has the resource.
+func (r resource) in(group string) bool {
+	return slices.ContainsFunc(r.versions, func(version schema.GroupVersion) bool { return version.Group == group })
 }
 
 type guests struct {
@@ -111,9 +115,10 @@ func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpe
 	return s
 }
 
-// WithResource serves a resource under its plural name, in one or several versions of a group. The provider is called once,
-// and its handlers serve each version. Clients that name no version get the first version of the group. Every kind that the
-// resource and its subresources take must be registered in each version.
+// WithResource serves a resource under its plural name, in one or several versions. The provider is called once, and its
+// handlers serve each version. Clients that name no version get the first version of the group. Every kind that the resource
+// and its subresources take must be registered in each version. Versions can be of several groups if the internal types are
+// registered in the internal version of each group. The objects are stored in the group of the provider's store.
 func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider, also ...schema.GroupVersion) *Server {
 	return s.withResource(name, func(scope *Scope) (Storages, error) {
 		storages, err := provider(scope)
@@ -134,22 +139,16 @@ func (s *Server) WithResources(version schema.GroupVersion, names []string, prov
 }
 
 func (s *Server) withResource(name string, provider Provider, versions []schema.GroupVersion) *Server {
-	added := resource{group: versions[0].Group, versions: versions, name: name, provider: provider}
-	qualified := schema.GroupResource{Group: added.group, Resource: name}
-	for _, other := range s.resources {
-		if other.name == name && other.group == added.group {
+	for i, version := range versions {
+		qualified := schema.GroupResource{Group: version.Group, Resource: name}
+		if slices.ContainsFunc(s.resources, func(other resource) bool { return other.name == name && other.in(version.Group) }) {
 			s.fail(fmt.Errorf("resource %s is registered twice: give further versions to the first call", qualified))
 		}
-	}
-	for i, version := range added.versions {
-		if version.Group != added.group {
-			s.fail(fmt.Errorf("resource %s cannot be served in %s, a version of another group", qualified, version))
-		}
-		if slices.Contains(added.versions[:i], version) {
+		if slices.Contains(versions[:i], version) {
 			s.fail(fmt.Errorf("resource %s names version %s twice", qualified, version))
 		}
 	}
-	s.resources = append(s.resources, added)
+	s.resources = append(s.resources, resource{versions: versions, name: name, provider: provider})
 	return s
 }
 

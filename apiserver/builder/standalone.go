@@ -67,6 +67,6 @@ func anonymousPaths() []apiserver.AnonymousAuthCondition {
 // servesNamespaces reports whether this server has Namespaces, so that admission can require the namespace of other objects.
 func (o *Options) servesNamespaces() bool {
 	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
-		return resource.name == "namespaces" && resource.group == ""
+		return resource.name == "namespaces" && resource.in("")
 	})
 }

@@ -205,10 +205,8 @@ func isValidatedInBoth(t *testing.T, books client.WithWatch) {
 func TestVersionsThatCannotBeServedAreRefused(t *testing.T) {
 	t.Parallel()
 	v3 := schema.GroupVersion{Group: v1.SchemeGroupVersion.Group, Version: "v3"}
-	other := schema.GroupVersion{Group: "other.example.com", Version: "v1"}
 	describe := func() *builder.Server { return example.Describe(builder.New("x")) }
 	for problem, server := range map[string]*builder.Server{
-		"a version of another group":                 describe().WithResource(v1.SchemeGroupVersion, "books", example.Books, other),
 		"names version library.example.com/v1 twice": describe().WithResource(v1.SchemeGroupVersion, "books", example.Books, v1.SchemeGroupVersion),
 		"store in version library.example.com/v3":    describe().WithResource(v1.SchemeGroupVersion, "books", example.Books).WithStorageVersion(v3),
 		"give further versions to the first call":    describe().WithResource(v1.SchemeGroupVersion, "books", example.Books).WithResource(v2.SchemeGroupVersion, "books", example.Books),

@@ -4,6 +4,7 @@ package corekinds_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 	restclient "k8s.io/client-go/rest"
@@ -174,7 +176,14 @@ spec:
 		output, err = kubectl("describe", "job", "hello")
 		Expect(err).NotTo(HaveOccurred(), output)
 		Expect(output).To(ContainSubstring("Events:"))
-		output, err = kubectl("events")
+		_, err = client.EventsV1().Events(namespace).Create(context.Background(), newEvent("waited"), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		for _, command := range []string{"events", "get events", "get events.events.k8s.io"} {
+			output, err = kubectl(strings.Fields(command)...)
+			Expect(err).NotTo(HaveOccurred(), output)
+			Expect(output).To(MatchRegexp(`^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+.* +Normal +Waited +(?i:job)/one +waited a while\n`))
+		}
+		output, err = kubectl("explain", "events.deprecatedCount", "--api-version=events.k8s.io/v1")
 		Expect(err).NotTo(HaveOccurred(), output)
 	})
 

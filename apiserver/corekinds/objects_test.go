@@ -194,24 +194,3 @@ var _ = Describe("config maps", func() {
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 	})
 })
-
-var _ = Describe("events", func() {
-	It("are found by the object that they are about", func(ctx SpecContext) {
-		events := client.CoreV1().Events(namespace)
-		for _, name := range []string{"one", "two"} {
-			_, err := events.Create(ctx, &corev1.Event{
-				ObjectMeta:     metav1.ObjectMeta{GenerateName: "event-"},
-				InvolvedObject: corev1.ObjectReference{Kind: "Job", Name: name, Namespace: namespace},
-				Reason:         "FailedCreate",
-				Type:           corev1.EventTypeWarning,
-			}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
-		}
-		found, err := events.List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Job,involvedObject.name=one,reason=FailedCreate"})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(found.Items).To(HaveLen(1))
-
-		_, err = events.List(ctx, metav1.ListOptions{FieldSelector: "spec.nothing=1"})
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
-	})
-})

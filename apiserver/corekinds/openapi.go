@@ -10,6 +10,7 @@ import (
 	authorizationv1 "k8s.io/api/authorization/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -34,7 +35,7 @@ func OpenAPIDefinitions(reference common.ReferenceCallback) map[string]common.Op
 		corev1.ConfigMap{}, corev1.ConfigMapList{},
 		corev1.Secret{}, corev1.SecretList{},
 		corev1.Pod{}, corev1.PodList{},
-		corev1.Event{}, corev1.EventList{},
+		corev1.Event{}, corev1.EventList{}, eventsv1.Event{}, eventsv1.EventList{},
 		batchv1.Job{}, batchv1.JobList{},
 		schedulingv1.PriorityClass{}, schedulingv1.PriorityClassList{},
 		apiextensionsv1.CustomResourceDefinition{}, apiextensionsv1.CustomResourceDefinitionList{},

@@ -15,6 +15,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -38,7 +39,7 @@ func Register(server *builder.Server, logs LogOpener, computed ...ComputedConfig
 		WithResource(corev1.SchemeGroupVersion, "namespaces", namespaceStorage).
 		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage(computed)).
 		WithResource(corev1.SchemeGroupVersion, "secrets", secretStorage).
-		WithResource(corev1.SchemeGroupVersion, "events", eventStorage).
+		WithResource(corev1.SchemeGroupVersion, "events", eventStorage, eventsv1.SchemeGroupVersion).
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).
 		WithResource(batchv1.SchemeGroupVersion, "jobs", jobStorage).
 		WithResource(schedulingv1.SchemeGroupVersion, "priorityclasses", priorityClassStorage).
@@ -64,6 +65,9 @@ func Install(scheme *runtime.Scheme) error {
 		&batchv1.Job{}, &batchv1.JobList{})
 	scheme.AddKnownTypes(schema.GroupVersion{Group: schedulingv1.GroupName, Version: runtime.APIVersionInternal},
 		&schedulingv1.PriorityClass{}, &schedulingv1.PriorityClassList{})
+	if err := installEvents(scheme); err != nil {
+		return fmt.Errorf("register events: %w", err)
+	}
 	installReviews(scheme)
 	installCustomResourceDefinitions(scheme)
 	addDefaults(scheme)
