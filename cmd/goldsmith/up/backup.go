@@ -174,10 +174,18 @@ func (b *backup) addStorage(ctx context.Context) error {
 		return err
 	}
 	if secrets {
-		// A notice that nobody can read is no failure.
-		_, _ = fmt.Fprintln(b.notices, "warning: the backup holds Secrets and the key that decrypts them: everybody who can read the backup can read the Secrets")
+		warning := "the backup holds Secrets and the key that decrypts them: everybody who can read the backup can read the Secrets"
+		if key := filepath.Join(b.directory, encryptionFile); !exists(key) {
+			warning = fmt.Sprintf("the backup holds Secrets without the key that decrypts them, because %s is missing", key)
+		}
+		_, _ = fmt.Fprintln(b.notices, "warning: "+warning) // a notice that nobody can read is no failure
 	}
 	return b.addFile(ctx, snapshotName, snapshot)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }
 
 // holds reports whether a file has a text.

@@ -118,19 +118,29 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 			server = startProgram(t, program, restored, flags...)
 			server.checkSecret(ctx, t)
 			server.terminate(t)
+			if inFiles {
+				return
+			}
+			if err := os.Remove(filepath.Join(data, encryptionFile)); err != nil {
+				t.Fatal(err)
+			}
+			output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
+			if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
+				t.Errorf("the backup without the key: %v: %s", err, output)
+			}
 		})
 	}
 }
 
 func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	t.Parallel()
-	data := t.TempDir()
+	data, objects := t.TempDir(), t.TempDir() // files start faster than etcd
 	path := filepath.Join(data, encryptionFile)
 	discard, notices := false, &bytes.Buffer{}
 	start := func(use func(ctx context.Context, client kubernetes.Interface)) error {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
-		return Run(ctx, Options{DataDirectory: data, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
+		return Run(ctx, Options{DataDirectory: data, Files: objects, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
 			defer stop()
 			use(ctx, kubernetes.NewForConfigOrDie(config))
 		}})
