@@ -1400,7 +1400,6 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 						},
 					},
 				},
-				Required: []string{"reason"},
 			},
 		},
 		Dependencies: []string{
@@ -2315,7 +2314,6 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildSpec(ref common.ReferenceCa
 						},
 					},
 				},
-				Required: []string{"inputs"},
 			},
 		},
 		Dependencies: []string{
@@ -3275,7 +3273,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 						},
 					},
 				},
-				Required: []string{"name", "uid"},
+				Required: []string{"name"},
 			},
 		},
 	}

@@ -69,6 +69,7 @@ type ImageBuildSpec struct {
 	Trigger *BuildTrigger `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// inputs contains the inputs of the build. The server copies the inputs from the spec of the Image or, for a rerun,
 	// from the earlier build. For a build that is created directly, the user sets the inputs.
+	// +optional
 	Inputs BuildInputs `json:"inputs" protobuf:"bytes,5,opt,name=inputs"`
 	// timeouts limits the wait, the start and the run of the build. If timeouts is empty, the defaults of its fields
 	// apply.
@@ -121,6 +122,7 @@ type ImageReference struct {
 	// name is the name of the Image.
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.
+	// +optional
 	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
@@ -146,6 +148,7 @@ const (
 // BuildTrigger records why a build was created, and by whom.
 type BuildTrigger struct {
 	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
+	// +optional
 	Reason TriggerReason `json:"reason" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message explains the reason for a human reader.
 	// +optional
