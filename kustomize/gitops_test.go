@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 )
 
 // TestSettingsOfArgoCD holds that the settings are the same for an Argo CD that exists and for one that Kustomize installs, and that
@@ -42,12 +43,17 @@ func TestSettingsOfArgoCD(t *testing.T) {
 	}
 }
 
-// settings returns the ConfigMap of Argo CD, which is the only object.
+// settings returns the ConfigMap of Argo CD. Beside it are only a role for Argo CD's API server, and its binding.
 func settings(t *testing.T, objects []object) *corev1.ConfigMap {
 	t.Helper()
 	found := of[*corev1.ConfigMap](objects)
-	if len(objects) != 1 || len(found) != 1 {
+	roles, bindings := of[*rbacv1.ClusterRole](objects), of[*rbacv1.ClusterRoleBinding](objects)
+	if len(objects) != 3 || len(found) != 1 || len(roles) != 1 || len(bindings) != 1 {
 		t.Fatalf("got %v", objects)
+	}
+	want := rbacv1.Subject{Kind: rbacv1.ServiceAccountKind, Name: "argocd-server", Namespace: "argocd"}
+	if binding := bindings[0]; binding.RoleRef.Name != roles[0].Name || len(binding.Subjects) != 1 || binding.Subjects[0] != want {
+		t.Errorf("%v gets the role %s", binding.Subjects, binding.RoleRef.Name)
 	}
 	if object := found[0]; object.Namespace != "argocd" || object.Name != "argocd-cm" || object.Labels["app.kubernetes.io/part-of"] != "argocd" {
 		t.Errorf("Argo CD does not read %s/%s with labels %v", object.Namespace, object.Name, object.Labels)

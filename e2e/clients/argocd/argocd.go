@@ -30,20 +30,18 @@ const limit = time.Second
 // Settings are the data of Argo CD's ConfigMap.
 type Settings map[string]string
 
-// Read builds a folder with kustomize, and returns the data of its only object, the ConfigMap argocd-cm.
+// Read builds a folder with kustomize, and returns the data of its ConfigMap argocd-cm.
 func Read(folder string) (Settings, error) {
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", folder, err)
 	}
-	if built.Size() != 1 {
-		return nil, fmt.Errorf("build %s: want one object, not %d", folder, built.Size())
+	for _, object := range built.Resources() {
+		if object.GetKind() == "ConfigMap" && object.GetName() == "argocd-cm" {
+			return object.GetDataMap(), nil
+		}
 	}
-	object := built.Resources()[0]
-	if object.GetKind() != "ConfigMap" || object.GetName() != "argocd-cm" || object.GetLabels()["app.kubernetes.io/part-of"] != "argocd" {
-		return nil, fmt.Errorf("build %s: Argo CD does not read %s with labels %v", folder, object.CurId(), object.GetLabels())
-	}
-	return object.GetDataMap(), nil
+	return nil, fmt.Errorf("build %s: it has no ConfigMap argocd-cm", folder)
 }
 
 // Health is the health of an object.
@@ -52,8 +50,11 @@ type Health struct {
 	Message string `json:"message"`
 }
 
-// Health runs the health script of the object's kind.
+// Health runs the health script of the object's kind, unless the object is being deleted.
 func (s Settings) Health(ctx context.Context, object *unstructured.Unstructured) (Health, error) {
+	if object.GetDeletionTimestamp() != nil { // Argo CD does not ask the script
+		return Health{Status: "Progressing", Message: "Pending deletion"}, nil
+	}
 	script, err := s.of("health", object)
 	if err != nil {
 		return Health{}, err

@@ -17,7 +17,7 @@ const (
 	folder = module + "/kustomize/gitops/argocd"
 )
 
-// states are folders with an object of each state, whose comments say what it is to Argo CD.
+// states are folders with an object in each state, whose comments tell what it is to Argo CD.
 var states = []string{"testdata/states"}
 
 // TestHealth compares the health of an object in each state with its comment "# argocd: Progressing".
