@@ -40,8 +40,9 @@ var _ = Describe("An Image", func() {
 	It("shows its defaults, and takes no status from who creates it", func(ctx SpecContext) {
 		image := newImage("debian")
 		image.Status.BuildCounter = 7
+		image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageReady, Status: metav1.ConditionTrue, Reason: "Forged"}}
 		image = create(ctx, image)
-		Expect(image.Status).To(BeZero())
+		Expect(image.Status).To(Equal(newImageStatus(image)), "no client takes it for finished")
 		Expect(image.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
 		Expect(image.Spec.Triggers.OnSpecChange).To(HaveValue(BeTrue()))
 		Expect(image.Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(2)))

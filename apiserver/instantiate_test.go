@@ -64,7 +64,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(build.Spec.Inputs).To(Equal(image.Spec.BuildInputs))
 		Expect(build.Spec.Timeouts).To(Equal(image.Spec.Timeouts))
 		Expect(build.Spec.Retry).To(Equal(image.Spec.Retry))
-		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+		Expect(build.Status).To(Equal(newBuildStatus(build)))
 
 		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
@@ -312,7 +312,7 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status).To(BeZero())
+		Expect(image.Status).To(Equal(newImageStatus(image)))
 	})
 
 	It("refuses a build that is too large to be stored, though the Image was not", func(ctx SpecContext) {

@@ -69,6 +69,6 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		Expect(err).To(MatchError(ContainSubstring("the parameters of the Image count too")))
 		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status).To(BeZero())
+		Expect(image.Status).To(Equal(newImageStatus(image)))
 	})
 })

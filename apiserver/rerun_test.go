@@ -64,7 +64,7 @@ var _ = Describe("Rerunning a build", func() {
 			Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
 		})))
 		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
-		Expect(build.Status).To(Equal(v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending}))
+		Expect(build.Status).To(Equal(newBuildStatus(build)))
 	})
 
 	It("is one-off unless the Image's inputs resolve to the same now", func(ctx SpecContext) {

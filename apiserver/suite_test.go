@@ -19,6 +19,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/junit"
+	"goldsmith.dev/goldsmith/jobs/state"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 func TestAPIServer(t *testing.T) {
@@ -105,6 +107,16 @@ func newImage(name string) *v1alpha1.Image {
 
 func newBuild(name string) *v1alpha1.ImageBuild {
 	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: inputs()}}
+}
+
+// newImageStatus is the status of an Image that only its creation has written.
+func newImageStatus(image *v1alpha1.Image) v1alpha1.ImageStatus {
+	return v1alpha1.ImageStatus{Conditions: trigger.FirstConditions(image.CreationTimestamp)}
+}
+
+// newBuildStatus is the status of a build that only its creation has written.
+func newBuildStatus(build *v1alpha1.ImageBuild) v1alpha1.ImageBuildStatus {
+	return v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending, Conditions: state.FirstConditions(build.CreationTimestamp)}
 }
 
 func request(id string) *v1alpha1.BuildRequest {

@@ -63,7 +63,7 @@ func describeApply(w *fixture) {
 		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
 			image := applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"}).
 				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
-			Expect(image.Status).To(BeZero())
+			Expect(image.Status).To(beNew())
 			Expect(image.ManagedFields).To(HaveLen(1))
 			Expect(image.ManagedFields[0]).To(And(
 				HaveField("APIVersion", "images.goldsmith.dev/v1alpha1"), HaveField("FieldsType", "FieldsV1"), HaveField("Time", Not(BeNil()))))

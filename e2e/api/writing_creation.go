@@ -10,6 +10,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/types"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -27,7 +28,7 @@ func describeCreation(w *fixture) {
 			Expect(created.Generation).To(BeEquivalentTo(1))
 			Expect(created.CreationTimestamp.Time).To(BeTemporally("~", time.Now(), time.Minute))
 			Expect(created.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
-			Expect(created.Status).To(BeZero())
+			Expect(created.Status).To(beNew())
 
 			stored := w.getImage(ctx, "web")
 			Expect(stored.UID).To(Equal(created.UID))
@@ -49,7 +50,8 @@ func describeCreation(w *fixture) {
 				image.UID, image.Generation = "mine", 7
 				image.CreationTimestamp = metav1.NewTime(time.Unix(0, 0))
 				image.DeletionTimestamp, image.DeletionGracePeriodSeconds = new(metav1.Now()), new(int64(7))
-				image.Status.BuildCounter = 7
+				image.Status.BuildCounter, image.Status.ObservedGeneration = 7, 1
+				image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageReady, Status: metav1.ConditionTrue, Reason: "Forged", LastTransitionTime: metav1.Now()}}
 			})
 			created, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -58,7 +60,7 @@ func describeCreation(w *fixture) {
 			Expect(created.CreationTimestamp.Unix()).NotTo(BeZero())
 			Expect(created.DeletionTimestamp).To(BeNil())
 			Expect(created.DeletionGracePeriodSeconds).To(BeNil())
-			Expect(created.Status).To(BeZero())
+			Expect(created.Status).To(beNew())
 		})
 
 		It("gets a name from the server where it only says how that begins", func(ctx SpecContext) {
@@ -130,4 +132,17 @@ func describeCreation(w *fixture) {
 			w.release(ctx, "held")
 		})
 	})
+}
+
+// beNew matches the status of an Image that the server has just created: clients that wait for the Image must not take it for finished.
+func beNew() types.GomegaMatcher {
+	condition := func(kind string, status metav1.ConditionStatus) types.GomegaMatcher {
+		return And(HaveField("Type", kind), HaveField("Status", status), HaveField("Reason", v1alpha1.ReasonWaitingForController), HaveField("ObservedGeneration", BeZero()))
+	}
+	return And(
+		HaveField("Conditions", ConsistOf(condition(v1alpha1.ImageReady, metav1.ConditionUnknown), condition(v1alpha1.ImageReconciling, metav1.ConditionTrue))),
+		WithTransform(func(status v1alpha1.ImageStatus) v1alpha1.ImageStatus {
+			status.Conditions = nil
+			return status
+		}, BeZero()))
 }

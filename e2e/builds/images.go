@@ -5,11 +5,17 @@ package builds
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"slices"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/workspace"
@@ -110,7 +116,10 @@ func describeFailedImages(w *fixture) {
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1", "web-2"))
 		})
 
-		It("keeps what was made before", func(ctx SpecContext) {
+		It("keeps what was made before, and tells clients that wait", func(ctx SpecContext) {
+			watch, err := w.Images().Watch(ctx, metav1.ListOptions{})
+			Expect(err).NotTo(HaveOccurred())
+			defer watch.Stop()
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			before := w.waitForImage(ctx, "web", built(1))
 
@@ -119,7 +128,10 @@ func describeFailedImages(w *fixture) {
 			Expect(after.Status.LatestSuccessful).To(Equal(before.Status.LatestSuccessful))
 
 			w.ChangeImage(ctx, "web", setting("failAt"))
-			w.waitForImage(ctx, "web", built(3))
+			last := w.waitForImage(ctx, "web", built(3))
+			Expect(kstatuses(ctx, watch, last.ResourceVersion)).To(Equal([]string{
+				"1 InProgress", "1 Current", "2 InProgress", "2 Failed", "3 InProgress", "3 Current",
+			}), "each version of the image, by its generation, as Flux, Helm and kpt see it")
 		})
 
 		It("is built again when somebody asks for it", func(ctx SpecContext) {
@@ -131,6 +143,26 @@ func describeFailedImages(w *fixture) {
 			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(2)), conditions("Stalled=True/BuilderFailed"))
 		})
 	})
+}
+
+// kstatuses reads the versions of an image until one of them, and returns their generations and what kstatus calls them, without repetitions.
+func kstatuses(ctx context.Context, images watch.Interface, until string) []string {
+	GinkgoHelper()
+	var all []string
+	for {
+		var event watch.Event
+		Eventually(ctx, images.ResultChan()).Should(Receive(&event))
+		image, ok := event.Object.(*v1alpha1.Image)
+		Expect(ok).To(BeTrue(), "%+v", event.Object)
+		content, err := runtime.DefaultUnstructuredConverter.ToUnstructured(image)
+		Expect(err).NotTo(HaveOccurred())
+		result, err := status.Compute(&unstructured.Unstructured{Object: content})
+		Expect(err).NotTo(HaveOccurred())
+		all = append(all, fmt.Sprintf("%d %s", image.Generation, result.Status))
+		if image.ResourceVersion == until {
+			return slices.Compact(all)
+		}
+	}
 }
 
 // resultDigests are the digests in the result that the builder left in its termination message, by target.

@@ -189,11 +189,27 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	}
 	t.condition(v1alpha1.BuildConditionSucceeded, succeeded, reason, message)
 	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionTrue, reason, message)
+	t.condition(v1alpha1.BuildReconciling, metav1.ConditionFalse, reason, message)
+	stalled := metav1.ConditionFalse
+	if f != nil {
+		stalled = metav1.ConditionTrue
+	}
+	t.condition(v1alpha1.BuildStalled, stalled, reason, message)
+}
+
+// FirstConditions are the conditions of a build that was created at this time, until it is finished.
+func FirstConditions(created metav1.Time) []metav1.Condition {
+	return []metav1.Condition{
+		{Type: v1alpha1.BuildConditionSucceeded, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonInProgress, LastTransitionTime: created},
+		{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonInProgress, LastTransitionTime: created},
+		{Type: v1alpha1.BuildReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonInProgress, Message: "the build has not finished", LastTransitionTime: created},
+	}
 }
 
 func (t *transition) unfinished() {
-	t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionUnknown, v1alpha1.ReasonInProgress, "")
-	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionFalse, v1alpha1.ReasonInProgress, "")
+	for _, first := range FirstConditions(*t.now()) {
+		t.condition(first.Type, first.Status, first.Reason, first.Message)
+	}
 }
 
 func (t *transition) condition(kind string, status metav1.ConditionStatus, reason, message string) {

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,6 +16,16 @@ import (
 
 // notAgain follows the ending of a build that did not succeed.
 const notAgain = ". The same inputs are not built again: change the inputs, or ask for a build"
+
+// FirstConditions are the conditions of an Image that was created at this time, until the controller has observed it. Without them
+// a client would take the Image for finished.
+func FirstConditions(created metav1.Time) []metav1.Condition {
+	const message = "the controller has not observed the image yet"
+	return []metav1.Condition{
+		{Type: v1alpha1.ImageReady, Status: metav1.ConditionUnknown, Reason: v1alpha1.ReasonWaitingForController, Message: message, LastTransitionTime: created},
+		{Type: v1alpha1.ImageReconciling, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWaitingForController, Message: message, LastTransitionTime: created},
+	}
+}
 
 // conditions sets the conditions of an Image's status.
 type conditions struct {
@@ -30,7 +41,7 @@ func setConditions(o Observed, status *v1alpha1.ImageStatus, s schedule, due boo
 	c.setUpToDate()
 	c.setBuilding()
 	c.setScheduleActive(s)
-	c.setStalled(s, due)
+	c.setProgress(s, due)
 }
 
 func (c conditions) set(kind string, status metav1.ConditionStatus, reason, message string) {
@@ -93,7 +104,7 @@ func (c conditions) unbuilt() (reason, message string) {
 	if latest == nil {
 		return v1alpha1.ReasonNeverBuilt, "no build has succeeded or failed yet"
 	}
-	return underWay(latest), fmt.Sprintf("build %s has not finished, and no earlier build has", latest.Name)
+	return underWay(latest.Phase), fmt.Sprintf("build %s has not finished, and no earlier build has", latest.Name)
 }
 
 func (c conditions) setUpToDate() {
@@ -140,46 +151,84 @@ func saysDisabled(status *v1alpha1.ImageStatus, reason string) bool {
 	return said != nil && said.Reason == reason
 }
 
-// setStalled sets whether the Image needs a user: because its inputs do not resolve, its last build failed, too many builds failed,
-// the build of its inputs was cancelled, or its schedule is invalid.
-func (c conditions) setStalled(s schedule, due bool) {
+// setProgress sets Reconciling and Stalled. At most one of them is True: Reconciling until the present inputs are built, Stalled if the
+// Image needs a user. Tools that know kstatus report such an Image as in progress or failed, and any other as current if it is Ready.
+func (c conditions) setProgress(s schedule, due bool) {
 	last := c.status.LastFinished
-	progressing := func() { c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "") }
-	switch {
-	case newest(c.Builds, unfinishedAndCounts) != nil:
-		progressing()
+	always := s.active() && c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways
+	switch build := newest(c.Builds, unfinishedAndCounts); {
+	case build != nil:
+		c.reconciling(underWay(build.Status.Phase), "build "+build.Name+" has not finished")
 	case c.Unresolved != nil && !c.MayAppear:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, string(c.Unresolved.Reason), c.Unresolved.Message)
+		c.stalled(string(c.Unresolved.Reason), c.Unresolved.Message)
 	case due:
-		progressing()
+		c.reconciling(v1alpha1.ReasonBuildDue, fmt.Sprintf("build %s will be created", BuildName(c.Image.Name, c.status.BuildCounter+1)))
 	case s.disabled():
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, s.reason, s.message)
-	case c.Unresolved != nil, s.active() && (changed(c.status) || c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways):
-		progressing() // once the missing object appears, or at the next time of the schedule
+		c.stalled(s.reason, s.message)
+	case c.Unresolved != nil: // until the missing object appears
+		c.reconciling(string(c.Unresolved.Reason), c.Unresolved.Message)
+	case s.active() && changed(c.status), always && !c.built():
+		c.reconciling(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
+	case always:
+		c.settled()
 	case changed(c.status):
-		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build")
+		const message = "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build"
+		c.reconciling(v1alpha1.ReasonSuspended, message)
+		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, message)
 	case c.abandoned(c.status):
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, v1alpha1.ReasonBuildCancelled,
+		c.stalled(v1alpha1.ReasonBuildCancelled,
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
-		c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, failureReason(last), ending(last)+notAgain)
+		c.stalled(failureReason(last), ending(last)+notAgain)
 	default:
-		progressing()
+		c.settled()
 	}
+}
+
+// built reports whether the newest build that counts succeeded, and has the present inputs.
+func (c conditions) built() bool {
+	return meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageReady) && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageUpToDate)
+}
+
+// nextTime names the next time of the schedule, if there is one.
+func (c conditions) nextTime() string {
+	if next := c.status.NextScheduleTime; next != nil {
+		return " at " + next.UTC().Format(time.RFC3339)
+	}
+	return ""
+}
+
+func (c conditions) reconciling(reason, message string) {
+	c.set(v1alpha1.ImageReconciling, metav1.ConditionTrue, reason, message)
+	c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
+}
+
+func (c conditions) stalled(reason, message string) {
+	c.set(v1alpha1.ImageReconciling, metav1.ConditionFalse, v1alpha1.ReasonIdle, "")
+	c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, reason, message)
+}
+
+func (c conditions) settled() {
+	c.set(v1alpha1.ImageReconciling, metav1.ConditionFalse, v1alpha1.ReasonIdle, "")
+	c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
 }
 
 // Refused returns the status to store if the server refuses the build that is due. final is whether it refuses the build until
 // the Image changes. Otherwise a later request can succeed.
 func (o Observed) Refused(status v1alpha1.ImageStatus, final bool, message string) v1alpha1.ImageStatus {
 	c := conditions{Observed: o, status: status.DeepCopy()}
-	stalled := metav1.ConditionFalse
+	for _, kind := range []string{v1alpha1.ImageReconciling, v1alpha1.ImageStalled} { // with the time of its last change
+		if stored := meta.FindStatusCondition(o.Image.Status.Conditions, kind); stored != nil {
+			*meta.FindStatusCondition(c.status.Conditions, kind) = *stored
+		}
+	}
+	message = v1alpha1.CutMessage(message)
 	if final {
-		stalled = metav1.ConditionTrue
+		c.stalled(v1alpha1.ReasonBuildRefused, message)
+		return *c.status
 	}
-	if stored := meta.FindStatusCondition(o.Image.Status.Conditions, v1alpha1.ImageStalled); stored != nil { // with the time of its last change
-		*meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageStalled) = *stored
-	}
-	c.set(v1alpha1.ImageStalled, stalled, v1alpha1.ReasonBuildRefused, v1alpha1.CutMessage(message))
+	c.set(v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonBuildRefused, message)
+	c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonBuildRefused, message)
 	return *c.status
 }
 

@@ -56,16 +56,16 @@ func summaryReason(status *v1alpha1.ImageStatus) string {
 			continue
 		}
 		if latest := status.LatestBuild; usual.kind == v1alpha1.ImageReady && latest != nil && !latest.Phase.Finished() {
-			return underWay(latest)
+			return underWay(latest.Phase)
 		}
 		return condition.Reason
 	}
 	return ""
 }
 
-// underWay is the reason of an unfinished build.
-func underWay(build *v1alpha1.LatestBuild) string {
-	if build.Phase.Active() {
+// underWay is the reason of an unfinished build in this phase.
+func underWay(phase v1alpha1.BuildPhase) string {
+	if phase.Active() {
 		return v1alpha1.ReasonBuildActive
 	}
 	return v1alpha1.ReasonBuildQueued

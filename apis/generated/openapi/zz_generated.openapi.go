@@ -2355,7 +2355,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildStatus(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if there is a log archive, and Recorded if there is a records database. The controller sets them.",
+							Description: "conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3744,7 +3744,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The controller sets them.",
+							Description: "conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The server sets Ready and Reconciling when the Image is created, and the controller sets all of them.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

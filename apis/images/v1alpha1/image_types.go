@@ -453,8 +453,8 @@ type ImageStatus struct {
 	// latestSuccessful is empty until such a build has succeeded.
 	// +optional
 	LatestSuccessful *SuccessfulBuild `json:"latestSuccessful,omitempty" protobuf:"bytes,9,opt,name=latestSuccessful"`
-	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
-	// controller sets them.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The
+	// server sets Ready and Reconciling when the Image is created, and the controller sets all of them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

@@ -254,8 +254,9 @@ type ImageBuildStatus struct {
 	// finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.
 	// +optional
 	Finished bool `json:"finished,omitempty" protobuf:"varint,2,opt,name=finished"`
-	// conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if
-	// there is a log archive, and Recorded if there is a records database. The controller sets them.
+	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
+	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets
+	// Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

@@ -18,7 +18,10 @@ const (
 	ImageBuilding = "Building"
 	// ImageInputsResolved is False when an object that the Image refers to is missing. The message names the object.
 	ImageInputsResolved = "InputsResolved"
-	// ImageStalled is True when the Image makes no progress until a person acts (kstatus).
+	// ImageReconciling is True until the inputs as they resolve now are built: while a build of them is due, waits or runs, and
+	// while none can start. Its reason tells which (kstatus).
+	ImageReconciling = "Reconciling"
+	// ImageStalled is True when the Image makes no progress until a person acts (kstatus). Reconciling is False then.
 	ImageStalled = "Stalled"
 	// ImageScheduleActive is True when the schedule starts builds. It is False without a schedule, while the schedule is
 	// suspended, and after too many consecutive failures.
@@ -36,6 +39,10 @@ const (
 	BuildConditionSucceeded = "Succeeded"
 	// BuildConditionFinished is True after the build has finished.
 	BuildConditionFinished = "Finished"
+	// BuildReconciling is True until the build has finished (kstatus).
+	BuildReconciling = "Reconciling"
+	// BuildStalled exists on finished builds. It is True when the build failed or was cancelled (kstatus).
+	BuildStalled = "Stalled"
 	// BuildLogArchived exists on finished builds if there is a log archive. It is True when the archive contains the
 	// logs of all attempts, as far as they could be read. It is False before, after the archived
 	// log has expired, and while a part of it is damaged or lost.
@@ -74,7 +81,12 @@ const (
 	ReasonBuildActive = "BuildActive"
 	// ReasonBuildQueued means that a build waits to be admitted. On Ready and UpToDate it is the first build that counts.
 	ReasonBuildQueued = "BuildQueued"
-	// ReasonIdle means that no build is queued or running.
+	// ReasonBuildDue means that the controller is about to create a build.
+	ReasonBuildDue = "BuildDue"
+	// ReasonWaitingForController means that the Image was created, and that the controller has not observed it yet.
+	ReasonWaitingForController = "WaitingForController"
+	// ReasonIdle means that no build is queued or running. On Reconciling it means that the inputs are built, or that the
+	// Image is stalled.
 	ReasonIdle = "Idle"
 	// ReasonProgressing means that nothing blocks the Image.
 	ReasonProgressing = "Progressing"
@@ -86,7 +98,7 @@ const (
 	// ReasonInvalidSchedule means that the schedule cannot be read, because an earlier version accepted a value that this
 	// version refuses. The message names the field.
 	ReasonInvalidSchedule = "InvalidSchedule"
-	// ReasonScheduled means that the schedule starts builds.
+	// ReasonScheduled means that the schedule starts builds. On Reconciling it means that the inputs wait for the schedule.
 	ReasonScheduled = "Scheduled"
 	// ReasonTooManyFailures means that triggers.disableAfterFailures consecutive builds have failed.
 	ReasonTooManyFailures = "TooManyFailures"

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 type strategy struct {
@@ -24,6 +25,13 @@ type strategy struct {
 
 func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
 	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
+}
+
+// PrepareForCreate drops the status, and sets the first conditions.
+func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+	s.DefaultStrategy.PrepareForCreate(ctx, object)
+	image := object.(*images.Image)
+	image.Status.Conditions = trigger.FirstConditions(image.CreationTimestamp)
 }
 
 // Validate checks an Image that is created.

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // strategy is the strategy for builds that are created directly, and for changes of any build.
@@ -29,7 +30,7 @@ func newStrategy(scheme *runtime.Scheme, policy validation.Policy, clock clock.P
 	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, clock}
 }
 
-// PrepareForCreate drops the status, sets the first phase, and sets the user of the trigger.
+// PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
 func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if build := object.(*images.ImageBuild); build.Spec.Trigger == nil {
@@ -39,7 +40,9 @@ func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 
 func (s strategy) prepare(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
-	object.(*images.ImageBuild).Status.Phase = v1alpha1.BuildPending
+	build := object.(*images.ImageBuild)
+	build.Status.Phase = v1alpha1.BuildPending
+	build.Status.Conditions = state.FirstConditions(build.CreationTimestamp)
 }
 
 // directTrigger is the trigger of a build that a user creates directly.
@@ -98,7 +101,7 @@ type instantiatedStrategy struct {
 	strategy
 }
 
-// PrepareForCreate drops the status, sets the first phase, and sets the user of the trigger.
+// PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {

@@ -49,6 +49,16 @@ func (w *environment) checkReport(image *v1alpha1.Image, status *v1alpha1.ImageS
 		w.broken("%s has finished build %+v, and reports the older %+v", image.Name, last, latest)
 	}
 	w.checkLine(image, status)
+	w.checkProgress(image, status)
+}
+
+// checkProgress holds what tools wait for: an Image that is neither reconciled nor stalled has an artifact of its present inputs.
+func (w *environment) checkProgress(image *v1alpha1.Image, status *v1alpha1.ImageStatus) {
+	is := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
+	reconciling, stalled, built := is(v1alpha1.ImageReconciling), is(v1alpha1.ImageStalled), is(v1alpha1.ImageReady) && is(v1alpha1.ImageUpToDate)
+	if reconciling && stalled || !reconciling && !stalled && !built {
+		w.broken("%s is reconciling %t, stalled %t, built %t: %+v", image.Name, reconciling, stalled, built, status.Conditions)
+	}
 }
 
 // checkLine holds that all columns of an Image report on the same build.

@@ -21,8 +21,9 @@ type ImageBuildStatusApplyConfiguration struct {
 	Phase *imagesv1alpha1.BuildPhase `json:"phase,omitempty"`
 	// finished is true when phase is Succeeded, Failed or Cancelled. Field selectors support it.
 	Finished *bool `json:"finished,omitempty"`
-	// conditions contains the types Admitted, PodReady, Succeeded and Finished. A finished build also has LogArchived if
-	// there is a log archive, and Recorded if there is a records database. The controller sets them.
+	// conditions contains the types Admitted, PodReady, Succeeded, Finished and Reconciling. A finished build also has
+	// Stalled, LogArchived if there is a log archive, and Recorded if there is a records database. The server sets
+	// Succeeded, Finished and Reconciling when the build is created, and the controller sets all of them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// resolved contains the resolved inputs of the build. The controller sets it once.
 	Resolved *ResolvedInputsApplyConfiguration `json:"resolved,omitempty"`

@@ -42,8 +42,8 @@ type ImageStatusApplyConfiguration struct {
 	// latestSuccessful is the newest successful build that is not one-off, with its artifacts. The controller sets it.
 	// latestSuccessful is empty until such a build has succeeded.
 	LatestSuccessful *SuccessfulBuildApplyConfiguration `json:"latestSuccessful,omitempty"`
-	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Stalled and ScheduleActive. The
-	// controller sets them.
+	// conditions contains the types Ready, UpToDate, Building, InputsResolved, Reconciling, Stalled and ScheduleActive. The
+	// server sets Ready and Reconciling when the Image is created, and the controller sets all of them.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// channels lists named successful builds, at most 16. Only the channels subresource sets them.
 	Channels []ImageChannelApplyConfiguration `json:"channels,omitempty"`
