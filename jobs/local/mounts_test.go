@@ -61,6 +61,11 @@ func TestAPodWaitsForItsSecretWithoutAWorkerAndMountsIt(t *testing.T) {
 	c.Expect(terminatedOf(pod).ContainerID).NotTo(BeEmpty())
 	c.Expect(c.log(pod, nil)).To(Equal("600 ./etc/registry/password\nc0nfidential\n600 ./etc/registry/user\nann\n"))
 	c.Expect(filepath.Join(c.options.Dir, string(pod.UID), "mounts")).NotTo(BeAnExistingFile())
+	for _, action := range c.server.Actions() {
+		if action.GetResource().Resource == "secrets" {
+			c.Expect(action.GetVerb()).To(BeElementOf("get", "create"), "a cache would hold every Secret")
+		}
+	}
 	c.Expect(c.server.podStatuses.Load()-waiting).To(BeNumerically("<=", 2), "the status was written again and again")
 }
 
