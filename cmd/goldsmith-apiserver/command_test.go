@@ -9,6 +9,8 @@ import (
 	"runtime/debug"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
 func TestTheDefaultsSuitACluster(t *testing.T) {
@@ -55,7 +57,7 @@ func TestItSaysItsVersion(t *testing.T) {
 	if err := command.ExecuteContext(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := out.String(); got != "goldsmith-apiserver version "+version+"\n" {
+	if got := out.String(); got != "goldsmith-apiserver version "+buildversion.Of(version)+"\n" {
 		t.Errorf("got %q", got)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/go-logr/logr"
+
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
 
 func execute(t *testing.T, args ...string) (string, error) {
@@ -27,7 +29,7 @@ func execute(t *testing.T, args ...string) (string, error) {
 }
 
 func TestVersionIsPrinted(t *testing.T) {
-	if out, err := execute(t, "--version"); err != nil || out != "goldsmith-controller "+version+"\n" {
+	if out, err := execute(t, "--version"); err != nil || out != "goldsmith-controller "+buildversion.Of(version)+"\n" {
 		t.Errorf("printed %q: %v", out, err)
 	}
 }
