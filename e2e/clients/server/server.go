@@ -16,7 +16,7 @@ import (
 	"k8s.io/client-go/tools/clientcmd"
 )
 
-// Server is a `goldsmith up` that runs until the end of a test.
+// Server is a server of Goldsmith that runs until the end of a test.
 type Server struct {
 	// Program is the path of goldsmith.
 	Program string
@@ -26,8 +26,9 @@ type Server struct {
 	Config *rest.Config
 }
 
-// Start compiles goldsmith with go build alone, and runs it with objects in memory and with a worker for each of some builds. A
-// client that is refused a feature of a server without a known version is refused it here.
+// Start compiles goldsmith with go build, so clients see the version of Kubernetes that goldsmith has without the Makefile. It runs
+// `goldsmith up --memory` with eight workers until the end of the test. If E2E_KUBECONFIG names the kubeconfig of a cluster with
+// Goldsmith, Start connects to that instead.
 func Start(t *testing.T) Server {
 	t.Helper()
 	directory := t.TempDir()
@@ -37,6 +38,9 @@ func Start(t *testing.T) Server {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build goldsmith: %v: %s", err, output)
+	}
+	if kubeconfig := os.Getenv("E2E_KUBECONFIG"); kubeconfig != "" {
+		return connect(t, program, kubeconfig)
 	}
 
 	data := filepath.Join(directory, "data")
@@ -63,10 +67,15 @@ func Start(t *testing.T) Server {
 	if lines.Text() != "ready" {
 		t.Fatal("goldsmith up ended before it was ready")
 	}
-	server := Server{Program: program, Kubeconfig: filepath.Join(data, "kubeconfig")}
-	if server.Config, err = clientcmd.BuildConfigFromFlags("", server.Kubeconfig); err != nil {
+	return connect(t, program, filepath.Join(data, "kubeconfig"))
+}
+
+func connect(t *testing.T, program, kubeconfig string) Server {
+	t.Helper()
+	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+	if err != nil {
 		t.Fatalf("read the kubeconfig: %v", err)
 	}
-	server.Config.QPS = -1 // no limit
-	return server
+	config.QPS = -1 // no limit
+	return Server{Program: program, Kubeconfig: kubeconfig, Config: config}
 }

@@ -1,42 +1,81 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package waiting_test lets programs that apply objects and then wait for them do so with Images.
 package waiting_test
 
 import (
-	"context"
+	"maps"
 	"testing"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
-	"k8s.io/client-go/kubernetes"
 	cmdutil "k8s.io/kubectl/pkg/cmd/util"
 	"sigs.k8s.io/cli-utils/pkg/apply"
 	"sigs.k8s.io/cli-utils/pkg/apply/event"
 	"sigs.k8s.io/cli-utils/pkg/common"
 	"sigs.k8s.io/cli-utils/pkg/inventory"
+	"sigs.k8s.io/cli-utils/pkg/object/dependson"
 
-	"goldsmith.dev/goldsmith/e2e/clients/server"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// TestApplier lets cli-utils' applier, which is that of `kpt live apply`, apply a set of objects, wait for them, and prune.
-func TestApplier(t *testing.T) {
-	s := server.Start(t)
-	kube := kubernetes.NewForConfigOrDie(s.Config)
-	namespace := openNamespace(t, kube)
-	a := newApplier(t, s, namespace)
-
-	a.apply(t, configMap(namespace, "first"), configMap(namespace, "second"))
-	a.apply(t, configMap(namespace, "second"))
-	if _, err := kube.CoreV1().ConfigMaps(namespace).Get(t.Context(), "first", metav1.GetOptions{}); !apierrors.IsNotFound(err) {
-		t.Errorf("an object that is no longer in the set exists: %v", err)
+// applyWithCLIUtils uses the applier as `kpt live apply` does.
+func applyWithCLIUtils(t *testing.T, w workspace) {
+	a := newApplier(t, w)
+	for _, step := range []struct {
+		revision string
+		want     event.WaitEventStatus
+	}{
+		{first, event.ReconcileSuccessful},
+		{second, event.ReconcileSuccessful},
+		{broken, event.ReconcileFailed},
+		{third, event.ReconcileSuccessful}, // a failure is not for ever
+	} {
+		phase := map[event.WaitEventStatus]v1alpha1.BuildPhase{
+			event.ReconcileSuccessful: v1alpha1.BuildSucceeded, event.ReconcileFailed: v1alpha1.BuildFailed,
+		}
+		got := a.apply(t, func(e event.Event) {
+			if e.Type == event.WaitType && e.WaitEvent.Identifier.Name == "web" && e.WaitEvent.Status != event.ReconcilePending {
+				w.checkBuild(t, "web", step.revision, phase[step.want])
+			}
+		}, w.configMap("settings"), w.image("web", step.revision))
+		if want := (outcomes{"settings": event.ReconcileSuccessful, "web": step.want}); !maps.Equal(got, want) {
+			t.Errorf("revision %s: got %v, want %v", step.revision, got, want)
+		}
 	}
-	if _, err := kube.CoreV1().ConfigMaps(namespace).Get(t.Context(), "second", metav1.GetOptions{}); err != nil {
-		t.Errorf("an object that is still in the set: %v", err)
+	w.checkUpToDate(t, "web")
+	a.apply(t, func(event.Event) {}, w.configMap("settings")) // prunes
+	w.checkDeleted(t, "web")
+}
+
+// applyDependenciesWithCLIUtils lets objects depend on Images: they are applied after the Image was built, or not at all.
+func applyDependenciesWithCLIUtils(t *testing.T, w workspace) {
+	after := func(o *unstructured.Unstructured, image string) *unstructured.Unstructured {
+		o.SetAnnotations(map[string]string{dependson.Annotation: v1alpha1.GroupName + "/namespaces/" + w.namespace + "/Image/" + image})
+		return o
+	}
+	a := newApplier(t, w)
+	for _, step := range []struct {
+		revision string
+		want     outcomes
+	}{
+		{first, outcomes{"base": event.ReconcileSuccessful, "web": event.ReconcileSuccessful, "last": event.ReconcileSuccessful}},
+		{broken, outcomes{"base": event.ReconcileFailed, "web": event.ReconcileSkipped, "last": event.ReconcileSkipped}},
+	} {
+		got := a.apply(t, func(e event.Event) {
+			if e.Type != event.ApplyType || e.ApplyEvent.Status != event.ApplySuccessful {
+				return
+			}
+			switch e.ApplyEvent.Identifier.Name {
+			case "web":
+				w.checkBuild(t, "base", step.revision, v1alpha1.BuildSucceeded)
+			case "last":
+				w.checkBuild(t, "web", step.revision, v1alpha1.BuildSucceeded)
+			}
+		}, after(w.image("web", step.revision), "base"), w.image("base", step.revision), after(w.configMap("last"), "web"))
+		if !maps.Equal(got, step.want) {
+			t.Errorf("revision %s: got %v, want %v", step.revision, got, step.want)
+		}
 	}
 }
 
@@ -46,12 +85,12 @@ type applier struct {
 	inventory inventory.Info
 }
 
-func newApplier(t *testing.T, s server.Server, namespace string) applier {
+func newApplier(t *testing.T, w workspace) applier {
 	t.Helper()
 	flags := genericclioptions.NewConfigFlags(false)
-	flags.KubeConfig = &s.Kubeconfig
+	flags.KubeConfig = &w.Kubeconfig
 	factory := cmdutil.NewFactory(flags)
-	client, err := inventory.ClusterClientFactory{StatusPolicy: inventory.StatusPolicyNone}.NewClient(factory)
+	client, err := inventory.ClusterClientFactory{StatusPolicy: inventory.StatusPolicyAll}.NewClient(factory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,43 +98,29 @@ func newApplier(t *testing.T, s server.Server, namespace string) applier {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return applier{a, inventory.WrapInventoryInfoObj(&unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{
-			"name": "inventory", "namespace": namespace, "labels": map[string]any{common.InventoryLabel: namespace},
-		},
-	}})}
+	o := w.configMap("inventory")
+	o.SetLabels(map[string]string{common.InventoryLabel: w.namespace})
+	return applier{a, inventory.WrapInventoryInfoObj(o)}
 }
 
-// apply applies the objects, waits for them, and deletes those of the last set that are in this set no more.
-func (a applier) apply(t *testing.T, objects ...*unstructured.Unstructured) {
+// outcomes are the last results of waiting for each object, by name.
+type outcomes map[string]event.WaitEventStatus
+
+// apply applies the objects, waits for them, and deletes those of the last set that are in this set no more. It calls seen for each
+// event, before the applier continues.
+func (a applier) apply(t *testing.T, seen func(event.Event), objects ...*unstructured.Unstructured) outcomes {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deadline.Local.Deadline())
-	defer cancel()
-	for e := range a.Run(ctx, a.inventory, objects, apply.ApplierOptions{
+	got := outcomes{}
+	for e := range a.Run(t.Context(), a.inventory, objects, apply.ApplierOptions{
 		ReconcileTimeout: deadline.Local.Deadline(), PruneTimeout: deadline.Local.Deadline(),
 	}) {
-		if e.Type == event.ErrorType {
-			t.Error(e.ErrorEvent.Err)
+		switch e.Type {
+		case event.ErrorType:
+			t.Errorf("the applier stopped: %v", e.ErrorEvent.Err)
+		case event.WaitType:
+			got[e.WaitEvent.Identifier.Name] = e.WaitEvent.Status
 		}
-		if e.Type == event.WaitType && e.WaitEvent.Status != event.ReconcilePending && e.WaitEvent.Status != event.ReconcileSuccessful {
-			t.Errorf("%s: %s", e.WaitEvent.Identifier, e.WaitEvent.Status)
-		}
+		seen(e)
 	}
-}
-
-func openNamespace(t *testing.T, kube kubernetes.Interface) string {
-	t.Helper()
-	namespace, err := kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "waiting-"},
-	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return namespace.Name
-}
-
-func configMap(namespace, name string) *unstructured.Unstructured {
-	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": "v1", "kind": "ConfigMap", "metadata": map[string]any{"name": name, "namespace": namespace},
-	}}
+	return got
 }
