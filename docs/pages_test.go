@@ -105,6 +105,31 @@ func TestTheVocabularyIsSortedAndUsed(t *testing.T) {
 	}
 }
 
+// TestTheVersionsOfClientsAreThoseOfTheTests compares the page of clients with the modules that its tests require.
+func TestTheVersionsOfClientsAreThoseOfTheTests(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repository, "e2e", "clients", "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := readPage(t, "clients.md").text
+	for module, client := range map[string]string{
+		"helm.sh/helm/v4":                "| Helm 4 | %s |",
+		"sigs.k8s.io/cli-utils":          "| `cli-utils` %s |",
+		"github.com/fluxcd/pkg/ssa":      "| pkg/ssa %s,",
+		"github.com/yannh/kubeconform":   "[kubeconform](editors.md#check-manifests-in-ci) | %s |",
+		"github.com/yuin/gopher-lua":     "`gopher-lua` %s |",
+		"k8s.io/client-go":               "| client-go | %s |",
+		"sigs.k8s.io/controller-runtime": "| controller-runtime | %s |",
+	} {
+		version := regexp.MustCompile(`(?m)^\t` + regexp.QuoteMeta(module) + ` v(\S+)$`).FindSubmatch(text)
+		if version == nil {
+			t.Errorf("e2e/clients/go.mod does not require %s", module)
+		} else if row := fmt.Sprintf(client, version[1]); !strings.Contains(rows, row) {
+			t.Errorf("docs/clients.md does not contain %q", row)
+		}
+	}
+}
+
 func TestAnchorsAreThoseOfGitHub(t *testing.T) {
 	page := page{text: strings.Join([]string{
 		"# What's in `status.latestSuccessful`?", "## A [link](x.md), twice", "## A link, twice", "```", "# a comment", "```",
