@@ -65,10 +65,9 @@ var _ = Describe("A build that is created directly", func() {
 		Expect(err).NotTo(HaveOccurred())
 		build.Spec.Inputs.Base.Reference = "debian:trixie"
 		build.Spec.Retry.Limit = new(int32(9))
-		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Time: metav1.Now()}
 		_, err = builds.Update(ctx, build, metav1.UpdateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.base", "spec.retry", "spec.cancelRequested"))
+		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.base", "spec.retry"))
 		Expect(err).To(MatchError(ContainSubstring("is immutable: ")))
 	})
 
