@@ -44,25 +44,26 @@ spec:
   history: {ttl: {}}
   triggers: {onSpecChange: false}
 `)
-	built := func(build *unstructured.Unstructured) bool { return phase(build) == "Succeeded" }
+	is := func(status string) func(*unstructured.Unstructured) bool {
+		return func(object *unstructured.Unstructured) bool { return a.health(t, object) == status }
+	}
+	expect(t, "the health of a new image", a.health(t, image), "Progressing")
+	a.await(t, "Image", "debian", is("Suspended")) // its triggers are off
 
 	a.act(t, image, "build", "build", "suspend")
-	first := a.await(t, "ImageBuild", "debian-1", built)
+	first := a.await(t, "ImageBuild", "debian-1", is("Healthy"))
 	expect(t, "the trigger of a build", trigger(first), v1alpha1.BuildTrigger{Reason: "Manual", Message: "requested in Argo CD", RequestedBy: "goldsmith-admin"})
 
-	image = a.await(t, "Image", "debian", func(image *unstructured.Unstructured) bool {
-		number, _, _ := unstructured.NestedInt64(image.Object, "status", "latestSuccessful", "number")
-		return number == 1
-	})
+	image = a.await(t, "Image", "debian", is("Healthy"))
 	a.act(t, image, "suspend", "build", "suspend")
-	image = a.await(t, "Image", "debian", func(*unstructured.Unstructured) bool { return true })
+	image = a.await(t, "Image", "debian", is("Healthy"))
 	expect(t, "a suspended image's spec.suspend", suspended(image), true)
 	a.act(t, image, "resume", "build", "resume")
-	image = a.await(t, "Image", "debian", func(*unstructured.Unstructured) bool { return true })
+	image = a.await(t, "Image", "debian", is("Healthy"))
 	expect(t, "a resumed image's spec.suspend", suspended(image), false)
 
 	a.act(t, first, "rerun", "rerun")
-	rerun := a.await(t, "ImageBuild", "debian-2", built)
+	rerun := a.await(t, "ImageBuild", "debian-2", is("Healthy"))
 	expect(t, "the trigger of a rerun", trigger(rerun),
 		v1alpha1.BuildTrigger{Reason: "Rerun", RerunOf: "debian-1", Message: "requested in Argo CD", RequestedBy: "goldsmith-admin"})
 
@@ -77,13 +78,11 @@ spec:
     parameters: [{name: duration, value: 1h}]
     targets: [{platform: linux/amd64, format: raw}]
 `)
+	expect(t, "the health of a new build", a.health(t, direct), "Progressing")
 	a.act(t, direct, "cancel", "cancel")
-	cancelled := a.await(t, "ImageBuild", "once", func(build *unstructured.Unstructured) bool { return phase(build) == "Cancelled" })
+	cancelled := a.await(t, "ImageBuild", "once", is("Degraded"))
 	reason, _, _ := unstructured.NestedString(cancelled.Object, "spec", "cancelRequested", "reason")
 	expect(t, "the reason of a cancellation", reason, "requested in Argo CD")
-	if health, err := a.settings.Health(t.Context(), cancelled); err != nil || health.Status != "Degraded" {
-		t.Errorf("a cancelled build: %+v, %v", health, err)
-	}
 	a.offers(t, cancelled)
 }
 
@@ -178,9 +177,13 @@ func (p person) await(t *testing.T, kind, name string, met func(*unstructured.Un
 	return event.Object.(*unstructured.Unstructured)
 }
 
-func phase(build *unstructured.Unstructured) string {
-	phase, _, _ := unstructured.NestedString(build.Object, "status", "phase")
-	return phase
+func (p person) health(t *testing.T, object *unstructured.Unstructured) string {
+	t.Helper()
+	health, err := p.settings.Health(t.Context(), object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return health.Status
 }
 
 func suspended(image *unstructured.Unstructured) bool {

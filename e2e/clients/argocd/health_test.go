@@ -17,8 +17,9 @@ const (
 	folder = module + "/kustomize/gitops/argocd"
 )
 
-// states are folders with an object in each state, whose comments tell what it is to Argo CD.
-var states = []string{"testdata/states"}
+// states are folders with an object in each state, whose comments tell what it is to Argo CD. The last one has states that the
+// controller never writes.
+var states = []string{module + "/jobs/trigger/testdata/states", module + "/jobs/state/testdata/states", "testdata/states"}
 
 // TestHealth compares the health of an object in each state with its comment "# argocd: Progressing".
 func TestHealth(t *testing.T) {
