@@ -68,7 +68,7 @@ var _ = Describe("A build that is created directly", func() {
 		_, err = builds.Update(ctx, build, metav1.UpdateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.base", "spec.retry"))
-		Expect(err).To(MatchError(ContainSubstring("is immutable: ")))
+		Expect(err).To(MatchError(ContainSubstring("is immutable, because it records the request: create a new build")))
 	})
 
 	It("can be applied and replaced by its own manifest again", func(ctx SpecContext) {
