@@ -121,7 +121,7 @@ func (f *first) files() ([]file, error) {
 	if err != nil {
 		return nil, err
 	}
-	return append(files, file{f.Schema, content, 0o644, "its schema, with which editors complete it"}), nil
+	return append(files, file{f.Schema, content, 0o644, "its schema, for editors"}), nil
 }
 
 func (f *first) manifest() ([]byte, error) {
