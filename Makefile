@@ -6,6 +6,7 @@ SHELL := bash
 
 # Versions of the tools that are not libraries of this module. They are installed into $(TOOLS), only when missing.
 GOLANGCI_LINT_VERSION := v2.15.0
+K9S_VERSION := v0.50.18
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
@@ -55,6 +56,7 @@ tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB.
 lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint)
+k9s := $(TOOLS)/k9s-$(K9S_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
 
 ##@ Use
@@ -143,9 +145,9 @@ e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of m
 	  -tags e2e -count=1 -vet=off -timeout 40m $(FLAGS) ./cmd/goldsmith -run '^TestEveryClusterCommand'
 
 .PHONY: e2e-browser
-e2e-browser: ## Run the specs of web pages; needs Chromium (on Debian: chromium).
+e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on Debian: chromium) and less.
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
-	go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser
+	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
 .PHONY: tilt-ci
 tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its own.
@@ -255,6 +257,9 @@ clean: ## Delete bin; tools and data (.goldsmith) stay.
 $(golangci_lint):
 	$(call install,github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION))
 
+$(k9s):
+	$(call install,github.com/derailed/k9s@$(K9S_VERSION),-X github.com/derailed/k9s/cmd.version=$(K9S_VERSION))
+
 $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
 
@@ -264,10 +269,10 @@ define compile
 	CGO_ENABLED=0 GOGC=400 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(1) $(2)
 endef
 
-# install PACKAGE@VERSION as the target: a file with the version in its name never has to be installed again. The flags are those of
+# install PACKAGE@VERSION[,LDFLAGS] as the target: a file with the version in its name never has to be installed again. The flags are those of
 # all targets, so that the standard library is compiled only once.
 define install
 	@mkdir -p $(TOOLS)
 	@directory=$$(mktemp -d) && trap 'rm -rf "$$directory"' EXIT && \
-	echo "installing $(1)" && GOBIN=$$directory GOFLAGS="$$GOFLAGS -mod=mod" GOGC=400 go install -ldflags='-s -w' $(1) && mv "$$directory"/* $@
+	echo "installing $(1)" && GOBIN=$$directory GOFLAGS="$$GOFLAGS -mod=mod" GOGC=400 go install -ldflags='-s -w $(2)' $(1) && mv "$$directory"/* $@
 endef

@@ -29,7 +29,7 @@ type Server struct {
 // Start compiles goldsmith with go build, so clients see the version of Kubernetes that goldsmith has without the Makefile. It runs
 // `goldsmith up --memory` with eight workers until the end of the test. If E2E_KUBECONFIG names the kubeconfig of a cluster with
 // Goldsmith, Start connects to that instead.
-func Start(t *testing.T) Server {
+func Start(t testing.TB) Server {
 	t.Helper()
 	directory := t.TempDir()
 	program := filepath.Join(directory, "goldsmith")
@@ -70,7 +70,7 @@ func Start(t *testing.T) Server {
 	return connect(t, program, filepath.Join(data, "kubeconfig"))
 }
 
-func connect(t *testing.T, program, kubeconfig string) Server {
+func connect(t testing.TB, program, kubeconfig string) Server {
 	t.Helper()
 	config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 	if err != nil {
