@@ -154,8 +154,8 @@ tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its
 	e2e/tilt/ci
 
 .PHONY: recording
-recording: build ## Record docs/recording/session.json: docs/recording.cast, and docs/recording.svg for the README.
-	cd docs/recording && go run . -program $(CURDIR)/bin/goldsmith
+recording: build $(k9s) ## Record docs/recording/session.json and k9s.json, as docs/recording.svg for the README and docs/k9s.svg.
+	cd docs/recording && go run . -program $(CURDIR)/bin/goldsmith -k9s $(k9s)
 
 .PHONY: timings
 timings: ## Show how long the last runs took, from their JUnit reports: make timings FLAGS='-packages -markdown'

@@ -22,14 +22,14 @@ import (
 const (
 	sessionFile = "session.json"
 	castFile    = "../recording.cast"
-	svgFile     = "../recording.svg"
 )
 
 func main() {
 	program := flag.String("program", "", "goldsmith to record; without it, the existing cast is drawn again")
+	k9s := flag.String("k9s", "", "k9s to record; without it, its existing cast is drawn again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := recordAndDraw(ctx, *program)
+	err := recordAndDraw(ctx, *program, *k9s)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "recording:", err)
@@ -37,13 +37,22 @@ func main() {
 	}
 }
 
-func recordAndDraw(ctx context.Context, program string) error {
+func recordAndDraw(ctx context.Context, program, k9s string) error {
 	if program != "" {
+		program, err := filepath.Abs(program)
+		if err != nil {
+			return fmt.Errorf("find program: %w", err)
+		}
 		if err := record(ctx, program); err != nil {
 			return err
 		}
+		if k9s != "" {
+			if err := recordK9s(ctx, program, k9s); err != nil {
+				return err
+			}
+		}
 	}
-	return draw()
+	return errors.Join(draw(castFile), draw(k9sCastFile))
 }
 
 // record writes the cast.
@@ -52,13 +61,9 @@ func record(ctx context.Context, program string) (err error) {
 	if err != nil {
 		return fmt.Errorf("read session: %w", err)
 	}
-	session, err := parseSession(text)
+	session, err := parse[session](text)
 	if err != nil {
 		return err
-	}
-	program, err = filepath.Abs(program)
-	if err != nil {
-		return fmt.Errorf("find program: %w", err)
 	}
 	directory, err := os.MkdirTemp("", "recording-")
 	if err != nil {
@@ -113,8 +118,11 @@ func serve(ctx context.Context, program, builder, directory string, environment 
 	return nil, fmt.Errorf("start server: it ended before it was ready: %w", errors.Join(lines.Err(), server.Wait()))
 }
 
-// draw writes the SVG of the cast.
-func draw() error {
+// svgFile returns the file of the SVG of a cast.
+func svgFile(castFile string) string { return strings.TrimSuffix(castFile, ".cast") + ".svg" }
+
+// draw writes the SVG of a cast.
+func draw(castFile string) error {
 	text, err := os.ReadFile(castFile)
 	if err != nil {
 		return fmt.Errorf("read cast: %w", err)
@@ -123,7 +131,7 @@ func draw() error {
 	if err != nil {
 		return fmt.Errorf("parse %s: %w", castFile, err)
 	}
-	return write(svgFile, []byte(cast.svg()))
+	return write(svgFile(castFile), []byte(cast.svg()))
 }
 
 func write(file string, content []byte) error {

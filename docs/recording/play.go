@@ -30,12 +30,12 @@ type session struct {
 	}
 }
 
-func parseSession(text []byte) (session, error) {
-	var parsed session
+// parse decodes JSON without unknown fields.
+func parse[T any](text []byte) (parsed T, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&parsed); err != nil {
-		return session{}, fmt.Errorf("decode session: %w", err)
+		return parsed, fmt.Errorf("decode %T: %w", parsed, err)
 	}
 	return parsed, nil
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -25,6 +26,10 @@ func TestTheLastFrameIsWhatATerminalShows(t *testing.T) {
 		{"any colour", "\x1b[38;2;255;128;0mx", []string{`<text x="0" y="14" textLength="9" style="fill:#ff8000">x</text>`}},
 		{"bold and faint", "\x1b[1;31mb\x1b[0;2mf", []string{
 			`<text x="0" y="14" textLength="9" class="c1 bold">b</text><text x="9" y="14" textLength="9" class="faint">f</text>`,
+		}},
+		{"backgrounds", "\x1b[44ma \x1b[42;30mb", []string{
+			`<rect x="0" width="18" height="19" style="fill:#000080"/><rect x="18" width="9" height="19" style="fill:#008000"/>` +
+				`<text x="0" y="14" textLength="9">a</text><text x="18" y="14" textLength="9" style="fill:#000000">b</text>`,
 		}},
 		{"columns", "a b  c", []string{`<text x="0" y="14" textLength="27">a b</text><text x="45" y="14" textLength="9">c</text>`}},
 		{"wide characters", "金b", []string{`<text x="0" y="14" textLength="27">金b</text>`}},
@@ -69,33 +74,36 @@ func TestFramesLastUntilTheTerminalChanges(t *testing.T) {
 	}
 }
 
-func TestTheSVGInTheDocsIsThatOfTheCast(t *testing.T) {
-	text := readFile(t, castFile)
-	c, err := parseCast(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	svg := string(readFile(t, svgFile))
-	if svg != c.svg() {
-		t.Errorf("%s is stale: run make recording", svgFile)
-	}
-	if len(svg) > 300_000 {
-		t.Errorf("%s has %d bytes, more than 300000", svgFile, len(svg))
-	}
-	if again, err := c.marshal(); err != nil || string(again) != string(text) {
-		t.Errorf("encoded again, the cast differs: %v", err)
-	}
-	decoder := xml.NewDecoder(strings.NewReader(svg))
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) {
-			break
-		}
+func TestEachSVGInTheDocsIsThatOfItsCast(t *testing.T) {
+	for _, castFile := range []string{castFile, k9sCastFile} {
+		svgFile := svgFile(castFile)
+		text := readFile(t, castFile)
+		c, err := parseCast(text)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if element, ok := token.(xml.StartElement); ok && element.Name.Local == "script" {
-			t.Errorf("%s has a script", svgFile)
+		svg := string(readFile(t, svgFile))
+		if svg != c.svg() {
+			t.Errorf("%s is stale: run make recording", svgFile)
+		}
+		if len(svg) > 300_000 {
+			t.Errorf("%s has %d bytes, more than 300000", svgFile, len(svg))
+		}
+		if again, err := c.marshal(); err != nil || string(again) != string(text) {
+			t.Errorf("encoded again, the cast differs: %v", err)
+		}
+		decoder := xml.NewDecoder(strings.NewReader(svg))
+		for {
+			token, err := decoder.Token()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if element, ok := token.(xml.StartElement); ok && element.Name.Local == "script" {
+				t.Errorf("%s has a script", svgFile)
+			}
 		}
 	}
 }
@@ -122,15 +130,25 @@ func TestACastIsReadAsItIsWritten(t *testing.T) {
 }
 
 func TestTheSessionIsValid(t *testing.T) {
-	parsed, err := parseSession(readFile(t, sessionFile))
+	parsed, err := parse[session](readFile(t, sessionFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if parsed.Title == "" || parsed.Builder == "" || parsed.Columns == 0 || parsed.Rows == 0 || len(parsed.Steps) == 0 {
 		t.Errorf("%s lacks a field: %+v", sessionFile, parsed)
 	}
-	if _, err := parseSession([]byte(`{"steps":[{"comand":"ls"}]}`)); err == nil {
+	if _, err := parse[session]([]byte(`{"steps":[{"comand":"ls"}]}`)); err == nil {
 		t.Error("an unknown field is ignored")
+	}
+}
+
+func TestTheScreenOfK9sIsValid(t *testing.T) {
+	parsed, err := parse[screen](readFile(t, k9sFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := regexp.Compile(parsed.Shows); err != nil || parsed.Title == "" || parsed.Shows == "" || parsed.Columns == 0 || parsed.Rows == 0 || len(parsed.Commands) == 0 {
+		t.Errorf("%s lacks a field: %+v, %v", k9sFile, parsed, err)
 	}
 }
 

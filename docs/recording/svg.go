@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"html"
+	"image/color"
 	"strings"
 
 	uv "github.com/charmbracelet/ultraviolet"
@@ -74,24 +75,34 @@ type span struct {
 	style    uv.Style
 }
 
-// lineSVG draws a line of the terminal, each span at its column. It draws no background: Goldsmith sets none.
+// lineSVG draws a line of the terminal: backgrounds, and then each span at its column.
 func lineSVG(terminal *vt.Emulator, y int) string {
-	var spans []span
+	var spans, backgrounds []span
 	for x := 0; x < terminal.Width(); {
 		cell := terminal.CellAt(x, y)
-		width := max(1, cell.Width)
+		width, style := max(1, cell.Width), cell.Style
+		if style.Bg != nil {
+			if last := len(backgrounds) - 1; last >= 0 && backgrounds[last].x+backgrounds[last].width == x && fill(backgrounds[last].style.Bg) == fill(style.Bg) {
+				backgrounds[last].width += width
+			} else {
+				backgrounds = append(backgrounds, span{x: x, width: width, style: style})
+			}
+		}
 		if strings.TrimSpace(cell.Content) != "" {
-			if last := len(spans) - 1; last >= 0 && x-spans[last].x-spans[last].width <= 1 && spans[last].style.Equal(&cell.Style) {
+			if last := len(spans) - 1; last >= 0 && x-spans[last].x-spans[last].width <= 1 && spans[last].style.Equal(&style) {
 				gap := x - spans[last].x - spans[last].width
 				spans[last].text += strings.Repeat(" ", gap) + cell.Content
 				spans[last].width += gap + width
 			} else {
-				spans = append(spans, span{x, width, cell.Content, cell.Style})
+				spans = append(spans, span{x, width, cell.Content, style})
 			}
 		}
 		x += width
 	}
 	var svg strings.Builder
+	for _, b := range backgrounds {
+		fmt.Fprintf(&svg, `<rect x="%d" width="%d" height="%d" style="%s"/>`, b.x*cellWidth, b.width*cellWidth, cellHeight, fill(b.style.Bg))
+	}
 	for _, s := range spans {
 		fmt.Fprintf(&svg, `<text x="%d" y="%d" textLength="%d"%s>%s</text>`,
 			s.x*cellWidth, baseline, s.width*cellWidth, attributes(s.style), html.EscapeString(s.text))
@@ -99,15 +110,24 @@ func lineSVG(terminal *vt.Emulator, y int) string {
 	return svg.String()
 }
 
+// fill returns the declaration of a colour.
+func fill(colour color.Color) string {
+	red, green, blue, _ := colour.RGBA()
+	return fmt.Sprintf("fill:#%02x%02x%02x", red>>8, green>>8, blue>>8)
+}
+
 func attributes(style uv.Style) (svg string) {
 	var classes []string
 	switch colour := style.Fg.(type) {
 	case nil:
 	case ansi.BasicColor:
+		if style.Bg != nil { // the classes are for the background of the window
+			svg = fmt.Sprintf(` style="%s"`, fill(colour))
+			break
+		}
 		classes = append(classes, fmt.Sprintf("c%d", colour))
 	default:
-		red, green, blue, _ := colour.RGBA()
-		svg = fmt.Sprintf(` style="fill:#%02x%02x%02x"`, red>>8, green>>8, blue>>8)
+		svg = fmt.Sprintf(` style="%s"`, fill(colour))
 	}
 	if style.Attrs&uv.AttrBold != 0 {
 		classes = append(classes, "bold")
