@@ -84,6 +84,8 @@ var _ = Describe("k9s", Label("browser"), func() {
 
 		k9s.goesTo("qb")
 		k9s.shows(`<l> +Log`, `<x> +Cancel`)
+		k9s.goesTo("events")
+		k9s.shows(`BuildCreated +image/web +build web-1: `)
 		k9s.complainsAboutNothing()
 	}, NodeTimeout(4*deadline.Local.Deadline()))
 })
