@@ -1324,7 +1324,6 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
-							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -3267,7 +3266,6 @@ func schema_goldsmith_apis_images_v1alpha1_ImageReference(ref common.ReferenceCa
 					"uid": {
 						SchemaProps: spec.SchemaProps{
 							Description: "uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.",
-							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -123,7 +123,7 @@ type ImageReference struct {
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.
 	// +optional
-	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
+	UID types.UID `json:"uid,omitempty" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 }
 
 // TriggerReason is the kind of event that started a build.
@@ -149,7 +149,7 @@ const (
 type BuildTrigger struct {
 	// reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.
 	// +optional
-	Reason TriggerReason `json:"reason" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
+	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,1,opt,name=reason,casttype=TriggerReason"`
 	// message explains the reason for a human reader.
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`

@@ -119,6 +119,7 @@ func (w *fixture) start() *fixture {
 		stop()
 		w.Eventually(ended, patience).Should(Receive(Succeed()))
 	})
+	w.Expect(w.mgr.GetCache().WaitForCacheSync(running)).To(BeTrue()) // before that, the cache refuses to be read
 	return w
 }
 

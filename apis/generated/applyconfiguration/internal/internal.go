@@ -343,7 +343,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reason
       type:
         scalar: string
-      default: ""
     - name: requestID
       type:
         scalar: string
@@ -581,7 +580,6 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: uid
       type:
         scalar: string
-      default: ""
 - name: dev.goldsmith.images.v1alpha1.ImageSpec
   map:
     fields:
