@@ -100,8 +100,28 @@ func validateConfigMapKey(path *field.Path, key string) field.ErrorList {
 	return nil
 }
 
-// immutableMessage is the message about a changed field of an immutable ConfigMap or Secret.
-const immutableMessage = "field is immutable when `immutable` is set"
+// content is a field of a ConfigMap or Secret that Immutable protects.
+type content struct {
+	name            string
+	written, stored any
+}
+
+// validateImmutable refuses to change the contents of an immutable ConfigMap or Secret, and to make it mutable again.
+func validateImmutable(written, stored *bool, contents ...content) (failures field.ErrorList) {
+	const message = "field is immutable when `immutable` is set"
+	if stored == nil || !*stored {
+		return nil
+	}
+	if written == nil || !*written {
+		failures = append(failures, field.Forbidden(field.NewPath("immutable"), message))
+	}
+	for _, content := range contents {
+		if !equality.Semantic.DeepEqual(content.written, content.stored) {
+			failures = append(failures, field.Forbidden(field.NewPath(content.name), message))
+		}
+	}
+	return failures
+}
 
 // ValidateUpdate refuses to change what is immutable.
 func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
@@ -111,19 +131,8 @@ func (s configMapStrategy) ValidateUpdate(ctx context.Context, object, old runti
 	if !ok || !okOld {
 		return wrongType(object)
 	}
-	if stored.Immutable == nil || !*stored.Immutable {
-		return failures
-	}
-	if configMap.Immutable == nil || !*configMap.Immutable {
-		failures = append(failures, field.Forbidden(field.NewPath("immutable"), immutableMessage))
-	}
-	if !equality.Semantic.DeepEqual(configMap.Data, stored.Data) {
-		failures = append(failures, field.Forbidden(field.NewPath("data"), immutableMessage))
-	}
-	if !equality.Semantic.DeepEqual(configMap.BinaryData, stored.BinaryData) {
-		failures = append(failures, field.Forbidden(field.NewPath("binaryData"), immutableMessage))
-	}
-	return failures
+	return append(failures, validateImmutable(configMap.Immutable, stored.Immutable,
+		content{"data", configMap.Data, stored.Data}, content{"binaryData", configMap.BinaryData, stored.BinaryData})...)
 }
 
 // wrongType is a strategy's error for an object of another kind, which only a bug in this program can pass.

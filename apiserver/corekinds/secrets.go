@@ -5,13 +5,10 @@ package corekinds
 import (
 	"context"
 	"encoding/json"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/runtime"
-	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -60,9 +57,7 @@ func (secretStrategy) Validate(_ context.Context, object runtime.Object) field.E
 	path := field.NewPath("data")
 	size := 0
 	for key, value := range secret.Data {
-		if messages := utilvalidation.IsConfigMapKey(key); len(messages) > 0 {
-			failures = append(failures, field.Invalid(path.Key(key), key, strings.Join(messages, "; ")))
-		}
+		failures = append(failures, validateConfigMapKey(path, key)...)
 		size += len(value)
 	}
 	if size > corev1.MaxSecretSize {
@@ -120,14 +115,5 @@ func (s secretStrategy) ValidateUpdate(ctx context.Context, object, old runtime.
 		return wrongType(object)
 	}
 	failures = append(failures, validation.ValidateImmutableField(secret.Type, stored.Type, field.NewPath("type"))...)
-	if stored.Immutable == nil || !*stored.Immutable {
-		return failures
-	}
-	if secret.Immutable == nil || !*secret.Immutable {
-		failures = append(failures, field.Forbidden(field.NewPath("immutable"), immutableMessage))
-	}
-	if !equality.Semantic.DeepEqual(secret.Data, stored.Data) {
-		failures = append(failures, field.Forbidden(field.NewPath("data"), immutableMessage))
-	}
-	return failures
+	return append(failures, validateImmutable(secret.Immutable, stored.Immutable, content{"data", secret.Data, stored.Data})...)
 }

@@ -92,7 +92,7 @@ func (d *dataDirectory) openEncryption(ctx context.Context, stored []byte) (valu
 	}
 	if stored != nil {
 		if _, _, err := transformer.TransformFromStorage(ctx, stored, value.DefaultContext(nil)); err != nil {
-			return nil, d.encryptionError(fmt.Errorf("its key is another one: %w", errKeyLost))
+			return nil, d.encryptionError(fmt.Errorf("it has another key than the one that encrypted them: %w", errKeyLost))
 		}
 	}
 	return transformer, nil

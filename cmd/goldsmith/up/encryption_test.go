@@ -186,7 +186,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		want []string
 	}{
 		"missing":         {func() error { return nil }, []string{"it is missing: the stored Secrets cannot be decrypted", restore}},
-		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"its key is another one", restore, "with --discard-secrets"}},
+		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"it has another key", restore, "with --discard-secrets"}},
 		"empty":           {write(""), []string{"error", restore}},
 		"cut":             {write(string(first[:len(first)-20])), []string{"secret", restore}},
 		"plain":           {write(strings.ReplaceAll(string(first), "  - secretbox", "  - identity: {}\n  - secretbox")), []string{"its first provider does not encrypt", restore}},
