@@ -25,12 +25,50 @@ import (
 // that reads nothing. Its error ends the start.
 type OpenEncryption func(ctx context.Context, stored Encrypted) (storagevalue.Transformer, error)
 
-// Encrypted are the stored objects of a resource, before the server serves.
+// Encrypted are the stored objects of a resource, before the server serves. The API can neither read nor delete an object that
+// its transformer cannot decrypt.
 type Encrypted struct {
-	// Example is one of them, as the storage has it, or nil if there is none.
-	Example []byte
-	// Delete deletes all of them, and returns how many there were. The API cannot delete what no key decrypts.
-	Delete func(ctx context.Context) (int64, error)
+	client *clientv3.Client
+	prefix string
+}
+
+// Undecryptable returns the keys of the objects that a transformer cannot decrypt, such as default/mirror. Without a transformer, it
+// returns the keys of all objects.
+func (e Encrypted) Undecryptable(ctx context.Context, transformer storagevalue.Transformer) (keys []string, err error) {
+	const page = 20 // of objects of a megabyte
+	options := []clientv3.OpOption{clientv3.WithRange(clientv3.GetPrefixRangeEnd(e.prefix)), clientv3.WithLimit(page)}
+	if transformer == nil {
+		options = append(options, clientv3.WithKeysOnly())
+	}
+	for from := e.prefix; ; {
+		found, err := e.client.Get(ctx, from, options...)
+		if err != nil {
+			return nil, fmt.Errorf("read stored objects of %s: %w", e.prefix, err)
+		}
+		for _, object := range found.Kvs {
+			key := string(object.Key)
+			from = key + "\x00" // after this key
+			if transformer != nil {
+				_, _, err = transformer.TransformFromStorage(ctx, object.Value, storagevalue.DefaultContext(key))
+			}
+			if transformer == nil || err != nil {
+				keys = append(keys, strings.TrimPrefix(key, e.prefix))
+			}
+		}
+		if !found.More {
+			return keys, nil
+		}
+	}
+}
+
+// Delete deletes the objects with these keys.
+func (e Encrypted) Delete(ctx context.Context, keys []string) error {
+	for _, key := range keys {
+		if _, err := e.client.Delete(ctx, e.prefix+key); err != nil {
+			return fmt.Errorf("delete stored object %s%s: %w", e.prefix, key, err)
+		}
+	}
+	return nil
 }
 
 // WithEncryption encrypts the objects of a resource in the storage. A storage of Files keeps them in its journal only, without a
@@ -59,21 +97,7 @@ func (o *Options) transformers(ctx context.Context) (encryptionconfig.StaticTran
 	defer func() { _ = client.Close() }() // all its requests are answered
 	transformers := encryptionconfig.StaticTransformers{}
 	for resource, open := range o.server.encryption {
-		prefix := path.Join("/", o.Recommended.Etcd.StorageConfig.Prefix, resourcePrefix(resource)) + "/"
-		found, err := client.Get(ctx, prefix, clientv3.WithPrefix(), clientv3.WithLimit(1))
-		if err != nil {
-			return nil, fmt.Errorf("find stored %s: %w", resource, err)
-		}
-		stored := Encrypted{Delete: func(ctx context.Context) (int64, error) {
-			deleted, err := client.Delete(ctx, prefix, clientv3.WithPrefix())
-			if err != nil {
-				return 0, fmt.Errorf("delete stored %s: %w", resource, err)
-			}
-			return deleted.Deleted, nil
-		}}
-		if len(found.Kvs) > 0 {
-			stored.Example = found.Kvs[0].GetValue()
-		}
+		stored := Encrypted{client, path.Join("/", o.Recommended.Etcd.StorageConfig.Prefix, resourcePrefix(resource)) + "/"}
 		if transformers[resource], err = open(ctx, stored); err != nil {
 			return nil, fmt.Errorf("open the encryption of %s: %w", resource, err)
 		}

@@ -3,8 +3,11 @@
 package builder_test
 
 import (
+	"bytes"
 	"context"
+	"crypto/aes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,20 +17,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	storagevalue "k8s.io/apiserver/pkg/storage/value"
-	"k8s.io/apiserver/pkg/storage/value/encrypt/secretbox"
+	aestransformer "k8s.io/apiserver/pkg/storage/value/encrypt/aes"
 	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
 )
 
-// sealing returns a function that opens an encryption, and notes the stored object that it gets.
-func sealing(stored *[]byte) builder.OpenEncryption {
-	return func(_ context.Context, example builder.Encrypted) (storagevalue.Transformer, error) {
-		*stored = example.Example
-		return storagevalue.NewPrefixTransformers(nil, storagevalue.PrefixTransformer{
-			Prefix: []byte("k8s:enc:test:"), Transformer: secretbox.NewSecretboxTransformer([32]byte{1}),
-		}), nil
+// sealing returns a function that opens an encryption by a key, and notes which stored objects that key does not decrypt.
+func sealing(g *WithT, key byte, undecryptable *[]string) builder.OpenEncryption {
+	return func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
+		block, err := aes.NewCipher(bytes.Repeat([]byte{key}, 32))
+		g.Expect(err).NotTo(HaveOccurred())
+		gcm, err := aestransformer.NewGCMTransformer(block) // which authenticates the path of an object too
+		g.Expect(err).NotTo(HaveOccurred())
+		transformer := storagevalue.NewPrefixTransformers(nil, storagevalue.PrefixTransformer{Prefix: []byte("k8s:enc:test:"), Transformer: gcm})
+		*undecryptable, err = stored.Undecryptable(ctx, transformer)
+		return transformer, err
 	}
 }
 
@@ -35,46 +42,59 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, time.Minute, func(t *testing.T, backend builder.StorageBackend) {
 		g := NewWithT(t)
-		var stored []byte
-		running, stop := start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), sealing(&stored)))
-		g.Expect(stored).To(BeNil())
-		client := kubernetes.NewForConfigOrDie(running.ClientConfig())
+		var lost []string
+		open := func(encryption builder.OpenEncryption) (corev1client.SecretInterface, func()) {
+			running, stop := start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), encryption))
+			return kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default"), stop
+		}
+		secrets, stop := open(sealing(g, 1, &lost))
 		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "hidden"}, Data: map[string][]byte{"k": []byte("c0nfidential")}}
-		_, err := client.CoreV1().Secrets("default").Create(t.Context(), secret, metav1.CreateOptions{})
+		const many = 41 // more than two pages
+		for i := range many {
+			secret.Name = fmt.Sprintf("hidden-%02d", i)
+			_, err := secrets.Create(t.Context(), secret, metav1.CreateOptions{})
+			g.Expect(err).NotTo(HaveOccurred())
+		}
+		got, err := secrets.List(t.Context(), metav1.ListOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
-		got, err := client.CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(got.Items).To(HaveLen(many))
 		g.Expect(got.Items[0].Data).To(Equal(secret.Data))
 		stop()
 
 		broken := errors.New("no key")
-		options, err := storing(backend).WithEncryption(corev1.Resource("secrets"), func(_ context.Context, example builder.Encrypted) (storagevalue.Transformer, error) {
-			stored = example.Example
-			return nil, broken
+		options, err := storing(backend).WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
+			lost, err = stored.Undecryptable(ctx, nil)
+			return nil, errors.Join(err, broken)
 		}).ToServerOptions()
 		g.Expect(err).NotTo(HaveOccurred())
 		_, err = options.Start(t.Context())
 		g.Expect(err).To(MatchError(broken))
 		if filepath.Base(t.Name()) == "memory" {
-			g.Expect(stored).To(BeNil())
+			g.Expect(lost).To(BeEmpty())
 			return
 		}
-		g.Expect(stored).To(And(HavePrefix("k8s:enc:test:"), Not(ContainSubstring("c0nfidential"))))
-		running, stop = start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), sealing(&stored)))
-		again, err := kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default").Get(t.Context(), "hidden", metav1.GetOptions{})
+		g.Expect(lost).To(And(HaveLen(many), HaveEach(HavePrefix("default/hidden-"))))
+		secrets, stop = open(sealing(g, 1, &lost))
+		g.Expect(lost).To(BeEmpty(), "the key decrypts all of them")
+		again, err := secrets.Get(t.Context(), "hidden-07", metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(again.Data).To(Equal(secret.Data))
 		stop()
 
-		running, _ = start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
-			deleted, err := stored.Delete(ctx)
-			g.Expect(deleted).To(BeEquivalentTo(1))
-			g.Expect(err).NotTo(HaveOccurred())
-			return sealing(new([]byte))(ctx, builder.Encrypted{})
-		}))
-		left, err := kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
+		secrets, stop = open(sealing(g, 2, &lost))
+		g.Expect(lost).To(HaveLen(many), "another key decrypts none")
+		secret.Name = "new"
+		_, err = secrets.Create(t.Context(), secret, metav1.CreateOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(left.Items).To(BeEmpty())
+		stop()
+
+		secrets, _ = open(func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
+			transformer, err := sealing(g, 2, &lost)(ctx, stored)
+			return transformer, errors.Join(err, stored.Delete(ctx, lost))
+		})
+		left, err := secrets.List(t.Context(), metav1.ListOptions{})
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(left.Items).To(ConsistOf(HaveField("Name", "new")), "which its key decrypts")
 	})
 }
 

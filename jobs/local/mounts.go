@@ -16,6 +16,7 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 
@@ -59,7 +60,12 @@ func (e *missingError) Error() string {
 func unmountable(pod *corev1.Pod) string {
 	secrets := map[string]bool{}
 	for _, volume := range pod.Spec.Volumes {
-		secrets[volume.Name] = volume.Secret != nil
+		if secrets[volume.Name] = volume.Secret != nil; !secrets[volume.Name] {
+			continue
+		}
+		if messages := validation.NameIsDNSSubdomain(volume.Secret.SecretName, false); len(messages) > 0 {
+			return fmt.Sprintf("the secretName %q of volume %s is invalid: %s", volume.Secret.SecretName, volume.Name, messages[0])
+		}
 	}
 	seen := map[string]bool{}
 	for _, mounted := range pod.Spec.Containers[0].VolumeMounts {

@@ -92,6 +92,8 @@ func TestAPodMountsWhatItsVolumeNames(t *testing.T) {
 		"an optional Secret": {source: corev1.SecretVolumeSource{SecretName: "none", Optional: new(true)}},
 		"a path with dots":   {source: corev1.SecretVolumeSource{SecretName: "registry"}, adapt: func(m *corev1.VolumeMount) { m.MountPath = "/../a/../b" }, log: "600 ./b/password\nc0nfidential\n600 ./b/user\nann\n"},
 		"a part of a volume": {source: corev1.SecretVolumeSource{SecretName: "registry"}, adapt: func(m *corev1.VolumeMount) { m.SubPath = "user" }, fails: "must not set subPath"},
+		"no Secret":          {source: corev1.SecretVolumeSource{}, fails: `the secretName "" of volume`},
+		"an impossible name": {source: corev1.SecretVolumeSource{SecretName: "../configmaps/x"}, fails: "of volume"},
 		"the root":           {source: corev1.SecretVolumeSource{SecretName: "registry"}, adapt: func(m *corev1.VolumeMount) { m.MountPath = "/" }, fails: "must be absolute, and not /"},
 		"a relative path":    {source: corev1.SecretVolumeSource{SecretName: "registry"}, adapt: func(m *corev1.VolumeMount) { m.MountPath = "etc" }, fails: "must be absolute, and not /"},
 		"a file elsewhere": {

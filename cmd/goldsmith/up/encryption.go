@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
@@ -41,68 +42,92 @@ resources:
         secret: %s
 `
 
-// errKeyLost is that no key in encryptionFile decrypts the stored Secrets.
-var errKeyLost = errors.New("the stored Secrets cannot be decrypted")
-
-// openEncryption returns the encryption of Secrets. With DiscardSecrets it deletes those whose key is lost.
+// openEncryption returns the encryption of Secrets, according to encryptionFile. A missing file is created if no Secret is stored.
+// With DiscardSecrets, openEncryption deletes the Secrets whose key is lost.
 func (s *system) openEncryption(ctx context.Context, stored builder.Encrypted) (value.Transformer, error) {
-	transformer, err := s.data.openEncryption(ctx, stored.Example)
-	if !s.options.DiscardSecrets || !errors.Is(err, errKeyLost) {
-		return transformer, err
-	}
-	deleted, err := stored.Delete(ctx)
+	path := s.data.join(encryptionFile)
+	all, err := stored.Undecryptable(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	_, _ = fmt.Fprintf(s.options.Notices, "deleted %d Secrets, because their key is lost\n", deleted) // a notice that nobody can read is no failure
-	return s.data.openEncryption(ctx, nil)
-}
-
-// openEncryption returns the encryption of Secrets, according to encryptionFile. stored is a stored Secret, or nil if there is
-// none. Only then a missing file is created.
-func (d *dataDirectory) openEncryption(ctx context.Context, stored []byte) (value.Transformer, error) {
-	path := d.join(encryptionFile)
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
-		if stored != nil {
-			return nil, d.encryptionError(fmt.Errorf("it is missing: %w", errKeyLost))
+		if err := s.discard(ctx, stored, all, "it is missing"); err != nil {
+			return nil, err
 		}
 		if err := createEncryption(path); err != nil {
 			return nil, fmt.Errorf("create %s: %w", path, err)
 		}
 	}
+	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
+		return nil, fmt.Errorf("encryption key %s has mode %#o, so other users can use it: chmod 600 %s", path, info.Mode().Perm(), shellword.Quote(path))
+	}
+	transformer, err := s.data.readEncryption(ctx)
+	if err != nil {
+		return nil, s.data.encryptionError(err, len(all) > 0)
+	}
+	lost, err := stored.Undecryptable(ctx, transformer)
+	if err != nil {
+		return nil, err
+	}
+	return transformer, s.discard(ctx, stored, lost, "it has another key")
+}
+
+// discard deletes the stored Secrets whose key is lost. Without DiscardSecrets their loss is an error.
+func (s *system) discard(ctx context.Context, stored builder.Encrypted, lost []string, cause string) error {
+	switch {
+	case len(lost) == 0:
+		return nil
+	case !s.options.DiscardSecrets:
+		return s.data.encryptionError(fmt.Errorf("%s, and decrypts none of these stored Secrets: %s", cause, firstOf(lost)), true)
+	}
+	if err := stored.Delete(ctx, lost); err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(s.options.Notices, "deleted Secrets, because their key is lost: %s\n", firstOf(lost)) // a notice that nobody can read is no failure
+	return nil
+}
+
+// firstOf names the first few keys of a list.
+func firstOf(keys []string) string {
+	const most = 5
+	if len(keys) <= most {
+		return strings.Join(keys, ", ")
+	}
+	return fmt.Sprintf("%s and %d others", strings.Join(keys[:most], ", "), len(keys)-most)
+}
+
+// readEncryption reads encryptionFile.
+func (d *dataDirectory) readEncryption(ctx context.Context) (value.Transformer, error) {
+	path := d.join(encryptionFile)
 	info, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return nil, d.encryptionError(err)
+		return nil, err
 	case !info.Mode().IsRegular() || info.Size() > maxServerFile:
-		return nil, d.encryptionError(errors.New("it is not a file with keys"))
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("encryption key %s has mode %#o, so other users can use it: chmod 600 %s", path, info.Mode().Perm(), shellword.Quote(path))
+		return nil, errors.New("it is not a file with keys")
 	}
 	configuration, err := encryptionconfig.LoadEncryptionConfig(ctx, path, false, "")
 	if err != nil {
-		return nil, d.encryptionError(err)
+		return nil, err
 	}
 	transformer := configuration.Transformers[corev1.Resource("secrets")]
 	if transformer == nil {
-		return nil, d.encryptionError(errors.New("it has no provider for the resource secrets"))
+		return nil, errors.New("it has no provider for the resource secrets")
 	}
 	if probe, err := transformer.TransformToStorage(ctx, nil, value.DefaultContext(nil)); err != nil || !bytes.HasPrefix(probe, []byte(encryptedPrefix)) {
-		return nil, d.encryptionError(errors.Join(errors.New("its first provider does not encrypt"), err))
-	}
-	if stored != nil {
-		if _, _, err := transformer.TransformFromStorage(ctx, stored, value.DefaultContext(nil)); err != nil {
-			return nil, d.encryptionError(fmt.Errorf("it has another key than the one that encrypted them: %w", errKeyLost))
-		}
+		return nil, errors.Join(errors.New("its first provider does not encrypt"), err)
 	}
 	return transformer, nil
 }
 
-// encryptionError says what is wrong with encryptionFile, and what to do.
-func (d *dataDirectory) encryptionError(cause error) error {
+// encryptionError says what is wrong with encryptionFile, and what to do. needed is whether Secrets are stored.
+func (d *dataDirectory) encryptionError(cause error, needed bool) error {
 	path := d.join(encryptionFile)
-	return fmt.Errorf("encryption key %[1]s: %[2]w\nnothing was changed; without the key, the stored Secrets are lost\n"+
-		"to restore it from a backup: tar -xzf BACKUP -C %[3]s %[4]s\nto start without the Secrets: move %[5]s away, and start with --discard-secrets",
+	if !needed {
+		return fmt.Errorf("encryption key %s: %w\nno Secret is stored, so no key is needed: move the file away, and the server creates a new one", path, cause)
+	}
+	return fmt.Errorf("encryption key %[1]s: %[2]w\nnothing was changed; without their key, the stored Secrets are lost\n"+
+		"to restore it from a backup: tar -xzf BACKUP -C %[3]s %[4]s\nto start without these Secrets: move %[5]s away if it is damaged, and start with --discard-secrets",
 		path, cause, shellword.Quote(d.path), encryptionFile, shellword.Quote(path))
 }
 

@@ -185,8 +185,8 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		make func() error
 		want []string
 	}{
-		"missing":         {func() error { return nil }, []string{"it is missing: the stored Secrets cannot be decrypted", restore}},
-		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"it has another key", restore, "with --discard-secrets"}},
+		"missing":         {func() error { return nil }, []string{"it is missing, and decrypts none of these stored Secrets: default/hidden", restore}},
+		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"it has another key, and decrypts none of these stored Secrets: default/hidden\n", restore, "with --discard-secrets"}},
 		"empty":           {write(""), []string{"error", restore}},
 		"cut":             {write(string(first[:len(first)-20])), []string{"secret", restore}},
 		"plain":           {write(strings.ReplaceAll(string(first), "  - secretbox", "  - identity: {}\n  - secretbox")), []string{"its first provider does not encrypt", restore}},
@@ -238,7 +238,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		if secrets, err := client.CoreV1().Secrets("default").List(ctx, metav1.ListOptions{}); err != nil || len(secrets.Items) > 0 {
 			t.Errorf("the Secrets are %v: %v", secrets.Items, err)
 		}
-	}); err != nil || !strings.Contains(notices.String(), "deleted 1 Secrets, because their key is lost") {
+	}); err != nil || !strings.Contains(notices.String(), "deleted Secrets, because their key is lost: default/hidden\n") {
 		t.Errorf("the server printed %q: %v", notices, err)
 	}
 }

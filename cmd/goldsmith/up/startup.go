@@ -75,7 +75,7 @@ func checkTypes(directory string) error {
 		case strings.HasPrefix(name, "storage"+string(filepath.Separator)):
 			return &etcd.DamageError{Path: path, Cause: cause}
 		case name == encryptionFile:
-			return (&dataDirectory{path: directory}).encryptionError(cause)
+			return (&dataDirectory{path: directory}).encryptionError(cause, true)
 		case strings.HasPrefix(name, "records"):
 			return &records.DamageError{Path: path, Cause: cause}
 		}
