@@ -4,6 +4,7 @@ package state
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -57,6 +58,7 @@ func (t *transition) wait(delay startDelay) {
 // run records that the container has started.
 func (t *transition) run() {
 	t.record()
+	t.unfinished() // a build that an older version started lacks Reconciling
 	t.status.Phase = v1alpha1.BuildRunning
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.after = t.runTimeLeft()
@@ -189,12 +191,26 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	}
 	t.condition(v1alpha1.BuildConditionSucceeded, succeeded, reason, message)
 	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionTrue, reason, message)
-	t.condition(v1alpha1.BuildReconciling, metav1.ConditionFalse, reason, message)
-	stalled := metav1.ConditionFalse
-	if f != nil {
-		stalled = metav1.ConditionTrue
+	t.status.Conditions = WithEnd(phase, t.status.Conditions)
+}
+
+// WithEnd returns the conditions of a build in a final phase, with Reconciling and Stalled, which follow from the phase and the
+// condition Finished.
+func WithEnd(phase v1alpha1.BuildPhase, conditions []metav1.Condition) []metav1.Condition {
+	finished := meta.FindStatusCondition(conditions, v1alpha1.BuildConditionFinished)
+	if finished == nil {
+		return conditions
 	}
-	t.condition(v1alpha1.BuildStalled, stalled, reason, message)
+	end := *finished
+	conditions = slices.Clone(conditions)
+	end.Type, end.Status = v1alpha1.BuildReconciling, metav1.ConditionFalse
+	meta.SetStatusCondition(&conditions, end)
+	end.Type = v1alpha1.BuildStalled
+	if phase != v1alpha1.BuildSucceeded {
+		end.Status = metav1.ConditionTrue
+	}
+	meta.SetStatusCondition(&conditions, end)
+	return conditions
 }
 
 // FirstConditions are the conditions of a build that was created at this time, until it is finished.

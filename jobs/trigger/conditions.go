@@ -167,13 +167,11 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.stalled(s.reason, s.message)
 	case c.Unresolved != nil: // until the missing object appears
 		c.reconciling(string(c.Unresolved.Reason), c.Unresolved.Message)
-	case s.active() && changed(c.status), always && !c.built():
-		c.reconciling(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
-	case always:
-		c.settled()
+	case s.active() && changed(c.status), always:
+		c.unlessBuilt(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
 	case changed(c.status):
 		const message = "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build"
-		c.reconciling(v1alpha1.ReasonSuspended, message)
+		c.unlessBuilt(v1alpha1.ReasonSuspended, message)
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, message)
 	case c.abandoned(c.status):
 		c.stalled(v1alpha1.ReasonBuildCancelled,
@@ -185,9 +183,13 @@ func (c conditions) setProgress(s schedule, due bool) {
 	}
 }
 
-// built reports whether the newest build that counts succeeded, and has the present inputs.
-func (c conditions) built() bool {
-	return meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageReady) && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageUpToDate)
+// unlessBuilt sets Reconciling, unless the newest build that counts succeeded and has the present inputs: they can return to earlier ones.
+func (c conditions) unlessBuilt(reason, message string) {
+	if meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageReady) && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageUpToDate) {
+		c.settled()
+		return
+	}
+	c.reconciling(reason, message)
 }
 
 // nextTime names the next time of the schedule, if there is one.

@@ -83,6 +83,10 @@ var states = []struct {
 	{file: "suspended-unbuilt", text: "its inputs are not built, and it is suspended or its triggers are off", clients: held, image: suspended, digest: "A"},
 	{file: "suspended-changed", clients: held, image: suspended, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"))},
 	{file: "suspended-built", text: "its inputs are built, and it is suspended or its triggers are off", clients: current, image: suspended, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"))},
+	{
+		file: "suspended-reverted", clients: current, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildCancelled, "B")),
+		image: suspended,
+	},
 	{file: "suspended-running", clients: inProgress, image: suspended, digest: "A", builds: list(newBuild(1, v1alpha1.BuildRunning, "A"))},
 	{
 		file: "triggers-off", clients: held, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")),

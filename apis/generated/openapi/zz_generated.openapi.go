@@ -3839,7 +3839,6 @@ func schema_goldsmith_apis_images_v1alpha1_InlineSource(ref common.ReferenceCall
 						},
 					},
 				},
-				Required: []string{"files"},
 			},
 		},
 	}

@@ -180,7 +180,8 @@ type InlineSource struct {
 	// files maps the name of each file to its text. A name is a relative path of at most 3071 bytes, in elements of 1
 	// to 255 bytes. No element is "." or "..", and no file is a directory of another file. Names have only printable
 	// characters. The JSON encoding of all names and texts has at most 64 KiB, without HTML escaping.
-	Files map[string]string `json:"files" protobuf:"bytes,1,rep,name=files"`
+	// +optional
+	Files map[string]string `json:"files,omitempty" protobuf:"bytes,1,rep,name=files"`
 }
 
 // ConfigMapReference selects a ConfigMap of the same namespace.

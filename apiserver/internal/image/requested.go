@@ -56,7 +56,7 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *images.ImageB
 	}
 	request := &images.BuildRequest{
 		RequestID: asked.RequestID, Reason: cmp.Or(asked.Reason, v1alpha1.TriggerManual), Message: asked.Message,
-		Changes: asked.Changes, Parameters: asked.Parameters,
+		Parameters: asked.Parameters,
 	}
 	if errs := below(trigger, validation.BuildRequest(request, image.Name)); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)

@@ -127,12 +127,15 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of
-// the report subresource: progress and stages.
+// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and with it Reconciling
+// and Stalled, and keeps the fields of the report subresource: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
+	if build.Status.Finished && !stored.Status.Finished { // an older controller does not know the conditions of kstatus
+		build.Status.Conditions = state.WithEnd(build.Status.Phase, build.Status.Conditions)
+	}
 	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
 	keepStopTimes(build.Status.Attempts, stored.Status.Attempts)
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -192,5 +193,24 @@ func TestAStatusKeepsWhenAnAttemptIsToEnd(t *testing.T) {
 	newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, stored)
 	if got := build.Status.Attempts; got[0].StopTime == nil || got[1].StopTime != nil {
 		t.Errorf("the attempts are %+v", got)
+	}
+}
+
+// TestABuildThatAnOlderControllerEndsIsNotInProgress ends a build without the conditions that the older controller does not know.
+func TestABuildThatAnOlderControllerEndsIsNotInProgress(t *testing.T) {
+	for phase, stalled := range map[v1alpha1.BuildPhase]metav1.ConditionStatus{
+		v1alpha1.BuildSucceeded: metav1.ConditionFalse, v1alpha1.BuildFailed: metav1.ConditionTrue, v1alpha1.BuildCancelled: metav1.ConditionTrue,
+	} {
+		stored := &images.ImageBuild{Status: images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: state.FirstConditions(metav1.Unix(1, 0))}}
+		written := stored.DeepCopy()
+		written.Status.Phase = phase
+		meta.SetStatusCondition(&written.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionTrue, Reason: "Ended"})
+		newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), written, stored)
+		for kind, want := range map[string]metav1.ConditionStatus{v1alpha1.BuildReconciling: metav1.ConditionFalse, v1alpha1.BuildStalled: stalled} {
+			got := meta.FindStatusCondition(written.Status.Conditions, kind)
+			if got == nil || got.Status != want || got.Reason != "Ended" {
+				t.Errorf("%s: %s is %+v, want %s", phase, kind, got, want)
+			}
+		}
 	}
 }

@@ -62,6 +62,9 @@ func RequestedImageBuild(build *images.ImageBuild, defaults *images.ImageBuildSp
 		if asked.RequestedBy != "" {
 			errs = append(errs, field.Forbidden(trigger.Child("requestedBy"), serverOwned))
 		}
+		if len(asked.Changes) > 0 {
+			errs = append(errs, field.Forbidden(trigger.Child("changes"), serverOwned))
+		}
 		if asked.RerunOf != "" {
 			if asked.Reason != "" && asked.Reason != v1alpha1.TriggerRerun {
 				errs = append(errs, field.Invalid(trigger.Child("reason"), asked.Reason, "remove reason: it is Rerun"))

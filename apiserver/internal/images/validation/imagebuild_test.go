@@ -144,6 +144,7 @@ func TestRequestedImageBuild(t *testing.T) {
 			b.Spec.Trigger = &images.BuildTrigger{RerunOf: "debian-1", Parameters: []images.Parameter{{Name: "a"}}}
 		}, []string{"spec.trigger.parameters"}},
 		"by somebody else":         {func(b *images.ImageBuild) { b.Spec.Trigger = &images.BuildTrigger{RequestedBy: "grace"} }, []string{"spec.trigger.requestedBy"}},
+		"with changes":             {func(b *images.ImageBuild) { b.Spec.Trigger = &images.BuildTrigger{Changes: []images.InputChange{{}}} }, []string{"spec.trigger.changes"}},
 		"with another name":        {func(b *images.ImageBuild) { b.GenerateName = "web-" }, []string{"metadata.generateName"}},
 		"of no image":              {func(b *images.ImageBuild) { b.GenerateName, b.Spec.ImageRef.Name = "-", "" }, []string{"spec.imageRef.name"}},
 		"with inputs":              {func(b *images.ImageBuild) { b.Spec.Inputs.Builder.Name = "mock" }, []string{"spec"}},
