@@ -198,7 +198,7 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 // condition Finished.
 func WithEnd(phase v1alpha1.BuildPhase, conditions []metav1.Condition) []metav1.Condition {
 	finished := meta.FindStatusCondition(conditions, v1alpha1.BuildConditionFinished)
-	if finished == nil {
+	if finished == nil || finished.Status != metav1.ConditionTrue {
 		return conditions
 	}
 	end := *finished
