@@ -46,11 +46,11 @@ resources:
 // With DiscardSecrets, openEncryption deletes the Secrets whose key is lost.
 func (s *system) openEncryption(ctx context.Context, stored builder.Encrypted) (value.Transformer, error) {
 	path := s.data.join(encryptionFile)
-	all, err := stored.Undecryptable(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		all, err := stored.Undecryptable(ctx, nil)
+		if err != nil {
+			return nil, err
+		}
 		if err := s.discard(ctx, stored, all, "it is missing"); err != nil {
 			return nil, err
 		}
@@ -63,7 +63,8 @@ func (s *system) openEncryption(ctx context.Context, stored builder.Encrypted) (
 	}
 	transformer, err := s.data.readEncryption(ctx)
 	if err != nil {
-		return nil, s.data.encryptionError(err, len(all) > 0)
+		all, unknown := stored.Undecryptable(ctx, nil)
+		return nil, errors.Join(s.data.encryptionError(err, len(all) > 0 || unknown != nil), unknown)
 	}
 	lost, err := stored.Undecryptable(ctx, transformer)
 	if err != nil {
