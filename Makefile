@@ -40,9 +40,8 @@ FLAGS ?=
 FUZZTIME ?= 30s
 # The end-to-end specs to run, as a filter of labels: gate, smoke, builds, archive, records, api, security, faults, upgrade; all by default.
 LABELS ?=
-# The specs to repeat, by a regular expression for their text, the number of repetitions, and the number of CPUs to put load on:
+# The number of runs of make stress, the number of CPUs that it keeps busy meanwhile, and the package of its specs:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
-SPEC ?=
 N ?= 20
 LOAD ?= 2
 PACKAGE ?= ./e2e/suite
@@ -123,7 +122,7 @@ bin/install/kustomization.yaml: .FORCE
 .PHONY: test
 test: ## Run the tests, long ones with fewer points; needs Go, make and git alone. Unchanged packages come from the test cache.
 	@rm -rf bin/reports/test && mkdir -p bin/reports/test
-	@GOGC=400 JUNIT_REPORTS=$(CURDIR)/bin/reports/test go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
+	@GOGC=400 go tool gotestsum --format=standard-quiet --junitfile=bin/reports/test/go.xml -- \
 	  -short -vet=off -ldflags='-s -w' -timeout=20m -p $$(($$(nproc) * 2)) $(FLAGS) \
 	  $(if $(filter ./...,$(PACKAGES)),./cmd/goldsmith/up/behaviour ./cmd/goldsmith ./cmd/goldsmith/up) $(PACKAGES) # the longest first; most wait more than they compute
 
@@ -157,15 +156,15 @@ tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its
 recording: build $(k9s) ## Record docs/recording/session.json and k9s.json, as docs/recording.svg for the README and docs/k9s.svg.
 	cd docs/recording && go run . -program $(CURDIR)/bin/goldsmith -k9s $(k9s)
 
-.PHONY: timings
-timings: ## Show how long the last runs took, from their JUnit reports: make timings FLAGS='-packages -markdown'
-	@go run ./e2e/timings $(FLAGS)
+.PHONY: slowest
+slowest: ## Show the ten slowest tests and specs of the last runs of targets, from their JUnit reports.
+	@{ grep --recursive --include='*.xml' '<testcase ' bin/reports || true; } | sed -nE 's#^bin/reports/([^/]*)/.*<testcase( .*)? name="([^"]*)".* time="([0-9]+\.?[0-9]?).*#\4 \1: \3#p' | \
+	  sort --numeric-sort --reverse | awk '{ name = $$0; sub(/^[^ ]* /, "", name) } !seen[name]++ && n++ < 10'
 
 .PHONY: stress
-stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build $(if $(E2E_KUBECONFIG),,images)) ## Repeat specs under load: make stress SPEC='text of a spec' N=20
-	$(if $(filter ./e2e/suite,$(PACKAGE)),@$(prepare) && e2e/api/kubectls >/dev/null) # no compiler beside the load
-	@SPEC=$${SPEC:-} LABELS=$${LABELS:-}; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
-	  CGO_ENABLED=$(if $(filter -race --race,$(FLAGS)),1,0) go run ./e2e/stress -spec="$$SPEC" -labels="$$LABELS" -n=$(N) -load=$(LOAD) -package=$(PACKAGE) -- $(FLAGS)
+stress: $(if $(filter ./e2e/suite,$(PACKAGE)),build images) ## Repeat specs beside a load until one fails: make stress SPEC='text of a spec' N=20
+	@trap 'kill $$(jobs -p) 2>/dev/null || true' EXIT; for ((i = 0; i < $(LOAD); i++)); do sha256sum /dev/zero & done; E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' \
+	  go tool ginkgo run --tags=e2e --procs=4 --repeat=$$(($(N) - 1)) --focus="$${SPEC:-}" --label-filter="$${LABELS:-}" --timeout=12h $(FLAGS) $(PACKAGE)
 
 .PHONY: chaos
 chaos: $(if $(filter kind,$(TARGET)),images,build) ## Inject faults into `goldsmith up` or a kind cluster while users build and delete: make chaos TARGET=kind DURATION=30m SEED=7

@@ -18,7 +18,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/jobs/state"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -27,7 +26,6 @@ func TestAPIServer(t *testing.T) {
 	RegisterFailHandler(Fail)
 	suite, reporter := GinkgoConfiguration()
 	suite.Timeout = deadline.InProcessSuite.Deadline() // what waits, waits for the end of the suite
-	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "API server", suite, reporter)
 }
 

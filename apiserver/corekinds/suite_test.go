@@ -25,7 +25,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
-	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 // One server for the whole suite, in memory and without a port. Every spec has a namespace of its own.
@@ -39,7 +38,6 @@ var (
 func TestCoreKinds(t *testing.T) {
 	builder.QuietLogs(GinkgoWriter)
 	RegisterFailHandler(Fail)
-	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "core kinds")
 }
 

@@ -30,7 +30,6 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	"goldsmith.dev/goldsmith/e2e/junit"
 )
 
 const (
@@ -70,7 +69,6 @@ var permissions = sets.New(
 func TestCertificates(t *testing.T) {
 	SetDefaultEventuallyTimeout(deadline.InProcess.Deadline())
 	RegisterFailHandler(Fail)
-	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "certificates")
 }
 

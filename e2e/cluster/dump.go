@@ -63,7 +63,6 @@ func (e Environment) Dump(name string) {
 	if err := errors.Join(problems...); err != nil {
 		keep("problems.txt", []byte(err.Error()), nil)
 	}
-	// e2e/timings names the folder beside the reason of the failure.
 	AddReportEntry("kept", directory, ReportEntryVisibilityFailureOrVerbose)
 }
 

@@ -12,7 +12,6 @@
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
 //	E2E_KUBECTL     the command of kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
-//	E2E_REPEAT      how often each spec runs (1): see `make stress`
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. At most 40
 // specs of all suites are labelled gate: they show each promise of a cluster once. Specs labelled installation install or remove
@@ -25,7 +24,6 @@ package suite_test
 
 import (
 	"encoding/json"
-	"strconv"
 	"testing"
 	"time"
 
@@ -58,10 +56,6 @@ var apart = Label("apart")
 func TestEndToEnd(t *testing.T) {
 	RegisterFailHandler(Fail)
 	brief.Register()
-	repetitions, err := strconv.Atoi(setting("E2E_REPEAT", "1"))
-	if err != nil {
-		t.Fatalf("read E2E_REPEAT: %v", err)
-	}
 	environment := &cluster.Environment{}
 	given := func() cluster.Environment { return *environment }
 
@@ -84,7 +78,7 @@ func TestEndToEnd(t *testing.T) {
 
 	// One container: specs are then run in their order, those that need the cluster for themselves at the end, and the
 	// removal of the installation last.
-	specs := func() {
+	Describe("Goldsmith on a cluster", func() {
 		cluster.DumpOnFailure(given)
 		Describe("builds", Label("builds"), func() {
 			environment := func() builds.Environment {
@@ -128,15 +122,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("records", Serial, Label("records"), func() { records.ClusterSpecs(given) })
 		Describe("troubleshooting", Serial, func() { troubleshooting.Specs(given) })
 		Describe("upgrade", Serial, apart, func() { upgrade.ClusterSpecs(given) })
-		Describe("smoke", Serial, func() {
-			smoke.Specs(given)
-			if repetitions > 1 { // the next repetition needs an installation, and the last spec removes it
-				AfterEach(func(ctx SpecContext) { installOnce(ctx, *environment) })
-			}
-		})
-	}
-	for range repetitions {
-		Describe("Goldsmith on a cluster", specs)
-	}
+		Describe("smoke", Serial, func() { smoke.Specs(given) })
+	})
 	RunSpecs(t, "Goldsmith on a cluster")
 }

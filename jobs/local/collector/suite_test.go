@@ -18,7 +18,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/jobs/local/collector"
 )
 
@@ -27,7 +26,6 @@ func TestCollector(t *testing.T) {
 	RegisterFailHandler(Fail)
 	SetDefaultEventuallyTimeout(deadline.InProcess.Deadline())
 	SetDefaultEventuallyPollingInterval(10 * time.Millisecond)
-	ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	RunSpecs(t, "Collector")
 }
 

@@ -27,7 +27,6 @@ import (
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	"goldsmith.dev/goldsmith/e2e/junit"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/records"
 )
@@ -133,7 +132,6 @@ func TestBehaviour(t *testing.T) {
 		ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
 		ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
 	}
-	ginkgo.ReportAfterSuite("JUnit", junit.WriteSuite(t))
 	ginkgo.RunSpecs(t, "goldsmith up", configuration)
 }
 
