@@ -150,39 +150,30 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	admissions := admission.New(admission.Options{
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Events: given.Events, Metrics: waits, Clock: options.Clock,
 	})
-	err = image.SetupWithManager(mgr, image.Options{
-		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
-	})
+	decisive := []*reconciliation.Controller{
+		image.New(image.Options{
+			Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+		}, mgr.GetCache()),
+		imagebuild.NewOrphans(given, mgr.GetCache()),
+	}
+	if options.BuildTTL > 0 {
+		decisive = append(decisive, imagebuild.NewExpiry(imagebuild.ExpiryOptions{
+			Options: given, TTL: options.BuildTTL, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil, Metrics: builds,
+		}, mgr.GetCache()))
+	}
+	for _, controller := range decisive {
+		if err := controller.AddTo(mgr); err != nil {
+			return err
+		}
+	}
+	err = imagebuild.New(imagebuild.Options{Options: given, Metrics: builds, Queue: admissions}, mgr.GetCache()).AddTo(mgr, admissions)
 	if err != nil {
-		return fmt.Errorf("controller of images: %w", err)
-	}
-	if err := imagebuild.SetupWithManager(mgr, imagebuild.Options{Options: given, Metrics: builds, Queue: admissions}); err != nil {
-		return fmt.Errorf("controller of builds: %w", err)
-	}
-	if err := imagebuild.SetupOrphansWithManager(mgr, given); err != nil {
-		return fmt.Errorf("controller of orphaned Jobs: %w", err)
-	}
-	if err := addExpiry(mgr, options, given, builds); err != nil {
 		return err
 	}
 	if err := addLogArchive(mgr, options, given); err != nil {
 		return err
 	}
 	return addRecords(mgr, options, given)
-}
-
-// addExpiry adds the controller that deletes builds that were created directly, if they are not kept.
-func addExpiry(mgr manager.Manager, options Options, given reconciliation.Options, builds *metrics.Builds) error {
-	if options.BuildTTL == 0 {
-		return nil
-	}
-	err := imagebuild.SetupExpiryWithManager(mgr, imagebuild.ExpiryOptions{
-		Options: given, TTL: options.BuildTTL, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil, Metrics: builds,
-	})
-	if err != nil {
-		return fmt.Errorf("controller of expired builds: %w", err)
-	}
-	return nil
 }
 
 // addLogArchive adds the controller that archives logs, if there is an archive.

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -47,18 +46,16 @@ type Options struct {
 	Metrics *metrics.Builds
 }
 
-// SetupWithManager adds the controller to a manager whose cache was made with package caches.
-func SetupWithManager(manager ctrl.Manager, options Options) error {
-	r := &reconciler{Options: options, cache: manager.GetCache()}
-	return ctrl.NewControllerManagedBy(manager).
-		Named("image").
+// New makes the controller. The cache was made with package caches.
+func New(options Options, cache client.Reader) *reconciliation.Controller {
+	r := &reconciler{Options: options, cache: cache}
+	return &reconciliation.Controller{Reconciler: r, Name: "image", Workers: workers, Watches: []reconciliation.Watch{
 		// Changes of the status are not watched: its writers are this controller and instantiate, and builds are watched.
-		For(&v1alpha1.Image{}, builder.WithPredicates(reconciliation.SpecChanged())).
-		Watches(&v1alpha1.Image{}, r.baseEvents()).
-		Watches(&v1alpha1.ImageBuild{}, buildEvents()).
-		WatchesMetadata(&corev1.ConfigMap{}, handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)).
-		WithOptions(reconciliation.Settings(workers)).
-		Complete(r)
+		{Object: &v1alpha1.Image{}, Passes: reconciliation.SpecChanged()},
+		{Object: &v1alpha1.Image{}, Events: r.baseEvents()},
+		{Object: &v1alpha1.ImageBuild{}, Events: buildEvents()},
+		{Object: &corev1.ConfigMap{}, OnlyMetadata: true, Events: handler.EnqueueRequestsFromMapFunc(r.imagesOfConfigMap)},
+	}}
 }
 
 type queue = workqueue.TypedRateLimitingInterface[reconcile.Request]

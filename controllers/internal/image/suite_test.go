@@ -125,7 +125,7 @@ func (w *fixture) start() *fixture {
 
 // run runs the controller, too.
 func (w *fixture) run() *fixture {
-	w.Expect(SetupWithManager(w.mgr, w.r.Options)).To(Succeed())
+	w.Expect(New(w.r.Options, w.mgr.GetCache()).AddTo(w.mgr)).To(Succeed())
 	return w.start()
 }
 

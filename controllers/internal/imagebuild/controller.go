@@ -13,8 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
-	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -45,20 +43,26 @@ type Options struct {
 	Queue *queue.Queue
 }
 
-// SetupWithManager adds the controller to a manager whose cache was made with package caches.
-func SetupWithManager(manager ctrl.Manager, options Options) error {
-	r := &reconciler{Options: options, cache: manager.GetCache(), sources: resolution.Sources{
+// New makes the controller. The cache was made with package caches. The queue has to be a source of the controller.
+func New(options Options, cache client.Reader) *reconciliation.Controller {
+	r := &reconciler{Options: options, cache: cache, sources: resolution.Sources{
 		Kube: options.Kube, Bases: resolution.Stored(options.Client), Builders: options.Builders,
 	}}
-	return ctrl.NewControllerManagedBy(manager).
-		Named("imagebuild").
+	return &reconciliation.Controller{Reconciler: r, Name: "imagebuild", Workers: workers, Watches: []reconciliation.Watch{
 		// Changes of the status are not watched: this controller continues by itself after each of its writes.
-		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(reconciliation.SpecChanged())).
-		Owns(&batchv1.Job{}, builder.WithPredicates(jobNews())).
-		Watches(&corev1.Pod{}, podEvents()).
-		WatchesRawSource(options.Queue).
-		WithOptions(reconciliation.Settings(workers)).
-		Complete(r)
+		{Object: &v1alpha1.ImageBuild{}, Passes: reconciliation.SpecChanged()},
+		{Object: &batchv1.Job{}, Passes: jobNews(), Events: handler.EnqueueRequestsFromMapFunc(ownerOf)},
+		{Object: &corev1.Pod{}, Events: podEvents()},
+	}}
+}
+
+// ownerOf returns the request for the build that controls an object.
+func ownerOf(_ context.Context, object client.Object) []reconcile.Request {
+	owner := buildOf(object)
+	if owner == nil {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: owner.Name}}}
 }
 
 // jobNews passes only the events of a Job that its pod does not report sooner: deletion, failure, and a change of spec.suspend by

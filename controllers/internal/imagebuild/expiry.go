@@ -9,7 +9,6 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -35,18 +34,17 @@ type ExpiryOptions struct {
 	Metrics *metrics.Builds
 }
 
-// SetupExpiryWithManager adds the controller that deletes finished builds which were created directly. Those of an Image are
-// deleted by the controller of Images.
-func SetupExpiryWithManager(manager ctrl.Manager, options ExpiryOptions) error {
+// NewExpiry makes the controller that deletes finished builds which were created directly. Those of an Image are deleted by
+// the controller of Images.
+func NewExpiry(options ExpiryOptions, cache client.Reader) *reconciliation.Controller {
 	direct := predicate.NewPredicateFuncs(func(object client.Object) bool {
 		build, ok := object.(*v1alpha1.ImageBuild)
 		return ok && build.Spec.ImageRef == nil && build.Status.Finished
 	})
-	return ctrl.NewControllerManagedBy(manager).
-		Named("imagebuild-expiry").
-		For(&v1alpha1.ImageBuild{}, builder.WithPredicates(direct)).
-		WithOptions(reconciliation.Settings(expiryWorkers)).
-		Complete(&expirer{ExpiryOptions: options, cache: manager.GetCache()})
+	return &reconciliation.Controller{
+		Reconciler: &expirer{ExpiryOptions: options, cache: cache}, Name: "imagebuild-expiry", Workers: expiryWorkers,
+		Watches: []reconciliation.Watch{{Object: &v1alpha1.ImageBuild{}, Passes: direct}},
+	}
 }
 
 type expirer struct {

@@ -9,7 +9,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -21,16 +20,15 @@ import (
 // orphanWorkers is how many Jobs are reconciled at the same time.
 const orphanWorkers = 2
 
-// SetupOrphansWithManager adds the controller that deletes the Jobs of builds that do not exist. The garbage collector of
-// Kubernetes does this, too, but keeps some of these Jobs after etcd was restored from a backup. It then lists the builds
-// again, confuses a new build with the lost build of the same name, and never processes the Jobs of the lost build.
-func SetupOrphansWithManager(manager ctrl.Manager, options reconciliation.Options) error {
+// NewOrphans makes the controller that deletes the Jobs of builds that do not exist. The garbage collector of Kubernetes does
+// this, too, but keeps some of these Jobs after etcd was restored from a backup. It then lists the builds again, confuses a
+// new build with the lost build of the same name, and never processes the Jobs of the lost build.
+func NewOrphans(options reconciliation.Options, cache client.Reader) *reconciliation.Controller {
 	ofBuilds := predicate.NewPredicateFuncs(func(object client.Object) bool { return buildOf(object) != nil })
-	return ctrl.NewControllerManagedBy(manager).
-		Named("imagebuild-orphans").
-		For(&batchv1.Job{}, builder.WithPredicates(ofBuilds)).
-		WithOptions(reconciliation.Settings(orphanWorkers)).
-		Complete(&orphans{Options: options, cache: manager.GetCache()})
+	return &reconciliation.Controller{
+		Reconciler: &orphans{Options: options, cache: cache}, Name: "imagebuild-orphans", Workers: orphanWorkers,
+		Watches: []reconciliation.Watch{{Object: &batchv1.Job{}, Passes: ofBuilds}},
+	}
 }
 
 // buildOf returns the reference to the build that controls an object; nil if none does.

@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -38,7 +37,7 @@ const longestLook = 10 * time.Minute
 
 type reconciler struct {
 	Options
-	cache cache.Cache
+	cache client.Reader
 	// sources read the objects that builds refer to.
 	sources resolution.Sources
 	// written are the builds as last written, until the cache has them. Without them, each reconciliation in between would end in a

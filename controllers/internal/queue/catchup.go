@@ -33,7 +33,7 @@ func (q *Queue) catchUp(ctx context.Context) error {
 	var behind []metav1.PartialObjectMetadata
 	err := wait.PollUntilContextCancel(ctx, catchUpRetry, true, func(ctx context.Context) (bool, error) {
 		var err error
-		if behind, err = q.unfinished(ctx); err != nil {
+		if behind, err = q.Unfinished(ctx); err != nil {
 			ctrl.LoggerFrom(ctx).V(1).Info("Failed to list unfinished builds, will retry", "err", err)
 		}
 		return err == nil, nil
@@ -42,13 +42,13 @@ func (q *Queue) catchUp(ctx context.Context) error {
 		return fmt.Errorf("read the builds that have not finished: %w", err)
 	}
 	return wait.PollUntilContextCancel(ctx, catchUpPause, true, func(ctx context.Context) (bool, error) {
-		behind = slices.DeleteFunc(behind, func(build metav1.PartialObjectMetadata) bool { return q.caughtUp(ctx, &build) })
+		behind = q.StillBehind(ctx, behind)
 		return len(behind) == 0, nil
 	})
 }
 
-// unfinished reads the builds that have not finished from the API.
-func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMetadata, err error) {
+// Unfinished reads the builds that have not finished from the API.
+func (q *Queue) Unfinished(ctx context.Context) (builds []metav1.PartialObjectMetadata, err error) {
 	list := &metav1.PartialObjectMetadataList{}
 	for {
 		list.SetGroupVersionKind(v1alpha1.SchemeGroupVersion.WithKind("ImageBuildList"))
@@ -61,6 +61,11 @@ func (q *Queue) unfinished(ctx context.Context) (builds []metav1.PartialObjectMe
 			return builds, nil
 		}
 	}
+}
+
+// StillBehind returns those of the builds whose version, or a newer one, the queue does not have yet. It changes the slice.
+func (q *Queue) StillBehind(ctx context.Context, builds []metav1.PartialObjectMetadata) []metav1.PartialObjectMetadata {
+	return slices.DeleteFunc(builds, func(build metav1.PartialObjectMetadata) bool { return q.caughtUp(ctx, &build) })
 }
 
 // caughtUp reports whether the queue has a build in this version or a newer one, or the build has finished or was deleted.

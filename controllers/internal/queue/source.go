@@ -39,8 +39,7 @@ func Prepare(ctx context.Context, of cache.Cache) error {
 
 // Start begins to fill the ledger. From WaitForSync on, builds that may start are added to due.
 func (q *Queue) Start(ctx context.Context, due workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	q.due = due
-	go func() { q.synced <- q.fill(ctx) }()
+	go func() { q.synced <- q.fill(ctx, due) }()
 	return nil
 }
 
@@ -57,9 +56,9 @@ func (q *Queue) WaitForSync(ctx context.Context) error {
 	}
 }
 
-func (q *Queue) fill(ctx context.Context) error {
+func (q *Queue) fill(ctx context.Context, due workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	for kind, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.ImageBuild{}: q.buildEvents(ctx),
+		&v1alpha1.ImageBuild{}: q.BuildEvents(ctx),
 		caches.Namespace():     q.namespaceEvents(ctx),
 	} {
 		informer, err := q.Cache.GetInformer(ctx, kind)
@@ -77,14 +76,20 @@ func (q *Queue) fill(ctx context.Context) error {
 	if err := q.catchUp(ctx); err != nil {
 		return err
 	}
-	q.mutex.Lock()
-	defer q.mutex.Unlock()
-	q.open = true
-	q.admit(queue.Key{})
+	q.Open(due)
 	return nil
 }
 
-func (q *Queue) buildEvents(ctx context.Context) toolscache.ResourceEventHandler {
+// Open admits builds from now on, and adds them to due. The ledger has the builds, and is not behind.
+func (q *Queue) Open(due workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+	q.mutex.Lock()
+	defer q.mutex.Unlock()
+	q.due, q.open = due, true
+	q.admit(queue.Key{})
+}
+
+// BuildEvents takes the builds that the cache has.
+func (q *Queue) BuildEvents(ctx context.Context) toolscache.ResourceEventHandler {
 	observe := func(object any) {
 		build, ok := object.(*v1alpha1.ImageBuild)
 		if !ok {
