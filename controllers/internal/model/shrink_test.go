@@ -42,7 +42,7 @@ func explain(s schedule, broken string) string {
 	again, trace := run(short, newMemo(), newCoverage(), true)
 	lines := []string{
 		fmt.Sprintf("seed %d: %s", s.seed, broken),
-		fmt.Sprintf("replay: go test ./jobs/internal/model -run TestSchedules -v -seed=%d", s.seed),
+		fmt.Sprintf("replay: go test ./controllers/internal/model -run TestSchedules -v -seed=%d", s.seed),
 		fmt.Sprintf("shrunk to %d of %d events, %s:", len(short.events), len(s.events), again),
 	}
 	for _, event := range short.events {
