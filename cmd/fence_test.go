@@ -38,9 +38,8 @@ var layers = slices.Concat([]layer{
 }, pureLayers(), []layer{
 	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its log lines have the archive's format, with timestamps
 	{"jobs", []string{"jobs", "apis"}},
-	{"apiserver/storage", []string{"apiserver/storage"}},                      // independent libraries, which know no resource
-	{"apiserver/builder", []string{"apiserver/builder", "apiserver/storage"}}, // an independent library, which knows no resource
-	{"apiserver/example", []string{"apiserver/example", "apiserver/builder"}},
+}, serverLibraries(), []layer{
+	{"apiserver/example", append([]string{"apiserver/example"}, libraries...)},
 	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // an independent command, which knows no resource
 	{"archive", []string{"archive"}},                       // an independent library, which knows streams of bytes but no builds
 	{"records", []string{"records", "apis"}},
@@ -54,6 +53,20 @@ var layers = slices.Concat([]layer{
 	{"docs", nil},      // the page of reasons, which a program can carry
 	{"cmd", []string{""}},
 })
+
+// libraries are the folders of which a server is assembled. They know no resource. Each imports only those before it.
+var libraries = []string{
+	"apiserver/storage", "apiserver/requesterrors", "apiserver/authentication", "apiserver/certificates", "apiserver/codecs",
+	"apiserver/dependencies", "apiserver/filters", "apiserver/locks", "apiserver/watches", "apiserver/builder",
+}
+
+func serverLibraries() []layer {
+	var layers []layer
+	for i, folder := range libraries {
+		layers = append(layers, layer{folder, libraries[:i+1]})
+	}
+	return layers
+}
 
 // pureLayers returns a layer for each folder of pure functions. depguard checks only the direct imports of a folder. Without
 // these layers a folder could import the clock, the API and files through jobs/podlog or jobs/local.

@@ -18,7 +18,16 @@ import (
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"goldsmith.dev/goldsmith/apiserver/authentication"
+	"goldsmith.dev/goldsmith/apiserver/codecs"
+	"goldsmith.dev/goldsmith/apiserver/dependencies"
+	"goldsmith.dev/goldsmith/apiserver/locks"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
+
+// spaceCheck is the check of /readyz that fails while the storage is full. Reads and deletions work then, so probes exclude it.
+const spaceCheck = "storage-space"
 
 // assemble creates the generic server and installs the resources.
 func (o *Options) assemble(transformers encryptionconfig.StaticTransformers) (*genericapiserver.GenericAPIServer, error) {
@@ -47,7 +56,7 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 
 	streamed := []string{"log"} // exempt from the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
-	config.BuildHandlerChainFunc = handlerChain(streamed, o.stallLimit, o.forwardedGroups(), o.server.landing)
+	config.BuildHandlerChainFunc = o.handlerChain(streamed)
 
 	err := o.secure(&config.Config)
 	if err != nil {
@@ -67,14 +76,14 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 		storage.StorageObjectCountTracker = config.StorageObjectCountTracker
 		storage.Transport.TracerProvider = config.TracerProvider
 		_, readable := o.server.storage.(readable)
-		encoding := &resourceEncoding{
+		encoding := &codecs.StorageFactory{
 			StorageFactory: &serverstorage.DefaultStorageFactory{StorageConfig: storage},
-			config:         storage,
-			mediaType:      etcd.DefaultStorageMediaType,
-			readable:       readable,
-			stored:         o.server.stored,
-			scheme:         o.scheme,
-			codecs:         o.codecs,
+			Config:         storage,
+			MediaType:      etcd.DefaultStorageMediaType,
+			Readable:       readable,
+			Versions:       o.server.stored,
+			Scheme:         o.scheme,
+			Codecs:         o.codecs,
 		}
 		if len(transformers) > 0 {
 			config.ResourceTransformers = transformers
@@ -83,13 +92,13 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 			return nil, fmt.Errorf("connect the storage: %w", err)
 		}
 		// A restart does not repair the storage. So a failed storage makes the server not ready, but it stays alive.
-		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == etcdCheck })
+		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == dependencies.EtcdCheck })
 	}
 	if provider := o.server.connProvider; provider != nil {
 		config.LoopbackClientConfig.Dial = provider.DialContext
 	}
 	if o.server.delegated {
-		markForwarded(&config.Authentication)
+		authentication.MarkForwarded(&config.Authentication)
 	} else if err := o.protect(config); err != nil {
 		return nil, err
 	}
@@ -133,8 +142,8 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		provided:    map[*GroupProvider]map[string]Storages{},
 		equalities:  o.server.equalities,
 		models:      sync.OnceValue(func() map[string]*spec.Schema { return models(mergedDefinitions(o.server.openapi)) }),
-		space:       newStorageSpace(o.server.storage),
-		sharedLocks: o.sharedLocks(),
+		space:       requesterrors.NewSpace(o.server.storage),
+		locks:       locks.New(o.sharedStorage()),
 	}
 	var names []string
 	groups := map[string]*genericapiserver.APIGroupInfo{}
@@ -163,9 +172,9 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
 		}
 	}
-	checks := slices.Concat(knowsProxy(&config.Authentication), o.server.checks)
+	checks := slices.Concat(authentication.ProxyChecks(&config.Authentication), o.server.checks)
 	if o.server.storage != nil {
-		checks = append(checks, healthz.NamedCheck(spaceCheck, scope.space.check))
+		checks = append(checks, healthz.NamedCheck(spaceCheck, scope.space.Check))
 	}
 	if err := server.AddReadyzChecks(checks...); err != nil {
 		return fmt.Errorf("add checks to /readyz: %w", err)
@@ -177,7 +186,7 @@ func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	info := genericapiserver.NewDefaultAPIGroupInfo(group, o.scheme, runtime.NewParameterCodec(o.scheme), o.codecs)
 	info.PrioritizedVersions = o.server.versions(group)
 	// The serializer of the library writes lists item by item. A whole list would stay in memory while its client reads.
-	info.NegotiatedSerializer = newEncodings(o.scheme, info.PrioritizedVersions, info.NegotiatedSerializer)
+	info.NegotiatedSerializer = codecs.ForClients(o.scheme, info.PrioritizedVersions, info.NegotiatedSerializer)
 	return &info
 }
 

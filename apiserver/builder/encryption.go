@@ -5,19 +5,16 @@ package builder
 import (
 	"context"
 	"fmt"
-	"net"
-	"net/url"
 	"path"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
-	"google.golang.org/grpc"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/server/egressselector"
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
-	"k8s.io/apiserver/pkg/storage/storagebackend"
 	storagevalue "k8s.io/apiserver/pkg/storage/value"
+
+	"goldsmith.dev/goldsmith/apiserver/codecs"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // OpenEncryption returns the transformer that encrypts and decrypts the objects of a resource. A server calls it once, when its
@@ -90,49 +87,17 @@ func (o *Options) transformers(ctx context.Context) (encryptionconfig.StaticTran
 	if o.Recommended.Etcd == nil || len(o.server.encryption) == 0 {
 		return nil, nil
 	}
-	client, err := connectStorage(o.Recommended.Etcd.StorageConfig.Transport)
+	client, err := etcd.Connect(o.Recommended.Etcd.StorageConfig.Transport)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = client.Close() }() // all its requests are answered
 	transformers := encryptionconfig.StaticTransformers{}
 	for resource, open := range o.server.encryption {
-		stored := Encrypted{client, path.Join("/", o.Recommended.Etcd.StorageConfig.Prefix, resourcePrefix(resource)) + "/"}
+		stored := Encrypted{client, path.Join("/", o.Recommended.Etcd.StorageConfig.Prefix, codecs.ResourcePrefix(resource)) + "/"}
 		if transformers[resource], err = open(ctx, stored); err != nil {
 			return nil, fmt.Errorf("open the encryption of %s: %w", resource, err)
 		}
 	}
 	return transformers, nil
-}
-
-// connectStorage connects to the servers of a storage. It reads the certificates each time.
-func connectStorage(transport storagebackend.TransportConfig) (*clientv3.Client, error) {
-	config := clientv3.Config{Endpoints: transport.ServerList, Logger: zap.NewNop()}
-	if transport.TrustedCAFile != "" || transport.CertFile != "" {
-		var err error
-		if config.TLS, err = clientTLS(transport); err != nil {
-			return nil, err
-		}
-	}
-	if transport.EgressLookup != nil {
-		dial, err := transport.EgressLookup(egressselector.Etcd.AsNetworkContext())
-		if err != nil {
-			return nil, fmt.Errorf("connect to the storage: %w", err)
-		}
-		config.DialOptions = append(config.DialOptions, grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
-			if strings.Contains(address, "//") {
-				parsed, err := url.Parse(address)
-				if err != nil {
-					return nil, err
-				}
-				address = parsed.Host
-			}
-			return dial(ctx, "tcp", address)
-		}))
-	}
-	client, err := clientv3.New(config)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the storage: %w", err)
-	}
-	return client, nil
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/apiserver/filters"
 )
 
 // runFlags are the library's flags about running a server that an aggregated server uses. goaway-chance is not among them:
@@ -38,7 +40,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	recommended.Audit.AddFlags(flags)
 	if o.server.delegated {
 		add(flags, o.ServerRun.AddUniversalFlags, aboutRunning)
-		AddOriginsFlag(flags, &o.ServerRun.CorsAllowedOriginList)
+		filters.AddOriginsFlag(flags, &o.ServerRun.CorsAllowedOriginList)
 		recommended.Authentication.AddFlags(flags)
 		recommended.Authorization.AddFlags(flags)
 		recommended.CoreAPI.AddFlags(flags)

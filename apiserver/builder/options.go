@@ -12,10 +12,16 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	utilerrors "k8s.io/apimachinery/pkg/util/errors"
 	genericoptions "k8s.io/apiserver/pkg/server/options"
+
+	"goldsmith.dev/goldsmith/apiserver/filters"
 )
 
 // storagePrefix is the root of all keys in etcd, like that of kube-apiserver.
 const storagePrefix = "/registry"
+
+// stallLimit is how long a client can read nothing of an answer before the server ends the answer. Until then the server keeps the
+// answer in memory.
+const stallLimit = 30 * time.Second
 
 // Options are a described server with the settings that can be changed before it starts, for example by flags.
 type Options struct {
@@ -90,7 +96,7 @@ func (o *Options) Validate() error {
 	run := *o.ServerRun
 	run.CorsAllowedOriginList = nil // checked below, more strictly
 	failures := append(recommended.Validate(), run.Validate()...)
-	if err := CheckOrigins(o.ServerRun.CorsAllowedOriginList); err != nil {
+	if err := filters.CheckOrigins(o.ServerRun.CorsAllowedOriginList); err != nil {
 		failures = append(failures, err)
 	}
 	if len(o.server.tokens) == 0 && !o.server.delegated {

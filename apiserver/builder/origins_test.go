@@ -14,6 +14,7 @@ import (
 	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 )
 
 func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
@@ -23,7 +24,7 @@ func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
 		`^https://example\.com$`, `^https://([a-z]+\.)?example\.com(:[0-9]+)?$`, `^(https://a\.example|http://localhost:[0-9]+)$`,
 		`^https://a\.example$|^https://b\.example$`, `\Ahttps://example\.com\z`, `(^https://example\.com$)`, `^.*$`,
 	} {
-		g.Expect(builder.CheckOrigins([]string{accepted})).To(Succeed(), accepted)
+		g.Expect(filters.CheckOrigins([]string{accepted})).To(Succeed(), accepted)
 	}
 	for refused, remedy := range map[string]string{
 		`https://example.com`:            `^https://example\.com$`,
@@ -37,13 +38,13 @@ func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
 		`.*`:                             `^.*$`,
 		`*`:                              `^.*$`,
 	} {
-		err := builder.CheckOrigins([]string{refused})
+		err := filters.CheckOrigins([]string{refused})
 		g.Expect(err).To(MatchError(ContainSubstring(`--cors-allowed-origins`)), refused)
 		g.Expect(err).To(MatchError(ContainSubstring("use '"+remedy+"'")), refused)
-		g.Expect(builder.CheckOrigins([]string{remedy})).To(Succeed(), "the remedy is accepted")
+		g.Expect(filters.CheckOrigins([]string{remedy})).To(Succeed(), "the remedy is accepted")
 	}
 	for refused, reason := range map[string]string{"": "empty", "^https://(example$": "missing closing )"} {
-		g.Expect(builder.CheckOrigins([]string{`^https://example\.com$`, refused})).To(MatchError(ContainSubstring(reason)))
+		g.Expect(filters.CheckOrigins([]string{`^https://example\.com$`, refused})).To(MatchError(ContainSubstring(reason)))
 	}
 }
 
@@ -57,7 +58,7 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 	} {
 		var got []string
 		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-		builder.AddOriginsFlag(flags, &got)
+		filters.AddOriginsFlag(flags, &got)
 		for _, argument := range test.arguments {
 			if err := flags.Parse([]string{"--cors-allowed-origins", argument}); err != nil {
 				t.Fatal(err)

@@ -11,6 +11,9 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/kubernetes/scheme"
 	restclient "k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/dependencies"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 )
 
 // Running is a server that serves.
@@ -55,11 +58,16 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 			err = errors.Join(err, o.Recommended.SecureServing.Listener.Close())
 		}
 	}()
-	if err := o.await(ctx); err != nil {
+	serving := o.Recommended.SecureServing
+	required, err := o.dependencies()
+	if err != nil {
 		return nil, err
 	}
-	serving := o.Recommended.SecureServing
-	serving.Listener = stallListener{serving.Listener, o.stallLimit} // await lends the plain listener
+	waiting := dependencies.Server{Name: o.server.name, Serving: *serving.SecureServingOptions, Codecs: o.codecs, Out: o.server.out}
+	if err := dependencies.Await(ctx, waiting, required); err != nil {
+		return nil, err
+	}
+	serving.Listener = filters.CloseStalled(serving.Listener, o.stallLimit) // dependencies need the plain listener
 	transformers, err := o.transformers(ctx)
 	if err != nil {
 		return nil, err
@@ -76,6 +84,23 @@ func (o *Options) open(ctx context.Context) (_ *Running, err error) {
 		ready:     make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}, nil
+}
+
+// dependencies returns the dependencies of this server. An error is a mistake in the options.
+func (o *Options) dependencies() (required []dependencies.Dependency, err error) {
+	add := func(dependency dependencies.Dependency, failure error) {
+		required, err = append(required, dependency), errors.Join(err, failure)
+	}
+	if _, external := o.server.storage.(externalEtcd); external {
+		add(dependencies.Etcd(o.Recommended.Etcd.StorageConfig), nil)
+	}
+	if by := o.Recommended.Authentication; by != nil && !by.SkipInClusterLookup && !by.TolerateInClusterLookupFailure {
+		add(dependencies.Authentication(by.RemoteKubeConfigFile))
+	}
+	if by := o.Recommended.Authorization; by != nil {
+		add(dependencies.Authorization(by.RemoteKubeConfigFile))
+	}
+	return required, err
 }
 
 // Address is the URL that the server listens on, such as https://127.0.0.1:6443.

@@ -3,6 +3,7 @@
 package builder
 
 import (
+	"context"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/conversion"
@@ -14,6 +15,9 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"goldsmith.dev/goldsmith/apiserver/locks"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // Storages are the handlers of one resource, by subresource: "" is the resource itself, "status", "log" and so on.
@@ -49,12 +53,25 @@ type Scope struct {
 	// itself. It has no rate limit: the kube-apiserver's priority and fairness is one. It is nil on a standalone server.
 	Core *restclient.Config
 
-	provided    map[*GroupProvider]map[string]Storages
-	equalities  conversion.Equalities          // of values that an update does not change
-	models      func() map[string]*spec.Schema // nil if the server has no OpenAPI document
-	locks       localLocks
-	space       *storageSpace
-	sharedLocks *sharedLocks // nil if no other server uses the storage
+	provided   map[*GroupProvider]map[string]Storages
+	equalities conversion.Equalities          // of values that an update does not change
+	models     func() map[string]*spec.Schema // nil if the server has no OpenAPI document
+	space      *requesterrors.Space
+	locks      *locks.Locks
+}
+
+// Lock takes the lock of a name, which all servers with the same storage share. It protects a rule about several objects, which
+// a single write cannot enforce: lock, check, write, unlock. If the lock is not free within 5 seconds, the error has status 503
+// and Retry-After.
+func (s *Scope) Lock(ctx context.Context, name string) (*locks.Lock, error) {
+	return s.locks.Lock(ctx, name)
+}
+
+// ExplainPatches returns the same update of objects like the example, whose errors blame a client for its patch and name the
+// fields. A Store does so itself.
+func (s *Scope) ExplainPatches(update rest.UpdatedObjectInfo, example runtime.Object) (rest.UpdatedObjectInfo, error) {
+	patches, err := requesterrors.ForPatches(s.Scheme, example)
+	return patches.Of(update), err
 }
 
 // provide returns the handlers of one resource of a group provider. It calls the provider once.

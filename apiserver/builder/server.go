@@ -21,6 +21,8 @@ import (
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/kube-openapi/pkg/common"
+
+	"goldsmith.dev/goldsmith/apiserver/authentication"
 )
 
 // Server describes an API server. Its methods return the server itself, so that calls can be chained. ToServerOptions returns
@@ -40,8 +42,8 @@ type Server struct {
 	stored     []schema.GroupVersion // of several of a group, the last one counts
 	encryption map[schema.GroupResource]OpenEncryption
 
-	tokens    []bearerToken
-	guests    []guests
+	tokens    authentication.Tokens
+	guests    []authentication.Guests
 	delegated bool
 	landing   []byte // nil if browsers get no page
 
@@ -68,11 +70,6 @@ func (r resource) in(group string) bool {
 	return slices.ContainsFunc(r.versions, func(version schema.GroupVersion) bool { return version.Group == group })
 }
 
-type guests struct {
-	tokens authenticator.Token
-	rights authorizer.Authorizer
-}
-
 type plugin struct {
 	name string
 	make admission.Factory
@@ -86,7 +83,7 @@ type hook struct {
 // New describes a server that has only a name, which appears in its command and its log. The server listens on a free port of
 // the loopback address and writes no lines.
 func New(name string) *Server {
-	return &Server{name: name, equalities: equality.Semantic, title: name, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
+	return &Server{name: name, equalities: equality.Semantic, title: name, tokens: authentication.Tokens{}, bindAddress: net.IPv4(127, 0, 0, 1), out: io.Discard}
 }
 
 // WithScheme registers types, conversions, defaults and field labels.
@@ -187,7 +184,7 @@ func (s *Server) WithBearerToken(token string, info user.Info) *Server {
 		s.fail(errors.New("a bearer token needs a token and a user with a name"))
 		return s
 	}
-	s.tokens = append(s.tokens, newBearerToken(token, info))
+	s.tokens.Add(token, info)
 	return s
 }
 
@@ -199,7 +196,7 @@ func (s *Server) WithGuests(tokens authenticator.Token, rights authorizer.Author
 		s.fail(errors.New("guests need tokens and rights"))
 		return s
 	}
-	s.guests = append(s.guests, guests{tokens: tokens, rights: rights})
+	s.guests = append(s.guests, authentication.Guests{Tokens: tokens, Rights: rights})
 	return s
 }
 

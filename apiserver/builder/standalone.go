@@ -10,25 +10,21 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	admissionmetrics "k8s.io/apiserver/pkg/admission/metrics"
 	"k8s.io/apiserver/pkg/admission/plugin/namespace/lifecycle"
-	"k8s.io/apiserver/pkg/apis/apiserver"
-	"k8s.io/apiserver/pkg/authentication/request/anonymous"
-	"k8s.io/apiserver/pkg/authentication/request/union"
-	"k8s.io/apiserver/pkg/authorization/path"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
+
+	"goldsmith.dev/goldsmith/apiserver/authentication"
 )
 
 // protect gives a standalone server its own authentication, authorization and admission. Without them the generic server
 // would allow every request.
 func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
-	config.Authentication.Authenticator = union.NewFailOnError(
-		tokenAuthenticator(o.server.tokens, o.server.guests), anonymous.NewAuthenticator(anonymousPaths()))
-	probes, err := path.NewAuthorizer(probePaths())
+	var err error
+	config.Authentication.Authenticator, config.Authorization.Authorizer, err = authentication.Standalone(o.server.tokens, o.server.guests)
 	if err != nil {
-		return fmt.Errorf("let everybody probe the server: %w", err)
+		return err
 	}
-	config.Authorization.Authorizer = rightsOf(probes, o.server.guests)
 	if !o.servesNamespaces() {
 		return nil
 	}
@@ -48,20 +44,6 @@ func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 	}
 	config.AdmissionControl = admissionmetrics.WithControllerMetrics(plugin, lifecycle.PluginName)
 	return nil
-}
-
-// probePaths returns the paths that answer without a token, as those of kube-apiserver do: supervisors and load balancers have none.
-// Their checks, such as /readyz/etcd, need one.
-func probePaths() []string {
-	return []string{"/healthz", "/livez", "/readyz"}
-}
-
-func anonymousPaths() []apiserver.AnonymousAuthCondition {
-	var conditions []apiserver.AnonymousAuthCondition
-	for _, probe := range probePaths() {
-		conditions = append(conditions, apiserver.AnonymousAuthCondition{Path: probe})
-	}
-	return conditions
 }
 
 // servesNamespaces reports whether this server has Namespaces, so that admission can require the namespace of other objects.

@@ -52,12 +52,6 @@ type readable interface {
 	Readable()
 }
 
-// limited is a storage that knows when it is full. Then its server refuses writes, except those that delete.
-type limited interface {
-	// Full returns an error that says what is full and what frees it, or nil.
-	Full() error
-}
-
 // attachable is a storage that uses the API of its server.
 type attachable interface {
 	// Attach is called once the server is ready, and returns when ctx is done, at the latest. report gets lines for people.
@@ -165,6 +159,14 @@ func (o *Options) startStorage(ctx context.Context) (stop func() error, err erro
 		return func() error { return nil }, nil
 	}
 	return o.server.storage.Start(ctx, &o.Recommended.Etcd.StorageConfig)
+}
+
+// sharedStorage returns the storage if other servers can use it too. A storage in this process has one server.
+func (o *Options) sharedStorage() *storagebackend.Config {
+	if _, external := o.server.storage.(externalEtcd); !external {
+		return nil
+	}
+	return &o.Recommended.Etcd.StorageConfig
 }
 
 // attach calls Attach of an attachable storage once the server is ready. The returned function ends this, and then stops the

@@ -14,6 +14,8 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // Resource describes a stored resource. All fields are required unless they are marked as optional.
@@ -46,7 +48,7 @@ type Store struct {
 	*genericregistry.Store
 	scope                  *Scope
 	statusStrategy         DefaultStatusStrategy
-	patches                patchInfo
+	patches                requesterrors.Patches
 	shortNames, categories []string
 }
 
@@ -95,11 +97,11 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if ttl := resource.TTLSeconds; ttl > 0 {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return ttl, nil }
 	}
-	options := &generic.StoreOptions{RESTOptions: explainingOptions{scope.RESTOptions, scope.space}, AttrFunc: resource.Attributes}
+	options := &generic.StoreOptions{RESTOptions: decorated{scope.RESTOptions, scope.space}, AttrFunc: resource.Attributes}
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
-	patches, err := newPatchInfo(scope.Scheme, example)
+	patches, err := requesterrors.ForPatches(scope.Scheme, example)
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
@@ -117,7 +119,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 // Update changes an object, or creates it if server-side apply does.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.Store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, forceAllowCreate, options)
+	return s.Store.Update(ctx, name, s.patches.Of(object), createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // WithCreateStrategy returns a store of the same objects with another strategy for creation. Only s closes the storage.
@@ -158,7 +160,7 @@ func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 // StatusStore serves get, update and patch of a stored object with another strategy, like the status subresource.
 type StatusStore struct {
 	store   *genericregistry.Store
-	patches patchInfo
+	patches requesterrors.Patches
 }
 
 var (
@@ -181,7 +183,7 @@ func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetO
 // Update changes the object as the strategy allows. It never creates an object.
 func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.store.Update(ctx, name, s.patches.of(object), createValidation, updateValidation, false, options)
+	return s.store.Update(ctx, name, s.patches.Of(object), createValidation, updateValidation, false, options)
 }
 
 // GetResetFields returns the fields that server-side apply through this subresource does not own.

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
@@ -111,7 +111,7 @@ func (s *logStream) InputStream(ctx context.Context, _, _ string) (stream io.Rea
 	if err != nil {
 		return nil, false, "", err
 	}
-	return builder.Stream(ctx, stream), s.options.Follow, "text/plain", nil
+	return filters.Stream(ctx, stream), s.options.Follow, "text/plain", nil
 }
 
 // convertLogOptions reads the options from a URL. kube-apiserver's own conversion is not part of a library.

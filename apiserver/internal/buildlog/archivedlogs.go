@@ -18,8 +18,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -215,7 +215,7 @@ func noSuchBuild(name string, uid types.UID) error {
 func unavailable(err error, build *images.ImageBuild) error {
 	details := logDetails(build, "")
 	details.RetryAfterSeconds = retryArchive
-	return builder.Unavailable(fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err), *details)
+	return requesterrors.Unavailable(fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err), *details)
 }
 
 func archivedName(build *images.ImageBuild, attempt *images.BuildAttempt) archive.Attempt {

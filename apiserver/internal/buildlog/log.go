@@ -22,7 +22,7 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/kubernetes"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
@@ -182,7 +182,7 @@ func (l *logResponse) InputStream(ctx context.Context, _, _ string) (stream io.R
 		}
 		stream = limited{Reader: text, Closer: stream}
 	}
-	return builder.Stream(ctx, stream), true, "text/plain", nil
+	return filters.Stream(ctx, stream), true, "text/plain", nil
 }
 
 type limited struct {

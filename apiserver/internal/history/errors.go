@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/warning"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -31,7 +31,7 @@ func Error(err error, resource, name string) error {
 	if errors.Is(err, context.DeadlineExceeded) {
 		says = "did not answer in time, try again, or shorten the time range with since"
 	}
-	return builder.Unavailable(fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err), metav1.StatusDetails{
+	return requesterrors.Unavailable(fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err), metav1.StatusDetails{
 		Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
 		Causes: []metav1.StatusCause{{Type: "RecordsUnavailable", Message: err.Error()}},
 	})

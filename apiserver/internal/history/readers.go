@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -60,7 +61,7 @@ func (d *Database) Limit(ctx context.Context) (types.UID, error) {
 	case apierrors.IsNotFound(err):
 		return noNamespace, nil
 	case err != nil:
-		return "", builder.Unavailable(fmt.Sprintf("the namespace %q cannot be read now, try again: %v", name, err),
+		return "", requesterrors.Unavailable(fmt.Sprintf("the namespace %q cannot be read now, try again: %v", name, err),
 			metav1.StatusDetails{Group: corev1.GroupName, Kind: "namespaces", Name: name, RetryAfterSeconds: retryAfter})
 	}
 	return namespace.UID, nil

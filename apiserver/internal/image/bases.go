@@ -14,10 +14,10 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // bases prevents cycles of Images that are based on each other. This rule is about several objects, so the writes that set or
@@ -28,7 +28,7 @@ type bases struct {
 	lock   func(ctx context.Context, name string) (lock, error)
 }
 
-// lock is a builder.Lock.
+// lock is a locks.Lock.
 type lock interface {
 	Lost() <-chan struct{}
 	Unlock()
@@ -138,6 +138,6 @@ func (w *writing) explain(ctx context.Context, err error) error {
 }
 
 func lockLost() error {
-	return builder.Unavailable("the server lost the lock while it checked the base of the image: try again",
+	return requesterrors.Unavailable("the server lost the lock while it checked the base of the image: try again",
 		metav1.StatusDetails{RetryAfterSeconds: 1})
 }

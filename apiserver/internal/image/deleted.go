@@ -13,9 +13,9 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // remember records the UID of a build in the record of its request, unless the controller has. It is called before the build
@@ -41,7 +41,7 @@ func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild
 		return image, nil
 	})
 	_, _, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, write, nil, nil, false, &metav1.UpdateOptions{})
-	if err != nil && !apierrors.IsNotFound(err) && !builder.IsFull(err) {
+	if err != nil && !apierrors.IsNotFound(err) && !requesterrors.IsFull(err) {
 		return fmt.Errorf("record in image %s that imagebuild %s is deleted: %w", ref.Name, build.Name, err)
 	}
 	return nil

@@ -13,10 +13,10 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/client-go/kubernetes"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // ranks set the priority of new builds: the value of the PriorityClass that the template names.
@@ -57,5 +57,5 @@ func (r *ranks) value(ctx context.Context, class string) (int32, error) {
 }
 
 func unranked(build *images.ImageBuild, err error) error {
-	return builder.Unavailable(fmt.Sprintf("create imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
+	return requesterrors.Unavailable(fmt.Sprintf("create imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // reportAgain is when a builder should repeat a report that was sent too early, in seconds.
@@ -145,7 +146,7 @@ func mayNotReport(build, why string) error {
 
 // notRecordedYet is the answer to a builder whose pod the controller has not recorded yet.
 func notRecordedYet(build string, attempt int32) error {
-	return builder.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
+	return requesterrors.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
 		metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
 }
 

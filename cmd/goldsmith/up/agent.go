@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
@@ -70,7 +70,7 @@ type agentLogs struct {
 func (l *agentLogs) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.PodLogOptions) (io.ReadCloser, error) {
 	agent := l.agent.Load()
 	if agent == nil {
-		return nil, builder.Unavailable("the agent that has the logs is starting", metav1.StatusDetails{RetryAfterSeconds: 1})
+		return nil, requesterrors.Unavailable("the agent that has the logs is starting", metav1.StatusDetails{RetryAfterSeconds: 1})
 	}
 	return agent.OpenLog(ctx, pod, options)
 }

@@ -17,7 +17,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -61,7 +61,7 @@ type Options struct {
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
 	Unconfined []string
 
-	// Origins are the origins of web pages that may use the API, as regular expressions that builder.CheckOrigins accepts. Defaults
+	// Origins are the origins of web pages that may use the API, as regular expressions that filters.CheckOrigins accepts. Defaults
 	// to none. A page needs the token of a kubeconfig too.
 	Origins []string
 
@@ -122,7 +122,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
-	builder.AddOriginsFlag(flags, &o.Origins)
+	filters.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
@@ -171,7 +171,7 @@ func (o *Options) complete() (err error) {
 	if err := checkUserNames(o.Users); err != nil {
 		return err
 	}
-	if err := builder.CheckOrigins(o.Origins); err != nil {
+	if err := filters.CheckOrigins(o.Origins); err != nil {
 		return err
 	}
 	switch {

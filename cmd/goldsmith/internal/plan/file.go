@@ -15,7 +15,7 @@ import (
 	"k8s.io/cli-runtime/pkg/resource"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 const (
@@ -139,7 +139,7 @@ func decode(decoder runtime.Decoder, object *unstructured.Unstructured) (*v1alph
 	}
 	image := &v1alpha1.Image{}
 	if _, _, err := decoder.Decode(asJSON, nil, image); err != nil {
-		return nil, builder.NameRenamedFields(builder.NameWrongTypes(err, asJSON, image), image)
+		return nil, requesterrors.NameRenamedFields(requesterrors.NameWrongTypes(err, asJSON, image), image)
 	}
 	return image, nil
 }

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder
+
+import (
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/util/sets"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+
+	"goldsmith.dev/goldsmith/apiserver/authentication"
+	"goldsmith.dev/goldsmith/apiserver/filters"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+)
+
+// handlerChain is the generic server's handler chain with the filters of this module.
+func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapiserver.Config) http.Handler {
+	return func(api http.Handler, config *genericapiserver.Config) http.Handler {
+		own := config.Authorization.Authorizer
+		config.Authorization.Authorizer = authentication.AuthorizedBefore(o.forwardedGroups(), own)
+		defer func() { config.Authorization.Authorizer = own }() // for everything but this chain
+		origins := config.CorsAllowedOriginList
+		config.CorsAllowedOriginList = nil // the library would allow credentials
+		api = requesterrors.Check(api, config.Serializer)
+		api = filters.EndStreams(api, streamed, config.DrainedNotify())
+		api = filters.EndStalls(api, streamed, o.stallLimit)
+		chain := genericapiserver.DefaultBuildHandlerChain(api, config)
+		if landing := o.server.landing; landing != nil {
+			chain = filters.GreetBrowsers(landing, chain)
+		}
+		return filters.MoveClients(filters.AnswerPages(origins, chain), config.ShutdownInitiatedNotify())
+	}
+}
+
+// forwardedGroups are the API groups that a kube-apiserver forwards to this server. The core group has no name, and is
+// always the kube-apiserver's own.
+func (o *Options) forwardedGroups() sets.Set[string] {
+	groups := sets.New[string]()
+	for _, resource := range o.server.resources {
+		for _, version := range resource.versions {
+			if o.server.delegated && version.Group != "" {
+				groups.Insert(version.Group)
+			}
+		}
+	}
+	return groups
+}

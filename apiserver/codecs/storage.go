@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package codecs
+
+import (
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
+	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	"k8s.io/apiserver/pkg/storage/storagebackend"
+)
+
+// StorageFactory stores every resource in its group's storage version: as protobuf if its Go type can, as the built-in
+// Kubernetes types do, and in the configured media type (JSON) otherwise.
+type StorageFactory struct {
+	serverstorage.StorageFactory // the backends, which all resources share
+
+	// Config is the storage that all resources share.
+	Config storagebackend.Config
+	// MediaType is how objects without protobuf are stored.
+	MediaType string
+	// Readable makes every object be stored as JSON, even if its type supports protobuf.
+	Readable bool
+	// Versions are the storage versions. Of several versions of a group, the last one counts.
+	Versions []schema.GroupVersion
+	// Scheme has the kinds, and Codecs their codecs.
+	Scheme *runtime.Scheme
+	Codecs serializer.CodecFactory
+}
+
+// protobufMessage has the methods of the generated protobuf code of k8s.io/api types.
+type protobufMessage interface {
+	Marshal() ([]byte, error)
+	Unmarshal(data []byte) error
+}
+
+// NewConfig returns the storage configuration of a resource.
+func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtime.Object) (*storagebackend.ConfigForResource, error) {
+	version, err := f.storageVersion(resource, example)
+	if err != nil {
+		return nil, err
+	}
+	mediaType := f.MediaType
+	if _, ok := example.(protobufMessage); ok && !f.Readable {
+		mediaType = runtime.ContentTypeProtobuf
+	}
+	config := f.Config.ForResource(resource)
+	codec, versioner, err := serverstorage.NewStorageCodec(serverstorage.StorageCodecConfig{
+		StorageMediaType:  mediaType,
+		StorageSerializer: f.Codecs,
+		StorageVersion:    version,
+		MemoryVersion:     schema.GroupVersion{Group: resource.Group, Version: runtime.APIVersionInternal},
+		Config:            f.Config,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the storage codec of %s: %w", resource, err)
+	}
+	config.Codec, config.EncodeVersioner = renamingCodec{codec, f.Scheme, formerNames(f.Scheme, example)}, versioner
+	return config, nil
+}
+
+// storageVersion returns the first version with the kind. It tries the versions that the description names, the last one
+// first, and then the versions in the order of the scheme.
+func (f *StorageFactory) storageVersion(resource schema.GroupResource, example runtime.Object) (schema.GroupVersion, error) {
+	kinds, _, err := f.Scheme.ObjectKinds(example)
+	if err != nil {
+		return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: %w", resource, err)
+	}
+	described := slices.Clone(f.Versions)
+	slices.Reverse(described)
+	for _, version := range append(described, f.Scheme.PrioritizedVersionsForGroup(resource.Group)...) {
+		if version.Group == resource.Group && f.Scheme.Recognizes(version.WithKind(kinds[0].Kind)) {
+			return version, nil
+		}
+	}
+	return schema.GroupVersion{}, fmt.Errorf("find the storage version of %s: no version of its group has the kind %s", resource, kinds[0].Kind)
+}
+
+// ResourcePrefix implements serverstorage.StorageFactory.
+func (f *StorageFactory) ResourcePrefix(resource schema.GroupResource) string {
+	return ResourcePrefix(resource)
+}
+
+// ResourcePrefix returns the prefix of a resource's keys, which differs between groups.
+func ResourcePrefix(resource schema.GroupResource) string {
+	if resource.Group == "" {
+		return resource.Resource
+	}
+	return resource.Group + "/" + resource.Resource
+}

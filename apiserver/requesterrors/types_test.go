@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package requesterrors_test
+
+import (
+	"errors"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+)
+
+type part struct {
+	Name  string           `json:"name"`
+	Wait  *metav1.Duration `json:"wait,omitempty"`
+	Count *int32           `json:"count,omitempty"`
+}
+
+type whole struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+	part              `json:",inline"`
+	Parts             []part             `json:"parts"`
+	ByName            map[string]part    `json:"byName"`
+	On                bool               `json:"on"`
+	Size              resource.Quantity  `json:"size"`
+	Port              intstr.IntOrString `json:"port"`
+	Data              []byte             `json:"data"`
+	Hidden            string             `json:"-"`
+}
+
+func TestValuesOfTheWrongTypeAreNamed(t *testing.T) {
+	given := errors.New("json: cannot unmarshal number into Go struct field whole.part of type string")
+	for data, want := range map[string]string{
+		`{"name": 5}`:                                "name: must be a string, not a number",
+		"name: 5\n":                                  "name: must be a string, not a number",
+		`{"on": {}}`:                                 "on: must be true or false, not an object",
+		`{"parts": {"name": "a"}}`:                   "parts: must be a list, not an object",
+		`{"parts": [{"name": "a"}, "b"]}`:            "parts[1]: must be an object, not a string",
+		`{"parts": [{"wait": "1d"}]}`:                `parts[0].wait: unknown unit "d"; use h, m or s`,
+		`{"parts": [{"wait": "90"}]}`:                "parts[0].wait: missing unit; use h, m or s",
+		`{"parts": [{"wait": "soon"}]}`:              `parts[0].wait: invalid duration "soon"; use a form such as 1h30m`,
+		`{"parts": [{"wait": 90}]}`:                  "parts[0].wait: must be a duration such as 1h30m, not a number",
+		`{"byName": {"a": {"count": "1"}}}`:          "byName[a].count: must be a whole number, not a string",
+		`{"byName": {"a": {"count": 1.5}}}`:          "byName[a].count: must be a whole number that fits in 32 bits, not 1.5",
+		`{"count": 9999999999}`:                      "count: must be a whole number that fits in 32 bits, not 9999999999",
+		`{"metadata": {"creationTimestamp": "now"}}`: `metadata.creationTimestamp: must be a time such as 2030-01-02T03:04:05Z, not "now"`,
+		`{"metadata": {"labels": {"a": true}}}`:      "metadata.labels[a]: must be a string, not true or false",
+		`{"size": "4 gigs"}`:                         `size: must be a quantity such as 500m or 4Gi, not "4 gigs"`,
+		`{"size": {}}`:                               "size: must be a quantity such as 500m or 4Gi, not an object",
+		`{"port": []}`:                               "port: must be a whole number or a string, not a list",
+		`{"data": 1}`:                                "data: must be a string of base64, not a number",
+		`{"name": 5, "parts": [{"name": false}]}`:    "name: must be a string, not a number; parts[0].name: must be a string, not true or false",
+		`["a"]`: "must be an object, not a list",
+		`{"unknown": 5, "name": null, "port": 8080, "size": 5, "count": 1, "Hidden": 1}`: given.Error(),
+		`{"name": `: given.Error(),
+	} {
+		if err := requesterrors.NameWrongTypes(given, []byte(data), &whole{}); err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", data, err, want)
+		}
+	}
+	strict := runtime.NewStrictDecodingError([]error{errors.New(`unknown field "colour"`)})
+	if err := requesterrors.NameWrongTypes(strict, []byte(`{"name": 5}`), &whole{}); !errors.Is(err, strict) && err.Error() != strict.Error() {
+		t.Errorf("got %v, want the error of the strict decoder", err)
+	}
+}
