@@ -87,7 +87,6 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline"}
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
 	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
-	{"jobs/local", []string{"apiserver/builder", "apiserver/corekinds"}},        // a server to run against
 	{"jobs/state", []string{"jobs/internal/states"}},                            // what clients take each state for
 	{"jobs/trigger", []string{"jobs/internal/states"}},                          // the same
 }

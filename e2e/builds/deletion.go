@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -92,8 +93,20 @@ func describeDeletion(w *fixture) {
 		buildAndQueue(ctx)
 		w.CreateBuild(ctx, workspace.NewBuild("once", longer))
 		w.running(ctx, "once")
+		held := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "held", Finalizers: []string{"example.com/keep"}}}
+		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, held, metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
 		Expect(w.Kube.CoreV1().Namespaces().Delete(ctx, w.Namespace, metav1.DeleteOptions{})).To(Succeed())
 
+		w.Eventually(ctx, func(ctx context.Context) ([]corev1.NamespaceCondition, error) {
+			namespace, err := w.Kube.CoreV1().Namespaces().Get(ctx, w.Namespace, metav1.GetOptions{})
+			return namespace.Status.Conditions, err
+		}).Should(ContainElements(
+			HaveField("Message", ContainSubstring("configmaps has 1 resource instances")),
+			HaveField("Message", ContainSubstring("example.com/keep in 1 resource instances")),
+		))
+		_, err = w.Kube.CoreV1().ConfigMaps(w.Namespace).Patch(ctx, held.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
 		w.Eventually(ctx, func(ctx context.Context) bool {
 			_, err := w.Kube.CoreV1().Namespaces().Get(ctx, w.Namespace, metav1.GetOptions{})
 			return apierrors.IsNotFound(err)

@@ -27,8 +27,8 @@ func (w Wait) times(factor float64) time.Duration {
 
 // Waits of specs against one process.
 var (
-	// InProcess is one step of a server or a controller in the test process. The longest timer is the last retry of the
-	// garbage collector in jobs/local/collector: 30 s.
+	// InProcess is one step of a server or a controller in the test process. The longest timer is the last retry of
+	// jobs/local/cascade: 30 s.
 	InProcess = Wait{Timers: 30 * time.Second, Work: 30 * time.Second}
 	// Local is one step of `goldsmith up`: a build starts two processes and ends, or a kubectl runs. The longest timer is
 	// that of InProcess. Up to four builds, and kubectls beside them, share the CPUs.

@@ -7,7 +7,7 @@ import (
 	"errors"
 	"fmt"
 
-	"k8s.io/client-go/kubernetes"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
-	"goldsmith.dev/goldsmith/jobs/local/collector"
+	"goldsmith.dev/goldsmith/jobs/local/cascade"
 )
 
 // startControllers returns once the caches of the controllers hold every object.
@@ -57,20 +57,20 @@ func (s *system) allowedBuilders() inputs.Builders {
 	return allowed
 }
 
-func (s *system) startCollector(ctx context.Context, config *rest.Config) error {
-	config.UserAgent = "goldsmith-collector"
-	client, err := kubernetes.NewForConfig(config)
+func (s *system) startCascade(ctx context.Context, config *rest.Config) error {
+	config.UserAgent = "goldsmith-cascade"
+	client, err := corev1client.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("connect the collector: %w", err)
+		return fmt.Errorf("connect the cascade: %w", err)
 	}
 	objects, err := metadata.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("connect the collector: %w", err)
+		return fmt.Errorf("connect the cascade: %w", err)
 	}
-	garbage, err := collector.New(collector.Options{Client: client, Metadata: objects})
+	deletions, err := cascade.New(objects, client.Namespaces())
 	if err != nil {
-		return err
+		return fmt.Errorf("set up the cascade: %w", err)
 	}
-	s.components.start(ctx, "collector", garbage.Run)
+	s.components.start(ctx, "cascade", deletions.Run)
 	return nil
 }

@@ -157,7 +157,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := lab.system.startCollector(t.Context(), server.ClientConfig()); err != nil {
+	if err := lab.system.startCascade(t.Context(), server.ClientConfig()); err != nil {
 		t.Fatal(err)
 	}
 	lab.config = server.ClientConfig()

@@ -11,9 +11,40 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/discovery"
+
+	"goldsmith.dev/goldsmith/jobs/local/cascade"
 )
 
 var update = flag.Bool("update", false, "write the served OpenAPI document to apis/generated/openapi/v3.json")
+
+// An object of a kind that the cascade does not know outlives its namespace, and no deletion in the foreground ends.
+func TestTheCascadeKnowsEveryKindWhoseObjectsAreStored(t *testing.T) {
+	known, stored := sets.New[string](), sets.New[string]()
+	for _, kind := range cascade.Kinds() {
+		known.Insert(kind.String())
+	}
+	lists, err := newLaboratory(t, "goldsmith").kube.Discovery().ServerPreferredResources()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"delete"}}, lists) {
+		version, err := schema.ParseGroupVersion(list.GroupVersion)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, resource := range list.APIResources {
+			stored.Insert(version.WithResource(resource.Name).String())
+		}
+	}
+	stored.Delete(eventsv1.SchemeGroupVersion.WithResource("events").String()) // the same objects as in v1
+	if diff := cmp.Diff(sets.List(stored), sets.List(known)); diff != "" {
+		t.Errorf("kinds of the cascade (-stored +known):\n%s", diff)
+	}
+}
 
 // TestOpenAPIIsTheReviewedOne compares the document that clients get with the committed document, so that the diff of a change
 // of the API shows the change for clients.

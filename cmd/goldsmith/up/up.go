@@ -132,7 +132,7 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), s.agent); err != nil {
 		return err
 	}
-	if err := s.startCollector(ctx, server.ClientConfig()); err != nil {
+	if err := s.startCascade(ctx, server.ClientConfig()); err != nil {
 		return err
 	}
 	err = s.options.await("the controllers to read all objects", func() error {
