@@ -4,7 +4,6 @@ package builder_test
 
 import (
 	"context"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -79,26 +78,9 @@ func TestEveryStorage(t *testing.T) {
 	eachBackend(t, 2*patience, func(t *testing.T, backend builder.StorageBackend) {
 		running, _ := start(t, storing(backend))
 		client := configMapsOf(t, running)
-		t.Run("keeps versions apart", func(t *testing.T) { keepsVersionsApart(t, client) })
-		t.Run("deletes only what is meant", func(t *testing.T) { deletesOnlyWhatIsMeant(t, client) })
-		t.Run("lists in pages of one revision", func(t *testing.T) { listsInPages(t, client) })
-		t.Run("resumes a watch", func(t *testing.T) { resumesAWatch(t, client) })
-		t.Run("ends the initial events of a watch-list", func(t *testing.T) { endsInitialEvents(t, client) })
 		t.Run("reads consistently from the cache", func(t *testing.T) { readsConsistently(t, running, client) })
 		t.Run("refuses what is too large", func(t *testing.T) { refusesTooLarge(t, running) })
 	})
-}
-
-func keepsVersionsApart(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	first := create(t, client, configMap("versions"))
-	_, err := client.Create(t.Context(), configMap("versions"), metav1.CreateOptions{})
-	g.Expect(apierrors.IsAlreadyExists(err)).To(BeTrue(), "%v", err)
-	second := update(t, client, first, "second")
-	g.Expect(number(t, second)).To(BeNumerically(">", number(t, first)))
-	_, err = client.Update(t.Context(), first, metav1.UpdateOptions{})
-	g.Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-	g.Expect(update(t, client, second, "second").ResourceVersion).To(Equal(second.ResourceVersion), "nothing changed")
 }
 
 func number(t *testing.T, object interface{ GetResourceVersion() string }) uint64 {
@@ -108,47 +90,6 @@ func number(t *testing.T, object interface{ GetResourceVersion() string }) uint6
 		t.Fatal(err)
 	}
 	return version
-}
-
-func deletesOnlyWhatIsMeant(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	first := create(t, client, configMap("meant"))
-	second := update(t, client, first, "second")
-	err := client.Delete(t.Context(), "meant", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &first.ResourceVersion}})
-	g.Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-	g.Expect(client.Delete(t.Context(), "meant", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &second.UID}})).To(Succeed())
-	_, err = client.Get(t.Context(), "meant", metav1.GetOptions{})
-	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-}
-
-func listsInPages(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	selected := map[string]string{"test": "pages"}
-	var objects []*corev1.ConfigMap
-	for i := range 5 {
-		object := configMap(fmt.Sprintf("page-%d", i))
-		object.Labels = selected
-		objects = append(objects, create(t, client, object))
-	}
-	whole, err := client.List(t.Context(), metav1.ListOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	page, err := client.List(t.Context(), metav1.ListOptions{Limit: 2})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(page.RemainingItemCount).To(HaveValue(BeEquivalentTo(len(whole.Items) - 2)))
-	revision, items := page.ResourceVersion, page.Items
-	update(t, client, objects[4], "after the first page")
-	for page.Continue != "" {
-		page, err = client.List(t.Context(), metav1.ListOptions{Limit: 2, Continue: page.Continue})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(page.ResourceVersion).To(Equal(revision))
-		items = append(items, page.Items...)
-	}
-	g.Expect(items).To(Equal(whole.Items))
-	exact, err := client.List(t.Context(), metav1.ListOptions{
-		ResourceVersion: objects[2].ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchExact, LabelSelector: "test=pages",
-	})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(exact.Items).To(HaveLen(3))
 }
 
 // next returns a watch's next event that is not a bookmark.
@@ -166,42 +107,6 @@ func next(t *testing.T, events watch.Interface) watch.Event {
 		case <-time.After(patience):
 			t.Fatal("no event")
 		}
-	}
-}
-
-func resumesAWatch(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	only := metav1.SingleObject(metav1.ObjectMeta{Name: "resumed"})
-	first := create(t, client, configMap("resumed"))
-	second := update(t, client, first, "second")
-	third := update(t, client, second, "third")
-	g.Expect(client.Delete(t.Context(), "resumed", metav1.DeleteOptions{})).To(Succeed())
-	only.ResourceVersion = first.ResourceVersion
-	events, err := client.Watch(t.Context(), only)
-	g.Expect(err).NotTo(HaveOccurred())
-	defer events.Stop()
-	g.Expect(next(t, events)).To(Equal(watch.Event{Type: watch.Modified, Object: second}))
-	g.Expect(next(t, events)).To(Equal(watch.Event{Type: watch.Modified, Object: third}))
-	deleted := next(t, events)
-	g.Expect(deleted.Type).To(Equal(watch.Deleted))
-	g.Expect(number(t, deleted.Object.(*corev1.ConfigMap))).To(BeNumerically(">", number(t, third)))
-}
-
-func endsInitialEvents(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	yes := true
-	for _, selector := range []string{"test=none", ""} {
-		events, err := client.Watch(t.Context(), metav1.ListOptions{
-			SendInitialEvents: &yes, AllowWatchBookmarks: true, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan, LabelSelector: selector,
-		})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Eventually(events.ResultChan()).WithTimeout(patience).Should(Receive(WithTransform(func(event watch.Event) string {
-			if object, ok := event.Object.(metav1.Object); ok && event.Type == watch.Bookmark {
-				return object.GetAnnotations()[metav1.InitialEventsAnnotationKey]
-			}
-			return ""
-		}, Equal("true"))))
-		events.Stop()
 	}
 }
 
@@ -236,35 +141,20 @@ func refusesTooLarge(t *testing.T, running *builder.Running) {
 	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 }
 
-func TestEveryStorageAnswersGoneToWhatWasCompacted(t *testing.T) {
+// TestEveryStorageCompactsAtItsInterval has the server forget old versions.
+func TestEveryStorageCompactsAtItsInterval(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, time.Second, func(t *testing.T, backend builder.StorageBackend) {
 		running, _ := start(t, storing(backend))
-		answersGone(t, configMapsOf(t, running))
+		client := configMapsOf(t, running)
+		object := create(t, client, configMap("gone"))
+		first := object.ResourceVersion
+		NewWithT(t).Eventually(func() error {
+			object = update(t, client, object, object.ResourceVersion)
+			_, err := client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
+			return err
+		}).WithTimeout(patience).Should(Satisfy(apierrors.IsResourceExpired))
 	})
-}
-
-func answersGone(t *testing.T, client typedcorev1.ConfigMapInterface) {
-	g := NewWithT(t)
-	object := create(t, client, configMap("gone"))
-	create(t, client, configMap("gone-too"))
-	page, err := client.List(t.Context(), metav1.ListOptions{Limit: 1})
-	g.Expect(err).NotTo(HaveOccurred())
-	first := object.ResourceVersion
-	g.Eventually(func() error {
-		object = update(t, client, object, object.ResourceVersion)
-		_, err = client.List(t.Context(), metav1.ListOptions{Limit: 1, Continue: page.Continue})
-		return err
-	}).WithTimeout(patience).Should(Satisfy(apierrors.IsResourceExpired))
-	_, older := client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
-	g.Expect(apierrors.IsResourceExpired(older)).To(BeTrue(), "%v", older)
-	var expired *apierrors.StatusError
-	g.Expect(err).To(BeAssignableToTypeOf(expired))
-	anew := err.(apierrors.APIStatus).Status().Continue
-	g.Expect(anew).NotTo(BeEmpty(), "the list can be continued inconsistently")
-	rest, err := client.List(t.Context(), metav1.ListOptions{Continue: anew})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(rest.Items).NotTo(BeEmpty())
 }
 
 // briefly is a server whose config maps live for a second.

@@ -32,6 +32,9 @@ func (s *store) compact(request *pb.CompactionRequest) (*pb.CompactionResponse, 
 	// The events of the revision itself stay, as in etcd: a watch may begin there.
 	old := sort.Search(len(s.log), func(i int) bool { return s.log[i].current.GetModRevision() >= revision })
 	s.log = slices.Clone(s.log[old:]) // the old array is freed
+	for i := 0; i < len(s.log) && s.log[i].current.GetModRevision() == revision; i++ {
+		s.log[i].previous = nil // it was compacted
+	}
 	s.oldestEvent = max(s.oldestEvent, revision)
 	return &pb.CompactionResponse{Header: s.header()}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -15,6 +16,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	clocktesting "k8s.io/utils/clock/testing"
@@ -22,6 +25,30 @@ import (
 
 // patience is how long the tests wait for an expected event.
 const patience = time.Minute
+
+func clientOf(t *testing.T, server *Server) *clientv3.Client {
+	t.Helper()
+	dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+func startServer(t *testing.T, options ...Option) *Server {
+	t.Helper()
+	server := Start(options...)
+	t.Cleanup(server.Stop)
+	return server
+}
 
 func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
 	t.Parallel()
