@@ -19,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 	"goldsmith.dev/goldsmith/e2e/kind"
 )
 
@@ -181,7 +182,7 @@ func (c *inCluster) running(ctx context.Context, namespace, selector string, pic
 	if err != nil {
 		return nil, err
 	}
-	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return !podRuns(&pod) })
+	pods := slices.DeleteFunc(list.Items, func(pod corev1.Pod) bool { return !invariants.Runs(&pod) })
 	if len(pods) == 0 {
 		return nil, errNothing
 	}

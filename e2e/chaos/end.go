@@ -5,16 +5,19 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 )
 
 // checkEnd returns the violations of these invariants after all builds have ended:
 //
-//   - No build waits, and no pod or Job is left that belongs to no build.
-//   - The latest successful build of an Image exists, has succeeded, and has the digests that the Image reports.
+//   - No build waits. Those of invariants.Owner, End and Latest hold.
 //   - What is recorded of a build is how it ended, and nothing is recorded as existing that does not exist.
 func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 	violated := func(format string, arguments ...any) {
@@ -32,20 +35,29 @@ func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("list builds: %w", err)
 	}
-	builds, uids := map[string]*v1alpha1.ImageBuild{}, map[string]bool{}
+	pods, err := s.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list pods: %w", err)
+	}
+	podOf := func(uid types.UID) *corev1.Pod { // users delete builds, with their pods
+		if i := slices.IndexFunc(pods.Items, func(pod corev1.Pod) bool { return pod.UID == uid }); i >= 0 {
+			return &pods.Items[i]
+		}
+		return nil
+	}
+	builds, byUID := map[string]*v1alpha1.ImageBuild{}, map[types.UID]*v1alpha1.ImageBuild{}
 	for i := range list.Items {
-		builds[list.Items[i].Name] = &list.Items[i]
-		uids[string(list.Items[i].UID)] = true
+		build := &list.Items[i]
+		builds[build.Name], byUID[build.UID] = build, build
+		violations = append(violations, invariants.End(build, podOf)...)
 	}
 	jobs, err := s.kube.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return nil, fmt.Errorf("list Jobs: %w", err)
 	}
 	for i := range jobs.Items {
-		if owner := metav1.GetControllerOf(&jobs.Items[i]); owner == nil || !uids[string(owner.UID)] {
-			violated("Job %s belongs to no build", jobs.Items[i].Name)
-		}
-		uids[string(jobs.Items[i].UID)] = true
+		_, orphaned := invariants.Owner(&jobs.Items[i], byUID)
+		violations = append(violations, orphaned...)
 	}
 	images, err := api.Images(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -53,16 +65,7 @@ func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 	}
 	for i := range images.Items {
 		image := &images.Items[i]
-		if latest := image.Status.LatestSuccessful; latest != nil {
-			build := builds[latest.Name]
-			switch {
-			case build == nil: // a user deleted it
-			case build.Status.Phase != v1alpha1.BuildSucceeded:
-				violated("the latest successful build of image %s, %s, is %s", image.Name, build.Name, build.Status.Phase)
-			case len(build.Status.Artifacts) != len(latest.Artifacts) || build.Status.Artifacts[0].Digest != latest.Artifacts[0].Digest:
-				violated("image %s has %v, and build %s made %v", image.Name, latest.Artifacts, build.Name, build.Status.Artifacts)
-			}
-		}
+		violations = append(violations, invariants.Latest(image, builds)...)
 		if !s.recorded {
 			continue
 		}

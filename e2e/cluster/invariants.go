@@ -8,41 +8,43 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 )
 
-// Violations returns the violations of these invariants so far, which hold despite any faults. Call it when every build should
-// have finished. The invariants hold for specs that delete no build, Job or pod themselves, with images that keep the record of
-// every build.
+// Violations returns the violations of the package invariants so far, and of these rules, which hold for specs that delete no build,
+// Job or pod themselves, with images that keep the record of every build. Call it when every build should have finished.
 //
-//   - No build is lost: no build disappears, every build that an Image counted exists and finished, every Image was built.
+//   - No build is lost: no build disappears, every build that an Image counted exists, every Image was built.
 //   - Nothing is built twice: no two builds of an Image from the same inputs follow each other, unless a person asked.
-//   - Attempts are numbered from 1. Each attempt is stored, and its Job created, after the outcome of the previous attempt.
-//   - An attempt has at most one Job, and a Job has at most one pod that counts or may still run. Each Job and pod belongs to
-//     its build.
+//   - An attempt has at most one Job, which is created after the outcome of the previous attempt. A Job has at most one pod that counts
+//     or may still run. Each pod belongs to its Job.
 //   - No Job is deleted while a build needs it.
-//   - The end of a build or of an attempt is written once. The outcomes of its log and of its record are written afterwards.
-//   - The artifacts of a build are those that the builder of its last attempt has reported.
 func (h *History) Violations() []string {
 	h.mutex.Lock()
 	defer h.mutex.Unlock()
 	c := &checker{History: h}
+	builds := map[types.UID]*v1alpha1.ImageBuild{}
+	for uid, versions := range h.builds {
+		builds[uid] = last(versions)
+		var before *v1alpha1.ImageBuild
+		for _, version := range versions {
+			c.violations = append(c.violations, invariants.Transition(before, version)...)
+			before = version
+		}
+		c.checkCompletion(before)
+	}
 	for _, versions := range h.images {
 		c.checkImage(last(versions))
 	}
-	for _, versions := range h.builds {
-		c.checkTransitions(versions)
-		c.checkCompletion(last(versions))
-	}
 	attempts := map[string]types.UID{}
 	for _, versions := range h.jobs {
-		c.checkJob(last(versions), attempts)
+		c.checkJob(last(versions), builds, attempts)
 	}
 	c.checkPods()
 	slices.Sort(c.violations)
@@ -100,43 +102,7 @@ func (c *checker) checkImage(image *v1alpha1.Image) {
 	}
 }
 
-// checkTransitions checks that each version of a build may follow the previous version.
-func (c *checker) checkTransitions(versions []*v1alpha1.ImageBuild) {
-	for i, version := range versions {
-		for n, attempt := range version.Status.Attempts {
-			if int(attempt.Number) != n+1 {
-				c.violated("build %s: attempt %d is in place %d", version.Name, attempt.Number, n+1)
-			}
-			if n+1 < len(version.Status.Attempts) && attempt.Outcome == "" {
-				c.violated("build %s: attempt %d was started before the outcome of attempt %d was stored", version.Name, n+2, n+1)
-			}
-		}
-		if i == 0 {
-			continue
-		}
-		before := versions[i-1]
-		if at, now := withoutLogAndRecord(before.Status), withoutLogAndRecord(version.Status); at.Finished && !cmp.Equal(at, now) {
-			c.violated("build %s changed after its end: %s", version.Name, cmp.Diff(at, now))
-		}
-		for n, attempt := range before.Status.Attempts {
-			if n >= len(version.Status.Attempts) {
-				c.violated("build %s: attempt %d was forgotten", version.Name, n+1)
-			} else if after := version.Status.Attempts[n]; attempt.Outcome != "" && !cmp.Equal(attempt, after) {
-				c.violated("build %s: attempt %d changed after its end: %s", version.Name, n+1, cmp.Diff(attempt, after))
-			}
-		}
-	}
-}
-
-// withoutLogAndRecord is a status without the conditions of the log and of the record, which change after the build has finished.
-func withoutLogAndRecord(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
-	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
-		return condition.Type == v1alpha1.BuildLogArchived || condition.Type == v1alpha1.BuildRecorded
-	})
-	return status
-}
-
-// checkCompletion checks that a build exists, has finished, and has the artifacts in the result of its builder.
+// checkCompletion checks that a build exists and has ended as it should. The pod of a successful attempt was seen to end.
 func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 	if c.isGone(build.UID) {
 		if build.Spec.ImageRef == nil || !c.isGone(build.Spec.ImageRef.UID) {
@@ -144,46 +110,33 @@ func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 		}
 		return
 	}
-	if !build.Status.Finished {
-		c.violated("build %s has not finished: %s", build.Name, build.Status.Phase)
-	}
-	if build.Status.Phase != v1alpha1.BuildSucceeded {
-		return
-	}
-	attempts := build.Status.Attempts
-	if len(attempts) == 0 || last(attempts).Outcome != v1alpha1.AttemptSucceeded {
-		c.violated("build %s has succeeded without an attempt that has", build.Name)
-		return
-	}
-	made := map[string]string{}
-	for _, artifact := range build.Status.Artifacts {
-		made[artifact.Target] = artifact.Digest
-	}
-	digests, err := c.resultDigests(last(attempts).PodUID)
-	if err != nil {
-		c.violated("build %s: %v", build.Name, err)
-	} else if !maps.Equal(made, digests) {
-		c.violated("build %s made %v, and its builder has reported %v", build.Name, made, digests)
-	}
+	c.violations = append(c.violations, invariants.End(build, func(uid types.UID) *corev1.Pod {
+		versions := c.pods[uid]
+		ended := slices.IndexFunc(versions, func(pod *corev1.Pod) bool {
+			return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Terminated != nil })
+		})
+		if ended < 0 {
+			c.violated("build %s: no pod %q was seen to end", build.Name, uid)
+			return nil
+		}
+		return versions[ended]
+	})...)
 }
 
 // checkJob checks that a Job is the only Job of its attempt, and was created after the outcome of the previous attempt.
 // Attempts has the Jobs checked so far.
-func (c *checker) checkJob(job *batchv1.Job, attempts map[string]types.UID) {
-	owner := metav1.GetControllerOf(job)
-	if owner == nil || c.builds[owner.UID] == nil {
-		c.violated("Job %s without its build", job.Name)
+func (c *checker) checkJob(job *batchv1.Job, builds map[types.UID]*v1alpha1.ImageBuild, attempts map[string]types.UID) {
+	build, orphaned := invariants.Owner(job, builds)
+	if c.violations = append(c.violations, orphaned...); build == nil {
 		return
 	}
-	versions := c.builds[owner.UID]
-	build := last(versions)
 	number, err := strconv.Atoi(job.Labels[v1alpha1.LabelAttempt])
 	if err != nil || number < 1 || number > len(build.Status.Attempts) || build.Status.Attempts[number-1].JobName != job.Name {
 		c.violated("Job %s is of no attempt of build %s: %q", job.Name, build.Name, job.Labels[v1alpha1.LabelAttempt])
 		return
 	}
 	attempt := build.Status.Attempts[number-1]
-	key := fmt.Sprintf("%s/%d", owner.UID, number)
+	key := fmt.Sprintf("%s/%d", build.UID, number)
 	if other, known := attempts[key]; known {
 		c.violated("build %s: two Jobs for attempt %d: %s and %s", build.Name, number, other, job.UID)
 	}

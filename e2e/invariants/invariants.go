@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package invariants holds the rules for builds, Jobs and pods that no fault may break. The model of schedules, the program chaos and
+// the specs of faults check the objects that they see with it.
+package invariants
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/google/go-cmp/cmp"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Transition returns the violations of these rules by a version of a build and an earlier version, which need not follow each other
+// directly. Before is nil for the first version.
+//
+//   - Attempts are numbered from 1. An attempt begins after the outcome of the previous attempt.
+//   - An attempt keeps its Job. It keeps its pod, unless the build is queued again.
+//   - The end of a build or of an attempt is written once. The outcomes of its log and of its record are written afterwards.
+//   - A build keeps its inputs.
+func Transition(before, after *v1alpha1.ImageBuild) []string {
+	var c violations
+	name, attempts := after.Name, after.Status.Attempts
+	for i, attempt := range attempts {
+		if int(attempt.Number) != i+1 {
+			c.add("build %s: attempt %d is in place %d", name, attempt.Number, i+1)
+		}
+		if i+1 < len(attempts) && attempt.Outcome == "" {
+			c.add("build %s: attempt %d began before the outcome of attempt %d", name, i+2, i+1)
+		}
+	}
+	if int(after.Status.CurrentAttempt) != len(attempts) {
+		c.add("build %s: attempt %d is the current one of %d", name, after.Status.CurrentAttempt, len(attempts))
+	}
+	if before == nil {
+		return c
+	}
+	if before.Status.Finished {
+		if was, is := withoutLogAndRecord(before.Status), withoutLogAndRecord(after.Status); !equality.Semantic.DeepEqual(was, is) {
+			c.add("build %s changed after its end: %s", name, cmp.Diff(was, is))
+		}
+	}
+	if was, is := before.Status.Resolved, after.Status.Resolved; was != nil && (is == nil || is.InputsDigest != was.InputsDigest) {
+		c.add("build %s: the inputs changed", name)
+	}
+	for i, was := range before.Status.Attempts {
+		if i >= len(attempts) {
+			c.add("build %s: attempt %d was forgotten", name, i+1)
+			continue
+		}
+		is := attempts[i]
+		queuedAgain := after.Status.Phase == v1alpha1.BuildQueued && is.PodUID == ""
+		switch {
+		case was.Outcome != "" && !equality.Semantic.DeepEqual(was, is):
+			c.add("build %s: attempt %d changed after its end: %s", name, i+1, cmp.Diff(was, is))
+		case is.JobName != was.JobName, was.JobUID != "" && is.JobUID != was.JobUID:
+			c.add("build %s: attempt %d got another Job", name, i+1)
+		case was.PodUID != "" && is.PodUID != was.PodUID && !queuedAgain:
+			c.add("build %s: attempt %d got another pod", name, i+1)
+		}
+	}
+	return c
+}
+
+// withoutLogAndRecord is a status without the conditions of the log and of the record, which change after the build has finished.
+func withoutLogAndRecord(status v1alpha1.ImageBuildStatus) v1alpha1.ImageBuildStatus {
+	status.Conditions = slices.DeleteFunc(slices.Clone(status.Conditions), func(condition metav1.Condition) bool {
+		return condition.Type == v1alpha1.BuildLogArchived || condition.Type == v1alpha1.BuildRecorded
+	})
+	return status
+}
+
+// End returns the violations by a build when nothing is left to do: the build has finished, and so has its last attempt. A successful
+// build has the artifacts in the result of the pod of its last attempt. Pod returns that pod, or nil if nobody knows it.
+func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
+	var c violations
+	status := &build.Status
+	if !status.Finished {
+		c.add("build %s has not finished: %s", build.Name, status.Phase)
+		return c
+	}
+	var last v1alpha1.BuildAttempt
+	if n := len(status.Attempts); n > 0 {
+		last = status.Attempts[n-1]
+		if last.Outcome == "" {
+			c.add("build %s has finished, and attempt %d has not", build.Name, n)
+		}
+	}
+	if status.Phase != v1alpha1.BuildSucceeded {
+		return c
+	}
+	if last.Outcome != v1alpha1.AttemptSucceeded {
+		c.add("build %s has succeeded without an attempt that has", build.Name)
+		return c
+	}
+	if ended := pod(last.PodUID); ended != nil {
+		reported, err := reportedDigests(ended)
+		if made := byTarget(status.Artifacts); err != nil {
+			c.add("build %s: %v", build.Name, err)
+		} else if !maps.Equal(made, reported) {
+			c.add("build %s made %v, and its builder has reported %v", build.Name, made, reported)
+		}
+	}
+	return c
+}
+
+// reportedDigests are the digests of artifacts, by target, in the result that a builder left as the termination message of its container.
+func reportedDigests(pod *corev1.Pod) (map[string]string, error) {
+	for _, container := range pod.Status.ContainerStatuses {
+		if container.State.Terminated == nil {
+			continue
+		}
+		var result struct{ Artifacts []v1alpha1.Artifact }
+		if err := json.Unmarshal([]byte(container.State.Terminated.Message), &result); err != nil {
+			return nil, fmt.Errorf("the result of pod %s: %w", pod.Name, err)
+		}
+		return byTarget(result.Artifacts), nil
+	}
+	return nil, fmt.Errorf("pod %s has not ended", pod.Name)
+}
+
+// Latest returns the violations by the status of an Image when nothing is left to do: the latest successful build has succeeded, with
+// the digests that the Image reports. Builds are those that exist, by name.
+func Latest(image *v1alpha1.Image, builds map[string]*v1alpha1.ImageBuild) []string {
+	var c violations
+	latest := image.Status.LatestSuccessful
+	if latest == nil || builds[latest.Name] == nil { // a user deleted it
+		return c
+	}
+	build := builds[latest.Name]
+	switch reported, made := byTarget(latest.Artifacts), byTarget(build.Status.Artifacts); {
+	case build.Status.Phase != v1alpha1.BuildSucceeded:
+		c.add("the latest successful build of image %s, %s, is %s", image.Name, build.Name, build.Status.Phase)
+	case !maps.Equal(reported, made):
+		c.add("image %s reports %v, and build %s made %v", image.Name, reported, build.Name, made)
+	}
+	return c
+}
+
+// Owner returns the build that controls a Job, or a violation: every Job belongs to a build.
+func Owner(job *batchv1.Job, builds map[types.UID]*v1alpha1.ImageBuild) (*v1alpha1.ImageBuild, []string) {
+	if owner := metav1.GetControllerOf(job); owner != nil && builds[owner.UID] != nil {
+		return builds[owner.UID], nil
+	}
+	return nil, []string{fmt.Sprintf("Job %s belongs to no build", job.Name)}
+}
+
+// OneRuns returns the violations by the pods that exist at one moment: at most one container of a build runs, apart from containers on
+// nodes that are recorded as lost. Owners are the UIDs of builds by those of their Jobs. A pod that follows one on a lost node exists
+// only after the loss is recorded: list pods before builds.
+func OneRuns(pods []corev1.Pod, owners map[types.UID]types.UID, builds []v1alpha1.ImageBuild) []string {
+	var c violations
+	lost := map[types.UID]bool{}
+	for _, build := range builds {
+		for _, attempt := range build.Status.Attempts {
+			if attempt.Failure != nil && attempt.Failure.Reason == v1alpha1.ReasonNodeLost {
+				lost[attempt.PodUID] = true
+			}
+		}
+	}
+	running := map[types.UID]string{}
+	for i := range pods {
+		pod := &pods[i]
+		build := owners[types.UID(pod.Labels[batchv1.ControllerUidLabel])]
+		if build == "" || lost[pod.UID] || !Runs(pod) {
+			continue
+		}
+		if other, found := running[build]; found {
+			c.add("two pods of a build run: %s and %s", other, pod.Name)
+		}
+		running[build] = pod.Name
+	}
+	return c
+}
+
+// Runs reports whether a container of a pod runs.
+func Runs(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil })
+}
+
+func byTarget(artifacts []v1alpha1.Artifact) map[string]string {
+	digests := map[string]string{}
+	for _, artifact := range artifacts {
+		digests[artifact.Target] = artifact.Digest
+	}
+	return digests
+}
+
+type violations []string
+
+func (v *violations) add(format string, arguments ...any) {
+	*v = append(*v, fmt.Sprintf(format, arguments...))
+}

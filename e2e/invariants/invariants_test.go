@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package invariants_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
+)
+
+// expect expects a violation that contains a text, or none if it is empty.
+func expect(t *testing.T, want string, got []string) {
+	t.Helper()
+	if text := strings.Join(got, "\n"); want == "" && text != "" || !strings.Contains(text, want) {
+		t.Errorf("violations %q, want %q", text, want)
+	}
+}
+
+// newBuild succeeded in its second attempt.
+func newBuild() *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "web-1", UID: "build"}, Status: v1alpha1.ImageBuildStatus{
+		Phase: v1alpha1.BuildSucceeded, Finished: true, CurrentAttempt: 2, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: "inputs"},
+		Attempts: []v1alpha1.BuildAttempt{
+			{Number: 1, JobName: "web-1-1", JobUID: "job-1", PodUID: "pod-1", Outcome: v1alpha1.AttemptDisrupted},
+			{Number: 2, JobName: "web-1-2", JobUID: "job-2", PodUID: "pod-2", Outcome: v1alpha1.AttemptSucceeded},
+		},
+		Conditions: []metav1.Condition{{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionTrue}},
+		Artifacts:  []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:good"}},
+	}}
+}
+
+func newPod(uid, job types.UID, state corev1.ContainerState) corev1.Pod {
+	return corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: string(uid), UID: uid, Labels: map[string]string{batchv1.ControllerUidLabel: string(job)}},
+		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: state}}},
+	}
+}
+
+func TestAVersionOfABuildFollowsAnother(t *testing.T) {
+	running := func(b *v1alpha1.ImageBuild) {
+		b.Status.Phase, b.Status.Finished, b.Status.Conditions, b.Status.Artifacts = v1alpha1.BuildRunning, false, nil, nil
+		b.Status.Attempts[1].Outcome = ""
+	}
+	for _, test := range []struct {
+		name          string
+		before, after func(*v1alpha1.ImageBuild)
+		want          string
+	}{
+		{"it ends", running, nil, ""},
+		{"its log is archived after its end", nil, func(b *v1alpha1.ImageBuild) {
+			b.Status.Conditions = append(b.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildLogArchived}, metav1.Condition{Type: v1alpha1.BuildRecorded})
+		}, ""},
+		{"its phase changes after its end", nil, func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed }, "web-1 changed after its end"},
+		{"a condition changes after its end", nil, func(b *v1alpha1.ImageBuild) { b.Status.Conditions[0].Status = metav1.ConditionFalse }, "web-1 changed after its end"},
+		{"its inputs change", running, func(b *v1alpha1.ImageBuild) { b.Status.Resolved.InputsDigest = "other" }, "the inputs changed"},
+		{"its inputs are lost", running, func(b *v1alpha1.ImageBuild) { b.Status.Resolved = nil }, "the inputs changed"},
+		{"an attempt changes after its end", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[0].NodeName = "n" }, "attempt 1 changed after its end"},
+		{"an attempt is lost", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts = b.Status.Attempts[:1] }, "attempt 2 was forgotten"},
+		{"an attempt has another number", nil, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[1].Number = 3 }, "attempt 3 is in place 2"},
+		{"the current attempt is another", nil, func(b *v1alpha1.ImageBuild) { b.Status.CurrentAttempt = 1 }, "attempt 1 is the current one of 2"},
+		{"an attempt begins too early", nil, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[0].Outcome = "" }, "attempt 2 began before the outcome of attempt 1"},
+		{"an attempt gets another name of its Job", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[1].JobName = "other" }, "got another Job"},
+		{"an attempt gets another Job", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[1].JobUID = "other" }, "got another Job"},
+		{"an attempt gets another pod", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[1].PodUID = "other" }, "got another pod"},
+		{"an attempt loses its pod", running, func(b *v1alpha1.ImageBuild) { b.Status.Attempts[1].PodUID = "" }, "got another pod"},
+		{"it is queued again", running, func(b *v1alpha1.ImageBuild) {
+			running(b)
+			b.Status.Phase, b.Status.Attempts[1].PodUID = v1alpha1.BuildQueued, ""
+		}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			before, after := newBuild(), newBuild()
+			if test.before != nil {
+				test.before(before)
+			}
+			if test.after != nil {
+				test.after(after)
+			}
+			expect(t, test.want, invariants.Transition(before, after))
+		})
+	}
+	expect(t, "", invariants.Transition(nil, newBuild()))
+}
+
+func TestABuildEndsWithTheResultOfItsPod(t *testing.T) {
+	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:good","sizeBytes":1}]}`
+	for want, spoil := range map[string]func(build *v1alpha1.ImageBuild, pod *corev1.Pod){
+		"":                         func(*v1alpha1.ImageBuild, *corev1.Pod) {},
+		"has not finished":         func(b *v1alpha1.ImageBuild, _ *corev1.Pod) { b.Status.Finished = false },
+		"and attempt 2 has not":    func(b *v1alpha1.ImageBuild, _ *corev1.Pod) { b.Status.Attempts[1].Outcome = "" },
+		"without an attempt":       func(b *v1alpha1.ImageBuild, _ *corev1.Pod) { b.Status.Attempts = nil },
+		"its builder has reported": func(b *v1alpha1.ImageBuild, _ *corev1.Pod) { b.Status.Artifacts[0].Digest = "sha256:other" },
+		"pod pod-2 has not ended":  func(_ *v1alpha1.ImageBuild, p *corev1.Pod) { p.Status.ContainerStatuses = nil },
+		"the result of pod pod-2: i": func(_ *v1alpha1.ImageBuild, p *corev1.Pod) {
+			p.Status.ContainerStatuses[0].State.Terminated.Message = "?"
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			build, pod := newBuild(), newPod("pod-2", "job-2", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: result}})
+			spoil(build, &pod)
+			expect(t, want, invariants.End(build, func(uid types.UID) *corev1.Pod {
+				if uid != pod.UID {
+					t.Errorf("asked for pod %s", uid)
+				}
+				return &pod
+			}))
+		})
+	}
+	expect(t, "", invariants.End(newBuild(), func(types.UID) *corev1.Pod { return nil }))
+}
+
+func TestAnImageReportsItsLatestSuccessfulBuild(t *testing.T) {
+	for want, spoil := range map[string]func(*v1alpha1.ImageBuild){
+		"":               func(*v1alpha1.ImageBuild) {},
+		"web-1 made":     func(b *v1alpha1.ImageBuild) { b.Status.Artifacts[0].Digest = "sha256:other" },
+		"web-1 made map": func(b *v1alpha1.ImageBuild) { b.Status.Artifacts = nil },
+		"is Failed":      func(b *v1alpha1.ImageBuild) { b.Status.Phase = v1alpha1.BuildFailed },
+	} {
+		build := newBuild()
+		image := &v1alpha1.Image{Status: v1alpha1.ImageStatus{LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "web-1", Artifacts: slices.Clone(build.Status.Artifacts)}}}
+		spoil(build)
+		expect(t, want, invariants.Latest(image, map[string]*v1alpha1.ImageBuild{"web-1": build}))
+		expect(t, "", invariants.Latest(image, nil)) // a user deleted it
+	}
+}
+
+func TestAJobBelongsToABuild(t *testing.T) {
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{UID: "build", Controller: new(true)}}}}
+	build := newBuild()
+	if owner, violations := invariants.Owner(job, map[types.UID]*v1alpha1.ImageBuild{"build": build}); owner != build || len(violations) > 0 {
+		t.Errorf("%v, %q", owner, violations)
+	}
+	_, violations := invariants.Owner(job, nil)
+	expect(t, "belongs to no build", violations)
+}
+
+func TestOnlyAPodOnALostNodeRunsBesideAnother(t *testing.T) {
+	owners := map[types.UID]types.UID{"first": "build", "second": "build", "third": "other"}
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	pods := map[string]corev1.Pod{
+		"a": newPod("pod-1", "first", running), "b": newPod("pod-2", "second", running), "third": newPod("pod-3", "third", running),
+		"unknown": newPod("pod-4", "unknown", running), "ended": newPod("pod-5", "first", corev1.ContainerState{}),
+	}
+	for _, test := range []struct{ pods, lost, want string }{
+		{"a b", "", "two pods of a build run: pod-1 and pod-2"},
+		{"a b", "pod-3", "two pods of a build run"},
+		{"a b", "pod-1", ""},
+		{"a third unknown", "", ""},
+		{"b ended", "", ""},
+	} {
+		var list []corev1.Pod
+		for name := range strings.FieldsSeq(test.pods) {
+			list = append(list, pods[name])
+		}
+		build := newBuild()
+		build.Status.Attempts[0].PodUID, build.Status.Attempts[0].Failure = types.UID(test.lost), &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonNodeLost}
+		expect(t, test.want, invariants.OneRuns(list, maps.Clone(owners), []v1alpha1.ImageBuild{*build}))
+	}
+}
