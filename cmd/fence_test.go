@@ -50,7 +50,7 @@ var layers = slices.Concat([]layer{
 	{"e2e", []string{"e2e", "apis"}},
 	{"kustomize", nil}, // manifests and their tests, which know only what a cluster knows
 	{"examples", nil},  // manifests, which a program can carry
-	{"docs", nil},      // the page of reasons, which a program can carry
+	{"docs", nil},      // pages and their tests
 	{"cmd", []string{""}},
 })
 

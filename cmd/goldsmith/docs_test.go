@@ -19,7 +19,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 )
 
@@ -52,28 +51,6 @@ func TestEveryCommandOfTheDocsWorks(t *testing.T) {
 
 // links finds the files that a page links to.
 var links = regexp.MustCompile(`\]\(([^)#:]+)(?:#[^)]*)?\)`)
-
-// codeSpans are the parts of a line that name conditions, fields and commands, but no reasons.
-var codeSpans = regexp.MustCompile("`[^`]*`")
-
-// TestEveryReasonOfTheAPIIsInTheDocs reads the reasons of conditions and failures from the sources. Each reason has a row in a table.
-func TestEveryReasonOfTheAPIIsInTheDocs(t *testing.T) {
-	rows := ""
-	for line := range strings.Lines(read(t, filepath.Join(repository, "docs", "reasons.md"))) {
-		if strings.HasPrefix(line, "|") {
-			rows += codeSpans.ReplaceAllString(line, "")
-		}
-	}
-	reasons, err := constants.In(filepath.Join(repository, "apis", "images", "v1alpha1"), func(_, name string) bool { return strings.HasPrefix(name, "Reason") })
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, reason := range reasons {
-		if !regexp.MustCompile(`\b` + reason + `\b`).MatchString(rows) {
-			t.Errorf("docs/reasons.md has no row for %s (%s)", reason, name)
-		}
-	}
-}
 
 // TestEveryCommandAndExitCodeIsInTheDocs holds that docs/cli.md has the groups of --help, with a row for each command, and a row for
 // each exit code.

@@ -17,18 +17,6 @@ import (
 // maxDisruptions is the number of disrupted attempts after which a build fails.
 const maxDisruptions = 10
 
-// disruption reports whether the attempt lost its pod, Job or node, or the name of its Job. After a disruption the next attempt starts at once, and the
-// disrupted attempt does not count against the retry limit.
-func disruption(reason v1alpha1.FailureReason) bool {
-	switch reason {
-	case v1alpha1.ReasonEvicted, v1alpha1.ReasonPreempted, v1alpha1.ReasonNodeLost, v1alpha1.ReasonNodeShutdown,
-		v1alpha1.ReasonPodDeleted, v1alpha1.ReasonJobDeleted, v1alpha1.ReasonProcessLost,
-		v1alpha1.ReasonJobConflict:
-		return true
-	}
-	return false
-}
-
 // nextAttemptTime is when the attempt after the current one may start: at once after a disruption, otherwise after a
 // backoff that doubles with each failure, and a jitter.
 func nextAttemptTime(build *v1alpha1.ImageBuild, attempts []v1alpha1.BuildAttempt) time.Time {

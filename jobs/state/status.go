@@ -98,7 +98,7 @@ func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
 // fail ends the attempt. It also ends the build, unless the build gets another attempt.
 func (t *transition) fail(f *v1alpha1.BuildFailure) {
 	outcome := v1alpha1.AttemptFailed
-	if disruption(f.Reason) {
+	if f.Reason.Disruption() {
 		outcome = v1alpha1.AttemptDisrupted
 	}
 	t.endAttempt(outcome, f)

@@ -190,114 +190,175 @@ const (
 // FailureReason is the cause of a failure. Each reason belongs to one class.
 type FailureReason string
 
-// Reasons of class User.
+// Reasons of failures. FailureReason.Meaning returns what each means.
 const (
-	// ReasonBuilderFailed means that the builder reported a failure, by its result or its exit code.
-	ReasonBuilderFailed FailureReason = "BuilderFailed"
-	// ReasonOOMKilled means that the builder ran out of memory.
-	ReasonOOMKilled FailureReason = "OOMKilled"
-)
-
-// Reasons of class Config.
-const (
-	// ReasonBuilderNotFound means that no builder of this name is registered.
-	ReasonBuilderNotFound FailureReason = "BuilderNotFound"
-	// ReasonBuilderNotAllowed means that the operator does not allow builders that are set by image.
-	ReasonBuilderNotAllowed FailureReason = "BuilderNotAllowed"
-	// ReasonBuilderNotRunnable means that the builder's container could not be started, or that a Secret, ConfigMap or
-	// key of its env is missing.
+	ReasonBuilderFailed      FailureReason = "BuilderFailed"
+	ReasonOOMKilled          FailureReason = "OOMKilled"
+	ReasonBuilderNotFound    FailureReason = "BuilderNotFound"
+	ReasonBuilderNotAllowed  FailureReason = "BuilderNotAllowed"
 	ReasonBuilderNotRunnable FailureReason = "BuilderNotRunnable"
-	// ReasonSourceNotFound means that the ConfigMap is missing, or contains data other than text.
-	ReasonSourceNotFound FailureReason = "SourceNotFound"
-	// ReasonSourceTooLarge means that the files have more than 64 KiB.
-	ReasonSourceTooLarge FailureReason = "SourceTooLarge"
-	// ReasonBaseNotFound means that the Image that base.imageRef names is missing, has no such channel, or was never
-	// built.
-	ReasonBaseNotFound FailureReason = "BaseNotFound"
-	// ReasonNoResult means that the builder exited with code 0 without a result.
-	ReasonNoResult FailureReason = "NoResult"
-	// ReasonInvalidResult means that the builder's result violates the builder contract.
-	ReasonInvalidResult FailureReason = "InvalidResult"
-	// ReasonJobRejected means that the API server refused to create the Job, for a reason other than a quota.
-	ReasonJobRejected FailureReason = "JobRejected"
-	// ReasonPodForbidden means that the namespace forbids the Job's pod, or lacks an object that the pod names. Pod
-	// Security, a LimitRange or another admission plugin can forbid a pod.
-	ReasonPodForbidden FailureReason = "PodForbidden"
-	// ReasonInvalidImageName means that the builder's image is not a valid reference.
-	ReasonInvalidImageName FailureReason = "InvalidImageName"
+	ReasonSourceNotFound     FailureReason = "SourceNotFound"
+	ReasonSourceTooLarge     FailureReason = "SourceTooLarge"
+	ReasonBaseNotFound       FailureReason = "BaseNotFound"
+	ReasonNoResult           FailureReason = "NoResult"
+	ReasonInvalidResult      FailureReason = "InvalidResult"
+	ReasonJobRejected        FailureReason = "JobRejected"
+	ReasonPodForbidden       FailureReason = "PodForbidden"
+	ReasonInvalidImageName   FailureReason = "InvalidImageName"
+	ReasonBuilderTempFail    FailureReason = "BuilderTempFail"
+	ReasonNodeRejected       FailureReason = "NodeRejected"
+	ReasonEvicted            FailureReason = "Evicted"
+	ReasonPreempted          FailureReason = "Preempted"
+	ReasonNodeLost           FailureReason = "NodeLost"
+	ReasonNodeShutdown       FailureReason = "NodeShutdown"
+	ReasonPodDeleted         FailureReason = "PodDeleted"
+	ReasonJobDeleted         FailureReason = "JobDeleted"
+	ReasonJobConflict        FailureReason = "JobConflict"
+	ReasonProcessLost        FailureReason = "ProcessLost"
+	ReasonImagePullFailed    FailureReason = "ImagePullFailed"
+	ReasonQueueTimeout       FailureReason = "QueueTimeout"
+	ReasonStartTimeout       FailureReason = "StartTimeout"
+	ReasonRunTimeout         FailureReason = "RunTimeout"
+	ReasonCancelRequested    FailureReason = "CancelRequested"
+	ReasonSuperseded         FailureReason = "Superseded"
 )
 
-// Reasons of class Infrastructure.
+// explanation is everything about a reason of a failure. Meaning and remedy are phrases in Markdown.
+// +k8s:openapi-gen=false
+// +protobuf=false
+type explanation struct {
+	reason     FailureReason
+	class      FailureClass
+	disruption bool
+	meaning    string
+	remedy     string
+}
+
+// failureReasons is the only list of these reasons, in the order of docs/reasons.md, whose tables are generated from it.
+var failureReasons = []explanation{
+	{ReasonBuilderFailed, FailureUser, false,
+		"the builder reported a failure, by its result or its exit code",
+		"correct the image or the builder; the log shows the cause: `goldsmith logs BUILD`. If the message names a memory limit, raise `spec.template.resources.limits.memory`"},
+	{ReasonOOMKilled, FailureUser, false,
+		"the builder ran out of memory",
+		"raise `spec.template.resources.limits.memory`"},
+	{ReasonBuilderNotFound, FailureConfig, false,
+		"no builder of this name is registered",
+		"see the registered names: `goldsmith builders`. Correct `spec.builder.name`, or register the builder with [`goldsmith up --builder`](builders.md) or in the ConfigMap [`goldsmith-builders`](cluster.md#which-builders-may-be-used)"},
+	{ReasonBuilderNotAllowed, FailureConfig, false,
+		"this server allows no container images as builders",
+		"use a registered builder"},
+	{ReasonBuilderNotRunnable, FailureConfig, false,
+		"the container could not be started, or a Secret, ConfigMap or key of its `env` is missing",
+		"create or correct what the message names"},
+	{ReasonSourceNotFound, FailureConfig, false,
+		"the ConfigMap is missing, or holds something other than text",
+		"create or correct the ConfigMap"},
+	{ReasonSourceTooLarge, FailureConfig, false,
+		"the files are larger than 64 KiB in all",
+		"make the files smaller"},
+	{ReasonBaseNotFound, FailureConfig, false,
+		"the image that `spec.base.imageRef` names is missing, has no such channel, or was never built",
+		"create, promote or build that image; this image is then built automatically"},
+	{ReasonNoResult, FailureConfig, false,
+		"the builder ended with exit code 0 and left no result",
+		"correct the builder: [the contract](builders.md)"},
+	{ReasonInvalidResult, FailureConfig, false,
+		"the result of the builder violates the contract",
+		"correct the builder: [the contract](builders.md)"},
+	{ReasonJobRejected, FailureConfig, false,
+		"the API refused the Job, for a reason other than a quota",
+		"read the message, which comes from the API server"},
+	{ReasonPodForbidden, FailureConfig, false,
+		"the namespace forbids the pod, for example by Pod Security or a LimitRange, or lacks an object that the pod names",
+		"change `spec.template`, or the namespace"},
+	{ReasonInvalidImageName, FailureConfig, false,
+		"the builder's image is not a valid reference",
+		"correct the reference"},
+	{ReasonBuilderTempFail, FailureInfrastructure, false,
+		"the builder reported that another attempt may help",
+		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},
+	{ReasonNodeRejected, FailureInfrastructure, false,
+		"the node rejected the pod",
+		"usually nothing"},
+	{ReasonEvicted, FailureInfrastructure, true,
+		"the pod was evicted",
+		afterDeletion},
+	{ReasonPreempted, FailureInfrastructure, true,
+		"a pod of higher priority preempted the pod",
+		afterDisruption},
+	{ReasonNodeLost, FailureInfrastructure, true,
+		"the pod's node was lost, or lost the container, for example in a restart",
+		afterDisruption},
+	{ReasonNodeShutdown, FailureInfrastructure, true,
+		"the pod's node was shut down",
+		afterDisruption},
+	{ReasonPodDeleted, FailureInfrastructure, true,
+		"the pod was deleted",
+		afterDeletion},
+	{ReasonJobDeleted, FailureInfrastructure, true,
+		"the Job was deleted",
+		afterDeletion},
+	{ReasonJobConflict, FailureInfrastructure, true,
+		"a Job with the attempt's name, or a pod of its Job, is not what the build describes or cannot be compared with it, so its result does not count",
+		"find the user or webhook that the message points to. The next attempt starts at once, with another name. If a webhook changes the image or the command of pods, let it change Jobs instead, or register the builder with what it sets. [Who may do what](cluster.md#who-can-write-a-result)"},
+	{ReasonProcessLost, FailureInfrastructure, true,
+		"the builder's process ended with the server that ran it, or with the process that supervises builders",
+		"nothing, unless it happens often: `DATA-DIR/up.log` tells when a supervisor ended. The tenth disruption fails the build"},
+	{ReasonImagePullFailed, FailureRegistry, false,
+		"the builder's image could not be pulled within `timeouts.start`",
+		"read the kubelet's message: a wrong reference, missing `imagePullSecrets`, or an unavailable registry"},
+	{ReasonQueueTimeout, FailureTimeout, false,
+		"the build was not admitted within `timeouts.queue`",
+		"read in the message what it waited for; [raise a limit](queueing.md), or the timeout"},
+	{ReasonStartTimeout, FailureTimeout, false,
+		"no container started within `timeouts.start`",
+		"read the cause in the message: no node, no quota, or a volume"},
+	{ReasonRunTimeout, FailureTimeout, false,
+		"the build ran longer than `timeouts.run`",
+		"raise the timeout, or make the build faster. If a node did not confirm the end, the message names it: check that node"},
+	{ReasonCancelRequested, FailureCancelled, false,
+		"a user cancelled the build: `spec.cancelRequested` has the user and the reason. Or a user deleted it, and a finalizer keeps it",
+		""},
+	{ReasonSuperseded, FailureCancelled, false,
+		"a newer build of the image replaced it while it waited (`runPolicy: SerialLatestOnly`)",
+		""},
+}
+
 const (
-	// ReasonBuilderTempFail means that the builder reported a temporary failure, by exit code 75 or by its result.
-	ReasonBuilderTempFail FailureReason = "BuilderTempFail"
-	// ReasonEvicted means that the pod was evicted. It is a disruption.
-	ReasonEvicted FailureReason = "Evicted"
-	// ReasonPreempted means that the pod was preempted by a pod of higher priority. It is a disruption.
-	ReasonPreempted FailureReason = "Preempted"
-	// ReasonNodeLost means that the pod's node was lost, or that the node lost the container, for example in a restart.
-	// It is a disruption.
-	ReasonNodeLost FailureReason = "NodeLost"
-	// ReasonNodeShutdown means that the pod's node was shut down. It is a disruption.
-	ReasonNodeShutdown FailureReason = "NodeShutdown"
-	// ReasonNodeRejected means that the node rejected the pod.
-	ReasonNodeRejected FailureReason = "NodeRejected"
-	// ReasonPodDeleted means that the pod was deleted. It is a disruption.
-	ReasonPodDeleted FailureReason = "PodDeleted"
-	// ReasonJobDeleted means that the Job was deleted. It is a disruption.
-	ReasonJobDeleted FailureReason = "JobDeleted"
-	// ReasonJobConflict means that a Job of the attempt's name, or a pod of the attempt's Job, is not what the build
-	// describes. Its result does not count. It is a disruption.
-	ReasonJobConflict FailureReason = "JobConflict"
-	// ReasonProcessLost means that the builder's process ended together with the server that ran it, or with the process that
-	// supervises builders. It is a disruption.
-	ReasonProcessLost FailureReason = "ProcessLost"
+	afterDisruption = "nothing: the next attempt starts at once. The tenth disruption fails the build"
+	afterDeletion   = afterDisruption + ": find out who deletes its pods"
 )
 
-// Reasons of class Registry.
-const (
-	// ReasonImagePullFailed means that the builder's image could not be pulled within timeouts.start.
-	ReasonImagePullFailed FailureReason = "ImagePullFailed"
-)
-
-// Reasons of class Timeout.
-const (
-	// ReasonQueueTimeout means that the build was not admitted within timeouts.queue.
-	ReasonQueueTimeout FailureReason = "QueueTimeout"
-	// ReasonStartTimeout means that no container started within timeouts.start.
-	ReasonStartTimeout FailureReason = "StartTimeout"
-	// ReasonRunTimeout means that the build ran longer than timeouts.run.
-	ReasonRunTimeout FailureReason = "RunTimeout"
-)
-
-// Reasons of class Cancelled.
-const (
-	// ReasonCancelRequested means that a user cancelled the build, or deleted it while a finalizer kept it.
-	ReasonCancelRequested FailureReason = "CancelRequested"
-	// ReasonSuperseded means that a newer build of the Image made the build unnecessary while it waited (runPolicy
-	// SerialLatestOnly).
-	ReasonSuperseded FailureReason = "Superseded"
-)
-
-// Class is the class that a reason belongs to; empty if it is none of the reasons above.
-func (r FailureReason) Class() FailureClass {
-	switch r {
-	case ReasonBuilderFailed, ReasonOOMKilled:
-		return FailureUser
-	case ReasonBuilderNotFound, ReasonBuilderNotAllowed, ReasonBuilderNotRunnable, ReasonSourceNotFound, ReasonSourceTooLarge, ReasonBaseNotFound,
-		ReasonNoResult, ReasonInvalidResult, ReasonJobRejected, ReasonPodForbidden, ReasonInvalidImageName:
-		return FailureConfig
-	case ReasonBuilderTempFail, ReasonEvicted, ReasonPreempted, ReasonNodeLost, ReasonNodeShutdown, ReasonNodeRejected,
-		ReasonPodDeleted, ReasonJobDeleted, ReasonJobConflict, ReasonProcessLost:
-		return FailureInfrastructure
-	case ReasonImagePullFailed:
-		return FailureRegistry
-	case ReasonQueueTimeout, ReasonStartTimeout, ReasonRunTimeout:
-		return FailureTimeout
-	case ReasonCancelRequested, ReasonSuperseded:
-		return FailureCancelled
+// FailureReasons returns all reasons of failures, by class.
+func FailureReasons() []FailureReason {
+	reasons := make([]FailureReason, len(failureReasons))
+	for i := range failureReasons {
+		reasons[i] = failureReasons[i].reason
 	}
-	return ""
+	return reasons
+}
+
+// Class is the class that a reason belongs to; empty for an unknown reason.
+func (r FailureReason) Class() FailureClass { return r.explain().class }
+
+// Disruption reports whether the attempt lost its pod, Job or node, or the name of its Job. The next attempt then starts at once, and
+// the disrupted attempt does not count against the retry limit.
+func (r FailureReason) Disruption() bool { return r.explain().disruption }
+
+// Meaning is what the reason means, as a phrase in Markdown; empty for an unknown reason. Its links are relative to the folder docs.
+func (r FailureReason) Meaning() string { return r.explain().meaning }
+
+// Remedy is what to do about a failure, as a phrase in Markdown; empty for an unknown reason, and if there is nothing to do.
+func (r FailureReason) Remedy() string { return r.explain().remedy }
+
+func (r FailureReason) explain() explanation {
+	for i := range failureReasons {
+		if failureReasons[i].reason == r {
+			return failureReasons[i]
+		}
+	}
+	return explanation{}
 }
 
 // Failure returns a failure with the reason, its class and a formatted message, which CutMessage makes fit.

@@ -75,7 +75,7 @@ var unused = []transition{
 }
 
 // elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large.
-var elsewhere = []string{string(v1alpha1.ReasonSourceTooLarge)}
+var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge}
 
 // publicTypes is the folder with the sources of the public types.
 const publicTypes = "../../../apis/images/v1alpha1"
@@ -137,12 +137,12 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 		}
 	}
 	failures := &group{name: "reasons"}
-	for _, reason := range valuesOf(t, "FailureReason") {
-		n := c.failures[v1alpha1.FailureReason(reason)] + c.attemptFailures[v1alpha1.FailureReason(reason)]
+	for _, reason := range v1alpha1.FailureReasons() {
+		n := c.failures[reason] + c.attemptFailures[reason]
 		if !slices.Contains(elsewhere, reason) {
-			failures.count(reason, n, least)
+			failures.count(string(reason), n, least)
 		} else if n > 0 {
-			failures.rare = append(failures.rare, reason+" was reached: it is not elsewhere")
+			failures.rare = append(failures.rare, string(reason)+" was reached: it is not elsewhere")
 		}
 	}
 	triggers := &group{name: "triggers"}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package explain is the verb that explains a reason. It reads docs/reasons.md, which the program carries, and needs no server.
+// Package explain is the verb that explains a reason. It needs no server. The tables of docs/reasons.md
+// are generated from the same texts.
 package explain
 
 import (
@@ -14,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/docs"
 )
 
 // nearest is the maximum number of letters in which a suggested reason differs.
@@ -35,14 +35,14 @@ func NewCommand() *cobra.Command {
 			if len(args) > 0 {
 				return nil, cobra.ShellCompDirectiveNoFileComp
 			}
-			return completions(parse(docs.Reasons()), begun), cobra.ShellCompDirectiveNoFileComp
+			return completions(entries(), begun), cobra.ShellCompDirectiveNoFileComp
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			entries := parse(docs.Reasons())
+			all := entries()
 			if len(args) == 0 {
-				return list(entries, command.OutOrStdout())
+				return list(all, command.OutOrStdout())
 			}
-			return describe(entries, args[0], command.OutOrStdout())
+			return describe(all, args[0], command.OutOrStdout())
 		},
 	}
 }
@@ -92,14 +92,10 @@ func describe(entries []entry, asked string, out io.Writer) error {
 
 // Remedy returns what to do about a failure, as one line. It is empty if there is nothing to do.
 func Remedy(failure *v1alpha1.BuildFailure) string {
-	entries := parse(docs.Reasons())
-	i := slices.IndexFunc(entries, func(of entry) bool {
-		return of.reason == string(failure.Reason) && of.reporter == ofFailure+string(failure.Class)
-	})
-	if i < 0 {
-		return ""
+	if remedy := failure.Reason.Remedy(); remedy != "" {
+		return plain(remedy)
 	}
-	return entries[i].remedy
+	return ""
 }
 
 // unknown returns the error for an unknown reason, with reasons of similar names.

@@ -4,7 +4,10 @@ package explain
 
 import (
 	"bytes"
+	"flag"
+	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,39 +17,96 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/docs"
 )
 
-func TestThePageExplainsTheReasonsOfTheAPIAndNoOther(t *testing.T) {
+func TestEveryReasonOfTheAPIIsExplained(t *testing.T) {
 	reasons, err := constants.In(filepath.Join("..", "..", "..", "..", "apis", "images", "v1alpha1"), func(_, name string) bool {
 		return strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, got := slices.Sorted(maps.Values(reasons)), names(parse(docs.Reasons()))
+	want, got := slices.Sorted(maps.Values(reasons)), names(entries())
 	slices.Sort(got)
 	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
-		t.Errorf("reasons of the API and of the page (-want +got):\n%s", diff)
+		t.Errorf("reasons of the API, and explained reasons (-want +got):\n%s", diff)
 	}
 }
 
 func TestEveryEntryIsComplete(t *testing.T) {
-	for _, of := range parse(docs.Reasons()) {
+	for _, of := range entries() {
 		if of.reporter == "" || of.meaning == "" || of.remedy == "" {
 			t.Errorf("a part is missing: %+v", of)
 		}
 		if strings.ContainsAny(of.meaning+of.remedy, "`[]") {
 			t.Errorf("there is Markdown left in %+v", of)
 		}
-		if class, isFailure := strings.CutPrefix(of.reporter, "a build that failed, class "); isFailure {
-			if want := v1alpha1.FailureReason(of.reason).Class(); string(want) != class || of.retry == "" {
-				t.Errorf("%s is of class %s, want %s; retry: %q", of.reason, class, want, of.retry)
-			}
-		} else if of.retry != "" && v1alpha1.FailureReason(of.reason).Class() != v1alpha1.FailureCancelled {
-			t.Errorf("%s is no failure: retry: %q", of.reason, of.retry)
-		}
 	}
+}
+
+var update = flag.Bool("update", false, "write the tables of docs/reasons.md")
+
+func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
+	page := filepath.Join("..", "..", "..", "..", "docs", "reasons.md")
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	generated := string(text)
+	for name, block := range map[string]string{
+		"failures":                      failureTables(),
+		"waits":                         table("| reason | what the build waits for | what to do |", waits),
+		"build conditions":              table("| condition | reason | meaning | what to do |", buildConditions),
+		"conditions of finished builds": table("| condition | reason | meaning | what to do |", finishedConditions),
+		"image conditions":              table("| condition | reason | meaning | what to do |", imageConditions),
+		"events":                        table("| event | reason | meaning | what to do |", events),
+	} {
+		begin, end := "<!-- begin "+name+": make generate writes it -->\n\n", "\n<!-- end "+name+" -->\n"
+		before, rest, begins := strings.Cut(generated, begin)
+		_, after, ends := strings.Cut(rest, end)
+		if !begins || !ends {
+			t.Fatalf("docs/reasons.md has no block %s", name)
+		}
+		generated = before + begin + block + end + after
+	}
+	if *update {
+		if err := os.WriteFile(page, []byte(generated), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(string(text), generated); diff != "" {
+		t.Errorf("docs/reasons.md is stale: run make generate (-page +program):\n%s", diff)
+	}
+}
+
+// failureTables returns a section for each class of failures.
+func failureTables() string {
+	rows, classes := map[v1alpha1.FailureClass][]report{}, []v1alpha1.FailureClass{}
+	for _, reason := range v1alpha1.FailureReasons() {
+		class := reason.Class()
+		if !slices.Contains(classes, class) {
+			classes = append(classes, class)
+		}
+		rows[class] = append(rows[class], report{reason: string(reason), meaning: meaningOf(reason), remedy: reason.Remedy()})
+	}
+	var sections []string
+	for _, class := range classes {
+		sections = append(sections, fmt.Sprintf("### %s\n\n%s\n\n%s", class, retry(class), table("| reason | meaning | what to do |", rows[class])))
+	}
+	return strings.Join(sections, "\n")
+}
+
+func table(head string, rows []report) string {
+	text := head + "\n" + strings.Repeat("|---", strings.Count(head, "|")-1) + "|\n"
+	for _, row := range rows {
+		if row.by != "" {
+			text += "| " + row.by + " "
+		}
+		if row.remedy == "" {
+			row.remedy = "–"
+		}
+		text += fmt.Sprintf("| %s | %s | %s |\n", row.reason, row.meaning, row.remedy)
+	}
+	return text
 }
 
 func TestAReasonIsExplained(t *testing.T) {
@@ -102,7 +162,7 @@ what to do   wait, or raise a limit (docs/queueing.md)
 
 func TestAllReasonsAreListed(t *testing.T) {
 	var out bytes.Buffer
-	if err := list(parse(docs.Reasons()), &out); err != nil {
+	if err := list(entries(), &out); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"REASON", "OOMKilled", "NodeLost", "NeverBuilt", "BuildRefused"} {
@@ -113,13 +173,13 @@ func TestAllReasonsAreListed(t *testing.T) {
 }
 
 func TestReasonsAreCompletedInUpperAndLowerCase(t *testing.T) {
-	entries := parse(docs.Reasons())
+	all := entries()
 	for begun, want := range map[string][]string{
 		"oom":       {"OOMKilled\tthe builder ran out of memory"},
 		"BuilderNo": {"BuilderNotFound\tno builder of this name is registered", "BuilderNotAllowed\tthis server allows no container images as builders"},
 		"x":         nil,
 	} {
-		got := completions(entries, begun)
+		got := completions(all, begun)
 		if diff := cmp.Diff(want, got[:min(len(got), 2)]); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", begun, diff)
 		}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// entry explains a reason in plain text.
+type entry struct {
+	reason, reporter, meaning, remedy, retry string
+}
+
+// ofFailure and a class name the reporter of a failure.
+const ofFailure = "a build that failed, class "
+
+// links are Markdown's links: their text, and where they lead, without the place in the page.
+var links = regexp.MustCompile(`\[([^\]]*)\]\(([^)#]*)[^)]*\)`)
+
+// entries returns an entry for each reason, in the order of docs/reasons.md.
+func entries() []entry {
+	var all []entry
+	for _, reason := range v1alpha1.FailureReasons() {
+		reporter := ofFailure + string(reason.Class())
+		if reason.Class() == v1alpha1.FailureCancelled {
+			reporter = "a build that was cancelled"
+		}
+		all = append(all, entry{string(reason), reporter, plain(meaningOf(reason)), plain(reason.Remedy()), retry(reason.Class())})
+	}
+	add := func(reporter, meaning string, reports []report) {
+		for _, of := range reports {
+			all = append(all, entry{of.reason, plain(reporter + of.by), plain(meaning + of.meaning), plain(of.remedy), ""})
+		}
+	}
+	add("a build that waits", "it waits for ", waits)
+	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions))
+	add("event ", "", events)
+	return all
+}
+
+func meaningOf(reason v1alpha1.FailureReason) string {
+	if reason.Disruption() {
+		return reason.Meaning() + ": a disruption"
+	}
+	return reason.Meaning()
+}
+
+// retry returns whether failures of a class are retried.
+func retry(class v1alpha1.FailureClass) string {
+	defaults := &v1alpha1.RetryPolicy{}
+	v1alpha1.SetDefaults_RetryPolicy(defaults)
+	switch {
+	case slices.Contains(defaults.Classes, class):
+		return "Goldsmith retries these failures by default."
+	case class == v1alpha1.FailureCancelled:
+		return "Goldsmith never retries cancelled builds."
+	case class == v1alpha1.FailureUser:
+		return "Goldsmith does not retry these failures by default, because the image has to change."
+	case class == v1alpha1.FailureConfig:
+		return "Goldsmith does not retry these failures by default, because the configuration of the build has to change."
+	}
+	return "Goldsmith does not retry these failures by default."
+}
+
+// plain returns a phrase in Markdown as plain text. An empty remedy is "nothing".
+func plain(phrase string) string {
+	if phrase == "" {
+		return "nothing"
+	}
+	return strings.ReplaceAll(links.ReplaceAllString(phrase, "$1 (docs/$2)"), "`", "")
+}

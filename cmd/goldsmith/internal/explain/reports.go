@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package explain
+
+import "goldsmith.dev/goldsmith/apis/images/v1alpha1"
+
+// report is a row about a reason that is not that of a failure: which condition or event reports it, what it means, and what to do.
+// The texts are phrases in Markdown, whose links are relative to docs.
+type report struct {
+	by, reason, meaning, remedy string
+}
+
+// waits are the reasons of the conditions Admitted and PodReady while a build waits. A meaning is what the build waits for.
+var waits = []report{
+	{"", v1alpha1.ReasonWaitingForSlot, "an earlier build of the image, or room under a limit of the namespace or of all builds; the message says which",
+		"wait, or [raise a limit](queueing.md#limits)"},
+	{"", v1alpha1.ReasonWaitingForKueue, "Kueue",
+		"see the LocalQueue and its ClusterQueue"},
+	{"", v1alpha1.ReasonWaitingForWorker, "a worker of `goldsmith up`: Jobs that are not builds, or processes that do not end, occupy all",
+		"wait, or delete those Jobs; [raise `--workers`](running-locally.md#flags)"},
+	{"", v1alpha1.ReasonJobSuspended, "a user, who has suspended the Job of the build",
+		"resume the Job: set its `spec.suspend` to false"},
+	{"", v1alpha1.ReasonWaitingForPod, "its pod, or the pod's volumes, network and container",
+		"wait; the message says what is known"},
+	{"", v1alpha1.ReasonQuotaExceeded, "room in a ResourceQuota of the namespace",
+		"wait for other pods to end, or raise the quota"},
+	{"", v1alpha1.ReasonUnschedulable, "a node that takes the pod",
+		"change `spec.template`, or add a node; the message says what is missing"},
+	{"", v1alpha1.ReasonImagePulling, "the builder's container image, also if it cannot be pulled now",
+		"wait; if the message reports an error, correct the reference or `imagePullSecrets`"},
+	{"", v1alpha1.ReasonBackingOff, "the time of the next attempt, which is in the message",
+		"nothing; or read the log of the last attempt"},
+}
+
+// buildConditions are the reasons of a build's other conditions.
+var buildConditions = []report{
+	{"`Admitted`: True", v1alpha1.ReasonAdmitted, "the build left the queue", ""},
+	{"`PodReady`: True", v1alpha1.ReasonContainerStarted, "the builder runs or has run", ""},
+	{"`Succeeded`: True, `Finished`: True", v1alpha1.ReasonSucceeded, "the build made every artifact", ""},
+	{"`Succeeded`: Unknown, `Finished`: False", v1alpha1.ReasonInProgress, "the build has not finished", ""},
+}
+
+// finishedConditions are the reasons of the conditions that only finished builds have.
+var finishedConditions = []report{
+	{"`LogArchived`: True", v1alpha1.ReasonLogArchived, "the archive has the whole log of each attempt", ""},
+	{"`LogArchived`: True", v1alpha1.ReasonLogArchivedInPart, "the end of a log, or all of it, could not be read before its pod was lost; or the log is longer than its limit and lacks its middle",
+		"the message names the attempt and the missing bytes. For the middle, raise `history.logMaxBytes`"},
+	{"`LogArchived`: True", v1alpha1.ReasonNoLog, "no attempt has written a log", ""},
+	{"`LogArchived`: False", v1alpha1.ReasonArchiveUnavailable, "the archive cannot be written to; the controller tries again",
+		"[make the archive available](troubleshooting.md#log-archive-unavailable)"},
+	{"`LogArchived`: False", v1alpha1.ReasonLogDamaged, "the archive has lost or damaged a part of a log; the message names the bytes. The controller archives the part again if the pod still has the whole log",
+		"restore the archive's objects from a copy, and check its lifecycle rules"},
+	{"`LogArchived`: False", v1alpha1.ReasonLogExpired, "the archived log was deleted when `history.logRetention` had passed",
+		"nothing; for later builds, [raise the retention](retries.md#what-is-kept)"},
+	{"`Recorded`: True", v1alpha1.ReasonRecorded, "the database has the final state of the build", ""},
+	{"`Recorded`: False", v1alpha1.ReasonRecordsUnavailable, "the database cannot be written to; the controller tries again",
+		"[make the database available](troubleshooting.md#records-unavailable)"},
+	{"`Recorded`: False", v1alpha1.ReasonNotRecordable, "the database refuses the build; the controller tries again only when the build changes",
+		"read the cause in the message. Goldsmith prunes the build as usual, and there is no record of it"},
+}
+
+// imageConditions are the reasons of an image's conditions.
+var imageConditions = []report{
+	{"`Ready`: True", v1alpha1.ReasonBuildSucceeded, "the last finished build that [counts](images.md#which-build-does-a-line-of-kubectl-get-images-report-on) succeeded", ""},
+	{"`Ready`: False", v1alpha1.ReasonBuildFailed, "the last finished build that counts failed. If `Stalled` is True, it has the reason of the failure",
+		"see why: `goldsmith history IMAGE`"},
+	{"`Stalled`: True", v1alpha1.ReasonBuildCancelled, "the build of the current inputs was cancelled, or deleted before it finished, and no other build has these inputs",
+		"build again: `goldsmith build IMAGE`; or change the inputs"},
+	{"`Stalled`: True or False, `Reconciling`: True", v1alpha1.ReasonBuildRefused, "the API server refuses the build that is due: because of a quota or a limit that the operator set, or because an earlier version of Goldsmith accepted a value of the image that this version refuses. `Stalled` is False if a later request can succeed without a change of the image, as with a quota. The controller tries again",
+		"correct the field that the message names, or raise the quota or the limit"},
+	{"`Ready`: False, `UpToDate`: False", v1alpha1.ReasonNeverBuilt, "for `Ready`: no build that counts exists or has finished; for `UpToDate`: no build has succeeded",
+		"see what would start a build: `goldsmith plan IMAGE`"},
+	{"`UpToDate`: True", v1alpha1.ReasonInputsUnchanged, "the inputs are those of the latest successful build", ""},
+	{"`UpToDate`: False", v1alpha1.ReasonInputsChanged, "the inputs differ from those of the latest successful build",
+		"see whether a build is due: `goldsmith plan IMAGE`"},
+	{"`UpToDate`: Unknown", v1alpha1.ReasonInputsNotResolved, "the inputs cannot be resolved now",
+		"see the condition `InputsResolved`"},
+	{"`Building`: True, `Reconciling`: True, `Ready`: False, `UpToDate`: False", v1alpha1.ReasonBuildActive, "a build starts, runs, retries or is being cancelled. For `Ready` and `UpToDate`: it is the first build that counts", ""},
+	{"`Building`: True, `Reconciling`: True, `Ready`: False, `UpToDate`: False", v1alpha1.ReasonBuildQueued, "a build waits to be admitted. For `Ready` and `UpToDate`: it is the first build that counts",
+		"see the order: `goldsmith queue`"},
+	{"`Building`: False, `Reconciling`: False", v1alpha1.ReasonIdle, "no build is queued or running. For `Reconciling`: the inputs are built, or the image is stalled", ""},
+	{"`Reconciling`: True", v1alpha1.ReasonBuildDue, "the controller is about to create a build", ""},
+	{"`Reconciling`: True, `Ready`: Unknown", v1alpha1.ReasonWaitingForController, "the image was created, and the controller has not observed it yet",
+		"if it lasts for more than a few seconds, see whether the controller runs: `goldsmith status`"},
+	{"`InputsResolved`: True", v1alpha1.ReasonResolved, "everything that the image refers to exists", ""},
+	{"`Stalled`: True, `ScheduleActive`: False", v1alpha1.ReasonTooManyFailures, "`triggers.disableAfterFailures` consecutive builds failed",
+		"correct the image, or start a build that succeeds: `goldsmith build IMAGE`"},
+	{"`Stalled`: True, `ScheduleActive`: False", v1alpha1.ReasonInvalidSchedule, "an earlier version of Goldsmith accepted a schedule that this version refuses",
+		"correct the field that the message names"},
+	{"`Stalled`: False", v1alpha1.ReasonProgressing, "nothing keeps the image from progressing", ""},
+	{"`Stalled`: False, `Reconciling`: True, `ScheduleActive`: False", v1alpha1.ReasonSuspended, "the image is suspended, or its inputs have changed and its triggers are off",
+		"`goldsmith resume IMAGE`, or `goldsmith build IMAGE`"},
+	{"`ScheduleActive`: True, `Reconciling`: True", v1alpha1.ReasonScheduled, "the schedule starts builds. For `Reconciling`: the inputs wait for the schedule", ""},
+	{"`ScheduleActive`: False", v1alpha1.ReasonNoSchedule, "the image has no schedule", ""},
+}
+
+// events are the reasons of events, besides those of failures.
+var events = []report{
+	{"of an image", v1alpha1.EventBuildCreated, "a build of the image was created", ""},
+	{"of an image", v1alpha1.EventBuildRefused, "Warning: the API server refuses the build that is due",
+		"see the condition `Stalled`, which has this reason too"},
+	{"of an image", v1alpha1.EventScheduleDisabled, "Warning: after too many failures, schedule and base start no more builds, or the schedule is invalid",
+		"see the condition `ScheduleActive`"},
+	{"of an image", v1alpha1.EventStalled, "Warning: the condition `Stalled` became True, or its cause changed",
+		"the message begins with the reason of the condition: look up that reason"},
+	{"of a namespace", v1alpha1.EventInvalidAnnotation, "Warning: an annotation of the namespace [for the queue](queueing.md#order-of-the-queue) is invalid. The message names the value that counts instead",
+		"correct or remove the annotation"},
+	{"of a build", v1alpha1.EventSucceeded, "the build made every artifact", ""},
+	{"of a build", v1alpha1.EventRetrying, "an attempt failed, and the build gets another",
+		"if it happens often: read the log"},
+}
