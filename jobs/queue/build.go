@@ -3,8 +3,6 @@
 package queue
 
 import (
-	"cmp"
-	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -12,9 +10,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
-
-// Patience is how long a build waits before it precedes younger builds of its namespace, whatever their priority.
-const Patience = time.Hour
 
 // Key names a build.
 type Key = types.NamespacedName
@@ -90,25 +85,4 @@ func external(build *v1alpha1.ImageBuild) bool {
 	last := len(status.Attempts) - 1
 	notSeen := status.Phase == v1alpha1.BuildStarting && last >= 0 && status.Attempts[last].JobUID == "" // its Job is created suspended
 	return state.Waits(build) || status.Phase == v1alpha1.BuildQueued || notSeen
-}
-
-// waitedLonger reports whether one build has waited longer than another.
-func waitedLonger(a, b *Build) bool {
-	return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name)) < 0
-}
-
-// before reports whether one build of a namespace precedes another, as long as neither has waited for longer than Patience.
-func before(a, b *Build) bool {
-	if a.Priority != b.Priority {
-		return a.Priority > b.Priority
-	}
-	return waitedLonger(a, b)
-}
-
-// numbered reports whether one build of an Image precedes another.
-func numbered(a, b *Build) bool {
-	if a.Number != b.Number {
-		return a.Number < b.Number
-	}
-	return waitedLonger(a, b)
 }

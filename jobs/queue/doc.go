@@ -9,10 +9,7 @@
 //   - its namespace has fewer active builds than its limit;
 //   - all namespaces together have fewer active builds than the limit.
 //
-// Namespaces share fairly: the next build comes from the namespace with the fewest active builds for its weight. If several have
-// equally few, it comes from the namespace whose oldest build has waited longest. Within a namespace the build with the highest
-// priority is next, then the oldest. A build that has waited for longer than Patience precedes all builds that have not. Waiting is
-// counted from the creation of a build, which never changes.
+// order.go has the order of the builds that can be admitted. Waiting is counted from the creation of a build, which never changes.
 //
 // A build that names a queue of Kueue waits here only for its Image: Kueue admits its Jobs, whatever the limits are. Once its Job
 // runs, the build counts like any other.

@@ -3,8 +3,10 @@
 package queue
 
 import (
-	"container/heap"
+	"cmp"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -34,7 +36,7 @@ type Place struct {
 // active build that lasts longer than expected is assumed to end now. Builds that would never be admitted, for example
 // because the limit of their namespace is 0, come last and have no time.
 func (q *Queue) Forecast(now time.Time, expected Expectation) []Place {
-	play := &play{queue: q, now: now, expected: expected, why: q.reasons()}
+	play := &play{queue: q, now: now, expected: expected, why: q.reasons(), ends: endingsHeap()}
 	play.average, play.known = q.averageOf(expected)
 	for key, build := range q.builds {
 		if build.State == Active {
@@ -46,10 +48,11 @@ func (q *Queue) Forecast(now time.Time, expected Expectation) []Place {
 			play.admit(key)
 			continue
 		}
-		if len(play.ends) == 0 {
+		ended, ok := play.ends.top()
+		if !ok {
 			break
 		}
-		ended := heap.Pop(&play.ends).(ending)
+		play.ends.settle(ended, false)
 		play.now, play.later = ended.at, true
 		q.Remove(ended.Key)
 	}
@@ -66,7 +69,7 @@ type play struct {
 	average  time.Duration
 	known    bool // whether average is more than assumed
 	why      map[Key]string
-	ends     endings
+	ends     indexedHeap[*ending]
 	places   []Place
 }
 
@@ -96,24 +99,12 @@ func (p *play) end(key Key, started time.Time) {
 	if at.Before(p.now) {
 		at = p.now
 	}
-	heap.Push(&p.ends, ending{Key: key, at: at})
+	p.ends.settle(&ending{Key: key, at: at}, true)
 }
 
 // addRest adds the builds that would never be admitted, the oldest first.
 func (p *play) addRest() {
-	rest := make([]*Build, 0, p.queue.waiting)
-	for _, build := range p.queue.builds {
-		rest = append(rest, &build.Build)
-	}
-	slices.SortFunc(rest, func(a, b *Build) int {
-		switch {
-		case waitedLonger(a, b):
-			return -1
-		case waitedLonger(b, a):
-			return 1
-		}
-		return 0
-	})
+	rest := slices.SortedFunc(maps.Values(p.queue.builds), compareAge)
 	for _, build := range rest {
 		p.add(build.Key, time.Time{})
 	}
@@ -147,37 +138,16 @@ func (q *Queue) averageOf(expected Expectation) (time.Duration, bool) {
 // ending is the end of an active build.
 type ending struct {
 	Key
-	at time.Time
+	at    time.Time
+	place int
 }
 
-// endings is a heap of endings. Endings at the same time are in the order of their names.
-type endings []ending
-
-var _ heap.Interface = &endings{}
-
-// Len is the number of endings.
-func (e endings) Len() int { return len(e) }
-
-// Less compares the endings at two places.
-func (e endings) Less(i, j int) bool {
-	if order := e[i].at.Compare(e[j].at); order != 0 {
-		return order < 0
+// endingsHeap has endings by time. Those at the same time are in the order of their names.
+func endingsHeap() indexedHeap[*ending] {
+	return indexedHeap[*ending]{
+		compare: func(a, b *ending) int {
+			return cmp.Or(a.at.Compare(b.at), strings.Compare(a.Namespace, b.Namespace), strings.Compare(a.Name, b.Name))
+		},
+		place: func(e *ending) *int { return &e.place },
 	}
-	if e[i].Namespace != e[j].Namespace {
-		return e[i].Namespace < e[j].Namespace
-	}
-	return e[i].Name < e[j].Name
-}
-
-// Swap exchanges two endings.
-func (e endings) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-
-// Push appends an ending.
-func (e *endings) Push(added any) { *e = append(*e, added.(ending)) }
-
-// Pop removes the last ending.
-func (e *endings) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
 }

@@ -7,7 +7,7 @@ import "container/heap"
 // indexedHeap is a heap whose elements know their places, so that an element can be moved or removed.
 type indexedHeap[T any] struct {
 	elements []T
-	before   func(a, b T) bool
+	compare  func(a, b T) int
 	// place of an element, counted from 1. It is 0 while the element is not in the heap.
 	place func(element T) *int
 }
@@ -38,7 +38,7 @@ func (h *indexedHeap[T]) settle(element T, wanted bool) {
 func (h *indexedHeap[T]) Len() int { return len(h.elements) }
 
 // Less compares the elements at two places.
-func (h *indexedHeap[T]) Less(i, j int) bool { return h.before(h.elements[i], h.elements[j]) }
+func (h *indexedHeap[T]) Less(i, j int) bool { return h.compare(h.elements[i], h.elements[j]) < 0 }
 
 // Swap exchanges two elements.
 func (h *indexedHeap[T]) Swap(i, j int) {

@@ -2,10 +2,7 @@
 
 package queue
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // Share is the share of a namespace in the queue.
 type Share struct {
@@ -28,14 +25,6 @@ type namespace struct {
 	place        int // among the contenders
 }
 
-func newNamespace(name string) *namespace {
-	return &namespace{
-		name:   name,
-		ranked: indexedHeap[*entry]{before: func(a, b *entry) bool { return before(&a.Build, &b.Build) }, place: func(e *entry) *int { return &e.byRank }},
-		aged:   indexedHeap[*entry]{before: entryWaitedLonger, place: placeByAge},
-	}
-}
-
 // SetNamespace sets the share of a namespace. The default is the zero value of Share.
 func (q *Queue) SetNamespace(name string, share Share) {
 	known := q.namespace(name)
@@ -46,11 +35,12 @@ func (q *Queue) SetNamespace(name string, share Share) {
 
 // next is the next build of the namespace. There must be one.
 func (n *namespace) next(now time.Time) *entry {
-	if oldest, ok := n.aged.top(); ok && now.Sub(oldest.Since) > Patience {
+	oldest, _ := n.aged.top()
+	highest, _ := n.ranked.top() // of the same builds
+	if compare(oldest, highest, now) < 0 {
 		return oldest
 	}
-	first, _ := n.ranked.top() // the same builds as in aged
-	return first
+	return highest
 }
 
 func (n *namespace) weight() int { return max(1, n.share.Weight) }
@@ -69,23 +59,10 @@ func (q *Queue) limitOf(n *namespace) (int, bool) {
 	return q.limits.PerNamespace, q.limits.PerNamespace > 0
 }
 
-// fairer reports whether namespace a is next before b: by active/weight, without dividing.
-func fairer(a, b *namespace) bool {
-	if mine, other := a.active*b.weight(), b.active*a.weight(); mine != other {
-		return mine < other
-	}
-	oldest, _ := a.aged.top() // a contender has one
-	others, _ := b.aged.top()
-	if order := oldest.Since.Compare(others.Since); order != 0 {
-		return order < 0
-	}
-	return strings.Compare(a.name, b.name) < 0
-}
-
 func (q *Queue) namespace(name string) *namespace {
 	known, ok := q.namespaces[name]
 	if !ok {
-		known = newNamespace(name)
+		known = &namespace{name: name, ranked: rankedHeap(), aged: agedHeap()}
 		q.namespaces[name] = known
 	}
 	return known

@@ -52,8 +52,8 @@ func New(limits Limits) *Queue {
 		builds:     map[Key]*entry{},
 		images:     map[types.UID]*image{},
 		namespaces: map[string]*namespace{},
-		contenders: indexedHeap[*namespace]{before: fairer, place: func(n *namespace) *int { return &n.place }},
-		external:   indexedHeap[*entry]{before: entryWaitedLonger, place: placeByAge},
+		contenders: indexedHeap[*namespace]{compare: compareShares, place: func(n *namespace) *int { return &n.place }},
+		external:   agedHeap(),
 	}
 }
 
@@ -123,17 +123,16 @@ func (q *Queue) Waiting() int { return q.waiting }
 
 // Next returns the build to admit next, if one can be admitted. It returns the same build until that build is set to Active.
 func (q *Queue) Next(now time.Time) (Key, bool) {
-	if next, ok := q.external.top(); ok {
-		return next.Key, true
+	next, ok := q.external.top()
+	if from, contends := q.contenders.top(); contends && !q.full() {
+		if other := from.next(now); !ok || compare(other, next, now) < 0 {
+			next, ok = other, true
+		}
 	}
-	if q.full() {
-		return Key{}, false
-	}
-	from, ok := q.contenders.top()
 	if !ok {
 		return Key{}, false
 	}
-	return from.next(now).Key, true
+	return next.Key, true
 }
 
 func (q *Queue) full() bool { return q.limits.Builds > 0 && q.active >= q.limits.Builds }
@@ -192,14 +191,26 @@ func (q *Queue) imageOf(uid types.UID) *image {
 	known, ok := q.images[uid]
 	if !ok {
 		known = &image{waiting: indexedHeap[*entry]{
-			before: func(a, b *entry) bool { return numbered(&a.Build, &b.Build) },
-			place:  func(e *entry) *int { return &e.byNumber },
+			compare: compareNumbers,
+			place:   func(e *entry) *int { return &e.byNumber },
 		}}
 		q.images[uid] = known
 	}
 	return known
 }
 
-func entryWaitedLonger(a, b *entry) bool { return waitedLonger(&a.Build, &b.Build) }
+// rankedHeap has the builds in their order while none has waited for longer than Patience.
+func rankedHeap() indexedHeap[*entry] {
+	return indexedHeap[*entry]{
+		compare: func(a, b *entry) int { return compare(a, b, never) },
+		place:   func(e *entry) *int { return &e.byRank },
+	}
+}
 
-func placeByAge(e *entry) *int { return &e.byAge }
+// agedHeap has the builds in their order once all have waited for longer than Patience.
+func agedHeap() indexedHeap[*entry] {
+	return indexedHeap[*entry]{
+		compare: func(a, b *entry) int { return compare(a, b, always) },
+		place:   func(e *entry) *int { return &e.byAge },
+	}
+}

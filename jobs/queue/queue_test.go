@@ -75,41 +75,33 @@ func TestARestingBuildHoldsBackItsImageAndNobodyElse(t *testing.T) {
 	expect(t, drain(q, epoch), "web-1")
 }
 
-func TestWithinANamespacePriorityComesBeforeAge(t *testing.T) {
-	q := queue.New(queue.Limits{PerNamespace: 1})
-	old, urgent := waiting("a", "old", 0), waiting("a", "urgent", time.Minute)
-	urgent.Priority = 10
-	q.Set(old)
-	q.Set(urgent)
-	expect(t, drain(q, epoch.Add(queue.Patience)), "urgent")
-}
-
-func TestAfterAnHourAgeComesBeforePriority(t *testing.T) {
-	q := queue.New(queue.Limits{PerNamespace: 1})
-	old, urgent := waiting("a", "old", 0), waiting("a", "urgent", time.Minute)
-	urgent.Priority = 10
-	q.Set(old)
-	q.Set(urgent)
-	expect(t, drain(q, epoch.Add(queue.Patience+time.Second)), "old")
-}
-
-// TestNobodyStarves has urgent builds come all the time, of which each takes the only slot for a while.
-func TestNobodyStarves(t *testing.T) {
-	q := queue.New(queue.Limits{Builds: 1})
-	q.Set(waiting("a", "patient", 0))
-	for i := range 1000 {
-		now := time.Duration(i) * time.Minute
-		urgent := waiting("a", fmt.Sprintf("urgent-%d", i), now)
-		urgent.Priority = 1000
-		q.Set(urgent)
-		for _, name := range drain(q, epoch.Add(now)) {
-			if name == "patient" {
-				return
-			}
-			q.Remove(queue.Key{Namespace: "a", Name: name})
-		}
+func TestTheOrder(t *testing.T) {
+	urgent := func(build queue.Build) queue.Build {
+		build.Priority = 10
+		return build
 	}
-	t.Error("a build was never admitted")
+	kueue := waiting("b", "kueue", 3*time.Minute)
+	kueue.External = true
+	for name, test := range map[string]struct {
+		after  time.Duration // since the creation of the oldest build
+		builds []queue.Build
+		want   []string
+	}{
+		"age":                                  {0, []queue.Build{waiting("a", "young", time.Minute), waiting("a", "old", 0)}, []string{"old", "young"}},
+		"priority before age":                  {queue.Patience, []queue.Build{waiting("a", "old", 0), urgent(waiting("a", "urgent", time.Minute))}, []string{"urgent", "old"}},
+		"age before priority after an hour":    {queue.Patience + time.Second, []queue.Build{urgent(waiting("a", "urgent", time.Minute)), waiting("a", "old", 0)}, []string{"old", "urgent"}},
+		"shares before priority":               {0, []queue.Build{urgent(waiting("a", "urgent", 0)), urgent(waiting("a", "next", 0)), waiting("b", "other", time.Minute)}, []string{"next", "other", "urgent"}},
+		"of equal shares, the oldest build's":  {0, []queue.Build{waiting("a", "young", time.Minute), waiting("b", "old", 0)}, []string{"old", "young"}},
+		"builds of Kueue before everyone else": {2 * queue.Patience, []queue.Build{urgent(waiting("a", "old", 0)), kueue}, []string{"kueue", "old"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			q := queue.New(queue.Limits{})
+			for _, build := range test.builds {
+				q.Set(build)
+			}
+			expect(t, drain(q, epoch.Add(test.after)), test.want...)
+		})
+	}
 }
 
 func TestSharesFollowTheWeights(t *testing.T) {

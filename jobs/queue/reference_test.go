@@ -3,13 +3,18 @@
 package queue_test
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
-// reference implements the documented rules of the queue, without regard for speed: each call considers all builds.
+// reference implements the documented rules of the queue, without regard for speed: each call considers all builds. The queue, and its
+// forecast, are compared with it.
 type reference struct {
 	limits queue.Limits
 	shares map[string]queue.Share
@@ -32,6 +37,46 @@ func (r *reference) next(now time.Time) (queue.Key, bool) {
 		}
 		return 1
 	}).Key, true
+}
+
+// forecast admits and ends builds until none waits, or none can be admitted, and returns their names and times. Active builds have started
+// at epoch.
+func (r *reference) forecast(now time.Time, durations map[string]time.Duration) (places []string) {
+	rest := reference{limits: r.limits, shares: r.shares, builds: slices.Clone(r.builds)}
+	ends := map[queue.Key]time.Time{}
+	for _, build := range rest.builds {
+		if end := epoch.Add(durations[build.Name]); build.State == queue.Active {
+			ends[build.Key] = slices.MaxFunc([]time.Time{now, end}, time.Time.Compare)
+		}
+	}
+	for {
+		if key, ok := rest.next(now); ok {
+			at := slices.IndexFunc(rest.builds, func(b queue.Build) bool { return b.Key == key })
+			rest.builds[at].State = queue.Active
+			ends[key] = now.Add(durations[key.Name])
+			places = append(places, fmt.Sprintf("%s %s", key, now))
+			continue
+		}
+		if len(ends) == 0 {
+			break
+		}
+		ended := slices.MinFunc(slices.Collect(maps.Keys(ends)), func(a, b queue.Key) int {
+			return cmp.Or(ends[a].Compare(ends[b]), strings.Compare(a.String(), b.String()))
+		})
+		now = ends[ended]
+		delete(ends, ended)
+		rest.builds = slices.DeleteFunc(rest.builds, func(b queue.Build) bool { return b.Key == ended })
+	}
+	slices.SortFunc(rest.builds, func(a, b queue.Build) int {
+		if elder(a, b) {
+			return -1
+		}
+		return 1
+	})
+	for _, build := range rest.builds {
+		places = append(places, fmt.Sprintf("%s %s", build.Key, time.Time{}))
+	}
+	return places
 }
 
 func (r *reference) imageLets(build queue.Build) bool {
