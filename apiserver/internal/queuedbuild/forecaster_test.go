@@ -106,30 +106,29 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 		build.Status.RequeuedDuration = &metav1.Duration{Duration: queued}
 		return build
 	}
-	f := forecasterOf(queue.Limits{Builds: 1}, &fakeNamespaces{},
+	f := forecasterOf(queue.Limits{}, &fakeNamespaces{},
 		succeeded("a", "web", 1, 9*time.Hour, time.Hour),
 		again(succeeded("a", "web", 2, 5*time.Hour, 3*time.Hour), 3*time.Hour-10*time.Minute), // the last build counts
 		succeeded("b", "db", 1, 9*time.Hour, 20*time.Minute),
 		again(build("a", "web", 3, time.Hour, v1alpha1.BuildRunning), time.Hour-4*time.Minute),
 		build("a", "web", 4, 3*time.Minute, v1alpha1.BuildQueued),
-		build("b", "db", 2, 2*time.Minute, v1alpha1.BuildQueued),
+		build("b", "db", 2, 5*time.Minute, v1alpha1.BuildRunning),
 		build("b", "db", 3, time.Minute, v1alpha1.BuildPending),
 	)
 	queued, err := f.all(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	const cluster, earlier = "Goldsmith has reached its limit of active builds (1)", "an earlier build of the image has not finished"
+	const earlier = "an earlier build of the image has not finished"
 	after := func(d time.Duration) *metav1.Time { return ago(-d) }
 	want := []*images.QueuedBuild{
 		{Status: images.QueuedBuildStatus{Position: 1, ImageName: "web", Message: earlier, QueuedTime: ago(3 * time.Minute), EstimatedStartTime: after(6 * time.Minute)}},
-		{Status: images.QueuedBuildStatus{Position: 2, ImageName: "db", Message: cluster, QueuedTime: ago(2 * time.Minute), EstimatedStartTime: after(16 * time.Minute)}},
-		{Status: images.QueuedBuildStatus{Position: 3, ImageName: "db", Message: earlier, QueuedTime: ago(time.Minute), EstimatedStartTime: after(36 * time.Minute)}},
+		{Status: images.QueuedBuildStatus{Position: 2, ImageName: "db", Message: earlier, QueuedTime: ago(time.Minute), EstimatedStartTime: after(15 * time.Minute)}},
 	}
 	for i, of := range []struct {
 		namespace, image string
 		number           int64
-	}{{"a", "web", 4}, {"b", "db", 2}, {"b", "db", 3}} {
+	}{{"a", "web", 4}, {"b", "db", 3}} {
 		stored := build(of.namespace, of.image, of.number, 0, v1alpha1.BuildQueued)
 		want[i].ObjectMeta = metav1.ObjectMeta{Namespace: stored.Namespace, Name: stored.Name, UID: stored.UID, Labels: stored.Labels}
 	}
@@ -151,9 +150,10 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 		}
 		invalid := `the namespace has reached its limit of active builds (0); annotation images.goldsmith.dev/max-builds of the namespace counts as 0, ` +
 			`because "nonsense" is not a whole number from 0 to 100000: correct or remove it`
-		for i, want := range []string{"the namespace has reached its limit of active builds (0)", invalid} {
-			if status := queued[i].Status; status.Message != want || status.EstimatedStartTime != nil {
-				t.Errorf("%s waits for %q until %v, want %q", queued[i].Name, status.Message, status.EstimatedStartTime, want)
+		for _, build := range queued {
+			want := map[string]string{"web-1": "the namespace has reached its limit of active builds (0)", "db-1": invalid}[build.Name]
+			if status := build.Status; status.Message != want || status.EstimatedStartTime != nil {
+				t.Errorf("%s waits for %q until %v, want %q", build.Name, status.Message, status.EstimatedStartTime, want)
 			}
 		}
 	}
@@ -238,7 +238,7 @@ func TestARequestCostsWhatItShows(t *testing.T) {
 		build("c", "db", 1, time.Hour, v1alpha1.BuildFailed), build("c", "kueue", 1, time.Hour, v1alpha1.BuildQueued),
 	}}
 	stored.items[5].Status.Attempts = []images.BuildAttempt{{Number: 1}}
-	f := &forecaster{limits: queue.Limits{Builds: 1}, clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
+	f := &forecaster{clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
 	// ask returns the positions of the builds by name.
 	ask := func(namespace, name string) map[string]int32 {
 		t.Helper()

@@ -11,6 +11,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -186,6 +187,26 @@ func (w *fixture) expectTurn(build *v1alpha1.ImageBuild, admitted bool, why stri
 	if got, message := w.queue.Admission(w.ctx, build); got != admitted || message != why {
 		w.t.Errorf("%s is admitted: %v (%q), expected %v (%q)", build.Name, got, message, admitted, why)
 	}
+}
+
+// oneWaits waits until one build waits in the queue.
+func (w *fixture) oneWaits() {
+	w.t.Helper()
+	w.eventually("waiting", func() bool { return w.metric("goldsmith_queue_builds").GetGauge().GetValue() == 1 })
+}
+
+// metric is the value of a metric without labels.
+func (w *fixture) metric(name string) *dto.Metric {
+	w.t.Helper()
+	families, err := w.registry.Gather()
+	w.must(err)
+	for _, family := range families {
+		if family.GetName() == name {
+			return family.GetMetric()[0]
+		}
+	}
+	w.t.Fatalf("%s is not measured", name)
+	return nil
 }
 
 // eventually asks again until something is as expected.
