@@ -18,6 +18,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/filters"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -47,6 +48,8 @@ type Options struct {
 	// Files is a directory that stores objects as YAML files instead of DataDirectory, for reading, editing and version control.
 	// It excludes Memory.
 	Files string
+	// Apply is a directory whose manifests the server applies whenever they change: see package apply. Defaults to none.
+	Apply string
 	// DiscardSecrets deletes the stored Secrets at the start, if the data directory lacks their key. By default the start fails.
 	DiscardSecrets bool
 	// LogArchive is the archive of logs, as a URL that archive.Open accepts, or "none". Defaults to DataDirectory/logs, and with
@@ -70,8 +73,8 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, and when a stop begins. Defaults to
-	// nowhere. It is not Out, because Out may have no reader by then.
+	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply
+	// changes and its errors, and when a stop begins. Its writes may be concurrent. Defaults to nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
@@ -116,6 +119,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
 	flags.StringVar(&o.Files, "files", "",
 		"directory for objects as YAML files, which users can read, edit and put under version control (default: objects are in the data directory)")
+	flags.StringVar(&o.Apply, "apply", "",
+		"`directory` whose manifests the server applies whenever they change; it never writes there (default: none)")
 	flags.BoolVar(&o.DiscardSecrets, "discard-secrets", false,
 		"deletion of all stored Secrets at the start, if DATA-DIR/server/encryption.yaml has not their key (default: the start fails)")
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
@@ -166,6 +171,14 @@ func (o *Options) complete() (err error) {
 		}
 		if o.Files, err = filepath.Abs(o.Files); err != nil {
 			return fmt.Errorf("find the directory of files: %w", err)
+		}
+	}
+	if o.Apply != "" {
+		if o.Apply, err = filepath.Abs(o.Apply); err != nil {
+			return fmt.Errorf("find the directory of manifests: %w", err)
+		}
+		if err := apply.Check(o.Apply, o.DataDirectory); err != nil {
+			return err
 		}
 	}
 	if err := checkUserNames(o.Users); err != nil {

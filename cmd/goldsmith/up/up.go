@@ -12,8 +12,11 @@ import (
 	"path/filepath"
 	"strings"
 
+	"k8s.io/client-go/rest"
+
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/records"
@@ -141,10 +144,30 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	return s.announce(server, users)
+	if err := s.announce(server, users); err != nil {
+		return err
+	}
+	s.startApply(ctx, users.administratorConfig(server))
+	if s.options.OnReady != nil {
+		s.options.OnReady(users.administratorConfig(server), s.options.Kubeconfig)
+	}
+	return nil
 }
 
-// announce writes the kubeconfig and tells the user, and the caller of Run, that the server is ready. It also tells the user the
+// startApply applies the directory of --apply. Its lines come after those that tell that the server is ready.
+func (s *system) startApply(ctx context.Context, config *rest.Config) {
+	if s.options.Apply == "" {
+		return
+	}
+	config.UserAgent = apply.FieldManager
+	s.components.start(ctx, "apply", func(ctx context.Context) error {
+		return apply.Run(ctx, s.options.Apply, config, func(line string) {
+			_, _ = fmt.Fprintln(s.options.Notices, "apply: "+line) // a line that nobody can read is no failure
+		})
+	})
+}
+
+// announce writes the kubeconfig and tells the user that the server is ready. It also tells the user the
 // size of the data directory, which grows with each kept build. The line with the kubeconfig is the last line: programs that
 // start a server read up to it.
 func (s *system) announce(server *builder.Running, users *users) error {
@@ -166,9 +189,6 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
 	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, server.Address(), nextSteps(path), &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
-	}
-	if s.options.OnReady != nil {
-		s.options.OnReady(users.administratorConfig(server), path)
 	}
 	return nil
 }

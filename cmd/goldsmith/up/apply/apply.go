@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package apply applies the manifests in a directory whenever they change, as `kubectl apply --server-side --prune` with an
+// ApplySet does. It only reads the directory, and never writes to it. It never deletes an object that it has not created, and
+// deletes nothing while any file or object has an error.
+package apply
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/scheme"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/klog/v2"
+)
+
+const (
+	// settleTime is how long no file has changed before the directory is read.
+	settleTime = 300 * time.Millisecond
+	// After an error the directory is applied again, each time after twice the delay. The longest delay is also the interval at which
+	// an unchanged directory is read, because some file systems report no changes.
+	firstDelay, longestDelay = time.Second, 15 * time.Second
+	// maxMessage is how much of a line an event has, in bytes.
+	maxMessage = 200
+)
+
+// Check reports why a directory cannot be applied. data is the data directory of the server, whose files are no manifests.
+func Check(directory, data string) error {
+	info, err := os.Stat(directory)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--apply %s: %w: create the directory, or correct the path", directory, withoutPath(err))
+	case !info.IsDir():
+		return fmt.Errorf("--apply %s: must be a directory", directory)
+	}
+	below, err := filepath.Rel(directory, data)
+	if err != nil || below == ".." || strings.HasPrefix(below, "../") {
+		return nil
+	}
+	for part := range strings.SplitSeq(below, "/") {
+		if part != "." && hidden(part) {
+			return nil
+		}
+	}
+	return fmt.Errorf("--apply %s: must not contain the data directory %s: move the manifests to a directory of their own", directory, data)
+}
+
+// Run applies a directory until ctx is done. tell gets a line for each change of an object, and one for each error, which it gets
+// again only once the error has changed. An error is also an event of its object, or else of the ApplySet's parent.
+func Run(ctx context.Context, directory string, config *rest.Config, tell func(line string)) error {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %s: %w", directory, err)
+	}
+	defer func() { _ = watcher.Close() }() // nothing was written
+	set, err := newSet(directory, config)
+	if err != nil {
+		return err
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect: %w", err)
+	}
+	events := record.NewBroadcaster(record.WithContext(ctx))
+	defer events.Shutdown()
+	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
+	a := &applier{
+		set: set, watcher: watcher, tell: tell, told: map[string]bool{}, delay: firstDelay,
+		events: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: FieldManager}),
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case event := <-watcher.Events:
+			name := filepath.Base(event.Name)
+			if isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) { // a directory has any name
+				timer.Reset(settleTime)
+			}
+		case err := <-watcher.Errors: // such as too many events at once
+			klog.FromContext(ctx).Info("Cannot watch a directory", "directory", directory, "err", err)
+			timer.Reset(settleTime)
+		case <-timer.C:
+			timer.Reset(a.pass(ctx))
+		}
+	}
+}
+
+type applier struct {
+	set     *set
+	watcher *fsnotify.Watcher
+	events  record.EventRecorder
+	tell    func(string)
+	told    map[string]bool // the errors of the last pass
+	done    [sha256.Size]byte
+	delay   time.Duration // after the next error
+}
+
+// pass applies the directory, unless it has the contents that were applied last. It returns when the next pass is due.
+func (a *applier) pass(ctx context.Context) time.Duration {
+	// A directory that cannot be watched is read in time, too.
+	found := read(a.set.directory, func(directory string) { _ = a.watcher.Add(directory) })
+	if found.digest == a.done && len(found.failures) == 0 {
+		return longestDelay
+	}
+	failures := a.set.reconcile(ctx, found, a.tell)
+	if ctx.Err() != nil {
+		return longestDelay
+	}
+	now := map[string]bool{}
+	for _, failure := range failures {
+		line := strings.Join(strings.Fields(failure.err.Error()), " ")
+		now[line] = true
+		if a.told[line] {
+			continue
+		}
+		a.tell(line)
+		about := failure.about
+		if about == nil {
+			about = a.set.parent
+		}
+		a.events.Event(about, corev1.EventTypeWarning, "ApplyFailed", strings.ToValidUTF8(line[:min(len(line), maxMessage)], ""))
+	}
+	a.told = now
+	if len(failures) == 0 {
+		a.done, a.delay = found.digest, firstDelay
+		return longestDelay
+	}
+	delay := a.delay
+	a.done, a.delay = [sha256.Size]byte{}, min(2*delay, longestDelay)
+	return delay
+}

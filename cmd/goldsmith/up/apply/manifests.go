@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package apply
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	// maxFile is the largest file that is read, in bytes: more than any ten objects can have.
+	maxFile = 16 << 20
+	// separator begins the next document of a YAML file.
+	separator = "---"
+)
+
+// extensions are the ends of the names of manifests. Editors give their temporary files other ones, or a name with a dot in front.
+var extensions = []string{".yaml", ".yml", ".json"}
+
+// kustomizations are the names of files that other files are input of.
+var kustomizations = []string{"kustomization.yaml", "kustomization.yml", "Kustomization"}
+
+// manifest is an object that a file declares.
+type manifest struct {
+	source string // the file, and the line where the document begins
+	object *unstructured.Unstructured
+}
+
+// contents is what a directory declares.
+type contents struct {
+	manifests []manifest
+	digest    [sha256.Size]byte // of the names and contents of all files
+	failures  []error           // of files that cannot be read, and so may declare any object
+	// kustomized is whether files are input of kustomize.
+	kustomized bool
+}
+
+// hidden reports whether a file or directory is ignored because of its name.
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// isManifest reports whether a file is read because of its name.
+func isManifest(name string) bool {
+	return !hidden(name) && (slices.Contains(extensions, filepath.Ext(name)) || slices.Contains(kustomizations, name))
+}
+
+// read reads all manifests below a directory. It calls enter for each directory before it lists that directory.
+func read(root string, enter func(directory string)) contents {
+	var found contents
+	sum := sha256.New()
+	// A walk of the file system, unlike filepath.WalkDir, follows a root that is a symbolic link. The function returns no error.
+	_ = fs.WalkDir(os.DirFS(root), ".", func(name string, entry fs.DirEntry, err error) error {
+		path := filepath.Join(root, name)
+		switch {
+		case err != nil:
+			found.failures = append(found.failures, fmt.Errorf("%s: %w: until it can be read, nothing is deleted", path, withoutPath(err)))
+		case name != "." && hidden(entry.Name()):
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+		case entry.IsDir():
+			enter(path)
+		case isManifest(entry.Name()):
+			content, err := readFile(path)
+			// A write to a hash never fails.
+			_, _ = fmt.Fprintf(sum, "%q %d %v\n%s", name, len(content), err, content)
+			if err == nil {
+				err = found.add(path, content)
+			}
+			if err != nil {
+				found.failures = append(found.failures, err)
+			}
+		}
+		return nil
+	})
+	sum.Sum(found.digest[:0])
+	if found.kustomized {
+		found.manifests = nil // without their patches
+	}
+	return found
+}
+
+// readFile reads a file, but no named pipe or device, which would wait for ever.
+func readFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("it is no regular file")
+	}
+	if err == nil && info.Size() > maxFile {
+		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
+	}
+	var content []byte
+	if err == nil {
+		content, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: make it readable, or delete it", path, withoutPath(err))
+	}
+	return content, nil
+}
+
+// withoutPath returns the cause of an error that names a path.
+func withoutPath(err error) error {
+	if named, ok := errors.AsType[*fs.PathError](err); ok {
+		return named.Err
+	}
+	return err
+}
+
+// add adds the objects of a file, or none of them.
+func (c *contents) add(path string, content []byte) error {
+	if slices.Contains(kustomizations, filepath.Base(path)) {
+		c.kustomized = true
+		return fmt.Errorf("%s: the directory is input of kustomize, and is not applied: write the output of `goldsmith kubectl kustomize %s` to a file of another directory, and apply that one",
+			path, filepath.Dir(path))
+	}
+	if len(bytes.TrimSpace(content)) == 0 {
+		return fmt.Errorf("%s: file is empty, as while it is being written: write its objects, or delete it", path)
+	}
+	documents, err := split(path, content)
+	if err != nil {
+		return err
+	}
+	var manifests []manifest
+	for _, document := range documents {
+		source := fmt.Sprintf("%s:%d", path, document.line)
+		objects, err := parse(document)
+		if err != nil {
+			return fmt.Errorf("%s: %w", source, err)
+		}
+		for _, object := range objects {
+			manifests = append(manifests, manifest{source: source, object: object})
+		}
+	}
+	c.manifests = append(c.manifests, manifests...)
+	return nil
+}
+
+// document is a part of a file, which begins at a line.
+type document struct {
+	line int
+	text []byte
+}
+
+// split returns the documents of a file.
+func split(path string, content []byte) ([]document, error) {
+	var found []document
+	if filepath.Ext(path) == ".json" {
+		decoder := json.NewDecoder(bytes.NewReader(content))
+		for {
+			var text json.RawMessage
+			err := decoder.Decode(&text)
+			if errors.Is(err, io.EOF) {
+				return found, nil
+			}
+			if err != nil {
+				line := 1 + bytes.Count(content[:decoder.InputOffset()], []byte("\n"))
+				return nil, fmt.Errorf("%s:%d: document is no JSON: %w: correct it", path, line, err)
+			}
+			begin := decoder.InputOffset() - int64(len(text))
+			found = append(found, document{line: 1 + bytes.Count(content[:begin], []byte("\n")), text: text})
+		}
+	}
+	current, number := document{line: 1}, 0
+	for line := range bytes.Lines(content) {
+		number++
+		if rest, ok := bytes.CutPrefix(line, []byte(separator)); ok {
+			if rest = bytes.TrimSpace(rest); len(rest) == 0 || rest[0] == '#' {
+				found = append(found, current)
+				current = document{line: number + 1}
+				continue
+			}
+		}
+		current.text = append(current.text, line...)
+	}
+	return append(found, current), nil
+}
+
+// parse returns the objects of a document: none if it has only comments, and several if it is a list.
+func parse(document document) ([]*unstructured.Unstructured, error) {
+	// Lines above it let a message name the line of the file.
+	text, err := yaml.YAMLToJSONStrict(append(bytes.Repeat([]byte("\n"), document.line-1), document.text...))
+	if err != nil {
+		return nil, fmt.Errorf("%s: correct the file", strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "))
+	}
+	var value any
+	if err := utiljson.Unmarshal(text, &value); err != nil {
+		return nil, fmt.Errorf("document cannot be read: %w: correct it", err)
+	}
+	fields, ok := value.(map[string]any)
+	if !ok {
+		if value == nil {
+			return nil, nil
+		}
+		return nil, errors.New("document is no object: set apiVersion, kind and metadata")
+	}
+	object := &unstructured.Unstructured{Object: fields}
+	if !object.IsList() {
+		return []*unstructured.Unstructured{object}, check(object)
+	}
+	var objects []*unstructured.Unstructured
+	err = object.EachListItem(func(item runtime.Object) error {
+		object, _ := item.(*unstructured.Unstructured)
+		objects = append(objects, object)
+		return check(object)
+	})
+	return objects, err
+}
+
+// check reports whether an object has what identifies it.
+func check(object *unstructured.Unstructured) error {
+	switch {
+	case object.GetAPIVersion() == "" || object.GetKind() == "":
+		return errors.New("apiVersion and kind are required: set both, or move a file that is no manifest to another directory")
+	case object.GetName() == "":
+		return fmt.Errorf("%s has no metadata.name: set it", object.GetKind())
+	case len(object.GetOwnerReferences()) > 0:
+		return fmt.Errorf("%s %s has metadata.ownerReferences: delete it here, because its owner creates it", object.GetKind(), object.GetName())
+	}
+	// What a server sets is part of a manifest that was printed by kubectl get.
+	for _, field := range []string{"uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"} {
+		unstructured.RemoveNestedField(object.Object, "metadata", field)
+	}
+	return nil
+}
