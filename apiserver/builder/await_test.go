@@ -23,6 +23,16 @@ import (
 // patience is how long the tests wait for an expected event.
 const patience = time.Minute
 
+// safeBuffer can be written to and read from at once.
+type safeBuffer struct {
+	lines chan string
+}
+
+func (b safeBuffer) Write(line []byte) (int, error) {
+	b.lines <- string(line)
+	return len(line), nil
+}
+
 // withToken is a caller that a standalone server lets in.
 var withToken = caller{headers: map[string]string{"Authorization": "Bearer " + token}}
 

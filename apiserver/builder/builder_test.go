@@ -9,11 +9,9 @@ import (
 	"flag"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -179,24 +177,6 @@ func (echo) Create(_ context.Context, object runtime.Object, _ rest.ValidateObje
 	return object, nil
 }
 
-func TestAServerOfHandlersNeedsNoEtcd(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
-	running, _ := start(t, builder.New("handlers").
-		WithScheme(corekinds.Install).
-		WithOpenAPI("Handlers", "v1", corekinds.OpenAPIDefinitions).
-		WithResource(corev1.SchemeGroupVersion, "configmaps", func(scope *builder.Scope) (builder.Storages, error) {
-			_, err := builder.NewStore(scope, builder.Resource{Resource: corev1.Resource("pods")})
-			g.Expect(err).To(MatchError(ContainSubstring("no storage")))
-			return builder.Storages{"": echo{}}, nil
-		}).
-		WithBearerToken(token, admin))
-	created, err := external(t, running, token).CoreV1().ConfigMaps("any").Create(t.Context(),
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "a"}, Data: map[string]string{"k": "v"}}, metav1.CreateOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(created.Data).To(HaveKeyWithValue("k", "v"))
-}
-
 // echoOfEvents is an echo of another kind: a server has one resource of each.
 type echoOfEvents struct{ echo }
 
@@ -331,37 +311,6 @@ func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	g.Expect(log.Close()).To(Succeed())
 	g.Eventually(watcher.ResultChan()).WithTimeout(patience).Should(BeClosed())
 	g.Eventually(stopped).WithTimeout(patience).Should(BeClosed())
-}
-
-// safeBuffer can be written to and read from at once.
-type safeBuffer struct {
-	lines chan string
-}
-
-func (b safeBuffer) Write(line []byte) (int, error) {
-	b.lines <- string(line)
-	return len(line), nil
-}
-
-func TestTheCommandServesUntilItsContextIsDone(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
-	out := safeBuffer{lines: make(chan string, 10)}
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan error, 1)
-	go func() {
-		done <- storing(builder.Memory()).WithWriter(out).ExecuteCommand(ctx, []string{"--bind-address=127.0.0.1", "--secure-port=0"})
-	}()
-	var line string
-	g.Eventually(out.lines).WithTimeout(patience).Should(Receive(&line))
-	g.Expect(line).To(HavePrefix("test-apiserver serves on https://127.0.0.1:"))
-	response, err := http.Get("http://" + strings.TrimSpace(strings.TrimPrefix(line, "test-apiserver serves on https://")))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(response.Body.Close()).To(Succeed())
-	g.Expect(response.StatusCode).To(Equal(http.StatusBadRequest), "plain HTTP")
-	cancel()
-	g.Eventually(done).WithTimeout(patience).Should(Receive(BeNil()))
-	g.Expect(out.lines).To(BeEmpty(), "one line and no more")
 }
 
 func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {

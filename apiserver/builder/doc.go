@@ -40,7 +40,7 @@
 //		return builder.Storages{"": store, "status": store.Status(nil)}, nil
 //	}
 //
-// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, PrepareForCreate, TableCells and so on
+// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, TableCells and so on
 // (see Validator and the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds
 // DefaultStrategy, or set Resource.Table.
 //

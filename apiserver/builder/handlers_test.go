@@ -86,28 +86,6 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
 }
 
-func TestACreateOnlyResourceAnswersAndStoresNothing(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
-	running, _ := start(t, example.Describe(builder.New("desk")).WithBearerToken(token, admin).
-		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests))
-	desk := connect(running)
-	ask := func(days int32, options ...client.CreateOption) (*v2.LoanRequest, error) {
-		request := &v2.LoanRequest{Spec: v2.LoanRequestSpec{Book: "solaris", Days: days}, Status: v2.LoanRequestStatus{Granted: true}}
-		return request, desk.Create(t.Context(), request, options...)
-	}
-	answer, err := ask(14)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(answer.Status).To(Equal(v2.LoanRequestStatus{Granted: true}))
-	answer, err = ask(100, client.DryRunAll)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(answer.Status).To(Equal(v2.LoanRequestStatus{Reason: "no book is lent for more than 28 days"}))
-	_, err = ask(0)
-	g.Expect(apierrors.IsInvalid(err)).To(BeTrue())
-	g.Expect(apierrors.IsMethodNotSupported(desk.Get(t.Context(), client.ObjectKey{Name: "x"}, answer)) ||
-		apierrors.IsNotFound(desk.Get(t.Context(), client.ObjectKey{Name: "x"}, answer))).To(BeTrue())
-}
-
 func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)

@@ -77,47 +77,28 @@ func namespaced(example runtime.Object) bool {
 	return !ok || scoper.NamespaceScoped()
 }
 
-// AllowCreateOnUpdate is false, unless the type of the store allows it: a PUT does not create an object.
-func (s DefaultStrategy) AllowCreateOnUpdate(context.Context) bool {
-	allower, ok := s.example.(CreateOnUpdateAllower)
-	return ok && allower.AllowCreateOnUpdate()
-}
+// AllowCreateOnUpdate is false: a PUT does not create an object.
+func (DefaultStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
-// AllowUnconditionalUpdate is true, as for almost every Kubernetes resource, unless the type of the store forbids it: a PUT
-// without a resourceVersion overwrites the object.
-func (s DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool {
-	allower, ok := s.example.(UnconditionalUpdateAllower)
-	return !ok || allower.AllowUnconditionalUpdate()
-}
+// AllowUnconditionalUpdate is true, as for almost every Kubernetes resource: a PUT without a resourceVersion overwrites the object.
+func (DefaultStrategy) AllowUnconditionalUpdate(context.Context) bool { return true }
 
-// PrepareForCreate drops the status, calls PrepareForCreate of the object, and sets generation 1.
-func (DefaultStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+// PrepareForCreate drops the status and sets generation 1.
+func (DefaultStrategy) PrepareForCreate(_ context.Context, object runtime.Object) {
 	if status, found := topLevelField(object, "Status"); found {
 		status.SetZero()
-	}
-	if preparer, ok := object.(CreatePreparer); ok {
-		preparer.PrepareForCreate(ctx)
 	}
 	if _, found := topLevelField(object, "Spec"); found {
 		setGeneration(object, 1)
 	}
 }
 
-// PrepareForUpdate keeps the stored status, calls PrepareForUpdate of the object, and increments the generation if the spec
-// changes.
-func (DefaultStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+// PrepareForUpdate keeps the stored status, and increments the generation if the spec changes.
+func (DefaultStrategy) PrepareForUpdate(_ context.Context, object, old runtime.Object) {
 	keepField(object, old, "Status")
-	if preparer, ok := object.(UpdatePreparer); ok {
-		preparer.PrepareForUpdate(ctx, old)
-	}
 	spec, found := topLevelField(object, "Spec")
 	if !found {
 		return
-	}
-	if _, ok := object.(Canonicalizer); ok { // in the form in which it is stored
-		canonical := object.DeepCopyObject()
-		canonical.(Canonicalizer).Canonicalize()
-		spec, _ = topLevelField(canonical, "Spec")
 	}
 	oldSpec, _ := topLevelField(old, "Spec")
 	if !equality.Semantic.DeepEqual(spec.Interface(), oldSpec.Interface()) {
@@ -168,12 +149,8 @@ func (DefaultStrategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.O
 	return nil
 }
 
-// Canonicalize calls Canonicalize of the object.
-func (DefaultStrategy) Canonicalize(object runtime.Object) {
-	if canonicalizer, ok := object.(Canonicalizer); ok {
-		canonicalizer.Canonicalize()
-	}
-}
+// Canonicalize changes nothing: an object is stored as it was accepted.
+func (DefaultStrategy) Canonicalize(runtime.Object) {}
 
 // GetResetFields returns the status, which writers of the main resource cannot own.
 func (s DefaultStrategy) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
@@ -200,9 +177,6 @@ func (DefaultStatusStrategy) PrepareForUpdate(_ context.Context, object, old run
 	}
 	setManagedFields(object, managedFields)
 }
-
-// AllowCreateOnUpdate is false: a status requires an existing object.
-func (DefaultStatusStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
 
 // ValidateUpdate calls ValidateStatusUpdate of the object. The rest of the object was validated before.
 func (DefaultStatusStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {

@@ -12,20 +12,8 @@ import (
 )
 
 // An internal type may have any of the methods below, and rest.Scoper's NamespaceScoped. DefaultStrategy, NewStore and the
-// handlers call them, so a simple type needs no strategy of its own. If a resource has a strategy, CreateOnUpdateAllower and
-// UnconditionalUpdateAllower are ignored, and NamespaceScoped must agree with the strategy.
-
-// CreatePreparer is a type that prepares an object before it is created: it resets fields that clients may not set, and sets
-// the fields of the server. The status is empty by then.
-type CreatePreparer interface {
-	PrepareForCreate(ctx context.Context)
-}
-
-// UpdatePreparer is a type that prepares an object before it is changed. The object has the stored status by then. old is the
-// stored object, of the same type, and must not be changed.
-type UpdatePreparer interface {
-	PrepareForUpdate(ctx context.Context, old runtime.Object)
-}
+// handlers call them, so a simple type needs no strategy of its own. If a resource has a strategy, NamespaceScoped must agree with
+// it.
 
 // Validator is a type that validates a created or changed object. It must not change the object. The name and the other
 // metadata of a stored object are validated separately.
@@ -47,23 +35,6 @@ type StatusUpdateValidator interface {
 // characters.
 type Warner interface {
 	Warnings(ctx context.Context) []string
-}
-
-// Canonicalizer is a type that converts an object into its stored form, for example by sorting a list. It may be called
-// before the object is validated.
-type Canonicalizer interface {
-	Canonicalize()
-}
-
-// CreateOnUpdateAllower is a type that reports whether a PUT or an apply creates a missing object. By default, only an apply does.
-type CreateOnUpdateAllower interface {
-	AllowCreateOnUpdate() bool
-}
-
-// UnconditionalUpdateAllower is a type that reports whether a PUT without a resourceVersion overwrites the object. By
-// default, it does.
-type UnconditionalUpdateAllower interface {
-	AllowUnconditionalUpdate() bool
 }
 
 // FieldSelectable is a type whose objects can be selected by more fields than name and namespace. Each served version maps

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// manuscript is a type with every optional method.
+// manuscript is a type with every optional method of a strategy.
 type manuscript struct {
 	metav1.TypeMeta
 	metav1.ObjectMeta
@@ -28,15 +28,8 @@ type manuscript struct {
 func (m *manuscript) DeepCopyObject() runtime.Object {
 	return &manuscript{TypeMeta: m.TypeMeta, ObjectMeta: *m.DeepCopy(), Spec: slices.Clone(m.Spec), Notes: m.Notes, Status: m.Status}
 }
-func (m *manuscript) PrepareForCreate(context.Context) { m.Spec = append(m.Spec, "created"+m.Status) }
-func (m *manuscript) PrepareForUpdate(context.Context, runtime.Object) {
-	m.Spec = append(m.Spec, "updated "+m.Status)
-}
-func (m *manuscript) Canonicalize()                            { slices.Sort(m.Spec) }
 func (m *manuscript) Warnings(context.Context) []string        { return []string{"hard to read"} }
 func (m *manuscript) NamespaceScoped() bool                    { return false }
-func (m *manuscript) AllowCreateOnUpdate() bool                { return true }
-func (m *manuscript) AllowUnconditionalUpdate() bool           { return false }
 func (m *manuscript) Validate(context.Context) field.ErrorList { return refused("object") }
 func (m *manuscript) ValidateUpdate(_ context.Context, old runtime.Object) field.ErrorList {
 	return refused("change of " + old.(*manuscript).Name)
@@ -78,42 +71,24 @@ func TestADefaultStrategyAsksTheObject(t *testing.T) {
 	strategy := NewDefaultStrategy(manuscripts()) // as an embedded strategy
 	created := &manuscript{Spec: []string{"text"}, Status: "of a client"}
 	strategy.PrepareForCreate(t.Context(), created)
-	g.Expect(created.Spec).To(Equal([]string{"text", "created"}), "after its status is dropped")
+	g.Expect(created.Status).To(BeEmpty())
 	g.Expect(created.Generation).To(BeEquivalentTo(1))
 
 	old := &manuscript{ObjectMeta: metav1.ObjectMeta{Name: "old", Generation: 1}, Spec: []string{"text"}, Status: "stored"}
 	updated := &manuscript{ObjectMeta: metav1.ObjectMeta{Generation: 1}, Spec: []string{"text"}, Status: "of a client"}
 	strategy.PrepareForUpdate(t.Context(), updated, old)
-	g.Expect(updated.Spec).To(Equal([]string{"text", "updated stored"}), "with the stored status")
-	g.Expect(updated.Generation).To(BeEquivalentTo(2), "what the type changes is a change")
+	g.Expect(updated.Status).To(Equal("stored"))
+	g.Expect(updated.Generation).To(BeEquivalentTo(1))
+	updated.Spec = []string{"another text"}
+	strategy.PrepareForUpdate(t.Context(), updated, old)
+	g.Expect(updated.Generation).To(BeEquivalentTo(2))
 
-	strategy.Canonicalize(updated)
-	g.Expect(slices.IsSorted(updated.Spec)).To(BeTrue())
 	g.Expect(strategy.WarningsOnCreate(t.Context(), updated)).To(Equal([]string{"hard to read"}))
 	g.Expect(strategy.WarningsOnUpdate(t.Context(), updated, old)).To(Equal([]string{"hard to read"}))
 	g.Expect(strategy.Validate(t.Context(), updated)).To(ConsistOf(HaveField("Field", "metadata.name"), refused("object")[0]))
 	updated.Name = "updated"
 	g.Expect(strategy.Validate(t.Context(), updated)).To(Equal(refused("object")))
 	g.Expect(strategy.ValidateUpdate(t.Context(), updated, old)).To(Equal(append(refused("object"), refused("change of old")...)))
-}
-
-// list is a type whose order has no meaning.
-type list struct {
-	note
-	Spec []string
-}
-
-func (l *list) DeepCopyObject() runtime.Object {
-	return &list{note: l.note, Spec: slices.Clone(l.Spec)}
-}
-func (l *list) Canonicalize() { slices.Sort(l.Spec) }
-
-func TestWhatIsStoredInTheSameFormIsNoChange(t *testing.T) {
-	g := NewWithT(t)
-	stored := &list{note: note{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, Spec: []string{"a", "b"}}
-	updated := &list{note: note{ObjectMeta: metav1.ObjectMeta{Generation: 1}}, Spec: []string{"b", "a"}}
-	NewDefaultStrategy(manuscripts()).PrepareForUpdate(t.Context(), updated, stored)
-	g.Expect(updated.Generation).To(BeEquivalentTo(1))
 }
 
 func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
@@ -123,7 +98,6 @@ func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
 	strategy := DefaultStatusStrategy{ordinary}
 	g.Expect(strategy.ValidateUpdate(t.Context(), &manuscript{}, &manuscript{})).To(Equal(refused("status")))
 	g.Expect(strategy.WarningsOnUpdate(t.Context(), &manuscript{}, &manuscript{})).To(BeEmpty())
-	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
 	updated := &manuscript{Spec: []string{"of a client"}, Notes: "of a client", Status: "new"}
 	strategy.PrepareForUpdate(t.Context(), updated, &manuscript{Spec: []string{"stored"}, Notes: "stored"})
 	g.Expect(updated).To(Equal(&manuscript{Spec: []string{"stored"}, Notes: "stored", Status: "new"}))
@@ -134,14 +108,10 @@ func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
 	strategy, err := strategyFor(manuscripts(), &manuscript{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(strategy.NamespaceScoped()).To(BeFalse())
-	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeTrue())
-	g.Expect(strategy.AllowUnconditionalUpdate(t.Context())).To(BeFalse())
 
 	strategy, err = strategyFor(manuscripts(), &note{})
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(strategy.NamespaceScoped()).To(BeTrue())
-	g.Expect(strategy.AllowCreateOnUpdate(t.Context())).To(BeFalse())
-	g.Expect(strategy.AllowUnconditionalUpdate(t.Context())).To(BeTrue())
 	g.Expect(strategy.Validate(t.Context(), &note{ObjectMeta: metav1.ObjectMeta{Name: "note"}})).To(BeEmpty())
 	g.Expect(strategy.ValidateUpdate(t.Context(), &note{}, &note{})).To(BeEmpty())
 	status := fieldpath.NewSet(fieldpath.MakePathOrDie("status"))
@@ -153,9 +123,11 @@ func TestTheStrategyOfAStoreAsksItsType(t *testing.T) {
 	g.Expect(runtime.IsNotRegisteredError(err)).To(BeTrue())
 }
 
-func TestATypeAndItsStrategyAgreeOnNamespaces(t *testing.T) {
+func TestAStoreThatCannotBeIsRefused(t *testing.T) {
 	g := NewWithT(t)
-	_, err := NewStore(&Scope{Scheme: manuscripts(), RESTOptions: generic.RESTOptions{}}, Resource{
+	_, err := NewStore(&Scope{}, Resource{})
+	g.Expect(err).To(MatchError(ContainSubstring("the server has no storage")))
+	_, err = NewStore(&Scope{Scheme: manuscripts(), RESTOptions: generic.RESTOptions{}}, Resource{
 		New:      func() runtime.Object { return &manuscript{} },
 		Resource: schema.GroupResource{Group: "paper.example.com", Resource: "manuscripts"},
 		Strategy: NewDefaultStrategy(manuscripts()),
