@@ -128,56 +128,6 @@ var _ = Describe("The status of a build", func() {
 		Expect(archived.Status.Conditions).To(HaveLen(len(newBuildStatus(archived).Conditions) + 1))
 	})
 
-	It("only ever adds attempts, each after the outcome of the one before was stored", func(ctx SpecContext) {
-		write(ctx, builds, startAttempt(1))
-		refuse(ctx, builds, "status.attempts[1]", startAttempt(2))
-		refuse(ctx, builds, "status.attempts[1]", func(status *v1alpha1.ImageBuildStatus) {
-			endAttempt(1, v1alpha1.AttemptDisrupted)(status)
-			startAttempt(2)(status)
-		})
-		refuse(ctx, builds, "keep all 1 stored attempts", func(status *v1alpha1.ImageBuildStatus) {
-			status.Attempts, status.CurrentAttempt = nil, 0
-		})
-		refuse(ctx, builds, "currentAttempt", func(status *v1alpha1.ImageBuildStatus) { status.CurrentAttempt = 2 })
-		write(ctx, builds, endAttempt(1, v1alpha1.AttemptDisrupted))
-		write(ctx, builds, startAttempt(2))
-		refuse(ctx, builds, "the attempt has its outcome", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].Outcome = v1alpha1.AttemptSucceeded })
-	})
-
-	It("says why a build or an attempt did not succeed", func(ctx SpecContext) {
-		refuse(ctx, builds, "status.failure", func(status *v1alpha1.ImageBuildStatus) {
-			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, new(metav1.Now())
-		})
-		refuse(ctx, builds, "status.attempts", setPhase(v1alpha1.BuildStarting))
-		write(ctx, builds, startAttempt(1))
-		refuse(ctx, builds, "status.attempts[0].failure", func(status *v1alpha1.ImageBuildStatus) {
-			endAttempt(1, v1alpha1.AttemptFailed)(status)
-			status.Attempts[0].Failure = nil
-		})
-	})
-
-	It("binds an attempt to one Job and one pod", func(ctx SpecContext) {
-		write(ctx, builds, startAttempt(1))
-		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
-			status.Attempts[0].JobUID, status.Attempts[0].PodName, status.Attempts[0].PodUID = "j", "pod", "p"
-		})
-		refuse(ctx, builds, "status.attempts[0].jobUID", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].JobUID = "other" })
-		refuse(ctx, builds, "status.attempts[0].podUID", func(status *v1alpha1.ImageBuildStatus) { status.Attempts[0].PodUID = "other" })
-	})
-
-	It("lets an attempt have another pod after Kueue has suspended its Job", func(ctx SpecContext) {
-		write(ctx, builds, startAttempt(1))
-		write(ctx, builds, bindPod(1, "p"))
-		refuse(ctx, builds, "status.attempts[0].podUID", func(status *v1alpha1.ImageBuildStatus) {
-			status.Attempts[0].PodName, status.Attempts[0].PodUID = "", ""
-		})
-		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
-			status.Phase, status.Attempts[0].PodName, status.Attempts[0].PodUID = v1alpha1.BuildQueued, "", ""
-		})
-		write(ctx, builds, setPhase(v1alpha1.BuildStarting), bindPod(1, "q"))
-		refuse(ctx, builds, "status.attempts[0].podUID", bindPod(1, "p"))
-	})
-
 	It("does not change what the builder reported, but for the end of the last stage", func(ctx SpecContext) {
 		write(ctx, builds, startAttempt(1))
 		made := write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
@@ -186,21 +136,6 @@ var _ = Describe("The status of a build", func() {
 		})
 		Expect(made.Status.Progress).To(BeNil())
 		Expect(made.Status.Stages).To(BeEmpty())
-	})
-
-	It("keeps what the inputs resolved to", func(ctx SpecContext) {
-		write(ctx, builds, func(status *v1alpha1.ImageBuildStatus) {
-			status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a')}
-		})
-		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.InputsDigest = digest('b') })
-		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved = nil })
-		refuse(ctx, builds, "status.resolved", func(status *v1alpha1.ImageBuildStatus) { status.Resolved.BaseDigest = digest('b') })
-	})
-
-	It("names the base's digest, if there is one", func(ctx SpecContext) {
-		refuse(ctx, builds, "status.resolved.baseDigest", func(status *v1alpha1.ImageBuildStatus) {
-			status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: "debian"}
-		})
 	})
 
 	It("does not let the spec or the metadata through", func(ctx SpecContext) {

@@ -159,17 +159,6 @@ var _ = Describe("An Image", func() {
 				WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 		}
 
-		It("names the other owner of a field", func(ctx SpecContext) {
-			_, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = images.Apply(ctx, wanted("debian:trixie"), metav1.ApplyOptions{FieldManager: "two"})
-			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			Expect(fieldsOf(err)).To(ConsistOf(".spec.base.reference"))
-			image, err := images.Apply(ctx, wanted("debian:trixie"), metav1.ApplyOptions{FieldManager: "two", Force: true})
-			Expect(err).NotTo(HaveOccurred())
-			Expect(image.Generation).To(BeEquivalentTo(2))
-		})
-
 		It("changes nothing the second time", func(ctx SpecContext) {
 			first, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
 			Expect(err).NotTo(HaveOccurred())
@@ -195,20 +184,6 @@ var _ = Describe("An Image", func() {
 			Expect(owned).To(HaveKeyWithValue("controller/status", And(ContainSubstring("f:status"), Not(ContainSubstring("f:spec")))))
 		})
 	})
-
-	DescribeTable("with an unknown field",
-		func(ctx SpecContext, directive string, refused bool, warned int) {
-			body := strings.Replace(string(manifest(newImage("debian"))), `"spec":{`, `"spec":{"colour":"blue",`, 1)
-			result := client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").
-				Param("fieldValidation", directive).Body([]byte(body)).Do(ctx)
-			Expect(apierrors.IsBadRequest(result.Error())).To(Equal(refused), "%v", result.Error())
-			Expect(result.Warnings()).To(HaveLen(warned))
-		},
-		Entry("is refused if that is asked for", "Strict", true, 0),
-		Entry("is created with a warning otherwise", "Warn", false, 1),
-		Entry("is created with a warning when nothing is asked for", "", false, 1),
-		Entry("is created silently if that is asked for", "Ignore", false, 0),
-	)
 
 	It("is held to the operator's limits, as are plans and builds", func(ctx SpecContext) {
 		namespace := newNamespace()
@@ -372,18 +347,6 @@ var _ = Describe("Builds", func() {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(list.Items).To(HaveLen(1))
 		Expect(list.Items[0].Name).To(Equal("debian-1"))
-	})
-
-	It("come and go in a watch by a field", func(ctx SpecContext) {
-		builds := buildsIn(newNamespace())
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		changes, err := builds.Watch(ctx, metav1.ListOptions{FieldSelector: "status.finished=true"})
-		Expect(err).NotTo(HaveOccurred())
-		defer changes.Stop()
-		write(ctx, builds, startAttempt(1))
-		write(ctx, builds, succeed(1))
-		Eventually(ctx, changes.ResultChan()).Should(Receive(HaveField("Type", BeEquivalentTo("ADDED"))))
 	})
 })
 
