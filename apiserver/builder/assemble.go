@@ -16,6 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/apiserver/pkg/server/options/encryptionconfig"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
+	restclient "k8s.io/client-go/rest"
 	"k8s.io/kube-openapi/pkg/common"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
@@ -24,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/dependencies"
 	"goldsmith.dev/goldsmith/apiserver/locks"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // spaceCheck is the check of /readyz that fails while the storage is full. Reads and deletions work then, so probes exclude it.
@@ -132,34 +134,39 @@ func mergedDefinitions(sources []common.GetOpenAPIDefinitions) common.GetOpenAPI
 
 // install creates the handlers of every resource and adds them to the server, group by group. Then it adds the hooks and checks.
 func (o *Options) install(server *genericapiserver.GenericAPIServer, config *genericapiserver.RecommendedConfig) error {
-	scope := &Scope{
+	scope := &resources.Scope{
 		Scheme:      o.scheme,
 		RESTOptions: config.RESTOptionsGetter,
 		Admission:   config.AdmissionControl,
 		Authorizer:  config.Authorization.Authorizer,
 		Loopback:    server.LoopbackClientConfig,
 		Core:        coreConnection(config),
-		provided:    map[*GroupProvider]map[string]Storages{},
-		equalities:  o.server.equalities,
-		models:      sync.OnceValue(func() map[string]*spec.Schema { return models(mergedDefinitions(o.server.openapi)) }),
-		space:       requesterrors.NewSpace(o.server.storage),
-		locks:       locks.New(o.sharedStorage()),
+		Equalities:  o.server.equalities,
+		Schemas:     sync.OnceValue(func() map[string]*spec.Schema { return resources.Schemas(mergedDefinitions(o.server.openapi)) }),
+		Space:       requesterrors.NewSpace(o.server.storage),
+		Locks:       locks.New(o.sharedStorage()),
 	}
 	var names []string
 	groups := map[string]*genericapiserver.APIGroupInfo{}
-	for _, resource := range o.server.resources {
-		storages, err := resource.provider(scope)
+	for _, provision := range o.server.provisions {
+		provided, err := provision.provider(scope)
 		if err != nil {
 			return err
 		}
-		for _, version := range resource.versions {
-			info, known := groups[version.Group]
+		for _, name := range provision.names {
+			storages, known := provided[name]
 			if !known {
-				names = append(names, version.Group)
-				info = o.groupInfo(version.Group)
-				groups[version.Group] = info
+				return fmt.Errorf("provide %s: the provider of its group does not", name)
 			}
-			addStorages(info, version.Version, resource.name, storages)
+			for _, version := range provision.versions {
+				info, known := groups[version.Group]
+				if !known {
+					names = append(names, version.Group)
+					info = o.groupInfo(version.Group)
+					groups[version.Group] = info
+				}
+				addStorages(info, version.Version, name, storages)
+			}
 		}
 	}
 	for _, name := range names {
@@ -174,7 +181,7 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 	}
 	checks := slices.Concat(authentication.ProxyChecks(&config.Authentication), o.server.checks)
 	if o.server.storage != nil {
-		checks = append(checks, healthz.NamedCheck(spaceCheck, scope.space.Check))
+		checks = append(checks, healthz.NamedCheck(spaceCheck, scope.Space.Check))
 	}
 	if err := server.AddReadyzChecks(checks...); err != nil {
 		return fmt.Errorf("add checks to /readyz: %w", err)
@@ -190,7 +197,7 @@ func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {
 	return &info
 }
 
-func addStorages(info *genericapiserver.APIGroupInfo, version, resource string, storages Storages) {
+func addStorages(info *genericapiserver.APIGroupInfo, version, resource string, storages resources.Storages) {
 	served := info.VersionedResourcesStorageMap[version]
 	if served == nil {
 		served = map[string]rest.Storage{}
@@ -210,4 +217,13 @@ func installGroup(server *genericapiserver.GenericAPIServer, name string, info *
 		return server.InstallLegacyAPIGroup(genericapiserver.DefaultLegacyAPIPrefix, info)
 	}
 	return server.InstallAPIGroup(info)
+}
+
+func coreConnection(config *genericapiserver.RecommendedConfig) *restclient.Config {
+	if config.ClientConfig == nil {
+		return nil
+	}
+	core := restclient.CopyConfig(config.ClientConfig)
+	core.QPS = -1
+	return core
 }

@@ -29,6 +29,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
@@ -191,9 +192,9 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 		return builder.New("together").WithBearerToken(token, admin).
 			WithScheme(corekinds.Install).
 			WithOpenAPI("Together", "v1", corekinds.OpenAPIDefinitions).
-			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "events"}, func(*builder.Scope) (map[string]builder.Storages, error) {
+			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "events"}, func(*resources.Scope) (map[string]resources.Storages, error) {
 				calls++
-				return map[string]builder.Storages{"configmaps": {"": echo{}}, "events": {"": echoOfEvents{}}}, nil
+				return map[string]resources.Storages{"configmaps": {"": echo{}}, "events": {"": echoOfEvents{}}}, nil
 			})
 	}
 	running, _ := start(t, server())
@@ -202,7 +203,7 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "events")))
 	g.Expect(calls).To(Equal(1))
 
-	options, err := server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*builder.Scope) (map[string]builder.Storages, error) {
+	options, err := server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*resources.Scope) (map[string]resources.Storages, error) {
 		return nil, nil
 	}).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())

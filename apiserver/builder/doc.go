@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package builder assembles a Kubernetes API server from resources, a storage and a way to authenticate.
-// It is a library of its own, and must not know any resource.
+// It is a library of its own, and must not know any resource. Read it in this order:
+//
+//  1. server.go describes a server. storage.go and encryption.go describe where it stores its objects.
+//  2. options.go, flags.go and run.go turn the description into options of the generic server, command.go into a command.
+//  3. running.go starts and stops it: it opens the listener (serving.go), and waits for dependencies.
+//  4. assemble.go makes the generic server: its handlers (handlers.go), its admission (admission.go, standalone.go) and its
+//     resources.
 //
 // A server is described by a chain of With… calls, one line per resource:
 //
@@ -25,32 +31,13 @@
 //	client := kubernetes.NewForConfig(running.ClientConfig())
 //	err = running.Wait()                      // everything has stopped, the embedded etcd last
 //
-// A resource folder provides its storages. For a stored resource that is a store, and most often nothing else:
-//
-//	func Storage(scope *builder.Scope) (builder.Storages, error) {
-//		store, err := builder.NewStore(scope, builder.Resource{
-//			New:      func() runtime.Object { return &widgets.Widget{} },
-//			NewList:  func() runtime.Object { return &widgets.WidgetList{} },
-//			Resource: widgets.Resource("widgets"),
-//			Singular: "widget",
-//		})
-//		if err != nil {
-//			return nil, err
-//		}
-//		return builder.Storages{"": store, "status": store.Status(nil)}, nil
-//	}
-//
-// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, TableCells and so on
-// (see Validator and the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds
-// DefaultStrategy, or set Resource.Table.
+// Package resources shows how a resource folder provides its storages, such as widget.Storage above.
 //
 // A resource can be served in several versions (WithResource) that convert to the same internal type, and is stored in
 // one of them (WithStorageVersion).
 //
-// A resource that is not stored is a handler: NewReadOnly for computed objects, NewCreateOnly for objects that are answered
-// at creation. Other handlers, including subresources, implement interfaces of k8s.io/apiserver/pkg/registry/rest. Resources
-// whose handlers use the stores of each other are provided together (WithResources). A server without stored resources needs
-// no storage.
+// Resources whose handlers use the stores of each other are provided together (WithResources). A server without stored
+// resources needs no storage.
 //
 // Package apiserver/example has a complete API in two versions.
 //

@@ -13,12 +13,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // A resource answers what is created, and stores nothing, as a SubjectAccessReview does.
-func ExampleNewCreateOnly() {
-	provide := func(scope *builder.Scope) (builder.Storages, error) {
-		return builder.Storages{"": builder.NewCreateOnly(scope, builder.CreateOnly[*hub.LoanRequest]{
+func Example_createOnly() {
+	provide := func(scope *resources.Scope) (resources.Storages, error) {
+		return resources.Storages{"": resources.NewCreateOnly(scope, resources.CreateOnly[*hub.LoanRequest]{
 			New:      func() *hub.LoanRequest { return &hub.LoanRequest{} },
 			Singular: "loanrequest",
 			Answer: func(_ context.Context, request *hub.LoanRequest) (runtime.Object, error) {

@@ -14,11 +14,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // A resource is computed when it is asked for. Get, list, selectors and kubectl's table work, and there is no storage.
-func ExampleNewReadOnly() {
-	catalogue := builder.NewReadOnly(builder.ReadOnly[*hub.Book]{
+func Example_readOnly() {
+	catalogue := resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
 		New:      func() *hub.Book { return &hub.Book{} },
 		NewList:  func() runtime.Object { return &hub.BookList{} },
 		Resource: hub.Resource("books"),
@@ -31,8 +32,8 @@ func ExampleNewReadOnly() {
 		},
 	})
 	server := example.Describe(builder.New("catalogue")).
-		WithResource(v2.SchemeGroupVersion, "books", func(*builder.Scope) (builder.Storages, error) {
-			return builder.Storages{"": catalogue}, nil
+		WithResource(v2.SchemeGroupVersion, "books", func(*resources.Scope) (resources.Storages, error) {
+			return resources.Storages{"": catalogue}, nil
 		})
 	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
 		books := &v2.BookList{}

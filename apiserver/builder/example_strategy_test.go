@@ -14,11 +14,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // strict is a strategy that knows something the type cannot: what this server is for.
 type strict struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 	allowed string
 }
 
@@ -37,16 +38,16 @@ func (s strict) ValidateUpdate(ctx context.Context, object, old runtime.Object) 
 }
 
 // Where a type's own methods do not suffice, a strategy embeds the default strategy and overrides some of its methods.
-func ExampleDefaultStrategy() {
-	provide := func(scope *builder.Scope) (builder.Storages, error) {
-		store, err := builder.NewStore(scope, builder.Resource{
+func Example_strategy() {
+	provide := func(scope *resources.Scope) (resources.Storages, error) {
+		store, err := resources.NewStore(scope, resources.Resource{
 			New:      func() runtime.Object { return &hub.Book{} },
 			NewList:  func() runtime.Object { return &hub.BookList{} },
 			Resource: hub.Resource("books"),
 			Singular: "book",
-			Strategy: strict{builder.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion), "L 1"},
+			Strategy: strict{resources.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion), "L 1"},
 		})
-		return builder.Storages{"": store}, err
+		return resources.Storages{"": store}, err
 	}
 	server := example.Describe(builder.New("branch")).
 		WithResource(v2.SchemeGroupVersion, "books", provide).

@@ -15,11 +15,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // desk is the subresource books/loans: a user who creates a loan request there gets a copy, as long as one is left.
 type desk struct {
-	status *builder.StatusStore
+	status *resources.StatusStore
 }
 
 var _ rest.NamedCreater = desk{}
@@ -45,13 +46,13 @@ func (d desk) Create(ctx context.Context, name string, object runtime.Object, ad
 }
 
 // A resource has subresources: its status, which the store makes, and a custom subresource.
-func ExampleStorages() {
-	provide := func(scope *builder.Scope) (builder.Storages, error) {
+func Example_subresource() {
+	provide := func(scope *resources.Scope) (resources.Storages, error) {
 		storages, err := example.Books(scope)
 		if err != nil {
 			return nil, err
 		}
-		storages["loans"] = desk{storages["status"].(*builder.StatusStore)}
+		storages["loans"] = desk{storages["status"].(*resources.StatusStore)}
 		return storages, nil
 	}
 	server := example.Describe(builder.New("library-apiserver")).

@@ -15,7 +15,7 @@ import (
 )
 
 // kubectl get prints the columns of the type: library.Book is Tabular.
-func ExampleTabular() {
+func Example_table() {
 	server := example.Register(builder.New("library-apiserver")).WithStorage(builder.Memory())
 	using(server, func(ctx context.Context, running *builder.Running, library client.Client) {
 		must(library.Create(ctx, solaris()))

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example/library/install"
 	"goldsmith.dev/goldsmith/apiserver/example/library/openapi"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // A custom type is served from memory, without a port. It needs no strategy: the internal type library.Book has methods
@@ -57,8 +58,8 @@ func Example() {
 }
 
 // provideBooks is called once, when the server is assembled.
-func provideBooks(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func provideBooks(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:      func() runtime.Object { return &hub.Book{} },
 		NewList:  func() runtime.Object { return &hub.BookList{} },
 		Resource: hub.Resource("books"),
@@ -67,7 +68,7 @@ func provideBooks(scope *builder.Scope) (builder.Storages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": store, "status": store.Status(nil)}, nil
+	return resources.Storages{"": store, "status": store.Status(nil)}, nil
 }
 
 func must(err error) {

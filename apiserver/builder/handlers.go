@@ -36,8 +36,8 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 // always the kube-apiserver's own.
 func (o *Options) forwardedGroups() sets.Set[string] {
 	groups := sets.New[string]()
-	for _, resource := range o.server.resources {
-		for _, version := range resource.versions {
+	for _, provision := range o.server.provisions {
+		for _, version := range provision.versions {
 			if o.server.delegated && version.Group != "" {
 				groups.Insert(version.Group)
 			}

@@ -19,6 +19,7 @@ import (
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // catalogue serves these books in both versions, except in a closed namespace.
@@ -33,8 +34,8 @@ func catalogue(books ...*hub.Book) *builder.Server {
 
 func computedBooks(compute func(context.Context) ([]*hub.Book, error)) *builder.Server {
 	return example.Describe(builder.New("catalogue")).WithBearerToken(token, admin).
-		WithResource(v2.SchemeGroupVersion, "books", func(*builder.Scope) (builder.Storages, error) {
-			return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*hub.Book]{
+		WithResource(v2.SchemeGroupVersion, "books", func(*resources.Scope) (resources.Storages, error) {
+			return resources.Storages{"": resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
 				New:      func() *hub.Book { return &hub.Book{} },
 				NewList:  func() runtime.Object { return &hub.BookList{} },
 				Resource: hub.Resource("books"),

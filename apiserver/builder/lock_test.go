@@ -15,14 +15,15 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 )
 
 // scopeOn starts a server and returns what its resources may use of it.
-func scopeOn(t *testing.T, backend builder.StorageBackend) *builder.Scope {
+func scopeOn(t *testing.T, backend builder.StorageBackend) *resources.Scope {
 	t.Helper()
-	var scope *builder.Scope
-	start(t, library(backend).WithResource(v1.SchemeGroupVersion, "locks", func(of *builder.Scope) (builder.Storages, error) {
+	var scope *resources.Scope
+	start(t, library(backend).WithResource(v1.SchemeGroupVersion, "locks", func(of *resources.Scope) (resources.Storages, error) {
 		scope = of
 		return nil, nil
 	}))
@@ -30,21 +31,21 @@ func scopeOn(t *testing.T, backend builder.StorageBackend) *builder.Scope {
 }
 
 // twoServers are two servers that share an etcd.
-func twoServers(t *testing.T) (database *etcd.Server, scopes []*builder.Scope) {
+func twoServers(t *testing.T) (database *etcd.Server, scopes []*resources.Scope) {
 	t.Helper()
 	g := NewWithT(t)
 	database, err := etcd.Start(t.Context(), "")
 	g.Expect(err).NotTo(HaveOccurred())
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	backend := builder.ExternalEtcd(database.Transport())
-	return database, []*builder.Scope{scopeOn(t, backend), scopeOn(t, backend)}
+	return database, []*resources.Scope{scopeOn(t, backend), scopeOn(t, backend)}
 }
 
 func TestALockIsHeldOnceOnAllServersOfAStorage(t *testing.T) {
 	t.Parallel()
 	_, shared := twoServers(t)
 	own := scopeOn(t, builder.Memory())
-	for name, scopes := range map[string][]*builder.Scope{"an etcd of two servers": shared, "the memory of one": {own, own}} {
+	for name, scopes := range map[string][]*resources.Scope{"an etcd of two servers": shared, "the memory of one": {own, own}} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -77,7 +78,7 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 	t.Parallel()
 	_, shared := twoServers(t)
 	own := scopeOn(t, builder.Memory())
-	for name, scopes := range map[string][]*builder.Scope{"on another server": shared, "on this server": {own, own}} {
+	for name, scopes := range map[string][]*resources.Scope{"on another server": shared, "on this server": {own, own}} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			held, err := scopes[0].Lock(t.Context(), "books/a")

@@ -111,7 +111,7 @@ func (o *Options) Validate() error {
 	if o.server.listener != nil && o.server.connProvider != nil {
 		failures = append(failures, errors.New("a server has either a listener or a conn provider"))
 	}
-	if len(o.server.resources) == 0 {
+	if len(o.server.provisions) == 0 {
 		failures = append(failures, errors.New("the server has no resources"))
 	}
 	if err := utilerrors.NewAggregate(failures); err != nil {

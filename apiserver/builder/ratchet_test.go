@@ -17,12 +17,13 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 func TestRatchet(t *testing.T) {
 	t.Parallel()
-	var scope *builder.Scope
-	start(t, corekinds.Register(library(builder.Memory()), nil).WithResource(v2.SchemeGroupVersion, "scopes", func(of *builder.Scope) (builder.Storages, error) {
+	var scope *resources.Scope
+	start(t, corekinds.Register(library(builder.Memory()), nil).WithResource(v2.SchemeGroupVersion, "scopes", func(of *resources.Scope) (resources.Storages, error) {
 		scope = of
 		return nil, nil
 	}))

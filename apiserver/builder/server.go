@@ -23,6 +23,7 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 
 	"goldsmith.dev/goldsmith/apiserver/authentication"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // Server describes an API server. Its methods return the server itself, so that calls can be chained. ToServerOptions returns
@@ -34,7 +35,7 @@ type Server struct {
 	title      string
 	version    string
 	openapi    []common.GetOpenAPIDefinitions
-	resources  []resource
+	provisions []provision
 	hooks      []hook
 	checks     []healthz.HealthChecker
 	plugins    []plugin
@@ -59,15 +60,17 @@ type Server struct {
 	descriptionErr error
 }
 
-type resource struct {
+// provision is the resources of one provider, in the same versions.
+type provision struct {
 	versions []schema.GroupVersion
-	name     string
-	provider Provider
+	names    []string
+	provider resources.GroupProvider
 }
 
-// in reports whether a group has the resource.
-func (r resource) in(group string) bool {
-	return slices.ContainsFunc(r.versions, func(version schema.GroupVersion) bool { return version.Group == group })
+// have reports whether a group has the resource of this name.
+func (p provision) have(group, name string) bool {
+	return slices.Contains(p.names, name) &&
+		slices.ContainsFunc(p.versions, func(version schema.GroupVersion) bool { return version.Group == group })
 }
 
 type plugin struct {
@@ -92,7 +95,7 @@ func (s *Server) WithScheme(installs ...func(*runtime.Scheme) error) *Server {
 	return s
 }
 
-// WithEqualities compares values with these functions where an update is judged by what it changes: see Scope.Ratchet. The
+// WithEqualities compares values with these functions where an update is judged by what it changes: see resources.Scope. The
 // default is equality.Semantic.
 func (s *Server) WithEqualities(equalities conversion.Equalities) *Server {
 	s.equalities = equalities
@@ -116,36 +119,32 @@ func (s *Server) WithOpenAPI(title, version string, definitions ...common.GetOpe
 // handlers serve each version. Clients that name no version get the first version of the group. Every kind that the resource
 // and its subresources take must be registered in each version. Versions can be of several groups if the internal types are
 // registered in the internal version of each group. The objects are stored in the group of the provider's store.
-func (s *Server) WithResource(version schema.GroupVersion, name string, provider Provider, also ...schema.GroupVersion) *Server {
-	return s.withResource(name, func(scope *Scope) (Storages, error) {
+func (s *Server) WithResource(version schema.GroupVersion, name string, provider resources.Provider, also ...schema.GroupVersion) *Server {
+	return s.WithResources(version, []string{name}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
 		storages, err := provider(scope)
 		if err != nil {
 			return nil, fmt.Errorf("provide %s: %w", name, err)
 		}
-		return storages, nil
-	}, append([]schema.GroupVersion{version}, also...))
+		return map[string]resources.Storages{name: storages}, nil
+	}, also...)
 }
 
 // WithResources serves several resources of one provider, so that they can use the stores of each other. Otherwise it is like
 // WithResource.
-func (s *Server) WithResources(version schema.GroupVersion, names []string, provider GroupProvider, also ...schema.GroupVersion) *Server {
+func (s *Server) WithResources(version schema.GroupVersion, names []string, provider resources.GroupProvider, also ...schema.GroupVersion) *Server {
+	versions := append([]schema.GroupVersion{version}, also...)
 	for _, name := range names {
-		s.withResource(name, func(scope *Scope) (Storages, error) { return scope.provide(&provider, name) }, append([]schema.GroupVersion{version}, also...))
-	}
-	return s
-}
-
-func (s *Server) withResource(name string, provider Provider, versions []schema.GroupVersion) *Server {
-	for i, version := range versions {
-		qualified := schema.GroupResource{Group: version.Group, Resource: name}
-		if slices.ContainsFunc(s.resources, func(other resource) bool { return other.name == name && other.in(version.Group) }) {
-			s.fail(fmt.Errorf("resource %s is registered twice: give further versions to the first call", qualified))
-		}
-		if slices.Contains(versions[:i], version) {
-			s.fail(fmt.Errorf("resource %s names version %s twice", qualified, version))
+		for i, version := range versions {
+			qualified := schema.GroupResource{Group: version.Group, Resource: name}
+			if slices.ContainsFunc(s.provisions, func(other provision) bool { return other.have(version.Group, name) }) {
+				s.fail(fmt.Errorf("resource %s is registered twice: give further versions to the first call", qualified))
+			}
+			if slices.Contains(versions[:i], version) {
+				s.fail(fmt.Errorf("resource %s names version %s twice", qualified, version))
+			}
 		}
 	}
-	s.resources = append(s.resources, resource{versions: versions, name: name, provider: provider})
+	s.provisions = append(s.provisions, provision{versions: versions, names: names, provider: provider})
 	return s
 }
 
@@ -276,8 +275,8 @@ func (s *Server) fail(err error) {
 // versions returns the versions of a group that are served, as the description has them.
 func (s *Server) versions(group string) []schema.GroupVersion {
 	var versions []schema.GroupVersion
-	for _, resource := range s.resources {
-		for _, version := range resource.versions {
+	for _, provision := range s.provisions {
+		for _, version := range provision.versions {
 			if version.Group == group && !slices.Contains(versions, version) {
 				versions = append(versions, version)
 			}

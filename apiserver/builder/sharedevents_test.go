@@ -18,22 +18,23 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // Clients that do not read their watches cost one object and one encoding in all, also of events that came before the watch.
 func TestWatchesShareObjectsAndEncodings(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	var store *builder.Store
+	var store *resources.Store
 	running, _ := start(t, example.Describe(builder.New("shared")).WithBearerToken(token, admin).
-		WithResource(v2.SchemeGroupVersion, "books", func(scope *builder.Scope) (_ builder.Storages, err error) {
-			store, err = builder.NewStore(scope, builder.Resource{
+		WithResource(v2.SchemeGroupVersion, "books", func(scope *resources.Scope) (_ resources.Storages, err error) {
+			store, err = resources.NewStore(scope, resources.Resource{
 				New:      func() runtime.Object { return &hub.Book{} },
 				NewList:  func() runtime.Object { return &hub.BookList{} },
 				Resource: hub.Resource("books"),
 				Singular: "book",
 			})
-			return builder.Storages{"": store}, err
+			return resources.Storages{"": store}, err
 		}).WithStorage(builder.Memory()))
 	books := connect(running)
 	book := &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "solaris"}, Spec: v2.BookSpec{Title: "Solaris"}}

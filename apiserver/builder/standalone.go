@@ -48,7 +48,5 @@ func (o *Options) protect(config *genericapiserver.RecommendedConfig) error {
 
 // servesNamespaces reports whether this server has Namespaces, so that admission can require the namespace of other objects.
 func (o *Options) servesNamespaces() bool {
-	return slices.ContainsFunc(o.server.resources, func(resource resource) bool {
-		return resource.name == "namespaces" && resource.in("")
-	})
+	return slices.ContainsFunc(o.server.provisions, func(p provision) bool { return p.have("", "namespaces") })
 }

@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
@@ -162,16 +163,16 @@ func briefly(backend builder.StorageBackend) *builder.Server {
 	return builder.New("briefly").
 		WithScheme(corekinds.Install).
 		WithOpenAPI("", "", corekinds.OpenAPIDefinitions).
-		WithResource(corev1.SchemeGroupVersion, "configmaps", func(scope *builder.Scope) (builder.Storages, error) {
-			store, err := builder.NewStore(scope, builder.Resource{
+		WithResource(corev1.SchemeGroupVersion, "configmaps", func(scope *resources.Scope) (resources.Storages, error) {
+			store, err := resources.NewStore(scope, resources.Resource{
 				New:        func() runtime.Object { return &corev1.ConfigMap{} },
 				NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
 				Resource:   corev1.Resource("configmaps"),
 				Singular:   "configmap",
-				Strategy:   builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion),
+				Strategy:   resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion),
 				TTLSeconds: 1,
 			})
-			return builder.Storages{"": store}, err
+			return resources.Storages{"": store}, err
 		}).
 		WithBearerToken(token, admin).
 		WithConnProvider(builder.InMemoryConnections()).

@@ -13,11 +13,12 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // national is a strategy of books that are in no namespace, in contrast to their type.
 type national struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 func (national) NamespaceScoped() bool { return false }
@@ -25,18 +26,18 @@ func (national) NamespaceScoped() bool { return false }
 func TestAStatusHasTheScopeOfItsResource(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	provide := func(scope *builder.Scope) (builder.Storages, error) {
-		store, err := builder.NewStore(scope, builder.Resource{
+	provide := func(scope *resources.Scope) (resources.Storages, error) {
+		store, err := resources.NewStore(scope, resources.Resource{
 			New:      func() runtime.Object { return &hub.Book{} },
 			NewList:  func() runtime.Object { return &hub.BookList{} },
 			Resource: hub.Resource("books"),
 			Singular: "book",
-			Strategy: national{builder.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion)},
+			Strategy: national{resources.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion)},
 		})
 		if err != nil {
 			return nil, err
 		}
-		return builder.Storages{"": store, "status": store.Status(nil)}, nil
+		return resources.Storages{"": store, "status": store.Status(nil)}, nil
 	}
 	running, _ := start(t, example.Describe(builder.New("national")).WithBearerToken(token, admin).
 		WithResource(v2.SchemeGroupVersion, "books", provide).WithStorage(builder.Memory()))

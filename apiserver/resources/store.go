@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder
+package resources
 
 import (
 	"context"
@@ -97,7 +97,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if ttl := resource.TTLSeconds; ttl > 0 {
 		store.TTLFunc = func(runtime.Object, uint64, bool) (uint64, error) { return ttl, nil }
 	}
-	options := &generic.StoreOptions{RESTOptions: decorated{scope.RESTOptions, scope.space}, AttrFunc: resource.Attributes}
+	options := &generic.StoreOptions{RESTOptions: decorated{scope.RESTOptions, scope.Space}, AttrFunc: resource.Attributes}
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder
+package resources
 
 import (
 	"context"
-	"fmt"
 
 	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -12,7 +11,6 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/kube-openapi/pkg/validation/spec"
 
@@ -53,18 +51,24 @@ type Scope struct {
 	// itself. It has no rate limit: the kube-apiserver's priority and fairness is one. It is nil on a standalone server.
 	Core *restclient.Config
 
-	provided   map[*GroupProvider]map[string]Storages
-	equalities conversion.Equalities          // of values that an update does not change
-	models     func() map[string]*spec.Schema // nil if the server has no OpenAPI document
-	space      *requesterrors.Space
-	locks      *locks.Locks
+	// Equalities compare values that an update does not change: see Ratchet.
+	Equalities conversion.Equalities
+
+	// Schemas are those of the server's OpenAPI document, by their references: see Schemas. Nil if it has none.
+	Schemas func() map[string]*spec.Schema
+
+	// Space knows whether the storage is full.
+	Space *requesterrors.Space
+
+	// Locks are the locks of the server.
+	Locks *locks.Locks
 }
 
 // Lock takes the lock of a name, which all servers with the same storage share. It protects a rule about several objects, which
 // a single write cannot enforce: lock, check, write, unlock. If the lock is not free within 5 seconds, the error has status 503
 // and Retry-After.
 func (s *Scope) Lock(ctx context.Context, name string) (*locks.Lock, error) {
-	return s.locks.Lock(ctx, name)
+	return s.Locks.Lock(ctx, name)
 }
 
 // ExplainPatches returns the same update of objects like the example, whose errors blame a client for its patch and name the
@@ -72,29 +76,4 @@ func (s *Scope) Lock(ctx context.Context, name string) (*locks.Lock, error) {
 func (s *Scope) ExplainPatches(update rest.UpdatedObjectInfo, example runtime.Object) (rest.UpdatedObjectInfo, error) {
 	patches, err := requesterrors.ForPatches(s.Scheme, example)
 	return patches.Of(update), err
-}
-
-// provide returns the handlers of one resource of a group provider. It calls the provider once.
-func (s *Scope) provide(provider *GroupProvider, name string) (Storages, error) {
-	storages, known := s.provided[provider]
-	if !known {
-		var err error
-		if storages, err = (*provider)(s); err != nil {
-			return nil, err
-		}
-		s.provided[provider] = storages
-	}
-	if _, provided := storages[name]; !provided {
-		return nil, fmt.Errorf("provide %s: the provider of its group does not", name)
-	}
-	return storages[name], nil
-}
-
-func coreConnection(config *genericapiserver.RecommendedConfig) *restclient.Config {
-	if config.ClientConfig == nil {
-		return nil
-	}
-	core := restclient.CopyConfig(config.ClientConfig)
-	core.QPS = -1
-	return core
 }

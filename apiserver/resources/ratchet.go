@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder
+package resources
 
 import (
 	"context"
@@ -67,9 +67,9 @@ type change struct {
 
 func (s *Scope) change(object, old runtime.Object) change {
 	object, old = s.preferred(object), s.preferred(old)
-	c := change{equalities: s.equalities, object: reflect.ValueOf(object), store: reflect.ValueOf(old)}
-	if s.models != nil {
-		c.models = s.models()
+	c := change{equalities: s.Equalities, object: reflect.ValueOf(object), store: reflect.ValueOf(old)}
+	if s.Schemas != nil {
+		c.models = s.Schemas()
 		reference := modelReference(util.GetCanonicalTypeName(object))
 		c.schema = c.models[reference.String()]
 	}
@@ -267,8 +267,8 @@ func modelReference(name string) spec.Ref {
 	return spec.MustCreateRef("#/definitions/" + common.EscapeJsonPointer(name))
 }
 
-// models returns the schemas of an OpenAPI document by their references.
-func models(definitions common.GetOpenAPIDefinitions) map[string]*spec.Schema {
+// Schemas returns the schemas of an OpenAPI document by their references.
+func Schemas(definitions common.GetOpenAPIDefinitions) map[string]*spec.Schema {
 	schemas := map[string]*spec.Schema{}
 	for name, definition := range definitions(modelReference) {
 		reference := modelReference(name)
