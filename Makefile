@@ -46,7 +46,7 @@ N ?= 20
 LOAD ?= 2
 PACKAGE ?= ./e2e/suite
 # The directories that generation writes to, besides zz_generated.* files.
-GENERATED := apis apiserver/internal/images apiserver/example docs/reference
+GENERATED := apis apiserver/example docs/reference
 
 kind := e2e/kind/cluster
 # Compiles what specs install into a cluster, so that no spec waits for it.

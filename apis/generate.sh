@@ -1,12 +1,11 @@
 #!/usr/bin/env bash
-# Regenerates everything that is generated from apis/images and apiserver/internal/images. Called by `make generate`.
+# Regenerates everything that is generated from apis/images. Called by `make generate`.
 # The generators are installed into the folder named by TOOLS, at the versions of go.mod's libraries.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 module=goldsmith.dev/goldsmith
 types=$module/apis/images/v1alpha1
-hub=$module/apiserver/internal/images
 out=apis/generated
 header=apis/boilerplate.go.txt
 export GOGC=${GOGC:-400} # the compiler and the generators use more memory and a quarter less time
@@ -33,13 +32,12 @@ install k8s.io/code-generator "$(version k8s.io/apimachinery)" \
 install golang.org/x/tools "$(version golang.org/x/tools)" goimports
 install k8s.io/kube-openapi "$(version k8s.io/kube-openapi)" openapi-gen
 
-find apis apiserver/internal/images -name 'zz_generated.*' -delete
+find apis -name 'zz_generated.*' -delete
 find apis/images -name 'generated.p*' -delete
 rm -rf $out/clientset $out/applyconfiguration $out/listers $out/informers
 
-deepcopy-gen --go-header-file $header --output-file zz_generated.deepcopy.go $types $hub
+deepcopy-gen --go-header-file $header --output-file zz_generated.deepcopy.go $types
 defaulter-gen --go-header-file $header --output-file zz_generated.defaults.go $types
-conversion-gen --go-header-file $header --output-file zz_generated.conversion.go $hub/v1alpha1
 
 # Protobuf. go-to-protobuf wants every package below one folder, under its import path: links to where they are.
 protos=$(mktemp -d); compiler=$(mktemp -d); schema=$(mktemp); trap 'rm -rf "$protos" "$compiler" "$schema"' EXIT

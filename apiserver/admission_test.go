@@ -25,7 +25,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/image"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	hub "goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -68,7 +67,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		Expect(err).NotTo(HaveOccurred())
 
 		var validated []string
-		hook.set(func(build *hub.ImageBuild) error {
+		hook.set(func(build *v1alpha1.ImageBuild) error {
 			build.Labels["team"] = "red"
 			return nil
 		}, func(attributes admission.Attributes) error {
@@ -226,7 +225,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 // admissionHook is an admission plugin that runs a function of the spec.
 type admissionHook struct {
 	lock     sync.Mutex
-	mutate   func(*hub.ImageBuild) error
+	mutate   func(*v1alpha1.ImageBuild) error
 	validate func(admission.Attributes) error
 }
 
@@ -235,14 +234,14 @@ var (
 	_ admission.ValidationInterface = &admissionHook{}
 )
 
-func (h *admissionHook) set(mutate func(*hub.ImageBuild) error, validate func(admission.Attributes) error) {
+func (h *admissionHook) set(mutate func(*v1alpha1.ImageBuild) error, validate func(admission.Attributes) error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.mutate, h.validate = mutate, validate
 }
 
 // get returns the functions, which may use the API and so the hook.
-func (h *admissionHook) get() (mutate func(*hub.ImageBuild) error, validate func(admission.Attributes) error) {
+func (h *admissionHook) get() (mutate func(*v1alpha1.ImageBuild) error, validate func(admission.Attributes) error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.mutate, h.validate
@@ -254,7 +253,7 @@ func (h *admissionHook) Handles(operation admission.Operation) bool {
 
 func (h *admissionHook) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
 	mutate, _ := h.get()
-	if build, ok := attributes.GetObject().(*hub.ImageBuild); ok && mutate != nil {
+	if build, ok := attributes.GetObject().(*v1alpha1.ImageBuild); ok && mutate != nil {
 		return mutate(build)
 	}
 	return nil

@@ -11,8 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // fakeLogs is a log source: the specs set the logs of pods.
@@ -31,7 +31,7 @@ func (f *fakeLogs) set(pod types.UID, open func(context.Context, corev1.PodLogOp
 	f.pods[pod] = open
 }
 
-func (f *fakeLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func (f *fakeLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	f.lock.Lock()
 	open, ok := f.pods[attempt.PodUID]
 	f.lock.Unlock()

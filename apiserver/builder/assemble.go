@@ -110,11 +110,22 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 // describe sets both OpenAPI documents, from the same definitions.
 func (o *Options) describe(config *genericapiserver.RecommendedConfig) {
 	definitions := mergedDefinitions(o.server.openapi)
-	namer := openapi.NewDefinitionNamer(o.scheme)
+	namer := openapi.NewDefinitionNamer(published(o.scheme))
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)
 	config.OpenAPIConfig.Info.Title, config.OpenAPIConfig.Info.Version = o.server.title, o.server.version
 	config.OpenAPIV3Config.Info.Title, config.OpenAPIV3Config.Info.Version = o.server.title, o.server.version
+}
+
+// published returns the types of a scheme without their internal versions, which a public type can have too.
+func published(scheme *runtime.Scheme) *runtime.Scheme {
+	public := runtime.NewScheme()
+	for kind := range scheme.AllKnownTypes() {
+		if object, err := scheme.New(kind); err == nil && kind.Version != runtime.APIVersionInternal {
+			public.AddKnownTypeWithName(kind, object)
+		}
+	}
+	return public
 }
 
 // mergedDefinitions joins several sets of definitions. Of two definitions of a type, the first one counts.

@@ -17,8 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
-// renamingCodec reads stored objects that have fields under their former names.
-type renamingCodec struct {
+// storedObjects reads stored objects that have fields under their former names. The objects have no kind, like internal objects: if
+// the stored type is also the internal type, the items of a list would have kinds, unlike the items of Kubernetes' own lists.
+type storedObjects struct {
 	runtime.Codec
 	scheme *runtime.Scheme
 	former [][]byte // see formerNames
@@ -35,14 +36,18 @@ func formerNames(scheme *runtime.Scheme, example runtime.Object) [][]byte {
 }
 
 // Decode reads an object. Only JSON has names: protobuf has numbers.
-func (c renamingCodec) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+func (c storedObjects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	if bytes.HasPrefix(data, []byte("{")) && slices.ContainsFunc(c.former, func(name []byte) bool { return bytes.Contains(data, name) }) {
 		var err error
 		if data, err = renameStored(c.scheme, data); err != nil {
 			return nil, nil, err
 		}
 	}
-	return c.Codec.Decode(data, defaults, into)
+	object, kind, err := c.Codec.Decode(data, defaults, into)
+	if object != nil {
+		object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	}
+	return object, kind, err
 }
 
 // renameStored returns a stored object with the current names of its fields.

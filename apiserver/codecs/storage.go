@@ -58,7 +58,7 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 	if err != nil {
 		return nil, fmt.Errorf("make the storage codec of %s: %w", resource, err)
 	}
-	config.Codec, config.EncodeVersioner = renamingCodec{codec, f.Scheme, formerNames(f.Scheme, example)}, versioner
+	config.Codec, config.EncodeVersioner = storedObjects{codec, f.Scheme, formerNames(f.Scheme, example)}, versioner
 	return config, nil
 }
 

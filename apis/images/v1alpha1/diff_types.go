@@ -77,7 +77,6 @@ type ArtifactChange struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageBuildDiffOptions are the query parameters of a build's diff subresource.
 type ImageBuildDiffOptions struct {

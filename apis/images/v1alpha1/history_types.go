@@ -273,7 +273,6 @@ type ImageChange struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageHistoryOptions are the query parameters of an Image's history subresource. The history contains the builds that
 // match all parameters.
@@ -312,7 +311,6 @@ type ImageHistoryOptions struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageStatsOptions are the query parameters of an Image's stats subresource.
 type ImageStatsOptions struct {
@@ -328,7 +326,6 @@ type ImageStatsOptions struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageJournalOptions are the query parameters of an Image's subresources notes and changes.
 type ImageJournalOptions struct {

@@ -116,7 +116,6 @@ type CancelRequest struct {
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
-// +k8s:conversion-gen:explicit-from=net/url.Values
 
 // ImageBuildLogOptions are the query parameters of a build's log subresource.
 type ImageBuildLogOptions struct {

@@ -18,7 +18,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/archive"
 )
@@ -58,7 +57,7 @@ type archivedLogs struct {
 }
 
 // Open reads the log of an attempt.
-func (l *archivedLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func (l *archivedLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	name := archivedName(build, attempt)
 	if attempt.Outcome != "" {
 		// Prefer the archive, because the pod may have only the end of the log. If the archive does not answer, the pod may have the log.
@@ -105,7 +104,7 @@ func (l *archivedLogs) sealed(ctx context.Context, name archive.Attempt) *archiv
 
 // fromPod reads the log of the attempt's pod. If the pod is lost, a followed log continues in the archive, at the place that its
 // timestamps mark.
-func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func (l *archivedLogs) fromPod(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if !options.Follow {
 		return l.pods.Open(ctx, build, attempt, options)
 	}
@@ -120,7 +119,7 @@ func (l *archivedLogs) fromPod(ctx context.Context, build *images.ImageBuild, at
 }
 
 // open reads the log from the archive.
-func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func (l *archivedLogs) open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	log, err := l.archive.Reader(ctx, archivedName(build, attempt), position(options))
 	if err != nil {
 		return nil, err
@@ -133,7 +132,7 @@ func (l *archivedLogs) open(ctx context.Context, build *images.ImageBuild, attem
 
 // show applies the options of a request to an archived log. A warning reports why a log is incomplete. A followed log ends
 // once it is sealed.
-func (l *archivedLogs) show(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
+func (l *archivedLogs) show(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions, log *archive.Reader) io.ReadCloser {
 	if summary := log.Summary(); summary != nil && summary.InPart {
 		warning.AddWarning(ctx, "", fmt.Sprintf("the log of attempt %d is incomplete: %s", attempt.Number, summary.Why))
 	}
@@ -153,7 +152,7 @@ func position(options corev1.PodLogOptions) archive.Position {
 }
 
 // expired returns an expiredError if the log was deleted after its retention.
-func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) error {
+func (l *archivedLogs) expired(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	record, err := l.archive.GetBuild(ctx, build.Namespace, build.UID)
 	switch {
 	case errors.Is(err, archive.ErrNotFound), errors.Is(err, archive.ErrDamaged): // there is no log in any case
@@ -168,7 +167,7 @@ func (l *archivedLogs) expired(ctx context.Context, build *images.ImageBuild) er
 
 // deleted returns a deleted build as far as the archive has it: its attempts with a log. The error is NotFound if there is no log. A damaged
 // record does not tell who can read the log.
-func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid types.UID) (*images.ImageBuild, error) {
+func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	record, err := l.archive.GetBuild(ctx, namespace, uid)
 	if errors.Is(err, archive.ErrNotFound) || err == nil && record.Name != name {
 		return nil, noSuchBuild(name, uid)
@@ -185,7 +184,7 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 	if err == nil {
 		attempts, err = l.archive.Attempts(ctx, namespace, uid)
 	}
-	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, UID: uid}}
 	if err != nil {
 		return nil, unavailable(&unavailableError{err}, build)
 	}
@@ -195,30 +194,30 @@ func (l *archivedLogs) deleted(ctx context.Context, namespace, name string, uid 
 	}
 	for _, attempt := range attempts {
 		build.Status.CurrentAttempt = attempt.Number
-		build.Status.Attempts = append(build.Status.Attempts, images.BuildAttempt{
+		build.Status.Attempts = append(build.Status.Attempts, v1alpha1.BuildAttempt{
 			Number: attempt.Number, PodUID: attempt.Pod, Outcome: v1alpha1.AttemptFailed,
 		})
 	}
 	if record.Expired != nil && len(attempts) == 0 { // a legal hold may have kept the logs after all
-		return nil, logError(&expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &images.BuildAttempt{})
+		return nil, logError(&expiredError{At: *record.Expired, Retention: ptr.Deref(record.Retention, 0)}, build, &v1alpha1.BuildAttempt{})
 	}
 	return build, nil
 }
 
 func noSuchBuild(name string, uid types.UID) error {
-	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err := apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), name)
 	err.ErrStatus.Message = fmt.Sprintf("imagebuild %q with UID %s does not exist, and the archive has no log of it", name, uid)
 	return err
 }
 
 // unavailable returns the error for an unavailable archive, with the time of the next try.
-func unavailable(err error, build *images.ImageBuild) error {
+func unavailable(err error, build *v1alpha1.ImageBuild) error {
 	details := logDetails(build, "")
 	details.RetryAfterSeconds = retryArchive
 	return requesterrors.Unavailable(fmt.Sprintf("the log of imagebuild %q cannot be read now, try again: %v", build.Name, err), *details)
 }
 
-func archivedName(build *images.ImageBuild, attempt *images.BuildAttempt) archive.Attempt {
+func archivedName(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) archive.Attempt {
 	return archive.Attempt{Namespace: build.Namespace, Build: build.UID, Number: attempt.Number, Pod: attempt.PodUID}
 }
 

@@ -29,7 +29,6 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -158,8 +157,8 @@ type archiveFixture struct {
 	*cluster
 	logs    *archivedLogs
 	store   *archive.Store
-	build   *images.ImageBuild
-	attempt *images.BuildAttempt
+	build   *v1alpha1.ImageBuild
+	attempt *v1alpha1.BuildAttempt
 	clock   *testingclock.FakePassiveClock
 }
 
@@ -179,8 +178,8 @@ func newArchiveFixture(t *testing.T, url string) *archiveFixture {
 	w.Expect(err).NotTo(HaveOccurred())
 	everything := func(context.Context, string, types.UID, types.UID) (bool, error) { return true, nil }
 	w.logs = &archivedLogs{archive: w.store, mayRead: everything, pods: podLogs{client: kubernetes.NewForConfigOrDie(&rest.Config{Host: server.URL, QPS: -1})}}
-	w.build = &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once", UID: "once-uid"}}
-	w.build.Status.Attempts = []images.BuildAttempt{{Number: 1, PodName: "pod", PodUID: "pod"}}
+	w.build = &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once", UID: "once-uid"}}
+	w.build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, PodName: "pod", PodUID: "pod"}}
 	w.build.Status.Phase, w.build.Status.CurrentAttempt = v1alpha1.BuildRunning, 1
 	w.attempt = &w.build.Status.Attempts[0]
 	return w
@@ -335,13 +334,13 @@ func TestWhatTheKubeletWritesIntoALogIsNotRead(t *testing.T) {
 				w.Expect(w.read(t.Context(), corev1.PodLogOptions{Follow: true})).To(Equal(plain(all)))
 				w.Expect(w.read(t.Context(), corev1.PodLogOptions{Follow: true, Timestamps: true})).To(Equal(all))
 
-				got, err := w.readWithoutArchive(t.Context(), images.ImageBuildLogOptions{LimitBytes: new(int64(30))})
+				got, err := w.readWithoutArchive(t.Context(), v1alpha1.ImageBuildLogOptions{LimitBytes: new(int64(30))})
 				if at == 0 {
 					w.Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
 				} else {
 					limit := min(30, len(plain(first)))
 					w.Expect(got).To(Equal(plain(first)[:limit]))
-					stamped, err := w.readWithoutArchive(t.Context(), images.ImageBuildLogOptions{LimitBytes: new(int64(30)), Timestamps: true})
+					stamped, err := w.readWithoutArchive(t.Context(), v1alpha1.ImageBuildLogOptions{LimitBytes: new(int64(30)), Timestamps: true})
 					w.Expect(err).NotTo(HaveOccurred())
 					w.Expect(plain(stamped)).To(Equal(plain(first)[:limit]), "timestamps do not count")
 				}
@@ -351,7 +350,7 @@ func TestWhatTheKubeletWritesIntoALogIsNotRead(t *testing.T) {
 }
 
 // readWithoutArchive reads as the API does.
-func (w *archiveFixture) readWithoutArchive(ctx context.Context, options images.ImageBuildLogOptions) (string, error) {
+func (w *archiveFixture) readWithoutArchive(ctx context.Context, options v1alpha1.ImageBuildLogOptions) (string, error) {
 	answer := &logResponse{logs: w.logs.pods, build: w.build, options: &options}
 	log, _, _, err := answer.InputStream(ctx, "", "")
 	if err != nil {

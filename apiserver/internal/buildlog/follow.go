@@ -16,7 +16,7 @@ import (
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/watch"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
@@ -32,7 +32,7 @@ type follower struct {
 	logs    Source
 	options corev1.PodLogOptions
 
-	build   *images.ImageBuild // the last observed version
+	build   *v1alpha1.ImageBuild // the last observed version
 	deleted bool
 	changes watch.Interface // nil until the follower waits
 
@@ -152,7 +152,7 @@ func (f *follower) end() error {
 }
 
 // open opens the log of an attempt. A log that does not exist yet, or any more, is an error only if no other log follows.
-func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
+func (f *follower) open(attempt *v1alpha1.BuildAttempt) (opened bool, err error) {
 	log, err := f.logs.Open(f.ctx, f.build, attempt, f.options)
 	switch {
 	case errors.Is(err, ErrNotStarted):
@@ -170,7 +170,7 @@ func (f *follower) open(attempt *images.BuildAttempt) (opened bool, err error) {
 	return true, nil
 }
 
-func (f *follower) current() *images.BuildAttempt {
+func (f *follower) current() *v1alpha1.BuildAttempt {
 	return attemptOf(f.build, f.number)
 }
 

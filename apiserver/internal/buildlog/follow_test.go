@@ -20,19 +20,18 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // storedBuild is a storage of one build, whose watches a test feeds.
 type storedBuild struct {
-	build   *images.ImageBuild
+	build   *v1alpha1.ImageBuild
 	watches chan *watch.FakeWatcher
 	from    []string // the resource versions that were watched from
 }
 
 func (s *storedBuild) Get(context.Context, string, *metav1.GetOptions) (runtime.Object, error) {
 	if s.build == nil {
-		return nil, apierrors.NewNotFound(images.Resource("imagebuilds"), "once")
+		return nil, apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), "once")
 	}
 	return s.build, nil
 }
@@ -48,7 +47,7 @@ func (s *storedBuild) Watch(ctx context.Context, options *internalversion.ListOp
 // textLogs are the logs of pods by UID. One that ends with three dots breaks off.
 type textLogs map[string]string
 
-func (l textLogs) Open(_ context.Context, _ *images.ImageBuild, attempt *images.BuildAttempt, _ corev1.PodLogOptions) (io.ReadCloser, error) {
+func (l textLogs) Open(_ context.Context, _ *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, _ corev1.PodLogOptions) (io.ReadCloser, error) {
 	text, ok := l[string(attempt.PodUID)]
 	if !ok {
 		return nil, ErrGone
@@ -60,15 +59,15 @@ func (l textLogs) Open(_ context.Context, _ *images.ImageBuild, attempt *images.
 }
 
 // buildIn is a build in a phase with an attempt for each pod, all but the last of which have ended.
-func buildIn(version string, phase v1alpha1.BuildPhase, pods ...types.UID) *images.ImageBuild {
-	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once", UID: "u", ResourceVersion: version}}
+func buildIn(version string, phase v1alpha1.BuildPhase, pods ...types.UID) *v1alpha1.ImageBuild {
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once", UID: "u", ResourceVersion: version}}
 	build.Status.Phase = phase
 	for _, pod := range pods {
 		for i := range build.Status.Attempts {
 			build.Status.Attempts[i].Outcome = v1alpha1.AttemptDisrupted
 		}
 		build.Status.CurrentAttempt++
-		build.Status.Attempts = append(build.Status.Attempts, images.BuildAttempt{Number: build.Status.CurrentAttempt, PodName: string(pod), PodUID: pod})
+		build.Status.Attempts = append(build.Status.Attempts, v1alpha1.BuildAttempt{Number: build.Status.CurrentAttempt, PodName: string(pod), PodUID: pod})
 	}
 	return build
 }
@@ -76,7 +75,7 @@ func buildIn(version string, phase v1alpha1.BuildPhase, pods ...types.UID) *imag
 func followLog(t *testing.T, stored *storedBuild, logs Source) io.ReadCloser {
 	t.Helper()
 	response := &logResponse{
-		builds: stored, logs: logs, build: stored.build, options: &images.ImageBuildLogOptions{Follow: true},
+		builds: stored, logs: logs, build: stored.build, options: &v1alpha1.ImageBuildLogOptions{Follow: true},
 		warn: func(text string) { t.Logf("warning: %s", text) },
 	}
 	stream, flush, _, err := response.InputStream(t.Context(), "", "")
@@ -160,7 +159,7 @@ func TestFollowingEndsAtOnceWhenTheReaderGoesAway(t *testing.T) {
 	stored := &storedBuild{build: buildIn("1", v1alpha1.BuildPending), watches: make(chan *watch.FakeWatcher, 1)}
 	stored.watches <- watch.NewFake()
 	ctx, leave := context.WithCancel(t.Context())
-	response := &logResponse{builds: stored, logs: textLogs{}, build: stored.build, options: &images.ImageBuildLogOptions{Follow: true}}
+	response := &logResponse{builds: stored, logs: textLogs{}, build: stored.build, options: &v1alpha1.ImageBuildLogOptions{Follow: true}}
 	stream, _, _, err := response.InputStream(ctx, "", "")
 	if err != nil {
 		t.Fatal(err)

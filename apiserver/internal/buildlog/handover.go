@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 )
@@ -33,8 +33,8 @@ const (
 type handover struct {
 	ctx     context.Context
 	logs    *archivedLogs
-	build   *images.ImageBuild
-	attempt *images.BuildAttempt
+	build   *v1alpha1.ImageBuild
+	attempt *v1alpha1.BuildAttempt
 	options corev1.PodLogOptions
 
 	log io.ReadCloser // the current log, of the pod or the archive

@@ -22,8 +22,8 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/client-go/kubernetes"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/filters"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -51,7 +51,7 @@ func (e *replacedError) Is(target error) bool { return target == ErrGone }
 type Source interface {
 	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has
 	// ended, and at the latest when ctx is done. Errors: ErrNotStarted and ErrGone, possibly wrapped. The caller closes the log.
-	Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
+	Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
 }
 
 // builds is the part of the resource's storage that the log needs.
@@ -98,12 +98,12 @@ func New(options Options, client kubernetes.Interface) (*Logs, error) {
 // Subresource returns the log subresource of builds. Its answer is text, not an object.
 func (l *Logs) Subresource(of builds) TextView {
 	r := &reader{builds: of, logs: l.source, archived: l.archived}
-	return TextView{subresource.NewView("imagebuilds/log", &images.ImageBuild{}, "", r.get)}
+	return TextView{subresource.NewView("imagebuilds/log", &v1alpha1.ImageBuild{}, "", r.get)}
 }
 
 // TextView is a view whose answer is text.
 type TextView struct {
-	*subresource.View[images.ImageBuildLogOptions, *images.ImageBuildLogOptions]
+	*subresource.View[v1alpha1.ImageBuildLogOptions, *v1alpha1.ImageBuildLogOptions]
 }
 
 // ProducesMIMETypes returns the media type of text.
@@ -117,8 +117,8 @@ type reader struct {
 }
 
 // get returns the log of a build as a stream.
-func (r *reader) get(ctx context.Context, name string, options *images.ImageBuildLogOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(images.Kind("ImageBuildLogOptions"), name, validation.ImageBuildLogOptions(options)); err != nil {
+func (r *reader) get(ctx context.Context, name string, options *v1alpha1.ImageBuildLogOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildLogOptions").GroupKind(), name, validation.ImageBuildLogOptions(options)); err != nil {
 		return nil, err
 	}
 	build, err := r.find(ctx, name, types.UID(options.UID))
@@ -134,7 +134,7 @@ func (r *reader) get(ctx context.Context, name string, options *images.ImageBuil
 }
 
 // find finds the requested build: the existing build, or a deleted build as far as the archive has it.
-func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+func (r *reader) find(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	build, err := stored.GetBuild(ctx, r.builds, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
@@ -151,8 +151,8 @@ func (r *reader) find(ctx context.Context, name string, uid types.UID) (*images.
 type logResponse struct {
 	builds  builds
 	logs    Source
-	build   *images.ImageBuild
-	options *images.ImageBuildLogOptions
+	build   *v1alpha1.ImageBuild
+	options *v1alpha1.ImageBuildLogOptions
 	warn    func(text string)
 }
 
@@ -228,7 +228,7 @@ func (l kubeletEnd) Read(p []byte) (int, error) {
 
 // nothing is the empty log of an attempt that has not written any, or of a build without attempts (nil). A warning reports
 // the cause.
-func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
+func (l *logResponse) nothing(attempt *v1alpha1.BuildAttempt) io.ReadCloser {
 	if attempt == nil {
 		l.warn(fmt.Sprintf("imagebuild %s has no log: no attempt was started", l.build.Name))
 	} else {
@@ -237,7 +237,7 @@ func (l *logResponse) nothing(attempt *images.BuildAttempt) io.ReadCloser {
 	return io.NopCloser(strings.NewReader(""))
 }
 
-func podLogOptions(options *images.ImageBuildLogOptions) corev1.PodLogOptions {
+func podLogOptions(options *v1alpha1.ImageBuildLogOptions) corev1.PodLogOptions {
 	return corev1.PodLogOptions{
 		Follow:     options.Follow,
 		TailLines:  options.TailLines,
@@ -246,7 +246,7 @@ func podLogOptions(options *images.ImageBuildLogOptions) corev1.PodLogOptions {
 	}
 }
 
-func attemptOf(build *images.ImageBuild, number int32) *images.BuildAttempt {
+func attemptOf(build *v1alpha1.ImageBuild, number int32) *v1alpha1.BuildAttempt {
 	for i := range build.Status.Attempts {
 		if build.Status.Attempts[i].Number == number {
 			return &build.Status.Attempts[i]
@@ -255,7 +255,7 @@ func attemptOf(build *images.ImageBuild, number int32) *images.BuildAttempt {
 	return nil
 }
 
-func noSuchAttempt(build *images.ImageBuild, number int32) error {
+func noSuchAttempt(build *v1alpha1.ImageBuild, number int32) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status:  metav1.StatusFailure,
 		Code:    http.StatusNotFound,
@@ -266,7 +266,7 @@ func noSuchAttempt(build *images.ImageBuild, number int32) error {
 }
 
 // logError turns the error of a log source into one for the client.
-func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt) error {
+func logError(err error, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) error {
 	var why string
 	var expired *expiredError
 	var away *unavailableError
@@ -289,15 +289,15 @@ func logError(err error, build *images.ImageBuild, attempt *images.BuildAttempt)
 	}}
 }
 
-func whenDeleted(attempt *images.BuildAttempt) string {
+func whenDeleted(attempt *v1alpha1.BuildAttempt) string {
 	if attempt.CompletionTime == nil {
 		return "before the attempt ended"
 	}
 	return "after the attempt ended at " + attempt.CompletionTime.UTC().Format(time.RFC3339)
 }
 
-func logDetails(build *images.ImageBuild, parameter string) *metav1.StatusDetails {
-	details := &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds/log", Name: build.Name, UID: build.UID}
+func logDetails(build *v1alpha1.ImageBuild, parameter string) *metav1.StatusDetails {
+	details := &metav1.StatusDetails{Group: v1alpha1.SchemeGroupVersion.Group, Kind: "imagebuilds/log", Name: build.Name, UID: build.UID}
 	if parameter != "" {
 		details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueNotFound, Field: parameter}}
 	}

@@ -14,7 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -26,7 +26,7 @@ type podLogs struct {
 
 // Open reads the log of the attempt's pod, but not of another pod of the same name. If the node answers with an error instead
 // of the log, the error is ErrGone. A follower gets this error while it reads, because the first line may take long.
-func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func (l podLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	if attempt.PodName == "" {
 		return nil, ErrGone // the build is only in the archive
 	}
@@ -61,7 +61,7 @@ func (l podLogs) Open(ctx context.Context, build *images.ImageBuild, attempt *im
 }
 
 // ended reports whether the container of the attempt's pod has ended. The error is ErrGone if the pod is deleted or being deleted.
-func (l podLogs) ended(ctx context.Context, build *images.ImageBuild, attempt *images.BuildAttempt) (bool, error) {
+func (l podLogs) ended(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) (bool, error) {
 	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
 	case apierrors.IsNotFound(err):

@@ -15,7 +15,7 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -56,8 +56,8 @@ func TestPodLogs(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
-			attempt := &images.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}
+			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
+			attempt := &v1alpha1.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}
 			log, err := podLogs{client: client}.Open(t.Context(), build, attempt, corev1.PodLogOptions{})
 			if !errors.Is(err, test.want) {
 				t.Fatalf("got %v, want %v", err, test.want)

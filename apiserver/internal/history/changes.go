@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/records"
@@ -18,17 +17,17 @@ import (
 const changesResource = "images/changes"
 
 // changesView returns the changes subresource, which lists the changes of an Image's spec with their field, user and time.
-func (r *recorded) changesView() *subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions] {
-	return subresource.NewView(changesResource, &images.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
+func (r *recorded) changesView() *subresource.View[v1alpha1.ImageJournalOptions, *v1alpha1.ImageJournalOptions] {
+	return subresource.NewView(changesResource, &v1alpha1.ImageChanges{}, v1alpha1.ImageChanges{}, r.changes)
 }
 
 // changes returns a page of the changes of an Image.
-func (r *recorded) changes(ctx context.Context, name string, options *images.ImageJournalOptions) (runtime.Object, error) {
+func (r *recorded) changes(ctx context.Context, name string, options *v1alpha1.ImageJournalOptions) (runtime.Object, error) {
 	store, subject, paging, err := r.openJournal(ctx, changesResource, name, options)
 	if err != nil {
 		return nil, err
 	}
-	answer := &images.ImageChanges{ObjectMeta: subject.ObjectMeta, Items: []images.ImageChange{}}
+	answer := &v1alpha1.ImageChanges{ObjectMeta: subject.ObjectMeta, Items: []v1alpha1.ImageChange{}}
 	if store == nil {
 		return answer, nil
 	}
@@ -41,8 +40,8 @@ func (r *recorded) changes(ctx context.Context, name string, options *images.Ima
 }
 
 // openJournal finds the Image of a request for notes or changes, and the page. The store is nil if there is no database.
-func (r *recorded) openJournal(ctx context.Context, resource, name string, options *images.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
-	if err := subresource.Invalid(images.Kind("ImageJournalOptions"), name, validation.ImageJournalOptions(options)); err != nil {
+func (r *recorded) openJournal(ctx context.Context, resource, name string, options *v1alpha1.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageJournalOptions").GroupKind(), name, validation.ImageJournalOptions(options)); err != nil {
 		return nil, nil, records.Paging{}, err
 	}
 	store, err := r.open(ctx, resource, name)

@@ -8,27 +8,26 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
 // Builds are recorded builds as the API shows them.
-func Builds(entries []records.Entry) []images.BuildRecord {
-	builds := make([]images.BuildRecord, len(entries))
+func Builds(entries []records.Entry) []v1alpha1.BuildRecord {
+	builds := make([]v1alpha1.BuildRecord, len(entries))
 	for i := range entries {
 		builds[i] = build(&entries[i])
 	}
 	return builds
 }
 
-func build(entry *records.Entry) images.BuildRecord {
-	build := images.BuildRecord{
+func build(entry *records.Entry) v1alpha1.BuildRecord {
+	build := v1alpha1.BuildRecord{
 		Name: entry.Name, UID: entry.UID, Number: entry.Number, Phase: entry.Phase, Trigger: entry.Trigger, Message: entry.TriggerMessage,
 		RequestedBy: entry.RequestedBy, Attempts: entry.Attempts, LegalHold: entry.Held, OneOff: entry.OneOff, ImageUID: entry.ImageUID,
 		CreationTime: timeOf(entry.Created), StartTime: timeOf(entry.Started), CompletionTime: timeOf(entry.Completed), DeletionTime: timeOf(entry.Deleted),
 	}
 	if entry.Class != "" || entry.Reason != "" {
-		build.Failure = &images.BuildFailure{Class: entry.Class, Reason: entry.Reason, Message: entry.Message}
+		build.Failure = &v1alpha1.BuildFailure{Class: entry.Class, Reason: entry.Reason, Message: entry.Message}
 	}
 	if !entry.Started.IsZero() {
 		build.QueueTime = &metav1.Duration{Duration: entry.QueueTime}
@@ -40,10 +39,10 @@ func build(entry *records.Entry) images.BuildRecord {
 }
 
 // Changes are recorded changes as the API shows them.
-func Changes(recorded []records.Change) []images.ImageChange {
-	changes := make([]images.ImageChange, len(recorded))
+func Changes(recorded []records.Change) []v1alpha1.ImageChange {
+	changes := make([]v1alpha1.ImageChange, len(recorded))
 	for i, change := range recorded {
-		changes[i] = images.ImageChange{
+		changes[i] = v1alpha1.ImageChange{
 			Generation: change.Generation, Time: timeOf(change.Time), User: change.User, Path: change.Path, From: change.From, To: change.To,
 		}
 	}
@@ -51,8 +50,8 @@ func Changes(recorded []records.Change) []images.ImageChange {
 }
 
 // Notes are recorded notes as the API shows them.
-func Notes(recorded []records.Note) []images.NoteRecord {
-	notes := make([]images.NoteRecord, len(recorded))
+func Notes(recorded []records.Note) []v1alpha1.NoteRecord {
+	notes := make([]v1alpha1.NoteRecord, len(recorded))
 	for i := range recorded {
 		notes[i] = Note(&recorded[i])
 	}
@@ -60,13 +59,13 @@ func Notes(recorded []records.Note) []images.NoteRecord {
 }
 
 // Note is a recorded note as the API shows it.
-func Note(recorded *records.Note) images.NoteRecord {
-	return images.NoteRecord{ID: recorded.ID, Time: timeOf(recorded.Time), Author: recorded.Author, Text: recorded.Text}
+func Note(recorded *records.Note) v1alpha1.NoteRecord {
+	return v1alpha1.NoteRecord{ID: recorded.ID, Time: timeOf(recorded.Time), Author: recorded.Author, Text: recorded.Text}
 }
 
 // Stats are figures of a window as the API shows them.
-func Stats(counted *records.Stats, window time.Duration) *images.BuildStats {
-	stats := &images.BuildStats{
+func Stats(counted *records.Stats, window time.Duration) *v1alpha1.BuildStats {
+	stats := &v1alpha1.BuildStats{
 		Window: metav1.Duration{Duration: window},
 		Builds: counted.Builds, Succeeded: counted.Succeeded, Failed: counted.Failed, Cancelled: counted.Cancelled, Retried: counted.Retried, OneOffs: counted.OneOffs,
 		Durations: percentiles(counted.Duration), QueueTimes: percentiles(counted.QueueTime), Recoveries: counted.Recoveries,
@@ -79,7 +78,7 @@ func Stats(counted *records.Stats, window time.Duration) *images.BuildStats {
 		v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 	} {
 		if builds := counted.Failures[class]; builds > 0 {
-			stats.Failures = append(stats.Failures, images.FailureCount{Class: class, Builds: builds})
+			stats.Failures = append(stats.Failures, v1alpha1.FailureCount{Class: class, Builds: builds})
 		}
 	}
 	if counted.Recoveries > 0 {
@@ -88,11 +87,11 @@ func Stats(counted *records.Stats, window time.Duration) *images.BuildStats {
 	return stats
 }
 
-func percentiles(of records.Percentiles) *images.DurationPercentiles {
+func percentiles(of records.Percentiles) *v1alpha1.DurationPercentiles {
 	if of.Count == 0 {
 		return nil
 	}
-	return &images.DurationPercentiles{P50: metav1.Duration{Duration: of.P50}, P90: metav1.Duration{Duration: of.P90}}
+	return &v1alpha1.DurationPercentiles{P50: metav1.Duration{Duration: of.P50}, P90: metav1.Duration{Duration: of.P90}}
 }
 
 // timeOf is nil for the zero time.

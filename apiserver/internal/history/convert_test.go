@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -31,10 +30,10 @@ func TestBuilds(t *testing.T) {
 		{Namespace: "team", Name: "web-3", UID: "u3", Number: 3, Phase: v1alpha1.BuildRunning, Attempts: 1, Created: at(4).Time, Started: at(4).Time},
 		{Namespace: "team", Name: "web-4", UID: "u4", Number: 4, Phase: v1alpha1.BuildPending, Created: at(5).Time},
 	})
-	want := []images.BuildRecord{
+	want := []v1alpha1.BuildRecord{
 		{
 			Name: "web-2", UID: "u2", Number: 2, Trigger: v1alpha1.TriggerManual, Message: "please", RequestedBy: "ada", Phase: v1alpha1.BuildFailed, Attempts: 2,
-			Failure:      &images.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"},
+			Failure:      &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "exit code 1"},
 			CreationTime: at(0), StartTime: at(1), CompletionTime: at(3), DeletionTime: at(9),
 			Duration: &metav1.Duration{Duration: 2 * time.Minute}, QueueTime: &metav1.Duration{Duration: time.Minute}, LegalHold: true, OneOff: true, ImageUID: "i",
 		},
@@ -49,11 +48,11 @@ func TestBuilds(t *testing.T) {
 
 func TestNotesAndChanges(t *testing.T) {
 	notes := Notes([]records.Note{{ID: "1", Time: at(1).Time, Author: "ada", Text: "withdrawn"}})
-	if diff := cmp.Diff([]images.NoteRecord{{ID: "1", Time: at(1), Author: "ada", Text: "withdrawn"}}, notes); diff != "" {
+	if diff := cmp.Diff([]v1alpha1.NoteRecord{{ID: "1", Time: at(1), Author: "ada", Text: "withdrawn"}}, notes); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	change := records.Change{Generation: 2, Time: at(2).Time, User: "ada", InputChange: v1alpha1.InputChange{Path: "suspend", From: "false", To: "true"}}
-	want := []images.ImageChange{{Generation: 2, Time: at(2), User: "ada", Path: "suspend", From: "false", To: "true"}}
+	want := []v1alpha1.ImageChange{{Generation: 2, Time: at(2), User: "ada", Path: "suspend", From: "false", To: "true"}}
 	if diff := cmp.Diff(want, Changes([]records.Change{change})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -67,17 +66,17 @@ func TestStats(t *testing.T) {
 		Duration:  records.Percentiles{Count: 2, P50: time.Minute, P90: time.Hour},
 		QueueTime: records.Percentiles{Count: 6, P50: 0, P90: time.Second}, Recoveries: 1, TimeToRecovery: 2 * time.Hour,
 	}, window)
-	want := &images.BuildStats{
+	want := &v1alpha1.BuildStats{
 		Window: metav1.Duration{Duration: window}, Builds: 8, Succeeded: 2, Failed: 4, Cancelled: 2, Retried: 3, OneOffs: 5, SuccessRate: new(int32(33)),
-		Failures:   []images.FailureCount{{Class: v1alpha1.FailureUser, Builds: 3}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
-		Durations:  &images.DurationPercentiles{P50: metav1.Duration{Duration: time.Minute}, P90: metav1.Duration{Duration: time.Hour}},
-		QueueTimes: &images.DurationPercentiles{P90: metav1.Duration{Duration: time.Second}},
+		Failures:   []v1alpha1.FailureCount{{Class: v1alpha1.FailureUser, Builds: 3}, {Class: v1alpha1.FailureTimeout, Builds: 1}},
+		Durations:  &v1alpha1.DurationPercentiles{P50: metav1.Duration{Duration: time.Minute}, P90: metav1.Duration{Duration: time.Hour}},
+		QueueTimes: &v1alpha1.DurationPercentiles{P90: metav1.Duration{Duration: time.Second}},
 		Recoveries: 1, MeanTimeToRecovery: &metav1.Duration{Duration: 2 * time.Hour},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(&images.BuildStats{Window: metav1.Duration{Duration: window}}, Stats(&records.Stats{}, window)); diff != "" {
+	if diff := cmp.Diff(&v1alpha1.BuildStats{Window: metav1.Duration{Duration: window}}, Stats(&records.Stats{}, window)); diff != "" {
 		t.Errorf("without builds (-want +got):\n%s", diff)
 	}
 }

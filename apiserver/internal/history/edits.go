@@ -11,8 +11,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -36,7 +34,7 @@ func (e *Edits) Close() {
 }
 
 // Take records the change of a spec.
-func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.Object) {
+func (e *Edits) Take(ctx context.Context, before *v1alpha1.Image, object runtime.Object) {
 	after, err := stored.Image(object)
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
 		return
@@ -52,14 +50,6 @@ func (e *Edits) Take(ctx context.Context, before *images.Image, object runtime.O
 	})
 }
 
-func changesBetween(before, after *images.Image) ([]v1alpha1.InputChange, error) {
-	from, err := convert.PublicImage(before)
-	if err != nil {
-		return nil, err
-	}
-	to, err := convert.PublicImage(after)
-	if err != nil {
-		return nil, err
-	}
-	return specChanges(&from.Spec, &to.Spec)
+func changesBetween(before, after *v1alpha1.Image) ([]v1alpha1.InputChange, error) {
+	return specChanges(&before.Spec, &after.Spec)
 }

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/warning"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -32,7 +32,7 @@ func Error(err error, resource, name string) error {
 		says = "did not answer in time, try again, or shorten the time range with since"
 	}
 	return requesterrors.Unavailable(fmt.Sprintf("%s of %q: the database of records %s: %v", resource, name, says, err), metav1.StatusDetails{
-		Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
+		Group: v1alpha1.SchemeGroupVersion.Group, Kind: resource, Name: name, RetryAfterSeconds: retryAfter,
 		Causes: []metav1.StatusCause{{Type: "RecordsUnavailable", Message: err.Error()}},
 	})
 }
@@ -47,6 +47,6 @@ func NoDatabaseError(resource, name, verb string) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure, Code: http.StatusMethodNotAllowed, Reason: metav1.StatusReasonMethodNotAllowed,
 		Message: fmt.Sprintf("%s of %q cannot be %s: this server has no database of records; configure one with --records", resource, name, verb),
-		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: resource, Name: name},
+		Details: &metav1.StatusDetails{Group: v1alpha1.SchemeGroupVersion.Group, Kind: resource, Name: name},
 	}}
 }

@@ -10,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // The weights of a score. docs/history.md documents them.
@@ -25,7 +24,7 @@ const (
 // The score is 60·R + 10·R·F + 30·L, rounded down. R is the share of builds that succeeded, of all builds that succeeded or
 // failed. F is the share of builds with one attempt, of the same builds. L is 1 if the last of them succeeded, 0 if it failed, and
 // otherwise R.
-func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.ImageHealth {
+func Health(stats *v1alpha1.BuildStats, conditions []metav1.Condition) *v1alpha1.ImageHealth {
 	judged := stats.Succeeded + stats.Failed
 	if judged == 0 {
 		return nil
@@ -46,7 +45,7 @@ func Health(stats *images.BuildStats, conditions []metav1.Condition) *images.Ima
 		said = append(said, fmt.Sprintf("%d of %d had more than one attempt", stats.Retried, judged))
 	}
 	score := int32(points / (judged * judged)) //nolint:gosec // at most 100, the sum of the weights
-	return &images.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
+	return &v1alpha1.ImageHealth{Score: score, Message: strings.Join(said, "; ")}
 }
 
 // last is the reason that the condition Ready has for the last build that finished, if it succeeded or failed.

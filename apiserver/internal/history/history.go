@@ -15,7 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/records"
@@ -24,14 +23,14 @@ import (
 const historyResource = "images/history"
 
 // historyView returns the history subresource: the builds of an Image, including deleted builds.
-func (r *recorded) historyView() *subresource.View[images.ImageHistoryOptions, *images.ImageHistoryOptions] {
-	return subresource.NewView(historyResource, &images.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
+func (r *recorded) historyView() *subresource.View[v1alpha1.ImageHistoryOptions, *v1alpha1.ImageHistoryOptions] {
+	return subresource.NewView(historyResource, &v1alpha1.ImageHistory{}, v1alpha1.ImageHistory{}, r.history)
 }
 
 // history returns a page of the builds of an Image.
-func (r *recorded) history(ctx context.Context, name string, options *images.ImageHistoryOptions) (runtime.Object, error) {
+func (r *recorded) history(ctx context.Context, name string, options *v1alpha1.ImageHistoryOptions) (runtime.Object, error) {
 	now := r.clock.Now()
-	if err := subresource.Invalid(images.Kind("ImageHistoryOptions"), name, validation.ImageHistoryOptions(options, now)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageHistoryOptions").GroupKind(), name, validation.ImageHistoryOptions(options, now)); err != nil {
 		return nil, err
 	}
 	from, err := startOf(options, now)
@@ -46,7 +45,7 @@ func (r *recorded) history(ctx context.Context, name string, options *images.Ima
 	if err != nil {
 		return nil, err
 	}
-	answer := &images.ImageHistory{ObjectMeta: subject.ObjectMeta, Items: []images.BuildRecord{}}
+	answer := &v1alpha1.ImageHistory{ObjectMeta: subject.ObjectMeta, Items: []v1alpha1.BuildRecord{}}
 	if store == nil {
 		return answer, nil
 	}
@@ -79,7 +78,7 @@ type historyStart struct {
 }
 
 // startOf returns the start that valid options set.
-func startOf(options *images.ImageHistoryOptions, now time.Time) (*historyStart, error) {
+func startOf(options *v1alpha1.ImageHistoryOptions, now time.Time) (*historyStart, error) {
 	asked := [2]string{options.Since, options.Until}
 	start := &historyStart{Asked: asked}
 	if options.Continue != "" {

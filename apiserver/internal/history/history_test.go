@@ -8,13 +8,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 var noonAbroad = time.Date(2030, 1, 2, 12, 0, 0, 0, time.FixedZone("", 3600))
 
 func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
-	options := &images.ImageHistoryOptions{Since: "2h", Until: "2030-01-02T11:30:00+01:00"}
+	options := &v1alpha1.ImageHistoryOptions{Since: "2h", Until: "2030-01-02T11:30:00+01:00"}
 	first, err := startOf(options, noonAbroad)
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("an hour later (-want +got):\n%s", diff)
 	}
-	for _, other := range []images.ImageHistoryOptions{{Since: "3h", Until: options.Until}, {Since: "2h"}, {}} {
+	for _, other := range []v1alpha1.ImageHistoryOptions{{Since: "3h", Until: options.Until}, {Since: "2h"}, {}} {
 		other.Continue = options.Continue
 		if start, err := startOf(&other, noonAbroad); err == nil {
 			t.Errorf("%+v is of another question: got %+v", other, start)
@@ -45,7 +45,7 @@ func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 }
 
 func TestTheLastPageHasNoNext(t *testing.T) {
-	first, err := startOf(&images.ImageHistoryOptions{}, noonAbroad)
+	first, err := startOf(&v1alpha1.ImageHistoryOptions{}, noonAbroad)
 	if err != nil || !first.Since.IsZero() || !first.Until.IsZero() {
 		t.Errorf("without a time: %+v, error %v", first, err)
 	}
@@ -68,7 +68,7 @@ func FuzzContinue(f *testing.F) {
 		if text == "" {
 			return
 		}
-		read, err := startOf(&images.ImageHistoryOptions{Continue: text}, noonAbroad)
+		read, err := startOf(&v1alpha1.ImageHistoryOptions{Continue: text}, noonAbroad)
 		if err != nil {
 			return
 		}
@@ -76,7 +76,7 @@ func FuzzContinue(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%+v: %v", read, err)
 		}
-		again, err := startOf(&images.ImageHistoryOptions{Continue: next}, noonAbroad)
+		again, err := startOf(&v1alpha1.ImageHistoryOptions{Continue: next}, noonAbroad)
 		if err != nil || !again.Since.Equal(read.Since) || !again.Until.Equal(read.Until) || again.Continue != read.Continue {
 			t.Errorf("%+v became %+v, error %v", read, again, err)
 		}

@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/records"
@@ -25,8 +24,8 @@ const notesResource = "images/notes"
 
 // notesREST is the notes subresource: users' notes about an Image. Notes are only in the database.
 type notesREST struct {
-	*subresource.View[images.ImageJournalOptions, *images.ImageJournalOptions]
-	create *subresource.Action[images.ImageNote, *images.ImageNote]
+	*subresource.View[v1alpha1.ImageJournalOptions, *v1alpha1.ImageJournalOptions]
+	create *subresource.Action[v1alpha1.ImageNote, *v1alpha1.ImageNote]
 }
 
 var (
@@ -37,7 +36,7 @@ var (
 
 func newNotesREST(r *recorded) *notesREST {
 	return &notesREST{
-		View:   subresource.NewView(notesResource, &images.ImageNote{}, v1alpha1.ImageNoteList{}, r.notes),
+		View:   subresource.NewView(notesResource, &v1alpha1.ImageNote{}, v1alpha1.ImageNoteList{}, r.notes),
 		create: subresource.NewAction(notesResource, v1alpha1.ImageNote{}, r.checkNote, r.addNote),
 	}
 }
@@ -56,12 +55,12 @@ func (n *notesREST) Create(ctx context.Context, name string, object runtime.Obje
 }
 
 // notes returns a page of the notes about an Image.
-func (r *recorded) notes(ctx context.Context, name string, options *images.ImageJournalOptions) (runtime.Object, error) {
+func (r *recorded) notes(ctx context.Context, name string, options *v1alpha1.ImageJournalOptions) (runtime.Object, error) {
 	store, subject, paging, err := r.openJournal(ctx, notesResource, name, options)
 	if err != nil {
 		return nil, err
 	}
-	answer := &images.ImageNoteList{Items: []images.ImageNote{}}
+	answer := &v1alpha1.ImageNoteList{Items: []v1alpha1.ImageNote{}}
 	if store == nil {
 		return answer, nil
 	}
@@ -77,8 +76,8 @@ func (r *recorded) notes(ctx context.Context, name string, options *images.Image
 }
 
 // checkNote refuses invalid notes, and sets the fields of the server before admission.
-func (r *recorded) checkNote(ctx context.Context, name string, note *images.ImageNote) error {
-	if err := subresource.Invalid(images.Kind("ImageNote"), name, validation.ImageNote(note, name)); err != nil {
+func (r *recorded) checkNote(ctx context.Context, name string, note *v1alpha1.ImageNote) error {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageNote").GroupKind(), name, validation.ImageNote(note, name)); err != nil {
 		return err
 	}
 	note.NoteRecord = Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: builder.UserName(ctx), Text: note.Text})
@@ -87,7 +86,7 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *images.Imag
 
 // addNote records a note of the user of the request, and returns the recorded note. Of two notes with the same id, the first
 // counts.
-func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageNote, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *recorded) addNote(ctx context.Context, name string, note *v1alpha1.ImageNote, options *metav1.CreateOptions) (runtime.Object, error) {
 	wanted := &records.Note{ID: note.ID, Time: note.Time.Time, Author: note.Author, Text: note.Text}
 	store, err := r.database.Store()
 	switch {
@@ -108,13 +107,13 @@ func (r *recorded) addNote(ctx context.Context, name string, note *images.ImageN
 	case err != nil:
 		return nil, Error(err, notesResource, name)
 	case recorded.Author != wanted.Author: // the error does not name the author, whom the user may not be permitted to see
-		return nil, apierrors.NewConflict(images.Resource(notesResource), name, errors.New("the id belongs to a note of another user: choose a new id"))
+		return nil, apierrors.NewConflict(v1alpha1.Resource(notesResource), name, errors.New("the id belongs to a note of another user: choose a new id"))
 	}
 	return noteOf(subject, recorded), nil
 }
 
-func noteOf(subject *subject, recorded *records.Note) *images.ImageNote {
-	return &images.ImageNote{
+func noteOf(subject *subject, recorded *records.Note) *v1alpha1.ImageNote {
+	return &v1alpha1.ImageNote{
 		ObjectMeta: metav1.ObjectMeta{Namespace: subject.Namespace, Name: subject.Name},
 		NoteRecord: Note(recorded),
 	}

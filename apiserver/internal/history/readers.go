@@ -16,8 +16,8 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -54,7 +54,7 @@ func (d *Database) Limit(ctx context.Context) (types.UID, error) {
 	}
 	name := apirequest.NamespaceValue(ctx)
 	if name == "" { // the user may list one name in all namespaces
-		return "", apierrors.NewForbidden(images.Resource("imagereports"), "", errors.New("the records of all namespaces need the permission for all names: request one namespace"))
+		return "", apierrors.NewForbidden(v1alpha1.Resource("imagereports"), "", errors.New("the records of all namespaces need the permission for all names: request one namespace"))
 	}
 	namespace, err := r.namespaces.Namespaces().Get(ctx, name, metav1.GetOptions{})
 	switch {

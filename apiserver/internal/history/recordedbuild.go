@@ -12,7 +12,6 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -55,7 +54,7 @@ func ReadBuild(ctx context.Context, database *Database, resource, name string, u
 }
 
 func noSuchBuild(name string, uid types.UID) error {
-	err := apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	err := apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), name)
 	err.ErrStatus.Message = fmt.Sprintf("imagebuild %q with UID %s does not exist and has no record", name, uid)
 	return err
 }

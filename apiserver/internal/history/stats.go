@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/records"
@@ -20,13 +19,13 @@ import (
 const statsResource = "images/stats"
 
 // statsView returns the stats subresource: figures of the builds of an Image that finished in a window of time.
-func (r *recorded) statsView() *subresource.View[images.ImageStatsOptions, *images.ImageStatsOptions] {
-	return subresource.NewView(statsResource, &images.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
+func (r *recorded) statsView() *subresource.View[v1alpha1.ImageStatsOptions, *v1alpha1.ImageStatsOptions] {
+	return subresource.NewView(statsResource, &v1alpha1.ImageStats{}, v1alpha1.ImageStats{}, r.stats)
 }
 
 // stats returns the figures of an Image. They are empty if the Image has no record.
-func (r *recorded) stats(ctx context.Context, name string, options *images.ImageStatsOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(images.Kind("ImageStatsOptions"), name, validation.ImageStatsOptions(options)); err != nil {
+func (r *recorded) stats(ctx context.Context, name string, options *v1alpha1.ImageStatsOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageStatsOptions").GroupKind(), name, validation.ImageStatsOptions(options)); err != nil {
 		return nil, err
 	}
 	window, err := validation.Window(options.Since)
@@ -41,7 +40,7 @@ func (r *recorded) stats(ctx context.Context, name string, options *images.Image
 	if err != nil {
 		return nil, err
 	}
-	answer := &images.ImageStats{ObjectMeta: subject.ObjectMeta}
+	answer := &v1alpha1.ImageStats{ObjectMeta: subject.ObjectMeta}
 	if store == nil {
 		return answer, nil
 	}

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -34,8 +34,8 @@ type recorded struct {
 
 // subject is the Image whose records are requested.
 type subject struct {
-	metav1.ObjectMeta               // name, namespace and uid
-	image             *images.Image // nil if it was deleted
+	metav1.ObjectMeta                 // name, namespace and uid
+	image             *v1alpha1.Image // nil if it was deleted
 }
 
 func (s *subject) key() records.ImageKey {
@@ -103,7 +103,7 @@ func metaOf(namespace, name string, uid types.UID) metav1.ObjectMeta {
 }
 
 func noSuchImage(name string, uid types.UID) error {
-	err := apierrors.NewNotFound(images.Resource("images"), name)
+	err := apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 	err.ErrStatus.Message = fmt.Sprintf("image %q with UID %s does not exist and has no record", name, uid)
 	return err
 }

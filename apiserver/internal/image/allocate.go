@@ -16,7 +16,7 @@ import (
 	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/apiserver/pkg/warning"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -34,8 +34,8 @@ const (
 // allocate gives the request its number: the recorded number, or the next free number, which it records. taken is a number
 // that was recorded for this request and belongs to another build, or 0. The returned Image has the record, so its spec and
 // the number belong together.
-func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Image, images.BuildRequestRecord, error) {
-	var record images.BuildRequestRecord
+func (i *instantiation) allocate(ctx context.Context, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord, error) {
+	var record v1alpha1.BuildRequestRecord
 	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Image(old)
 		if err != nil {
@@ -62,9 +62,9 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*images.Imag
 }
 
 // refuse returns why the existing Image gets no build by this request.
-func (i *instantiation) refuse(image *images.Image) error {
+func (i *instantiation) refuse(image *v1alpha1.Image) error {
 	conflict := func(why string) error {
-		return apierrors.NewConflict(images.Resource("images"), image.Name, errors.New(why))
+		return apierrors.NewConflict(v1alpha1.Resource("images"), image.Name, errors.New(why))
 	}
 	switch {
 	case image.DeletionTimestamp != nil:
@@ -76,31 +76,31 @@ func (i *instantiation) refuse(image *images.Image) error {
 }
 
 // known is the index of the request among the Image's recent requests, or -1.
-func (i *instantiation) known(image *images.Image) int {
-	return slices.IndexFunc(image.Status.RecentRequests, func(record images.BuildRequestRecord) bool {
+func (i *instantiation) known(image *v1alpha1.Image) int {
+	return slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
 		return record.RequestID == i.requestID
 	})
 }
 
 // record finds the request among the Image's recent requests, or adds it.
-func (i *instantiation) record(ctx context.Context, image *images.Image, taken int64) (images.BuildRequestRecord, error) {
+func (i *instantiation) record(ctx context.Context, image *v1alpha1.Image, taken int64) (v1alpha1.BuildRequestRecord, error) {
 	status := &image.Status
 	known := i.known(image)
 	if known >= 0 && status.RecentRequests[known].Number != taken {
 		return status.RecentRequests[known], nil
 	}
 	if err := i.check(image); err != nil {
-		return images.BuildRequestRecord{}, err
+		return v1alpha1.BuildRequestRecord{}, err
 	}
 	if err := i.checkReserved(ctx, image); err != nil {
-		return images.BuildRequestRecord{}, err
+		return v1alpha1.BuildRequestRecord{}, err
 	}
 	number, err := i.nextFree(ctx, image)
 	if err != nil {
-		return images.BuildRequestRecord{}, err
+		return v1alpha1.BuildRequestRecord{}, err
 	}
 	status.BuildCounter = number
-	record := images.BuildRequestRecord{RequestID: i.requestID, Number: number}
+	record := v1alpha1.BuildRequestRecord{RequestID: i.requestID, Number: number}
 	if known >= 0 {
 		record.RequestTime = status.RecentRequests[known].RequestTime
 		status.RecentRequests[known] = record
@@ -113,7 +113,7 @@ func (i *instantiation) record(ctx context.Context, image *images.Image, taken i
 // remember adds a request to the recent requests and drops those that are too old or too many, the oldest first. early is the
 // last dropped request that is not too old, or nil. Requests without a time, which an older version has recorded, get the
 // current time.
-func remember(requests []images.BuildRequestRecord, added images.BuildRequestRecord, now time.Time) (recent []images.BuildRequestRecord, early *images.BuildRequestRecord) {
+func remember(requests []v1alpha1.BuildRequestRecord, added v1alpha1.BuildRequestRecord, now time.Time) (recent []v1alpha1.BuildRequestRecord, early *v1alpha1.BuildRequestRecord) {
 	now = now.Truncate(time.Second) // as stored
 	recent = append(slices.Clone(requests), added)
 	for i := range recent {
@@ -136,7 +136,7 @@ func remember(requests []images.BuildRequestRecord, added images.BuildRequestRec
 }
 
 // nextFree is the lowest number above the counter whose build name is free.
-func (i *instantiation) nextFree(ctx context.Context, image *images.Image) (int64, error) {
+func (i *instantiation) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := trigger.BuildName(image.Name, number)
 		switch _, err := i.builds.GetBuild(on(ctx, "imagebuilds", name), name); {

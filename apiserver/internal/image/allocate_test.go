@@ -9,21 +9,21 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func TestRequestsAreRememberedForADayUpToALimit(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	asked := func(count int, ago time.Duration) []images.BuildRequestRecord {
-		records := make([]images.BuildRequestRecord, count)
+	asked := func(count int, ago time.Duration) []v1alpha1.BuildRequestRecord {
+		records := make([]v1alpha1.BuildRequestRecord, count)
 		for i := range records {
-			records[i] = images.BuildRequestRecord{RequestID: fmt.Sprintf("%s ago-%d", ago, i), RequestTime: &metav1.Time{Time: now.Add(-ago)}}
+			records[i] = v1alpha1.BuildRequestRecord{RequestID: fmt.Sprintf("%s ago-%d", ago, i), RequestTime: &metav1.Time{Time: now.Add(-ago)}}
 		}
 		return records
 	}
-	withoutTime := make([]images.BuildRequestRecord, minRequests)
+	withoutTime := make([]v1alpha1.BuildRequestRecord, minRequests)
 	for name, c := range map[string]struct {
-		stored        []images.BuildRequestRecord
+		stored        []v1alpha1.BuildRequestRecord
 		after         time.Duration
 		count         int
 		oldest, early string
@@ -39,7 +39,7 @@ func TestRequestsAreRememberedForADayUpToALimit(t *testing.T) {
 		"more than the limit, and long ago": {stored: append(asked(100, 25*time.Hour), asked(450, time.Hour)...), count: 451, oldest: "1h0m0s ago-0"},
 		"of an older version":               {stored: withoutTime, count: 33},
 	} {
-		recent, early := remember(c.stored, images.BuildRequestRecord{RequestID: "new"}, now.Add(c.after))
+		recent, early := remember(c.stored, v1alpha1.BuildRequestRecord{RequestID: "new"}, now.Add(c.after))
 		forgotten := ""
 		if early != nil {
 			forgotten = early.RequestID

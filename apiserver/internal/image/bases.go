@@ -14,7 +14,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
@@ -36,17 +36,17 @@ type lock interface {
 
 // setsBase reports whether a write sets another Image as the base. old is nil for a creation. The rules of the spec refuse an Image
 // that is based on itself.
-func setsBase(image, old *images.Image) bool {
+func setsBase(image, old *v1alpha1.Image) bool {
 	base := image.Spec.Base.ImageRef
 	return base != nil && base.Name != image.Name && (old == nil || old.Spec.Base.ImageRef == nil || old.Spec.Base.ImageRef.Name != base.Name)
 }
 
 // validate refuses a base that would close a cycle. The other Images cannot change meanwhile, because the write holds the lock.
-func (b *bases) validate(ctx context.Context, image, old *images.Image) field.ErrorList {
+func (b *bases) validate(ctx context.Context, image, old *v1alpha1.Image) field.ErrorList {
 	if !setsBase(image, old) {
 		return nil
 	}
-	return validation.BaseCycle(image, func(name string) (*images.Image, error) {
+	return validation.BaseCycle(image, func(name string) (*v1alpha1.Image, error) {
 		object, err := b.images.Get(ctx, name, &metav1.GetOptions{})
 		if err != nil {
 			return nil, err
@@ -72,7 +72,7 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 
 // begin takes the lock, unless an earlier try of the same write did. The lock outlasts the store's hooks for an update, which
 // end before the write.
-func (b *bases) begin(ctx context.Context, object runtime.Object, old *images.Image) (genericregistry.FinishFunc, error) {
+func (b *bases) begin(ctx context.Context, object runtime.Object, old *v1alpha1.Image) (genericregistry.FinishFunc, error) {
 	image, err := stored.Image(object)
 	if err != nil {
 		return nil, err
@@ -95,7 +95,7 @@ type writingKey struct{}
 
 // writing is a write of an Image from its beginning to its end, with its lock, if it took one.
 type writing struct {
-	before *images.Image // the stored Image, at the last try of an update
+	before *v1alpha1.Image // the stored Image, at the last try of an update
 	lock   lock
 	abort  context.CancelCauseFunc
 }

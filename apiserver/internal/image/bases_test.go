@@ -9,7 +9,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // fakeLock counts how often it was taken and given back.
@@ -31,11 +31,11 @@ func (l *fakeLock) Lost() <-chan struct{} { return l.lost }
 
 func (l *fakeLock) Unlock() { l.given++ }
 
-func basedOn(base string) *images.Image {
-	image := &images.Image{}
+func basedOn(base string) *v1alpha1.Image {
+	image := &v1alpha1.Image{}
 	image.Name = "a"
 	if base != "" {
-		image.Spec.Base.ImageRef = &images.BaseImageReference{Name: base}
+		image.Spec.Base.ImageRef = &v1alpha1.BaseImageReference{Name: base}
 	}
 	return image
 }
@@ -44,7 +44,7 @@ func TestOnlyWritesThatSetABaseTakeTheLock(t *testing.T) {
 	channel := basedOn("b")
 	channel.Spec.Base.ImageRef.Channel = "stable"
 	for name, test := range map[string]struct {
-		image, old *images.Image
+		image, old *v1alpha1.Image
 		want       int
 	}{
 		"a creation with a base":    {basedOn("b"), nil, 1},

@@ -18,8 +18,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -51,7 +49,7 @@ func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *buil
 }
 
 // New returns an empty ImageChannels.
-func (r *channelsREST) New() runtime.Object { return &images.ImageChannels{} }
+func (r *channelsREST) New() runtime.Object { return &v1alpha1.ImageChannels{} }
 
 // Get returns the channels of an Image.
 func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
@@ -98,7 +96,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &images.ImageChannels{
+	return &v1alpha1.ImageChannels{
 		ObjectMeta: metav1.ObjectMeta{
 			Name: image.Name, Namespace: image.Namespace, UID: image.UID,
 			ResourceVersion: image.ResourceVersion, CreationTimestamp: image.CreationTimestamp,
@@ -136,15 +134,15 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 	if err != nil {
 		return nil, err
 	}
-	wanted, ok := object.(*images.ImageChannels)
+	wanted, ok := object.(*v1alpha1.ImageChannels)
 	if !ok {
-		return nil, subresource.OtherKind[images.ImageChannels]("images/channels", p.image, object)
+		return nil, subresource.OtherKind[v1alpha1.ImageChannels]("images/channels", p.image, object)
 	}
 	errs := p.scope.Ratchet(wanted, before, func(object runtime.Object) field.ErrorList {
-		return validation.ImageChannels(object.(*images.ImageChannels), p.image)
+		return validation.ImageChannels(object.(*v1alpha1.ImageChannels), p.image)
 	})
 	if len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)
 	}
 	channels, err := p.resolve(ctx, existing, wanted.Channels)
 	if err != nil {
@@ -158,13 +156,13 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 
 // resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was
 // deleted.
-func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []images.ImageChannel) ([]images.ImageChannel, error) {
+func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted []v1alpha1.ImageChannel) ([]v1alpha1.ImageChannel, error) {
 	var (
-		channels []images.ImageChannel
+		channels []v1alpha1.ImageChannel
 		errs     field.ErrorList
 	)
 	for i, channel := range wanted {
-		kept := slices.IndexFunc(image.Status.Channels, func(stored images.ImageChannel) bool {
+		kept := slices.IndexFunc(image.Status.Channels, func(stored v1alpha1.ImageChannel) bool {
 			return stored.Name == channel.Name && stored.Build == channel.Build
 		})
 		if kept >= 0 {
@@ -179,20 +177,20 @@ func (p *promotion) resolve(ctx context.Context, image *images.Image, wanted []i
 			errs = append(errs, field.Invalid(field.NewPath("channels").Index(i).Child("build"), channel.Build, problem))
 			continue
 		}
-		channels = append(channels, images.ImageChannel{
+		channels = append(channels, v1alpha1.ImageChannel{
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: builder.UserName(ctx),
 		})
 	}
 	if len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageChannels"), p.image, errs)
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)
 	}
 	return channels, nil
 }
 
 // claim marks a successful build of the Image, so that it is not pruned before the Image names it, and returns the build. Or it
 // returns the problem with the build of this name.
-func (p *promotion) claim(ctx context.Context, image *images.Image, name string) (*images.ImageBuild, string, error) {
+func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name string) (*v1alpha1.ImageBuild, string, error) {
 	var problem string
 	mark := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Build(old)
@@ -219,7 +217,7 @@ func (p *promotion) claim(ctx context.Context, image *images.Image, name string)
 }
 
 // notPromotable returns why no channel of the Image can name the build, or "".
-func notPromotable(build *images.ImageBuild, image *images.Image) string {
+func notPromotable(build *v1alpha1.ImageBuild, image *v1alpha1.Image) string {
 	switch {
 	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
 		return fmt.Sprintf("is not a build of Image %s", image.Name)
@@ -232,6 +230,6 @@ func notPromotable(build *images.ImageBuild, image *images.Image) string {
 }
 
 // digestOf is the digest of artifacts that Images based on them count as an input.
-func digestOf(artifacts []images.Artifact) string {
-	return inputs.ArtifactsDigest(convert.PublicArtifacts(artifacts))
+func digestOf(artifacts []v1alpha1.Artifact) string {
+	return inputs.ArtifactsDigest(artifacts)
 }

@@ -10,19 +10,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // newBuild is a build of the current Image with the request's parameters. The request's ID, the user and the priority are set
 // when the build is created.
-func newBuild(image *images.Image, number int64, request *images.BuildRequest) *images.ImageBuild {
+func newBuild(image *v1alpha1.Image, number int64, request *v1alpha1.BuildRequest) *v1alpha1.ImageBuild {
 	snapshot := image.DeepCopy()
 	build := emptyBuild(image, number)
 	build.Spec.ImageGeneration = new(image.Generation)
-	build.Spec.Trigger = &images.BuildTrigger{
+	build.Spec.Trigger = &v1alpha1.BuildTrigger{
 		Reason:     request.Reason,
 		Message:    request.Message,
 		Changes:    slices.Clone(request.Changes),
@@ -36,11 +34,11 @@ func newBuild(image *images.Image, number int64, request *images.BuildRequest) *
 }
 
 // rerunBuild is a build with the inputs of an earlier build, and with what they resolved to.
-func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, pinned *images.PinnedInputs, request *images.RerunRequest) *images.ImageBuild {
+func rerunBuild(image *v1alpha1.Image, number int64, earlier *v1alpha1.ImageBuild, pinned *v1alpha1.PinnedInputs, request *v1alpha1.RerunRequest) *v1alpha1.ImageBuild {
 	snapshot := earlier.DeepCopy()
 	build := emptyBuild(image, number)
 	build.Spec.ImageGeneration = snapshot.Spec.ImageGeneration
-	build.Spec.Trigger = &images.BuildTrigger{
+	build.Spec.Trigger = &v1alpha1.BuildTrigger{
 		Reason:  v1alpha1.TriggerRerun,
 		Message: request.Message,
 		RerunOf: earlier.Name,
@@ -56,8 +54,8 @@ func rerunBuild(image *images.Image, number int64, earlier *images.ImageBuild, p
 }
 
 // emptyBuild is the common part of all builds of an Image.
-func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
-	return &images.ImageBuild{
+func emptyBuild(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{
 			Name:      trigger.BuildName(image.Name, number),
 			Namespace: image.Namespace,
@@ -66,8 +64,8 @@ func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 				*metav1.NewControllerRef(image, v1alpha1.Kind("Image")),
 			},
 		},
-		Spec: images.ImageBuildSpec{
-			ImageRef:  &images.ImageReference{Name: image.Name, UID: image.UID},
+		Spec: v1alpha1.ImageBuildSpec{
+			ImageRef:  &v1alpha1.ImageReference{Name: image.Name, UID: image.UID},
 			Number:    new(number),
 			RunPolicy: image.Spec.RunPolicy,
 		},
@@ -76,7 +74,7 @@ func emptyBuild(image *images.Image, number int64) *images.ImageBuild {
 
 // buildLabels copies the labels of an Image for its build. It leaves out the Image's labels of Goldsmith's own domain: a copied
 // legal hold would outlast that of the Image, and a user's label must not replace one that Goldsmith sets.
-func buildLabels(image *images.Image) map[string]string {
+func buildLabels(image *v1alpha1.Image) map[string]string {
 	labels := maps.Clone(image.Labels)
 	maps.DeleteFunc(labels, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.GroupName+"/") })
 	if labels == nil {
@@ -87,9 +85,9 @@ func buildLabels(image *images.Image) map[string]string {
 }
 
 // merged are the parameters of an Image with those of a request.
-func merged(parameters, overrides []images.Parameter) []images.Parameter {
+func merged(parameters, overrides []v1alpha1.Parameter) []v1alpha1.Parameter {
 	if len(overrides) == 0 {
 		return parameters
 	}
-	return convert.HubParameters(inputs.WithParameters(convert.PublicParameters(parameters), convert.PublicParameters(overrides)))
+	return inputs.WithParameters(parameters, overrides)
 }

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
@@ -21,7 +21,7 @@ import (
 // remember records the UID of a build in the record of its request, unless the controller has. It is called before the build
 // is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
 // deleted all the same, because deletions free space: then a repetition of its request may get a second build.
-func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild) error {
+func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	ref, started := build.Spec.ImageRef, build.Spec.Trigger
 	if ref == nil || started == nil || build.Spec.Number == nil {
 		return nil
@@ -32,7 +32,7 @@ func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild
 			return nil, err
 		}
 		image := existing.DeepCopy()
-		known := slices.IndexFunc(image.Status.RecentRequests, func(record images.BuildRequestRecord) bool {
+		known := slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
 			return record.RequestID == started.RequestID && record.Number == *build.Spec.Number && record.UID == ""
 		})
 		if image.UID == ref.UID && known >= 0 {
@@ -52,7 +52,7 @@ func (r *instantiateREST) remember(ctx context.Context, build *images.ImageBuild
 //
 // The record has the UID of a build before the build is deleted, and a build exists when it is found or was created. So if the
 // record, read after that, has no other UID and the same number, the request has had no other build.
-func (i *instantiation) holds(ctx context.Context, image *images.Image, record images.BuildRequestRecord, build *images.ImageBuild) (bool, error) {
+func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord, build *v1alpha1.ImageBuild) (bool, error) {
 	if dryrun.IsDryRun(i.options.DryRun) {
 		return true, nil
 	}

@@ -25,8 +25,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -40,7 +38,7 @@ import (
 // The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same
 // build, even after a crash or on another replica.
 type instantiateREST struct {
-	*subresource.Action[images.BuildRequest, *images.BuildRequest]
+	*subresource.Action[v1alpha1.BuildRequest, *v1alpha1.BuildRequest]
 	images  *genericregistry.Store
 	builds  *imagebuild.Store
 	records *history.Database // for reruns of deleted builds
@@ -58,30 +56,30 @@ func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources 
 		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
 	}
 	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
-		subresource.Valid(images.Kind("BuildRequest"), validation.BuildRequest), r.instantiate)
+		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), validation.BuildRequest), r.instantiate)
 	return r
 }
 
 // instantiate returns the build of a request, which it creates unless it was created before.
-func (r *instantiateREST) instantiate(ctx context.Context, name string, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *instantiateREST) instantiate(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.build(ctx, name, "", request, options)
 }
 
 // build does what instantiate does, for the Image with a UID. An empty UID is that of any Image.
-func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *images.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.run(ctx, &instantiation{
 		image: name, uid: uid, requestID: request.RequestID, options: options,
-		check: func(image *images.Image) error {
+		check: func(image *v1alpha1.Image) error {
 			return r.checkParameters(image, request)
 		},
-		compose: func(image *images.Image, number int64) *images.ImageBuild {
+		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
 			return newBuild(image, number, request)
 		},
 	})
 }
 
 // checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
-func (r *instantiateREST) checkParameters(image *images.Image, request *images.BuildRequest) error {
+func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
 	if len(request.Parameters) == 0 {
 		return nil
 	}
@@ -90,25 +88,21 @@ func (r *instantiateREST) checkParameters(image *images.Image, request *images.B
 	if len(errs) == 0 {
 		return nil
 	}
-	return apierrors.NewInvalid(images.Kind("BuildRequest"), image.Name, errs)
+	return apierrors.NewInvalid(v1alpha1.Kind("BuildRequest").GroupKind(), image.Name, errs)
 }
 
 // rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
-func (r *instantiateREST) rerun(ctx context.Context, earlier *images.ImageBuild, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	public, err := convert.PublicImageBuild(earlier)
-	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("rerun imagebuild %s: %w", earlier.Name, err))
-	}
-	pinned := convert.HubPinnedInputs(inputs.Pinned(public))
+func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	pinned := inputs.Pinned(earlier)
 	build, err := r.run(ctx, &instantiation{
 		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
-		check: func(*images.Image) error {
+		check: func(*v1alpha1.Image) error {
 			if errs := validation.RepeatedImageBuild(earlier); len(errs) > 0 {
-				return apierrors.NewInvalid(images.Kind("ImageBuild"), earlier.Name, errs)
+				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
 			}
 			return nil
 		},
-		compose: func(image *images.Image, number int64) *images.ImageBuild {
+		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
 			return rerunBuild(image, number, earlier, pinned, request)
 		},
 	})
@@ -129,8 +123,8 @@ func isMissing(err error, name string) bool {
 }
 
 // orphaned returns the error for a build whose Image was deleted.
-func orphaned(build *images.ImageBuild) error {
-	err := apierrors.NewNotFound(images.Resource("images"), build.Spec.ImageRef.Name)
+func orphaned(build *v1alpha1.ImageBuild) error {
+	err := apierrors.NewNotFound(v1alpha1.Resource("images"), build.Spec.ImageRef.Name)
 	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
 	return err
 }
@@ -149,10 +143,10 @@ type instantiation struct {
 	uid       types.UID // the required UID of the Image, or empty
 	requestID string
 	options   *metav1.CreateOptions
-	check     func(image *images.Image) error                            // refuses a request before it gets a number
-	compose   func(image *images.Image, number int64) *images.ImageBuild // makes the build that was asked for
+	check     func(image *v1alpha1.Image) error                              // refuses a request before it gets a number
+	compose   func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild // makes the build that was asked for
 
-	forgotten *images.BuildRequestRecord // the last request that allocate forgot early, or nil
+	forgotten *v1alpha1.BuildRequestRecord // the last request that allocate forgot early, or nil
 }
 
 func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
@@ -230,27 +224,27 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 	}
 	options := i.options.DeepCopy()
 	options.DryRun = []string{metav1.DryRunAll}
-	_, err = i.create(ctx, image, images.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
+	_, err = i.create(ctx, image, v1alpha1.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
 	if apierrors.IsAlreadyExists(err) {
 		return nil // the name was taken in between: allocate finds another number
 	}
 	return err
 }
 
-func (i *instantiation) find(ctx context.Context, image *images.Image, record images.BuildRequestRecord) (*images.ImageBuild, error) {
+func (i *instantiation) find(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) (*v1alpha1.ImageBuild, error) {
 	name := trigger.BuildName(image.Name, record.Number)
 	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
 }
 
 // ours reports whether a build was created for this request.
-func (i *instantiation) ours(build *images.ImageBuild, image *images.Image, record images.BuildRequestRecord) bool {
+func (i *instantiation) ours(build *v1alpha1.ImageBuild, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) bool {
 	ref, number, started := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
 	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&
 		started != nil && started.RequestID == record.RequestID
 }
 
 // create creates the build, through admission like any other. The Image is as it was when the number was recorded.
-func (i *instantiation) create(ctx context.Context, image *images.Image, record images.BuildRequestRecord, options *metav1.CreateOptions) (*images.ImageBuild, error) {
+func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
 	build := i.compose(image, record.Number)
 	build.Spec.Trigger.RequestID = record.RequestID
 	if err := i.sources.judge(ctx, build, image); err != nil {
@@ -282,13 +276,13 @@ func on(ctx context.Context, resource, name string) context.Context {
 }
 
 // gone returns the error for a request whose build was deleted.
-func gone(image *images.Image, record images.BuildRequestRecord) error {
+func gone(image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) error {
 	return &apierrors.StatusError{ErrStatus: metav1.Status{
 		Status: metav1.StatusFailure,
 		Code:   http.StatusGone,
 		Reason: metav1.StatusReasonGone,
 		Message: fmt.Sprintf("request %q created imagebuild %q, which was deleted: use a new requestID for a new build",
 			record.RequestID, trigger.BuildName(image.Name, record.Number)),
-		Details: &metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: trigger.BuildName(image.Name, record.Number), UID: record.UID},
+		Details: &metav1.StatusDetails{Group: v1alpha1.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: trigger.BuildName(image.Name, record.Number), UID: record.UID},
 	}}
 }

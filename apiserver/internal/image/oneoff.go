@@ -5,17 +5,13 @@ package image
 import (
 	"context"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // judge sets whether a new build is one-off, if its request has parameters or is for a rerun. A rerun that counts gets the
 // Image's current generation, because it has the inputs of this generation.
-func (s *Sources) judge(ctx context.Context, build *images.ImageBuild, image *images.Image) error {
+func (s *Sources) judge(ctx context.Context, build *v1alpha1.ImageBuild, image *v1alpha1.Image) error {
 	if build.Spec.Trigger.RerunOf == "" && len(build.Spec.Trigger.Parameters) == 0 {
 		return nil
 	}
@@ -30,20 +26,13 @@ func (s *Sources) judge(ctx context.Context, build *images.ImageBuild, image *im
 	return nil
 }
 
-func (s *Sources) oneOff(ctx context.Context, build *images.ImageBuild, image *images.Image) (bool, error) {
-	asked, err := convert.PublicImageBuild(build)
-	if err != nil {
-		return false, apierrors.NewInternalError(err)
-	}
-	own, err := convert.PublicImage(image)
-	if err != nil {
-		return false, apierrors.NewInternalError(err)
-	}
+func (s *Sources) oneOff(ctx context.Context, build *v1alpha1.ImageBuild, image *v1alpha1.Image) (bool, error) {
 	var resolved *v1alpha1.ResolvedInputs
-	if asked.Spec.Pinned != nil {
-		if resolved, _, err = s.resolve(ctx, own); err != nil {
+	if build.Spec.Pinned != nil {
+		var err error
+		if resolved, _, err = s.resolve(ctx, image); err != nil {
 			return false, err
 		}
 	}
-	return inputs.OneOff(&asked.Spec, own.Spec.BuildInputs, resolved), nil
+	return inputs.OneOff(&build.Spec, image.Spec.BuildInputs, resolved), nil
 }

@@ -12,31 +12,25 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
 
 // asRequested answers a build that a user creates as the subresource instantiate or rerun answers a request, with the same
 // permissions. Clients that only create and patch objects, such as Argo CD, request builds so.
-func (r *instantiateREST) asRequested(ctx context.Context, wanted *images.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error) {
-	kind, trigger := images.Kind("ImageBuild"), field.NewPath("spec", "trigger")
-	empty := &v1alpha1.ImageBuild{}
-	v1alpha1.SetObjectDefaults_ImageBuild(empty)
-	defaults, err := convert.HubImageBuild(empty)
-	if err != nil {
-		return nil, apierrors.NewInternalError(err)
-	}
+func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error) {
+	kind, trigger := v1alpha1.Kind("ImageBuild").GroupKind(), field.NewPath("spec", "trigger")
+	defaults := &v1alpha1.ImageBuild{}
+	v1alpha1.SetObjectDefaults_ImageBuild(defaults)
 	if errs := validation.RequestedImageBuild(wanted, &defaults.Spec); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 	}
-	image, asked := wanted.Spec.ImageRef, cmp.Or(wanted.Spec.Trigger, &images.BuildTrigger{})
+	image, asked := wanted.Spec.ImageRef, cmp.Or(wanted.Spec.Trigger, &v1alpha1.BuildTrigger{})
 	if asked.RerunOf != "" {
 		if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", "rerun", asked.RerunOf); err != nil {
 			return nil, err
 		}
-		request := &images.RerunRequest{RequestID: asked.RequestID, Message: asked.Message}
+		request := &v1alpha1.RerunRequest{RequestID: asked.RequestID, Message: asked.Message}
 		if errs := below(trigger, validation.RerunRequest(request, asked.RerunOf)); len(errs) > 0 {
 			return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 		}
@@ -54,7 +48,7 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *images.ImageB
 	if err := subresource.CheckMayCreate(ctx, r.scope, "images", "instantiate", image.Name); err != nil {
 		return nil, err
 	}
-	request := &images.BuildRequest{
+	request := &v1alpha1.BuildRequest{
 		RequestID: asked.RequestID, Reason: cmp.Or(asked.Reason, v1alpha1.TriggerManual), Message: asked.Message,
 		Parameters: asked.Parameters,
 	}

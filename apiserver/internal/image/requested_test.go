@@ -14,8 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 )
 
 // TestARequestedBuildNeedsTheSubresource requests builds as a user with permission to create builds, and to use no subresource.
@@ -27,19 +25,15 @@ func TestARequestedBuildNeedsTheSubresource(t *testing.T) {
 	})
 	r := &instantiateREST{scope: &builder.Scope{Authorizer: none}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
-	for want, trigger := range map[string]*images.BuildTrigger{
+	for want, trigger := range map[string]*v1alpha1.BuildTrigger{
 		"create images/instantiate team/web":  nil,
 		"create imagebuilds/rerun team/web-1": {RerunOf: "web-1"},
 	} {
 		asked = nil
-		public := &v1alpha1.ImageBuild{}
-		v1alpha1.SetObjectDefaults_ImageBuild(public)
-		build, err := convert.HubImageBuild(public)
-		if err != nil {
-			t.Fatal(err)
-		}
-		build.GenerateName, build.Spec.ImageRef, build.Spec.Trigger = "web-", &images.ImageReference{Name: "web"}, trigger
-		_, err = r.asRequested(ctx, build, &metav1.CreateOptions{})
+		build := &v1alpha1.ImageBuild{}
+		v1alpha1.SetObjectDefaults_ImageBuild(build)
+		build.GenerateName, build.Spec.ImageRef, build.Spec.Trigger = "web-", &v1alpha1.ImageReference{Name: "web"}, trigger
+		_, err := r.asRequested(ctx, build, &metav1.CreateOptions{})
 		if !apierrors.IsForbidden(err) || len(asked) != 1 || asked[0] != want {
 			t.Errorf("got %v after asking for %q, want a 403 after asking for %q", err, asked, want)
 		}

@@ -15,8 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
@@ -25,7 +23,7 @@ const rerunResource = "imagebuilds/rerun"
 
 // rerunREST is the subresource rerun of builds.
 type rerunREST struct {
-	*subresource.Action[images.RerunRequest, *images.RerunRequest]
+	*subresource.Action[v1alpha1.RerunRequest, *v1alpha1.RerunRequest]
 }
 
 var _ rest.SubresourceObjectMetaPreserver = rerunREST{}
@@ -38,17 +36,17 @@ func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool
 // numbers to builds.
 func (s *Store) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction(rerunResource, v1alpha1.ImageBuild{},
-		subresource.Valid(images.Kind("RerunRequest"), validation.RerunRequest), s.instantiate.rerunBuildOf)}
+		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), validation.RerunRequest), s.instantiate.rerunBuildOf)}
 }
 
 // rerunBuildOf returns the build of a request, which it creates unless it was created before.
-func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request *images.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	build, err := r.earlier(ctx, name, request.UID)
 	if err != nil {
 		return nil, err
 	}
 	if build.Spec.ImageRef == nil {
-		return nil, apierrors.NewInvalid(images.Kind("RerunRequest"), name, field.ErrorList{
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("RerunRequest").GroupKind(), name, field.ErrorList{
 			field.Invalid(field.NewPath("metadata", "name"), name, "is not a build of an Image: create an ImageBuild with the same inputs and a new name"),
 		})
 	}
@@ -56,7 +54,7 @@ func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request
 }
 
 // earlier returns the requested build: the existing build or, by its UID, the record of a deleted build.
-func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UID) (*images.ImageBuild, error) {
+func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	build, err := r.builds.GetBuild(ctx, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
@@ -72,9 +70,5 @@ func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UI
 		return nil, apierrors.NewResourceExpired(fmt.Sprintf("imagebuild %q with UID %s cannot be rerun: the record no longer has the contents of its files, "+
 			"because history.fileRetention of the image has passed: request a new build of the image, or rerun a later build", name, uid))
 	}
-	build, err = convert.HubImageBuild(recorded.ImageBuild)
-	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("rerun imagebuild %s: %w", name, err))
-	}
-	return build, nil
+	return recorded.ImageBuild, nil
 }

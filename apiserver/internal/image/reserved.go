@@ -9,37 +9,33 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // checkReserved refuses a reserved request ID unless the triggers of the Image request a build with it now. Otherwise a user
 // could take the ID of a later request, whose answer would then be an older build.
-func (i *instantiation) checkReserved(ctx context.Context, image *images.Image) error {
+func (i *instantiation) checkReserved(ctx context.Context, image *v1alpha1.Image) error {
 	if !trigger.Reserved(i.requestID) {
 		return nil
 	}
-	public, err := convert.PublicImage(image.DeepCopy()) // a copy, because defaults are set
-	if err != nil {
-		return apierrors.NewInternalError(fmt.Errorf("instantiate image %s: %w", image.Name, err))
-	}
-	v1alpha1.SetObjectDefaults_Image(public) // of fields that were added after the Image was stored
-	observed := trigger.Observed{Image: public, Now: i.clock.Now()}
-	if observed.Builds, err = i.builds.BuildsOf(ctx, public); err != nil {
+	image = image.DeepCopy()                // defaults are set
+	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
+	var err error
+	observed := trigger.Observed{Image: image, Now: i.clock.Now()}
+	if observed.Builds, err = i.builds.BuildsOf(ctx, image); err != nil {
 		return err
 	}
-	if observed.Resolved, observed.Unresolved, err = i.sources.resolve(ctx, public); err != nil {
+	if observed.Resolved, observed.Unresolved, err = i.sources.resolve(ctx, image); err != nil {
 		return err
 	}
 	if i.builders != nil {
-		if _, notAllowed := i.builders.Lookup(public.Spec.Builder); notAllowed != nil {
+		if _, notAllowed := i.builders.Lookup(image.Spec.Builder); notAllowed != nil {
 			observed.Resolved, observed.Unresolved = nil, notAllowed
 		}
 	}
 	if trigger.Requests(observed, i.requestID) {
 		return nil
 	}
-	return apierrors.NewConflict(images.Resource("images"), image.Name, fmt.Errorf(
+	return apierrors.NewConflict(v1alpha1.Resource("images"), image.Name, fmt.Errorf(
 		"requestID %q has a form that only triggers use, and no trigger requests a build with it now: choose another requestID", i.requestID))
 }

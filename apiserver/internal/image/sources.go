@@ -16,7 +16,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -56,7 +55,7 @@ func (s *Sources) Base(ctx context.Context, name string) (*v1alpha1.Image, error
 	case err != nil:
 		return nil, err
 	}
-	return convert.PublicImage(found)
+	return found, nil
 }
 
 // resolve returns what the inputs of an Image resolve to now, or why they do not resolve.

@@ -17,10 +17,10 @@ import (
 	"k8s.io/utils/clock"
 	"k8s.io/utils/ptr"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
@@ -53,9 +53,9 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	options.Setup.Records = !options.Records.None()
 	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
 	store, err := builder.NewStore(scope, builder.Resource{
-		New:        func() runtime.Object { return &images.Image{} },
-		NewList:    func() runtime.Object { return &images.ImageList{} },
-		Resource:   images.Resource("images"),
+		New:        func() runtime.Object { return &v1alpha1.Image{} },
+		NewList:    func() runtime.Object { return &v1alpha1.ImageList{} },
+		Resource:   v1alpha1.Resource("images"),
 		Singular:   "image",
 		ShortNames: []string{"img"},
 		Categories: []string{"goldsmith", "all"},

@@ -11,7 +11,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -30,13 +29,13 @@ func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy
 // PrepareForCreate drops the status, and sets the first conditions.
 func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
-	image := object.(*images.Image)
+	image := object.(*v1alpha1.Image)
 	image.Status.Conditions = trigger.FirstConditions(image.CreationTimestamp)
 }
 
 // Validate checks an Image that is created.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
-	image := object.(*images.Image)
+	image := object.(*v1alpha1.Image)
 	if errs := append(validation.Image(image), s.policy.Image(image)...); len(errs) > 0 {
 		return errs
 	}
@@ -45,14 +44,14 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 
 // ValidateUpdate checks an Image that is changed. It checks every rule, because the errors of unchanged values are dropped.
 func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
-	image, stored := object.(*images.Image), old.(*images.Image)
+	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image)...)
 	return append(errs, s.bases.validate(ctx, image, stored)...)
 }
 
 // WarningsOnCreate warns about fields without effect.
 func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
-	return s.setup.ImageWarnings(object.(*images.Image))
+	return s.setup.ImageWarnings(object.(*v1alpha1.Image))
 }
 
 // WarningsOnUpdate warns about fields without effect.
@@ -74,14 +73,14 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 // older controller does not know it.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
-	image, stored := object.(*images.Image), old.(*images.Image)
+	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	image.Status.BuildCounter = stored.Status.BuildCounter
 	image.Status.Channels = stored.Status.Channels
 	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
 	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
 }
 
-func fillInUIDs(stored, reported []images.BuildRequestRecord) []images.BuildRequestRecord {
+func fillInUIDs(stored, reported []v1alpha1.BuildRequestRecord) []v1alpha1.BuildRequestRecord {
 	if stored == nil {
 		return nil
 	}
@@ -93,7 +92,7 @@ func fillInUIDs(stored, reported []images.BuildRequestRecord) []images.BuildRequ
 	for _, record := range reported {
 		uids[request{record.RequestID, record.Number}] = record.UID
 	}
-	records := make([]images.BuildRequestRecord, len(stored))
+	records := make([]v1alpha1.BuildRequestRecord, len(stored))
 	for i, record := range stored {
 		if record.UID == "" {
 			record.UID = uids[request{record.RequestID, record.Number}]
@@ -105,7 +104,7 @@ func fillInUIDs(stored, reported []images.BuildRequestRecord) []images.BuildRequ
 
 // ValidateUpdate checks a status.
 func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
-	return validation.ImageStatus(object.(*images.Image))
+	return validation.ImageStatus(object.(*v1alpha1.Image))
 }
 
 // allocationStrategy is that of instantiate, which writes the rest of the status.
@@ -129,8 +128,8 @@ func newChannelsStrategy(scheme *runtime.Scheme) channelsStrategy {
 // PrepareForUpdate keeps everything but the channels.
 func (s channelsStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
-	image := object.(*images.Image)
+	image := object.(*v1alpha1.Image)
 	channels := image.Status.Channels
-	image.Status = old.(*images.Image).Status
+	image.Status = old.(*v1alpha1.Image).Status
 	image.Status.Channels = channels
 }

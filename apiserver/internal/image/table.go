@@ -13,8 +13,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -37,9 +35,9 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "LastFailure", Type: "string", Description: "How the last finished build that counts ended, if it failed.", Priority: wide},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*images.Image] {
-	return table.New(columns, func(image *images.Image) []any {
-		summary := summarize(image)
+func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.Image] {
+	return table.New(columns, func(image *v1alpha1.Image) []any {
+		summary := trigger.Summarize(image)
 		return []any{
 			image.Name, string(summary.Ready), string(summary.UpToDate), summary.Reason,
 			summary.Latest, digest(image, summary.Source), int64(image.Status.ActiveBuilds), next(clock, image), table.Age(clock, image.CreationTimestamp),
@@ -48,16 +46,7 @@ func newTable(clock clock.PassiveClock) builder.Table[*images.Image] {
 	})
 }
 
-// summarize returns an empty summary for an Image that cannot be converted.
-func summarize(image *images.Image) trigger.Summary {
-	public, err := convert.PublicImage(image)
-	if err != nil {
-		return trigger.Summary{}
-	}
-	return trigger.Summarize(public)
-}
-
-func base(image *images.Image) string {
+func base(image *v1alpha1.Image) string {
 	ref := image.Spec.Base.ImageRef
 	switch {
 	case ref == nil:
@@ -70,7 +59,7 @@ func base(image *images.Image) string {
 }
 
 // lastFailure returns how the last finished build ended, unless it succeeded. In the status of an Image, only the condition Ready has the message.
-func lastFailure(image *images.Image) string {
+func lastFailure(image *v1alpha1.Image) string {
 	ready := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady)
 	if ready == nil || ready.Reason != v1alpha1.ReasonBuildFailed {
 		return ""
@@ -79,7 +68,7 @@ func lastFailure(image *images.Image) string {
 }
 
 // next is the time until the schedule starts a build. A late build is due now.
-func next(clock clock.PassiveClock, image *images.Image) string {
+func next(clock clock.PassiveClock, image *v1alpha1.Image) string {
 	at := image.Status.NextScheduleTime
 	if at.IsZero() {
 		return ""
@@ -88,7 +77,7 @@ func next(clock clock.PassiveClock, image *images.Image) string {
 }
 
 // digest shows the latest artifacts. source is the name of their build, or empty if it is the latest build.
-func digest(image *images.Image, source string) string {
+func digest(image *v1alpha1.Image, source string) string {
 	switch {
 	case image.Status.LatestSuccessful == nil:
 		return ""

@@ -10,7 +10,6 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table/tabletest"
 )
 
@@ -25,59 +24,59 @@ func TestTable(t *testing.T) {
 			{Type: v1alpha1.ImageStalled, Reason: reasons[2]},
 		}
 	}
-	artifact := images.Artifact{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
-	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageList{Items: []images.Image{
+	artifact := v1alpha1.Artifact{Digest: "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"}
+	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &v1alpha1.ImageList{Items: []v1alpha1.Image{
 		{ObjectMeta: metav1.ObjectMeta{Name: "new", CreationTimestamp: ago(time.Second)}},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "first-build", CreationTimestamp: ago(90 * time.Second)},
-			Status: images.ImageStatus{
-				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "first-build-1", Phase: v1alpha1.BuildRunning}, Conditions: conditions("False", "False", v1alpha1.ReasonBuildActive, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
+			Status: v1alpha1.ImageStatus{
+				ActiveBuilds: 1, LatestBuild: &v1alpha1.LatestBuild{Name: "first-build-1", Phase: v1alpha1.BuildRunning}, Conditions: conditions("False", "False", v1alpha1.ReasonBuildActive, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "failed", CreationTimestamp: ago(time.Minute)},
-			Spec:       images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: "mock"}, Base: images.Base{Reference: "debian:bookworm"}}},
-			Status: images.ImageStatus{
-				LatestBuild: &images.LatestBuild{Name: "failed-1", Phase: v1alpha1.BuildFailed, Deleted: true},
+			Spec:       v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"}}},
+			Status: v1alpha1.ImageStatus{
+				LatestBuild: &v1alpha1.LatestBuild{Name: "failed-1", Phase: v1alpha1.BuildFailed, Deleted: true},
 				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, string(v1alpha1.ReasonOOMKilled)),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "cancelled", CreationTimestamp: ago(time.Minute)},
-			Spec: images.ImageSpec{BuildInputs: images.BuildInputs{
-				Builder: images.Builder{Image: "example.com/builder"}, Base: images.Base{ImageRef: &images.BaseImageReference{Name: "debian", Channel: "stable"}},
+			Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
+				Builder: v1alpha1.Builder{Image: "example.com/builder"}, Base: v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}},
 			}},
-			Status: images.ImageStatus{
+			Status: v1alpha1.ImageStatus{
 				Conditions: conditions("False", "False", v1alpha1.ReasonNeverBuilt, v1alpha1.ReasonResolved, v1alpha1.ReasonBuildCancelled),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "waits-for-base", CreationTimestamp: ago(time.Minute)},
-			Spec:       images.ImageSpec{BuildInputs: images.BuildInputs{Base: images.Base{ImageRef: &images.BaseImageReference{Name: "missing"}}}},
-			Status: images.ImageStatus{
+			Spec:       v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "missing"}}}},
+			Status: v1alpha1.ImageStatus{
 				Conditions: conditions("False", "Unknown", v1alpha1.ReasonNeverBuilt, string(v1alpha1.ReasonBaseNotFound), v1alpha1.ReasonProgressing),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "debian", CreationTimestamp: ago(49 * time.Hour)},
-			Status: images.ImageStatus{
-				LatestBuild:      &images.LatestBuild{Name: "debian-7", Phase: v1alpha1.BuildSucceeded},
-				LatestSuccessful: &images.SuccessfulBuild{Name: "debian-7", Artifacts: []images.Artifact{artifact, artifact, artifact}},
+			Status: v1alpha1.ImageStatus{
+				LatestBuild:      &v1alpha1.LatestBuild{Name: "debian-7", Phase: v1alpha1.BuildSucceeded},
+				LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-7", Artifacts: []v1alpha1.Artifact{artifact, artifact, artifact}},
 				Conditions:       conditions("True", "True", v1alpha1.ReasonBuildSucceeded, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 				NextScheduleTime: new(ago(-90 * time.Minute)),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "again", CreationTimestamp: ago(49 * time.Hour)},
-			Status: images.ImageStatus{
-				ActiveBuilds: 1, LatestBuild: &images.LatestBuild{Name: "again-3", Phase: v1alpha1.BuildRunning},
-				LatestSuccessful: &images.SuccessfulBuild{Name: "again-1", Artifacts: []images.Artifact{artifact}},
+			Status: v1alpha1.ImageStatus{
+				ActiveBuilds: 1, LatestBuild: &v1alpha1.LatestBuild{Name: "again-3", Phase: v1alpha1.BuildRunning},
+				LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "again-1", Artifacts: []v1alpha1.Artifact{artifact}},
 				Conditions:       conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, v1alpha1.ReasonProgressing),
 			},
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "late", CreationTimestamp: ago(time.Hour)},
-			Status:     images.ImageStatus{NextScheduleTime: new(ago(time.Minute))},
+			Status:     v1alpha1.ImageStatus{NextScheduleTime: new(ago(time.Minute))},
 		},
 	}})
 }

@@ -16,7 +16,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -28,17 +27,17 @@ type canceller struct {
 	clock  clock.PassiveClock
 }
 
-func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.CancelRequest, *images.CancelRequest] {
+func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.CancelRequest, *v1alpha1.CancelRequest] {
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
 	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
 	c := &canceller{builds: store, clock: clock}
 	return subresource.NewAction("imagebuilds/cancel", v1alpha1.ImageBuild{},
-		subresource.Valid(images.Kind("CancelRequest"), validation.CancelRequest), c.cancel)
+		subresource.Valid(v1alpha1.Kind("CancelRequest").GroupKind(), validation.CancelRequest), c.cancel)
 }
 
 // cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled
 // already, is not changed. If the request is to supersede the build, a started build is not changed either.
-func (c *canceller) cancel(ctx context.Context, name string, request *images.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (c *canceller) cancel(ctx context.Context, name string, request *v1alpha1.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Build(old)
 		if err != nil {
@@ -56,7 +55,7 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 				return nil, err
 			}
 		}
-		build.Spec.CancelRequested = &images.CancelRequested{Reason: request.Reason, SupersededBy: request.SupersededBy}
+		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Reason: request.Reason, SupersededBy: request.SupersededBy}
 		sign(ctx, c.clock, build.Spec.CancelRequested)
 		return build, nil
 	})
@@ -65,21 +64,21 @@ func (c *canceller) cancel(ctx context.Context, name string, request *images.Can
 }
 
 // sign sets the time and the user of a new request to cancel a build.
-func sign(ctx context.Context, clock clock.PassiveClock, request *images.CancelRequested) {
+func sign(ctx context.Context, clock clock.PassiveClock, request *v1alpha1.CancelRequested) {
 	request.Time, request.By = metav1.NewTime(clock.Now()).Rfc3339Copy(), builder.UserName(ctx)
 }
 
 // waits reports whether a build has no attempt yet.
-func waits(build *images.ImageBuild) bool {
+func waits(build *v1alpha1.ImageBuild) bool {
 	phase := build.Status.Phase
 	return (phase == v1alpha1.BuildPending || phase == v1alpha1.BuildQueued) && len(build.Status.Attempts) == 0
 }
 
 // checkNewer refuses a request unless the superseding build is a newer build of the same Image. If that build is being
 // cancelled or deleted, the error is a Conflict, because the client has not seen this yet.
-func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, name string) error {
+func (c *canceller) checkNewer(ctx context.Context, build *v1alpha1.ImageBuild, name string) error {
 	invalid := func(problem string) error {
-		return apierrors.NewInvalid(images.Kind("CancelRequest"), build.Name, field.ErrorList{
+		return apierrors.NewInvalid(v1alpha1.Kind("CancelRequest").GroupKind(), build.Name, field.ErrorList{
 			field.Invalid(field.NewPath("supersededBy"), name, problem),
 		})
 	}
@@ -97,7 +96,7 @@ func (c *canceller) checkNewer(ctx context.Context, build *images.ImageBuild, na
 	case newer.Spec.Number == nil || *newer.Spec.Number <= *build.Spec.Number:
 		return invalid(fmt.Sprintf("must be a newer build of the Image: name a build with a number greater than %d", *build.Spec.Number))
 	case newer.Spec.CancelRequested != nil, newer.DeletionTimestamp != nil, newer.Status.Phase == v1alpha1.BuildCancelled:
-		return apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
+		return apierrors.NewConflict(v1alpha1.Resource("imagebuilds"), build.Name,
 			fmt.Errorf("build %s, the value of supersededBy, is being cancelled or deleted: set supersededBy to the newest build of the Image, then try again", name))
 	}
 	return nil

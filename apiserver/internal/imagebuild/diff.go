@@ -18,8 +18,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -35,14 +33,14 @@ type differ struct {
 	scope   *builder.Scope
 }
 
-func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[images.ImageBuildDiffOptions, *images.ImageBuildDiffOptions] {
+func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
 	d := &differ{builds: builds, records: records, scope: scope}
-	return subresource.NewView(diffResource, &images.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
+	return subresource.NewView(diffResource, &v1alpha1.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
 
 // compare compares a build with the build that the options name, if the user has permission for both.
-func (d *differ) compare(ctx context.Context, name string, options *images.ImageBuildDiffOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(images.Kind("ImageBuildDiffOptions"), name, validation.ImageBuildDiffOptions(options)); err != nil {
+func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.ImageBuildDiffOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildDiffOptions").GroupKind(), name, validation.ImageBuildDiffOptions(options)); err != nil {
 		return nil, err
 	}
 	if err := d.mayCompare(ctx, options.With); err != nil {
@@ -56,11 +54,7 @@ func (d *differ) compare(ctx context.Context, name string, options *images.Image
 	if err != nil {
 		return nil, err
 	}
-	answer, err := convert.HubImageBuildDiff(difference(from, to))
-	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("compare imagebuilds %s and %s: %w", from.Name, to.Name, err))
-	}
-	return answer, nil
+	return difference(from, to), nil
 }
 
 // mayCompare refuses a user without permission for the other build. Permission for the build of the request was checked before.
@@ -73,7 +67,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q needs permission to get imagebuilds/diff of the second build, %s", user, name))
+	return apierrors.NewForbidden(v1alpha1.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q needs permission to get imagebuilds/diff of the second build, %s", user, name))
 }
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.
@@ -85,11 +79,7 @@ func (d *differ) read(ctx context.Context, name string, uid types.UID) (*history
 	case err != nil || uid != "" && existing.UID != uid:
 		return history.ReadBuild(ctx, d.records, diffResource, name, uid)
 	}
-	build, err := convert.PublicImageBuild(existing)
-	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("compare imagebuild %s: %w", name, err))
-	}
-	return &history.RecordedBuild{ImageBuild: build}, nil
+	return &history.RecordedBuild{ImageBuild: existing}, nil
 }
 
 func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {

@@ -14,7 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // TestBothBuildsTakeTheRight asks as a user with permission to compare the build of the request, and no other build. The
@@ -33,7 +32,7 @@ func TestBothBuildsTakeTheRight(t *testing.T) {
 	if err := diff.mayCompare(ctx, "web-1"); err != nil {
 		t.Errorf("with a build that the user may compare: %v", err)
 	}
-	_, err := diff.compare(ctx, "web-1", &images.ImageBuildDiffOptions{With: "web-2"})
+	_, err := diff.compare(ctx, "web-1", &v1alpha1.ImageBuildDiffOptions{With: "web-2"})
 	if !apierrors.IsForbidden(err) {
 		t.Errorf("with another build: %v, want a 403", err)
 	}

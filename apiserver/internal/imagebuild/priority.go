@@ -13,7 +13,7 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/client-go/kubernetes"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
@@ -32,7 +32,7 @@ func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.Crea
 		return nil, err
 	}
 	if errs := validation.RankedImageBuild(build); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(images.Kind("ImageBuild"), build.Name, errs)
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), build.Name, errs)
 	}
 	// An invalid name is not looked up. Validation refuses it next.
 	if template := build.Spec.Inputs.Template; template != nil && len(utilvalidation.IsDNS1123Subdomain(template.PriorityClassName)) == 0 {
@@ -56,6 +56,6 @@ func (r *ranks) value(ctx context.Context, class string) (int32, error) {
 	return found.Value, nil
 }
 
-func unranked(build *images.ImageBuild, err error) error {
+func unranked(build *v1alpha1.ImageBuild, err error) error {
 	return requesterrors.Unavailable(fmt.Sprintf("create imagebuild %s: %v; try again", build.Name, err), metav1.StatusDetails{RetryAfterSeconds: 1})
 }

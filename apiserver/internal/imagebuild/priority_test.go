@@ -15,25 +15,25 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func TestThePriorityIsThatOfTheClass(t *testing.T) {
 	client := fake.NewClientset(&schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "urgent"}, Value: 1000})
 	for name, test := range map[string]struct {
-		template *images.BuildTemplate
+		template *v1alpha1.BuildTemplate
 		want     *int32
 		reads    int
 	}{
 		"no template":        {nil, nil, 0},
-		"no class":           {&images.BuildTemplate{}, nil, 0},
-		"a class":            {&images.BuildTemplate{PriorityClassName: "urgent"}, new(int32(1000)), 1},
-		"one that is no one": {&images.BuildTemplate{PriorityClassName: "nowhere"}, new(int32(0)), 1},
-		"one that is none":   {&images.BuildTemplate{PriorityClassName: "a/b"}, nil, 0},
+		"no class":           {&v1alpha1.BuildTemplate{}, nil, 0},
+		"a class":            {&v1alpha1.BuildTemplate{PriorityClassName: "urgent"}, new(int32(1000)), 1},
+		"one that is no one": {&v1alpha1.BuildTemplate{PriorityClassName: "nowhere"}, new(int32(0)), 1},
+		"one that is none":   {&v1alpha1.BuildTemplate{PriorityClassName: "a/b"}, nil, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client.ClearActions()
-			build := &images.ImageBuild{Spec: images.ImageBuildSpec{Inputs: images.BuildInputs{Template: test.template}}}
+			build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{Template: test.template}}}
 			if _, err := (&ranks{client: client}).begin(t.Context(), build, nil); err != nil {
 				t.Fatal(err)
 			}
@@ -52,8 +52,8 @@ func TestAPriorityThatCannotBeReadIsA503(t *testing.T) {
 	client.PrependReactor("get", "priorityclasses", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, errors.New("no answer")
 	})
-	build := &images.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1"}}
-	build.Spec.Inputs.Template = &images.BuildTemplate{PriorityClassName: "urgent"}
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1"}}
+	build.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "urgent"}
 	_, err := (&ranks{client: client}).begin(t.Context(), build, nil)
 	if !apierrors.IsServiceUnavailable(err) || !strings.Contains(err.Error(), "create imagebuild debian-1: read priority class urgent: no answer") {
 		t.Errorf("got %v", err)

@@ -18,7 +18,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
@@ -34,7 +33,7 @@ type reporter struct {
 	clock  clock.PassiveClock
 }
 
-func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[images.BuildReport, *images.BuildReport] {
+func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.BuildReport, *v1alpha1.BuildReport] {
 	store := builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})
 	r := &reporter{builds: store, clock: clock}
 	return subresource.NewAction("imagebuilds/report", v1alpha1.BuildReport{}, checkReport, r.report)
@@ -42,15 +41,15 @@ func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 
 // checkReport refuses invalid reports, and reports that do not come from a pod of the namespace. It reads no objects, so a
 // pod learns nothing about other namespaces.
-func checkReport(ctx context.Context, name string, report *images.BuildReport) error {
+func checkReport(ctx context.Context, name string, report *v1alpha1.BuildReport) error {
 	if podOfUser(ctx) == "" || namespaceOfUser(ctx) != apirequest.NamespaceValue(ctx) {
 		return notOwnBuild(name)
 	}
-	return subresource.Invalid(images.Kind("BuildReport"), name, validateReport(report, name))
+	return subresource.Invalid(v1alpha1.Kind("BuildReport").GroupKind(), name, validateReport(report, name))
 }
 
 // report stores a report of the current attempt's pod and returns it with its stage. An unchanged report is not written.
-func (r *reporter) report(ctx context.Context, name string, report *images.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *reporter) report(ctx context.Context, name string, report *v1alpha1.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
 	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
 		existing, err := stored.Build(old)
@@ -76,7 +75,7 @@ func (r *reporter) report(ctx context.Context, name string, report *images.Build
 		return nil, err
 	}
 	progress := build.Status.Progress
-	return &images.BuildReport{
+	return &v1alpha1.BuildReport{
 		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace},
 		Stage:      progress.Stage,
 		Percent:    progress.Percent,
@@ -110,7 +109,7 @@ func namespaceOfUser(ctx context.Context) string {
 }
 
 // reportedAttempt is the attempt of a reporting pod, which must be the current attempt without an outcome.
-func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
+func reportedAttempt(build *v1alpha1.ImageBuild, pod types.UID) (int32, error) {
 	attempts := build.Status.Attempts
 	if len(attempts) == 0 {
 		return 0, notOwnBuild(build.Name)
@@ -127,7 +126,7 @@ func reportedAttempt(build *images.ImageBuild, pod types.UID) (int32, error) {
 	case current.PodUID == pod && goesOn:
 		return current.Number, nil
 	case current.PodUID == pod:
-		return 0, apierrors.NewConflict(images.Resource("imagebuilds"), build.Name,
+		return 0, apierrors.NewConflict(v1alpha1.Resource("imagebuilds"), build.Name,
 			fmt.Errorf("attempt %d has ended and takes no more reports", current.Number))
 	case current.PodUID == "" && goesOn:
 		return 0, notRecordedYet(build.Name, current.Number)
@@ -141,13 +140,13 @@ func notOwnBuild(build string) error {
 }
 
 func mayNotReport(build, why string) error {
-	return apierrors.NewForbidden(images.Resource("imagebuilds/report"), build, fmt.Errorf("%s", why))
+	return apierrors.NewForbidden(v1alpha1.Resource("imagebuilds/report"), build, fmt.Errorf("%s", why))
 }
 
 // notRecordedYet is the answer to a builder whose pod the controller has not recorded yet.
 func notRecordedYet(build string, attempt int32) error {
 	return requesterrors.Unavailable(fmt.Sprintf("the pod of attempt %d of imagebuild %q is not recorded yet: report again", attempt, build),
-		metav1.StatusDetails{Group: images.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
+		metav1.StatusDetails{Group: v1alpha1.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: build, RetryAfterSeconds: reportAgain})
 }
 
 // reportStrategy allows only changes of progress and stages.
@@ -158,7 +157,7 @@ type reportStrategy struct {
 // PrepareForUpdate keeps everything but progress and stages.
 func (s reportStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
-	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	progress, stages := build.Status.Progress, build.Status.Stages
 	build.Status = *stored.Status.DeepCopy()
 	build.Status.Progress, build.Status.Stages = progress, stages

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/ptr"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
 )
@@ -31,7 +31,7 @@ const (
 )
 
 // validateReport checks a report without its build.
-func validateReport(report *images.BuildReport, build string) field.ErrorList {
+func validateReport(report *v1alpha1.BuildReport, build string) field.ErrorList {
 	var errs field.ErrorList
 	if report.Name != "" && report.Name != build {
 		errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), report.Name, "must be empty or "+build+", the name in the URL"))
@@ -46,12 +46,12 @@ func validateReport(report *images.BuildReport, build string) field.ErrorList {
 
 // takeReport sets the progress of a build from a report. It does not change the build if the report has no news. It is an
 // error if the last report is more recent than the build's reportInterval, by the clocks of all replicas.
-func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildReport, now time.Time) error {
+func takeReport(build *v1alpha1.ImageBuild, attempt int32, report *v1alpha1.BuildReport, now time.Time) error {
 	status := &build.Status
 	if status.Progress == nil || status.Progress.Attempt != attempt {
 		status.Progress, status.Stages = nil, nil
 	}
-	next := images.BuildProgress{
+	next := v1alpha1.BuildProgress{
 		Stage: report.Stage, Percent: report.Percent, Message: report.Message,
 		Time: metav1.NewMicroTime(now.Truncate(time.Microsecond)), Attempt: attempt,
 	}
@@ -69,7 +69,7 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 		}
 	}
 	if errs := enterStage(status, next.Stage, now); len(errs) > 0 {
-		return subresource.Invalid(images.Kind("BuildReport"), build.Name, errs)
+		return subresource.Invalid(v1alpha1.Kind("BuildReport").GroupKind(), build.Name, errs)
 	}
 	status.Progress = &next
 	return nil
@@ -77,7 +77,7 @@ func takeReport(build *images.ImageBuild, attempt int32, report *images.BuildRep
 
 // reportInterval is the minimum time between two stored reports of a build, in whole seconds. It grows with the build, which the
 // database gets anew with each report.
-func reportInterval(build *images.ImageBuild) time.Duration {
+func reportInterval(build *v1alpha1.ImageBuild) time.Duration {
 	encoded, err := json.Marshal(build)
 	if err != nil { // every build that was stored can be encoded
 		return minReportInterval
@@ -86,13 +86,13 @@ func reportInterval(build *images.ImageBuild) time.Duration {
 }
 
 // enterStage ends the current stage of a build and begins a new one, if the stage has changed.
-func enterStage(status *images.ImageBuildStatus, name string, now time.Time) field.ErrorList {
+func enterStage(status *v1alpha1.ImageBuildStatus, name string, now time.Time) field.ErrorList {
 	last := len(status.Stages) - 1
 	if name == "" || last >= 0 && status.Stages[last].Name == name {
 		return nil
 	}
 	path, at := field.NewPath("stage"), metav1.NewTime(now).Rfc3339Copy()
-	if slices.ContainsFunc(status.Stages, func(stage images.BuildStage) bool { return stage.Name == name }) {
+	if slices.ContainsFunc(status.Stages, func(stage v1alpha1.BuildStage) bool { return stage.Name == name }) {
 		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("this stage ended when stage %q began, and a stage cannot be entered again: "+
 			"use a new name", status.Stages[last].Name))}
 	}
@@ -102,6 +102,6 @@ func enterStage(status *images.ImageBuildStatus, name string, now time.Time) fie
 	if last >= 0 {
 		status.Stages[last].CompletionTime = &at
 	}
-	status.Stages = append(status.Stages, images.BuildStage{Name: name, StartTime: at})
+	status.Stages = append(status.Stages, v1alpha1.BuildStage{Name: name, StartTime: at})
 	return nil
 }

@@ -23,8 +23,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -84,9 +82,9 @@ type Store struct {
 	*builder.Store
 	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
 	// Optional.
-	BeforeDelete func(ctx context.Context, build *images.ImageBuild) error
+	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
 	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
-	Instantiate  func(ctx context.Context, build *images.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
+	Instantiate  func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
 	instantiated *genericregistry.Store
 	scope        *builder.Scope
 }
@@ -94,9 +92,9 @@ type Store struct {
 func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, error) {
 	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
 	store, err := builder.NewStore(scope, builder.Resource{
-		New:        func() runtime.Object { return &images.ImageBuild{} },
-		NewList:    func() runtime.Object { return &images.ImageBuildList{} },
-		Resource:   images.Resource("imagebuilds"),
+		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
+		NewList:    func() runtime.Object { return &v1alpha1.ImageBuildList{} },
+		Resource:   v1alpha1.Resource("imagebuilds"),
 		Singular:   "imagebuild",
 		ShortNames: []string{"imgb"},
 		Categories: []string{"goldsmith", "all"},
@@ -154,7 +152,7 @@ func (s *Store) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateO
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a
 // trigger. The user of the trigger is the user of ctx.
-func (s *Store) CreateInstantiated(ctx context.Context, build *images.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*images.ImageBuild, error) {
+func (s *Store) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {
 		return nil, err
@@ -191,7 +189,7 @@ func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.D
 }
 
 // GetBuild returns a build of the namespace of ctx.
-func (s *Store) GetBuild(ctx context.Context, name string) (*images.ImageBuild, error) {
+func (s *Store) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
 	return stored.GetBuild(ctx, s.Store, name)
 }
 
@@ -204,13 +202,9 @@ func (s *Store) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1
 	if err != nil {
 		return nil, err
 	}
-	found, err := stored.Builds(object)
+	list, err := stored.Builds(object)
 	if err != nil {
 		return nil, err
-	}
-	list, err := convert.PublicImageBuilds(found)
-	if err != nil {
-		return nil, fmt.Errorf("list builds of image %s: %w", image.Name, err)
 	}
 	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
 		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))

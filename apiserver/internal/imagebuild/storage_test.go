@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // TestAnUpdateThatCancelsNeedsTheSubresource updates builds as a user with permission to cancel one build, and to change all.
@@ -32,19 +31,19 @@ func TestAnUpdateThatCancelsNeedsTheSubresource(t *testing.T) {
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	refused := errors.New("refused by an admission policy")
 	admit := store.mayCancel(func(context.Context, runtime.Object, runtime.Object) error { return refused })
-	build := func(name string, request *images.CancelRequested) *images.ImageBuild {
-		build := &images.ImageBuild{Spec: images.ImageBuildSpec{CancelRequested: request}}
+	build := func(name string, request *v1alpha1.CancelRequested) *v1alpha1.ImageBuild {
+		build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{CancelRequested: request}}
 		build.Name = name
 		return build
 	}
-	request := &images.CancelRequested{}
+	request := &v1alpha1.CancelRequested{}
 	if err := admit(ctx, build("web-1", request), build("web-1", nil)); !errors.Is(err, refused) {
 		t.Errorf("a build that the user may cancel: %v, want the answer of admission", err)
 	}
 	if err := admit(ctx, build("web-2", request), build("web-2", nil)); !apierrors.IsForbidden(err) {
 		t.Errorf("another build: %v, want a 403", err)
 	}
-	for _, requested := range []*images.CancelRequested{nil, request} {
+	for _, requested := range []*v1alpha1.CancelRequested{nil, request} {
 		if err := admit(ctx, build("web-2", requested), build("web-2", requested)); !errors.Is(err, refused) {
 			t.Errorf("another change: %v, want the answer of admission", err)
 		}

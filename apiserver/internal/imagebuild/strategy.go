@@ -14,7 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -33,27 +32,27 @@ func newStrategy(scheme *runtime.Scheme, policy validation.Policy, clock clock.P
 // PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
 func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
-	if build := object.(*images.ImageBuild); build.Spec.Trigger == nil {
+	if build := object.(*v1alpha1.ImageBuild); build.Spec.Trigger == nil {
 		build.Spec.Trigger = directTrigger(ctx)
 	}
 }
 
 func (s strategy) prepare(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
-	build := object.(*images.ImageBuild)
+	build := object.(*v1alpha1.ImageBuild)
 	build.Status.Phase = v1alpha1.BuildPending
 	build.Status.Conditions = state.FirstConditions(build.CreationTimestamp)
 }
 
 // directTrigger is the trigger of a build that a user creates directly.
-func directTrigger(ctx context.Context) *images.BuildTrigger {
-	return &images.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
+func directTrigger(ctx context.Context) *v1alpha1.BuildTrigger {
+	return &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
 }
 
 // PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build
 // can be applied again, or replaced by itself. It signs a new request to cancel the build.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
-	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	keep(&build.Spec.ImageRef, stored.Spec.ImageRef)
 	keep(&build.Spec.Number, stored.Spec.Number)
 	keep(&build.Spec.ImageGeneration, stored.Spec.ImageGeneration)
@@ -70,7 +69,7 @@ func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Obje
 }
 
 // cancels reports whether an update requests the cancellation of a build.
-func cancels(build, stored *images.ImageBuild) bool {
+func cancels(build, stored *v1alpha1.ImageBuild) bool {
 	return build.Spec.CancelRequested != nil && stored.Spec.CancelRequested == nil
 }
 
@@ -82,18 +81,18 @@ func keep[T any](value **T, stored *T) {
 
 // Validate checks a build that a user creates.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
-	build := object.(*images.ImageBuild)
+	build := object.(*v1alpha1.ImageBuild)
 	return append(validation.DirectImageBuild(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
 }
 
 // ValidateUpdate refuses changes of the spec, except a request to cancel the build.
 func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageBuildUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
+	return validation.ImageBuildUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
 }
 
 // WarningsOnCreate warns about fields without effect.
 func (strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
-	return validation.InputWarnings(&object.(*images.ImageBuild).Spec.Inputs, field.NewPath("spec", "inputs"))
+	return validation.InputWarnings(&object.(*v1alpha1.ImageBuild).Spec.Inputs, field.NewPath("spec", "inputs"))
 }
 
 // instantiatedStrategy is the strategy for builds that the server creates for an Image.
@@ -104,14 +103,14 @@ type instantiatedStrategy struct {
 // PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
-	if trigger := object.(*images.ImageBuild).Spec.Trigger; trigger != nil {
+	if trigger := object.(*v1alpha1.ImageBuild).Spec.Trigger; trigger != nil {
 		trigger.RequestedBy = builder.UserName(ctx)
 	}
 }
 
 // Validate checks a build that the server creates.
 func (s instantiatedStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	build := object.(*images.ImageBuild)
+	build := object.(*v1alpha1.ImageBuild)
 	return append(validation.InstantiatedImageBuild(build), s.policy.InstantiatedImageBuild(build)...)
 }
 
@@ -131,7 +130,7 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 // and Stalled, and keeps the fields of the report subresource: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
-	build, stored := object.(*images.ImageBuild), old.(*images.ImageBuild)
+	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
 	if build.Status.Finished && !stored.Status.Finished { // an older controller does not know the conditions of kstatus
 		build.Status.Conditions = state.WithEnd(build.Status.Phase, build.Status.Conditions)
@@ -147,7 +146,7 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 }
 
 // keepBaseDigest keeps the immutable base digest if the client omits it, because an older client does not know the field.
-func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
+func keepBaseDigest(resolved, stored *v1alpha1.ResolvedInputs) {
 	if resolved == nil || stored == nil || resolved.BaseDigest != "" {
 		return
 	}
@@ -159,7 +158,7 @@ func keepBaseDigest(resolved, stored *images.ResolvedInputs) {
 }
 
 // keepStopTimes keeps the immutable stop times if the client omits them, because an older client does not know the field.
-func keepStopTimes(attempts, stored []images.BuildAttempt) {
+func keepStopTimes(attempts, stored []v1alpha1.BuildAttempt) {
 	for i := range min(len(attempts), len(stored)) {
 		if attempts[i].StopTime == nil {
 			attempts[i].StopTime = stored[i].StopTime
@@ -169,7 +168,7 @@ func keepStopTimes(attempts, stored []images.BuildAttempt) {
 
 // beginsAnew reports whether a new pod is about to report: the pod of a new attempt, or a new pod of an attempt whose Job was
 // suspended.
-func beginsAnew(written, stored []images.BuildAttempt) bool {
+func beginsAnew(written, stored []v1alpha1.BuildAttempt) bool {
 	last := len(stored) - 1
 	if len(written) != len(stored) || last < 0 {
 		return len(written) > len(stored)
@@ -178,7 +177,7 @@ func beginsAnew(written, stored []images.BuildAttempt) bool {
 }
 
 // endProgress returns the stored progress, with 100 percent once the build has succeeded: a builder may end without a last report.
-func endProgress(stored *images.BuildProgress, phase v1alpha1.BuildPhase) *images.BuildProgress {
+func endProgress(stored *v1alpha1.BuildProgress, phase v1alpha1.BuildPhase) *v1alpha1.BuildProgress {
 	if stored == nil || phase != v1alpha1.BuildSucceeded {
 		return stored
 	}
@@ -188,7 +187,7 @@ func endProgress(stored *images.BuildProgress, phase v1alpha1.BuildPhase) *image
 }
 
 // endLast returns the stored stages. If the last stage has not ended, it gets the end of the last written stage.
-func endLast(stored, written []images.BuildStage) []images.BuildStage {
+func endLast(stored, written []v1alpha1.BuildStage) []v1alpha1.BuildStage {
 	last := len(stored) - 1
 	if last < 0 || stored[last].CompletionTime != nil || len(written) != len(stored) || written[last].Name != stored[last].Name {
 		return stored
@@ -200,5 +199,5 @@ func endLast(stored, written []images.BuildStage) []images.BuildStage {
 
 // ValidateUpdate enforces the phase table, and protects final fields.
 func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageBuildStatusUpdate(object.(*images.ImageBuild), old.(*images.ImageBuild))
+	return validation.ImageBuildStatusUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
 }

@@ -13,8 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -23,90 +21,90 @@ import (
 // TestAStatusKeepsWhatWasReported writes the status of a build whose builder has reported two stages.
 func TestAStatusKeepsWhatWasReported(t *testing.T) {
 	start, end := metav1.Unix(1, 0), metav1.Unix(2, 0)
-	stored := func() images.ImageBuildStatus {
-		return images.ImageBuildStatus{
+	stored := func() v1alpha1.ImageBuildStatus {
+		return v1alpha1.ImageBuildStatus{
 			Phase:    v1alpha1.BuildRunning,
-			Attempts: []images.BuildAttempt{{Number: 1, PodUID: "pod"}},
-			Progress: &images.BuildProgress{Stage: "packages", Percent: new(int32(40)), Attempt: 1},
-			Stages:   []images.BuildStage{{Name: "fetch", StartTime: start, CompletionTime: &start}, {Name: "packages", StartTime: start}},
+			Attempts: []v1alpha1.BuildAttempt{{Number: 1, PodUID: "pod"}},
+			Progress: &v1alpha1.BuildProgress{Stage: "packages", Percent: new(int32(40)), Attempt: 1},
+			Stages:   []v1alpha1.BuildStage{{Name: "fetch", StartTime: start, CompletionTime: &start}, {Name: "packages", StartTime: start}},
 		}
 	}
 	ended := stored()
 	ended.Stages[1].CompletionTime = &end
 	for name, test := range map[string]struct {
-		before func(*images.ImageBuildStatus)
-		change func(*images.ImageBuildStatus)
-		want   func(*images.ImageBuildStatus)
+		before func(*v1alpha1.ImageBuildStatus)
+		change func(*v1alpha1.ImageBuildStatus)
+		want   func(*v1alpha1.ImageBuildStatus)
 	}{
 		"another progress": {
-			change: func(s *images.ImageBuildStatus) { s.Progress.Percent = new(int32(100)) },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Progress.Percent = new(int32(100)) },
 		},
 		"no progress": {
-			change: func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
 		},
 		"the end of the last stage": {
-			change: func(s *images.ImageBuildStatus) { s.Stages = ended.Stages },
-			want:   func(s *images.ImageBuildStatus) { s.Stages = ended.Stages },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Stages = ended.Stages },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Stages = ended.Stages },
 		},
 		"another end of the last stage": {
-			before: func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
-			change: func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &end },
-			want:   func(s *images.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
+			before: func(s *v1alpha1.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Stages[1].CompletionTime = &end },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Stages[1].CompletionTime = &start },
 		},
 		"another end of an earlier stage": {
-			change: func(s *images.ImageBuildStatus) { s.Stages[0].CompletionTime = &end },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Stages[0].CompletionTime = &end },
 		},
 		"another name of the last stage": {
-			change: func(s *images.ImageBuildStatus) { s.Stages[1].Name, s.Stages[1].CompletionTime = "other", &end },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Stages[1].Name, s.Stages[1].CompletionTime = "other", &end },
 		},
 		"a stage more": {
-			change: func(s *images.ImageBuildStatus) { s.Stages = append(s.Stages, images.BuildStage{Name: "upload"}) },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Stages = append(s.Stages, v1alpha1.BuildStage{Name: "upload"}) },
 		},
 		"a stage where there was none": {
-			before: func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
-			want:   func(s *images.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+			before: func(s *v1alpha1.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Progress, s.Stages = nil, nil },
 		},
 		"another attempt": {
-			change: func(s *images.ImageBuildStatus) { s.Attempts = append(s.Attempts, images.BuildAttempt{Number: 2}) },
-			want: func(s *images.ImageBuildStatus) {
-				s.Attempts = append(s.Attempts, images.BuildAttempt{Number: 2})
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2}) },
+			want: func(s *v1alpha1.ImageBuildStatus) {
+				s.Attempts = append(s.Attempts, v1alpha1.BuildAttempt{Number: 2})
 				s.Progress, s.Stages = nil, nil
 			},
 		},
 		"the first pod of an attempt": {
-			before: func(s *images.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
-			want:   func(*images.ImageBuildStatus) {},
+			before: func(s *v1alpha1.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
+			want:   func(*v1alpha1.ImageBuildStatus) {},
 		},
 		"no pod any more": {
-			change: func(s *images.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
-			want: func(s *images.ImageBuildStatus) {
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Attempts[0].PodUID = "" },
+			want: func(s *v1alpha1.ImageBuildStatus) {
 				s.Attempts[0].PodUID, s.Progress, s.Stages = "", nil, nil
 			},
 		},
 		"a success": {
-			change: func(s *images.ImageBuildStatus) { s.Phase = v1alpha1.BuildSucceeded },
-			want: func(s *images.ImageBuildStatus) {
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Phase = v1alpha1.BuildSucceeded },
+			want: func(s *v1alpha1.ImageBuildStatus) {
 				s.Phase, s.Finished, s.Progress.Percent = v1alpha1.BuildSucceeded, true, new(int32(100))
 			},
 		},
 		"a failure": {
-			change: func(s *images.ImageBuildStatus) { s.Phase = v1alpha1.BuildFailed },
-			want:   func(s *images.ImageBuildStatus) { s.Phase, s.Finished = v1alpha1.BuildFailed, true },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Phase = v1alpha1.BuildFailed },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Phase, s.Finished = v1alpha1.BuildFailed, true },
 		},
 		"no attempt any more": { // which validation refuses
-			change: func(s *images.ImageBuildStatus) { s.Attempts = nil },
-			want:   func(s *images.ImageBuildStatus) { s.Attempts = nil },
+			change: func(s *v1alpha1.ImageBuildStatus) { s.Attempts = nil },
+			want:   func(s *v1alpha1.ImageBuildStatus) { s.Attempts = nil },
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			old, build, want := stored(), stored(), stored()
-			for status, change := range map[*images.ImageBuildStatus]func(*images.ImageBuildStatus){&old: test.before, &build: test.change, &want: test.want} {
+			for status, change := range map[*v1alpha1.ImageBuildStatus]func(*v1alpha1.ImageBuildStatus){&old: test.before, &build: test.change, &want: test.want} {
 				if change != nil {
 					change(status)
 				}
 			}
-			object := &images.ImageBuild{Status: build}
-			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), object, &images.ImageBuild{Status: old})
+			object := &v1alpha1.ImageBuild{Status: build}
+			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), object, &v1alpha1.ImageBuild{Status: old})
 			if diff := cmp.Diff(want, object.Status); diff != "" {
 				t.Errorf("the status is not what it should be (-want +got):\n%s", diff)
 			}
@@ -117,10 +115,6 @@ func TestAStatusKeepsWhatWasReported(t *testing.T) {
 // TestTheStatusOfASuspendedBuildIsStoredAsItIs writes the state machine's status of a running build whose Job was
 // suspended.
 func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := install.Install(scheme); err != nil {
-		t.Fatal(err)
-	}
 	start := metav1.Unix(1, 0)
 	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "uid"}}
 	running.Spec.Inputs.Builder.Name = "mock"
@@ -145,14 +139,9 @@ func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 	if held.Status.Phase != v1alpha1.BuildQueued || held.Status.Progress != nil {
 		t.Fatalf("the build is %s, with progress %v", held.Status.Phase, held.Status.Progress)
 	}
-	stored, written := &images.ImageBuild{}, &images.ImageBuild{}
-	for public, hub := range map[*v1alpha1.ImageBuild]*images.ImageBuild{running: stored, held: written} {
-		if err := scheme.Convert(public, hub, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	stored, written := running.DeepCopy(), held.DeepCopy()
 	want := written.Status.DeepCopy()
-	strategy := newStatusStrategy(scheme)
+	strategy := newStatusStrategy(runtime.NewScheme())
 	strategy.PrepareForUpdate(t.Context(), written, stored)
 	if diff := cmp.Diff(*want, written.Status); diff != "" {
 		t.Errorf("it is not stored as it was written (-want +got):\n%s", diff)
@@ -165,19 +154,19 @@ func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 // TestAStatusKeepsTheDigestOfTheBase writes what the inputs resolved to, as clients do that know no digest of a base.
 func TestAStatusKeepsTheDigestOfTheBase(t *testing.T) {
 	a, b := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
-	stored := &images.ResolvedInputs{InputsDigest: a, BaseDigest: b, Files: map[string]string{"motd": "hello"}}
+	stored := &v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: b, Files: map[string]string{"motd": "hello"}}
 	for name, test := range map[string]struct {
-		written, want *images.ResolvedInputs
+		written, want *v1alpha1.ResolvedInputs
 	}{
-		"the rest":            {&images.ResolvedInputs{InputsDigest: a, Files: stored.Files}, stored},
+		"the rest":            {&v1alpha1.ResolvedInputs{InputsDigest: a, Files: stored.Files}, stored},
 		"nothing":             {nil, nil},
-		"other files":         {&images.ResolvedInputs{InputsDigest: a}, &images.ResolvedInputs{InputsDigest: a}},
-		"another base":        {&images.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}, &images.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}},
-		"another inputDigest": {&images.ResolvedInputs{InputsDigest: b, Files: stored.Files}, &images.ResolvedInputs{InputsDigest: b, Files: stored.Files}},
+		"other files":         {&v1alpha1.ResolvedInputs{InputsDigest: a}, &v1alpha1.ResolvedInputs{InputsDigest: a}},
+		"another base":        {&v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}, &v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}},
+		"another inputDigest": {&v1alpha1.ResolvedInputs{InputsDigest: b, Files: stored.Files}, &v1alpha1.ResolvedInputs{InputsDigest: b, Files: stored.Files}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			build := &images.ImageBuild{Status: images.ImageBuildStatus{Resolved: test.written}}
-			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, &images.ImageBuild{Status: images.ImageBuildStatus{Resolved: stored}})
+			build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Resolved: test.written}}
+			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Resolved: stored}})
 			if diff := cmp.Diff(test.want, build.Status.Resolved); diff != "" {
 				t.Errorf("resolved is not what it should be (-want +got):\n%s", diff)
 			}
@@ -188,8 +177,8 @@ func TestAStatusKeepsTheDigestOfTheBase(t *testing.T) {
 // TestAStatusKeepsWhenAnAttemptIsToEnd writes a status as clients do that know no stopTime.
 func TestAStatusKeepsWhenAnAttemptIsToEnd(t *testing.T) {
 	stopped := metav1.Now()
-	stored := &images.ImageBuild{Status: images.ImageBuildStatus{Attempts: []images.BuildAttempt{{Number: 1, StopTime: &stopped}}}}
-	build := &images.ImageBuild{Status: images.ImageBuildStatus{Attempts: []images.BuildAttempt{{Number: 1}, {Number: 2}}}}
+	stored := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Attempts: []v1alpha1.BuildAttempt{{Number: 1, StopTime: &stopped}}}}
+	build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Attempts: []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2}}}}
 	newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, stored)
 	if got := build.Status.Attempts; got[0].StopTime == nil || got[1].StopTime != nil {
 		t.Errorf("the attempts are %+v", got)
@@ -201,7 +190,7 @@ func TestABuildThatAnOlderControllerEndsIsNotInProgress(t *testing.T) {
 	for phase, stalled := range map[v1alpha1.BuildPhase]metav1.ConditionStatus{
 		v1alpha1.BuildSucceeded: metav1.ConditionFalse, v1alpha1.BuildFailed: metav1.ConditionTrue, v1alpha1.BuildCancelled: metav1.ConditionTrue,
 	} {
-		stored := &images.ImageBuild{Status: images.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: state.FirstConditions(metav1.Unix(1, 0))}}
+		stored := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: state.FirstConditions(metav1.Unix(1, 0))}}
 		written := stored.DeepCopy()
 		written.Status.Phase = phase
 		meta.SetStatusCondition(&written.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionTrue, Reason: "Ended"})

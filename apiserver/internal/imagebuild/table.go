@@ -14,8 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
@@ -37,8 +35,8 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "OneOff", Type: "string", Description: "Whether the inputs of the build differ from the inputs of its image. A one-off build does not change the status of the image.", Priority: wide},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
-	return table.New(columns, func(build *images.ImageBuild) []any {
+func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.ImageBuild] {
+	return table.New(columns, func(build *v1alpha1.ImageBuild) []any {
 		return []any{
 			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),
 			elapsed(clock, build), table.Age(clock, build.CreationTimestamp),
@@ -47,7 +45,7 @@ func newTable(clock clock.PassiveClock) builder.Table[*images.ImageBuild] {
 	})
 }
 
-func imageName(build *images.ImageBuild) string {
+func imageName(build *v1alpha1.ImageBuild) string {
 	if build.Spec.ImageRef == nil {
 		return "<none>"
 	}
@@ -55,7 +53,7 @@ func imageName(build *images.ImageBuild) string {
 }
 
 // why is what an unfinished build waits for, or why a finished build failed.
-func why(build *images.ImageBuild) string {
+func why(build *v1alpha1.ImageBuild) string {
 	if build.Status.Failure != nil {
 		return string(build.Status.Failure.Reason)
 	}
@@ -71,7 +69,7 @@ func why(build *images.ImageBuild) string {
 }
 
 // progress is the builder's last report.
-func progress(build *images.ImageBuild) string {
+func progress(build *v1alpha1.ImageBuild) string {
 	said := build.Status.Progress
 	switch {
 	case said == nil, build.Status.Phase == v1alpha1.BuildSucceeded: // a failed build keeps its last progress
@@ -82,19 +80,15 @@ func progress(build *images.ImageBuild) string {
 	return strings.TrimSpace(fmt.Sprintf("%d%% %s", *said.Percent, said.Stage))
 }
 
-func elapsed(clock clock.PassiveClock, build *images.ImageBuild) string {
-	status, err := convert.PublicImageBuildStatus(&build.Status)
-	if err != nil {
-		return ""
-	}
-	took, started := status.DurationAt(clock.Now())
+func elapsed(clock clock.PassiveClock, build *v1alpha1.ImageBuild) string {
+	took, started := build.Status.DurationAt(clock.Now())
 	if !started {
 		return ""
 	}
 	return duration.HumanDuration(took)
 }
 
-func trigger(build *images.ImageBuild) string {
+func trigger(build *v1alpha1.ImageBuild) string {
 	trigger := build.Spec.Trigger
 	switch {
 	case trigger == nil:
@@ -105,15 +99,11 @@ func trigger(build *images.ImageBuild) string {
 	return fmt.Sprintf("%s (%s)", trigger.Reason, trigger.RequestedBy)
 }
 
-func oneOff(build *images.ImageBuild) string {
-	public, err := convert.PublicImageBuild(build)
-	if err != nil {
-		return ""
-	}
-	return strconv.FormatBool(public.IsOneOff())
+func oneOff(build *v1alpha1.ImageBuild) string {
+	return strconv.FormatBool(build.IsOneOff())
 }
 
-func node(build *images.ImageBuild) string {
+func node(build *v1alpha1.ImageBuild) string {
 	attempts := build.Status.Attempts
 	if len(attempts) == 0 {
 		return ""

@@ -16,8 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/image"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -43,44 +41,36 @@ type planner struct {
 	policy   validation.Policy
 }
 
-func sameSpec(image, stored *images.Image) bool {
+func sameSpec(image, stored *v1alpha1.Image) bool {
 	return equality.Semantic.DeepEqual(image.Spec, stored.Spec)
 }
 
 // plan plans an Image with the given spec and the stored status. hidden is why the user may not know its inputs, or nil if
 // the user may.
-func (p *planner) plan(ctx context.Context, given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
+func (p *planner) plan(ctx context.Context, given *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlan, error) {
 	return p.describe(given, func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) { return p.status(ctx, image, hidden) })
 }
 
 // refuse returns a plan that contains only the reason of the refusal, for an Image that the user may not get.
-func (p *planner) refuse(given *images.Image, hidden *v1alpha1.BuildFailure) (*images.ImagePlan, error) {
+func (p *planner) refuse(given *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlan, error) {
 	return p.describe(given, func(*v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) {
 		return &v1alpha1.ImagePlanStatus{Reason: string(hidden.Reason), Message: hidden.Message}, nil
 	})
 }
 
 // describe returns the plan of an Image with the given spec.
-func (p *planner) describe(given *images.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*images.ImagePlan, error) {
-	image, err := convert.PublicImage(given.DeepCopy()) // a copy, because the storage returns shared objects
-	if err != nil {
-		return nil, fmt.Errorf("plan image %s: %w", given.Name, err)
-	}
+func (p *planner) describe(given *v1alpha1.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*v1alpha1.ImagePlan, error) {
+	image := given.DeepCopy()               // the storage returns shared objects
 	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
 	status, err := decide(image)
 	if err != nil {
 		return nil, err
 	}
-	plan := &v1alpha1.ImagePlan{
+	return &v1alpha1.ImagePlan{
 		ObjectMeta: metav1.ObjectMeta{Name: image.Name, Namespace: image.Namespace},
 		Spec:       image.Spec,
 		Status:     *status,
-	}
-	answer, err := convert.HubImagePlan(plan)
-	if err != nil {
-		return nil, fmt.Errorf("plan image %s: %w", given.Name, err)
-	}
-	return answer, nil
+	}, nil
 }
 
 func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlanStatus, error) {

@@ -20,7 +20,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/image"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
@@ -50,8 +49,8 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 			return nil, fmt.Errorf("read builders: %w", err)
 		}
 	}
-	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*images.ImagePlan]{
-		New:      func() *images.ImagePlan { return &images.ImagePlan{} },
+	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*v1alpha1.ImagePlan]{
+		New:      func() *v1alpha1.ImagePlan { return &v1alpha1.ImagePlan{} },
 		Singular: "imageplan",
 		Answer:   planner.answer,
 	})
@@ -60,13 +59,13 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 
 // Plans is the resource imageplans.
 type Plans struct {
-	*builder.CreateOnlyHandler[*images.ImagePlan]
+	*builder.CreateOnlyHandler[*v1alpha1.ImagePlan]
 	planner *planner
 }
 
 // answer plans an Image as it would be applied. If the user may not get the Image of this name, the plan is the same whether
 // the Image exists or not, and contains only the reason.
-func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.Object, error) {
+func (p *planner) answer(ctx context.Context, plan *v1alpha1.ImagePlan) (runtime.Object, error) {
 	if plan.Name == "" {
 		return nil, invalid("", field.ErrorList{field.Required(field.NewPath("metadata", "name"), "name the Image, which need not exist")})
 	}
@@ -74,7 +73,7 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 	if err != nil {
 		return nil, err
 	}
-	var before *images.Image
+	var before *v1alpha1.Image
 	if forbidden == nil {
 		if before, err = stored.GetImage(ctx, p.images, plan.Name); err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
@@ -99,15 +98,15 @@ func (p *planner) answer(ctx context.Context, plan *images.ImagePlan) (runtime.O
 
 // checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, which
 // hidden reports.
-func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
-	errs = validation.BaseCycle(image, func(name string) (*images.Image, error) {
+func (p *planner) checkCycle(ctx context.Context, image *v1alpha1.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
+	errs = validation.BaseCycle(image, func(name string) (*v1alpha1.Image, error) {
 		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)
 		if err != nil {
 			return nil, err
 		}
 		if forbidden != nil {
 			hidden = forbidden
-			return nil, apierrors.NewNotFound(images.Resource("images"), name)
+			return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 		}
 		return stored.GetImage(ctx, p.images, name)
 	})
@@ -116,8 +115,8 @@ func (p *planner) checkCycle(ctx context.Context, image *images.Image) (hidden *
 
 // applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist. The plan's
 // metadata is checked as the metadata of an Image, and has no other effect.
-func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *images.Image) (*images.Image, field.ErrorList) {
-	image := &images.Image{Spec: plan.Spec, ObjectMeta: metav1.ObjectMeta{
+func (p *planner) applied(ctx context.Context, plan *v1alpha1.ImagePlan, stored *v1alpha1.Image) (*v1alpha1.Image, field.ErrorList) {
+	image := &v1alpha1.Image{Spec: plan.Spec, ObjectMeta: metav1.ObjectMeta{
 		Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1,
 		Labels: plan.Labels, Annotations: plan.Annotations, Finalizers: plan.Finalizers,
 	}}
@@ -131,13 +130,13 @@ func (p *planner) applied(ctx context.Context, plan *images.ImagePlan, stored *i
 		image.Generation++
 	}
 	return image, append(errs, p.scope.Ratchet(image, stored, func(object runtime.Object) field.ErrorList {
-		image := object.(*images.Image)
+		image := object.(*v1alpha1.Image)
 		return append(validation.ImageUpdate(image, stored), p.policy.Image(image)...)
 	})...)
 }
 
 func invalid(name string, errs field.ErrorList) error {
-	return apierrors.NewInvalid(images.Kind("ImagePlan"), name, errs)
+	return apierrors.NewInvalid(v1alpha1.Kind("ImagePlan").GroupKind(), name, errs)
 }
 
 // Subresource returns the subresource plan of images.
@@ -154,7 +153,7 @@ type Subresource struct {
 }
 
 // New returns an empty ImagePlan.
-func (s *Subresource) New() runtime.Object { return &images.ImagePlan{} }
+func (s *Subresource) New() runtime.Object { return &v1alpha1.ImagePlan{} }
 
 // Get plans the stored Image.
 func (s *Subresource) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {

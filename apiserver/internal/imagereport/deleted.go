@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -23,7 +23,7 @@ func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object
 	if err != nil {
 		return nil, err
 	}
-	list := &images.ImageReportList{Items: []images.ImageReport{}}
+	list := &v1alpha1.ImageReportList{Items: []v1alpha1.ImageReport{}}
 	store, err := r.database.Store()
 	switch {
 	case err != nil:
@@ -42,7 +42,7 @@ func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object
 		if err != nil {
 			return nil, history.Error(err, resource, name)
 		}
-		of := make([]images.Image, len(page.Items))
+		of := make([]v1alpha1.Image, len(page.Items))
 		for i, image := range page.Items {
 			of[i].ObjectMeta = metav1.ObjectMeta{Namespace: image.Namespace, Name: image.Name, UID: image.UID}
 		}

@@ -11,8 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -20,7 +20,7 @@ import (
 const newest = 20
 
 // join returns reports of Images, in their order. Without a database they have no figures.
-func (r *reports) join(ctx context.Context, name string, of []images.Image, window time.Duration) ([]images.ImageReport, error) {
+func (r *reports) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, error) {
 	store, err := r.database.Store()
 	if err != nil {
 		return nil, history.Error(err, resource, name)
@@ -38,7 +38,7 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 			return nil, history.Error(err, resource, name)
 		}
 	}
-	reports := make([]images.ImageReport, len(of))
+	reports := make([]v1alpha1.ImageReport, len(of))
 	for i := range of {
 		reports[i] = report(&of[i], recorded[of[i].UID], window)
 	}
@@ -46,8 +46,8 @@ func (r *reports) join(ctx context.Context, name string, of []images.Image, wind
 }
 
 // report returns the report of a recorded Image, or nil.
-func report(image *images.Image, recorded *records.ImageStats, window time.Duration) images.ImageReport {
-	report := images.ImageReport{ObjectMeta: metav1.ObjectMeta{
+func report(image *v1alpha1.Image, recorded *records.ImageStats, window time.Duration) v1alpha1.ImageReport {
+	report := v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{
 		Namespace: image.Namespace, Name: image.Name, UID: image.UID, Labels: maps.Clone(image.Labels), CreationTimestamp: image.CreationTimestamp,
 	}}
 	if recorded != nil {
@@ -58,7 +58,7 @@ func report(image *images.Image, recorded *records.ImageStats, window time.Durat
 }
 
 // addJournals adds the newest history, changes and notes of an Image.
-func (r *reports) addJournals(ctx context.Context, report *images.ImageReport) error {
+func (r *reports) addJournals(ctx context.Context, report *v1alpha1.ImageReport) error {
 	store, err := r.database.Store()
 	if store == nil && err == nil {
 		return nil
@@ -72,7 +72,7 @@ func (r *reports) addJournals(ctx context.Context, report *images.ImageReport) e
 	return nil
 }
 
-func journals(ctx context.Context, store *records.Store, report *images.ImageReport) error {
+func journals(ctx context.Context, store *records.Store, report *v1alpha1.ImageReport) error {
 	first := records.Paging{Limit: newest}
 	builds, err := store.History(ctx, records.Query{Namespace: report.Namespace, ImageUID: report.UID, Paging: first})
 	if err != nil {

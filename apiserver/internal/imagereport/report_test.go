@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	testingclock "k8s.io/utils/clock/testing"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table/tabletest"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 )
@@ -65,18 +65,18 @@ func TestSinceIsOneDurationAndDeletedIsABoolean(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	report := func(name string, stats *images.BuildStats, health *images.ImageHealth) images.ImageReport {
-		return images.ImageReport{
+	report := func(name string, stats *v1alpha1.BuildStats, health *v1alpha1.ImageHealth) v1alpha1.ImageReport {
+		return v1alpha1.ImageReport{
 			ObjectMeta: metav1.ObjectMeta{Name: name, CreationTimestamp: metav1.NewTime(now.Add(-72 * time.Hour))}, Stats: stats, Health: health,
 		}
 	}
-	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.ImageReportList{Items: []images.ImageReport{
-		report("web", &images.BuildStats{
+	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &v1alpha1.ImageReportList{Items: []v1alpha1.ImageReport{
+		report("web", &v1alpha1.BuildStats{
 			Builds: 12, Succeeded: 11, Failed: 1, SuccessRate: new(int32(91)),
-			Durations: &images.DurationPercentiles{P50: metav1.Duration{Duration: 95 * time.Second}, P90: metav1.Duration{Duration: time.Hour}},
-		}, &images.ImageHealth{Score: 94}),
-		report("broken", &images.BuildStats{Builds: 2, Failed: 2, SuccessRate: new(int32(0))}, &images.ImageHealth{}),
-		report("idle", &images.BuildStats{}, nil),
+			Durations: &v1alpha1.DurationPercentiles{P50: metav1.Duration{Duration: 95 * time.Second}, P90: metav1.Duration{Duration: time.Hour}},
+		}, &v1alpha1.ImageHealth{Score: 94}),
+		report("broken", &v1alpha1.BuildStats{Builds: 2, Failed: 2, SuccessRate: new(int32(0))}, &v1alpha1.ImageHealth{}),
+		report("idle", &v1alpha1.BuildStats{}, nil),
 		report("unknown", nil, nil),
 	}})
 }

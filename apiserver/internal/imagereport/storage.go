@@ -11,10 +11,10 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/history"
 	"goldsmith.dev/goldsmith/apiserver/internal/image"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 )
@@ -65,10 +65,10 @@ var (
 )
 
 // New returns an empty ImageReport.
-func (r *reports) New() runtime.Object { return &images.ImageReport{} }
+func (r *reports) New() runtime.Object { return &v1alpha1.ImageReport{} }
 
 // NewList returns an empty ImageReportList.
-func (r *reports) NewList() runtime.Object { return &images.ImageReportList{} }
+func (r *reports) NewList() runtime.Object { return &v1alpha1.ImageReportList{} }
 
 // Destroy has nothing to close.
 func (r *reports) Destroy() {}
@@ -92,7 +92,7 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.join(ctx, name, []images.Image{*image}, validation.DefaultWindow)
+	found, err := r.join(ctx, name, []v1alpha1.Image{*image}, validation.DefaultWindow)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 		return nil, err
 	}
 	// No resource version: the resource has no watch, and the records have no versions.
-	return &images.ImageReportList{
+	return &v1alpha1.ImageReportList{
 		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
 		Items:    found,
 	}, nil

@@ -9,8 +9,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
@@ -27,8 +27,8 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*images.ImageReport] {
-	return table.New(columns, func(report *images.ImageReport) []any {
+func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.ImageReport] {
+	return table.New(columns, func(report *v1alpha1.ImageReport) []any {
 		cells := []any{report.Name, none, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
 		stats := report.Stats
 		if stats == nil {

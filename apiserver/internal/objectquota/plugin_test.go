@@ -21,7 +21,6 @@ import (
 	listers "k8s.io/client-go/listers/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 const counted = "count/images.images.goldsmith.dev"
@@ -67,7 +66,7 @@ func used(t *testing.T, client kubernetes.Interface) string {
 
 func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
 	plugin, client, seen := start(t, "1")
-	if err := create(plugin, &images.Image{}, "web", "", false); err != nil {
+	if err := create(plugin, &v1alpha1.Image{}, "web", "", false); err != nil {
 		t.Fatal(err)
 	}
 	if got := used(t, client); got != "1" {
@@ -85,18 +84,18 @@ func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the plugin does not see what is counted: %v", err)
 	}
-	if err := create(plugin, &images.Image{}, "other", "", false); !apierrors.IsForbidden(err) {
+	if err := create(plugin, &v1alpha1.Image{}, "other", "", false); !apierrors.IsForbidden(err) {
 		t.Errorf("the second image: %v", err)
 	}
 }
 
 func TestWhatCreatesNoImageIsNotCounted(t *testing.T) {
 	plugin, client, _ := start(t, "1")
-	if err := create(plugin, &images.Image{}, "web", "", true); err != nil {
+	if err := create(plugin, &v1alpha1.Image{}, "web", "", true); err != nil {
 		t.Errorf("a dry run: %v", err)
 	}
 	for range 2 {
-		if err := create(plugin, &images.BuildRequest{}, "web", "instantiate", false); err != nil {
+		if err := create(plugin, &v1alpha1.BuildRequest{}, "web", "instantiate", false); err != nil {
 			t.Errorf("a request for a build: %v", err)
 		}
 	}

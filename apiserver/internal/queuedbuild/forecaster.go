@@ -5,7 +5,6 @@ package queuedbuild
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -18,8 +17,6 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -40,9 +37,9 @@ type forecaster struct {
 // builds are the stored builds.
 type builds interface {
 	// list returns the builds of a namespace, or of all. They must not be changed.
-	list(ctx context.Context, namespace string) (*images.ImageBuildList, error)
+	list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error)
 	// get returns a build in the namespace of ctx.
-	get(ctx context.Context, name string) (*images.ImageBuild, error)
+	get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error)
 }
 
 // forecast has the place of each waiting build by its UID.
@@ -52,13 +49,13 @@ type forecast struct {
 }
 
 // all returns the waiting builds in the namespace of ctx, or in all namespaces, with their queue positions.
-func (f *forecaster) all(ctx context.Context) ([]*images.QueuedBuild, error) {
+func (f *forecaster) all(ctx context.Context) ([]*v1alpha1.QueuedBuild, error) {
 	namespace := apirequest.NamespaceValue(ctx)
 	list, err := f.builds.list(ctx, namespace)
 	if err != nil {
 		return nil, err
 	}
-	var waiting []*images.ImageBuild
+	var waiting []*v1alpha1.ImageBuild
 	for i := range list.Items {
 		if build := &list.Items[i]; waits(build) {
 			waiting = append(waiting, build)
@@ -67,9 +64,7 @@ func (f *forecaster) all(ctx context.Context) ([]*images.QueuedBuild, error) {
 	if namespace == metav1.NamespaceAll {
 		f.mutex.Lock()
 		defer f.mutex.Unlock()
-		if err := f.play(ctx, list); err != nil {
-			return nil, err
-		}
+		f.play(ctx, list)
 		return queuedBuilds(waiting, f.last.places), nil
 	}
 	places, err := f.places(ctx, waiting)
@@ -80,8 +75,8 @@ func (f *forecaster) all(ctx context.Context) ([]*images.QueuedBuild, error) {
 }
 
 // one returns a waiting build in the namespace of ctx with its queue position.
-func (f *forecaster) one(ctx context.Context, name string) (*images.QueuedBuild, error) {
-	missing := apierrors.NewNotFound(images.Resource("queuedbuilds"), name)
+func (f *forecaster) one(ctx context.Context, name string) (*v1alpha1.QueuedBuild, error) {
+	missing := apierrors.NewNotFound(v1alpha1.Resource("queuedbuilds"), name)
 	build, err := f.builds.get(ctx, name)
 	switch {
 	case apierrors.IsNotFound(err) || err == nil && !waits(build):
@@ -89,7 +84,7 @@ func (f *forecaster) one(ctx context.Context, name string) (*images.QueuedBuild,
 	case err != nil:
 		return nil, err
 	}
-	waiting := []*images.ImageBuild{build}
+	waiting := []*v1alpha1.ImageBuild{build}
 	places, err := f.places(ctx, waiting)
 	if err != nil {
 		return nil, err
@@ -101,12 +96,12 @@ func (f *forecaster) one(ctx context.Context, name string) (*images.QueuedBuild,
 }
 
 // places returns a forecast that has the waiting builds, unless they were admitted meanwhile.
-func (f *forecaster) places(ctx context.Context, waiting []*images.ImageBuild) (map[types.UID]queue.Place, error) {
-	unknown := func(build *images.ImageBuild) bool {
+func (f *forecaster) places(ctx context.Context, waiting []*v1alpha1.ImageBuild) (map[types.UID]queue.Place, error) {
+	unknown := func(build *v1alpha1.ImageBuild) bool {
 		_, known := f.last.places[build.UID]
 		return !known && !suspended(build)
 	}
-	if !slices.ContainsFunc(waiting, func(build *images.ImageBuild) bool { return !suspended(build) }) {
+	if !slices.ContainsFunc(waiting, func(build *v1alpha1.ImageBuild) bool { return !suspended(build) }) {
 		return nil, nil
 	}
 	f.mutex.Lock()
@@ -118,14 +113,12 @@ func (f *forecaster) places(ctx context.Context, waiting []*images.ImageBuild) (
 	if err != nil {
 		return nil, err
 	}
-	if err := f.play(ctx, list); err != nil {
-		return nil, err
-	}
+	f.play(ctx, list)
 	return f.last.places, nil
 }
 
 // play makes a new forecast from the builds of all namespaces. The caller has the mutex.
-func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) error {
+func (f *forecaster) play(ctx context.Context, list *v1alpha1.ImageBuildList) {
 	order := queue.New(f.limits)
 	for name, share := range f.shares.get(ctx) {
 		order.SetNamespace(name, share)
@@ -136,19 +129,12 @@ func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) erro
 		if build.Status.Finished {
 			continue
 		}
-		public, err := convert.PublicImageBuild(build)
-		if err != nil {
-			return fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
-		}
-		if view, ok := queue.Of(public); ok {
+		if view, ok := queue.Of(build); ok {
 			order.Set(view)
-			unfinished[view.Key] = public
+			unfinished[view.Key] = build
 		}
 	}
-	durations, err := lasted(list)
-	if err != nil {
-		return err
-	}
+	durations := lasted(list)
 	made := f.clock.Now()
 	places := order.Forecast(made, queue.Expectation{
 		Started: func(key queue.Key) time.Time { return f.started(unfinished[key]) },
@@ -170,12 +156,11 @@ func (f *forecaster) play(ctx context.Context, list *images.ImageBuildList) erro
 		place.Position += len(ahead)
 		f.last.places[unfinished[place.Key].UID] = place
 	}
-	return nil
 }
 
 // queuedBuilds returns the builds that have a place, in the order of their positions, and then those whose Job is suspended.
-func queuedBuilds(waiting []*images.ImageBuild, places map[types.UID]queue.Place) []*images.QueuedBuild {
-	queued := make([]*images.QueuedBuild, 0, len(waiting))
+func queuedBuilds(waiting []*v1alpha1.ImageBuild, places map[types.UID]queue.Place) []*v1alpha1.QueuedBuild {
+	queued := make([]*v1alpha1.QueuedBuild, 0, len(waiting))
 	for _, build := range waiting {
 		if place, placed := places[build.UID]; placed && !suspended(build) {
 			if held(build) {
@@ -184,7 +169,7 @@ func queuedBuilds(waiting []*images.ImageBuild, places map[types.UID]queue.Place
 			queued = append(queued, queuedBuild(build, &place))
 		}
 	}
-	slices.SortFunc(queued, func(a, b *images.QueuedBuild) int { return cmp.Compare(a.Status.Position, b.Status.Position) })
+	slices.SortFunc(queued, func(a, b *v1alpha1.QueuedBuild) int { return cmp.Compare(a.Status.Position, b.Status.Position) })
 	for _, build := range waiting {
 		if suspended(build) {
 			queued = append(queued, queuedBuild(build, &queue.Place{Why: whyHeld(build)}))
@@ -194,20 +179,20 @@ func queuedBuilds(waiting []*images.ImageBuild, places map[types.UID]queue.Place
 }
 
 // waitingForWorker are the builds whose attempt waits for a worker, in the order of these attempts.
-func waitingForWorker(list *images.ImageBuildList) (builds []*images.ImageBuild) {
+func waitingForWorker(list *v1alpha1.ImageBuildList) (builds []*v1alpha1.ImageBuild) {
 	for i := range list.Items {
 		if build := &list.Items[i]; waits(build) && held(build) && !suspended(build) {
 			builds = append(builds, build)
 		}
 	}
-	slices.SortStableFunc(builds, func(a, b *images.ImageBuild) int {
+	slices.SortStableFunc(builds, func(a, b *v1alpha1.ImageBuild) int {
 		return a.Status.Attempts[len(a.Status.Attempts)-1].StartTime.Compare(b.Status.Attempts[len(b.Status.Attempts)-1].StartTime.Time)
 	})
 	return builds
 }
 
 // waits reports whether a build waits: for its admission, for a worker or for Kueue.
-func waits(build *images.ImageBuild) bool {
+func waits(build *v1alpha1.ImageBuild) bool {
 	if build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil {
 		return false
 	}
@@ -219,18 +204,18 @@ func waits(build *images.ImageBuild) bool {
 }
 
 // held reports whether the attempt of a build waits: for a worker, or because its Job is suspended.
-func held(build *images.ImageBuild) bool {
+func held(build *v1alpha1.ImageBuild) bool {
 	return build.Status.Phase == v1alpha1.BuildQueued && len(build.Status.Attempts) > 0
 }
 
 // suspended reports whether the Job of a build is suspended. Then Kueue decides when and in which order Jobs are resumed.
-func suspended(build *images.ImageBuild) bool {
+func suspended(build *v1alpha1.ImageBuild) bool {
 	admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted)
 	return held(build) && (admitted == nil || admitted.Reason != v1alpha1.ReasonWaitingForWorker)
 }
 
 // whyHeld is what the attempt of a build waits for, from its condition.
-func whyHeld(build *images.ImageBuild) string {
+func whyHeld(build *v1alpha1.ImageBuild) string {
 	if admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted); admitted != nil {
 		return admitted.Message
 	}
@@ -244,24 +229,20 @@ type success struct {
 }
 
 // lasted are the last successful builds, by the UID of their Image.
-func lasted(list *images.ImageBuildList) (map[types.UID]success, error) {
+func lasted(list *v1alpha1.ImageBuildList) map[types.UID]success {
 	last := map[types.UID]success{}
 	for i := range list.Items {
 		build := &list.Items[i]
 		if build.Spec.ImageRef == nil || build.Status.Phase != v1alpha1.BuildSucceeded {
 			continue
 		}
-		status, err := convert.PublicImageBuildStatus(&build.Status)
-		if err != nil {
-			return nil, fmt.Errorf("imagebuild %s/%s: %w", build.Namespace, build.Name, err)
-		}
-		took, ended := status.Duration()
-		if known, ok := last[build.Spec.ImageRef.UID]; !ended || ok && !known.ended.Before(status.CompletionTime.Time) {
+		took, ended := build.Status.Duration()
+		if known, ok := last[build.Spec.ImageRef.UID]; !ended || ok && !known.ended.Before(build.Status.CompletionTime.Time) {
 			continue
 		}
-		last[build.Spec.ImageRef.UID] = success{took: took, ended: status.CompletionTime.Time}
+		last[build.Spec.ImageRef.UID] = success{took: took, ended: build.Status.CompletionTime.Time}
 	}
-	return last, nil
+	return last
 }
 
 // started is when an active build would have started if it had not been queued again. A build whose attempt waits has all its time
@@ -278,10 +259,10 @@ func (f *forecaster) started(build *v1alpha1.ImageBuild) time.Time {
 	return now.Add(-took)
 }
 
-func queuedBuild(build *images.ImageBuild, place *queue.Place) *images.QueuedBuild {
-	queued := &images.QueuedBuild{
+func queuedBuild(build *v1alpha1.ImageBuild, place *queue.Place) *v1alpha1.QueuedBuild {
+	queued := &v1alpha1.QueuedBuild{
 		ObjectMeta: metav1.ObjectMeta{Namespace: build.Namespace, Name: build.Name, UID: build.UID, Labels: build.Labels},
-		Status: images.QueuedBuildStatus{
+		Status: v1alpha1.QueuedBuildStatus{
 			Position:   int32(place.Position), //nolint:gosec // a longer queue would not fit into memory
 			Message:    place.Why,
 			QueuedTime: build.Status.QueuedTime,

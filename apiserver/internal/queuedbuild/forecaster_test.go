@@ -17,7 +17,7 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table/tabletest"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -43,47 +43,47 @@ func (f *fakeNamespaces) List(context.Context, metav1.ListOptions) (*metav1.Part
 }
 
 // build is one of an Image, created some time ago.
-func build(namespace, image string, number int64, created time.Duration, phase v1alpha1.BuildPhase) images.ImageBuild {
-	built := images.ImageBuild{ObjectMeta: metav1.ObjectMeta{
+func build(namespace, image string, number int64, created time.Duration, phase v1alpha1.BuildPhase) v1alpha1.ImageBuild {
+	built := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{
 		Namespace: namespace, Name: fmt.Sprintf("%s-%d", image, number), UID: types.UID(fmt.Sprintf("uid-%s-%d", image, number)),
 		Labels: map[string]string{v1alpha1.LabelImage: image}, CreationTimestamp: *ago(created),
 	}}
-	built.Spec.ImageRef = &images.ImageReference{Name: image, UID: types.UID(image)}
+	built.Spec.ImageRef = &v1alpha1.ImageReference{Name: image, UID: types.UID(image)}
 	built.Spec.Number, built.Spec.RunPolicy = &number, v1alpha1.RunPolicySerial
 	built.Status.Phase, built.Status.Finished = phase, phase.Finished()
 	if phase == v1alpha1.BuildQueued {
 		built.Status.QueuedTime = ago(created)
 	}
 	if phase.Active() || phase == v1alpha1.BuildSucceeded {
-		built.Status.StartTime, built.Status.Attempts = ago(created), []images.BuildAttempt{{Number: 1}}
+		built.Status.StartTime, built.Status.Attempts = ago(created), []v1alpha1.BuildAttempt{{Number: 1}}
 	}
 	return built
 }
 
 // succeeded is a build that succeeded after some time.
-func succeeded(namespace, image string, number int64, started, took time.Duration) images.ImageBuild {
+func succeeded(namespace, image string, number int64, started, took time.Duration) v1alpha1.ImageBuild {
 	built := build(namespace, image, number, started, v1alpha1.BuildSucceeded)
 	built.Status.CompletionTime = ago(started - took)
 	return built
 }
 
-func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...images.ImageBuild) *forecaster {
+func forecasterOf(limits queue.Limits, namespaces *fakeNamespaces, builds ...v1alpha1.ImageBuild) *forecaster {
 	clock := testingclock.NewFakePassiveClock(now)
 	return &forecaster{limits: limits, clock: clock, shares: &shares{namespaces: namespaces, clock: clock}, builds: &fakeBuilds{items: builds}}
 }
 
 // fakeBuilds are stored builds, which count how often those of all namespaces are listed.
 type fakeBuilds struct {
-	items  []images.ImageBuild
+	items  []v1alpha1.ImageBuild
 	listed int
 }
 
-func (f *fakeBuilds) list(_ context.Context, namespace string) (*images.ImageBuildList, error) {
+func (f *fakeBuilds) list(_ context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
 	if namespace == metav1.NamespaceAll {
 		f.listed++
-		return &images.ImageBuildList{Items: f.items}, nil
+		return &v1alpha1.ImageBuildList{Items: f.items}, nil
 	}
-	list := &images.ImageBuildList{}
+	list := &v1alpha1.ImageBuildList{}
 	for _, build := range f.items {
 		if build.Namespace == namespace {
 			list.Items = append(list.Items, build)
@@ -92,17 +92,17 @@ func (f *fakeBuilds) list(_ context.Context, namespace string) (*images.ImageBui
 	return list, nil
 }
 
-func (f *fakeBuilds) get(ctx context.Context, name string) (*images.ImageBuild, error) {
+func (f *fakeBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
 	for i := range f.items {
 		if f.items[i].Namespace == apirequest.NamespaceValue(ctx) && f.items[i].Name == name {
 			return &f.items[i], nil
 		}
 	}
-	return nil, apierrors.NewNotFound(images.Resource("imagebuilds"), name)
+	return nil, apierrors.NewNotFound(v1alpha1.Resource("imagebuilds"), name)
 }
 
 func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
-	again := func(build images.ImageBuild, queued time.Duration) images.ImageBuild { // it was queued again for some time
+	again := func(build v1alpha1.ImageBuild, queued time.Duration) v1alpha1.ImageBuild { // it was queued again for some time
 		build.Status.RequeuedDuration = &metav1.Duration{Duration: queued}
 		return build
 	}
@@ -121,9 +121,9 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 	}
 	const earlier = "an earlier build of the image has not finished"
 	after := func(d time.Duration) *metav1.Time { return ago(-d) }
-	want := []*images.QueuedBuild{
-		{Status: images.QueuedBuildStatus{Position: 1, ImageName: "web", Message: earlier, QueuedTime: ago(3 * time.Minute), EstimatedStartTime: after(6 * time.Minute)}},
-		{Status: images.QueuedBuildStatus{Position: 2, ImageName: "db", Message: earlier, QueuedTime: ago(time.Minute), EstimatedStartTime: after(15 * time.Minute)}},
+	want := []*v1alpha1.QueuedBuild{
+		{Status: v1alpha1.QueuedBuildStatus{Position: 1, ImageName: "web", Message: earlier, QueuedTime: ago(3 * time.Minute), EstimatedStartTime: after(6 * time.Minute)}},
+		{Status: v1alpha1.QueuedBuildStatus{Position: 2, ImageName: "db", Message: earlier, QueuedTime: ago(time.Minute), EstimatedStartTime: after(15 * time.Minute)}},
 	}
 	for i, of := range []struct {
 		namespace, image string
@@ -171,8 +171,8 @@ func TestWithoutNamespacesThereIsAnOrder(t *testing.T) {
 
 func TestOnlyBuildsThatWaitAreShownAndThoseOfKueueWithoutAPlace(t *testing.T) {
 	cancelled, kueue := build("a", "web", 1, 0, v1alpha1.BuildQueued), build("a", "held", 1, 0, v1alpha1.BuildQueued)
-	cancelled.Spec.CancelRequested = &images.CancelRequested{}
-	kueue.Status.Attempts = []images.BuildAttempt{{Number: 1}}
+	cancelled.Spec.CancelRequested = &v1alpha1.CancelRequested{}
+	kueue.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
 	direct := build("a", "direct", 1, 0, v1alpha1.BuildPending)
 	direct.Spec.ImageRef, direct.Spec.Number, direct.Spec.Priority = nil, nil, new(int32)
 	*direct.Spec.Priority = 7
@@ -192,9 +192,9 @@ func TestOnlyBuildsThatWaitAreShownAndThoseOfKueueWithoutAPlace(t *testing.T) {
 }
 
 func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
-	waits := func(number int64, since time.Duration) images.ImageBuild {
+	waits := func(number int64, since time.Duration) v1alpha1.ImageBuild {
 		waiting := build("a", fmt.Sprintf("web-%d", number), number, time.Hour, v1alpha1.BuildQueued)
-		waiting.Status.Attempts = []images.BuildAttempt{{Number: 1, StartTime: *ago(since)}}
+		waiting.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, StartTime: *ago(since)}}
 		waiting.Status.Conditions = []metav1.Condition{{
 			Type: v1alpha1.BuildAdmitted, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonWaitingForWorker, Message: "2 of 2 workers are busy",
 		}}
@@ -218,26 +218,26 @@ func TestBuildsThatWaitForAWorkerPrecedeTheQueue(t *testing.T) {
 }
 
 func TestTable(t *testing.T) {
-	queued := func(name string, status images.QueuedBuildStatus) images.QueuedBuild {
-		return images.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}, Status: status}
+	queued := func(name string, status v1alpha1.QueuedBuildStatus) v1alpha1.QueuedBuild {
+		return v1alpha1.QueuedBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}, Status: status}
 	}
-	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &images.QueuedBuildList{Items: []images.QueuedBuild{
-		queued("web-4", images.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "the build is about to start"}),
-		queued("db-2", images.QueuedBuildStatus{Position: 12, ImageName: "db", Priority: 1000, QueuedTime: ago(2 * time.Hour), EstimatedStartTime: ago(-16 * time.Minute),
+	tabletest.Golden(t, newTable(testingclock.NewFakePassiveClock(now)), &v1alpha1.QueuedBuildList{Items: []v1alpha1.QueuedBuild{
+		queued("web-4", v1alpha1.QueuedBuildStatus{Position: 1, ImageName: "web", QueuedTime: ago(3 * time.Minute), EstimatedStartTime: ago(time.Second), Message: "the build is about to start"}),
+		queued("db-2", v1alpha1.QueuedBuildStatus{Position: 12, ImageName: "db", Priority: 1000, QueuedTime: ago(2 * time.Hour), EstimatedStartTime: ago(-16 * time.Minute),
 			Message: "Goldsmith has reached its limit of active builds (1)"}),
-		queued("held", images.QueuedBuildStatus{Message: "Kueue has not admitted Job held-1 to queue builds"}),
-		queued("direct", images.QueuedBuildStatus{Position: 13, Message: "the namespace has reached its limit of active builds (0)"}),
+		queued("held", v1alpha1.QueuedBuildStatus{Message: "Kueue has not admitted Job held-1 to queue builds"}),
+		queued("direct", v1alpha1.QueuedBuildStatus{Position: 13, Message: "the namespace has reached its limit of active builds (0)"}),
 	}})
 }
 
 func TestARequestCostsWhatItShows(t *testing.T) {
 	clock := testingclock.NewFakePassiveClock(now)
-	stored := &fakeBuilds{items: []images.ImageBuild{
+	stored := &fakeBuilds{items: []v1alpha1.ImageBuild{
 		build("a", "web", 1, time.Hour, v1alpha1.BuildRunning), build("a", "web", 2, time.Minute, v1alpha1.BuildQueued),
 		build("a", "web", 3, time.Minute, v1alpha1.BuildSucceeded), build("b", "db", 1, time.Hour, v1alpha1.BuildQueued),
 		build("c", "db", 1, time.Hour, v1alpha1.BuildFailed), build("c", "kueue", 1, time.Hour, v1alpha1.BuildQueued),
 	}}
-	stored.items[5].Status.Attempts = []images.BuildAttempt{{Number: 1}}
+	stored.items[5].Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
 	f := &forecaster{clock: clock, shares: &shares{namespaces: &fakeNamespaces{}, clock: clock}, builds: stored}
 	// ask returns the positions of the builds by name.
 	ask := func(namespace, name string) map[string]int32 {
@@ -312,7 +312,7 @@ func TestARequestCostsWhatItShows(t *testing.T) {
 // forecast of another request.
 func BenchmarkRequest(b *testing.B) {
 	for _, count := range []int{1000, 10_000} {
-		var builds []images.ImageBuild
+		var builds []v1alpha1.ImageBuild
 		for i := range count {
 			namespace, image := fmt.Sprintf("team-%d", i%50), fmt.Sprintf("image-%d", i/3)
 			builds = append(builds, build(namespace, image, int64(i%3+1), time.Duration(i)*time.Second, v1alpha1.BuildQueued))

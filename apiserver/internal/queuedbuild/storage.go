@@ -14,9 +14,9 @@ import (
 	"k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/stored"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -49,10 +49,10 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 			return nil, fmt.Errorf("read limits: %w", err)
 		}
 	}
-	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*images.QueuedBuild]{
-		New:        func() *images.QueuedBuild { return &images.QueuedBuild{} },
-		NewList:    func() runtime.Object { return &images.QueuedBuildList{} },
-		Resource:   images.Resource("queuedbuilds"),
+	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*v1alpha1.QueuedBuild]{
+		New:        func() *v1alpha1.QueuedBuild { return &v1alpha1.QueuedBuild{} },
+		NewList:    func() runtime.Object { return &v1alpha1.QueuedBuildList{} },
+		Resource:   v1alpha1.Resource("queuedbuilds"),
 		Singular:   "queuedbuild",
 		ShortNames: []string{"qb"},
 		Table:      newTable(options.Clock),
@@ -64,7 +64,7 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 // storedBuilds are the builds of a store.
 type storedBuilds struct{ store *imagebuild.Store }
 
-func (s storedBuilds) list(ctx context.Context, namespace string) (*images.ImageBuildList, error) {
+func (s storedBuilds) list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
 	found, err := s.store.List(apirequest.WithNamespace(ctx, namespace), &metainternalversion.ListOptions{})
 	if err != nil {
 		return nil, err // with its status
@@ -76,6 +76,6 @@ func (s storedBuilds) list(ctx context.Context, namespace string) (*images.Image
 	return list, nil
 }
 
-func (s storedBuilds) get(ctx context.Context, name string) (*images.ImageBuild, error) {
+func (s storedBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
 	return s.store.GetBuild(ctx, name)
 }

@@ -7,8 +7,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
@@ -22,8 +22,8 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Why", Type: "string", Description: "What the build waits for."},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*images.QueuedBuild] {
-	return table.New(columns, func(queued *images.QueuedBuild) []any {
+func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.QueuedBuild] {
+	return table.New(columns, func(queued *v1alpha1.QueuedBuild) []any {
 		status := &queued.Status
 		return []any{
 			position(status), queued.Name, imageName(status), int64(status.Priority),
@@ -32,28 +32,28 @@ func newTable(clock clock.PassiveClock) builder.Table[*images.QueuedBuild] {
 	})
 }
 
-func position(status *images.QueuedBuildStatus) any {
+func position(status *v1alpha1.QueuedBuildStatus) any {
 	if status.Position == 0 {
 		return "<none>"
 	}
 	return int64(status.Position)
 }
 
-func imageName(status *images.QueuedBuildStatus) string {
+func imageName(status *v1alpha1.QueuedBuildStatus) string {
 	if status.ImageName == "" {
 		return "<none>"
 	}
 	return status.ImageName
 }
 
-func waitTime(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
+func waitTime(clock clock.PassiveClock, status *v1alpha1.QueuedBuildStatus) string {
 	if status.QueuedTime == nil {
 		return ""
 	}
 	return duration.HumanDuration(clock.Since(status.QueuedTime.Time))
 }
 
-func estimate(clock clock.PassiveClock, status *images.QueuedBuildStatus) string {
+func estimate(clock clock.PassiveClock, status *v1alpha1.QueuedBuildStatus) string {
 	if status.EstimatedStartTime == nil {
 		return ""
 	}

@@ -12,12 +12,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // Image returns an object as the Image that it is.
-func Image(object runtime.Object) (*images.Image, error) {
-	image, ok := object.(*images.Image)
+func Image(object runtime.Object) (*v1alpha1.Image, error) {
+	image, ok := object.(*v1alpha1.Image)
 	if !ok {
 		return nil, fmt.Errorf("expected an Image, not a %T", object)
 	}
@@ -25,8 +25,8 @@ func Image(object runtime.Object) (*images.Image, error) {
 }
 
 // Images returns an object as the list of Images that it is.
-func Images(object runtime.Object) (*images.ImageList, error) {
-	list, ok := object.(*images.ImageList)
+func Images(object runtime.Object) (*v1alpha1.ImageList, error) {
+	list, ok := object.(*v1alpha1.ImageList)
 	if !ok {
 		return nil, fmt.Errorf("expected an ImageList, not a %T", object)
 	}
@@ -34,8 +34,8 @@ func Images(object runtime.Object) (*images.ImageList, error) {
 }
 
 // Build returns an object as the ImageBuild that it is.
-func Build(object runtime.Object) (*images.ImageBuild, error) {
-	build, ok := object.(*images.ImageBuild)
+func Build(object runtime.Object) (*v1alpha1.ImageBuild, error) {
+	build, ok := object.(*v1alpha1.ImageBuild)
 	if !ok {
 		return nil, fmt.Errorf("expected an ImageBuild, not a %T", object)
 	}
@@ -43,8 +43,8 @@ func Build(object runtime.Object) (*images.ImageBuild, error) {
 }
 
 // Builds returns an object as the list of ImageBuilds that it is.
-func Builds(object runtime.Object) (*images.ImageBuildList, error) {
-	builds, ok := object.(*images.ImageBuildList)
+func Builds(object runtime.Object) (*v1alpha1.ImageBuildList, error) {
+	builds, ok := object.(*v1alpha1.ImageBuildList)
 	if !ok {
 		return nil, fmt.Errorf("expected an ImageBuildList, not a %T", object)
 	}
@@ -52,7 +52,7 @@ func Builds(object runtime.Object) (*images.ImageBuildList, error) {
 }
 
 // GetImage reads an Image of the namespace of ctx.
-func GetImage(ctx context.Context, store rest.Getter, name string) (*images.Image, error) {
+func GetImage(ctx context.Context, store rest.Getter, name string) (*v1alpha1.Image, error) {
 	object, err := store.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func GetImage(ctx context.Context, store rest.Getter, name string) (*images.Imag
 }
 
 // GetBuild reads an ImageBuild of the namespace of ctx.
-func GetBuild(ctx context.Context, store rest.Getter, name string) (*images.ImageBuild, error) {
+func GetBuild(ctx context.Context, store rest.Getter, name string) (*v1alpha1.ImageBuild, error) {
 	object, err := store.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {
 		return nil, err

@@ -11,7 +11,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // CheckMayCreate returns Forbidden if the user of a request cannot create a subresource of an object. A request to the object itself
@@ -25,6 +24,6 @@ func CheckMayCreate(ctx context.Context, scope *builder.Scope, resource, subreso
 	case allowed:
 		return nil
 	}
-	return apierrors.NewForbidden(images.Resource(resource+"/"+subresource), name,
+	return apierrors.NewForbidden(v1alpha1.Resource(resource+"/"+subresource), name,
 		fmt.Errorf("user %q cannot create it in namespace %q, which this request needs", builder.UserName(ctx), namespace))
 }

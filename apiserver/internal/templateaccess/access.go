@@ -14,7 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // defaultAccount is the service account of pods that name none, so that naming it grants no further permissions.
@@ -32,7 +32,7 @@ type access struct {
 
 // wantedBy lists the objects that inputs give their builds access to, each object once. An author can read the contents of a
 // ConfigMap in status.resolved.files or in the log.
-func wantedBy(inputs *images.BuildInputs, path *field.Path) []access {
+func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 	var wanted []access
 	want := func(path *field.Path, verb, resource, name string) {
 		known := func(other access) bool { return other.resource == resource && other.name == name }

@@ -24,7 +24,7 @@ import (
 	"k8s.io/apiserver/pkg/admission/initializer"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // PluginName is the name of the plugin in the flags of the server.
@@ -60,7 +60,7 @@ func (p *plugin) ValidateInitialization() error {
 
 // Validate refuses inputs for which the user lacks permissions, also in dry runs. It ignores subresources, which write no spec.
 func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
-	if attributes.GetResource().Group != images.SchemeGroupVersion.Group || attributes.GetSubresource() != "" {
+	if attributes.GetResource().Group != v1alpha1.SchemeGroupVersion.Group || attributes.GetSubresource() != "" {
 		return nil
 	}
 	inputs, path := written(attributes)
@@ -68,7 +68,7 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 		return nil
 	}
 	wanted := wantedBy(inputs, path)
-	if build, ok := attributes.GetObject().(*images.ImageBuild); ok && build.Spec.ImageRef != nil {
+	if build, ok := attributes.GetObject().(*v1alpha1.ImageBuild); ok && build.Spec.ImageRef != nil {
 		// The Image names the ConfigMaps, and every user who can get builds of the Image can read their files.
 		wanted = slices.DeleteFunc(wanted, func(access access) bool { return access.resource == configMaps })
 	}
@@ -76,15 +76,15 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 }
 
 // written returns the inputs that a request writes, and their path. The inputs are nil if it writes none.
-func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path) {
+func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Path) {
 	switch object := attributes.GetObject().(type) {
-	case *images.Image:
-		old, updated := attributes.GetOldObject().(*images.Image)
+	case *v1alpha1.Image:
+		old, updated := attributes.GetOldObject().(*v1alpha1.Image)
 		if updated && equality.Semantic.DeepEqual(old.Spec.BuildInputs, object.Spec.BuildInputs) {
 			return nil, nil // the builds stay those of an author with the permissions
 		}
 		return &object.Spec.BuildInputs, field.NewPath("spec")
-	case *images.ImageBuild:
+	case *v1alpha1.ImageBuild:
 		// The build of an unchanged Image has a copy of a spec that was checked when it was written. Only the server creates such
 		// a build: a direct creation with an imageRef was refused before. A build's spec does not change.
 		if attributes.GetOperation() != admission.Create || object.Spec.ImageRef != nil && !decidedAnew(object.Spec.Trigger) {
@@ -97,6 +97,6 @@ func written(attributes admission.Attributes) (*images.BuildInputs, *field.Path)
 
 // decidedAnew reports whether the requester of a build decides what the template's account runs: by rerunning an earlier
 // spec, or by setting parameters.
-func decidedAnew(trigger *images.BuildTrigger) bool {
+func decidedAnew(trigger *v1alpha1.BuildTrigger) bool {
 	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
 }

@@ -21,7 +21,6 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // rights are the permissions of a user, such as "use serviceaccounts/builder". They record every check.
@@ -57,9 +56,9 @@ func admit(t *testing.T, rights *rights, object, old runtime.Object, subresource
 	if err := made.(admission.InitializationValidator).ValidateInitialization(); err != nil {
 		t.Fatal(err)
 	}
-	kind, resource := v1alpha1.Kind("Image"), images.Resource("images")
-	if _, build := object.(*images.ImageBuild); build {
-		kind, resource = v1alpha1.Kind("ImageBuild"), images.Resource("imagebuilds")
+	kind, resource := v1alpha1.Kind("Image"), v1alpha1.Resource("images")
+	if _, build := object.(*v1alpha1.ImageBuild); build {
+		kind, resource = v1alpha1.Kind("ImageBuild"), v1alpha1.Resource("imagebuilds")
 	}
 	operation, options := admission.Create, runtime.Object(&metav1.CreateOptions{})
 	if old != nil {
@@ -70,12 +69,12 @@ func admit(t *testing.T, rights *rights, object, old runtime.Object, subresource
 	return made.(admission.ValidationInterface).Validate(t.Context(), attributes, nil)
 }
 
-func withAccount(name string) *images.BuildTemplate {
-	return &images.BuildTemplate{ServiceAccountName: name}
+func withAccount(name string) *v1alpha1.BuildTemplate {
+	return &v1alpha1.BuildTemplate{ServiceAccountName: name}
 }
 
-func withSecrets(names ...string) *images.BuildTemplate {
-	template := &images.BuildTemplate{Env: []corev1.EnvVar{
+func withSecrets(names ...string) *v1alpha1.BuildTemplate {
+	template := &v1alpha1.BuildTemplate{Env: []corev1.EnvVar{
 		{Name: "PLAIN", Value: "x"},
 		{Name: "MAP", ValueFrom: &corev1.EnvVarSource{ConfigMapKeyRef: &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "key"}, Key: "k"}}},
 	}}
@@ -87,18 +86,18 @@ func withSecrets(names ...string) *images.BuildTemplate {
 	return template
 }
 
-func image(builder string, template *images.BuildTemplate) *images.Image {
-	return &images.Image{Spec: images.ImageSpec{BuildInputs: images.BuildInputs{Builder: images.Builder{Name: builder}, Template: template}}}
+func image(builder string, template *v1alpha1.BuildTemplate) *v1alpha1.Image {
+	return &v1alpha1.Image{Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Name: builder}, Template: template}}}
 }
 
 // withFiles has an Image take its files from a ConfigMap.
-func withFiles(image *images.Image) *images.Image {
-	image.Spec.Source = &images.Source{ConfigMapRef: &images.ConfigMapReference{Name: "files"}}
+func withFiles(image *v1alpha1.Image) *v1alpha1.Image {
+	image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
 	return image
 }
 
-func build(template *images.BuildTemplate) *images.ImageBuild {
-	return &images.ImageBuild{Spec: images.ImageBuildSpec{Inputs: images.BuildInputs{Template: template}}}
+func build(template *v1alpha1.BuildTemplate) *v1alpha1.ImageBuild {
+	return &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{Template: template}}}
 }
 
 func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
@@ -108,11 +107,11 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	suspended := image("mock", withAccount("builder"))
 	suspended.Spec.Suspend = new(true)
 	ofAnImage := build(withAccount("builder"))
-	ofAnImage.Spec.ImageRef = &images.ImageReference{Name: "debian"}
-	ofAnImage.Spec.Trigger = &images.BuildTrigger{Reason: v1alpha1.TriggerManual}
+	ofAnImage.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
+	ofAnImage.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}
 	rerun, withParameters := ofAnImage.DeepCopy(), ofAnImage.DeepCopy()
 	rerun.Spec.Trigger.RerunOf = "debian-1"
-	withParameters.Spec.Trigger.Parameters = []images.Parameter{{Name: "edition"}}
+	withParameters.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "edition"}}
 
 	rerunWithFiles := rerun.DeepCopy()
 	rerunWithFiles.Spec.Inputs.Source, rerunWithFiles.Spec.Inputs.Template = withFiles(image("mock", nil)).Spec.Source, withSecrets("key")

@@ -9,26 +9,18 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
-// FuzzEncodings decodes arbitrary requests in any encoding into the hub, and encodes them again. Nothing may panic, and
+// FuzzEncodings decodes arbitrary requests in any encoding and encodes them again. Nothing may panic, and
 // all data that JSON can express is the same in each encoding.
 func FuzzEncodings(f *testing.F) {
 	scheme := newScheme(f)
-	codecs := serializer.NewCodecFactory(scheme)
-	codec := func(mediaType string) runtime.Codec {
-		info, found := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), mediaType)
-		if !found {
-			f.Fatalf("there is no serializer for %s", mediaType)
-		}
-		return codecs.CodecForVersions(info.Serializer, codecs.UniversalDeserializer(), v1alpha1.SchemeGroupVersion, images.SchemeGroupVersion)
-	}
-	json := codec(runtime.ContentTypeJSON)
-	all := map[string]runtime.Codec{"JSON": json, "YAML": codec(runtime.ContentTypeYAML), "protobuf": codec(runtime.ContentTypeProtobuf)}
+	all := encodings(f, scheme)
+	json := all["JSON"]
 	for _, example := range examples(f) {
 		object, err := runtime.Decode(json, []byte(example))
 		if err != nil {
@@ -54,6 +46,21 @@ func FuzzEncodings(f *testing.F) {
 			}
 		}
 	})
+}
+
+// encodings are the codecs of requests. They decode into the types of the server.
+func encodings(t testing.TB, scheme *runtime.Scheme) map[string]runtime.Codec {
+	t.Helper()
+	codecs, all := serializer.NewCodecFactory(scheme), map[string]runtime.Codec{}
+	internal := schema.GroupVersion{Group: v1alpha1.GroupName, Version: runtime.APIVersionInternal}
+	for name, mediaType := range map[string]string{"JSON": runtime.ContentTypeJSON, "YAML": runtime.ContentTypeYAML, "protobuf": runtime.ContentTypeProtobuf} {
+		info, found := runtime.SerializerInfoForMediaType(codecs.SupportedMediaTypes(), mediaType)
+		if !found {
+			t.Fatalf("there is no serializer for %s", mediaType)
+		}
+		all[name] = codecs.CodecForVersions(info.Serializer, codecs.UniversalDeserializer(), v1alpha1.SchemeGroupVersion, internal)
+	}
+	return all
 }
 
 func again(t *testing.T, codec runtime.Codec, object runtime.Object) runtime.Object {

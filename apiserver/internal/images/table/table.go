@@ -14,7 +14,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // New returns a table like builder.NewTable, and escapes the text of its cells: a terminal shows texts of other users, and of
@@ -40,7 +39,7 @@ func Age(now clock.PassiveClock, since metav1.Time) string {
 }
 
 // Digest shows the beginning of the first artifact's digest, and how many more artifacts there are.
-func Digest(artifacts []images.Artifact) string {
+func Digest(artifacts []v1alpha1.Artifact) string {
 	const shown = 12
 	if len(artifacts) == 0 {
 		return ""

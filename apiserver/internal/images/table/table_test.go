@@ -13,14 +13,14 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/table"
 )
 
 func TestCellsAreEscaped(t *testing.T) {
 	columns := []metav1.TableColumnDefinition{{Name: "Base", Type: "string"}, {Name: "Builds", Type: "integer"}}
-	converted, err := table.New(columns, func(image *images.Image) []any { return []any{image.Spec.Base.Reference, int64(1)} }).
-		ConvertToTable(t.Context(), &images.Image{Spec: images.ImageSpec{BuildInputs: images.BuildInputs{Base: images.Base{Reference: "a\u202eb\u200b"}}}}, nil)
+	converted, err := table.New(columns, func(image *v1alpha1.Image) []any { return []any{image.Spec.Base.Reference, int64(1)} }).
+		ConvertToTable(t.Context(), &v1alpha1.Image{Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: "a\u202eb\u200b"}}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,7 +9,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // maxBases is how many Images an Image is based on at most, directly and through other Images. A write reads each of them.
@@ -20,7 +20,7 @@ var baseName = spec.Child("base", "imageRef", "name")
 // BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. It also refuses an Image that is
 // based on more than maxBases Images. get returns another Image of the namespace. A missing Image ends the search, because objects are applied in any order. So does a name that no Image
 // can have.
-func BaseCycle(image *images.Image, get func(name string) (*images.Image, error)) field.ErrorList {
+func BaseCycle(image *v1alpha1.Image, get func(name string) (*v1alpha1.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
 	seen := map[string]bool{}
 	for next := image.Spec.Base.ImageRef; next != nil; {

@@ -10,7 +10,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func TestAnImageIsNotBasedOnItself(t *testing.T) {
@@ -48,20 +48,20 @@ func TestBaseCycle(t *testing.T) {
 		"an unreadable image": {map[string]string{"b": "broken"}, "b", "read image broken"},
 	} {
 		t.Run(what, func(t *testing.T) {
-			imageOf := func(name, base string) *images.Image {
+			imageOf := func(name, base string) *v1alpha1.Image {
 				image := validImage()
 				if image.Name = name; base != "" {
 					image.Spec.Base = baseImage(base, "")
 				}
 				return image
 			}
-			errs := BaseCycle(imageOf("a", test.base), func(name string) (*images.Image, error) {
+			errs := BaseCycle(imageOf("a", test.base), func(name string) (*v1alpha1.Image, error) {
 				if name == "broken" {
 					return nil, broken
 				}
 				base, known := test.bases[name]
 				if !known {
-					return nil, apierrors.NewNotFound(images.Resource("images"), name)
+					return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 				}
 				return imageOf(name, base), nil
 			})

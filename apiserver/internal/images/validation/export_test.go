@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // Invalid is an object with an invalid spec or status, and the paths of its invalid fields.
@@ -16,11 +15,11 @@ type Invalid[T any] struct {
 }
 
 // InvalidImages are the examples of this package's tests, by their names. Their metadata is valid.
-func InvalidImages() map[string]Invalid[images.Image] {
-	invalid := map[string]Invalid[images.Image]{}
-	add := func(name string, image *images.Image, paths []string) {
+func InvalidImages() map[string]Invalid[v1alpha1.Image] {
+	invalid := map[string]Invalid[v1alpha1.Image]{}
+	add := func(name string, image *v1alpha1.Image, paths []string) {
 		if len(paths) > 0 && !slices.ContainsFunc(paths, func(path string) bool { return path == "metadata.name" || path == "metadata.labels" }) {
-			invalid[name] = Invalid[images.Image]{image, paths}
+			invalid[name] = Invalid[v1alpha1.Image]{image, paths}
 		}
 	}
 	for name, test := range imageExamples() {
@@ -47,26 +46,26 @@ func InvalidImages() map[string]Invalid[images.Image] {
 }
 
 // InvalidImageStatuses are the examples of a status.
-func InvalidImageStatuses() map[string]Invalid[images.Image] {
-	invalid := map[string]Invalid[images.Image]{}
+func InvalidImageStatuses() map[string]Invalid[v1alpha1.Image] {
+	invalid := map[string]Invalid[v1alpha1.Image]{}
 	for name, test := range imageStatusExamples() {
 		image := validImage()
 		image.Status = validStatus()
 		if test.change(&image.Status); len(test.want) > 0 {
-			invalid[name] = Invalid[images.Image]{image, test.want}
+			invalid[name] = Invalid[v1alpha1.Image]{image, test.want}
 		}
 	}
 	return invalid
 }
 
 // InvalidImageBuildStatuses are the examples of a status, which are invalid by themselves or as a change of a running build.
-func InvalidImageBuildStatuses() map[string]Invalid[images.ImageBuild] {
-	invalid := map[string]Invalid[images.ImageBuild]{}
+func InvalidImageBuildStatuses() map[string]Invalid[v1alpha1.ImageBuild] {
+	invalid := map[string]Invalid[v1alpha1.ImageBuild]{}
 	for name, test := range buildStatusExamples() {
 		build := validBuild()
 		build.Status = runningStatus()
 		if test.change(&build.Status); len(test.want) > 0 {
-			invalid[name] = Invalid[images.ImageBuild]{build, test.want}
+			invalid[name] = Invalid[v1alpha1.ImageBuild]{build, test.want}
 		}
 	}
 	return invalid

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 const (
@@ -31,7 +30,7 @@ const (
 var historyTriggers = append(slices.Clone(triggerReasons), v1alpha1.TriggerRerun)
 
 // ImageHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
-func ImageHistoryOptions(options *images.ImageHistoryOptions, now time.Time) field.ErrorList {
+func ImageHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) field.ErrorList {
 	errs := validateLimit(options.Limit)
 	if options.Outcome != "" {
 		errs = append(errs, validateEnum(v1alpha1.BuildPhase(options.Outcome), phases, field.NewPath("outcome"))...)
@@ -55,7 +54,7 @@ func ImageHistoryOptions(options *images.ImageHistoryOptions, now time.Time) fie
 }
 
 // ImageStatsOptions validates the parameters of a request for the figures of an Image.
-func ImageStatsOptions(options *images.ImageStatsOptions) field.ErrorList {
+func ImageStatsOptions(options *v1alpha1.ImageStatsOptions) field.ErrorList {
 	var errs field.ErrorList
 	if _, err := Window(options.Since); err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
@@ -64,12 +63,12 @@ func ImageStatsOptions(options *images.ImageStatsOptions) field.ErrorList {
 }
 
 // ImageJournalOptions validates the parameters of a request for the notes or changes of an Image.
-func ImageJournalOptions(options *images.ImageJournalOptions) field.ErrorList {
+func ImageJournalOptions(options *v1alpha1.ImageJournalOptions) field.ErrorList {
 	return append(validateLimit(options.Limit), validateUID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
 // ImageNote validates a note about the named Image. The server sets an empty id.
-func ImageNote(note *images.ImageNote, image string) field.ErrorList {
+func ImageNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
 	errs := validateRequestName(note.Name, image)
 	id := field.NewPath("id")
 	errs = append(errs, Printable(note.ID, maxNoteID, id)...)

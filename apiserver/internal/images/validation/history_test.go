@@ -10,35 +10,34 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 var now = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func TestImageHistoryOptions(t *testing.T) {
 	for name, c := range map[string]struct {
-		options images.ImageHistoryOptions
+		options v1alpha1.ImageHistoryOptions
 		want    []string
 	}{
 		"nothing asked for": {},
-		"everything asked for": {options: images.ImageHistoryOptions{
+		"everything asked for": {options: v1alpha1.ImageHistoryOptions{
 			Limit: 500, Continue: "x", Outcome: "Failed", Trigger: "Rerun", User: "system:serviceaccount:team:builder", Since: "720h",
 			Until: "2030-01-01T00:00:00+01:00", UID: strings.Repeat("a", 63),
 		}},
 		"nothing that there is": {
-			options: images.ImageHistoryOptions{
+			options: v1alpha1.ImageHistoryOptions{
 				Limit: 501, Outcome: "failed", Trigger: "Weather", User: strings.Repeat("é", 257), Since: "yesterday", Until: "-1h", UID: "../x",
 			},
 			want: []string{"limit", "outcome", "trigger", "user", "since", "until", "uid"},
 		},
-		"less than no builds":             {options: images.ImageHistoryOptions{Limit: -1}, want: []string{"limit"}},
-		"a time that ends when it begins": {options: images.ImageHistoryOptions{Since: "1h", Until: "2030-01-02T11:00:00Z"}, want: []string{"until"}},
-		"a time that ends before":         {options: images.ImageHistoryOptions{Since: "1h", Until: "2h"}, want: []string{"until"}},
-		"days":                            {options: images.ImageHistoryOptions{Since: "3650d", Until: "1d"}},
-		"days too long ago":               {options: images.ImageHistoryOptions{Since: "3651d"}, want: []string{"since"}},
-		"too long ago":                    {options: images.ImageHistoryOptions{Since: "87600h0m1s"}, want: []string{"since"}},
+		"less than no builds":             {options: v1alpha1.ImageHistoryOptions{Limit: -1}, want: []string{"limit"}},
+		"a time that ends when it begins": {options: v1alpha1.ImageHistoryOptions{Since: "1h", Until: "2030-01-02T11:00:00Z"}, want: []string{"until"}},
+		"a time that ends before":         {options: v1alpha1.ImageHistoryOptions{Since: "1h", Until: "2h"}, want: []string{"until"}},
+		"days":                            {options: v1alpha1.ImageHistoryOptions{Since: "3650d", Until: "1d"}},
+		"days too long ago":               {options: v1alpha1.ImageHistoryOptions{Since: "3651d"}, want: []string{"since"}},
+		"too long ago":                    {options: v1alpha1.ImageHistoryOptions{Since: "87600h0m1s"}, want: []string{"since"}},
 		"times of years that have no form": {
-			options: images.ImageHistoryOptions{Since: "0001-01-01T00:00:00+01:00", Until: "9999-12-31T23:59:59-01:00"}, want: []string{"since", "until"},
+			options: v1alpha1.ImageHistoryOptions{Since: "0001-01-01T00:00:00+01:00", Until: "9999-12-31T23:59:59-01:00"}, want: []string{"since", "until"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -49,12 +48,12 @@ func TestImageHistoryOptions(t *testing.T) {
 
 func TestEveryPhaseAndTriggerCanBeAskedFor(t *testing.T) {
 	for _, phase := range phases {
-		expectPaths(t, ImageHistoryOptions(&images.ImageHistoryOptions{Outcome: string(phase)}, now), nil)
+		expectPaths(t, ImageHistoryOptions(&v1alpha1.ImageHistoryOptions{Outcome: string(phase)}, now), nil)
 	}
 	for _, trigger := range []v1alpha1.TriggerReason{
 		v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual, v1alpha1.TriggerRerun,
 	} {
-		expectPaths(t, ImageHistoryOptions(&images.ImageHistoryOptions{Trigger: string(trigger)}, now), nil)
+		expectPaths(t, ImageHistoryOptions(&v1alpha1.ImageHistoryOptions{Trigger: string(trigger)}, now), nil)
 	}
 }
 
@@ -64,42 +63,42 @@ func TestImageStatsOptions(t *testing.T) {
 		"59s": {"since"}, "87600h1s": {"since"}, "-1h": {"since"}, "2030-01-01T00:00:00Z": {"since"}, "0d": {"since"}, "3651d": {"since"},
 		"d": {"since"}, "-1d": {"since"}, "1.5d": {"since"}, "65536d": {"since"}, "2h1d": {"since"},
 	} {
-		expectPaths(t, ImageStatsOptions(&images.ImageStatsOptions{Since: since}), want)
+		expectPaths(t, ImageStatsOptions(&v1alpha1.ImageStatsOptions{Since: since}), want)
 	}
-	expectPaths(t, ImageStatsOptions(&images.ImageStatsOptions{UID: "a b"}), []string{"uid"})
+	expectPaths(t, ImageStatsOptions(&v1alpha1.ImageStatsOptions{UID: "a b"}), []string{"uid"})
 }
 
 func TestImageJournalOptions(t *testing.T) {
-	expectPaths(t, ImageJournalOptions(&images.ImageJournalOptions{Limit: 1, Continue: "x", UID: "a-1"}), nil)
-	expectPaths(t, ImageJournalOptions(&images.ImageJournalOptions{Limit: 501, UID: "a/1"}), []string{"limit", "uid"})
+	expectPaths(t, ImageJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 1, Continue: "x", UID: "a-1"}), nil)
+	expectPaths(t, ImageJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 501, UID: "a/1"}), []string{"limit", "uid"})
 }
 
 func TestImageNote(t *testing.T) {
 	for name, c := range map[string]struct {
 		name string
-		note images.NoteRecord
+		note v1alpha1.NoteRecord
 		want []string
 	}{
-		"a text":               {"", images.NoteRecord{Text: "withdrawn\n\tsee there"}, nil},
-		"the name of its URL":  {"web", images.NoteRecord{Text: "x"}, nil},
-		"another name":         {"db", images.NoteRecord{Text: "x"}, []string{"metadata.name"}},
-		"a name of its own":    {"", images.NoteRecord{ID: strings.Repeat("é", 128), Text: "x"}, nil},
-		"too long a name":      {"", images.NoteRecord{ID: strings.Repeat("é", 129), Text: "x"}, []string{"id"}},
-		"a name in two lines":  {"", images.NoteRecord{ID: "a\nb", Text: "x"}, []string{"id"}},
-		"a name that is none":  {"", images.NoteRecord{ID: "\xff", Text: "x"}, []string{"id"}},
-		"no text":              {"", images.NoteRecord{}, []string{"text"}},
-		"nothing but space":    {"", images.NoteRecord{Text: " \n"}, []string{"text"}},
-		"as much as may be":    {"", images.NoteRecord{Text: strings.Repeat("é", 2048)}, nil},
-		"more than that":       {"", images.NoteRecord{Text: strings.Repeat("é", 2048) + "."}, []string{"text"}},
-		"text that is none":    {"", images.NoteRecord{Text: "\xff"}, []string{"text"}},
-		"text that has a NUL":  {"", images.NoteRecord{Text: "a\x00b"}, []string{"text"}},
-		"lines with a tab":     {"", images.NoteRecord{Text: "a\r\nb\tc\n"}, nil},
-		"text that moves":      {"", images.NoteRecord{Text: "a\x1b[2J"}, []string{"text"}},
-		"text that turns":      {"", images.NoteRecord{Text: "a\u202eb"}, []string{"text"}},
-		"an author, who waits": {"", images.NoteRecord{Text: "x", Author: "mallory", Time: &metav1.Time{}}, nil}, // the server sets them
+		"a text":               {"", v1alpha1.NoteRecord{Text: "withdrawn\n\tsee there"}, nil},
+		"the name of its URL":  {"web", v1alpha1.NoteRecord{Text: "x"}, nil},
+		"another name":         {"db", v1alpha1.NoteRecord{Text: "x"}, []string{"metadata.name"}},
+		"a name of its own":    {"", v1alpha1.NoteRecord{ID: strings.Repeat("é", 128), Text: "x"}, nil},
+		"too long a name":      {"", v1alpha1.NoteRecord{ID: strings.Repeat("é", 129), Text: "x"}, []string{"id"}},
+		"a name in two lines":  {"", v1alpha1.NoteRecord{ID: "a\nb", Text: "x"}, []string{"id"}},
+		"a name that is none":  {"", v1alpha1.NoteRecord{ID: "\xff", Text: "x"}, []string{"id"}},
+		"no text":              {"", v1alpha1.NoteRecord{}, []string{"text"}},
+		"nothing but space":    {"", v1alpha1.NoteRecord{Text: " \n"}, []string{"text"}},
+		"as much as may be":    {"", v1alpha1.NoteRecord{Text: strings.Repeat("é", 2048)}, nil},
+		"more than that":       {"", v1alpha1.NoteRecord{Text: strings.Repeat("é", 2048) + "."}, []string{"text"}},
+		"text that is none":    {"", v1alpha1.NoteRecord{Text: "\xff"}, []string{"text"}},
+		"text that has a NUL":  {"", v1alpha1.NoteRecord{Text: "a\x00b"}, []string{"text"}},
+		"lines with a tab":     {"", v1alpha1.NoteRecord{Text: "a\r\nb\tc\n"}, nil},
+		"text that moves":      {"", v1alpha1.NoteRecord{Text: "a\x1b[2J"}, []string{"text"}},
+		"text that turns":      {"", v1alpha1.NoteRecord{Text: "a\u202eb"}, []string{"text"}},
+		"an author, who waits": {"", v1alpha1.NoteRecord{Text: "x", Author: "mallory", Time: &metav1.Time{}}, nil}, // the server sets them
 	} {
 		t.Run(name, func(t *testing.T) {
-			expectPaths(t, ImageNote(&images.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: c.name}, NoteRecord: c.note}, "web"), c.want)
+			expectPaths(t, ImageNote(&v1alpha1.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: c.name}, NoteRecord: c.note}, "web"), c.want)
 		})
 	}
 }
@@ -123,6 +122,6 @@ func TestWindow(t *testing.T) {
 }
 
 func TestImageBuildDiffOptions(t *testing.T) {
-	expectPaths(t, ImageBuildDiffOptions(&images.ImageBuildDiffOptions{With: "web-1", UID: "a-1", WithUID: "b-2"}), nil)
-	expectPaths(t, ImageBuildDiffOptions(&images.ImageBuildDiffOptions{UID: "a/1", WithUID: "b 2"}), []string{"uid", "withUID", "with"})
+	expectPaths(t, ImageBuildDiffOptions(&v1alpha1.ImageBuildDiffOptions{With: "web-1", UID: "a-1", WithUID: "b-2"}), nil)
+	expectPaths(t, ImageBuildDiffOptions(&v1alpha1.ImageBuildDiffOptions{UID: "a/1", WithUID: "b 2"}), []string{"uid", "withUID", "with"})
 }

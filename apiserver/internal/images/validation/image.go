@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -27,14 +26,14 @@ var (
 )
 
 // Image validates an Image that is to be created.
-func Image(image *images.Image) field.ErrorList {
+func Image(image *v1alpha1.Image) field.ErrorList {
 	errs := validateMetadata(&image.ObjectMeta, maxImageName)
 	errs = append(errs, validateLegalHold(image.Labels)...)
 	return append(errs, validateImageSpec(image)...)
 }
 
 // ImageUpdate validates a change of an Image's spec and labels.
-func ImageUpdate(image, _ *images.Image) field.ErrorList {
+func ImageUpdate(image, _ *v1alpha1.Image) field.ErrorList {
 	return append(validateLegalHold(image.Labels), validateImageSpec(image)...)
 }
 
@@ -51,7 +50,7 @@ func validateMetadata(meta *metav1.ObjectMeta, maxLength int) field.ErrorList {
 	return apivalidation.ValidateObjectMeta(meta, true, isName, metadata)
 }
 
-func validateImageSpec(image *images.Image) field.ErrorList {
+func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
 	errs := validateInputs(&image.Spec.BuildInputs, spec)
 	if base := image.Spec.Base.ImageRef; base != nil && base.Name != "" && base.Name == image.Name {
 		errs = append(errs, cycleError(base.Name, []string{image.Name, base.Name}))
@@ -64,7 +63,7 @@ func validateImageSpec(image *images.Image) field.ErrorList {
 }
 
 // ImageStatus validates an Image's status.
-func ImageStatus(image *images.Image) field.ErrorList {
+func ImageStatus(image *v1alpha1.Image) field.ErrorList {
 	current := &image.Status
 	errs := apivalidation.ValidateNonnegativeField(current.ObservedGeneration, status.Child("observedGeneration"))
 	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ActiveBuilds), status.Child("activeBuilds"))...)
@@ -98,7 +97,7 @@ func ImageStatus(image *images.Image) field.ErrorList {
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
 
-func validateSuccessfulBuild(build *images.SuccessfulBuild, path *field.Path) field.ErrorList {
+func validateSuccessfulBuild(build *v1alpha1.SuccessfulBuild, path *field.Path) field.ErrorList {
 	errs := validateBuildName(build.Name, path.Child("name"))
 	errs = append(errs, validateNumber(build.Number, path.Child("number"))...)
 	errs = append(errs, validateRequiredDigest(build.InputsDigest, path.Child("inputsDigest"))...)
@@ -108,7 +107,7 @@ func validateSuccessfulBuild(build *images.SuccessfulBuild, path *field.Path) fi
 	return append(errs, validateArtifacts(build.Artifacts, path.Child("artifacts"))...)
 }
 
-func validateArtifacts(artifacts []images.Artifact, path *field.Path) field.ErrorList {
+func validateArtifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if n := len(artifacts); n > maxTargets {
 		errs = append(errs, field.TooMany(path, n, maxTargets))

@@ -13,28 +13,27 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-func validImage() *images.Image {
-	return &images.Image{
+func validImage() *v1alpha1.Image {
+	return &v1alpha1.Image{
 		ObjectMeta: metav1.ObjectMeta{Name: "debian", Namespace: "default"},
-		Spec: images.ImageSpec{
-			BuildInputs: images.BuildInputs{
-				Builder:    images.Builder{Name: "mock"},
-				Base:       images.Base{Reference: "debian:bookworm"},
-				Source:     &images.Source{Inline: &images.InlineSource{Files: map[string]string{"etc/motd": "hello"}}},
-				Parameters: []images.Parameter{{Name: "edition", Value: "server"}},
-				Targets:    []images.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+		Spec: v1alpha1.ImageSpec{
+			BuildInputs: v1alpha1.BuildInputs{
+				Builder:    v1alpha1.Builder{Name: "mock"},
+				Base:       v1alpha1.Base{Reference: "debian:bookworm"},
+				Source:     &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": "hello"}}},
+				Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
+				Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			},
 			RunPolicy: v1alpha1.RunPolicySerial,
-			Timeouts:  &images.BuildTimeouts{Start: seconds(600), Run: seconds(3600)},
-			Retry: &images.RetryPolicy{
+			Timeouts:  &v1alpha1.BuildTimeouts{Start: seconds(600), Run: seconds(3600)},
+			Retry: &v1alpha1.RetryPolicy{
 				Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
-				Backoff: &images.Backoff{Initial: seconds(10), Max: seconds(300)},
+				Backoff: &v1alpha1.Backoff{Initial: seconds(10), Max: seconds(300)},
 			},
-			History: &images.HistoryLimits{Succeeded: new(int32(3)), Failed: new(int32(3))},
+			History: &v1alpha1.HistoryLimits{Succeeded: new(int32(3)), Failed: new(int32(3))},
 		},
 	}
 }
@@ -49,181 +48,185 @@ type example[T any] struct {
 	want   []string
 }
 
-func imageExamples() map[string]example[images.Image] {
+func imageExamples() map[string]example[v1alpha1.Image] {
 	const name, spec = "metadata.name", "spec."
 	long := strings.Repeat("a", 5000)
-	manyParameters := make([]images.Parameter, 65)
+	manyParameters := make([]v1alpha1.Parameter, 65)
 	for i := range manyParameters {
 		manyParameters[i].Name = fmt.Sprint(i)
 	}
-	manyTargets := make([]images.Target, 17)
+	manyTargets := make([]v1alpha1.Target, 17)
 	for i := range manyTargets {
-		manyTargets[i] = images.Target{Platform: fmt.Sprintf("linux/arch%d", i), Format: v1alpha1.ArtifactFormatOCI}
+		manyTargets[i] = v1alpha1.Target{Platform: fmt.Sprintf("linux/arch%d", i), Format: v1alpha1.ArtifactFormatOCI}
 	}
 
-	return map[string]example[images.Image]{
-		"a complete image":      {func(*images.Image) {}, nil},
-		"the longest name":      {func(i *images.Image) { i.Name = long[:45] }, nil},
-		"a name too long":       {func(i *images.Image) { i.Name = long[:46] }, []string{name}},
-		"no name":               {func(i *images.Image) { i.Name = "" }, []string{name}},
-		"a name with a dot":     {func(i *images.Image) { i.Name = "debian.12" }, []string{name}},
-		"an invalid label":      {func(i *images.Image) { i.Labels = map[string]string{"a b": "c"} }, []string{"metadata.labels"}},
-		"no builder":            {func(i *images.Image) { i.Spec.Builder = images.Builder{} }, []string{spec + "builder"}},
-		"two builders":          {func(i *images.Image) { i.Spec.Builder.Image = "x" }, []string{spec + "builder"}},
-		"a builder's bad name":  {func(i *images.Image) { i.Spec.Builder.Name = "../mock" }, []string{spec + "builder.name"}},
-		"a builder by image":    {func(i *images.Image) { i.Spec.Builder = images.Builder{Image: "x:1", Command: []string{"y"}} }, nil},
-		"a builder's bad image": {func(i *images.Image) { i.Spec.Builder = images.Builder{Image: "x 1"} }, []string{spec + "builder.image"}},
-		"a command of a name":   {func(i *images.Image) { i.Spec.Builder.Command = []string{"sh"} }, []string{spec + "builder.command"}},
+	return map[string]example[v1alpha1.Image]{
+		"a complete image":      {func(*v1alpha1.Image) {}, nil},
+		"the longest name":      {func(i *v1alpha1.Image) { i.Name = long[:45] }, nil},
+		"a name too long":       {func(i *v1alpha1.Image) { i.Name = long[:46] }, []string{name}},
+		"no name":               {func(i *v1alpha1.Image) { i.Name = "" }, []string{name}},
+		"a name with a dot":     {func(i *v1alpha1.Image) { i.Name = "debian.12" }, []string{name}},
+		"an invalid label":      {func(i *v1alpha1.Image) { i.Labels = map[string]string{"a b": "c"} }, []string{"metadata.labels"}},
+		"no builder":            {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{} }, []string{spec + "builder"}},
+		"two builders":          {func(i *v1alpha1.Image) { i.Spec.Builder.Image = "x" }, []string{spec + "builder"}},
+		"a builder's bad name":  {func(i *v1alpha1.Image) { i.Spec.Builder.Name = "../mock" }, []string{spec + "builder.name"}},
+		"a builder by image":    {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x:1", Command: []string{"y"}} }, nil},
+		"a builder's bad image": {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x 1"} }, []string{spec + "builder.image"}},
+		"a command of a name":   {func(i *v1alpha1.Image) { i.Spec.Builder.Command = []string{"sh"} }, []string{spec + "builder.command"}},
 		"a command too long": {
-			func(i *images.Image) { i.Spec.Builder = images.Builder{Image: "x", Command: make([]string, 65)} },
+			func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x", Command: make([]string, 65)} },
 			[]string{spec + "builder.command"},
 		},
-		"no base":                  {func(i *images.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base.reference"}},
-		"a base with a space":      {func(i *images.Image) { i.Spec.Base.Reference = "a b" }, []string{spec + "base.reference"}},
-		"a base with a line break": {func(i *images.Image) { i.Spec.Base.Reference = "a\nb" }, []string{spec + "base.reference"}},
+		"no base":                  {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base.reference"}},
+		"a base with a space":      {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "a b" }, []string{spec + "base.reference"}},
+		"a base with a line break": {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "a\nb" }, []string{spec + "base.reference"}},
 		"a base with an invisible character": {
-			func(i *images.Image) { i.Spec.Base.Reference = "debian\u200b:bookworm" }, []string{spec + "base.reference"},
+			func(i *v1alpha1.Image) { i.Spec.Base.Reference = "debian\u200b:bookworm" }, []string{spec + "base.reference"},
 		},
-		"a base too long":          {func(i *images.Image) { i.Spec.Base.Reference = long[:513] }, []string{spec + "base.reference"}},
-		"no source":                {func(i *images.Image) { i.Spec.Source = nil }, nil},
-		"a ConfigMap":              {func(i *images.Image) { i.Spec.Source = configMap("files.v1") }, nil},
-		"a ConfigMap without name": {func(i *images.Image) { i.Spec.Source = configMap("") }, []string{spec + "source.configMapRef.name"}},
-		"a ConfigMap's bad name":   {func(i *images.Image) { i.Spec.Source = configMap("A") }, []string{spec + "source.configMapRef.name"}},
+		"a base too long":          {func(i *v1alpha1.Image) { i.Spec.Base.Reference = long[:513] }, []string{spec + "base.reference"}},
+		"no source":                {func(i *v1alpha1.Image) { i.Spec.Source = nil }, nil},
+		"a ConfigMap":              {func(i *v1alpha1.Image) { i.Spec.Source = configMap("files.v1") }, nil},
+		"a ConfigMap without name": {func(i *v1alpha1.Image) { i.Spec.Source = configMap("") }, []string{spec + "source.configMapRef.name"}},
+		"a ConfigMap's bad name":   {func(i *v1alpha1.Image) { i.Spec.Source = configMap("A") }, []string{spec + "source.configMapRef.name"}},
 		"two sources": {
-			func(i *images.Image) { i.Spec.Source.ConfigMapRef = &images.ConfigMapReference{Name: "files"} },
+			func(i *v1alpha1.Image) { i.Spec.Source.ConfigMapRef = &v1alpha1.ConfigMapReference{Name: "files"} },
 			[]string{spec + "source"},
 		},
 		"files outside": {
-			func(i *images.Image) { i.Spec.Source.Inline.Files = map[string]string{"../x": "", "/y": "", "ok": ""} },
+			func(i *v1alpha1.Image) {
+				i.Spec.Source.Inline.Files = map[string]string{"../x": "", "/y": "", "ok": ""}
+			},
 			[]string{spec + "source.inline.files[../x]", spec + "source.inline.files[/y]"},
 		},
 		"a file in its directory": {
-			func(i *images.Image) {
+			func(i *v1alpha1.Image) {
 				i.Spec.Source.Inline.Files = map[string]string{"etc": "", "etc/motd": "", "getty@tty1.service": ""}
 			},
 			[]string{spec + "source.inline.files[etc]"},
 		},
-		"the most bytes of files": {func(i *images.Image) { i.Spec.Source.Inline.Files = filesOf(64 << 10) }, nil},
+		"the most bytes of files": {func(i *v1alpha1.Image) { i.Spec.Source.Inline.Files = filesOf(64 << 10) }, nil},
 		"too many bytes of files": {
-			func(i *images.Image) { i.Spec.Source.Inline.Files = filesOf(64<<10 + 1) },
+			func(i *v1alpha1.Image) { i.Spec.Source.Inline.Files = filesOf(64<<10 + 1) },
 			[]string{spec + "source.inline.files"},
 		},
-		"no parameters":          {func(i *images.Image) { i.Spec.Parameters = nil }, nil},
-		"64 parameters":          {func(i *images.Image) { i.Spec.Parameters = manyParameters[:64] }, nil},
-		"65 parameters":          {func(i *images.Image) { i.Spec.Parameters = manyParameters }, []string{spec + "parameters"}},
-		"a parameter twice":      {func(i *images.Image) { i.Spec.Parameters = []images.Parameter{{Name: "a"}, {Name: "a"}} }, []string{spec + "parameters[1].name"}},
-		"a nameless parameter":   {func(i *images.Image) { i.Spec.Parameters[0].Name = "" }, []string{spec + "parameters[0].name"}},
-		"a parameter's bad name": {func(i *images.Image) { i.Spec.Parameters[0].Name = "a=b" }, []string{spec + "parameters[0].name"}},
+		"no parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = nil }, nil},
+		"64 parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = manyParameters[:64] }, nil},
+		"65 parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = manyParameters }, []string{spec + "parameters"}},
+		"a parameter twice":      {func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "a"}, {Name: "a"}} }, []string{spec + "parameters[1].name"}},
+		"a nameless parameter":   {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Name = "" }, []string{spec + "parameters[0].name"}},
+		"a parameter's bad name": {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Name = "a=b" }, []string{spec + "parameters[0].name"}},
 		"a parameter's long name": {
-			func(i *images.Image) { i.Spec.Parameters[0].Name = long[:64] }, []string{spec + "parameters[0].name"},
+			func(i *v1alpha1.Image) { i.Spec.Parameters[0].Name = long[:64] }, []string{spec + "parameters[0].name"},
 		},
-		"the longest value":            {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4096] }, nil},
-		"a value too long":             {func(i *images.Image) { i.Spec.Parameters[0].Value = long[:4097] }, []string{spec + "parameters[0].value"}},
-		"the most bytes of parameters": {func(i *images.Image) { i.Spec.Parameters = parametersOf(64<<10, "x") }, nil},
+		"the longest value":            {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Value = long[:4096] }, nil},
+		"a value too long":             {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Value = long[:4097] }, []string{spec + "parameters[0].value"}},
+		"the most bytes of parameters": {func(i *v1alpha1.Image) { i.Spec.Parameters = parametersOf(64<<10, "x") }, nil},
 		"too many bytes of parameters": {
-			func(i *images.Image) { i.Spec.Parameters = parametersOf(64<<10+1, "x") }, []string{spec + "parameters"},
+			func(i *v1alpha1.Image) { i.Spec.Parameters = parametersOf(64<<10+1, "x") }, []string{spec + "parameters"},
 		},
-		"no targets":            {func(i *images.Image) { i.Spec.Targets = nil }, []string{spec + "targets"}},
-		"16 targets":            {func(i *images.Image) { i.Spec.Targets = manyTargets[:16] }, nil},
-		"17 targets":            {func(i *images.Image) { i.Spec.Targets = manyTargets }, []string{spec + "targets"}},
-		"a target twice":        {func(i *images.Image) { i.Spec.Targets = append(i.Spec.Targets, i.Spec.Targets[0]) }, []string{spec + "targets[1]"}},
-		"a platform's variant":  {func(i *images.Image) { i.Spec.Targets[0].Platform = "linux/arm64/v8" }, nil},
-		"a platform without os": {func(i *images.Image) { i.Spec.Targets[0].Platform = "amd64" }, []string{spec + "targets[0].platform"}},
-		"no platform":           {func(i *images.Image) { i.Spec.Targets[0].Platform = "" }, []string{spec + "targets[0].platform"}},
-		"an unknown format":     {func(i *images.Image) { i.Spec.Targets[0].Format = "tape" }, []string{spec + "targets[0].format"}},
-		"no format":             {func(i *images.Image) { i.Spec.Targets[0].Format = "" }, []string{spec + "targets[0].format"}},
-		"an unknown run policy": {func(i *images.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
-		"latest only":           {func(i *images.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
-		"side by side":          {func(i *images.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
-		"timeouts at their bounds": {func(i *images.Image) {
-			i.Spec.Timeouts = &images.BuildTimeouts{Queue: seconds(720 * 3600), Start: seconds(24 * 3600), Run: seconds(168 * 3600)}
+		"no targets":            {func(i *v1alpha1.Image) { i.Spec.Targets = nil }, []string{spec + "targets"}},
+		"16 targets":            {func(i *v1alpha1.Image) { i.Spec.Targets = manyTargets[:16] }, nil},
+		"17 targets":            {func(i *v1alpha1.Image) { i.Spec.Targets = manyTargets }, []string{spec + "targets"}},
+		"a target twice":        {func(i *v1alpha1.Image) { i.Spec.Targets = append(i.Spec.Targets, i.Spec.Targets[0]) }, []string{spec + "targets[1]"}},
+		"a platform's variant":  {func(i *v1alpha1.Image) { i.Spec.Targets[0].Platform = "linux/arm64/v8" }, nil},
+		"a platform without os": {func(i *v1alpha1.Image) { i.Spec.Targets[0].Platform = "amd64" }, []string{spec + "targets[0].platform"}},
+		"no platform":           {func(i *v1alpha1.Image) { i.Spec.Targets[0].Platform = "" }, []string{spec + "targets[0].platform"}},
+		"an unknown format":     {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "tape" }, []string{spec + "targets[0].format"}},
+		"no format":             {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "" }, []string{spec + "targets[0].format"}},
+		"an unknown run policy": {func(i *v1alpha1.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
+		"latest only":           {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
+		"side by side":          {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
+		"timeouts at their bounds": {func(i *v1alpha1.Image) {
+			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: seconds(720 * 3600), Start: seconds(24 * 3600), Run: seconds(168 * 3600)}
 		}, nil},
-		"timeouts beyond their bounds": {func(i *images.Image) {
-			i.Spec.Timeouts = &images.BuildTimeouts{Queue: seconds(720*3600 + 1), Start: seconds(24*3600 + 1), Run: seconds(0)}
+		"timeouts beyond their bounds": {func(i *v1alpha1.Image) {
+			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: seconds(720*3600 + 1), Start: seconds(24*3600 + 1), Run: seconds(0)}
 		}, []string{spec + "timeouts.queue", spec + "timeouts.start", spec + "timeouts.run"}},
-		"no time to wait":            {func(i *images.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
-		"half a second in the queue": {func(i *images.Image) { i.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
-		"half a second":              {func(i *images.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
-		"a duration of many words":   {func(i *images.Image) { i.Spec.Timeouts.Run.Written = strings.Repeat("1m", 33) }, []string{spec + "timeouts.run"}},
-		"no retries":                 {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(0)) }, nil},
-		"too many retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(11)) }, []string{spec + "retry.limit"}},
-		"negative retries":           {func(i *images.Image) { i.Spec.Retry.Limit = new(int32(-1)) }, []string{spec + "retry.limit"}},
-		"an unknown class":           {func(i *images.Image) { i.Spec.Retry.Classes[0] = "Weather" }, []string{spec + "retry.classes[0]"}},
-		"retrying a cancel":          {func(i *images.Image) { i.Spec.Retry.Classes[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.classes[0]"}},
-		"a class twice":              {func(i *images.Image) { i.Spec.Retry.Classes = append(i.Spec.Retry.Classes, i.Spec.Retry.Classes[0]) }, []string{spec + "retry.classes[1]"}},
-		"no wait":                    {func(i *images.Image) { i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(0), Max: seconds(0)} }, nil},
-		"waits out of bound": {func(i *images.Image) {
-			i.Spec.Retry.Backoff = &images.Backoff{Initial: seconds(3601), Max: seconds(86401)}
+		"no time to wait":            {func(i *v1alpha1.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
+		"half a second in the queue": {func(i *v1alpha1.Image) { i.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
+		"half a second":              {func(i *v1alpha1.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
+		"a duration of many words":   {func(i *v1alpha1.Image) { i.Spec.Timeouts.Run.Written = strings.Repeat("1m", 33) }, []string{spec + "timeouts.run"}},
+		"no retries":                 {func(i *v1alpha1.Image) { i.Spec.Retry.Limit = new(int32(0)) }, nil},
+		"too many retries":           {func(i *v1alpha1.Image) { i.Spec.Retry.Limit = new(int32(11)) }, []string{spec + "retry.limit"}},
+		"negative retries":           {func(i *v1alpha1.Image) { i.Spec.Retry.Limit = new(int32(-1)) }, []string{spec + "retry.limit"}},
+		"an unknown class":           {func(i *v1alpha1.Image) { i.Spec.Retry.Classes[0] = "Weather" }, []string{spec + "retry.classes[0]"}},
+		"retrying a cancel":          {func(i *v1alpha1.Image) { i.Spec.Retry.Classes[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.classes[0]"}},
+		"a class twice":              {func(i *v1alpha1.Image) { i.Spec.Retry.Classes = append(i.Spec.Retry.Classes, i.Spec.Retry.Classes[0]) }, []string{spec + "retry.classes[1]"}},
+		"no wait": {func(i *v1alpha1.Image) {
+			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: seconds(0), Max: seconds(0)}
+		}, nil},
+		"waits out of bound": {func(i *v1alpha1.Image) {
+			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: seconds(3601), Max: seconds(86401)}
 		}, []string{spec + "retry.backoff.initial", spec + "retry.backoff.max"}},
-		"max below initial": {func(i *images.Image) { i.Spec.Retry.Backoff.Max = seconds(9) }, []string{spec + "retry.backoff.max"}},
-		"the least history": {func(i *images.Image) {
-			i.Spec.History = &images.HistoryLimits{Succeeded: new(int32(1)), Failed: new(int32(0))}
+		"max below initial": {func(i *v1alpha1.Image) { i.Spec.Retry.Backoff.Max = seconds(9) }, []string{spec + "retry.backoff.max"}},
+		"the least history": {func(i *v1alpha1.Image) {
+			i.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), Failed: new(int32(0))}
 		}, nil},
-		"no history":       {func(i *images.Image) { i.Spec.History.Succeeded = new(int32(0)) }, []string{spec + "history.succeeded"}},
-		"too much history": {func(i *images.Image) { i.Spec.History.Failed = new(int32(1001)) }, []string{spec + "history.failed"}},
-		"the least and the most time": {func(i *images.Image) {
-			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+		"no history":       {func(i *v1alpha1.Image) { i.Spec.History.Succeeded = new(int32(0)) }, []string{spec + "history.succeeded"}},
+		"too much history": {func(i *v1alpha1.Image) { i.Spec.History.Failed = new(int32(1001)) }, []string{spec + "history.failed"}},
+		"the least and the most time": {func(i *v1alpha1.Image) {
+			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
 		}, nil},
-		"times out of bound": {func(i *images.Image) {
-			i.Spec.History.TTL = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+		"times out of bound": {func(i *v1alpha1.Image) {
+			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
-		"logs that are kept for as short or long as may be": {func(i *images.Image) {
-			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+		"logs that are kept for as short or long as may be": {func(i *v1alpha1.Image) {
+			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
 			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "64Ki"}
 		}, nil},
-		"logs that are kept too short, too long, and too much of them": {func(i *images.Image) {
-			i.Spec.History.LogRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+		"logs that are kept too short, too long, and too much of them": {func(i *v1alpha1.Image) {
+			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1025Gi"}
 		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
-		"records that are kept for as short or long as may be": {func(i *images.Image) {
-			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
+		"records that are kept for as short or long as may be": {func(i *v1alpha1.Image) {
+			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
 		}, nil},
-		"records that are kept too short and too long": {func(i *images.Image) {
-			i.Spec.History.RecordRetention = &images.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+		"records that are kept too short and too long": {func(i *v1alpha1.Image) {
+			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
 			i.Spec.History.FileRetention = seconds(59)
 		}, []string{spec + "history.fileRetention", spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
-		"next to nothing of a log":  {func(i *images.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "65535"} }, []string{spec + "history.logMaxBytes"}},
-		"another Image":             {func(i *images.Image) { i.Spec.Base = baseImage("base", "") }, nil},
-		"another Image's channel":   {func(i *images.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
-		"two bases":                 {func(i *images.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},
-		"an Image without a name":   {func(i *images.Image) { i.Spec.Base = baseImage("", "") }, []string{spec + "base.imageRef.name"}},
-		"an Image's name too long":  {func(i *images.Image) { i.Spec.Base = baseImage(long[:46], "") }, []string{spec + "base.imageRef.name"}},
-		"an Image's bad name":       {func(i *images.Image) { i.Spec.Base = baseImage("debian.12", "") }, []string{spec + "base.imageRef.name"}},
-		"a channel's bad name":      {func(i *images.Image) { i.Spec.Base = baseImage("base", "Stable!") }, []string{spec + "base.imageRef.channel"}},
-		"a channel's name too long": {func(i *images.Image) { i.Spec.Base = baseImage("base", long[:64]) }, []string{spec + "base.imageRef.channel"}},
-		"a queue":                   {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "team.batch"} }, nil},
-		"a queue's long name":       {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: strings.Repeat("q", 64)} }, []string{spec + "template.queueName"}},
-		"a queue's bad name":        {func(i *images.Image) { i.Spec.Template = &images.BuildTemplate{QueueName: "Team"} }, []string{spec + "template.queueName"}},
-		"never disabled":            {func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(0))} }, nil},
+		"next to nothing of a log":  {func(i *v1alpha1.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "65535"} }, []string{spec + "history.logMaxBytes"}},
+		"another Image":             {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("base", "") }, nil},
+		"another Image's channel":   {func(i *v1alpha1.Image) { i.Spec.Base = baseImage(long[:45], "stable") }, nil},
+		"two bases":                 {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("base", ""); i.Spec.Base.Reference = "x" }, []string{spec + "base"}},
+		"an Image without a name":   {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("", "") }, []string{spec + "base.imageRef.name"}},
+		"an Image's name too long":  {func(i *v1alpha1.Image) { i.Spec.Base = baseImage(long[:46], "") }, []string{spec + "base.imageRef.name"}},
+		"an Image's bad name":       {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("debian.12", "") }, []string{spec + "base.imageRef.name"}},
+		"a channel's bad name":      {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("base", "Stable!") }, []string{spec + "base.imageRef.channel"}},
+		"a channel's name too long": {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("base", long[:64]) }, []string{spec + "base.imageRef.channel"}},
+		"a queue":                   {func(i *v1alpha1.Image) { i.Spec.Template = &v1alpha1.BuildTemplate{QueueName: "team.batch"} }, nil},
+		"a queue's long name":       {func(i *v1alpha1.Image) { i.Spec.Template = &v1alpha1.BuildTemplate{QueueName: strings.Repeat("q", 64)} }, []string{spec + "template.queueName"}},
+		"a queue's bad name":        {func(i *v1alpha1.Image) { i.Spec.Template = &v1alpha1.BuildTemplate{QueueName: "Team"} }, []string{spec + "template.queueName"}},
+		"never disabled":            {func(i *v1alpha1.Image) { i.Spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new(int32(0))} }, nil},
 		"negative failures": {
-			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(-1))} },
+			func(i *v1alpha1.Image) { i.Spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new(int32(-1))} },
 			[]string{spec + "triggers.disableAfterFailures"},
 		},
 		"too many failures": {
-			func(i *images.Image) { i.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(1001))} },
+			func(i *v1alpha1.Image) { i.Spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new(int32(1001))} },
 			[]string{spec + "triggers.disableAfterFailures"},
 		},
-		"a schedule": {schedule(func(*images.Schedule) {}), nil},
-		"a schedule at its bounds": {schedule(func(s *images.Schedule) {
+		"a schedule": {schedule(func(*v1alpha1.Schedule) {}), nil},
+		"a schedule at its bounds": {schedule(func(s *v1alpha1.Schedule) {
 			s.Mode, s.Jitter, s.StartingDeadline = v1alpha1.ScheduleIfChanged, seconds(24*3600), seconds(1)
 		}), nil},
-		"no cron":            {schedule(func(s *images.Schedule) { s.Cron = "" }), []string{spec + "triggers.schedule.cron"}},
-		"four fields":        {schedule(func(s *images.Schedule) { s.Cron = "0 3 * *" }), []string{spec + "triggers.schedule.cron"}},
-		"minute 60":          {schedule(func(s *images.Schedule) { s.Cron = "60 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
-		"a zone in the cron": {schedule(func(s *images.Schedule) { s.Cron = "TZ=UTC 0 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
-		"an interval":        {schedule(func(s *images.Schedule) { s.Cron = "@every 1h" }), []string{spec + "triggers.schedule.cron"}},
-		"30 February":        {schedule(func(s *images.Schedule) { s.Cron = "0 0 30 2 *" }), []string{spec + "triggers.schedule.cron"}},
-		"an unknown zone":    {schedule(func(s *images.Schedule) { s.TimeZone = "Europe/Atlantis" }), []string{spec + "triggers.schedule.timeZone"}},
-		"the local zone":     {schedule(func(s *images.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
-		"an unknown mode":    {schedule(func(s *images.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
-		"no mode":            {schedule(func(s *images.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
-		"negative jitter":    {schedule(func(s *images.Schedule) { s.Jitter = seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
-		"much jitter":        {schedule(func(s *images.Schedule) { s.Jitter = seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
-		"no deadline":        {schedule(func(s *images.Schedule) { s.StartingDeadline = seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
-		"a late deadline":    {schedule(func(s *images.Schedule) { s.StartingDeadline = seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
-		"a wrong schedule": {schedule(func(s *images.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
+		"no cron":            {schedule(func(s *v1alpha1.Schedule) { s.Cron = "" }), []string{spec + "triggers.schedule.cron"}},
+		"four fields":        {schedule(func(s *v1alpha1.Schedule) { s.Cron = "0 3 * *" }), []string{spec + "triggers.schedule.cron"}},
+		"minute 60":          {schedule(func(s *v1alpha1.Schedule) { s.Cron = "60 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
+		"a zone in the cron": {schedule(func(s *v1alpha1.Schedule) { s.Cron = "TZ=UTC 0 3 * * *" }), []string{spec + "triggers.schedule.cron"}},
+		"an interval":        {schedule(func(s *v1alpha1.Schedule) { s.Cron = "@every 1h" }), []string{spec + "triggers.schedule.cron"}},
+		"30 February":        {schedule(func(s *v1alpha1.Schedule) { s.Cron = "0 0 30 2 *" }), []string{spec + "triggers.schedule.cron"}},
+		"an unknown zone":    {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Europe/Atlantis" }), []string{spec + "triggers.schedule.timeZone"}},
+		"the local zone":     {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
+		"an unknown mode":    {schedule(func(s *v1alpha1.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
+		"no mode":            {schedule(func(s *v1alpha1.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
+		"negative jitter":    {schedule(func(s *v1alpha1.Schedule) { s.Jitter = seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
+		"much jitter":        {schedule(func(s *v1alpha1.Schedule) { s.Jitter = seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
+		"no deadline":        {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"a late deadline":    {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"a wrong schedule": {schedule(func(s *v1alpha1.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
 			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
-		"several errors": {func(i *images.Image) {
+		"several errors": {func(i *v1alpha1.Image) {
 			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", ""
 		}, []string{name, spec + "base.reference", spec + "runPolicy"}},
 	}
@@ -240,7 +243,7 @@ func TestImage(t *testing.T) {
 			update := slices.DeleteFunc(slices.Clone(test.want), func(path string) bool { return strings.HasPrefix(path, "metadata") })
 			expectPaths(t, ImageUpdate(image, validImage()), update)
 
-			build := &images.ImageBuild{ObjectMeta: image.ObjectMeta, Spec: images.ImageBuildSpec{
+			build := &v1alpha1.ImageBuild{ObjectMeta: image.ObjectMeta, Spec: v1alpha1.ImageBuildSpec{
 				Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
 			}}
 			build.Name = "debian"
@@ -262,21 +265,21 @@ func TestImage(t *testing.T) {
 	}
 }
 
-func baseImage(name, channel string) images.Base {
-	return images.Base{ImageRef: &images.BaseImageReference{Name: name, Channel: channel}}
+func baseImage(name, channel string) v1alpha1.Base {
+	return v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: name, Channel: channel}}
 }
 
 // schedule gives an Image a schedule, as it is after defaults, and changes it.
-func schedule(change func(*images.Schedule)) func(*images.Image) {
-	return func(image *images.Image) {
-		schedule := &images.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways, Jitter: seconds(0)}
+func schedule(change func(*v1alpha1.Schedule)) func(*v1alpha1.Image) {
+	return func(image *v1alpha1.Image) {
+		schedule := &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways, Jitter: seconds(0)}
 		change(schedule)
-		image.Spec.Triggers = &images.Triggers{Schedule: schedule}
+		image.Spec.Triggers = &v1alpha1.Triggers{Schedule: schedule}
 	}
 }
 
-func configMap(name string) *images.Source {
-	return &images.Source{ConfigMapRef: &images.ConfigMapReference{Name: name}}
+func configMap(name string) *v1alpha1.Source {
+	return &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: name}}
 }
 
 // filesOf are files whose JSON object has n bytes.
@@ -285,14 +288,14 @@ func filesOf(n int) map[string]string {
 }
 
 // parametersOf are parameters whose JSON object has n bytes, most of them those of a text.
-func parametersOf(n int, text string) []images.Parameter {
+func parametersOf(n int, text string) []v1alpha1.Parameter {
 	const full, around = 3000, len(`"00":"",`)
 	encoded, _ := inputs.CanonicalJSON(text) // cannot fail: it is a string
 	size := len(encoded) - len(`""`)
 	repeats := full / size
-	var parameters []images.Parameter
+	var parameters []v1alpha1.Parameter
 	add := func(value string) {
-		parameters = append(parameters, images.Parameter{Name: fmt.Sprintf("%02d", len(parameters)), Value: value})
+		parameters = append(parameters, v1alpha1.Parameter{Name: fmt.Sprintf("%02d", len(parameters)), Value: value})
 	}
 	left := n - len(`{}`) + len(`,`)
 	for ; left >= repeats*size+2*around; left -= repeats*size + around {
@@ -342,51 +345,51 @@ func expectPaths(t *testing.T, errs field.ErrorList, want []string) {
 	}
 }
 
-func validStatus() images.ImageStatus {
-	return images.ImageStatus{
+func validStatus() v1alpha1.ImageStatus {
+	return v1alpha1.ImageStatus{
 		ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
-		LastAttempted:       &images.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
+		LastAttempted:       &v1alpha1.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
 		ConsecutiveFailures: 1, CountedBuild: 2,
-		LatestBuild:      &images.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
-		LastFinished:     &images.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: digestOf("b")},
-		LatestSuccessful: &images.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
+		LatestBuild:      &v1alpha1.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
+		LastFinished:     &v1alpha1.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: digestOf("b")},
+		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
 		Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
 	}
 }
 
-func imageStatusExamples() map[string]example[images.ImageStatus] {
-	return map[string]example[images.ImageStatus]{
-		"a complete status":       {func(*images.ImageStatus) {}, nil},
-		"an empty status":         {func(s *images.ImageStatus) { *s = images.ImageStatus{} }, nil},
-		"negative failures":       {func(s *images.ImageStatus) { s.ConsecutiveFailures = -1 }, []string{"status.consecutiveFailures"}},
-		"a base's bad digest":     {func(s *images.ImageStatus) { s.LastAttempted.BaseDigest = "latest" }, []string{"status.lastAttempted.baseDigest"}},
-		"negative counts":         {func(s *images.ImageStatus) { s.ActiveBuilds, s.QueuedBuilds, s.ObservedGeneration = -1, -1, -1 }, []string{"status.activeBuilds", "status.observedGeneration", "status.queuedBuilds"}},
-		"a bad digest":            {func(s *images.ImageStatus) { s.InputsDigest = "md5:1" }, []string{"status.inputsDigest"}},
-		"a build without number":  {func(s *images.ImageStatus) { s.LastAttempted.Number = 0 }, []string{"status.lastAttempted.number"}},
-		"a latest build's phase":  {func(s *images.ImageStatus) { s.LatestBuild.Phase = "Resting" }, []string{"status.latestBuild.phase"}},
-		"a nameless latest build": {func(s *images.ImageStatus) { s.LatestBuild.Name = "" }, []string{"status.latestBuild.name"}},
-		"an end that is none":     {func(s *images.ImageStatus) { s.LastFinished.Phase = v1alpha1.BuildCancelled }, []string{"status.lastFinished.phase"}},
+func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
+	return map[string]example[v1alpha1.ImageStatus]{
+		"a complete status":       {func(*v1alpha1.ImageStatus) {}, nil},
+		"an empty status":         {func(s *v1alpha1.ImageStatus) { *s = v1alpha1.ImageStatus{} }, nil},
+		"negative failures":       {func(s *v1alpha1.ImageStatus) { s.ConsecutiveFailures = -1 }, []string{"status.consecutiveFailures"}},
+		"a base's bad digest":     {func(s *v1alpha1.ImageStatus) { s.LastAttempted.BaseDigest = "latest" }, []string{"status.lastAttempted.baseDigest"}},
+		"negative counts":         {func(s *v1alpha1.ImageStatus) { s.ActiveBuilds, s.QueuedBuilds, s.ObservedGeneration = -1, -1, -1 }, []string{"status.activeBuilds", "status.observedGeneration", "status.queuedBuilds"}},
+		"a bad digest":            {func(s *v1alpha1.ImageStatus) { s.InputsDigest = "md5:1" }, []string{"status.inputsDigest"}},
+		"a build without number":  {func(s *v1alpha1.ImageStatus) { s.LastAttempted.Number = 0 }, []string{"status.lastAttempted.number"}},
+		"a latest build's phase":  {func(s *v1alpha1.ImageStatus) { s.LatestBuild.Phase = "Resting" }, []string{"status.latestBuild.phase"}},
+		"a nameless latest build": {func(s *v1alpha1.ImageStatus) { s.LatestBuild.Name = "" }, []string{"status.latestBuild.name"}},
+		"an end that is none":     {func(s *v1alpha1.ImageStatus) { s.LastFinished.Phase = v1alpha1.BuildCancelled }, []string{"status.lastFinished.phase"}},
 		"an end of no build": {
-			func(s *images.ImageStatus) {
-				*s.LastFinished = images.FinishedBuild{Phase: v1alpha1.BuildSucceeded, InputsDigest: "md5:1"}
+			func(s *v1alpha1.ImageStatus) {
+				*s.LastFinished = v1alpha1.FinishedBuild{Phase: v1alpha1.BuildSucceeded, InputsDigest: "md5:1"}
 			},
 			[]string{"status.lastFinished.inputsDigest", "status.lastFinished.name", "status.lastFinished.number"},
 		},
 		"an artifact twice": {
-			func(s *images.ImageStatus) {
+			func(s *v1alpha1.ImageStatus) {
 				s.LatestSuccessful.Artifacts = append(s.LatestSuccessful.Artifacts, artifacts()...)
 			},
 			[]string{"status.latestSuccessful.artifacts[1].target"},
 		},
 		"an artifact of nothing": {
-			func(s *images.ImageStatus) { s.LatestSuccessful.Artifacts = []images.Artifact{{SizeBytes: -1}} },
+			func(s *v1alpha1.ImageStatus) { s.LatestSuccessful.Artifacts = []v1alpha1.Artifact{{SizeBytes: -1}} },
 			[]string{
 				"status.latestSuccessful.artifacts[0].digest", "status.latestSuccessful.artifacts[0].mediaType",
 				"status.latestSuccessful.artifacts[0].sizeBytes", "status.latestSuccessful.artifacts[0].target",
 			},
 		},
-		"no completion time":         {func(s *images.ImageStatus) { s.LatestSuccessful.CompletionTime = metav1.Time{} }, []string{"status.latestSuccessful.completionTime"}},
-		"a condition without reason": {func(s *images.ImageStatus) { s.Conditions[0].Reason = "" }, []string{"status.conditions[0].reason"}},
+		"no completion time":         {func(s *v1alpha1.ImageStatus) { s.LatestSuccessful.CompletionTime = metav1.Time{} }, []string{"status.latestSuccessful.completionTime"}},
+		"a condition without reason": {func(s *v1alpha1.ImageStatus) { s.Conditions[0].Reason = "" }, []string{"status.conditions[0].reason"}},
 	}
 }
 
@@ -403,6 +406,6 @@ func TestImageStatus(t *testing.T) {
 
 func digestOf(digit string) string { return "sha256:" + strings.Repeat(digit, 64) }
 
-func artifacts() []images.Artifact {
-	return []images.Artifact{{Target: "linux/amd64/raw", Digest: digestOf("c"), SizeBytes: 1, MediaType: "application/octet-stream"}}
+func artifacts() []v1alpha1.Artifact {
+	return []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestOf("c"), SizeBytes: 1, MediaType: "application/octet-stream"}}
 }

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // maxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
@@ -21,7 +20,7 @@ const serverOwned = "remove the field: the server sets it; to build an Image, us
 
 // DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
 // server has set.
-func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) field.ErrorList {
+func DirectImageBuild(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
 	errs = append(errs, validateLegalHold(build.Labels)...)
 	if build.Spec.ImageRef != nil {
@@ -50,7 +49,7 @@ func DirectImageBuild(build *images.ImageBuild, trigger *images.BuildTrigger) fi
 
 // RequestedImageBuild validates an ImageBuild that a user creates to request a build of an Image, or a rerun. defaults is the spec
 // that the server makes of an empty one. The request itself is validated as a BuildRequest or a RerunRequest.
-func RequestedImageBuild(build *images.ImageBuild, defaults *images.ImageBuildSpec) field.ErrorList {
+func RequestedImageBuild(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBuildSpec) field.ErrorList {
 	var errs field.ErrorList
 	image := build.Spec.ImageRef.Name
 	if want := image + "-"; build.GenerateName != want {
@@ -84,7 +83,7 @@ func RequestedImageBuild(build *images.ImageBuild, defaults *images.ImageBuildSp
 }
 
 // RankedImageBuild validates a build whose priority the server is about to set.
-func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
+func RankedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
 	if build.Spec.Priority == nil {
 		return nil
 	}
@@ -92,7 +91,7 @@ func RankedImageBuild(build *images.ImageBuild) field.ErrorList {
 }
 
 // InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
-func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
+func InstantiatedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
 	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
 		errs = append(errs, field.Required(spec.Child("imageRef"), "set the Image of the build"))
@@ -109,15 +108,15 @@ func InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
 }
 
 // RepeatedImageBuild validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
-func RepeatedImageBuild(earlier *images.ImageBuild) field.ErrorList {
-	errs := validateImageBuildSpec(&images.ImageBuildSpec{Inputs: earlier.Spec.Inputs, Timeouts: earlier.Spec.Timeouts, Retry: earlier.Spec.Retry})
+func RepeatedImageBuild(earlier *v1alpha1.ImageBuild) field.ErrorList {
+	errs := validateImageBuildSpec(&v1alpha1.ImageBuildSpec{Inputs: earlier.Spec.Inputs, Timeouts: earlier.Spec.Timeouts, Retry: earlier.Spec.Retry})
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
 	}
 	return errs
 }
 
-func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
+func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
 	errs := validateInputs(&build.Inputs, spec.Child("inputs"))
 	errs = append(errs, validateTimeouts(build.Timeouts, spec.Child("timeouts"))...)
 	errs = append(errs, validateRetry(build.Retry, spec.Child("retry"))...)
@@ -128,7 +127,7 @@ func validateImageBuildSpec(build *images.ImageBuildSpec) field.ErrorList {
 }
 
 // ImageBuildUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
-func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
+func ImageBuildUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	const record = "is immutable, because it records the request: create a new build"
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
@@ -155,7 +154,7 @@ func ImageBuildUpdate(build, old *images.ImageBuild) field.ErrorList {
 
 // validateCancellation validates that an update requests the cancellation of a build at most once. The server sets the time and
 // the user of the request.
-func validateCancellation(build, old *images.ImageBuild) field.ErrorList {
+func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	path, requested := spec.Child("cancelRequested"), build.Spec.CancelRequested
 	if old.Spec.CancelRequested != nil || requested == nil {
 		return immutable(requested, old.Spec.CancelRequested, path, "is immutable: a build is cancelled once")

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 const (
@@ -32,7 +31,7 @@ var attemptOutcomes = []v1alpha1.AttemptOutcome{
 
 // ImageBuildStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller:
 // phases follow the table, a final status does not change, and attempts are only added.
-func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
+func ImageBuildStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	current, stored := &build.Status, &old.Status
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
 	if stored.Phase.Finished() {
@@ -53,7 +52,7 @@ func ImageBuildStatusUpdate(build, old *images.ImageBuild) field.ErrorList {
 	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
 }
 
-func withoutAfterwards(status *images.ImageBuildStatus) *images.ImageBuildStatus {
+func withoutAfterwards(status *v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuildStatus {
 	status = status.DeepCopy()
 	status.Finished = status.Phase.Finished() // the server sets it from the phase
 	status.Conditions = slices.DeleteFunc(status.Conditions, func(condition metav1.Condition) bool {
@@ -62,7 +61,7 @@ func withoutAfterwards(status *images.ImageBuildStatus) *images.ImageBuildStatus
 	return status
 }
 
-func validateResolved(resolved, stored *images.ResolvedInputs, path *field.Path) field.ErrorList {
+func validateResolved(resolved, stored *v1alpha1.ResolvedInputs, path *field.Path) field.ErrorList {
 	if stored != nil {
 		return immutable(resolved, stored, path, "is immutable once it is set: a build keeps its inputs")
 	}
@@ -85,7 +84,7 @@ var currentOutcomes = map[v1alpha1.BuildPhase][]v1alpha1.AttemptOutcome{
 }
 
 // validateCurrentAttempt checks that an attempt exists if the phase requires one, and that its outcome fits the phase.
-func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
+func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList {
 	attempts, last := status.Child("attempts"), len(current.Attempts)-1
 	allowed, speaksOfOne := currentOutcomes[current.Phase]
 	if last < 0 {
@@ -109,7 +108,7 @@ func validateCurrentAttempt(current *images.ImageBuildStatus) field.ErrorList {
 }
 
 // validateEnd checks the fields that a final phase requires, and other phases forbid.
-func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
+func validateEnd(current *v1alpha1.ImageBuildStatus) field.ErrorList {
 	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
 	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
 	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
@@ -137,7 +136,7 @@ func validateEnd(current *images.ImageBuildStatus) field.ErrorList {
 	return errs
 }
 
-func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) field.ErrorList {
+func validateAttempts(build, before *v1alpha1.ImageBuildStatus, path *field.Path) field.ErrorList {
 	attempts, stored := build.Attempts, before.Attempts
 	suspended := build.Phase == v1alpha1.BuildQueued && before.Phase != v1alpha1.BuildQueued
 	if len(attempts) < len(stored) {
@@ -159,7 +158,7 @@ func validateAttempts(build, before *images.ImageBuildStatus, path *field.Path) 
 	return errs
 }
 
-func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) field.ErrorList {
+func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if want := index + 1; int(attempt.Number) != want {
 		errs = append(errs, field.Invalid(path.Child("number"), attempt.Number, fmt.Sprintf("must be %d: attempts are numbered from 1 without gaps", want)))
@@ -192,7 +191,7 @@ func validateAttempt(attempt *images.BuildAttempt, index int, path *field.Path) 
 
 // validateAttemptUpdate checks a change of an attempt. Its pod stays the same, unless its Job was suspended, for example by
 // Kueue. Then the pod is deleted, and the attempt gets a new pod later.
-func validateAttemptUpdate(attempt, stored *images.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
+func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
 		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
 	}
@@ -215,7 +214,7 @@ func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
 	return immutable(value, stored, path, "is immutable once it is set: an attempt keeps its Job and its pod")
 }
 
-func validateFailure(failure *images.BuildFailure, path *field.Path) field.ErrorList {
+func validateFailure(failure *v1alpha1.BuildFailure, path *field.Path) field.ErrorList {
 	if failure == nil {
 		return nil
 	}

@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -39,7 +38,7 @@ var (
 	}
 )
 
-func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList {
+func validateInputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	errs := validateBuilder(&build.Builder, path.Child("builder"))
 	errs = append(errs, validateBase(&build.Base, path.Child("base"))...)
 	if build.Source != nil {
@@ -50,7 +49,7 @@ func validateInputs(build *images.BuildInputs, path *field.Path) field.ErrorList
 	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
 }
 
-func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList {
+func validateBuilder(builder *v1alpha1.Builder, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch {
 	case builder.Name == "" && builder.Image == "":
@@ -73,7 +72,7 @@ func validateBuilder(builder *images.Builder, path *field.Path) field.ErrorList 
 	return errs
 }
 
-func validateBase(base *images.Base, path *field.Path) field.ErrorList {
+func validateBase(base *v1alpha1.Base, path *field.Path) field.ErrorList {
 	switch {
 	case base.ImageRef == nil && base.Reference == "":
 		return field.ErrorList{field.Required(path.Child("reference"), "set a reference of 1 to 512 characters without spaces, or set imageRef")}
@@ -115,7 +114,7 @@ func validateReference(reference string, path *field.Path) field.ErrorList {
 	return append(errs, validateLine(reference, path)...)
 }
 
-func validateSource(source *images.Source, path *field.Path) field.ErrorList {
+func validateSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if source.Inline != nil && source.ConfigMapRef != nil {
 		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either inline or configMapRef"))
@@ -134,7 +133,7 @@ func validateSource(source *images.Source, path *field.Path) field.ErrorList {
 	return errs
 }
 
-func validateParameters(parameters []images.Parameter, path *field.Path) field.ErrorList {
+func validateParameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if n := len(parameters); n > maxParameters {
 		errs = append(errs, field.TooMany(path, n, maxParameters))
@@ -162,7 +161,7 @@ func validateParameters(parameters []images.Parameter, path *field.Path) field.E
 
 // validateParametersSize limits the size of parameters, so that the input of the builder, with its files, does not exceed its
 // limit.
-func validateParametersSize(parameters []images.Parameter, limit int, path *field.Path) field.ErrorList {
+func validateParametersSize(parameters []v1alpha1.Parameter, limit int, path *field.Path) field.ErrorList {
 	values := make(map[string]string, len(parameters))
 	for _, parameter := range parameters {
 		values[parameter.Name] = parameter.Value
@@ -178,7 +177,7 @@ func validateParametersSize(parameters []images.Parameter, limit int, path *fiel
 		fmt.Sprintf("must be at most %d bytes of JSON in all: move large values to files, or let the builder fetch them", limit))}
 }
 
-func validateTargets(targets []images.Target, path *field.Path) field.ErrorList {
+func validateTargets(targets []v1alpha1.Target, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch n := len(targets); {
 	case n == 0:
@@ -186,7 +185,7 @@ func validateTargets(targets []images.Target, path *field.Path) field.ErrorList 
 	case n > maxTargets:
 		errs = append(errs, field.TooMany(path, n, maxTargets))
 	}
-	seen := map[images.Target]bool{}
+	seen := map[v1alpha1.Target]bool{}
 	for i, target := range targets {
 		switch {
 		case target.Platform == "":

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // Limits of timeouts, retries and history.
@@ -34,7 +33,7 @@ var retryable = []v1alpha1.FailureClass{
 	v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 }
 
-func validateTimeouts(timeouts *images.BuildTimeouts, path *field.Path) field.ErrorList {
+func validateTimeouts(timeouts *v1alpha1.BuildTimeouts, path *field.Path) field.ErrorList {
 	if timeouts == nil {
 		return nil
 	}
@@ -64,7 +63,7 @@ func validateDuration(duration *v1alpha1.Duration, shortest, longest time.Durati
 		fmt.Sprintf("must be between %s and %s", v1alpha1.Duration{Duration: shortest}, v1alpha1.Duration{Duration: longest}))}
 }
 
-func validateRetry(retry *images.RetryPolicy, path *field.Path) field.ErrorList {
+func validateRetry(retry *v1alpha1.RetryPolicy, path *field.Path) field.ErrorList {
 	if retry == nil {
 		return nil
 	}
@@ -83,7 +82,7 @@ func validateRetry(retry *images.RetryPolicy, path *field.Path) field.ErrorList 
 	return errs
 }
 
-func validateBackoff(backoff *images.Backoff, path *field.Path) field.ErrorList {
+func validateBackoff(backoff *v1alpha1.Backoff, path *field.Path) field.ErrorList {
 	errs := validateDuration(backoff.Initial, 0, maxBackoffInitial, path.Child("initial"))
 	errs = append(errs, validateDuration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
 	if backoff.Initial != nil && backoff.Max != nil && backoff.Max.Duration < backoff.Initial.Duration {
@@ -93,7 +92,7 @@ func validateBackoff(backoff *images.Backoff, path *field.Path) field.ErrorList 
 	return errs
 }
 
-func validateHistory(history *images.HistoryLimits, path *field.Path) field.ErrorList {
+func validateHistory(history *v1alpha1.HistoryLimits, path *field.Path) field.ErrorList {
 	if history == nil {
 		return nil
 	}
@@ -130,7 +129,7 @@ func validateQuantityText(quantity v1alpha1.Quantity, path *field.Path) field.Er
 	return nil
 }
 
-func validateHistoryTTL(ttl *images.HistoryTTL, path *field.Path) field.ErrorList {
+func validateHistoryTTL(ttl *v1alpha1.HistoryTTL, path *field.Path) field.ErrorList {
 	if ttl == nil {
 		return nil
 	}

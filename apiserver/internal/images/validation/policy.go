@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 // Policy is the policy of a server's operator, within the limits of the API. The zero value allows everything but Kueue.
@@ -29,23 +28,23 @@ type Policy struct {
 }
 
 // Image validates an Image by the policy.
-func (p Policy) Image(image *images.Image) field.ErrorList {
+func (p Policy) Image(image *v1alpha1.Image) field.ErrorList {
 	errs := p.queue(image.Spec.Template, spec.Child("template"))
 	errs = append(errs, p.Parameters(image.Spec.Parameters, spec.Child("parameters"))...)
 	return append(errs, p.history(image.Spec.History, spec.Child("history"))...)
 }
 
 // DirectImageBuild validates a build that a user creates by the policy.
-func (p Policy) DirectImageBuild(build *images.ImageBuild) field.ErrorList {
+func (p Policy) DirectImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
 	return append(p.InstantiatedImageBuild(build), p.Parameters(build.Spec.Inputs.Parameters, spec.Child("inputs", "parameters"))...)
 }
 
 // InstantiatedImageBuild validates a build that the server creates by the policy. Its Image may be older than the policy.
-func (p Policy) InstantiatedImageBuild(build *images.ImageBuild) field.ErrorList {
+func (p Policy) InstantiatedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
 	return p.queue(build.Spec.Inputs.Template, spec.Child("inputs", "template"))
 }
 
-func (p Policy) queue(template *images.BuildTemplate, path *field.Path) field.ErrorList {
+func (p Policy) queue(template *v1alpha1.BuildTemplate, path *field.Path) field.ErrorList {
 	if p.Kueue || template == nil || template.QueueName == "" {
 		return nil
 	}
@@ -54,16 +53,16 @@ func (p Policy) queue(template *images.BuildTemplate, path *field.Path) field.Er
 }
 
 // Parameters validates parameters by the policy.
-func (p Policy) Parameters(parameters []images.Parameter, path *field.Path) field.ErrorList {
+func (p Policy) Parameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
 	if p.MaxParametersBytes == 0 {
 		return nil
 	}
 	return validateParametersSize(parameters, p.MaxParametersBytes, path)
 }
 
-func (p Policy) history(history *images.HistoryLimits, path *field.Path) field.ErrorList {
+func (p Policy) history(history *v1alpha1.HistoryLimits, path *field.Path) field.ErrorList {
 	if history == nil {
-		history = &images.HistoryLimits{}
+		history = &v1alpha1.HistoryLimits{}
 	}
 	errs := p.count(history.Succeeded, path.Child("succeeded"))
 	errs = append(errs, p.count(history.Failed, path.Child("failed"))...)
@@ -89,12 +88,12 @@ func (p Policy) count(kept *int32, path *field.Path) field.ErrorList {
 	return field.ErrorList{field.Invalid(path, *kept, allowed(p.MaxHistory))}
 }
 
-func allowedRetention(retention *images.HistoryTTL, longest time.Duration, path *field.Path) (errs field.ErrorList) {
+func allowedRetention(retention *v1alpha1.HistoryTTL, longest time.Duration, path *field.Path) (errs field.ErrorList) {
 	if longest == 0 {
 		return nil
 	}
 	if retention == nil {
-		retention = &images.HistoryTTL{}
+		retention = &v1alpha1.HistoryTTL{}
 	}
 	check := func(kept *v1alpha1.Duration, path *field.Path) {
 		switch {

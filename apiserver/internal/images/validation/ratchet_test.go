@@ -25,8 +25,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
 	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
 )
@@ -90,7 +88,7 @@ func servers(t *testing.T) (server, earlier versioned.Interface) {
 	resource := func(name, singular string, object, list runtime.Object) builder.Provider {
 		return func(scope *builder.Scope) (builder.Storages, error) {
 			store, err := builder.NewStore(scope, builder.Resource{
-				New: object.DeepCopyObject, NewList: list.DeepCopyObject, Resource: images.Resource(name), Singular: singular,
+				New: object.DeepCopyObject, NewList: list.DeepCopyObject, Resource: v1alpha1.Resource(name), Singular: singular,
 			})
 			if err != nil {
 				return nil, err
@@ -100,18 +98,15 @@ func servers(t *testing.T) (server, earlier versioned.Interface) {
 	}
 	earlier = start(t, memory, builder.New("earlier").WithScheme(install.Install).
 		WithOpenAPI("Earlier", "v1alpha1", openapi.GetOpenAPIDefinitions).
-		WithResource(v1alpha1.SchemeGroupVersion, "images", resource("images", "image", &images.Image{}, &images.ImageList{})).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", resource("imagebuilds", "imagebuild", &images.ImageBuild{}, &images.ImageBuildList{})))
+		WithResource(v1alpha1.SchemeGroupVersion, "images", resource("images", "image", &v1alpha1.Image{}, &v1alpha1.ImageList{})).
+		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", resource("imagebuilds", "imagebuild", &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuildList{})))
 	server = start(t, memory, apiserver.Register(builder.New("server"), apiserver.Options{}))
 	return server, earlier
 }
 
-func public(t *testing.T, image *images.Image, name string) *v1alpha1.Image {
+func public(t *testing.T, image *v1alpha1.Image, name string) *v1alpha1.Image {
 	t.Helper()
-	object, err := convert.PublicImage(image)
-	if err != nil {
-		t.Fatal(err)
-	}
+	object := image.DeepCopy()
 	object.Name, object.Namespace, object.Finalizers = name, namespace, []string{"example.com/hold"}
 	return object
 }
@@ -239,10 +234,7 @@ func changeInvalidImageBuildStatuses(t *testing.T, server, earlier versioned.Int
 	examples := validation.InvalidImageBuildStatuses()
 	for i, what := range slices.Sorted(maps.Keys(examples)) {
 		t.Run(what, func(t *testing.T) {
-			object, err := convert.PublicImageBuild(examples[what].Object)
-			if err != nil {
-				t.Fatal(err)
-			}
+			object := examples[what].Object.DeepCopy()
 			object.Name, object.Finalizers = fmt.Sprintf("build-%d", i), []string{"example.com/hold"}
 			build, err := unjudged.Create(ctx, object, metav1.CreateOptions{})
 			if err != nil {

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -31,7 +30,7 @@ var triggerReasons = []v1alpha1.TriggerReason{
 }
 
 // BuildRequest validates a request for a build of the named Image. The server sets an empty requestID.
-func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
+func BuildRequest(request *v1alpha1.BuildRequest, image string) field.ErrorList {
 	errs := validateRequestName(request.Name, image)
 	errs = append(errs, validateRequestID(request.RequestID)...)
 	errs = append(errs, validateEnum(request.Reason, triggerReasons, field.NewPath("reason"))...)
@@ -60,7 +59,7 @@ func BuildRequest(request *images.BuildRequest, image string) field.ErrorList {
 var parameters = field.NewPath("parameters")
 
 // MergedParameters validates the parameters of a BuildRequest together with those of its Image.
-func MergedParameters(merged []images.Parameter) field.ErrorList {
+func MergedParameters(merged []v1alpha1.Parameter) field.ErrorList {
 	errs := validateParameters(merged, parameters)
 	for _, err := range errs {
 		err.Detail += "; the parameters of the Image count too"
@@ -69,7 +68,7 @@ func MergedParameters(merged []images.Parameter) field.ErrorList {
 }
 
 // RerunRequest validates a request to run the named build again. The server sets an empty requestID.
-func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
+func RerunRequest(request *v1alpha1.RerunRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
 	errs = append(errs, validateUID(string(request.UID), metadata.Child("uid"), "a build")...)
 	errs = append(errs, validateRequestID(request.RequestID)...)
@@ -78,7 +77,7 @@ func RerunRequest(request *images.RerunRequest, build string) field.ErrorList {
 }
 
 // ImageChannels validates the requested channels of the named Image. It does not check whether their builds exist.
-func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList {
+func ImageChannels(channels *v1alpha1.ImageChannels, image string) field.ErrorList {
 	errs := validateRequestName(channels.Name, image)
 	path := field.NewPath("channels")
 	if n := len(channels.Channels); n > maxChannels {
@@ -102,7 +101,7 @@ func ImageChannels(channels *images.ImageChannels, image string) field.ErrorList
 }
 
 // CancelRequest validates a request to cancel the named build.
-func CancelRequest(request *images.CancelRequest, build string) field.ErrorList {
+func CancelRequest(request *v1alpha1.CancelRequest, build string) field.ErrorList {
 	errs := validateRequestName(request.Name, build)
 	if request.SupersededBy != "" {
 		errs = append(errs, validateBuildName(request.SupersededBy, field.NewPath("supersededBy"))...)
@@ -111,7 +110,7 @@ func CancelRequest(request *images.CancelRequest, build string) field.ErrorList 
 }
 
 // ImageBuildLogOptions validates the parameters of a request for a log.
-func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList {
+func ImageBuildLogOptions(options *v1alpha1.ImageBuildLogOptions) field.ErrorList {
 	var errs field.ErrorList
 	if options.Attempt != nil && *options.Attempt < 1 {
 		errs = append(errs, field.Invalid(field.NewPath("attempt"), *options.Attempt, "must be 1 or more"))
@@ -129,7 +128,7 @@ func ImageBuildLogOptions(options *images.ImageBuildLogOptions) field.ErrorList 
 }
 
 // ImageBuildDiffOptions validates the parameters of a request to compare builds.
-func ImageBuildDiffOptions(options *images.ImageBuildDiffOptions) field.ErrorList {
+func ImageBuildDiffOptions(options *v1alpha1.ImageBuildDiffOptions) field.ErrorList {
 	path := field.NewPath("with")
 	errs := validateUID(options.UID, field.NewPath("uid"), "a build")
 	errs = append(errs, validateUID(options.WithUID, field.NewPath("withUID"), "a build")...)

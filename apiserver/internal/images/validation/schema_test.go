@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // limits are those that OpenAPI gives to a field.
@@ -21,28 +21,28 @@ type limits struct {
 }
 
 // counted sets fields with limits to a number, or to a list of that length.
-var counted = map[string]func(*images.Image, int){
+var counted = map[string]func(*v1alpha1.Image, int){
 	"BuildInputs.parameters": setParameters, "ImageSpec.parameters": setParameters,
 	"BuildInputs.targets": setTargets, "ImageSpec.targets": setTargets,
-	"Builder.command": func(image *images.Image, n int) {
-		image.Spec.Builder = images.Builder{Image: "builder", Command: make([]string, n)}
+	"Builder.command": func(image *v1alpha1.Image, n int) {
+		image.Spec.Builder = v1alpha1.Builder{Image: "builder", Command: make([]string, n)}
 	},
-	"HistoryLimits.failed":    func(image *images.Image, n int) { image.Spec.History.Failed = new(int32(n)) },
-	"HistoryLimits.succeeded": func(image *images.Image, n int) { image.Spec.History.Succeeded = new(int32(n)) },
-	"RetryPolicy.limit":       func(image *images.Image, n int) { image.Spec.Retry.Limit = new(int32(n)) },
-	"Triggers.disableAfterFailures": func(image *images.Image, n int) {
-		image.Spec.Triggers = &images.Triggers{DisableAfterFailures: new(int32(n))}
+	"HistoryLimits.failed":    func(image *v1alpha1.Image, n int) { image.Spec.History.Failed = new(int32(n)) },
+	"HistoryLimits.succeeded": func(image *v1alpha1.Image, n int) { image.Spec.History.Succeeded = new(int32(n)) },
+	"RetryPolicy.limit":       func(image *v1alpha1.Image, n int) { image.Spec.Retry.Limit = new(int32(n)) },
+	"Triggers.disableAfterFailures": func(image *v1alpha1.Image, n int) {
+		image.Spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new(int32(n))}
 	},
 }
 
-func setParameters(image *images.Image, n int) {
+func setParameters(image *v1alpha1.Image, n int) {
 	image.Spec.Parameters = nil
 	for i := range n {
-		image.Spec.Parameters = append(image.Spec.Parameters, images.Parameter{Name: fmt.Sprint("p", i)})
+		image.Spec.Parameters = append(image.Spec.Parameters, v1alpha1.Parameter{Name: fmt.Sprint("p", i)})
 	}
 }
 
-func setTargets(image *images.Image, n int) {
+func setTargets(image *v1alpha1.Image, n int) {
 	target := image.Spec.Targets[0]
 	image.Spec.Targets = nil
 	for i := range n {
@@ -52,18 +52,18 @@ func setTargets(image *images.Image, n int) {
 }
 
 // written sets fields with limits to a text.
-var written = map[string]func(*images.Image, string){
-	"Base.reference":             func(image *images.Image, text string) { image.Spec.Base.Reference = text },
-	"BaseImageReference.channel": func(image *images.Image, text string) { image.Spec.Base = baseImage("base", text) },
-	"BaseImageReference.name":    func(image *images.Image, text string) { image.Spec.Base = baseImage(text, "") },
-	"Builder.image":              func(image *images.Image, text string) { image.Spec.Builder = images.Builder{Image: text} },
-	"Builder.name":               func(image *images.Image, text string) { image.Spec.Builder.Name = text },
-	"ConfigMapReference.name":    func(image *images.Image, text string) { image.Spec.Source = configMap(text) },
-	"Parameter.name":             func(image *images.Image, text string) { image.Spec.Parameters[0].Name = text },
-	"Schedule.cron": func(image *images.Image, text string) {
-		schedule(func(schedule *images.Schedule) { schedule.Cron = text })(image)
+var written = map[string]func(*v1alpha1.Image, string){
+	"Base.reference":             func(image *v1alpha1.Image, text string) { image.Spec.Base.Reference = text },
+	"BaseImageReference.channel": func(image *v1alpha1.Image, text string) { image.Spec.Base = baseImage("base", text) },
+	"BaseImageReference.name":    func(image *v1alpha1.Image, text string) { image.Spec.Base = baseImage(text, "") },
+	"Builder.image":              func(image *v1alpha1.Image, text string) { image.Spec.Builder = v1alpha1.Builder{Image: text} },
+	"Builder.name":               func(image *v1alpha1.Image, text string) { image.Spec.Builder.Name = text },
+	"ConfigMapReference.name":    func(image *v1alpha1.Image, text string) { image.Spec.Source = configMap(text) },
+	"Parameter.name":             func(image *v1alpha1.Image, text string) { image.Spec.Parameters[0].Name = text },
+	"Schedule.cron": func(image *v1alpha1.Image, text string) {
+		schedule(func(schedule *v1alpha1.Schedule) { schedule.Cron = text })(image)
 	},
-	"Target.platform": func(image *images.Image, text string) { image.Spec.Targets[0].Platform = text },
+	"Target.platform": func(image *v1alpha1.Image, text string) { image.Spec.Targets[0].Platform = text },
 }
 
 // TestLimitsOfOpenAPIAreThoseOfTheServer holds that OpenAPI, by which clients judge a manifest without a server, never refuses what

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -30,20 +28,16 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 			largest.Targets = nil
 			for i := range maxTargets {
 				platform := fmt.Sprintf("linux/%0*d", 63-len("linux/"), i)
-				largest.Targets = append(largest.Targets, images.Target{Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2})
+				largest.Targets = append(largest.Targets, v1alpha1.Target{Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2})
 			}
 			files := map[string]string{}
 			for _, parameter := range parametersOf(inputs.MaxSourceBytes, text) {
 				files[parameter.Name] = parameter.Value
 			}
-			largest.Source = &images.Source{Inline: &images.InlineSource{Files: files}}
+			largest.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: files}}
 			expectPaths(t, DirectImageBuild(build, nil), nil)
 
-			public, err := convert.PublicImageBuild(build)
-			if err != nil {
-				t.Fatal(err)
-			}
-			job, err := render.Job(public, 20, inputs.Builder{Image: "example.com/builder"})
+			job, err := render.Job(build, 20, inputs.Builder{Image: "example.com/builder"})
 			if err != nil {
 				t.Fatal(err)
 			}

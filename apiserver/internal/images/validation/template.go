@@ -12,8 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/convert"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -26,7 +25,7 @@ const (
 
 // validateTemplate enforces the rules of pods for the same fields, as far as they do not depend on the cluster. So the author
 // of a mistake learns of it at once, and not from the first build.
-func validateTemplate(template *images.BuildTemplate, path *field.Path) field.ErrorList {
+func validateTemplate(template *v1alpha1.BuildTemplate, path *field.Path) field.ErrorList {
 	if template == nil {
 		return nil
 	}
@@ -46,8 +45,8 @@ func validateTemplate(template *images.BuildTemplate, path *field.Path) field.Er
 }
 
 // validateTemplateSize keeps the copy of a template in every build small.
-func validateTemplateSize(template *images.BuildTemplate, path *field.Path) field.ErrorList {
-	encoded, err := inputs.CanonicalJSON(convert.PublicTemplate(template))
+func validateTemplateSize(template *v1alpha1.BuildTemplate, path *field.Path) field.ErrorList {
+	encoded, err := inputs.CanonicalJSON(template)
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}

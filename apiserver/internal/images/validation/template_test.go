@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 )
 
 func list(pairs ...string) map[string]v1alpha1.Quantity {
@@ -22,8 +21,8 @@ func list(pairs ...string) map[string]v1alpha1.Quantity {
 	return resources
 }
 
-func validTemplate() *images.BuildTemplate {
-	return &images.BuildTemplate{
+func validTemplate() *v1alpha1.BuildTemplate {
+	return &v1alpha1.BuildTemplate{
 		ServiceAccountName: "builder",
 		Resources: &v1alpha1.ResourceRequirements{
 			Requests: list("cpu", "500m", "memory", "1Gi", "example.com/tape", "1"),
@@ -77,9 +76,9 @@ func configMapKey(name, key string) *corev1.ConfigMapKeySelector {
 	return &corev1.ConfigMapKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: name}, Key: key}
 }
 
-func templateExamples() map[string]example[images.BuildTemplate] {
+func templateExamples() map[string]example[v1alpha1.BuildTemplate] {
 	long := strings.Repeat("a", 5000)
-	type template = images.BuildTemplate
+	type template = v1alpha1.BuildTemplate
 	env := func(variables ...corev1.EnvVar) func(*template) {
 		return func(t *template) { t.Env = variables }
 	}
@@ -261,7 +260,7 @@ func TestAffinity(t *testing.T) {
 // Clients that send JSON cannot send such a text, but those that send protobuf can.
 func TestTextsThatAreNoQuantities(t *testing.T) {
 	image := validImage()
-	image.Spec.History = &images.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "much"}}
-	image.Spec.Template = &images.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Requests: list("cpu", "much")}}
+	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "much"}}
+	image.Spec.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Requests: list("cpu", "much")}}
 	expectPaths(t, Image(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
 }

@@ -9,7 +9,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -25,7 +24,7 @@ var (
 	runPolicies   = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}
 )
 
-func validateTriggers(triggers *images.Triggers, path *field.Path) field.ErrorList {
+func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.ErrorList {
 	if triggers == nil {
 		return nil
 	}
@@ -36,7 +35,7 @@ func validateTriggers(triggers *images.Triggers, path *field.Path) field.ErrorLi
 	return errs
 }
 
-func validateSchedule(schedule *images.Schedule, path *field.Path) field.ErrorList {
+func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.ErrorList {
 	// Each field by itself, so that both errors are reported.
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
 	errs = append(errs, validateLine(schedule.Cron, path.Child(trigger.FieldCron))...)

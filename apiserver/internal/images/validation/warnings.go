@@ -10,7 +10,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/images"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -27,7 +26,7 @@ type Setup struct {
 }
 
 // ImageWarnings warns about fields of a valid Image that are probably mistakes, or have no effect on this server.
-func (s Setup) ImageWarnings(image *images.Image) []string {
+func (s Setup) ImageWarnings(image *v1alpha1.Image) []string {
 	path := field.NewPath("spec")
 	warnings := InputWarnings(&image.Spec.BuildInputs, path)
 	if s.Builders != nil {
@@ -46,7 +45,7 @@ func (s Setup) ImageWarnings(image *images.Image) []string {
 }
 
 // localWarnings warns about fields of a template that have no effect on processes of this machine.
-func localWarnings(template *images.BuildTemplate, path *field.Path) []string {
+func localWarnings(template *v1alpha1.BuildTemplate, path *field.Path) []string {
 	const (
 		ignored    = "has no effect: builds run as processes of this machine"
 		notStarted = "builds fail with BuilderNotRunnable: a builder on this machine gets no environment variables"
@@ -62,7 +61,7 @@ func localWarnings(template *images.BuildTemplate, path *field.Path) []string {
 	})
 }
 
-func (s Setup) historyWarnings(history *images.HistoryLimits, path *field.Path) []string {
+func (s Setup) historyWarnings(history *v1alpha1.HistoryLimits, path *field.Path) []string {
 	const (
 		noArchive = "has no effect: no archive of logs is configured"
 		noRecords = "has no effect: no database of records is configured"
@@ -97,7 +96,7 @@ func described(path *field.Path, effects []effect) []string {
 }
 
 // InputWarnings warns about valid inputs that are probably mistakes.
-func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
+func InputWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
 	source := inputs.Source
 	switch {
 	case source == nil:
@@ -113,7 +112,7 @@ func InputWarnings(inputs *images.BuildInputs, path *field.Path) []string {
 }
 
 // lendingWarnings warns about files that other users may change, in a build with more permissions than these users.
-func lendingWarnings(inputs *images.BuildInputs, path *field.Path) []string {
+func lendingWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
 	template := inputs.Template
 	if template == nil {
 		return nil
