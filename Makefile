@@ -198,6 +198,7 @@ generate: ## Regenerate all generated files.
 	go test -count=1 ./cmd/goldsmith/up -run '^TestOpenAPI' -update
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
+	go test -count=1 ./apis/metrics -run '^TestThePage' -update
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify

@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -56,14 +57,10 @@ func NewQueue(database *Database, clocked clock.Clock) *Queue {
 	if clocked == nil {
 		clocked = clock.RealClock{}
 	}
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_image_changes_" + name, Help: help})
-	}
 	return &Queue{
 		database: database, clock: clocked, edits: make(chan Edit, queueLength), closed: make(chan struct{}),
-		recorded: counter("recorded_total", "Number of recorded changes of images."),
-		dropped: counter("dropped_total",
-			"Number of changes of images that were not recorded, because the records database was unavailable for too long, or refused them."),
+		recorded: metrics.NewCounter("goldsmith_image_changes_recorded_total"),
+		dropped:  metrics.NewCounter("goldsmith_image_changes_dropped_total"),
 	}
 }
 

@@ -3,13 +3,11 @@
 package metrics
 
 import (
-	"errors"
-	"fmt"
-
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -28,26 +26,18 @@ type Logs struct {
 // NewLogs registers the metrics of the archive. The elected process counts the finished builds whose logs are not archived in
 // a cache of builds, at each scrape.
 func NewLogs(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}, clock clock.PassiveClock) (*Logs, error) {
-	counter := func(name, help string) prometheus.Counter {
-		return prometheus.NewCounter(prometheus.CounterOpts{Name: "goldsmith_log_archive_" + name, Help: help})
-	}
 	l := &Logs{
-		Up:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "goldsmith_log_archive_up", Help: "1 if the log archive is available, 0 if it is not."}),
-		Bytes:  counter("bytes_total", "Number of archived bytes of logs, before compression."),
-		Errors: counter("errors_total", "Number of errors of the log archive. The controller retries failed operations."),
-		Swept:  counter("swept_total", "Number of builds whose archived logs were deleted according to their retention."),
+		Up:     metrics.NewGauge("goldsmith_log_archive_up"),
+		Bytes:  metrics.NewCounter("goldsmith_log_archive_bytes_total"),
+		Errors: metrics.NewCounter("goldsmith_log_archive_errors_total"),
+		Swept:  metrics.NewCounter("goldsmith_log_archive_swept_total"),
 	}
 	backlog := &backlog{
 		builds: builds, elected: elected, clock: clock, settled: trigger.LogSettled,
-		pending: prometheus.NewDesc("goldsmith_log_archive_pending", "Number of finished builds whose logs are not archived yet.", nil, nil),
-		lag:     prometheus.NewDesc("goldsmith_log_archive_lag_seconds", "Time since the end of the oldest finished build whose logs are not archived yet; 0 if there is none.", nil, nil),
+		pending: metrics.NewGaugeDesc("goldsmith_log_archive_pending"), lag: metrics.NewGaugeDesc("goldsmith_log_archive_lag_seconds"),
 	}
-	var failures []error
-	for _, collector := range []prometheus.Collector{l.Up, l.Bytes, l.Errors, l.Swept, backlog} {
-		failures = append(failures, registerer.Register(collector))
-	}
-	if err := errors.Join(failures...); err != nil {
-		return nil, fmt.Errorf("register the metrics of the archive of logs: %w", err)
+	if err := register(registerer, l.Up, l.Bytes, l.Errors, l.Swept, backlog); err != nil {
+		return nil, err
 	}
 	return l, nil
 }

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package metrics measures builds, the queue, the archive of logs and the records for operators. It does not repeat the metrics
-// of controller-runtime: queues, reconciliations and requests.
-//
-// Label values are few: phases, outcomes and documented reasons, never names of objects.
+// of controller-runtime: queues, reconciliations and requests. apis/metrics declares each metric.
 package metrics
 
 import (
-	"errors"
 	"fmt"
 	"strconv"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -30,32 +28,14 @@ type Builds struct {
 // NewBuilds registers the metrics of builds.
 func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	b := &Builds{
-		finished: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "goldsmith_builds_finished_total",
-			Help: "Number of finished builds, by phase, by class and reason of the failure, and by whether the build is one-off.",
-		}, []string{"phase", "class", "reason", "one_off"}),
-		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name:    "goldsmith_build_duration_seconds",
-			Help:    "Duration of finished builds, without their time in the queue, by phase.",
-			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400},
-		}, []string{"phase"}),
-		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "goldsmith_build_attempts_finished_total",
-			Help: "Number of finished attempts, by outcome, and by reason of the failure.",
-		}, []string{"outcome", "reason"}),
-		unarchived: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "goldsmith_builds_pruned_unarchived_total",
-			Help: "Number of builds that were pruned one day after their end, before their logs were archived.",
-		}),
-		unrecorded: prometheus.NewCounter(prometheus.CounterOpts{
-			Name: "goldsmith_builds_pruned_unrecorded_total",
-			Help: "Number of builds that were pruned one day after their end, before they were recorded.",
-		}),
+		finished:   metrics.NewCounterVec("goldsmith_builds_finished_total"),
+		duration:   metrics.NewHistogramVec("goldsmith_build_duration_seconds"),
+		attempts:   metrics.NewCounterVec("goldsmith_build_attempts_finished_total"),
+		unarchived: metrics.NewCounter("goldsmith_builds_pruned_unarchived_total"),
+		unrecorded: metrics.NewCounter("goldsmith_builds_pruned_unrecorded_total"),
 	}
-	err := errors.Join(registerer.Register(b.finished), registerer.Register(b.duration), registerer.Register(b.attempts),
-		registerer.Register(b.unarchived), registerer.Register(b.unrecorded))
-	if err != nil {
-		return nil, fmt.Errorf("register the metrics of builds: %w", err)
+	if err := register(registerer, b.finished, b.duration, b.attempts, b.unarchived, b.unrecorded); err != nil {
+		return nil, err
 	}
 	// rate() needs a first value.
 	b.finished.WithLabelValues(string(v1alpha1.BuildSucceeded), "", "", "false")
@@ -99,4 +79,13 @@ func failure(of *v1alpha1.BuildFailure) (class, reason string) {
 		return "", ""
 	}
 	return string(of.Class), string(of.Reason)
+}
+
+func register(registerer prometheus.Registerer, collectors ...prometheus.Collector) error {
+	for _, collector := range collectors {
+		if err := registerer.Register(collector); err != nil {
+			return fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return nil
 }

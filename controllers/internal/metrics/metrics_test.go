@@ -3,6 +3,9 @@
 package metrics_test
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,9 +15,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	testingclock "k8s.io/utils/clock/testing"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	catalogue "goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 )
 
@@ -47,22 +52,13 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 	builds.Stored(starting, &v1alpha1.ImageBuild{Status: *succeeded})
 	builds.Stored(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
 
-	expected := `
-# HELP goldsmith_build_attempts_finished_total Number of finished attempts, by outcome, and by reason of the failure.
-# TYPE goldsmith_build_attempts_finished_total counter
-goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1
-goldsmith_build_attempts_finished_total{outcome="Failed",reason="OOMKilled"} 1
-goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 2
-# HELP goldsmith_builds_finished_total Number of finished builds, by phase, by class and reason of the failure, and by whether the build is one-off.
-# TYPE goldsmith_builds_finished_total counter
-goldsmith_builds_finished_total{class="",one_off="false",phase="Succeeded",reason=""} 1
-goldsmith_builds_finished_total{class="",one_off="true",phase="Succeeded",reason=""} 1
-goldsmith_builds_finished_total{class="User",one_off="false",phase="Failed",reason="OOMKilled"} 1
-`
-	err = testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_build_attempts_finished_total", "goldsmith_builds_finished_total")
-	if err != nil {
-		t.Error(err)
-	}
+	compare(t, registry,
+		`goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1`,
+		`goldsmith_build_attempts_finished_total{outcome="Failed",reason="OOMKilled"} 1`,
+		`goldsmith_build_attempts_finished_total{outcome="Succeeded",reason=""} 2`,
+		`goldsmith_builds_finished_total{class="",one_off="false",phase="Succeeded",reason=""} 1`,
+		`goldsmith_builds_finished_total{class="",one_off="true",phase="Succeeded",reason=""} 1`,
+		`goldsmith_builds_finished_total{class="User",one_off="false",phase="Failed",reason="OOMKilled"} 1`)
 	if count, err := testutil.GatherAndCount(registry, "goldsmith_build_duration_seconds"); err != nil || count != 2 {
 		t.Errorf("durations of %d phases: %v", count, err)
 	}
@@ -91,103 +87,130 @@ func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 		t.Errorf("a process that waits to be elected has %d values: %v", count, err)
 	}
 	close(elected)
-	expected := `
-# HELP goldsmith_builds_unfinished Number of unfinished builds, by phase.
-# TYPE goldsmith_builds_unfinished gauge
-goldsmith_builds_unfinished{phase="Cancelling"} 0
-goldsmith_builds_unfinished{phase="Pending"} 0
-goldsmith_builds_unfinished{phase="Queued"} 2
-goldsmith_builds_unfinished{phase="Retrying"} 0
-goldsmith_builds_unfinished{phase="Running"} 1
-goldsmith_builds_unfinished{phase="Starting"} 0
-`
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected)); err != nil {
-		t.Error(err)
-	}
+	compare(t, registry, `goldsmith_builds_unfinished{phase="Cancelling"} 0`, `goldsmith_builds_unfinished{phase="Pending"} 0`,
+		`goldsmith_builds_unfinished{phase="Queued"} 2`, `goldsmith_builds_unfinished{phase="Retrying"} 0`,
+		`goldsmith_builds_unfinished{phase="Running"} 1`, `goldsmith_builds_unfinished{phase="Starting"} 0`)
 }
 
-func TestTheLogsThatAreNotArchivedAreCounted(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	now := testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
-	builds := fake.NewClientBuilder().WithScheme(scheme)
-	for name, c := range map[string]struct {
-		finished bool
-		status   metav1.ConditionStatus
-		reason   string
-		age      time.Duration
-	}{
-		"runs": {}, "new": {finished: true, age: time.Minute}, "archived": {true, metav1.ConditionTrue, v1alpha1.ReasonNoLog, time.Hour},
-		"waits": {true, metav1.ConditionFalse, v1alpha1.ReasonArchiveUnavailable, 30 * time.Minute}, "expired": {true, metav1.ConditionFalse, v1alpha1.ReasonLogExpired, time.Hour},
-	} {
-		build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Finished: c.finished, CompletionTime: &metav1.Time{Time: now.Now().Add(-c.age)}}}
-		build.Namespace, build.Name = "default", name
-		if c.reason != "" {
-			build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildLogArchived, Status: c.status, Reason: c.reason}}
+// compare compares the values of metrics with lines of Prometheus' text format. The catalogue has the lines before them.
+func compare(t *testing.T, registry prometheus.Gatherer, lines ...string) {
+	t.Helper()
+	var names []string
+	expected := ""
+	for _, line := range lines {
+		name := line[:strings.IndexAny(line, "{ ")]
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+			i := slices.IndexFunc(catalogue.All(), func(m catalogue.Metric) bool { return m.Name == name })
+			expected += fmt.Sprintf("# HELP %s %s\n# TYPE %s %s\n", name, catalogue.All()[i].Help, name, catalogue.All()[i].Kind)
 		}
-		builds.WithObjects(build)
+		expected += line + "\n"
 	}
-	registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
-	close(elected)
-	if _, err := metrics.NewLogs(registry, builds.Build(), elected, now); err != nil {
-		t.Fatal(err)
-	}
-	expected := `
-# HELP goldsmith_log_archive_lag_seconds Time since the end of the oldest finished build whose logs are not archived yet; 0 if there is none.
-# TYPE goldsmith_log_archive_lag_seconds gauge
-goldsmith_log_archive_lag_seconds 1800
-# HELP goldsmith_log_archive_pending Number of finished builds whose logs are not archived yet.
-# TYPE goldsmith_log_archive_pending gauge
-goldsmith_log_archive_pending 2
-`
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_log_archive_lag_seconds", "goldsmith_log_archive_pending"); err != nil {
-		t.Error(err)
-	}
-}
-
-func TestTheBuildsThatAreNotRecordedAreCounted(t *testing.T) {
-	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
-	now := testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
-	builds := fake.NewClientBuilder().WithScheme(scheme)
-	for name, c := range map[string]struct {
-		finished bool
-		status   metav1.ConditionStatus
-		reason   string
-		age      time.Duration
-	}{
-		"runs": {}, "new": {finished: true, age: time.Minute}, "recorded": {true, metav1.ConditionTrue, v1alpha1.ReasonRecorded, 2 * time.Hour},
-		"waits": {true, metav1.ConditionFalse, v1alpha1.ReasonRecordsUnavailable, time.Hour}, "never": {true, metav1.ConditionFalse, v1alpha1.ReasonNotRecordable, 2 * time.Hour},
-	} {
-		build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Finished: c.finished, CompletionTime: &metav1.Time{Time: now.Now().Add(-c.age)}}}
-		build.Namespace, build.Name = "default", name
-		if c.reason != "" {
-			build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildRecorded, Status: c.status, Reason: c.reason}}
-		}
-		builds.WithObjects(build)
-	}
-	registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
-	if _, err := metrics.NewRecords(registry, builds.Build(), elected, now); err != nil {
-		t.Fatal(err)
-	}
-	names := []string{"goldsmith_records_lag_seconds", "goldsmith_records_pending"}
-	if count, err := testutil.GatherAndCount(registry, names...); err != nil || count != 0 {
-		t.Errorf("a process that waits to be elected has %d values: %v", count, err)
-	}
-	close(elected)
-	expected := `
-# HELP goldsmith_records_lag_seconds Time since the end of the oldest finished build that is not recorded yet; 0 if there is none.
-# TYPE goldsmith_records_lag_seconds gauge
-goldsmith_records_lag_seconds 3600
-# HELP goldsmith_records_pending Number of finished builds that are not recorded yet.
-# TYPE goldsmith_records_pending gauge
-goldsmith_records_pending 2
-`
 	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), names...); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestTheControllerHasEveryMetricOfTheCatalogue(t *testing.T) {
+	registered := &registered{Registerer: prometheus.NewRegistry()}
+	_, errBuilds := metrics.NewBuilds(registered)
+	_, errQueue := metrics.NewQueue(registered)
+	_, errLogs := metrics.NewLogs(registered, nil, nil, nil)
+	_, errRecords := metrics.NewRecords(registered, nil, nil, nil)
+	if err := errors.Join(errBuilds, errQueue, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for _, metric := range catalogue.All() {
+		if metric.Program == catalogue.Controller {
+			want = append(want, metric.Name)
+		}
+	}
+	slices.Sort(want)
+	slices.Sort(registered.names)
+	if !slices.Equal(registered.names, want) {
+		t.Errorf("registered are %q, declared are %q", registered.names, want)
+	}
+}
+
+// registered keeps the names of the metrics that are registered.
+type registered struct {
+	prometheus.Registerer
+	names []string
+}
+
+func (r *registered) Register(collector prometheus.Collector) error {
+	descriptions := make(chan *prometheus.Desc, 10)
+	collector.Describe(descriptions)
+	close(descriptions)
+	for description := range descriptions {
+		name, _, _ := strings.Cut(strings.TrimPrefix(description.String(), `Desc{fqName: "`), `"`)
+		r.names = append(r.names, name)
+	}
+	return r.Registerer.Register(collector)
+}
+
+func TestTheBacklogIsCountedInTheElectedProcess(t *testing.T) {
+	now := testingclock.NewFakePassiveClock(time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC))
+	type states map[string]struct { // the condition of a finished build, by its reason
+		status metav1.ConditionStatus
+		age    time.Duration
+	}
+	for condition, test := range map[string]struct {
+		states   states
+		register func(prometheus.Registerer, client.Reader, <-chan struct{}) error
+		want     []string
+	}{
+		v1alpha1.BuildLogArchived: {
+			states{
+				v1alpha1.ReasonNoLog: {metav1.ConditionTrue, time.Hour}, v1alpha1.ReasonLogExpired: {metav1.ConditionFalse, time.Hour},
+				v1alpha1.ReasonArchiveUnavailable: {metav1.ConditionFalse, 30 * time.Minute},
+			},
+			func(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}) error {
+				_, err := metrics.NewLogs(registerer, builds, elected, now)
+				return err
+			},
+			[]string{"goldsmith_log_archive_lag_seconds 1800", "goldsmith_log_archive_pending 2"},
+		},
+		v1alpha1.BuildRecorded: {
+			states{
+				v1alpha1.ReasonRecorded: {metav1.ConditionTrue, 2 * time.Hour}, v1alpha1.ReasonNotRecordable: {metav1.ConditionFalse, 2 * time.Hour},
+				v1alpha1.ReasonRecordsUnavailable: {metav1.ConditionFalse, time.Hour},
+			},
+			func(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}) error {
+				_, err := metrics.NewRecords(registerer, builds, elected, now)
+				return err
+			},
+			[]string{"goldsmith_records_lag_seconds 3600", "goldsmith_records_pending 2"},
+		},
+	} {
+		t.Run(condition, func(t *testing.T) {
+			scheme := runtime.NewScheme()
+			if err := v1alpha1.AddToScheme(scheme); err != nil {
+				t.Fatal(err)
+			}
+			builds := fake.NewClientBuilder().WithScheme(scheme)
+			add := func(name string, status v1alpha1.ImageBuildStatus) {
+				builds.WithObjects(&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Status: status})
+			}
+			add("runs", v1alpha1.ImageBuildStatus{})
+			add("new", v1alpha1.ImageBuildStatus{Finished: true, CompletionTime: &metav1.Time{Time: now.Now().Add(-time.Minute)}})
+			for reason, of := range test.states {
+				add(strings.ToLower(reason), v1alpha1.ImageBuildStatus{
+					Finished: true, CompletionTime: &metav1.Time{Time: now.Now().Add(-of.age)},
+					Conditions: []metav1.Condition{{Type: condition, Status: of.status, Reason: reason}},
+				})
+			}
+			registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
+			if err := test.register(registry, builds.Build(), elected); err != nil {
+				t.Fatal(err)
+			}
+			names := []string{strings.Fields(test.want[0])[0], strings.Fields(test.want[1])[0]}
+			if count, err := testutil.GatherAndCount(registry, names...); err != nil || count != 0 {
+				t.Errorf("a process that waits to be elected has %d values: %v", count, err)
+			}
+			close(elected)
+			compare(t, registry, test.want...)
+		})
 	}
 }

@@ -4,12 +4,12 @@ package metrics
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/metrics"
 )
 
 // phases counts the unfinished builds.
@@ -22,12 +22,7 @@ type phases struct {
 // RegisterPhases registers a gauge of the unfinished builds by phase, read from a cache of them. Only the process that
 // was elected has values, so that a sum counts each build once.
 func RegisterPhases(registerer prometheus.Registerer, builds client.Reader, elected <-chan struct{}) error {
-	err := registerer.Register(&phases{builds: builds, elected: elected, gauge: prometheus.NewDesc(
-		"goldsmith_builds_unfinished", "Number of unfinished builds, by phase.", []string{"phase"}, nil)})
-	if err != nil {
-		return fmt.Errorf("register the gauge of builds: %w", err)
-	}
-	return nil
+	return register(registerer, &phases{builds: builds, elected: elected, gauge: metrics.NewGaugeDesc("goldsmith_builds_unfinished")})
 }
 
 // Describe sends the description of the gauge.

@@ -3,11 +3,11 @@
 package metrics
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"goldsmith.dev/goldsmith/apis/metrics"
 )
 
 // Queue measures the queue of builds. Only the process that was elected has other values than 0.
@@ -18,19 +18,9 @@ type Queue struct {
 
 // NewQueue registers the metrics of the queue.
 func NewQueue(registerer prometheus.Registerer) (*Queue, error) {
-	q := &Queue{
-		builds: prometheus.NewGauge(prometheus.GaugeOpts{
-			Name: "goldsmith_queue_builds",
-			Help: "Number of builds that wait to be admitted.",
-		}),
-		wait: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name:    "goldsmith_queue_wait_seconds",
-			Help:    "Time from the creation of a build until its status contains the first attempt.",
-			Buckets: []float64{1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400},
-		}),
-	}
-	if err := errors.Join(registerer.Register(q.builds), registerer.Register(q.wait)); err != nil {
-		return nil, fmt.Errorf("register the metrics of the queue: %w", err)
+	q := &Queue{builds: metrics.NewGauge("goldsmith_queue_builds"), wait: metrics.NewHistogram("goldsmith_queue_wait_seconds")}
+	if err := register(registerer, q.builds, q.wait); err != nil {
+		return nil, err
 	}
 	return q, nil
 }

@@ -3,12 +3,10 @@
 package metrics_test
 
 import (
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 )
@@ -22,14 +20,7 @@ func TestTheQueueHasALengthAndWaits(t *testing.T) {
 	queue.Waiting(7)
 	queue.Admitted(90 * time.Second)
 	queue.Admitted(-time.Second) // a clock went back
-	expected := `
-# HELP goldsmith_queue_builds Number of builds that wait to be admitted.
-# TYPE goldsmith_queue_builds gauge
-goldsmith_queue_builds 7
-`
-	if err := testutil.GatherAndCompare(registry, strings.NewReader(expected), "goldsmith_queue_builds"); err != nil {
-		t.Error(err)
-	}
+	compare(t, registry, "goldsmith_queue_builds 7")
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
