@@ -3,7 +3,6 @@
 package model_test
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,9 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
-
-// errRejected is the API's answer to a Job that admission refuses.
-var errRejected = errors.New("admission webhook denied the request")
 
 func (w *environment) changeJob(job *batchv1.Job, change func(*batchv1.Job)) {
 	next := *job
@@ -80,8 +76,10 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 	if len(job.OwnerReferences) == 0 {
 		return false // a stranger's: it is only there
 	}
-	owner := job.OwnerReferences[0]
-	if build, ok := w.builds.get(owner.Name); !ok || build.UID != owner.UID {
+	if w.ownerOfJob(job) == nil {
+		if w.truth.restoredAway[job.OwnerReferences[0].UID] {
+			return false // the garbage collector takes another build of that name for the lost one
+		}
 		remove(w, &w.jobs, job)
 		return true
 	}
@@ -265,3 +263,5 @@ func (w *environment) finishPod(pod *corev1.Pod, reason string) {
 		}
 	})
 }
+
+func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }

@@ -15,14 +15,14 @@ import (
 
 // coverage counts what schedules have reached.
 type coverage struct {
-	events, comparisons int
-	transitions         map[transition]int
-	failures            map[v1alpha1.FailureReason]int
-	attemptFailures     map[v1alpha1.FailureReason]int
-	triggers            map[v1alpha1.TriggerReason]int
-	points              map[string]int
-	faults              map[faultPoint]int
-	attempts            [12]int
+	events          int
+	transitions     map[transition]int
+	failures        map[v1alpha1.FailureReason]int
+	attemptFailures map[v1alpha1.FailureReason]int
+	triggers        map[v1alpha1.TriggerReason]int
+	points          map[string]int
+	faults          map[faultPoint]int
+	attempts        [12]int
 }
 
 type transition struct{ from, to v1alpha1.BuildPhase }
@@ -92,7 +92,7 @@ func valuesOf(t *testing.T, kind string) []string {
 
 // points are the writes of the controllers.
 func points() []string {
-	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "status", "Job created", "Job deleted", "pod deleted", "pod stopped"}
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped"}
 	for _, phase := range []v1alpha1.BuildPhase{
 		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
 		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,

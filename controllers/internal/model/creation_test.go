@@ -106,6 +106,19 @@ func (w *environment) checkPruning(build *v1alpha1.ImageBuild, excused bool) {
 	}
 }
 
+// checkExpired checks the deletion of a build that was created directly.
+func (w *environment) checkExpired(build *v1alpha1.ImageBuild) {
+	switch {
+	case !build.Status.Finished:
+		w.broken("%s expired, and is %s", build.Name, build.Status.Phase)
+	case v1alpha1.UnderLegalHold(build):
+		w.broken("%s expired, which is under legal hold", build.Name)
+	case w.now.Add(longestTurnBack).Before(build.Status.CompletionTime.Add(directTTL)):
+		w.broken("%s expired too early", build.Name)
+	}
+	w.cover.point("a build expires")
+}
+
 // checkSuperseding returns a check that superseding has left a build alone that had started.
 func (w *environment) checkSuperseding(name string) func() {
 	before, ok := w.builds.get(name)

@@ -3,6 +3,7 @@
 package model_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -12,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -20,9 +22,9 @@ import (
 // environment is everything outside of the controllers: what the API stores, the cluster, and what really happened in it.
 // Objects in it are never changed, only replaced.
 type environment struct {
+	ctx     context.Context
 	memo    *memo
 	cover   *coverage
-	mutant  mutant
 	trace   []string
 	tracing bool
 
@@ -51,9 +53,11 @@ type environment struct {
 
 	limits  queue.Limits
 	process *process
-	events  []event
-	next    int // of events
-	faults  faults
+	// former is a process that led before, and does not know of the new one yet.
+	former *process
+	events []event
+	next   int // of events
+	faults faults
 	// late are writes of a crashed process that have not arrived yet.
 	late []lateWrite
 	// arrivesLate is true while such a write is carried out.
@@ -74,7 +78,7 @@ type lateWrite struct {
 // stored is an object of the API.
 type stored interface {
 	comparable
-	metav1.Object
+	client.Object
 }
 
 // table is the objects of a kind, and all that ever happened to them.

@@ -9,20 +9,18 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // lookAtSomething lets a controller reconcile one of the due objects, perhaps with a fault.
 func (w *environment) lookAtSomething(kind kind, a, b int) {
-	p := w.process
-	items := &p.imageWork
-	if kind == lookAtBuild {
-		items = &p.buildWork
-	}
-	name, ok := "", false
-	if kind == lookAtImage || p.open { // the queue is a source of the build controller, which waits for its sources
-		name, ok = items.pick(w.now, a)
+	p := w.either(b)
+	c := p.controllers()[kind-lookAtImage]
+	name, ok := types.NamespacedName{}, false
+	if c != p.ofBuilds || p.open { // the queue is a source of the build controller, which waits for its sources
+		name, ok = c.work.pick(a)
 	}
 	if !ok {
 		p.deliver(a%4, 8)
@@ -38,16 +36,19 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 	if b/48%4 == 0 || len(w.late) > 0 {
 		w.faults.interject = 1 + b/192%3
 	}
-	if w.tracing {
-		w.note("    at %s", name)
+	w.look(p, func() { p.reconcile(c, name) }, a)
+}
+
+// either is the process that leads or, if there is one, a process that led before and does not know of the new one yet.
+func (w *environment) either(which int) *process {
+	former := w.former
+	if former == nil || which/1024%2 == 0 {
+		return w.process
 	}
-	w.look(func() {
-		if kind == lookAtBuild {
-			p.lookAtBuild(name)
-		} else {
-			p.lookAtImage(name)
-		}
-	}, a)
+	if former.left--; former.left == 0 {
+		w.former = nil
+	}
+	return former
 }
 
 func (w *environment) pass(a int) {
@@ -182,7 +183,7 @@ func (w *environment) happenToImage(kind kind, image *v1alpha1.Image, b int) {
 		wanted := request{image: image.Name, id: fmt.Sprintf("person-%d", w.truth.anew), reason: v1alpha1.TriggerManual, crash: b%8 == 0}
 		switch {
 		case b%7 == 3:
-			wanted.id, wanted.unchecked = w.idToCome(image, b/7), w.mutant == acceptsAnyID
+			wanted.id = w.idToCome(image, b/7)
 		case b%5 == 0:
 			wanted.parameters = []v1alpha1.Parameter{{Name: "w", Value: "1"}}
 		}

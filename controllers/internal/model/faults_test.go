@@ -88,7 +88,7 @@ func (w *environment) write(point string, do func() error) error {
 
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "pod stopped" || point == "pod deleted" || point == "Succeeded"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == "Succeeded"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.
@@ -135,13 +135,17 @@ func (w *environment) arrive(which int) {
 
 // look lets a controller reconcile an object. If the process crashes, another process takes over at once, with caches
 // that are some changes old.
-func (w *environment) look(at func(), ago int) {
+func (w *environment) look(p *process, at func(), ago int) {
 	defer func() {
 		w.faults = faults{}
 		switch end := recover().(type) {
 		case nil:
 		case crashed:
-			w.start(ago)
+			if p == w.process {
+				w.start(ago)
+			} else {
+				w.former = nil
+			}
 		default:
 			panic(end)
 		}

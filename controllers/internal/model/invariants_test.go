@@ -153,7 +153,7 @@ func (w *environment) hangs(attempt *v1alpha1.BuildAttempt) bool {
 
 // checkAdmission checks the limits. It ignores builds that a late write of a crashed process started: no controller can know them.
 func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
-	if w.arrivesLate {
+	if w.arrivesLate || w.former != nil {
 		w.truth.lateStarts++
 		return
 	}
@@ -182,21 +182,21 @@ func (w *environment) checkAdmission(build *v1alpha1.ImageBuild) {
 }
 
 // checkOrder holds that a build is not admitted before one of its Image that is older and known to the queue.
-func (w *environment) checkOrder(name string) {
-	known := func(b *v1alpha1.ImageBuild) bool { return w.process.ledger.Has(keyFor(b), b.UID) }
+func (p *process) checkOrder(name string) {
 	waits := func(b *v1alpha1.ImageBuild) bool {
 		return len(b.Status.Attempts) == 0 && !b.Status.Finished && b.Spec.CancelRequested == nil && b.DeletionTimestamp == nil
 	}
-	build, ok := w.process.buildCache.get(name)
-	if !ok || build.Spec.ImageRef == nil || build.Spec.RunPolicy == v1alpha1.RunPolicyParallel || !known(build) {
+	build, ok := p.buildCache.get(name)
+	if !ok || build.Spec.ImageRef == nil || build.Spec.RunPolicy == v1alpha1.RunPolicyParallel || p.ordered[build.UID] {
 		return
 	}
-	for _, other := range w.process.buildCache.all {
-		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !known(other) || !waits(other) {
+	p.ordered[build.UID] = true
+	for _, other := range p.buildCache.all {
+		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !waits(other) {
 			continue
 		}
-		if live, ok := w.builds.get(other.Name); ok && live.UID == other.UID && waits(live) {
-			w.broken("%s was admitted before %s", build.Name, other.Name)
+		if live, ok := p.builds.get(other.Name); ok && live.UID == other.UID && waits(live) {
+			p.broken("%s was admitted before %s", build.Name, other.Name)
 		}
 	}
 }
@@ -303,8 +303,13 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 
 // checkDeletion checks that a controller keeps the Job of a builder that has run and ended, because its pod has the log. The
 // pod of a Job that Kueue has suspended is deleted anyway.
-func (w *environment) checkDeletion(build *v1alpha1.ImageBuild, job *batchv1.Job) {
-	if live, ok := w.jobs.get(job.Name); ok && suspended(live) {
+func (w *environment) checkDeletion(name string) {
+	job, ok := w.jobs.get(name)
+	if !ok || suspended(job) {
+		return
+	}
+	build := w.ownerOfJob(job)
+	if build == nil || lastAttempt(build) == nil {
 		return
 	}
 	for _, pod := range w.pods.all {

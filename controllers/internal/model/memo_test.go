@@ -3,20 +3,26 @@
 package model_test
 
 import (
-	"k8s.io/apimachinery/pkg/types"
+	"context"
+	"errors"
 
-	batchv1 "k8s.io/api/batch/v1"
+	"github.com/go-logr/logr"
+	"github.com/prometheus/client_golang/prometheus"
+	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // memo remembers answers of pure functions that hash or encode: schedules ask them the same over and over.
 type memo struct {
 	builders    inputs.Builders
 	resolutions map[resolveKey]resolution
-	jobs        map[jobKey]*batchv1.Job
+	ctx         context.Context
+	counts      *metrics.Builds
+	waits       *metrics.Queue
+	logs        func() *rest.Request
 }
 
 // resolveKey is all that inputs differ in here.
@@ -30,28 +36,31 @@ type resolveKey struct {
 // maxRemembered is how many answers of a kind are kept: more cost the garbage collector more than they save.
 const maxRemembered = 2000
 
-type jobKey struct {
-	build           types.UID
-	namespace, name string
-	attempt         int32
-	inputs          resolveKey
-	digest          string
-}
-
 func newMemo() *memo {
+	counts, err := metrics.NewBuilds(prometheus.NewRegistry())
+	waits, err2 := metrics.NewQueue(prometheus.NewRegistry())
+	if err := errors.Join(err, err2); err != nil {
+		panic(err)
+	}
 	return &memo{
 		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}}},
 		resolutions: map[resolveKey]resolution{},
-		jobs:        map[jobKey]*batchv1.Job{},
+		ctx:         logr.NewContext(context.Background(), logr.Discard()),
+		counts:      counts, waits: waits, logs: newLogs(),
 	}
+}
+
+// registered are the builders that a process has, which may lack the one.
+func (m *memo) registered(gone bool) inputs.Builders {
+	if gone {
+		return inputs.Builders{}
+	}
+	return m.builders
 }
 
 // lookup finds a builder, which may not be registered at the moment.
 func (m *memo) lookup(builder v1alpha1.Builder, gone bool) *v1alpha1.BuildFailure {
-	builders := m.builders
-	if gone {
-		builders = inputs.Builders{}
-	}
+	builders := m.registered(gone)
 	if _, ok := builders.Registered[builder.Name]; ok && builder.Image == "" {
 		return nil
 	}
@@ -94,35 +103,6 @@ func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolu
 		remember(m.resolutions, key, known)
 	}
 	return known
-}
-
-// job renders the Job of an attempt.
-func (m *memo) job(build *v1alpha1.ImageBuild, attempt int32) (*batchv1.Job, error) {
-	key := jobKey{build: build.UID, namespace: build.Namespace, name: build.Name, attempt: attempt, inputs: keyOf(&build.Spec.Inputs)}
-	if build.Status.Resolved != nil {
-		key.digest = build.Status.Resolved.InputsDigest
-	}
-	if known, ok := m.jobs[key]; ok {
-		return known, nil
-	}
-	job, err := render.Job(build, attempt, m.builders.Registered["mock"])
-	if err == nil {
-		render.KeepFingerprint(job)
-		remember(m.jobs, key, job)
-	}
-	return job, err
-}
-
-// pinned returns the resolved inputs of a rerun.
-func (m *memo) pinned(build *v1alpha1.ImageBuild) *v1alpha1.ResolvedInputs {
-	key := keyOf(&build.Spec.Inputs)
-	key.baseThere, key.baseDigest = true, "pinned "+build.Spec.Pinned.BaseDigest
-	known, ok := m.resolutions[key]
-	if !ok {
-		known.resolved = inputs.ResolvePinned(build.Spec.Inputs, build.Spec.Pinned)
-		remember(m.resolutions, key, known)
-	}
-	return known.resolved
 }
 
 func remember[K comparable, V any](known map[K]V, key K, value V) {

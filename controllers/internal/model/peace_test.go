@@ -17,7 +17,7 @@ const maxRounds = 4000
 // makePeace ends all faults, and then lets the controllers and the cluster finish their work.
 func (w *environment) makePeace() {
 	w.note("peace")
-	w.peace, w.rejecting = true, false
+	w.peace, w.rejecting, w.former = true, false, nil
 	if w.builderGone {
 		w.builderGone = false
 		w.start(0)
@@ -66,18 +66,16 @@ func (w *environment) deliverAll() bool {
 func (w *environment) lookAtAll() {
 	p := w.process
 	for range maxRounds {
-		name, ok := p.buildWork.pick(w.now, 0)
-		if !ok {
-			break
+		rest := true
+		for _, c := range p.controllers() {
+			if name, ok := c.work.pick(0); ok {
+				p.reconcile(c, name)
+				rest = false
+			}
 		}
-		p.lookAtBuild(name)
-	}
-	for range maxRounds {
-		name, ok := p.imageWork.pick(w.now, 0)
-		if !ok {
+		if rest {
 			return
 		}
-		p.lookAtImage(name)
 		w.deliverAll()
 	}
 	w.broken("a controller does not come to rest")
@@ -101,8 +99,14 @@ func (w *environment) clusterWorks() (worked bool) {
 func (w *environment) waitForNext() bool {
 	p := w.process
 	next := time.Time{}
-	for _, item := range p.imageWork.items {
-		if !item.due.After(w.now.Add(2 * lookAgain)) {
+	for _, item := range p.ofExpiry.work.items {
+		next = earlier(next, item.due)
+	}
+	for _, item := range p.ofOrphans.work.items {
+		next = earlier(next, item.due)
+	}
+	for _, item := range p.ofImages.work.items {
+		if !item.due.After(w.now.Add(2 * time.Minute)) {
 			next = earlier(next, item.due)
 		}
 	}
@@ -110,9 +114,9 @@ func (w *environment) waitForNext() bool {
 		if build.Status.Finished {
 			continue
 		}
-		at := slices.IndexFunc(p.buildWork.items, func(i item) bool { return i.name == build.Name })
+		at := slices.IndexFunc(p.ofBuilds.work.items, func(i item) bool { return i.name.Name == build.Name })
 		if at >= 0 {
-			next = earlier(next, p.buildWork.items[at].due)
+			next = earlier(next, p.ofBuilds.work.items[at].due)
 			continue
 		}
 		if active(build) {
@@ -140,6 +144,16 @@ func (w *environment) checkPeace() {
 	for _, build := range w.builds.all {
 		if !build.Status.Finished {
 			w.broken("%s is %s in the end", build.Name, build.Status.Phase)
+		}
+	}
+	for _, job := range w.jobs.all {
+		if len(job.OwnerReferences) > 0 && w.ownerOfJob(job) == nil {
+			w.broken("the Job %s stays, and its build does not exist", job.Name)
+		}
+	}
+	for _, build := range w.builds.all {
+		if build.Spec.ImageRef == nil && build.DeletionTimestamp == nil && !v1alpha1.UnderLegalHold(build) {
+			w.broken("%s stays, which was created directly", build.Name)
 		}
 	}
 	for i := range w.truth.asked {

@@ -3,16 +3,27 @@
 package model_test
 
 import (
-	"slices"
+	"reflect"
+	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/client-go/util/workqueue"
+	ctrlevent "sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/queue"
-	"goldsmith.dev/goldsmith/jobs/state"
+	"goldsmith.dev/goldsmith/controllers/internal/image"
+	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
+	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 )
 
 // process is one run of the controllers: a crash loses all its state.
@@ -22,243 +33,225 @@ type process struct {
 	buildCache cache[*v1alpha1.ImageBuild]
 	jobCache   cache[*batchv1.Job]
 	podCache   cache[*corev1.Pod]
-	imageWork  work
-	buildWork  work
 
-	ledger *queue.Ledger
-	open   bool
+	// ofImages, ofBuilds, ofOrphans and ofExpiry are the controllers that ship.
+	ofImages, ofBuilds, ofOrphans, ofExpiry *controller
+
+	queue       *admission.Queue
+	buildEvents toolscache.ResourceEventHandler // of the queue
+	open        bool
 	// behind are builds that the cache has to have in this version, or a newer one, before the queue opens.
-	behind  []*v1alpha1.ImageBuild
-	written map[string]*v1alpha1.ImageBuild
-	// created are the UIDs of the Jobs of builds that this process has created, or has compared with what it renders.
-	created map[string]types.UID
-	buffer  []v1alpha1.ImageBuild
+	behind []metav1.PartialObjectMetadata
+	// ordered are the builds of whose admission the order was checked.
+	ordered map[types.UID]bool
+	// left is how many reconciliations a process has left that no longer leads.
+	left int
 }
 
-// cache holds a process's objects of a kind, as they were at some point of the log.
-type cache[T stored] struct {
-	table *table[T]
-	at    int
-	all   []T
-}
-
-func (c *cache[T]) get(name string) (object T, ok bool) {
-	for _, object := range c.all {
-		if object.GetName() == name {
-			return object, true
-		}
-	}
-	return object, false
-}
-
-// take brings one change into the cache.
-func (c *cache[T]) take(news change[T]) {
-	var none T
-	name := ""
-	if news.is != none {
-		name = news.is.GetName()
-	} else {
-		name = news.was.GetName()
-	}
-	at := slices.IndexFunc(c.all, func(known T) bool { return known.GetName() == name })
-	switch {
-	case news.is == none && at >= 0:
-		c.all = slices.Delete(c.all, at, at+1)
-	case news.is == none:
-	case at >= 0:
-		c.all[at] = news.is
-	default:
-		c.all = append(c.all, news.is)
-	}
-}
-
-// list fills the cache with the objects as they were some changes ago.
-func (c *cache[T]) list(table *table[T], ago int) {
-	c.table, c.at, c.all = table, max(0, len(table.log)-ago), nil
-	for _, news := range table.log[:c.at] {
-		c.take(news)
-	}
-}
+// directTTL is how long a build that was created directly is kept.
+const directTTL = time.Minute
 
 // start begins a process whose caches are some changes old.
 func (w *environment) start(ago int) {
-	p := &process{environment: w, ledger: queue.NewLedger(w.limits), written: map[string]*v1alpha1.ImageBuild{}, created: map[string]types.UID{}}
+	p := &process{environment: w, ordered: map[types.UID]bool{}}
 	w.process = p
 	p.imageCache.list(&w.images, ago%3)
 	p.buildCache.list(&w.builds, ago%7)
 	p.jobCache.list(&w.jobs, ago%5)
 	p.podCache.list(&w.pods, ago%4)
-	for _, build := range w.builds.all {
-		if !build.Status.Finished && w.mutant != opensEarly {
-			p.behind = append(p.behind, build)
-		}
+
+	cached := cacheReader{p: p}
+	given := reconciliation.Options{
+		Client: goldsmithClient{p: p}, Kube: kubeClient{p: p}, Builders: w.memo.registered(w.builderGone), Events: recorder{}, Clock: modelClock{w},
 	}
+	p.queue = admission.New(admission.Options{
+		Limits: w.limits, Cache: cached, API: apiReader{w: w}, Events: recorder{}, Metrics: w.memo.waits, Clock: modelClock{w},
+	})
+	p.buildEvents = p.queue.BuildEvents(w.ctx)
+	p.ofImages = p.runs(image.New(image.Options{Options: given, Metrics: w.memo.counts}, cached))
+	p.ofBuilds = p.runs(imagebuild.New(imagebuild.Options{Options: given, Metrics: w.memo.counts, Queue: p.queue}, cached))
+	p.ofOrphans = p.runs(imagebuild.NewOrphans(given, cached))
+	p.ofExpiry = p.runs(imagebuild.NewExpiry(imagebuild.ExpiryOptions{Options: given, TTL: directTTL, Metrics: w.memo.counts}, cached))
+
 	for _, image := range p.imageCache.all {
-		p.imageWork.add(image.Name, w.now)
+		tell(p, change[*v1alpha1.Image]{is: image})
 	}
 	for _, build := range p.buildCache.all {
-		p.ledger.Observe(build)
-		p.buildWork.add(build.Name, w.now)
-		p.imageOf(build, w.now)
+		tell(p, change[*v1alpha1.ImageBuild]{is: build})
 	}
+	for _, job := range p.jobCache.all {
+		tell(p, change[*batchv1.Job]{is: job})
+	}
+	for _, pod := range p.podCache.all {
+		tell(p, change[*corev1.Pod]{is: pod})
+	}
+	behind, err := p.queue.Unfinished(w.ctx)
+	if err != nil {
+		w.broken("the queue does not start: %v", err)
+	}
+	p.behind = behind
 	p.catchUp()
 }
 
+// catchUp opens the queue once it has each build that has not finished as it was stored when the process began.
+func (p *process) catchUp() {
+	if p.open {
+		return
+	}
+	if p.behind = p.queue.StillBehind(p.ctx, p.behind); len(p.behind) == 0 {
+		p.open = true
+		p.queue.Open(admissions{work: &p.ofBuilds.work, p: p})
+	}
+}
+
+// controller is one that ships, with a workqueue of the model.
+type controller struct {
+	*reconciliation.Controller
+	work work
+}
+
+func (p *process) runs(shipped *reconciliation.Controller) *controller {
+	return &controller{Controller: shipped, work: work{w: p.environment}}
+}
+
+func (p *process) controllers() [4]*controller {
+	return [4]*controller{p.ofImages, p.ofBuilds, p.ofOrphans, p.ofExpiry}
+}
+
+// reconcile reconciles an object, and does with the result what controller-runtime does.
+func (p *process) reconcile(c *controller, name types.NamespacedName) {
+	request := reconcile.Request{NamespacedName: name}
+	result, err := c.Reconcile(p.ctx, request)
+	if p.tracing {
+		p.note("    %s %s: again after %s, error %v", c.Name, name.Name, result.RequeueAfter, err)
+	}
+	switch {
+	case err != nil && strings.Contains(err.Error(), "drops fields"):
+		p.broken("the reconciliation of %s does not end: %v", name.Name, err)
+	case err != nil:
+		c.work.AddAfter(request, retry)
+	case result.RequeueAfter > 0:
+		c.work.AddAfter(request, result.RequeueAfter)
+	}
+}
+
+// retry is the pause after an error.
+const retry = 5 * time.Millisecond
+
+// tell passes a watch event to the controllers and to the queue.
+func tell[T stored](p *process, news change[T]) {
+	var none T
+	for _, c := range p.controllers() {
+		for i := range c.Watches {
+			watch := &c.Watches[i]
+			if reflect.TypeOf(watch.Object) != reflect.TypeFor[T]() {
+				continue
+			}
+			var events handler.EventHandler = &handler.EnqueueRequestForObject{}
+			if watch.Events != nil {
+				events = watch.Events
+			}
+			switch {
+			case news.was == none:
+				if e := (ctrlevent.CreateEvent{Object: news.is}); watch.Passes == nil || watch.Passes.Create(e) {
+					events.Create(p.ctx, e, &c.work)
+				}
+			case news.is == none:
+				if e := (ctrlevent.DeleteEvent{Object: news.was}); watch.Passes == nil || watch.Passes.Delete(e) {
+					events.Delete(p.ctx, e, &c.work)
+				}
+			default:
+				if e := (ctrlevent.UpdateEvent{ObjectOld: news.was, ObjectNew: news.is}); watch.Passes == nil || watch.Passes.Update(e) {
+					events.Update(p.ctx, e, &c.work)
+				}
+			}
+		}
+	}
+	if _, ok := any(none).(*v1alpha1.ImageBuild); !ok {
+		return
+	}
+	switch {
+	case news.was == none:
+		p.buildEvents.OnAdd(news.is, false)
+	case news.is == none:
+		p.buildEvents.OnDelete(news.was)
+	default:
+		p.buildEvents.OnUpdate(news.was, news.is)
+	}
+}
+
 // work is the workqueue of a controller: the objects, and when they are due.
-type work struct{ items []item }
+type work struct {
+	workqueue.TypedRateLimitingInterface[reconcile.Request]
+	w     *environment
+	items []item
+}
 
 type item struct {
-	name string
+	name types.NamespacedName
 	due  time.Time
 }
 
-// add keeps the earlier of two times.
-func (q *work) add(name string, due time.Time) {
+// Add has an object reconciled at once.
+func (q *work) Add(request reconcile.Request) { q.AddAfter(request, 0) }
+
+// AddAfter has an object reconciled after some time. It keeps the earlier of two times.
+func (q *work) AddAfter(request reconcile.Request, after time.Duration) {
+	due := q.w.now.Add(after)
 	for i := range q.items {
-		if q.items[i].name == name {
+		if q.items[i].name == request.NamespacedName {
 			if due.Before(q.items[i].due) {
 				q.items[i].due = due
 			}
 			return
 		}
 	}
-	q.items = append(q.items, item{name, due})
+	q.items = append(q.items, item{request.NamespacedName, due})
 }
 
 // pick takes one of the items that are due.
-func (q *work) pick(now time.Time, which int) (string, bool) {
-	ready := 0
+func (q *work) pick(which int) (name types.NamespacedName, ok bool) {
+	var ready []int
 	for i := range q.items {
-		if !q.items[i].due.After(now) {
-			ready++
+		if !q.items[i].due.After(q.w.now) {
+			ready = append(ready, i)
 		}
 	}
-	if ready == 0 {
-		return "", false
+	if len(ready) == 0 {
+		return name, false
 	}
-	which %= ready
-	for i := range q.items {
-		if q.items[i].due.After(now) {
-			continue
-		}
-		if which == 0 {
-			name := q.items[i].name
-			q.items = slices.Delete(q.items, i, i+1)
-			return name, true
-		}
-		which--
-	}
-	return "", false
+	at := ready[which%len(ready)]
+	name = q.items[at].name
+	q.items = append(q.items[:at], q.items[at+1:]...)
+	return name, true
 }
 
-// settle is how long the news that are not urgent wait.
-const settle = 100 * time.Millisecond
-
-func (p *process) imageOf(build *v1alpha1.ImageBuild, due time.Time) {
-	if build.Spec.ImageRef != nil {
-		p.imageWork.add(build.Spec.ImageRef.Name, due)
-	}
+// admissions is the workqueue of builds as the queue sees it.
+type admissions struct {
+	*work
+	p *process
 }
 
-// The handlers of watch events, with the predicates that the controllers have.
-
-func (p *process) imageNews(news change[*v1alpha1.Image]) {
-	is, was := news.is, news.was
-	switch {
-	case is == nil:
-		p.imageWork.add(was.Name, p.now)
-		p.basedOn(was.Name)
-		return
-	case was == nil || was.UID != is.UID || was.Generation != is.Generation:
-		p.imageWork.add(is.Name, p.now)
-	case was.ResourceVersion != is.ResourceVersion:
-		// This process or an earlier process has written the status, perhaps in another environment. A decision from an older
-		// status that there is nothing to write may no longer hold.
-		p.imageWork.add(is.Name, p.now.Add(settle))
-	}
-	promoted := was != nil && !slices.Equal(was.Status.Channels, is.Status.Channels)
-	if promoted {
-		p.imageWork.add(is.Name, p.now)
-	}
-	if was == nil || promoted || was.UID != is.UID || successOf(was) != successOf(is) {
-		p.basedOn(is.Name)
-	}
+// Add has a build reconciled that was admitted.
+func (a admissions) Add(request reconcile.Request) {
+	a.p.checkOrder(request.Name)
+	a.work.Add(request)
 }
 
-func successOf(image *v1alpha1.Image) int64 {
-	if latest := image.Status.LatestSuccessful; latest != nil {
-		return latest.Number
-	}
-	return 0
-}
+// modelClock tells the time of an environment.
+type modelClock struct{ w *environment }
 
-func (p *process) basedOn(base string) {
-	for _, image := range p.imageCache.all {
-		if ref := image.Spec.Base.ImageRef; ref != nil && ref.Name == base {
-			p.imageWork.add(image.Name, p.now)
-		}
-	}
-}
+// Now is the time.
+func (c modelClock) Now() time.Time { return c.w.now }
 
-func (p *process) buildNews(news change[*v1alpha1.ImageBuild]) {
-	is, was := news.is, news.was
-	switch {
-	case is == nil:
-		p.buildWork.add(was.Name, p.now)
-		p.imageOf(was, p.now)
-		p.ledger.Forget(queue.Key{Namespace: was.Namespace, Name: was.Name}, was.UID)
-		p.admit("")
-		return
-	case was == nil || was.UID != is.UID || was.Generation != is.Generation:
-		p.buildWork.add(is.Name, p.now)
-	}
-	switch {
-	case was != nil && newsOf(was) == newsOf(is):
-	case is.Status.Finished:
-		p.imageOf(is, p.now)
-	default:
-		p.imageOf(is, p.now.Add(settle))
-	}
-	p.ledger.Observe(is)
-	p.admit("")
-}
+// Since is the time since another one.
+func (c modelClock) Since(at time.Time) time.Duration { return c.w.now.Sub(at) }
 
-// news holds the fields of a build that matter to its Image.
-type news struct {
-	uid                 types.UID
-	phase               v1alpha1.BuildPhase
-	attempts            int
-	resolved, cancelled bool
-}
+// recorder drops events.
+type recorder struct{ record.EventRecorder }
 
-func newsOf(build *v1alpha1.ImageBuild) news {
-	return news{build.UID, build.Status.Phase, len(build.Status.Attempts), build.Status.Resolved != nil, build.Spec.CancelRequested != nil}
-}
+// Event drops an event.
+func (recorder) Event(runtime.Object, string, string, string) {}
 
-func (p *process) jobNews(news change[*batchv1.Job]) {
-	job := news.is
-	if job == nil {
-		job = news.was
-	} else if news.was == nil || job.DeletionTimestamp == nil && !state.Failing(job) && suspended(news.was) == suspended(job) {
-		return
-	}
-	if len(job.OwnerReferences) > 0 {
-		p.buildWork.add(job.OwnerReferences[0].Name, p.now)
-	}
-}
-
-func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
-
-func (p *process) podNews(news change[*corev1.Pod]) {
-	pod := news.is
-	if pod == nil {
-		p.buildWork.add(news.was.Labels[v1alpha1.LabelBuild], p.now)
-		return
-	}
-	switch {
-	case pod.DeletionTimestamp != nil || state.Ended(pod):
-		p.buildWork.add(pod.Labels[v1alpha1.LabelBuild], p.now)
-	case pod.Status.Phase != corev1.PodPending || len(pod.Status.Conditions) > 0:
-		p.buildWork.add(pod.Labels[v1alpha1.LabelBuild], p.now.Add(settle))
-	}
-}
+// Eventf drops an event.
+func (recorder) Eventf(runtime.Object, string, string, string, ...any) {}

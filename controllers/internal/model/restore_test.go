@@ -38,7 +38,7 @@ func (w *environment) restore() {
 	}
 	for _, lost := range w.builds.all {
 		if !slices.ContainsFunc(w.backup.builds, func(build *v1alpha1.ImageBuild) bool { return build.UID == lost.UID }) {
-			w.truth.byHand[lost.UID] = true
+			w.truth.byHand[lost.UID], w.truth.restoredAway[lost.UID] = true, true
 			w.cover.point("a build is lost by a restore")
 		}
 	}
@@ -58,11 +58,7 @@ func (w *environment) restore() {
 	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
 	w.truth.ended = maps.Clone(w.backup.ended)
 	w.othersMove("")
-	w.late = nil
-	if w.mutant == outlivesRestores {
-		w.process.relist()
-		return
-	}
+	w.late, w.former = nil, nil
 	w.start(0)
 }
 

@@ -17,8 +17,10 @@ type kind uint8
 
 const (
 	deliverNews kind = iota
+	lookAtImage      // of each controller, in the order of process.controllers
 	lookAtBuild
-	lookAtImage
+	lookAtOrphan
+	lookAtExpired
 	workOnJob
 	workOnPod
 	passTime
@@ -43,6 +45,7 @@ const (
 	repeatNews
 	relistAll
 	crashNow
+	takeOver
 	arriveLate
 	backUp
 	restore
@@ -50,16 +53,16 @@ const (
 )
 
 var kindNames = [...]string{
-	"news arrive", "build controller looks", "image controller looks", "Job controller works", "kubelet works", "time passes", "image is edited",
+	"news arrive", "image controller looks", "build controller looks", "controller of orphans looks", "controller of expired builds looks", "Job controller works", "kubelet works", "time passes", "image is edited",
 	"build is asked for", "request is repeated", "build is cancelled", "build is rerun", "build is promoted", "build is deleted", "build is created directly",
 	"image is recreated", "pod is disrupted", "Job is deleted", "stranger makes a Job", "stranger makes a pod", "legal hold", "Kueue decides", "cluster works", "operator changes something", "news are lost",
-	"news are repeated", "relist", "process crashes", "late write arrives", "backup", "restore",
+	"news are repeated", "relist", "process crashes", "another process leads", "late write arrives", "backup", "restore",
 }
 
 // weights of the kinds of events.
 var weights = [kinds]int{
-	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
-	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 8, createDirectly: 5, recreateImage: 2, disruptPod: 22, deleteJob: 14,
+	deliverNews: 130, lookAtBuild: 240, lookAtImage: 70, lookAtOrphan: 12, lookAtExpired: 40, takeOver: 8, workOnJob: 30, workOnPod: 60, workOnAll: 170, passTime: 50, editImage: 30, askForBuild: 46,
+	askAgain: 5, cancelBuild: 26, rerunBuild: 12, promoteBuild: 8, deleteBuild: 8, createDirectly: 12, recreateImage: 2, disruptPod: 22, deleteJob: 14,
 	strangersJob: 6, strangersPod: 6, kueue: 50, changeOperator: 8, loseNews: 8, repeatNews: 6, relistAll: 6, crashNow: 4, arriveLate: 12, holdSomething: 12,
 	backUp: 14, restore: 12,
 }
@@ -78,7 +81,6 @@ func (e event) outside() bool { return e.kind >= workOnJob && e.kind <= workOnAl
 // schedule is an environment to begin with, and what happens in it.
 type schedule struct {
 	seed   uint64
-	mutant mutant
 	events []event
 }
 
@@ -88,7 +90,7 @@ var epoch = time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 const longestTurnBack = 5 * time.Second
 
 // newSchedule makes the schedule of a seed.
-func newSchedule(seed uint64, wrong mutant) schedule {
+func newSchedule(seed uint64) schedule {
 	random := rand.New(rand.NewPCG(seed, 1))
 	total := 0
 	for _, weight := range weights {
@@ -104,20 +106,20 @@ func newSchedule(seed uint64, wrong mutant) schedule {
 		bits := random.Uint32()
 		events[i] = event{kind: kind, a: uint16(bits), b: uint16(bits >> 16)}
 	}
-	return schedule{seed: seed, mutant: wrong, events: events}
+	return schedule{seed: seed, events: events}
 }
 
 // newEnvironment returns the environment in which a schedule begins.
 func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 	random := rand.New(rand.NewPCG(s.seed, 2))
-	w := &environment{memo: memo, cover: cover, mutant: s.mutant, now: epoch, events: s.events, refusals: map[types.UID]string{}, forbids: map[types.UID]bool{}}
+	w := &environment{ctx: memo.ctx, memo: memo, cover: cover, now: epoch, events: s.events, refusals: map[types.UID]string{}, forbids: map[types.UID]bool{}}
 	w.limits = queue.Limits{Builds: random.IntN(4), PerNamespace: random.IntN(3)}
 	if w.limits.Builds == 3 {
 		w.limits.Builds = 1
 	}
 	w.truth = truth{
 		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, pods: map[types.UID]*podTruth{},
-		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, scheduledAt: map[string]time.Time{},
+		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
 	}
 	images := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}
 	for _, name := range images[random.IntN(len(images))] {
@@ -138,20 +140,25 @@ func (w *environment) step() {
 		w.note("%3d %s", w.next-1, e)
 	}
 	w.cover.events++
-	w.now = w.now.Add(settle)
+	w.now = w.now.Add(100 * time.Millisecond)
 	a, b := int(e.a), int(e.b)
 	switch e.kind {
 	case deliverNews:
-		w.process.deliver(a%4, 1+b%8)
+		w.either(b).deliver(a%4, 1+b%8)
 	case loseNews:
 		w.process.lose(a % 4)
 	case repeatNews:
 		w.process.repeat(a % 4)
 	case relistAll:
 		w.process.relist()
-	case lookAtImage, lookAtBuild:
+	case lookAtImage, lookAtBuild, lookAtOrphan, lookAtExpired:
 		w.lookAtSomething(e.kind, a, b)
 	case crashNow:
+		w.start(a)
+	case takeOver:
+		w.former = w.process
+		w.former.left = 1 + b%16
+		w.cover.point("two processes lead")
 		w.start(a)
 	case arriveLate:
 		w.arrive(a)

@@ -6,29 +6,39 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// Errors that the API returns. After errTimeout the outcome of the request is unknown.
+// Errors that the API returns. After errServer and errTimeout the outcome of the request is unknown.
 var (
-	errNotFound = errors.New("not found")
-	errConflict = errors.New("conflict")
-	errExists   = errors.New("already exists")
-	errGone     = errors.New("gone")
-	errNotDue   = errors.New("no trigger requests this build now")
-	errServer   = errors.New("the server has crashed")
-	errTimeout  = errors.New("timeout")
+	anything     = schema.GroupResource{Resource: "objects"}
+	errConflict  = apierrors.NewConflict(anything, "object", errors.New("it has changed"))
+	errExists    = apierrors.NewAlreadyExists(anything, "object")
+	errGone      = &apierrors.StatusError{ErrStatus: metav1.Status{Reason: metav1.StatusReasonGone, Code: http.StatusGone}}
+	errNotDue    = apierrors.NewConflict(anything, "object", errors.New("no trigger requests this build now"))
+	errRejected  = apierrors.NewForbidden(anything, "job", errors.New("admission webhook denied the request"))
+	errForbidden = apierrors.NewForbidden(anything, "pod", errors.New("violates PodSecurity"))
+	errServer    = errors.New("the server has crashed")
+	errTimeout   = errors.New("timeout")
 )
+
+func notFound(name string) error { return apierrors.NewNotFound(anything, name) }
 
 // request is a request for a build to an Image or, for a rerun, to an earlier build of the Image.
 type request struct {
@@ -39,7 +49,6 @@ type request struct {
 	parameters []v1alpha1.Parameter
 	rerunOf    *v1alpha1.ImageBuild
 	crash      bool // of the server, once it has recorded the request
-	unchecked  bool // by a server of an older version, which accepts reserved IDs at any time
 }
 
 // instantiate is the subresource of that name, and what rerun comes to.
@@ -47,7 +56,7 @@ func (w *environment) instantiate(r request) (*v1alpha1.ImageBuild, error) {
 	image, ok := w.images.get(r.image)
 	switch {
 	case !ok:
-		return nil, errNotFound
+		return nil, notFound(r.image)
 	case r.uid != "" && image.UID != r.uid:
 		return nil, errConflict
 	}
@@ -97,7 +106,7 @@ func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha
 		}
 		known = i
 	}
-	if !r.unchecked && trigger.Reserved(r.id) && !w.requests(image, r.id) {
+	if trigger.Reserved(r.id) && !w.requests(image, r.id) {
 		w.cover.point("a request is not due")
 		return nil, v1alpha1.BuildRequestRecord{}, errNotDue
 	}
@@ -173,7 +182,7 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 	live, ok := w.images.get(image.Name)
 	switch {
 	case !ok:
-		return errNotFound
+		return notFound(image.Name)
 	case live.ResourceVersion != image.ResourceVersion:
 		return errConflict
 	}
@@ -190,7 +199,7 @@ func (w *environment) updateImageStatus(image *v1alpha1.Image, status v1alpha1.I
 		}
 	}
 	w.checkReport(live, &next.Status)
-	if !sameImageStatus(w.cover, &next.Status, &live.Status) { // a store does not write what it has
+	if !equality.Semantic.DeepEqual(&next.Status, &live.Status) { // a store does not write what it has
 		put(w, &w.images, &next)
 	}
 	return nil
@@ -201,7 +210,7 @@ func (w *environment) updateBuildStatus(build *v1alpha1.ImageBuild, status v1alp
 	live, ok := w.builds.get(build.Name)
 	switch {
 	case !ok || live.UID != build.UID:
-		return nil, errNotFound
+		return nil, notFound(build.Name)
 	case live.ResourceVersion != build.ResourceVersion:
 		return nil, errConflict
 	}
@@ -219,12 +228,12 @@ func (w *environment) cancel(name, supersededBy string) error {
 	waits := ok && len(live.Status.Attempts) == 0 && (live.Status.Phase == v1alpha1.BuildPending || live.Status.Phase == v1alpha1.BuildQueued)
 	switch {
 	case !ok:
-		return errNotFound
+		return notFound(name)
 	case live.Spec.CancelRequested != nil || live.Status.Phase.Finished() || supersededBy != "" && !waits:
 		return nil
 	}
 	if newer, ok := w.builds.get(supersededBy); supersededBy != "" && (!ok || numberOf(newer) <= numberOf(live)) {
-		return errNotFound
+		return notFound(supersededBy)
 	}
 	next := *live
 	next.Generation++
@@ -233,41 +242,60 @@ func (w *environment) cancel(name, supersededBy string) error {
 	return nil
 }
 
-func (w *environment) createJob(job *batchv1.Job) error {
+func (w *environment) createJob(job *batchv1.Job) (*batchv1.Job, error) {
 	if _, ok := w.jobs.get(job.Name); ok {
-		return errExists
+		return nil, errExists
 	}
 	if w.rejecting {
 		w.truth.rejected[job.Name] = true
-		return errRejected
+		return nil, errRejected
 	}
 	w.checkNewJob(job)
-	next := *job // it keeps its fingerprint
+	next := *job
 	next.UID, next.CreationTimestamp = w.uid(), w.time()
+	render.KeepFingerprint(&next) // here and not in each cache, because it is slow
 	put(w, &w.jobs, &next)
 	w.truth.jobs[next.UID] = next.Name
-	return nil
+	return &next, nil
 }
 
 // deleteJob deletes it at once, and its pods some time later.
-func (w *environment) deleteJob(name string, uid types.UID) error {
+func (w *environment) deleteJob(name string, only *metav1.Preconditions) error {
 	job, ok := w.jobs.get(name)
-	if !ok || job.UID != uid {
-		return errNotFound
+	if !ok {
+		return notFound(name)
 	}
-	// A Job cannot be compared while its builder is not registered or its creation is refused.
-	if w.truth.jobs[uid] == "" && !w.builderGone && !w.rejecting && !w.arrivesLate {
+	if !isThat(job, only) {
+		return errConflict
+	}
+	// A Job cannot be compared while its builder is not registered or its creation is refused. One that names a build as its owner
+	// which does not exist is deleted with it.
+	if w.truth.jobs[job.UID] == "" && !w.builderGone && !w.rejecting && !w.arrivesLate && w.ownerOfJob(job) != nil {
 		w.broken("the Job %s of a stranger is deleted", name)
 	}
 	remove(w, &w.jobs, job)
 	return nil
 }
 
+// ownerOfJob is the build that a Job belongs to; nil if it does not exist.
+func (w *environment) ownerOfJob(job *batchv1.Job) *v1alpha1.ImageBuild {
+	if len(job.OwnerReferences) == 0 {
+		return nil
+	}
+	if build, ok := w.builds.get(job.OwnerReferences[0].Name); ok && build.UID == job.OwnerReferences[0].UID {
+		return build
+	}
+	return nil
+}
+
 // deleteAbandonedPod deletes a pod that is not deleted with a Job.
-func (w *environment) deleteAbandonedPod(name string, uid types.UID) error {
+func (w *environment) deleteAbandonedPod(name string, only *metav1.Preconditions) error {
 	pod, ok := w.pods.get(name)
-	if !ok || pod.UID != uid {
-		return errNotFound
+	if !ok {
+		return notFound(name)
+	}
+	if !isThat(pod, only) {
+		return errConflict
 	}
 	for _, job := range w.jobs.all {
 		if metav1.IsControlledBy(pod, job) && job.DeletionTimestamp == nil && !jobOver(job) && !state.Failing(job) {
@@ -279,28 +307,40 @@ func (w *environment) deleteAbandonedPod(name string, uid types.UID) error {
 }
 
 // stopPod lowers the pod's deadline.
-func (w *environment) stopPod(name string, uid types.UID) error {
+func (w *environment) stopPod(name string, uid types.UID, seconds int64) error {
 	pod, ok := w.pods.get(name)
-	if !ok || pod.UID != uid {
-		return errNotFound
+	if !ok {
+		return notFound(name)
 	}
-	w.changePod(pod, func(next *corev1.Pod) { next.Spec.ActiveDeadlineSeconds = new(int64(1)) })
+	if pod.UID != uid {
+		return errConflict
+	}
+	w.changePod(pod, func(next *corev1.Pod) { next.Spec.ActiveDeadlineSeconds = &seconds })
 	if truth := w.truth.pods[uid]; truth.node == nodeUp && !w.peace && w.version%4 == 0 {
 		truth.node = nodeHangs
 	}
 	return nil
 }
 
+// isThat reports whether an object meets the preconditions of a deletion.
+func isThat(object client.Object, only *metav1.Preconditions) bool {
+	return only == nil || (only.UID == nil || *only.UID == object.GetUID()) && (only.ResourceVersion == nil || *only.ResourceVersion == object.GetResourceVersion())
+}
+
 // deleteBuild deletes a build that is still as it was when that was decided.
-func (w *environment) deleteBuild(name string, uid types.UID, version string, excused bool) error {
+func (w *environment) deleteBuild(name string, only *metav1.Preconditions, excused bool) error {
 	build, ok := w.builds.get(name)
 	switch {
-	case !ok || build.UID != uid:
-		return errNotFound
-	case build.ResourceVersion != version:
+	case !ok:
+		return notFound(name)
+	case !isThat(build, only):
 		return errConflict
 	}
-	w.checkPruning(build, excused)
+	if build.Spec.ImageRef == nil {
+		w.checkExpired(build)
+	} else {
+		w.checkPruning(build, excused)
+	}
 	w.remember(build)
 	if build.DeletionTimestamp != nil {
 		return nil // a finalizer keeps it

@@ -16,7 +16,7 @@ func shrink(s schedule) schedule {
 	memo, runs := newMemo(), 0
 	breaks := func(events []event) bool {
 		runs++
-		broken, _ := run(schedule{seed: s.seed, mutant: s.mutant, events: events}, memo, newCoverage(), false)
+		broken, _ := run(schedule{seed: s.seed, events: events}, memo, newCoverage(), false)
 		return broken != ""
 	}
 	for size := len(s.events) / 2; size > 0 && runs < maxRuns; {

@@ -22,18 +22,19 @@ type truth struct {
 	pods    map[types.UID]*podTruth
 	results int // the number of pods that have made an artifact
 
-	moved       map[string]int // how often the inputs of an Image have changed
-	anew        int
-	strangers   map[string]bool      // Jobs that are not ours
-	rejected    map[string]bool      // Jobs that admission has refused
-	uncompared  map[string]bool      // Jobs whose dry runs admission has refused
-	forbidden   map[string]bool      // Jobs whose pods admission has refused
-	scheduledAt map[string]time.Time // since when an Image has had its schedule
-	serverCrash bool
-	excused     bool // the request that is carried out was decided on before something else happened
-	lateStarts  int  // builds that a late write of a crashed process has started
-	endedAt     time.Time
-	turnedBack  time.Duration // by how much clocks were turned back in all
+	moved        map[string]int // how often the inputs of an Image have changed
+	anew         int
+	strangers    map[string]bool      // Jobs that are not ours
+	rejected     map[string]bool      // Jobs that admission has refused
+	uncompared   map[string]bool      // Jobs whose dry runs admission has refused
+	forbidden    map[string]bool      // Jobs whose pods admission has refused
+	restoredAway map[types.UID]bool   // builds that a restore has lost
+	scheduledAt  map[string]time.Time // since when an Image has had its schedule
+	serverCrash  bool
+	excused      bool // the request that is carried out was decided on before something else happened
+	lateStarts   int  // builds that a late write of a crashed process has started
+	endedAt      time.Time
+	turnedBack   time.Duration // by how much clocks were turned back in all
 }
 
 // given is a number that was given to a request.

@@ -187,7 +187,7 @@ func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild, how int) {
 	}
 	w.truth.strangers[name] = true
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}}
-	if forged, err := w.memo.job(build, int32(len(build.Status.Attempts))+1); how%4 > 0 && err == nil {
+	if forged, err := render.Job(build, int32(len(build.Status.Attempts))+1, w.memo.builders.Registered["mock"]); how%4 > 0 && err == nil {
 		job = forged.DeepCopy()
 		job.UID = w.uid()
 		job.Annotations = nil

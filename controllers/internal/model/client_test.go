@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	typedbatchv1 "k8s.io/client-go/kubernetes/typed/batch/v1"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	typedv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// The clients of a process. They have the requests that the controllers make; any other request is a call of a nil interface.
+type (
+	goldsmithClient struct {
+		versioned.Interface
+		typedv1alpha1.ImagesV1alpha1Interface
+		p *process
+	}
+	imageClient struct {
+		typedv1alpha1.ImageInterface
+		p *process
+	}
+	buildClient struct {
+		typedv1alpha1.ImageBuildInterface
+		p *process
+	}
+	kubeClient struct {
+		kubernetes.Interface
+		p *process
+	}
+	batchClient struct {
+		typedbatchv1.BatchV1Interface
+		p *process
+	}
+	jobClient struct {
+		typedbatchv1.JobInterface
+		p *process
+	}
+	coreClient struct {
+		typedcorev1.CoreV1Interface
+		p *process
+	}
+	podClient struct {
+		typedcorev1.PodInterface
+		p *process
+	}
+	eventClient struct {
+		typedcorev1.EventInterface
+		p *process
+	}
+	configMapClient struct {
+		typedcorev1.ConfigMapInterface
+		p *process
+	}
+)
+
+func (c goldsmithClient) ImagesV1alpha1() typedv1alpha1.ImagesV1alpha1Interface { return c }
+func (c goldsmithClient) Images(string) typedv1alpha1.ImageInterface            { return imageClient{p: c.p} }
+func (c goldsmithClient) ImageBuilds(string) typedv1alpha1.ImageBuildInterface {
+	return buildClient{p: c.p}
+}
+func (c kubeClient) BatchV1() typedbatchv1.BatchV1Interface           { return batchClient{p: c.p} }
+func (c batchClient) Jobs(string) typedbatchv1.JobInterface           { return jobClient{p: c.p} }
+func (c kubeClient) CoreV1() typedcorev1.CoreV1Interface              { return coreClient{p: c.p} }
+func (c coreClient) Pods(string) typedcorev1.PodInterface             { return podClient{p: c.p} }
+func (c coreClient) Events(string) typedcorev1.EventInterface         { return eventClient{p: c.p} }
+func (c coreClient) ConfigMaps(string) typedcorev1.ConfigMapInterface { return configMapClient{p: c.p} }
+
+// Get reads an Image.
+func (c imageClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.Image, error) {
+	c.p.request()
+	image, ok := c.p.images.get(name)
+	if !ok {
+		return nil, notFound(name)
+	}
+	return image.DeepCopy(), nil
+}
+
+// UpdateStatus writes the status of an Image.
+func (c imageClient) UpdateStatus(_ context.Context, image *v1alpha1.Image, _ metav1.UpdateOptions) (*v1alpha1.Image, error) {
+	image = image.DeepCopy()
+	return image, c.p.write("image status", func() error { return c.p.updateImageStatus(image, image.Status) })
+}
+
+// Instantiate requests a build.
+func (c imageClient) Instantiate(_ context.Context, name string, given *v1alpha1.BuildRequest, _ metav1.CreateOptions) (build *v1alpha1.ImageBuild, err error) {
+	w := c.p.environment
+	excused := w.faults.interjected
+	err = w.write("build asked for", func() (err error) {
+		w.truth.excused = excused || w.faults.interjected || w.arrivesLate
+		build, err = w.instantiate(request{image: name, id: given.RequestID, reason: given.Reason, parameters: given.Parameters, crash: w.truth.serverCrash})
+		w.truth.excused = false
+		if err == nil {
+			w.note("controller asked for %s: %s", build.Name, given.Message)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return build.DeepCopy(), nil
+}
+
+// Get reads a build.
+func (c buildClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.ImageBuild, error) {
+	c.p.request()
+	build, ok := c.p.builds.get(name)
+	if !ok {
+		return nil, notFound(name)
+	}
+	return build.DeepCopy(), nil
+}
+
+// List reads the builds of an Image.
+func (c buildClient) List(_ context.Context, options metav1.ListOptions) (*v1alpha1.ImageBuildList, error) {
+	c.p.request()
+	uid, ok := strings.CutPrefix(options.FieldSelector, "spec.imageRef.uid=")
+	if !ok {
+		panic("nobody selects builds by " + options.FieldSelector)
+	}
+	list := &v1alpha1.ImageBuildList{}
+	for _, build := range c.p.builds.all {
+		if build.Spec.ImageRef != nil && string(build.Spec.ImageRef.UID) == uid {
+			list.Items = append(list.Items, *build)
+		}
+	}
+	return list, nil
+}
+
+// UpdateStatus writes the status of a build.
+func (c buildClient) UpdateStatus(_ context.Context, build *v1alpha1.ImageBuild, _ metav1.UpdateOptions) (stored *v1alpha1.ImageBuild, err error) {
+	point := "status"
+	before, ok := c.p.builds.get(build.Name)
+	if !ok || before.Status.Phase != build.Status.Phase {
+		point = string(build.Status.Phase)
+	}
+	if ok && len(before.Status.Attempts) == 0 && build.Status.Phase == v1alpha1.BuildStarting {
+		c.p.checkOrder(build.Name)
+	}
+	build = build.DeepCopy()
+	err = c.p.write(point, func() (err error) {
+		stored, err = c.p.updateBuildStatus(build, build.Status)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return stored.DeepCopy(), nil
+}
+
+// Cancel cancels a build that another one supersedes.
+func (c buildClient) Cancel(_ context.Context, name string, given *v1alpha1.CancelRequest, _ metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+	return nil, c.p.write("build superseded", func() error {
+		defer c.p.checkSuperseding(name)()
+		return c.p.cancel(name, given.SupersededBy)
+	})
+}
+
+// Delete deletes a build.
+func (c buildClient) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
+	point, excused := "build pruned", c.p.faults.interjected
+	if build, ok := c.p.builds.get(name); ok && build.Spec.ImageRef == nil {
+		point = "build expired"
+	}
+	return c.p.write(point, func() error {
+		return c.p.deleteBuild(name, options.Preconditions, excused || c.p.faults.interjected)
+	})
+}
+
+// Get reads a Job.
+func (c jobClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*batchv1.Job, error) {
+	c.p.request()
+	job, ok := c.p.jobs.get(name)
+	if !ok {
+		return nil, notFound(name)
+	}
+	return job.DeepCopy(), nil
+}
+
+// Create creates a Job, or says what would be created.
+func (c jobClient) Create(_ context.Context, job *batchv1.Job, options metav1.CreateOptions) (created *batchv1.Job, err error) {
+	job = job.DeepCopy()
+	if len(options.DryRun) > 0 {
+		if job.Name != "" || job.GenerateName == "" {
+			c.p.broken("a dry run creates %s, which exists", job.Name)
+		}
+		c.p.request()
+		if c.p.rejecting {
+			c.p.truth.uncompared[strings.TrimSuffix(job.GenerateName, "-")] = true
+			return nil, errRejected
+		}
+		return job, nil
+	}
+	err = c.p.write("Job created", func() (err error) {
+		created, err = c.p.createJob(job)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return created.DeepCopy(), nil
+}
+
+// Delete deletes a Job.
+func (c jobClient) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
+	if options.PropagationPolicy == nil || *options.PropagationPolicy != metav1.DeletePropagationBackground {
+		c.p.broken("the Job %s is deleted without its pods", name)
+	}
+	c.p.checkDeletion(name)
+	return c.p.write("Job deleted", func() error { return c.p.deleteJob(name, options.Preconditions) })
+}
+
+// List reads pods by their labels.
+func (c podClient) List(_ context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
+	c.p.request()
+	selector, err := labels.Parse(options.LabelSelector)
+	if err != nil {
+		return nil, err
+	}
+	return podsOf(c.p.pods.all, selector), nil
+}
+
+func podsOf(pods []*corev1.Pod, selector labels.Selector) *corev1.PodList {
+	list := &corev1.PodList{}
+	for _, pod := range pods {
+		if selector.Matches(labels.Set(pod.Labels)) {
+			list.Items = append(list.Items, *pod)
+		}
+	}
+	return list
+}
+
+// Create only says whether a pod would be created.
+func (c podClient) Create(_ context.Context, pod *corev1.Pod, options metav1.CreateOptions) (*corev1.Pod, error) {
+	if len(options.DryRun) == 0 {
+		c.p.broken("a controller creates the pod %s", pod.GenerateName)
+	}
+	c.p.request()
+	if c.p.forbids[ownerOf(pod)] {
+		return nil, errForbidden
+	}
+	c.p.cover.point("a forged event says that a pod is forbidden")
+	return pod, nil
+}
+
+// Delete deletes a pod.
+func (c podClient) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
+	return c.p.write("pod deleted", func() error { return c.p.deleteAbandonedPod(name, options.Preconditions) })
+}
+
+// Patch lowers the deadline of a pod.
+func (c podClient) Patch(_ context.Context, name string, _ types.PatchType, data []byte, _ metav1.PatchOptions, _ ...string) (*corev1.Pod, error) {
+	patch := &corev1.Pod{}
+	if err := json.Unmarshal(data, patch); err != nil {
+		return nil, err
+	}
+	return nil, c.p.write("pod stopped", func() error { return c.p.stopPod(name, patch.UID, *patch.Spec.ActiveDeadlineSeconds) })
+}
+
+// GetLogs reads the log of a pod.
+func (c podClient) GetLogs(string, *corev1.PodLogOptions) *rest.Request { return c.p.memo.logs() }
+
+// List reads the events of a Job.
+func (c eventClient) List(_ context.Context, options metav1.ListOptions) (*corev1.EventList, error) {
+	c.p.request()
+	of := strings.TrimPrefix(options.FieldSelector, "involvedObject.uid=")
+	list := &corev1.EventList{}
+	if message := c.p.refusals[types.UID(of)]; message != "" {
+		list.Items = []corev1.Event{{Reason: "FailedCreate", Message: "Error creating: " + message, LastTimestamp: c.p.time()}}
+	}
+	return list, nil
+}
+
+// Get reads a ConfigMap. No ConfigMap ever exists.
+func (c configMapClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*corev1.ConfigMap, error) {
+	c.p.request()
+	return nil, notFound(name)
+}
+
+// logClient answers each request for a log with a line.
+type logClient struct{}
+
+// RoundTrip answers a request.
+func (logClient) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader("2030-01-02T03:04:05Z the builder's last line\n"))}, nil
+}
+
+func newLogs() func() *rest.Request {
+	client := &http.Client{Transport: logClient{}}
+	return func() *rest.Request {
+		return rest.NewRequestWithClient(&url.URL{Scheme: "http", Host: "model"}, "", rest.ClientContentConfig{}, client).Verb(http.MethodGet)
+	}
+}
