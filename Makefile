@@ -171,6 +171,10 @@ chaos: $(if $(filter kind,$(TARGET)),images,build) ## Inject faults into `goldsm
 	go run ./e2e/chaos $(if $(filter kind,$(TARGET)),-version=$(VERSION),-program=bin/goldsmith) \
 	  -duration=$(or $(DURATION),5m) $(if $(SEED),-seed=$(SEED))
 
+.PHONY: mutants
+mutants: ## Make mistakes in files that decide, one at a time, and check that the model of schedules finds each: make mutants FLAGS=-mutant=orphans
+	go test -v -timeout=6h -run=TestMutantsAreFound ./controllers/internal/model -mutants $(FLAGS)
+
 .PHONY: bench-cluster
 bench-cluster: ## Measure builds and the API in the current cluster of kubectl; figures in bin/bench-cluster.txt.
 	@mkdir -p bin

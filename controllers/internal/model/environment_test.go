@@ -62,6 +62,8 @@ type environment struct {
 	late []lateWrite
 	// arrivesLate is true while such a write is carried out.
 	arrivesLate bool
+	// promotions are those that have not written the channel yet.
+	promotions []promotion
 	// peace is true once no faults happen any more.
 	peace bool
 

@@ -106,6 +106,8 @@ func (w *environment) happen(kind kind, a, b int) {
 		w.workOnEverything(a, b)
 	case holdSomething:
 		w.holdSomething(a, b)
+	case promoteBuild:
+		w.promoteSome(a)
 	case askAgain:
 		if n := len(w.truth.asked); n > 0 {
 			w.askAgain(a % n)
@@ -113,6 +115,17 @@ func (w *environment) happen(kind kind, a, b int) {
 	default:
 		if build, ok := pick(&w.builds, a); ok {
 			w.happenToBuild(kind, build, b)
+		}
+	}
+}
+
+// promoteSome promotes one of the builds that have succeeded.
+func (w *environment) promoteSome(a int) {
+	for i := range w.builds.all {
+		build := w.builds.all[(a+i)%len(w.builds.all)]
+		if build.Spec.ImageRef != nil && build.Status.Phase == v1alpha1.BuildSucceeded {
+			w.promote(build)
+			return
 		}
 	}
 }
@@ -161,8 +174,11 @@ func (w *environment) happenToJob(kind kind, job *batchv1.Job, b int) {
 		}
 		remove(w, &w.jobs, job)
 	case strangersPod:
-		if b%2 == 1 { // besides a pod that the Job does not control
+		if b%2 == 1 { // besides a pod that the Job does not control, or alone
 			w.refusals[job.UID] = forbidden
+		}
+		if b%4 == 1 {
+			return
 		}
 		w.createStrangersPod(job, b)
 	case kueue:
@@ -214,10 +230,6 @@ func (w *environment) happenToBuild(kind kind, build *v1alpha1.ImageBuild, b int
 			w.askFor(request{
 				image: ref.Name, uid: ref.UID, id: fmt.Sprintf("rerun-%d", w.truth.anew), reason: v1alpha1.TriggerRerun, rerunOf: build, crash: b%8 == 0,
 			})
-		}
-	case promoteBuild:
-		if build.Spec.ImageRef != nil {
-			w.promote(build)
 		}
 	}
 }

@@ -32,12 +32,16 @@ const (
 	// schedules is how many there are, and leastReached how often they have to reach each thing that is counted. The race
 	// detector makes each several times slower, and no two share anything: under it, a tenth of them are played.
 	schedules    = 100_000 / slowdown
-	leastReached = 100 / (slowdown * slowdown)
+	leastReached = max(1, 50/(slowdown*slowdown))
 	// shortSchedules are played with -short. They reach each thing that is counted at least once.
 	shortSchedules = 5_000
 )
 
-var replayed = flag.Int64("seed", -1, "replay the schedule of this seed")
+var (
+	replayed = flag.Int64("seed", -1, "replay the schedule of this seed")
+	played   = flag.Int("schedules", 0, "play so many schedules, whatever they reach")
+	brief    = flag.Bool("brief", false, "do not shrink a schedule that breaks an invariant")
+)
 
 // run plays a schedule, and returns the invariant that it breaks, if it does, and what happened.
 func run(s schedule, memo *memo, cover *coverage, tracing bool) (broken string, trace []string) {
@@ -76,8 +80,14 @@ func TestSchedules(t *testing.T) {
 	if testing.Short() {
 		n, least = shortSchedules, 1
 	}
+	if *played > 0 {
+		n, least = *played, 0
+	}
 	cover, lengths, found := playAll(n)
-	if found != nil {
+	switch {
+	case found != nil && *brief:
+		t.Fatalf("seed %d: %s", found.schedule.seed, found.broken)
+	case found != nil:
 		t.Fatal(explain(*found.schedule, found.broken))
 	}
 	slices.Sort(lengths)
@@ -108,11 +118,11 @@ func playAll(n int) (*coverage, []int, *finding) {
 	)
 	for worker := range workers {
 		group.Go(func() {
-			memo, mine, played := newMemo(), newCoverage(), []int{}
+			memo, mine, long := newMemo(), newCoverage(), []int{}
 			for seed := worker; seed < n; seed += workers {
 				s := newSchedule(uint64(seed))
 				broken, _ := run(s, memo, mine, false)
-				played = append(played, len(s.events))
+				long = append(long, len(s.events))
 				if seed%1000 < workers {
 					mutex.Lock()
 					stop := found != nil
@@ -134,7 +144,7 @@ func playAll(n int) (*coverage, []int, *finding) {
 			mutex.Lock()
 			defer mutex.Unlock()
 			cover.add(mine)
-			lengths = append(lengths, played...)
+			lengths = append(lengths, long...)
 		})
 	}
 	group.Wait()

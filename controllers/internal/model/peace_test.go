@@ -31,6 +31,9 @@ func (w *environment) makePeace() {
 	for len(w.late) > 0 {
 		w.arrive(0)
 	}
+	for len(w.promotions) > 0 {
+		w.finishPromotion()
+	}
 	for i := range w.truth.asked {
 		if w.truth.asked[i].answer == "" {
 			w.askAgain(i)

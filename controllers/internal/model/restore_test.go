@@ -58,7 +58,7 @@ func (w *environment) restore() {
 	w.truth.digests, w.truth.scheduledAt = maps.Clone(w.backup.digests), maps.Clone(w.backup.scheduledAt)
 	w.truth.ended = maps.Clone(w.backup.ended)
 	w.othersMove("")
-	w.late, w.former = nil, nil
+	w.late, w.former, w.promotions = nil, nil, nil
 	w.start(0)
 }
 

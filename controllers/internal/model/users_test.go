@@ -158,14 +158,46 @@ func (w *environment) askAgain(which int) {
 	}
 }
 
-// promote moves the channel of an Image to a build that has succeeded.
+// promotion is one under way: it has read the Image, and noted in the build which version it read.
+type promotion struct {
+	build   *v1alpha1.ImageBuild
+	version string
+}
+
+// promote begins to move the channel of an Image to a build that has succeeded.
 func (w *environment) promote(build *v1alpha1.ImageBuild) {
 	image, ok := w.images.get(build.Spec.ImageRef.Name)
 	if !ok || image.UID != build.Spec.ImageRef.UID || build.Status.Phase != v1alpha1.BuildSucceeded {
 		return
 	}
+	next := *build
+	next.Annotations = map[string]string{v1alpha1.AnnotationPromotion: image.ResourceVersion}
+	put(w, &w.builds, &next)
+	w.promotions = append(w.promotions, promotion{&next, image.ResourceVersion})
+}
+
+// finishPromotion writes the channel. The promotion begins anew if the Image has changed since it was read.
+func (w *environment) finishPromotion() {
+	under := w.promotions[0]
+	w.promotions = w.promotions[1:]
+	image, ok := w.images.get(under.build.Spec.ImageRef.Name)
+	if !ok {
+		return
+	}
+	build, exists := w.builds.get(under.build.Name)
+	exists = exists && build.UID == under.build.UID
+	if image.ResourceVersion != under.version {
+		w.cover.point("a promotion begins anew")
+		if exists {
+			w.promote(build)
+		}
+		return
+	}
+	if !exists && !w.truth.byHand[under.build.UID] {
+		w.broken("%s gets a channel, and was pruned", under.build.Name)
+	}
 	next := *image
-	next.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: build.Name, Digest: inputs.ArtifactsDigest(build.Status.Artifacts)}}
+	next.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: under.build.Name, Digest: inputs.ArtifactsDigest(under.build.Status.Artifacts)}}
 	w.othersMove(image.Name)
 	put(w, &w.images, &next)
 }

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Flags of `make mutants`.
+var (
+	withMutants  = flag.Bool("mutants", false, "play the schedules with each mutant")
+	onlyMutants  = flag.String("mutant", "", "only the mutants whose file or text matches this regular expression")
+	mutantsGoFor = flag.Int("mutant-schedules", 20_000, "within how many schedules each mutant has to be found")
+)
+
+// root is the folder of the module.
+const root = "../../.."
+
+// mutant is a mistake in a file that ships: the only occurrence of a text is replaced. The invariants have to find it.
+type mutant struct {
+	file, old, new string
+	// lives is why no invariant finds the mistake, if none does.
+	lives string
+}
+
+// TestMutantsAreFound checks that each mutant can be made. With -mutants it plays schedules with each of them.
+func TestMutantsAreFound(t *testing.T) {
+	only := regexp.MustCompile(*onlyMutants)
+	for _, m := range mutants {
+		source, err := os.ReadFile(filepath.Join(root, m.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(source), m.old); n != 1 {
+			t.Errorf("%s has the text %q %d times", m.file, m.old, n)
+		}
+		if !*withMutants || !only.MatchString(m.file+" "+m.old) {
+			continue
+		}
+		t.Run(filepath.Base(m.file), func(t *testing.T) {
+			t.Parallel()
+			found := m.play(t, strings.Replace(string(source), m.old, m.new, 1))
+			t.Logf("%s: %q instead of %q", m.file, m.new, m.old)
+			switch {
+			case found == "" && m.lives == "":
+				t.Error("lives")
+			case found == "":
+				t.Log("lives, because " + m.lives)
+			case m.lives != "":
+				t.Errorf("found, although %s: %s", m.lives, found)
+			default:
+				t.Log("found: " + found)
+			}
+		})
+	}
+}
+
+// foundBy matches the line of a schedule that breaks an invariant, or in which a controller panics.
+var foundBy = regexp.MustCompile(`seed [0-9]+: .*`)
+
+// play compiles the model with a changed file, and returns what it finds.
+func (m *mutant) play(t *testing.T, changed string) string {
+	t.Helper()
+	folder := t.TempDir()
+	original, err := filepath.Abs(filepath.Join(root, m.file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mutated, overlay := filepath.Join(folder, "mutated.go"), filepath.Join(folder, "overlay.json")
+	replaced, err := json.Marshal(map[string]any{"Replace": map[string]string{original: mutated}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for path, content := range map[string]string{mutated: changed, overlay: string(replaced)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-ldflags=-s -w", "-overlay="+overlay, "-timeout=20m", ".",
+		"-run=^TestSchedules$", "-args", "-brief", "-schedules="+strconv.Itoa(*mutantsGoFor))
+	output, err := command.CombinedOutput()
+	found := foundBy.FindString(string(output))
+	if found == "" && err != nil && !strings.Contains(string(output), "was reached") {
+		t.Errorf("%s: %q instead of %q: %v\n%s", m.file, m.new, m.old, err, output)
+	}
+	return found
+}
+
+// mutants are in the order of their files.
+var mutants = []mutant{
+	// The controller of Images: it asks, stores, supersedes and prunes.
+	{"controllers/internal/image/ask.go", `live.UID != image.UID || live.ResourceVersion != image.ResourceVersion`, `live.UID != image.UID`, ""},
+	{"controllers/internal/image/ask.go", `err != nil || unseen {`, `err != nil {`, ""},
+	{"controllers/internal/image/ask.go", `now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest`, `now.Resolved == nil`, ""},
+	{"controllers/internal/image/ask.go", `return false, decision.Gone(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
+	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, ""},
+	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, ""},
+	{"controllers/internal/image/reconciler.go", `if equality.Semantic.DeepEqual(&status, &image.Status) {`, `if true {`, ""},
+	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, ""},
+	{"controllers/internal/image/reconciler.go", `SupersededBy: decision.SupersededBy}`, `Reason: "superseded"}`, ""},
+	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, ""},
+	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || v1alpha1.UnderLegalHold(live) {`, ""},
+	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || trigger.Promoting(live, build) {`, ""},
+	{"controllers/internal/image/reconciler.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
+	{"controllers/internal/image/controller.go", `q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)`, ``, ""},
+	{"controllers/internal/image/controller.go", `promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful)`, `false`, ""},
+	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
+	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, ``, "the model has neither an archive nor records"},
+
+	// The controller of builds: it observes, decides, stores and acts.
+	{"controllers/internal/imagebuild/reconciler.go", `return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)`, `return true`, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `o.live || o.begun &&`, `o.live || o.fresh &&`, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `r.written.Delete(request.NamespacedName)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.Release(request.NamespacedName)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `	r.Queue.Stored(stored)`, ``, "the event of the write frees the slot, or takes it, a little later"},
+	{"controllers/internal/imagebuild/reconciler.go", `order < 0 {`, `order > 0 {`, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `written.UID == build.UID {`, `true {`, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `	return longestLook
+}`, `	return after
+}`, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `fresh: true, begun: begun, lookedAt`, `fresh: true, begun: true, lookedAt`, ""},
+	{"controllers/internal/imagebuild/observe.go", `if seen.live && !seen.fresh {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `if live.ResourceVersion != build.ResourceVersion {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `if seen.live && observed.Job == nil && len(pods) > 0 {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `			foreign = job.UID`, `			foreign = ""`, ""},
+	{"controllers/internal/imagebuild/observe.go", `			owner = job.UID`, `			owner = "nobody"`, ""},
+	{"controllers/internal/imagebuild/observe.go", `if state.IsFinal(observed.Refused) {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `if len(pods.Items) > 0 {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/observe.go", `	case seen.live:
+		live`, `	case false:
+		live`, ""},
+	{"controllers/internal/imagebuild/observe.go", `	if live {
+`, `	if false {
+`, ""},
+	{"controllers/internal/imagebuild/observe.go", `observed.Admission.Admitted, observed.Admission.Message = r.Queue.Admission(ctx, build)`, `observed.Admission.Admitted = true`, ""},
+	{"controllers/internal/imagebuild/perform.go", `		r.created.Store(client.ObjectKeyFromObject(build), created.UID)`, `		_ = created`, "the Job is compared with a dry run instead"},
+	{"controllers/internal/imagebuild/perform.go", `seen.job, err = nil, nil // deleted meanwhile`, `seen.job = nil // deleted meanwhile`, ""},
+	{"controllers/internal/imagebuild/perform.go", `		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
+`, `		seen.reject(err)
+		return true, nil
+`, ""},
+	{"controllers/internal/imagebuild/perform.go", `case refused(err):`, `case false:`, ""},
+	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
+	{"controllers/internal/imagebuild/perform.go", `const stopDeadline = 1`, `const stopDeadline = 3600`, ""},
+	{"controllers/internal/imagebuild/origin.go", `created == job.UID {`, `true {`, ""},
+	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `false {`, ""},
+	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if true {`, ""},
+	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if false {`, ""},
+	{"controllers/internal/imagebuild/origin.go", `if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); refused(err) {`, `if err := apierrors.NewForbidden(corev1.Resource("pods"), pod.Name, nil); refused(err) {`, ""},
+	{"controllers/internal/imagebuild/controller.go", `suspended(before) != suspended(job)`, `false`, ""},
+	{"controllers/internal/imagebuild/controller.go", `pod.DeletionTimestamp != nil || state.Ended(pod) {`, `false {`, "the reconciliation only comes later"},
+	{"controllers/internal/imagebuild/orphans.go", `notfound.Object(err) || err == nil && build.UID != owner.UID`, `notfound.Object(err)`, ""},
+	{"controllers/internal/imagebuild/orphans.go", `err == nil && cached.UID == owner.UID {`, `err == nil {`, ""},
+	{"controllers/internal/imagebuild/orphans.go", `	build, err := o.Client.ImagesV1alpha1().ImageBuilds(job.Namespace).Get(ctx, owner.Name, metav1.GetOptions{}) // the cache may be behind`, `	build, err := cached, o.cache.Get(ctx, client.ObjectKey{Namespace: job.Namespace, Name: owner.Name}, cached)`, ""},
+	{"controllers/internal/imagebuild/expiry.go", `left > 0 {`, `left > time.Hour {`, ""},
+	{"controllers/internal/imagebuild/expiry.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
+	{"controllers/internal/imagebuild/expiry.go", `&& build.Spec.ImageRef == nil && build.Status.Finished`, `&& build.Spec.ImageRef == nil && !build.Status.Finished`, ""},
+	{"controllers/internal/reconciliation/reconciliation.go", `Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,`, `PropagationPolicy: &background,`, ""},
+	{"controllers/internal/reconciliation/reconciliation.go", `return ctrl.Result{RequeueAfter: staleRetry}, nil`, `return ctrl.Result{}, nil`, ""},
+	{"controllers/internal/reconciliation/reconciliation.go", `return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()`, `return false`, ""},
+
+	// Admission.
+	{"controllers/internal/queue/queue.go", `	q.observeCached(ctx, key)
+`, ``, "the model's queue has each event before the controller of builds reconciles the build"},
+	{"controllers/internal/queue/queue.go", `	if refused(err) {
+		return`, `	if true {
+		return`, ""},
+	{"controllers/internal/queue/queue.go", `		if key != except {`, `		if false {`, ""},
+	{"controllers/internal/queue/source.go", `			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, ``, ""},
+	{"controllers/internal/queue/catchup.go", `	if known || has {
+		return known`, `	if true {
+		return true`, ""},
+	{"jobs/queue/ledger.go", `if known != nil && newer(known.version, build.ResourceVersion) {`, `if false {`, ""},
+	{"jobs/queue/ledger.go", `|| !known.held || known.unsure {`, `|| !known.held {`, ""},
+	{"jobs/queue/ledger.go", `		l.set(key, Active)`, `		l.set(key, Resting)`, ""},
+	{"jobs/queue/ledger.go", `	if build, ok := l.queue.Find(key); ok && build.State == Resting {
+		l.set(key, Waiting)`, `	if build, ok := l.queue.Find(key); ok && build.State == Resting {
+		l.set(key, Resting)`, ""},
+	{"jobs/queue/build.go", `	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:`, `	case build.Spec.CancelRequested != nil:`, ""},
+
+	// What is due.
+	{"jobs/trigger/trigger.go", `!build.Status.Finished && !build.IsOneOff() {`, `!build.Status.Finished {`, ""},
+	{"jobs/trigger/status.go", `build.Status.Finished && build.Counts() && (last`, `build.Status.Finished && (last`, ""},
+	{"jobs/trigger/status.go", `		status.ConsecutiveFailures = 0
+	}
+	status.ObservedGeneration`, `	}
+	status.ObservedGeneration`, ""},
+	{"jobs/trigger/request.go", `	return fmt.Sprintf("%s:%d", digest, after)`, `	return fmt.Sprintf("%s:%d", digest, after*0)`, ""},
+	{"jobs/trigger/request.go", `return request != nil && request.RequestID == requestID`, `return true`, ""},
+	{"jobs/trigger/history.go", `|| build.DeletionTimestamp != nil || build.IsOneOff():`, `|| build.DeletionTimestamp != nil:`, ""},
+	{"jobs/trigger/history.go", `!build.Status.Phase.Active() && len(build.Status.Attempts) == 0`, `!build.Status.Phase.Active()`, ""},
+	{"jobs/trigger/history.go", `if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {`, `if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) {`, ""},
+	{"jobs/trigger/history.go", `if v1alpha1.UnderLegalHold(o.Image) || v1alpha1.UnderLegalHold(build) || kept(status, build) {`, `if v1alpha1.UnderLegalHold(o.Image) || kept(status, build) {`, ""},
+	{"jobs/trigger/history.go", `n > status.CountedBuild ||`, `false ||`, ""},
+	{"jobs/trigger/history.go", `return record.Number == n && record.UID == ""`, `return false`, ""},
+
+	// The state machine.
+	{"jobs/state/state.go", `	case CreateJob, DeleteJob, DeletePod:
+		return true`, `	case CreateJob, DeletePod:
+		return true`, ""},
+	{"jobs/state/state.go", `t.Build.Spec.CancelRequested != nil || t.Build.DeletionTimestamp != nil
+}`, `t.Build.Spec.CancelRequested != nil
+}`, ""},
+	{"jobs/state/state.go", `	case t.action != NoAction || t.lives():
+	case`, `	case t.action != NoAction:
+	case`, ""},
+	{"jobs/state/state.go", `if attempt.JobUID != t.Job.UID && t.Origin == Foreign {`, `if false {`, ""},
+	{"jobs/state/state.go", `return t.Pod == nil || !Ended(t.Pod) || t.deletedBySuspension()`, `return true`, ""},
+	{"jobs/state/state.go", `	case evidence.started && t.runTimeLeft() <= 0:`, `	case false:`, ""},
+	{"jobs/state/state.go", `	case t.Job == nil && t.Rejected == "" && t.lives():
+		t.discard()
+`, ``, ""},
+	{"jobs/state/evidence.go", `			if pod.UID == attempt.PodUID {`, `			if true {`, ""},
+	{"jobs/state/evidence.go", `return owner != nil && owner.UID == job`, `return true`, ""},
+	{"jobs/state/evidence.go", `(end == nil || endedByDeletion(pod))`, `end == nil`, ""},
+	{"jobs/state/evidence.go", `t.attempt()
+	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "" && t.Origin == Rendered)`, `t.attempt()
+	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "")`, ""},
+	{"jobs/state/kueue.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
+`, ``, ""},
+	{"jobs/state/kueue.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
+	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
+}
