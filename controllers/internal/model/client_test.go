@@ -12,6 +12,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -211,6 +212,10 @@ func (c jobClient) Create(_ context.Context, job *batchv1.Job, options metav1.Cr
 		created, err = c.p.createJob(job)
 		return err
 	})
+	if there, ok := c.p.jobs.get(job.Name); ok && apierrors.IsAlreadyExists(err) && c.p.faults.interject > 0 {
+		c.p.cover.point("an existing Job is deleted before it is read")
+		remove(c.p.environment, &c.p.jobs, there)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -89,6 +89,7 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 		return false
 	case suspended(job):
 		if pod != nil && pod.DeletionTimestamp == nil && !podOver(pod) {
+			w.truth.pods[pod.UID].suspended = true
 			w.deletePod(pod, "")
 			return true
 		}

@@ -32,6 +32,9 @@ func (w *environment) checkNewJob(job *batchv1.Job) {
 	case attempt.JobUID != "":
 		w.broken("Job %s was made again", job.Name)
 	}
+	if pod := w.runningPod(job.Name); pod != nil {
+		w.broken("Job %s was made while pod %s of a Job of that name runs", job.Name, pod.Name)
+	}
 }
 
 // checkNewBuild holds that a build is due, and that no request has two.
@@ -99,6 +102,8 @@ func (w *environment) checkPruning(build *v1alpha1.ImageBuild, excused bool) {
 	case !ok || image.UID != build.Spec.ImageRef.UID || excused || w.arrivesLate:
 	case v1alpha1.UnderLegalHold(image):
 		w.broken("%s was pruned, whose image is under legal hold", build.Name)
+	case numberOf(build) > image.Status.CountedBuild:
+		w.broken("%s was pruned before it was counted", build.Name)
 	case image.Status.LatestSuccessful != nil && image.Status.LatestSuccessful.Number == numberOf(build):
 		w.broken("%s was pruned, the latest success", build.Name)
 	case slices.ContainsFunc(image.Status.Channels, func(c v1alpha1.ImageChannel) bool { return c.Build == build.Name }):
@@ -124,8 +129,12 @@ func (w *environment) checkSuperseding(name string) func() {
 	before, ok := w.builds.get(name)
 	return func() {
 		after, is := w.builds.get(name)
-		if ok && is && len(before.Status.Attempts) > 0 && before.Spec.CancelRequested == nil && after.Spec.CancelRequested != nil {
+		switch {
+		case !ok || !is || before.Spec.CancelRequested != nil || after.Spec.CancelRequested == nil:
+		case len(before.Status.Attempts) > 0:
 			w.broken("%s was superseded, and is %s", name, before.Status.Phase)
+		case before.IsOneOff():
+			w.broken("%s was superseded, and is one-off", name)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // maxDisruptions is how many disrupted attempts end a build.
@@ -253,6 +254,14 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	case v1alpha1.ReasonJobConflict:
 		if !w.truth.strangers[attempt.JobName] && !w.truth.uncompared[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobConflict, and its Job and pod are its own", attempt.Number, build.Name)
+		}
+	case v1alpha1.ReasonPodDeleted:
+		job, ok := w.jobs.get(attempt.JobName)
+		if !ok || w.faults.interjected || w.arrivesLate || w.truth.jobs[job.UID] == "" || job.DeletionTimestamp != nil || jobOver(job) || state.Failing(job) || suspended(job) {
+			break
+		}
+		if pod := w.truth.pods[attempt.PodUID]; pod != nil && pod.suspended {
+			w.broken("attempt %d of %s ended with PodDeleted, and its pod was deleted because its Job was suspended", attempt.Number, build.Name)
 		}
 	case v1alpha1.ReasonPodForbidden:
 		if !w.truth.forbidden[attempt.JobName] {

@@ -39,7 +39,7 @@ const (
 
 var (
 	replayed = flag.Int64("seed", -1, "replay the schedule of this seed")
-	played   = flag.Int("schedules", 0, "play so many schedules, whatever they reach")
+	played   = flag.Int("schedules", 0, "play so many schedules")
 	brief    = flag.Bool("brief", false, "do not shrink a schedule that breaks an invariant")
 )
 
@@ -81,7 +81,7 @@ func TestSchedules(t *testing.T) {
 		n, least = shortSchedules, 1
 	}
 	if *played > 0 {
-		n, least = *played, 0
+		n, least = *played, min(1, *played/shortSchedules)
 	}
 	cover, lengths, found := playAll(n)
 	switch {

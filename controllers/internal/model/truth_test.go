@@ -76,10 +76,11 @@ const (
 )
 
 type podTruth struct {
-	job    types.UID
-	node   nodeState
-	digest string // of its artifact
-	killed bool   // because it was deleted
+	job       types.UID
+	node      nodeState
+	digest    string // of its artifact
+	killed    bool   // because it was deleted
+	suspended bool   // deleted because its Job was suspended
 	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool
