@@ -23,9 +23,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/image"
-	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 

@@ -24,7 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 )
 
 var _ = Describe("The log of a build", func() {

@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 )
 
 // fakeLogs is a log source: the specs set the logs of pods.

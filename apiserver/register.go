@@ -3,7 +3,7 @@
 // Package apiserver defines the resources of Goldsmith's API server.
 //
 // Resources are registered only here, and get the stores of other resources here. Package builder assembles and runs a server. Each
-// resource has a package of its own in internal.
+// resource has a package of its own in registry.
 //
 // The package of a resource also serves its subresources, each in a file of its name, except for these:
 //
@@ -25,17 +25,17 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/buildlog"
-	"goldsmith.dev/goldsmith/apiserver/internal/history"
-	"goldsmith.dev/goldsmith/apiserver/internal/image"
-	"goldsmith.dev/goldsmith/apiserver/internal/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/imageplan"
-	"goldsmith.dev/goldsmith/apiserver/internal/imagereport"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/install"
-	"goldsmith.dev/goldsmith/apiserver/internal/images/validation"
-	"goldsmith.dev/goldsmith/apiserver/internal/objectquota"
-	"goldsmith.dev/goldsmith/apiserver/internal/queuedbuild"
-	"goldsmith.dev/goldsmith/apiserver/internal/templateaccess"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/imageplan"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagereport"
+	"goldsmith.dev/goldsmith/apiserver/registry/install"
+	"goldsmith.dev/goldsmith/apiserver/registry/objectquota"
+	"goldsmith.dev/goldsmith/apiserver/registry/queuedbuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"

@@ -18,7 +18,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/filters"
-	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 )
 
 // LogOpener is where pod logs come from.

@@ -18,7 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/internal/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 )
 
 // podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks the pod, and

@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	tables "goldsmith.dev/goldsmith/apiserver/internal/images/table"
+	tables "goldsmith.dev/goldsmith/apiserver/registry/table"
 )
 
 // The columns of kubectl get, as a cluster prints them.

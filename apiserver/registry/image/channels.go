@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// channelsREST is the channels subresource: names for successful builds, which are part of the Image's status. All of
+// them are replaced in one write.
+type channelsREST struct {
+	subresource.Base
+	images *genericregistry.Store
+	builds *genericregistry.Store
+	scope  *builder.Scope
+	clock  clock.PassiveClock
+}
+
+var (
+	_ rest.Patcher         = &channelsREST{}
+	_ rest.StorageMetadata = &channelsREST{}
+)
+
+func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
+	return &channelsREST{
+		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
+		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
+		builds: builds.WithUpdateStrategy(builder.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)),
+		scope:  scope, clock: clock,
+	}
+}
+
+// New returns an empty ImageChannels.
+func (r *channelsREST) New() runtime.Object { return &v1alpha1.ImageChannels{} }
+
+// Get returns the channels of an Image.
+func (r *channelsREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	object, err := r.images.Get(ctx, name, options)
+	if err != nil {
+		return nil, err
+	}
+	return channelsOf(object)
+}
+
+// Update replaces the channels of an Image. A new or changed channel must name a successful build of this Image.
+func (r *channelsREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, _ rest.ValidateObjectFunc,
+	validate rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	object, err := r.scope.ExplainPatches(object, r.New())
+	if err != nil {
+		return nil, false, err
+	}
+	promotion := &promotion{requested: object, builds: r.builds, scope: r.scope, clock: r.clock, image: name, dryRun: options.DryRun}
+	if validate != nil {
+		admit := validate
+		validate = func(ctx context.Context, object, old runtime.Object) error {
+			wanted, err := channelsOf(object)
+			if err != nil {
+				return err
+			}
+			stored, err := channelsOf(old)
+			if err != nil {
+				return err
+			}
+			return admit(ctx, wanted, stored)
+		}
+	}
+	updated, _, err := r.images.Update(ctx, name, promotion, nil, validate, false, options)
+	if err != nil {
+		return nil, false, err
+	}
+	channels, err := channelsOf(updated)
+	return channels, false, err
+}
+
+// channelsOf is the representation of an Image at its channels subresource.
+func channelsOf(object runtime.Object) (runtime.Object, error) {
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
+	}
+	return &v1alpha1.ImageChannels{
+		ObjectMeta: metav1.ObjectMeta{
+			Name: image.Name, Namespace: image.Namespace, UID: image.UID,
+			ResourceVersion: image.ResourceVersion, CreationTimestamp: image.CreationTimestamp,
+		},
+		Channels: slices.Clone(image.Status.Channels),
+	}, nil
+}
+
+// promotion turns a change of an ImageChannels into a change of the Image.
+type promotion struct {
+	requested rest.UpdatedObjectInfo
+	builds    *genericregistry.Store
+	scope     *builder.Scope
+	clock     clock.PassiveClock
+	image     string
+	dryRun    []string
+}
+
+var _ rest.UpdatedObjectInfo = &promotion{}
+
+// Preconditions returns the preconditions of the request.
+func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.Preconditions() }
+
+// UpdatedObject returns the stored Image with the requested channels.
+func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
+	existing, err := stored.Image(old)
+	if err != nil {
+		return nil, err
+	}
+	before, err := channelsOf(existing)
+	if err != nil {
+		return nil, err
+	}
+	object, err := p.requested.UpdatedObject(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	wanted, ok := object.(*v1alpha1.ImageChannels)
+	if !ok {
+		return nil, subresource.OtherKind[v1alpha1.ImageChannels]("images/channels", p.image, object)
+	}
+	errs := p.scope.Ratchet(wanted, before, func(object runtime.Object) field.ErrorList {
+		return validation.ImageChannels(object.(*v1alpha1.ImageChannels), p.image)
+	})
+	if len(errs) > 0 {
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)
+	}
+	channels, err := p.resolve(ctx, existing, wanted.Channels)
+	if err != nil {
+		return nil, err
+	}
+	image := existing.DeepCopy()
+	image.ResourceVersion = wanted.ResourceVersion // compared by the store, if there is one
+	image.Status.Channels = channels
+	return image, nil
+}
+
+// resolve sets the fields of each channel that the server owns. An unchanged channel keeps its fields, even if its build was
+// deleted.
+func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted []v1alpha1.ImageChannel) ([]v1alpha1.ImageChannel, error) {
+	var (
+		channels []v1alpha1.ImageChannel
+		errs     field.ErrorList
+	)
+	for i, channel := range wanted {
+		kept := slices.IndexFunc(image.Status.Channels, func(stored v1alpha1.ImageChannel) bool {
+			return stored.Name == channel.Name && stored.Build == channel.Build
+		})
+		if kept >= 0 {
+			channels = append(channels, image.Status.Channels[kept])
+			continue
+		}
+		build, problem, err := p.claim(ctx, image, channel.Build)
+		if err != nil {
+			return nil, err
+		}
+		if problem != "" {
+			errs = append(errs, field.Invalid(field.NewPath("channels").Index(i).Child("build"), channel.Build, problem))
+			continue
+		}
+		channels = append(channels, v1alpha1.ImageChannel{
+			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
+			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: builder.UserName(ctx),
+		})
+	}
+	if len(errs) > 0 {
+		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)
+	}
+	return channels, nil
+}
+
+// claim marks a successful build of the Image, so that it is not pruned before the Image names it, and returns the build. Or it
+// returns the problem with the build of this name.
+func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name string) (*v1alpha1.ImageBuild, string, error) {
+	var problem string
+	mark := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Build(old)
+		if err != nil {
+			return nil, err
+		}
+		build := existing.DeepCopy()
+		if problem = notPromotable(build, image); problem == "" {
+			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)
+		}
+		return build, nil
+	})
+	object, _, err := p.builds.Update(on(ctx, "imagebuilds", name), name, mark, nil, nil, false, &metav1.UpdateOptions{DryRun: p.dryRun})
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, "build not found: name a build of the Image that succeeded", nil
+	case err != nil:
+		return nil, "", fmt.Errorf("set the channels of image %s: mark imagebuild %s: %w", p.image, name, err)
+	case problem != "":
+		return nil, problem, nil
+	}
+	build, err := stored.Build(object)
+	return build, "", err
+}
+
+// notPromotable returns why no channel of the Image can name the build, or "".
+func notPromotable(build *v1alpha1.ImageBuild, image *v1alpha1.Image) string {
+	switch {
+	case build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID:
+		return fmt.Sprintf("is not a build of Image %s", image.Name)
+	case build.Status.Phase != v1alpha1.BuildSucceeded:
+		return fmt.Sprintf("is %s: only a build that Succeeded can have a channel", build.Status.Phase)
+	case build.DeletionTimestamp != nil:
+		return "is being deleted: name another build"
+	}
+	return ""
+}
+
+// digestOf is the digest of artifacts that Images based on them count as an input.
+func digestOf(artifacts []v1alpha1.Artifact) string {
+	return inputs.ArtifactsDigest(artifacts)
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+)
+
+// remember records the UID of a build in the record of its request, unless the controller has. It is called before the build
+// is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
+// deleted all the same, because deletions free space: then a repetition of its request may get a second build.
+func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBuild) error {
+	ref, started := build.Spec.ImageRef, build.Spec.Trigger
+	if ref == nil || started == nil || build.Spec.Number == nil {
+		return nil
+	}
+	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
+		existing, err := stored.Image(old)
+		if err != nil {
+			return nil, err
+		}
+		image := existing.DeepCopy()
+		known := slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
+			return record.RequestID == started.RequestID && record.Number == *build.Spec.Number && record.UID == ""
+		})
+		if image.UID == ref.UID && known >= 0 {
+			image.Status.RecentRequests[known].UID = build.UID
+		}
+		return image, nil
+	})
+	_, _, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, write, nil, nil, false, &metav1.UpdateOptions{})
+	if err != nil && !apierrors.IsNotFound(err) && !requesterrors.IsFull(err) {
+		return fmt.Errorf("record in image %s that imagebuild %s is deleted: %w", ref.Name, build.Name, err)
+	}
+	return nil
+}
+
+// holds reports whether a build that is to answer the request is its only one. Otherwise the record shows that the request had
+// another build, which was deleted or has another number, before this one was created: then holds deletes this one.
+//
+// The record has the UID of a build before the build is deleted, and a build exists when it is found or was created. So if the
+// record, read after that, has no other UID and the same number, the request has had no other build.
+func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord, build *v1alpha1.ImageBuild) (bool, error) {
+	if dryrun.IsDryRun(i.options.DryRun) {
+		return true, nil
+	}
+	live, err := stored.GetImage(on(ctx, "images", i.image), i.images, i.image)
+	switch {
+	case apierrors.IsNotFound(err):
+		return true, nil // the build is deleted with its Image
+	case err != nil:
+		return false, err
+	}
+	known := i.known(live)
+	if live.UID != image.UID || known < 0 {
+		return true, nil
+	}
+	if now := live.Status.RecentRequests[known]; now.Number == record.Number && (now.UID == "" || now.UID == build.UID) {
+		return true, nil
+	}
+	ctx = context.WithoutCancel(ctx) // a client that ends its request must not leave the build
+	_, _, err = i.builds.Delete(on(ctx, "imagebuilds", build.Name), build.Name, rest.ValidateAllObjectFunc, metav1.NewPreconditionDeleteOptions(string(build.UID)))
+	if apierrors.IsNotFound(err) {
+		err = nil
+	}
+	return false, err
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/admission"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+// instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
+// It does that for reruns too, which are requested at a build.
+//
+// The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same
+// build, even after a crash or on another replica.
+type instantiateREST struct {
+	*subresource.Action[v1alpha1.BuildRequest, *v1alpha1.BuildRequest]
+	images  *genericregistry.Store
+	builds  *imagebuild.Store
+	records *history.Database // for reruns of deleted builds
+	sources *Sources
+	scope   *builder.Scope
+	policy  validation.Policy
+	clock   clock.PassiveClock
+
+	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
+}
+
+func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
+	r := &instantiateREST{
+		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
+		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
+	}
+	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
+		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), validation.BuildRequest), r.instantiate)
+	return r
+}
+
+// instantiate returns the build of a request, which it creates unless it was created before.
+func (r *instantiateREST) instantiate(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	return r.build(ctx, name, "", request, options)
+}
+
+// build does what instantiate does, for the Image with a UID. An empty UID is that of any Image.
+func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	return r.run(ctx, &instantiation{
+		image: name, uid: uid, requestID: request.RequestID, options: options,
+		check: func(image *v1alpha1.Image) error {
+			return r.checkParameters(image, request)
+		},
+		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
+			return newBuild(image, number, request)
+		},
+	})
+}
+
+// checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
+func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
+	if len(request.Parameters) == 0 {
+		return nil
+	}
+	parameters := merged(image.Spec.Parameters, request.Parameters)
+	errs := append(validation.MergedParameters(parameters), r.policy.Parameters(parameters, field.NewPath("parameters"))...)
+	if len(errs) == 0 {
+		return nil
+	}
+	return apierrors.NewInvalid(v1alpha1.Kind("BuildRequest").GroupKind(), image.Name, errs)
+}
+
+// rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
+func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+	pinned := inputs.Pinned(earlier)
+	build, err := r.run(ctx, &instantiation{
+		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
+		check: func(*v1alpha1.Image) error {
+			if errs := validation.RepeatedImageBuild(earlier); len(errs) > 0 {
+				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
+			}
+			return nil
+		},
+		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
+			return rerunBuild(image, number, earlier, pinned, request)
+		},
+	})
+	if isMissing(err, earlier.Spec.ImageRef.Name) {
+		return nil, orphaned(earlier)
+	}
+	return build, err
+}
+
+// isMissing reports whether an error means that an Image does not exist.
+func isMissing(err error, name string) bool {
+	var status *apierrors.StatusError
+	if !apierrors.IsNotFound(err) || !errors.As(err, &status) {
+		return false
+	}
+	details := status.ErrStatus.Details
+	return details != nil && details.Kind == "images" && details.Name == name
+}
+
+// orphaned returns the error for a build whose Image was deleted.
+func orphaned(build *v1alpha1.ImageBuild) error {
+	err := apierrors.NewNotFound(v1alpha1.Resource("images"), build.Spec.ImageRef.Name)
+	err.ErrStatus.Message += fmt.Sprintf(": imagebuild %q cannot be rerun without its Image: create an ImageBuild with its inputs instead", build.Name)
+	return err
+}
+
+// instantiation is the processing of one request.
+type instantiation struct {
+	images  *genericregistry.Store
+	builds  *imagebuild.Store
+	sources *Sources
+	admit   admission.Interface
+	scheme  *runtime.Scheme
+	clock   clock.PassiveClock
+
+	builders  *inputs.Builders // that the operator allows, or nil if the server does not know them
+	image     string
+	uid       types.UID // the required UID of the Image, or empty
+	requestID string
+	options   *metav1.CreateOptions
+	check     func(image *v1alpha1.Image) error                              // refuses a request before it gets a number
+	compose   func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild // makes the build that was asked for
+
+	forgotten *v1alpha1.BuildRequestRecord // the last request that allocate forgot early, or nil
+}
+
+func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
+	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
+	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
+	instantiation.clock, instantiation.builders = r.clock, r.builders
+	if instantiation.requestID == "" {
+		instantiation.requestID = string(uuid.NewUUID())
+	}
+	return instantiation.run(ctx)
+}
+
+func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
+	if err := i.dryRun(ctx); err != nil {
+		return nil, err
+	}
+	var taken int64 // a number of this request whose name another build has
+	for {
+		image, record, err := i.allocate(ctx, taken)
+		if err != nil {
+			return nil, err
+		}
+		build, err := i.find(ctx, image, record)
+		switch {
+		case apierrors.IsNotFound(err) && record.UID != "":
+			return nil, gone(image, record)
+		case apierrors.IsNotFound(err):
+			build, err = i.create(ctx, image, record, i.options)
+			if apierrors.IsAlreadyExists(err) {
+				continue // another request was faster: a repetition on another replica, or a creation by a user
+			}
+			if err != nil {
+				return nil, err
+			}
+		case err != nil:
+			return nil, err
+		case record.UID != "" && build.UID == record.UID:
+			return build, nil
+		case record.UID != "":
+			return nil, gone(image, record)
+		case !i.ours(build, image, record):
+			taken = record.Number
+			continue
+		}
+		switch holds, err := i.holds(ctx, image, record, build); {
+		case err != nil:
+			return nil, err
+		case holds:
+			return build, nil
+		}
+	}
+}
+
+// dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number
+// is never returned.
+func (i *instantiation) dryRun(ctx context.Context) error {
+	object, err := i.images.Get(on(ctx, "images", i.image), i.image, &metav1.GetOptions{})
+	if err != nil {
+		return err
+	}
+	image, err := stored.Image(object)
+	if err != nil {
+		return err
+	}
+	refused := i.refuse(image)
+	if refused != nil || i.known(image) >= 0 || dryrun.IsDryRun(i.options.DryRun) {
+		return refused // or nil: allocate has the answer
+	}
+	if err := i.check(image); err != nil {
+		return err
+	}
+	number, err := i.nextFree(ctx, image)
+	if err != nil {
+		return err
+	}
+	options := i.options.DeepCopy()
+	options.DryRun = []string{metav1.DryRunAll}
+	_, err = i.create(ctx, image, v1alpha1.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
+	if apierrors.IsAlreadyExists(err) {
+		return nil // the name was taken in between: allocate finds another number
+	}
+	return err
+}
+
+func (i *instantiation) find(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) (*v1alpha1.ImageBuild, error) {
+	name := trigger.BuildName(image.Name, record.Number)
+	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
+}
+
+// ours reports whether a build was created for this request.
+func (i *instantiation) ours(build *v1alpha1.ImageBuild, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) bool {
+	ref, number, started := build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger
+	return ref != nil && ref.UID == image.UID && number != nil && *number == record.Number &&
+		started != nil && started.RequestID == record.RequestID
+}
+
+// create creates the build, through admission like any other. The Image is as it was when the number was recorded.
+func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+	build := i.compose(image, record.Number)
+	build.Spec.Trigger.RequestID = record.RequestID
+	if err := i.sources.judge(ctx, build, image); err != nil {
+		return nil, err
+	}
+	ctx = on(ctx, "imagebuilds", build.Name)
+	user, _ := apirequest.UserFrom(ctx)
+	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
+		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, options, dryrun.IsDryRun(options.DryRun), user)
+	interfaces := admission.NewObjectInterfacesFromScheme(i.scheme)
+
+	if mutating, ok := i.admit.(admission.MutationInterface); ok && mutating.Handles(admission.Create) {
+		if err := mutating.Admit(ctx, attributes, interfaces); err != nil {
+			return nil, err
+		}
+	}
+	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), options)
+}
+
+// on sets the resource that the storage names in its errors, because the request is for another resource.
+func on(ctx context.Context, resource, name string) context.Context {
+	info, ok := apirequest.RequestInfoFrom(ctx)
+	if !ok {
+		return ctx
+	}
+	other := *info
+	other.Resource, other.Subresource, other.Name = resource, "", name
+	return apirequest.WithRequestInfo(ctx, &other)
+}
+
+// gone returns the error for a request whose build was deleted.
+func gone(image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) error {
+	return &apierrors.StatusError{ErrStatus: metav1.Status{
+		Status: metav1.StatusFailure,
+		Code:   http.StatusGone,
+		Reason: metav1.StatusReasonGone,
+		Message: fmt.Sprintf("request %q created imagebuild %q, which was deleted: use a new requestID for a new build",
+			record.RequestID, trigger.BuildName(image.Name, record.Number)),
+		Details: &metav1.StatusDetails{Group: v1alpha1.SchemeGroupVersion.Group, Kind: "imagebuilds", Name: trigger.BuildName(image.Name, record.Number), UID: record.UID},
+	}}
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"maps"
+	"strconv"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+)
+
+// Options are the options of the resource.
+type Options struct {
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+	// Records is the database for history, stats, notes, changes, and reruns of deleted builds. Defaults to none.
+	Records *history.Database
+	// Edits records the changes of specs. Defaults to none.
+	Edits *history.Queue
+	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
+	Policy validation.Policy
+	// Setup are the settings that warnings are based on. Provide sets its Records.
+	Setup validation.Setup
+}
+
+// Provide creates the resource and its subresources, except plan.
+func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*Store, builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
+	if err := options.Records.Prepare(); err != nil {
+		return nil, nil, err
+	}
+	options.Setup.Records = !options.Records.None()
+	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &v1alpha1.Image{} },
+		NewList:    func() runtime.Object { return &v1alpha1.ImageList{} },
+		Resource:   v1alpha1.Resource("images"),
+		Singular:   "image",
+		ShortNames: []string{"img"},
+		Categories: []string{"goldsmith", "all"},
+		Strategy:   newStrategy(scope.Scheme, options, bases),
+		Table:      newTable(options.Clock),
+		Attributes: attributes,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	sources, err := newSources(scope, store)
+	if err != nil {
+		return nil, nil, err
+	}
+	instantiate := newInstantiateREST(store, builds, sources, scope, options)
+	builds.BeforeDelete, builds.Instantiate = instantiate.remember, instantiate.asRequested
+	storages := builder.Storages{
+		"status":      store.Status(newStatusStrategy(scope.Scheme)),
+		"instantiate": instantiate,
+		"channels":    newChannelsREST(store, builds, scope, options.Clock),
+	}
+	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
+	bases.images = store.Store
+	main := &Store{Store: store, Sources: sources, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
+	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
+	storages[""] = main
+	return main, storages, nil
+}
+
+// Store is the resource images.
+type Store struct {
+	*builder.Store
+	// Sources resolves the inputs of Images.
+	Sources     *Sources
+	instantiate *instantiateREST
+	edits       *history.Edits
+}
+
+// Destroy writes the edits that are not recorded yet, and closes the storage.
+func (s *Store) Destroy() {
+	s.edits.Close()
+	s.Store.Destroy()
+}
+
+// Create creates an Image. If it is based on another Image, Create holds the lock of all such writes in the namespace.
+func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	ctx, writing := startWriting(ctx)
+	defer writing.end()
+	created, err := s.Store.Create(ctx, object, validate, options)
+	return created, writing.explain(ctx, err)
+}
+
+// Update changes an Image, or creates it if server-side apply does. If the base changes, it takes the lock as Create does. It
+// records the change.
+func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	ctx, writing := startWriting(ctx)
+	defer writing.end()
+	updated, created, err := s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
+	if err == nil && !created && !dryrun.IsDryRun(options.DryRun) {
+		s.edits.Take(ctx, writing.before, updated)
+	}
+	return updated, created, writing.explain(ctx, err)
+}
+
+// attributes are what images can be selected by.
+func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, nil, err
+	}
+	selectable := fields.Set{
+		"spec.suspend":      strconv.FormatBool(ptr.Deref(image.Spec.Suspend, false)),
+		"spec.builder.name": image.Spec.Builder.Name,
+	}
+	return image.Labels, generic.AddObjectMetaFieldsSet(selectable, &image.ObjectMeta, true), nil
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+type strategy struct {
+	builder.DefaultStrategy
+	policy validation.Policy
+	setup  validation.Setup
+	bases  *bases
+}
+
+func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
+	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
+}
+
+// PrepareForCreate drops the status, and sets the first conditions.
+func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+	s.DefaultStrategy.PrepareForCreate(ctx, object)
+	image := object.(*v1alpha1.Image)
+	image.Status.Conditions = trigger.FirstConditions(image.CreationTimestamp)
+}
+
+// Validate checks an Image that is created.
+func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	image := object.(*v1alpha1.Image)
+	if errs := append(validation.Image(image), s.policy.Image(image)...); len(errs) > 0 {
+		return errs
+	}
+	return s.bases.validate(ctx, image, nil)
+}
+
+// ValidateUpdate checks an Image that is changed. It checks every rule, because the errors of unchanged values are dropped.
+func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
+	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
+	errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image)...)
+	return append(errs, s.bases.validate(ctx, image, stored)...)
+}
+
+// WarningsOnCreate warns about fields without effect.
+func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	return s.setup.ImageWarnings(object.(*v1alpha1.Image))
+}
+
+// WarningsOnUpdate warns about fields without effect.
+func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
+	return s.WarningsOnCreate(ctx, object)
+}
+
+// statusStrategy is that of the status subresource.
+type statusStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
+	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels,
+// and the counter and requests of instantiate, in which only uids may be added. countedBuild never decreases, because an
+// older controller does not know it.
+func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
+	image.Status.BuildCounter = stored.Status.BuildCounter
+	image.Status.Channels = stored.Status.Channels
+	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
+	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
+}
+
+func fillInUIDs(stored, reported []v1alpha1.BuildRequestRecord) []v1alpha1.BuildRequestRecord {
+	if stored == nil {
+		return nil
+	}
+	type request struct {
+		id     string
+		number int64
+	}
+	uids := map[request]types.UID{}
+	for _, record := range reported {
+		uids[request{record.RequestID, record.Number}] = record.UID
+	}
+	records := make([]v1alpha1.BuildRequestRecord, len(stored))
+	for i, record := range stored {
+		if record.UID == "" {
+			record.UID = uids[request{record.RequestID, record.Number}]
+		}
+		records[i] = record
+	}
+	return records
+}
+
+// ValidateUpdate checks a status.
+func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
+	return validation.ImageStatus(object.(*v1alpha1.Image))
+}
+
+// allocationStrategy is that of instantiate, which writes the rest of the status.
+type allocationStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newAllocationStrategy(scheme *runtime.Scheme) allocationStrategy {
+	return allocationStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// channelsStrategy is the strategy of the channels subresource, which changes only the channels.
+type channelsStrategy struct {
+	builder.DefaultStatusStrategy
+}
+
+func newChannelsStrategy(scheme *runtime.Scheme) channelsStrategy {
+	return channelsStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+}
+
+// PrepareForUpdate keeps everything but the channels.
+func (s channelsStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
+	image := object.(*v1alpha1.Image)
+	channels := image.Status.Channels
+	image.Status = old.(*v1alpha1.Image).Status
+	image.Status.Channels = channels
+}

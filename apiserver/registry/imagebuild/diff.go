@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+const diffResource = "imagebuilds/diff"
+
+// differ serves the diff subresource: it compares two builds, either of which may be deleted.
+type differ struct {
+	builds  rest.Getter
+	records *history.Database
+	scope   *builder.Scope
+}
+
+func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
+	d := &differ{builds: builds, records: records, scope: scope}
+	return subresource.NewView(diffResource, &v1alpha1.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
+}
+
+// compare compares a build with the build that the options name, if the user has permission for both.
+func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.ImageBuildDiffOptions) (runtime.Object, error) {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildDiffOptions").GroupKind(), name, validation.ImageBuildDiffOptions(options)); err != nil {
+		return nil, err
+	}
+	if err := d.mayCompare(ctx, options.With); err != nil {
+		return nil, err
+	}
+	from, err := d.read(ctx, options.With, types.UID(options.WithUID))
+	if err != nil {
+		return nil, err
+	}
+	to, err := d.read(ctx, name, types.UID(options.UID))
+	if err != nil {
+		return nil, err
+	}
+	return difference(from, to), nil
+}
+
+// mayCompare refuses a user without permission for the other build. Permission for the build of the request was checked before.
+func (d *differ) mayCompare(ctx context.Context, name string) error {
+	user, resource := builder.UserName(ctx), v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
+	allowed, err := d.scope.UserMayGet(ctx, resource, "diff", apirequest.NamespaceValue(ctx), name)
+	switch {
+	case err != nil:
+		return apierrors.NewInternalError(fmt.Errorf("check whether %s may compare with imagebuild %s: %w", user, name, err))
+	case allowed:
+		return nil
+	}
+	return apierrors.NewForbidden(v1alpha1.Resource("imagebuilds/diff"), name, fmt.Errorf("user %q needs permission to get imagebuilds/diff of the second build, %s", user, name))
+}
+
+// read reads a build: the existing build or, by its UID, the record of a deleted build.
+func (d *differ) read(ctx context.Context, name string, uid types.UID) (*history.RecordedBuild, error) {
+	existing, err := stored.GetBuild(ctx, d.builds, name)
+	switch {
+	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
+		return nil, err
+	case err != nil || uid != "" && existing.UID != uid:
+		return history.ReadBuild(ctx, d.records, diffResource, name, uid)
+	}
+	return &history.RecordedBuild{ImageBuild: existing}, nil
+}
+
+func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {
+	return &v1alpha1.ImageBuildDiff{
+		ObjectMeta: metav1.ObjectMeta{Name: to.Name, Namespace: to.Namespace},
+		From:       compared(from.ImageBuild),
+		To:         compared(to.ImageBuild),
+		Inputs:     inputs.Diff(inputsOf(from), inputsOf(to)),
+		Artifacts:  artifactChanges(from.Status.Artifacts, to.Status.Artifacts),
+	}
+}
+
+func inputsOf(build *history.RecordedBuild) inputs.Snapshot {
+	taken := inputs.Taken(build.Spec.Inputs, build.Status.Resolved)
+	taken.Summarized = build.Summarized
+	return taken
+}
+
+func compared(build *v1alpha1.ImageBuild) v1alpha1.ComparedBuild {
+	status := &build.Status
+	attempts := int32(len(status.Attempts)) //nolint:gosec // each attempt has a number of this type
+	answer := v1alpha1.ComparedBuild{Name: build.Name, UID: build.UID, Phase: status.Phase, Attempts: attempts}
+	if status.Resolved != nil {
+		answer.InputsDigest = status.Resolved.InputsDigest
+	}
+	if status.Failure != nil {
+		answer.Failure = status.Failure.Reason
+	}
+	if took, ended := status.Duration(); ended {
+		answer.Duration = &metav1.Duration{Duration: took}
+	}
+	return answer
+}
+
+// artifactChanges are the artifacts whose digests differ, in the order of their targets.
+func artifactChanges(from, to []v1alpha1.Artifact) (changes []v1alpha1.ArtifactChange) {
+	digests := map[string]v1alpha1.ArtifactChange{}
+	for _, artifact := range from {
+		digests[artifact.Target] = v1alpha1.ArtifactChange{Target: artifact.Target, From: artifact.Digest}
+	}
+	for _, artifact := range to {
+		change := digests[artifact.Target]
+		change.Target, change.To = artifact.Target, artifact.Digest
+		digests[artifact.Target] = change
+	}
+	for _, change := range digests {
+		if change.From != change.To {
+			changes = append(changes, change)
+		}
+	}
+	slices.SortFunc(changes, func(a, b v1alpha1.ArtifactChange) int { return cmp.Compare(a.Target, b.Target) })
+	return changes
+}

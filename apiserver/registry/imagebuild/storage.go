@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagebuild
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/runtime"
+	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/apiserver/pkg/util/dryrun"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/utils/clock"
+	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/archive"
+)
+
+// Options are the options of the resource.
+type Options struct {
+	// Logs is where logs are read. Defaults to the pods of the cluster that the server works for or, standalone, of the
+	// server itself.
+	Logs buildlog.Source
+	// Archive opens the archive with the logs of deleted pods. If it is nil or returns nil, there is no archive. It excludes Logs.
+	Archive func() (*archive.Store, error)
+	// Records has the records of deleted builds, which can be compared. Defaults to none.
+	Records *history.Database
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
+	Policy validation.Policy
+}
+
+// Provide creates the resource and its subresources, except rerun, which package image serves.
+func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
+	if err := options.Records.Prepare(); err != nil {
+		return nil, nil, err
+	}
+	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
+	}
+	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive, MayRead: options.Records.MayReadLog}, client)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := newStore(scope, options, &ranks{client: client})
+	if err != nil {
+		return nil, nil, err
+	}
+	return store, builder.Storages{
+		"":       store,
+		"status": store.Status(newStatusStrategy(scope.Scheme)),
+		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
+		"report": newReport(store.Store, scope.Scheme, options.Clock),
+		"log":    logs.Subresource(store.Store),
+		"diff":   newDiff(store.Store, options.Records, scope),
+	}, nil
+}
+
+// Store is the resource imagebuilds.
+type Store struct {
+	*builder.Store
+	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
+	// Optional.
+	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
+	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
+	Instantiate  func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
+	instantiated *genericregistry.Store
+	scope        *builder.Scope
+}
+
+func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, error) {
+	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
+	store, err := builder.NewStore(scope, builder.Resource{
+		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
+		NewList:    func() runtime.Object { return &v1alpha1.ImageBuildList{} },
+		Resource:   v1alpha1.Resource("imagebuilds"),
+		Singular:   "imagebuild",
+		ShortNames: []string{"imgb"},
+		Categories: []string{"goldsmith", "all"},
+		Strategy:   direct,
+		Table:      newTable(options.Clock),
+		Attributes: attributes,
+	})
+	if err != nil {
+		return nil, err
+	}
+	store.BeginCreate = ranks.begin
+	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), scope: scope}, nil
+}
+
+// Create creates a build without an Image. If the build names an Image and leaves its own name to the server, Create requests a
+// build of that Image, which admission sees as it is made.
+func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	build, err := stored.Build(object)
+	if err != nil {
+		return nil, err
+	}
+	if s.Instantiate != nil && build.Spec.ImageRef != nil && build.Name == "" {
+		return s.Instantiate(ctx, build, options)
+	}
+	return s.Store.Create(ctx, object, validate, options)
+}
+
+// Update changes a build. An update that requests its cancellation needs the permission for the subresource cancel.
+func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return s.Store.Update(ctx, name, object, createValidation, s.mayCancel(updateValidation), forceAllowCreate, options)
+}
+
+func (s *Store) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateObjectUpdateFunc {
+	return func(ctx context.Context, object, old runtime.Object) error {
+		build, err := stored.Build(object)
+		if err != nil {
+			return err
+		}
+		before, err := stored.Build(old)
+		if err != nil {
+			return err
+		}
+		if cancels(build, before) {
+			if err := subresource.CheckMayCreate(ctx, s.scope, "imagebuilds", "cancel", build.Name); err != nil {
+				return err
+			}
+		}
+		if validate == nil {
+			return nil
+		}
+		return validate(ctx, object, old)
+	}
+}
+
+// CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a
+// trigger. The user of the trigger is the user of ctx.
+func (s *Store) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+	created, err := s.instantiated.Create(ctx, build, validate, options)
+	if err != nil {
+		return nil, err
+	}
+	return stored.Build(created)
+}
+
+// Delete deletes a build.
+func (s *Store) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
+	return s.Store.Delete(ctx, name, s.beforeDelete(validate, options), options)
+}
+
+// DeleteCollection deletes builds.
+func (s *Store) DeleteCollection(ctx context.Context, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions,
+	list *internalversion.ListOptions) (runtime.Object, error) {
+	return s.Store.DeleteCollection(ctx, s.beforeDelete(validate, options), options, list)
+}
+
+// beforeDelete returns a validation that calls BeforeDelete last. The storage deletes the build only as it was validated.
+func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
+	if s.BeforeDelete == nil || options != nil && dryrun.IsDryRun(options.DryRun) {
+		return validate
+	}
+	return func(ctx context.Context, object runtime.Object) error {
+		if err := validate(ctx, object); err != nil {
+			return err
+		}
+		build, err := stored.Build(object)
+		if err != nil {
+			return err
+		}
+		return s.BeforeDelete(ctx, build)
+	}
+}
+
+// GetBuild returns a build of the namespace of ctx.
+func (s *Store) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+	return stored.GetBuild(ctx, s.Store, name)
+}
+
+// BuildsOf returns the builds of an Image, in the order of their numbers.
+func (s *Store) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+	if image.UID == "" {
+		return nil, nil // the Image does not exist yet
+	}
+	object, err := s.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
+	if err != nil {
+		return nil, err
+	}
+	list, err := stored.Builds(object)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(list.Items, func(a, b v1alpha1.ImageBuild) int {
+		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
+	})
+	return list.Items, nil
+}

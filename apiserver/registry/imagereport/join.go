@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"context"
+	"maps"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/records"
+)
+
+// newest is how many items of history, changes and notes a single report has.
+const newest = 20
+
+// join returns reports of Images, in their order. Without a database they have no figures.
+func (r *reports) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, error) {
+	store, err := r.database.Store()
+	if err != nil {
+		return nil, history.Error(err, resource, name)
+	}
+	recorded := map[types.UID]*records.ImageStats{}
+	if store == nil {
+		history.WarnNoDatabase(ctx)
+	} else {
+		uids := make([]types.UID, len(of))
+		for i := range of {
+			uids[i] = of[i].UID
+		}
+		since := records.Window{Since: r.clock.Now().Add(-window)}
+		if recorded, err = history.ImageStatsByUID(ctx, store, apirequest.NamespaceValue(ctx), uids, since); err != nil {
+			return nil, history.Error(err, resource, name)
+		}
+	}
+	reports := make([]v1alpha1.ImageReport, len(of))
+	for i := range of {
+		reports[i] = report(&of[i], recorded[of[i].UID], window)
+	}
+	return reports, nil
+}
+
+// report returns the report of a recorded Image, or nil.
+func report(image *v1alpha1.Image, recorded *records.ImageStats, window time.Duration) v1alpha1.ImageReport {
+	report := v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{
+		Namespace: image.Namespace, Name: image.Name, UID: image.UID, Labels: maps.Clone(image.Labels), CreationTimestamp: image.CreationTimestamp,
+	}}
+	if recorded != nil {
+		report.Stats = history.Stats(&recorded.Stats, window)
+		report.Health = history.Health(report.Stats, image.Status.Conditions)
+	}
+	return report
+}
+
+// addJournals adds the newest history, changes and notes of an Image.
+func (r *reports) addJournals(ctx context.Context, report *v1alpha1.ImageReport) error {
+	store, err := r.database.Store()
+	if store == nil && err == nil {
+		return nil
+	}
+	if err == nil {
+		err = journals(ctx, store, report)
+	}
+	if err != nil {
+		return history.Error(err, resource, report.Name)
+	}
+	return nil
+}
+
+func journals(ctx context.Context, store *records.Store, report *v1alpha1.ImageReport) error {
+	first := records.Paging{Limit: newest}
+	builds, err := store.History(ctx, records.Query{Namespace: report.Namespace, ImageUID: report.UID, Paging: first})
+	if err != nil {
+		return err
+	}
+	changes, err := store.Changes(ctx, report.UID, first)
+	if err != nil {
+		return err
+	}
+	notes, err := store.Notes(ctx, report.UID, first)
+	if err != nil {
+		return err
+	}
+	report.History, report.Changes, report.Notes = history.Builds(builds.Items), history.Changes(changes.Items), history.Notes(notes.Items)
+	return nil
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagereport
+
+import (
+	"context"
+
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+)
+
+const resource = "imagereports"
+
+// Options are the options of the resource.
+type Options struct {
+	// Records is the database with the figures. Defaults to none.
+	Records *history.Database
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provide creates the resource.
+func Provide(from *image.Store, options Options) (builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	if options.Records == nil {
+		options.Records = &history.Database{}
+	}
+	if err := options.Records.Prepare(); err != nil {
+		return nil, err
+	}
+	return builder.Storages{"": &reports{
+		TableConvertor: newTable(options.Clock),
+		images:         from,
+		database:       options.Records,
+		clock:          options.Clock,
+	}}, nil
+}
+
+// reports is the resource imagereports.
+type reports struct {
+	rest.TableConvertor
+	images   *image.Store
+	database *history.Database
+	clock    clock.PassiveClock
+}
+
+var (
+	_ rest.Getter               = &reports{}
+	_ rest.Lister               = &reports{}
+	_ rest.Scoper               = &reports{}
+	_ rest.SingularNameProvider = &reports{}
+	_ rest.ShortNamesProvider   = &reports{}
+)
+
+// New returns an empty ImageReport.
+func (r *reports) New() runtime.Object { return &v1alpha1.ImageReport{} }
+
+// NewList returns an empty ImageReportList.
+func (r *reports) NewList() runtime.Object { return &v1alpha1.ImageReportList{} }
+
+// Destroy has nothing to close.
+func (r *reports) Destroy() {}
+
+// NamespaceScoped is true: reports are in the namespaces of their Images.
+func (r *reports) NamespaceScoped() bool { return true }
+
+// GetSingularName returns the singular name, which kubectl also accepts.
+func (r *reports) GetSingularName() string { return "imagereport" }
+
+// ShortNames returns the names that kubectl also accepts.
+func (r *reports) ShortNames() []string { return []string{"imgr"} }
+
+// Get returns the report of an Image, with the newest of its history, changes and notes.
+func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+	object, err := r.images.Get(ctx, name, options)
+	if err != nil {
+		return nil, err
+	}
+	image, err := stored.Image(object)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.join(ctx, name, []v1alpha1.Image{*image}, validation.DefaultWindow)
+	if err != nil {
+		return nil, err
+	}
+	report := &found[0]
+	if err := r.addJournals(ctx, report); err != nil {
+		return nil, err
+	}
+	return report, nil
+}
+
+// List returns reports without the fields of single reports: of existing Images, with the pages and selectors of Images, or
+// of deleted Images.
+func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
+	asked, err := split(options)
+	if err != nil {
+		return nil, err
+	}
+	if asked.deleted {
+		return r.listDeleted(ctx, asked)
+	}
+	object, err := r.images.List(ctx, asked.images)
+	if err != nil {
+		return nil, err
+	}
+	list, err := stored.Images(object)
+	if err != nil {
+		return nil, err
+	}
+	found, err := r.join(ctx, "", list.Items, asked.window)
+	if err != nil {
+		return nil, err
+	}
+	// No resource version: the resource has no watch, and the records have no versions.
+	return &v1alpha1.ImageReportList{
+		ListMeta: metav1.ListMeta{Continue: list.Continue, RemainingItemCount: list.RemainingItemCount},
+		Items:    found,
+	}, nil
+}

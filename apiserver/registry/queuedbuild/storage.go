@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package queuedbuild
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	"k8s.io/apimachinery/pkg/runtime"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+	"k8s.io/client-go/metadata"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/jobs/queue"
+)
+
+// Options are the options of the resource.
+type Options struct {
+	// Limits reads the limits of active builds, which are the same as for the controllers. It is called once, before the server
+	// serves. Defaults to no limits.
+	Limits func() (queue.Limits, error)
+	// Clock tells the time. Defaults to the real one.
+	Clock clock.PassiveClock
+}
+
+// Provide creates the resource.
+func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (builder.Storages, error) {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	client, err := metadata.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
+	if err != nil {
+		return nil, fmt.Errorf("read Namespaces: %w", err)
+	}
+	forecaster := &forecaster{
+		builds: storedBuilds{builds},
+		shares: &shares{namespaces: client.Resource(namespaces), clock: options.Clock},
+		clock:  options.Clock,
+	}
+	if options.Limits != nil {
+		if forecaster.limits, err = options.Limits(); err != nil {
+			return nil, fmt.Errorf("read limits: %w", err)
+		}
+	}
+	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*v1alpha1.QueuedBuild]{
+		New:        func() *v1alpha1.QueuedBuild { return &v1alpha1.QueuedBuild{} },
+		NewList:    func() runtime.Object { return &v1alpha1.QueuedBuildList{} },
+		Resource:   v1alpha1.Resource("queuedbuilds"),
+		Singular:   "queuedbuild",
+		ShortNames: []string{"qb"},
+		Table:      newTable(options.Clock),
+		Objects:    forecaster.all,
+		Object:     forecaster.one,
+	})}, nil
+}
+
+// storedBuilds are the builds of a store.
+type storedBuilds struct{ store *imagebuild.Store }
+
+func (s storedBuilds) list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
+	found, err := s.store.List(apirequest.WithNamespace(ctx, namespace), &metainternalversion.ListOptions{})
+	if err != nil {
+		return nil, err // with its status
+	}
+	list, err := stored.Builds(found)
+	if err != nil {
+		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: %w", err))
+	}
+	return list, nil
+}
+
+func (s storedBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+	return s.store.GetBuild(ctx, name)
+}
