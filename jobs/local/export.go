@@ -12,7 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -32,8 +32,8 @@ func Kept(path string, size int64) (begin, end int64, kept bool) {
 		return max(0, size-result.MaxBytes), size, true
 	case path == d.input():
 		return 0, min(size, render.MaxInputBytes), true
-	case path == d.log(), crilog.IsSegment(filepath.Base(d.log()), name):
-		return 0, min(size, crilog.MaxFileBytes(maxLogBytes)), true
+	case path == d.log(), logfile.IsSegment(filepath.Base(d.log()), name):
+		return 0, min(size, logfile.MaxFileBytes(maxLogBytes)), true
 	}
 	return 0, 0, false
 }

@@ -17,7 +17,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
 )
 
 // OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.
@@ -38,7 +38,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
-	var feed *crilog.Feed
+	var feed *logfile.Feed
 	if r := a.runOf(refOf(pod)); r != nil {
 		feed = r.feed
 	}
@@ -50,7 +50,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
 	started = started || hasRun(pod) // the builder may have removed the whole directory
-	files, err := crilog.Open(dir.log(), openRegular)
+	files, err := logfile.Open(dir.log(), openRegular)
 	switch {
 	case errors.Is(err, errNotRegular):
 		return nil, gone(pod, "replaced its log by something that is no regular file")
@@ -69,7 +69,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		_ = files.Close() // only read from
 		return nil, gone(pod, "replaced its log by a file that is too large for a log")
 	}
-	log, err := crilog.NewReader(ctx, files, feed, a.logOptions(options))
+	log, err := logfile.NewReader(ctx, files, feed, a.logOptions(options))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
 	}
@@ -93,8 +93,8 @@ func gone(pod *corev1.Pod, done string) error {
 	}}
 }
 
-func (a *Agent) logOptions(options *corev1.PodLogOptions) crilog.Options {
-	o := crilog.Options{
+func (a *Agent) logOptions(options *corev1.PodLogOptions) logfile.Options {
+	o := logfile.Options{
 		Follow:     options.Follow,
 		Tail:       options.TailLines,
 		Timestamps: options.Timestamps,

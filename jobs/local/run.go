@@ -17,7 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"goldsmith.dev/goldsmith/jobs/local/internal/crilog"
+	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -37,7 +37,7 @@ type run struct {
 	agent   *Agent
 	ref     objectRef
 	dir     podDir
-	feed    *crilog.Feed
+	feed    *logfile.Feed
 	changed chan struct{}
 
 	mu      sync.Mutex
@@ -50,7 +50,7 @@ type run struct {
 
 // startRun starts the process of a pod that has a worker. The run releases the worker.
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
-	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: crilog.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
+	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.runs[r.ref.uid] = r
@@ -270,7 +270,7 @@ func pipe() (output, input *os.File, err error) {
 
 func (r *run) copyLog(log, output *os.File) error {
 	defer func() { _ = output.Close() }() // only read from
-	w := crilog.NewWriter(log, r.agent.clock.Now, r.feed, maxLogBytes)
+	w := logfile.NewWriter(log, r.agent.clock.Now, r.feed, maxLogBytes)
 	_, err := io.Copy(w, output)
 	if os.IsTimeout(err) {
 		err = nil

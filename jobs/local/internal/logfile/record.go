@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package crilog writes and reads container logs in the format of the Container Runtime Interface, as a kubelet does:
+// Package logfile writes and reads container logs in the format of the Container Runtime Interface, as a kubelet does:
 // one record a line, "2006-01-02T15:04:05.999999999Z stdout F text", where F ends a line of the container and P is a
 // part of a line that continues in the next record.
 //
@@ -10,7 +10,7 @@
 //
 // The reader of k8s.io/cri-client/pkg/logs does not fit. It counts records instead of lines, so that a tail cuts long lines;
 // it does not count an unfinished last line; and it needs a container runtime to find out that the container has ended.
-package crilog
+package logfile
 
 import (
 	"bytes"
