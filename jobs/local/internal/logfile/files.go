@@ -3,8 +3,6 @@
 package logfile
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -14,11 +12,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 )
 
 // A log that exceeds half of its limit continues in further files beside the first: <log>.<number>.<start>. Numbers begin at 1,
-// and start counts the bytes that the container wrote after the first file.
+// and start counts the bytes that the container wrote after the first file. A file that begins within a line repeats a header.
 func segmentName(path string, number int, start int64) string {
 	return fmt.Sprintf("%s.%d.%d", path, number, start)
 }
@@ -38,8 +35,8 @@ func IsSegment(log, name string) bool {
 	return ok
 }
 
-// Files reads the records of a log as if they were in one file. Where files were removed, Files inserts a record that reports
-// how many bytes are missing. It is safe for concurrent use.
+// Files reads a log as if it were in one file. Where files were removed, Files inserts a line that reports how many bytes are
+// missing. It is safe for concurrent use.
 type Files struct {
 	path string
 	open func(path string) (*os.File, error)
@@ -57,6 +54,7 @@ type part struct {
 	begin, end int64 // the offsets in the log; end is negative for the last part
 	number     int   // of the file: see segmentName
 	start      int64
+	skip       int64 // the repeated header, if the file before exists
 }
 
 // Open opens the files of a log that exist now. open opens one file.
@@ -157,7 +155,7 @@ func (f *Files) extend() (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if err := f.add(last, part{file: file, number: number, start: start, end: -1}); err != nil {
+		if added, err := f.add(last, part{file: file, number: number, start: start, end: -1}); err != nil || !added {
 			return false, errors.Join(err, file.Close())
 		}
 		return true, nil
@@ -179,76 +177,51 @@ func (f *Files) next(after int) (name string, number int, start int64, err error
 	return name, number, start, nil
 }
 
-func (f *Files) add(last *part, next part) error {
+// add is false for a file that has no header yet.
+func (f *Files) add(last *part, next part) (bool, error) {
 	size, err := last.size()
 	if err != nil {
-		return err
+		return false, err
 	}
-	next.begin = last.begin + size
-	var notice []byte
-	if next.number > last.number+1 {
-		if notice, err = gap(last, size, &next); err != nil {
-			return err
+	first := make([]byte, maxHeaderBytes)
+	n, err := next.file.ReadAt(first, 0)
+	header, ok := parse(first[:n])
+	if !ok {
+		if errors.Is(err, io.EOF) {
+			err = nil
 		}
+		return false, err
 	}
-	last.end = next.begin
+	end := []byte{'\n'}
+	if _, err := last.readAt(end, last.begin+size-1); size > 0 && err != nil {
+		return false, err
+	}
+	var notice []byte
+	switch {
+	case next.number > last.number+1:
+		missing := next.start - last.start
+		if last.number > 0 { // the first file does not count
+			text, err := new(lines).read(io.NewSectionReader(last.file, 0, size+last.skip))
+			if err != nil {
+				return false, err
+			}
+			missing -= text
+		}
+		if end[0] != '\n' {
+			notice = append(notice, '\n')
+		}
+		// Package archive recognises this text, to report that the log is incomplete.
+		notice = fmt.Appendf(appendHeader(notice, header.at), "[goldsmith: %d bytes of the log were dropped because it is too long]\n", missing)
+	case end[0] != '\n':
+		next.skip = int64(n - len(header.text))
+	}
+	last.end = last.begin + size
+	next.begin = last.end + int64(len(notice))
 	if len(notice) > 0 {
-		next.begin += int64(len(notice))
 		f.parts = append(f.parts, part{notice: notice, begin: last.end, end: next.begin, number: last.number})
 	}
 	f.parts = append(f.parts, next)
-	return nil
-}
-
-// gap is the record that reports a gap between two files. A record before it ends the line that the gap cuts.
-func gap(before *part, size int64, after *part) ([]byte, error) {
-	missing := after.start - before.start
-	content, unfinished, at, err := summarize(io.NewSectionReader(before.file, 0, size), before.number > 0)
-	if err != nil {
-		return nil, err
-	}
-	if before.number > 0 { // the first file does not count
-		missing -= content
-	}
-	if first, err := bufio.NewReaderSize(io.NewSectionReader(after.file, 0, maxHeaderBytes), maxHeaderBytes).ReadSlice(' '); err == nil {
-		if begin, err := time.Parse(time.RFC3339Nano, string(first[:len(first)-1])); err == nil {
-			at = begin
-		}
-	}
-	var records []byte
-	if unfinished {
-		records = Record{Time: at, Stream: "stdout"}.Append(records)
-	}
-	// Package archive recognises this text, to report that the log is incomplete.
-	text := fmt.Appendf(nil, "[goldsmith: %d bytes of the log were dropped because it is too long]", missing)
-	return Record{Time: at, Stream: "stdout", Text: text}.Append(records), nil
-}
-
-// summarize reads the records of a file: how long their text is, whether the last line has no end, and the time of the last
-// record. Without count it reads only the last record.
-func summarize(file *io.SectionReader, count bool) (size int64, unfinished bool, last time.Time, err error) {
-	const most = MaxRecordBytes + maxHeaderBytes
-	if skipped := file.Size() - 2*most; !count && skipped > 0 {
-		if _, err := file.Seek(skipped, io.SeekStart); err != nil {
-			return 0, false, time.Time{}, err
-		}
-	}
-	for lines := bufio.NewReaderSize(file, most); ; {
-		line, err := lines.ReadSlice('\n')
-		if record, bad := Parse(bytes.TrimSuffix(line, []byte{'\n'})); bad == nil {
-			size += int64(len(record.Text))
-			if !record.Partial {
-				size++
-			}
-			unfinished, last = record.Partial, record.Time
-		}
-		if errors.Is(err, io.EOF) {
-			return size, unfinished, last, nil
-		}
-		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return 0, false, time.Time{}, err
-		}
-	}
+	return true, nil
 }
 
 func (p *part) readAt(b []byte, offset int64) (int, error) {
@@ -261,14 +234,14 @@ func (p *part) readAt(b []byte, offset int64) (int, error) {
 	case p.file == nil:
 		return 0, os.ErrClosed
 	}
-	n, err := p.file.ReadAt(b, offset-p.begin)
+	n, err := p.file.ReadAt(b, offset-p.begin+p.skip)
 	if n > 0 {
 		err = nil
 	}
 	return n, err
 }
 
-// size of a file.
+// size of the part of a file.
 func (p *part) size() (int64, error) {
 	if p.file == nil {
 		return 0, os.ErrClosed
@@ -277,5 +250,5 @@ func (p *part) size() (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return info.Size(), nil
+	return info.Size() - p.skip, nil
 }

@@ -3,6 +3,7 @@
 package logfile
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -15,14 +16,14 @@ import (
 // timestampFormat is how a kubelet prints the time before a line: of fixed width.
 const timestampFormat = "2006-01-02T15:04:05.000000000Z07:00"
 
-// blockBytes is how much of a log is read at once.
+// blockBytes is how much of a log is read at once. An old record is smaller.
 const blockBytes = 32 << 10
 
 // Options set which part of a log is read, and how.
 type Options struct {
 	// Follow waits for more at the end of a log that is not complete.
 	Follow bool
-	// Tail, if not nil, begins with the last so many lines. A line in several records counts once.
+	// Tail, if not nil, begins with the last so many lines.
 	Tail *int64
 	// Since leaves out lines that begin before it, unless zero.
 	Since time.Time
@@ -32,38 +33,36 @@ type Options struct {
 	Limit *int64
 }
 
-// NewReader reads the text of a log, without the records' headers; a record that is torn is left out. Reads end when ctx
-// is done or the reader is closed; it has no goroutine of its own. Closing it closes the log.
+// NewReader reads the text of a log, without headers; what has no header, because it is torn, is left out, and counts in no limit.
+// Reads end when ctx is done or the reader is closed; it has no goroutine of its own. Closing it closes the log.
 func NewReader(ctx context.Context, log *Files, feed *Feed, options Options) (io.ReadCloser, error) {
-	r := &reader{ctx: ctx, log: log, feed: feed, options: options, closed: make(chan struct{}), left: -1, atLineStart: true}
+	r := &reader{ctx: ctx, log: log, feed: feed, follow: options.Follow, closed: make(chan struct{}), left: -1}
+	r.lines = lines{since: options.Since, timestamps: options.Timestamps}
 	if options.Limit != nil {
 		r.left = *options.Limit
 	}
 	if options.Tail != nil {
-		size, err := log.Size()
-		if err != nil {
-			return nil, err
-		}
-		if r.offset, err = tailStart(log, size, *options.Tail); err != nil {
+		if err := r.seekTail(*options.Tail); err != nil {
 			return nil, err
 		}
 	}
+	r.source = bufio.NewReaderSize(grown{r}, blockBytes)
 	return r, nil
 }
 
 type reader struct {
-	ctx     context.Context
-	log     *Files
-	feed    *Feed
-	options Options
+	ctx    context.Context
+	log    *Files
+	feed   *Feed
+	follow bool
 
-	offset      int64  // where to read on
-	unread      []byte // read, and not a whole record yet
-	out         []byte // to be delivered
-	left        int64  // how much may still be delivered; negative: any
-	atLineStart bool
-	skipping    bool // the line begins before Since
-	ended       bool
+	offset int64 // where to read on
+	source *bufio.Reader
+	lines  lines
+	buffer []byte
+	out    []byte // to be delivered
+	left   int64  // how much may still be delivered; negative: any
+	err    error  // after out
 
 	closed    chan struct{}
 	closeOnce sync.Once
@@ -75,12 +74,10 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	for len(r.out) == 0 {
-		if r.ended {
-			return 0, io.EOF
+		if r.err != nil {
+			return 0, r.err
 		}
-		if err := r.fill(); err != nil {
-			return 0, err
-		}
+		r.fill()
 	}
 	if r.left >= 0 {
 		p = p[:min(int64(len(p)), r.left)]
@@ -102,117 +99,132 @@ func (r *reader) Close() error {
 	return r.closeErr
 }
 
-// fill reads one block, or waits for there to be one.
-func (r *reader) fill() error {
-	if err := r.ctx.Err(); err != nil {
-		return err
-	}
-	grown, complete := r.feed.next() // before the read, so that what comes after it is not missed
-	start := len(r.unread)
-	r.unread = append(r.unread, make([]byte, blockBytes)...)
-	n, err := r.log.ReadAt(r.unread[start:], r.offset)
-	r.unread = r.unread[:start+n]
-	r.offset += int64(n)
-	switch {
-	case n > 0:
-		r.log.Release(r.offset)
-		r.takeRecords()
-		return nil
-	case err != nil && !errors.Is(err, io.EOF):
-		return err
-	case complete || !r.options.Follow:
-		r.take(r.unread) // a record whose line end is missing
-		r.ended = true
-		return nil
-	}
-	select {
-	case <-grown:
-		return nil
-	case <-r.ctx.Done():
-		return r.ctx.Err()
-	case <-r.closed:
-		return os.ErrClosed
-	}
-}
-
-func (r *reader) takeRecords() {
-	r.out = r.out[:0]
-	rest := r.unread
-	for {
-		line, after, found := bytes.Cut(rest, []byte{'\n'})
-		if !found {
-			break
+// fill takes the next line, and the further lines that have been read with it.
+func (r *reader) fill() {
+	r.buffer = r.buffer[:0]
+	for more := true; more; {
+		var piece []byte
+		piece, r.err = r.source.ReadSlice('\n')
+		r.buffer = r.lines.take(r.buffer, piece)
+		if errors.Is(r.err, bufio.ErrBufferFull) {
+			r.err = nil
 		}
-		r.take(line)
-		rest = after
+		next, _ := r.source.Peek(r.source.Buffered())
+		more = r.err == nil && bytes.IndexByte(next, '\n') >= 0
 	}
-	if len(rest) > MaxRecordBytes+maxHeaderBytes {
-		rest = rest[:0] // no record is that long: the log is damaged
-	}
-	r.unread = append(r.unread[:0], rest...)
+	r.out = r.buffer
 }
 
-func (r *reader) take(line []byte) {
-	record, err := Parse(line)
-	if err != nil {
-		return
-	}
-	begins := r.atLineStart
-	r.atLineStart = !record.Partial
-	if begins {
-		r.skipping = record.Time.Before(r.options.Since)
-	}
-	if r.skipping {
-		return
-	}
-	if r.options.Timestamps && begins {
-		r.out = record.Time.AppendFormat(r.out, timestampFormat)
-		r.out = append(r.out, ' ')
-	}
-	r.out = append(r.out, record.Text...)
-	if !record.Partial {
-		r.out = append(r.out, '\n')
-	}
-}
+// grown reads the files of a log. At their end it waits for more, if the reader follows.
+type grown struct{ *reader }
 
-// tailStart finds where the last n lines of a log of that size begin, reading it backwards.
-func tailStart(log io.ReaderAt, size, n int64) (int64, error) {
-	if n <= 0 {
-		return size, nil
-	}
-	block := make([]byte, blockBytes+maxHeaderBytes)
-	next := size // where the record after the one looked at begins
-	for end := size - 1; end > 0; {
-		start := max(0, end-blockBytes)
-		// A few bytes more, for the header of a record that begins at the end of the block.
-		read := block[:min(size, end+maxHeaderBytes)-start]
-		if _, err := log.ReadAt(read, start); err != nil && !errors.Is(err, io.EOF) {
+// Read implements io.Reader.
+func (r grown) Read(p []byte) (int, error) {
+	for {
+		if err := r.ctx.Err(); err != nil {
 			return 0, err
 		}
-		for i := bytes.LastIndexByte(read[:end-start], '\n'); i >= 0; i = bytes.LastIndexByte(read[:i], '\n') {
-			begin := start + int64(i) + 1
-			if next < size && endsLine(read[i+1:]) {
-				if n--; n == 0 {
-					return next, nil
-				}
-			}
-			next = begin
+		more, complete := r.feed.next() // before the read, so that what comes after it is not missed
+		n, err := r.log.ReadAt(p, r.offset)
+		r.offset += int64(n)
+		switch {
+		case n > 0:
+			r.log.Release(r.offset)
+			return n, nil
+		case err != nil && !errors.Is(err, io.EOF):
+			return 0, err
+		case complete || !r.follow:
+			return 0, io.EOF
 		}
-		end = start
+		select {
+		case <-more:
+		case <-r.ctx.Done():
+		case <-r.closed:
+			return 0, os.ErrClosed
+		}
 	}
-	// The record at the very beginning.
-	head := block[:min(size, maxHeaderBytes)]
-	if _, err := log.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	if next < size && next > 0 && endsLine(head) && n == 1 {
-		return next, nil
-	}
-	return 0, nil
 }
 
-// endsLine says, from the beginning of a record, whether the line ends with it. One that is torn is taken to.
-func endsLine(record []byte) bool {
-	fields := bytes.SplitN(record[:min(len(record), maxHeaderBytes)], []byte{' '}, 4)
-	return len(fields) < 4 || !bytes.HasPrefix(fields[2], []byte{'P'})
+// seekTail moves to the last n lines. It counts the lines of an ever larger part of the log's end. The first of more than n lines
+// may be the rest of a line.
+func (r *reader) seekTail(n int64) error {
+	size, err := r.log.Size()
+	if err != nil {
+		return err
+	}
+	for part := int64(8 * blockBytes); ; part *= 16 {
+		r.offset = max(0, size-part)
+		var end lines
+		if _, err := end.read(io.NewSectionReader(r.log, r.offset, size-r.offset)); err != nil {
+			return err
+		}
+		if end.count > n || r.offset == 0 {
+			r.lines.skip = end.count - n
+			return nil
+		}
+	}
+}
+
+// lines turns the lines of a file into what a user sees.
+type lines struct {
+	skip       int64 // hides so many lines
+	since      time.Time
+	timestamps bool
+
+	count     int64 // of lines that begin, including those that are hidden
+	inRecord  bool  // the end of the line of the file has not come yet
+	torn      bool  // it has no header
+	continues bool  // the last record is a part of a line
+	hidden    bool  // this line is
+}
+
+// take appends what is seen of a line of the file, or of a piece of it. The first piece has the whole header.
+func (l *lines) take(out, piece []byte) []byte {
+	if !l.inRecord {
+		r, ok := parse(piece)
+		if l.torn = !ok; ok {
+			out, piece = l.begin(out, r), r.text
+		}
+	}
+	l.inRecord = len(piece) > 0 && piece[len(piece)-1] != '\n'
+	switch {
+	case l.torn || l.hidden:
+		return out
+	case l.continues:
+		piece = bytes.TrimSuffix(piece, []byte{'\n'})
+	}
+	return append(out, piece...)
+}
+
+// begin appends what precedes the text of a record.
+func (l *lines) begin(out []byte, r record) []byte {
+	continued := l.continues
+	l.continues = r.partial
+	switch {
+	case continued && r.old:
+		return out
+	case continued && !l.hidden: // a notice follows, in place of the rest of the line
+		out = append(out, '\n')
+	}
+	l.count++
+	if l.hidden = l.count <= l.skip || r.at.Before(l.since); !l.hidden && l.timestamps {
+		out = append(r.at.AppendFormat(out, timestampFormat), ' ')
+	}
+	return out
+}
+
+// read takes everything of source, and returns the size of what is seen.
+func (l *lines) read(source io.Reader) (size int64, err error) {
+	var seen []byte
+	for pieces := bufio.NewReaderSize(source, blockBytes); ; {
+		piece, err := pieces.ReadSlice('\n')
+		seen = l.take(seen[:0], piece)
+		size += int64(len(seen))
+		if errors.Is(err, io.EOF) {
+			return size, nil
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return 0, err
+		}
+	}
 }

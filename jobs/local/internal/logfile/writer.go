@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Writer turns what a container writes into records of the stream "stdout". It is not safe for concurrent use.
+// Writer writes what a container writes, as the stream "stdout". It is not safe for concurrent use.
 //
 // The limit counts the bytes that the container writes. Half of it is for the beginning of the log, and half for the end, in
 // files of at most a sixteenth of the limit: the Writer removes the oldest of these. A file ends at the end of a line, unless
@@ -27,8 +27,7 @@ type Writer struct {
 	before int64     // the text between the beginning of the log and file
 	tail   []segment // the files of the end before file, oldest first
 
-	inLine bool   // the last record does not end its line
-	rest   []byte // a line whose end has not come yet, shorter than MaxRecordBytes
+	inLine bool // the end of the last line has not come yet
 	buffer []byte
 	err    error
 }
@@ -39,12 +38,13 @@ type segment struct {
 	size int64 // of its text
 }
 
-// NewWriter writes to log, the file of a new log, and tells the feed. Close closes the file.
+// NewWriter writes to log, the file of a new log, and tells the feed. Close closes the file. The limit is at least 1 KiB.
 func NewWriter(log *os.File, now func() time.Time, feed *Feed, limit int64) *Writer {
 	return &Writer{path: log.Name(), file: log, now: now, feed: feed, limit: limit}
 }
 
-// MaxFileBytes is the maximum size of a file that a Writer with a limit writes: a log of empty lines.
+// MaxFileBytes is the maximum size of a file that a Writer with a limit, of this version or an earlier one, writes: a log of empty
+// lines.
 func MaxFileBytes(limit int64) int64 {
 	const emptyLine = len("2006-01-02T15:04:05.999999999Z stdout F \n") // holds one byte that the container wrote
 	return limit / 2 * int64(emptyLine)
@@ -53,55 +53,46 @@ func MaxFileBytes(limit int64) int64 {
 // Write takes what the container has written. It always takes all of it, so that the container is never held up by its
 // log: an error in writing the log ends the log and is given by Close.
 func (w *Writer) Write(p []byte) (int, error) {
-	n := len(p)
-	at := w.now()
+	n, at := len(p), w.now()
 	for len(p) > 0 && w.err == nil {
-		line, after, ended := bytes.Cut(p, []byte{'\n'})
-		if room := MaxRecordBytes - len(w.rest); len(line) > room {
-			line, after, ended = p[:room], p[room:], false
+		room := w.room()
+		if room <= 0 {
+			w.roll()
+			continue
 		}
-		w.rest = append(w.rest, line...)
-		p = after
-		if ended || len(w.rest) == MaxRecordBytes {
-			w.record(at, !ended)
+		if !w.inLine || w.size == 0 { // every file begins with a header
+			w.buffer = appendHeader(w.buffer, at)
 		}
+		line := p[:min(int64(len(p)), room)]
+		if end := bytes.IndexByte(line, '\n'); end >= 0 {
+			line = line[:end+1]
+		}
+		w.buffer = append(w.buffer, line...)
+		w.size += int64(len(line))
+		w.inLine = line[len(line)-1] != '\n'
+		p = p[len(line):]
 	}
 	w.flush()
 	return n, nil
 }
 
-// Close writes the line whose end never came, completes the feed and closes the file. It gives the first error met in
-// writing the log.
+// Close completes the feed and closes the file. It gives the first error met in writing the log.
 func (w *Writer) Close() error {
-	if len(w.rest) > 0 && w.err == nil {
-		w.record(w.now(), true)
-	}
-	w.flush()
 	w.feed.Complete()
 	return errors.Join(w.err, w.file.Close())
 }
 
-func (w *Writer) record(at time.Time, partial bool) {
-	size := int64(len(w.rest))
-	if !partial {
-		size++
-	}
-	if w.isFull(size) {
-		w.roll()
-	}
-	w.buffer = Record{Time: at, Stream: "stdout", Partial: partial, Text: w.rest}.Append(w.buffer)
-	w.size += size
-	w.rest, w.inLine = w.rest[:0], partial
-}
-
-// isFull reports whether a record of that size begins another file.
-func (w *Writer) isFull(size int64) bool {
+// room is how much more text the file takes.
+func (w *Writer) room() int64 {
 	most := w.segmentSize()
 	reserve := most / 8
 	if w.number == 0 {
 		most = w.limit / 2
 	}
-	return w.size > 0 && (w.size+size > most || !w.inLine && w.size+reserve >= most)
+	if !w.inLine && w.size+reserve >= most {
+		return 0
+	}
+	return most - w.size
 }
 
 func (w *Writer) segmentSize() int64 { return w.limit / 16 }
