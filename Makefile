@@ -206,7 +206,7 @@ generate: ## Regenerate all generated files.
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
-verify: verify-generated verify-imports verify-tidy lint verify-docs verify-recording verify-clients ## Run all checks below.
+verify: verify-generated verify-imports verify-tidy verify-types lint verify-docs verify-recording verify-clients ## Run all checks below.
 
 ##@ Checks
 
@@ -228,6 +228,10 @@ verify-imports: ## Check that imports run one way.
 .PHONY: verify-tidy
 verify-tidy: ## Check that go.mod and go.sum are tidy.
 	go mod tidy -diff
+
+.PHONY: verify-types
+verify-types: ## Check the API types with kube-api-linter, and with the rules that it lacks.
+	go test -count=1 ./apiserver/scaffold/internal/validate -run '^TestTheTypes'
 
 .PHONY: verify-docs
 verify-docs: ## Check the links and the spelling of all pages.

@@ -52,10 +52,10 @@ func scaffoldsNothingTwice(t *testing.T, r *reader) {
 
 func findsAndMends(t *testing.T, r *reader) {
 	r.run(t, `
-		sed -i 's/ObservedGeneration int64 .*/ObservedGeneration int64/' apis/widgets/v1alpha1/widget_types.go
+		sed -i 's/observedGeneration,omitempty/observedGeneration/' apis/widgets/v1alpha1/widget_types.go
 		code=0; go tool scaffold validate-types ./apis/... 2> ../found || code=$?
 		test $code = 3
-		grep 'Widget.status.ObservedGeneration: has no name in JSON' ../found
+		grep 'WidgetStatus.ObservedGeneration should have the omitempty tag' ../found
 		if go vet -vettool="$(go tool -n scaffold)" ./apis/...; then exit 1; fi
 		go tool scaffold validate-types -fix ./apis/... || true
 		go tool scaffold validate-types ./apis/...`)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 
@@ -35,5 +36,10 @@ go vet -vettool=$(which scaffold) PACKAGE... checks the same.`,
 // validateTypes ends the process, as every such tool does.
 func validateTypes(arguments []string) {
 	os.Args = append([]string{"validate-types"}, arguments...)
-	multichecker.Main(validate.Analyzers()...)
+	analyzers, err := validate.Analyzers()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "scaffold:", err)
+		os.Exit(1)
+	}
+	multichecker.Main(analyzers...)
 }

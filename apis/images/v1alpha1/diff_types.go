@@ -18,8 +18,10 @@ type ImageBuildDiff struct {
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// from describes the build to compare with. The query parameter "with" sets the name of that build.
+	// +required
 	From ComparedBuild `json:"from" protobuf:"bytes,2,opt,name=from"`
 	// to describes the build whose diff subresource returned this ImageBuildDiff.
+	// +required
 	To ComparedBuild `json:"to" protobuf:"bytes,3,opt,name=to"`
 	// inputs lists the inputs that differ, sorted by path. If the inputs of a build were not resolved, the server
 	// compares the build as if its ConfigMap files and base digest were empty. The list has at most 32 items. If there
@@ -40,8 +42,10 @@ type ImageBuildDiff struct {
 // ComparedBuild describes one of the two compared builds.
 type ComparedBuild struct {
 	// name is the name of the build.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid is the UID of the build.
+	// +required
 	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// phase is the phase of the build.
 	// +optional
@@ -65,6 +69,7 @@ type ComparedBuild struct {
 // ArtifactChange is the difference of one artifact between two builds.
 type ArtifactChange struct {
 	// target is the platform and the format of the artifact, joined by a slash.
+	// +required
 	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
 	// from is the digest of the artifact in the build that ImageBuildDiff.from describes. from is empty if that build
 	// has no such artifact.
@@ -83,6 +88,7 @@ type ImageBuildDiffOptions struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// with is the name of the build to compare with, in the same namespace. Required.
+	// +required
 	With string `json:"with" protobuf:"bytes,1,opt,name=with"`
 	// uid is the UID of the build whose diff subresource is requested, at most 63 letters, digits and hyphens. With a
 	// records database, name and UID also find a deleted build. With a UID, the server never uses another build of the

@@ -20,6 +20,7 @@ type ImageHistory struct {
 	// items lists the builds, sorted by creation time, newest first. items is empty if the database has no records of
 	// the Image.
 	// +listType=atomic
+	// +required
 	Items []BuildRecord `json:"items" protobuf:"bytes,2,rep,name=items"`
 	// continue is the token for the request of the next page. continue is empty on the last page. The next pages do not
 	// include builds that were created after the first page was returned.
@@ -30,9 +31,11 @@ type ImageHistory struct {
 // BuildRecord is the record of a build in the records database.
 type BuildRecord struct {
 	// name is the name of the build.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid is the UID of the build. After the build is deleted, users can still get its log, and its differences to
 	// other builds, by name and UID.
+	// +required
 	UID types.UID `json:"uid" protobuf:"bytes,2,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
 	// number is the number of the build among the builds of its Image.
 	// +optional
@@ -116,16 +119,22 @@ type ImageStats struct {
 // oneOffs counts one-off builds; all other fields ignore them.
 type BuildStats struct {
 	// window is the length of the time window, which ends now.
+	// +required
 	Window metav1.Duration `json:"window" protobuf:"bytes,1,opt,name=window"`
 	// builds is the number of finished builds: the sum of succeeded, failed and cancelled.
+	// +required
 	Builds int64 `json:"builds" protobuf:"varint,2,opt,name=builds"`
 	// succeeded is the number of builds that succeeded.
+	// +required
 	Succeeded int64 `json:"succeeded" protobuf:"varint,3,opt,name=succeeded"`
 	// failed is the number of builds that failed.
+	// +required
 	Failed int64 `json:"failed" protobuf:"varint,4,opt,name=failed"`
 	// cancelled is the number of builds that were cancelled.
+	// +required
 	Cancelled int64 `json:"cancelled" protobuf:"varint,5,opt,name=cancelled"`
 	// retried is the number of succeeded and failed builds with more than one attempt.
+	// +required
 	Retried int64 `json:"retried" protobuf:"varint,6,opt,name=retried"`
 	// successRate is the percentage of successful builds among the builds that succeeded or failed: 0 to 100 percent,
 	// rounded down. successRate is empty if no build succeeded or failed.
@@ -146,6 +155,7 @@ type BuildStats struct {
 	// +listMapKey=class
 	Failures []FailureCount `json:"failures,omitempty" patchStrategy:"merge" patchMergeKey:"class" protobuf:"bytes,10,rep,name=failures"`
 	// recoveries is the number of times that a build succeeded after one or more failed builds.
+	// +required
 	Recoveries int64 `json:"recoveries" protobuf:"varint,11,opt,name=recoveries"`
 	// meanTimeToRecovery is the mean duration of the recoveries. Each recovery lasts from the end of the first failed
 	// build to the end of the next successful build. The server ignores cancelled builds, and failures before the
@@ -153,6 +163,7 @@ type BuildStats struct {
 	// +optional
 	MeanTimeToRecovery *metav1.Duration `json:"meanTimeToRecovery,omitempty" protobuf:"bytes,12,opt,name=meanTimeToRecovery"`
 	// oneOffs is the number of one-off builds that finished. The other fields do not count one-off builds.
+	// +required
 	OneOffs int64 `json:"oneOffs" protobuf:"varint,13,opt,name=oneOffs"`
 }
 
@@ -160,16 +171,20 @@ type BuildStats struct {
 // does not interpolate.
 type DurationPercentiles struct {
 	// p50 is the median: half of the durations are at most p50.
+	// +required
 	P50 metav1.Duration `json:"p50" protobuf:"bytes,1,opt,name=p50"`
 	// p90 is the 90th percentile: nine of ten durations are at most p90.
+	// +required
 	P90 metav1.Duration `json:"p90" protobuf:"bytes,2,opt,name=p90"`
 }
 
 // FailureCount is the number of builds that failed with one failure class.
 type FailureCount struct {
 	// class is the failure class.
+	// +required
 	Class FailureClass `json:"class" protobuf:"bytes,1,opt,name=class,casttype=FailureClass"`
 	// builds is the number of builds.
+	// +required
 	Builds int64 `json:"builds" protobuf:"varint,2,opt,name=builds"`
 }
 
@@ -180,6 +195,7 @@ type ImageHealth struct {
 	// finished builds. L is 1 if the last build succeeded, 0 if
 	// it failed, and R otherwise. A score of 100 means that every build succeeds at the first attempt. A score of 0
 	// means that every build fails.
+	// +required
 	Score int32 `json:"score" protobuf:"varint,1,opt,name=score"`
 	// message explains the score for a human reader.
 	// +optional
@@ -214,6 +230,7 @@ type NoteRecord struct {
 	// +optional
 	Author string `json:"author,omitempty" protobuf:"bytes,3,opt,name=author"`
 	// text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.
+	// +required
 	Text string `json:"text" protobuf:"bytes,4,opt,name=text"`
 }
 
@@ -243,6 +260,7 @@ type ImageChanges struct {
 
 	// items lists the changes, newest generation first. items is empty if the database has no changes of the Image.
 	// +listType=atomic
+	// +required
 	Items []ImageChange `json:"items" protobuf:"bytes,2,rep,name=items"`
 	// continue is the token for the request of the next page. continue is empty on the last page.
 	// +optional
@@ -252,6 +270,7 @@ type ImageChanges struct {
 // ImageChange is one difference between two successive generations of an Image's spec.
 type ImageChange struct {
 	// generation is the newer of the two generations.
+	// +required
 	Generation int64 `json:"generation" protobuf:"varint,1,opt,name=generation"`
 	// time is the time at which the change was made.
 	// +optional
@@ -262,6 +281,7 @@ type ImageChange struct {
 	// path is the path of the field below spec, such as parameters[edition] or triggers.schedule.cron. The database
 	// records at most 100 paths for each generation. If there are more differences, the last path reports the number of
 	// omitted differences.
+	// +required
 	Path string `json:"path" protobuf:"bytes,4,opt,name=path"`
 	// from is the old value, shortened to 128 characters, or the digest and size of a file. Ellipses replace parts that
 	// from and to have in common, so that they always differ. from is empty if the field was not set before.

@@ -29,6 +29,7 @@ type Image struct {
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// spec describes the image that should exist.
+	// +required
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status reports the observed state of the Image. The controller and the subresources set status. The server ignores
 	// status in requests that create or update the Image.
@@ -84,8 +85,10 @@ type ImageSpec struct {
 // BuildInputs contains the inputs of a build.
 type BuildInputs struct {
 	// builder selects the builder of the image.
+	// +required
 	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
 	// base selects the base of the image.
+	// +required
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
 	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
 	// encoding of names and contents, without HTML escaping. Defaults to no files.
@@ -108,6 +111,7 @@ type BuildInputs struct {
 	// +listMapKey=format
 	// +k8s:validation:minItems=1
 	// +k8s:validation:maxItems=16
+	// +required
 	Targets []Target `json:"targets" protobuf:"bytes,5,rep,name=targets"`
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
 	// any field except queueName changes the inputs. Defaults to none.
@@ -156,6 +160,7 @@ type BaseImageReference struct {
 	// name is the name of the Image.
 	// +k8s:validation:maxLength=45
 	// +k8s:validation:pattern="^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// channel is the name of a channel of the Image, and selects the build of that channel. The name is a DNS label of
 	// at most 63 characters. Defaults to empty, which selects the latest successful build of the Image.
@@ -189,6 +194,7 @@ type ConfigMapReference struct {
 	// name is the name of the ConfigMap, a DNS subdomain of at most 253 characters.
 	// +k8s:validation:minLength=1
 	// +k8s:validation:maxLength=253
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
@@ -197,6 +203,7 @@ type Parameter struct {
 	// name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.
 	// +k8s:validation:maxLength=63
 	// +k8s:validation:pattern="^[A-Za-z0-9._-]+$"
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.
 	// +optional
@@ -208,8 +215,10 @@ type Target struct {
 	// platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.
 	// +k8s:validation:maxLength=63
 	// +k8s:validation:pattern="^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$"
+	// +required
 	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
+	// +required
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 }
 
@@ -258,6 +267,7 @@ type Schedule struct {
 	// and steps are allowed. cron also accepts @hourly, @daily, @midnight, @weekly, @monthly, @yearly and @annually. The
 	// server refuses the prefixes TZ= and CRON_TZ=. The field timeZone sets the time zone.
 	// +k8s:validation:minLength=1
+	// +required
 	Cron string `json:"cron" protobuf:"bytes,1,opt,name=cron"`
 	// timeZone is the time zone of cron, a name of the IANA database such as Europe/Berlin. If the change to
 	// daylight-saving time skips a scheduled time, that time starts no build. A scheduled time that occurs twice starts
@@ -495,8 +505,10 @@ type ImageStatus struct {
 // ImageChannel is a named successful build of an Image.
 type ImageChannel struct {
 	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// build is the name of the build. The controller never prunes a build that a channel refers to.
+	// +required
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
 	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
 	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
@@ -514,8 +526,10 @@ type ImageChannel struct {
 // BuildRequestRecord is a processed request for a build.
 type BuildRequestRecord struct {
 	// requestID is the ID of the request.
+	// +required
 	RequestID string `json:"requestID" protobuf:"bytes,1,opt,name=requestID"`
 	// number is the number of the build.
+	// +required
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// uid is the UID of the build. The controller sets it after observing the build, or the server before it deletes
 	// the build. If uid is set and no build has this UID, the build was deleted. If uid is empty, it is possible that
@@ -531,6 +545,7 @@ type BuildRequestRecord struct {
 // AttemptedBuild identifies a build that is not one-off, with the digest of its resolved inputs.
 type AttemptedBuild struct {
 	// number is the number of the build.
+	// +required
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the
 	// controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.
@@ -545,8 +560,10 @@ type AttemptedBuild struct {
 // LatestBuild identifies the newest build of an Image that counts: it is neither one-off nor cancelled.
 type LatestBuild struct {
 	// name is the name of the build.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number is the number of the build.
+	// +required
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// phase is the phase of the build at the time of the last status update.
 	// +optional
@@ -559,10 +576,13 @@ type LatestBuild struct {
 // FinishedBuild identifies a build that has succeeded or failed, and is not one-off.
 type FinishedBuild struct {
 	// name is the name of the build.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number is the number of the build.
+	// +required
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// phase is Succeeded or Failed.
+	// +required
 	Phase BuildPhase `json:"phase" protobuf:"bytes,3,opt,name=phase,casttype=BuildPhase"`
 	// reason is the reason of the failure. reason is empty if the build succeeded.
 	// +optional
@@ -576,29 +596,38 @@ type FinishedBuild struct {
 // SuccessfulBuild is a successful build with its artifacts.
 type SuccessfulBuild struct {
 	// name is the name of the build.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// number is the number of the build.
+	// +required
 	Number int64 `json:"number" protobuf:"varint,2,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs of the build.
+	// +required
 	InputsDigest string `json:"inputsDigest" protobuf:"bytes,3,opt,name=inputsDigest"`
 	// completionTime is the time at which the build finished.
+	// +required
 	CompletionTime metav1.Time `json:"completionTime" protobuf:"bytes,4,opt,name=completionTime"`
 	// artifacts lists the artifacts of the build, one for each target.
 	// +patchMergeKey=target
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=target
+	// +required
 	Artifacts []Artifact `json:"artifacts" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,5,rep,name=artifacts"`
 }
 
 // Artifact is an output of a build for one target.
 type Artifact struct {
 	// target is the platform and the format, joined by a slash, such as linux/amd64/raw.
+	// +required
 	Target string `json:"target" protobuf:"bytes,1,opt,name=target"`
 	// digest is the digest of the artifact's content: "sha256:" and 64 hex digits.
+	// +required
 	Digest string `json:"digest" protobuf:"bytes,2,opt,name=digest"`
 	// sizeBytes is the size of the artifact in bytes.
+	// +required
 	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
 	// mediaType is the media type of the artifact, which depends on its format.
+	// +required
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 }

@@ -29,6 +29,7 @@ type ImageBuild struct {
 
 	// spec records the requested inputs and settings of the build. spec is immutable, except that cancelRequested can be
 	// set once.
+	// +required
 	Spec ImageBuildSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status reports the progress and the result of the build. The controller and the report subresource set status. The
 	// server ignores status in requests that create or update the build.
@@ -120,6 +121,7 @@ type PinnedInputs struct {
 // ImageReference identifies an Image of the same namespace.
 type ImageReference struct {
 	// name is the name of the Image.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// uid is the UID of the Image. The UID distinguishes the Image from earlier and later Images of the same name.
 	// +optional
@@ -179,6 +181,7 @@ type BuildTrigger struct {
 // InputChange is one difference between the inputs of two builds.
 type InputChange struct {
 	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
+	// +required
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
 	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
 	// they always differ. from is empty if the field was not set before.
@@ -192,6 +195,7 @@ type InputChange struct {
 // CancelRequested records a request to cancel a build.
 type CancelRequested struct {
 	// time is the time at which the server received the request.
+	// +required
 	Time metav1.Time `json:"time" protobuf:"bytes,1,opt,name=time"`
 	// by is the authenticated user who made the request.
 	// +optional
@@ -331,16 +335,20 @@ type BuildProgress struct {
 	// +optional
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 	// time is the time at which the server stored the report.
+	// +required
 	Time metav1.MicroTime `json:"time" protobuf:"bytes,4,opt,name=time"`
 	// attempt is the number of the attempt whose builder sent the report.
+	// +required
 	Attempt int32 `json:"attempt" protobuf:"varint,5,opt,name=attempt"`
 }
 
 // BuildStage is a stage of a build that the builder reported.
 type BuildStage struct {
 	// name is the name of the stage.
+	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// startTime is the time at which the builder reported the start of the stage.
+	// +required
 	StartTime metav1.Time `json:"startTime" protobuf:"bytes,2,opt,name=startTime"`
 	// completionTime is the time at which the builder reported the next stage, or the attempt ended. completionTime is
 	// empty for the current stage.
@@ -352,6 +360,7 @@ type BuildStage struct {
 // the base Image that the inputs refer to.
 type ResolvedInputs struct {
 	// inputsDigest is the digest of the resolved inputs: "sha256:" and 64 hex digits.
+	// +required
 	InputsDigest string `json:"inputsDigest" protobuf:"bytes,1,opt,name=inputsDigest"`
 	// files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if
 	// there is no source.
@@ -381,8 +390,10 @@ const (
 // BuildAttempt is one attempt at a build: one Job with one pod. The controller sets all fields.
 type BuildAttempt struct {
 	// number is the number of the attempt, starting at 1.
+	// +required
 	Number int32 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// jobName is the name of the attempt's Job. The controller sets jobName before creating the Job.
+	// +required
 	JobName string `json:"jobName" protobuf:"bytes,2,opt,name=jobName"`
 	// jobUID is the UID of the attempt's Job. A Job of the same name with another UID does not belong to this attempt.
 	// jobUID is empty until the controller has observed the Job.
@@ -400,6 +411,7 @@ type BuildAttempt struct {
 	NodeName string `json:"nodeName,omitempty" protobuf:"bytes,6,opt,name=nodeName"`
 	// startTime is the time at which the controller decided to start the attempt. If the attempt then waits for Kueue or
 	// for a worker, startTime becomes the end of that wait, unless a container of the attempt has run before.
+	// +required
 	StartTime metav1.Time `json:"startTime" protobuf:"bytes,7,opt,name=startTime"`
 	// completionTime is the time at which the controller decided the outcome. completionTime is empty until then.
 	// +optional
@@ -423,8 +435,10 @@ type BuildAttempt struct {
 // BuildFailure describes the failure of a build or an attempt.
 type BuildFailure struct {
 	// class is the class of the failure. The retry policy lists the classes that are retried.
+	// +required
 	Class FailureClass `json:"class" protobuf:"bytes,1,opt,name=class,casttype=FailureClass"`
 	// reason is one of the documented reasons of the class.
+	// +required
 	Reason FailureReason `json:"reason" protobuf:"bytes,2,opt,name=reason,casttype=FailureReason"`
 	// message describes the failure for a human reader: the failed operation, the object and the next step.
 	// +optional

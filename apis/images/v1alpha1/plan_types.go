@@ -22,6 +22,7 @@ type ImagePlan struct {
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// spec is the whole spec of the planned Image. The server does not merge it with the stored spec.
+	// +required
 	Spec ImageSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
 	// status is the result of the plan. The server sets it, and ignores it in requests.
 	// +optional

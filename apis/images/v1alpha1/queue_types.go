@@ -27,6 +27,7 @@ type QueuedBuild struct {
 type QueuedBuildStatus struct {
 	// position is the current position of the build in the queue of all namespaces, starting at 1. position is 0 for a
 	// build whose Job is suspended, because Kueue decides the order of such builds.
+	// +required
 	Position int32 `json:"position" protobuf:"varint,1,opt,name=position"`
 	// imageName is the name of the Image that the build belongs to. imageName is empty for a build that was created
 	// directly.

@@ -16,6 +16,7 @@ type Book struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec describes the book. The librarian sets it.
+	// +required
 	Spec BookSpec `json:"spec"`
 	// status is the state of the book. The lending desk sets it.
 	// +optional
@@ -25,6 +26,7 @@ type Book struct {
 // BookSpec is a book as the librarian describes it.
 type BookSpec struct {
 	// title of the book.
+	// +required
 	Title string `json:"title"`
 	// author is who wrote the book. v2 knows several, and what their part was.
 	// +optional

@@ -16,6 +16,7 @@ type Book struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec describes the book. The librarian sets it.
+	// +required
 	Spec BookSpec `json:"spec"`
 	// status is the state of the book. The lending desk sets it.
 	// +optional
@@ -25,6 +26,7 @@ type Book struct {
 // BookSpec is a book as the librarian describes it.
 type BookSpec struct {
 	// title of the book.
+	// +required
 	Title string `json:"title"`
 	// authors are the people who contributed to the book. The library sorts the book by the first author.
 	// +optional
@@ -47,6 +49,7 @@ type BookSpec struct {
 // Author is somebody who had a part in a book.
 type Author struct {
 	// name of the person.
+	// +required
 	Name string `json:"name"`
 	// role is Author, Editor or Translator. Defaults to Author.
 	// +optional
@@ -93,6 +96,7 @@ type LoanRequest struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
 	// spec is the question.
+	// +required
 	Spec LoanRequestSpec `json:"spec"`
 	// status is the answer.
 	// +optional
@@ -102,14 +106,17 @@ type LoanRequest struct {
 // LoanRequestSpec is the question.
 type LoanRequestSpec struct {
 	// book is the name of the book.
+	// +required
 	Book string `json:"book"`
 	// days is for how long.
+	// +required
 	Days int32 `json:"days"`
 }
 
 // LoanRequestStatus is the answer.
 type LoanRequestStatus struct {
 	// granted reports whether the book may be borrowed.
+	// +required
 	Granted bool `json:"granted"`
 	// reason explains why the loan is not granted.
 	// +optional

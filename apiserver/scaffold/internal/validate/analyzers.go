@@ -1,57 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package validate finds violations of the conventions of Kubernetes APIs, in packages of API types:
+// https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md
+//
+// The rules are those of sigs.k8s.io/kube-api-linter, and a few that it lacks.
 package validate
 
 import (
-	"reflect"
+	"fmt"
+	"regexp"
 
 	"golang.org/x/tools/go/analysis"
+	"sigs.k8s.io/kube-api-linter/pkg/analysis/registry"
+	"sigs.k8s.io/kube-api-linter/pkg/config"
+	_ "sigs.k8s.io/kube-api-linter/pkg/registration" // every linter
 )
 
-const conventions = "https://github.com/kubernetes/community/blob/master/contributors/devel/sig-architecture/api-conventions.md"
-
-// Analyzers returns every rule.
-func Analyzers() []*analysis.Analyzer {
-	finder := &analysis.Analyzer{
-		Name:       "apitypes",
-		Doc:        "find the types of an API, for the rules",
-		Run:        func(pass *analysis.Pass) (any, error) { return find(pass), nil },
-		ResultType: reflect.TypeFor[*api](),
-	}
-	var analyzers []*analysis.Analyzer
-	for _, rule := range []rule{
-		typeMeta, objectMeta, specStatus, lists, deepCopy,
-		jsonTags, documented, fieldNames, optional,
-		numbers, times, keyedLists, conditions, enums,
-	} {
-		analyzers = append(analyzers, rule.analyzer(finder))
-	}
-	return analyzers
+// configuration is that of linters whose defaults do not fit an API server that stores protobuf and validates in Go.
+var configuration = config.LintersConfig{
+	"conditions":     map[string]any{"isFirstField": "Ignore", "useProtobuf": "Ignore"}, // a served version keeps its numbers
+	"jsontags":       map[string]any{"fieldNameMatch": "SuggestFix"},
+	"optionalfields": map[string]any{"pointers": map[string]any{"preference": "WhenRequired"}},
+	"requiredfields": map[string]any{"omitempty": map[string]any{"policy": "Ignore"}, "omitzero": map[string]any{"policy": "Forbid"}}, // a required field is always written
+	"namingconventions": map[string]any{"conventions": []map[string]any{{
+		"name": "abbreviations", "operation": "Inform", "message": "all letters of an abbreviation have the same case",
+		"violationMatcher": "[a-z0-9](Api|Cidr|Cpu|Dns|Gid|Https?|Id|Ip|Json|Os|Pid|Ssh|Tcp|Tls|Ttl|Udp|Uid|Ur[il]|Uuid|Yaml)s?([A-Z]|$)",
+	}}},
 }
 
-// A rule is one thing that the conventions ask for.
-type rule struct {
-	name    string
-	doc     string // what it checks
-	section string // anchor in the conventions. Empty for a rule of package builder
-	check   func(*api)
+// linters are those that are enabled by default, but for nonpointerstructs: in Go, a struct of optional fields can be required.
+var linters = config.Linters{Enable: []string{"namingconventions"}, Disable: []string{"nonpointerstructs"}}
+
+// Exception is a finding that is none, by the linter, a regular expression for its message, and the reason. Without a name it is of
+// every linter.
+type Exception struct{ Linter, Message, Reason string }
+
+// exceptions hold for every API.
+var exceptions = []Exception{
+	{"", `(^|field )[a-z]\w*\.\w`, "a struct that is not exported is part of no API"},
+	{"commentstart", `metav1\.(Object|List)Meta`, "the embedded metadata is the same in every kind"},
+	{"optionalfields", "has a valid zero value", "an optional field whose zero value means that it is absent needs no pointer, and Go validates what is no marker"},
 }
 
-func (r rule) analyzer(finder *analysis.Analyzer) *analysis.Analyzer {
-	url := conventions
-	if r.section != "" {
-		url += "#" + r.section
+// Analyzers returns every rule, without the findings that are exceptions. It fails if a linter is configured wrongly.
+func Analyzers() ([]*analysis.Analyzer, error) {
+	analyzers, err := registry.DefaultRegistry().InitializeLinters(linters, configuration)
+	if err != nil {
+		return nil, fmt.Errorf("configure kube-api-linter: %w", err)
 	}
-	return &analysis.Analyzer{
-		Name:     r.name,
-		Doc:      r.doc,
-		URL:      url,
-		Requires: []*analysis.Analyzer{finder},
-		Run: func(pass *analysis.Pass) (any, error) {
-			found := *pass.ResultOf[finder].(*api)
-			found.pass = pass // the finder's own cannot report
-			r.check(&found)
-			return nil, nil
-		},
+	analyzers = append(analyzers, lists, specStatus, mergeKeys, enums, documented, times)
+	for i, analyzer := range analyzers {
+		for _, exception := range exceptions {
+			if exception.Linter == "" || exception.Linter == analyzer.Name {
+				analyzers[i] = without(analyzers[i], regexp.MustCompile(exception.Message))
+			}
+		}
 	}
+	return analyzers, nil
+}
+
+// without returns an analyzer that drops findings.
+func without(analyzer *analysis.Analyzer, message *regexp.Regexp) *analysis.Analyzer {
+	filtered := *analyzer
+	filtered.Run = func(pass *analysis.Pass) (any, error) {
+		inner := *pass
+		inner.Report = func(finding analysis.Diagnostic) {
+			if !message.MatchString(finding.Message) {
+				pass.Report(finding)
+			}
+		}
+		return analyzer.Run(&inner)
+	}
+	return &filtered
 }
