@@ -177,6 +177,7 @@ func (a apiReader) Get(_ context.Context, key client.ObjectKey, object client.Ob
 
 // deliver brings up to n changes of a kind into its cache.
 func (p *process) deliver(kind, n int) {
+	p.tellQueue()
 	switch kind {
 	case 0:
 		deliver(p, &p.imageCache, n)

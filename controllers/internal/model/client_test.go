@@ -85,7 +85,9 @@ func (c coreClient) ConfigMaps(string) typedcorev1.ConfigMapInterface { return c
 
 // Get reads an Image.
 func (c imageClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.Image, error) {
-	c.p.request()
+	if err := c.p.read(ofGoldsmith); err != nil {
+		return nil, err
+	}
 	image, ok := c.p.images.get(name)
 	if !ok {
 		return nil, notFound(name)
@@ -120,7 +122,9 @@ func (c imageClient) Instantiate(_ context.Context, name string, given *v1alpha1
 
 // Get reads a build.
 func (c buildClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*v1alpha1.ImageBuild, error) {
-	c.p.request()
+	if err := c.p.read(ofGoldsmith); err != nil {
+		return nil, err
+	}
 	build, ok := c.p.builds.get(name)
 	if !ok {
 		return nil, notFound(name)
@@ -130,7 +134,9 @@ func (c buildClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*
 
 // List reads the builds of an Image.
 func (c buildClient) List(_ context.Context, options metav1.ListOptions) (*v1alpha1.ImageBuildList, error) {
-	c.p.request()
+	if err := c.p.read(ofGoldsmith); err != nil {
+		return nil, err
+	}
 	uid, ok := strings.CutPrefix(options.FieldSelector, "spec.imageRef.uid=")
 	if !ok {
 		panic("nobody selects builds by " + options.FieldSelector)
@@ -186,7 +192,9 @@ func (c buildClient) Delete(_ context.Context, name string, options metav1.Delet
 
 // Get reads a Job.
 func (c jobClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*batchv1.Job, error) {
-	c.p.request()
+	if err := c.p.read(ofKubernetes); err != nil {
+		return nil, err
+	}
 	job, ok := c.p.jobs.get(name)
 	if !ok {
 		return nil, notFound(name)
@@ -201,7 +209,9 @@ func (c jobClient) Create(_ context.Context, job *batchv1.Job, options metav1.Cr
 		if job.Name != "" || job.GenerateName == "" {
 			c.p.broken("a dry run creates %s, which exists", job.Name)
 		}
-		c.p.request()
+		if err := c.p.read(ofKubernetes); err != nil {
+			return nil, err
+		}
 		if c.p.rejecting {
 			c.p.truth.uncompared[strings.TrimSuffix(job.GenerateName, "-")] = true
 			return nil, errRejected
@@ -233,7 +243,9 @@ func (c jobClient) Delete(_ context.Context, name string, options metav1.DeleteO
 
 // List reads pods by their labels.
 func (c podClient) List(_ context.Context, options metav1.ListOptions) (*corev1.PodList, error) {
-	c.p.request()
+	if err := c.p.read(ofKubernetes); err != nil {
+		return nil, err
+	}
 	selector, err := labels.Parse(options.LabelSelector)
 	if err != nil {
 		return nil, err
@@ -256,7 +268,9 @@ func (c podClient) Create(_ context.Context, pod *corev1.Pod, options metav1.Cre
 	if len(options.DryRun) == 0 {
 		c.p.broken("a controller creates the pod %s", pod.GenerateName)
 	}
-	c.p.request()
+	if err := c.p.read(ofKubernetes); err != nil {
+		return nil, err
+	}
 	if c.p.forbids[ownerOf(pod)] {
 		return nil, errForbidden
 	}
@@ -283,7 +297,9 @@ func (c podClient) GetLogs(string, *corev1.PodLogOptions) *rest.Request { return
 
 // List reads the events of a Job.
 func (c eventClient) List(_ context.Context, options metav1.ListOptions) (*corev1.EventList, error) {
-	c.p.request()
+	if err := c.p.read(ofKubernetes); err != nil {
+		return nil, err
+	}
 	of := strings.TrimPrefix(options.FieldSelector, "involvedObject.uid=")
 	list := &corev1.EventList{}
 	if message := c.p.refusals[types.UID(of)]; message != "" {
@@ -294,7 +310,9 @@ func (c eventClient) List(_ context.Context, options metav1.ListOptions) (*corev
 
 // Get reads a ConfigMap. No ConfigMap ever exists.
 func (c configMapClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*corev1.ConfigMap, error) {
-	c.p.request()
+	if err := c.p.read(ofKubernetes); err != nil {
+		return nil, err
+	}
 	return nil, notFound(name)
 }
 

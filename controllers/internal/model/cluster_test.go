@@ -34,9 +34,9 @@ func jobHas(job *batchv1.Job, kind batchv1.JobConditionType) bool {
 }
 
 // setJobCondition sets one of a Job's conditions.
-func setJobCondition(job *batchv1.Job, kind batchv1.JobConditionType, status corev1.ConditionStatus) {
+func (w *environment) setJobCondition(job *batchv1.Job, kind batchv1.JobConditionType, status corev1.ConditionStatus) {
 	job.Status.Conditions = slices.DeleteFunc(slices.Clone(job.Status.Conditions), func(c batchv1.JobCondition) bool { return c.Type == kind })
-	job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: status})
+	job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{Type: kind, Status: status, LastTransitionTime: w.time()})
 }
 
 func jobOver(job *batchv1.Job) bool {
@@ -95,18 +95,18 @@ func (w *environment) workOnJob(job *batchv1.Job, how int) bool {
 		}
 		return false
 	case pod == nil && jobHas(job, batchv1.JobFailureTarget):
-		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
+		w.changeJob(job, func(next *batchv1.Job) { w.setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
 		return true
 	case pod == nil:
 		return w.makePod(job, how)
 	case pod.Status.Phase == corev1.PodSucceeded:
-		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobComplete, corev1.ConditionTrue) })
+		w.changeJob(job, func(next *batchv1.Job) { w.setJobCondition(next, batchv1.JobComplete, corev1.ConditionTrue) })
 		return true
 	case pod.Status.Phase == corev1.PodFailed:
-		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
+		w.changeJob(job, func(next *batchv1.Job) { w.setJobCondition(next, batchv1.JobFailed, corev1.ConditionTrue) })
 		return true
 	case pod.DeletionTimestamp != nil && !jobHas(job, batchv1.JobFailureTarget) && !jobHas(job, batchv1.JobSuspended) && !wasSuspended(job):
-		w.changeJob(job, func(next *batchv1.Job) { setJobCondition(next, batchv1.JobFailureTarget, corev1.ConditionTrue) })
+		w.changeJob(job, func(next *batchv1.Job) { w.setJobCondition(next, batchv1.JobFailureTarget, corev1.ConditionTrue) })
 		return true
 	}
 	return false
@@ -178,7 +178,7 @@ func (w *environment) suspendJob(job *batchv1.Job) {
 	}
 	w.changeJob(job, func(next *batchv1.Job) {
 		next.Spec.Suspend = new(true)
-		setJobCondition(next, batchv1.JobSuspended, corev1.ConditionTrue)
+		w.setJobCondition(next, batchv1.JobSuspended, corev1.ConditionTrue)
 	})
 }
 
@@ -188,7 +188,7 @@ func (w *environment) resumeJob(job *batchv1.Job) bool {
 	}
 	w.changeJob(job, func(next *batchv1.Job) {
 		next.Spec.Suspend = new(false)
-		setJobCondition(next, batchv1.JobSuspended, corev1.ConditionFalse)
+		w.setJobCondition(next, batchv1.JobSuspended, corev1.ConditionFalse)
 	})
 	return true
 }

@@ -33,6 +33,9 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 	if which := fault(b / 1024 % 8); which < serverCrash {
 		w.faults.rare = which
 	}
+	if b/4096%4 == 0 {
+		w.faults.read = 1 + a%4
+	}
 	if b/48%4 == 0 || len(w.late) > 0 {
 		w.faults.interject = 1 + b/192%3
 	}
@@ -42,12 +45,14 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 // either is the process that leads or, if there is one, a process that led before and does not know of the new one yet.
 func (w *environment) either(which int) *process {
 	former := w.former
-	if former == nil || which/1024%2 == 0 {
+	switch {
+	case former == nil || which/1024%2 == 0:
+		return w.process
+	case former.left == 0:
+		w.former = nil
 		return w.process
 	}
-	if former.left--; former.left == 0 {
-		w.former = nil
-	}
+	former.left--
 	return former
 }
 

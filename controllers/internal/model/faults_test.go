@@ -2,7 +2,14 @@
 
 package model_test
 
-import "time"
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+)
 
 // fault is a way in which a write of a controller fails.
 type fault uint8
@@ -33,6 +40,8 @@ type faults struct {
 	in   int // writes
 	// rare is the fault of rare writes, instead of kind.
 	rare fault
+	// read is the number of reads of a controller until one fails.
+	read int
 	// interject is the number of requests of a controller until another event happens between two of its requests.
 	interject int
 	// interjected is true once that event has happened during the current reconcile.
@@ -76,9 +85,9 @@ func (w *environment) write(point string, do func() error) error {
 		panic(crashed{})
 	case noAnswer:
 		_ = do() // the process does not learn of the error
-		return errTimeout
+		return unanswered[w.version%len(unanswered)]
 	case noRequest:
-		return errTimeout
+		return w.unserved(apiOf(point))
 	case serverCrash:
 		w.truth.serverCrash = true
 		defer func() { w.truth.serverCrash = false }()
@@ -86,9 +95,49 @@ func (w *environment) write(point string, do func() error) error {
 	return do()
 }
 
+// api is one that a controller reads and writes.
+type api bool
+
+const ofKubernetes, ofGoldsmith api = false, true
+
+// apiOf is the API of a write.
+func apiOf(point string) api {
+	return !api(strings.HasPrefix(point, "Job ") || strings.HasPrefix(point, "pod "))
+}
+
+// unanswered are errors after which the outcome of a request is unknown.
+var unanswered = [...]error{
+	errTimeout, apierrors.NewTimeoutError("the server was unable to return a response in time", 1), apierrors.NewInternalError(errors.New("etcdserver: request timed out")),
+}
+
+// unserved returns the error of a request that is not carried out. Goldsmith's API may not exist for a while.
+func (w *environment) unserved(by api) error {
+	errs := [...]error{
+		errTimeout, apierrors.NewServiceUnavailable("the server is currently unable to handle the request"), apierrors.NewTooManyRequests("try again", 1),
+		apierrors.NewGenericServerResponse(http.StatusNotFound, "get", anything, "object", "404 page not found", 0, true),
+	}
+	if by == ofGoldsmith {
+		return errs[w.next%4]
+	}
+	return errs[w.next%3]
+}
+
+// read is a request of a controller that reads. It may fail.
+func (w *environment) read(by api) error {
+	w.request()
+	if w.faults.read == 0 {
+		return nil
+	}
+	if w.faults.read--; w.faults.read > 0 {
+		return nil
+	}
+	w.cover.point("a read fails")
+	return w.unserved(by)
+}
+
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == "Succeeded"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == "Retrying" || point == "Succeeded"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.

@@ -176,14 +176,14 @@ var mutants = []mutant{
 
 	// Admission.
 	{"controllers/internal/queue/queue.go", `	q.observeCached(ctx, key)
-`, ``, "the model's queue has each event before the controller of builds reconciles the build"},
+`, ``, "the event, which is late, has the build reconciled again"},
 	{"controllers/internal/queue/queue.go", `	if refused(err) {
 		return`, `	if true {
 		return`, ""},
 	{"controllers/internal/queue/queue.go", `		if key != except {`, `		if false {`, ""},
-	{"controllers/internal/queue/source.go", `			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, ``, ""},
+	{"controllers/internal/queue/source.go", `			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, `			_ = build`, ""},
 	{"controllers/internal/queue/catchup.go", `	if known || has {
-		return known`, `	if true {
+		return known`, `	if known || !known {
 		return true`, ""},
 	{"jobs/queue/ledger.go", `if known != nil && newer(known.version, build.ResourceVersion) {`, `if false {`, ""},
 	{"jobs/queue/ledger.go", `|| !known.held || known.unsure {`, `|| !known.held {`, ""},
@@ -191,10 +191,10 @@ var mutants = []mutant{
 	{"jobs/queue/ledger.go", `	if build, ok := l.queue.Find(key); ok && build.State == Resting {
 		l.set(key, Waiting)`, `	if build, ok := l.queue.Find(key); ok && build.State == Resting {
 		l.set(key, Resting)`, ""},
-	{"jobs/queue/build.go", `	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:`, `	case build.Spec.CancelRequested != nil:`, ""},
+	{"jobs/queue/build.go", `	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:`, `	case build.Spec.CancelRequested != nil:`, "the build is admitted, and then ends instead of starting"},
 
 	// What is due.
-	{"jobs/trigger/trigger.go", `!build.Status.Finished && !build.IsOneOff() {`, `!build.Status.Finished {`, ""},
+	{"jobs/trigger/trigger.go", `!build.Status.Finished && !build.IsOneOff() {`, `!build.Status.Finished {`, "the Image only waits for longer"},
 	{"jobs/trigger/status.go", `build.Status.Finished && build.Counts() && (last`, `build.Status.Finished && (last`, ""},
 	{"jobs/trigger/status.go", `		status.ConsecutiveFailures = 0
 	}

@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // maxRounds limits the rounds of controllers and cluster until nothing is due. More rounds mean an endless loop.
@@ -200,6 +203,7 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 			newest = max(newest, numberOf(build))
 		}
 	}
+	w.checkSettled(image)
 	w.checkCounted(image)
 	w.checkWaiting(image)
 	now := w.resolve(&spec.BuildInputs, w.images.get)
@@ -220,6 +224,25 @@ func (w *environment) checkImage(image *v1alpha1.Image) {
 	case digest == "" || *spec.Suspend || !*spec.Triggers.OnSpecChange || tooMany:
 	case status.LastAttempted == nil || status.LastAttempted.InputsDigest != digest:
 		w.broken("%s has changed, and there is no build", image.Name)
+	}
+}
+
+// checkSettled checks that there is nothing left to do for an Image: its controller has missed nothing.
+func (w *environment) checkSettled(image *v1alpha1.Image) {
+	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	decision := trigger.Next(trigger.Observed{
+		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
+		MayAppear: now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
+	})
+	switch {
+	case decision.Request != nil:
+		w.broken("a build of %s is due in the end: %s", image.Name, decision.Message)
+	case len(decision.Supersede) > 0:
+		w.broken("%s stays, and %s supersedes it", decision.Supersede[0].Name, decision.SupersededBy)
+	case len(decision.Prune) > 0:
+		w.broken("%s stays, and is too old or one too many", decision.Prune[0].Name)
+	case !equality.Semantic.DeepEqual(decision.Status, image.Status):
+		w.broken("the status of %s is outdated in the end", image.Name)
 	}
 }
 

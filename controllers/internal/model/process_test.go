@@ -42,6 +42,8 @@ type process struct {
 	open        bool
 	// behind are builds that the cache has to have in this version, or a newer one, before the queue opens.
 	behind []metav1.PartialObjectMetadata
+	// untold are events of builds that have not reached the queue.
+	untold []func()
 	// ordered are the builds of whose admission the order was checked.
 	ordered map[types.UID]bool
 	// left is how many reconciliations a process has left that no longer leads.
@@ -85,6 +87,7 @@ func (w *environment) start(ago int) {
 	for _, pod := range p.podCache.all {
 		tell(p, change[*corev1.Pod]{is: pod})
 	}
+	p.tellQueue()
 	behind, err := p.queue.Unfinished(w.ctx)
 	if err != nil {
 		w.broken("the queue does not start: %v", err)
@@ -170,13 +173,27 @@ func tell[T stored](p *process, news change[T]) {
 	if _, ok := any(none).(*v1alpha1.ImageBuild); !ok {
 		return
 	}
-	switch {
-	case news.was == none:
-		p.buildEvents.OnAdd(news.is, false)
-	case news.is == none:
-		p.buildEvents.OnDelete(news.was)
-	default:
-		p.buildEvents.OnUpdate(news.was, news.is)
+	p.untold = append(p.untold, func() {
+		switch {
+		case news.was == none:
+			p.buildEvents.OnAdd(news.is, false)
+		case news.is == none:
+			p.buildEvents.OnDelete(news.was)
+		default:
+			p.buildEvents.OnUpdate(news.was, news.is)
+		}
+	})
+	if w := p.environment; w.peace || w.version%4 > 0 {
+		p.tellQueue()
+	}
+}
+
+// tellQueue passes the events of builds to the queue that other handlers and the cache have already.
+func (p *process) tellQueue() {
+	untold := p.untold
+	p.untold = nil
+	for _, event := range untold {
+		event()
 	}
 }
 

@@ -15,6 +15,9 @@ func (t *truth) end(build *v1alpha1.ImageBuild) {
 	if build.Status.Failure != nil {
 		how.reason = build.Status.Failure.Reason
 	}
+	if build.Spec.ImageGeneration != nil {
+		how.generation = *build.Spec.ImageGeneration
+	}
 	t.ended[numbered{build.Spec.ImageRef.UID, numberOf(build)}] = how
 }
 
@@ -47,6 +50,15 @@ func (w *environment) checkReport(image *v1alpha1.Image, status *v1alpha1.ImageS
 		w.broken("%s has finished build %+v, and reports %+v", image.Name, last, latest)
 	case last != nil && latest.Number < last.Number, last != nil && latest.Number == last.Number && latest.Phase != last.Phase:
 		w.broken("%s has finished build %+v, and reports the older %+v", image.Name, last, latest)
+	}
+	failures := int32(0)
+	for build, how := range w.truth.ended {
+		if build.image == image.UID && how.counts && how.phase == v1alpha1.BuildFailed && how.generation >= image.Generation {
+			failures++
+		}
+	}
+	if status.ConsecutiveFailures > failures {
+		w.broken("%s has failed %d times in a row, and only %d builds of its spec failed", image.Name, status.ConsecutiveFailures, failures)
 	}
 	w.checkLine(image, status)
 	w.checkProgress(image, status)

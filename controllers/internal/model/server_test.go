@@ -133,15 +133,19 @@ func (w *environment) allocate(r request, taken int64) (*v1alpha1.Image, v1alpha
 
 // requests reports whether a trigger of the Image requests a build with this ID, by what is stored and the time of the server.
 func (w *environment) requests(image *v1alpha1.Image, id string) bool {
-	var builds []v1alpha1.ImageBuild
+	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
+	return trigger.Requests(trigger.Observed{Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved}, id)
+}
+
+// buildsOf are the builds of an Image, in the order of their numbers.
+func (w *environment) buildsOf(image *v1alpha1.Image) (builds []v1alpha1.ImageBuild) {
 	for _, build := range w.builds.all {
 		if build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == image.UID {
 			builds = append(builds, *build)
 		}
 	}
 	slices.SortFunc(builds, func(a, b v1alpha1.ImageBuild) int { return cmp.Compare(numberOf(&a), numberOf(&b)) })
-	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
-	return trigger.Requests(trigger.Observed{Image: image, Builds: builds, Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved}, id)
+	return builds
 }
 
 func (w *environment) compose(r request, image *v1alpha1.Image, number int64, name string) *v1alpha1.ImageBuild {

@@ -58,6 +58,8 @@ type ended struct {
 	phase  v1alpha1.BuildPhase
 	reason v1alpha1.FailureReason
 	counts bool
+	// generation of the Image that the build has its spec from.
+	generation int64
 }
 
 // asked is a request by a person, who asks again until there is an answer.
