@@ -77,12 +77,10 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 		storage := etcd.StorageConfig
 		storage.StorageObjectCountTracker = config.StorageObjectCountTracker
 		storage.Transport.TracerProvider = config.TracerProvider
-		_, readable := o.server.storage.(readable)
 		encoding := &codecs.StorageFactory{
 			StorageFactory: &serverstorage.DefaultStorageFactory{StorageConfig: storage},
 			Config:         storage,
 			MediaType:      etcd.DefaultStorageMediaType,
-			Readable:       readable,
 			Versions:       o.server.stored,
 			Scheme:         o.scheme,
 			Codecs:         o.codecs,

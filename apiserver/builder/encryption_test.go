@@ -8,7 +8,6 @@ import (
 	"crypto/aes"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -22,7 +21,6 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/storage/files"
 )
 
 // sealing returns a function that opens an encryption by a key, and notes which stored objects that key does not decrypt.
@@ -96,20 +94,4 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		g.Expect(left.Items).To(ConsistOf(HaveField("Name", "new")), "which its key decrypts")
 	})
-}
-
-func TestAFileOfAResourceWithoutFilesIsRefused(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
-	root, lines := t.TempDir(), &lineLog{}
-	path := filepath.Join(root, "core", "secrets", "default", "stray.yaml")
-	g.Expect(os.MkdirAll(filepath.Dir(path), 0o755)).To(Succeed())
-	const manifest = "apiVersion: v1\nkind: Secret\nmetadata: {name: stray}\nstringData: {k: v}\n"
-	g.Expect(os.WriteFile(path, []byte(manifest), 0o600)).To(Succeed())
-	running, _ := start(t, storing(builder.Files(root, files.WithoutFiles("core/secrets"))).WithWriter(lines))
-	g.Eventually(lines.String).WithTimeout(patience).Should(ContainSubstring("core/secrets/default/stray.yaml: the server stores objects of this resource encrypted"))
-	secrets, err := kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default").List(t.Context(), metav1.ListOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(secrets.Items).To(BeEmpty())
-	g.Expect(path).To(BeARegularFile())
 }

@@ -42,7 +42,7 @@ func (o *Options) Start(ctx context.Context) (*Running, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("server %s: %w", o.server.name, err), stopStorage())
 	}
-	go running.run(ctx, o.attach(ctx, running, stopStorage))
+	go running.run(ctx, o.follow(ctx, running, stopStorage))
 	go running.watchReadiness(context.WithoutCancel(ctx)) // a server that shuts down still answers
 	return running, nil
 }

@@ -10,7 +10,6 @@ import (
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apiserver/pkg/server/egressselector"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
-	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
@@ -41,21 +40,16 @@ func Memory(options ...memory.Option) StorageBackend {
 	return inProcess{options: options}
 }
 
-// Files stores objects in the files of a directory, where people can read and edit them: see package files. Only one server
-// at a time can use the directory.
+// Files stores objects in the memory of this process, and each object in a file of a directory, which is read at the start: see package
+// files. Only one server at a time can use the directory, and nobody else writes there.
 func Files(directory string, options ...files.Option) StorageBackend {
-	return &inFiles{directory: directory, options: options}
+	return inFiles{directory: directory, options: options}
 }
 
-// readable is a storage in which objects have to be JSON.
-type readable interface {
-	Readable()
-}
-
-// attachable is a storage that uses the API of its server.
-type attachable interface {
-	// Attach is called once the server is ready, and returns when ctx is done, at the latest. report gets lines for people.
-	Attach(ctx context.Context, loopback *restclient.Config, report func(string))
+// reporting is a storage that has something to tell while it runs.
+type reporting interface {
+	// Report is called once the server is ready, and returns when ctx is done, at the latest. report gets lines for people.
+	Report(ctx context.Context, report func(string))
 }
 
 type externalEtcd struct {
@@ -91,8 +85,8 @@ func (b *embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config)
 // Full is the error of a full database, or nil.
 func (b *embeddedEtcd) Full() error { return b.running.Full() }
 
-// Attach reports when the database becomes full, and when it no longer is.
-func (b *embeddedEtcd) Attach(ctx context.Context, _ *restclient.Config, report func(string)) {
+// Report reports when the database becomes full, and when it no longer is.
+func (b *embeddedEtcd) Report(ctx context.Context, report func(string)) {
 	b.running.FollowFull(ctx, func(full error) {
 		if full != nil {
 			report(full.Error())
@@ -124,26 +118,16 @@ func (b inProcess) Start(_ context.Context, config *storagebackend.Config) (func
 type inFiles struct {
 	directory string
 	options   []files.Option
-	running   *files.Directory
 }
 
 // Start takes the directory, and configures the server to use it.
-func (b *inFiles) Start(_ context.Context, config *storagebackend.Config) (func() error, error) {
+func (b inFiles) Start(_ context.Context, config *storagebackend.Config) (func() error, error) {
 	running, err := files.Start(b.directory, b.options...)
 	if err != nil {
 		return nil, err
 	}
-	b.running = running
 	useInProcess(config, running.Server())
 	return running.Stop, nil
-}
-
-// Readable makes the server store objects as JSON.
-func (b *inFiles) Readable() {}
-
-// Attach sends edits of the files to the API.
-func (b *inFiles) Attach(ctx context.Context, loopback *restclient.Config, report func(string)) {
-	b.running.Attach(ctx, loopback, report)
 }
 
 // useInProcess connects the server to its storage without a network.
@@ -169,28 +153,27 @@ func (o *Options) sharedStorage() *storagebackend.Config {
 	return &o.Recommended.Etcd.StorageConfig
 }
 
-// attach calls Attach of an attachable storage once the server is ready. The returned function ends this, and then stops the
-// storage.
-func (o *Options) attach(ctx context.Context, running *Running, stop func() error) func() error {
-	storage, ok := o.server.storage.(attachable)
+// follow lets a storage report once the server is ready. The returned function ends this, and then stops the storage.
+func (o *Options) follow(ctx context.Context, running *Running, stop func() error) func() error {
+	storage, ok := o.server.storage.(reporting)
 	if !ok {
 		return stop
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	detached := make(chan struct{})
+	ended := make(chan struct{})
 	go func() {
-		defer close(detached)
+		defer close(ended)
 		if running.WaitReady(ctx) != nil {
 			return
 		}
-		storage.Attach(ctx, running.ClientConfig(), func(line string) {
+		storage.Report(ctx, func(line string) {
 			// A failure to write the log cannot be reported anywhere.
 			_, _ = fmt.Fprintf(o.server.out, "%s: %s\n", o.server.name, line)
 		})
 	}()
 	return func() error {
 		cancel()
-		<-detached
+		<-ended
 		return stop()
 	}
 }

@@ -22,8 +22,6 @@ type StorageFactory struct {
 	Config storagebackend.Config
 	// MediaType is how objects without protobuf are stored.
 	MediaType string
-	// Readable makes every object be stored as JSON, even if its type supports protobuf.
-	Readable bool
 	// Versions are the storage versions. Of several versions of a group, the last one counts.
 	Versions []schema.GroupVersion
 	// Scheme has the kinds, and Codecs their codecs.
@@ -44,7 +42,7 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 		return nil, err
 	}
 	mediaType := f.MediaType
-	if _, ok := example.(protobufMessage); ok && !f.Readable {
+	if _, ok := example.(protobufMessage); ok {
 		mediaType = runtime.ContentTypeProtobuf
 	}
 	config := f.Config.ForResource(resource)

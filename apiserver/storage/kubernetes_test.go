@@ -44,6 +44,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 )
 
@@ -165,13 +166,33 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // see alone
 		t.Helper()
 		server := memory.Start()
 		t.Cleanup(server.Stop)
-		return func() (*clientv3.Client, error) {
-			dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
-			return clientv3.New(clientv3.Config{
-				Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
-			})
-		}
+		return connecting(server)
 	})
+}
+
+func TestFiles(t *testing.T) { //nolint:paralleltest // see alone
+	run(t, func(t *testing.T) func() (*clientv3.Client, error) {
+		t.Helper()
+		directory, err := files.Start(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := directory.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		return connecting(directory.Server())
+	})
+}
+
+func connecting(server *memory.Server) func() (*clientv3.Client, error) {
+	return func() (*clientv3.Client, error) {
+		dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
+		return clientv3.New(clientv3.Config{
+			Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
+		})
+	}
 }
 
 func TestEtcd(t *testing.T) { //nolint:paralleltest // see alone

@@ -38,7 +38,7 @@ const (
 // Journal stores changes that outlive the process.
 type Journal interface {
 	// Commit stores the changes of the given revision, in which every key occurs once. A change whose Version is 0 is a
-	// deletion. A change with a lease, or without an object, need not be stored, but its revision must: no revision may be used
+	// deletion. A change with a lease need not be stored, but its revision must: no revision may be used
 	// twice. There is one call at a time, with increasing revisions. After an error, the change is refused and the revision is
 	// not used.
 	Commit(revision int64, changes []*mvccpb.KeyValue) error

@@ -15,7 +15,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -35,6 +34,8 @@ const (
 	backupFormat     = "goldsmith backup 1\n"
 	// snapshotName is a snapshot of etcd.
 	snapshotName = "storage.snapshot"
+	// recordsName is the records database.
+	recordsName = "records.db"
 	// maxServerFile is more than the size of every token, address, key and certificate.
 	maxServerFile = 1 << 20
 )
@@ -48,8 +49,8 @@ func NewBackupCommand() *cobra.Command {
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
 			"holds objects, records, archived logs, the logs of pods, the server's token and certificate, and the key of " +
-			"Secrets. The backup omits the output directories of builders, and data outside the data directory, such as files of " +
-			"`goldsmith up --files`. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
+			"Secrets. The backup omits the output directories of builders, and data outside the data " +
+			"directory. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
@@ -162,7 +163,7 @@ func (b *backup) addAll(ctx context.Context) error {
 func (b *backup) addStorage(ctx context.Context) error {
 	storage := filepath.Join(b.directory, "storage")
 	if _, err := os.Stat(storage); errors.Is(err, fs.ErrNotExist) {
-		return nil // the objects are in the directory of --files
+		return nil // no server has stored objects here
 	}
 	snapshot := filepath.Join(b.scratch, snapshotName)
 	if err := etcd.Save(ctx, storage, snapshot); err != nil {
@@ -241,21 +242,15 @@ func (b *backup) addServer(ctx context.Context) error {
 }
 
 func (b *backup) addBuilds(ctx context.Context) error {
-	directories, err := b.glob("builds*")
-	if err != nil {
-		return err
+	directory := filepath.Join(b.directory, "builds")
+	if !exists(directory) {
+		return nil
 	}
-	for _, directory := range directories {
-		err := local.Export(filepath.Join(b.directory, directory), func(path string, content io.Reader) error {
-			return b.addChanging(ctx, directory+"/"+path, content)
-		}, func(path string, cause error) {
-			_, _ = fmt.Fprintf(b.notices, "incomplete: %s: %v\n", filepath.Join(directory, path), cause) // a notice that nobody can read is no failure
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return local.Export(directory, func(path string, content io.Reader) error {
+		return b.addChanging(ctx, "builds/"+path, content)
+	}, func(path string, cause error) {
+		_, _ = fmt.Fprintf(b.notices, "incomplete: %s: %v\n", filepath.Join("builds", path), cause) // a notice that nobody can read is no failure
+	})
 }
 
 // addLogs reads the archive with package archive, because a server may write to the archive meanwhile.
@@ -277,37 +272,14 @@ func openLogs(ctx context.Context, directory string) (*archive.Store, error) {
 }
 
 func (b *backup) addRecords(ctx context.Context) error {
-	databases, err := b.glob("records*.db")
-	if err != nil {
+	database, scratch := filepath.Join(b.directory, recordsName), filepath.Join(b.scratch, recordsName)
+	if !exists(database) {
+		return nil
+	}
+	if err := records.CopySQLite(ctx, database, scratch); err != nil {
 		return err
 	}
-	for _, name := range databases {
-		scratch := filepath.Join(b.scratch, name)
-		if err := records.CopySQLite(ctx, filepath.Join(b.directory, name), scratch); err != nil {
-			return err
-		}
-		if err := b.addFile(ctx, name, scratch); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// glob returns the names in the data directory that match a pattern.
-func (b *backup) glob(pattern string) ([]string, error) {
-	entries, err := os.ReadDir(b.directory)
-	if err != nil {
-		return nil, err
-	}
-	var names []string
-	for _, entry := range entries {
-		if match, err := filepath.Match(pattern, entry.Name()); err != nil {
-			return nil, err
-		} else if match {
-			names = append(names, entry.Name())
-		}
-	}
-	return names, nil
+	return b.addFile(ctx, recordsName, scratch)
 }
 
 // addChanging adds what can be read of a file that its builder or a server may extend or truncate meanwhile. A tar file begins
@@ -395,10 +367,7 @@ func restorable(name string) bool {
 	case !filepath.IsLocal(name):
 		return false
 	case nested:
-		return first == "server" || first == "builds" || strings.HasPrefix(first, "builds-")
+		return first == "server" || first == "builds"
 	}
-	return slices.ContainsFunc([]string{"records.db", "records-*.db"}, func(pattern string) bool {
-		match, err := filepath.Match(pattern, name)
-		return match && err == nil
-	})
+	return name == recordsName
 }

@@ -135,7 +135,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	if err := options.complete(); err != nil {
 		t.Fatal(err)
 	}
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory, options.Files)
+	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
 	if err != nil {
 		t.Fatal(err)
 	}

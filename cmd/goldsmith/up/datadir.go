@@ -4,7 +4,6 @@ package up
 
 import (
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -26,17 +25,14 @@ import (
 //	up.log       logs of the libraries since the last start
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
 //	records.db   the records database: SQLite, which adds files with suffixes to this name
-//	records-*.db the same, for objects in a directory of files
-//	storage/     the objects: etcd, unless --files or --memory keep them elsewhere
+//	storage/     the objects: etcd, unless --memory keeps them in memory
 //	builds/      logs of builds, output of successful builds, and files of running builds
-//	builds-*/    the same, for objects in a directory of files
 //	run/         with --memory, the files of builds, and the records
 type dataDirectory struct {
 	path   string
 	memory bool // nothing is kept after the run
 	lock   *os.File
 	builds string // the directory of the agent
-	suffix string // of the names of builds and records, if the objects are in another directory
 }
 
 // The prefixes of the names of directories in run/ in memory mode, for the agent and for the records.
@@ -46,8 +42,7 @@ const (
 )
 
 // claimDataDirectory creates the directory and locks it. The kernel releases the lock when the process ends, even after a crash.
-// files is the directory of the objects, if they are not in the data directory.
-func claimDataDirectory(path string, memory bool, files string) (*dataDirectory, error) {
+func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory %s: %w", path, err)
 	}
@@ -59,7 +54,7 @@ func claimDataDirectory(path string, memory bool, files string) (*dataDirectory,
 		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
 	}
 	directory := &dataDirectory{path: path, memory: memory, lock: lock}
-	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds(files)); err != nil {
+	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds()); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil
@@ -82,14 +77,10 @@ func keepOutOfGit(directory string) error {
 }
 
 // prepareBuilds chooses the agent's directory. An agent removes the files of pods that its API does not have. So that it keeps
-// the builds of other storages, it gets a new directory in memory mode, and a separate directory for each directory of files.
-func (d *dataDirectory) prepareBuilds(files string) (err error) {
+// the builds of the data directory, it gets a new directory in memory mode.
+func (d *dataDirectory) prepareBuilds() (err error) {
 	if !d.memory {
-		if files != "" {
-			digest := sha256.Sum256([]byte(files))
-			d.suffix = fmt.Sprintf("-%x", digest[:4])
-		}
-		d.builds = d.join("builds" + d.suffix)
+		d.builds = d.join("builds")
 		return nil
 	}
 	if err := os.MkdirAll(d.join("run"), 0o700); err != nil {
@@ -121,11 +112,11 @@ func (d *dataDirectory) removeTemporary() error {
 	return nil
 }
 
-// recordsFile returns the path of the records database: in memory mode in a directory that release deletes. Each storage of
-// objects has a database of its own, because objects that are not in the storage count as deleted.
+// recordsFile returns the path of the records database: in memory mode in a directory that release deletes, because objects that
+// are not in memory would count as deleted in the other one.
 func (d *dataDirectory) recordsFile() (string, error) {
 	if !d.memory {
-		return d.join("records" + d.suffix + ".db"), nil
+		return d.join("records.db"), nil
 	}
 	directory, err := os.MkdirTemp(d.join("run"), temporaryRecords)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 func claim(t *testing.T, path string, memory bool) *dataDirectory {
 	t.Helper()
-	directory, err := claimDataDirectory(path, memory, "")
+	directory, err := claimDataDirectory(path, memory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func token(t *testing.T, directory *dataDirectory) string {
 func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	first := claim(t, path, false)
-	if _, err := claimDataDirectory(path, true, ""); err == nil || !strings.Contains(err.Error(), path) {
+	if _, err := claimDataDirectory(path, true); err == nil || !strings.Contains(err.Error(), path) {
 		t.Errorf("got error %v, want one that names %s", err, path)
 	}
 	release(t, first)
@@ -121,43 +121,6 @@ func TestInMemoryNothingIsRemembered(t *testing.T) {
 	}
 	if _, err := os.Stat(directory.join("server")); !os.IsNotExist(err) {
 		t.Errorf("got %v, want nothing", err)
-	}
-}
-
-func TestEachStorageHasBuildsOfItsOwn(t *testing.T) {
-	path, seen := t.TempDir(), map[string]bool{}
-	for _, files := range []string{"", "/objects", "/others"} {
-		directory, err := claimDataDirectory(path, false, files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seen[directory.builds] {
-			t.Errorf("the agent of %q would remove what it finds in %s", files, directory.builds)
-		}
-		seen[directory.builds] = true
-		release(t, directory)
-	}
-}
-
-func TestEachStorageHasRecordsOfItsOwn(t *testing.T) {
-	path, seen := t.TempDir(), map[string]bool{}
-	for _, files := range []string{"", "/objects", "/others"} {
-		directory, err := claimDataDirectory(path, false, files)
-		if err != nil {
-			t.Fatal(err)
-		}
-		file, err := directory.recordsFile()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if seen[file] {
-			t.Errorf("what is not in %q would count as deleted in %s", files, file)
-		}
-		seen[file] = true
-		if again, err := directory.recordsFile(); err != nil || again != file {
-			t.Errorf("after %s the records are in %s: %v", file, again, err)
-		}
-		release(t, directory)
 	}
 }
 

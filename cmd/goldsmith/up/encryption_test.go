@@ -40,107 +40,93 @@ func (p *program) checkSecret(ctx context.Context, t *testing.T) {
 	}
 }
 
-// checkHidden checks that no file below the directories has the content of the Secret, as text or encoded.
-func checkHidden(t *testing.T, directories ...string) {
+// checkHidden checks that no file below a directory has the content of the Secret, as text or encoded.
+func checkHidden(t *testing.T, directory string) {
 	t.Helper()
 	files := 0
-	for _, directory := range directories {
-		err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
-			if err != nil || !entry.Type().IsRegular() {
-				return err
-			}
-			files++
-			content, err := os.ReadFile(path)
-			for _, text := range []string{confidential, base64.StdEncoding.EncodeToString([]byte(confidential[:18]))} {
-				if bytes.Contains(content, []byte(text)) {
-					t.Errorf("%s has %s", path, text)
-				}
-			}
+	err := filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
 			return err
-		})
-		if err != nil {
-			t.Fatal(err)
 		}
+		files++
+		content, err := os.ReadFile(path)
+		for _, text := range []string{confidential, base64.StdEncoding.EncodeToString([]byte(confidential[:18]))} {
+			if bytes.Contains(content, []byte(text)) {
+				t.Errorf("%s has %s", path, text)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 	if files < 5 {
 		t.Fatalf("only %d files were read", files)
 	}
 }
 
-// TestSecretsAreEncryptedAndSurviveAKillAndARestore runs the real program with each storage that keeps objects.
 func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	t.Parallel()
 	program := executable(t)
-	for name, inFiles := range map[string]bool{"etcd": false, "files": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
-			defer cancel()
-			data, objects := filepath.Join(t.TempDir(), "data"), t.TempDir()
-			flags := []string{"-v", "6"}
-			if inFiles {
-				flags = append(flags, "--files", objects)
-			}
-			server := startProgram(t, program, data, flags...)
-			secrets := server.kube.CoreV1().Secrets("default")
-			deleted := newSecret()
-			deleted.Name = "deleted"
-			for _, secret := range []*corev1.Secret{newSecret(), deleted} {
-				if _, err := secrets.Create(ctx, secret, metav1.CreateOptions{}); err != nil {
-					t.Fatal(err)
-				}
-			}
-			// An image, so that the records have something, and a build.
-			image := newMockImages()[0]
-			if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			if err := secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			server.kill(t)
-			awaitNoProcess(ctx, t, data)
-			checkHidden(t, data, objects)
-			if strings.Contains(server.errors.String(), confidential) {
-				t.Error("the log has the content of a Secret")
-			}
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	data := filepath.Join(t.TempDir(), "data")
+	flags := []string{"-v", "6"}
+	server := startProgram(t, program, data, flags...)
+	secrets := server.kube.CoreV1().Secrets("default")
+	deleted := newSecret()
+	deleted.Name = "deleted"
+	for _, secret := range []*corev1.Secret{newSecret(), deleted} {
+		if _, err := secrets.Create(ctx, secret, metav1.CreateOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// An image, so that the records have something, and a build.
+	image := newMockImages()[0]
+	if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	server.kill(t)
+	awaitNoProcess(ctx, t, data)
+	checkHidden(t, data)
+	if strings.Contains(server.errors.String(), confidential) {
+		t.Error("the log has the content of a Secret")
+	}
 
-			server = startProgram(t, program, data, flags...)
-			server.checkSecret(ctx, t)
-			server.terminate(t)
-			checkHidden(t, data, objects)
-			file, restored := filepath.Join(t.TempDir(), "backup.tar.gz"), filepath.Join(t.TempDir(), "restored")
-			output, err := exec.CommandContext(ctx, program, "backup", "--data-dir", data, file).CombinedOutput()
-			if warned := strings.Contains(string(output), "can read the Secrets"); err != nil || warned == inFiles {
-				t.Errorf("the backup warns: %t, error: %v: %s", warned, err, output)
-			}
-			mustRun(t, program, "restore", "--data-dir", restored, file)
-			server = startProgram(t, program, restored, flags...)
-			server.checkSecret(ctx, t)
-			server.terminate(t)
-			if inFiles {
-				return
-			}
-			if err := os.Remove(filepath.Join(data, encryptionFile)); err != nil {
-				t.Fatal(err)
-			}
-			output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
-			if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
-				t.Errorf("the backup without the key: %v: %s", err, output)
-			}
-		})
+	server = startProgram(t, program, data, flags...)
+	server.checkSecret(ctx, t)
+	server.terminate(t)
+	checkHidden(t, data)
+	file, restored := filepath.Join(t.TempDir(), "backup.tar.gz"), filepath.Join(t.TempDir(), "restored")
+	output, err := exec.CommandContext(ctx, program, "backup", "--data-dir", data, file).CombinedOutput()
+	if warned := strings.Contains(string(output), "can read the Secrets"); err != nil || !warned {
+		t.Errorf("the backup warns: %t, error: %v: %s", warned, err, output)
+	}
+	mustRun(t, program, "restore", "--data-dir", restored, file)
+	server = startProgram(t, program, restored, flags...)
+	server.checkSecret(ctx, t)
+	server.terminate(t)
+	if err := os.Remove(filepath.Join(data, encryptionFile)); err != nil {
+		t.Fatal(err)
+	}
+	output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
+	if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
+		t.Errorf("the backup without the key: %v: %s", err, output)
 	}
 }
 
 func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	t.Parallel()
-	data, objects := t.TempDir(), t.TempDir() // files start faster than etcd
+	data := t.TempDir()
 	path := filepath.Join(data, encryptionFile)
 	discard, notices := false, &bytes.Buffer{}
 	start := func(use func(ctx context.Context, client kubernetes.Interface)) error {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
-		return Run(ctx, Options{DataDirectory: data, Files: objects, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
+		return Run(ctx, Options{DataDirectory: data, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
 			defer stop()
 			use(ctx, kubernetes.NewForConfigOrDie(config))
 		}})

@@ -45,9 +45,6 @@ type Options struct {
 	// Memory keeps nothing: DataDirectory holds the kubeconfig and the files of builds until the server stops, which deletes
 	// them. Objects and builds from a run without Memory stay untouched.
 	Memory bool
-	// Files is a directory that stores objects as YAML files instead of DataDirectory, for reading, editing and version control.
-	// It excludes Memory.
-	Files string
 	// Apply is a directory whose manifests the server applies whenever they change: see package apply. Defaults to none.
 	Apply string
 	// DiscardSecrets deletes the stored Secrets at the start, if the data directory lacks their key. By default the start fails.
@@ -102,8 +99,8 @@ const DefaultDataDirectory = ".goldsmith"
 const defaultListen = "127.0.0.1"
 
 var (
-	errTooFewWorkers  = errors.New("--workers must be 1 or greater")
-	errFilesAndMemory = errors.New("--files keeps objects, but --memory does not: omit one of the two")
+	errTooFewWorkers = errors.New("--workers must be 1 or greater")
+	errFiles         = errors.New("--files is removed: --apply applies a directory of manifests, and the data directory has the objects: docs/apply.md tells how to move to it")
 )
 
 // addTo adds the flags for the options that a user can set.
@@ -117,8 +114,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
-	flags.StringVar(&o.Files, "files", "",
-		"directory for objects as YAML files, which users can read, edit and put under version control (default: objects are in the data directory)")
+	flags.Func("files", "removed: use --apply", func(string) error { return errFiles })
+	_ = flags.MarkHidden("files") // it is there
 	flags.StringVar(&o.Apply, "apply", "",
 		"`directory` whose manifests the server applies whenever they change; it never writes there (default: none)")
 	flags.BoolVar(&o.DiscardSecrets, "discard-secrets", false,
@@ -164,14 +161,6 @@ func (o *Options) complete() (err error) {
 	}
 	if _, err := o.Retention.Read(); err != nil {
 		return err
-	}
-	if o.Files != "" {
-		if o.Memory {
-			return errFilesAndMemory
-		}
-		if o.Files, err = filepath.Abs(o.Files); err != nil {
-			return fmt.Errorf("find the directory of files: %w", err)
-		}
 	}
 	if o.Apply != "" {
 		if o.Apply, err = filepath.Abs(o.Apply); err != nil {

@@ -168,7 +168,7 @@ func (r *restoration) restore(ctx context.Context, header *tar.Header) error {
 	}
 	begin, end := int64(0), header.Size
 	kept := name == snapshotName || restorable(name)
-	if first, path, _ := strings.Cut(name, "/"); kept && strings.HasPrefix(first, "builds") {
+	if first, path, _ := strings.Cut(name, "/"); kept && first == "builds" {
 		begin, end, kept = local.Kept(path, header.Size)
 	}
 	if !kept || header.Typeflag != tar.TypeReg {

@@ -10,12 +10,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
-	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -55,7 +53,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 		return nil, errors.Join(err, listener.Close())
 	}
 	options.ServerRun.CorsAllowedOriginList = s.options.Origins
-	if s.options.Files == "" && !s.options.Memory {
+	if !s.options.Memory {
 		if err := s.data.checkStorage(); err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}
@@ -77,23 +75,13 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	return running, s.options.await("the API server to be ready", func() error { return running.WaitReady(ctx) })
 }
 
-// secretFiles is the directory of --files that has no files, because Secrets are encrypted.
-const secretFiles = "core/secrets"
-
-// ignoredFiles are the directories of --files that are not to be committed. Objects that result from builds would name owners
-// that another clone lacks. A Secret in a file is a mistake.
-var ignoredFiles = []string{"batch/jobs", "core/pods", v1alpha1.GroupName + "/imagebuilds", secretFiles}
-
 func (s *system) storage() builder.StorageBackend {
 	interval := s.options.CompactionInterval
 	if interval == 0 {
 		interval = etcd.DefaultCompactionInterval
 	}
-	switch {
-	case s.options.Memory:
+	if s.options.Memory {
 		return builder.Memory(memory.WithCompactionInterval(interval))
-	case s.options.Files != "":
-		return builder.Files(s.options.Files, files.WithCompactionInterval(interval), files.WithIgnored(ignoredFiles...), files.WithoutFiles(secretFiles))
 	}
 	return builder.EmbeddedEtcd(s.data.join("storage"), etcd.WithCompactionInterval(interval))
 }

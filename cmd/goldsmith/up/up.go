@@ -49,7 +49,7 @@ func Run(ctx context.Context, options Options) (err error) {
 			return err
 		}
 	}
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory, options.Files)
+	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func TestNamesOfUsersAreChecked(t *testing.T) {
 
 func TestUsersAreToldApartByTheirKubeconfigs(t *testing.T) {
 	directory := t.TempDir()
-	options := Options{DataDirectory: filepath.Join(directory, "data"), Files: filepath.Join(directory, "objects"), Users: []string{"ann", "bob"}}
+	options := Options{DataDirectory: filepath.Join(directory, "data"), Users: []string{"ann", "bob"}}
 	kubeconfig := func(name string) string { return filepath.Join(directory, "data", "kubeconfigs", name) }
 	tokens := map[string]string{}
 	withSystem(t, options, func(ctx context.Context, _ versioned.Interface) {

@@ -10,7 +10,6 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +44,6 @@ const (
 const (
 	inMemory = "--memory"
 	inEtcd   = "(etcd)"
-	inFiles  = "--files"
 )
 
 // directoryVariable is the environment variable with the directory of this package. Ginkgo starts its processes in the directory of
@@ -74,7 +72,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestBehaviour runs all specs against a server that stores objects in memory, and those that the storage can fail against a server
-// with etcd and against a server with files.
+// with etcd.
 func TestBehaviour(t *testing.T) {
 	configuration, _ := ginkgo.GinkgoConfiguration()
 	if configuration.ParallelTotal == 1 {
@@ -93,7 +91,6 @@ func TestBehaviour(t *testing.T) {
 		} else {
 			f.build(ctx)
 			f.start(inEtcd, func(string) up.Options { return up.Options{} })
-			f.start(inFiles, func(directory string) up.Options { return up.Options{Files: filepath.Join(directory, "objects")} })
 		}
 		f.start(inMemory, func(string) up.Options { return up.Options{Memory: true} })
 		f.Factor = deadline.Factor()
@@ -130,7 +127,6 @@ func TestBehaviour(t *testing.T) {
 		configuration.LabelFilter = "!" + api.OlderKubectl
 	} else {
 		ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
-		ginkgo.Describe("goldsmith up --files", func() { api.StorageSpecs(f.api(inFiles)) })
 	}
 	ginkgo.RunSpecs(t, "goldsmith up", configuration)
 }
