@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -63,17 +61,7 @@ func (w *scenario) step() {
 
 func (w *scenario) add() {
 	w.made++
-	namespace := fmt.Sprintf("ns-%d", w.random.IntN(4))
-	build := queue.Build{
-		Key:      queue.Key{Namespace: namespace, Name: fmt.Sprintf("build-%d", w.made)},
-		Since:    w.now.Add(-time.Duration(w.random.IntN(5)) * 20 * time.Minute),
-		Priority: int32(w.random.IntN(3)),
-		External: w.random.IntN(10) == 0,
-	}
-	if w.random.IntN(3) > 0 {
-		build.Image = types.UID(fmt.Sprintf("%s-image-%d", namespace, w.random.IntN(3)))
-		build.Number, build.Serial = w.made, w.random.IntN(4) > 0
-	}
+	build := randomBuild(w.random, w.made, w.now)
 	w.note("%+v", build)
 	w.builds = append(w.builds, build)
 	w.queue.Set(build)

@@ -6,9 +6,12 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
@@ -157,4 +160,20 @@ func elder(a, b queue.Build) bool {
 		return a.Namespace < b.Namespace
 	}
 	return a.Name < b.Name
+}
+
+// randomBuild is a build with random values of everything that the order depends on.
+func randomBuild(random *rand.Rand, number int64, now time.Time) queue.Build {
+	namespace := fmt.Sprintf("ns-%d", random.IntN(4))
+	build := queue.Build{
+		Key:      queue.Key{Namespace: namespace, Name: fmt.Sprintf("build-%d", number)},
+		Since:    now.Add(-time.Duration(random.IntN(5)) * 20 * time.Minute),
+		Priority: int32(random.IntN(3)),
+		External: random.IntN(10) == 0,
+	}
+	if random.IntN(3) > 0 {
+		build.Image = types.UID(fmt.Sprintf("%s-image-%d", namespace, random.IntN(3)))
+		build.Number, build.Serial = number, random.IntN(4) > 0
+	}
+	return build
 }
