@@ -10,13 +10,7 @@ import (
 // Patience is how long a build waits before it precedes younger builds of its namespace, whatever their priority.
 const Patience = time.Hour
 
-var (
-	// never is a time at which no build has waited for longer than Patience, and always one at which each build has.
-	never  = time.Time{}
-	always = time.Unix(1<<40, 0)
-)
-
-// compare is the order of the queue, which all heaps and the forecast follow. It is negative if build a is admitted before build b,
+// compare is the order of the queue, which the heaps and the forecast follow. It is negative if build a is admitted before build b,
 // given that both can be admitted now:
 //   - builds of Kueue come first, the oldest of them before the others;
 //   - between namespaces, the one with the fewest active builds for its weight is next, then the one whose oldest build has waited
@@ -32,11 +26,18 @@ func compare(a, b *entry, now time.Time) int {
 	case a.namespace != b.namespace:
 		return compareShares(a.namespace, b.namespace)
 	}
-	impatient := now.Sub(a.Since) > Patience
-	switch {
+	switch impatient := now.Sub(a.Since) > Patience; {
 	case impatient != (now.Sub(b.Since) > Patience):
 		return first(impatient)
-	case !impatient && a.Priority != b.Priority:
+	case impatient:
+		return compareAge(a, b)
+	}
+	return compareRank(a, b)
+}
+
+// compareRank compares builds of a namespace of which none has waited for longer than Patience.
+func compareRank(a, b *entry) int {
+	if a.Priority != b.Priority {
 		return first(a.Priority > b.Priority)
 	}
 	return compareAge(a, b)

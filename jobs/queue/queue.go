@@ -201,16 +201,10 @@ func (q *Queue) imageOf(uid types.UID) *image {
 
 // rankedHeap has the builds in their order while none has waited for longer than Patience.
 func rankedHeap() indexedHeap[*entry] {
-	return indexedHeap[*entry]{
-		compare: func(a, b *entry) int { return compare(a, b, never) },
-		place:   func(e *entry) *int { return &e.byRank },
-	}
+	return indexedHeap[*entry]{compare: compareRank, place: func(e *entry) *int { return &e.byRank }}
 }
 
 // agedHeap has the builds in their order once all have waited for longer than Patience.
 func agedHeap() indexedHeap[*entry] {
-	return indexedHeap[*entry]{
-		compare: func(a, b *entry) int { return compare(a, b, always) },
-		place:   func(e *entry) *int { return &e.byAge },
-	}
+	return indexedHeap[*entry]{compare: compareAge, place: func(e *entry) *int { return &e.byAge }}
 }
