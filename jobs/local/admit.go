@@ -42,7 +42,7 @@ func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
 	case unmountable(pod) != "":
 		return Builder{}, a.refuse(pod, unmountable(pod))
 	case ok:
-		if builder, registered := a.builders[name]; registered {
+		if builder, registered := a.options.Builders[name]; registered {
 			return builder, ""
 		}
 	}
@@ -58,6 +58,6 @@ func (a *Agent) refuse(pod *corev1.Pod, what string) string {
 	if job, ok := jobOf(pod); ok {
 		subject = "Job " + job.String()
 	}
-	registered := strings.Join(slices.Sorted(maps.Keys(a.builders)), ", ")
+	registered := strings.Join(slices.Sorted(maps.Keys(a.options.Builders)), ", ")
 	return fmt.Sprintf("%s: this server runs only registered builders (%s); %s", subject, registered, what)
 }

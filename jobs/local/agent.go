@@ -79,15 +79,8 @@ type Options struct {
 
 // Agent runs the Jobs of one API server. It is safe for concurrent use.
 type Agent struct {
-	client     kubernetes.Interface
-	builders   map[string]Builder
-	dirs       podDirs
-	node       string
-	hidden     []string
-	reporting  *Reporting
-	supervisor []string
-	clock      clock.WithTicker
-	logger     logr.Logger
+	options Options
+	dirs    podDirs
 
 	workers  *workers
 	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
@@ -149,15 +142,8 @@ func New(o Options) (*Agent, error) {
 		o.Clock = clock.RealClock{}
 	}
 	a := &Agent{
-		client:     o.Client,
-		builders:   o.Builders,
+		options:    o,
 		dirs:       podDirs(dir),
-		node:       o.NodeName,
-		hidden:     o.Hidden,
-		reporting:  o.Reporting,
-		supervisor: o.Supervisor,
-		clock:      o.Clock,
-		logger:     o.Logger,
 		jobQueue:   newQueue(o.Clock),
 		podQueue:   newQueue(o.Clock),
 		lateJobs:   newQueue(o.Clock),
@@ -189,7 +175,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	if err := a.dirs.create(); err != nil {
 		return fmt.Errorf("local agent: %w", err)
 	}
-	if a.processes, err = process.NewSupervisor(a.supervisor); err != nil {
+	if a.processes, err = process.NewSupervisor(a.options.Supervisor); err != nil {
 		return fmt.Errorf("local agent: %w", err)
 	}
 	defer func() {
@@ -229,18 +215,18 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 func (a *Agent) replaceSupervisor(ctx context.Context) {
 	a.supervising.Lock()
 	defer a.supervising.Unlock()
-	a.logger.Error(a.processes.Err(), "The supervisor of builders ended, its builders are lost: starting another")
+	a.options.Logger.Error(a.processes.Err(), "The supervisor of builders ended, its builders are lost: starting another")
 	for {
-		next, err := process.NewSupervisor(a.supervisor)
+		next, err := process.NewSupervisor(a.options.Supervisor)
 		if err == nil {
 			a.processes = next
 			return
 		}
-		a.logger.Error(err, "The supervisor of builders cannot be started, will retry")
+		a.options.Logger.Error(err, "The supervisor of builders cannot be started, will retry")
 		select {
 		case <-ctx.Done():
 			return
-		case <-a.clock.After(superviseRetry):
+		case <-a.options.Clock.After(superviseRetry):
 		}
 	}
 }
@@ -258,10 +244,10 @@ func (a *Agent) Running() int { return a.workers.busy() }
 // begin starts the informers and, once they have synced, the workers. wait waits until all have ended.
 func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	broadcaster := record.NewBroadcaster(record.WithContext(ctx))
-	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.client.CoreV1().Events("")})
+	broadcaster.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: a.options.Client.CoreV1().Events("")})
 	a.recorder = broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "goldsmith-agent"})
 
-	factory := informers.NewSharedInformerFactoryWithOptions(a.client, 0, informers.WithTransform(strip))
+	factory := informers.NewSharedInformerFactoryWithOptions(a.options.Client, 0, informers.WithTransform(strip))
 	jobs, pods := factory.Batch().V1().Jobs(), factory.Core().V1().Pods()
 	a.jobs, a.pods = jobs.Lister(), pods.Lister()
 	var group sync.WaitGroup
@@ -283,13 +269,16 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 	if err := a.removeOrphanDirs(); err != nil {
 		return wait, fmt.Errorf("local agent: %w", err)
 	}
+	syncJob := func(late bool) func(context.Context, objectRef) error {
+		return func(ctx context.Context, ref objectRef) error { return a.reconcileJob(ctx, ref, late) }
+	}
 	for range jobWorkers {
-		group.Go(func() { a.work(ctx, "Job", a.jobQueue, a.syncJob) })
+		group.Go(func() { a.work(ctx, "Job", a.jobQueue, syncJob(false)) })
 	}
 	for range podWorkers {
 		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
 	}
-	group.Go(func() { a.work(ctx, "Job", a.lateJobs, a.syncLateJob) })
+	group.Go(func() { a.work(ctx, "Job", a.lateJobs, syncJob(true)) })
 	return wait, nil
 }
 
@@ -308,7 +297,7 @@ func handle(enqueue func(any)) cache.ResourceEventHandler {
 
 func (a *Agent) enqueueJob(object any) {
 	if job, ok := object.(*batchv1.Job); ok {
-		a.jobQueue.Add(objectRef{job.Namespace, job.Name, job.UID})
+		a.jobQueue.Add(refOf(job))
 	}
 }
 
@@ -332,7 +321,7 @@ func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRate
 		}
 		if err := sync(ctx, ref); err != nil {
 			if ctx.Err() == nil {
-				a.logger.V(1).Info("Reconciling failed, will retry", "kind", kind, "object", ref.String(), "error", err.Error())
+				a.options.Logger.V(1).Info("Reconciling failed, will retry", "kind", kind, "object", ref.String(), "error", err.Error())
 			}
 			queue.AddRateLimited(ref)
 		} else {
@@ -377,7 +366,7 @@ func (a *Agent) stopBuilders(endWrites context.CancelFunc) {
 	}
 	endWrites()
 	if err := a.currentSupervisor().Close(); err != nil {
-		a.logger.Error(err, "The supervisor did not end cleanly")
+		a.options.Logger.Error(err, "The supervisor did not end cleanly")
 	}
 	<-done
 }

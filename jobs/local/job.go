@@ -29,16 +29,8 @@ type jobRecord struct {
 	written *batchv1.Job // the Job as last written
 }
 
-// syncJob does the work of the Job controller for a Job, and leaves writes that can wait to syncLateJob.
-func (a *Agent) syncJob(ctx context.Context, ref objectRef) error {
-	return a.reconcileJob(ctx, ref, false)
-}
-
-// syncLateJob writes the status that syncJob has postponed, if it has not changed again.
-func (a *Agent) syncLateJob(ctx context.Context, ref objectRef) error {
-	return a.reconcileJob(ctx, ref, true)
-}
-
+// reconcileJob does the work of the Job controller for a Job. Writes that can wait happen only if late, and if the status has not
+// changed again by then.
 func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) error {
 	job, err := a.jobs.Jobs(ref.namespace).Get(ref.name)
 	if apierrors.IsNotFound(err) || err == nil && (job.UID != ref.uid || finished(job)) {
@@ -58,7 +50,7 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 		return a.suspendJob(ctx, job, record, begun)
 	}
 	if what := unsupported(job); what != "" && !begun {
-		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonUnsupported,
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.options.Clock.Now(), reasonUnsupported,
 			fmt.Sprintf("Job %s: this server runs Jobs of one pod and one attempt: %s is not supported", ref, what)))
 	}
 	pod, err := a.podOf(ctx, job, begun)
@@ -70,7 +62,7 @@ func (a *Agent) reconcileJob(ctx context.Context, ref objectRef, late bool) erro
 	case pod != nil:
 		return a.followPod(ctx, job, pod, record, late)
 	case begun:
-		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil)))
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.options.Clock.Now(), batchv1.JobReasonBackoffLimitExceeded, failureMessage(job, nil)))
 	}
 	return a.createPod(ctx, job)
 }
@@ -86,13 +78,13 @@ func (a *Agent) suspendJob(ctx context.Context, job *batchv1.Job, record jobReco
 	case terminal(pod):
 		return a.followPod(ctx, job, pod, record, false)
 	default:
-		err := a.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}})
+		err := a.options.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}})
 		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
 			return fmt.Errorf("delete pod %s of suspended Job: %w", refOf(pod), err)
 		}
 	}
 	a.setCreated(job.UID, time.Time{})
-	if status := suspendedStatus(job, a.clock.Now()); !equality.Semantic.DeepEqual(job.Status, status) {
+	if status := suspendedStatus(job, a.options.Clock.Now()); !equality.Semantic.DeepEqual(job.Status, status) {
 		return a.writeJobStatus(ctx, job, status)
 	}
 	return nil
@@ -107,13 +99,13 @@ func endsBySuspension(job *batchv1.Job, pod *corev1.Pod) bool {
 func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev1.Pod, error) {
 	pod, err := a.pods.Pods(job.Namespace).Get(podName(job))
 	if apierrors.IsNotFound(err) && begun {
-		pod, err = a.client.CoreV1().Pods(job.Namespace).Get(ctx, podName(job), metav1.GetOptions{})
+		pod, err = a.options.Client.CoreV1().Pods(job.Namespace).Get(ctx, podName(job), metav1.GetOptions{})
 	}
 	if apierrors.IsNotFound(err) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
+		return nil, fmt.Errorf("read the pod of Job %s: %w", refOf(job), err)
 	}
 	if !metav1.IsControlledBy(pod, job) {
 		return nil, nil
@@ -123,12 +115,12 @@ func (a *Agent) podOf(ctx context.Context, job *batchv1.Job, begun bool) (*corev
 
 // followPod writes the Job's status according to its pod.
 func (a *Agent) followPod(ctx context.Context, job *batchv1.Job, pod *corev1.Pod, record jobRecord, late bool) error {
-	status := jobStatus(job, pod, record.created, a.clock.Now())
+	status := jobStatus(job, pod, record.created, a.options.Clock.Now())
 	switch {
 	case equality.Semantic.DeepEqual(job.Status, status):
 		return nil
 	case !late && canWait(job, status, pod):
-		a.lateJobs.AddAfter(objectRef{job.Namespace, job.Name, job.UID}, unnoticedWait)
+		a.lateJobs.AddAfter(refOf(job), unnoticedWait)
 		return nil
 	}
 	return a.writeJobStatus(ctx, job, status)
@@ -147,24 +139,20 @@ func canWait(job *batchv1.Job, status batchv1.JobStatus, pod *corev1.Pod) bool {
 func (a *Agent) writeJobStatus(ctx context.Context, job *batchv1.Job, status batchv1.JobStatus) error {
 	changed := job.DeepCopy()
 	changed.Status = status
-	stored, err := a.client.BatchV1().Jobs(job.Namespace).UpdateStatus(ctx, changed, metav1.UpdateOptions{})
+	stored, err := a.options.Client.BatchV1().Jobs(job.Namespace).UpdateStatus(ctx, changed, metav1.UpdateOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("write the status of Job %s/%s: %w", job.Namespace, job.Name, err)
+		return fmt.Errorf("write the status of Job %s: %w", refOf(job), err)
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	record := a.jobRecords[job.UID]
-	record.written = stored
-	a.jobRecords[job.UID] = record
+	a.record(job.UID, func(record *jobRecord) { record.written = stored })
 	return nil
 }
 
 func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
-	pod := podFor(job, a.node)
-	_, err := a.client.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{})
+	pod := podFor(job, a.options.NodeName)
+	_, err := a.options.Client.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		return a.adoptPod(ctx, job)
 	}
@@ -172,13 +160,13 @@ func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
 		if !apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 			a.recorder.Eventf(job, corev1.EventTypeWarning, "FailedCreate", "Error creating: %v", err)
 		}
-		err = fmt.Errorf("create the pod of Job %s/%s: %w", job.Namespace, job.Name, err)
+		err = fmt.Errorf("create the pod of Job %s: %w", refOf(job), err)
 		if apierrors.IsInvalid(err) { // and stays invalid, because a Job's template does not change
-			return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodInvalid, err.Error()))
+			return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.options.Clock.Now(), reasonPodInvalid, err.Error()))
 		}
 		return err
 	}
-	a.setCreated(job.UID, a.clock.Now())
+	a.setCreated(job.UID, a.options.Clock.Now())
 	return nil
 }
 
@@ -189,21 +177,25 @@ func (a *Agent) adoptPod(ctx context.Context, job *batchv1.Job) error {
 		return err
 	}
 	if pod == nil {
-		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.clock.Now(), reasonPodNameTaken,
-			fmt.Sprintf("Job %s/%s: pod %s exists but does not belong to the Job", job.Namespace, job.Name, podName(job))))
+		return a.writeJobStatus(ctx, job, failedWithoutPod(job, a.options.Clock.Now(), reasonPodNameTaken,
+			fmt.Sprintf("Job %s: pod %s exists but does not belong to the Job", refOf(job), podName(job))))
 	}
 	if endsBySuspension(job, pod) {
-		return fmt.Errorf("create the pod of Job %s/%s: its last pod is still being deleted", job.Namespace, job.Name)
+		return fmt.Errorf("create the pod of Job %s: its last pod is still being deleted", refOf(job))
 	}
-	a.setCreated(job.UID, a.clock.Now())
+	a.setCreated(job.UID, a.options.Clock.Now())
 	return nil
 }
 
 func (a *Agent) setCreated(uid types.UID, at time.Time) {
+	a.record(uid, func(record *jobRecord) { record.created = at })
+}
+
+func (a *Agent) record(uid types.UID, change func(*jobRecord)) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	record := a.jobRecords[uid]
-	record.created = at
+	change(&record)
 	a.jobRecords[uid] = record
 }
 

@@ -71,15 +71,18 @@ func failedWithoutPod(job *batchv1.Job, now time.Time, reason, message string) b
 	return status
 }
 
-// beginStatus is a status with all counters at zero.
-func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
-	status := batchv1.JobStatus{
-		StartTime:               job.Status.StartTime,
-		Conditions:              slices.Clone(job.Status.Conditions),
-		Terminating:             new(int32),
-		Ready:                   new(int32),
-		UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
+// zeroStatus is a status with the Job's conditions and all counters at zero.
+func zeroStatus(job *batchv1.Job) batchv1.JobStatus {
+	return batchv1.JobStatus{
+		Conditions:  slices.Clone(job.Status.Conditions),
+		Terminating: new(int32), Ready: new(int32), UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
 	}
+}
+
+// beginStatus is the status of a Job that has started.
+func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
+	status := zeroStatus(job)
+	status.StartTime = job.Status.StartTime
 	if isSuspended(&status) {
 		setSuspended(&status, now, corev1.ConditionFalse, reasonResumed, messageResumed)
 	}
@@ -94,12 +97,7 @@ func beginStatus(job *batchv1.Job, created, now time.Time) batchv1.JobStatus {
 
 // suspendedStatus is the status of a suspended Job. The Job starts when it is resumed.
 func suspendedStatus(job *batchv1.Job, now time.Time) batchv1.JobStatus {
-	status := batchv1.JobStatus{
-		Conditions:              slices.Clone(job.Status.Conditions),
-		Terminating:             new(int32),
-		Ready:                   new(int32),
-		UncountedTerminatedPods: &batchv1.UncountedTerminatedPods{},
-	}
+	status := zeroStatus(job)
 	if !isSuspended(&status) {
 		setSuspended(&status, now, corev1.ConditionTrue, reasonSuspended, messageSuspended)
 	}

@@ -104,7 +104,7 @@ func (a *Agent) logOptions(options *corev1.PodLogOptions) logfile.Options {
 	case options.SinceTime != nil:
 		o.Since = options.SinceTime.Time
 	case options.SinceSeconds != nil:
-		o.Since = a.clock.Now().Add(-seconds(options.SinceSeconds))
+		o.Since = a.options.Clock.Now().Add(-seconds(options.SinceSeconds))
 	}
 	return o
 }

@@ -97,7 +97,7 @@ func (a *Agent) readMounts(ctx context.Context, pod *corev1.Pod) ([]mount, error
 			continue
 		}
 		optional := source.Optional != nil && *source.Optional
-		secret, err := a.client.CoreV1().Secrets(pod.Namespace).Get(ctx, source.SecretName, metav1.GetOptions{})
+		secret, err := a.options.Client.CoreV1().Secrets(pod.Namespace).Get(ctx, source.SecretName, metav1.GetOptions{})
 		switch {
 		case err == nil:
 		case !apierrors.IsNotFound(err):
@@ -158,7 +158,7 @@ func (a *Agent) waitForMount(ctx context.Context, pod *corev1.Pod, missing *miss
 		}
 	}
 	a.recorder.Event(pod, corev1.EventTypeWarning, reasonFailedMount, missing.Error())
-	return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setCreating(pod, a.clock.Now(), missing.Error()) })
+	return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setCreating(pod, a.options.Clock.Now(), missing.Error()) })
 }
 
 func (d podDir) mounts() string { return filepath.Join(string(d), "mounts") }

@@ -20,7 +20,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.uid {
 		return a.forgetPod(ref)
 	}
-	if err != nil || pod.Spec.NodeName != a.node {
+	if err != nil || pod.Spec.NodeName != a.options.NodeName {
 		return err
 	}
 	switch r := a.runOf(ref); {
@@ -51,7 +51,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		return err
 	}
 	if started || pod.Status.Phase == corev1.PodRunning {
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.clock.Now(), messageLost) })
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.options.Clock.Now(), messageLost) })
 	}
 	if pod.DeletionTimestamp != nil {
 		a.workers.abandon(ref.uid)
@@ -59,7 +59,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	}
 	builder, refusal := a.builderFor(pod)
 	if refusal != "" {
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.clock.Now(), refusal) })
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.options.Clock.Now(), refusal) })
 	}
 	mounts, err := a.readMounts(ctx, pod)
 	if missing, ok := errors.AsType[*missingError](err); ok {
@@ -73,7 +73,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 			return nil
 		}
 		// At once: an attempt whose pod waits without a reason fails after timeouts.start.
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, a.workers.total, a.clock.Now()) })
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, a.workers.total, a.options.Clock.Now()) })
 	}
 	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
 	if err != nil {
@@ -130,7 +130,7 @@ func (a *Agent) dropRun(ref objectRef) *run {
 
 // deletePod removes a pod without a process, like a kubelet at the end of a deletion.
 func (a *Agent) deletePod(ctx context.Context, pod *corev1.Pod) error {
-	err := a.client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
+	err := a.options.Client.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64),
 		Preconditions:      &metav1.Preconditions{UID: &pod.UID},
 	})
@@ -149,7 +149,7 @@ func (a *Agent) storeStatus(ctx context.Context, pod *corev1.Pod, change func(*c
 // updateStatus writes a change to the status of a pod and returns the stored pod, or nil if it was deleted. A pod that has
 // ended is not changed.
 func (a *Agent) updateStatus(ctx context.Context, pod *corev1.Pod, change func(*corev1.Pod)) (*corev1.Pod, error) {
-	pods, uid := a.client.CoreV1().Pods(pod.Namespace), pod.UID
+	pods, uid := a.options.Client.CoreV1().Pods(pod.Namespace), pod.UID
 	for {
 		changed := pod.DeepCopy()
 		change(changed)

@@ -34,8 +34,8 @@ const (
 	exitLost         = 137
 )
 
-func refOf(pod *corev1.Pod) objectRef {
-	return objectRef{pod.Namespace, pod.Name, pod.UID}
+func refOf(object metav1.Object) objectRef {
+	return objectRef{object.GetNamespace(), object.GetName(), object.GetUID()}
 }
 
 // jobOf is the Job that controls a pod.

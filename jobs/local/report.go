@@ -29,20 +29,20 @@ type Reporting struct {
 // are none if the builder does not report. The caller calls end when the builder has ended.
 func (a *Agent) prepareReport(pod *corev1.Pod, dir podDir) (environment []string, end func(), err error) {
 	path, reports := reportPath(pod)
-	if a.reporting == nil || !reports {
+	if a.options.Reporting == nil || !reports {
 		return nil, func() {}, nil
 	}
-	token, revoke := a.reporting.Grant(pod)
+	token, revoke := a.options.Reporting.Grant(pod)
 	err = errors.Join(
 		os.WriteFile(dir.reportToken(), []byte(token), 0o600),
-		os.WriteFile(dir.reportCA(), a.reporting.CertificateAuthority, 0o600),
+		os.WriteFile(dir.reportCA(), a.options.Reporting.CertificateAuthority, 0o600),
 	)
 	if err != nil {
 		revoke()
 		return nil, nil, fmt.Errorf("let the builder report: %w", err)
 	}
 	return []string{
-		render.EnvReportURL + "=" + a.reporting.Server + path,
+		render.EnvReportURL + "=" + a.options.Reporting.Server + path,
 		render.EnvReportToken + "=" + dir.reportToken(),
 		render.EnvReportCA + "=" + dir.reportCA(),
 	}, revoke, nil

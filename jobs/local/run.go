@@ -100,7 +100,7 @@ func (r *run) notify() {
 func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	defer r.finish()
 	a := r.agent
-	started := a.clock.Now()
+	started := a.options.Clock.Now()
 	running, logged, endReports, err := r.launch(builder, log, mounts)
 	if errors.Is(err, process.ErrEnded) {
 		r.setEnded()
@@ -115,7 +115,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		if noRoom(err) {
 			say = setRejected
 		}
-		r.store(func(pod *corev1.Pod) { say(pod, a.clock.Now(), err.Error()) })
+		r.store(func(pod *corev1.Pod) { say(pod, a.options.Clock.Now(), err.Error()) })
 		return
 	}
 	reported := make(chan struct{})
@@ -126,10 +126,10 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	ended, stopped := r.guard(running, started)
 	endReports()
 	if err := r.unmount(); err != nil {
-		a.logger.Error(err, "The Secrets of a builder cannot be removed", "pod", r.ref.String())
+		a.options.Logger.Error(err, "The Secrets of a builder cannot be removed", "pod", r.ref.String())
 	}
 	r.setEnded()
-	e := end{exit: running.Exit(), started: started, at: a.clock.Now(), deadlineExceeded: ended.deadlineExceeded}
+	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now(), deadlineExceeded: ended.deadlineExceeded}
 	a.workers.release()
 	<-logged
 	<-reported
@@ -141,7 +141,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		return
 	}
 	if e.message, err = r.dir.message(); err != nil {
-		a.logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
+		a.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
 	}
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
 }
@@ -158,13 +158,13 @@ func (r *run) finish() {
 	r.mu.Unlock()
 	if !removed {
 		if err := podDir(r.dir.temporary()).remove(); err != nil {
-			r.agent.logger.Error(err, "The temporary files of a builder cannot be removed", "pod", r.ref.String())
+			r.agent.options.Logger.Error(err, "The temporary files of a builder cannot be removed", "pod", r.ref.String())
 		}
 		r.agent.podQueue.Add(r.ref) // for changes that waited for the process's end
 		return
 	}
 	if err := r.dir.discard(); err != nil {
-		r.agent.logger.Error(err, "The files of a deleted pod cannot be removed", "pod", r.ref.String())
+		r.agent.options.Logger.Error(err, "The files of a deleted pod cannot be removed", "pod", r.ref.String())
 	}
 }
 
@@ -215,7 +215,7 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	go func() {
 		defer close(done)
 		if err := r.copyLog(log, output); err != nil {
-			r.agent.logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
+			r.agent.options.Logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
 		}
 	}()
 	go func() {
@@ -227,7 +227,7 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 
 // confinement lets a builder change only its output, its result and its temporary directory.
 func (r *run) confinement(builder Builder, reporting []string, mounts bool) *process.Confinement {
-	if builder.Unconfined || len(r.agent.hidden) == 0 {
+	if builder.Unconfined || len(r.agent.options.Hidden) == 0 {
 		return nil
 	}
 	readable := []string{r.dir.input()}
@@ -241,7 +241,7 @@ func (r *run) confinement(builder Builder, reporting []string, mounts bool) *pro
 		readable = append(readable, program)
 	}
 	return &process.Confinement{
-		Hidden: r.agent.hidden, Readable: readable,
+		Hidden: r.agent.options.Hidden, Readable: readable,
 		Writable: []string{r.dir.output(), r.dir.temporary(), r.dir.result()},
 	}
 }
@@ -270,7 +270,7 @@ func pipe() (output, input *os.File, err error) {
 
 func (r *run) copyLog(log, output *os.File) error {
 	defer func() { _ = output.Close() }() // only read from
-	w := logfile.NewWriter(log, r.agent.clock.Now, r.feed, maxLogBytes)
+	w := logfile.NewWriter(log, r.agent.options.Clock.Now, r.feed, maxLogBytes)
 	_, err := io.Copy(w, output)
 	if os.IsTimeout(err) {
 		err = nil
@@ -304,14 +304,14 @@ func (a *Agent) timer(at time.Time) (stop func(), c <-chan time.Time) {
 	if at.IsZero() {
 		return func() {}, nil
 	}
-	timer := a.clock.NewTimer(at.Sub(a.clock.Now()))
+	timer := a.options.Clock.NewTimer(at.Sub(a.options.Clock.Now()))
 	return func() { timer.Stop() }, timer.C()
 }
 
 func (r *run) next(e *ending, started time.Time) (due syscall.Signal, again time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return e.next(r.pod, started, r.kill, r.agent.clock.Now())
+	return e.next(r.pod, started, r.kill, r.agent.options.Clock.Now())
 }
 
 func (r *run) newest() (pod *corev1.Pod, removed bool) {
@@ -331,7 +331,7 @@ func (r *run) signal(running *process.Process, due syscall.Signal) {
 		return
 	}
 	if err := running.Signal(due); err != nil {
-		r.agent.logger.Info("A process cannot be signalled", "pod", r.ref.String(), "error", err.Error())
+		r.agent.options.Logger.Info("A process cannot be signalled", "pod", r.ref.String(), "error", err.Error())
 	}
 }
 
@@ -340,7 +340,7 @@ func (r *run) storeLost() {
 	select {
 	case <-r.agent.stopping:
 	default:
-		r.store(func(pod *corev1.Pod) { setLost(pod, r.agent.clock.Now(), messageSupervisorLost) })
+		r.store(func(pod *corev1.Pod) { setLost(pod, r.agent.options.Clock.Now(), messageSupervisorLost) })
 	}
 }
 
@@ -359,11 +359,11 @@ func (r *run) store(change func(*corev1.Pod)) {
 			}
 			return
 		}
-		a.logger.Info("Writing a status failed, will retry", "pod", r.ref.String(), "error", err.Error())
+		a.options.Logger.Info("Writing a status failed, will retry", "pod", r.ref.String(), "error", err.Error())
 		select {
 		case <-a.writes.Done():
 			return
-		case <-a.clock.After(wait):
+		case <-a.options.Clock.After(wait):
 		}
 	}
 }
