@@ -177,7 +177,7 @@ func (f *Files) next(after int) (name string, number int, start int64, err error
 	return name, number, start, nil
 }
 
-// add is false for a file that has no header yet.
+// add adds a file after the last. It returns false for a file that has no header yet.
 func (f *Files) add(last *part, next part) (bool, error) {
 	size, err := last.size()
 	if err != nil {
@@ -186,11 +186,11 @@ func (f *Files) add(last *part, next part) (bool, error) {
 	first := make([]byte, maxHeaderBytes)
 	n, err := next.file.ReadAt(first, 0)
 	header, ok := parse(first[:n])
-	if !ok {
-		if errors.Is(err, io.EOF) {
-			err = nil
-		}
+	switch {
+	case err != nil && !errors.Is(err, io.EOF):
 		return false, err
+	case !ok && n < maxHeaderBytes:
+		return false, nil
 	}
 	end := []byte{'\n'}
 	if _, err := last.readAt(end, last.begin+size-1); size > 0 && err != nil {
@@ -212,7 +212,7 @@ func (f *Files) add(last *part, next part) (bool, error) {
 		}
 		// Package archive recognises this text, to report that the log is incomplete.
 		notice = fmt.Appendf(appendHeader(notice, header.at), "[goldsmith: %d bytes of the log were dropped because it is too long]\n", missing)
-	case end[0] != '\n':
+	case end[0] != '\n' && ok:
 		next.skip = int64(n - len(header.text))
 	}
 	last.end = last.begin + size

@@ -416,6 +416,12 @@ func TestALogOfAnEarlierVersionIsRead(t *testing.T) {
 			t.Errorf("the last %d lines are %d bytes %.60q, want %d bytes %.60q", lines, len(got), got, len(want), want)
 		}
 	}
+	if err := os.WriteFile(path+".3.9000", []byte(strings.Repeat("damaged", 20)+"\n"+lineOf("after")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := read(t, path, Options{Tail: new(int64(1))}); got != "after\n" {
+		t.Errorf("after a damaged file: %.60q", got)
+	}
 	if got := read(t, path, Options{Since: start.Add(1)}); got != "" {
 		t.Errorf("%d bytes are read that are older", len(got))
 	}
