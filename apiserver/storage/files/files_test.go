@@ -234,8 +234,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) {
-	t.Parallel()
+// TestAKilledProcessLosesNothingThatItAcknowledged is not parallel: until its program runs, a new process has the locks of other tests.
+func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:paralleltest // as said
 	g := NewWithT(t)
 	path := t.TempDir()
 	for range 3 {
