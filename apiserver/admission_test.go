@@ -40,11 +40,11 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
 			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *builder.Scope) (map[string]builder.Storages, error) {
 				scope.Admission = hook
-				builds, ofBuilds, err := imagebuild.Provide(scope, imagebuild.Options{Logs: logs})
+				builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{Logs: logs})
 				if err != nil {
 					return nil, err
 				}
-				_, ofImages, err := image.Provide(scope, builds, image.Options{})
+				_, ofImages, err := image.NewStorage(scope, builds, image.Options{})
 				if err != nil {
 					return nil, err
 				}

@@ -123,25 +123,25 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 			return nil, fmt.Errorf("read what the operator allows: %w", err)
 		}
 	}
-	builds, ofBuilds, err := imagebuild.Provide(scope, imagebuild.Options{
+	builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock, Policy: policy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
 	}
-	images, ofImages, err := image.Provide(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup})
+	images, ofImages, err := image.NewStorage(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup})
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
-	plans, err := imageplan.NewPlans(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy})
+	plans, err := imageplan.NewStorage(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy})
 	if err != nil {
 		return nil, fmt.Errorf("provide imageplans: %w", err)
 	}
-	ofReports, err := imagereport.Provide(images, imagereport.Options{Records: database, Clock: options.Clock})
+	ofReports, err := imagereport.NewStorage(images, imagereport.Options{Records: database, Clock: options.Clock})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagereports: %w", err)
 	}
-	ofQueue, err := queuedbuild.Provide(scope, builds, queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})
+	ofQueue, err := queuedbuild.NewStorage(scope, builds, queuedbuild.Options{Limits: options.Queue, Clock: options.Clock})
 	if err != nil {
 		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
 	}

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 )
@@ -229,7 +229,7 @@ func (f *follower) refresh() error {
 	}
 	f.changes.Stop()
 	f.changes = nil
-	build, err := stored.GetBuild(f.ctx, f.builds, f.build.Name)
+	build, err := store.Get[*v1alpha1.ImageBuild](f.ctx, f.builds, f.build.Name)
 	switch {
 	case apierrors.IsNotFound(err):
 		f.deleted = true
@@ -244,7 +244,7 @@ func (f *follower) see(object runtime.Object) error {
 	if shared, ok := object.(runtime.CacheableObject); ok {
 		object = shared.GetObject() // the object is shared between watchers
 	}
-	build, err := stored.Build(object)
+	build, err := store.As[*v1alpha1.ImageBuild](object)
 	if err != nil {
 		return fmt.Errorf("follow imagebuild %s: %w", f.build.Name, err)
 	}

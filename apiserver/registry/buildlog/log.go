@@ -24,7 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/filters"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/archive"
@@ -135,7 +135,7 @@ func (r *reader) get(ctx context.Context, name string, options *v1alpha1.ImageBu
 
 // find finds the requested build: the existing build, or a deleted build as far as the archive has it.
 func (r *reader) find(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
-	build, err := stored.GetBuild(ctx, r.builds, name)
+	build, err := store.Get[*v1alpha1.ImageBuild](ctx, r.builds, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
 		return build, err

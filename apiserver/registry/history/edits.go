@@ -11,7 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -35,7 +35,7 @@ func (e *Edits) Close() {
 
 // Take records the change of a spec.
 func (e *Edits) Take(ctx context.Context, before *v1alpha1.Image, object runtime.Object) {
-	after, err := stored.Image(object)
+	after, err := store.As[*v1alpha1.Image](object)
 	if e.queue == nil || before == nil || err != nil || before.Generation == after.Generation {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -55,16 +55,12 @@ func (r *recorded) open(ctx context.Context, resource, name string) (*records.St
 }
 
 // find finds the requested Image: the existing Image or, by its UID, the record of a deleted one.
-func (r *recorded) find(ctx context.Context, store *records.Store, resource, name string, uid types.UID) (*subject, error) {
-	object, err := r.images.Get(ctx, name, &metav1.GetOptions{})
+func (r *recorded) find(ctx context.Context, database *records.Store, resource, name string, uid types.UID) (*subject, error) {
+	image, err := store.Get[*v1alpha1.Image](ctx, r.images, name)
 	if err != nil && !apierrors.IsNotFound(err) {
 		return nil, err
 	}
 	if err == nil {
-		image, notImage := stored.Image(object)
-		if notImage != nil {
-			return nil, notImage
-		}
 		if uid == "" || image.UID == uid {
 			return &subject{ObjectMeta: metaOf(image.Namespace, image.Name, image.UID), image: image}, nil
 		}
@@ -72,10 +68,10 @@ func (r *recorded) find(ctx context.Context, store *records.Store, resource, nam
 	switch {
 	case uid == "":
 		return nil, err
-	case store == nil:
+	case database == nil:
 		return nil, noSuchImage(name, uid)
 	}
-	return r.deleted(ctx, store, resource, name, uid)
+	return r.deleted(ctx, database, resource, name, uid)
 }
 
 // deleted finds the record of a deleted Image that the user can read. The name must match, too, because permissions are by name.

@@ -11,13 +11,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/apiserver/pkg/warning"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -36,20 +33,14 @@ const (
 // the number belong together.
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord, error) {
 	var record v1alpha1.BuildRequestRecord
-	write := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		existing, err := stored.Image(old)
-		if err != nil {
-			return nil, err
-		}
-		image := existing.DeepCopy()
+	image, err := i.images.Update(on(ctx, "images", i.image), i.image, i.options.DryRun, func(ctx context.Context, image *v1alpha1.Image) (err error) {
 		i.forgotten = nil // a repeated write decides anew
 		if err := i.refuse(image); err != nil {
-			return nil, err
+			return err
 		}
 		record, err = i.record(ctx, image, taken)
-		return image, err
+		return err
 	})
-	object, _, err := i.images.Update(on(ctx, "images", i.image), i.image, write, nil, nil, false, &metav1.UpdateOptions{DryRun: i.options.DryRun})
 	if err != nil {
 		return nil, record, err
 	}
@@ -57,8 +48,7 @@ func (i *instantiation) allocate(ctx context.Context, taken int64) (*v1alpha1.Im
 		warning.AddWarning(ctx, "", fmt.Sprintf("image %q had more than %d requests for a build within %s: requestID %q of %s is no longer remembered",
 			i.image, maxRequests, remembered, oldest.RequestID, oldest.RequestTime.UTC().Format(time.RFC3339)))
 	}
-	image, err := stored.Image(object)
-	return image, record, err
+	return image, record, nil
 }
 
 // refuse returns why the existing Image gets no build by this request.

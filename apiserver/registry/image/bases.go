@@ -15,7 +15,7 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
@@ -47,11 +47,7 @@ func (b *bases) validate(ctx context.Context, image, old *v1alpha1.Image) field.
 		return nil
 	}
 	return validation.BaseCycle(image, func(name string) (*v1alpha1.Image, error) {
-		object, err := b.images.Get(ctx, name, &metav1.GetOptions{})
-		if err != nil {
-			return nil, err
-		}
-		return stored.Image(object)
+		return store.Get[*v1alpha1.Image](ctx, b.images, name)
 	})
 }
 
@@ -60,7 +56,7 @@ func (b *bases) beginCreate(ctx context.Context, object runtime.Object, _ *metav
 }
 
 func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *metav1.UpdateOptions) (genericregistry.FinishFunc, error) {
-	existing, err := stored.Image(old)
+	existing, err := store.As[*v1alpha1.Image](old)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +69,7 @@ func (b *bases) beginUpdate(ctx context.Context, object, old runtime.Object, _ *
 // begin takes the lock, unless an earlier try of the same write did. The lock outlasts the store's hooks for an update, which
 // end before the write.
 func (b *bases) begin(ctx context.Context, object runtime.Object, old *v1alpha1.Image) (genericregistry.FinishFunc, error) {
-	image, err := stored.Image(object)
+	image, err := store.As[*v1alpha1.Image](object)
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -29,7 +29,7 @@ import (
 type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
-	builds *genericregistry.Store
+	builds store.Store[*v1alpha1.ImageBuild]
 	scope  *builder.Scope
 	clock  clock.PassiveClock
 }
@@ -39,11 +39,11 @@ var (
 	_ rest.StorageMetadata = &channelsREST{}
 )
 
-func newChannelsREST(store *builder.Store, builds *imagebuild.Store, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
+func newChannelsREST(images *builder.Store, builds *imagebuild.REST, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
-		images: store.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
-		builds: builds.WithUpdateStrategy(builder.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)),
+		images: images.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
+		builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(builder.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion))),
 		scope:  scope, clock: clock,
 	}
 }
@@ -92,7 +92,7 @@ func (r *channelsREST) Update(ctx context.Context, name string, object rest.Upda
 
 // channelsOf is the representation of an Image at its channels subresource.
 func channelsOf(object runtime.Object) (runtime.Object, error) {
-	image, err := stored.Image(object)
+	image, err := store.As[*v1alpha1.Image](object)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 // promotion turns a change of an ImageChannels into a change of the Image.
 type promotion struct {
 	requested rest.UpdatedObjectInfo
-	builds    *genericregistry.Store
+	builds    store.Store[*v1alpha1.ImageBuild]
 	scope     *builder.Scope
 	clock     clock.PassiveClock
 	image     string
@@ -122,7 +122,7 @@ func (p *promotion) Preconditions() *metav1.Preconditions { return p.requested.P
 
 // UpdatedObject returns the stored Image with the requested channels.
 func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runtime.Object, error) {
-	existing, err := stored.Image(old)
+	existing, err := store.As[*v1alpha1.Image](old)
 	if err != nil {
 		return nil, err
 	}
@@ -192,18 +192,12 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 // returns the problem with the build of this name.
 func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name string) (*v1alpha1.ImageBuild, string, error) {
 	var problem string
-	mark := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-		existing, err := stored.Build(old)
-		if err != nil {
-			return nil, err
-		}
-		build := existing.DeepCopy()
+	build, err := p.builds.Update(on(ctx, "imagebuilds", name), name, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
 		if problem = notPromotable(build, image); problem == "" {
 			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)
 		}
-		return build, nil
+		return nil
 	})
-	object, _, err := p.builds.Update(on(ctx, "imagebuilds", name), name, mark, nil, nil, false, &metav1.UpdateOptions{DryRun: p.dryRun})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, "build not found: name a build of the Image that succeeded", nil
@@ -212,8 +206,7 @@ func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name strin
 	case problem != "":
 		return nil, problem, nil
 	}
-	build, err := stored.Build(object)
-	return build, "", err
+	return build, "", nil
 }
 
 // notPromotable returns why no channel of the Image can name the build, or "".

@@ -9,12 +9,10 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
@@ -26,21 +24,15 @@ func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBui
 	if ref == nil || started == nil || build.Spec.Number == nil {
 		return nil
 	}
-	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-		existing, err := stored.Image(old)
-		if err != nil {
-			return nil, err
-		}
-		image := existing.DeepCopy()
+	_, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, nil, func(_ context.Context, image *v1alpha1.Image) error {
 		known := slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
 			return record.RequestID == started.RequestID && record.Number == *build.Spec.Number && record.UID == ""
 		})
 		if image.UID == ref.UID && known >= 0 {
 			image.Status.RecentRequests[known].UID = build.UID
 		}
-		return image, nil
+		return nil
 	})
-	_, _, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, write, nil, nil, false, &metav1.UpdateOptions{})
 	if err != nil && !apierrors.IsNotFound(err) && !requesterrors.IsFull(err) {
 		return fmt.Errorf("record in image %s that imagebuild %s is deleted: %w", ref.Name, build.Name, err)
 	}
@@ -56,7 +48,7 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 	if dryrun.IsDryRun(i.options.DryRun) {
 		return true, nil
 	}
-	live, err := stored.GetImage(on(ctx, "images", i.image), i.images, i.image)
+	live, err := i.images.Get(on(ctx, "images", i.image), i.image)
 	switch {
 	case apierrors.IsNotFound(err):
 		return true, nil // the build is deleted with its Image

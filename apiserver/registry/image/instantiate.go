@@ -16,7 +16,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/admission"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/utils/clock"
@@ -25,7 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -39,8 +38,8 @@ import (
 // build, even after a crash or on another replica.
 type instantiateREST struct {
 	*subresource.Action[v1alpha1.BuildRequest, *v1alpha1.BuildRequest]
-	images  *genericregistry.Store
-	builds  *imagebuild.Store
+	images  store.Store[*v1alpha1.Image]
+	builds  *imagebuild.REST
 	records *history.Database // for reruns of deleted builds
 	sources *Sources
 	scope   *builder.Scope
@@ -50,9 +49,9 @@ type instantiateREST struct {
 	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
 }
 
-func newInstantiateREST(store *builder.Store, builds *imagebuild.Store, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
+func newInstantiateREST(images *builder.Store, builds *imagebuild.REST, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
 	r := &instantiateREST{
-		images: store.WithUpdateStrategy(newAllocationStrategy(scope.Scheme)), builds: builds, records: options.Records, sources: sources, scope: scope,
+		images: store.Of[*v1alpha1.Image](images.WithUpdateStrategy(newAllocationStrategy(scope.Scheme))), builds: builds, records: options.Records, sources: sources, scope: scope,
 		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
 	}
 	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
@@ -131,8 +130,8 @@ func orphaned(build *v1alpha1.ImageBuild) error {
 
 // instantiation is the processing of one request.
 type instantiation struct {
-	images  *genericregistry.Store
-	builds  *imagebuild.Store
+	images  store.Store[*v1alpha1.Image]
+	builds  *imagebuild.REST
 	sources *Sources
 	admit   admission.Interface
 	scheme  *runtime.Scheme
@@ -203,11 +202,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 // dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number
 // is never returned.
 func (i *instantiation) dryRun(ctx context.Context) error {
-	object, err := i.images.Get(on(ctx, "images", i.image), i.image, &metav1.GetOptions{})
-	if err != nil {
-		return err
-	}
-	image, err := stored.Image(object)
+	image, err := i.images.Get(on(ctx, "images", i.image), i.image)
 	if err != nil {
 		return err
 	}

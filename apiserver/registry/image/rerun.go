@@ -34,7 +34,7 @@ func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool
 
 // Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives
 // numbers to builds.
-func (s *Store) Rerun() rest.Storage {
+func (s *REST) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction(rerunResource, v1alpha1.ImageBuild{},
 		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), validation.RerunRequest), s.instantiate.rerunBuildOf)}
 }

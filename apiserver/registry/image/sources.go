@@ -16,7 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -48,7 +48,7 @@ func (s *Sources) ConfigMap(ctx context.Context, namespace, name string) (*corev
 
 // Base reads a base Image. It is nil if it does not exist.
 func (s *Sources) Base(ctx context.Context, name string) (*v1alpha1.Image, error) {
-	found, err := stored.GetImage(ctx, s.images, name)
+	found, err := store.Get[*v1alpha1.Image](ctx, s.images, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil

@@ -21,7 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
@@ -35,12 +35,12 @@ type Options struct {
 	Edits *history.Queue
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
-	// Setup are the settings that warnings are based on. Provide sets its Records.
+	// Setup are the settings that warnings are based on. NewStorage sets its Records.
 	Setup validation.Setup
 }
 
-// Provide creates the resource and its subresources, except plan.
-func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*Store, builder.Storages, error) {
+// NewStorage creates the resource and its subresources, except plan.
+func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) (*REST, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -79,14 +79,14 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (*
 	}
 	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
 	bases.images = store.Store
-	main := &Store{Store: store, Sources: sources, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
+	main := &REST{Store: store, Sources: sources, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
 	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
 	storages[""] = main
 	return main, storages, nil
 }
 
-// Store is the resource images.
-type Store struct {
+// REST is the resource images.
+type REST struct {
 	*builder.Store
 	// Sources resolves the inputs of Images.
 	Sources     *Sources
@@ -95,13 +95,13 @@ type Store struct {
 }
 
 // Destroy writes the edits that are not recorded yet, and closes the storage.
-func (s *Store) Destroy() {
+func (s *REST) Destroy() {
 	s.edits.Close()
 	s.Store.Destroy()
 }
 
 // Create creates an Image. If it is based on another Image, Create holds the lock of all such writes in the namespace.
-func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+func (s *REST) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
 	ctx, writing := startWriting(ctx)
 	defer writing.end()
 	created, err := s.Store.Create(ctx, object, validate, options)
@@ -110,7 +110,7 @@ func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest
 
 // Update changes an Image, or creates it if server-side apply does. If the base changes, it takes the lock as Create does. It
 // records the change.
-func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+func (s *REST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	ctx, writing := startWriting(ctx)
 	defer writing.end()
@@ -123,7 +123,7 @@ func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObje
 
 // attributes are what images can be selected by.
 func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
-	image, err := stored.Image(object)
+	image, err := store.As[*v1alpha1.Image](object)
 	if err != nil {
 		return nil, nil, err
 	}

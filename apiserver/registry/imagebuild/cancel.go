@@ -10,27 +10,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 // canceller serves the cancel subresource: it records the request to cancel a build, once.
 type canceller struct {
-	builds *genericregistry.Store
+	builds store.Store[*v1alpha1.ImageBuild]
 	clock  clock.PassiveClock
 }
 
 func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.CancelRequest, *v1alpha1.CancelRequest] {
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
-	store := builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))
-	c := &canceller{builds: store, clock: clock}
+	c := &canceller{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))), clock: clock}
 	return subresource.NewAction("imagebuilds/cancel", v1alpha1.ImageBuild{},
 		subresource.Valid(v1alpha1.Kind("CancelRequest").GroupKind(), validation.CancelRequest), c.cancel)
 }
@@ -38,29 +35,22 @@ func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.Passiv
 // cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled
 // already, is not changed. If the request is to supersede the build, a started build is not changed either.
 func (c *canceller) cancel(ctx context.Context, name string, request *v1alpha1.CancelRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	cancel := rest.DefaultUpdatedObjectInfo(nil, func(ctx context.Context, _, old runtime.Object) (runtime.Object, error) {
-		existing, err := stored.Build(old)
-		if err != nil {
-			return nil, err
-		}
-		build := existing.DeepCopy()
+	return c.builds.Update(ctx, name, options.DryRun, func(ctx context.Context, build *v1alpha1.ImageBuild) error {
 		switch {
 		case build.Spec.CancelRequested != nil, build.Status.Phase.Finished():
-			return build, nil
+			return nil
 		case request.SupersededBy == "":
 		case !waits(build):
-			return build, nil
+			return nil
 		default:
 			if err := c.checkNewer(ctx, build, request.SupersededBy); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		build.Spec.CancelRequested = &v1alpha1.CancelRequested{Reason: request.Reason, SupersededBy: request.SupersededBy}
 		sign(ctx, c.clock, build.Spec.CancelRequested)
-		return build, nil
+		return nil
 	})
-	build, _, err := c.builds.Update(ctx, name, cancel, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
-	return build, err
 }
 
 // sign sets the time and the user of a new request to cancel a build.
@@ -85,7 +75,7 @@ func (c *canceller) checkNewer(ctx context.Context, build *v1alpha1.ImageBuild, 
 	if build.Spec.ImageRef == nil || build.Spec.Number == nil {
 		return invalid(fmt.Sprintf("remove supersededBy: %s is not a build of an Image, and no build can supersede it", build.Name))
 	}
-	newer, err := stored.GetBuild(ctx, c.builds, name)
+	newer, err := c.builds.Get(ctx, name)
 	switch {
 	case apierrors.IsNotFound(err):
 		return invalid("build not found: name a newer build of the same Image")

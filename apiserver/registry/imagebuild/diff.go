@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -72,7 +72,7 @@ func (d *differ) mayCompare(ctx context.Context, name string) error {
 
 // read reads a build: the existing build or, by its UID, the record of a deleted build.
 func (d *differ) read(ctx context.Context, name string, uid types.UID) (*history.RecordedBuild, error) {
-	existing, err := stored.GetBuild(ctx, d.builds, name)
+	existing, err := store.Get[*v1alpha1.ImageBuild](ctx, d.builds, name)
 	switch {
 	case err != nil && (uid == "" || !apierrors.IsNotFound(err)):
 		return nil, err

@@ -10,12 +10,13 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
 
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 )
 
 // attributes are what builds can be selected by.
 func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
-	build, err := stored.Build(object)
+	build, err := store.As[*v1alpha1.ImageBuild](object)
 	if err != nil {
 		return nil, nil, err
 	}

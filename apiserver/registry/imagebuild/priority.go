@@ -14,7 +14,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
@@ -27,7 +27,7 @@ type ranks struct {
 // begin sets the priority of a new build. A class that does not exist counts as 0. If the class cannot be read, the request
 // fails, so that no build gets a wrong queue position.
 func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.CreateOptions) (genericregistry.FinishFunc, error) {
-	build, err := stored.Build(object)
+	build, err := store.As[*v1alpha1.ImageBuild](object)
 	if err != nil {
 		return nil, err
 	}

@@ -12,13 +12,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/serviceaccount"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
@@ -29,13 +27,12 @@ const reportAgain = 1
 // reporter serves the report subresource: it stores the progress that the builder of the current attempt reports. It
 // identifies the client by the pod that its token is bound to, whatever its service account.
 type reporter struct {
-	builds *genericregistry.Store
+	builds store.Store[*v1alpha1.ImageBuild]
 	clock  clock.PassiveClock
 }
 
 func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.BuildReport, *v1alpha1.BuildReport] {
-	store := builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})
-	r := &reporter{builds: store, clock: clock}
+	r := &reporter{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})), clock: clock}
 	return subresource.NewAction("imagebuilds/report", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
@@ -51,27 +48,17 @@ func checkReport(ctx context.Context, name string, report *v1alpha1.BuildReport)
 // report stores a report of the current attempt's pod and returns it with its stage. An unchanged report is not written.
 func (r *reporter) report(ctx context.Context, name string, report *v1alpha1.BuildReport, options *metav1.CreateOptions) (runtime.Object, error) {
 	pod := podOfUser(ctx)
-	write := rest.DefaultUpdatedObjectInfo(nil, func(_ context.Context, _, old runtime.Object) (runtime.Object, error) {
-		existing, err := stored.Build(old)
+	build, err := r.builds.Update(ctx, name, options.DryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
+		attempt, err := reportedAttempt(build, pod)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		attempt, err := reportedAttempt(existing, pod)
-		if err != nil {
-			return nil, err
-		}
-		build := existing.DeepCopy()
-		return build, takeReport(build, attempt, report, r.clock.Now())
+		return takeReport(build, attempt, report, r.clock.Now())
 	})
-	updated, _, err := r.builds.Update(ctx, name, write, nil, nil, false, &metav1.UpdateOptions{DryRun: options.DryRun})
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, notOwnBuild(name)
 	case err != nil:
-		return nil, err
-	}
-	build, err := stored.Build(updated)
-	if err != nil {
 		return nil, err
 	}
 	progress := build.Status.Progress

@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/archive"
@@ -44,8 +44,8 @@ type Options struct {
 	Policy validation.Policy
 }
 
-// Provide creates the resource and its subresources, except rerun, which package image serves.
-func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, error) {
+// NewStorage creates the resource and its subresources, except rerun, which package image serves.
+func NewStorage(scope *builder.Scope, options Options) (*REST, builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -63,7 +63,7 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	if err != nil {
 		return nil, nil, err
 	}
-	store, err := newStore(scope, options, &ranks{client: client})
+	store, err := newREST(scope, options, &ranks{client: client})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -77,8 +77,8 @@ func Provide(scope *builder.Scope, options Options) (*Store, builder.Storages, e
 	}, nil
 }
 
-// Store is the resource imagebuilds.
-type Store struct {
+// REST is the resource imagebuilds.
+type REST struct {
 	*builder.Store
 	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
 	// Optional.
@@ -89,7 +89,7 @@ type Store struct {
 	scope        *builder.Scope
 }
 
-func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, error) {
+func newREST(scope *builder.Scope, options Options, ranks *ranks) (*REST, error) {
 	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
 	store, err := builder.NewStore(scope, builder.Resource{
 		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
@@ -106,13 +106,13 @@ func newStore(scope *builder.Scope, options Options, ranks *ranks) (*Store, erro
 		return nil, err
 	}
 	store.BeginCreate = ranks.begin
-	return &Store{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), scope: scope}, nil
+	return &REST{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), scope: scope}, nil
 }
 
 // Create creates a build without an Image. If the build names an Image and leaves its own name to the server, Create requests a
 // build of that Image, which admission sees as it is made.
-func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
-	build, err := stored.Build(object)
+func (s *REST) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	build, err := store.As[*v1alpha1.ImageBuild](object)
 	if err != nil {
 		return nil, err
 	}
@@ -123,18 +123,18 @@ func (s *Store) Create(ctx context.Context, object runtime.Object, validate rest
 }
 
 // Update changes a build. An update that requests its cancellation needs the permission for the subresource cancel.
-func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+func (s *REST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	return s.Store.Update(ctx, name, object, createValidation, s.mayCancel(updateValidation), forceAllowCreate, options)
 }
 
-func (s *Store) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateObjectUpdateFunc {
+func (s *REST) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateObjectUpdateFunc {
 	return func(ctx context.Context, object, old runtime.Object) error {
-		build, err := stored.Build(object)
+		build, err := store.As[*v1alpha1.ImageBuild](object)
 		if err != nil {
 			return err
 		}
-		before, err := stored.Build(old)
+		before, err := store.As[*v1alpha1.ImageBuild](old)
 		if err != nil {
 			return err
 		}
@@ -152,27 +152,27 @@ func (s *Store) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateO
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a
 // trigger. The user of the trigger is the user of ctx.
-func (s *Store) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+func (s *REST) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {
 		return nil, err
 	}
-	return stored.Build(created)
+	return store.As[*v1alpha1.ImageBuild](created)
 }
 
 // Delete deletes a build.
-func (s *Store) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
+func (s *REST) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
 	return s.Store.Delete(ctx, name, s.beforeDelete(validate, options), options)
 }
 
 // DeleteCollection deletes builds.
-func (s *Store) DeleteCollection(ctx context.Context, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions,
+func (s *REST) DeleteCollection(ctx context.Context, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions,
 	list *internalversion.ListOptions) (runtime.Object, error) {
 	return s.Store.DeleteCollection(ctx, s.beforeDelete(validate, options), options, list)
 }
 
 // beforeDelete returns a validation that calls BeforeDelete last. The storage deletes the build only as it was validated.
-func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
+func (s *REST) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
 	if s.BeforeDelete == nil || options != nil && dryrun.IsDryRun(options.DryRun) {
 		return validate
 	}
@@ -180,7 +180,7 @@ func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.D
 		if err := validate(ctx, object); err != nil {
 			return err
 		}
-		build, err := stored.Build(object)
+		build, err := store.As[*v1alpha1.ImageBuild](object)
 		if err != nil {
 			return err
 		}
@@ -189,20 +189,17 @@ func (s *Store) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.D
 }
 
 // GetBuild returns a build of the namespace of ctx.
-func (s *Store) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
-	return stored.GetBuild(ctx, s.Store, name)
+func (s *REST) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+	return store.Get[*v1alpha1.ImageBuild](ctx, s.Store, name)
 }
 
 // BuildsOf returns the builds of an Image, in the order of their numbers.
-func (s *Store) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+func (s *REST) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
 	if image.UID == "" {
 		return nil, nil // the Image does not exist yet
 	}
-	object, err := s.List(ctx, &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))})
-	if err != nil {
-		return nil, err
-	}
-	list, err := stored.Builds(object)
+	selected := &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))}
+	list, err := store.List[*v1alpha1.ImageBuildList](ctx, s, selected)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestAnUpdateThatCancelsNeedsTheSubresource(t *testing.T) {
 		}
 		return authorizer.DecisionNoOpinion, "", failure
 	})
-	store := &Store{scope: &builder.Scope{Authorizer: only}}
+	store := &REST{scope: &builder.Scope{Authorizer: only}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	refused := errors.New("refused by an admission policy")
 	admit := store.mayCancel(func(context.Context, runtime.Object, runtime.Object) error { return refused })

@@ -33,8 +33,8 @@ const (
 // planner plans Images of the namespace of its context, for the user of its context.
 type planner struct {
 	scope    *builder.Scope
-	images   *image.Store
-	builds   *imagebuild.Store
+	images   *image.REST
+	builds   *imagebuild.REST
 	builders inputs.Builders
 	sources  *image.Sources
 	clock    clock.PassiveClock

@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -37,8 +37,8 @@ type Options struct {
 	Policy validation.Policy
 }
 
-// NewPlans creates the resource imageplans.
-func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store, options Options) (*Plans, error) {
+// NewStorage creates the resource imageplans.
+func NewStorage(scope *builder.Scope, from *image.REST, builds *imagebuild.REST, options Options) (*REST, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -54,11 +54,11 @@ func NewPlans(scope *builder.Scope, from *image.Store, builds *imagebuild.Store,
 		Singular: "imageplan",
 		Answer:   planner.answer,
 	})
-	return &Plans{CreateOnlyHandler: handler, planner: planner}, nil
+	return &REST{CreateOnlyHandler: handler, planner: planner}, nil
 }
 
-// Plans is the resource imageplans.
-type Plans struct {
+// REST is the resource imageplans.
+type REST struct {
 	*builder.CreateOnlyHandler[*v1alpha1.ImagePlan]
 	planner *planner
 }
@@ -75,7 +75,7 @@ func (p *planner) answer(ctx context.Context, plan *v1alpha1.ImagePlan) (runtime
 	}
 	var before *v1alpha1.Image
 	if forbidden == nil {
-		if before, err = stored.GetImage(ctx, p.images, plan.Name); err != nil && !apierrors.IsNotFound(err) {
+		if before, err = store.Get[*v1alpha1.Image](ctx, p.images, plan.Name); err != nil && !apierrors.IsNotFound(err) {
 			return nil, err
 		}
 	}
@@ -108,7 +108,7 @@ func (p *planner) checkCycle(ctx context.Context, image *v1alpha1.Image) (hidden
 			hidden = forbidden
 			return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 		}
-		return stored.GetImage(ctx, p.images, name)
+		return store.Get[*v1alpha1.Image](ctx, p.images, name)
 	})
 	return hidden, errs
 }
@@ -140,24 +140,24 @@ func invalid(name string, errs field.ErrorList) error {
 }
 
 // Subresource returns the subresource plan of images.
-func (p *Plans) Subresource() *Subresource {
-	return &Subresource{planner: p.planner}
+func (p *REST) Subresource() *SubresourceREST {
+	return &SubresourceREST{planner: p.planner}
 }
 
-var _ rest.Getter = &Subresource{}
+var _ rest.Getter = &SubresourceREST{}
 
-// Subresource is the subresource plan of images.
-type Subresource struct {
+// SubresourceREST is the subresource plan of images.
+type SubresourceREST struct {
 	subresource.Base
 	planner *planner
 }
 
 // New returns an empty ImagePlan.
-func (s *Subresource) New() runtime.Object { return &v1alpha1.ImagePlan{} }
+func (s *SubresourceREST) New() runtime.Object { return &v1alpha1.ImagePlan{} }
 
 // Get plans the stored Image.
-func (s *Subresource) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	image, err := stored.GetImage(ctx, s.planner.images, name)
+func (s *SubresourceREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	image, err := store.Get[*v1alpha1.Image](ctx, s.planner.images, name)
 	if err != nil {
 		return nil, err
 	}

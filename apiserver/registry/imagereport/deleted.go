@@ -18,7 +18,7 @@ import (
 
 // listDeleted returns reports of deleted Images from their records, the last deleted one first. Without a limit the list is
 // complete, as for every resource.
-func (r *reports) listDeleted(ctx context.Context, asked *asked) (runtime.Object, error) {
+func (r *REST) listDeleted(ctx context.Context, asked *asked) (runtime.Object, error) {
 	namespace, name, err := selectDeleted(ctx, asked)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 const newest = 20
 
 // join returns reports of Images, in their order. Without a database they have no figures.
-func (r *reports) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, error) {
+func (r *REST) join(ctx context.Context, name string, of []v1alpha1.Image, window time.Duration) ([]v1alpha1.ImageReport, error) {
 	store, err := r.database.Store()
 	if err != nil {
 		return nil, history.Error(err, resource, name)
@@ -58,7 +58,7 @@ func report(image *v1alpha1.Image, recorded *records.ImageStats, window time.Dur
 }
 
 // addJournals adds the newest history, changes and notes of an Image.
-func (r *reports) addJournals(ctx context.Context, report *v1alpha1.ImageReport) error {
+func (r *REST) addJournals(ctx context.Context, report *v1alpha1.ImageReport) error {
 	store, err := r.database.Store()
 	if store == nil && err == nil {
 		return nil

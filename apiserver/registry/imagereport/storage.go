@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
@@ -29,8 +29,8 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provide creates the resource.
-func Provide(from *image.Store, options Options) (builder.Storages, error) {
+// NewStorage creates the resource.
+func NewStorage(from *image.REST, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -40,7 +40,7 @@ func Provide(from *image.Store, options Options) (builder.Storages, error) {
 	if err := options.Records.Prepare(); err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": &reports{
+	return builder.Storages{"": &REST{
 		TableConvertor: newTable(options.Clock),
 		images:         from,
 		database:       options.Records,
@@ -48,47 +48,47 @@ func Provide(from *image.Store, options Options) (builder.Storages, error) {
 	}}, nil
 }
 
-// reports is the resource imagereports.
-type reports struct {
+// REST is the resource imagereports.
+type REST struct {
 	rest.TableConvertor
-	images   *image.Store
+	images   *image.REST
 	database *history.Database
 	clock    clock.PassiveClock
 }
 
 var (
-	_ rest.Getter               = &reports{}
-	_ rest.Lister               = &reports{}
-	_ rest.Scoper               = &reports{}
-	_ rest.SingularNameProvider = &reports{}
-	_ rest.ShortNamesProvider   = &reports{}
+	_ rest.Getter               = &REST{}
+	_ rest.Lister               = &REST{}
+	_ rest.Scoper               = &REST{}
+	_ rest.SingularNameProvider = &REST{}
+	_ rest.ShortNamesProvider   = &REST{}
 )
 
 // New returns an empty ImageReport.
-func (r *reports) New() runtime.Object { return &v1alpha1.ImageReport{} }
+func (r *REST) New() runtime.Object { return &v1alpha1.ImageReport{} }
 
 // NewList returns an empty ImageReportList.
-func (r *reports) NewList() runtime.Object { return &v1alpha1.ImageReportList{} }
+func (r *REST) NewList() runtime.Object { return &v1alpha1.ImageReportList{} }
 
 // Destroy has nothing to close.
-func (r *reports) Destroy() {}
+func (r *REST) Destroy() {}
 
 // NamespaceScoped is true: reports are in the namespaces of their Images.
-func (r *reports) NamespaceScoped() bool { return true }
+func (r *REST) NamespaceScoped() bool { return true }
 
 // GetSingularName returns the singular name, which kubectl also accepts.
-func (r *reports) GetSingularName() string { return "imagereport" }
+func (r *REST) GetSingularName() string { return "imagereport" }
 
 // ShortNames returns the names that kubectl also accepts.
-func (r *reports) ShortNames() []string { return []string{"imgr"} }
+func (r *REST) ShortNames() []string { return []string{"imgr"} }
 
 // Get returns the report of an Image, with the newest of its history, changes and notes.
-func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+func (r *REST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
 	object, err := r.images.Get(ctx, name, options)
 	if err != nil {
 		return nil, err
 	}
-	image, err := stored.Image(object)
+	image, err := store.As[*v1alpha1.Image](object)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (r *reports) Get(ctx context.Context, name string, options *metav1.GetOptio
 
 // List returns reports without the fields of single reports: of existing Images, with the pages and selectors of Images, or
 // of deleted Images.
-func (r *reports) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
+func (r *REST) List(ctx context.Context, options *metainternalversion.ListOptions) (runtime.Object, error) {
 	asked, err := split(options)
 	if err != nil {
 		return nil, err
@@ -113,11 +113,7 @@ func (r *reports) List(ctx context.Context, options *metainternalversion.ListOpt
 	if asked.deleted {
 		return r.listDeleted(ctx, asked)
 	}
-	object, err := r.images.List(ctx, asked.images)
-	if err != nil {
-		return nil, err
-	}
-	list, err := stored.Images(object)
+	list, err := store.List[*v1alpha1.ImageList](ctx, r.images, asked.images)
 	if err != nil {
 		return nil, err
 	}

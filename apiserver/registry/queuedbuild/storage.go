@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metainternalversion "k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -17,7 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/stored"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -30,8 +29,8 @@ type Options struct {
 	Clock clock.PassiveClock
 }
 
-// Provide creates the resource.
-func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (builder.Storages, error) {
+// NewStorage creates the resource.
+func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) (builder.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -62,18 +61,10 @@ func Provide(scope *builder.Scope, builds *imagebuild.Store, options Options) (b
 }
 
 // storedBuilds are the builds of a store.
-type storedBuilds struct{ store *imagebuild.Store }
+type storedBuilds struct{ store *imagebuild.REST }
 
 func (s storedBuilds) list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
-	found, err := s.store.List(apirequest.WithNamespace(ctx, namespace), &metainternalversion.ListOptions{})
-	if err != nil {
-		return nil, err // with its status
-	}
-	list, err := stored.Builds(found)
-	if err != nil {
-		return nil, apierrors.NewInternalError(fmt.Errorf("queuedbuilds: %w", err))
-	}
-	return list, nil
+	return store.List[*v1alpha1.ImageBuildList](apirequest.WithNamespace(ctx, namespace), s.store, &metainternalversion.ListOptions{})
 }
 
 func (s storedBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
