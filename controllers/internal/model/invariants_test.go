@@ -194,7 +194,7 @@ func (p *process) checkOrder(name string) {
 	}
 	p.ordered[build.UID] = true
 	for _, other := range p.buildCache.all {
-		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !waits(other) {
+		if other.Spec.ImageRef == nil || other.Spec.ImageRef.UID != build.Spec.ImageRef.UID || numberOf(other) >= numberOf(build) || !waits(other) || !p.told[other.UID] {
 			continue
 		}
 		if live, ok := p.builds.get(other.Name); ok && live.UID == other.UID && waits(live) {
@@ -317,13 +317,19 @@ func nextPhases(phase v1alpha1.BuildPhase) []v1alpha1.BuildPhase {
 
 // checkDeletion checks that a controller keeps the Job of a builder that has run and ended, because its pod has the log. The
 // pod of a Job that Kueue has suspended is deleted anyway.
-func (w *environment) checkDeletion(name string) {
+func (p *process) checkDeletion(name string) {
+	w := p.environment
 	job, ok := w.jobs.get(name)
-	if !ok || suspended(job) {
+	if !ok {
 		return
 	}
 	build := w.ownerOfJob(job)
-	if build == nil || lastAttempt(build) == nil {
+	switch {
+	case build == nil:
+		return
+	case p.acting == p.ofOrphans:
+		w.broken("the Job of %s is deleted as an orphan", build.Name)
+	case suspended(job) || lastAttempt(build) == nil:
 		return
 	}
 	for _, pod := range w.pods.all {

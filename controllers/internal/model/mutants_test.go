@@ -107,17 +107,17 @@ var mutants = []mutant{
 	{"controllers/internal/image/ask.go", `return false, decision.Gone(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
 	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, ""},
 	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, ""},
-	{"controllers/internal/image/reconciler.go", `if equality.Semantic.DeepEqual(&status, &image.Status) {`, `if true {`, ""},
-	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, ""},
+	{"controllers/internal/image/reconciler.go", `if equality.Semantic.DeepEqual(&status, &image.Status) {`, `if equality.Semantic.DeepEqual(&status, &status) {`, ""},
+	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, "the Image is reconciled a minute after its last change"},
 	{"controllers/internal/image/reconciler.go", `SupersededBy: decision.SupersededBy}`, `Reason: "superseded"}`, ""},
-	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, ""},
+	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named && !named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, ""},
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || v1alpha1.UnderLegalHold(live) {`, ""},
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || trigger.Promoting(live, build) {`, ""},
 	{"controllers/internal/image/reconciler.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
 	{"controllers/internal/image/controller.go", `q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)`, ``, ""},
 	{"controllers/internal/image/controller.go", `promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful)`, `false`, ""},
 	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
-	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, ``, "the model has neither an archive nor records"},
+	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, `archived: trigger.LogSettled(build) && false,`, "the model has neither an archive nor records"},
 
 	// The controller of builds: it observes, decides, stores and acts.
 	{"controllers/internal/imagebuild/reconciler.go", `return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)`, `return true`, ""},
@@ -162,17 +162,17 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/origin.go", `; refused(err) {
 		return err.Error(), nil`, `; true {
 		return fmt.Sprint("refused", err), nil`, ""},
-	{"controllers/internal/imagebuild/controller.go", `suspended(before) != suspended(job)`, `false`, ""},
+	{"controllers/internal/imagebuild/controller.go", `suspended(before) != suspended(job)`, `suspended(before) != suspended(before)`, ""},
 	{"controllers/internal/imagebuild/controller.go", `pod.DeletionTimestamp != nil || state.Ended(pod) {`, `false {`, "the reconciliation only comes later"},
-	{"controllers/internal/imagebuild/orphans.go", `notfound.Object(err) || err == nil && build.UID != owner.UID`, `notfound.Object(err)`, ""},
+	{"controllers/internal/imagebuild/orphans.go", `notfound.Object(err) || err == nil && build.UID != owner.UID`, `notfound.Object(err) || err == nil && build == nil`, ""},
 	{"controllers/internal/imagebuild/orphans.go", `err == nil && cached.UID == owner.UID {`, `err == nil {`, ""},
 	{"controllers/internal/imagebuild/orphans.go", `	build, err := o.Client.ImagesV1alpha1().ImageBuilds(job.Namespace).Get(ctx, owner.Name, metav1.GetOptions{}) // the cache may be behind`, `	build, err := cached, o.cache.Get(ctx, client.ObjectKey{Namespace: job.Namespace, Name: owner.Name}, cached)`, ""},
 	{"controllers/internal/imagebuild/expiry.go", `left > 0 {`, `left > time.Hour {`, ""},
 	{"controllers/internal/imagebuild/expiry.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
 	{"controllers/internal/imagebuild/expiry.go", `&& build.Spec.ImageRef == nil && build.Status.Finished`, `&& build.Spec.ImageRef == nil && !build.Status.Finished`, ""},
 	{"controllers/internal/reconciliation/reconciliation.go", `Preconditions: metav1.NewUIDPreconditions(string(job.UID)), PropagationPolicy: &background,`, `PropagationPolicy: &background,`, ""},
-	{"controllers/internal/reconciliation/reconciliation.go", `return ctrl.Result{RequeueAfter: staleRetry}, nil`, `return ctrl.Result{}, nil`, ""},
-	{"controllers/internal/reconciliation/reconciliation.go", `return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()`, `return false`, ""},
+	{"controllers/internal/reconciliation/reconciliation.go", `return ctrl.Result{RequeueAfter: staleRetry}, nil`, `return ctrl.Result{}, nil`, "the write that led to the conflict is an event"},
+	{"controllers/internal/reconciliation/reconciliation.go", `return e.ObjectOld.GetUID() != e.ObjectNew.GetUID()`, `return false`, "the queue admits the new build, and the new Image is reconciled a minute later"},
 
 	// Admission.
 	{"controllers/internal/queue/queue.go", `	q.observeCached(ctx, key)

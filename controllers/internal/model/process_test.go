@@ -44,8 +44,12 @@ type process struct {
 	behind []metav1.PartialObjectMetadata
 	// untold are events of builds that have not reached the queue.
 	untold []func()
+	// told are the builds of which an event has reached the queue.
+	told map[types.UID]bool
 	// ordered are the builds of whose admission the order was checked.
 	ordered map[types.UID]bool
+	// acting is the controller that reconciles.
+	acting *controller
 	// left is how many reconciliations a process has left that no longer leads.
 	left int
 }
@@ -55,7 +59,7 @@ const directTTL = time.Minute
 
 // start begins a process whose caches are some changes old.
 func (w *environment) start(ago int) {
-	p := &process{environment: w, ordered: map[types.UID]bool{}}
+	p := &process{environment: w, ordered: map[types.UID]bool{}, told: map[types.UID]bool{}}
 	w.process = p
 	p.imageCache.list(&w.images, ago%3)
 	p.buildCache.list(&w.builds, ago%7)
@@ -124,6 +128,7 @@ func (p *process) controllers() [4]*controller {
 // reconcile reconciles an object, and does with the result what controller-runtime does.
 func (p *process) reconcile(c *controller, name types.NamespacedName) {
 	request := reconcile.Request{NamespacedName: name}
+	p.acting = c
 	result, err := c.Reconcile(p.ctx, request)
 	if p.tracing {
 		p.note("    %s %s: again after %s, error %v", c.Name, name.Name, result.RequeueAfter, err)
@@ -174,6 +179,9 @@ func tell[T stored](p *process, news change[T]) {
 		return
 	}
 	p.untold = append(p.untold, func() {
+		if news.is != none {
+			p.told[news.is.GetUID()] = true
+		}
 		switch {
 		case news.was == none:
 			p.buildEvents.OnAdd(news.is, false)
