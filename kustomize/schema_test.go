@@ -64,16 +64,6 @@ func decode(decoder runtime.Decoder, text []byte) (object, error) {
 	return object{kind: *kind, namespace: named.GetNamespace(), name: named.GetName(), value: value}, nil
 }
 
-func TestDecodingIsStrict(t *testing.T) {
-	decoder := strictDecoder(t)
-	if _, err := decode(decoder, []byte("{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {port: []}}")); err == nil {
-		t.Error("a field that there is not was accepted")
-	}
-	if _, err := decode(decoder, []byte("{apiVersion: apiregistration.k8s.io/v1, kind: APIService, metadata: {name: x}, spec: {insecure: true}}")); err == nil {
-		t.Error("a field that an APIService does not have was accepted")
-	}
-}
-
 func everyKindIsTheClustersOrOfWhatAComponentNeeds(t *testing.T, built installation) {
 	for _, each := range built.objects {
 		if _, foreign := each.value.(*unstructured.Unstructured); !foreign {

@@ -118,6 +118,38 @@ func TestAChangeMakesThatAndTheNodeImageNew(t *testing.T) {
 	}
 }
 
+// Kueue, PostgreSQL and the S3 server run in clusters, but are no part of a node.
+func TestAChangeOfAProgramForClustersIsAnotherImageAndTheSameNode(t *testing.T) {
+	for _, test := range []struct{ program, name, file, old, changed string }{
+		{"kueue", "a version", "versions.env", "KUEUE=", "KUEUE=9"},
+		{"kueue", "how its program is built", "build/binaries.sh", "kueue/pkg/version.GitVersion", "kueue/pkg/version.Version"},
+		{"kueue", "who it runs as", "kueue/Dockerfile", "65532", "1000"},
+		{"s3", "a version", "versions.env", "VERSITYGW=", "VERSITYGW=9"},
+		{"s3", "how an image is made", "build/program-image", "docker build", "docker build --pull"},
+		{"postgres", "a package", "postgres/rootfs", "--include=postgresql", "--include=postgresql,postgresql-contrib"},
+		{"postgres", "who it runs as", "postgres/image", "65532", "1000"},
+	} {
+		t.Run(test.program+" "+test.name, func(t *testing.T) {
+			c, names := newCheckout(t), "source "+test.program+"/environment.sh; built_node_image; "+test.program+"_image"
+			before := strings.Fields(c.mustBash(t, names))
+			c.replace(t, test.file, test.old, test.changed)
+			after := strings.Fields(c.mustBash(t, names))
+			if before[0] != after[0] || before[1] == after[1] {
+				t.Errorf("before: %q, after: %q", before, after)
+			}
+		})
+	}
+}
+
+func TestAScriptThatNeedsAClusterAsksForIt(t *testing.T) {
+	c := newCheckout(t)
+	for _, script := range []string{"kueue/up", "kueue/down", "postgres/load", "s3/up"} {
+		if _, complaints, err := c.bash(t, script); err == nil || !strings.Contains(complaints, "usage: "+script+" CLUSTER") {
+			t.Errorf("%s without a name: %v: %s", script, err, complaints)
+		}
+	}
+}
+
 // configuration has the fields of kind's configuration that the tests check.
 type configuration struct {
 	Networking struct {
