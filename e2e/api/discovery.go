@@ -4,21 +4,15 @@ package api
 
 import (
 	"cmp"
-	"encoding/json"
 	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	apidiscovery "k8s.io/api/apidiscovery/v2"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/discovery"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-)
-
-const (
-	asAggregated = "Accept: application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"
 )
 
 // expectedResources are the group's resources in discovery, without the fields that only one of its documents has.
@@ -78,51 +72,6 @@ func describeDiscovery(w *fixture) {
 				HaveField("Name", "images.goldsmith.dev"), HaveField("PreferredVersion", version))))
 		})
 
-		It("of the version names every resource, with its verbs and short names", func(ctx SpecContext) {
-			var resources metav1.APIResourceList
-			w.get(ctx, root).into(&resources)
-			Expect(resources.GroupVersion).To(Equal("images.goldsmith.dev/v1alpha1"))
-			Expect(compared(resources.APIResources)).To(Equal(expectedResources()))
-			for _, resource := range resources.APIResources {
-				stored := slices.Contains(resource.Verbs, "watch")
-				hasHash := resource.StorageVersionHash != ""
-				Expect(hasHash).To(Equal(stored), resource.Name)
-			}
-		})
-
-		It("is aggregated, with the same", func(ctx SpecContext) {
-			read := w.get(ctx, "/apis", asAggregated)
-			Expect(read.header.Get("Content-Type")).To(ContainSubstring("as=APIGroupDiscoveryList"))
-			var groups apidiscovery.APIGroupDiscoveryList
-			read.into(&groups)
-			index := slices.IndexFunc(groups.Items, func(group apidiscovery.APIGroupDiscovery) bool { return group.Name == v1alpha1.GroupName })
-			Expect(index).To(BeNumerically(">=", 0))
-			Expect(groups.Items[index].Versions).To(HaveLen(1))
-			version := groups.Items[index].Versions[0]
-			Expect(version.Freshness).To(Equal(apidiscovery.DiscoveryFreshnessCurrent))
-			var found []metav1.APIResource
-			for _, resource := range version.Resources {
-				found = append(found, metav1.APIResource{
-					Name: resource.Resource, SingularName: resource.SingularResource, Kind: resource.ResponseKind.Kind, Verbs: resource.Verbs,
-					Namespaced: resource.Scope == apidiscovery.ScopeNamespace, ShortNames: resource.ShortNames, Categories: resource.Categories,
-				})
-				for _, sub := range resource.Subresources {
-					found = append(found, metav1.APIResource{
-						Name: resource.Resource + "/" + sub.Subresource, Kind: sub.ResponseKind.Kind, Verbs: sub.Verbs, Namespaced: true,
-					})
-				}
-			}
-			Expect(compared(found)).To(Equal(expectedResources()))
-		})
-
-		It("that is aggregated is sent once", func(ctx SpecContext) {
-			w.Eventually(ctx, func() int { // other groups may still come
-				first := w.get(ctx, "/apis", asAggregated)
-				Expect(first.header.Get("Etag")).NotTo(BeEmpty())
-				return w.get(ctx, "/apis", asAggregated, "If-None-Match: "+first.header.Get("Etag")).code
-			}).Should(Equal(304))
-		})
-
 		DescribeTable("is what client-go finds", func(legacy bool) {
 			client, err := discovery.NewDiscoveryClientForConfig(w.Config)
 			Expect(err).NotTo(HaveOccurred())
@@ -145,20 +94,5 @@ func describeDiscovery(w *fixture) {
 			Entry("at once", false),
 			Entry("group by group", true),
 		)
-
-		It("of another version, resource or group is a 404", func(ctx SpecContext) {
-			for _, path := range []string{"/apis/images.goldsmith.dev/v7", "/apis/colours.goldsmith.dev", root + "/namespaces/" + w.Namespace + "/colours"} {
-				Expect(w.get(ctx, path).code).To(Equal(404), path)
-			}
-		})
-
-		It("is JSON that says what it is", func(ctx SpecContext) {
-			for _, path := range []string{"/apis", "/apis/images.goldsmith.dev", root} {
-				var kind metav1.TypeMeta
-				read := w.get(ctx, path)
-				Expect(json.Unmarshal(read.body, &kind)).To(Succeed())
-				Expect(kind.Kind).NotTo(BeEmpty())
-			}
-		})
 	})
 }

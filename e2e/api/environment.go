@@ -3,24 +3,16 @@
 package api
 
 import (
-	"context"
-	"os/exec"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	"k8s.io/client-go/rest"
 )
 
-// Environment is a server, and ways to it.
+// Environment is a server, whose storage compacts old versions every few seconds.
 type Environment struct {
 	// Config connects as a user with all permissions.
 	Config *rest.Config
-	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
-	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
-	// OlderKubectls are the commands of earlier kubectl releases, by minor version, such as "1.35".
-	OlderKubectls map[string]func(ctx context.Context, args ...string) *exec.Cmd
-	// Compaction is the interval at which the server's storage compacts old versions. It must be a few seconds.
-	Compaction time.Duration
 	// Archived is whether there is an archive of logs, which reports a condition on finished builds.
 	Archived bool
 	// Recorded is whether there is a database of records, which reports a condition on finished builds.
@@ -32,33 +24,33 @@ type Environment struct {
 }
 
 // Specs are all specs that hold everywhere. Each creates a namespace of its own, and no build runs in it unless the spec requests
-// one.
+// one. What they hold is Goldsmith's own; for each feature of k8s.io/apiserver there is one spec which shows that it is wired up.
 func Specs(environment func() Environment) {
 	Describe("the API", func() {
 		w := newFixture(environment)
-		describeWriting(w)
-		describeReading(w)
+		describeStored(w)
+		describeForwarded(w)
+		describeCreation(w)
+		describePatches(w)
+		describeApply(w)
+		describeDryRun(w)
+		describeSelectors(w)
 	})
 }
 
-// StorageSpecs are those of Specs that can fail for one way to store objects and pass for another: how versions, watches, pages
-// and selections behave, and what a write leaves behind. The other specs stop at a layer above the storage.
+// StorageSpecs are those of Specs that read and write through every feature of a storage. What a storage has to do is tested in
+// apiserver/storage; these specs show that a server uses it.
 func StorageSpecs(environment func() Environment) {
-	Describe("the API", func() {
-		w := newFixture(environment)
-		describeStoredWrites(w)
-		describeStoredReads(w)
-	})
+	Describe("the API", func() { describeStored(newFixture(environment)) })
 }
 
 // AggregationSpecs are those of Specs that can fail behind kube-apiserver and pass in front of one server: kube-apiserver
-// forwards the request, merges discovery and OpenAPI, or spreads the requests of a client over several replicas, and the garbage
-// collector is that of Kubernetes.
+// forwards the request, merges discovery and OpenAPI, or spreads the requests of a client over several replicas.
 func AggregationSpecs(environment func() Environment) {
 	Describe("the API", func() {
 		w := newFixture(environment)
-		describeForwardedWrites(w)
-		describeForwardedReads(w)
+		describeStored(w)
+		describeForwarded(w)
 	})
 }
 
@@ -67,4 +59,27 @@ func ClusterSpecs(environment func() Environment) {
 	Describe("the API in a cluster", func() {
 		describeQuota(newFixture(environment))
 	})
+}
+
+// describeStored depends on the storage, and on which replica's cache of it answers.
+func describeStored(w *fixture) {
+	describePages(w)
+	describeWatches(w)
+	describeExpiry(w)
+	describeUpdates(w)
+	describeDeletion(w)
+}
+
+// describeForwarded depends on how a request and its answer are encoded, merged and forwarded.
+func describeForwarded(w *fixture) {
+	describeNumbers(w)
+	describeRefusals(w)
+	describeFieldValidation(w)
+	describeWarnings(w)
+	describeTables(w)
+	describeEncodings(w)
+	describeProtobuf(w)
+	describeDiscovery(w)
+	describeOpenAPI(w)
+	describeSubresources(w)
 }

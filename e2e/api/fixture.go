@@ -6,26 +6,21 @@ import (
 	"context"
 
 	. "github.com/onsi/ginkgo/v2"
-	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/dynamic"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/terminal"
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// fixture is the workspace of the present spec, with further clients: kubectl, and one without types.
+// fixture is the workspace of the present spec.
 type fixture struct {
 	workspace.Workspace
 	environment Environment
-	dynamic     dynamic.Interface
-	terminal    *terminal.Terminal
 }
 
 // newFixture opens a workspace before each spec of the present container and closes it afterwards.
 func newFixture(environment func() Environment) *fixture {
-	w := &fixture{terminal: &terminal.Terminal{}}
+	w := &fixture{}
 	BeforeEach(func(ctx SpecContext) {
 		w.environment = environment()
 		w.Open(ctx, workspace.Options{
@@ -33,10 +28,6 @@ func newFixture(environment func() Environment) *fixture {
 			Archived: w.environment.Archived, Recorded: w.environment.Recorded, Disposable: w.environment.Disposable,
 		})
 		DeferCleanup(func(ctx SpecContext) { w.Close(ctx) })
-		var err error
-		w.dynamic, err = dynamic.NewForConfig(w.Config)
-		Expect(err).NotTo(HaveOccurred())
-		*w.terminal = terminal.Terminal{Kubectl: w.environment.Kubectl, Namespace: w.Namespace, Patience: w.environment.Patience}
 	})
 	return w
 }

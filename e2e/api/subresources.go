@@ -8,20 +8,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 func describeSubresources(w *fixture) {
 	Describe("a subresource", func() {
-		It("status shows the whole object", func(ctx SpecContext) {
-			created := w.create(ctx, "web")
-			var shown v1alpha1.Image
-			w.get(ctx, w.at("images/web/status")).into(&shown)
-			Expect(shown.Spec).To(Equal(created.Spec))
-			Expect(shown.UID).To(Equal(created.UID))
-		})
-
 		DescribeTable("answers methods as those of pods do:", func(ctx SpecContext, method, ours, builtIn string, code int) {
 			w.create(ctx, "web")
 			// A cluster's aggregator, this server, and a built-in resource.
@@ -29,17 +19,9 @@ func describeSubresources(w *fixture) {
 				Expect(w.ask(ctx, method, path, "").code).To(Equal(code), path)
 			}
 		},
-			Entry("create", http.MethodPost, "images/web/status", "pods/web/status", http.StatusMethodNotAllowed),
-			Entry("delete", http.MethodDelete, "images/web/status", "pods/web/status", http.StatusMethodNotAllowed),
 			Entry("delete a log", http.MethodDelete, "imagebuilds/web/log", "pods/web/log", http.StatusMethodNotAllowed),
 			Entry("change a log", http.MethodPut, "imagebuilds/web/log", "pods/web/log", http.StatusMethodNotAllowed),
 			Entry("the log of nothing", http.MethodGet, "imagebuilds/web/log", "pods/web/log", http.StatusNotFound),
-			Entry("one that is not there", http.MethodGet, "images/web/colour", "pods/web/colour", http.StatusNotFound),
-			Entry("one of one that is not there", http.MethodGet, "images/none/status", "pods/none/status", http.StatusNotFound),
-			Entry("HEAD of a resource", http.MethodHead, "images", "configmaps", http.StatusMethodNotAllowed),
-			Entry("OPTIONS of a resource", http.MethodOptions, "images", "configmaps", http.StatusMethodNotAllowed),
-			Entry("create with a name", http.MethodPost, "images/web", "configmaps/web", http.StatusMethodNotAllowed),
-			Entry("change without a name", http.MethodPut, "images", "configmaps", http.StatusMethodNotAllowed),
 		)
 
 		DescribeTable("that is only created cannot be read:", func(ctx SpecContext, path string) {
@@ -56,10 +38,7 @@ func describeSubresources(w *fixture) {
 
 		Describe("log", func() {
 			BeforeEach(func(ctx SpecContext) {
-				_, err := w.Builds().Create(ctx, &v1alpha1.ImageBuild{
-					ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: v1alpha1.ImageBuildSpec{Inputs: unregistered()},
-				}, metav1.CreateOptions{})
-				Expect(err).NotTo(HaveOccurred())
+				w.CreateBuild(ctx, newBuild("web"))
 			})
 
 			It("of a build that did not start is empty, and says why", func(ctx SpecContext) {

@@ -23,9 +23,6 @@ type eventReader struct {
 	steps   map[string]string // by name: of the last event
 	// version is the resource version of the last event.
 	version string
-	// bookmarks is whether every bookmark is returned, and not only the bookmark at the end of the initial events. Other bookmarks
-	// may be sent at any time.
-	bookmarks bool
 }
 
 // follow watches images until the spec ends.
@@ -37,14 +34,11 @@ func (w *fixture) follow(ctx context.Context, options metav1.ListOptions) *event
 	return &eventReader{fixture: w, watch: watching, steps: map[string]string{}}
 }
 
-// next is the next event: "ADDED web 1" where the label step is 1, "BOOKMARK", or "" at the end of the watch.
+// next is the next event: "ADDED web 1" where the label step is 1, or "BOOKMARK" at the end of the initial events.
 func (s *eventReader) next(ctx context.Context) string {
 	GinkgoHelper()
 	for {
 		event := s.fixture.receive(ctx, s.watch)
-		if event.Object == nil {
-			return ""
-		}
 		image, ok := event.Object.(*v1alpha1.Image)
 		Expect(ok).To(BeTrue(), "%s %v", event.Type, event.Object)
 		if s.version != "" {
@@ -52,7 +46,7 @@ func (s *eventReader) next(ctx context.Context) string {
 		}
 		s.version = image.ResourceVersion
 		if event.Type == watch.Bookmark {
-			if s.bookmarks || image.Annotations[metav1.InitialEventsAnnotationKey] == "true" {
+			if image.Annotations[metav1.InitialEventsAnnotationKey] == "true" { // others may be sent at any time
 				return string(watch.Bookmark)
 			}
 			continue
@@ -90,16 +84,4 @@ func (s *eventReader) expects(ctx context.Context, events ...string) {
 	for _, event := range events {
 		Expect(s.next(ctx)).To(Equal(event))
 	}
-}
-
-// expectsInAnyOrder waits for the next events: initial ones have no order.
-func (s *eventReader) expectsInAnyOrder(ctx context.Context, events ...string) {
-	GinkgoHelper()
-	told := make([]string, 0, len(events))
-	for range events {
-		s.version = "" // an initial event is as old as its object
-		told = append(told, s.next(ctx))
-	}
-	s.version = ""
-	Expect(told).To(ConsistOf(events))
 }

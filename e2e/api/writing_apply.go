@@ -5,9 +5,6 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -41,25 +38,6 @@ func describeApply(w *fixture) {
 	}
 
 	Describe("An apply", func() {
-		It("creates what is not there, as YAML or as JSON, and changes what is", func(ctx SpecContext) {
-			const yaml = "Content-Type: application/apply-patch+yaml"
-			manifest := "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: web\nspec:\n  suspend: true\n" +
-				"  builder: {name: mock}\n  base: {reference: debian:bookworm} # the stable one\n  targets:\n  - {platform: linux/amd64, format: raw}\n"
-			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusCreated))
-			created := w.observedImage(ctx, "web")
-			Expect(created.Generation).To(BeEquivalentTo(1))
-			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), manifest, yaml).code).To(Equal(http.StatusOK))
-			Expect(w.getImage(ctx, "web")).To(BeComparableTo(created), "the same again changes nothing, not even the time in the managed fields")
-			json := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image",` + strings.Replace(imageContent, "bookworm", "trixie", 1) + `}`
-			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one"), json, yaml).code).To(Equal(http.StatusOK))
-			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:trixie"))
-		})
-
-		It("of what is no whole object is refused where there is none", func(ctx SpecContext) {
-			_, err := w.Images().Apply(ctx, only(apply.ImageSpec().WithSuspend(true)), by("one"))
-			Expect(err).To(workspace.BeInvalid("spec.builder", "spec.base.reference", "spec.targets"))
-		})
-
 		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
 			image := applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"}).
 				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
@@ -73,7 +51,7 @@ func describeApply(w *fixture) {
 
 		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.observedImage(ctx, "web")
+			w.observedImage(ctx)
 			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
 			Expect(err).NotTo(HaveOccurred())
 			other := wanted("debian:trixie")
@@ -88,36 +66,7 @@ func describeApply(w *fixture) {
 				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: `conflict with "one"`, Field: ".spec.base.reference"},
 				And(HaveField("Type", metav1.CauseTypeFieldManagerConflict), HaveField("Field", ".spec.retry.limit"),
 					HaveField("Message", MatchRegexp(`^conflict with "editor" using images.goldsmith.dev/v1alpha1( at \S+)?$`)))))
-			Expect(w.getImage(ctx, "web").Spec.Base.Reference).To(Equal("debian:bookworm"))
-		})
-
-		It("by force takes what another one owns", func(ctx SpecContext) {
-			applied(ctx, wanted("debian:bookworm"), by("one"))
-			options := by("two")
-			options.Force = true
-			image := applied(ctx, only(apply.ImageSpec().WithBase(apply.Base().WithReference("debian:trixie"))), options)
-			Expect(image.Spec.Base.Reference).To(Equal("debian:trixie"))
-			Expect(owned(image, "one Apply")).NotTo(ContainSubstring("f:base"))
-			Expect(owned(image, "two Apply")).To(MatchJSON(`{"f:spec":{"f:base":{"f:reference":{}}}}`))
-		})
-
-		It("of the same value shares it, and what one leaves out the other keeps", func(ctx SpecContext) {
-			applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"shared": "x", "mine": "x"}), by("one"))
-			applied(ctx, apply.Image("web", w.Namespace).WithLabels(map[string]string{"shared": "x"}), by("two"))
-			image := applied(ctx, wanted("debian:bookworm"), by("one"))
-			Expect(image.Labels).To(Equal(map[string]string{"shared": "x"}))
-			image = applied(ctx, apply.Image("web", w.Namespace), by("two"))
-			Expect(image.Labels).To(BeEmpty())
-			Expect(owned(image, "two Apply")).To(BeEmpty())
-		})
-
-		It("that leaves out what it has set removes that, and brings the default back", func(ctx SpecContext) {
-			configuration := wanted("debian:bookworm")
-			configuration.Spec.WithRetry(apply.RetryPolicy().WithLimit(7)).WithParameters(apply.Parameter().WithName("a").WithValue("x"))
-			Expect(applied(ctx, configuration, by("one")).Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(7)))
-			image := applied(ctx, wanted("debian:bookworm"), by("one"))
-			Expect(image.Spec.Retry.Limit).To(HaveValue(BeEquivalentTo(2)))
-			Expect(image.Spec.Parameters).To(BeEmpty())
+			Expect(w.getImage(ctx).Spec.Base.Reference).To(Equal("debian:bookworm"))
 		})
 
 		It("merges lists by their keys", func(ctx SpecContext) {
@@ -154,7 +103,7 @@ func describeApply(w *fixture) {
 	Describe("An apply to the status", func() {
 		It("owns the status, and nothing of the rest", func(ctx SpecContext) {
 			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.observedImage(ctx, "web")
+			w.observedImage(ctx)
 			image, err := w.Images().ApplyStatus(ctx, wanted("debian:trixie").WithLabels(map[string]string{"a": "b"}).
 				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("two"))
 			Expect(err).NotTo(HaveOccurred())
@@ -166,27 +115,9 @@ func describeApply(w *fixture) {
 			_, err = w.Images().ApplyStatus(ctx, apply.Image("web", w.Namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(8)), by("three"))
 			Expect(err).To(MatchError(ContainSubstring(`conflict with "two" with subresource "status": .status.activeBuilds`)))
 		})
-
-		It("creates nothing", func(ctx SpecContext) {
-			_, err := w.Images().ApplyStatus(ctx, wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-		})
 	})
 
 	Describe("What a manager has applied", func() {
-		It("can be extracted, changed and applied again", func(ctx SpecContext) {
-			configuration := wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"})
-			configuration.Spec.WithParameters(apply.Parameter().WithName("a").WithValue("x"))
-			image := applied(ctx, configuration, by("one"))
-			extracted, err := apply.ExtractImage(image, "one")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(extracted).To(Equal(configuration))
-
-			extracted.Spec.Base.WithReference("debian:trixie")
-			Expect(applied(ctx, extracted, by("one")).Spec.Parameters).To(HaveLen(1))
-			Expect(apply.ExtractImage(image, "two")).To(Equal(apply.Image("web", w.Namespace)))
-		})
-
 		It("is extracted without what others have applied to the same list", func(ctx SpecContext) {
 			configuration := wanted("debian:bookworm")
 			configuration.Spec.WithParameters(apply.Parameter().WithName("a").WithValue("x"))
@@ -195,59 +126,6 @@ func describeApply(w *fixture) {
 			image := applied(ctx, other, by("two"))
 			Expect(apply.ExtractImage(image, "one")).To(Equal(configuration))
 			Expect(apply.ExtractImage(image, "two")).To(Equal(other))
-		})
-
-		It("can be extracted from the status", func(ctx SpecContext) {
-			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.observedImage(ctx, "web")
-			configuration := apply.Image("web", w.Namespace).WithStatus(apply.ImageStatus().WithActiveBuilds(7))
-			image, err := w.Images().ApplyStatus(ctx, configuration, by("two"))
-			Expect(err).NotTo(HaveOccurred())
-			Expect(apply.ExtractImageStatus(image, "two")).To(Equal(configuration))
-		})
-	})
-
-	Describe("Managed fields", func() {
-		It("tell managers, what they did and where apart", func(ctx SpecContext) {
-			_, err := w.Images().Create(ctx, image("web"), metav1.CreateOptions{FieldManager: "creator"})
-			Expect(err).NotTo(HaveOccurred())
-			w.observedImage(ctx, "web")
-			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{FieldManager: "one"})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"status":{"activeBuilds":7}}`), metav1.PatchOptions{FieldManager: "one"}, "status")
-			Expect(err).NotTo(HaveOccurred())
-			image := applied(ctx, apply.Image("web", w.Namespace).WithLabels(map[string]string{"c": "d"}), by("one"))
-			owners := []string{}
-			for _, entry := range image.ManagedFields {
-				owners = append(owners, owner(entry))
-			}
-			Expect(owners).To(ContainElements("creator Update", "one Update", "one Update status", "one Apply"))
-			Expect(owned(image, "one Update")).To(MatchJSON(`{"f:metadata":{"f:labels":{".":{},"f:a":{}}}}`))
-			Expect(owned(image, "one Update status")).To(MatchJSON(`{"f:status":{"f:activeBuilds":{}}}`))
-		})
-
-		It("are forgotten where somebody asks for that, and not by who leaves them out", func(ctx SpecContext) {
-			applied(ctx, wanted("debian:bookworm"), by("one"))
-			stripped := w.observedImage(ctx, "web")
-			stripped.ManagedFields = nil
-			stripped.Annotations = map[string]string{"a": "b"}
-			kept, err := w.Images().Update(ctx, stripped, metav1.UpdateOptions{FieldManager: "two"})
-			Expect(err).NotTo(HaveOccurred())
-			Expect(owned(kept, "one Apply")).NotTo(BeEmpty())
-			image := w.patch(ctx, "web", types.JSONPatchType, `[{"op":"replace","path":"/metadata/managedFields","value":[{}]}]`)
-			Expect(image.ManagedFields).To(BeEmpty())
-		})
-
-		It("of many managers that update are put together in the end", func(ctx SpecContext) {
-			w.create(ctx, "web")
-			w.observedImage(ctx, "web")
-			for i := range 14 {
-				_, err := w.Images().Patch(ctx, "web", types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"labels":{"l%d":"x"}}}`, i),
-					metav1.PatchOptions{FieldManager: fmt.Sprintf("manager-%d", i)})
-				Expect(err).NotTo(HaveOccurred())
-			}
-			Expect(w.getImage(ctx, "web").ManagedFields).To(And(
-				HaveLen(10), ContainElement(HaveField("Manager", "ancient-changes"))))
 		})
 	})
 }

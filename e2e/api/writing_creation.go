@@ -4,8 +4,6 @@ package api
 
 import (
 	"context"
-	"net/http"
-	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -16,7 +14,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 func describeCreation(w *fixture) {
@@ -29,20 +26,6 @@ func describeCreation(w *fixture) {
 			Expect(created.CreationTimestamp.Time).To(BeTemporally("~", time.Now(), time.Minute))
 			Expect(created.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerial))
 			Expect(created.Status).To(beNew())
-
-			stored := w.getImage(ctx, "web")
-			Expect(stored.UID).To(Equal(created.UID))
-			Expect(stored.CreationTimestamp).To(Equal(created.CreationTimestamp))
-			Expect(stored.Labels).To(Equal(created.Labels))
-			Expect(stored.Spec).To(Equal(created.Spec))
-		})
-
-		It("is answered with 201, and changed with 200", func(ctx SpecContext) {
-			const json = "Content-Type: application/json"
-			body := `{"metadata":{"name":"web"},` + imageContent + `}`
-			Expect(w.ask(ctx, http.MethodPost, w.at("images"), body, json).code).To(Equal(http.StatusCreated))
-			Expect(w.ask(ctx, http.MethodPut, w.at("images/web"), body, json).code).To(Equal(http.StatusOK))
-			Expect(w.ask(ctx, http.MethodPatch, w.at("images/web"), `{}`, "Content-Type: application/merge-patch+json").code).To(Equal(http.StatusOK))
 		})
 
 		It("has no say in what is the server's", func(ctx SpecContext) {
@@ -64,51 +47,10 @@ func describeCreation(w *fixture) {
 		})
 
 		It("gets a name from the server where it only says how that begins", func(ctx SpecContext) {
-			names := map[string]bool{}
-			for range 5 {
-				asked := image("")
-				asked.GenerateName = "web-"
-				created, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
-				Expect(err).NotTo(HaveOccurred())
-				Expect(created.Name).To(MatchRegexp(`^web-[a-z0-9]{5}$`))
-				Expect(created.GenerateName).To(Equal("web-"))
-				names[created.Name] = true
-			}
-			Expect(names).To(HaveLen(5))
-
-			named := image("web")
-			named.GenerateName = "other-"
-			Expect(w.Images().Create(ctx, named, metav1.CreateOptions{})).To(HaveField("Name", "web"))
+			Expect(w.create(ctx, "", generated)).To(HaveField("Name", MatchRegexp(`^generated-[a-z0-9]{5}$`)))
 			build := newBuild("")
 			build.GenerateName = "once-"
 			Expect(w.Builds().Create(ctx, build, metav1.CreateOptions{})).To(HaveField("Name", MatchRegexp(`^once-[a-z0-9]{5}$`)))
-		})
-
-		It("is refused where the generated name would be too long", func(ctx SpecContext) {
-			asked := image("")
-			asked.GenerateName = strings.Repeat("n", 40)
-			Expect(w.Images().Create(ctx, asked, metav1.CreateOptions{})).To(HaveField("Name", HaveLen(45)))
-			asked.GenerateName += "n"
-			_, err := w.Images().Create(ctx, asked, metav1.CreateOptions{})
-			Expect(err).To(workspace.BeInvalid("metadata.name"))
-		})
-
-		DescribeTable("is refused with a name that is", func(ctx SpecContext, name string) {
-			_, err := w.Images().Create(ctx, image(name), metav1.CreateOptions{})
-			Expect(err).To(workspace.BeInvalid("metadata.name"))
-			_, err = w.Builds().Create(ctx, newBuild(name), metav1.CreateOptions{})
-			Expect(err).To(workspace.BeInvalid("metadata.name"))
-		},
-			Entry("in capitals", "WEB"),
-			Entry("a domain", "web.example.com"),
-			Entry("begun with a dash", "-web"),
-			Entry("with a slash", "web/1"),
-			Entry("too long", strings.Repeat("n", 56)),
-		)
-
-		It("is refused with a finalizer that is none", func(ctx SpecContext) {
-			_, err := w.Images().Create(ctx, image("web", func(image *v1alpha1.Image) { image.Finalizers = []string{"example.com/a b"} }), metav1.CreateOptions{})
-			Expect(err).To(workspace.BeInvalid("metadata.finalizers"))
 		})
 
 		It("is refused in a namespace that there is not", func(ctx SpecContext) {

@@ -8,10 +8,8 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	kubetypes "k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -20,13 +18,13 @@ import (
 // finalizer is a finalizer that only the specs remove.
 const finalizer = "example.com/hold"
 
-// observedImage waits until the controller has observed the spec of an Image, and returns it: from then on only the spec writes to it.
-func (w *fixture) observedImage(ctx context.Context, name string) *v1alpha1.Image {
+// observedImage waits until the controller has observed the spec of the Image web, and returns it: from then on only the spec writes to it.
+func (w *fixture) observedImage(ctx context.Context) *v1alpha1.Image {
 	GinkgoHelper()
 	var image *v1alpha1.Image
 	w.Eventually(ctx, func(ctx context.Context) (*v1alpha1.Image, error) {
 		var err error
-		image, err = w.Images().Get(ctx, name, metav1.GetOptions{})
+		image, err = w.Images().Get(ctx, "web", metav1.GetOptions{})
 		return image, err
 	}).Should(WithTransform(func(image *v1alpha1.Image) bool {
 		return image.Status.ObservedGeneration == image.Generation
@@ -49,18 +47,18 @@ func (w *fixture) finishedBuild(ctx context.Context, name string) *v1alpha1.Imag
 	return w.Settled(ctx, name)
 }
 
-// patch patches an Image, or a subresource of it.
-func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string, subresources ...string) *v1alpha1.Image {
+// patch patches an Image.
+func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string) *v1alpha1.Image {
 	GinkgoHelper()
-	patched, err := w.Images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{}, subresources...)
+	patched, err := w.Images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return patched
 }
 
-// getImage reads an Image.
-func (w *fixture) getImage(ctx context.Context, name string) *v1alpha1.Image {
+// getImage reads the Image web.
+func (w *fixture) getImage(ctx context.Context) *v1alpha1.Image {
 	GinkgoHelper()
-	found, err := w.Images().Get(ctx, name, metav1.GetOptions{})
+	found, err := w.Images().Get(ctx, "web", metav1.GetOptions{})
 	Expect(err).NotTo(HaveOccurred())
 	return found
 }
@@ -82,39 +80,6 @@ func (w *fixture) release(ctx context.Context, name string) {
 
 // held is a change of an Image that keeps it after it was deleted.
 func held(image *v1alpha1.Image) { image.Finalizers = append(image.Finalizers, finalizer) }
-
-// dependent creates a ConfigMap that an Image owns, and returns once the garbage collector knows of it.
-func (w *fixture) dependent(ctx context.Context, owner *v1alpha1.Image, name string, finalizers ...string) {
-	GinkgoHelper()
-	create := func(name string, owner metav1.Object, kind schema.GroupVersionKind, finalizers ...string) {
-		GinkgoHelper()
-		_, err := w.Kube.CoreV1().ConfigMaps(w.Namespace).Create(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{
-			Name: name, Finalizers: finalizers, OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(owner, kind)},
-		}}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-	}
-	create(name, owner, v1alpha1.SchemeGroupVersion.WithKind("Image"), finalizers...)
-	// The garbage collector observes objects in the order of their creation, and deletes this object because its owner does not exist.
-	nobody := &metav1.ObjectMeta{Name: "nobody", UID: "nobody"}
-	create("after-"+name, nobody, corev1.SchemeGroupVersion.WithKind("ConfigMap"))
-	w.collected(ctx, "after-"+name)
-}
-
-// dependents are the ConfigMaps of dependent.
-func (w *fixture) dependents(name string) func(ctx context.Context) (*corev1.ConfigMap, error) {
-	return func(ctx context.Context) (*corev1.ConfigMap, error) {
-		return w.Kube.CoreV1().ConfigMaps(w.Namespace).Get(ctx, name, metav1.GetOptions{})
-	}
-}
-
-// collected waits until there is no ConfigMap of this name.
-func (w *fixture) collected(ctx context.Context, name string) {
-	GinkgoHelper()
-	w.Eventually(ctx, func(ctx context.Context) error {
-		_, err := w.dependents(name)(ctx)
-		return err
-	}).Should(Satisfy(apierrors.IsNotFound))
-}
 
 // owner is an entry of the managed fields, written as "manager operation subresource".
 func owner(entry metav1.ManagedFieldsEntry) string {

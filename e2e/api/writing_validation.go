@@ -22,7 +22,6 @@ func describeFieldValidation(w *fixture) {
 		duplicate = `duplicate field "spec.suspend"`
 		head      = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},`
 		asJSON    = "Content-Type: application/json"
-		asYAML    = "Content-Type: application/yaml"
 	)
 	odd := func(method, path, kind, body string, complaints ...string) request {
 		return request{method: method, path: path, body: body, headers: append([]string{kind}, complaints...)}
@@ -35,7 +34,7 @@ func describeFieldValidation(w *fixture) {
 		kind, complaints := r.headers[0], r.headers[1:]
 		if r.path != "images" {
 			w.create(ctx, "web")
-			w.observedImage(ctx, "web")
+			w.observedImage(ctx)
 		}
 		try := func(directive string) reply {
 			path := r.path + "?fieldManager=one&dryRun=All"
@@ -64,9 +63,6 @@ func describeFieldValidation(w *fixture) {
 		Expect(string(ignored.body)).NotTo(ContainSubstring("colour"))
 	},
 		Entry("in a creation", odd(http.MethodPost, "images", asJSON, twice, duplicate, unknown)),
-		Entry("in a creation by YAML", odd(http.MethodPost, "images", asYAML, yaml, `line 6: key "suspend" already set in map`, unknown)),
-		Entry("in an update", odd(http.MethodPut, "images/web", asJSON, twice, duplicate, unknown)),
-		Entry("in an update of the status", odd(http.MethodPut, "images/web/status", asJSON, twice, duplicate, unknown)),
 		Entry("in a JSON patch", odd(http.MethodPatch, "images/web", "Content-Type: application/json-patch+json",
 			`[{"op":"add","op":"add","path":"/spec/colour","value":"gold"}]`, `json patch duplicate field "[0].op"`, unknown)),
 		Entry("in a merge patch", odd(http.MethodPatch, "images/web", "Content-Type: application/merge-patch+json",

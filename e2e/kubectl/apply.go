@@ -4,12 +4,9 @@ package kubectl
 
 import (
 	"strings"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
-	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 func describeApply(s *shell) {
@@ -47,16 +44,59 @@ func describeApply(s *shell) {
 			Expect(shown).To(And(ContainSubstring("runPolicy: Serial"), ContainSubstring("start: 10m"), ContainSubstring("onSpecChange: true")))
 			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(BeEmpty())
 		})
+	})
 
-		It("can be asked before what it would change", func(ctx SpecContext) {
-			s.Run(ctx, manifest("web", "edition: a"), "apply", "-f", "-")
-			Eventually(ctx, func() terminal.Result { // a status that is written meanwhile would be a difference
-				return s.Try(ctx, manifest("web", "edition: a"), "diff", "-f", "-")
-			}).WithTimeout(s.environment.Patience).WithPolling(time.Second).Should(HaveField("Code", 0))
-			differs := s.Try(ctx, manifest("web", "edition: b"), "diff", "-f", "-")
-			Expect(differs.Code).To(Equal(1), differs.Stderr)
-			Expect(differs.Stdout).To(And(MatchRegexp(`(?m)^-\s+value: a$`), MatchRegexp(`(?m)^\+\s+value: b$`)))
-			Expect(s.field(ctx, "image/web", ".spec.parameters[2].value")).To(Equal("a"))
+	Describe("apply, of an image that is not built,", func() {
+		It("removes what is no longer in the manifest, and leaves what others have added", func(ctx SpecContext) {
+			with := func(labels, parameters string) string {
+				return strings.Replace(suspended("web", "labels: "+labels), "spec:", "spec:\n  parameters: "+parameters, 1)
+			}
+			s.Run(ctx, with("{a: x, b: x}", "[{name: a}, {name: b}]"), "apply", "-f", "-")
+			s.Run(ctx, "", "label", "image", "web", "c=x")
+			s.Run(ctx, "", "patch", "image", "web", "-p", `{"spec":{"parameters":[{"name":"c"}]}}`)
+			s.Run(ctx, with("{a: x}", "[{name: a}]"), "apply", "-f", "-")
+			Expect(s.field(ctx, "image/web", ".metadata.labels")).To(MatchJSON(`{"a":"x","c":"x"}`))
+			Expect(strings.Fields(s.field(ctx, "image/web", ".spec.parameters[*].name"))).To(ConsistOf("a", "c"))
+		})
+
+		DescribeTable("keeps durations and quantities as they are written, and changes nothing the second time", func(ctx SpecContext, flags ...string) {
+			const written = `
+  timeouts: {queue: 1h0m0s, start: 600s, run: 7d}
+  retry: {backoff: {initial: 1.5s, max: 60m}}
+  triggers: {schedule: {cron: "@daily", jitter: "0", startingDeadline: 5400s}}
+  history: {ttl: {succeeded: 30d, failed: 1d12h}, logRetention: {failed: 48h}, recordRetention: {failed: 010d}, logMaxBytes: 1024Mi}
+  template: {resources: {requests: {cpu: "0.5", memory: 1024Mi}, limits: {cpu: 2, memory: 2048Mi}}}`
+			manifest := strings.Replace(suspended("web"), "spec:", "spec:"+written, 1)
+			apply := append([]string{"apply", "-f", "-"}, flags...)
+			s.Run(ctx, manifest, apply...)
+			s.waitFor(ctx, "jsonpath={.status.observedGeneration}=1", "image/web")
+			version := s.field(ctx, "image/web", ".metadata.resourceVersion")
+			for field, want := range map[string]string{
+				"timeouts": `{"queue":"1h0m0s","run":"7d","start":"600s"}`, "retry.backoff": `{"initial":"1.5s","max":"60m"}`,
+				"triggers.schedule.jitter": "0", "triggers.schedule.startingDeadline": "5400s",
+				"history.ttl": `{"failed":"1d12h","succeeded":"30d"}`, "history.logRetention.failed": "48h", "history.recordRetention.failed": "010d",
+				"history.logMaxBytes": "1024Mi", "template.resources.requests": `{"cpu":"0.5","memory":"1024Mi"}`,
+				"template.resources.limits": `{"cpu":2,"memory":"2048Mi"}`,
+			} {
+				Expect(s.field(ctx, "image/web", ".spec."+field)).To(Equal(want), field)
+			}
+			Expect(s.Run(ctx, manifest, apply...)).To(MatchRegexp("web (unchanged|serverside-applied)\n$"))
+			Expect(s.field(ctx, "image/web", ".metadata.resourceVersion")).To(Equal(version))
+			Expect(s.Run(ctx, manifest, append([]string{"diff", "-f", "-"}, flags...)...)).To(BeEmpty())
+
+			s.Run(ctx, manifest, "apply", "-f", "-", "--server-side", "--field-manager=another") // and conflicts with nobody
+			Expect(s.field(ctx, "image/web", ".metadata.generation")).To(Equal("1"))
+		},
+			Entry("on the client"),
+			Entry("on the server", "--server-side"),
+		)
+
+		It("--prune removes what has left a set", func(ctx SpecContext) {
+			sets := s.with("KUBECTL_APPLYSET=true")
+			set := []string{"apply", "--server-side", "--prune", "--applyset=configmap/set", "-f", "-"}
+			sets.Run(ctx, suspended("a")+suspended("b"), set...)
+			Expect(sets.Run(ctx, suspended("a"), set...)).To(ContainSubstring("b pruned"))
+			Expect(s.Run(ctx, "", "get", "images", "-o", "name")).To(Equal("image.images.goldsmith.dev/a\n"))
 		})
 	})
 

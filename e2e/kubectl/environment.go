@@ -14,6 +14,8 @@ import (
 type Environment struct {
 	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
+	// Older are the commands of earlier kubectl releases, by minor version, such as "1.35".
+	Older map[string]func(ctx context.Context, args ...string) *exec.Cmd
 	// Patience is how long a spec waits for one thing to happen.
 	Patience time.Duration
 	// Disposable is whether the server is discarded after the specs.
@@ -44,4 +46,6 @@ func describeForwarded(s *shell) {
 	describeExplain(s)
 	describeDelete(s)
 	describeLogs(s)
+	describeEdit(s)
+	describeReleases(s)
 }

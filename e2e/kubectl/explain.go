@@ -3,14 +3,8 @@
 package kubectl
 
 import (
-	"reflect"
-	"strings"
-
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 func describeExplain(s *shell) {
@@ -24,16 +18,5 @@ func describeExplain(s *shell) {
 			Expect(s.Run(ctx, "", "explain", "imagebuild.status.phase")).To(ContainSubstring("phase is the current phase of the build"))
 			Expect(s.Fail(ctx, "", "explain", "image.spec.colour")).To(ContainSubstring("colour"))
 		})
-
-		DescribeTable("knows every field", func(ctx SpecContext, kind string, object any) {
-			explained := strings.Fields(s.Run(ctx, "", "explain", kind, "--recursive"))
-			fields := terminal.FieldNames(reflect.TypeOf(object))
-			Expect(len(fields)).To(BeNumerically(">", 30))
-			Expect(explained).To(ContainElements(fields))
-			Expect(explained).NotTo(ContainElement("<>"))
-		},
-			Entry("of an image", "image", v1alpha1.Image{}),
-			Entry("of a build", "imagebuild", v1alpha1.ImageBuild{}),
-		)
 	})
 }

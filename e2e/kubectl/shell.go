@@ -5,20 +5,19 @@ package kubectl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	"k8s.io/apimachinery/pkg/util/rand"
-
-	"goldsmith.dev/goldsmith/e2e/terminal"
 )
 
 const polling = 50 * time.Millisecond
 
 // shell is where a user types, with a namespace for the present spec.
 type shell struct {
-	terminal.Terminal
+	terminal
 	environment Environment
 	namespace   string
 }
@@ -29,7 +28,7 @@ func newShell(environment func() Environment) *shell {
 	BeforeEach(func(ctx SpecContext) {
 		s.environment = environment()
 		s.namespace = "kubectl-" + rand.String(6)
-		s.Terminal = terminal.Terminal{Kubectl: s.environment.Kubectl, Namespace: s.namespace, Patience: s.environment.Patience}
+		s.terminal = terminal{Kubectl: s.environment.Kubectl, Namespace: s.namespace, Patience: s.environment.Patience}
 		s.Run(ctx, "", "create", "namespace", s.namespace)
 	})
 	AfterEach(func(ctx SpecContext) {
@@ -70,6 +69,24 @@ func (s *shell) waitFor(ctx context.Context, what, object string) {
 func (s *shell) field(ctx context.Context, object, path string) string {
 	GinkgoHelper()
 	return s.Run(ctx, "", "get", object, "-o", "jsonpath={"+path+"}")
+}
+
+// with is the terminal of a user with one more variable in the environment.
+func (s *shell) with(variable string) terminal {
+	changed := s.terminal
+	changed.Variables = append(slices.Clone(changed.Variables), variable)
+	return changed
+}
+
+// suspended is an image of which nothing is built, with such metadata besides its name.
+func suspended(name string, metadata ...string) string {
+	var lines strings.Builder
+	for _, line := range metadata {
+		lines.WriteString("  " + line + "\n")
+	}
+	return "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata:\n  name: " + name + "\n" + lines.String() +
+		"spec:\n  suspend: true\n  builder: {name: mock}\n  base: {reference: debian:bookworm}\n" +
+		"  targets:\n  - {platform: linux/amd64, format: raw}\n---\n"
 }
 
 // manifest is an image that the mock builder makes at once.

@@ -19,11 +19,11 @@ import (
 	"sigs.k8s.io/e2e-framework/pkg/envconf"
 	"sigs.k8s.io/e2e-framework/pkg/envfuncs"
 
-	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/kind"
+	"goldsmith.dev/goldsmith/e2e/kubectl"
 )
 
 // repository is where paths are relative to.
@@ -152,7 +152,7 @@ func kubectlWith(kubeconfig string) func(ctx context.Context, args ...string) *e
 // olderKubectls are kubectl of the releases before. They are built once on a machine.
 func olderKubectls(ctx context.Context, kubeconfig string) map[string]func(ctx context.Context, args ...string) *exec.Cmd {
 	GinkgoHelper()
-	paths, err := api.BuildOlderKubectls(ctx, inRepository("e2e/api/kubectls"), GinkgoWriter)
+	paths, err := kubectl.BuildOlder(ctx, inRepository("e2e/kubectl/kubectls"), GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	older := map[string]func(ctx context.Context, args ...string) *exec.Cmd{}
 	for minor, path := range paths {

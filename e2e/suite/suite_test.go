@@ -94,19 +94,21 @@ func TestEndToEnd(t *testing.T) {
 		Describe("logs", Label("archive"), func() { archive.Specs(given) })
 		Describe("history", Label("records"), func() { records.Specs(given) })
 		Describe("kubectl", Label("builds"), func() {
-			kubectl.AggregationSpecs(func() kubectl.Environment {
-				return kubectl.Environment{Kubectl: environment.Kubectl, Patience: deadline.Step.Deadline(), Disposable: environment.Disposable}
+			var shell kubectl.Environment
+			BeforeEach(func(ctx SpecContext) {
+				shell.Kubectl, shell.Patience, shell.Disposable = environment.Kubectl, deadline.Step.Deadline(), environment.Disposable
+				if shell.Older == nil && selected(Labels{"builds"}) {
+					shell.Older = olderKubectls(ctx, environment.Kubeconfig)
+				}
 			})
+			kubectl.AggregationSpecs(func() kubectl.Environment { return shell })
 		})
 		Describe("semantics", Label("api"), func() {
-			semantics := api.Environment{Compaction: compaction, Polling: 200 * time.Millisecond}
-			BeforeEach(func(ctx SpecContext) {
-				semantics.Config, semantics.Kubectl = environment.Config, environment.Kubectl
+			semantics := api.Environment{Polling: 200 * time.Millisecond}
+			BeforeEach(func() {
+				semantics.Config = environment.Config
 				semantics.Patience, semantics.Disposable = deadline.Step.Deadline(), environment.Disposable
 				semantics.Archived, semantics.Recorded = environment.LogArchive != nil, environment.Records != nil
-				if semantics.OlderKubectls == nil && selected(Labels{"api"}) {
-					semantics.OlderKubectls = olderKubectls(ctx, environment.Kubeconfig)
-				}
 			})
 			given := func() api.Environment { return semantics }
 			api.AggregationSpecs(given)

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/api"
 	"goldsmith.dev/goldsmith/e2e/builds"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/kubectl"
 )
 
 // fixture is what all processes of a run know: the programs, and the servers of the first process. Its fields travel as JSON.
@@ -53,7 +54,7 @@ func (f *fixture) build(ctx ginkgo.SpecContext) {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	output, err := build.CombinedOutput()
 	gomega.Expect(err).NotTo(gomega.HaveOccurred(), "%s", output)
-	f.OlderKubectls, err = api.BuildOlderKubectls(ctx, "../../../../e2e/api/kubectls", ginkgo.GinkgoWriter)
+	f.OlderKubectls, err = kubectl.BuildOlder(ctx, "../../../../e2e/kubectl/kubectls", ginkgo.GinkgoWriter)
 	gomega.Expect(err).NotTo(gomega.HaveOccurred())
 	gomega.Expect(f.OlderKubectls).To(gomega.HaveLen(olderReleases))
 }
@@ -126,16 +127,18 @@ func (f *fixture) commands(name, program string, first ...string) func(ctx conte
 	}
 }
 
+// olderKubectls run the older kubectls against a server.
+func (f *fixture) olderKubectls(name string) map[string]func(ctx context.Context, args ...string) *exec.Cmd {
+	older := map[string]func(ctx context.Context, args ...string) *exec.Cmd{}
+	for minor, path := range f.OlderKubectls {
+		older[minor] = f.commands(name, path)
+	}
+	return older
+}
+
 // api is a server for the specs of the API.
 func (f *fixture) api(name string) func() api.Environment {
 	return func() api.Environment {
-		older := map[string]func(ctx context.Context, args ...string) *exec.Cmd{}
-		for minor, path := range f.OlderKubectls {
-			older[minor] = f.commands(name, path)
-		}
-		return api.Environment{
-			Config: f.config(name), Kubectl: f.kubectl(name), OlderKubectls: older,
-			Compaction: compaction, Patience: deadline.Local.Deadline(), Polling: polling, Archived: true, Recorded: true,
-		}
+		return api.Environment{Config: f.config(name), Patience: deadline.Local.Deadline(), Polling: polling, Archived: true, Recorded: true}
 	}
 }

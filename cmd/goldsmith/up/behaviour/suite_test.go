@@ -119,12 +119,12 @@ func TestBehaviour(t *testing.T) {
 		archive.Specs(clusterOf)
 		records.Specs(clusterOf)
 		kubectl.Specs(func() kubectl.Environment {
-			return kubectl.Environment{Kubectl: f.kubectl(inMemory), Patience: deadline.Local.Deadline()}
+			return kubectl.Environment{Kubectl: f.kubectl(inMemory), Older: f.olderKubectls(inMemory), Patience: deadline.Local.Deadline()}
 		})
 		api.Specs(f.api(inMemory))
 	})
 	if testing.Short() {
-		configuration.LabelFilter = "!" + api.OlderKubectl
+		configuration.LabelFilter = "!" + kubectl.OlderRelease
 	} else {
 		ginkgo.Describe("goldsmith up", func() { api.StorageSpecs(f.api(inEtcd)) })
 	}

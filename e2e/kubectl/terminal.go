@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package terminal runs kubectl for specs, as a user would, and captures its output.
-package terminal
+package kubectl
 
 import (
 	"bytes"
@@ -15,8 +14,8 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// Terminal runs kubectl in a namespace.
-type Terminal struct {
+// terminal runs kubectl in a namespace, as a user would, and captures its output.
+type terminal struct {
 	// Kubectl is a command that runs kubectl with these arguments, with the kubeconfig in its environment.
 	Kubectl func(ctx context.Context, args ...string) *exec.Cmd
 	// Namespace is that of all commands.
@@ -27,21 +26,21 @@ type Terminal struct {
 	Patience time.Duration
 }
 
-// Result is the output of a command, and its exit code.
-type Result struct {
+// result is the output of a command, and its exit code.
+type result struct {
 	Stdout, Stderr string
 	Code           int
 }
 
 // Command is kubectl with arguments, for specs that read its output while it runs.
-func (t Terminal) Command(ctx context.Context, args ...string) *exec.Cmd {
+func (t terminal) Command(ctx context.Context, args ...string) *exec.Cmd {
 	command := t.Kubectl(ctx, append([]string{"--namespace=" + t.Namespace}, args...)...)
 	command.Env = append(command.Env, t.Variables...)
 	return command
 }
 
 // Try runs kubectl, however it ends.
-func (t Terminal) Try(ctx context.Context, stdin string, args ...string) Result {
+func (t terminal) Try(ctx context.Context, stdin string, args ...string) result {
 	GinkgoHelper()
 	ctx, stop := context.WithTimeout(ctx, t.Patience)
 	defer stop()
@@ -53,21 +52,21 @@ func (t Terminal) Try(ctx context.Context, stdin string, args ...string) Result 
 		Expect(err).NotTo(HaveOccurred())
 	}
 	Expect(ctx.Err()).NotTo(HaveOccurred(), "kubectl %v did not end:\n%s%s", args, &stdout, &stderr)
-	return Result{Stdout: stdout.String(), Stderr: stderr.String(), Code: command.ProcessState.ExitCode()}
+	return result{Stdout: stdout.String(), Stderr: stderr.String(), Code: command.ProcessState.ExitCode()}
 }
 
 // Run runs kubectl, which must succeed, and returns its standard output.
-func (t Terminal) Run(ctx context.Context, stdin string, args ...string) string {
+func (t terminal) Run(ctx context.Context, stdin string, args ...string) string {
 	GinkgoHelper()
-	result := t.Try(ctx, stdin, args...)
-	Expect(result.Code).To(BeZero(), "kubectl %v:\n%s%s", args, result.Stdout, result.Stderr)
-	return result.Stdout
+	done := t.Try(ctx, stdin, args...)
+	Expect(done.Code).To(BeZero(), "kubectl %v:\n%s%s", args, done.Stdout, done.Stderr)
+	return done.Stdout
 }
 
 // Fail runs kubectl, which must fail with exit code 1, and returns its standard error.
-func (t Terminal) Fail(ctx context.Context, stdin string, args ...string) string {
+func (t terminal) Fail(ctx context.Context, stdin string, args ...string) string {
 	GinkgoHelper()
-	result := t.Try(ctx, stdin, args...)
-	Expect(result.Code).To(Equal(1), "kubectl %v:\n%s%s", args, result.Stdout, result.Stderr)
-	return result.Stderr
+	done := t.Try(ctx, stdin, args...)
+	Expect(done.Code).To(Equal(1), "kubectl %v:\n%s%s", args, done.Stdout, done.Stderr)
+	return done.Stderr
 }

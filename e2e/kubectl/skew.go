@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package api
+package kubectl
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// BuildOlderKubectls returns the paths of kubectl of the two minor releases before the newest one, by their minor versions: those
+// BuildOlder returns the paths of kubectl of the two minor releases before the newest one, by their minor versions: those
 // that the version skew policy of Kubernetes supports. script is the path of the script kubectls of this folder, which builds a
 // kubectl on its first use, and writes its progress to progress.
-func BuildOlderKubectls(ctx context.Context, script string, progress io.Writer) (map[string]string, error) {
+func BuildOlder(ctx context.Context, script string, progress io.Writer) (map[string]string, error) {
 	build := exec.CommandContext(ctx, script)
 	build.Stderr = progress
 	lines, err := build.Output()
