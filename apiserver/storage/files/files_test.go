@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	"go.etcd.io/etcd/api/v3/mvccpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -138,12 +139,11 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 func TestATransactionThatACrashCouldDivideIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	client, stop := open(t, t.TempDir())
-	defer stop()
-	_, err := client.Txn(t.Context()).Then(clientv3.OpPut("a", "1"), clientv3.OpPut("b", "1")).Commit()
+	directory, err := Start(t.TempDir())
+	g.Expect(err).NotTo(HaveOccurred())
+	defer func() { g.Expect(directory.Stop()).To(Succeed()) }()
+	err = directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a"), Version: 1}, {Key: []byte("b"), Version: 1}})
 	g.Expect(err).To(MatchError(ContainSubstring("several objects cannot be stored in one transaction")))
-	left, _ := stored(t, client)
-	g.Expect(left).To(BeEmpty())
 }
 
 func TestAWriteThatFailsChangesNothing(t *testing.T) {

@@ -4,7 +4,6 @@ package memory
 
 import (
 	"errors"
-	"strings"
 	"syscall"
 
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -26,16 +25,18 @@ func notStored(err error) error {
 	return status.Errorf(codes.Internal, "store: %v", err)
 }
 
+// checkTransaction accepts transactions of one comparison, and one operation on either side.
 func checkTransaction(request *pb.TxnRequest) error {
-	if max(len(request.GetCompare()), len(request.GetSuccess()), len(request.GetFailure())) > maxOperations {
-		return rpctypes.ErrGRPCTooManyOps
+	if max(len(request.GetCompare()), len(request.GetSuccess()), len(request.GetFailure())) > 1 {
+		return unimplemented("a transaction of several operations or comparisons")
 	}
 	for _, comparison := range request.GetCompare() {
+		version := comparison.GetTarget() == pb.Compare_VERSION || comparison.GetTarget() == pb.Compare_MOD
+		if !version || comparison.GetResult() != pb.Compare_EQUAL || len(comparison.GetRangeEnd()) > 0 {
+			return unimplemented("a comparison of anything but one version")
+		}
 		if len(comparison.GetKey()) == 0 {
 			return rpctypes.ErrGRPCEmptyKey
-		}
-		if len(comparison.GetRangeEnd()) > 0 || comparison.GetTarget() == pb.Compare_LEASE {
-			return unimplemented("a comparison of ranges or leases")
 		}
 	}
 	for _, operations := range [][]*pb.RequestOp{request.GetSuccess(), request.GetFailure()} {
@@ -43,9 +44,6 @@ func checkTransaction(request *pb.TxnRequest) error {
 			if err := checkOperation(operation); err != nil {
 				return err
 			}
-		}
-		if err := checkOverlaps(operations); err != nil {
-			return err
 		}
 	}
 	return nil
@@ -56,67 +54,21 @@ func checkOperation(operation *pb.RequestOp) error {
 	case *pb.RequestOp_RequestRange:
 		return checkRange(request.RequestRange)
 	case *pb.RequestOp_RequestPut:
-		return checkPut(request.RequestPut)
+		if len(request.RequestPut.GetKey()) == 0 {
+			return rpctypes.ErrGRPCEmptyKey
+		}
+		if request.RequestPut.GetIgnoreLease() || request.RequestPut.GetIgnoreValue() || request.RequestPut.GetPrevKv() {
+			return unimplemented("a put that keeps or returns what was there")
+		}
 	case *pb.RequestOp_RequestDeleteRange:
 		if len(request.RequestDeleteRange.GetKey()) == 0 {
 			return rpctypes.ErrGRPCEmptyKey
 		}
-		return nil
-	case *pb.RequestOp_RequestTxn:
-		return unimplemented("a transaction in a transaction")
+		if len(request.RequestDeleteRange.GetRangeEnd()) > 0 || request.RequestDeleteRange.GetPrevKv() {
+			return unimplemented("a deletion of a range, or that returns what was there")
+		}
 	default:
-		return rpctypes.ErrGRPCKeyNotFound // what etcd says to an empty operation
-	}
-}
-
-func checkPut(request *pb.PutRequest) error {
-	if len(request.GetKey()) == 0 {
-		return rpctypes.ErrGRPCEmptyKey
-	}
-	if request.GetIgnoreLease() || request.GetIgnoreValue() {
-		return unimplemented("a put that keeps the value or the lease")
+		return unimplemented("a transaction in a transaction")
 	}
 	return nil
-}
-
-// checkOverlaps refuses operations that would depend on each other, because a key has one version per revision.
-func checkOverlaps(operations []*pb.RequestOp) error {
-	puts := map[string]bool{}
-	for _, operation := range operations {
-		if request := operation.GetRequestPut(); request != nil {
-			key := string(request.GetKey())
-			if puts[key] {
-				return rpctypes.ErrGRPCDuplicateKey
-			}
-			puts[key] = true
-		}
-	}
-	ranges, deletions := 0, 0
-	for _, operation := range operations {
-		if operation.GetRequestRange() != nil {
-			ranges++
-		}
-		request := operation.GetRequestDeleteRange()
-		if request == nil {
-			continue
-		}
-		deletions++
-		for key := range puts {
-			if inRange(key, string(request.GetKey()), string(request.GetRangeEnd())) {
-				return rpctypes.ErrGRPCDuplicateKey
-			}
-		}
-	}
-	if deletions > 1 || ranges > 0 && len(puts)+deletions > 0 {
-		return unimplemented("a transaction that deletes twice, or reads what it writes")
-	}
-	return nil
-}
-
-// inRange reports whether a key is in [first, end), with the ends that ascend knows.
-func inRange(key, first, end string) bool {
-	if end == "" {
-		return key == first
-	}
-	return strings.Compare(key, first) >= 0 && (end == "\x00" || key < end)
 }

@@ -189,9 +189,16 @@ func TestWhatIsTooLargeOrUnknownIsRefused(t *testing.T) {
 			return refused.Err()
 		},
 		"a nested transaction": func() error { return second(client.Txn(t.Context()).Then(clientv3.OpTxn(nil, nil, nil)).Commit()) },
-		"reading its own write": func() error {
+		"several operations": func() error {
 			return second(client.Txn(t.Context()).Then(clientv3.OpPut("k", ""), clientv3.OpGet("k")).Commit())
 		},
+		"a comparison of values": func() error {
+			return second(client.Txn(t.Context()).If(clientv3.Compare(clientv3.Value("k"), "=", "")).Then(clientv3.OpPut("k", "")).Commit())
+		},
+		"a comparison of order": func() error {
+			return second(client.Txn(t.Context()).If(clientv3.Compare(clientv3.ModRevision("k"), ">", 1)).Then(clientv3.OpPut("k", "")).Commit())
+		},
+		"a deletion of many":     func() error { return second(client.Delete(t.Context(), "k", clientv3.WithPrefix())) },
 		"a cluster":              func() error { return second(client.MemberList(t.Context())) },
 		"a put of the old value": func() error { return second(client.Put(t.Context(), "k", "", clientv3.WithIgnoreValue())) },
 	} {
