@@ -94,9 +94,6 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 		// A restart does not repair the storage. So a failed storage makes the server not ready, but it stays alive.
 		config.LivezChecks = slices.DeleteFunc(config.LivezChecks, func(check healthz.HealthChecker) bool { return check.Name() == dependencies.EtcdCheck })
 	}
-	if provider := o.server.connProvider; provider != nil {
-		config.LoopbackClientConfig.Dial = provider.DialContext
-	}
 	if o.server.delegated {
 		authentication.MarkForwarded(&config.Authentication)
 	} else if err := o.protect(config); err != nil {

@@ -287,7 +287,7 @@ func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	running, stop := start(t, storing(builder.Memory()).WithConnProvider(builder.InMemoryConnections()))
+	running, stop := start(t, storing(builder.Memory()))
 	client, err := kubernetes.NewForConfig(running.ClientConfig())
 	g.Expect(err).NotTo(HaveOccurred())
 	pods := client.CoreV1().Pods("default")

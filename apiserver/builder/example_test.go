@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// A custom type is served from memory, without a port. It needs no strategy: the internal type library.Book has methods
+// A custom type is served from memory. It needs no strategy: the internal type library.Book has methods
 // for validation and for warnings.
 func Example() {
 	options, err := builder.New("library-apiserver").
@@ -28,7 +28,6 @@ func Example() {
 		WithResource(v2.SchemeGroupVersion, "books", provideBooks).
 		WithStorage(builder.Memory()).
 		WithBearerToken("open-sesame", &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
-		WithConnProvider(builder.InMemoryConnections()).
 		ToServerOptions()
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())

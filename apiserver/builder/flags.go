@@ -33,7 +33,7 @@ func (o *Options) AddFlags(flags *pflag.FlagSet) {
 	if _, external := o.server.storage.(externalEtcd); external {
 		add(flags, recommended.Etcd.AddFlags, notIdle)
 	}
-	if o.server.listener == nil && o.server.connProvider == nil {
+	if o.server.listener == nil {
 		add(flags, recommended.SecureServing.AddFlags, notIdle)
 		flags.Lookup("secure-port").Usage = "The port on which to serve HTTPS with authentication and authorization. If 0, a free one."
 	}

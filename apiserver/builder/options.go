@@ -108,9 +108,6 @@ func (o *Options) Validate() error {
 	if o.server.landing != nil && o.server.delegated {
 		failures = append(failures, errors.New("a server with delegated authentication has no landing page"))
 	}
-	if o.server.listener != nil && o.server.connProvider != nil {
-		failures = append(failures, errors.New("a server has either a listener or a conn provider"))
-	}
 	if len(o.server.provisions) == 0 {
 		failures = append(failures, errors.New("the server has no resources"))
 	}

@@ -55,7 +55,6 @@ type Server struct {
 	bindAddress    net.IP
 	port           int
 	listener       net.Listener
-	connProvider   ConnProvider
 	out            io.Writer
 	descriptionErr error
 }
@@ -253,12 +252,6 @@ func (s *Server) WithPort(port int) *Server {
 // WithListener serves on a TCP listener that is already open. The server closes it.
 func (s *Server) WithListener(listener net.Listener) *Server {
 	s.listener = listener
-	return s
-}
-
-// WithConnProvider serves on connections that do not need a port. Clients use the Dial of Running.ClientConfig.
-func (s *Server) WithConnProvider(provider ConnProvider) *Server {
-	s.connProvider = provider
 	return s
 }
 

@@ -26,18 +26,14 @@ const loopbackLifetime = 10 * 365 * 24 * time.Hour
 // clients verify the certificate.
 func (o *Options) prepareServing() (authority []byte, err error) {
 	serving := o.Recommended.SecureServing
-	switch {
-	case o.server.connProvider != nil:
-		serving.Listener, err = o.server.connProvider.Listen()
-	case o.server.listener != nil:
-		serving.Listener = o.server.listener
-	default:
+	serving.Listener = o.server.listener
+	if serving.Listener == nil {
 		serving.Listener, err = net.Listen("tcp", net.JoinHostPort(serving.BindAddress.String(), strconv.Itoa(serving.BindPort)))
+		if err != nil {
+			return nil, fmt.Errorf("listen: %w", err)
+		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	if authority, err = o.prepareCertificate(); err != nil && serving.Listener != nil {
+	if authority, err = o.prepareCertificate(); err != nil {
 		err = errors.Join(err, serving.Listener.Close())
 	}
 	return authority, err

@@ -175,7 +175,6 @@ func briefly(backend builder.StorageBackend) *builder.Server {
 			return resources.Storages{"": store}, err
 		}).
 		WithBearerToken(token, admin).
-		WithConnProvider(builder.InMemoryConnections()).
 		WithStorage(backend)
 }
 

@@ -29,7 +29,7 @@ var storages = []struct {
 // serve starts a server for a benchmark.
 func serve(b *testing.B, backend builder.StorageBackend) typedcorev1.ConfigMapInterface {
 	b.Helper()
-	options, err := storing(backend).WithConnProvider(builder.InMemoryConnections()).ToServerOptions()
+	options, err := storing(backend).ToServerOptions()
 	if err != nil {
 		b.Fatal(err)
 	}

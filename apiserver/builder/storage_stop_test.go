@@ -22,7 +22,7 @@ func TestNothingIsLeftOfAStorage(t *testing.T) { //nolint:paralleltest // as sai
 	for name, backend := range map[string]builder.StorageBackend{"memory": builder.Memory(), "files": builder.Files(root)} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			running, stop := start(t, storing(backend).WithConnProvider(builder.InMemoryConnections()))
+			running, stop := start(t, storing(backend))
 			client := configMapsOf(t, running)
 			_, err := client.Watch(t.Context(), metav1.ListOptions{})
 			g.Expect(err).NotTo(HaveOccurred())

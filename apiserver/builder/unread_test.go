@@ -16,7 +16,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	restclient "k8s.io/client-go/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
@@ -27,14 +26,14 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 	g := NewWithT(t)
 	title := strings.Repeat("x", 256<<10)
 	var books []*hub.Book // more than a client and a server keep for each other
-	for i := range 32 {
+	for i := range 128 {
 		books = append(books, &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strconv.Itoa(i)}, Spec: hub.BookSpec{Title: title}})
 	}
 	requests := make(chan context.Context, 1)
 	options, err := computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
 		requests <- ctx
 		return books, nil
-	}).WithConnProvider(builder.InMemoryConnections()).ToServerOptions()
+	}).ToServerOptions()
 	g.Expect(err).NotTo(HaveOccurred())
 	options.SetStallLimit(50 * time.Millisecond)
 	running, _ := startOptions(t, options)

@@ -44,7 +44,6 @@ func TestCoreKinds(t *testing.T) {
 var _ = BeforeSuite(func(ctx SpecContext) {
 	server := builder.New("core-kinds-test").
 		WithStorage(builder.Memory()).
-		WithConnProvider(builder.InMemoryConnections()).
 		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}).
 		WithGuests(authenticator.TokenFunc(visitors), authorizer.AuthorizerFunc(rightsOfVisitors))
 	options, err := corekinds.Register(server, podLogs, corekinds.ComputedConfigMap{
