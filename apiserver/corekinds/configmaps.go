@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // ComputedConfigMap is a ConfigMap that is made when a client gets it, and stored nowhere. No list has it, and nobody can change it.
@@ -27,27 +27,27 @@ type ComputedConfigMap struct {
 	Make func() *corev1.ConfigMap
 }
 
-func configMapStorage(computed []ComputedConfigMap) builder.Provider {
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		store, err := builder.NewStore(scope, builder.Resource{
+func configMapStorage(computed []ComputedConfigMap) resources.Provider {
+	return func(scope *resources.Scope) (resources.Storages, error) {
+		store, err := resources.NewStore(scope, resources.Resource{
 			New:        func() runtime.Object { return &corev1.ConfigMap{} },
 			NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
 			Resource:   corev1.Resource("configmaps"),
 			Singular:   "configmap",
 			ShortNames: []string{"cm"},
-			Strategy:   configMapStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+			Strategy:   configMapStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
 			Table:      configMapTable,
 		})
 		if err != nil {
 			return nil, err
 		}
-		return builder.Storages{"": &configMaps{Store: store, computed: computed}}, nil
+		return resources.Storages{"": &configMaps{Store: store, computed: computed}}, nil
 	}
 }
 
 // configMaps are those that are stored, and those that are computed.
 type configMaps struct {
-	*builder.Store
+	*resources.Store
 	computed []ComputedConfigMap
 }
 
@@ -65,7 +65,7 @@ func (c *configMaps) Get(ctx context.Context, name string, options *metav1.GetOp
 }
 
 type configMapStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 // Validate checks the keys and the size.

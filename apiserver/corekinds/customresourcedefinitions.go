@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // installCustomResourceDefinitions registers the kind alone, without the conversions and defaults of its group.
@@ -24,19 +24,19 @@ func installCustomResourceDefinitions(scheme *runtime.Scheme) {
 // customResourceDefinitionStorage serves the reads of a list that is always empty, because no client can write to it. kubectl
 // reads the list to validate an object of a kind that the server lacks. Without the list, its error names this request instead
 // of the kind.
-func customResourceDefinitionStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func customResourceDefinitionStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &apiextensionsv1.CustomResourceDefinition{} },
 		NewList:    func() runtime.Object { return &apiextensionsv1.CustomResourceDefinitionList{} },
 		Resource:   apiextensionsv1.Resource("customresourcedefinitions"),
 		Singular:   "customresourcedefinition",
 		ShortNames: []string{"crd", "crds"},
-		Strategy:   clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, apiextensionsv1.SchemeGroupVersion)},
+		Strategy:   clusterStrategy{resources.NewDefaultStrategy(scope.Scheme, apiextensionsv1.SchemeGroupVersion)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": readOnly{store}}, nil
+	return resources.Storages{"": readOnly{store}}, nil
 }
 
 // readOnly hides the verbs of a store that write.

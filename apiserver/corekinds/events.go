@@ -19,7 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // eventTTLSeconds is how long events are kept, as a kube-apiserver does by default.
@@ -137,14 +137,14 @@ func eventLabel(label, value string) (string, string, error) {
 	return core, value, nil
 }
 
-func eventStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func eventStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &corev1.Event{} },
 		NewList:    func() runtime.Object { return &corev1.EventList{} },
 		Resource:   corev1.Resource("events"),
 		Singular:   "event",
 		ShortNames: []string{"ev"},
-		Strategy:   eventStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+		Strategy:   eventStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
 		Table:      eventTable,
 		Attributes: attributes(eventFields),
 		TTLSeconds: eventTTLSeconds,
@@ -152,11 +152,11 @@ func eventStorage(scope *builder.Scope) (builder.Storages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": store}, nil
+	return resources.Storages{"": store}, nil
 }
 
 type eventStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 // AllowCreateOnUpdate returns true: an update of an expired event, whose series continues, creates the event again.

@@ -15,17 +15,17 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-func jobStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func jobStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:           func() runtime.Object { return &batchv1.Job{} },
 		NewList:       func() runtime.Object { return &batchv1.JobList{} },
 		Resource:      batchv1.Resource("jobs"),
 		Singular:      "job",
 		Categories:    []string{"all"},
-		Strategy:      jobStrategy{builder.NewDefaultStrategy(scope.Scheme, batchv1.SchemeGroupVersion)},
+		Strategy:      jobStrategy{resources.NewDefaultStrategy(scope.Scheme, batchv1.SchemeGroupVersion)},
 		Table:         jobTable,
 		Attributes:    attributes(jobFields),
 		ReturnDeleted: true,
@@ -33,14 +33,14 @@ func jobStorage(scope *builder.Scope) (builder.Storages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{
+	return resources.Storages{
 		"":       store,
-		"status": store.Status(builder.NewDefaultStatusStrategy(scope.Scheme, batchv1.SchemeGroupVersion)),
+		"status": store.Status(resources.NewDefaultStatusStrategy(scope.Scheme, batchv1.SchemeGroupVersion)),
 	}, nil
 }
 
 type jobStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 var _ rest.GarbageCollectionDeleteStrategy = jobStrategy{}

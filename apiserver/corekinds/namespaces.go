@@ -19,14 +19,14 @@ import (
 	storeerrors "k8s.io/apiserver/pkg/storage/errors"
 	"k8s.io/apiserver/pkg/util/dryrun"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // namespaceStorage serves namespaces. A deletion marks the namespace as terminating. The server removes it when the
 // controller that empties namespaces has removed the last of spec.finalizers through the subresource finalize.
-func namespaceStorage(scope *builder.Scope) (builder.Storages, error) {
-	strategy := clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)}
-	store, err := builder.NewStore(scope, builder.Resource{
+func namespaceStorage(scope *resources.Scope) (resources.Storages, error) {
+	strategy := clusterStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)}
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:           func() runtime.Object { return &corev1.Namespace{} },
 		NewList:       func() runtime.Object { return &corev1.NamespaceList{} },
 		Resource:      corev1.Resource("namespaces"),
@@ -44,9 +44,9 @@ func namespaceStorage(scope *builder.Scope) (builder.Storages, error) {
 		namespace, ok := object.(*corev1.Namespace)
 		return ok && len(namespace.Spec.Finalizers) == 0
 	}
-	return builder.Storages{
+	return resources.Storages{
 		"":         namespaceREST{namespaceVerbs: store, store: store.Store},
-		"status":   store.Status(namespaceStatusStrategy{builder.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)}),
+		"status":   store.Status(namespaceStatusStrategy{resources.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)}),
 		"finalize": store.Status(namespaceFinalizeStrategy{strategy}),
 	}, nil
 }
@@ -162,7 +162,7 @@ func (namespaceStrategy) Validate(_ context.Context, object runtime.Object) fiel
 }
 
 type namespaceStatusStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 // NamespaceScoped returns false, as for the namespace itself.

@@ -15,27 +15,27 @@ import (
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/utils/ptr"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // highestPriority is the highest value that users may give to a class. Higher values are reserved for the system.
 const highestPriority = 1_000_000_000
 
-func priorityClassStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func priorityClassStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &schedulingv1.PriorityClass{} },
 		NewList:    func() runtime.Object { return &schedulingv1.PriorityClassList{} },
 		Resource:   schedulingv1.SchemeGroupVersion.WithResource("priorityclasses").GroupResource(),
 		Singular:   "priorityclass",
 		ShortNames: []string{"pc"},
-		Strategy:   priorityClassStrategy{clusterStrategy{builder.NewDefaultStrategy(scope.Scheme, schedulingv1.SchemeGroupVersion)}},
+		Strategy:   priorityClassStrategy{clusterStrategy{resources.NewDefaultStrategy(scope.Scheme, schedulingv1.SchemeGroupVersion)}},
 		Table:      priorityClassTable,
 		Attributes: attributes(priorityClassFields),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": store}, nil
+	return resources.Storages{"": store}, nil
 }
 
 func priorityClassFields(class *schedulingv1.PriorityClass) fields.Set {

@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // Register adds the core kinds to a server. logs is asked for every pod log. The server answers with the computed ConfigMaps
@@ -97,7 +98,7 @@ func ensureDefaultNamespace(hook genericapiserver.PostStartHookContext) error {
 
 // clusterStrategy is the default strategy for objects in no namespace.
 type clusterStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 // NamespaceScoped returns false.

@@ -22,6 +22,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // registerReviews adds the resources by which users learn who they are and what they can do: `kubectl auth whoami` and
@@ -47,15 +48,15 @@ func installReviews(scheme *runtime.Scheme) {
 
 // review serves a kind of review. Reviews are about a user, and so belong to no namespace.
 type review[T runtime.Object] struct {
-	*builder.CreateOnlyHandler[T]
+	*resources.CreateOnlyHandler[T]
 }
 
 // NamespaceScoped returns false.
 func (review[T]) NamespaceScoped() bool { return false }
 
 // newReview makes the handler of a kind. answer replaces a request by its answer, for the user who makes the request.
-func newReview[T runtime.Object](scope *builder.Scope, singular string, empty func() T, answer func(context.Context, user.Info, T) error) builder.Storages {
-	return builder.Storages{"": review[T]{builder.NewCreateOnly(scope, builder.CreateOnly[T]{
+func newReview[T runtime.Object](scope *resources.Scope, singular string, empty func() T, answer func(context.Context, user.Info, T) error) resources.Storages {
+	return resources.Storages{"": review[T]{resources.NewCreateOnly(scope, resources.CreateOnly[T]{
 		New:      empty,
 		Singular: singular,
 		Answer: func(ctx context.Context, request T) (runtime.Object, error) {
@@ -68,7 +69,7 @@ func newReview[T runtime.Object](scope *builder.Scope, singular string, empty fu
 	})}}
 }
 
-func selfSubjectReviews(scope *builder.Scope) (builder.Storages, error) {
+func selfSubjectReviews(scope *resources.Scope) (resources.Storages, error) {
 	empty := func() *authenticationv1.SelfSubjectReview { return &authenticationv1.SelfSubjectReview{} }
 	return newReview(scope, "selfsubjectreview", empty, func(_ context.Context, info user.Info, request *authenticationv1.SelfSubjectReview) error {
 		*request = authenticationv1.SelfSubjectReview{
@@ -85,7 +86,7 @@ func selfSubjectReviews(scope *builder.Scope) (builder.Storages, error) {
 	}), nil
 }
 
-func selfSubjectAccessReviews(scope *builder.Scope) (builder.Storages, error) {
+func selfSubjectAccessReviews(scope *resources.Scope) (resources.Storages, error) {
 	empty := func() *authorizationv1.SelfSubjectAccessReview { return &authorizationv1.SelfSubjectAccessReview{} }
 	return newReview(scope, "selfsubjectaccessreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectAccessReview) error {
 		if failures := validateAccessReview(request); len(failures) > 0 {
@@ -162,7 +163,7 @@ func validateSelector(path *field.Path, raw string, requirements int) field.Erro
 	}
 }
 
-func selfSubjectRulesReviews(scope *builder.Scope) (builder.Storages, error) {
+func selfSubjectRulesReviews(scope *resources.Scope) (resources.Storages, error) {
 	empty := func() *authorizationv1.SelfSubjectRulesReview { return &authorizationv1.SelfSubjectRulesReview{} }
 	return newReview(scope, "selfsubjectrulesreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectRulesReview) error {
 		if request.Spec.Namespace == "" {

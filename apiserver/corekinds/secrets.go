@@ -11,23 +11,23 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-func secretStorage(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func secretStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &corev1.Secret{} },
 		NewList:    func() runtime.Object { return &corev1.SecretList{} },
 		Resource:   corev1.Resource("secrets"),
 		Singular:   "secret",
-		Strategy:   secretStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+		Strategy:   secretStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
 		Table:      secretTable,
 		Attributes: attributes(secretFields),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": store}, nil
+	return resources.Storages{"": store}, nil
 }
 
 // defaultSecret sets the type, and moves stringData to data. A kube-apiserver does the latter when it converts the object to its
@@ -44,7 +44,7 @@ func defaultSecret(secret *corev1.Secret) {
 }
 
 type secretStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 // Validate checks the keys, the size, and that the data fit the type. Its messages have no data.

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example/library/openapi"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // Register adds the whole API to a server: books in both versions, and loan requests, which only v2 has.
@@ -33,8 +34,8 @@ func Describe(server *builder.Server) *builder.Server {
 }
 
 // Books provides the books, which are stored.
-func Books(scope *builder.Scope) (builder.Storages, error) {
-	store, err := builder.NewStore(scope, builder.Resource{
+func Books(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &library.Book{} },
 		NewList:    func() runtime.Object { return &library.BookList{} },
 		Resource:   library.Resource("books"),
@@ -44,12 +45,12 @@ func Books(scope *builder.Scope) (builder.Storages, error) {
 	if err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": store, "status": store.Status(nil)}, nil
+	return resources.Storages{"": store, "status": store.Status(nil)}, nil
 }
 
 // LoanRequests provides the loan requests, which are answered.
-func LoanRequests(scope *builder.Scope) (builder.Storages, error) {
-	return builder.Storages{"": builder.NewCreateOnly(scope, builder.CreateOnly[*library.LoanRequest]{
+func LoanRequests(scope *resources.Scope) (resources.Storages, error) {
+	return resources.Storages{"": resources.NewCreateOnly(scope, resources.CreateOnly[*library.LoanRequest]{
 		New:      func() *library.LoanRequest { return &library.LoanRequest{} },
 		Singular: "loanrequest",
 		Answer:   answer,

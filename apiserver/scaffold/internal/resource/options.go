@@ -43,7 +43,7 @@ var (
 )
 
 // notPackages are names that a kind's package cannot have.
-var notPackages = []string{"builder", "internal", "main", "server", "testdata", "vendor"}
+var notPackages = []string{"builder", "internal", "main", "resources", "server", "testdata", "vendor"}
 
 // notKinds are declared in the package of the types.
 var notKinds = []string{"AddToScheme", "GroupName", "Kind", "Resource", "SchemeGroupVersion"}
