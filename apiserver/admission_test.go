@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -38,7 +39,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		running := start(serverCtx, builder.New("admission").
 			WithScheme(install.Install).
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
-			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *builder.Scope) (map[string]builder.Storages, error) {
+			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				scope.Admission = hook
 				builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{Logs: logs})
 				if err != nil {
@@ -49,7 +50,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 					return nil, err
 				}
 				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
-				return map[string]builder.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
+				return map[string]resources.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
 			}))
 		DeferCleanup(func() {
 			stop()

@@ -36,6 +36,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/queuedbuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
@@ -94,7 +95,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
 		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds"},
-			func(scope *builder.Scope) (map[string]builder.Storages, error) {
+			func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				return provide(scope, options, database, edits)
 			}).
 		WithPostStartHook("records", func(hook genericapiserver.PostStartHookContext) error {
@@ -109,7 +110,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 }
 
 // provide creates the resources. Each gets the stores of the other resources that it uses.
-func provide(scope *builder.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]builder.Storages, error) {
+func provide(scope *resources.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]resources.Storages, error) {
 	setup, err := readSetup(&options)
 	if err != nil {
 		return nil, err
@@ -146,7 +147,7 @@ func provide(scope *builder.Scope, options Options, database *history.Database, 
 		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
 	}
 	ofBuilds["rerun"], ofImages["plan"] = images.Rerun(), plans.Subresource()
-	return map[string]builder.Storages{
+	return map[string]resources.Storages{
 		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
 	}, nil
 }

@@ -17,22 +17,22 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/client-go/kubernetes"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // podStorage serves pods. A pod that may run is deleted in two steps, as in a cluster: the deletion marks the pod, and
 // its agent deletes it with a grace period of zero once its processes have ended.
-func podStorage(logs LogOpener) builder.Provider {
-	return func(scope *builder.Scope) (builder.Storages, error) {
-		store, err := builder.NewStore(scope, builder.Resource{
+func podStorage(logs LogOpener) resources.Provider {
+	return func(scope *resources.Scope) (resources.Storages, error) {
+		store, err := resources.NewStore(scope, resources.Resource{
 			New:           func() runtime.Object { return &corev1.Pod{} },
 			NewList:       func() runtime.Object { return &corev1.PodList{} },
 			Resource:      corev1.Resource("pods"),
 			Singular:      "pod",
 			ShortNames:    []string{"po"},
 			Categories:    []string{"all"},
-			Strategy:      podStrategy{builder.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+			Strategy:      podStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
 			Table:         podTable,
 			Attributes:    attributes(podFields),
 			ReturnDeleted: true,
@@ -45,16 +45,16 @@ func podStorage(logs LogOpener) builder.Provider {
 			return nil, fmt.Errorf("read PriorityClasses: %w", err)
 		}
 		store.BeginCreate = podPriority{client: client}.begin
-		return builder.Storages{
+		return resources.Storages{
 			"":       store,
-			"status": store.Status(builder.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)),
+			"status": store.Status(resources.NewDefaultStatusStrategy(scope.Scheme, corev1.SchemeGroupVersion)),
 			"log":    logREST{Base: subresource.Base{Answer: ""}, pods: store, logs: logs},
 		}, nil
 	}
 }
 
 type podStrategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 }
 
 var (

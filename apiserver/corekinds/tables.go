@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/duration"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	tables "goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // The columns of kubectl get, as a cluster prints them.
@@ -41,7 +41,7 @@ var (
 func table[T any, P interface {
 	*T
 	runtime.Object
-}](names string, cells func(P) []any) builder.Table[runtime.Object] {
+}](names string, cells func(P) []any) resources.Table[runtime.Object] {
 	var columns []metav1.TableColumnDefinition
 	var wide int32
 	for name := range strings.FieldsSeq(names) {

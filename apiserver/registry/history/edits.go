@@ -10,8 +10,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -46,7 +46,7 @@ func (e *Edits) Take(ctx context.Context, before *v1alpha1.Image, object runtime
 	}
 	e.queue.Add(ctx, Edit{
 		Image:      records.ImageKey{Namespace: after.Namespace, Name: after.Name, UID: after.UID},
-		Generation: after.Generation, Time: e.clock.Now(), User: builder.UserName(ctx), Changes: changes,
+		Generation: after.Generation, Time: e.clock.Now(), User: resources.UserName(ctx), Changes: changes,
 	})
 }
 

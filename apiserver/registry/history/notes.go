@@ -14,9 +14,9 @@ import (
 	"k8s.io/apiserver/pkg/util/dryrun"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -80,7 +80,7 @@ func (r *recorded) checkNote(ctx context.Context, name string, note *v1alpha1.Im
 	if err := subresource.Invalid(v1alpha1.Kind("ImageNote").GroupKind(), name, validation.ImageNote(note, name)); err != nil {
 		return err
 	}
-	note.NoteRecord = Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: builder.UserName(ctx), Text: note.Text})
+	note.NoteRecord = Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: resources.UserName(ctx), Text: note.Text})
 	return nil
 }
 

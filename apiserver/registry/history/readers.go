@@ -17,8 +17,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -32,7 +32,7 @@ type readers struct {
 }
 
 // ServeIn sets the server that serves the records. Call it once, before the server serves.
-func (d *Database) ServeIn(scope *builder.Scope) error {
+func (d *Database) ServeIn(scope *resources.Scope) error {
 	client, err := typedcorev1.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
 		return fmt.Errorf("connect to read namespaces: %w", err)

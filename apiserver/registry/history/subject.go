@@ -14,15 +14,15 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
 
 // Subresources returns the subresources of images that read and write the records.
-func Subresources(images rest.Getter, database *Database, clock clock.PassiveClock) builder.Storages {
+func Subresources(images rest.Getter, database *Database, clock clock.PassiveClock) resources.Storages {
 	r := &recorded{images: images, database: database, clock: clock}
-	return builder.Storages{"history": r.historyView(), "stats": r.statsView(), "changes": r.changesView(), "notes": newNotesREST(r)}
+	return resources.Storages{"history": r.historyView(), "stats": r.statsView(), "changes": r.changesView(), "notes": newNotesREST(r)}
 }
 
 // recorded is the common part of the subresources that read the records.

@@ -16,11 +16,11 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -30,7 +30,7 @@ type channelsREST struct {
 	subresource.Base
 	images *genericregistry.Store
 	builds store.Store[*v1alpha1.ImageBuild]
-	scope  *builder.Scope
+	scope  *resources.Scope
 	clock  clock.PassiveClock
 }
 
@@ -39,11 +39,11 @@ var (
 	_ rest.StorageMetadata = &channelsREST{}
 )
 
-func newChannelsREST(images *builder.Store, builds *imagebuild.REST, scope *builder.Scope, clock clock.PassiveClock) *channelsREST {
+func newChannelsREST(images *resources.Store, builds *imagebuild.REST, scope *resources.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
 		images: images.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),
-		builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(builder.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion))),
+		builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion))),
 		scope:  scope, clock: clock,
 	}
 }
@@ -109,7 +109,7 @@ func channelsOf(object runtime.Object) (runtime.Object, error) {
 type promotion struct {
 	requested rest.UpdatedObjectInfo
 	builds    store.Store[*v1alpha1.ImageBuild]
-	scope     *builder.Scope
+	scope     *resources.Scope
 	clock     clock.PassiveClock
 	image     string
 	dryRun    []string
@@ -179,7 +179,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 		}
 		channels = append(channels, v1alpha1.ImageChannel{
 			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
-			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: builder.UserName(ctx),
+			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
 		})
 	}
 	if len(errs) > 0 {

@@ -21,12 +21,12 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -42,14 +42,14 @@ type instantiateREST struct {
 	builds  *imagebuild.REST
 	records *history.Database // for reruns of deleted builds
 	sources *Sources
-	scope   *builder.Scope
+	scope   *resources.Scope
 	policy  validation.Policy
 	clock   clock.PassiveClock
 
 	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
 }
 
-func newInstantiateREST(images *builder.Store, builds *imagebuild.REST, sources *Sources, scope *builder.Scope, options Options) *instantiateREST {
+func newInstantiateREST(images *resources.Store, builds *imagebuild.REST, sources *Sources, scope *resources.Scope, options Options) *instantiateREST {
 	r := &instantiateREST{
 		images: store.Of[*v1alpha1.Image](images.WithUpdateStrategy(newAllocationStrategy(scope.Scheme))), builds: builds, records: options.Records, sources: sources, scope: scope,
 		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,

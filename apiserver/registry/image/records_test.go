@@ -10,8 +10,8 @@ import (
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -40,7 +40,7 @@ func openRecords(t *testing.T) (*records.Store, *history.Database) {
 func TestAServerThatStopsHasWrittenWhatWasEdited(t *testing.T) {
 	store, database := openRecords(t)
 	queue := history.NewQueue(database, nil)
-	served := &REST{Store: &builder.Store{Store: &genericregistry.Store{}}, edits: history.NewEdits(queue, nil)}
+	served := &REST{Store: &resources.Store{Store: &genericregistry.Store{}}, edits: history.NewEdits(queue, nil)}
 	queue.Add(t.Context(), history.Edit{
 		Image: records.ImageKey{Namespace: "team", Name: "web", UID: "uid"}, Generation: 2, Time: time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC), User: "ada",
 		Changes: []v1alpha1.InputChange{{Path: "suspend", From: "false", To: "true"}},

@@ -13,7 +13,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // TestARequestedBuildNeedsTheSubresource requests builds as a user with permission to create builds, and to use no subresource.
@@ -23,7 +23,7 @@ func TestARequestedBuildNeedsTheSubresource(t *testing.T) {
 		asked = append(asked, a.GetVerb()+" "+a.GetResource()+"/"+a.GetSubresource()+" "+a.GetNamespace()+"/"+a.GetName())
 		return authorizer.DecisionNoOpinion, "", nil
 	})
-	r := &instantiateREST{scope: &builder.Scope{Authorizer: none}}
+	r := &instantiateREST{scope: &resources.Scope{Authorizer: none}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	for want, trigger := range map[string]*v1alpha1.BuildTrigger{
 		"create images/instantiate team/web":  nil,

@@ -15,8 +15,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -26,7 +26,7 @@ type Sources struct {
 	images     rest.Getter
 }
 
-func newSources(scope *builder.Scope, images rest.Getter) (*Sources, error) {
+func newSources(scope *resources.Scope, images rest.Getter) (*Sources, error) {
 	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
 		return nil, fmt.Errorf("read ConfigMaps: %w", err)

@@ -18,11 +18,11 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // Options are the options of the resource.
@@ -40,7 +40,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource and its subresources, except plan.
-func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) (*REST, builder.Storages, error) {
+func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options) (*REST, resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -52,7 +52,7 @@ func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) 
 	}
 	options.Setup.Records = !options.Records.None()
 	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
-	store, err := builder.NewStore(scope, builder.Resource{
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &v1alpha1.Image{} },
 		NewList:    func() runtime.Object { return &v1alpha1.ImageList{} },
 		Resource:   v1alpha1.Resource("images"),
@@ -72,7 +72,7 @@ func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) 
 	}
 	instantiate := newInstantiateREST(store, builds, sources, scope, options)
 	builds.BeforeDelete, builds.Instantiate = instantiate.remember, instantiate.asRequested
-	storages := builder.Storages{
+	storages := resources.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,
 		"channels":    newChannelsREST(store, builds, scope, options.Clock),
@@ -87,7 +87,7 @@ func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) 
 
 // REST is the resource images.
 type REST struct {
-	*builder.Store
+	*resources.Store
 	// Sources resolves the inputs of Images.
 	Sources     *Sources
 	instantiate *instantiateREST

@@ -10,20 +10,20 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 type strategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 	policy validation.Policy
 	setup  validation.Setup
 	bases  *bases
 }
 
 func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
+	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
 }
 
 // PrepareForCreate drops the status, and sets the first conditions.
@@ -61,11 +61,11 @@ func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object
 
 // statusStrategy is that of the status subresource.
 type statusStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
-	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+	return statusStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
 // PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels,
@@ -109,20 +109,20 @@ func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object
 
 // allocationStrategy is that of instantiate, which writes the rest of the status.
 type allocationStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 func newAllocationStrategy(scheme *runtime.Scheme) allocationStrategy {
-	return allocationStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+	return allocationStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
 // channelsStrategy is the strategy of the channels subresource, which changes only the channels.
 type channelsStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 func newChannelsStrategy(scheme *runtime.Scheme) channelsStrategy {
-	return channelsStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+	return channelsStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
 // PrepareForUpdate keeps everything but the channels.

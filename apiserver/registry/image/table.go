@@ -12,8 +12,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -35,7 +35,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "LastFailure", Type: "string", Description: "How the last finished build that counts ended, if it failed.", Priority: wide},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.Image] {
+func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.Image] {
 	return table.New(columns, func(image *v1alpha1.Image) []any {
 		summary := trigger.Summarize(image)
 		return []any{

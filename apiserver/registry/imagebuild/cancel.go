@@ -13,10 +13,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // canceller serves the cancel subresource: it records the request to cancel a build, once.
@@ -25,9 +25,9 @@ type canceller struct {
 	clock  clock.PassiveClock
 }
 
-func newCancel(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.CancelRequest, *v1alpha1.CancelRequest] {
+func newCancel(builds *resources.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.CancelRequest, *v1alpha1.CancelRequest] {
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
-	c := &canceller{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))), clock: clock}
+	c := &canceller{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))), clock: clock}
 	return subresource.NewAction("imagebuilds/cancel", v1alpha1.ImageBuild{},
 		subresource.Valid(v1alpha1.Kind("CancelRequest").GroupKind(), validation.CancelRequest), c.cancel)
 }
@@ -55,7 +55,7 @@ func (c *canceller) cancel(ctx context.Context, name string, request *v1alpha1.C
 
 // sign sets the time and the user of a new request to cancel a build.
 func sign(ctx context.Context, clock clock.PassiveClock, request *v1alpha1.CancelRequested) {
-	request.Time, request.By = metav1.NewTime(clock.Now()).Rfc3339Copy(), builder.UserName(ctx)
+	request.Time, request.By = metav1.NewTime(clock.Now()).Rfc3339Copy(), resources.UserName(ctx)
 }
 
 // waits reports whether a build has no attempt yet.

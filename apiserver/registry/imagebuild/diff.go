@@ -16,11 +16,11 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -30,10 +30,10 @@ const diffResource = "imagebuilds/diff"
 type differ struct {
 	builds  rest.Getter
 	records *history.Database
-	scope   *builder.Scope
+	scope   *resources.Scope
 }
 
-func newDiff(builds rest.Getter, records *history.Database, scope *builder.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
+func newDiff(builds rest.Getter, records *history.Database, scope *resources.Scope) *subresource.View[v1alpha1.ImageBuildDiffOptions, *v1alpha1.ImageBuildDiffOptions] {
 	d := &differ{builds: builds, records: records, scope: scope}
 	return subresource.NewView(diffResource, &v1alpha1.ImageBuildDiff{}, v1alpha1.ImageBuildDiff{}, d.compare)
 }
@@ -59,7 +59,7 @@ func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.Ima
 
 // mayCompare refuses a user without permission for the other build. Permission for the build of the request was checked before.
 func (d *differ) mayCompare(ctx context.Context, name string) error {
-	user, resource := builder.UserName(ctx), v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
+	user, resource := resources.UserName(ctx), v1alpha1.SchemeGroupVersion.WithResource("imagebuilds")
 	allowed, err := d.scope.UserMayGet(ctx, resource, "diff", apirequest.NamespaceValue(ctx), name)
 	switch {
 	case err != nil:

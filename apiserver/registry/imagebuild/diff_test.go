@@ -13,7 +13,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // TestBothBuildsTakeTheRight asks as a user with permission to compare the build of the request, and no other build. The
@@ -27,7 +27,7 @@ func TestBothBuildsTakeTheRight(t *testing.T) {
 		}
 		return authorizer.DecisionNoOpinion, "", failure
 	})
-	diff := &differ{scope: &builder.Scope{Authorizer: only}}
+	diff := &differ{scope: &resources.Scope{Authorizer: only}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	if err := diff.mayCompare(ctx, "web-1"); err != nil {
 		t.Errorf("with a build that the user may compare: %v", err)

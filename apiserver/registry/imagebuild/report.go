@@ -15,10 +15,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // reportAgain is when a builder should repeat a report that was sent too early, in seconds.
@@ -31,8 +31,8 @@ type reporter struct {
 	clock  clock.PassiveClock
 }
 
-func newReport(builds *builder.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.BuildReport, *v1alpha1.BuildReport] {
-	r := &reporter{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(reportStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})), clock: clock}
+func newReport(builds *resources.Store, scheme *runtime.Scheme, clock clock.PassiveClock) *subresource.Action[v1alpha1.BuildReport, *v1alpha1.BuildReport] {
+	r := &reporter{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(reportStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)})), clock: clock}
 	return subresource.NewAction("imagebuilds/report", v1alpha1.BuildReport{}, checkReport, r.report)
 }
 
@@ -138,7 +138,7 @@ func notRecordedYet(build string, attempt int32) error {
 
 // reportStrategy allows only changes of progress and stages.
 type reportStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 // PrepareForUpdate keeps everything but progress and stages.

@@ -20,12 +20,12 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/archive"
 )
 
@@ -45,7 +45,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource and its subresources, except rerun, which package image serves.
-func NewStorage(scope *builder.Scope, options Options) (*REST, builder.Storages, error) {
+func NewStorage(scope *resources.Scope, options Options) (*REST, resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -67,7 +67,7 @@ func NewStorage(scope *builder.Scope, options Options) (*REST, builder.Storages,
 	if err != nil {
 		return nil, nil, err
 	}
-	return store, builder.Storages{
+	return store, resources.Storages{
 		"":       store,
 		"status": store.Status(newStatusStrategy(scope.Scheme)),
 		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
@@ -79,19 +79,19 @@ func NewStorage(scope *builder.Scope, options Options) (*REST, builder.Storages,
 
 // REST is the resource imagebuilds.
 type REST struct {
-	*builder.Store
+	*resources.Store
 	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
 	// Optional.
 	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
 	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
 	Instantiate  func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
 	instantiated *genericregistry.Store
-	scope        *builder.Scope
+	scope        *resources.Scope
 }
 
-func newREST(scope *builder.Scope, options Options, ranks *ranks) (*REST, error) {
+func newREST(scope *resources.Scope, options Options, ranks *ranks) (*REST, error) {
 	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
-	store, err := builder.NewStore(scope, builder.Resource{
+	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
 		NewList:    func() runtime.Object { return &v1alpha1.ImageBuildList{} },
 		Resource:   v1alpha1.Resource("imagebuilds"),

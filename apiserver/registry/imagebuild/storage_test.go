@@ -14,7 +14,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // TestAnUpdateThatCancelsNeedsTheSubresource updates builds as a user with permission to cancel one build, and to change all.
@@ -27,7 +27,7 @@ func TestAnUpdateThatCancelsNeedsTheSubresource(t *testing.T) {
 		}
 		return authorizer.DecisionNoOpinion, "", failure
 	})
-	store := &REST{scope: &builder.Scope{Authorizer: only}}
+	store := &REST{scope: &resources.Scope{Authorizer: only}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	refused := errors.New("refused by an admission policy")
 	admit := store.mayCancel(func(context.Context, runtime.Object, runtime.Object) error { return refused })

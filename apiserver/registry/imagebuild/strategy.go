@@ -13,20 +13,20 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // strategy is the strategy for builds that are created directly, and for changes of any build.
 type strategy struct {
-	builder.DefaultStrategy
+	resources.DefaultStrategy
 	policy validation.Policy
 	clock  clock.PassiveClock
 }
 
 func newStrategy(scheme *runtime.Scheme, policy validation.Policy, clock clock.PassiveClock) strategy {
-	return strategy{builder.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, clock}
+	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, clock}
 }
 
 // PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
@@ -46,7 +46,7 @@ func (s strategy) prepare(ctx context.Context, object runtime.Object) {
 
 // directTrigger is the trigger of a build that a user creates directly.
 func directTrigger(ctx context.Context) *v1alpha1.BuildTrigger {
-	return &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: builder.UserName(ctx)}
+	return &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: resources.UserName(ctx)}
 }
 
 // PrepareForUpdate keeps the status, and the omitted fields of the spec that only the server sets. So the manifest of a build
@@ -104,7 +104,7 @@ type instantiatedStrategy struct {
 func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.prepare(ctx, object)
 	if trigger := object.(*v1alpha1.ImageBuild).Spec.Trigger; trigger != nil {
-		trigger.RequestedBy = builder.UserName(ctx)
+		trigger.RequestedBy = resources.UserName(ctx)
 	}
 }
 
@@ -119,11 +119,11 @@ func (instantiatedStrategy) WarningsOnCreate(context.Context, runtime.Object) []
 
 // statusStrategy is that of the status subresource.
 type statusStrategy struct {
-	builder.DefaultStatusStrategy
+	resources.DefaultStatusStrategy
 }
 
 func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
-	return statusStrategy{builder.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
+	return statusStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
 // PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and with it Reconciling

@@ -13,8 +13,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // wide is the priority of columns that only kubectl get -o wide prints.
@@ -35,7 +35,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "OneOff", Type: "string", Description: "Whether the inputs of the build differ from the inputs of its image. A one-off build does not change the status of the image.", Priority: wide},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.ImageBuild] {
+func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageBuild] {
 	return table.New(columns, func(build *v1alpha1.ImageBuild) []any {
 		return []any{
 			build.Name, imageName(build), string(build.Status.Phase), why(build), progress(build), int64(build.Status.CurrentAttempt),

@@ -13,10 +13,10 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/trigger"
@@ -32,7 +32,7 @@ const (
 
 // planner plans Images of the namespace of its context, for the user of its context.
 type planner struct {
-	scope    *builder.Scope
+	scope    *resources.Scope
 	images   *image.REST
 	builds   *imagebuild.REST
 	builders inputs.Builders

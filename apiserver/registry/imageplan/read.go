@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -61,7 +61,7 @@ func (p *planner) mayNotGetBase(ctx context.Context, namespace, name string) (*v
 // mayNotGet returns a failure if the user may not get an object that the plan would reveal, or nil. The failure does not
 // reveal whether the object exists. role is what the plan needs the object for.
 func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionResource, namespace, name, role string) (*v1alpha1.BuildFailure, error) {
-	user := builder.UserName(ctx)
+	user := resources.UserName(ctx)
 	allowed, err := p.scope.UserMayGet(ctx, resource, "", namespace, name)
 	switch {
 	case err != nil:

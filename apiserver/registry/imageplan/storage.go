@@ -17,12 +17,12 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -38,7 +38,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource imageplans.
-func NewStorage(scope *builder.Scope, from *image.REST, builds *imagebuild.REST, options Options) (*REST, error) {
+func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.REST, options Options) (*REST, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -49,7 +49,7 @@ func NewStorage(scope *builder.Scope, from *image.REST, builds *imagebuild.REST,
 			return nil, fmt.Errorf("read builders: %w", err)
 		}
 	}
-	handler := builder.NewCreateOnly(scope, builder.CreateOnly[*v1alpha1.ImagePlan]{
+	handler := resources.NewCreateOnly(scope, resources.CreateOnly[*v1alpha1.ImagePlan]{
 		New:      func() *v1alpha1.ImagePlan { return &v1alpha1.ImagePlan{} },
 		Singular: "imageplan",
 		Answer:   planner.answer,
@@ -59,7 +59,7 @@ func NewStorage(scope *builder.Scope, from *image.REST, builds *imagebuild.REST,
 
 // REST is the resource imageplans.
 type REST struct {
-	*builder.CreateOnlyHandler[*v1alpha1.ImagePlan]
+	*resources.CreateOnlyHandler[*v1alpha1.ImagePlan]
 	planner *planner
 }
 

@@ -12,11 +12,11 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 const resource = "imagereports"
@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource.
-func NewStorage(from *image.REST, options Options) (builder.Storages, error) {
+func NewStorage(from *image.REST, options Options) (resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -40,7 +40,7 @@ func NewStorage(from *image.REST, options Options) (builder.Storages, error) {
 	if err := options.Records.Prepare(); err != nil {
 		return nil, err
 	}
-	return builder.Storages{"": &REST{
+	return resources.Storages{"": &REST{
 		TableConvertor: newTable(options.Clock),
 		images:         from,
 		database:       options.Records,

@@ -10,8 +10,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 const none = "<none>"
@@ -27,7 +27,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Age", Type: "string", Description: "Time since the image was created."},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.ImageReport] {
+func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageReport] {
 	return table.New(columns, func(report *v1alpha1.ImageReport) []any {
 		cells := []any{report.Name, none, none, none, none, none, none, table.Age(clock, report.CreationTimestamp)}
 		stats := report.Stats

@@ -14,9 +14,9 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource.
-func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) (builder.Storages, error) {
+func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options) (resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -48,7 +48,7 @@ func NewStorage(scope *builder.Scope, builds *imagebuild.REST, options Options) 
 			return nil, fmt.Errorf("read limits: %w", err)
 		}
 	}
-	return builder.Storages{"": builder.NewReadOnly(builder.ReadOnly[*v1alpha1.QueuedBuild]{
+	return resources.Storages{"": resources.NewReadOnly(resources.ReadOnly[*v1alpha1.QueuedBuild]{
 		New:        func() *v1alpha1.QueuedBuild { return &v1alpha1.QueuedBuild{} },
 		NewList:    func() runtime.Object { return &v1alpha1.QueuedBuildList{} },
 		Resource:   v1alpha1.Resource("queuedbuilds"),

@@ -8,8 +8,8 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 var columns = []metav1.TableColumnDefinition{
@@ -22,7 +22,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Why", Type: "string", Description: "What the build waits for."},
 }
 
-func newTable(clock clock.PassiveClock) builder.Table[*v1alpha1.QueuedBuild] {
+func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.QueuedBuild] {
 	return table.New(columns, func(queued *v1alpha1.QueuedBuild) []any {
 		status := &queued.Status
 		return []any{

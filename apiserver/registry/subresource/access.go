@@ -10,12 +10,12 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 // CheckMayCreate returns Forbidden if the user of a request cannot create a subresource of an object. A request to the object itself
 // that has the effect of the subresource needs that permission too.
-func CheckMayCreate(ctx context.Context, scope *builder.Scope, resource, subresource, name string) error {
+func CheckMayCreate(ctx context.Context, scope *resources.Scope, resource, subresource, name string) error {
 	namespace := apirequest.NamespaceValue(ctx)
 	allowed, err := scope.UserMay(ctx, "create", v1alpha1.SchemeGroupVersion.WithResource(resource), subresource, namespace, name)
 	switch {
@@ -25,5 +25,5 @@ func CheckMayCreate(ctx context.Context, scope *builder.Scope, resource, subreso
 		return nil
 	}
 	return apierrors.NewForbidden(v1alpha1.Resource(resource+"/"+subresource), name,
-		fmt.Errorf("user %q cannot create it in namespace %q, which this request needs", builder.UserName(ctx), namespace))
+		fmt.Errorf("user %q cannot create it in namespace %q, which this request needs", resources.UserName(ctx), namespace))
 }

@@ -13,13 +13,13 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// New returns a table like builder.NewTable, and escapes the text of its cells: a terminal shows texts of other users, and of
+// New returns a table like resources.NewTable, and escapes the text of its cells: a terminal shows texts of other users, and of
 // Jobs and events that the server cannot refuse.
-func New[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) builder.Table[T] {
-	return builder.NewTable(columns, func(object T) []any {
+func New[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) resources.Table[T] {
+	return resources.NewTable(columns, func(object T) []any {
 		escaped := cells(object)
 		for i, cell := range escaped {
 			if text, ok := cell.(string); ok {

@@ -27,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 const namespace = "default"
@@ -85,15 +86,15 @@ func start(t *testing.T, storage builder.StorageBackend, server *builder.Server)
 func servers(t *testing.T) (server, earlier versioned.Interface) {
 	t.Helper()
 	memory := &shared{StorageBackend: builder.Memory()}
-	resource := func(name, singular string, object, list runtime.Object) builder.Provider {
-		return func(scope *builder.Scope) (builder.Storages, error) {
-			store, err := builder.NewStore(scope, builder.Resource{
+	resource := func(name, singular string, object, list runtime.Object) resources.Provider {
+		return func(scope *resources.Scope) (resources.Storages, error) {
+			store, err := resources.NewStore(scope, resources.Resource{
 				New: object.DeepCopyObject, NewList: list.DeepCopyObject, Resource: v1alpha1.Resource(name), Singular: singular,
 			})
 			if err != nil {
 				return nil, err
 			}
-			return builder.Storages{"": store, "status": store.Status(nil)}, nil
+			return resources.Storages{"": store, "status": store.Status(nil)}, nil
 		}
 	}
 	earlier = start(t, memory, builder.New("earlier").WithScheme(install.Install).
