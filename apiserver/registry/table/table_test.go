@@ -42,7 +42,7 @@ func TestEveryTableEscapesItsCells(t *testing.T) {
 			return nil
 		}
 		source, err := os.ReadFile(path)
-		if bytes.Contains(source, []byte("builder.NewTable(")) {
+		if bytes.Contains(source, []byte("resources.NewTable(")) {
 			t.Errorf("%s makes a table whose cells are not escaped: use table.New", path)
 		}
 		return err
