@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
@@ -152,7 +153,7 @@ func (r *reconciler) supersede(ctx context.Context, image *v1alpha1.Image, decis
 	for _, build := range decision.Supersede {
 		request := &v1alpha1.CancelRequest{SupersededBy: decision.SupersededBy}
 		_, err := r.Client.ImagesV1alpha1().ImageBuilds(image.Namespace).Cancel(ctx, build.Name, request, metav1.CreateOptions{})
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+		if err != nil && !notfound.Object(err) && !apierrors.IsConflict(err) {
 			return fmt.Errorf("cancel build %s, superseded by %s: %w", build.Name, decision.SupersededBy, err)
 		}
 	}
@@ -181,7 +182,7 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 			PropagationPolicy: &background,
 		})
 		switch {
-		case apierrors.IsNotFound(err):
+		case notfound.Object(err):
 		case err != nil:
 			return fmt.Errorf("delete old build %s: %w", build.Name, err)
 		default:

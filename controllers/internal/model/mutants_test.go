@@ -114,6 +114,7 @@ var mutants = []mutant{
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || v1alpha1.UnderLegalHold(live) {`, ""},
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || trigger.Promoting(live, build) {`, ""},
 	{"controllers/internal/image/reconciler.go", `Preconditions:     &metav1.Preconditions{UID: &build.UID, ResourceVersion: &build.ResourceVersion},`, ``, ""},
+	{"controllers/internal/image/reconciler.go", `		case notfound.Object(err):`, `		case apierrors.IsNotFound(err) || notfound.Object(err):`, ""},
 	{"controllers/internal/image/controller.go", `q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)`, ``, ""},
 	{"controllers/internal/image/controller.go", `promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful)`, `false`, ""},
 	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
@@ -158,7 +159,7 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/origin.go", `created == job.UID {`, `created != "" {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `uid == "" || number == 0 {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if render.SameJob(expected, expected) {`, ""},
-	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if !render.SameJob(job, job) {`, ""},
+	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if !render.SameJob(job, expected) {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `; refused(err) {
 		return err.Error(), nil`, `; true {
 		return fmt.Sprint("refused", err), nil`, ""},
@@ -183,7 +184,7 @@ var mutants = []mutant{
 	{"controllers/internal/queue/queue.go", `		if key != except {`, `		if false {`, ""},
 	{"controllers/internal/queue/source.go", `			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, `			_ = build`, ""},
 	{"controllers/internal/queue/catchup.go", `	if known || has {
-		return known`, `	if known || !known {
+		return known`, `	if known || has || !has {
 		return true`, ""},
 	{"jobs/queue/ledger.go", `if known != nil && newer(known.version, build.ResourceVersion) {`, `if false {`, ""},
 	{"jobs/queue/ledger.go", `|| !known.held || known.unsure {`, `|| !known.held {`, ""},
