@@ -32,7 +32,7 @@ const (
 	// schedules is how many there are, and leastReached how often they have to reach each thing that is counted. The race
 	// detector makes each several times slower, and no two share anything: under it, a tenth of them are played.
 	schedules    = 100_000 / slowdown
-	leastReached = max(1, 50/(slowdown*slowdown))
+	leastReached = max(1, 20/(slowdown*slowdown))
 	// shortSchedules are played with -short. They reach each thing that is counted at least once.
 	shortSchedules = 5_000
 )
