@@ -235,8 +235,8 @@ var mutants = []mutant{
 	{"jobs/state/evidence.go", `t.attempt()
 	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "" && t.Origin == Rendered)`, `t.attempt()
 	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "")`, ""},
-	{"jobs/state/kueue.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
+	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 `, ``, ""},
-	{"jobs/state/kueue.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
+	{"jobs/state/wait.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
 }
