@@ -5,12 +5,16 @@
 // Resources are registered only here, and get the stores of other resources here. Package builder assembles and runs a server. Each
 // resource has a package of its own in registry.
 //
-// The package of a resource also serves its subresources, each in a file of its name, except for these:
+// NewStorage of a resource lists its subresources. Only plan and rerun are added here. The package of a resource also serves its
+// subresources, each in a file of its name, except for these:
 //
+//	status                                   strategy.go of the resource's package
 //	imagebuilds/log                          buildlog
-//	images/history, stats, changes, notes    history
-//	images/plan                              imageplan, because a plan is also a resource
+//	images/history, stats, changes, notes    history, which lists them in subresources.go
+//	images/plan                              imageplan (storage.go), because a plan is also a resource
 //	imagebuilds/rerun                        image, because the Image allocates the new build
+//
+// A created ImageBuild with an imageRef and without a name is a request, too: requested.go in package image answers it.
 package apiserver
 
 import (

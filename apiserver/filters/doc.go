@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package filters has HTTP handlers around the API, as package filters of the generic server does: for web pages of other
-// origins, for browsers, for clients that do not read, and for streams and clients of a server that stops.
+// Package filters has HTTP handlers around the API, like package filters of the generic server:
+//
+//   - AnswerPages serves web pages of other origins. AddOriginsFlag and CheckOrigins read and check these origins.
+//   - GreetBrowsers shows a page to browsers.
+//   - CloseStalled closes connections, and EndStalls ends HTTP/2 streams, whose clients do not read.
+//   - EndStreams aborts streams when a Stream has failed or the server stops.
+//   - MoveClients makes clients of a stopping server connect to another server.
 //
 // A filter must never touch an answer after its handler has returned: net/http would end the process.
 package filters

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package resources has what all resources have, whatever they are: stores, strategies, tables, and handlers for objects that are
-// computed or only answered. It must not know any resource, nor the server: a Scope is all that a resource gets of it.
+// computed or only answered. It must not know any resource. It must not know the server either: a resource sees the server only
+// through a Scope.
 //
 // A resource folder provides its storages. For a stored resource that is a store, and most often nothing else:
 //

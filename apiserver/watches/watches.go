@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package watches limits the memory that watches take whose clients do not read. It must never drop, repeat or reorder an
-// event.
+// Package watches limits the memory of watches whose clients read slowly or not at all. Watches share the objects of their events
+// and the encodings of these, and only a few watches of a resource begin at a time. The package must never drop, repeat or reorder
+// an event.
 package watches
 
 import (

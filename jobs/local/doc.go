@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package local runs Jobs as local processes. It replaces the Job controller and the kubelet on a server without a cluster.
-// For each Job it creates one pod, runs the pod's builder as a process, and writes the status of both like the real
-// components, so that a controller of Jobs and pods sees no difference.
+// Package cascade replaces the garbage collector and the namespace controller. For each Job, package local creates one pod, runs
+// the pod's builder as a process, and writes the status of both like the real components, so that a controller of Jobs and pods
+// sees no difference.
 //
 // It runs only builders that the operator registered. A Job names a builder by its image (Image). The package must never take
 // a path, an argument or an environment variable from an API object, and must never start a process twice for one pod. It writes

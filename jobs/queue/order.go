@@ -10,8 +10,9 @@ import (
 // Patience is how long a build waits before it precedes younger builds of its namespace, whatever their priority.
 const Patience = time.Hour
 
-// compare is the order of the queue, which the heaps and the forecast follow. It is negative if build a is admitted before build b,
-// given that both can be admitted now:
+// compare is the order of the queue. The heaps do not call it: they call compareRank, compareAge and compareShares, and compare
+// chooses between the first builds of two heaps. So a new rule belongs in one of these three, too. It is negative if build a is
+// admitted before build b, given that both can be admitted now:
 //   - builds of Kueue come first, the oldest of them before the others;
 //   - between namespaces, the one with the fewest active builds for its weight is next, then the one whose oldest build has waited
 //     longest;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package history is the API server's access to the database of records. It serves the subresources history, stats, changes
-// and notes of images, records the edits of Images, and checks whether the database answers. Packages imagebuild and
-// imagereport read the database through it.
+// and notes of images, records the edits of Images, and checks whether the database answers. Packages image, imagebuild
+// and imagereport read the database through it.
 //
-// Everything else is served without the database.
+// If the database is unavailable, only requests that read it or add notes fail.
 package history

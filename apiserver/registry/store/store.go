@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package store reads and changes the stored objects of one kind as their Go type. Handlers of subresources use it, so that none
-// of them asserts types or copies objects itself. It checks no permissions and no admission: a handler does that before.
+// of them asserts types or copies objects itself. The generic store repeats a change after a conflict, with GuaranteedUpdate of its
+// storage. Package store checks no permissions and no admission: a handler does that before.
 package store
 
 import (

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package cascade deletes what deleted objects leave behind, on a server without kube-controller-manager: the dependents of a
-// deleted owner, and the content of a terminating namespace. The chain Image, ImageBuild, Job, pod is the common case, but each
-// kind of the table below can own objects and be owned.
+// Package cascade is the garbage collector and the namespace controller of goldsmith up, which has no kube-controller-manager. It
+// deletes the dependents of a deleted owner, and the content of a terminating namespace. The chain Image, ImageBuild, Job, pod is
+// the common case, but every kind of Kinds except Event can own objects and be owned.
 //
 // Everything is decided from the API as it is, one owner at a time, so a crash loses nothing. An owner counts as missing only if
-// the server itself answers 404, or the name has another UID. Every deletion and patch must name the UID and the version of the
-// object that was judged.
+// the server itself answers 404, or the name has another UID. Every deletion and patch must have the UID and resource version
+// that the decision was based on as preconditions.
 package cascade
 
 import (

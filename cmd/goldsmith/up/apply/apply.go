@@ -2,7 +2,7 @@
 
 // Package apply applies the manifests in a directory whenever they change, as `kubectl apply --server-side --prune` with an
 // ApplySet does. It only reads the directory, and never writes to it. It never deletes an object that it has not created, and
-// deletes nothing while any file or object has an error.
+// prunes nothing while any file or object has an error, nor if the directory declares no object.
 package apply
 
 import (

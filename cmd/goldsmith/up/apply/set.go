@@ -115,8 +115,8 @@ func (m *member) fails(err error, live *unstructured.Unstructured) *failure {
 	return &failure{err: fmt.Errorf("%s: %s: %w", m.source, m.key, err), about: live}
 }
 
-// reconcile applies manifests, in their order but with objects without a namespace first. If all of it succeeds, it removes what
-// they do not declare. It reports each change of an object.
+// reconcile applies manifests, in their order but with objects without a namespace first. If all of it succeeds, it prunes:
+// it removes the members that no manifest declares. It reports each change of an object.
 func (s *set) reconcile(ctx context.Context, found contents, report func(string)) []failure {
 	declared, failures := s.declare(found)
 	live, err := s.members(ctx)
@@ -313,7 +313,7 @@ func (s *set) label(object *unstructured.Unstructured, created bool) {
 	object.SetAnnotations(annotations)
 }
 
-// remove deletes an object that the set has created. Of any other object it gives up the fields.
+// remove prunes a member. It deletes an object that the set has created. Of any other object it gives up the fields.
 func (s *set) remove(ctx context.Context, m *member, report func(string)) *failure {
 	live, uid, version := m.object, m.object.GetUID(), m.object.GetResourceVersion()
 	done := "deleted"

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package logfile writes and reads container logs: each line of the container behind its time and stream, separated by tabs.
+// Package logfile writes and reads container logs: each line has the time, the stream and the text, separated by tabs.
 //
 //	2006-01-02T15:04:05.999999999Z	stdout	text
 //
-// A long log is in several files, of which those in the middle are removed: Writer sets which, and Files reads the rest as one
-// log. A log is read while it is written: Feed connects the two. The package must never block the writer for a reader, and
-// never trust a log's content, which a crash may have torn.
+// A long log is in several files. Writer keeps the first file and the last files, and removes those in the middle. Files reads the
+// rest as one log. A log is read while it is written: Feed connects the two. The package must never block the writer for a
+// reader, and never trust a log's content, which a crash may have torn.
 //
 // Logs of earlier versions have records of the Container Runtime Interface, with spaces: "time stdout F text". P in place of F
 // is a part of a line that continues in the next record.
