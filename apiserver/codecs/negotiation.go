@@ -42,6 +42,12 @@ func ForClients(scheme *runtime.Scheme, versions []schema.GroupVersion, all runt
 // SupportedMediaTypes returns the encodings.
 func (e encodings) SupportedMediaTypes() []runtime.SerializerInfo { return e.supported }
 
+// protobufMessage has the methods of generated protobuf code.
+type protobufMessage interface {
+	Marshal() ([]byte, error)
+	Unmarshal(data []byte) error
+}
+
 func haveProtobuf(scheme *runtime.Scheme, versions []schema.GroupVersion) bool {
 	message := reflect.TypeFor[protobufMessage]()
 	for _, version := range versions {

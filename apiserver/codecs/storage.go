@@ -4,7 +4,9 @@ package codecs
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -13,26 +15,20 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 )
 
-// StorageFactory stores every resource in its group's storage version: as protobuf if its Go type can, as the built-in
-// Kubernetes types do, and in the configured media type (JSON) otherwise.
+// StorageFactory stores every resource in its group's storage version: the built-in types of Kubernetes as protobuf, and all others
+// in the configured media type (JSON), which servers of other releases read too.
 type StorageFactory struct {
 	serverstorage.StorageFactory // the backends, which all resources share
 
 	// Config is the storage that all resources share.
 	Config storagebackend.Config
-	// MediaType is how objects without protobuf are stored.
+	// MediaType is how objects are stored that are not built into Kubernetes.
 	MediaType string
 	// Versions are the storage versions. Of several versions of a group, the last one counts.
 	Versions []schema.GroupVersion
 	// Scheme has the kinds, and Codecs their codecs.
 	Scheme *runtime.Scheme
 	Codecs serializer.CodecFactory
-}
-
-// protobufMessage has the methods of the generated protobuf code of k8s.io/api types.
-type protobufMessage interface {
-	Marshal() ([]byte, error)
-	Unmarshal(data []byte) error
 }
 
 // NewConfig returns the storage configuration of a resource.
@@ -42,7 +38,7 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 		return nil, err
 	}
 	mediaType := f.MediaType
-	if _, ok := example.(protobufMessage); ok {
+	if strings.HasPrefix(reflect.TypeOf(example).Elem().PkgPath(), "k8s.io/api/") {
 		mediaType = runtime.ContentTypeProtobuf
 	}
 	config := f.Config.ForResource(resource)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 )
 
 func TestTheStorageVersionIsOneThatHasTheKind(t *testing.T) {
@@ -38,4 +39,30 @@ func TestTheStorageVersionIsOneThatHasTheKind(t *testing.T) {
 
 	_, err := (&StorageFactory{Scheme: runtime.NewScheme()}).storageVersion(schema.GroupResource{Resource: "papers"}, &corev1.Pod{})
 	g.Expect(err).To(MatchError(ContainSubstring("find the storage version of papers")))
+}
+
+// configuration is a type with protobuf that is not built into Kubernetes.
+type configuration struct{ corev1.ConfigMap }
+
+func TestOnlyBuiltInTypesAreStoredAsProtobuf(t *testing.T) {
+	version := schema.GroupVersion{Group: "paper.example.com", Version: "v1"}
+	for _, test := range []struct {
+		object runtime.Object
+		begins string
+	}{
+		{&corev1.ConfigMap{}, "k8s\x00"},
+		{&configuration{}, "{"},
+	} {
+		g := NewWithT(t)
+		scheme := runtime.NewScheme()
+		for _, name := range []string{"v1", runtime.APIVersionInternal} {
+			scheme.AddKnownTypeWithName(schema.GroupVersion{Group: version.Group, Version: name}.WithKind("Paper"), test.object)
+		}
+		factory := &StorageFactory{MediaType: runtime.ContentTypeJSON, Scheme: scheme, Codecs: serializer.NewCodecFactory(scheme)}
+		config, err := factory.NewConfig(version.WithResource("papers").GroupResource(), test.object)
+		g.Expect(err).NotTo(HaveOccurred())
+		stored, err := runtime.Encode(config.Codec, test.object)
+		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(string(stored)).To(HavePrefix(test.begins))
+	}
 }

@@ -49,6 +49,13 @@ type ratcheting struct {
 	scope *Scope
 }
 
+// PrepareForUpdate also keeps apiVersion and kind, which the library clears in one of two objects that have the same Go type. It
+// would take the two for different, and store an apply that changes nothing.
+func (r ratcheting) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	keepField(object, old, "TypeMeta")
+	r.RESTUpdateStrategy.PrepareForUpdate(ctx, object, old)
+}
+
 // ValidateUpdate validates a change.
 func (r ratcheting) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	return r.scope.Ratchet(object, old, func(object runtime.Object) field.ErrorList {

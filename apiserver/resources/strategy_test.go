@@ -91,6 +91,14 @@ func TestADefaultStrategyAsksTheObject(t *testing.T) {
 	g.Expect(strategy.ValidateUpdate(t.Context(), updated, old)).To(Equal(append(refused("object"), refused("change of old")...)))
 }
 
+func TestAnUpdateHasTheAPIVersionAndKindOfTheStoredObject(t *testing.T) {
+	g := NewWithT(t)
+	old := &manuscript{TypeMeta: metav1.TypeMeta{APIVersion: "paper.example.com/v1", Kind: "Manuscript"}, Status: "stored"}
+	updated := &manuscript{Status: "of a client"}
+	ratcheting{RESTUpdateStrategy: NewDefaultStrategy(manuscripts())}.PrepareForUpdate(t.Context(), updated, old)
+	g.Expect(updated).To(Equal(old), "an apply that changes nothing is stored if they differ")
+}
+
 func TestADefaultStatusStrategyAsksAboutTheStatusOnly(t *testing.T) {
 	g := NewWithT(t)
 	ordinary, err := strategyFor(manuscripts(), &manuscript{})

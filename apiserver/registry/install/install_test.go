@@ -152,6 +152,10 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 		compared.UID != "a" || compared.WithUID != "b" {
 		t.Errorf("the UIDs are read as %q and %q, error %v", compared.UID, compared.WithUID, err)
 	}
+	none := &v1alpha1.ImageBuildLogOptions{}
+	if err := codec.DecodeParameters(url.Values{"attempt": {""}}, v1alpha1.SchemeGroupVersion, none); err != nil || none.Attempt != nil {
+		t.Errorf("an empty attempt is read as %v, error %v", none.Attempt, err)
+	}
 	for _, query := range []url.Values{{"attempt": {"two"}}, {"attempt": {"3000000000"}}, {"tailLines": {"x"}}} {
 		if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, &v1alpha1.ImageBuildLogOptions{}); err == nil {
 			t.Errorf("%v was taken for valid", query)
@@ -182,6 +186,7 @@ func TestOptionsOfRecordsAreReadFromTheQuery(t *testing.T) {
 		t.Error("a limit that is no number was taken for valid")
 	}
 }
+
 func TestAParameterThatIsNoNumberIsNamed(t *testing.T) {
 	scheme := newScheme(t)
 	for parameter, options := range map[string][]runtime.Object{

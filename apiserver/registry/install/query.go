@@ -48,6 +48,9 @@ func readQuery(query url.Values, options reflect.Value) error {
 			}
 			*field = &number
 		case **int32:
+			if text == "" { // not set: so clients of generated conversions send it
+				continue
+			}
 			number, err := readNumber(name, text, 32)
 			if err != nil {
 				return err
