@@ -68,8 +68,7 @@ func (e Encrypted) Delete(ctx context.Context, keys []string) error {
 	return nil
 }
 
-// WithEncryption encrypts the objects of a resource in the storage. A storage of Files keeps them in its journal only, without a
-// file of their own.
+// WithEncryption encrypts the objects of a resource in the storage.
 func (s *Server) WithEncryption(resource schema.GroupResource, open OpenEncryption) *Server {
 	if _, twice := s.encryption[resource]; twice || open == nil {
 		s.fail(fmt.Errorf("resource %s: encryption is set twice, or without a function", resource))
