@@ -25,7 +25,7 @@ import (
 )
 
 const (
-	// settleTime is how long no file has changed before the directory is read.
+	// settleTime is how long no file has changed before the directory is read, and then how long until it is read again.
 	settleTime = 300 * time.Millisecond
 	// After an error the directory is applied again, each time after twice the delay. The longest delay is also the interval at which
 	// an unchanged directory is read, because some file systems report no changes.
@@ -58,11 +58,6 @@ func Check(directory, data string) error {
 // Run applies a directory until ctx is done. tell gets a line for each change of an object, and one for each error, which it gets
 // again only once the error has changed. An error is also an event of its object, or else of the ApplySet's parent.
 func Run(ctx context.Context, directory string, config *rest.Config, tell func(line string)) error {
-	watcher, err := fsnotify.NewWatcher()
-	if err != nil {
-		return fmt.Errorf("watch %s: %w", directory, err)
-	}
-	defer func() { _ = watcher.Close() }() // nothing was written
 	set, err := newSet(directory, config)
 	if err != nil {
 		return err
@@ -75,8 +70,18 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	a := &applier{
-		set: set, watcher: watcher, tell: tell, told: map[string]bool{}, delay: firstDelay,
+		set: set, watch: func(string) {}, tell: tell, told: map[string]bool{}, delay: firstDelay,
 		events: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: FieldManager}),
+	}
+	var changes chan fsnotify.Event
+	var lost chan error
+	if watcher, err := fsnotify.NewWatcher(); err != nil { // the user has too many, for instance
+		klog.FromContext(ctx).Info("Cannot watch a directory, which is read at intervals", "directory", directory, "err", err)
+	} else {
+		defer func() { _ = watcher.Close() }() // nothing was written
+		// A directory that cannot be watched is read in time, too.
+		a.watch = func(directory string) { _ = watcher.Add(directory) }
+		changes, lost = watcher.Events, watcher.Errors
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -84,12 +89,12 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case event := <-watcher.Events:
+		case event := <-changes:
 			name := filepath.Base(event.Name)
 			if isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) { // a directory has any name
 				timer.Reset(settleTime)
 			}
-		case err := <-watcher.Errors: // such as too many events at once
+		case err := <-lost: // such as too many events at once
 			klog.FromContext(ctx).Info("Cannot watch a directory", "directory", directory, "err", err)
 			timer.Reset(settleTime)
 		case <-timer.C:
@@ -99,21 +104,27 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 }
 
 type applier struct {
-	set     *set
-	watcher *fsnotify.Watcher
-	events  record.EventRecorder
-	tell    func(string)
-	told    map[string]bool // the errors of the last pass
-	done    [sha256.Size]byte
-	delay   time.Duration // after the next error
+	set    *set
+	watch  func(directory string)
+	events record.EventRecorder
+	tell   func(string)
+	told   map[string]bool // the errors of the last pass
+	seen   [sha256.Size]byte
+	done   [sha256.Size]byte
+	delay  time.Duration // after the next error
 }
 
-// pass applies the directory, unless it has the contents that were applied last. It returns when the next pass is due.
+// pass applies the directory, unless it has the contents that were applied last. It returns when the next pass is due. Reading is not
+// atomic: while a file is moved or replaced, no name may have it. So contents are applied once two passes in sequence have read them.
 func (a *applier) pass(ctx context.Context) time.Duration {
-	// A directory that cannot be watched is read in time, too.
-	found := read(a.set.directory, func(directory string) { _ = a.watcher.Add(directory) })
-	if found.digest == a.done && len(found.failures) == 0 {
+	found := read(a.set.directory, a.watch)
+	changed := found.digest != a.seen
+	a.seen = found.digest
+	switch {
+	case found.digest == a.done && len(found.failures) == 0:
 		return longestDelay
+	case changed:
+		return settleTime
 	}
 	failures := a.set.reconcile(ctx, found, a.tell)
 	if ctx.Err() != nil {

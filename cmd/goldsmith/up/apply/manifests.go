@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,8 +25,8 @@ import (
 const (
 	// maxFile is the largest file that is read, in bytes: more than any ten objects can have.
 	maxFile = 16 << 20
-	// separator begins the next document of a YAML file.
-	separator = "---"
+	// separator begins the next document of a YAML file, and end ends a document.
+	separator, end = "---", "..."
 )
 
 // extensions are the ends of the names of manifests. Editors give their temporary files other ones, or a name with a dot in front.
@@ -43,7 +44,7 @@ type manifest struct {
 // contents is what a directory declares.
 type contents struct {
 	manifests []manifest
-	digest    [sha256.Size]byte // of the names and contents of all files
+	digest    [sha256.Size]byte // of the names, contents and errors of all files
 	failures  []error           // of files that cannot be read, and so may declare any object
 	// kustomized is whether files are input of kustomize.
 	kustomized bool
@@ -66,6 +67,7 @@ func read(root string, enter func(directory string)) contents {
 		path := filepath.Join(root, name)
 		switch {
 		case err != nil:
+			_, _ = fmt.Fprintf(sum, "%q %v\n", name, err) // a write to a hash never fails
 			found.failures = append(found.failures, fmt.Errorf("%s: %w: until it can be read, nothing is deleted", path, withoutPath(err)))
 		case name != "." && hidden(entry.Name()):
 			if entry.IsDir() {
@@ -75,7 +77,6 @@ func read(root string, enter func(directory string)) contents {
 			enter(path)
 		case isManifest(entry.Name()):
 			content, err := readFile(path)
-			// A write to a hash never fails.
 			_, _ = fmt.Fprintf(sum, "%q %d %v\n%s", name, len(content), err, content)
 			if err == nil {
 				err = found.add(path, content)
@@ -130,6 +131,9 @@ func (c *contents) add(path string, content []byte) error {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return fmt.Errorf("%s: file is empty, as while it is being written: write its objects, or delete it", path)
 	}
+	if !utf8.Valid(content) {
+		return fmt.Errorf("%s: file is not UTF-8: convert it", path)
+	}
 	documents, err := split(path, content)
 	if err != nil {
 		return err
@@ -177,12 +181,14 @@ func split(path string, content []byte) ([]document, error) {
 	current, number := document{line: 1}, 0
 	for line := range bytes.Lines(content) {
 		number++
-		if rest, ok := bytes.CutPrefix(line, []byte(separator)); ok {
-			if rest = bytes.TrimSpace(rest); len(rest) == 0 || rest[0] == '#' {
-				found = append(found, current)
-				current = document{line: number + 1}
-				continue
+		marker, rest := line[:min(len(separator), len(line))], line[min(len(separator), len(line)):]
+		if (string(marker) == separator || string(marker) == end) && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\r\n")) {
+			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' { // the parser would ignore it
+				return nil, fmt.Errorf("%s:%d: text follows the separator: write it in the next line", path, number)
 			}
+			found = append(found, current)
+			current = document{line: number + 1}
+			continue
 		}
 		current.text = append(current.text, line...)
 	}
@@ -222,6 +228,22 @@ func parse(document document) ([]*unstructured.Unstructured, error) {
 
 // check reports whether an object has what identifies it.
 func check(object *unstructured.Unstructured) error {
+	// The getters of metadata take a number for a field that is missing.
+	for _, field := range []string{"name", "namespace", "labels", "annotations"} {
+		value, found, err := unstructured.NestedFieldNoCopy(object.Object, "metadata", field)
+		switch {
+		case !found || err != nil:
+		case value == nil:
+			unstructured.RemoveNestedField(object.Object, "metadata", field)
+		case field == "name" || field == "namespace":
+			_, _, err = unstructured.NestedString(object.Object, "metadata", field)
+		default:
+			_, _, err = unstructured.NestedStringMap(object.Object, "metadata", field)
+		}
+		if err != nil {
+			return fmt.Errorf("metadata.%s of the %s is no text: write each value in quotes", field, object.GetKind())
+		}
+	}
 	switch {
 	case object.GetAPIVersion() == "" || object.GetKind() == "":
 		return errors.New("apiVersion and kind are required: set both, or move a file that is no manifest to another directory")
