@@ -4,6 +4,7 @@ package apply_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -170,6 +171,19 @@ func (d *directory) event(kind, prefix, text string) {
 	)))
 }
 
+// intercept has the next run call a function before each request, which fails with the error.
+func (d *directory) intercept(before func(*http.Request) error) {
+	d.config = rest.CopyConfig(d.config)
+	d.config.Wrap(func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(request *http.Request) (*http.Response, error) {
+			if err := before(request); err != nil {
+				return nil, err
+			}
+			return next.RoundTrip(request)
+		})
+	})
+}
+
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return f(request) }
@@ -234,11 +248,12 @@ func testRows(t *testing.T, config *rest.Config) {
 		"documents, lists and JSON": func(d *directory, ns string) {
 			d.write(
 				"docs.yaml", "# first\n"+configMap("one", ns, "1")+"--- # next\n"+configMap("two", ns, "1")+"---\n",
+				"ended.yaml", configMap("six", ns, "1")+"...\n"+configMap("seven", ns, "1")+"...\n---\n",
 				"list.yaml", "apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: three, namespace: "+ns+"}}\n",
 				"all.json", fmt.Sprintf(`{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "four", "namespace": %[1]q}}
 {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "five", "namespace": %[1]q}}`, ns),
 			)
-			for _, line := range []string{"docs.yaml:1: ConfigMap NS/one", "docs.yaml:7: ConfigMap NS/two", "list.yaml:1: ConfigMap NS/three", "all.json:1: ConfigMap NS/four", "all.json:2: ConfigMap NS/five"} {
+			for _, line := range []string{"docs.yaml:1: ConfigMap NS/one", "docs.yaml:7: ConfigMap NS/two", "list.yaml:1: ConfigMap NS/three", "ended.yaml:6: ConfigMap NS/seven", "all.json:1: ConfigMap NS/four", "all.json:2: ConfigMap NS/five"} {
 				d.expect(line + " created")
 			}
 		},
@@ -268,23 +283,20 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.expect("old.yaml:1: ConfigMap NS/old changed")
 			d.Expect(d.get("old").Data).To(Equal(map[string]string{"theirs": "1", "ours": "1"}))
 			d.delete("old.yaml")
-			d.expect(d.path + ": ConfigMap NS/old is not declared any more; it stays, because it existed before")
+			d.expect(d.path + ": ConfigMap NS/old is not declared any more; it stays, because this directory has not created it")
 			d.Expect(d.get("old").Data).To(Equal(map[string]string{"theirs": "1"}))
 			d.Expect(d.get("old").ManagedFields).To(ConsistOf(HaveField("Manager", "somebody")))
 		},
 		"an object that somebody creates at the same time": func(d *directory, ns string) {
 			d.stop()
-			d.config = rest.CopyConfig(d.config)
-			d.config.Wrap(func(next http.RoundTripper) http.RoundTripper {
-				return roundTripper(func(request *http.Request) (*http.Response, error) {
-					if request.Method == http.MethodPatch && strings.HasSuffix(request.URL.Path, "/raced") && request.ContentLength > 0 {
-						_, err := d.client.CoreV1().ConfigMaps(ns).Get(request.Context(), "raced", metav1.GetOptions{})
-						if apierrors.IsNotFound(err) {
-							d.existing("raced")
-						}
+			d.intercept(func(request *http.Request) error {
+				if request.Method == http.MethodPatch && strings.HasSuffix(request.URL.Path, "/raced") && request.ContentLength > 0 {
+					_, err := d.client.CoreV1().ConfigMaps(ns).Get(request.Context(), "raced", metav1.GetOptions{})
+					if apierrors.IsNotFound(err) {
+						d.existing("raced")
 					}
-					return next.RoundTrip(request)
-				})
+				}
+				return nil
 			})
 			d.run()
 			d.write("a.yaml", configMap("raced", ns, "1"))
@@ -315,6 +327,75 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.expect("c.yaml:1: yaml: unmarshal errors: line 2: key \"a\" already set in map: correct the file")
 			d.expect("d.yaml:1: document is no object")
 			d.isGone("a")
+		},
+		"a document in the line of its separator": func(d *directory, ns string) {
+			d.write("a.yaml", configMap("a", ns, "1")+"--- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n", "b.yaml", string([]byte{0xff, 0xfe, 'a', 0}))
+			d.expect("a.yaml:5: text follows the separator: write it in the next line")
+			d.expect("b.yaml: file is not UTF-8")
+			d.isGone("a")
+		},
+		"metadata that is no text": func(d *directory, ns string) {
+			for i, metadata := range []string{"name: a, labels: {app: web, version: 1}", "name: a, annotations: {x: true}", "name: a, namespace: 123", "name: 123"} {
+				d.write(fmt.Sprintf("%d.yaml", i), "apiVersion: v1\nkind: ConfigMap\nmetadata: {"+metadata+"}\n")
+			}
+			d.write("null.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: null-"+ns+", namespace: null, labels: null}\n")
+			for i, field := range []string{"labels", "annotations", "namespace", "name"} {
+				d.expect(fmt.Sprintf("%d.yaml:1: metadata.%s of the ConfigMap is no text: write each value in quotes", i, field))
+			}
+			d.isGone("a")
+			d.expect("null.yaml:1: ConfigMap default/null-NS created")
+		},
+		"an object whose directory moved": func(d *directory, ns string) {
+			files := []string{"x.yaml", configMap("x", ns, "1"), "web.yaml", image("web", ns, ""), "cut.yaml", image("cut", ns, "")}
+			d.write(files...)
+			for _, line := range []string{"x.yaml:1: ConfigMap NS/x", "web.yaml:1: Image NS/web", "cut.yaml:1: Image NS/cut"} {
+				d.expect(line + " created")
+			}
+			d.settle()
+			d.stop()
+			d.forget()
+			d.path = filepath.Join(d.TempDir(), "moved")
+			d.write(append(files, "kept.yaml", configMap("kept", ns, "1"))...)
+			d.run()
+			for _, line := range []string{"x.yaml:1: ConfigMap NS/x", "web.yaml:1: Image NS/web", "cut.yaml:1: Image NS/cut"} {
+				d.expect(line + " changed")
+			}
+			images := versioned.NewForConfigOrDie(d.config).ImagesV1alpha1().Images(ns)
+			by := metav1.PatchOptions{FieldManager: "somebody"}
+			_, err := d.client.CoreV1().ConfigMaps(ns).Patch(d.Context(), "x", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), by)
+			d.Expect(err).NotTo(HaveOccurred())
+			_, err = images.Patch(d.Context(), "cut", types.MergePatchType, []byte(`{"spec":{"suspend":false}}`), by)
+			d.Expect(err).NotTo(HaveOccurred())
+			d.delete("web.yaml")
+			d.delete("x.yaml")
+			d.delete("cut.yaml")
+			for _, line := range []string{"ConfigMap NS/x", "Image NS/web", "Image NS/cut"} {
+				d.expect(d.path + ": " + line + " is not declared any more; it stays, because")
+			}
+			d.Expect(d.get("x").Data).To(Equal(map[string]string{"ours": "1"}))
+			d.Expect(d.get("x").Labels).To(Equal(map[string]string{"a": "b"}))
+			for _, name := range []string{"web", "cut"} {
+				left, err := images.Get(d.Context(), name, metav1.GetOptions{})
+				d.Expect(err).NotTo(HaveOccurred())
+				d.Expect(left.Spec.Builder.Name).To(Equal("mock"))
+				d.Expect(left.Labels).To(BeEmpty())
+			}
+		},
+		"a server that refuses the first object": func(d *directory, ns string) {
+			d.stop()
+			refuse := true
+			d.intercept(func(request *http.Request) error {
+				if request.Method == http.MethodPatch && strings.Contains(request.URL.Path, "/goldsmith-apply-") && refuse {
+					refuse = false
+					return errors.New("no space left")
+				}
+				return nil
+			})
+			d.write("a.yaml", configMap("a", ns, "1"))
+			d.run()
+			d.expect("record the applied objects in ConfigMap default/goldsmith-apply-")
+			d.event("ConfigMap", "goldsmith-apply-", "record the applied objects")
+			d.expect("a.yaml:1: ConfigMap NS/a created")
 		},
 		"an object without what identifies it": func(d *directory, _ string) {
 			d.write(
@@ -454,7 +535,9 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.Expect(lines).To(HaveLen(3))
 		},
 		"a namespace with what is in it": func(d *directory, ns string) {
+			d.stop()
 			d.write("a.yaml", configMap("a", "new-"+ns, "1"), "z.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: new-"+ns+"}\n")
+			d.run()
 			d.expect("a.yaml:1: ConfigMap new-NS/a created")
 			d.Expect(d.told()[0]).To(Equal("z.yaml:1: Namespace new-" + ns + " created"))
 		},

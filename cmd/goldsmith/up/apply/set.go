@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -51,7 +52,7 @@ type failure struct {
 type set struct {
 	directory string
 	name, id  string
-	parent    *unstructured.Unstructured // as it was last stored
+	parent    *unstructured.Unstructured // as it was last stored, or without a UID
 	client    dynamic.Interface
 	mapper    meta.RESTMapper
 	kinds     []schema.GroupVersionResource // of all objects that can be members
@@ -84,6 +85,7 @@ func newSet(directory string, config *rest.Config) (*set, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the served kinds: %w", err)
 	}
+	s.parent = s.newParent()
 	for kind := range kinds {
 		s.kinds = append(s.kinds, kind)
 	}
@@ -229,6 +231,13 @@ func (s *set) members(ctx context.Context) (members []*member, err error) {
 
 func ours(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == FieldManager }
 
+func (s *set) newParent() *unstructured.Unstructured {
+	parent := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
+	parent.SetNamespace(metav1.NamespaceDefault)
+	parent.SetName(s.name)
+	return parent
+}
+
 // writeParent records the set before its members change, for programs that know the specification.
 func (s *set) writeParent(ctx context.Context, members []*member) error {
 	kinds, namespaces := sets.New[string](), sets.New[string]()
@@ -236,9 +245,7 @@ func (s *set) writeParent(ctx context.Context, members []*member) error {
 		kinds.Insert(m.GroupKind.String())
 		namespaces.Insert(m.Namespace)
 	}
-	parent := &unstructured.Unstructured{Object: map[string]any{"apiVersion": "v1", "kind": "ConfigMap"}}
-	parent.SetNamespace(metav1.NamespaceDefault)
-	parent.SetName(s.name)
+	parent := s.newParent()
 	parent.SetLabels(map[string]string{parentLabel: s.id})
 	parent.SetAnnotations(map[string]string{
 		toolAnnotation: FieldManager + "/v1", directoryAnnotation: s.directory, kindsAnnotation: strings.Join(sets.List(kinds), ","),
@@ -313,7 +320,41 @@ func (s *set) label(object *unstructured.Unstructured, created bool) {
 	object.SetAnnotations(annotations)
 }
 
-// remove prunes a member. It deletes an object that the set has created. Of any other object it gives up the fields.
+// setsContent reports whether another program has set fields, other than metadata and status.
+func setsContent(entry metav1.ManagedFieldsEntry) bool {
+	var fields map[string]any
+	if ours(entry) || entry.Subresource != "" || entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+		return false
+	}
+	delete(fields, "f:metadata")
+	delete(fields, "f:status")
+	return len(fields) > 0
+}
+
+// release removes an object from the set, and from the object the fields that only files have set. All directories have one field
+// manager. So an object that another directory has created would become empty or invalid: it keeps these fields.
+func (s *set) release(ctx context.Context, m *member) error {
+	if slices.ContainsFunc(m.object.GetManagedFields(), setsContent) {
+		empty := &unstructured.Unstructured{Object: map[string]any{"apiVersion": m.object.GetAPIVersion(), "kind": m.object.GetKind()}}
+		empty.SetName(m.Name)
+		empty.SetNamespace(m.Namespace)
+		empty.SetUID(m.object.GetUID())
+		_, err := s.patch(ctx, &member{key: m.key, object: empty, client: m.client}, false)
+		if !apierrors.IsInvalid(err) {
+			return err
+		}
+	}
+	text, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": m.object.GetUID(), "resourceVersion": m.object.GetResourceVersion(), "labels": map[string]any{memberLabel: nil},
+	}})
+	if err != nil {
+		return err
+	}
+	_, err = m.client.Patch(ctx, m.Name, types.MergePatchType, text, metav1.PatchOptions{FieldManager: FieldManager})
+	return err
+}
+
+// remove prunes a member: it deletes an object that the set has created, and releases any other object.
 func (s *set) remove(ctx context.Context, m *member, report func(string)) *failure {
 	live, uid, version := m.object, m.object.GetUID(), m.object.GetResourceVersion()
 	done := "deleted"
@@ -327,13 +368,8 @@ func (s *set) remove(ctx context.Context, m *member, report func(string)) *failu
 			PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
 		})
 	default:
-		done = "is not declared any more; it stays, because it existed before"
-		empty := &unstructured.Unstructured{Object: map[string]any{"apiVersion": live.GetAPIVersion(), "kind": live.GetKind()}}
-		empty.SetName(m.Name)
-		empty.SetNamespace(m.Namespace)
-		empty.SetUID(uid)
-		m.object = empty
-		_, err = s.patch(ctx, m, false)
+		done = "is not declared any more; it stays, because this directory has not created it"
+		err = s.release(ctx, m)
 	}
 	if err != nil && !apierrors.IsNotFound(err) {
 		return m.fails(fmt.Errorf("object is not declared any more: %w", err), live)
