@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/fsnotify/fsnotify"
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,8 @@ import (
 const (
 	// settleTime is how long no file has changed before the directory is read, and then how long until it is read again.
 	settleTime = 300 * time.Millisecond
+	// longestSettleTime is when the directory is read although files still change, such as temporary ones.
+	longestSettleTime = 5 * time.Second
 	// After an error the directory is applied again, each time after twice the delay. The longest delay is also the interval at which
 	// an unchanged directory is read, because some file systems report no changes.
 	firstDelay, longestDelay = time.Second, 15 * time.Second
@@ -43,7 +46,7 @@ func Check(directory, data string) error {
 	case !info.IsDir():
 		return fmt.Errorf("--apply %s: must be a directory", directory)
 	}
-	below, err := filepath.Rel(directory, data)
+	below, err := filepath.Rel(resolve(directory), resolve(data))
 	if err != nil || below == ".." || strings.HasPrefix(below, "../") {
 		return nil
 	}
@@ -53,6 +56,29 @@ func Check(directory, data string) error {
 		}
 	}
 	return fmt.Errorf("--apply %s: must not contain the data directory %s: move the manifests to a directory of their own", directory, data)
+}
+
+// resolve returns a path without symbolic links. The end of the path need not exist.
+func resolve(path string) string {
+	resolved, err := filepath.EvalSymlinks(path)
+	parent, name := filepath.Dir(path), filepath.Base(path)
+	switch {
+	case err == nil:
+		return resolved
+	case parent == path:
+		return path
+	}
+	return filepath.Join(resolve(parent), name)
+}
+
+// printable replaces what controls a terminal, which the name of a file may have.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, line)
 }
 
 // Run applies a directory until ctx is done. tell gets a line for each change of an object, and one for each error, which it gets
@@ -70,7 +96,7 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	a := &applier{
-		set: set, watch: func(string) {}, tell: tell, told: map[string]bool{}, delay: firstDelay,
+		set: set, watch: func(string) {}, tell: func(line string) { tell(printable(line)) }, told: map[string]bool{}, delay: firstDelay,
 		events: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: FieldManager}),
 	}
 	var changes chan fsnotify.Event
@@ -83,6 +109,7 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 		a.watch = func(directory string) { _ = watcher.Add(directory) }
 		changes, lost = watcher.Events, watcher.Errors
 	}
+	var changed time.Time // when a file changed for the first time after the last pass
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -92,12 +119,16 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 		case event := <-changes:
 			name := filepath.Base(event.Name)
 			if isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) { // a directory has any name
-				timer.Reset(settleTime)
+				if changed.IsZero() {
+					changed = time.Now()
+				}
+				timer.Reset(min(settleTime, time.Until(changed.Add(longestSettleTime))))
 			}
 		case err := <-lost: // such as too many events at once
 			klog.FromContext(ctx).Info("Cannot watch a directory", "directory", directory, "err", err)
 			timer.Reset(settleTime)
 		case <-timer.C:
+			changed = time.Time{}
 			timer.Reset(a.pass(ctx))
 		}
 	}
@@ -132,7 +163,7 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 	}
 	now := map[string]bool{}
 	for _, failure := range failures {
-		line := strings.Join(strings.Fields(failure.err.Error()), " ")
+		line := printable(strings.Join(strings.Fields(failure.err.Error()), " "))
 		now[line] = true
 		if a.told[line] {
 			continue
@@ -142,6 +173,7 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 		if about == nil {
 			about = a.set.parent
 		}
+		line = strings.ReplaceAll(line, printable(a.set.directory)+"/", "") // leaves space for the cause
 		a.events.Event(about, corev1.EventTypeWarning, "ApplyFailed", strings.ToValidUTF8(line[:min(len(line), maxMessage)], ""))
 	}
 	a.told = now

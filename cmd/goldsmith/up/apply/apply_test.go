@@ -220,6 +220,13 @@ func TestADirectoryWithTheDataOfTheServerIsRefused(t *testing.T) {
 			t.Errorf("%s: got error %v", data, err)
 		}
 	}
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(root, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := apply.Check(link, root+"/data"); err == nil {
+		t.Error("a link to the parent of the data directory is accepted")
+	}
 	file := filepath.Join(root, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -289,18 +296,25 @@ func testRows(t *testing.T, config *rest.Config) {
 		},
 		"an object that somebody creates at the same time": func(d *directory, ns string) {
 			d.stop()
+			patches := 0
 			d.intercept(func(request *http.Request) error {
 				if request.Method == http.MethodPatch && strings.HasSuffix(request.URL.Path, "/raced") && request.ContentLength > 0 {
 					_, err := d.client.CoreV1().ConfigMaps(ns).Get(request.Context(), "raced", metav1.GetOptions{})
 					if apierrors.IsNotFound(err) {
 						d.existing("raced")
+					} else if patches++; patches == 1 {
+						return errors.New("connection lost")
 					}
 				}
 				return nil
 			})
 			d.run()
 			d.write("a.yaml", configMap("raced", ns, "1"))
-			d.expect("a.yaml:1: ConfigMap NS/raced changed")
+			d.expect("a.yaml:1: ConfigMap NS/raced: ")
+			d.Eventually(func() string {
+				return d.get("raced").Annotations["apply.goldsmith.dev/created-by"]
+			}).WithTimeout(patience).Should(BeEmpty())
+			d.settle()
 			d.write("a.yaml", configMap("other", ns, "1"))
 			d.expect(d.path + ": ConfigMap NS/raced is not declared any more")
 			d.Expect(d.get("raced").Data).To(Equal(map[string]string{"theirs": "1"}))
@@ -396,6 +410,47 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.expect("record the applied objects in ConfigMap default/goldsmith-apply-")
 			d.event("ConfigMap", "goldsmith-apply-", "record the applied objects")
 			d.expect("a.yaml:1: ConfigMap NS/a created")
+		},
+		"a copy of an applied object, by somebody": func(d *directory, ns string) {
+			d.write("a.yaml", configMap("a", ns, "1"))
+			d.expect("a.yaml:1: ConfigMap NS/a created")
+			copied := d.get("a")
+			copied.Name, copied.UID, copied.ResourceVersion = "copied", "", ""
+			_, err := d.client.CoreV1().ConfigMaps(ns).Create(d.Context(), copied, metav1.CreateOptions{FieldManager: "somebody"})
+			d.Expect(err).NotTo(HaveOccurred())
+			d.write("b.yaml", configMap("copied", ns, "1"))
+			d.expect("b.yaml:1: ConfigMap NS/copied changed")
+			d.delete("b.yaml")
+			d.expect(d.path + ": ConfigMap NS/copied is not declared any more; it stays, because this directory has not created it")
+			d.Expect(d.get("copied").Data).To(Equal(map[string]string{"ours": "1"}))
+		},
+		"an object that changes before it is deleted": func(d *directory, ns string) {
+			d.stop()
+			changes := 0
+			d.intercept(func(request *http.Request) error {
+				if request.Method != http.MethodDelete || changes == 2 {
+					return nil
+				}
+				changes++
+				_, err := d.client.CoreV1().ConfigMaps(ns).Patch(request.Context(), "a", types.MergePatchType, fmt.Appendf(nil, `{"data":{"change":"%d"}}`, changes), metav1.PatchOptions{})
+				return err
+			})
+			d.run()
+			d.write("a.yaml", configMap("a", ns, "1"), "b.yaml", configMap("b", ns, "1"))
+			d.expect("b.yaml:1: ConfigMap NS/b created")
+			d.forget()
+			d.delete("a.yaml")
+			d.Expect(d.expect(d.path + ": ConfigMap NS/a deleted")).To(HaveLen(1))
+		},
+		"a misspelt field in a list": func(d *directory, ns string) {
+			d.write("web.yaml", strings.Replace(image("web", ns, ""), "format: raw", "format: raw, colour: red", 1))
+			d.expect("web.yaml:1: Image NS/web: unknown field \"spec.targets")
+			d.Expect(d.told()).To(ContainElement(HaveSuffix("`goldsmith kubectl explain image.spec.targets` lists the fields")))
+		},
+		"a name that is not printable": func(d *directory, _ string) {
+			d.write("a\x1b[2J.yaml", "kind: [\n")
+			d.expect("a?[2J.yaml:1: yaml: ")
+			d.event("ConfigMap", "goldsmith-apply-", "a?[2J.yaml:1: yaml: ")
 		},
 		"an object without what identifies it": func(d *directory, _ string) {
 			d.write(

@@ -26,6 +26,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/restmapper"
+	"k8s.io/client-go/util/retry"
 )
 
 // FieldManager owns the fields that files set.
@@ -56,6 +57,7 @@ type set struct {
 	client    dynamic.Interface
 	mapper    meta.RESTMapper
 	kinds     []schema.GroupVersionResource // of all objects that can be members
+	foreign   map[key]types.UID             // objects with a mark that somebody else has created
 }
 
 func newSet(directory string, config *rest.Config) (*set, error) {
@@ -79,7 +81,7 @@ func newSet(directory string, config *rest.Config) (*set, error) {
 	hash := sha256.Sum256([]byte(name + "." + metav1.NamespaceDefault + ".ConfigMap."))
 	s := &set{
 		directory: directory, name: name, id: "applyset-" + base64.RawURLEncoding.EncodeToString(hash[:]) + "-v1",
-		client: client, mapper: restmapper.NewDiscoveryRESTMapper(groups),
+		client: client, mapper: restmapper.NewDiscoveryRESTMapper(groups), foreign: map[key]types.UID{},
 	}
 	kinds, err := discovery.GroupVersionResources(discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"list", "patch", "delete"}}, preferred))
 	if err != nil {
@@ -283,11 +285,12 @@ func (s *set) apply(ctx context.Context, m *member, report func(string)) *failur
 		}
 		m.object.SetUID(live.GetUID()) // if it is deleted meanwhile, it is not created without a mark
 	}
-	s.label(m.object, created || live.GetAnnotations()[createdAnnotation] == s.id)
+	s.label(m, created || s.created(m, live))
 	applied, err := s.patch(ctx, m, false)
 	if err == nil && created && slices.ContainsFunc(applied.GetManagedFields(), func(entry metav1.ManagedFieldsEntry) bool { return !ours(entry) }) {
-		s.label(m.object, false) // somebody created it meanwhile
-		created = false
+		created = false // but by somebody else, meanwhile
+		s.foreign[m.key] = applied.GetUID()
+		s.label(m, false)
 		applied, err = s.patch(ctx, m, false)
 	}
 	switch {
@@ -301,8 +304,17 @@ func (s *set) apply(ctx context.Context, m *member, report func(string)) *failur
 	return nil
 }
 
+// mark is what an object has that the set has created. A copy of the object has another name.
+func (s *set) mark(k key) string { return s.id + "/" + k.NamespacedName.String() }
+
+// created reports whether the set has created an object.
+func (s *set) created(m *member, live *unstructured.Unstructured) bool {
+	return live.GetAnnotations()[createdAnnotation] == s.mark(m.key) && s.foreign[m.key] != live.GetUID()
+}
+
 // label labels an object as a member of the set, and marks it if the set has created it.
-func (s *set) label(object *unstructured.Unstructured, created bool) {
+func (s *set) label(m *member, created bool) {
+	object := m.object
 	labels := object.GetLabels()
 	if labels == nil {
 		labels = map[string]string{}
@@ -315,7 +327,7 @@ func (s *set) label(object *unstructured.Unstructured, created bool) {
 		if annotations == nil {
 			annotations = map[string]string{}
 		}
-		annotations[createdAnnotation] = s.id
+		annotations[createdAnnotation] = s.mark(m.key)
 	}
 	object.SetAnnotations(annotations)
 }
@@ -323,7 +335,7 @@ func (s *set) label(object *unstructured.Unstructured, created bool) {
 // setsContent reports whether another program has set fields, other than metadata and status.
 func setsContent(entry metav1.ManagedFieldsEntry) bool {
 	var fields map[string]any
-	if ours(entry) || entry.Subresource != "" || entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.Raw, &fields) != nil {
+	if ours(entry) || entry.Subresource != "" || entry.FieldsV1 == nil || json.Unmarshal(entry.FieldsV1.GetRawBytes(), &fields) != nil {
 		return false
 	}
 	delete(fields, "f:metadata")
@@ -354,33 +366,43 @@ func (s *set) release(ctx context.Context, m *member) error {
 	return err
 }
 
-// remove prunes a member: it deletes an object that the set has created, and releases any other object.
+// remove prunes a member: it deletes an object that the set has created, and releases any other object. It begins again if the object changes meanwhile.
 func (s *set) remove(ctx context.Context, m *member, report func(string)) *failure {
-	live, uid, version := m.object, m.object.GetUID(), m.object.GetResourceVersion()
-	done := "deleted"
-	var err error
-	switch {
-	case live.GetDeletionTimestamp() != nil:
-		return nil
-	case live.GetAnnotations()[createdAnnotation] == s.id:
-		background := metav1.DeletePropagationBackground
-		err = m.client.Delete(ctx, m.Name, metav1.DeleteOptions{
-			PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
-		})
-	default:
+	done, uid := "", m.object.GetUID()
+	err := retry.RetryOnConflict(retry.DefaultRetry, func() (err error) {
+		if done != "" {
+			if m.object, err = m.client.Get(ctx, m.Name, metav1.GetOptions{}); err != nil {
+				return err
+			}
+		}
+		version := m.object.GetResourceVersion()
+		switch {
+		case m.object.GetUID() != uid || m.object.GetDeletionTimestamp() != nil || m.object.GetLabels()[memberLabel] != s.id:
+			done = ""
+			return nil
+		case s.created(m, m.object):
+			done = "deleted"
+			background := metav1.DeletePropagationBackground
+			return m.client.Delete(ctx, m.Name, metav1.DeleteOptions{
+				PropagationPolicy: &background, Preconditions: &metav1.Preconditions{UID: &uid, ResourceVersion: &version},
+			})
+		}
 		done = "is not declared any more; it stays, because this directory has not created it"
-		err = s.release(ctx, m)
-	}
+		return s.release(ctx, m)
+	})
 	if err != nil && !apierrors.IsNotFound(err) {
-		return m.fails(fmt.Errorf("object is not declared any more: %w", err), live)
+		return m.fails(fmt.Errorf("object is not declared any more: %w", err), m.object)
 	}
-	report(fmt.Sprintf("%s: %s %s", m.source, m.key, done))
+	if done != "" {
+		report(fmt.Sprintf("%s: %s %s", m.source, m.key, done))
+	}
 	return nil
 }
 
 var (
 	// unknownField matches what a server says about a misspelt field, depending on what it knows about the kind.
 	unknownField = regexp.MustCompile(`unknown field "([^"]+)"|\.?([^\s:]+): field not declared in schema`)
+	index        = regexp.MustCompile(`\[[^\]]*\]`)
 	otherManager = regexp.MustCompile(`conflict with ("[^"]+")`)
 )
 
@@ -388,7 +410,8 @@ var (
 func explain(err error, m *member) error {
 	if found := unknownField.FindStringSubmatch(err.Error()); found != nil {
 		path := found[1] + found[2]
-		parent := strings.Join(append([]string{strings.ToLower(m.Kind)}, strings.Split(path, ".")[:strings.Count(path, ".")]...), ".")
+		names := strings.Split(index.ReplaceAllString(path, ""), ".")
+		parent := strings.Join(append([]string{strings.ToLower(m.Kind)}, names[:len(names)-1]...), ".")
 		return fmt.Errorf("unknown field %q: correct or remove it: `goldsmith kubectl explain %s` lists the fields", path, parent)
 	}
 	var owners []string
