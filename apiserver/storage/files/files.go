@@ -22,6 +22,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
 
@@ -58,12 +59,13 @@ func WithCompactionInterval(interval time.Duration) Option {
 
 // Directory is a directory of objects that is in use.
 type Directory struct {
-	path     string
-	options  []memory.Option
-	lock     *os.File
-	memory   *memory.Server
-	reserved int64 // what revisionFile has
-	broken   error // why nothing can be stored any more
+	path      string
+	options   []memory.Option
+	lock      *os.File
+	directory *os.File
+	memory    *memory.Server
+	reserved  int64 // what revisionFile has
+	broken    error // why nothing can be stored any more
 }
 
 // header is the first line of an object's file.
@@ -72,13 +74,19 @@ type header struct {
 	Created  int64  `json:"createRevision"`
 	Revision int64  `json:"modRevision"`
 	Version  int64  `json:"version"`
-	Sum      uint32 `json:"crc32"` // of the value
+	Sum      uint32 `json:"crc32"` // of the header without it, and the value
+}
+
+func (h header) sum(value []byte) (uint32, error) {
+	h.Sum = 0
+	line, err := json.Marshal(h)
+	return crc32.Update(crc32.ChecksumIEEE(line), crc32.IEEETable, value), err
 }
 
 // Start takes a directory, which it creates if necessary, and serves its objects. If the directory is in use, is damaged, or has
 // files of others, Start fails.
 func Start(path string, options ...Option) (_ *Directory, err error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := create(path); err != nil {
 		return nil, fmt.Errorf("create directory %s: %w", path, err)
 	}
 	d := &Directory{path: path}
@@ -92,9 +100,13 @@ func Start(path string, options ...Option) (_ *Directory, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	// It stays open: a process with too many open files can still sync it.
+	if d.directory, err = os.Open(path); err != nil {
+		return nil, errors.Join(err, d.lock.Close())
+	}
 	content, err := d.load()
 	if err != nil {
-		return nil, errors.Join(err, d.lock.Close())
+		return nil, errors.Join(err, d.directory.Close(), d.lock.Close())
 	}
 	d.memory = memory.Start(append(d.options, memory.WithJournal(d, content))...)
 	return d, nil
@@ -110,7 +122,7 @@ func (d *Directory) Stop() error {
 	if err == nil {
 		err = d.setRevision(d.memory.Revision()) // gives back what was reserved
 	}
-	return errors.Join(err, d.lock.Close())
+	return errors.Join(err, d.directory.Close(), d.lock.Close())
 }
 
 func (d *Directory) join(name string) string { return filepath.Join(d.path, name) }
@@ -173,7 +185,7 @@ func (d *Directory) read(name string) (*mvccpb.KeyValue, error) {
 	if nameOf([]byte(h.Key)) != name {
 		return nil, errors.New("its name is not that of its key")
 	}
-	if crc32.ChecksumIEEE(value) != h.Sum {
+	if sum, err := h.sum(value); err != nil || sum != h.Sum {
 		return nil, errors.New("its checksum is wrong")
 	}
 	return &mvccpb.KeyValue{Key: []byte(h.Key), Value: value, CreateRevision: h.Created, ModRevision: h.Revision, Version: h.Version}, nil
@@ -218,10 +230,15 @@ func (d *Directory) Commit(revision int64, changes []*mvccpb.KeyValue) error {
 	case stored.GetVersion() == 0 || stored.GetLease() != 0:
 		return d.change(func() error { return os.Remove(d.join(nameOf(stored.GetKey()))) })
 	}
-	line, err := json.Marshal(header{
-		Key: string(stored.GetKey()), Created: stored.GetCreateRevision(), Revision: stored.GetModRevision(), Version: stored.GetVersion(),
-		Sum: crc32.ChecksumIEEE(stored.GetValue()),
-	})
+	if !utf8.Valid(stored.GetKey()) {
+		return fmt.Errorf("store %q: the key is not UTF-8", stored.GetKey())
+	}
+	h := header{Key: string(stored.GetKey()), Created: stored.GetCreateRevision(), Revision: stored.GetModRevision(), Version: stored.GetVersion()}
+	var err error
+	if h.Sum, err = h.sum(stored.GetValue()); err != nil {
+		return err
+	}
+	line, err := json.Marshal(h)
 	if err != nil {
 		return err
 	}
@@ -255,12 +272,23 @@ func (d *Directory) change(do func() error) error {
 	if err := do(); err != nil {
 		return err
 	}
-	directory, err := os.Open(d.path)
-	if err == nil {
-		err = errors.Join(directory.Sync(), directory.Close())
-	}
-	if err != nil {
+	if err := d.directory.Sync(); err != nil {
 		d.broken = fmt.Errorf("sync %s: %w: the server stores nothing until you restart it", d.path, err)
 	}
 	return d.broken
+}
+
+// create creates a directory if it does not exist, and syncs its parent.
+func create(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return err
+	}
+	parent, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(parent.Sync(), parent.Close())
 }

@@ -136,7 +136,7 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 	g.Expect(left).To(BeEmpty())
 }
 
-func TestATransactionThatACrashCouldDivideIsRefused(t *testing.T) {
+func TestATransactionThatCannotBeReadAgainIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	directory, err := Start(t.TempDir())
@@ -144,6 +144,8 @@ func TestATransactionThatACrashCouldDivideIsRefused(t *testing.T) {
 	defer func() { g.Expect(directory.Stop()).To(Succeed()) }()
 	err = directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a"), Version: 1}, {Key: []byte("b"), Version: 1}})
 	g.Expect(err).To(MatchError(ContainSubstring("several objects cannot be stored in one transaction")))
+	err = directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a\xff"), Version: 1}})
+	g.Expect(err).To(MatchError(ContainSubstring("the key is not UTF-8")))
 }
 
 func TestAWriteThatFailsChangesNothing(t *testing.T) {
@@ -183,6 +185,7 @@ func TestADirectoryThatCannotBeReadIsRefused(t *testing.T) {
 		want   string
 	}{
 		"a value":    {edit(object, "value", "valve"), object + " is damaged: its checksum is wrong: restore the directory from a backup"},
+		"a revision": {edit(object, `"modRevision":`, `"modRevision":1`), object + " is damaged: its checksum is wrong"},
 		"a header":   {edit(object, "{", "["), object + " is damaged: "},
 		"a cut file": {func(path string) error { return os.Truncate(filepath.Join(path, object), 10) }, object + " is damaged: its end is missing"},
 		"another name": {func(path string) error {
