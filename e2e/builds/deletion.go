@@ -102,7 +102,7 @@ func describeDeletion(w *fixture) {
 			namespace, err := w.Kube.CoreV1().Namespaces().Get(ctx, w.Namespace, metav1.GetOptions{})
 			return namespace.Status.Conditions, err
 		}).Should(ContainElements(
-			HaveField("Message", ContainSubstring("configmaps has 1 resource instances")),
+			HaveField("Message", MatchRegexp(`configmaps\.? has 1 resource instances`)),
 			HaveField("Message", ContainSubstring("example.com/keep in 1 resource instances")),
 		))
 		_, err = w.Kube.CoreV1().ConfigMaps(w.Namespace).Patch(ctx, held.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
