@@ -38,7 +38,7 @@ func Specs(environment func() Environment) {
 	})
 }
 
-// StorageSpecs are those of Specs that read and write through every feature of a storage. What a storage has to do is tested in
+// StorageSpecs are the specs that read and write through every feature of a storage. What a storage has to do is tested in
 // apiserver/storage; these specs show that a server uses it.
 func StorageSpecs(environment func() Environment) {
 	Describe("the API", func() { describeStored(newFixture(environment)) })

@@ -171,7 +171,7 @@ func (c buildClient) UpdateStatus(_ context.Context, build *v1alpha1.ImageBuild,
 	return stored.DeepCopy(), nil
 }
 
-// Cancel cancels a build that another one supersedes.
+// Cancel cancels a build that a newer build supersedes.
 func (c buildClient) Cancel(_ context.Context, name string, given *v1alpha1.CancelRequest, _ metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
 	return nil, c.p.write("build superseded", func() error {
 		defer c.p.checkSuperseding(name)()

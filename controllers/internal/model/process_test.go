@@ -269,7 +269,7 @@ type modelClock struct{ w *environment }
 // Now is the time.
 func (c modelClock) Now() time.Time { return c.w.now }
 
-// Since is the time since another one.
+// Since is the time that has passed since at.
 func (c modelClock) Since(at time.Time) time.Duration { return c.w.now.Sub(at) }
 
 // recorder drops events.

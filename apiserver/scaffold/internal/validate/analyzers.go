@@ -31,8 +31,8 @@ var configuration = config.LintersConfig{
 // linters are those that are enabled by default, but for nonpointerstructs: in Go, a struct of optional fields can be required.
 var linters = config.Linters{Enable: []string{"namingconventions"}, Disable: []string{"nonpointerstructs"}}
 
-// Exception is a finding that is none, by the linter, a regular expression for its message, and the reason. Without a name it is of
-// every linter.
+// Exception drops findings of a linter whose message matches a regular expression. Without the name of a linter, it drops findings
+// of every linter. Reason tells why the findings are no mistakes.
 type Exception struct{ Linter, Message, Reason string }
 
 // exceptions hold for every API.

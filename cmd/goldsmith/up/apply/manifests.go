@@ -121,7 +121,7 @@ func withoutPath(err error) error {
 	return err
 }
 
-// add adds the objects of a file, or none of them.
+// add adds the objects of a file. After an error it has added no object of the file.
 func (c *contents) add(path string, content []byte) error {
 	if slices.Contains(kustomizations, filepath.Base(path)) {
 		c.kustomized = true

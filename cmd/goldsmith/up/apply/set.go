@@ -366,7 +366,8 @@ func (s *set) release(ctx context.Context, m *member) error {
 	return err
 }
 
-// remove prunes a member: it deletes an object that the set has created, and releases any other object. It begins again if the object changes meanwhile.
+// remove prunes a member: it deletes an object that the set has created, and releases any other object. It begins again if the
+// object changes meanwhile.
 func (s *set) remove(ctx context.Context, m *member, report func(string)) *failure {
 	done, uid := "", m.object.GetUID()
 	err := retry.RetryOnConflict(retry.DefaultRetry, func() (err error) {
