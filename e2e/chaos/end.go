@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
@@ -17,7 +18,7 @@ import (
 
 // checkEnd returns the violations of these invariants after all builds have ended:
 //
-//   - No build waits. Those of invariants.Owner, End and Latest hold.
+//   - No build waits. Those of invariants.Owner, Distinct, End and Latest hold.
 //   - What is recorded of a build is how it ended, and nothing is recorded as existing that does not exist.
 func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 	violated := func(format string, arguments ...any) {
@@ -50,6 +51,7 @@ func checkEnd(ctx context.Context, s *api) (violations []string, err error) {
 		build := &list.Items[i]
 		builds[build.Name], byUID[build.UID] = build, build
 		violations = append(violations, invariants.End(build, podOf)...)
+		violations = append(violations, invariants.Distinct(build, slices.Collect(maps.Values(byUID)))...)
 	}
 	jobs, err := s.kube.BatchV1().Jobs(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {

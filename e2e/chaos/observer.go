@@ -83,7 +83,6 @@ func (o *observer) run(ctx context.Context) {
 
 func (o *observer) observe(ctx context.Context) {
 	epoch := o.api.restored.Load()
-	// Pods first: see OneRuns.
 	pods, err := o.api.kube.CoreV1().Pods(namespace).List(ctx, metav1.ListOptions{})
 	if err != nil {
 		return
@@ -113,13 +112,15 @@ func (o *observer) observe(ctx context.Context) {
 			o.jobs[jobs.Items[i].UID] = owner.UID
 		}
 	}
+	existing := make([]*corev1.Pod, len(pods.Items))
 	for i := range pods.Items {
+		existing[i] = &pods.Items[i]
 		if uid := pods.Items[i].UID; !o.known[uid] {
 			o.known[uid] = true
 			o.podCount++
 		}
 	}
-	o.add(invariants.OneRuns(pods.Items, o.jobs, builds.Items)...)
+	o.add(invariants.OneRuns(existing, o.jobs, time.Now())...)
 }
 
 func podEnded(pod *corev1.Pod) bool {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -77,9 +76,7 @@ func (c *checker) checkImage(image *v1alpha1.Image) {
 		if build.Spec.ImageRef == nil || build.Spec.ImageRef.UID != image.UID || build.Spec.Number == nil {
 			continue
 		}
-		if other := byNumber[*build.Spec.Number]; other != nil {
-			c.violated("image %s has two builds of number %d: %s and %s", image.Name, *build.Spec.Number, other.UID, build.UID)
-		}
+		c.violations = append(c.violations, invariants.Distinct(build, slices.Collect(maps.Values(byNumber)))...)
 		byNumber[*build.Spec.Number] = build
 	}
 	if len(byNumber) == 0 {
@@ -130,26 +127,22 @@ func (c *checker) checkJob(job *batchv1.Job, builds map[types.UID]*v1alpha1.Imag
 	if c.violations = append(c.violations, orphaned...); build == nil {
 		return
 	}
-	number, err := strconv.Atoi(job.Labels[v1alpha1.LabelAttempt])
-	if err != nil || number < 1 || number > len(build.Status.Attempts) || build.Status.Attempts[number-1].JobName != job.Name {
-		c.violated("Job %s is of no attempt of build %s: %q", job.Name, build.Name, job.Labels[v1alpha1.LabelAttempt])
+	attempt, foreign := invariants.Attempt(job, build)
+	if c.violations = append(c.violations, foreign...); attempt == nil {
 		return
 	}
-	attempt := build.Status.Attempts[number-1]
+	number := attempt.Number
 	key := fmt.Sprintf("%s/%d", build.UID, number)
 	if other, known := attempts[key]; known {
 		c.violated("build %s: two Jobs for attempt %d: %s and %s", build.Name, number, other, job.UID)
 	}
 	attempts[key] = job.UID
-	if attempt.JobUID != "" && attempt.JobUID != job.UID {
-		c.violated("Job %s has the UID %s, and attempt %d says %s", job.Name, job.UID, number, attempt.JobUID)
-	}
 	if number > 1 { // times in objects are whole seconds
 		if before := build.Status.Attempts[number-2].CompletionTime; before == nil || job.CreationTimestamp.Time.Before(before.Time) {
 			c.violated("Job %s was created at %s, before the outcome of the attempt before it, at %s", job.Name, job.CreationTimestamp, before)
 		}
 	}
-	if c.isGone(job.UID) && !c.isGone(build.UID) && (attempt.Outcome == "" || !mayDelete(attempt)) {
+	if c.isGone(job.UID) && !c.isGone(build.UID) && (attempt.Outcome == "" || !mayDelete(*attempt)) {
 		c.violated("Job %s was deleted under build %s: attempt %d is %s", job.Name, build.Name, number, attempt.Outcome)
 	}
 }

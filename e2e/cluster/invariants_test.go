@@ -134,22 +134,22 @@ func TestWhatMustNotBeIsAViolation(t *testing.T) {
 		last(h.images["image"]).Status.BuildCounter = 2
 	}
 	for want, spoil := range map[string]func(h *History){
-		"was lost":                          func(h *History) { h.gone["build"] = noon },
-		"was never built":                   func(h *History) { delete(h.builds, "build") },
-		"counts 2 builds":                   func(h *History) { last(h.images["image"]).Status.BuildCounter = 2 },
-		"second from the same inputs":       func(h *History) { second(h, 2) },
-		"two builds of number 1":            func(h *History) { second(h, 1) },
-		"has not finished":                  func(h *History) { h.builds["build"] = h.builds["build"][:2] },
-		"attempt 1 changed after its end":   func(h *History) { last(h.builds["build"]).Status.Attempts[0].NodeName = "other" },
-		"was seen to end":                   func(h *History) { delete(h.pods, "pod-2") },
-		"Job web-1-3 is of no attempt":      func(h *History) { add(h, h.jobs, newJob("job-3", "3", 9)) },
-		"two Jobs for attempt 2":            func(h *History) { add(h, h.jobs, newJob("job-3", "2", 9)) },
-		"and attempt 2 says other":          func(h *History) { last(h.builds["build"]).Status.Attempts[1].JobUID = "other" },
-		"before the outcome of the attempt": func(h *History) { last(h.jobs["job-2"]).CreationTimestamp = at(4) },
-		"Job web-1-2 was deleted":           func(h *History) { h.gone["job-2"] = noon },
-		"Job web-1-1 belongs to no build":   func(h *History) { last(h.jobs["job-1"]).OwnerReferences = nil },
-		"pod stray without its Job":         func(h *History) { add(h, h.pods, newPod("stray", "none", "")) },
-		"has two pods":                      func(h *History) { add(h, h.pods, newPod("pod-3", "job-2", "sha256:good")) }, // pod-3 may run
+		"was lost":                                        func(h *History) { h.gone["build"] = noon },
+		"was never built":                                 func(h *History) { delete(h.builds, "build") },
+		"counts 2 builds":                                 func(h *History) { last(h.images["image"]).Status.BuildCounter = 2 },
+		"second from the same inputs":                     func(h *History) { second(h, 2) },
+		"two builds of number 1":                          func(h *History) { second(h, 1) },
+		"has not finished":                                func(h *History) { h.builds["build"] = h.builds["build"][:2] },
+		"attempt 1 changed after its end":                 func(h *History) { last(h.builds["build"]).Status.Attempts[0].NodeName = "other" },
+		"was seen to end":                                 func(h *History) { delete(h.pods, "pod-2") },
+		"Job web-1-3 is of no attempt":                    func(h *History) { add(h, h.jobs, newJob("job-3", "3", 9)) },
+		"two Jobs for attempt 2":                          func(h *History) { add(h, h.jobs, newJob("job-3", "2", 9)) },
+		"and attempt 2 of build web-1 has recorded other": func(h *History) { last(h.builds["build"]).Status.Attempts[1].JobUID = "other" },
+		"before the outcome of the attempt":               func(h *History) { last(h.jobs["job-2"]).CreationTimestamp = at(4) },
+		"Job web-1-2 was deleted":                         func(h *History) { h.gone["job-2"] = noon },
+		"Job web-1-1 belongs to no build":                 func(h *History) { last(h.jobs["job-1"]).OwnerReferences = nil },
+		"pod stray without its Job":                       func(h *History) { add(h, h.pods, newPod("stray", "none", "")) },
+		"has two pods":                                    func(h *History) { add(h, h.pods, newPod("pod-3", "job-2", "sha256:good")) }, // pod-3 may run
 	} {
 		t.Run(want, func(t *testing.T) {
 			h := newHistory()

@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
@@ -16,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -146,6 +149,23 @@ func Latest(image *v1alpha1.Image, builds map[string]*v1alpha1.ImageBuild) []str
 	return c
 }
 
+// Distinct returns the violations by a build and other builds of the same Image: each has its own number and its own request.
+func Distinct(build *v1alpha1.ImageBuild, others []*v1alpha1.ImageBuild) []string {
+	var c violations
+	for _, other := range others {
+		if image := other.Spec.ImageRef; image == nil || build.Spec.ImageRef == nil || image.UID != build.Spec.ImageRef.UID || other.UID == build.UID {
+			continue
+		}
+		if ptr.Deref(other.Spec.Number, 0) == ptr.Deref(build.Spec.Number, 0) {
+			c.add("image %s has two builds of number %d: %s and %s", build.Spec.ImageRef.Name, *build.Spec.Number, other.UID, build.UID)
+		}
+		if a, b := other.Spec.Trigger, build.Spec.Trigger; a != nil && b != nil && a.RequestID != "" && a.RequestID == b.RequestID {
+			c.add("request %s of image %s has two builds: %s and %s", a.RequestID, build.Spec.ImageRef.Name, other.Name, build.Name)
+		}
+	}
+	return c
+}
+
 // Owner returns the build that controls a Job, or a violation: every Job belongs to a build.
 func Owner(job *batchv1.Job, builds map[types.UID]*v1alpha1.ImageBuild) (*v1alpha1.ImageBuild, []string) {
 	if owner := metav1.GetControllerOf(job); owner != nil && builds[owner.UID] != nil {
@@ -154,24 +174,32 @@ func Owner(job *batchv1.Job, builds map[types.UID]*v1alpha1.ImageBuild) (*v1alph
 	return nil, []string{fmt.Sprintf("Job %s belongs to no build", job.Name)}
 }
 
-// OneRuns returns the violations by the pods that exist at one moment: at most one container of a build runs, apart from containers on
-// nodes that are recorded as lost. Owners are the UIDs of builds by those of their Jobs. A pod that follows one on a lost node exists
-// only after the loss is recorded: list pods before builds.
-func OneRuns(pods []corev1.Pod, owners map[types.UID]types.UID, builds []v1alpha1.ImageBuild) []string {
-	var c violations
-	lost := map[types.UID]bool{}
-	for _, build := range builds {
-		for _, attempt := range build.Status.Attempts {
-			if attempt.Failure != nil && attempt.Failure.Reason == v1alpha1.ReasonNodeLost {
-				lost[attempt.PodUID] = true
-			}
-		}
+// Attempt returns the attempt of a build that a Job was created for, or a violation: every Job of a build has the name that an attempt
+// has recorded, and the UID, once that is recorded.
+func Attempt(job *batchv1.Job, build *v1alpha1.ImageBuild) (*v1alpha1.BuildAttempt, []string) {
+	number, err := strconv.Atoi(job.Labels[v1alpha1.LabelAttempt])
+	if err != nil || number < 1 || number > len(build.Status.Attempts) || build.Status.Attempts[number-1].JobName != job.Name {
+		return nil, []string{fmt.Sprintf("Job %s is of no attempt of build %s: %q", job.Name, build.Name, job.Labels[v1alpha1.LabelAttempt])}
 	}
+	var c violations
+	attempt := &build.Status.Attempts[number-1]
+	if attempt.JobUID != "" && attempt.JobUID != job.UID {
+		c.add("Job %s has the UID %q, and attempt %d of build %s has recorded %s", job.Name, job.UID, number, build.Name, attempt.JobUID)
+	}
+	return attempt, c
+}
+
+// confirmationTime is for how long a node may take to confirm the end of a deleted pod after its grace period.
+const confirmationTime = 2 * time.Minute
+
+// OneRuns returns the violations by the pods that exist at one moment: at most one container of a build runs. Containers whose end
+// nobody can confirm do not count. Owners are the UIDs of builds by those of their Jobs.
+func OneRuns(pods []*corev1.Pod, owners map[types.UID]types.UID, now time.Time) []string {
+	var c violations
 	running := map[types.UID]string{}
-	for i := range pods {
-		pod := &pods[i]
+	for _, pod := range pods {
 		build := owners[types.UID(pod.Labels[batchv1.ControllerUidLabel])]
-		if build == "" || lost[pod.UID] || !Runs(pod) {
+		if build == "" || !Runs(pod) || isLost(pod, now) {
 			continue
 		}
 		if other, found := running[build]; found {
@@ -185,6 +213,15 @@ func OneRuns(pods []corev1.Pod, owners map[types.UID]types.UID, builds []v1alpha
 // Runs reports whether a container of a pod runs.
 func Runs(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil })
+}
+
+// isLost reports whether nobody can confirm the end of a pod: Kubernetes has given it up, or its node has not answered in time.
+func isLost(pod *corev1.Pod, now time.Time) bool {
+	lostNode := func(c corev1.PodCondition) bool {
+		return c.Type == corev1.DisruptionTarget && (c.Reason == "DeletionByTaintManager" || c.Reason == "DeletionByPodGC")
+	}
+	return pod.Status.Phase == corev1.PodFailed ||
+		pod.DeletionTimestamp != nil && (!now.Before(pod.DeletionTimestamp.Add(confirmationTime)) || slices.ContainsFunc(pod.Status.Conditions, lostNode))
 }
 
 func byTarget(artifacts []v1alpha1.Artifact) map[string]string {

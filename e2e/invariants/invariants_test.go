@@ -3,10 +3,10 @@
 package invariants_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -133,36 +133,91 @@ func TestAnImageReportsItsLatestSuccessfulBuild(t *testing.T) {
 	}
 }
 
-func TestAJobBelongsToABuild(t *testing.T) {
-	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{UID: "build", Controller: new(true)}}}}
+func TestABuildHasItsOwnNumberAndRequest(t *testing.T) {
+	numbered := func(uid, image types.UID, number int64, request string) *v1alpha1.ImageBuild {
+		build := newBuild()
+		build.UID, build.Spec.ImageRef, build.Spec.Number = uid, &v1alpha1.ImageReference{Name: "web", UID: image}, &number
+		build.Spec.Trigger = &v1alpha1.BuildTrigger{RequestID: request}
+		return build
+	}
+	build := numbered("new", "image", 2, "b")
+	direct := newBuild()
+	direct.UID = "direct"
+	for _, test := range []struct {
+		other *v1alpha1.ImageBuild
+		want  string
+	}{
+		{build, ""},
+		{direct, ""},
+		{numbered("old", "image", 1, "a"), ""},
+		{numbered("old", "other", 2, "b"), ""},
+		{numbered("old", "image", 2, "a"), "image web has two builds of number 2: old and new"},
+		{numbered("old", "image", 1, "b"), "request b of image web has two builds"},
+	} {
+		expect(t, test.want, invariants.Distinct(build, []*v1alpha1.ImageBuild{test.other}))
+	}
+	expect(t, "", invariants.Distinct(direct, []*v1alpha1.ImageBuild{build}))
+}
+
+func TestAJobBelongsToAnAttemptOfABuild(t *testing.T) {
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{
+		Name: "web-1-2", UID: "job-2", Labels: map[string]string{v1alpha1.LabelAttempt: "2"}, OwnerReferences: []metav1.OwnerReference{{UID: "build", Controller: new(true)}},
+	}}
 	build := newBuild()
 	if owner, violations := invariants.Owner(job, map[types.UID]*v1alpha1.ImageBuild{"build": build}); owner != build || len(violations) > 0 {
 		t.Errorf("%v, %q", owner, violations)
 	}
 	_, violations := invariants.Owner(job, nil)
 	expect(t, "belongs to no build", violations)
+
+	for want, spoil := range map[string]func(*v1alpha1.BuildAttempt){
+		"":                                   func(*v1alpha1.BuildAttempt) {},
+		"is of no attempt":                   func(a *v1alpha1.BuildAttempt) { a.JobName = "other" },
+		"attempt 2 of build web-1 has recor": func(a *v1alpha1.BuildAttempt) { a.JobUID = "other" },
+	} {
+		build := newBuild()
+		spoil(&build.Status.Attempts[1])
+		attempt, violations := invariants.Attempt(job, build)
+		expect(t, want, violations)
+		if want == "" && attempt != &build.Status.Attempts[1] {
+			t.Errorf("attempt %+v", attempt)
+		}
+	}
+	for _, number := range []string{"", "0", "3"} {
+		job.Labels[v1alpha1.LabelAttempt] = number
+		_, violations := invariants.Attempt(job, build)
+		expect(t, "is of no attempt", violations)
+	}
 }
 
-func TestOnlyAPodOnALostNodeRunsBesideAnother(t *testing.T) {
+func TestOnlyAPodWhoseEndNobodyConfirmsRunsBesideAnother(t *testing.T) {
+	now := time.Now()
 	owners := map[types.UID]types.UID{"first": "build", "second": "build", "third": "other"}
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
-	pods := map[string]corev1.Pod{
-		"a": newPod("pod-1", "first", running), "b": newPod("pod-2", "second", running), "third": newPod("pod-3", "third", running),
-		"unknown": newPod("pod-4", "unknown", running), "ended": newPod("pod-5", "first", corev1.ContainerState{}),
+	deleted := func(ago time.Duration, conditions ...corev1.PodCondition) *corev1.Pod {
+		pod := newPod("pod-1", "first", running)
+		pod.DeletionTimestamp, pod.Status.Conditions = new(metav1.NewTime(now.Add(-ago))), conditions
+		return &pod
 	}
-	for _, test := range []struct{ pods, lost, want string }{
-		{"a b", "", "two pods of a build run: pod-1 and pod-2"},
-		{"a b", "pod-3", "two pods of a build run"},
-		{"a b", "pod-1", ""},
-		{"a third unknown", "", ""},
-		{"b ended", "", ""},
+	failed := newPod("pod-1", "first", running)
+	failed.Status.Phase = corev1.PodFailed
+	pod := func(uid, job types.UID) *corev1.Pod { return new(newPod(uid, job, running)) }
+	for name, test := range map[string]struct {
+		pod  *corev1.Pod
+		want string
+	}{
+		"of the build":                  {pod("pod-1", "first"), "two pods of a build run: pod-1 and pod-2"},
+		"of another build":              {pod("pod-1", "third"), ""},
+		"of an unknown Job":             {pod("pod-1", "unknown"), ""},
+		"that has ended":                {new(newPod("pod-1", "first", corev1.ContainerState{})), ""},
+		"that Kubernetes has given up":  {&failed, ""},
+		"that is deleted":               {deleted(time.Minute), "two pods of a build run"},
+		"that is evicted":               {deleted(0, corev1.PodCondition{Type: corev1.DisruptionTarget, Reason: "EvictionByEvictionAPI"}), "two pods of a build run"},
+		"on a lost node":                {deleted(0, corev1.PodCondition{Type: corev1.DisruptionTarget, Reason: "DeletionByTaintManager"}), ""},
+		"whose end nobody has reported": {deleted(2 * time.Minute), ""},
 	} {
-		var list []corev1.Pod
-		for name := range strings.FieldsSeq(test.pods) {
-			list = append(list, pods[name])
-		}
-		build := newBuild()
-		build.Status.Attempts[0].PodUID, build.Status.Attempts[0].Failure = types.UID(test.lost), &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonNodeLost}
-		expect(t, test.want, invariants.OneRuns(list, maps.Clone(owners), []v1alpha1.ImageBuild{*build}))
+		t.Run(name, func(t *testing.T) {
+			expect(t, test.want, invariants.OneRuns([]*corev1.Pod{test.pod, pod("pod-2", "second")}, owners, now))
+		})
 	}
 }

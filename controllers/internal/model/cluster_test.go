@@ -234,15 +234,13 @@ var ends = [...]end{
 	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"Flaky","retryable":true}}`},
 }
 
-// digestOf returns the digest of a pod's artifact. Each pod makes a different artifact.
-func digestOf(number int) string { return fmt.Sprintf("sha256:%064d", number) }
-
+// terminate ends the container of a pod. Each pod that succeeds makes a different artifact.
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
 	if success {
 		w.truth.results++
-		truth.digest = digestOf(w.truth.results)
-		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":%q,"sizeBytes":1}]}`, truth.digest)
+		truth.made = true
+		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}`, w.truth.results)
 	}
 	began := time.Unix(0, 0)
 	if how.started {
@@ -252,6 +250,7 @@ func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 		setState(next, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 			ExitCode: how.code, Reason: how.reason, Message: how.message, StartedAt: metav1.NewTime(began), FinishedAt: metav1.NewTime(w.time().Add(w.nodeClock)),
 		}})
+		truth.ended = next
 	})
 }
 

@@ -10,47 +10,30 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 )
 
 // checkNewJob checks that a Job is created for a stored attempt that has not ended. The Job of a crashed process may
 // arrive later.
 func (w *environment) checkNewJob(job *batchv1.Job) {
-	owner := job.OwnerReferences[0]
-	build, ok := w.builds.get(owner.Name)
-	switch {
-	case w.arrivesLate || w.faults.interjected: // it was decided on before
+	if w.arrivesLate || w.faults.interjected { // it was decided on before
 		return
-	case !ok || build.UID != owner.UID:
-		w.broken("Job %s was made for a build that is gone", job.Name)
 	}
-	attempt := lastAttempt(build)
-	switch {
-	case attempt == nil || attempt.JobName != job.Name:
-		w.broken("Job %s was made before its attempt was stored, or after the next one was", job.Name)
-	case attempt.Outcome != "" || build.Status.Phase != v1alpha1.BuildStarting:
+	build, violations := invariants.Owner(job, w.buildsByUID())
+	w.hold(violations)
+	attempt, violations := invariants.Attempt(job, build)
+	w.hold(violations)
+	if attempt.Number != build.Status.CurrentAttempt || attempt.Outcome != "" || build.Status.Phase != v1alpha1.BuildStarting {
 		w.broken("Job %s was made for an attempt of %s, which is %s", job.Name, build.Name, build.Status.Phase)
-	case attempt.JobUID != "":
-		w.broken("Job %s was made again", job.Name)
 	}
-	if pod := w.runningPod(job.Name); pod != nil {
-		w.broken("Job %s was made while pod %s of a Job of that name runs", job.Name, pod.Name)
-	}
+	w.checkAlone(build, "a pod of the new Job")
 }
 
 // checkNewBuild holds that a build is due, and that no request has two.
 func (w *environment) checkNewBuild(build *v1alpha1.ImageBuild, image *v1alpha1.Image) {
 	trigger := build.Spec.Trigger
 	w.cover.triggers[trigger.Reason]++
-	for _, other := range w.truth.created {
-		switch {
-		case other.Spec.ImageRef.UID != image.UID:
-			continue
-		case numberOf(other) == numberOf(build):
-			w.broken("number %d of %s was given twice", numberOf(build), image.Name)
-		case other.Spec.Trigger.RequestID == trigger.RequestID:
-			w.broken("request %s of %s made %s and %s", trigger.RequestID, image.Name, other.Name, build.Name)
-		}
-	}
+	w.hold(invariants.Distinct(build, w.truth.created))
 	switch trigger.Reason {
 	case v1alpha1.TriggerSchedule:
 		w.checkScheduled(build, image)

@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 )
 
 // workOnPod does the next step of the scheduler or the kubelet for a pod. It returns false if there is no step.
@@ -109,6 +110,7 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 		next.Status.Phase = corev1.PodRunning
 		setState(next, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: w.time()}})
 	})
+	w.hold(invariants.OneRuns(w.pods.all, w.truth.owners, w.now))
 }
 
 // run has a container that runs end, one way or another.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -147,17 +148,16 @@ func earlier(a, b time.Time) time.Time {
 
 // checkPeace holds that nothing was lost.
 func (w *environment) checkPeace() {
-	for _, build := range w.builds.all {
-		if !build.Status.Finished {
-			w.broken("%s is %s in the end", build.Name, build.Status.Phase)
-		}
-	}
+	byUID, byName := w.buildsByUID(), map[string]*v1alpha1.ImageBuild{}
 	for _, job := range w.jobs.all {
-		if len(job.OwnerReferences) > 0 && w.ownerOfJob(job) == nil {
-			w.broken("the Job %s stays, and its build does not exist", job.Name)
+		if len(job.OwnerReferences) > 0 { // or it is a stranger's
+			_, orphaned := invariants.Owner(job, byUID)
+			w.hold(orphaned)
 		}
 	}
 	for _, build := range w.builds.all {
+		byName[build.Name] = build
+		w.hold(invariants.End(build, w.truth.endedPod))
 		if build.Spec.ImageRef == nil && build.DeletionTimestamp == nil && !v1alpha1.UnderLegalHold(build) {
 			w.broken("%s stays, which was created directly", build.Name)
 		}
@@ -172,6 +172,7 @@ func (w *environment) checkPeace() {
 	}
 	for _, image := range w.images.all {
 		w.checkImage(image)
+		w.hold(invariants.Latest(image, byName))
 	}
 }
 

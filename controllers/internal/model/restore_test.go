@@ -59,6 +59,7 @@ func (w *environment) restore() {
 	w.truth.ended = maps.Clone(w.backup.ended)
 	w.othersMove("")
 	w.late, w.former, w.promotions = nil, nil, nil
+	clear(w.truth.owners) // a build that was restored does not know the pods of its later attempts
 	w.start(0)
 }
 

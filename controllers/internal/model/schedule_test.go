@@ -118,7 +118,7 @@ func newEnvironment(s schedule, memo *memo, cover *coverage) *environment {
 		w.limits.Builds = 1
 	}
 	w.truth = truth{
-		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, pods: map[types.UID]*podTruth{},
+		byHand: map[types.UID]bool{}, digests: map[types.UID]string{}, ended: map[numbered]ended{}, jobs: map[types.UID]string{}, owners: map[types.UID]types.UID{}, pods: map[types.UID]*podTruth{},
 		moved: map[string]int{}, strangers: map[string]bool{}, rejected: map[string]bool{}, uncompared: map[string]bool{}, forbidden: map[string]bool{}, restoredAway: map[types.UID]bool{}, scheduledAt: map[string]time.Time{},
 	}
 	images := [...][2]string{{"a", "c"}, {"a", "b"}, {"a", ""}, {"a", "b"}}

@@ -137,6 +137,14 @@ func (w *environment) requests(image *v1alpha1.Image, id string) bool {
 	return trigger.Requests(trigger.Observed{Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved}, id)
 }
 
+func (w *environment) buildsByUID() map[types.UID]*v1alpha1.ImageBuild {
+	builds := map[types.UID]*v1alpha1.ImageBuild{}
+	for _, build := range w.builds.all {
+		builds[build.UID] = build
+	}
+	return builds
+}
+
 // buildsOf are the builds of an Image, in the order of their numbers.
 func (w *environment) buildsOf(image *v1alpha1.Image) (builds []v1alpha1.ImageBuild) {
 	for _, build := range w.builds.all {
@@ -259,7 +267,7 @@ func (w *environment) createJob(job *batchv1.Job) (*batchv1.Job, error) {
 	next.UID, next.CreationTimestamp = w.uid(), w.time()
 	render.KeepFingerprint(&next) // here and not in each cache, because it is slow
 	put(w, &w.jobs, &next)
-	w.truth.jobs[next.UID] = next.Name
+	w.truth.jobs[next.UID], w.truth.owners[next.UID] = next.Name, next.OwnerReferences[0].UID
 	return &next, nil
 }
 

@@ -5,6 +5,7 @@ package model_test
 import (
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -18,7 +19,8 @@ type truth struct {
 	digests map[types.UID]string   // the resolved inputs of builds
 	ended   map[numbered]ended     // how builds of Images ended
 	asked   []asked
-	jobs    map[types.UID]string // names of Jobs of ours
+	jobs    map[types.UID]string    // names of Jobs of ours
+	owners  map[types.UID]types.UID // builds of Jobs of ours
 	pods    map[types.UID]*podTruth
 	results int // the number of pods that have made an artifact
 
@@ -77,12 +79,21 @@ const (
 	nodeHangs // its kubelet does nothing any more, and nobody notices
 )
 
+// endedPod returns the pod of a UID as it was when its container ended, or nil.
+func (t *truth) endedPod(uid types.UID) *corev1.Pod {
+	if pod := t.pods[uid]; pod != nil {
+		return pod.ended
+	}
+	return nil
+}
+
 type podTruth struct {
 	job       types.UID
 	node      nodeState
-	digest    string // of its artifact
-	killed    bool   // because it was deleted
-	suspended bool   // deleted because its Job was suspended
+	made      bool        // an artifact
+	ended     *corev1.Pod // as it was when its container ended
+	killed    bool        // because it was deleted
+	suspended bool        // deleted because its Job was suspended
 	// startedAt is the start time of the container. overdue is true if the kubelet ended the container because of its deadline.
 	startedAt time.Time
 	overdue   bool
