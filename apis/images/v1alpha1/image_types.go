@@ -7,6 +7,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+func init() {
+	SchemeBuilder.Register(known(&Image{}, &ImageList{}, &BuildRequest{}))
+}
+
 // +genclient
 // +genclient:method=Instantiate,verb=create,subresource=instantiate,input=BuildRequest,result=ImageBuild
 // +genclient:method=GetPlan,verb=get,subresource=plan,result=ImagePlan
@@ -630,4 +634,45 @@ type Artifact struct {
 	// mediaType is the media type of the artifact, which depends on its format.
 	// +required
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// BuildRequest requests a build of an Image. Users create a BuildRequest at the instantiate subresource of the Image,
+// which returns the new ImageBuild.
+type BuildRequest struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a
+	// build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was
+	// deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image.
+	// Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in
+	// reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a
+	// build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.
+	// +optional
+	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
+	// reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server
+	// refuses Rerun. Defaults to Manual.
+	// +optional
+	Reason TriggerReason `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason,casttype=TriggerReason"`
+	// message explains the request for a human reader. One line of at most 1024 printable characters.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
+	// changes lists the inputs that differ from those of the last attempted build, at most 32.
+	// +optional
+	// +listType=atomic
+	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
+	// parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name,
+	// or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting
+	// parameters differ from the Image's parameters, the build is one-off. A one-off build does not change
+	// latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,6,rep,name=parameters"`
 }
