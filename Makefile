@@ -199,7 +199,7 @@ fuzz: ## Fuzz every parser, each for FUZZTIME; report all that fail; testdata/fu
 .PHONY: generate
 generate: ## Regenerate all generated files.
 	TOOLS=$(TOOLS) apis/generate.sh
-	go test -count=1 ./cmd/goldsmith/up -run '^TestOpenAPI' -update
+	go test -count=1 ./cmd/goldsmith/up -run '^TestTheServedDocuments' -update
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update

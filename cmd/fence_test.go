@@ -81,9 +81,9 @@ func pureLayers() []layer {
 // publicTypesMay are the only modules that an importer of the public types gets besides them.
 var publicTypesMay = []string{"k8s.io/apimachinery", "k8s.io/api"}
 
-// everyTestMay are the folders that every test may import: the constants of the API, how long test suites wait, and the rules that no
-// fault may break.
-var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants"}
+// everyTestMay are the folders that every test may import: the constants of the API, how long test suites wait, the rules that no
+// fault may break, and the permissions of users.
+var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", "e2e/permissions"}
 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{

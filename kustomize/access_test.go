@@ -8,7 +8,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"goldsmith.dev/goldsmith/e2e/permissions"
 )
 
 // clusters are the roles that every cluster has, and that ours are bound to.
@@ -162,10 +166,14 @@ func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
 }
 
 // The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin.
-func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
+func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation) {
+	wanted, err := permissions.ByRole()
+	if err != nil {
+		t.Fatal(err)
+	}
 	allowed := map[string][]string{}
 	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
-		for _, into := range []string{"view", "edit", "admin"} {
+		for _, into := range permissions.Roles {
 			if each.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
 				continue
 			}
@@ -181,21 +189,9 @@ func peopleGetTheirRightsByTheClustersRoles(t *testing.T, built installation) {
 			}
 		}
 	}
-	for into, expected := range map[string][]string{
-		"view": {"list images", "watch imagebuilds", "get imagebuilds/log", "get imagebuilds/diff", "get images/plan", "create imageplans", "list queuedbuilds", "get images/channels",
-			"get images/history", "get images/stats", "get images/notes", "get images/changes", "get imagereports", "list imagereports"},
-		"edit":  {"create images", "create images/notes", "delete imagebuilds", "create images/instantiate", "create imagebuilds/cancel", "create imagebuilds/rerun", "update images/channels"},
-		"admin": {"use serviceaccounts"},
-	} {
-		for _, each := range expected {
-			if !slices.Contains(allowed[into], each) {
-				t.Errorf("%s may not %s", into, each)
-			}
-		}
-	}
-	for _, each := range slices.Concat(allowed["view"], allowed["edit"]) {
-		if slices.Contains([]string{"use serviceaccounts", "update images/status", "update imagebuilds/status", "create imagebuilds/report"}, each) {
-			t.Errorf("anybody may %s", each)
+	for _, role := range permissions.Roles {
+		if diff := cmp.Diff(wanted[role], allowed[role], cmpopts.SortSlices(strings.Compare)); diff != "" {
+			t.Errorf("permissions of goldsmith-%s (-of the package permissions +of the manifests):\n%s", role, diff)
 		}
 	}
 }

@@ -206,7 +206,7 @@ func TestInstallations(t *testing.T) {
 		"NobodyListensIn":                               nobodyListensIn,
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
-		"PeopleGetTheirRightsByTheClustersRoles":        peopleGetTheirRightsByTheClustersRoles,
+		"UsersGetTheirPermissionsByTheClustersRoles":    usersGetTheirPermissionsByTheClustersRoles,
 	}
 	for _, each := range installations(t) {
 		t.Run(each.name, func(t *testing.T) {

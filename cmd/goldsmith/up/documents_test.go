@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
 )
 
-var update = flag.Bool("update", false, "write the served OpenAPI document to apis/generated/openapi/v3.json")
+var update = flag.Bool("update", false, "write the served documents to apis/generated")
 
 // An object of a kind that the cascade does not know outlives its namespace, and no deletion in the foreground ends.
 func TestTheCascadeKnowsEveryKindWhoseObjectsAreStored(t *testing.T) {
@@ -46,31 +46,35 @@ func TestTheCascadeKnowsEveryKindWhoseObjectsAreStored(t *testing.T) {
 	}
 }
 
-// TestOpenAPIIsTheReviewedOne compares the document that clients get with the committed document, so that the diff of a change
-// of the API shows the change for clients.
-func TestOpenAPIIsTheReviewedOne(t *testing.T) {
+// TestTheServedDocumentsAreTheReviewedOnes compares the documents that clients get with the committed documents, so that the diff of
+// a change of the API shows the change for clients. The specs of discovery and the permissions of users follow from the second one.
+func TestTheServedDocumentsAreTheReviewedOnes(t *testing.T) {
 	lab := newLaboratory(t, "goldsmith")
-	served, err := lab.kube.Discovery().RESTClient().Get().AbsPath("/openapi/v3/apis/images.goldsmith.dev/v1alpha1").
-		SetHeader("Accept", "application/json").DoRaw(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var document bytes.Buffer
-	if err := json.Indent(&document, served, "", "  "); err != nil {
-		t.Fatal(err)
-	}
-	document.WriteByte('\n')
-	file := filepath.Join("..", "..", "..", "apis", "generated", "openapi", "v3.json")
-	if *update {
-		if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
+	for file, path := range map[string]string{
+		"openapi/v3.json":         "/openapi/v3/apis/images.goldsmith.dev/v1alpha1",
+		"discovery/v1alpha1.json": "/apis/images.goldsmith.dev/v1alpha1",
+	} {
+		served, err := lab.kube.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
+		if err != nil {
 			t.Fatal(err)
 		}
-	}
-	committed, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(committed), document.String()); diff != "" {
-		t.Errorf("what is served differs from %s: review the difference and run make generate\n%s", file, diff)
+		var document bytes.Buffer
+		if err := json.Indent(&document, bytes.TrimSpace(served), "", "  "); err != nil {
+			t.Fatal(err)
+		}
+		document.WriteByte('\n')
+		file = filepath.Join("..", "..", "..", "apis", "generated", filepath.FromSlash(file))
+		if *update {
+			if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		committed, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(committed), document.String()); diff != "" {
+			t.Errorf("what is served differs from %s: review the difference and run make generate\n%s", file, diff)
+		}
 	}
 }
