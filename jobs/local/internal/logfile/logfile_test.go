@@ -5,6 +5,7 @@ package logfile
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -62,11 +63,7 @@ func newLog(t testing.TB) *os.File {
 
 func openLog(t testing.TB, path string, feed *Feed, options Options) io.ReadCloser {
 	t.Helper()
-	files, err := Open(path, os.Open)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := NewReader(context.Background(), files, feed, options)
+	r, err := Open(context.Background(), path, os.Open, feed, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -352,6 +349,32 @@ func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
 	}
 }
 
+func TestAFileThatIsRemovedBeforeItIsOpenedIsMissing(t *testing.T) {
+	const limit = 1 << 16
+	text := strings.Repeat("a line of the builder\n", limit*7/8/22)
+	path := writeLog(t, limit, text)
+	removed := func(name string) (*os.File, error) {
+		if parsed, _ := parseSegment(path, name); parsed.number == 2 || parsed.number == 3 {
+			return nil, os.ErrNotExist
+		}
+		return os.Open(name)
+	}
+	for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(math.MaxInt64))}} {
+		r, err := Open(context.Background(), path, removed, nil, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			t.Fatal(err)
+		}
+		head, tail, missing := kept(t, string(content))
+		if whole := len(head) + missing + len(tail); whole != len(text) || missing == 0 || !strings.HasSuffix(text, tail) {
+			t.Errorf("%s: %d bytes, %d missing, %d bytes of %d", of, len(head), missing, len(tail), len(text))
+		}
+	}
+}
+
 func TestAnErrorInWritingTheLogDoesNotHoldUpTheContainer(t *testing.T) {
 	feed := NewFeed()
 	f := newLog(t)
@@ -462,13 +485,13 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		func(cancel context.CancelFunc, _ io.Closer) { cancel() },
 		func(_ context.CancelFunc, r io.Closer) { _ = r.Close() },
 	} {
-		log, err := Open(newLog(t).Name(), os.Open)
-		if err != nil {
-			t.Fatal(err)
-		}
+		var log *os.File
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		r, err := NewReader(ctx, log, NewFeed(), Options{Follow: true})
+		r, err := Open(ctx, newLog(t).Name(), func(path string) (file *os.File, err error) {
+			log, err = os.Open(path)
+			return log, err
+		}, NewFeed(), Options{Follow: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -484,7 +507,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := log.Size(); err == nil {
+		if _, err := log.Stat(); err == nil {
 			t.Error("the file is still open")
 		}
 	}
