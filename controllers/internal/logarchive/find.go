@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,7 +34,7 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 		return 0, nil // all of the stored log is damaged
 	}
 	group, reading := errgroup.WithContext(ctx)
-	done, progress := make(chan struct{}), &progress{}
+	done, progress := make(chan struct{}), &atomic.Int64{}
 	group.Go(func() (err error) {
 		defer close(done)
 		skip, err = s.search(reading, w, anchor[max(0, len(anchor)-anchorLength):], progress)
@@ -49,7 +50,7 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 // search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, or its
 // beginning and its end, so the anchor may be anywhere in it. If the anchor is missing, search writes a line that reports the
 // gap, and the lines continue that are later than the anchor. If none is later, the whole pod's log comes after the anchor.
-func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *progress) (skip int64, err error) {
+func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *atomic.Int64) (skip int64, err error) {
 	offset := w.Offset()
 	for _, look := range []func(io.Reader) (int64, error){
 		func(log io.Reader) (int64, error) { return endsAt(log, anchor, offset) },

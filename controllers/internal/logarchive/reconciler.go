@@ -196,3 +196,11 @@ type archiveError struct{ error }
 
 // Unwrap returns the error of the archive.
 func (e archiveError) Unwrap() error { return e.error }
+
+// ofArchive returns what the archive returned: an archiveError, or nil.
+func ofArchive(err error) error {
+	if err == nil {
+		return nil
+	}
+	return archiveError{err}
+}

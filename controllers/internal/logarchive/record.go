@@ -13,9 +13,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 )
 
 // imageGetter returns an Image with its defaults. It returns nil if the Image was deleted.
@@ -90,15 +90,11 @@ func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.I
 
 // liveImage returns the Image of a build from the API.
 func (r *reconciler) liveImage(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
-	image, err := r.Client.ImagesV1alpha1().Images(namespace).Get(ctx, of.Name, metav1.GetOptions{})
-	switch {
-	case notfound.Object(err) || err == nil && image.UID != of.UID:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get image %s: %w", of.Name, err)
+	image, err := reconciliation.Live(ctx, r.Client.ImagesV1alpha1().Images(namespace).Get, of.Name, of.UID)
+	if image != nil {
+		v1alpha1.SetObjectDefaults_Image(image)
 	}
-	v1alpha1.SetObjectDefaults_Image(image)
-	return image, nil
+	return image, err
 }
 
 // lastSettings returns the last settings of a deleted Image from the archive. They are nil if the archive has no record of

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -49,6 +50,10 @@ type stream struct {
 	// streams owns the following fields.
 	running, whole bool
 	err            error
+}
+
+func newStream(options Options, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, limit archive.Limit) *stream {
+	return &stream{Options: options, build: client.ObjectKeyFromObject(build), attempt: key(build, attempt), limit: limit, pod: attempt.PodName}
 }
 
 var (
@@ -127,11 +132,7 @@ func (s *stream) origin(ctx context.Context) (io.ReadCloser, error) {
 	if pod == nil {
 		return nil, errors.New(gone)
 	}
-	log, err := s.open(ctx, false, &progress{})
-	if err != nil {
-		return nil, err
-	}
-	return log, nil
+	return s.open(ctx, false, &atomic.Int64{})
 }
 
 // seal marks the log as ended.
@@ -170,16 +171,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 
 // getPod returns the attempt's pod, or nil if it was deleted.
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
-	pod, err := s.Kube.CoreV1().Pods(s.build.Namespace).Get(ctx, s.pod, metav1.GetOptions{})
-	switch {
-	case notfound.Object(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get pod %s: %w", s.pod, err)
-	case pod.UID != s.attempt.Pod:
-		return nil, nil
-	}
-	return pod, nil
+	return reconciliation.Live(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.pod, s.attempt.Pod)
 }
 
 // awaitEnd waits until the pod reports the end of its container, which it does a moment after the end of the log.
@@ -210,8 +202,8 @@ func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error
 	return s.copy(ctx, w, follow, skip)
 }
 
-// open opens the pod's log until ctx is done. It counts the bytes that are read.
-func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*countedLog, error) {
+// open opens the pod's log until ctx is done. progress counts the bytes that are read.
+func (s *stream) open(ctx context.Context, follow bool, progress *atomic.Int64) (io.ReadCloser, error) {
 	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
 		return nil, fmt.Errorf("read the log of pod %s: %w", s.pod, err)
@@ -222,20 +214,20 @@ func (s *stream) open(ctx context.Context, follow bool, progress *progress) (*co
 // countedLog counts the bytes that are read from a log.
 type countedLog struct {
 	io.ReadCloser
-	progress *progress
+	progress *atomic.Int64
 }
 
 // Read reads the log.
 func (l *countedLog) Read(buffer []byte) (int, error) {
 	n, err := l.ReadCloser.Read(buffer)
-	l.progress.read.Add(int64(n))
+	l.progress.Add(int64(n))
 	return n, err
 }
 
 // copy stores the pod's log without its first skip bytes. Every other second it flushes them to the archive.
 func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip int64) error {
 	group, reading := errgroup.WithContext(ctx)
-	progress := &progress{}
+	progress := &atomic.Int64{}
 	done := make(chan struct{})
 	var lock sync.Mutex
 	group.Go(func() error {
@@ -294,14 +286,11 @@ func (s *stream) lastFlush(ctx context.Context, w *archive.Writer, err error) er
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastFlush)
 	defer cancel()
-	if err := w.Flush(ctx); err != nil {
-		return archiveError{err}
-	}
-	return nil
+	return ofArchive(w.Flush(ctx))
 }
 
 // flush calls flush every other second until done is closed. It returns errSilent if the log of an ended attempt is silent.
-func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *progress, flush func() error) error {
+func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *atomic.Int64, flush func() error) error {
 	ticker := time.NewTicker(s.flushInterval)
 	defer ticker.Stop()
 	var silent time.Duration
@@ -317,7 +306,7 @@ func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *prog
 			return archiveError{err}
 		}
 		silent += s.flushInterval
-		if now := progress.read.Load(); now != before || !s.over.Load() {
+		if now := progress.Load(); now != before || !s.over.Load() {
 			before, silent = now, 0
 		}
 		if silent >= s.patience {
@@ -325,6 +314,3 @@ func (s *stream) flush(ctx context.Context, done <-chan struct{}, progress *prog
 		}
 	}
 }
-
-// progress counts the bytes that were read of a log.
-type progress struct{ read atomic.Int64 }

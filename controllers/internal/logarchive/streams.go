@@ -99,10 +99,7 @@ func (s *streams) see(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt
 	of, name := s.known[build.UID], key(build, attempt)
 	seen := of.streams[name]
 	if seen == nil {
-		seen = &stream{
-			Options: s.Options, attempt: name, limit: limit, pod: attempt.PodName,
-			build: types.NamespacedName{Namespace: build.Namespace, Name: build.Name},
-		}
+		seen = newStream(s.Options, build, attempt, limit)
 		of.streams[name] = seen
 	}
 	if attempt.Outcome != "" {

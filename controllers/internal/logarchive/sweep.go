@@ -14,8 +14,8 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 )
 
 const (
@@ -88,16 +88,7 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, e
 
 // live returns the build of a record. It is nil if the build no longer exists.
 func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.ImageBuild, error) {
-	build, err := r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get(ctx, record.Name, metav1.GetOptions{})
-	switch {
-	case notfound.Object(err):
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get build %s/%s: %w", record.Namespace, record.Name, err)
-	case build.UID != record.UID:
-		return nil, nil
-	}
-	return build, nil
+	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get, record.Name, record.UID)
 }
 
 // abandon seals the logs of builds of this name that no longer exist.
@@ -133,8 +124,5 @@ func (r *reconciler) finish(ctx context.Context, record archive.Build) error {
 		return nil
 	}
 	record.Finished = new(r.Clock.Now().UTC())
-	if err := r.Archive.PutBuild(ctx, record); err != nil {
-		return archiveError{err}
-	}
-	return nil
+	return ofArchive(r.Archive.PutBuild(ctx, record))
 }

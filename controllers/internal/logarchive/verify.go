@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
-	"io"
 	"slices"
 	"time"
 
@@ -20,7 +19,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
-	"goldsmith.dev/goldsmith/jobs/podlog"
 )
 
 const (
@@ -137,7 +135,7 @@ func (s *sweeper) readLogBack(ctx context.Context, build *v1alpha1.ImageBuild, a
 	}
 	var origin archive.Origin
 	if again {
-		origin = func(ctx context.Context) (io.ReadCloser, error) { return s.podLog(ctx, build, attempt) }
+		origin = newStream(s.Options, build, attempt, archive.Limit{}).origin
 	}
 	if err := s.Archive.Verify(ctx, key(build, attempt), summary, origin); err != nil {
 		return fmt.Errorf("attempt %d: %w", attempt.Number, archiveError{err})
@@ -147,34 +145,21 @@ func (s *sweeper) readLogBack(ctx context.Context, build *v1alpha1.ImageBuild, a
 
 // archiveAgain archives a log without a seal as if it were new. It fails if the pod does not exist.
 func (s *sweeper) archiveAgain(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) (*archive.Summary, error) {
-	log, err := s.podLog(ctx, build, attempt)
-	if err != nil {
-		return nil, err
-	}
-	_ = log.Close() // the stream opens it again
 	_, limit, err := s.record(ctx, build, s.image)
 	if err != nil {
 		return nil, err
 	}
-	again := &stream{Options: s.Options, attempt: key(build, attempt), limit: limit, pod: attempt.PodName, build: client.ObjectKeyFromObject(build)}
+	again := newStream(s.Options, build, attempt, limit)
+	log, err := again.origin(ctx)
+	if err != nil {
+		return nil, err
+	}
+	_ = log.Close() // run opens it again
 	again.over.Store(true)
 	if err := again.run(ctx); err != nil {
 		return nil, err
 	}
 	return s.Archive.Summary(ctx, key(build, attempt))
-}
-
-// podLog opens the log of an attempt's pod.
-func (s *sweeper) podLog(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) (io.ReadCloser, error) {
-	pods := s.Kube.CoreV1().Pods(build.Namespace)
-	pod, err := pods.Get(ctx, attempt.PodName, metav1.GetOptions{})
-	if err != nil {
-		return nil, err
-	}
-	if pod.UID != attempt.PodUID {
-		return nil, fmt.Errorf("pod %s is another pod", attempt.PodName)
-	}
-	return podlog.Open(ctx, pods, attempt.PodName, corev1.PodLogOptions{Timestamps: true})
 }
 
 // sayNow writes the condition LogArchived of a build as it is now, unless its logs have expired meanwhile.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package reconciliation has the shared parts of the reconcilers: their options, writing a condition, deleting a Job, and the
-// result of a reconciliation that ends with an error.
+// Package reconciliation has the shared parts of the reconcilers: their options, reading an object from the API, writing a condition,
+// deleting a Job, and the result of a reconciliation that ends with an error.
 package reconciliation
 
 import (
@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/record"
@@ -77,6 +78,19 @@ func SpecChanged() predicate.Predicate {
 		DeleteFunc: func(event.DeleteEvent) bool { return false },
 		UpdateFunc: func(e event.UpdateEvent) bool { return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() },
 	})
+}
+
+// Live returns the object that get, the method of a client, reads from the API. It returns nil if the object with this UID no longer
+// exists.
+func Live[T metav1.Object](ctx context.Context, get func(context.Context, string, metav1.GetOptions) (T, error), name string, uid types.UID) (live T, err error) {
+	found, err := get(ctx, name, metav1.GetOptions{})
+	switch {
+	case notfound.Object(err) || err == nil && found.GetUID() != uid:
+		return live, nil
+	case err != nil:
+		return live, fmt.Errorf("get %s: %w", name, err)
+	}
+	return found, nil
 }
 
 // DeleteJob deletes a Job and its pods, which would stay by default, but not another Job of its name. A missing Job is no error.

@@ -3,6 +3,7 @@
 package reconciliation
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -54,6 +56,22 @@ func TestAJobGoesWithItsPodsAndNotAnotherOfItsName(t *testing.T) {
 				t.Errorf("asked for %+v", asked)
 			}
 		})
+	}
+}
+
+func TestAnObjectOfTheSameNameIsNotTheObject(t *testing.T) {
+	gone, broken := apierrors.NewNotFound(corev1.Resource("pods"), "web"), errors.New("broken")
+	for name, c := range map[string]struct {
+		uid        types.UID
+		err, fails error
+		is         bool
+	}{"found": {uid: "a", is: true}, "another": {uid: "b"}, "deleted": {uid: "a", err: gone}, "an error": {uid: "a", err: broken, fails: broken}} {
+		get := func(context.Context, string, metav1.GetOptions) (*corev1.Pod, error) {
+			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: c.uid}}, c.err
+		}
+		if pod, err := Live(t.Context(), get, "web", "a"); (pod != nil) != c.is || !errors.Is(err, c.fails) {
+			t.Errorf("%s: %v, %v", name, pod, err)
+		}
 	}
 }
 

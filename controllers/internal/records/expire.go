@@ -4,14 +4,13 @@ package records
 
 import (
 	"context"
-	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -37,8 +36,8 @@ func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, err
 	if err != nil {
 		return database.Expired{}, err
 	}
-	var held []*v1alpha1.ImageBuild
-	err = k.eachBuild(ctx, v1alpha1.LabelLegalHold, func(build *v1alpha1.ImageBuild) { held = append(held, build) })
+	var held []client.Object
+	err = k.each(ctx, database.Builds, v1alpha1.LabelLegalHold, func(build client.Object) { held = append(held, build) })
 	if err != nil {
 		return database.Expired{}, err
 	}
@@ -49,19 +48,12 @@ func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, err
 
 // liveImage returns an Image from the API, or nil if the Image was deleted.
 func (r *reconciler) liveImage(ctx context.Context, of database.ImageKey) (*v1alpha1.Image, error) {
-	image, err := r.Client.ImagesV1alpha1().Images(of.Namespace).Get(ctx, of.Name, metav1.GetOptions{})
-	switch {
-	case notfound.Object(err) || err == nil && image.UID != of.UID:
-		return nil, nil
-	case err != nil:
-		return nil, fmt.Errorf("get image: %w", err)
-	}
-	return image, nil
+	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().Images(of.Namespace).Get, of.Name, of.UID)
 }
 
 // rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The
 // database has the last rules of deleted Images.
-func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.Rules {
+func rulesOf(images []*v1alpha1.Image, builds []client.Object) database.Rules {
 	rules := database.Rules{Images: map[types.UID]database.Retention{}, Held: map[types.UID]bool{}}
 	for _, image := range images {
 		if v1alpha1.UnderLegalHold(image) {
@@ -73,7 +65,7 @@ func rulesOf(images []*v1alpha1.Image, builds []*v1alpha1.ImageBuild) database.R
 	}
 	for _, build := range builds {
 		if v1alpha1.UnderLegalHold(build) {
-			rules.Held[build.UID] = true
+			rules.Held[build.GetUID()] = true
 		}
 	}
 	return rules

@@ -10,8 +10,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/sets"
+	"k8s.io/client-go/tools/pager"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -20,12 +22,8 @@ import (
 	database "goldsmith.dev/goldsmith/records"
 )
 
-const (
-	// batch is how many builds catchUp writes at once.
-	batch = 100
-	// page is how many objects are listed in one request.
-	page = 500
-)
+// batch is how many builds catchUp writes at once.
+const batch = 100
 
 // keeper checks whether the database answers, writes missing records, and deletes expired records.
 type keeper struct {
@@ -151,15 +149,13 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 		return err
 	}
 	// The API's storage may have been restored from a backup since the last time.
-	if err := store.Restored(ctx, database.Images, versions(images)); err != nil {
-		return err
+	live := map[database.Kind]map[types.UID]string{database.Images: versions(images), database.Builds: versions(builds)}
+	for _, kind := range []database.Kind{database.Images, database.Builds} {
+		if err := store.Restored(ctx, kind, live[kind]); err != nil {
+			return err
+		}
 	}
-	if err := store.Restored(ctx, database.Builds, versions(builds)); err != nil {
-		return err
-	}
-	live := map[database.Kind]sets.Set[types.UID]{database.Images: {}, database.Builds: {}}
 	for _, image := range images {
-		live[database.Images].Insert(image.UID)
 		if err := k.writeImage(ctx, store, image); err != nil && !errors.Is(err, database.ErrInvalid) {
 			return err
 		}
@@ -168,9 +164,6 @@ func (k *keeper) catchUp(ctx context.Context, store Store) error {
 		return err
 	}
 	for some := range slices.Chunk(builds, batch) {
-		for _, build := range some {
-			live[database.Builds].Insert(build.UID)
-		}
 		if err := k.writeBuilds(ctx, store, some); err != nil {
 			return err
 		}
@@ -218,7 +211,7 @@ func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha
 		return err
 	}
 	for _, build := range builds {
-		k.memory.wrote(build.UID, buildVersion(build))
+		k.memory.wroteVersion(build.UID, buildVersion(build))
 	}
 	k.Metrics.Written.WithLabelValues(metrics.RecordedBuild).Add(float64(len(builds)))
 	return nil
@@ -227,7 +220,7 @@ func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha
 // writeMissing writes the missed deletions: of objects that neither the cache nor the API has, and whose deletion is not
 // recorded. It reads the API after the database, because another process may have recorded objects that this process has not
 // seen yet.
-func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached sets.Set[types.UID]) error {
+func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached map[types.UID]string) error {
 	var missing []types.UID
 	for paging := (database.Paging{Limit: database.MaxLimit}); ; {
 		undeleted, err := store.Undeleted(ctx, kind, paging)
@@ -235,7 +228,7 @@ func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Ki
 			return err
 		}
 		for _, uid := range undeleted.Items {
-			if !cached.Has(uid) {
+			if _, has := cached[uid]; !has {
 				missing = append(missing, uid)
 			}
 		}
@@ -251,19 +244,14 @@ func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Ki
 	if err != nil {
 		return err
 	}
-	deleted := store.BuildDeleted
-	if kind == database.Images {
-		deleted = store.ImageDeleted
-	}
 	seen := k.seenGone()
 	for _, uid := range missing {
 		if stored.Has(uid) || seen.Has(uid) { // an observed deletion is written by its own reconciliation, with its time
 			continue
 		}
-		if err := deleted(ctx, uid, k.Clock.Now()); err != nil {
+		if err := k.deleted(ctx, store, kind, uid, k.Clock.Now()); err != nil {
 			return err
 		}
-		k.Metrics.Written.WithLabelValues(metrics.RecordedDeletion).Inc()
 	}
 	return nil
 }
@@ -279,35 +267,28 @@ func (k *keeper) seenGone() sets.Set[types.UID] {
 // stored lists the UIDs of the objects that the API has.
 func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
 	uids := sets.New[types.UID]()
-	if kind == database.Builds {
-		return uids, k.eachBuild(ctx, "", func(build *v1alpha1.ImageBuild) { uids.Insert(build.UID) })
-	}
-	for options := (metav1.ListOptions{Limit: page}); ; {
-		list, err := k.Client.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, options)
-		if err != nil {
-			return nil, fmt.Errorf("list images: %w", err)
-		}
-		for i := range list.Items {
-			uids.Insert(list.Items[i].UID)
-		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return uids, nil
-		}
-	}
+	return uids, k.each(ctx, kind, "", func(object client.Object) { uids.Insert(object.GetUID()) })
 }
 
-// eachBuild calls a function with each build that the API has and a label selector selects.
-func (k *keeper) eachBuild(ctx context.Context, selector string, each func(*v1alpha1.ImageBuild)) error {
-	for options := (metav1.ListOptions{Limit: page, LabelSelector: selector}); ; {
-		list, err := k.Client.ImagesV1alpha1().ImageBuilds(metav1.NamespaceAll).List(ctx, options)
-		if err != nil {
-			return fmt.Errorf("list builds: %w", err)
+// each calls a function with each object of a kind that the API has and a label selector selects.
+func (k *keeper) each(ctx context.Context, kind database.Kind, selector string, each func(client.Object)) error {
+	api := k.Client.ImagesV1alpha1()
+	pages := pager.New(func(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
+		if kind == database.Images {
+			return api.Images(metav1.NamespaceAll).List(ctx, options)
 		}
-		for i := range list.Items {
-			each(&list.Items[i])
+		return api.ImageBuilds(metav1.NamespaceAll).List(ctx, options)
+	})
+	err := pages.EachListItem(ctx, metav1.ListOptions{LabelSelector: selector}, func(item runtime.Object) error {
+		object, ok := item.(client.Object)
+		if !ok {
+			return fmt.Errorf("%T is no object", item)
 		}
-		if options.Continue = list.Continue; options.Continue == "" {
-			return nil
-		}
+		each(object)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("list %s: %w", kind, err)
 	}
+	return nil
 }

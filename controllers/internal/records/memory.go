@@ -25,14 +25,17 @@ type memory struct {
 	store Store
 	// outage is why the database is not up. It is nil until the first check.
 	outage error
-	// written is the last written version of each object.
-	written map[types.UID]string
-	// outcomes are the last written outcomes by Image.
-	outcomes map[types.UID]database.Outcome
-	// located are the recorded namespaces of objects.
-	located map[types.UID]types.UID
+	// written is what was written last of each object.
+	written map[types.UID]written
 	// gone are objects whose deletion is to be recorded.
 	gone map[request]deletion
+}
+
+// written is what was written last of an object.
+type written struct {
+	version   string
+	outcome   database.Outcome // of an Image
+	namespace types.UID
 }
 
 // deletion is when an object was deleted, and its last state.
@@ -42,7 +45,7 @@ type deletion struct {
 }
 
 func newMemory() *memory {
-	return &memory{written: map[types.UID]string{}, outcomes: map[types.UID]database.Outcome{}, located: map[types.UID]types.UID{}, gone: map[request]deletion{}}
+	return &memory{written: map[types.UID]written{}, gone: map[request]deletion{}}
 }
 
 // database returns the database while it is up, or else the outage. Both are nil before the first check.
@@ -71,57 +74,32 @@ func (m *memory) down(why error) (first, news bool) {
 	return first, news
 }
 
-// wrote remembers the written version of an object.
-func (m *memory) wrote(uid types.UID, version string) {
+// wrote changes what was written last of an object.
+func (m *memory) wrote(uid types.UID, change func(*written)) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	m.written[uid] = version
+	last := m.written[uid]
+	change(&last)
+	m.written[uid] = last
 }
 
-// has reports whether version is the last written version of an object.
-func (m *memory) has(uid types.UID, version string) bool {
+// wroteVersion remembers the written version of an object.
+func (m *memory) wroteVersion(uid types.UID, version string) {
+	m.wrote(uid, func(last *written) { last.version = version })
+}
+
+// last returns what was written last of an object.
+func (m *memory) last(uid types.UID) written {
 	m.lock.Lock()
 	defer m.lock.Unlock()
-	return m.written[uid] == version
+	return m.written[uid]
 }
 
-// cameTo remembers the written outcome of an Image.
-func (m *memory) cameTo(uid types.UID, outcome database.Outcome) {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	m.outcomes[uid] = outcome
-}
-
-// lastOutcome returns the last written outcome of an Image.
-func (m *memory) lastOutcome(uid types.UID) database.Outcome {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	return m.outcomes[uid]
-}
-
-// forgetWritten drops the written versions, because the database may have been replaced.
+// forgetWritten drops what was written, because the database may have been replaced.
 func (m *memory) forgetWritten() {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	clear(m.written)
-	clear(m.outcomes)
-	clear(m.located)
-}
-
-// locate remembers that the namespace of objects is recorded.
-func (m *memory) locate(namespace types.UID, uids []types.UID) {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	for _, uid := range uids {
-		m.located[uid] = namespace
-	}
-}
-
-// isLocated reports whether this namespace of an object is recorded.
-func (m *memory) isLocated(uid, namespace types.UID) bool {
-	m.lock.Lock()
-	defer m.lock.Unlock()
-	return m.located[uid] == namespace
 }
 
 // addDeletion remembers a deleted object. It returns false if there are too many already.
@@ -163,6 +141,4 @@ func (m *memory) forget(object request) {
 	defer m.lock.Unlock()
 	delete(m.gone, object)
 	delete(m.written, object.uid)
-	delete(m.outcomes, object.uid)
-	delete(m.located, object.uid)
 }

@@ -4,15 +4,13 @@ package records
 
 import (
 	"context"
-	"fmt"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -36,7 +34,9 @@ func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind
 		if err := store.InNamespace(ctx, kind, namespace, uids...); err != nil {
 			return databaseError{err}
 		}
-		r.memory.locate(namespace, uids)
+		for _, uid := range uids {
+			r.memory.wrote(uid, func(last *written) { last.namespace = namespace })
+		}
 	}
 	return nil
 }
@@ -46,7 +46,7 @@ func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind
 func (r *reconciler) namespaceOf(ctx context.Context, object client.Object) (types.UID, error) {
 	namespace, older, err := caches.NamespaceUID(ctx, r.cache, object)
 	switch {
-	case err != nil || r.memory.isLocated(object.GetUID(), namespace):
+	case err != nil || r.memory.last(object.GetUID()).namespace == namespace:
 		return "", err
 	case !older:
 		return namespace, nil
@@ -59,16 +59,11 @@ func (r *reconciler) namespaceOf(ctx context.Context, object client.Object) (typ
 
 // exists asks the API whether an object exists.
 func (r *reconciler) exists(ctx context.Context, object client.Object) (bool, error) {
+	images := r.Client.ImagesV1alpha1()
 	if _, is := object.(*v1alpha1.Image); is {
-		image, err := r.liveImage(ctx, database.ImageKey{Namespace: object.GetNamespace(), Name: object.GetName(), UID: object.GetUID()})
+		image, err := reconciliation.Live(ctx, images.Images(object.GetNamespace()).Get, object.GetName(), object.GetUID())
 		return image != nil, err
 	}
-	build, err := r.Client.ImagesV1alpha1().ImageBuilds(object.GetNamespace()).Get(ctx, object.GetName(), metav1.GetOptions{})
-	if notfound.Object(err) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("get build: %w", err)
-	}
-	return build.UID == object.GetUID(), nil
+	build, err := reconciliation.Live(ctx, images.ImageBuilds(object.GetNamespace()).Get, object.GetName(), object.GetUID())
+	return build != nil, err
 }

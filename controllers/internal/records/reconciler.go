@@ -9,10 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,34 +108,34 @@ func (r *reconciler) find(ctx context.Context, asked request, object client.Obje
 
 func (r *reconciler) writeBuild(ctx context.Context, store Store, build *v1alpha1.ImageBuild) error {
 	version := buildVersion(build)
-	if r.memory.has(build.UID, version) {
+	if r.memory.last(build.UID).version == version {
 		return nil
 	}
 	if err := store.PutBuild(ctx, build); err != nil {
 		return databaseError{err}
 	}
-	r.memory.wrote(build.UID, version)
+	r.memory.wroteVersion(build.UID, version)
 	r.Metrics.Written.WithLabelValues(metrics.RecordedBuild).Inc()
 	return nil
 }
 
 // writeImage writes the record of an Image, which changes less often than its status, and the outcome of reconciling it.
 func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha1.Image) error {
-	if version := imageVersion(image); !r.memory.has(image.UID, version) {
+	if version := imageVersion(image); r.memory.last(image.UID).version != version {
 		if err := store.PutImage(ctx, image); err != nil {
 			return databaseError{err}
 		}
-		r.memory.wrote(image.UID, version)
+		r.memory.wroteVersion(image.UID, version)
 		r.Metrics.Written.WithLabelValues(metrics.RecordedImage).Inc()
 	}
 	outcome, is := outcomeOf(image)
-	if !is || outcome == r.memory.lastOutcome(image.UID) {
+	if !is || outcome == r.memory.last(image.UID).outcome {
 		return nil
 	}
 	if err := store.AddOutcome(ctx, database.ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}, outcome); err != nil {
 		return databaseError{err}
 	}
-	r.memory.cameTo(image.UID, outcome)
+	r.memory.wrote(image.UID, func(last *written) { last.outcome = outcome })
 	return nil
 }
 
@@ -189,7 +191,7 @@ func outcomeOf(image *v1alpha1.Image) (database.Outcome, bool) {
 // sets how long its records are kept.
 func (r *reconciler) rememberDeletion(asked request, object client.Object) {
 	end := deletion{at: r.Clock.Now()}
-	if !r.memory.has(object.GetUID(), versionOf(object)) {
+	if r.memory.last(object.GetUID()).version != versionOf(object) {
 		end.last = object
 	}
 	if !r.memory.addDeletion(asked, end) && end.last != nil {
@@ -213,14 +215,22 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 	if err != nil && !errors.Is(err, database.ErrInvalid) {
 		return err
 	}
-	deleted := store.BuildDeleted
-	if asked.kind == database.Images {
-		deleted = store.ImageDeleted
-	}
-	if err := deleted(ctx, asked.uid, end.at); err != nil {
+	if err := r.deleted(ctx, store, asked.kind, asked.uid, end.at); err != nil {
 		return databaseError{err}
 	}
 	r.memory.forget(asked)
+	return nil
+}
+
+// deleted writes the time of a deletion.
+func (r *reconciler) deleted(ctx context.Context, store Store, kind database.Kind, uid types.UID, at time.Time) error {
+	write := store.BuildDeleted
+	if kind == database.Images {
+		write = store.ImageDeleted
+	}
+	if err := write(ctx, uid, at); err != nil {
+		return err
+	}
 	r.Metrics.Written.WithLabelValues(metrics.RecordedDeletion).Inc()
 	return nil
 }

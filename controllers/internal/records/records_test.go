@@ -500,8 +500,9 @@ func TestRulesSayWhatImagesSay(t *testing.T) {
 			}}},
 		},
 	}
-	builds := []*v1alpha1.ImageBuild{
-		{ObjectMeta: metav1.ObjectMeta{UID: "held", Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}}}, {ObjectMeta: metav1.ObjectMeta{UID: "free"}},
+	builds := []client.Object{
+		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{UID: "held", Labels: map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}}},
+		&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{UID: "free"}},
 	}
 	g.Expect(rulesOf(images, builds)).To(Equal(database.Rules{
 		Images: map[types.UID]database.Retention{"failed": {Failed: time.Hour}, "both": {Failed: time.Hour, Succeeded: 2 * time.Hour, Outcomes: 2 * time.Hour, Files: time.Hour}},
@@ -517,7 +518,7 @@ func TestOnlySoManyThatAreGoneAreRemembered(t *testing.T) {
 	goes := func(uid string, recorded bool) {
 		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "gone", UID: types.UID(uid)}}
 		if recorded {
-			r.memory.wrote(build.UID, buildVersion(build))
+			r.memory.wroteVersion(build.UID, buildVersion(build))
 		}
 		asked, _ := requestOf(build)
 		r.rememberDeletion(asked, build)
