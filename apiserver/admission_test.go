@@ -35,8 +35,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 	var admitted versioned.Interface
 
 	BeforeAll(func(ctx SpecContext) {
-		serverCtx, stop := context.WithCancel(context.Background())
-		running := start(serverCtx, builder.New("admission").
+		running := start(ctx, builder.New("admission").
 			WithScheme(install.Install).
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
 			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
@@ -52,20 +51,12 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
 				return map[string]resources.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
 			}))
-		DeferCleanup(func() {
-			stop()
-			Expect(running.Wait()).To(Succeed())
-		})
-		Expect(running.WaitReady(ctx)).To(Succeed())
-		var err error
-		admitted, err = versioned.NewForConfig(running.ClientConfig())
-		Expect(err).NotTo(HaveOccurred())
+		admitted = must(versioned.NewForConfig(running.ClientConfig()))
 	})
 
 	It("is changed and judged by admission like any other, as the build that it is", func(ctx SpecContext) {
 		namespace := newNamespace()
-		_, err := admitted.ImagesV1alpha1().Images(namespace).Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(admitted.ImagesV1alpha1().Images(namespace).Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 
 		var validated []string
 		hook.set(func(build *v1alpha1.ImageBuild) error {
@@ -76,63 +67,47 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 				attributes.GetResource().Resource, attributes.GetName(), attributes.GetUserInfo().GetName(), attributes.IsDryRun()))
 			return nil
 		})
-		build, err := admitted.ImagesV1alpha1().Images(namespace).Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(admitted.ImagesV1alpha1().Images(namespace).Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(build.Labels).To(HaveKeyWithValue("team", "red"))
 		Expect(validated).To(Equal([]string{"imagebuilds/debian-1 by system:apiserver, dry run: true", "imagebuilds/debian-1 by system:apiserver, dry run: false"}))
 	})
 
 	It("takes no number if admission refuses it", func(ctx SpecContext) {
 		images := admitted.ImagesV1alpha1().Images(newNamespace())
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 
 		hook.set(nil, func(attributes admission.Attributes) error {
 			return admission.NewForbidden(attributes, errors.New("not today"))
 		})
-		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).To(MatchError(ContainSubstring("not today")))
-		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		Expect(errorOf(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))).To(MatchError(ContainSubstring("not today")))
+		stored := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(stored.Status.RecentRequests).To(BeEmpty())
 		Expect(stored.Status.BuildCounter).To(BeZero())
 	})
 
 	It("has the number that was recorded for it, where its creation failed the first time", func(ctx SpecContext) {
 		images := admitted.ImagesV1alpha1().Images(newNamespace())
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 
 		hook.set(nil, refuseUnlessDryRun)
-		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		stored, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		Expect(errorOf(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))).To(Satisfy(apierrors.IsForbidden))
+		stored := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(stored.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(1)))))
 
 		hook.set(nil, nil)
-		other, err := images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(other.Name).To(Equal("debian-2"))
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(build.Name).To(Equal("debian-1"))
+		Expect(must(images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})).Name).To(Equal("debian-2"))
+		Expect(must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})).Name).To(Equal("debian-1"))
 	})
 
 	It("has another number if a user's build has taken the name that was recorded for it", func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		hook.set(nil, refuseUnlessDryRun)
-		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))).To(Satisfy(apierrors.IsForbidden))
 		hook.set(nil, nil)
-		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(build.Name).To(Equal("debian-2"))
+		must(builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{}))
+		Expect(must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})).Name).To(Equal("debian-2"))
 		Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
 			ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(2))))))
 	})
@@ -141,8 +116,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		meanwhile func(context.Context, typed.ImageInterface, typed.ImageBuildInterface), answer string, left int) {
 		namespace := newNamespace()
 		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		hook.set(nil, func(attributes admission.Attributes) error {
 			if attributes.IsDryRun() {
 				return nil
@@ -162,15 +136,12 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		Expect(builds.List(ctx, metav1.ListOptions{})).To(HaveField("Items", HaveLen(left)))
 	},
 		Entry("which was deleted", func(ctx context.Context, images typed.ImageInterface, builds typed.ImageBuildInterface) {
-			build, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			build := must(images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{}))
 			Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
 		}, "", 0),
 		Entry("of another name, which it has because a user's build had this one", func(ctx context.Context, images typed.ImageInterface, builds typed.ImageBuildInterface) {
-			_, err := builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{}))
+			must(images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{}))
 			Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
 		}, "debian-2", 1),
 	)
@@ -180,21 +151,17 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
 		image := newImage("debian")
 		image.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1))}
-		_, err := images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, image, metav1.CreateOptions{}))
 		for _, name := range []string{"debian-1", "debian-2"} {
-			_, err := images.Instantiate(ctx, "debian", request(name), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(images.Instantiate(ctx, "debian", request(name), metav1.CreateOptions{}))
 			writeTo(ctx, builds, name, startAttempt(1))
 			writeTo(ctx, builds, name, succeed(1))
 		}
 		// prunable are the builds that the controller may delete, by what it reads.
 		prunable := func() []*v1alpha1.ImageBuild {
-			image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 			Expect(image.Status.Channels).To(BeEmpty())
-			list, err := builds.List(ctx, metav1.ListOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			list := must(builds.List(ctx, metav1.ListOptions{}))
 			old := trigger.Next(trigger.Observed{Image: image, Builds: list.Items, Now: time.Now()}).Prune
 			return slices.DeleteFunc(old, func(build *v1alpha1.ImageBuild) bool { return trigger.Promoting(image, build) })
 		}
@@ -213,10 +180,9 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "of the builds as they were: %v", err)
 			return nil
 		})
-		promoted, err := images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
+		promoted := must(images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
 			ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}},
-		}, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.UpdateOptions{}))
 		Expect(hooked).To(BeTrue())
 		Expect(promoted.Channels).To(ConsistOf(HaveField("Build", "debian-1")))
 		Expect(builds.Get(ctx, "debian-1", metav1.GetOptions{})).To(HaveField("UID", before[0].UID))

@@ -24,8 +24,7 @@ var _ = Describe("A build that is created directly", func() {
 	It("is pending and says who asked for it", func(ctx SpecContext) {
 		build := newBuild("once")
 		build.Status.Phase = v1alpha1.BuildSucceeded
-		build, err := builds.Create(ctx, build, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build = must(builds.Create(ctx, build, metav1.CreateOptions{}))
 		Expect(build.Status).To(Equal(newBuildStatus(build)))
 		Expect(build.Spec.Trigger).To(HaveValue(Equal(v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"})))
 		Expect(build.Spec.Timeouts.Run.Duration).To(Equal(time.Hour))
@@ -54,40 +53,32 @@ var _ = Describe("A build that is created directly", func() {
 		} {
 			build := newBuild("pretender")
 			build.Spec.Trigger = &trigger
-			_, err := builds.Create(ctx, build, metav1.CreateOptions{})
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(fieldsOf(err)).To(ConsistOf("spec.trigger"))
+			Expect(errorOf(builds.Create(ctx, build, metav1.CreateOptions{}))).To(beInvalid("spec.trigger"))
 		}
 	})
 
 	It("keeps its spec", func(ctx SpecContext) {
-		build, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 		build.Spec.Inputs.Base.Reference = "debian:trixie"
 		build.Spec.Retry.Limit = new(int32(9))
-		_, err = builds.Update(ctx, build, metav1.UpdateOptions{})
+		_, err := builds.Update(ctx, build, metav1.UpdateOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("spec.inputs.base", "spec.retry"))
 		Expect(err).To(MatchError(ContainSubstring("is immutable, because it records the request: create a new build")))
 	})
 
 	It("can be applied and replaced by its own manifest again", func(ctx SpecContext) {
-		first, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		again, err := builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		first := must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
+		again := must(builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{}))
 		Expect(again.Spec).To(Equal(first.Spec))
 		Expect(again.Status).To(Equal(first.Status))
 		Expect(again.Generation).To(BeEquivalentTo(1))
-		_, err = builds.Patch(ctx, "once", types.ApplyPatchType, manifest(newBuild("once")), metav1.PatchOptions{FieldManager: "test"})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Patch(ctx, "once", types.ApplyPatchType, manifest(newBuild("once")), metav1.PatchOptions{FieldManager: "test"}))
 	})
 
 	It("takes labels at any time, without a new generation", func(ctx SpecContext) {
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		build, err := builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
+		build := must(builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{}))
 		Expect(build.Labels).To(HaveKeyWithValue("a", "b"))
 		Expect(build.Generation).To(BeEquivalentTo(1))
 	})
@@ -97,8 +88,7 @@ var _ = Describe("The status of a build", func() {
 	var builds typed.ImageBuildInterface
 	BeforeEach(func(ctx SpecContext) {
 		builds = buildsIn(newNamespace())
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 	})
 
 	It("follows the phase table, and finished follows the phase", func(ctx SpecContext) {
@@ -139,13 +129,11 @@ var _ = Describe("The status of a build", func() {
 	})
 
 	It("does not let the spec or the metadata through", func(ctx SpecContext) {
-		build, err := builds.Get(ctx, "once", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Get(ctx, "once", metav1.GetOptions{}))
 		build.Spec.Inputs.Base.Reference = "debian:trixie"
 		build.Labels = map[string]string{"a": "b"}
 		build.Status.Phase = v1alpha1.BuildQueued
-		after, err := builds.UpdateStatus(ctx, build, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		after := must(builds.UpdateStatus(ctx, build, metav1.UpdateOptions{}))
 		Expect(after.Spec.Inputs.Base.Reference).To(Equal("debian:bookworm"))
 		Expect(after.Labels).To(BeEmpty())
 		Expect(after.Status.Phase).To(Equal(v1alpha1.BuildQueued))
@@ -153,8 +141,7 @@ var _ = Describe("The status of a build", func() {
 	})
 
 	It("does not change through the main resource", func(ctx SpecContext) {
-		build, err := builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Patch(ctx, "once", types.MergePatchType, []byte(`{"status":{"phase":"Succeeded"}}`), metav1.PatchOptions{}))
 		Expect(build.Status.Phase).To(Equal(v1alpha1.BuildPending))
 	})
 })
@@ -163,50 +150,40 @@ var _ = Describe("Cancelling a build", func() {
 	var builds typed.ImageBuildInterface
 	BeforeEach(func(ctx SpecContext) {
 		builds = buildsIn(newNamespace())
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 	})
 
 	It("records who asked and why, once", func(ctx SpecContext) {
 		before := metav1.Now().Rfc3339Copy()
-		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "not needed"}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "not needed"}, metav1.CreateOptions{}))
 		Expect(build.Spec.CancelRequested.By).To(Equal("ada"))
 		Expect(build.Spec.CancelRequested.Reason).To(Equal("not needed"))
 		Expect(build.Spec.CancelRequested.Time.Time).To(BeTemporally(">=", before.Time))
 		Expect(build.Generation).To(BeEquivalentTo(2))
 
-		again, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "really"}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(again).To(Equal(build))
+		Expect(builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{Reason: "really"}, metav1.CreateOptions{})).To(Equal(build))
 
-		replaced, err := builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		replaced := must(builds.Update(ctx, newBuild("once"), metav1.UpdateOptions{}))
 		Expect(replaced.Spec.CancelRequested).To(Equal(build.Spec.CancelRequested), "a manifest without it does not take it back")
 	})
 
 	It("leaves a finished build as it is", func(ctx SpecContext) {
 		write(ctx, builds, startAttempt(1))
 		done := write(ctx, builds, succeed(1))
-		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(build).To(Equal(done))
+		Expect(builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})).To(Equal(done))
 	})
 
 	It("stores nothing in a dry run", func(ctx SpecContext) {
-		build, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(build.Spec.CancelRequested).NotTo(BeNil())
-		build, err = builds.Get(ctx, "once", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build = must(builds.Get(ctx, "once", metav1.GetOptions{}))
 		Expect(build.Spec.CancelRequested).To(BeNil())
 	})
 
 	It("refuses a request for another build, and a build that is not there", func(ctx SpecContext) {
 		_, err := builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "twice"}}, metav1.CreateOptions{})
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name"))
-		_, err = builds.Cancel(ctx, "nothing", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(builds.Cancel(ctx, "nothing", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsNotFound))
 	})
 })
 
@@ -265,17 +242,14 @@ func digest(digit byte) string {
 // write stores a change of the status of the build "once".
 func write(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	build, err := tryWrite(ctx, builds, changes...)
-	Expect(err).NotTo(HaveOccurred())
+	build := must(tryWrite(ctx, builds, changes...))
 	return build
 }
 
 // refuse expects a change of the status to be answered with a 422 whose message has a part.
 func refuse(ctx SpecContext, builds typed.ImageBuildInterface, message string, change func(*v1alpha1.ImageBuildStatus)) {
 	GinkgoHelper()
-	_, err := tryWrite(ctx, builds, change)
-	Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-	Expect(err).To(MatchError(ContainSubstring(message)))
+	Expect(errorOf(tryWrite(ctx, builds, change))).To(And(Satisfy(apierrors.IsInvalid), MatchError(ContainSubstring(message))))
 }
 
 func tryWrite(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {
@@ -286,15 +260,13 @@ func tryWrite(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func
 // writeTo stores a change of the status of any build.
 func writeTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	build, err := tryWriteTo(ctx, builds, name, changes...)
-	Expect(err).NotTo(HaveOccurred())
+	build := must(tryWriteTo(ctx, builds, name, changes...))
 	return build
 }
 
 func tryWriteTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {
 	GinkgoHelper()
-	build, err := builds.Get(ctx, name, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	build := must(builds.Get(ctx, name, metav1.GetOptions{}))
 	for _, change := range changes {
 		change(&build.Status)
 	}
@@ -309,8 +281,7 @@ func resolve(resolved v1alpha1.ResolvedInputs) func(*v1alpha1.ImageBuildStatus) 
 // manifest is an object as a person would write it.
 func manifest(object any) []byte {
 	GinkgoHelper()
-	raw, err := json.Marshal(object)
-	Expect(err).NotTo(HaveOccurred())
+	raw := must(json.Marshal(object))
 	fields := map[string]any{}
 	Expect(json.Unmarshal(raw, &fields)).To(Succeed())
 	delete(fields, "status")
@@ -319,7 +290,6 @@ func manifest(object any) []byte {
 		kind = "Image"
 	}
 	fields["apiVersion"], fields["kind"] = v1alpha1.SchemeGroupVersion.String(), kind
-	raw, err = json.Marshal(fields)
-	Expect(err).NotTo(HaveOccurred())
+	raw = must(json.Marshal(fields))
 	return raw
 }

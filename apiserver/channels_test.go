@@ -23,11 +23,9 @@ var _ = Describe("The channels of an Image", func() {
 	BeforeEach(func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds = imagesIn(namespace), buildsIn(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		for i := range 3 {
-			_, err := images.Instantiate(ctx, "debian", request(fmt.Sprint(i)), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(images.Instantiate(ctx, "debian", request(fmt.Sprint(i)), metav1.CreateOptions{}))
 		}
 		for _, name := range []string{"debian-1", "debian-2"} {
 			writeTo(ctx, builds, name, startAttempt(1))
@@ -40,17 +38,14 @@ var _ = Describe("The channels of an Image", func() {
 	}
 	mustSet := func(ctx SpecContext, channels ...v1alpha1.ImageChannel) *v1alpha1.ImageChannels {
 		GinkgoHelper()
-		stored, err := set(ctx, channels...)
-		Expect(err).NotTo(HaveOccurred())
+		stored := must(set(ctx, channels...))
 		return stored
 	}
 	stable := func(build string) v1alpha1.ImageChannel { return v1alpha1.ImageChannel{Name: "stable", Build: build} }
 
 	It("are empty at first", func(ctx SpecContext) {
-		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		channels := must(images.GetChannels(ctx, "debian", metav1.GetOptions{}))
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(channels.Channels).To(BeEmpty())
 		Expect(channels.Name).To(Equal("debian"))
 		Expect(channels.UID).To(Equal(image.UID))
@@ -68,8 +63,7 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(channel.Digest).To(Equal(digest('c')))
 		Expect(channel.By).To(Equal("ada"))
 		Expect(channel.Time.Time).To(BeTemporally(">=", before.Time))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status.Channels).To(Equal(channels.Channels))
 		Expect(image.Status.BuildCounter).To(BeEquivalentTo(3), "the rest of the status stays")
 		Expect(image.Generation).To(BeEquivalentTo(1))
@@ -92,72 +86,52 @@ var _ = Describe("The channels of an Image", func() {
 	It("move only if the Image is unchanged since it was read, if the client asks for that", func(ctx SpecContext) {
 		read := mustSet(ctx, stable("debian-1"))
 		mustSet(ctx, stable("debian-2"))
-		_, err := images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{}))).To(Satisfy(apierrors.IsConflict))
 		read.ResourceVersion, read.UID = "", "another"
-		_, err = images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{})
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-		current, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(current.Channels[0].Build).To(Equal("debian-2"))
+		Expect(errorOf(images.UpdateChannels(ctx, "debian", read, metav1.UpdateOptions{}))).To(Satisfy(apierrors.IsConflict))
+		Expect(must(images.GetChannels(ctx, "debian", metav1.GetOptions{})).Channels[0].Build).To(Equal("debian-2"))
 	})
 
 	It("can be patched", func(ctx SpecContext) {
 		patch := []byte(`{"channels":[{"name":"stable","build":"debian-2"}]}`)
-		_, err := images.Patch(ctx, "debian", types.MergePatchType, patch, metav1.PatchOptions{}, "channels")
-		Expect(err).NotTo(HaveOccurred())
-		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(channels.Channels).To(ConsistOf(HaveField("Build", "debian-2")))
+		must(images.Patch(ctx, "debian", types.MergePatchType, patch, metav1.PatchOptions{}, "channels"))
+		Expect(must(images.GetChannels(ctx, "debian", metav1.GetOptions{})).Channels).To(ConsistOf(HaveField("Build", "debian-2")))
 	})
 
 	It("are not stored in a dry run", func(ctx SpecContext) {
-		channels, err := images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
+		channels := must(images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
 			ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{stable("debian-1")},
-		}, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(channels.Channels).To(HaveLen(1))
-		channels, err = images.GetChannels(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		channels = must(images.GetChannels(ctx, "debian", metav1.GetOptions{}))
 		Expect(channels.Channels).To(BeEmpty())
 	})
 
 	It("stay through a write of the Image's status, and through one of the Image", func(ctx SpecContext) {
 		mustSet(ctx, stable("debian-1"))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Status.Channels = nil
-		after, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		after := must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(after.Status.Channels).To(HaveLen(1))
 		after.Status.Channels = nil
-		after, err = images.Update(ctx, after, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		after = must(images.Update(ctx, after, metav1.UpdateOptions{}))
 		Expect(after.Status.Channels).To(HaveLen(1))
-		_, err = images.Instantiate(ctx, "debian", request("more"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		channels, err := images.GetChannels(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(channels.Channels).To(HaveLen(1))
+		must(images.Instantiate(ctx, "debian", request("more"), metav1.CreateOptions{}))
+		Expect(must(images.GetChannels(ctx, "debian", metav1.GetOptions{})).Channels).To(HaveLen(1))
 	})
 
 	It("name no build that has not succeeded, is another Image's, or is not there", func(ctx SpecContext) {
-		_, err := images.Create(ctx, newImage("ubuntu"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Instantiate(ctx, "ubuntu", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("ubuntu"), metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "ubuntu", request("first"), metav1.CreateOptions{}))
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 		for build, message := range map[string]string{
 			"debian-3": "is Pending: only a build that Succeeded can have a channel",
 			"debian-9": "build not found",
 			"ubuntu-1": "is not a build of Image debian",
 			"once":     "is not a build of Image debian",
 		} {
-			_, err := set(ctx, v1alpha1.ImageChannel{Name: "testing", Build: "debian-1"}, stable(build))
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(fieldsOf(err)).To(ConsistOf("channels[1].build"))
-			Expect(err).To(MatchError(ContainSubstring(message)))
+			Expect(errorOf(set(ctx, v1alpha1.ImageChannel{Name: "testing", Build: "debian-1"}, stable(build)))).To(
+				And(beInvalid("channels[1].build"), MatchError(ContainSubstring(message))))
 		}
 	})
 
@@ -167,19 +141,16 @@ var _ = Describe("The channels of an Image", func() {
 			status.Phase, status.CompletionTime = v1alpha1.BuildFailed, &now
 			status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonBaseNotFound}
 		})
-		_, err := set(ctx, stable("debian-3"))
-		Expect(fieldsOf(err)).To(ConsistOf("channels[0].build"))
-		Expect(err).To(MatchError(ContainSubstring("is Failed: only a build that Succeeded can have a channel")))
+		Expect(errorOf(set(ctx, stable("debian-3")))).To(
+			And(beInvalid("channels[0].build"), MatchError(ContainSubstring("is Failed: only a build that Succeeded can have a channel"))))
 	})
 
 	It("name no build that is being deleted, but keep a build that they name already", func(ctx SpecContext) {
 		mustSet(ctx, stable("debian-1"))
 		deleteSlowly(ctx, builds, "debian-1")
 		deleteSlowly(ctx, builds, "debian-2")
-		_, err := set(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-2"})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("channels[1].build"))
-		Expect(err).To(MatchError(ContainSubstring("is being deleted")))
+		Expect(errorOf(set(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "testing", Build: "debian-2"}))).To(
+			And(beInvalid("channels[1].build"), MatchError(ContainSubstring("is being deleted"))))
 		Expect(mustSet(ctx, stable("debian-1")).Channels).To(HaveLen(1))
 	})
 

@@ -28,8 +28,7 @@ var _ = Describe("Images that are based on each other", func() {
 
 	create := func(ctx SpecContext, image *v1alpha1.Image) {
 		GinkgoHelper()
-		_, err := images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, image, metav1.CreateOptions{}))
 	}
 
 	It("are applied in any order", func(ctx SpecContext) {
@@ -65,8 +64,7 @@ var _ = Describe("Images that are based on each other", func() {
 
 	It("are no cycle in two namespaces", func(ctx SpecContext) {
 		create(ctx, basedOn("a", "b"))
-		_, err := imagesIn(newNamespace()).Create(ctx, basedOn("b", "a"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(imagesIn(newNamespace()).Create(ctx, basedOn("b", "a"), metav1.CreateOptions{}))
 	})
 })
 
@@ -75,19 +73,11 @@ var _ = Describe("Images that are based on each other by writes at the same time
 	var clients []versioned.Interface
 
 	BeforeAll(func(ctx SpecContext) {
-		database, err := etcd.Start(ctx, "")
-		Expect(err).NotTo(HaveOccurred())
+		database := must(etcd.Start(ctx, ""))
 		DeferCleanup(func() { Expect(database.Stop()).To(Succeed()) })
 		for range 2 {
-			serverCtx, stop := context.WithCancel(context.Background())
-			running := startOn(serverCtx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{Logs: logs}))
-			DeferCleanup(func() {
-				stop()
-				Expect(running.Wait()).To(Succeed())
-			})
-			Expect(running.WaitReady(ctx)).To(Succeed())
-			client, err := versioned.NewForConfig(running.ClientConfig())
-			Expect(err).NotTo(HaveOccurred())
+			running := startOn(ctx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{Logs: logs}))
+			client := must(versioned.NewForConfig(running.ClientConfig()))
 			clients = append(clients, client)
 		}
 	})

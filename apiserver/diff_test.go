@@ -19,11 +19,9 @@ var _ = Describe("The difference of two builds", func() {
 	BeforeEach(func(ctx SpecContext) {
 		namespace = newNamespace()
 		images, builds := imagesIn(namespace), buildsIn(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		for _, edition := range []string{"server", "desktop"} {
-			_, err = images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "edition", Value: edition}}}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "edition", Value: edition}}}, metav1.CreateOptions{}))
 		}
 		writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('a')}))
 	})
@@ -35,8 +33,7 @@ var _ = Describe("The difference of two builds", func() {
 	}
 
 	It("reports inputs and results, from the other build to the requested build", func(ctx SpecContext) {
-		difference, err := between(ctx, "debian-1", "debian-2")
-		Expect(err).NotTo(HaveOccurred())
+		difference := must(between(ctx, "debian-1", "debian-2"))
 		Expect(difference.Name).To(Equal("debian-2"))
 		Expect(difference.Inputs).To(ConsistOf(v1alpha1.InputChange{Path: "parameters[edition]", From: "server", To: "desktop"}))
 		Expect(difference.From).To(And(HaveField("Name", "debian-1"), HaveField("UID", Not(BeEmpty())), HaveField("InputsDigest", digest('a'))))
@@ -45,22 +42,17 @@ var _ = Describe("The difference of two builds", func() {
 	})
 
 	It("is none between a build and itself", func(ctx SpecContext) {
-		difference, err := between(ctx, "debian-1", "debian-1")
-		Expect(err).NotTo(HaveOccurred())
+		difference := must(between(ctx, "debian-1", "debian-1"))
 		Expect(difference.Inputs).To(BeEmpty())
 		Expect(difference.From).To(Equal(difference.To))
 	})
 
 	It("needs two builds that exist, and names the missing build", func(ctx SpecContext) {
 		for _, names := range [][2]string{{"debian-1", "debian-9"}, {"debian-9", "debian-1"}} {
-			_, err := between(ctx, names[0], names[1])
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("debian-9")))
+			Expect(errorOf(between(ctx, names[0], names[1]))).To(And(Satisfy(apierrors.IsNotFound), MatchError(ContainSubstring("debian-9"))))
 		}
 		for _, name := range []string{"", "Not A Name"} {
-			_, err := between(ctx, name, "debian-1")
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("with")))
+			Expect(errorOf(between(ctx, name, "debian-1"))).To(And(Satisfy(apierrors.IsInvalid), MatchError(ContainSubstring("with"))))
 		}
 	})
 
@@ -71,8 +63,7 @@ var _ = Describe("The difference of two builds", func() {
 			writeTo(ctx, builds, name, bindPod(1, types.UID(name)), setPhase(v1alpha1.BuildRunning))
 			writeTo(ctx, builds, name, succeed(1), func(status *v1alpha1.ImageBuildStatus) { status.Artifacts[0].Digest = digest(made) })
 		}
-		difference, err := between(ctx, "debian-1", "debian-2")
-		Expect(err).NotTo(HaveOccurred())
+		difference := must(between(ctx, "debian-1", "debian-2"))
 		Expect(difference.Artifacts).To(HaveExactElements(v1alpha1.ArtifactChange{Target: "linux/amd64/raw", From: digest('c'), To: digest('d')}))
 	})
 })

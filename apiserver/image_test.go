@@ -32,8 +32,7 @@ var _ = Describe("An Image", func() {
 	})
 	create := func(ctx SpecContext, image *v1alpha1.Image) *v1alpha1.Image {
 		GinkgoHelper()
-		created, err := images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(images.Create(ctx, image, metav1.CreateOptions{}))
 		return created
 	}
 
@@ -60,37 +59,30 @@ var _ = Describe("An Image", func() {
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "spec.builder", "spec.base.reference", "spec.targets[0].format",
 			"spec.runPolicy", "spec.retry.limit", "spec.retry.classes[0]"))
-		list, err := images.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(list.Items).To(BeEmpty())
+		Expect(must(images.List(ctx, metav1.ListOptions{})).Items).To(BeEmpty())
 	})
 
 	It("is refused where it is too large", func(ctx SpecContext) {
 		image := newImage("debian")
 		image.Annotations = map[string]string{"a": strings.Repeat("x", 3<<20)}
-		_, err := images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(images.Create(ctx, image, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsRequestEntityTooLargeError))
 	})
 
 	It("is refused with a time that would make every list unreadable", func(ctx SpecContext) {
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"managedFields":[{"manager":"m","operation":"Update",`+
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		_, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"managedFields":[{"manager":"m","operation":"Update",`+
 			`"apiVersion":"images.goldsmith.dev/v1alpha1","time":"9999-12-31T23:59:59-01:00","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:suspend":{}}}}]}}`), metav1.PatchOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("metadata.managedFields[0].time")))
-		_, err = images.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.List(ctx, metav1.ListOptions{}))
 	})
 
 	It("has a new generation when its spec changes, and only then", func(ctx SpecContext) {
 		image := create(ctx, newImage("debian"))
 		Expect(image.Generation).To(BeEquivalentTo(1))
-		image, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":false}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":false}}`), metav1.PatchOptions{}))
 		Expect(image.Generation).To(BeEquivalentTo(1))
-		image, err = images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{}))
 		Expect(image.Generation).To(BeEquivalentTo(2))
 	})
 
@@ -98,36 +90,29 @@ var _ = Describe("An Image", func() {
 		image := create(ctx, newImage("debian"))
 		image.Spec.Suspend = new(true)
 		image.Status.ObservedGeneration = 1
-		image, err := images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(image.Spec.Suspend).To(HaveValue(BeFalse()))
 		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
 
 		image.Status.ObservedGeneration = 5
-		image, err = images.Update(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.Update(ctx, image, metav1.UpdateOptions{}))
 		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
 	})
 
 	It("keeps the records of instantiate in its status, even if an update sets others", func(ctx SpecContext) {
 		create(ctx, newImage("debian"))
-		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Status.BuildCounter = 0
 		image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "first", Number: 9, UID: "x"}, {RequestID: "forged", Number: 2}}
-		image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(image.Status.BuildCounter).To(BeEquivalentTo(1))
 		Expect(image.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(1)), HaveField("UID", BeEmpty()))))
 
 		recordUID(ctx, images, "debian", "u")
-		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Status.RecentRequests[0].UID = ""
-		image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(image.Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
 	})
 
@@ -135,9 +120,7 @@ var _ = Describe("An Image", func() {
 		image := create(ctx, newImage("debian"))
 		for _, step := range []struct{ written, want int64 }{{3, 3}, {0, 3}, {2, 3}, {4, 4}} {
 			image.Status.CountedBuild = step.written
-			var err error
-			image, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 			Expect(image.Status.CountedBuild).To(Equal(step.want))
 		}
 	})
@@ -160,20 +143,16 @@ var _ = Describe("An Image", func() {
 		}
 
 		It("changes nothing the second time", func(ctx SpecContext) {
-			first, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
-			Expect(err).NotTo(HaveOccurred())
-			second, err := images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"})
-			Expect(err).NotTo(HaveOccurred())
+			first := must(images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"}))
+			second := must(images.Apply(ctx, wanted("debian:bookworm"), metav1.ApplyOptions{FieldManager: "one"}))
 			Expect(second.ResourceVersion).To(Equal(first.ResourceVersion))
 		})
 
 		It("owns the spec through the resource and the status through its subresource", func(ctx SpecContext) {
 			both := wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithObservedGeneration(3))
-			image, err := images.Apply(ctx, both, metav1.ApplyOptions{FieldManager: "person"})
-			Expect(err).NotTo(HaveOccurred())
+			image := must(images.Apply(ctx, both, metav1.ApplyOptions{FieldManager: "person"}))
 			Expect(image.Status.ObservedGeneration).To(BeZero())
-			image, err = images.ApplyStatus(ctx, both, metav1.ApplyOptions{FieldManager: "controller"})
-			Expect(err).NotTo(HaveOccurred())
+			image = must(images.ApplyStatus(ctx, both, metav1.ApplyOptions{FieldManager: "controller"}))
 			Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(3))
 			owned := map[string]string{}
 			for _, entry := range image.ManagedFields {
@@ -267,9 +246,8 @@ var _ = Describe("An Image", func() {
 		image := newImage("debian")
 		image.Spec.Parameters = []v1alpha1.Parameter{{Name: "a"}}
 		create(ctx, image)
-		_, err := images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(message))
+		Expect(errorOf(images.Patch(ctx, "debian", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{}))).To(
+			And(Satisfy(apierrors.IsBadRequest), MatchError(message)))
 	},
 		Entry("an element without its key", `{"spec":{"parameters":[{"name":"a","value":"b"},{"value":"c"}]}}`,
 			"spec.parameters[1]: set name, by which a strategic merge patch finds the element"),
@@ -298,19 +276,16 @@ var _ = Describe("An Image", func() {
 		for selector, want := range map[string]string{
 			"spec.suspend=false": "running", "spec.suspend=true": "suspended", "spec.builder.name=other": "suspended", "metadata.name=running": "running",
 		} {
-			list, err := images.List(ctx, metav1.ListOptions{FieldSelector: selector})
-			Expect(err).NotTo(HaveOccurred())
+			list := must(images.List(ctx, metav1.ListOptions{FieldSelector: selector}))
 			Expect(list.Items).To(HaveLen(1), selector)
 			Expect(list.Items[0].Name).To(Equal(want), selector)
 		}
-		_, err := images.List(ctx, metav1.ListOptions{FieldSelector: "spec.base.reference=x"})
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(images.List(ctx, metav1.ListOptions{FieldSelector: "spec.base.reference=x"}))).To(Satisfy(apierrors.IsBadRequest))
 	})
 
 	It("is printed in columns", func(ctx SpecContext) {
 		create(ctx, newImage("debian"))
-		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(columnsOf(ctx, namespace, "images")).To(Equal("Name Ready UpToDate Reason Latest Digest Active Next Age Builder Base LastFailure"))
 		Expect(columnsOf(ctx, namespace, "imagebuilds")).To(Equal("Name Image Phase Why Progress Attempt Duration Age Trigger Node Digest OneOff"))
 	})
@@ -320,12 +295,9 @@ var _ = Describe("Builds", func() {
 	It("are selected by their fields, also for deletion", func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds := imagesIn(namespace), buildsIn(namespace)
-		image, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerCreated}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerCreated}, metav1.CreateOptions{}))
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 		write(ctx, builds, startAttempt(1))
 		write(ctx, builds, succeed(1))
 
@@ -337,14 +309,12 @@ var _ = Describe("Builds", func() {
 			"status.finished=true":                     "once",
 			"status.finished=false,metadata.name!=foo": "debian-1",
 		} {
-			list, err := builds.List(ctx, metav1.ListOptions{FieldSelector: selector})
-			Expect(err).NotTo(HaveOccurred())
+			list := must(builds.List(ctx, metav1.ListOptions{FieldSelector: selector}))
 			Expect(list.Items).To(HaveLen(1), selector)
 			Expect(list.Items[0].Name).To(Equal(want), selector)
 		}
 		Expect(builds.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "status.finished=true"})).To(Succeed())
-		list, err := builds.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		list := must(builds.List(ctx, metav1.ListOptions{}))
 		Expect(list.Items).To(HaveLen(1))
 		Expect(list.Items[0].Name).To(Equal("debian-1"))
 	})
@@ -352,8 +322,7 @@ var _ = Describe("Builds", func() {
 
 var _ = Describe("Discovery", func() {
 	It("tells short names, singular names and the category", func(ctx SpecContext) {
-		raw, err := client.ImagesV1alpha1().RESTClient().Get().AbsPath("/apis/images.goldsmith.dev/v1alpha1").DoRaw(ctx)
-		Expect(err).NotTo(HaveOccurred())
+		raw := must(client.ImagesV1alpha1().RESTClient().Get().AbsPath("/apis/images.goldsmith.dev/v1alpha1").DoRaw(ctx))
 		list := metav1.APIResourceList{}
 		Expect(json.Unmarshal(raw, &list)).To(Succeed())
 		resources := map[string]metav1.APIResource{}
@@ -375,8 +344,7 @@ var _ = Describe("Discovery", func() {
 func columnsOf(ctx SpecContext, namespace, resource string) string {
 	GinkgoHelper()
 	request := client.ImagesV1alpha1().RESTClient().Get().Namespace(namespace).Resource(resource)
-	raw, err := request.SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx)
-	Expect(err).NotTo(HaveOccurred())
+	raw := must(request.SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx))
 	table := metav1.Table{}
 	Expect(json.Unmarshal(raw, &table)).To(Succeed())
 	Expect(table.Rows).To(HaveLen(1))

@@ -3,7 +3,6 @@
 package apiserver_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +13,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	gomegatypes "github.com/onsi/gomega/types"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -38,18 +38,15 @@ var _ = Describe("Instantiating an Image", func() {
 	BeforeEach(func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds = imagesIn(namespace), buildsIn(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 	})
 
 	It("creates a build with a snapshot of the spec, owned by the Image", func(ctx SpecContext) {
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		change := v1alpha1.InputChange{Path: "base.reference", From: "debian:bullseye", To: "debian:bookworm"}
-		build, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+		build := must(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
 			RequestID: "first", Reason: v1alpha1.TriggerSpecChange, Message: "the base has changed", Changes: []v1alpha1.InputChange{change},
-		}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.CreateOptions{}))
 
 		Expect(build.Name).To(Equal("debian-1"))
 		Expect(build.Labels).To(HaveKeyWithValue(v1alpha1.LabelImage, "debian"))
@@ -66,59 +63,43 @@ var _ = Describe("Instantiating an Image", func() {
 		Expect(build.Spec.Retry).To(Equal(image.Spec.Retry))
 		Expect(build.Status).To(Equal(newBuildStatus(build)))
 
-		image, err = images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image = must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status.BuildCounter).To(BeEquivalentTo(1))
 		Expect(image.Status.RecentRequests).To(ConsistOf(And(HaveField("RequestID", "first"), HaveField("Number", int64(1)), HaveField("UID", BeEmpty()))))
 		Expect(image.Generation).To(BeEquivalentTo(1))
 	})
 
 	It("labels each build as the Image is labelled at that time", func(ctx SpecContext) {
-		_, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"platform","tier":"base",
-			"images.goldsmith.dev/image":"other","images.goldsmith.dev/build":"other-1","images.goldsmith.dev/legal-hold":"true"}}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"platform","tier":"base",
+			"images.goldsmith.dev/image":"other","images.goldsmith.dev/build":"other-1","images.goldsmith.dev/legal-hold":"true"}}}`), metav1.PatchOptions{}))
+		build := must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(build.Labels).To(Equal(map[string]string{"team": "platform", "tier": "base", v1alpha1.LabelImage: "debian"}))
 
-		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"web","tier":null}}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"labels":{"team":"web","tier":null}}}`), metav1.PatchOptions{}))
 		relabelled := map[string]string{"team": "web", v1alpha1.LabelImage: "debian"}
-		rerun, err := builds.Rerun(ctx, build.Name, &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(rerun.Labels).To(Equal(relabelled))
-		oneOff, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "b"}}}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		Expect(must(builds.Rerun(ctx, build.Name, &v1alpha1.RerunRequest{}, metav1.CreateOptions{})).Labels).To(Equal(relabelled))
+		oneOff := must(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "b"}}}, metav1.CreateOptions{}))
 		Expect(oneOff.Labels).To(Equal(relabelled))
 
-		found, err := builds.List(ctx, metav1.ListOptions{LabelSelector: "team=platform"})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(found.Items).To(ConsistOf(HaveField("Name", build.Name)))
+		Expect(must(builds.List(ctx, metav1.ListOptions{LabelSelector: "team=platform"})).Items).To(ConsistOf(HaveField("Name", build.Name)))
 	})
 
 	It("answers the same request with the same build, even after the Image has changed", func(ctx SpecContext) {
-		first, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"base":{"reference":"debian:trixie"}}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		second, err := images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(second).To(Equal(first))
+		first := must(images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{}))
+		must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"base":{"reference":"debian:trixie"}}}`), metav1.PatchOptions{}))
+		Expect(images.Instantiate(ctx, "debian", request("same"), metav1.CreateOptions{})).To(Equal(first))
 	})
 
 	It("makes one build of twenty same requests at once", func(ctx SpecContext) {
 		uids := instantiateAtOnce(ctx, images, 20, func(int) string { return "same" })
 		Expect(uids).To(HaveLen(1))
-		list, err := builds.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(list.Items).To(HaveLen(1))
+		Expect(must(builds.List(ctx, metav1.ListOptions{})).Items).To(HaveLen(1))
 	})
 
 	It("makes twenty builds of twenty different requests at once, without a gap in their numbers", func(ctx SpecContext) {
 		uids := instantiateAtOnce(ctx, images, 20, func(i int) string { return fmt.Sprintf("request-%d", i) })
 		Expect(uids).To(HaveLen(20))
-		list, err := builds.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		list := must(builds.List(ctx, metav1.ListOptions{}))
 		numbers := map[int64]string{}
 		for _, build := range list.Items {
 			numbers[*build.Spec.Number] = build.Name
@@ -135,23 +116,18 @@ var _ = Describe("Instantiating an Image", func() {
 
 	It("takes the next free number where a person's build has the name", func(ctx SpecContext) {
 		for _, name := range []string{"debian-1", "debian-2"} {
-			_, err := builds.Create(ctx, newBuild(name), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(builds.Create(ctx, newBuild(name), metav1.CreateOptions{}))
 		}
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(build.Name).To(Equal("debian-3"))
 		Expect(build.Spec.Number).To(HaveValue(BeEquivalentTo(3)))
 	})
 
 	It("takes the next free number where a build of a deleted Image of that name is left", func(ctx SpecContext) {
-		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
-		again, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		again := must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		build := must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(build.Name).To(Equal("debian-2"))
 		Expect(build.Spec.ImageRef.UID).To(Equal(again.UID))
 	})
@@ -163,12 +139,11 @@ var _ = Describe("Instantiating an Image", func() {
 				return builds.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{FieldSelector: "metadata.name=" + name})
 			},
 		} {
-			build, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			build := must(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{}))
 			Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})).To(Succeed())
 			Expect(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})).To(HaveField("UID", build.UID))
 			Expect(remove(build.Name)).To(Succeed())
-			_, err = images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
+			_, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
 			Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", id, err)
 			Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
 				ContainElement(And(HaveField("RequestID", id), HaveField("UID", build.UID)))))
@@ -176,21 +151,13 @@ var _ = Describe("Instantiating an Image", func() {
 	})
 
 	It("deletes builds while the storage is full", func(ctx SpecContext) {
-		serverCtx, stop := context.WithCancel(context.Background())
 		storage := &fullable{StorageBackend: builder.Memory()}
-		running := startOn(serverCtx, storage, apiserver.Register(builder.New("full"), apiserver.Options{Logs: logs}))
-		DeferCleanup(func() {
-			stop()
-			Expect(running.Wait()).To(Succeed())
-		})
-		Expect(running.WaitReady(ctx)).To(Succeed())
+		running := startOn(ctx, storage, apiserver.Register(builder.New("full"), apiserver.Options{Logs: logs}))
 		api := versioned.NewForConfigOrDie(running.ClientConfig()).ImagesV1alpha1()
 		images, builds := api.Images("full"), api.ImageBuilds("full")
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		for _, id := range []string{"first", "second"} {
-			_, err = images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{}))
 		}
 		storage.full.Store(true)
 		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
@@ -199,28 +166,22 @@ var _ = Describe("Instantiating an Image", func() {
 	})
 
 	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
-		build, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		recordUID(ctx, images, "debian", build.UID)
-		same, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(same.UID).To(Equal(build.UID))
+		Expect(must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})).UID).To(Equal(build.UID))
 
 		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
-		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring(`request "first" created imagebuild "debian-1", which was deleted`)))
+		Expect(errorOf(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))).To(
+			And(Satisfy(apierrors.IsGone), MatchError(ContainSubstring(`request "first" created imagebuild "debian-1", which was deleted`))))
 
-		_, err = builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
+		must(builds.Create(ctx, newBuild("debian-1"), metav1.CreateOptions{}))
+		_, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
 		Expect(apierrors.IsGone(err)).To(BeTrue(), "another build of that name is not the answer: %v", err)
 	})
 
 	It("accepts a reserved request ID only for the build that its trigger requests now", func(ctx SpecContext) {
 		scheduleSince(ctx, images, "debian", time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		own := resolution.Digest(image.Spec.BuildInputs, nil, "")
 		take := func(id string) error {
 			_, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
@@ -228,16 +189,13 @@ var _ = Describe("Instantiating an Image", func() {
 		}
 		notDue := func(ids ...string) {
 			GinkgoHelper()
-			before, err := images.Get(ctx, "debian", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			before := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 			for _, id := range ids {
 				err := take(id)
 				Expect(apierrors.IsConflict(err)).To(BeTrue(), "%s: %v", id, err)
 				Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("requestID %q has a form that only triggers use", id))))
 			}
-			after, err := images.Get(ctx, "debian", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
-			Expect(after.ResourceVersion).To(Equal(before.ResourceVersion))
+			Expect(must(images.Get(ctx, "debian", metav1.GetOptions{})).ResourceVersion).To(Equal(before.ResourceVersion))
 		}
 		const start = "schedule:2026-03-01T03:30:00Z"
 		notDue(digest('a')+":0", own+":1", own+":0", "schedule:2026-03-01T03:31:00Z", "schedule:9999-03-01T03:30:00Z", "schedule:now")
@@ -273,64 +231,52 @@ var _ = Describe("Instantiating an Image", func() {
 		}
 		var first []types.UID
 		for _, ask := range asks {
-			build, err := ask()
-			Expect(err).NotTo(HaveOccurred())
+			build := must(ask())
 			first = append(first, build.UID)
 		}
 		Expect(instantiateAtOnce(ctx, images, 32, func(i int) string { return fmt.Sprintf("request-%d", i) })).To(HaveLen(32))
 		for i, ask := range asks {
-			build, err := ask()
-			Expect(err).NotTo(HaveOccurred())
+			build := must(ask())
 			Expect(build.UID).To(Equal(first[i]), build.Name)
 		}
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status.RecentRequests).To(HaveLen(36))
 		Expect(image.Status.RecentRequests).To(HaveEach(HaveField("RequestTime.Time", BeTemporally("~", time.Now(), time.Hour))))
 		Expect(image.Status.BuildCounter).To(BeEquivalentTo(36))
 	})
 
 	It("refuses an Image that is being deleted", func(ctx SpecContext) {
-		_, err := images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/hold"]}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/hold"]}}`), metav1.PatchOptions{}))
 		Expect(images.Delete(ctx, "debian", metav1.DeleteOptions{})).To(Succeed())
-		_, err = images.Instantiate(ctx, "debian", request("late"), metav1.CreateOptions{})
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(images.Instantiate(ctx, "debian", request("late"), metav1.CreateOptions{}))).To(Satisfy(apierrors.IsConflict))
 	})
 
 	It("refuses an Image that is not there", func(ctx SpecContext) {
-		_, err := images.Instantiate(ctx, "nothing", request("first"), metav1.CreateOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring(`images.images.goldsmith.dev "nothing" not found`)))
+		Expect(errorOf(images.Instantiate(ctx, "nothing", request("first"), metav1.CreateOptions{}))).To(
+			And(Satisfy(apierrors.IsNotFound), MatchError(ContainSubstring(`images.images.goldsmith.dev "nothing" not found`))))
 	})
 
 	It("stores nothing in a dry run", func(ctx SpecContext) {
-		build, err := images.Instantiate(ctx, "debian", request("dry"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(images.Instantiate(ctx, "debian", request("dry"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(build.Name).To(Equal("debian-1"))
-		_, err = builds.Get(ctx, "debian-1", metav1.GetOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		Expect(errorOf(builds.Get(ctx, "debian-1", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status).To(Equal(newImageStatus(image)))
 	})
 
 	It("refuses a build that is too large to be stored, though the Image was not", func(ctx SpecContext) {
 		large := newImage("large")
 		large.Spec.Builder = v1alpha1.Builder{Image: "example.com/builder", Command: []string{strings.Repeat("x", 1500<<10)}}
-		_, err := images.Create(ctx, large, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, large, metav1.CreateOptions{}))
 		change := v1alpha1.InputChange{Path: strings.Repeat("\U0001f600", 512), From: strings.Repeat("\U0001f600", 128)}
-		_, err = images.Instantiate(ctx, "large", &v1alpha1.BuildRequest{Changes: slices.Repeat([]v1alpha1.InputChange{change}, 32)}, metav1.CreateOptions{})
+		_, err := images.Instantiate(ctx, "large", &v1alpha1.BuildRequest{Changes: slices.Repeat([]v1alpha1.InputChange{change}, 32)}, metav1.CreateOptions{})
 		Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
 	})
 
 	It("names every field of an invalid request", func(ctx SpecContext) {
-		_, err := images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+		Expect(errorOf(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
 			ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}, RequestID: "a\tb", Reason: "Because", Changes: []v1alpha1.InputChange{{}},
-		}, metav1.CreateOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "requestID", "reason", "changes[0].path"))
+		}, metav1.CreateOptions{}))).To(beInvalid("metadata.name", "requestID", "reason", "changes[0].path"))
 	})
 })
 
@@ -363,21 +309,22 @@ func instantiateAtOnce(ctx SpecContext, images typed.ImageInterface, n int, id f
 // recordUID does what the controller does: it fills in the uid of a request's build.
 func recordUID(ctx SpecContext, images typed.ImageInterface, name string, uid types.UID) {
 	GinkgoHelper()
-	image, err := images.Get(ctx, name, metav1.GetOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	image := must(images.Get(ctx, name, metav1.GetOptions{}))
 	image.Status.RecentRequests[0].UID = uid
-	_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 }
 
 // scheduleSince gives an Image a schedule at 03:30 each day, as it is stored when a controller has seen it first at a time.
 func scheduleSince(ctx SpecContext, images typed.ImageInterface, name string, since time.Time) {
 	GinkgoHelper()
-	image, err := images.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"triggers":{"schedule":{"cron":"30 3 * * *"}}}}`), metav1.PatchOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	image := must(images.Patch(ctx, name, types.MergePatchType, []byte(`{"spec":{"triggers":{"schedule":{"cron":"30 3 * * *"}}}}`), metav1.PatchOptions{}))
 	image.Status = trigger.Next(trigger.Observed{Image: image, Now: since, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digest('a')}}).Status
-	_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
+}
+
+// beInvalid matches an Invalid error that names these fields.
+func beInvalid(fields ...string) gomegatypes.GomegaMatcher {
+	return And(Satisfy(apierrors.IsInvalid), WithTransform(fieldsOf, ConsistOf(fields)))
 }
 
 // fieldsOf are the paths that an Invalid error names.

@@ -38,8 +38,7 @@ var _ = Describe("The log of a build", func() {
 		namespace = newNamespace()
 		builds = buildsIn(namespace)
 		first, second = types.UID("first-"+rand()), types.UID("second-"+rand())
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 	})
 	read := func(ctx context.Context, options v1alpha1.ImageBuildLogOptions) (string, []string, error) {
 		result := logRequest(namespace, options).Do(ctx)
@@ -86,8 +85,7 @@ var _ = Describe("The log of a build", func() {
 
 		It("answers 404 for an attempt that does not exist", func(ctx SpecContext) {
 			_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1))})
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-			Expect(fieldsOf(err)).To(ConsistOf("attempt"))
+			Expect(err).To(And(Satisfy(apierrors.IsNotFound), WithTransform(fieldsOf, ConsistOf("attempt"))))
 		})
 
 		It("answers 410 once the pod is deleted, with the time of the deletion", func(ctx SpecContext) {
@@ -95,8 +93,7 @@ var _ = Describe("The log of a build", func() {
 			write(ctx, builds, succeed(1))
 			for _, follow := range []bool{false, true} {
 				_, _, err := read(ctx, v1alpha1.ImageBuildLogOptions{Follow: follow})
-				Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
-				Expect(err).To(MatchError(ContainSubstring("deleted after the attempt ended at 20")))
+				Expect(err).To(And(Satisfy(apierrors.IsGone), MatchError(ContainSubstring("deleted after the attempt ended at 20"))))
 			}
 		})
 
@@ -105,8 +102,7 @@ var _ = Describe("The log of a build", func() {
 				return io.NopCloser(io.MultiReader(strings.NewReader("one\n"), iotest.ErrReader(errors.New("the node is lost")))), nil
 			})
 			write(ctx, builds, startAttempt(1), bindPod(1, first))
-			stream, err := logRequest(namespace, v1alpha1.ImageBuildLogOptions{}).Stream(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			stream := must(logRequest(namespace, v1alpha1.ImageBuildLogOptions{}).Stream(ctx))
 			defer func() { Expect(stream.Close()).To(Succeed()) }()
 			text, err := io.ReadAll(stream)
 			Expect(err).To(HaveOccurred())
@@ -276,8 +272,7 @@ type followed struct {
 func follow(ctx context.Context, namespace string, options v1alpha1.ImageBuildLogOptions) *followed {
 	GinkgoHelper()
 	options.Follow = true
-	stream, err := logRequest(namespace, options).Stream(ctx)
-	Expect(err).NotTo(HaveOccurred())
+	stream := must(logRequest(namespace, options).Stream(ctx))
 	f := &followed{done: make(chan struct{})}
 	go func() {
 		defer close(f.done)
@@ -335,8 +330,7 @@ func (p *pipe) open(context.Context, corev1.PodLogOptions) (io.ReadCloser, error
 
 func (p *pipe) write(line string) {
 	GinkgoHelper()
-	_, err := p.writer.Write([]byte(line))
-	Expect(err).NotTo(HaveOccurred())
+	must(p.writer.Write([]byte(line)))
 }
 
 func (p *pipe) end() {

@@ -41,8 +41,7 @@ type mistake struct {
 // answer sends a request and returns its status code and its body.
 func answer(ctx context.Context, client *http.Client, config *restclient.Config, m mistake) (int, string) {
 	GinkgoHelper()
-	request, err := http.NewRequestWithContext(ctx, m.method, config.Host+m.path, strings.NewReader(m.body))
-	Expect(err).NotTo(HaveOccurred())
+	request := must(http.NewRequestWithContext(ctx, m.method, config.Host+m.path, strings.NewReader(m.body)))
 	request.Header.Set("Authorization", "Bearer "+token)
 	request.Header.Set("Content-Type", m.contentType)
 	request.Header.Set("Accept", "application/json")
@@ -52,24 +51,16 @@ func answer(ctx context.Context, client *http.Client, config *restclient.Config,
 	if m.method == http.MethodGet && m.contentType == "" && response.StatusCode < http.StatusBadRequest && strings.Contains(m.path, "?") {
 		return response.StatusCode, "" // the parameter is unknown here, and the answer may be a watch
 	}
-	text, err := io.ReadAll(response.Body)
-	Expect(err).NotTo(HaveOccurred())
+	text := must(io.ReadAll(response.Body))
 	return response.StatusCode, string(text)
 }
 
 var _ = Describe("Mistakes of a client", func() {
 	It("are 4xx, on every resource and in every encoding, and the message names no Go type", func(ctx SpecContext) {
 		server := corekinds.Register(apiserver.Register(builder.New("mistakes"), apiserver.Options{Logs: logs}), noLogs{})
-		serverCtx, stop := context.WithCancel(context.Background())
-		running := start(serverCtx, server)
-		DeferCleanup(func() {
-			stop()
-			Expect(running.Wait()).To(Succeed())
-		})
-		Expect(running.WaitReady(ctx)).To(Succeed())
+		running := start(ctx, server)
 		config := running.ClientConfig()
-		client, err := restclient.HTTPClientFor(config)
-		Expect(err).NotTo(HaveOccurred())
+		client := must(restclient.HTTPClientFor(config))
 		createThings(ctx, client, config)
 		var wrong []string
 		sent := 0
@@ -184,8 +175,7 @@ func (s served) mistakes() []mistake {
 	strict := url.Values{"fieldValidation": {"Strict"}}
 	sub := strings.Contains(s.Name, "/")
 	for _, query := range queries {
-		values, err := url.ParseQuery(query)
-		Expect(err).NotTo(HaveOccurred())
+		values := must(url.ParseQuery(query))
 		for _, name := range []string{"", "thing"} {
 			if name == "" && sub {
 				continue

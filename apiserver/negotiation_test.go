@@ -15,8 +15,7 @@ import (
 // The controllers of Kubernetes itself ask for protobuf: that which ends namespaces must get an answer.
 var _ = It("A client that would rather have protobuf gets it", func(ctx SpecContext) {
 	namespace := newNamespace()
-	_, err := imagesIn(namespace).Create(ctx, newImage("web"), metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	must(imagesIn(namespace).Create(ctx, newImage("web"), metav1.CreateOptions{}))
 
 	preferring := metadata.ConfigFor(config)
 	Expect(preferring.AcceptContentTypes).To(HavePrefix(runtime.ContentTypeProtobuf))
@@ -25,9 +24,7 @@ var _ = It("A client that would rather have protobuf gets it", func(ctx SpecCont
 		SetHeader("Accept", preferring.AcceptContentTypes).Do(ctx).ContentType(&contentType)
 	Expect(contentType).To(Equal(runtime.ContentTypeProtobuf))
 	images := metadata.NewForConfigOrDie(preferring).Resource(v1alpha1.SchemeGroupVersion.WithResource("images")).Namespace(namespace)
-	list, err := images.List(ctx, metav1.ListOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	Expect(list.Items).To(ConsistOf(HaveField("Name", "web")))
+	Expect(must(images.List(ctx, metav1.ListOptions{})).Items).To(ConsistOf(HaveField("Name", "web")))
 	Expect(images.DeleteCollection(ctx, metav1.DeleteOptions{}, metav1.ListOptions{})).To(Succeed())
 	Expect(imagesIn(namespace).List(ctx, metav1.ListOptions{})).To(HaveField("Items", BeEmpty()))
 })

@@ -19,8 +19,7 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		image := newImage("debian")
 		image.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "steps", Value: "5"}}
 		image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly
-		_, err := images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, image, metav1.CreateOptions{}))
 	})
 	with := func(id string, parameters ...v1alpha1.Parameter) *v1alpha1.BuildRequest {
 		return &v1alpha1.BuildRequest{RequestID: id, Parameters: parameters}
@@ -28,29 +27,24 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 
 	It("replaces and adds them for one build, and records that", func(ctx SpecContext) {
 		overrides := []v1alpha1.Parameter{{Name: "steps", Value: "1"}, {Name: "debug", Value: "yes"}}
-		build, err := images.Instantiate(ctx, "debian", with("first", overrides...), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(images.Instantiate(ctx, "debian", with("first", overrides...), metav1.CreateOptions{}))
 		Expect(build.Spec.Inputs.Parameters).To(Equal([]v1alpha1.Parameter{
 			{Name: "edition", Value: "server"}, {Name: "steps", Value: "1"}, {Name: "debug", Value: "yes"},
 		}))
 		Expect(build.Spec.Trigger.Parameters).To(Equal(overrides))
 		Expect(build.Spec.RunPolicy).To(Equal(v1alpha1.RunPolicySerialLatestOnly))
 		Expect(build.Spec.OneOff).To(HaveValue(BeTrue()))
-		next, err := images.Instantiate(ctx, "debian", with("second"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		next := must(images.Instantiate(ctx, "debian", with("second"), metav1.CreateOptions{}))
 		Expect(next.Spec.Inputs.Parameters).To(Equal([]v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "steps", Value: "5"}}))
 		Expect(next.Spec.Trigger.Parameters).To(BeEmpty())
 		Expect(next.Spec.OneOff).To(BeNil())
-		same, err := images.Instantiate(ctx, "debian", with("third", v1alpha1.Parameter{Name: "steps", Value: "5"}), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		same := must(images.Instantiate(ctx, "debian", with("third", v1alpha1.Parameter{Name: "steps", Value: "5"}), metav1.CreateOptions{}))
 		Expect(same.Spec.OneOff).To(HaveValue(BeFalse()), "the parameters are the Image's own")
 	})
 
 	It("answers the same request with the same build, even with other parameters", func(ctx SpecContext) {
-		first, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "1"}), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		second, err := images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "2"}), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		first := must(images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "1"}), metav1.CreateOptions{}))
+		second := must(images.Instantiate(ctx, "debian", with("same", v1alpha1.Parameter{Name: "steps", Value: "2"}), metav1.CreateOptions{}))
 		Expect(second).To(Equal(first))
 	})
 
@@ -63,12 +57,9 @@ var _ = Describe("Instantiating an Image with parameters", func() {
 		for i := range many {
 			many[i].Name = "p" + string(rune('A'+i%26)) + string(rune('A'+i/26))
 		}
-		_, err = images.Instantiate(ctx, "debian", with("many", many...), metav1.CreateOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("parameters"))
-		Expect(err).To(MatchError(ContainSubstring("the parameters of the Image count too")))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		Expect(errorOf(images.Instantiate(ctx, "debian", with("many", many...), metav1.CreateOptions{}))).To(
+			And(beInvalid("parameters"), MatchError(ContainSubstring("the parameters of the Image count too"))))
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Status).To(Equal(newImageStatus(image)))
 	})
 })

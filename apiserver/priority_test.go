@@ -27,24 +27,18 @@ var _ = Describe("The priority of a build", func() {
 	It("is the server's", func(ctx SpecContext) {
 		build := newBuild("pretender")
 		build.Spec.Priority = new(int32(1000))
-		_, err := buildsIn(newNamespace()).Create(ctx, build, metav1.CreateOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("spec.priority"))
+		Expect(errorOf(buildsIn(newNamespace()).Create(ctx, build, metav1.CreateOptions{}))).To(beInvalid("spec.priority"))
 	})
 
 	It("is not set where no class is named, and 0 where it does not exist", func(ctx SpecContext) {
 		builds := buildsIn(newNamespace())
-		build, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 		Expect(build.Spec.Priority).To(BeNil())
 		urgent := newBuild("urgent")
 		urgent.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "nowhere"}
-		build, err = builds.Create(ctx, urgent, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build = must(builds.Create(ctx, urgent, metav1.CreateOptions{}))
 		Expect(build.Spec.Priority).To(HaveValue(BeZero()))
-		again, err := builds.Update(ctx, urgent, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(again.Spec).To(Equal(build.Spec), "its manifest can be applied again")
+		Expect(must(builds.Update(ctx, urgent, metav1.UpdateOptions{})).Spec).To(Equal(build.Spec), "its manifest can be applied again")
 	})
 
 	It("is that of no class whose name is none", func(ctx SpecContext) {
@@ -54,35 +48,21 @@ var _ = Describe("The priority of a build", func() {
 	})
 
 	It("is the value of the class, for every user who creates it", func(ctx SpecContext) {
-		serverCtx, stop := context.WithCancel(context.Background())
-		running := start(serverCtx, corekinds.Register(apiserver.Register(builder.New("priorities"), apiserver.Options{Logs: logs}), noPodLogs{}))
-		DeferCleanup(func() {
-			stop()
-			Expect(running.Wait()).To(Succeed())
-		})
-		Expect(running.WaitReady(ctx)).To(Succeed())
-		core, err := kubernetes.NewForConfig(running.ClientConfig())
-		Expect(err).NotTo(HaveOccurred())
-		_, err = core.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "urgent"}, Value: 1000}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		client, err := versioned.NewForConfig(running.ClientConfig())
-		Expect(err).NotTo(HaveOccurred())
+		running := start(ctx, corekinds.Register(apiserver.Register(builder.New("priorities"), apiserver.Options{Logs: logs}), noPodLogs{}))
+		core := must(kubernetes.NewForConfig(running.ClientConfig()))
+		must(core.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: "urgent"}, Value: 1000}, metav1.CreateOptions{}))
+		client := must(versioned.NewForConfig(running.ClientConfig()))
 		images, builds := client.ImagesV1alpha1().Images("default"), client.ImagesV1alpha1().ImageBuilds("default")
 
 		urgent := &v1alpha1.BuildTemplate{PriorityClassName: "urgent"}
 		image, direct := newImage("debian"), newBuild("once")
 		image.Spec.Template, direct.Spec.Inputs.Template = urgent, urgent
-		_, err = images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		created, err := builds.Create(ctx, direct, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		instantiated, err := images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, image, metav1.CreateOptions{}))
+		created := must(builds.Create(ctx, direct, metav1.CreateOptions{}))
+		instantiated := must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
 		Expect(core.SchedulingV1().PriorityClasses().Delete(ctx, "urgent", metav1.DeleteOptions{})).To(Succeed())
-		rerun, err := builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		applied, err := builds.Patch(ctx, "applied", types.ApplyPatchType, manifest(newBuildWith("applied", urgent)), metav1.PatchOptions{FieldManager: "test"})
-		Expect(err).NotTo(HaveOccurred())
+		rerun := must(builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{}, metav1.CreateOptions{}))
+		applied := must(builds.Patch(ctx, "applied", types.ApplyPatchType, manifest(newBuildWith("applied", urgent)), metav1.PatchOptions{FieldManager: "test"}))
 		Expect(created.Spec.Priority).To(HaveValue(BeEquivalentTo(1000)))
 		Expect(instantiated.Spec.Priority).To(HaveValue(BeEquivalentTo(1000)))
 		Expect(rerun.Spec.Priority).To(HaveValue(BeZero()), "it is looked up anew")

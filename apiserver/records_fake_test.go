@@ -57,24 +57,15 @@ func startRecording(ctx SpecContext) *recording {
 // startRecordingWith starts a server with further options, and returns its administrator's connection.
 func startRecordingWith(ctx SpecContext, options apiserver.Options, complete func(*builder.Server) *builder.Server) (*recording, *restclient.Config) {
 	GinkgoHelper()
-	connection, err := records.Connect(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), nil)
-	Expect(err).NotTo(HaveOccurred())
-	store, err := connection.Store()
-	Expect(err).NotTo(HaveOccurred())
+	connection := must(records.Connect(ctx, "sqlite://"+filepath.Join(GinkgoT().TempDir(), "records.db"), nil))
+	store := must(connection.Store())
 	r := &recording{unreliable: &unreliable{Connection: connection}, store: store, began: time.Now().Truncate(time.Second)}
-	serverCtx, stop := context.WithCancel(context.Background())
 	options.Records = func() (history.Connection, error) { return r.unreliable, nil }
-	running := start(serverCtx, complete(apiserver.Register(builder.New("recording"), options)))
-	DeferCleanup(func() {
-		stop()
-		Expect(running.Wait()).To(Succeed())
-		Expect(connection.Close()).To(Succeed())
-	})
-	Expect(running.WaitReady(ctx)).To(Succeed())
+	DeferCleanup(func() { Expect(connection.Close()).To(Succeed()) })
+	running := start(ctx, complete(apiserver.Register(builder.New("recording"), options)))
 	config := running.ClientConfig()
 	config.BearerToken = token
-	clients, err := versioned.NewForConfig(config)
-	Expect(err).NotTo(HaveOccurred())
+	clients := must(versioned.NewForConfig(config))
 	r.ImagesV1alpha1Interface = clients.ImagesV1alpha1()
 	return r, config
 }
@@ -82,8 +73,7 @@ func startRecordingWith(ctx SpecContext, options apiserver.Options, complete fun
 // newImage creates an Image, of which there is a record.
 func (r *recording) newImage(ctx SpecContext, namespace, name string) *v1alpha1.Image {
 	GinkgoHelper()
-	image, err := r.Images(namespace).Create(ctx, newImage(name), metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	image := must(r.Images(namespace).Create(ctx, newImage(name), metav1.CreateOptions{}))
 	Expect(r.store.PutImage(ctx, image)).To(Succeed())
 	return image
 }
@@ -94,8 +84,7 @@ func (r *recording) expireFiles(ctx SpecContext, image *v1alpha1.Image, builds .
 	for _, build := range builds {
 		Expect(r.store.BuildDeleted(ctx, build.UID, time.Now())).To(Succeed())
 	}
-	_, err := r.store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{image.UID: {Files: time.Hour}}})
-	Expect(err).NotTo(HaveOccurred())
+	must(r.store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{image.UID: {Files: time.Hour}}}))
 }
 
 // built records a build that finished. The number determines its age in hours: the highest is the newest.

@@ -167,13 +167,11 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 
 			Expect(server.read(ctx, namespace, "web", "stats", stats, "since", "97h30m")).To(Succeed())
 			Expect(stats.Stats.Builds).To(BeEquivalentTo(2), "those of the last 97 hours and a half")
-			err := server.read(ctx, namespace, "web", "stats", stats, "since", "1s")
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+			Expect(server.read(ctx, namespace, "web", "stats", stats, "since", "1s")).To(Satisfy(apierrors.IsInvalid))
 		})
 
 		It("are none of an Image that nothing is recorded of, and nothing of one without builds", func(ctx SpecContext) {
-			_, err := server.Images(namespace).Create(ctx, newImage("new"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Create(ctx, newImage("new"), metav1.CreateOptions{}))
 			stats := &v1alpha1.ImageStats{}
 			Expect(server.read(ctx, namespace, "new", "stats", stats)).To(Succeed())
 			Expect(stats.Stats).To(BeNil())
@@ -202,14 +200,12 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 
 		It("have the author and the time that the server knows, and are listed newest first, in pages", func(ctx SpecContext) {
 			before := metav1.Now().Rfc3339Copy()
-			first, err := note(ctx, "", "edition 7\nwas withdrawn")
-			Expect(err).NotTo(HaveOccurred())
+			first := must(note(ctx, "", "edition 7\nwas withdrawn"))
 			Expect(first.Author).To(Equal("ada"))
 			Expect(first.Time.Time).To(BeTemporally(">=", before.Time))
 			Expect(first.Name).To(Equal("web"))
 			Expect(first.ID).NotTo(BeEmpty())
-			_, err = note(ctx, "mine", "and is back")
-			Expect(err).NotTo(HaveOccurred())
+			must(note(ctx, "mine", "and is back"))
 
 			list := notes(ctx, "limit", "1")
 			Expect(list.Items).To(HaveExactElements(HaveField("Text", "and is back")))
@@ -220,39 +216,30 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 		})
 
 		It("that are sent again are the same note", func(ctx SpecContext) {
-			first, err := note(ctx, "mine", "withdrawn")
-			Expect(err).NotTo(HaveOccurred())
-			again, err := note(ctx, "mine", "not withdrawn")
-			Expect(err).NotTo(HaveOccurred())
-			Expect(again).To(Equal(first))
+			first := must(note(ctx, "mine", "withdrawn"))
+			Expect(note(ctx, "mine", "not withdrawn")).To(Equal(first))
 			Expect(notes(ctx).Items).To(HaveLen(1))
 		})
 
 		It("of somebody else are not shown to who takes their id", func(ctx SpecContext) {
 			key := records.ImageKey{Namespace: namespace, Name: "web", UID: image.UID}
-			_, err := server.store.AddNote(ctx, key, records.Note{ID: "theirs", Author: "grace", Text: "a secret"})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = note(ctx, "theirs", "mine")
+			must(server.store.AddNote(ctx, key, records.Note{ID: "theirs", Author: "grace", Text: "a secret"}))
+			_, err := note(ctx, "theirs", "mine")
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 			Expect(err).NotTo(MatchError(Or(ContainSubstring("secret"), ContainSubstring("grace"))))
 		})
 
 		It("are not recorded by a dry run, without a text, or for a missing object", func(ctx SpecContext) {
-			shown, err := note(ctx, "", "withdrawn", metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-			Expect(err).NotTo(HaveOccurred())
-			Expect(shown.Author).To(Equal("ada"))
-			_, err = note(ctx, "", "  ")
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(fieldsOf(err)).To(ConsistOf("text"))
+			Expect(must(note(ctx, "", "withdrawn", metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})).Author).To(Equal("ada"))
+			Expect(errorOf(note(ctx, "", "  "))).To(beInvalid("text"))
 			Expect(notes(ctx).Items).To(BeEmpty())
-			_, err = server.Images(namespace).CreateNote(ctx, "db", &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "x"}}, metav1.CreateOptions{})
+			_, err := server.Images(namespace).CreateNote(ctx, "db", &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "x"}}, metav1.CreateOptions{})
 			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		})
 
 		It("are text, even if they look like code", func(ctx SpecContext) {
 			const text = `'); DROP TABLE notes; -- "$1" \ %s {} é 🜚`
-			_, err := note(ctx, text, text)
-			Expect(err).NotTo(HaveOccurred())
+			must(note(ctx, text, text))
 			Expect(notes(ctx).Items).To(HaveExactElements(And(HaveField("ID", text), HaveField("Text", text))))
 		})
 	})
@@ -267,8 +254,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 		}
 		patch := func(ctx SpecContext, kind types.PatchType, text string, options metav1.PatchOptions) {
 			GinkgoHelper()
-			_, err := server.Images(namespace).Patch(ctx, "web", kind, []byte(text), options)
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Patch(ctx, "web", kind, []byte(text), options))
 		}
 
 		It("are who changed what of the spec, from what to what", func(ctx SpecContext) {
@@ -289,27 +275,22 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			patch(ctx, types.MergePatchType, `{"metadata":{"labels":{"team":"red"}}}`, metav1.PatchOptions{})
 			patch(ctx, types.MergePatchType, `{"spec":{"suspend":true}}`, metav1.PatchOptions{DryRun: []string{metav1.DryRunAll}})
 			patch(ctx, types.MergePatchType, `{"spec":{"suspend":false}}`, metav1.PatchOptions{})
-			_, err := server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{}) // writes the status
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{})) // writes the status
 
 			applied := newImage("web")
 			applied.Spec.RunPolicy = v1alpha1.RunPolicyParallel
 			patch(ctx, types.ApplyPatchType, string(manifest(applied)), metav1.PatchOptions{FieldManager: "tests", Force: new(true)})
-			stored, err := server.Images(namespace).Get(ctx, "web", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			stored := must(server.Images(namespace).Get(ctx, "web", metav1.GetOptions{}))
 			stored.Spec.Base.Reference = "debian:trixie"
-			_, err = server.Images(namespace).Update(ctx, stored, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Update(ctx, stored, metav1.UpdateOptions{}))
 			Eventually(ctx, func() []v1alpha1.ImageChange { return changes(ctx) }).Should(HaveExactElements(
 				And(HaveField("Path", "base.reference"), HaveField("From", "debian:bookworm"), HaveField("To", "debian:trixie")),
 				And(HaveField("Path", "runPolicy"), HaveField("From", "Serial"), HaveField("To", "Parallel"))))
 		})
 
 		It("are none of an Image that is created", func(ctx SpecContext) {
-			_, err := server.Images(namespace).Patch(ctx, "db", types.ApplyPatchType, manifest(newImage("db")), metav1.PatchOptions{FieldManager: "tests"})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = server.Images(namespace).Patch(ctx, "db", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Patch(ctx, "db", types.ApplyPatchType, manifest(newImage("db")), metav1.PatchOptions{FieldManager: "tests"}))
+			must(server.Images(namespace).Patch(ctx, "db", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{}))
 			page := &v1alpha1.ImageChanges{}
 			Eventually(ctx, func(g Gomega) {
 				g.Expect(server.read(ctx, namespace, "db", "changes", page)).To(Succeed())
@@ -337,24 +318,20 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			changedFile := func(from, to string) v1alpha1.InputChange {
 				return v1alpha1.InputChange{Path: "files[etc/motd]", From: contents.Short(contents.Summary(from)), To: contents.Short(contents.Summary(to))}
 			}
-			difference, err := between(first.Name, string(first.UID), second.Name, string(second.UID))
-			Expect(err).NotTo(HaveOccurred())
+			difference := must(between(first.Name, string(first.UID), second.Name, string(second.UID)))
 			Expect(difference.Inputs).To(HaveExactElements(changedFile("web-1", "web-2"), v1alpha1.InputChange{Path: "parameters[edition]", From: "web-1", To: "web-2"}))
 			Expect(difference.Artifacts).To(HaveExactElements(v1alpha1.ArtifactChange{Target: "linux/amd64/raw", From: digest('a'), To: digest('b')}))
 			Expect(difference.From).To(And(HaveField("UID", first.UID), HaveField("Phase", v1alpha1.BuildSucceeded), HaveField("Duration.Duration", 2*time.Minute)))
 
-			_, err = server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{}) // another web-1
-			Expect(err).NotTo(HaveOccurred())
-			difference, err = between(first.Name, string(first.UID), "web-1", "")
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{})) // another web-1
+			difference = must(between(first.Name, string(first.UID), "web-1", ""))
 			Expect(difference.To.UID).NotTo(Equal(first.UID))
 			Expect(difference.From.UID).To(Equal(first.UID))
 
 			third := server.built(ctx, image, 3, v1alpha1.BuildSucceeded, made(digest('b')))
 			server.expireFiles(ctx, image, first, second)
 			for _, other := range []*v1alpha1.ImageBuild{second, third} {
-				difference, err = between(first.Name, string(first.UID), other.Name, string(other.UID))
-				Expect(err).NotTo(HaveOccurred())
+				difference = must(between(first.Name, string(first.UID), other.Name, string(other.UID)))
 				Expect(difference.Inputs).To(HaveExactElements(changedFile("web-1", other.Name), HaveField("Path", "parameters[edition]")))
 			}
 
@@ -374,81 +351,66 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				build.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "server"}}
 				build.Status.Resolved = &v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('b'), Files: files}
 			})
-			existing, err := server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{}) // another web-1
-			Expect(err).NotTo(HaveOccurred())
+			existing := must(server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{})) // another web-1
 			rerun := func(name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 				return server.ImageBuilds(namespace).Rerun(ctx, name, &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{UID: uid}}, metav1.CreateOptions{})
 			}
-			build, err := rerun(recorded.Name, recorded.UID)
-			Expect(err).NotTo(HaveOccurred())
+			build := must(rerun(recorded.Name, recorded.UID))
 			Expect(build.Name).To(Equal("web-2"))
 			Expect(build.Spec.Inputs).To(Equal(recorded.Spec.Inputs))
 			Expect(build.Spec.Pinned).To(HaveValue(Equal(v1alpha1.PinnedInputs{BaseDigest: digest('b'), Files: files})))
 			Expect(build.Spec.Trigger).To(HaveValue(And(HaveField("Reason", v1alpha1.TriggerRerun), HaveField("RerunOf", "web-1"))))
 			Expect(build.Spec.ImageRef.UID).To(Equal(image.UID))
 
-			same, err := rerun(existing.Name, existing.UID)
-			Expect(err).NotTo(HaveOccurred())
+			same := must(rerun(existing.Name, existing.UID))
 			Expect(same.Spec.Inputs).To(Equal(existing.Spec.Inputs), "of the build that exists, its own UID is no other build")
 
-			_, err = rerun("web-9", recorded.UID)
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-			_, err = rerun(recorded.Name, "another")
-			Expect(err).To(MatchError(ContainSubstring("with UID another does not exist and has no record")))
+			Expect(errorOf(rerun("web-9", recorded.UID))).To(Satisfy(apierrors.IsNotFound))
+			Expect(errorOf(rerun(recorded.Name, "another"))).To(MatchError(ContainSubstring("with UID another does not exist and has no record")))
 
 			older := server.built(ctx, image, 6, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) { build.Spec.Inputs.Base.Reference = "deb\u2800ian" })
-			_, err = rerun(older.Name, older.UID)
+			_, err := rerun(older.Name, older.UID)
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(And(ContainSubstring(`"web-6" is invalid: spec.inputs.base.reference`), ContainSubstring("change the Image, and request a new build"))))
 
 			withoutFiles := server.built(ctx, image, 7, v1alpha1.BuildSucceeded)
 			expiring := server.built(ctx, image, 8, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) { build.Status.Resolved = recorded.Status.Resolved })
 			server.expireFiles(ctx, image, withoutFiles, expiring)
-			_, err = rerun(withoutFiles.Name, withoutFiles.UID)
-			Expect(err).NotTo(HaveOccurred())
-			_, err = rerun(expiring.Name, expiring.UID)
-			Expect(apierrors.IsResourceExpired(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring("the record no longer has the contents of its files")))
+			must(rerun(withoutFiles.Name, withoutFiles.UID))
+			Expect(errorOf(rerun(expiring.Name, expiring.UID))).To(
+				And(Satisfy(apierrors.IsResourceExpired), MatchError(ContainSubstring("the record no longer has the contents of its files"))))
 
 			Expect(server.Images(namespace).Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
-			_, err = rerun(recorded.Name, recorded.UID)
-			Expect(err).To(MatchError(ContainSubstring("cannot be rerun without its Image")))
+			Expect(errorOf(rerun(recorded.Name, recorded.UID))).To(MatchError(ContainSubstring("cannot be rerun without its Image")))
 			server.newImage(ctx, namespace, "web")
-			_, err = rerun(recorded.Name, recorded.UID)
-			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(rerun(recorded.Name, recorded.UID))).To(Satisfy(apierrors.IsConflict))
 		})
 	})
 
 	Describe("reports", func() {
 		It("are listed for every Image, with its figures, and have the rest one by one", func(ctx SpecContext) {
 			image.Labels = map[string]string{"team": "red"}
-			_, err := server.Images(namespace).Update(ctx, image, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Update(ctx, image, metav1.UpdateOptions{}))
 			for number := range int64(25) {
 				server.built(ctx, image, number+1, v1alpha1.BuildSucceeded)
 			}
-			_, err = server.Images(namespace).CreateNote(ctx, "web", &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "withdrawn"}}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).CreateNote(ctx, "web", &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "withdrawn"}}, metav1.CreateOptions{}))
 			Expect(server.store.AddChanges(ctx, records.ImageKey{Namespace: namespace, Name: "web", UID: image.UID}, 2, time.Now(), "ada",
 				[]v1alpha1.InputChange{{Path: "suspend", From: "false", To: "true"}})).To(Succeed())
-			_, err = server.Images(namespace).Create(ctx, newImage("unrecorded"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Create(ctx, newImage("unrecorded"), metav1.CreateOptions{}))
 
-			list, err := server.ImageReports(namespace).List(ctx, metav1.ListOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			list := must(server.ImageReports(namespace).List(ctx, metav1.ListOptions{}))
 			Expect(list.Items).To(HaveExactElements(
 				And(HaveField("Name", "unrecorded"), HaveField("Stats", BeNil()), HaveField("Health", BeNil())),
 				And(HaveField("Name", "web"), HaveField("UID", image.UID), HaveField("Labels", HaveKeyWithValue("team", "red")), HaveField("Stats.Builds", int64(25)),
 					HaveField("Health", Not(BeNil())), HaveField("History", BeEmpty()), HaveField("Notes", BeEmpty()), HaveField("Changes", BeEmpty()))))
-			report, err := server.ImageReports(namespace).Get(ctx, "web", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			report := must(server.ImageReports(namespace).Get(ctx, "web", metav1.GetOptions{}))
 			Expect(report.Stats).To(Equal(list.Items[1].Stats))
 			Expect(report.History).To(And(HaveLen(20), HaveEach(HaveField("Phase", v1alpha1.BuildSucceeded))))
 			Expect(report.History[0].Name).To(Equal("web-25"))
 			Expect(report.Notes).To(HaveExactElements(HaveField("Text", "withdrawn")))
 			Expect(report.Changes).To(HaveExactElements(HaveField("Path", "suspend")))
-			_, err = server.ImageReports(namespace).Get(ctx, "db", metav1.GetOptions{})
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(server.ImageReports(namespace).Get(ctx, "db", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 		})
 
 		It("are selected and paged as Images are, and count what finished since", func(ctx SpecContext) {
@@ -457,13 +419,11 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			for _, name := range []string{"a", "b"} {
 				labelled := newImage(name)
 				labelled.Labels = map[string]string{"team": "red"}
-				_, err := server.Images(namespace).Create(ctx, labelled, metav1.CreateOptions{})
-				Expect(err).NotTo(HaveOccurred())
+				must(server.Images(namespace).Create(ctx, labelled, metav1.CreateOptions{}))
 			}
 			list := func(options metav1.ListOptions) *v1alpha1.ImageReportList {
 				GinkgoHelper()
-				found, err := server.ImageReports(namespace).List(ctx, options)
-				Expect(err).NotTo(HaveOccurred())
+				found := must(server.ImageReports(namespace).List(ctx, options))
 				return found
 			}
 			Expect(list(metav1.ListOptions{LabelSelector: "team=red"}).Items).To(HaveExactElements(HaveField("Name", "a"), HaveField("Name", "b")))
@@ -478,8 +438,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				_, err := server.ImageReports(namespace).List(ctx, metav1.ListOptions{FieldSelector: selector})
 				Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%s: %v", selector, err)
 			}
-			everywhere, err := server.ImageReports(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			everywhere := must(server.ImageReports(metav1.NamespaceAll).List(ctx, metav1.ListOptions{}))
 			Expect(everywhere.Items).To(ContainElement(And(HaveField("Namespace", namespace), HaveField("Name", "web"), HaveField("Stats.Builds", int64(2)))))
 		})
 
@@ -497,8 +456,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			list := func(fields string, options metav1.ListOptions) *v1alpha1.ImageReportList {
 				GinkgoHelper()
 				options.FieldSelector = fields
-				found, err := server.ImageReports(namespace).List(ctx, options)
-				Expect(err).NotTo(HaveOccurred())
+				found := must(server.ImageReports(namespace).List(ctx, options))
 				return found
 			}
 			all := list("deleted=true", metav1.ListOptions{}).Items
@@ -527,8 +485,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 		It("are printed with their own columns, and cannot be written", func(ctx SpecContext) {
 			server.built(ctx, image, 1, v1alpha1.BuildSucceeded)
 			table := metav1.Table{}
-			raw, err := server.RESTClient().Get().Namespace(namespace).Resource("imagereports").SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			raw := must(server.RESTClient().Get().Namespace(namespace).Resource("imagereports").SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(ctx))
 			Expect(json.Unmarshal(raw, &table)).To(Succeed())
 			var names []string
 			for _, column := range table.ColumnDefinitions {
@@ -537,7 +494,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			Expect(strings.Join(names, " ")).To(Equal("Name Builds Success P50 P90 Health OneOffs Age"))
 			Expect(table.Rows).To(HaveLen(1))
 			Expect(table.Rows[0].Cells[:5]).To(Equal([]any{"web", "1", "100%", "2m", "2m"}))
-			err = server.RESTClient().Post().Namespace(namespace).Resource("imagereports").Body(&v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{Name: "x"}}).Do(ctx).Error()
+			err := server.RESTClient().Post().Namespace(namespace).Resource("imagereports").Body(&v1alpha1.ImageReport{ObjectMeta: metav1.ObjectMeta{Name: "x"}}).Do(ctx).Error()
 			Expect(apierrors.IsMethodNotSupported(err)).To(BeTrue(), "%v", err)
 		})
 	})
@@ -568,15 +525,11 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			expectUnavailable(server.RESTClient().Post().Namespace(namespace).Resource("images").Name("web").SubResource("notes").MaxRetries(0).
 				Body(&v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{Text: "x"}}).Do(ctx).Error())
 
-			_, err := server.Images(namespace).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
-			Expect(err).NotTo(HaveOccurred())
-			_, err = server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
-			ready, err := server.RESTClient().Get().AbsPath("/readyz").DoRaw(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			must(server.Images(namespace).Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{}))
+			must(server.Images(namespace).Instantiate(ctx, "web", request("one"), metav1.CreateOptions{}))
+			ready := must(server.RESTClient().Get().AbsPath("/readyz").DoRaw(ctx))
 			Expect(string(ready)).To(Equal("ok"))
-			checks, err := server.RESTClient().Get().AbsPath("/readyz").Param("verbose", "").DoRaw(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			checks := must(server.RESTClient().Get().AbsPath("/readyz").Param("verbose", "").DoRaw(ctx))
 			Expect(string(checks)).To(ContainSubstring("[+]records"))
 		})
 	})
@@ -586,8 +539,7 @@ var _ = Describe("Without a database of records", func() {
 	var namespace string
 	BeforeEach(func(ctx SpecContext) {
 		namespace = newNamespace()
-		_, err := imagesIn(namespace).Create(ctx, newImage("web"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(imagesIn(namespace).Create(ctx, newImage("web"), metav1.CreateOptions{}))
 	})
 	get := func(ctx context.Context, path ...string) (answer map[string]any, warnings []string, err error) {
 		result := client.ImagesV1alpha1().RESTClient().Get().Namespace(namespace).Resource(path[0]).Suffix(path[1:]...).SetHeader("Accept", runtime.ContentTypeJSON).Do(ctx)
@@ -615,11 +567,9 @@ var _ = Describe("Without a database of records", func() {
 				Expect(answer).NotTo(HaveKey(c.missing), c.path)
 			}
 		}
-		reports, err := client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		reports := must(client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{}))
 		Expect(reports.Items).To(HaveExactElements(And(HaveField("Name", "web"), HaveField("Stats", BeNil()))))
-		reports, err = client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{FieldSelector: "deleted=true"})
-		Expect(err).NotTo(HaveOccurred())
+		reports = must(client.ImagesV1alpha1().ImageReports(namespace).List(ctx, metav1.ListOptions{FieldSelector: "deleted=true"}))
 		Expect(reports.Items).To(BeEmpty())
 	})
 

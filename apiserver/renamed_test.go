@@ -3,7 +3,6 @@
 package apiserver_test
 
 import (
-	"context"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -33,44 +32,31 @@ var _ = Describe("The former name of spec.retry.classes", func() {
 		Expect(apierrors.IsBadRequest(result.Error())).To(BeTrue(), "%v", result.Error())
 		Expect(result.Error()).To(MatchError(HaveSuffix(`unknown field "spec.retry.` + field + `"` + current)))
 
-		_, err := images.Patch(ctx, "debian", types.ApplyPatchType, retrying(field), metav1.PatchOptions{FieldManager: "test"})
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(HaveSuffix(current)))
+		Expect(errorOf(images.Patch(ctx, "debian", types.ApplyPatchType, retrying(field), metav1.PatchOptions{FieldManager: "test"}))).To(
+			And(Satisfy(apierrors.IsBadRequest), MatchError(HaveSuffix(current))))
 
 		result = client.ImagesV1alpha1().RESTClient().Post().Namespace(namespace).Resource("images").Body(retrying(field)).Do(ctx)
 		Expect(result.Error()).NotTo(HaveOccurred())
 		Expect(result.Warnings()).To(ConsistOf(HaveField("Text", HaveSuffix(current))))
 
-		_, err = images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"retry":{"`+field+`":["Timeout"]}}}`),
-			metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict})
-		Expect(err).To(MatchError(ContainSubstring(current)))
+		Expect(errorOf(images.Patch(ctx, "debian", types.MergePatchType, []byte(`{"spec":{"retry":{"`+field+`":["Timeout"]}}}`),
+			metav1.PatchOptions{FieldValidation: metav1.FieldValidationStrict}))).To(MatchError(ContainSubstring(current)))
 	},
 		Entry("as it was", "on"),
 		Entry("as YAML 1.1 reads it", "true"),
 	)
 
 	It("is read from the storage", func(ctx SpecContext) {
-		database, err := etcd.Start(ctx, "")
-		Expect(err).NotTo(HaveOccurred())
+		database := must(etcd.Start(ctx, ""))
 		DeferCleanup(func() { Expect(database.Stop()).To(Succeed()) })
-		storage, err := database.Connect()
-		Expect(err).NotTo(HaveOccurred())
+		storage := must(database.Connect())
 		DeferCleanup(storage.Close)
 		former := strings.Replace(string(retrying("on")), `"name":"debian"`, `"name":"debian","namespace":"default","uid":"1"`, 1)
-		_, err = storage.Put(ctx, "/registry/images.goldsmith.dev/images/default/debian", former)
-		Expect(err).NotTo(HaveOccurred())
+		must(storage.Put(ctx, "/registry/images.goldsmith.dev/images/default/debian", former))
 
-		serverCtx, stop := context.WithCancel(context.Background())
-		running := startOn(serverCtx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
-		DeferCleanup(func() {
-			stop()
-			Expect(running.Wait()).To(Succeed())
-		})
-		Expect(running.WaitReady(ctx)).To(Succeed())
-		client, err := versioned.NewForConfig(running.ClientConfig())
-		Expect(err).NotTo(HaveOccurred())
-		image, err := client.ImagesV1alpha1().Images("default").Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		running := startOn(ctx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("test"), apiserver.Options{Logs: logs}))
+		client := must(versioned.NewForConfig(running.ClientConfig()))
+		image := must(client.ImagesV1alpha1().Images("default").Get(ctx, "debian", metav1.GetOptions{}))
 		Expect(image.Spec.Retry.Classes).To(ConsistOf(v1alpha1.FailureTimeout))
 	})
 })

@@ -47,7 +47,6 @@ func mayDoAll(context.Context, authorizer.Attributes) (authorizer.Decision, stri
 var _ = Describe("Reporting on a build", Ordered, func() {
 	var (
 		server    *builder.Running
-		stop      context.CancelFunc
 		clock     = testingclock.NewFakePassiveClock(time.Date(2030, 1, 2, 3, 4, 5, 123456789, time.UTC))
 		namespace string
 		builds    typed.ImageBuildInterface
@@ -60,8 +59,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		config := restclient.CopyConfig(server.ClientConfig())
 		config.BearerToken = token
 		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return onlyOnce{next, &retryAfter} })
-		client, err := versioned.NewForConfig(config)
-		Expect(err).NotTo(HaveOccurred())
+		client := must(versioned.NewForConfig(config))
 		return client.ImagesV1alpha1().ImageBuilds(namespace)
 	}
 	report := func(ctx context.Context, pod types.UID, report v1alpha1.BuildReport) (*v1alpha1.BuildReport, error) {
@@ -70,35 +68,25 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	}
 	get := func(ctx context.Context) *v1alpha1.ImageBuild {
 		GinkgoHelper()
-		build, err := builds.Get(ctx, "once", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Get(ctx, "once", metav1.GetOptions{}))
 		return build
 	}
 	later := func(duration time.Duration) { clock.SetTime(clock.Now().Add(duration)) }
 
 	BeforeAll(func(ctx SpecContext) {
-		var serverCtx context.Context
-		serverCtx, stop = context.WithCancel(context.Background())
-		server = start(serverCtx, apiserver.Register(builder.New("reports"), apiserver.Options{Logs: logs, Clock: clock}).
+		server = start(ctx, apiserver.Register(builder.New("reports"), apiserver.Options{Logs: logs, Clock: clock}).
 			WithGuests(authenticator.TokenFunc(podOfToken), authorizer.AuthorizerFunc(mayDoAll)))
-		Expect(server.WaitReady(ctx)).To(Succeed())
-		DeferCleanup(func() {
-			stop()
-			Expect(server.Wait()).To(Succeed())
-		})
 	})
 	BeforeEach(func(ctx SpecContext) {
 		namespace = newNamespace()
 		builds = as(token)
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 		write(ctx, builds, startAttempt(1))
 	})
 
 	It("stores the report of the current attempt's pod, and no other report", func(ctx SpecContext) {
 		before := write(ctx, builds, bindPod(1, "p1"))
-		answer, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: new(int32(40)), Message: "vim"})
-		Expect(err).NotTo(HaveOccurred())
+		answer := must(report(ctx, "p1", v1alpha1.BuildReport{Stage: "packages", Percent: new(int32(40)), Message: "vim"}))
 		Expect(answer).To(And(HaveField("Name", "once"), HaveField("Namespace", namespace), HaveField("Stage", "packages"),
 			HaveField("Percent", HaveValue(BeEquivalentTo(40))), HaveField("Message", "vim")))
 		after := get(ctx)
@@ -112,22 +100,19 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(after.Spec).To(Equal(before.Spec))
 
 		later(time.Second)
-		answer, err = report(ctx, "p1", v1alpha1.BuildReport{Percent: new(int32(50))})
-		Expect(err).NotTo(HaveOccurred())
+		answer = must(report(ctx, "p1", v1alpha1.BuildReport{Percent: new(int32(50))}))
 		Expect(answer.Stage).To(Equal("packages"))
 	})
 
 	It("stores one report a second across all replicas, and no report without news", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
-		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
-		Expect(err).NotTo(HaveOccurred())
+		must(report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"}))
 		stored := get(ctx)
-		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
-		Expect(err).NotTo(HaveOccurred())
+		must(report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"}))
 		Expect(get(ctx).ResourceVersion).To(Equal(stored.ResourceVersion), "nothing was written")
 
 		later(999 * time.Millisecond)
-		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "b"})
+		_, err := report(ctx, "p1", v1alpha1.BuildReport{Stage: "b"})
 		Expect(apierrors.IsTooManyRequests(err)).To(BeTrue(), "%v", err)
 		Expect(retryAfter.Load()).To(Equal("1"))
 
@@ -162,12 +147,11 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	})
 
 	It("is for the pod of the current attempt", func(ctx SpecContext) {
-		_, err := builds.Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{})
-		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("only the build's own pod may report")))
+		Expect(errorOf(builds.Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{}))).To(
+			And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring("only the build's own pod may report"))))
 
 		write(ctx, builds, bindPod(1, "p1"))
-		_, err = report(ctx, "stranger", v1alpha1.BuildReport{Stage: "a"})
+		_, err := report(ctx, "stranger", v1alpha1.BuildReport{Stage: "a"})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("only the build's own pod may report")))
 		for _, foreign := range []string{"once", "nothing"} { // whether the build exists is nobody's business in another namespace
@@ -181,31 +165,26 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		_, err = report(ctx, "p1", v1alpha1.BuildReport{Stage: "a"})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring("pod pod-p1 belongs to attempt 1, which has ended: the current attempt is 2")))
-		_, err = report(ctx, "p2", v1alpha1.BuildReport{Stage: "a"})
-		Expect(err).NotTo(HaveOccurred())
+		must(report(ctx, "p2", v1alpha1.BuildReport{Stage: "a"}))
 
 		write(ctx, builds, succeed(2))
-		_, err = report(ctx, "p2", v1alpha1.BuildReport{Stage: "b"})
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(report(ctx, "p2", v1alpha1.BuildReport{Stage: "b"}))).To(Satisfy(apierrors.IsConflict))
 		Expect(get(ctx).Status.Progress.Stage).To(Equal("a"))
 	})
 
 	It("refuses what is out of range, with the field's path", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
-		_, err := report(ctx, "p1", v1alpha1.BuildReport{
+		Expect(errorOf(report(ctx, "p1", v1alpha1.BuildReport{
 			ObjectMeta: metav1.ObjectMeta{Name: "twice"}, Stage: strings.Repeat("s", 64), Percent: new(int32(101)), Message: "\x00",
-		})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "stage", "percent", "message"))
+		}))).To(beInvalid("metadata.name", "stage", "percent", "message"))
 		Expect(get(ctx).Status.Progress).To(BeNil())
 	})
 
 	It("stores nothing in a dry run, and does not reveal a missing build", func(ctx SpecContext) {
 		write(ctx, builds, bindPod(1, "p1"))
-		_, err := as(podToken(namespace, "p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		Expect(err).NotTo(HaveOccurred())
+		must(as(podToken(namespace, "p1")).Report(ctx, "once", &v1alpha1.BuildReport{Stage: "a"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(get(ctx).Status.Progress).To(BeNil())
-		_, err = as(podToken(namespace, "p1")).Report(ctx, "nothing", &v1alpha1.BuildReport{}, metav1.CreateOptions{})
+		_, err := as(podToken(namespace, "p1")).Report(ctx, "nothing", &v1alpha1.BuildReport{}, metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 	})
 })

@@ -25,12 +25,10 @@ var _ = Describe("Rerunning a build", func() {
 	BeforeEach(func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds = imagesIn(namespace), buildsIn(namespace)
-		_, err := images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "debian", &v1alpha1.BuildRequest{
 			RequestID: "first", Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
-		}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.CreateOptions{}))
 		first = writeTo(ctx, builds, "debian-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('b'), Files: files}))
 	})
 
@@ -39,15 +37,13 @@ var _ = Describe("Rerunning a build", func() {
 	}
 	mustRerun := func(ctx SpecContext, name, id string) *v1alpha1.ImageBuild {
 		GinkgoHelper()
-		build, err := rerun(ctx, name, id)
-		Expect(err).NotTo(HaveOccurred())
+		build := must(rerun(ctx, name, id))
 		return build
 	}
 
 	It("creates a build of the same inputs, pinned to their resolved values, even after the Image has changed", func(ctx SpecContext) {
-		_, err := images.Patch(ctx, "debian", types.MergePatchType,
-			[]byte(`{"spec":{"base":{"reference":"debian:trixie"},"runPolicy":"Parallel","timeouts":{"run":"2h"},"retry":{"limit":0}}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Patch(ctx, "debian", types.MergePatchType,
+			[]byte(`{"spec":{"base":{"reference":"debian:trixie"},"runPolicy":"Parallel","timeouts":{"run":"2h"},"retry":{"limit":0}}}`), metav1.PatchOptions{}))
 		build := mustRerun(ctx, "debian-1", "again")
 		Expect(build.Name).To(Equal("debian-2"))
 		Expect(build.Spec.Number).To(HaveValue(BeEquivalentTo(2)))
@@ -68,27 +64,22 @@ var _ = Describe("Rerunning a build", func() {
 	})
 
 	It("is one-off unless the Image's inputs resolve to the same now", func(ctx SpecContext) {
-		base, err := images.Create(ctx, newImage("base"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		base := must(images.Create(ctx, newImage("base"), metav1.CreateOptions{}))
 		moveTo := func(digest string) {
 			GinkgoHelper()
 			base.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{
 				Name: "base-1", Number: 1, InputsDigest: digest, CompletionTime: metav1.Now(), Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest, MediaType: "application/octet-stream"}},
 			}
-			base, err = images.UpdateStatus(ctx, base, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			base = must(images.UpdateStatus(ctx, base, metav1.UpdateOptions{}))
 		}
 		moveTo(digest('c'))
 		image := newImage("web")
 		image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base"}}
-		_, err = images.Create(ctx, image, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = images.Instantiate(ctx, "web", request("first"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Create(ctx, image, metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "web", request("first"), metav1.CreateOptions{}))
 		Expect(mustRerun(ctx, "web-1", "unresolved").Spec.OneOff).To(HaveValue(BeFalse()), "it resolves its inputs as the Image's own")
 		writeTo(ctx, builds, "web-1", resolve(v1alpha1.ResolvedInputs{InputsDigest: digest('a'), BaseDigest: digest('c')}))
-		_, err = images.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true}}`), metav1.PatchOptions{}))
 		same := mustRerun(ctx, "web-1", "same")
 		Expect(same.Spec.OneOff).To(HaveValue(BeFalse()))
 		Expect(same.Spec.ImageGeneration).To(HaveValue(BeEquivalentTo(2)), "its inputs are those of the present generation")
@@ -114,8 +105,7 @@ var _ = Describe("Rerunning a build", func() {
 	})
 
 	It("pins nothing where nothing was resolved", func(ctx SpecContext) {
-		second, err := images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		second := must(images.Instantiate(ctx, "debian", request("second"), metav1.CreateOptions{}))
 		Expect(mustRerun(ctx, second.Name, "again").Spec.Pinned).To(BeNil())
 	})
 
@@ -132,9 +122,7 @@ var _ = Describe("Rerunning a build", func() {
 		wait.Wait()
 		Expect(uids).To(HaveEach(Equal(uids[0])))
 		Expect(uids[0]).NotTo(BeEmpty())
-		list, err := builds.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(list.Items).To(HaveLen(2))
+		Expect(must(builds.List(ctx, metav1.ListOptions{})).Items).To(HaveLen(2))
 	})
 
 	It("makes two builds of two requests without an ID", func(ctx SpecContext) {
@@ -144,31 +132,23 @@ var _ = Describe("Rerunning a build", func() {
 
 	It("answers 410 for a request whose build was deleted", func(ctx SpecContext) {
 		build := mustRerun(ctx, "debian-1", "again")
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		image := must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Status.RecentRequests[1].UID = build.UID
-		_, err = images.UpdateStatus(ctx, image, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{})).To(Succeed())
-		_, err = rerun(ctx, "debian-1", "again")
-		Expect(apierrors.IsGone(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(rerun(ctx, "debian-1", "again"))).To(Satisfy(apierrors.IsGone))
 	})
 
 	It("stores nothing in a dry run", func(ctx SpecContext) {
-		build, err := builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-		Expect(err).NotTo(HaveOccurred())
+		build := must(builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(build.Name).To(Equal("debian-2"))
-		_, err = builds.Get(ctx, "debian-2", metav1.GetOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(builds.Get(ctx, "debian-2", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("refuses a build that was created directly, and names the next step", func(ctx SpecContext) {
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = rerun(ctx, "once", "again")
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(fieldsOf(err)).To(ConsistOf("metadata.name"))
-		Expect(err).To(MatchError(ContainSubstring("create an ImageBuild with the same inputs")))
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
+		Expect(errorOf(rerun(ctx, "once", "again"))).To(
+			And(beInvalid("metadata.name"), MatchError(ContainSubstring("create an ImageBuild with the same inputs"))))
 	})
 
 	It("refuses a build whose Image is deleted or replaced", func(ctx SpecContext) {
@@ -176,21 +156,16 @@ var _ = Describe("Rerunning a build", func() {
 		_, err := rerun(ctx, "debian-1", "again")
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
 		Expect(err).To(MatchError(ContainSubstring(`images.images.goldsmith.dev "debian" not found: imagebuild "debian-1" cannot be rerun without its Image`)))
-		_, err = images.Create(ctx, newImage("debian"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = rerun(ctx, "debian-1", "again")
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring("a deleted Image of the same name")))
-		image, err := images.Get(ctx, "debian", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(image.Status.BuildCounter).To(BeZero())
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		Expect(errorOf(rerun(ctx, "debian-1", "again"))).To(
+			And(Satisfy(apierrors.IsConflict), MatchError(ContainSubstring("a deleted Image of the same name"))))
+		Expect(must(images.Get(ctx, "debian", metav1.GetOptions{})).Status.BuildCounter).To(BeZero())
 	})
 
 	It("refuses a build that is not there, and names every field of an invalid request", func(ctx SpecContext) {
-		_, err := rerun(ctx, "debian-9", "again")
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring(`imagebuilds.images.goldsmith.dev "debian-9" not found`)))
-		_, err = builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\tb"}, metav1.CreateOptions{})
+		Expect(errorOf(rerun(ctx, "debian-9", "again"))).To(
+			And(Satisfy(apierrors.IsNotFound), MatchError(ContainSubstring(`imagebuilds.images.goldsmith.dev "debian-9" not found`))))
+		_, err := builds.Rerun(ctx, "debian-1", &v1alpha1.RerunRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, RequestID: "a\tb"}, metav1.CreateOptions{})
 		Expect(fieldsOf(err)).To(ConsistOf("metadata.name", "requestID"))
 	})
 })

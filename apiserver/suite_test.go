@@ -31,53 +31,55 @@ func TestAPIServer(t *testing.T) {
 
 // One server serves all specs. Each works in a namespace of its own.
 var (
-	config     *restclient.Config
-	client     versioned.Interface
-	logs       = newFakeLogs()
-	token      = "a-token-of-the-tests"
-	stopServer context.CancelFunc
-	running    *builder.Running
+	config *restclient.Config
+	client versioned.Interface
+	logs   = newFakeLogs()
+	token  = "a-token-of-the-tests"
 )
 
 // maxHistory is how many builds the operator of the server lets Images keep.
 const maxHistory = 900
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	var serverCtx context.Context
-	serverCtx, stopServer = context.WithCancel(context.Background())
-	running = start(serverCtx, apiserver.Register(builder.New("test"), apiserver.Options{
+	running := start(ctx, apiserver.Register(builder.New("test"), apiserver.Options{
 		Logs: logs, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
 	}))
-	Expect(running.WaitReady(ctx)).To(Succeed())
 	config = running.ClientConfig()
 	config.BearerToken = token
-	var err error
-	client, err = versioned.NewForConfig(config)
-	Expect(err).NotTo(HaveOccurred())
+	client = must(versioned.NewForConfig(config))
 })
 
-var _ = AfterSuite(func() {
-	stopServer()
-	Expect(running.Wait()).To(Succeed())
-})
-
-// start starts a server that forgets everything when it stops.
-func start(ctx context.Context, server *builder.Server) *builder.Running {
+// start starts a server that forgets everything when it stops, with the spec, or container, that it is called in.
+func start(ctx SpecContext, server *builder.Server) *builder.Running {
 	GinkgoHelper()
 	return startOn(ctx, builder.Memory(), server)
 }
 
-func startOn(ctx context.Context, storage builder.StorageBackend, server *builder.Server) *builder.Running {
+func startOn(ctx SpecContext, storage builder.StorageBackend, server *builder.Server) *builder.Running {
 	GinkgoHelper()
-	options, err := server.
+	options := must(server.
 		WithStorage(storage).
 		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
-		ToServerOptions()
-	Expect(err).NotTo(HaveOccurred())
-	running, err := options.Start(ctx)
-	Expect(err).NotTo(HaveOccurred())
+		ToServerOptions())
+	serverCtx, stop := context.WithCancel(context.Background())
+	running := must(options.Start(serverCtx))
+	DeferCleanup(func() {
+		stop()
+		Expect(running.Wait()).To(Succeed())
+	})
+	Expect(running.WaitReady(ctx)).To(Succeed())
 	return running
 }
+
+// must returns the value of a call that has to succeed.
+func must[T any](value T, err error) T {
+	GinkgoHelper()
+	Expect(err).NotTo(HaveOccurred())
+	return value
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }
 
 // newNamespace names a namespace that no other spec uses.
 func newNamespace() string {

@@ -22,15 +22,12 @@ var _ = Describe("Superseding a build", func() {
 		namespace := newNamespace()
 		images, builds = imagesIn(namespace), buildsIn(namespace)
 		for _, name := range []string{"debian", "ubuntu"} {
-			_, err := images.Create(ctx, newImage(name), metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(images.Create(ctx, newImage(name), metav1.CreateOptions{}))
 			for _, id := range []string{"a", "b", "c"} {
-				_, err := images.Instantiate(ctx, name, request(id), metav1.CreateOptions{})
-				Expect(err).NotTo(HaveOccurred())
+				must(images.Instantiate(ctx, name, request(id), metav1.CreateOptions{}))
 			}
 		}
-		_, err := builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
 	})
 	supersede := func(ctx SpecContext, name, by string) (*v1alpha1.ImageBuild, error) {
 		return builds.Cancel(ctx, name, &v1alpha1.CancelRequest{SupersededBy: by}, metav1.CreateOptions{})
@@ -40,29 +37,22 @@ var _ = Describe("Superseding a build", func() {
 		for _, change := range []func(*v1alpha1.ImageBuildStatus){setPhase(v1alpha1.BuildPending), setPhase(v1alpha1.BuildQueued)} {
 			name := "debian-1"
 			writeTo(ctx, builds, name, change)
-			build, err := builds.Cancel(ctx, name, &v1alpha1.CancelRequest{SupersededBy: "debian-3"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
-			Expect(err).NotTo(HaveOccurred())
+			build := must(builds.Cancel(ctx, name, &v1alpha1.CancelRequest{SupersededBy: "debian-3"}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 			Expect(build.Spec.CancelRequested.SupersededBy).To(Equal("debian-3"))
 		}
-		build, err := supersede(ctx, "debian-1", "debian-3")
-		Expect(err).NotTo(HaveOccurred())
+		build := must(supersede(ctx, "debian-1", "debian-3"))
 		Expect(build.Spec.CancelRequested.SupersededBy).To(Equal("debian-3"))
-		again, err := supersede(ctx, "debian-1", "debian-2")
-		Expect(err).NotTo(HaveOccurred())
-		Expect(again).To(Equal(build), "once")
+		Expect(supersede(ctx, "debian-1", "debian-2")).To(Equal(build), "once")
 	})
 
 	It("leaves it alone once anything was begun for it", func(ctx SpecContext) {
 		started := writeTo(ctx, builds, "debian-1", startAttempt(1))
-		build, err := supersede(ctx, "debian-1", "debian-3")
-		Expect(err).NotTo(HaveOccurred())
+		build := must(supersede(ctx, "debian-1", "debian-3"))
 		Expect(build).To(Equal(started))
 		suspended := writeTo(ctx, builds, "debian-1", setPhase(v1alpha1.BuildQueued))
-		build, err = supersede(ctx, "debian-1", "debian-3")
-		Expect(err).NotTo(HaveOccurred())
+		build = must(supersede(ctx, "debian-1", "debian-3"))
 		Expect(build).To(Equal(suspended), "it waits, but has an attempt")
-		build, err = builds.Cancel(ctx, "debian-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		build = must(builds.Cancel(ctx, "debian-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))
 		Expect(build.Spec.CancelRequested).To(HaveValue(HaveField("SupersededBy", "")))
 	})
 
@@ -72,17 +62,13 @@ var _ = Describe("Superseding a build", func() {
 			_, err := supersede(ctx, "debian-1", by)
 			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("build " + by + ", the value of supersededBy, is being cancelled or deleted")))
-			build, err := builds.Get(ctx, "debian-1", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
-			Expect(build.Spec.CancelRequested).To(BeNil())
+			Expect(must(builds.Get(ctx, "debian-1", metav1.GetOptions{})).Spec.CancelRequested).To(BeNil())
 		}
-		_, err := builds.Cancel(ctx, "debian-2", &v1alpha1.CancelRequest{}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(builds.Cancel(ctx, "debian-2", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))
 		conflicts("debian-2")
 		deleteSlowly(ctx, builds, "debian-3")
 		conflicts("debian-3")
-		_, err = images.Instantiate(ctx, "debian", request("d"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(images.Instantiate(ctx, "debian", request("d"), metav1.CreateOptions{}))
 		writeTo(ctx, builds, "debian-4", func(status *v1alpha1.ImageBuildStatus) {
 			status.Phase, status.CompletionTime = v1alpha1.BuildCancelled, new(metav1.Now())
 			status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureCancelled, Reason: v1alpha1.ReasonCancelRequested}
@@ -104,16 +90,13 @@ var _ = Describe("Superseding a build", func() {
 			Expect(fieldsOf(err)).To(HaveEach("supersededBy"), by)
 			Expect(err).To(MatchError(ContainSubstring(message)), by)
 		}
-		_, err := supersede(ctx, "once", "debian-3")
-		Expect(fieldsOf(err)).To(ConsistOf("supersededBy"))
-		Expect(err).To(MatchError(ContainSubstring("not a build of an Image")))
+		Expect(errorOf(supersede(ctx, "once", "debian-3"))).To(And(beInvalid("supersededBy"), MatchError(ContainSubstring("not a build of an Image"))))
 	})
 })
 
 // deleteSlowly deletes a build that stays until somebody removes its finalizer.
 func deleteSlowly(ctx SpecContext, builds typed.ImageBuildInterface, name string) {
 	GinkgoHelper()
-	_, err := builds.Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/wait"]}}`), metav1.PatchOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	must(builds.Patch(ctx, name, types.MergePatchType, []byte(`{"metadata":{"finalizers":["example.com/wait"]}}`), metav1.PatchOptions{}))
 	Expect(builds.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
 }

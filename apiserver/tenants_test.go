@@ -57,8 +57,7 @@ var _ = Describe("Records and archived logs of an earlier namespace of the same 
 	}
 
 	BeforeEach(func(ctx SpecContext) {
-		store, err := archive.Open(ctx, "file://"+GinkgoT().TempDir(), archive.Options{})
-		Expect(err).NotTo(HaveOccurred())
+		store := must(archive.Open(ctx, "file://"+GinkgoT().TempDir(), archive.Options{}))
 		DeferCleanup(func() { Expect(store.Close()).To(Succeed()) })
 		options := apiserver.Options{LogArchive: func() (*archive.Store, error) { return store, nil }}
 		var config *restclient.Config
@@ -69,9 +68,8 @@ var _ = Describe("Records and archived logs of an earlier namespace of the same 
 		theirs := restclient.CopyConfig(config)
 		theirs.BearerToken = "tenant"
 		tenant = versioned.NewForConfigOrDie(theirs)
-		namespace, err := kubernetes.NewForConfigOrDie(config).CoreV1().Namespaces().
-			Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		namespace := must(kubernetes.NewForConfigOrDie(config).CoreV1().Namespaces().
+			Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: team}}, metav1.CreateOptions{}))
 
 		for number, uid := range []types.UID{earlier, unknown, now} {
 			image := deleted(uid)

@@ -47,39 +47,33 @@ var _ = Describe("events", func() {
 	It("are found by the object that they are about", func(ctx SpecContext) {
 		events := client.CoreV1().Events(namespace)
 		for _, name := range []string{"one", "two"} {
-			_, err := events.Create(ctx, &corev1.Event{
+			must(events.Create(ctx, &corev1.Event{
 				ObjectMeta:     metav1.ObjectMeta{GenerateName: "event-"},
 				InvolvedObject: corev1.ObjectReference{Kind: "Job", Name: name, Namespace: namespace},
 				Reason:         "FailedCreate",
 				Type:           corev1.EventTypeWarning,
-			}, metav1.CreateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			}, metav1.CreateOptions{}))
 		}
-		found, err := events.List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Job,involvedObject.name=one,reason=FailedCreate"})
-		Expect(err).NotTo(HaveOccurred())
+		found := must(events.List(ctx, metav1.ListOptions{FieldSelector: "involvedObject.kind=Job,involvedObject.name=one,reason=FailedCreate"}))
 		Expect(found.Items).To(HaveLen(1))
 
-		regarding, err := client.EventsV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "regarding.kind=Job,regarding.name=one,type=Warning,reportingController="})
-		Expect(err).NotTo(HaveOccurred())
+		regarding := must(client.EventsV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: "regarding.kind=Job,regarding.name=one,type=Warning,reportingController="}))
 		Expect(regarding.Items).To(ConsistOf(HaveField("UID", found.Items[0].UID)))
 
 		for _, unknown := range []string{"spec.nothing=1", "regarding.name=one", "reportingController="} {
-			_, err = events.List(ctx, metav1.ListOptions{FieldSelector: unknown})
-			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(events.List(ctx, metav1.ListOptions{FieldSelector: unknown}))).To(Satisfy(apierrors.IsBadRequest))
 		}
 		for _, unknown := range []string{"regarding.nothing=1", "involvedObject.name=one", "source=", "reportingComponent="} {
-			_, err = client.EventsV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: unknown})
+			_, err := client.EventsV1().Events(namespace).List(ctx, metav1.ListOptions{FieldSelector: unknown})
 			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
 		}
 	})
 
 	It("are the same objects in core/v1 and events.k8s.io/v1", func(ctx SpecContext) {
 		core, events := client.CoreV1().Events(namespace), client.EventsV1().Events(namespace)
-		coreWatch, err := core.Watch(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		coreWatch := must(core.Watch(ctx, metav1.ListOptions{}))
 		defer coreWatch.Stop()
-		eventsWatch, err := events.Watch(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		eventsWatch := must(events.Watch(ctx, metav1.ListOptions{}))
 		defer eventsWatch.Stop()
 		seen := func(kind watch.EventType, inCore, inEvents any) {
 			GinkgoHelper()
@@ -90,8 +84,7 @@ var _ = Describe("events", func() {
 		given := newEvent("both")
 		given.Related = &corev1.ObjectReference{Kind: "Pod", Name: "web-1-x"}
 		given.Series = &eventsv1.EventSeries{Count: 2, LastObservedTime: given.EventTime}
-		created, err := events.Create(ctx, given, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(events.Create(ctx, given, metav1.CreateOptions{}))
 		Expect(created).To(And(HaveField("EventTime", given.EventTime), HaveField("Series", given.Series), HaveField("Related", given.Related),
 			HaveField("Note", given.Note), HaveField("Regarding", given.Regarding)))
 		Expect(core.Get(ctx, "both", metav1.GetOptions{})).To(And(HaveField("UID", created.UID), HaveField("ResourceVersion", created.ResourceVersion),
@@ -100,24 +93,19 @@ var _ = Describe("events", func() {
 			HaveField("Related", given.Related), HaveField("ReportingController", given.ReportingController), HaveField("ReportingInstance", given.ReportingInstance)))
 		seen(watch.Added, HaveField("Message", given.Note), HaveField("Note", given.Note))
 
-		_, err = events.Patch(ctx, "both", types.StrategicMergePatchType, []byte(`{"series":{"count":5}}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(events.Patch(ctx, "both", types.StrategicMergePatchType, []byte(`{"series":{"count":5}}`), metav1.PatchOptions{}))
 		seen(watch.Modified, HaveField("Series.Count", int32(5)), HaveField("Series.Count", int32(5)))
-		_, err = core.Patch(ctx, "both", types.ApplyYAMLPatchType, []byte(`{"apiVersion":"v1","kind":"Event","metadata":{"name":"both","labels":{"a":"core"}}}`), metav1.PatchOptions{FieldManager: "test"})
-		Expect(err).NotTo(HaveOccurred())
-		applied, err := events.Patch(ctx, "both", types.ApplyYAMLPatchType, []byte(`{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"both","labels":{"b":"events"}}}`), metav1.PatchOptions{FieldManager: "other"})
-		Expect(err).NotTo(HaveOccurred())
+		must(core.Patch(ctx, "both", types.ApplyYAMLPatchType, []byte(`{"apiVersion":"v1","kind":"Event","metadata":{"name":"both","labels":{"a":"core"}}}`), metav1.PatchOptions{FieldManager: "test"}))
+		applied := must(events.Patch(ctx, "both", types.ApplyYAMLPatchType, []byte(`{"apiVersion":"events.k8s.io/v1","kind":"Event","metadata":{"name":"both","labels":{"b":"events"}}}`), metav1.PatchOptions{FieldManager: "other"}))
 		Expect(applied.Labels).To(Equal(map[string]string{"a": "core", "b": "events"}))
 
 		before := metav1.NewTime(time.Date(2026, time.May, 1, 0, 0, 0, 0, time.UTC))
-		_, err = core.Create(ctx, &corev1.Event{
+		must(core.Create(ctx, &corev1.Event{
 			ObjectMeta:     metav1.ObjectMeta{Name: "past"},
 			InvolvedObject: corev1.ObjectReference{Kind: "Job", Name: "one", Namespace: namespace},
 			Source:         corev1.EventSource{Component: "builder", Host: "here"}, Message: "old", FirstTimestamp: before, LastTimestamp: before, Count: 3,
-		}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		list, err := events.List(ctx, metav1.ListOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.CreateOptions{}))
+		list := must(events.List(ctx, metav1.ListOptions{}))
 		Expect(list.Items).To(ConsistOf(HaveField("Name", "both"), And(HaveField("Name", "past"), HaveField("Note", "old"), HaveField("DeprecatedCount", int32(3)),
 			HaveField("DeprecatedSource", corev1.EventSource{Component: "builder", Host: "here"}),
 			HaveField("DeprecatedFirstTimestamp.Time", BeTemporally("==", before.Time)), HaveField("DeprecatedLastTimestamp.Time", BeTemporally("==", before.Time)))))
@@ -151,13 +139,11 @@ var _ = Describe("events", func() {
 
 	It("change only in their series through events.k8s.io/v1", func(ctx SpecContext) {
 		events := client.EventsV1().Events(namespace)
-		event, err := events.Create(ctx, newEvent("kept"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		event := must(events.Create(ctx, newEvent("kept"), metav1.CreateOptions{}))
 		event.Note, event.Reason, event.Regarding.Name, event.Series = "changed", "Changed", "changed", &eventsv1.EventSeries{}
-		_, err = events.Update(ctx, event, metav1.UpdateOptions{})
+		_, err := events.Update(ctx, event, metav1.UpdateOptions{})
 		Expect(causes(err)).To(ConsistOf("note", "reason", "regarding", "series.count", "series.lastObservedTime"))
-		_, err = client.CoreV1().Events(namespace).Patch(ctx, "kept", types.MergePatchType, []byte(`{"message":"changed"}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(client.CoreV1().Events(namespace).Patch(ctx, "kept", types.MergePatchType, []byte(`{"message":"changed"}`), metav1.PatchOptions{}))
 	})
 
 	It("are recorded by client-go, as a series if they repeat", func(ctx SpecContext) {

@@ -51,6 +51,14 @@ func kubectl(arguments ...string) (output string, failure error) {
 	return out.String(), failure
 }
 
+// mustKubectl runs a kubectl that has to succeed and returns what it prints.
+func mustKubectl(arguments ...string) string {
+	GinkgoHelper()
+	output, err := kubectl(arguments...)
+	Expect(err).NotTo(HaveOccurred(), output)
+	return output
+}
+
 var _ = Describe("kubectl", Serial, func() {
 	const manifest = `
 apiVersion: batch/v1
@@ -102,27 +110,20 @@ spec:
 
 	DescribeTable("applies, changes, prints and deletes", func(extra ...string) {
 		apply := append([]string{"apply", "-f", file}, extra...)
-		output, err := kubectl(apply...)
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring("job.batch/hello"))
+		Expect(mustKubectl(apply...)).To(ContainSubstring("job.batch/hello"))
 
 		changed := strings.Replace(manifest, "value", "another", 1)
 		Expect(os.WriteFile(file, []byte(changed), 0o600)).To(Succeed())
-		output, err = kubectl(apply...)
-		Expect(err).NotTo(HaveOccurred(), output)
+		mustKubectl(apply...)
 
-		output, err = kubectl("get", "configmap", "files", "-o", "jsonpath={.data.key}")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(Equal("another"))
+		Expect(mustKubectl("get", "configmap", "files", "-o", "jsonpath={.data.key}")).To(Equal("another"))
 
-		output, err = kubectl("get", "all")
-		Expect(err).NotTo(HaveOccurred(), output)
+		output := mustKubectl("get", "all")
 		Expect(output).To(MatchRegexp(`NAME +READY +STATUS +RESTARTS +AGE\n`))
 		Expect(output).To(MatchRegexp(`pod/bare +0/1 +Pending +0 +\d+s\n`))
 		Expect(output).To(MatchRegexp(`job.batch/hello +Running +0/1 +\d+s\n`))
 
-		output, err = kubectl("delete", "-f", file)
-		Expect(err).NotTo(HaveOccurred(), output)
+		mustKubectl("delete", "-f", file)
 	},
 		Entry("on the client"),
 		Entry("on the server", "--server-side"),
@@ -131,14 +132,12 @@ spec:
 	It("refuses unknown fields", func() {
 		unknown := strings.Replace(manifest, "key: value", "key: value\nnonsense: true", 1)
 		Expect(os.WriteFile(file, []byte(unknown), 0o600)).To(Succeed())
-		_, err := kubectl("apply", "-f", file)
-		Expect(err).To(MatchError(ContainSubstring(`unknown field "nonsense"`)))
+		Expect(errorOf(kubectl("apply", "-f", file))).To(MatchError(ContainSubstring(`unknown field "nonsense"`)))
 	})
 
 	It("names a kind that the server lacks", func() {
 		Expect(os.WriteFile(file, []byte(strings.Replace(manifest, "kind: Job", "kind: Jobb", 1)), 0o600)).To(Succeed())
-		_, err := kubectl("apply", "-f", file)
-		Expect(err).To(MatchError(ContainSubstring(`no matches for kind "Jobb" in version "batch/v1"`)))
+		Expect(errorOf(kubectl("apply", "-f", file))).To(MatchError(ContainSubstring(`no matches for kind "Jobb" in version "batch/v1"`)))
 	})
 
 	It("finds no custom resource definitions, and adds none", func() {
@@ -146,9 +145,7 @@ spec:
 			"get crd": "No resources found\n", "get crds -o name": "", "explain crd.spec.names.plural": "plural <string>",
 			"api-resources --api-group=apiextensions.k8s.io --no-headers -o wide": "CustomResourceDefinition   get,list,watch",
 		} {
-			output, err := kubectl(strings.Fields(arguments)...)
-			Expect(err).NotTo(HaveOccurred(), output)
-			Expect(output).To(ContainSubstring(expected), arguments)
+			Expect(mustKubectl(strings.Fields(arguments)...)).To(ContainSubstring(expected), arguments)
 		}
 		_, err := kubectl("get", "crd", "colours.example.com")
 		Expect(err).To(MatchError(`Error from server (NotFound): customresourcedefinitions.apiextensions.k8s.io "colours.example.com" not found`))
@@ -160,9 +157,7 @@ spec:
 	})
 
 	DescribeTable("explains", func(path, expected string) {
-		output, err := kubectl("explain", path)
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring(expected))
+		Expect(mustKubectl("explain", path)).To(ContainSubstring(expected))
 	},
 		Entry(nil, "pods.spec.activeDeadlineSeconds", "Optional duration in seconds the pod may be active"),
 		Entry(nil, "jobs.spec.backoffLimit", "number of retries"),
@@ -171,39 +166,23 @@ spec:
 	)
 
 	It("describes with events, and prints them", func() {
-		output, err := kubectl("apply", "-f", file)
-		Expect(err).NotTo(HaveOccurred(), output)
-		output, err = kubectl("describe", "job", "hello")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring("Events:"))
-		_, err = client.EventsV1().Events(namespace).Create(context.Background(), newEvent("waited"), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		mustKubectl("apply", "-f", file)
+		Expect(mustKubectl("describe", "job", "hello")).To(ContainSubstring("Events:"))
+		must(client.EventsV1().Events(namespace).Create(context.Background(), newEvent("waited"), metav1.CreateOptions{}))
 		for _, command := range []string{"events", "get events", "get events.events.k8s.io"} {
-			output, err = kubectl(strings.Fields(command)...)
-			Expect(err).NotTo(HaveOccurred(), output)
-			Expect(output).To(MatchRegexp(`^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+.* +Normal +Waited +(?i:job)/one +waited a while\n`))
+			Expect(mustKubectl(strings.Fields(command)...)).To(MatchRegexp(`^LAST SEEN +TYPE +REASON +OBJECT +MESSAGE\n\S+.* +Normal +Waited +(?i:job)/one +waited a while\n`))
 		}
-		output, err = kubectl("explain", "events.deprecatedCount", "--api-version=events.k8s.io/v1")
-		Expect(err).NotTo(HaveOccurred(), output)
+		mustKubectl("explain", "events.deprecatedCount", "--api-version=events.k8s.io/v1")
 	})
 
 	It("tells users who they are and what they can do", func() {
-		output, err := kubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.groups}")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring("system:masters"))
-		output, err = kubectl("auth", "can-i", "create", "jobs")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(Equal("yes\n"))
-		output, err = kubectl("auth", "can-i", "--list")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(MatchRegexp(`\*\.\* +\[\] +\[\] +\[\*\]\n`))
+		Expect(mustKubectl("auth", "whoami", "-o", "jsonpath={.status.userInfo.groups}")).To(ContainSubstring("system:masters"))
+		Expect(mustKubectl("auth", "can-i", "create", "jobs")).To(Equal("yes\n"))
+		Expect(mustKubectl("auth", "can-i", "--list")).To(MatchRegexp(`\*\.\* +\[\] +\[\] +\[\*\]\n`))
 	})
 
 	It("prints logs", func() {
-		output, err := kubectl("apply", "-f", file)
-		Expect(err).NotTo(HaveOccurred(), output)
-		output, err = kubectl("logs", "bare", "--tail=3")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(ContainSubstring("tail=true"))
+		mustKubectl("apply", "-f", file)
+		Expect(mustKubectl("logs", "bare", "--tail=3")).To(ContainSubstring("tail=true"))
 	})
 })

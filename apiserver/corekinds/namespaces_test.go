@@ -16,64 +16,54 @@ var _ = Describe("namespaces", func() {
 	}
 
 	It("has the namespace default as soon as the server is ready", func(ctx SpecContext) {
-		found, err := client.CoreV1().Namespaces().Get(ctx, "default", metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		found := must(client.CoreV1().Namespaces().Get(ctx, "default", metav1.GetOptions{}))
 		Expect(found.Status.Phase).To(Equal(corev1.NamespaceActive))
 		Expect(found.Labels).To(HaveKeyWithValue(corev1.LabelMetadataName, "default"))
 	})
 
 	It("does not let the namespace default go", func(ctx SpecContext) {
-		err := client.CoreV1().Namespaces().Delete(ctx, "default", metav1.DeleteOptions{})
-		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+		Expect(client.CoreV1().Namespaces().Delete(ctx, "default", metav1.DeleteOptions{})).To(Satisfy(apierrors.IsForbidden))
 	})
 
 	It("refuses objects in a namespace that does not exist", func(ctx SpecContext) {
-		_, err := client.CoreV1().ConfigMaps("missing").Create(ctx, configMap("a"), metav1.CreateOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(client.CoreV1().ConfigMaps("missing").Create(ctx, configMap("a"), metav1.CreateOptions{}))).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("keeps a deleted namespace until it is finalized, and lets nothing new in", func(ctx SpecContext) {
 		namespaces := client.CoreV1().Namespaces()
 		Expect(namespaces.Delete(ctx, namespace, metav1.DeleteOptions{})).To(Succeed())
-		found, err := namespaces.Get(ctx, namespace, metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		found := must(namespaces.Get(ctx, namespace, metav1.GetOptions{}))
 		Expect(found.Status.Phase).To(Equal(corev1.NamespaceTerminating))
 		Expect(found.DeletionTimestamp).NotTo(BeNil())
 
-		_, err = client.CoreV1().ConfigMaps(namespace).Create(ctx, configMap("late"), metav1.CreateOptions{})
+		_, err := client.CoreV1().ConfigMaps(namespace).Create(ctx, configMap("late"), metav1.CreateOptions{})
 		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 		Expect(apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)).To(BeTrue())
 
 		Expect(namespaces.Delete(ctx, namespace, metav1.DeleteOptions{})).To(Succeed(), "deleting it again changes nothing")
 
 		found.Spec.Finalizers = nil
-		_, err = namespaces.Finalize(ctx, found, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = namespaces.Get(ctx, namespace, metav1.GetOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+		must(namespaces.Finalize(ctx, found, metav1.UpdateOptions{}))
+		Expect(errorOf(namespaces.Get(ctx, namespace, metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("changes finalizers through finalize only, and the status through status only", func(ctx SpecContext) {
 		namespaces := client.CoreV1().Namespaces()
-		found, err := namespaces.Get(ctx, namespace, metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		found := must(namespaces.Get(ctx, namespace, metav1.GetOptions{}))
 		found.Spec.Finalizers = nil
 		found.Status.Phase = "Nonsense"
 		found.Labels["kept"] = "yes"
-		updated, err := namespaces.Update(ctx, found, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		updated := must(namespaces.Update(ctx, found, metav1.UpdateOptions{}))
 		Expect(updated.Spec.Finalizers).To(ConsistOf(corev1.FinalizerKubernetes))
 		Expect(updated.Status.Phase).To(Equal(corev1.NamespaceActive))
 		Expect(updated.Labels).To(HaveKeyWithValue("kept", "yes"))
 
 		updated.Status.Conditions = []corev1.NamespaceCondition{{Type: corev1.NamespaceDeletionContentFailure, Status: "False"}}
-		updated, err = namespaces.UpdateStatus(ctx, updated, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		updated = must(namespaces.UpdateStatus(ctx, updated, metav1.UpdateOptions{}))
 		Expect(updated.Status.Conditions).To(HaveLen(1))
 	})
 
 	It("deletes with a precondition on the UID only the namespace that is meant", func(ctx SpecContext) {
-		err := client.CoreV1().Namespaces().Delete(ctx, namespace, *metav1.NewPreconditionDeleteOptions("another"))
-		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+		Expect(client.CoreV1().Namespaces().Delete(ctx, namespace, *metav1.NewPreconditionDeleteOptions("another"))).To(Satisfy(apierrors.IsConflict))
 	})
 })

@@ -34,8 +34,7 @@ var _ = Describe("pods", func() {
 
 	create := func(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 		GinkgoHelper()
-		created, err := pods.Create(ctx, pod, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(pods.Create(ctx, pod, metav1.CreateOptions{}))
 		return created
 	}
 
@@ -54,12 +53,10 @@ var _ = Describe("pods", func() {
 			batchv1.SchemeGroupVersion.WithKind("Job"))}
 		stored := create(ctx, owned)
 		stored.Status.Phase = corev1.PodRunning
-		stored, err := pods.UpdateStatus(ctx, stored, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		stored = must(pods.UpdateStatus(ctx, stored, metav1.UpdateOptions{}))
 		Expect(stored.ManagedFields).To(BeEmpty())
 
-		applied, err := pods.Apply(ctx, corev1ac.Pod("p", namespace).WithLabels(map[string]string{"new": "yes"}), metav1.ApplyOptions{FieldManager: "somebody"})
-		Expect(err).NotTo(HaveOccurred())
+		applied := must(pods.Apply(ctx, corev1ac.Pod("p", namespace).WithLabels(map[string]string{"new": "yes"}), metav1.ApplyOptions{FieldManager: "somebody"}))
 		Expect(applied.Labels).To(HaveKey("new"))
 		Expect(applied.ManagedFields).To(ContainElement(HaveField("Manager", "somebody")))
 		Expect(create(ctx, pod("unowned")).ManagedFields).NotTo(BeEmpty())
@@ -69,16 +66,14 @@ var _ = Describe("pods", func() {
 		created := create(ctx, pod("p"))
 		created.Status.Phase = corev1.PodRunning
 		created.Labels = map[string]string{"new": "yes"}
-		updated, err := pods.Update(ctx, created, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		updated := must(pods.Update(ctx, created, metav1.UpdateOptions{}))
 		Expect(updated.Status.Phase).To(Equal(corev1.PodPending))
 		Expect(updated.Labels).To(HaveKey("new"))
 
 		updated.Status.Phase = corev1.PodRunning
 		updated.Spec.NodeName = "elsewhere"
 		updated.Labels = nil
-		updated, err = pods.UpdateStatus(ctx, updated, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		updated = must(pods.UpdateStatus(ctx, updated, metav1.UpdateOptions{}))
 		Expect(updated.Status.Phase).To(Equal(corev1.PodRunning))
 		Expect(updated.Spec.NodeName).To(Equal("here"))
 		Expect(updated.Labels).To(HaveKey("new"))
@@ -103,8 +98,7 @@ var _ = Describe("pods", func() {
 			Expect(apierrors.IsInvalid(setDeadline(refused))).To(BeTrue())
 		}
 		stored.Spec.Containers[0].Image = "another"
-		_, err := pods.Update(ctx, stored, metav1.UpdateOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(pods.Update(ctx, stored, metav1.UpdateOptions{}))).To(Satisfy(apierrors.IsInvalid))
 	})
 
 	It("without containers are refused", func(ctx SpecContext) {
@@ -116,17 +110,14 @@ var _ = Describe("pods", func() {
 		It("stay, marked as deleted, until their agent confirms the deletion", func(ctx SpecContext) {
 			create(ctx, pod("p"))
 			Expect(pods.Delete(ctx, "p", metav1.DeleteOptions{})).To(Succeed())
-			found, err := pods.Get(ctx, "p", metav1.GetOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			found := must(pods.Get(ctx, "p", metav1.GetOptions{}))
 			Expect(found.DeletionTimestamp).NotTo(BeNil())
 			Expect(found.DeletionGracePeriodSeconds).To(HaveValue(BeEquivalentTo(30)))
 
 			found.Status.Phase = corev1.PodFailed
-			_, err = pods.UpdateStatus(ctx, found, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(pods.UpdateStatus(ctx, found, metav1.UpdateOptions{}))
 			Expect(pods.Delete(ctx, "p", *metav1.NewDeleteOptions(0))).To(Succeed())
-			_, err = pods.Get(ctx, "p", metav1.GetOptions{})
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(pods.Get(ctx, "p", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 		})
 
 		DescribeTable("go at once", func(ctx SpecContext, nodeName string, phase corev1.PodPhase) {
@@ -134,11 +125,9 @@ var _ = Describe("pods", func() {
 			described.Spec.NodeName = nodeName
 			created := create(ctx, described)
 			created.Status.Phase = phase
-			_, err := pods.UpdateStatus(ctx, created, metav1.UpdateOptions{})
-			Expect(err).NotTo(HaveOccurred())
+			must(pods.UpdateStatus(ctx, created, metav1.UpdateOptions{}))
 			Expect(pods.Delete(ctx, "p", metav1.DeleteOptions{})).To(Succeed())
-			_, err = pods.Get(ctx, "p", metav1.GetOptions{})
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(pods.Get(ctx, "p", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 		},
 			Entry("when they are on no node", "", corev1.PodPending),
 			Entry("when they have failed", "here", corev1.PodFailed),
@@ -151,16 +140,13 @@ var _ = Describe("pods", func() {
 		elsewhere := pod("q")
 		elsewhere.Spec.NodeName = "elsewhere"
 		create(ctx, elsewhere)
-		found, err := pods.List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=here,status.phase=Pending"})
-		Expect(err).NotTo(HaveOccurred())
-		Expect(found.Items).To(HaveLen(1))
+		Expect(must(pods.List(ctx, metav1.ListOptions{FieldSelector: "spec.nodeName=here,status.phase=Pending"})).Items).To(HaveLen(1))
 	})
 
 	Describe("logs", func() {
 		It("come from the opener, with the options of the request", func(ctx SpecContext) {
 			create(ctx, pod("p"))
-			text, err := pods.GetLogs("p", &corev1.PodLogOptions{Container: "main", Timestamps: true, TailLines: new(int64(3))}).DoRaw(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			text := must(pods.GetLogs("p", &corev1.PodLogOptions{Container: "main", Timestamps: true, TailLines: new(int64(3))}).DoRaw(ctx))
 			Expect(string(text)).To(Equal("p \"main\" timestamps=true tail=true\n"))
 		})
 
@@ -170,8 +156,7 @@ var _ = Describe("pods", func() {
 			name := create(ctx, created).Name
 			following, stop := context.WithCancel(ctx)
 			defer stop()
-			stream, err := pods.GetLogs(name, &corev1.PodLogOptions{Follow: true}).Stream(following)
-			Expect(err).NotTo(HaveOccurred())
+			stream := must(pods.GetLogs(name, &corev1.PodLogOptions{Follow: true}).Stream(following))
 			defer func() { Expect(stream.Close()).To(Succeed()) }()
 			Expect(bufio.NewReader(stream).ReadString('\n')).To(HavePrefix(name))
 			stop()
@@ -180,23 +165,19 @@ var _ = Describe("pods", func() {
 
 		It("do not look whole if they cannot be read to their end", func(ctx SpecContext) {
 			create(ctx, pod("broken"))
-			stream, err := pods.GetLogs("broken", &corev1.PodLogOptions{}).Stream(ctx)
-			Expect(err).NotTo(HaveOccurred())
+			stream := must(pods.GetLogs("broken", &corev1.PodLogOptions{}).Stream(ctx))
 			defer func() { Expect(stream.Close()).To(Succeed()) }()
-			_, err = io.ReadAll(stream)
+			_, err := io.ReadAll(stream)
 			Expect(err).To(HaveOccurred())
 		})
 
 		It("of no pod are not found", func(ctx SpecContext) {
-			_, err := pods.GetLogs("missing", &corev1.PodLogOptions{}).Stream(ctx)
-			Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+			Expect(errorOf(pods.GetLogs("missing", &corev1.PodLogOptions{}).Stream(ctx))).To(Satisfy(apierrors.IsNotFound))
 		})
 
 		DescribeTable("with options that make no sense are refused", func(ctx SpecContext, field string, options corev1.PodLogOptions) {
 			create(ctx, pod("p"))
-			_, err := pods.GetLogs("p", &options).Stream(ctx)
-			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-			Expect(err).To(MatchError(ContainSubstring(field)))
+			Expect(errorOf(pods.GetLogs("p", &options).Stream(ctx))).To(And(Satisfy(apierrors.IsInvalid), MatchError(ContainSubstring(field))))
 		},
 			Entry("tailLines", "tailLines", corev1.PodLogOptions{TailLines: new(int64(-1))}),
 			Entry("limitBytes", "limitBytes", corev1.PodLogOptions{LimitBytes: new(int64(0))}),
@@ -206,9 +187,8 @@ var _ = Describe("pods", func() {
 
 		It("with options that cannot be read are a bad request", func(ctx SpecContext) {
 			create(ctx, pod("p"))
-			err := client.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name("p").SubResource("log").
-				Param("tailLines", "many").Do(ctx).Error()
-			Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+			Expect(client.CoreV1().RESTClient().Get().Namespace(namespace).Resource("pods").Name("p").SubResource("log").
+				Param("tailLines", "many").Do(ctx).Error()).To(Satisfy(apierrors.IsBadRequest))
 		})
 	})
 })
@@ -221,8 +201,7 @@ var _ = Describe("jobs", func() {
 	}
 
 	It("label and select their own pods", func(ctx SpecContext) {
-		created, err := client.BatchV1().Jobs(namespace).Create(ctx, job(), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(client.BatchV1().Jobs(namespace).Create(ctx, job(), metav1.CreateOptions{}))
 		Expect(created.Spec.Template.Labels).To(HaveKeyWithValue(batchv1.JobNameLabel, "j"))
 		Expect(created.Spec.Selector.MatchLabels).To(HaveKeyWithValue(batchv1.ControllerUidLabel, string(created.UID)))
 		Expect(created.Spec.Completions).To(HaveValue(BeEquivalentTo(1)))
@@ -231,28 +210,23 @@ var _ = Describe("jobs", func() {
 
 	It("count their generation up when the spec changes, and not with the status", func(ctx SpecContext) {
 		jobs := client.BatchV1().Jobs(namespace)
-		stored, err := jobs.Create(ctx, job(), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		stored := must(jobs.Create(ctx, job(), metav1.CreateOptions{}))
 		stored.Status.Active = 1
-		stored, err = jobs.UpdateStatus(ctx, stored, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		stored = must(jobs.UpdateStatus(ctx, stored, metav1.UpdateOptions{}))
 		Expect(stored.Status.Active).To(BeEquivalentTo(1))
 		Expect(stored.Generation).To(BeEquivalentTo(1))
 
 		stored.Spec.Suspend = new(true)
-		stored, err = jobs.Update(ctx, stored, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		stored = must(jobs.Update(ctx, stored, metav1.UpdateOptions{}))
 		Expect(stored.Generation).To(BeEquivalentTo(2))
 
 		stored.Spec.Template.Spec.Containers[0].Image = "another"
-		_, err = jobs.Update(ctx, stored, metav1.UpdateOptions{})
-		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(jobs.Update(ctx, stored, metav1.UpdateOptions{}))).To(Satisfy(apierrors.IsInvalid))
 	})
 
 	DescribeTable("are deleted as the client asks", func(ctx SpecContext, policy *metav1.DeletionPropagation, finalizer string) {
 		jobs := client.BatchV1().Jobs(namespace)
-		_, err := jobs.Create(ctx, job(), metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(jobs.Create(ctx, job(), metav1.CreateOptions{}))
 		Expect(jobs.Delete(ctx, "j", metav1.DeleteOptions{PropagationPolicy: policy})).To(Succeed())
 		left, err := jobs.Get(ctx, "j", metav1.GetOptions{})
 		if finalizer == "" {

@@ -15,22 +15,18 @@ import (
 var _ = Describe("priority classes", func() {
 	var class *schedulingv1.PriorityClass
 	BeforeEach(func(ctx SpecContext) {
-		var err error
-		class, err = client.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{
+		class = must(client.SchedulingV1().PriorityClasses().Create(ctx, &schedulingv1.PriorityClass{
 			ObjectMeta: metav1.ObjectMeta{GenerateName: "urgent-"}, Value: 1000, Description: "before others",
-		}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.CreateOptions{}))
 	})
 
 	It("are in no namespace, and keep what they are given", func(ctx SpecContext) {
-		read, err := client.SchedulingV1().PriorityClasses().Get(ctx, class.Name, metav1.GetOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		read := must(client.SchedulingV1().PriorityClasses().Get(ctx, class.Name, metav1.GetOptions{}))
 		Expect(read.Namespace).To(BeEmpty())
 		Expect(read.Value).To(BeEquivalentTo(1000))
 		Expect(read.Description).To(Equal("before others"))
 		Expect(read.PreemptionPolicy).To(HaveValue(Equal(corev1.PreemptLowerPriority)))
-		list, err := client.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + class.Name})
-		Expect(err).NotTo(HaveOccurred())
+		list := must(client.SchedulingV1().PriorityClasses().List(ctx, metav1.ListOptions{FieldSelector: "metadata.name=" + class.Name}))
 		Expect(list.Items).To(HaveLen(1))
 	})
 
@@ -40,23 +36,20 @@ var _ = Describe("priority classes", func() {
 			Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring(path + ": ")))
 		}
-		changed, err := client.SchedulingV1().PriorityClasses().Patch(ctx, class.Name, types.StrategicMergePatchType, []byte(`{"globalDefault":true}`), metav1.PatchOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		changed := must(client.SchedulingV1().PriorityClasses().Patch(ctx, class.Name, types.StrategicMergePatchType, []byte(`{"globalDefault":true}`), metav1.PatchOptions{}))
 		Expect(changed.GlobalDefault).To(BeTrue())
 	})
 
 	It("give a pod its priority, and have to exist", func(ctx SpecContext) {
 		named := pod("p")
 		named.Spec.PriorityClassName = class.Name
-		created, err := client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{}))
 		Expect(created.Spec.Priority).To(HaveValue(BeEquivalentTo(1000)))
 		Expect(created.Spec.PreemptionPolicy).To(HaveValue(Equal(corev1.PreemptLowerPriority)))
 
 		named.Name, named.Spec.PriorityClassName = "q", "missing"
-		_, err = client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{})
-		Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(ContainSubstring(`pods "q" is forbidden: no PriorityClass with name missing was found`)))
+		Expect(errorOf(client.CoreV1().Pods(namespace).Create(ctx, named, metav1.CreateOptions{}))).To(
+			And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring(`pods "q" is forbidden: no PriorityClass with name missing was found`))))
 	})
 
 	It("are refused where a cluster refuses them", func(ctx SpecContext) {
@@ -68,8 +61,6 @@ var _ = Describe("priority classes", func() {
 	})
 
 	It("are applied and printed as in a cluster", func(SpecContext) {
-		printed, err := kubectl("get", "pc", class.Name)
-		Expect(err).NotTo(HaveOccurred(), printed)
-		Expect(printed).To(MatchRegexp(`NAME +VALUE +GLOBAL-DEFAULT +AGE\n` + class.Name + ` +1000 +false +`))
+		Expect(mustKubectl("get", "pc", class.Name)).To(MatchRegexp(`NAME +VALUE +GLOBAL-DEFAULT +AGE\n` + class.Name + ` +1000 +false +`))
 	})
 })

@@ -42,9 +42,7 @@ var _ = Describe("reviews", func() {
 	BeforeEach(func() {
 		theirs := restclient.CopyConfig(config)
 		theirs.BearerToken = tokenOfVisitor
-		var err error
-		visitor, err = kubernetes.NewForConfig(theirs)
-		Expect(err).NotTo(HaveOccurred())
+		visitor = must(kubernetes.NewForConfig(theirs))
 	})
 
 	ask := func(ctx context.Context, spec authorizationv1.SelfSubjectAccessReviewSpec) (*authorizationv1.SelfSubjectAccessReview, error) {
@@ -58,11 +56,10 @@ var _ = Describe("reviews", func() {
 	}
 
 	It("tell users who they are", func(ctx SpecContext) {
-		answer, err := visitor.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{
+		answer := must(visitor.AuthenticationV1().SelfSubjectReviews().Create(ctx, &authenticationv1.SelfSubjectReview{
 			ObjectMeta: metav1.ObjectMeta{Name: "forged"},
 			Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: "somebody-else"}},
-		}, metav1.CreateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		}, metav1.CreateOptions{}))
 		Expect(answer.Name).To(BeEmpty())
 		Expect(answer.CreationTimestamp.IsZero()).To(BeFalse())
 		Expect(answer.Status.UserInfo).To(Equal(authenticationv1.UserInfo{
@@ -72,8 +69,7 @@ var _ = Describe("reviews", func() {
 	})
 
 	DescribeTable("tell users whether they can do something", func(ctx SpecContext, spec authorizationv1.SelfSubjectAccessReviewSpec, allowed bool) {
-		answer, err := ask(ctx, spec)
-		Expect(err).NotTo(HaveOccurred())
+		answer := must(ask(ctx, spec))
 		Expect(answer.Spec).To(Equal(spec))
 		Expect(answer.Status.Allowed).To(Equal(allowed))
 		Expect(answer.Status.Denied).To(BeFalse())
@@ -120,8 +116,7 @@ var _ = Describe("reviews", func() {
 		Expect(result.Into(answer)).To(Succeed())
 		Expect(answer.Status.Allowed).To(BeFalse())
 		Expect(warnings).To(ConsistOf(`unknown field "spec.user"`))
-		err := create(ctx, "selfsubjectaccessreviews?fieldValidation=Strict", forged).Error()
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+		Expect(create(ctx, "selfsubjectaccessreviews?fieldValidation=Strict", forged).Error()).To(Satisfy(apierrors.IsBadRequest))
 	})
 
 	It("list rules, as far as they can be listed", func(ctx SpecContext) {
@@ -140,8 +135,7 @@ var _ = Describe("reviews", func() {
 			NonResourceRules: []authorizationv1.NonResourceRule{{Verbs: everything, NonResourceURLs: everything}},
 		}))
 		Expect(rules(visitor, namespace)).To(And(HaveField("Incomplete", true), HaveField("ResourceRules", BeEmpty()), HaveField("EvaluationError", Not(BeEmpty()))))
-		_, err := rules(client, "")
-		Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+		Expect(errorOf(rules(client, ""))).To(Satisfy(apierrors.IsBadRequest))
 	})
 })
 

@@ -30,8 +30,7 @@ var _ = Describe("secrets", func() {
 	}
 
 	It("are Opaque by default, and have stringData in their data, however they are written", func(ctx SpecContext) {
-		created, err := create(ctx, corev1.Secret{StringData: map[string]string{"k": "new", "l": ""}, Data: map[string][]byte{"k": []byte("old"), "m": {0, 1}}})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(create(ctx, corev1.Secret{StringData: map[string]string{"k": "new", "l": ""}, Data: map[string][]byte{"k": []byte("old"), "m": {0, 1}}}))
 		Expect(created.Type).To(Equal(corev1.SecretTypeOpaque))
 		Expect(created.StringData).To(BeEmpty())
 		Expect(created.Data).To(Equal(map[string][]byte{"k": []byte("new"), "l": {}, "m": {0, 1}}))
@@ -43,20 +42,16 @@ var _ = Describe("secrets", func() {
 			_, err := secrets.Patch(ctx, "a", kind, []byte(patch), metav1.PatchOptions{})
 			Expect(err).NotTo(HaveOccurred(), string(kind))
 		}
-		applied, err := secrets.Apply(ctx, corev1ac.Secret("a", namespace).WithStringData(map[string]string{"apply": "x"}), metav1.ApplyOptions{FieldManager: "test"})
-		Expect(err).NotTo(HaveOccurred())
+		applied := must(secrets.Apply(ctx, corev1ac.Secret("a", namespace).WithStringData(map[string]string{"apply": "x"}), metav1.ApplyOptions{FieldManager: "test"}))
 		Expect(applied.StringData).To(BeEmpty())
 		x := []byte("x")
 		Expect(applied.Data).To(Equal(map[string][]byte{"k": []byte("new"), "l": {}, "m": {0, 1}, "json": x, "merge": x, "strategic": x, "apply": x}))
 	})
 
 	It("can be selected by type, and have only their keys in managedFields", func(ctx SpecContext) {
-		_, err := create(ctx, corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "release"}, Type: "helm.sh/release.v1", Data: map[string][]byte{"release": []byte(hidden)}})
-		Expect(err).NotTo(HaveOccurred())
-		_, err = create(ctx, corev1.Secret{})
-		Expect(err).NotTo(HaveOccurred())
-		found, err := secrets.List(ctx, metav1.ListOptions{FieldSelector: "type=helm.sh/release.v1"})
-		Expect(err).NotTo(HaveOccurred())
+		must(create(ctx, corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "release"}, Type: "helm.sh/release.v1", Data: map[string][]byte{"release": []byte(hidden)}}))
+		must(create(ctx, corev1.Secret{}))
+		found := must(secrets.List(ctx, metav1.ListOptions{FieldSelector: "type=helm.sh/release.v1"}))
 		Expect(found.Items).To(ConsistOf(HaveField("Name", "release")))
 		fields := string(found.Items[0].ManagedFields[0].FieldsV1.GetRawBytes())
 		Expect(fields).To(And(ContainSubstring(`"f:release"`), Not(ContainSubstring(hidden))))
@@ -71,8 +66,7 @@ var _ = Describe("secrets", func() {
 				Expect(err).To(MatchError(ContainSubstring(text)))
 			}
 			Expect(err.Error()).NotTo(ContainSubstring(hidden))
-			_, err = secrets.Get(ctx, "a", metav1.GetOptions{})
-			Expect(err).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
+			Expect(errorOf(secrets.Get(ctx, "a", metav1.GetOptions{}))).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
 		},
 		Entry("too large", corev1.SecretTypeOpaque, map[string]string{"k": strings.Repeat("x", 1<<19), "l": strings.Repeat("x", 1<<19+1)}, "data: Too long: may not be more than 1048576 bytes"),
 		Entry("a key with a slash", corev1.SecretTypeOpaque, map[string]string{"a/b": hidden}, "data[a/b]"),
@@ -89,8 +83,7 @@ var _ = Describe("secrets", func() {
 	)
 
 	DescribeTable("are accepted if their data fit their type", func(ctx SpecContext, kind corev1.SecretType, data map[string]string) {
-		_, err := create(ctx, corev1.Secret{Type: kind, StringData: data})
-		Expect(err).NotTo(HaveOccurred())
+		must(create(ctx, corev1.Secret{Type: kind, StringData: data}))
 	},
 		Entry("of exactly 1 MiB", corev1.SecretTypeOpaque, map[string]string{"k": strings.Repeat("x", 1<<20)}),
 		Entry("TLS", corev1.SecretTypeTLS, map[string]string{"tls.crt": "", "tls.key": ""}),
@@ -101,26 +94,22 @@ var _ = Describe("secrets", func() {
 	)
 
 	It("keep their type and, if they are immutable, their data", func(ctx SpecContext) {
-		created, err := create(ctx, corev1.Secret{Data: map[string][]byte{"k": []byte("v")}})
-		Expect(err).NotTo(HaveOccurred())
+		created := must(create(ctx, corev1.Secret{Data: map[string][]byte{"k": []byte("v")}}))
 		refuses := func(change func(*corev1.Secret), path string) {
 			GinkgoHelper()
 			changed := created.DeepCopy()
 			change(changed)
-			_, err := secrets.Update(ctx, changed, metav1.UpdateOptions{})
-			Expect(err).To(MatchError(apierrors.IsInvalid, "IsInvalid"))
-			Expect(err).To(MatchError(ContainSubstring(path)))
+			Expect(errorOf(secrets.Update(ctx, changed, metav1.UpdateOptions{}))).To(
+				And(MatchError(apierrors.IsInvalid, "IsInvalid"), MatchError(ContainSubstring(path))))
 		}
 		refuses(func(secret *corev1.Secret) { secret.Type = "example.com/any" }, "type: Invalid value")
 		created.Immutable = new(true)
-		created, err = secrets.Update(ctx, created, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		created = must(secrets.Update(ctx, created, metav1.UpdateOptions{}))
 		refuses(func(secret *corev1.Secret) { secret.Data["k"] = []byte("w") }, "data: Forbidden")
 		refuses(func(secret *corev1.Secret) { secret.StringData = map[string]string{"l": "w"} }, "data: Forbidden")
 		refuses(func(secret *corev1.Secret) { secret.Immutable = nil }, "immutable: Forbidden")
 		created.Labels = map[string]string{"changed": "yes"}
-		_, err = secrets.Update(ctx, created, metav1.UpdateOptions{})
-		Expect(err).NotTo(HaveOccurred())
+		must(secrets.Update(ctx, created, metav1.UpdateOptions{}))
 	})
 })
 
@@ -130,14 +119,9 @@ var _ = Describe("kubectl and secrets", Serial, func() {
 			{"create", "secret", "generic", "plain", "--from-literal=password=c0nfidential"},
 			{"create", "secret", "docker-registry", "registry", "--docker-server=registry.example.com", "--docker-username=ann", "--docker-password=c0nfidential"},
 		} {
-			output, err := kubectl(arguments...)
-			Expect(err).NotTo(HaveOccurred(), output)
+			mustKubectl(arguments...)
 		}
-		output, err := kubectl("get", "secrets")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(MatchRegexp(`NAME +TYPE +DATA +AGE\nplain +Opaque +1 +\d+s\nregistry +kubernetes.io/dockerconfigjson +1 +\d+s\n`))
-		output, err = kubectl("describe", "secret", "plain")
-		Expect(err).NotTo(HaveOccurred(), output)
-		Expect(output).To(And(MatchRegexp(`password: +12 bytes`), Not(ContainSubstring("c0nfidential"))))
+		Expect(mustKubectl("get", "secrets")).To(MatchRegexp(`NAME +TYPE +DATA +AGE\nplain +Opaque +1 +\d+s\nregistry +kubernetes.io/dockerconfigjson +1 +\d+s\n`))
+		Expect(mustKubectl("describe", "secret", "plain")).To(And(MatchRegexp(`password: +12 bytes`), Not(ContainSubstring("c0nfidential"))))
 	})
 })

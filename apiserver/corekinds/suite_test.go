@@ -46,30 +46,36 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		WithStorage(builder.Memory()).
 		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}).
 		WithGuests(authenticator.TokenFunc(visitors), authorizer.AuthorizerFunc(rightsOfVisitors))
-	options, err := corekinds.Register(server, podLogs, corekinds.ComputedConfigMap{
+	options := must(corekinds.Register(server, podLogs, corekinds.ComputedConfigMap{
 		NamespacedName: types.NamespacedName{Namespace: "nowhere", Name: "computed"},
 		Make:           func() *corev1.ConfigMap { return &corev1.ConfigMap{Data: map[string]string{"made": "now"}} },
-	}).ToServerOptions()
-	Expect(err).NotTo(HaveOccurred())
+	}).ToServerOptions())
 	serving, stop := context.WithCancel(context.Background())
-	running, err := options.Start(serving)
-	Expect(err).NotTo(HaveOccurred())
+	running := must(options.Start(serving))
 	DeferCleanup(func() {
 		stop()
 		Expect(running.Wait()).To(Succeed())
 	})
 	Expect(running.WaitReady(ctx)).To(Succeed())
 	config = running.ClientConfig()
-	client, err = kubernetes.NewForConfig(config)
-	Expect(err).NotTo(HaveOccurred())
+	client = must(kubernetes.NewForConfig(config))
 })
 
 var _ = BeforeEach(func(ctx SpecContext) {
-	created, err := client.CoreV1().Namespaces().Create(ctx,
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}, metav1.CreateOptions{})
-	Expect(err).NotTo(HaveOccurred())
+	created := must(client.CoreV1().Namespaces().Create(ctx,
+		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "spec-"}}, metav1.CreateOptions{}))
 	namespace = created.Name
 })
+
+// must returns the value of a call that has to succeed.
+func must[T any](value T, err error) T {
+	GinkgoHelper()
+	Expect(err).NotTo(HaveOccurred())
+	return value
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }
 
 // fakeLogs answers with a line that shows the request. A followed log stays open until its context ends. The log of a pod
 // named broken cannot be read to its end.
