@@ -222,9 +222,8 @@ func (c jobClient) Create(_ context.Context, job *batchv1.Job, options metav1.Cr
 		created, err = c.p.createJob(job)
 		return err
 	})
-	if there, ok := c.p.jobs.get(job.Name); ok && apierrors.IsAlreadyExists(err) && c.p.faults.interject > 0 {
-		c.p.cover.point("an existing Job is deleted before it is read")
-		remove(c.p.environment, &c.p.jobs, there)
+	if apierrors.IsAlreadyExists(err) {
+		overtake(c.p, &c.p.jobs, job.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -238,6 +237,7 @@ func (c jobClient) Delete(_ context.Context, name string, options metav1.DeleteO
 		c.p.broken("the Job %s is deleted without its pods", name)
 	}
 	c.p.checkDeletion(name)
+	overtake(c.p, &c.p.jobs, name)
 	return c.p.write("Job deleted", func() error { return c.p.deleteJob(name, options.Preconditions) })
 }
 
@@ -280,6 +280,7 @@ func (c podClient) Create(_ context.Context, pod *corev1.Pod, options metav1.Cre
 
 // Delete deletes a pod.
 func (c podClient) Delete(_ context.Context, name string, options metav1.DeleteOptions) error {
+	overtake(c.p, &c.p.pods, name)
 	return c.p.write("pod deleted", func() error { return c.p.deleteAbandonedPod(name, options.Preconditions) })
 }
 
@@ -289,6 +290,7 @@ func (c podClient) Patch(_ context.Context, name string, _ types.PatchType, data
 	if err := json.Unmarshal(data, patch); err != nil {
 		return nil, err
 	}
+	overtake(c.p, &c.p.pods, name)
 	return nil, c.p.write("pod stopped", func() error { return c.p.stopPod(name, patch.UID, *patch.Spec.ActiveDeadlineSeconds) })
 }
 

@@ -36,6 +36,7 @@ func (w *environment) lookAtSomething(kind kind, a, b int) {
 	if b/4096%4 == 0 {
 		w.faults.read = 1 + a%4
 	}
+	w.faults.overtake = a/16%8 == 0
 	if b/48%4 == 0 || len(w.late) > 0 {
 		w.faults.interject = 1 + b/192%3
 	}

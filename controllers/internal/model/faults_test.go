@@ -4,6 +4,7 @@ package model_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -44,6 +45,8 @@ type faults struct {
 	read int
 	// interject is the number of requests of a controller until another event happens between two of its requests.
 	interject int
+	// overtake is true if the object that a controller deletes or changes is deleted just before that.
+	overtake bool
 	// interjected is true once that event has happened during the current reconcile.
 	interjected bool
 }
@@ -157,6 +160,15 @@ func (w *environment) request() {
 	if w.next < len(w.events) && w.events[w.next].outside() {
 		w.faults.interjected = true
 		w.step()
+	}
+}
+
+// overtake deletes the object of a request just before the request.
+func overtake[T stored](p *process, t *table[T], name string) {
+	if object, ok := t.get(name); ok && p.faults.overtake {
+		p.faults.overtake, p.faults.interjected = false, true
+		p.cover.point(fmt.Sprintf("a %T is deleted just before a request", object))
+		remove(p.environment, t, object)
 	}
 }
 

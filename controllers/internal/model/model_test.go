@@ -26,6 +26,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -113,6 +114,7 @@ func playAll(n int) (*coverage, []int, *finding) {
 		workers = runtime.GOMAXPROCS(0)
 		mutex   sync.Mutex
 		group   sync.WaitGroup
+		stop    atomic.Bool
 		cover   = newCoverage()
 		lengths []int
 		found   *finding
@@ -120,27 +122,18 @@ func playAll(n int) (*coverage, []int, *finding) {
 	for worker := range workers {
 		group.Go(func() {
 			memo, mine, long := newMemo(), newCoverage(), []int{}
-			for seed := worker; seed < n; seed += workers {
+			for seed := worker; seed < n && !stop.Load(); seed += workers {
 				s := newSchedule(uint64(seed))
-				broken, _ := run(s, memo, mine, false)
 				long = append(long, len(s.events))
-				if seed%1000 < workers {
+				if broken, _ := run(s, memo, mine, false); broken != "" {
+					stop.Store(true)
 					mutex.Lock()
-					stop := found != nil
-					mutex.Unlock()
-					if stop {
-						break
+					defer mutex.Unlock()
+					if found == nil || found.schedule.seed > s.seed {
+						found = &finding{&s, broken}
 					}
+					return
 				}
-				if broken == "" {
-					continue
-				}
-				mutex.Lock()
-				if found == nil || found.schedule.seed > s.seed {
-					found = &finding{&s, broken}
-				}
-				mutex.Unlock()
-				break
 			}
 			mutex.Lock()
 			defer mutex.Unlock()

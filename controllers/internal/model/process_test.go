@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/image"
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
@@ -136,6 +137,8 @@ func (p *process) reconcile(c *controller, name types.NamespacedName) {
 	switch {
 	case err != nil && strings.Contains(err.Error(), "drops fields"):
 		p.broken("the reconciliation of %s does not end: %v", name.Name, err)
+	case notfound.Object(err):
+		p.broken("the reconciliation of %s fails because an object was deleted: %v", name.Name, err)
 	case err != nil:
 		c.work.AddAfter(request, retry)
 	case result.RequeueAfter > 0:
