@@ -106,7 +106,7 @@ func validateNodeField(expression *corev1.NodeSelectorRequirement, path *field.P
 	if len(expression.Values) != 1 {
 		return append(errs, field.Required(path.Child("values"), "set the name of one node"))
 	}
-	return append(errs, validateNames(validation.IsDNS1123Subdomain(expression.Values[0]), expression.Values[0], path.Child("values").Index(0))...)
+	return append(errs, Names(validation.IsDNS1123Subdomain(expression.Values[0]), expression.Values[0], path.Child("values").Index(0))...)
 }
 
 func validatePodAffinity(must []corev1.PodAffinityTerm, may []corev1.WeightedPodAffinityTerm, path *field.Path) field.ErrorList {
@@ -128,13 +128,13 @@ func validatePodTerm(term *corev1.PodAffinityTerm, path *field.Path) field.Error
 	errs := metav1validation.ValidateLabelSelector(term.LabelSelector, options, path.Child("labelSelector"))
 	errs = append(errs, metav1validation.ValidateLabelSelector(term.NamespaceSelector, options, path.Child("namespaceSelector"))...)
 	for i, key := range term.MatchLabelKeys {
-		errs = append(errs, validateLine(key, path.Child("matchLabelKeys").Index(i))...)
+		errs = append(errs, Line(key, path.Child("matchLabelKeys").Index(i))...)
 	}
 	for i, key := range term.MismatchLabelKeys {
-		errs = append(errs, validateLine(key, path.Child("mismatchLabelKeys").Index(i))...)
+		errs = append(errs, Line(key, path.Child("mismatchLabelKeys").Index(i))...)
 	}
 	for i, namespace := range term.Namespaces {
-		errs = append(errs, validateNames(validation.IsDNS1123Label(namespace), namespace, path.Child("namespaces").Index(i))...)
+		errs = append(errs, Names(validation.IsDNS1123Label(namespace), namespace, path.Child("namespaces").Index(i))...)
 	}
 	if term.TopologyKey == "" {
 		return append(errs, field.Required(path.Child("topologyKey"), "name a label of nodes, such as kubernetes.io/hostname"))

@@ -31,7 +31,7 @@ func BaseCycle(image *v1alpha1.Image, get func(name string) (*v1alpha1.Image, er
 		if len(chain) > 1+maxBases {
 			return field.ErrorList{depthError(image.Spec.Base.ImageRef.Name, chain)}
 		}
-		if seen[next.Name] || len(validateImageName(next.Name, baseName)) > 0 {
+		if seen[next.Name] || len(ImageName(next.Name, baseName)) > 0 {
 			return nil // a cycle that this Image is not part of, or an invalid name
 		}
 		seen[next.Name] = true

@@ -11,13 +11,14 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 func TestAnImageIsNotBasedOnItself(t *testing.T) {
-	image := validImage()
+	image := validationtest.Image()
 	image.Spec.Base = baseImage(image.Name, "stable")
-	expectPaths(t, Image(image), []string{"spec.base.imageRef.name"})
-	expectPaths(t, ImageUpdate(image, validImage()), []string{"spec.base.imageRef.name"})
+	validationtest.ExpectPaths(t, Image(image), []string{"spec.base.imageRef.name"})
+	validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), []string{"spec.base.imageRef.name"})
 }
 
 func TestBaseCycle(t *testing.T) {
@@ -49,7 +50,7 @@ func TestBaseCycle(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			imageOf := func(name, base string) *v1alpha1.Image {
-				image := validImage()
+				image := validationtest.Image()
 				if image.Name = name; base != "" {
 					image.Spec.Base = baseImage(base, "")
 				}
@@ -66,10 +67,10 @@ func TestBaseCycle(t *testing.T) {
 				return imageOf(name, base), nil
 			})
 			if test.want == "" {
-				expectPaths(t, errs, nil)
+				validationtest.ExpectPaths(t, errs, nil)
 				return
 			}
-			expectPaths(t, errs, []string{"spec.base.imageRef.name"})
+			validationtest.ExpectPaths(t, errs, []string{"spec.base.imageRef.name"})
 			if !strings.Contains(errs[0].Detail, test.want) {
 				t.Errorf("the message is %q, want %q in it", errs[0].Detail, test.want)
 			}

@@ -61,7 +61,7 @@ func validateEnvName(name string, path *field.Path) field.ErrorList {
 	case strings.HasPrefix(name, render.EnvPrefix):
 		return field.ErrorList{field.Invalid(path, name, fmt.Sprintf("must not begin with %s: the builder contract reserves this prefix", render.EnvPrefix))}
 	}
-	return validateNames(validation.IsEnvVarName(name), name, path)
+	return Names(validation.IsEnvVarName(name), name, path)
 }
 
 func validateEnvSource(source *corev1.EnvVarSource, path *field.Path) field.ErrorList {
@@ -96,10 +96,10 @@ func validateKey(name, key string, path *field.Path) field.ErrorList {
 	if name == "" {
 		errs = append(errs, field.Required(path.Child("name"), "set the name of an object of the same namespace"))
 	} else {
-		errs = append(errs, validateNames(validation.IsDNS1123Subdomain(name), name, path.Child("name"))...)
+		errs = append(errs, Names(validation.IsDNS1123Subdomain(name), name, path.Child("name"))...)
 	}
 	if key == "" {
 		return append(errs, field.Required(path.Child("key"), "set the key that contains the value"))
 	}
-	return append(errs, validateNames(validation.IsConfigMapKey(key), key, path.Child("key"))...)
+	return append(errs, Names(validation.IsConfigMapKey(key), key, path.Child("key"))...)
 }

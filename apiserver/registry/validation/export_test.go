@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 // Invalid is an object with an invalid spec or status, and the paths of its invalid fields.
@@ -23,21 +24,21 @@ func InvalidImages() map[string]Invalid[v1alpha1.Image] {
 		}
 	}
 	for name, test := range imageExamples() {
-		image := validImage()
+		image := validationtest.Image()
 		test.change(image)
 		add(name, image, test.want)
 	}
-	held := validImage()
+	held := validationtest.Image()
 	held.Labels = map[string]string{v1alpha1.LabelLegalHold: "True"}
 	add("a legal hold that is neither true nor false", held, []string{"metadata.labels[" + v1alpha1.LabelLegalHold + "]"})
 	for name, test := range templateExamples() {
-		image := validImage()
+		image := validationtest.Image()
 		image.Spec.Template = validTemplate()
 		test.change(image.Spec.Template)
 		add("template: "+name, image, templatePaths(test.want))
 	}
 	for name, test := range affinityExamples() {
-		image := validImage()
+		image := validationtest.Image()
 		image.Spec.Template = validTemplate()
 		test.change(image.Spec.Template.Affinity)
 		add("affinity: "+name, image, []string{"spec.template.affinity." + test.want})
@@ -49,7 +50,7 @@ func InvalidImages() map[string]Invalid[v1alpha1.Image] {
 func InvalidImageStatuses() map[string]Invalid[v1alpha1.Image] {
 	invalid := map[string]Invalid[v1alpha1.Image]{}
 	for name, test := range imageStatusExamples() {
-		image := validImage()
+		image := validationtest.Image()
 		image.Status = validStatus()
 		if test.change(&image.Status); len(test.want) > 0 {
 			invalid[name] = Invalid[v1alpha1.Image]{image, test.want}
@@ -62,7 +63,7 @@ func InvalidImageStatuses() map[string]Invalid[v1alpha1.Image] {
 func InvalidImageBuildStatuses() map[string]Invalid[v1alpha1.ImageBuild] {
 	invalid := map[string]Invalid[v1alpha1.ImageBuild]{}
 	for name, test := range buildStatusExamples() {
-		build := validBuild()
+		build := validationtest.ImageBuild()
 		build.Status = runningStatus()
 		if test.change(&build.Status); len(test.want) > 0 {
 			invalid[name] = Invalid[v1alpha1.ImageBuild]{build, test.want}

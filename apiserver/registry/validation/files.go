@@ -12,7 +12,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-func validateFiles(files map[string]string, path *field.Path) field.ErrorList {
+// Files validates the paths of files, and their size together.
+func Files(files map[string]string, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	directories := inputs.Directories(files)
 	for _, name := range slices.Sorted(maps.Keys(files)) {

@@ -27,18 +27,18 @@ const (
 )
 
 // historyTriggers are what a history can be filtered by.
-var historyTriggers = append(slices.Clone(triggerReasons), v1alpha1.TriggerRerun)
+var historyTriggers = append(slices.Clone(TriggerReasons), v1alpha1.TriggerRerun)
 
 // ImageHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
 func ImageHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) field.ErrorList {
 	errs := validateLimit(options.Limit)
 	if options.Outcome != "" {
-		errs = append(errs, validateEnum(v1alpha1.BuildPhase(options.Outcome), phases, field.NewPath("outcome"))...)
+		errs = append(errs, Enum(v1alpha1.BuildPhase(options.Outcome), Phases, field.NewPath("outcome"))...)
 	}
 	if options.Trigger != "" {
-		errs = append(errs, validateEnum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
+		errs = append(errs, Enum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
 	}
-	errs = append(errs, validateText(options.User, maxUser, field.NewPath("user"))...)
+	errs = append(errs, Text(options.User, maxUser, field.NewPath("user"))...)
 	since, err := Moment(options.Since, now)
 	if err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
@@ -50,7 +50,7 @@ func ImageHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) f
 	if len(errs) == 0 && !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		errs = append(errs, field.Invalid(field.NewPath("until"), options.Until, "must be later than since"))
 	}
-	return append(errs, validateUID(options.UID, field.NewPath("uid"), "an image")...)
+	return append(errs, UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
 // ImageStatsOptions validates the parameters of a request for the figures of an Image.
@@ -59,17 +59,17 @@ func ImageStatsOptions(options *v1alpha1.ImageStatsOptions) field.ErrorList {
 	if _, err := Window(options.Since); err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
 	}
-	return append(errs, validateUID(options.UID, field.NewPath("uid"), "an image")...)
+	return append(errs, UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
 // ImageJournalOptions validates the parameters of a request for the notes or changes of an Image.
 func ImageJournalOptions(options *v1alpha1.ImageJournalOptions) field.ErrorList {
-	return append(validateLimit(options.Limit), validateUID(options.UID, field.NewPath("uid"), "an image")...)
+	return append(validateLimit(options.Limit), UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
 // ImageNote validates a note about the named Image. The server sets an empty id.
 func ImageNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
-	errs := validateRequestName(note.Name, image)
+	errs := RequestName(note.Name, image)
 	id := field.NewPath("id")
 	errs = append(errs, Printable(note.ID, maxNoteID, id)...)
 	text := field.NewPath("text")
@@ -79,7 +79,7 @@ func ImageNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
 	case !v1alpha1.Printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
-		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+removeUnprintable))
+		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+RemoveUnprintable))
 	}
 	return errs
 }
@@ -122,12 +122,4 @@ func validateLimit(limit int64) field.ErrorList {
 		return nil
 	}
 	return field.ErrorList{field.Invalid(field.NewPath("limit"), limit, fmt.Sprintf("must be between 1 and %d, or 0, which stands for 100", maxHistoryLimit))}
-}
-
-// validateUID checks a UID in a parameter of a request. of names the object with this UID.
-func validateUID(uid string, path *field.Path, of string) field.ErrorList {
-	if uidForm.MatchString(uid) {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(path, uid, "must be the metadata.uid of "+of+": at most 63 letters, digits and hyphens")}
 }

@@ -10,37 +10,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
-
-func validImage() *v1alpha1.Image {
-	return &v1alpha1.Image{
-		ObjectMeta: metav1.ObjectMeta{Name: "debian", Namespace: "default"},
-		Spec: v1alpha1.ImageSpec{
-			BuildInputs: v1alpha1.BuildInputs{
-				Builder:    v1alpha1.Builder{Name: "mock"},
-				Base:       v1alpha1.Base{Reference: "debian:bookworm"},
-				Source:     &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": "hello"}}},
-				Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},
-				Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-			},
-			RunPolicy: v1alpha1.RunPolicySerial,
-			Timeouts:  &v1alpha1.BuildTimeouts{Start: seconds(600), Run: seconds(3600)},
-			Retry: &v1alpha1.RetryPolicy{
-				Limit: new(int32(2)), Classes: []v1alpha1.FailureClass{v1alpha1.FailureInfrastructure},
-				Backoff: &v1alpha1.Backoff{Initial: seconds(10), Max: seconds(300)},
-			},
-			History: &v1alpha1.HistoryLimits{Succeeded: new(int32(3)), Failed: new(int32(3))},
-		},
-	}
-}
-
-func seconds(n int) *v1alpha1.Duration {
-	return &v1alpha1.Duration{Duration: time.Duration(n) * time.Second}
-}
 
 // example changes a valid object, and lists the fields that are then invalid.
 type example[T any] struct {
@@ -120,9 +93,9 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		},
 		"the longest value":            {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Value = long[:4096] }, nil},
 		"a value too long":             {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Value = long[:4097] }, []string{spec + "parameters[0].value"}},
-		"the most bytes of parameters": {func(i *v1alpha1.Image) { i.Spec.Parameters = parametersOf(64<<10, "x") }, nil},
+		"the most bytes of parameters": {func(i *v1alpha1.Image) { i.Spec.Parameters = validationtest.Parameters(64<<10, "x") }, nil},
 		"too many bytes of parameters": {
-			func(i *v1alpha1.Image) { i.Spec.Parameters = parametersOf(64<<10+1, "x") }, []string{spec + "parameters"},
+			func(i *v1alpha1.Image) { i.Spec.Parameters = validationtest.Parameters(64<<10+1, "x") }, []string{spec + "parameters"},
 		},
 		"no targets":            {func(i *v1alpha1.Image) { i.Spec.Targets = nil }, []string{spec + "targets"}},
 		"16 targets":            {func(i *v1alpha1.Image) { i.Spec.Targets = manyTargets[:16] }, nil},
@@ -137,12 +110,12 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"latest only":           {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
 		"side by side":          {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},
 		"timeouts at their bounds": {func(i *v1alpha1.Image) {
-			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: seconds(720 * 3600), Start: seconds(24 * 3600), Run: seconds(168 * 3600)}
+			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: validationtest.Seconds(720 * 3600), Start: validationtest.Seconds(24 * 3600), Run: validationtest.Seconds(168 * 3600)}
 		}, nil},
 		"timeouts beyond their bounds": {func(i *v1alpha1.Image) {
-			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: seconds(720*3600 + 1), Start: seconds(24*3600 + 1), Run: seconds(0)}
+			i.Spec.Timeouts = &v1alpha1.BuildTimeouts{Queue: validationtest.Seconds(720*3600 + 1), Start: validationtest.Seconds(24*3600 + 1), Run: validationtest.Seconds(0)}
 		}, []string{spec + "timeouts.queue", spec + "timeouts.start", spec + "timeouts.run"}},
-		"no time to wait":            {func(i *v1alpha1.Image) { i.Spec.Timeouts.Queue = seconds(0) }, []string{spec + "timeouts.queue"}},
+		"no time to wait":            {func(i *v1alpha1.Image) { i.Spec.Timeouts.Queue = validationtest.Seconds(0) }, []string{spec + "timeouts.queue"}},
 		"half a second in the queue": {func(i *v1alpha1.Image) { i.Spec.Timeouts.Queue = &v1alpha1.Duration{Duration: 1500 * time.Millisecond} }, []string{spec + "timeouts.queue"}},
 		"half a second":              {func(i *v1alpha1.Image) { i.Spec.Timeouts.Start.Duration += time.Second / 2 }, []string{spec + "timeouts.start"}},
 		"a duration of many words":   {func(i *v1alpha1.Image) { i.Spec.Timeouts.Run.Written = strings.Repeat("1m", 33) }, []string{spec + "timeouts.run"}},
@@ -153,37 +126,37 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"retrying a cancel":          {func(i *v1alpha1.Image) { i.Spec.Retry.Classes[0] = v1alpha1.FailureCancelled }, []string{spec + "retry.classes[0]"}},
 		"a class twice":              {func(i *v1alpha1.Image) { i.Spec.Retry.Classes = append(i.Spec.Retry.Classes, i.Spec.Retry.Classes[0]) }, []string{spec + "retry.classes[1]"}},
 		"no wait": {func(i *v1alpha1.Image) {
-			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: seconds(0), Max: seconds(0)}
+			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: validationtest.Seconds(0), Max: validationtest.Seconds(0)}
 		}, nil},
 		"waits out of bound": {func(i *v1alpha1.Image) {
-			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: seconds(3601), Max: seconds(86401)}
+			i.Spec.Retry.Backoff = &v1alpha1.Backoff{Initial: validationtest.Seconds(3601), Max: validationtest.Seconds(86401)}
 		}, []string{spec + "retry.backoff.initial", spec + "retry.backoff.max"}},
-		"max below initial": {func(i *v1alpha1.Image) { i.Spec.Retry.Backoff.Max = seconds(9) }, []string{spec + "retry.backoff.max"}},
+		"max below initial": {func(i *v1alpha1.Image) { i.Spec.Retry.Backoff.Max = validationtest.Seconds(9) }, []string{spec + "retry.backoff.max"}},
 		"the least history": {func(i *v1alpha1.Image) {
 			i.Spec.History = &v1alpha1.HistoryLimits{Succeeded: new(int32(1)), Failed: new(int32(0))}
 		}, nil},
 		"no history":       {func(i *v1alpha1.Image) { i.Spec.History.Succeeded = new(int32(0)) }, []string{spec + "history.succeeded"}},
 		"too much history": {func(i *v1alpha1.Image) { i.Spec.History.Failed = new(int32(1001)) }, []string{spec + "history.failed"}},
 		"the least and the most time": {func(i *v1alpha1.Image) {
-			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(60), Failed: validationtest.Seconds(87600 * 3600)}
 		}, nil},
 		"times out of bound": {func(i *v1alpha1.Image) {
-			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+			i.Spec.History.TTL = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(59), Failed: validationtest.Seconds(87600*3600 + 1)}
 		}, []string{spec + "history.ttl.succeeded", spec + "history.ttl.failed"}},
 		"logs that are kept for as short or long as may be": {func(i *v1alpha1.Image) {
-			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(60), Failed: seconds(87600 * 3600)}
+			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(60), Failed: validationtest.Seconds(87600 * 3600)}
 			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "64Ki"}
 		}, nil},
 		"logs that are kept too short, too long, and too much of them": {func(i *v1alpha1.Image) {
-			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
+			i.Spec.History.LogRetention = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(59), Failed: validationtest.Seconds(87600*3600 + 1)}
 			i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1025Gi"}
 		}, []string{spec + "history.logRetention.succeeded", spec + "history.logRetention.failed", spec + "history.logMaxBytes"}},
 		"records that are kept for as short or long as may be": {func(i *v1alpha1.Image) {
-			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(87600 * 3600), Failed: seconds(60)}
+			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(87600 * 3600), Failed: validationtest.Seconds(60)}
 		}, nil},
 		"records that are kept too short and too long": {func(i *v1alpha1.Image) {
-			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: seconds(59), Failed: seconds(87600*3600 + 1)}
-			i.Spec.History.FileRetention = seconds(59)
+			i.Spec.History.RecordRetention = &v1alpha1.HistoryTTL{Succeeded: validationtest.Seconds(59), Failed: validationtest.Seconds(87600*3600 + 1)}
+			i.Spec.History.FileRetention = validationtest.Seconds(59)
 		}, []string{spec + "history.fileRetention", spec + "history.recordRetention.succeeded", spec + "history.recordRetention.failed"}},
 		"next to nothing of a log":  {func(i *v1alpha1.Image) { i.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "65535"} }, []string{spec + "history.logMaxBytes"}},
 		"another Image":             {func(i *v1alpha1.Image) { i.Spec.Base = baseImage("base", "") }, nil},
@@ -208,7 +181,7 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		},
 		"a schedule": {schedule(func(*v1alpha1.Schedule) {}), nil},
 		"a schedule at its bounds": {schedule(func(s *v1alpha1.Schedule) {
-			s.Mode, s.Jitter, s.StartingDeadline = v1alpha1.ScheduleIfChanged, seconds(24*3600), seconds(1)
+			s.Mode, s.Jitter, s.StartingDeadline = v1alpha1.ScheduleIfChanged, validationtest.Seconds(24*3600), validationtest.Seconds(1)
 		}), nil},
 		"no cron":            {schedule(func(s *v1alpha1.Schedule) { s.Cron = "" }), []string{spec + "triggers.schedule.cron"}},
 		"four fields":        {schedule(func(s *v1alpha1.Schedule) { s.Cron = "0 3 * *" }), []string{spec + "triggers.schedule.cron"}},
@@ -220,10 +193,10 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"the local zone":     {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
 		"an unknown mode":    {schedule(func(s *v1alpha1.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
 		"no mode":            {schedule(func(s *v1alpha1.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
-		"negative jitter":    {schedule(func(s *v1alpha1.Schedule) { s.Jitter = seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
-		"much jitter":        {schedule(func(s *v1alpha1.Schedule) { s.Jitter = seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
-		"no deadline":        {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
-		"a late deadline":    {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"negative jitter":    {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
+		"much jitter":        {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
+		"no deadline":        {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = validationtest.Seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
+		"a late deadline":    {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = validationtest.Seconds(168*3600 + 1) }), []string{spec + "triggers.schedule.startingDeadline"}},
 		"a wrong schedule": {schedule(func(s *v1alpha1.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
 			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
 		"several errors": {func(i *v1alpha1.Image) {
@@ -236,12 +209,12 @@ func TestImage(t *testing.T) {
 	const name, spec = "metadata.name", "spec."
 	for what, test := range imageExamples() {
 		t.Run(what, func(t *testing.T) {
-			image := validImage()
+			image := validationtest.Image()
 			test.change(image)
-			expectPaths(t, Image(image), test.want)
+			validationtest.ExpectPaths(t, Image(image), test.want)
 
 			update := slices.DeleteFunc(slices.Clone(test.want), func(path string) bool { return strings.HasPrefix(path, "metadata") })
-			expectPaths(t, ImageUpdate(image, validImage()), update)
+			validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), update)
 
 			build := &v1alpha1.ImageBuild{ObjectMeta: image.ObjectMeta, Spec: v1alpha1.ImageBuildSpec{
 				Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
@@ -260,7 +233,7 @@ func TestImage(t *testing.T) {
 					direct = append(direct, spec+"inputs."+rest)
 				}
 			}
-			expectPaths(t, DirectImageBuild(build, nil), direct)
+			validationtest.ExpectPaths(t, DirectImageBuild(build, nil), direct)
 		})
 	}
 }
@@ -272,7 +245,7 @@ func baseImage(name, channel string) v1alpha1.Base {
 // schedule gives an Image a schedule, as it is after defaults, and changes it.
 func schedule(change func(*v1alpha1.Schedule)) func(*v1alpha1.Image) {
 	return func(image *v1alpha1.Image) {
-		schedule := &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways, Jitter: seconds(0)}
+		schedule := &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways, Jitter: validationtest.Seconds(0)}
 		change(schedule)
 		image.Spec.Triggers = &v1alpha1.Triggers{Schedule: schedule}
 	}
@@ -287,24 +260,6 @@ func filesOf(n int) map[string]string {
 	return map[string]string{"f": strings.Repeat("x", n-len(`{"f":""}`))}
 }
 
-// parametersOf are parameters whose JSON object has n bytes, most of them those of a text.
-func parametersOf(n int, text string) []v1alpha1.Parameter {
-	const full, around = 3000, len(`"00":"",`)
-	encoded, _ := inputs.CanonicalJSON(text) // cannot fail: it is a string
-	size := len(encoded) - len(`""`)
-	repeats := full / size
-	var parameters []v1alpha1.Parameter
-	add := func(value string) {
-		parameters = append(parameters, v1alpha1.Parameter{Name: fmt.Sprintf("%02d", len(parameters)), Value: value})
-	}
-	left := n - len(`{}`) + len(`,`)
-	for ; left >= repeats*size+2*around; left -= repeats*size + around {
-		add(strings.Repeat(text, repeats))
-	}
-	add(strings.Repeat("x", left-around))
-	return parameters
-}
-
 func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -314,7 +269,7 @@ func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
 		{strings.Repeat("a", 200), []string{"at most 45 characters"}},
 		{strings.Repeat("A", 200), []string{"lowercase", "at most 45 characters"}},
 	} {
-		image := validImage()
+		image := validationtest.Image()
 		image.Name = test.name
 		errs := Image(image)
 		if len(errs) != len(test.want) {
@@ -329,30 +284,14 @@ func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
 	}
 }
 
-func expectPaths(t *testing.T, errs field.ErrorList, want []string) {
-	t.Helper()
-	var got []string
-	for _, err := range errs {
-		got = append(got, err.Field)
-		if err.Detail == "" && err.Type != field.ErrorTypeDuplicate && !strings.HasPrefix(err.Field, "status.conditions") {
-			t.Errorf("%s: the message does not say what to do: %v", err.Field, err)
-		}
-	}
-	slices.Sort(got)
-	want = slices.Sorted(slices.Values(want))
-	if !slices.Equal(slices.Compact(got), want) {
-		t.Errorf("invalid fields: %v, want %v\n%v", got, want, errs.ToAggregate())
-	}
-}
-
 func validStatus() v1alpha1.ImageStatus {
 	return v1alpha1.ImageStatus{
-		ObservedGeneration: 1, BuildCounter: 2, InputsDigest: digestOf("a"), ActiveBuilds: 1,
-		LastAttempted:       &v1alpha1.AttemptedBuild{Number: 2, InputsDigest: digestOf("a"), BaseDigest: digestOf("b")},
+		ObservedGeneration: 1, BuildCounter: 2, InputsDigest: validationtest.Digest("a"), ActiveBuilds: 1,
+		LastAttempted:       &v1alpha1.AttemptedBuild{Number: 2, InputsDigest: validationtest.Digest("a"), BaseDigest: validationtest.Digest("b")},
 		ConsecutiveFailures: 1, CountedBuild: 2,
 		LatestBuild:      &v1alpha1.LatestBuild{Name: "debian-2", Number: 2, Phase: v1alpha1.BuildRunning},
-		LastFinished:     &v1alpha1.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: digestOf("b")},
-		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: digestOf("b"), CompletionTime: metav1.Now(), Artifacts: artifacts()},
+		LastFinished:     &v1alpha1.FinishedBuild{Name: "debian-1", Number: 1, Phase: v1alpha1.BuildFailed, Reason: v1alpha1.ReasonOOMKilled, InputsDigest: validationtest.Digest("b")},
+		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: "debian-1", Number: 1, InputsDigest: validationtest.Digest("b"), CompletionTime: metav1.Now(), Artifacts: validationtest.Artifacts()},
 		Conditions:       []metav1.Condition{{Type: "Ready", Status: metav1.ConditionTrue, Reason: "BuildSucceeded", LastTransitionTime: metav1.Now()}},
 	}
 }
@@ -377,7 +316,7 @@ func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
 		},
 		"an artifact twice": {
 			func(s *v1alpha1.ImageStatus) {
-				s.LatestSuccessful.Artifacts = append(s.LatestSuccessful.Artifacts, artifacts()...)
+				s.LatestSuccessful.Artifacts = append(s.LatestSuccessful.Artifacts, validationtest.Artifacts()...)
 			},
 			[]string{"status.latestSuccessful.artifacts[1].target"},
 		},
@@ -396,16 +335,10 @@ func imageStatusExamples() map[string]example[v1alpha1.ImageStatus] {
 func TestImageStatus(t *testing.T) {
 	for what, test := range imageStatusExamples() {
 		t.Run(what, func(t *testing.T) {
-			image := validImage()
+			image := validationtest.Image()
 			image.Status = validStatus()
 			test.change(&image.Status)
-			expectPaths(t, ImageStatus(image), test.want)
+			validationtest.ExpectPaths(t, ImageStatus(image), test.want)
 		})
 	}
-}
-
-func digestOf(digit string) string { return "sha256:" + strings.Repeat(digit, 64) }
-
-func artifacts() []v1alpha1.Artifact {
-	return []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestOf("c"), SizeBytes: 1, MediaType: "application/octet-stream"}}
 }

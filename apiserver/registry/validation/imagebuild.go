@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/conversion"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -21,8 +20,8 @@ const serverOwned = "remove the field: the server sets it; to build an Image, us
 // DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
 // server has set.
 func DirectImageBuild(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) field.ErrorList {
-	errs := validateMetadata(&build.ObjectMeta, maxDirectBuildName)
-	errs = append(errs, validateLegalHold(build.Labels)...)
+	errs := Metadata(&build.ObjectMeta, maxDirectBuildName)
+	errs = append(errs, LegalHold(build.Labels)...)
 	if build.Spec.ImageRef != nil {
 		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
 	}
@@ -55,7 +54,7 @@ func RequestedImageBuild(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBui
 	if want := image + "-"; build.GenerateName != want {
 		errs = append(errs, field.Invalid(metadata.Child("generateName"), build.GenerateName, fmt.Sprintf("set %q: the server numbers the builds of Image %s", want, image)))
 	}
-	errs = append(errs, validateImageName(image, spec.Child("imageRef", "name"))...)
+	errs = append(errs, ImageName(image, spec.Child("imageRef", "name"))...)
 	trigger := spec.Child("trigger")
 	if asked := build.Spec.Trigger; asked != nil {
 		if asked.RequestedBy != "" {
@@ -71,7 +70,7 @@ func RequestedImageBuild(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBui
 			if len(asked.Parameters) > 0 {
 				errs = append(errs, field.Forbidden(trigger.Child("parameters"), "remove parameters: a rerun has the inputs of the earlier build"))
 			}
-			errs = append(errs, validateBuildName(asked.RerunOf, trigger.Child("rerunOf"))...)
+			errs = append(errs, BuildName(asked.RerunOf, trigger.Child("rerunOf"))...)
 		}
 	}
 	rest := build.Spec
@@ -92,17 +91,17 @@ func RankedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
 
 // InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
 func InstantiatedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
-	errs := validateMetadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
+	errs := Metadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
 		errs = append(errs, field.Required(spec.Child("imageRef"), "set the Image of the build"))
 	}
 	if build.Spec.Number == nil {
 		errs = append(errs, field.Required(spec.Child("number"), "set the number of the build"))
 	} else {
-		errs = append(errs, validateNumber(*build.Spec.Number, spec.Child("number"))...)
+		errs = append(errs, Number(*build.Spec.Number, spec.Child("number"))...)
 	}
 	if build.Spec.RunPolicy != "" {
-		errs = append(errs, validateEnum(build.Spec.RunPolicy, runPolicies, spec.Child("runPolicy"))...)
+		errs = append(errs, Enum(build.Spec.RunPolicy, RunPolicies, spec.Child("runPolicy"))...)
 	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
@@ -117,9 +116,9 @@ func RepeatedImageBuild(earlier *v1alpha1.ImageBuild) field.ErrorList {
 }
 
 func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
-	errs := validateInputs(&build.Inputs, spec.Child("inputs"))
-	errs = append(errs, validateTimeouts(build.Timeouts, spec.Child("timeouts"))...)
-	errs = append(errs, validateRetry(build.Retry, spec.Child("retry"))...)
+	errs := Inputs(&build.Inputs, spec.Child("inputs"))
+	errs = append(errs, Timeouts(build.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, Retry(build.Retry, spec.Child("retry"))...)
 	if build.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
@@ -128,27 +127,27 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
 
 // ImageBuildUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
 func ImageBuildUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
-	const record = "is immutable, because it records the request: create a new build"
+	const record = "is Immutable, because it records the request: create a new build"
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
-	errs := validateLegalHold(build.Labels)
-	errs = append(errs, immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
-	errs = append(errs, immutable(current.Number, stored.Number, spec.Child("number"), record)...)
-	errs = append(errs, immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
-	errs = append(errs, immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
-	errs = append(errs, immutable(current.Inputs.Builder, stored.Inputs.Builder, inputs.Child("builder"), record)...)
-	errs = append(errs, immutable(current.Inputs.Base, stored.Inputs.Base, inputs.Child("base"), record)...)
-	errs = append(errs, immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
-	errs = append(errs, immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
-	errs = append(errs, immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
-	errs = append(errs, immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
-	errs = append(errs, immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
-	errs = append(errs, immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
-	errs = append(errs, immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
-	errs = append(errs, immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
-	errs = append(errs, immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
-	errs = append(errs, immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
+	errs := LegalHold(build.Labels)
+	errs = append(errs, Immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
+	errs = append(errs, Immutable(current.Number, stored.Number, spec.Child("number"), record)...)
+	errs = append(errs, Immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
+	errs = append(errs, Immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Builder, stored.Inputs.Builder, inputs.Child("builder"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Base, stored.Inputs.Base, inputs.Child("base"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
+	errs = append(errs, Immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
+	errs = append(errs, Immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
+	errs = append(errs, Immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
+	errs = append(errs, Immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
+	errs = append(errs, Immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
+	errs = append(errs, Immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
+	errs = append(errs, Immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
 	return append(errs, validateCancellation(build, old)...)
 }
 
@@ -157,42 +156,14 @@ func ImageBuildUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	path, requested := spec.Child("cancelRequested"), build.Spec.CancelRequested
 	if old.Spec.CancelRequested != nil || requested == nil {
-		return immutable(requested, old.Spec.CancelRequested, path, "is immutable: a build is cancelled once")
+		return Immutable(requested, old.Spec.CancelRequested, path, "is Immutable: a build is cancelled once")
 	}
 	if old.Status.Phase.Finished() {
 		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}
 	}
-	errs := Printable(requested.Reason, maxMessage, path.Child("reason"))
+	errs := Printable(requested.Reason, MaxMessage, path.Child("reason"))
 	if requested.SupersededBy != "" {
 		errs = append(errs, field.Forbidden(path.Child("supersededBy"), "remove supersededBy: only the cancel subresource sets it"))
 	}
 	return errs
-}
-
-func immutable[T any](value, stored T, path *field.Path, message string) field.ErrorList {
-	if Unchanged.DeepEqual(value, stored) {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(path, field.OmitValueType{}, message)}
-}
-
-// Unchanged compares like equality.Semantic, and durations and quantities by their value: somebody may write 60m instead of
-// 1h, or 0.5 instead of 500m.
-var Unchanged = byValue(equality.Semantic.Copy())
-
-func byValue(equalities conversion.Equalities) conversion.Equalities {
-	err := equalities.AddFuncs(
-		func(a, b v1alpha1.Duration) bool { return a.Duration == b.Duration },
-		func(a, b v1alpha1.Quantity) bool { return a == b || sameAmount(a, b) },
-	)
-	if err != nil {
-		panic(err)
-	}
-	return equalities
-}
-
-func sameAmount(a, b v1alpha1.Quantity) bool {
-	first, errFirst := a.Parse()
-	second, errSecond := b.Parse()
-	return errFirst == nil && errSecond == nil && first.Cmp(second) == 0
 }

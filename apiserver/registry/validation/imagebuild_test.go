@@ -11,16 +11,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
-
-func validBuild() *v1alpha1.ImageBuild {
-	image := validImage()
-	return &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default"},
-		Spec:       v1alpha1.ImageBuildSpec{Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry},
-		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending},
-	}
-}
 
 func TestDirectImageBuild(t *testing.T) {
 	trigger := &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, RequestedBy: "ada"}
@@ -43,24 +35,24 @@ func TestDirectImageBuild(t *testing.T) {
 		"cancelled at birth":     {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec.cancelRequested"}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			build := validBuild()
+			build := validationtest.ImageBuild()
 			build.Spec.Trigger = trigger.DeepCopy()
 			test.change(build)
-			expectPaths(t, DirectImageBuild(build, trigger), test.want)
+			validationtest.ExpectPaths(t, DirectImageBuild(build, trigger), test.want)
 		})
 	}
 }
 
 func TestInstantiatedImageBuild(t *testing.T) {
-	build := validBuild()
-	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.imageRef", "spec.number"})
+	build := validationtest.ImageBuild()
+	validationtest.ExpectPaths(t, InstantiatedImageBuild(build), []string{"spec.imageRef", "spec.number"})
 	build.Spec.ImageRef, build.Spec.Number = &v1alpha1.ImageReference{Name: "debian", UID: "1"}, new(int64(1))
 	build.Name = strings.Repeat("a", 45) + "-1234567890123456"
-	expectPaths(t, InstantiatedImageBuild(build), nil)
+	validationtest.ExpectPaths(t, InstantiatedImageBuild(build), nil)
 	build.Spec.Number = new(int64(0))
-	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
+	validationtest.ExpectPaths(t, InstantiatedImageBuild(build), []string{"spec.number"})
 	build.Spec.Number, build.Spec.RunPolicy = new(int64(1)), "Random"
-	expectPaths(t, InstantiatedImageBuild(build), []string{"spec.runPolicy"})
+	validationtest.ExpectPaths(t, InstantiatedImageBuild(build), []string{"spec.runPolicy"})
 }
 
 func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
@@ -75,27 +67,27 @@ func TestImageBuildUpdateNamesEveryChangedField(t *testing.T) {
 		"spec.inputs.parameters": func(s *v1alpha1.ImageBuildSpec) { s.Inputs.Parameters = nil },
 		"spec.inputs.targets":    func(s *v1alpha1.ImageBuildSpec) { s.Inputs.Targets = nil },
 		"spec.inputs.template":   func(s *v1alpha1.ImageBuildSpec) { s.Inputs.Template = &v1alpha1.BuildTemplate{} },
-		"spec.timeouts":          func(s *v1alpha1.ImageBuildSpec) { s.Timeouts.Run = seconds(1) },
+		"spec.timeouts":          func(s *v1alpha1.ImageBuildSpec) { s.Timeouts.Run = validationtest.Seconds(1) },
 		"spec.retry":             func(s *v1alpha1.ImageBuildSpec) { s.Retry.Limit = new(int32(1)) },
 		"spec.pinned":            func(s *v1alpha1.ImageBuildSpec) { s.Pinned = &v1alpha1.PinnedInputs{} },
 		"spec.priority":          func(s *v1alpha1.ImageBuildSpec) { s.Priority = new(int32(1)) },
 		"spec.runPolicy":         func(s *v1alpha1.ImageBuildSpec) { s.RunPolicy = v1alpha1.RunPolicyParallel },
 		"spec.oneOff":            func(s *v1alpha1.ImageBuildSpec) { s.OneOff = new(true) },
 	} {
-		build := validBuild()
+		build := validationtest.ImageBuild()
 		change(&build.Spec)
-		expectPaths(t, ImageBuildUpdate(build, validBuild()), []string{path})
+		validationtest.ExpectPaths(t, ImageBuildUpdate(build, validationtest.ImageBuild()), []string{path})
 	}
-	expectPaths(t, ImageBuildUpdate(validBuild(), validBuild()), nil)
+	validationtest.ExpectPaths(t, ImageBuildUpdate(validationtest.ImageBuild(), validationtest.ImageBuild()), nil)
 
-	rewritten := validBuild()
+	rewritten := validationtest.ImageBuild()
 	rewritten.Spec.Timeouts.Run.Written = fmt.Sprintf("%dns", rewritten.Spec.Timeouts.Run.Duration)
 	stored := rewritten.DeepCopy()
 	stored.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Limits: list("cpu", "500m", "memory", "1Gi")}}
 	rewritten.Spec.Inputs.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Limits: list("cpu", "0.5", "memory", "1024Mi")}}
-	expectPaths(t, ImageBuildUpdate(rewritten, stored), nil)
+	validationtest.ExpectPaths(t, ImageBuildUpdate(rewritten, stored), nil)
 	rewritten.Spec.Inputs.Template = nil
-	expectPaths(t, ImageBuildUpdate(rewritten, validBuild()), nil)
+	validationtest.ExpectPaths(t, ImageBuildUpdate(rewritten, validationtest.ImageBuild()), nil)
 }
 
 func TestAnUpdateCancelsABuildOnce(t *testing.T) {
@@ -116,16 +108,16 @@ func TestAnUpdateCancelsABuildOnce(t *testing.T) {
 		"not, and has finished": {v1alpha1.BuildSucceeded, nil, nil, nil},
 	} {
 		t.Run(what, func(t *testing.T) {
-			old, build := validBuild(), validBuild()
+			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 			old.Status.Phase = test.phase
 			old.Spec.CancelRequested, build.Spec.CancelRequested = test.stored, test.written
-			expectPaths(t, ImageBuildUpdate(build, old), test.want)
+			validationtest.ExpectPaths(t, ImageBuildUpdate(build, old), test.want)
 		})
 	}
 }
 
 func TestRequestedImageBuild(t *testing.T) {
-	defaults := &v1alpha1.ImageBuildSpec{Timeouts: &v1alpha1.BuildTimeouts{Run: seconds(60)}, Retry: &v1alpha1.RetryPolicy{Limit: new(int32(2))}}
+	defaults := &v1alpha1.ImageBuildSpec{Timeouts: &v1alpha1.BuildTimeouts{Run: validationtest.Seconds(60)}, Retry: &v1alpha1.RetryPolicy{Limit: new(int32(2))}}
 	for what, test := range map[string]struct {
 		change func(*v1alpha1.ImageBuild)
 		want   []string
@@ -146,11 +138,13 @@ func TestRequestedImageBuild(t *testing.T) {
 		"with changes": {func(b *v1alpha1.ImageBuild) {
 			b.Spec.Trigger = &v1alpha1.BuildTrigger{Changes: []v1alpha1.InputChange{{}}}
 		}, []string{"spec.trigger.changes"}},
-		"with another name":        {func(b *v1alpha1.ImageBuild) { b.GenerateName = "web-" }, []string{"metadata.generateName"}},
-		"of no image":              {func(b *v1alpha1.ImageBuild) { b.GenerateName, b.Spec.ImageRef.Name = "-", "" }, []string{"spec.imageRef.name"}},
-		"with inputs":              {func(b *v1alpha1.ImageBuild) { b.Spec.Inputs.Builder.Name = "mock" }, []string{"spec"}},
-		"with a number":            {func(b *v1alpha1.ImageBuild) { b.Spec.Number = new(int64(7)) }, []string{"spec"}},
-		"with a timeout":           {func(b *v1alpha1.ImageBuild) { b.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: seconds(1)} }, []string{"spec"}},
+		"with another name": {func(b *v1alpha1.ImageBuild) { b.GenerateName = "web-" }, []string{"metadata.generateName"}},
+		"of no image":       {func(b *v1alpha1.ImageBuild) { b.GenerateName, b.Spec.ImageRef.Name = "-", "" }, []string{"spec.imageRef.name"}},
+		"with inputs":       {func(b *v1alpha1.ImageBuild) { b.Spec.Inputs.Builder.Name = "mock" }, []string{"spec"}},
+		"with a number":     {func(b *v1alpha1.ImageBuild) { b.Spec.Number = new(int64(7)) }, []string{"spec"}},
+		"with a timeout": {func(b *v1alpha1.ImageBuild) {
+			b.Spec.Timeouts = &v1alpha1.BuildTimeouts{Run: validationtest.Seconds(1)}
+		}, []string{"spec"}},
 		"that is cancelled":        {func(b *v1alpha1.ImageBuild) { b.Spec.CancelRequested = &v1alpha1.CancelRequested{} }, []string{"spec"}},
 		"with the files of others": {func(b *v1alpha1.ImageBuild) { b.Spec.Pinned = &v1alpha1.PinnedInputs{} }, []string{"spec"}},
 	} {
@@ -158,7 +152,7 @@ func TestRequestedImageBuild(t *testing.T) {
 			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{GenerateName: "debian-"}, Spec: *defaults.DeepCopy()}
 			build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
 			test.change(build)
-			expectPaths(t, RequestedImageBuild(build, defaults), test.want)
+			validationtest.ExpectPaths(t, RequestedImageBuild(build, defaults), test.want)
 		})
 	}
 }
@@ -179,7 +173,7 @@ func TestPhaseTable(t *testing.T) {
 	for from, allowed := range table {
 		for to := range table {
 			legal := slices.Contains(strings.Fields(allowed), string(to))
-			old, build := validBuild(), validBuild()
+			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 			old.Status = statusIn(from)
 			build.Status = old.Status
 			if from != to {
@@ -194,7 +188,7 @@ func TestPhaseTable(t *testing.T) {
 			}
 		}
 		for _, unknown := range []v1alpha1.BuildPhase{"", "Resting"} {
-			old, build := validBuild(), validBuild()
+			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 			old.Status.Phase, build.Status.Phase = from, unknown
 			if errs := ImageBuildStatusUpdate(build, old); len(errs) == 0 || errs[0].Field != "status.phase" {
 				t.Errorf("%s to %q: %v, want it refused at status.phase", from, unknown, errs)
@@ -235,7 +229,7 @@ func statusAfter(before *v1alpha1.ImageBuildStatus, phase v1alpha1.BuildPhase) v
 	}
 	switch phase {
 	case v1alpha1.BuildSucceeded:
-		after.Artifacts = artifacts()
+		after.Artifacts = validationtest.Artifacts()
 	case v1alpha1.BuildFailed:
 		after.Failure = failure()
 	case v1alpha1.BuildCancelled:
@@ -262,14 +256,14 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 		"Cancelled":  {nil, map[v1alpha1.AttemptOutcome][]string{"": {outcome}, "Failed": nil, "Cancelled": nil}},
 	} {
 		t.Run(string(phase), func(t *testing.T) {
-			old, build := validBuild(), validBuild()
+			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 			old.Status.Phase = phase
 			if phase.Finished() {
 				old.Status.Phase = v1alpha1.BuildStarting
 			}
 			build.Status = statusIn(phase)
 			build.Status.Attempts, build.Status.CurrentAttempt = nil, 0
-			expectPaths(t, ImageBuildStatusUpdate(build, old), test.without)
+			validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), test.without)
 
 			for outcome, want := range test.outcomes {
 				attempt := v1alpha1.BuildAttempt{Number: 1, JobName: "job", StartTime: now, Outcome: outcome}
@@ -277,7 +271,7 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 					attempt.CompletionTime, attempt.Failure = &now, failure()
 				}
 				build.Status.Attempts, build.Status.CurrentAttempt = []v1alpha1.BuildAttempt{attempt}, 1
-				expectPaths(t, ImageBuildStatusUpdate(build, old), want)
+				validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), want)
 			}
 		})
 	}
@@ -286,7 +280,7 @@ func TestWhatAPhaseSpeaksOfIsThere(t *testing.T) {
 func runningStatus() v1alpha1.ImageBuildStatus {
 	now := metav1.Unix(1, 0)
 	return v1alpha1.ImageBuildStatus{
-		Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digestOf("a")},
+		Phase: v1alpha1.BuildRunning, CurrentAttempt: 2, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: validationtest.Digest("a")},
 		Attempts: []v1alpha1.BuildAttempt{
 			{Number: 1, JobName: "job-1", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptDisrupted, Failure: failure()},
 			{Number: 2, JobName: "job-2", JobUID: "j", PodName: "p", PodUID: "q", StartTime: now},
@@ -311,7 +305,7 @@ func buildStatusExamples() map[string]example[v1alpha1.ImageBuildStatus] {
 		"an explained success": {func(s *v1alpha1.ImageBuildStatus) { end(s, v1alpha1.BuildSucceeded); s.Failure = failure() }, []string{"status.failure"}},
 		"artifacts of failure": {func(s *v1alpha1.ImageBuildStatus) {
 			end(s, v1alpha1.BuildFailed)
-			s.Artifacts = artifacts()
+			s.Artifacts = validationtest.Artifacts()
 		}, []string{"status.artifacts"}},
 		"an endless end": {func(s *v1alpha1.ImageBuildStatus) { end(s, v1alpha1.BuildCancelled); s.CompletionTime = nil }, []string{"status.completionTime"}},
 		"an early end":   {func(s *v1alpha1.ImageBuildStatus) { s.CompletionTime = &now }, []string{"status.completionTime"}},
@@ -321,7 +315,7 @@ func buildStatusExamples() map[string]example[v1alpha1.ImageBuildStatus] {
 			},
 			[]string{attempt(1) + ".outcome"},
 		},
-		"another digest":  {func(s *v1alpha1.ImageBuildStatus) { s.Resolved.InputsDigest = digestOf("b") }, []string{"status.resolved"}},
+		"another digest":  {func(s *v1alpha1.ImageBuildStatus) { s.Resolved.InputsDigest = validationtest.Digest("b") }, []string{"status.resolved"}},
 		"an attempt less": {func(s *v1alpha1.ImageBuildStatus) { s.Attempts, s.CurrentAttempt = nil, 0 }, []string{"status.attempts"}},
 		"an attempt more": {func(s *v1alpha1.ImageBuildStatus) {
 			s.Attempts, s.CurrentAttempt = append(s.Attempts, v1alpha1.BuildAttempt{Number: 3, JobName: "x", StartTime: now}), 3
@@ -340,7 +334,7 @@ func buildStatusExamples() map[string]example[v1alpha1.ImageBuildStatus] {
 		"another Job after a suspension": {func(s *v1alpha1.ImageBuildStatus) {
 			s.Phase, s.Attempts[1].JobUID, s.Attempts[1].PodName, s.Attempts[1].PodUID = v1alpha1.BuildQueued, "x", "", ""
 		}, []string{attempt(1) + ".jobUID"}},
-		"another base's digest":  {func(s *v1alpha1.ImageBuildStatus) { s.Resolved.BaseDigest = digestOf("b") }, []string{"status.resolved"}},
+		"another base's digest":  {func(s *v1alpha1.ImageBuildStatus) { s.Resolved.BaseDigest = validationtest.Digest("b") }, []string{"status.resolved"}},
 		"a pod without UID":      {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].PodUID = "" }, []string{attempt(1) + ".podUID"}},
 		"another number":         {func(s *v1alpha1.ImageBuildStatus) { s.Attempts[1].Number = 3 }, []string{attempt(1) + ".number"}},
 		"another current one":    {func(s *v1alpha1.ImageBuildStatus) { s.CurrentAttempt = 1 }, []string{"status.currentAttempt"}},
@@ -375,17 +369,17 @@ func buildStatusExamples() map[string]example[v1alpha1.ImageBuildStatus] {
 func TestImageBuildStatusUpdate(t *testing.T) {
 	for what, test := range buildStatusExamples() {
 		t.Run(what, func(t *testing.T) {
-			old, build := validBuild(), validBuild()
+			old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 			old.Status, build.Status = runningStatus(), runningStatus()
 			test.change(&build.Status)
-			expectPaths(t, ImageBuildStatusUpdate(build, old), test.want)
+			validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), test.want)
 		})
 	}
 }
 
 func TestAttemptsAreAtMostTwenty(t *testing.T) {
 	now := metav1.Unix(1, 0)
-	old := validBuild()
+	old := validationtest.ImageBuild()
 	old.Status.Phase = v1alpha1.BuildRetrying
 	for n := int32(1); n <= 20; n++ {
 		old.Status.CurrentAttempt = n
@@ -393,24 +387,24 @@ func TestAttemptsAreAtMostTwenty(t *testing.T) {
 			Number: n, JobName: "job", StartTime: now, CompletionTime: &now, Outcome: v1alpha1.AttemptFailed, Failure: failure(),
 		})
 	}
-	expectPaths(t, ImageBuildStatusUpdate(old, old), nil)
+	validationtest.ExpectPaths(t, ImageBuildStatusUpdate(old, old), nil)
 	build := old.DeepCopy()
 	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildStarting, 21
 	build.Status.Attempts = append(build.Status.Attempts, v1alpha1.BuildAttempt{Number: 21, JobName: "job", StartTime: now})
-	expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status.attempts"})
+	validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status.attempts"})
 }
 
 func TestAFinalStatusStays(t *testing.T) {
 	for _, phase := range []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled} {
-		old, build := validBuild(), validBuild()
+		old, build := validationtest.ImageBuild(), validationtest.ImageBuild()
 		old.Status, build.Status = statusIn(phase), statusIn(phase)
 		build.Status.Conditions = []metav1.Condition{
 			{Type: "LogArchived", Status: "True", Reason: "Archived", LastTransitionTime: metav1.Now()},
 			{Type: "Recorded", Status: "True", Reason: "Recorded", LastTransitionTime: metav1.Now()},
 		}
-		expectPaths(t, ImageBuildStatusUpdate(build, old), nil)
+		validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), nil)
 		build.Status.Conditions[0].Type = "Finished"
-		expectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status"})
+		validationtest.ExpectPaths(t, ImageBuildStatusUpdate(build, old), []string{"status"})
 	}
 }
 
@@ -437,10 +431,10 @@ func TestBuildRequest(t *testing.T) {
 		"a new base":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerBaseChange}, nil},
 		"a schedule":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerSchedule}, nil},
 		"a rerun":              {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerRerun}, []string{"reason"}},
-		"the Image's own":      {v1alpha1.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual}, nil},
-		"its parameters' ID":   {v1alpha1.BuildRequest{RequestID: digestOf("a") + ":7", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
+		"the Image's own":      {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7", Reason: v1alpha1.TriggerManual}, nil},
+		"its parameters' ID":   {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
 		"its schedule's ID":    {v1alpha1.BuildRequest{RequestID: "schedule:2030-01-02T03:04:00Z", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
-		"almost such an ID":    {v1alpha1.BuildRequest{RequestID: digestOf("a") + ":7a", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, nil},
+		"almost such an ID":    {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7a", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, nil},
 		"parameters":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a", Value: "b"}}}, nil},
 		"bad parameters":       {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2].name", "parameters[3].value"}},
 		"too many changes":     {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]v1alpha1.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
@@ -448,37 +442,37 @@ func TestBuildRequest(t *testing.T) {
 		"a change without end": {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []v1alpha1.InputChange{{Path: long[:1026], From: long[:258], To: long[:258]}}}, []string{"changes[0].path", "changes[0].from", "changes[0].to"}},
 		"the longest change":   {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []v1alpha1.InputChange{{Path: long[:1024], From: long[:256], To: long[:256]}}}, nil},
 	} {
-		t.Run(what, func(t *testing.T) { expectPaths(t, BuildRequest(&test.request, "debian"), test.want) })
+		t.Run(what, func(t *testing.T) { validationtest.ExpectPaths(t, BuildRequest(&test.request, "debian"), test.want) })
 	}
 }
 
 func TestMergedParameters(t *testing.T) {
-	expectPaths(t, MergedParameters(parametersOf(64<<10, "x")), nil)
-	expectPaths(t, MergedParameters(parametersOf(64<<10+1, "x")), []string{"parameters"})
+	validationtest.ExpectPaths(t, MergedParameters(validationtest.Parameters(64<<10, "x")), nil)
+	validationtest.ExpectPaths(t, MergedParameters(validationtest.Parameters(64<<10+1, "x")), []string{"parameters"})
 	many := make([]v1alpha1.Parameter, 65)
 	for i := range many {
 		many[i].Name = fmt.Sprint(i)
 	}
 	errs := MergedParameters(many)
-	expectPaths(t, errs, []string{"parameters"})
+	validationtest.ExpectPaths(t, errs, []string{"parameters"})
 	if !strings.Contains(errs[0].Detail, "the parameters of the Image count too") {
 		t.Errorf("the message does not say of whom they are: %v", errs)
 	}
 }
 
 func TestRerunRequest(t *testing.T) {
-	expectPaths(t, RerunRequest(&v1alpha1.RerunRequest{}, "debian-1"), nil)
-	expectPaths(t, RerunRequest(&v1alpha1.RerunRequest{
+	validationtest.ExpectPaths(t, RerunRequest(&v1alpha1.RerunRequest{}, "debian-1"), nil)
+	validationtest.ExpectPaths(t, RerunRequest(&v1alpha1.RerunRequest{
 		ObjectMeta: metav1.ObjectMeta{Name: "x", UID: "../y"}, RequestID: "a\nb", Message: strings.Repeat("x", 1025),
 	}, "debian-1"), []string{"metadata.name", "metadata.uid", "requestID", "message"})
-	for _, reserved := range []string{digestOf("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
+	for _, reserved := range []string{validationtest.Digest("a") + ":0", "schedule:2030-01-02T03:04:00Z"} {
 		errs := RerunRequest(&v1alpha1.RerunRequest{RequestID: reserved}, "debian-1")
-		expectPaths(t, errs, []string{"requestID"})
+		validationtest.ExpectPaths(t, errs, []string{"requestID"})
 		if !strings.Contains(errs[0].Detail, "choose another requestID") {
 			t.Errorf("the message does not say why: %v", errs)
 		}
 	}
-	expectPaths(t, RerunRequest(&v1alpha1.RerunRequest{RequestID: "my-schedule:1"}, "debian-1"), nil)
+	validationtest.ExpectPaths(t, RerunRequest(&v1alpha1.RerunRequest{RequestID: "my-schedule:1"}, "debian-1"), nil)
 }
 
 func TestImageChannels(t *testing.T) {
@@ -503,17 +497,17 @@ func TestImageChannels(t *testing.T) {
 		"one of a build's bad name": {[]v1alpha1.ImageChannel{channel("stable", "debian_1")}, []string{"channels[0].build"}},
 	} {
 		t.Run(what, func(t *testing.T) {
-			expectPaths(t, ImageChannels(&v1alpha1.ImageChannels{Channels: test.channels}, "debian"), test.want)
+			validationtest.ExpectPaths(t, ImageChannels(&v1alpha1.ImageChannels{Channels: test.channels}, "debian"), test.want)
 		})
 	}
-	expectPaths(t, ImageChannels(&v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}}, "debian"), []string{"metadata.name"})
+	validationtest.ExpectPaths(t, ImageChannels(&v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "ubuntu"}}, "debian"), []string{"metadata.name"})
 }
 
 func TestCancelRequest(t *testing.T) {
-	expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{SupersededBy: "debian-2"}, "debian-1"), nil)
-	expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{SupersededBy: "Debian 2"}, "debian-1"), []string{"supersededBy"})
-	expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{}, "debian-1"), nil)
-	expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
+	validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{SupersededBy: "debian-2"}, "debian-1"), nil)
+	validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{SupersededBy: "Debian 2"}, "debian-1"), []string{"supersededBy"})
+	validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{}, "debian-1"), nil)
+	validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{ObjectMeta: metav1.ObjectMeta{Name: "x"}, Reason: strings.Repeat("x", 1025)}, "debian-1"),
 		[]string{"metadata.name", "reason"})
 }
 
@@ -523,19 +517,19 @@ func TestTextsForPeopleArePrintable(t *testing.T) {
 		"an override of direction": "a\u202eb", "an isolate": "a\u2066b", "a mark": "a\u200fb", "no UTF-8": "a\xff",
 	} {
 		t.Run(name, func(t *testing.T) {
-			expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{Reason: text}, "debian-1"), []string{"reason"})
-			expectPaths(t, BuildRequest(&v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Message: text}, "debian"), []string{"message"})
-			expectPaths(t, RerunRequest(&v1alpha1.RerunRequest{Message: text}, "debian-1"), []string{"message"})
+			validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{Reason: text}, "debian-1"), []string{"reason"})
+			validationtest.ExpectPaths(t, BuildRequest(&v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Message: text}, "debian"), []string{"message"})
+			validationtest.ExpectPaths(t, RerunRequest(&v1alpha1.RerunRequest{Message: text}, "debian-1"), []string{"message"})
 		})
 	}
-	expectPaths(t, CancelRequest(&v1alpha1.CancelRequest{Reason: "Grüße 👩‍💻, שלום — „ja“"}, "debian-1"), nil)
+	validationtest.ExpectPaths(t, CancelRequest(&v1alpha1.CancelRequest{Reason: "Grüße 👩‍💻, שלום — „ja“"}, "debian-1"), nil)
 }
 
 func TestImageBuildLogOptions(t *testing.T) {
-	expectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{TailLines: new(int64(0)), LimitBytes: new(int64(1)), Attempt: new(int32(1)), UID: "0b81f4a5-7e8e"}), nil)
+	validationtest.ExpectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{TailLines: new(int64(0)), LimitBytes: new(int64(1)), Attempt: new(int32(1)), UID: "0b81f4a5-7e8e"}), nil)
 	for _, uid := range []string{"../x", "a/b", "a b", strings.Repeat("a", 64)} {
-		expectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{UID: uid}), []string{"uid"})
+		validationtest.ExpectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{UID: uid}), []string{"uid"})
 	}
-	expectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{TailLines: new(int64(-1)), LimitBytes: new(int64(0)), Attempt: new(int32(0))}),
+	validationtest.ExpectPaths(t, ImageBuildLogOptions(&v1alpha1.ImageBuildLogOptions{TailLines: new(int64(-1)), LimitBytes: new(int64(0)), Attempt: new(int32(0))}),
 		[]string{"attempt", "limitBytes", "tailLines"})
 }

@@ -63,14 +63,14 @@ func withoutAfterwards(status *v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuildSt
 
 func validateResolved(resolved, stored *v1alpha1.ResolvedInputs, path *field.Path) field.ErrorList {
 	if stored != nil {
-		return immutable(resolved, stored, path, "is immutable once it is set: a build keeps its inputs")
+		return Immutable(resolved, stored, path, "is Immutable once it is set: a build keeps its inputs")
 	}
 	if resolved == nil {
 		return nil
 	}
-	errs := validateRequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
-	errs = append(errs, validateDigest(resolved.BaseDigest, path.Child("baseDigest"))...)
-	return append(errs, validateFiles(resolved.Files, path.Child("files"))...)
+	errs := RequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
+	errs = append(errs, Digest(resolved.BaseDigest, path.Child("baseDigest"))...)
+	return append(errs, Files(resolved.Files, path.Child("files"))...)
 }
 
 // currentOutcomes are the outcomes that the last attempt may have in a phase. An unfinished attempt has the empty outcome. A
@@ -109,7 +109,7 @@ func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList 
 
 // validateEnd checks the fields that a final phase requires, and other phases forbid.
 func validateEnd(current *v1alpha1.ImageBuildStatus) field.ErrorList {
-	errs := validateArtifacts(current.Artifacts, status.Child("artifacts"))
+	errs := Artifacts(current.Artifacts, status.Child("artifacts"))
 	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
 	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
 	switch {
@@ -166,7 +166,7 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 	if attempt.JobName == "" {
 		errs = append(errs, field.Required(path.Child("jobName"), "set jobName before the Job is created"))
 	} else {
-		errs = append(errs, validateNames(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
+		errs = append(errs, Names(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
 	}
 	if (attempt.PodName == "") != (attempt.PodUID == "") {
 		errs = append(errs, field.Required(path.Child("podUID"), "set podName and podUID together"))
@@ -176,7 +176,7 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 	}
 	switch {
 	case attempt.Outcome != "":
-		errs = append(errs, validateEnum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
+		errs = append(errs, Enum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
 		if attempt.CompletionTime.IsZero() {
 			errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the attempt that has an outcome"))
 		}
@@ -193,12 +193,12 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 // Kueue. Then the pod is deleted, and the attempt gets a new pod later.
 func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
-		return immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
+		return Immutable(attempt, stored, path, "is Immutable: the attempt has its outcome")
 	}
-	errs := immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
+	errs := Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is Immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
-		errs = append(errs, immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: it is the time at which the stop of the attempt began")...)
+		errs = append(errs, Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is Immutable once it is set: it is the time at which the stop of the attempt began")...)
 	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
@@ -211,7 +211,7 @@ func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
 	if stored == "" {
 		return nil
 	}
-	return immutable(value, stored, path, "is immutable once it is set: an attempt keeps its Job and its pod")
+	return Immutable(value, stored, path, "is Immutable once it is set: an attempt keeps its Job and its pod")
 }
 
 func validateFailure(failure *v1alpha1.BuildFailure, path *field.Path) field.ErrorList {

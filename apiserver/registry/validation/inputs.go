@@ -5,7 +5,6 @@ package validation
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,13 +37,14 @@ var (
 	}
 )
 
-func validateInputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
+// Inputs validates the inputs of a build.
+func Inputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	errs := validateBuilder(&build.Builder, path.Child("builder"))
 	errs = append(errs, validateBase(&build.Base, path.Child("base"))...)
 	if build.Source != nil {
 		errs = append(errs, validateSource(build.Source, path.Child("source"))...)
 	}
-	errs = append(errs, validateParameters(build.Parameters, path.Child("parameters"))...)
+	errs = append(errs, Parameters(build.Parameters, path.Child("parameters"))...)
 	errs = append(errs, validateTargets(build.Targets, path.Child("targets"))...)
 	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
 }
@@ -58,7 +58,7 @@ func validateBuilder(builder *v1alpha1.Builder, path *field.Path) field.ErrorLis
 		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either name or image"))
 	}
 	if builder.Name != "" {
-		errs = append(errs, validateNames(validation.IsDNS1123Label(builder.Name), builder.Name, path.Child("name"))...)
+		errs = append(errs, Names(validation.IsDNS1123Label(builder.Name), builder.Name, path.Child("name"))...)
 	}
 	if builder.Image != "" {
 		errs = append(errs, validateReference(builder.Image, path.Child("image"))...)
@@ -81,22 +81,11 @@ func validateBase(base *v1alpha1.Base, path *field.Path) field.ErrorList {
 	case base.Reference != "":
 		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, "set either reference or imageRef")}
 	}
-	errs := validateImageName(base.ImageRef.Name, path.Child("imageRef", "name"))
+	errs := ImageName(base.ImageRef.Name, path.Child("imageRef", "name"))
 	if channel := base.ImageRef.Channel; channel != "" {
-		errs = append(errs, validateNames(validation.IsDNS1123Label(channel), channel, path.Child("imageRef", "channel"))...)
+		errs = append(errs, Names(validation.IsDNS1123Label(channel), channel, path.Child("imageRef", "channel"))...)
 	}
 	return errs
-}
-
-// validateImageName checks the name of another Image.
-func validateImageName(name string, path *field.Path) field.ErrorList {
-	switch {
-	case name == "":
-		return field.ErrorList{field.Required(path, "set the name of an Image of the same namespace")}
-	case len(name) > maxImageName:
-		return field.ErrorList{field.TooLong(path, name, maxImageName)}
-	}
-	return validateNames(validation.IsDNS1123Label(name), name, path)
 }
 
 // validateReference checks a reference of an image, without its syntax, which depends on the builder.
@@ -111,7 +100,7 @@ func validateReference(reference string, path *field.Path) field.ErrorList {
 	if strings.ContainsFunc(reference, unicode.IsSpace) {
 		return append(errs, field.Invalid(path, reference, "must not contain spaces"))
 	}
-	return append(errs, validateLine(reference, path)...)
+	return append(errs, Line(reference, path)...)
 }
 
 func validateSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
@@ -120,20 +109,21 @@ func validateSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
 		errs = append(errs, field.Invalid(path, field.OmitValueType{}, "set either inline or configMapRef"))
 	}
 	if source.Inline != nil {
-		errs = append(errs, validateFiles(source.Inline.Files, path.Child("inline", "files"))...)
+		errs = append(errs, Files(source.Inline.Files, path.Child("inline", "files"))...)
 	}
 	if ref := source.ConfigMapRef; ref != nil {
 		name := path.Child("configMapRef", "name")
 		if ref.Name == "" {
 			errs = append(errs, field.Required(name, "set the name of a ConfigMap of the same namespace"))
 		} else {
-			errs = append(errs, validateNames(validation.IsDNS1123Subdomain(ref.Name), ref.Name, name)...)
+			errs = append(errs, Names(validation.IsDNS1123Subdomain(ref.Name), ref.Name, name)...)
 		}
 	}
 	return errs
 }
 
-func validateParameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
+// Parameters validates parameters, and their size together.
+func Parameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if n := len(parameters); n > maxParameters {
 		errs = append(errs, field.TooMany(path, n, maxParameters))
@@ -196,29 +186,11 @@ func validateTargets(targets []v1alpha1.Target, path *field.Path) field.ErrorLis
 			errs = append(errs, field.Invalid(path.Index(i).Child("platform"), target.Platform,
 				"must be os/architecture or os/architecture/variant, such as linux/amd64"))
 		}
-		errs = append(errs, validateEnum(target.Format, artifactFormats, path.Index(i).Child("format"))...)
+		errs = append(errs, Enum(target.Format, artifactFormats, path.Index(i).Child("format"))...)
 		if seen[target] {
 			errs = append(errs, field.Duplicate(path.Index(i), fmt.Sprintf("%s/%s", target.Platform, target.Format)))
 		}
 		seen[target] = true
-	}
-	return errs
-}
-
-func validateEnum[T ~string](value T, supported []T, path *field.Path) field.ErrorList {
-	switch {
-	case value == "":
-		return field.ErrorList{field.Required(path, fmt.Sprintf("set one of %v", supported))}
-	case !slices.Contains(supported, value):
-		return field.ErrorList{field.NotSupported(path, value, supported)}
-	}
-	return nil
-}
-
-func validateNames(messages []string, value string, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, message := range messages {
-		errs = append(errs, field.Invalid(path, value, message))
 	}
 	return errs
 }

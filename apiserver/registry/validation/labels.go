@@ -8,11 +8,11 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// validateLegalHold checks the label for a legal hold, whose other values look as if they set none.
-func validateLegalHold(labels map[string]string) field.ErrorList {
+// LegalHold validates the label for a legal hold, whose other values look as if they set none.
+func LegalHold(labels map[string]string) field.ErrorList {
 	value, set := labels[v1alpha1.LabelLegalHold]
 	if !set {
 		return nil
 	}
-	return validateEnum(value, []string{v1alpha1.LegalHold, v1alpha1.NoLegalHold}, metadata.Child("labels").Key(v1alpha1.LabelLegalHold))
+	return Enum(value, []string{v1alpha1.LegalHold, v1alpha1.NoLegalHold}, metadata.Child("labels").Key(v1alpha1.LabelLegalHold))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 func TestALegalHoldIsTrueOrFalse(t *testing.T) {
@@ -21,13 +22,13 @@ func TestALegalHoldIsTrueOrFalse(t *testing.T) {
 		"":      {[]string{path}, true},
 	} {
 		t.Run(value, func(t *testing.T) {
-			image, build := validImage(), validBuild()
+			image, build := validationtest.Image(), validationtest.ImageBuild()
 			image.Labels = map[string]string{v1alpha1.LabelLegalHold: value}
 			build.Labels = image.Labels
-			expectPaths(t, Image(image), c.want)
-			expectPaths(t, ImageUpdate(image, validImage()), c.want)
-			expectPaths(t, DirectImageBuild(build, build.Spec.Trigger), c.want)
-			expectPaths(t, ImageBuildUpdate(build, validBuild()), c.want)
+			validationtest.ExpectPaths(t, Image(image), c.want)
+			validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), c.want)
+			validationtest.ExpectPaths(t, DirectImageBuild(build, build.Spec.Trigger), c.want)
+			validationtest.ExpectPaths(t, ImageBuildUpdate(build, validationtest.ImageBuild()), c.want)
 			if got := v1alpha1.UnderLegalHold(image); got != c.held {
 				t.Errorf("under legal hold: %t", got)
 			}

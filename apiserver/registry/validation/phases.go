@@ -12,12 +12,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// phases in the order of a build's life.
-var phases = []v1alpha1.BuildPhase{
-	v1alpha1.BuildPending, v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying,
-	v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
-}
-
 // nextPhases is the phase table: the phases that may follow a phase, other than itself. Final phases have no entry.
 var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 	v1alpha1.BuildPending: {
@@ -43,7 +37,7 @@ var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 }
 
 func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.ErrorList {
-	if errs := validateEnum(to, phases, path); len(errs) > 0 {
+	if errs := Enum(to, Phases, path); len(errs) > 0 {
 		return errs
 	}
 	if from == to || slices.Contains(nextPhases[from], to) {

@@ -25,7 +25,6 @@ const (
 	maxHistoryTTL       = 87600 * time.Hour
 	minLogMaxBytes      = 64 << 10
 	maxLogMaxBytes      = 1 << 40
-	maxTextLength       = 64 // of a duration or a quantity, in bytes
 )
 
 // retryable are the classes that a policy may name. A cancelled build is never retried.
@@ -33,7 +32,8 @@ var retryable = []v1alpha1.FailureClass{
 	v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure, v1alpha1.FailureRegistry, v1alpha1.FailureTimeout,
 }
 
-func validateTimeouts(timeouts *v1alpha1.BuildTimeouts, path *field.Path) field.ErrorList {
+// Timeouts validates the timeouts of a build.
+func Timeouts(timeouts *v1alpha1.BuildTimeouts, path *field.Path) field.ErrorList {
 	if timeouts == nil {
 		return nil
 	}
@@ -43,34 +43,22 @@ func validateTimeouts(timeouts *v1alpha1.BuildTimeouts, path *field.Path) field.
 }
 
 func validateTimeout(timeout *v1alpha1.Duration, longest time.Duration, path *field.Path) field.ErrorList {
-	errs := validateDuration(timeout, time.Second, longest, path)
+	errs := Duration(timeout, time.Second, longest, path)
 	if timeout != nil && timeout.Duration%time.Second != 0 {
 		errs = append(errs, field.Invalid(path, timeout.String(), "must be in whole seconds"))
 	}
 	return errs
 }
 
-func validateDuration(duration *v1alpha1.Duration, shortest, longest time.Duration, path *field.Path) field.ErrorList {
-	switch {
-	case duration == nil:
-		return nil
-	case len(duration.Written) > maxTextLength:
-		return field.ErrorList{field.TooLong(path, "", maxTextLength)}
-	case shortest <= duration.Duration && duration.Duration <= longest:
-		return nil
-	}
-	return field.ErrorList{field.Invalid(path, duration.String(),
-		fmt.Sprintf("must be between %s and %s", v1alpha1.Duration{Duration: shortest}, v1alpha1.Duration{Duration: longest}))}
-}
-
-func validateRetry(retry *v1alpha1.RetryPolicy, path *field.Path) field.ErrorList {
+// Retry validates the retry policy of a build.
+func Retry(retry *v1alpha1.RetryPolicy, path *field.Path) field.ErrorList {
 	if retry == nil {
 		return nil
 	}
-	errs := validateRange(retry.Limit, 0, maxRetryLimit, path.Child("limit"))
+	errs := Range(retry.Limit, 0, maxRetryLimit, path.Child("limit"))
 	seen := map[v1alpha1.FailureClass]bool{}
 	for i, class := range retry.Classes {
-		errs = append(errs, validateEnum(class, retryable, path.Child("classes").Index(i))...)
+		errs = append(errs, Enum(class, retryable, path.Child("classes").Index(i))...)
 		if seen[class] {
 			errs = append(errs, field.Duplicate(path.Child("classes").Index(i), class))
 		}
@@ -83,8 +71,8 @@ func validateRetry(retry *v1alpha1.RetryPolicy, path *field.Path) field.ErrorLis
 }
 
 func validateBackoff(backoff *v1alpha1.Backoff, path *field.Path) field.ErrorList {
-	errs := validateDuration(backoff.Initial, 0, maxBackoffInitial, path.Child("initial"))
-	errs = append(errs, validateDuration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
+	errs := Duration(backoff.Initial, 0, maxBackoffInitial, path.Child("initial"))
+	errs = append(errs, Duration(backoff.Max, 0, maxBackoffMax, path.Child("max"))...)
 	if backoff.Initial != nil && backoff.Max != nil && backoff.Max.Duration < backoff.Initial.Duration {
 		errs = append(errs, field.Invalid(path.Child("max"), backoff.Max.String(),
 			fmt.Sprintf("must be at least %s, the value of initial", backoff.Initial)))
@@ -96,20 +84,20 @@ func validateHistory(history *v1alpha1.HistoryLimits, path *field.Path) field.Er
 	if history == nil {
 		return nil
 	}
-	errs := validateRange(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
-	errs = append(errs, validateRange(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
+	errs := Range(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
+	errs = append(errs, Range(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
 	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
 	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
 	errs = append(errs, validateLogMaxBytes(history.LogMaxBytes, path.Child("logMaxBytes"))...)
 	errs = append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
-	return append(errs, validateDuration(history.FileRetention, minHistoryTTL, maxHistoryTTL, path.Child("fileRetention"))...)
+	return append(errs, Duration(history.FileRetention, minHistoryTTL, maxHistoryTTL, path.Child("fileRetention"))...)
 }
 
 func validateLogMaxBytes(limit *v1alpha1.Quantity, path *field.Path) field.ErrorList {
 	if limit == nil {
 		return nil
 	}
-	if errs := validateQuantityText(*limit, path); len(errs) > 0 {
+	if errs := QuantityText(*limit, path); len(errs) > 0 {
 		return errs
 	}
 	if size := limit.Amount(); size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0 {
@@ -118,28 +106,10 @@ func validateLogMaxBytes(limit *v1alpha1.Quantity, path *field.Path) field.Error
 	return nil
 }
 
-// validateQuantityText refuses what only protobuf lets a client send, and texts that are longer than any number.
-func validateQuantityText(quantity v1alpha1.Quantity, path *field.Path) field.ErrorList {
-	if len(quantity.Text) > maxTextLength {
-		return field.ErrorList{field.TooLong(path, "", maxTextLength)}
-	}
-	if _, err := quantity.Parse(); err != nil {
-		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
-	}
-	return nil
-}
-
 func validateHistoryTTL(ttl *v1alpha1.HistoryTTL, path *field.Path) field.ErrorList {
 	if ttl == nil {
 		return nil
 	}
-	errs := validateDuration(ttl.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("succeeded"))
-	return append(errs, validateDuration(ttl.Failed, minHistoryTTL, maxHistoryTTL, path.Child("failed"))...)
-}
-
-func validateRange(value *int32, lowest, highest int32, path *field.Path) field.ErrorList {
-	if value == nil || (lowest <= *value && *value <= highest) {
-		return nil
-	}
-	return field.ErrorList{field.Invalid(path, *value, fmt.Sprintf("must be between %d and %d", lowest, highest))}
+	errs := Duration(ttl.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("succeeded"))
+	return append(errs, Duration(ttl.Failed, minHistoryTTL, maxHistoryTTL, path.Child("failed"))...)
 }

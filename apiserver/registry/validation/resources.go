@@ -49,7 +49,7 @@ func validateResourceList(list map[string]v1alpha1.Quantity, path *field.Path) f
 // validateResourceName knows the resources of containers, and those that nodes may have besides: vendor.com/device.
 func validateResourceName(name corev1.ResourceName, path *field.Path) field.ErrorList {
 	if strings.Contains(string(name), "/") {
-		return validateNames(validation.IsQualifiedName(string(name)), string(name), path)
+		return Names(validation.IsQualifiedName(string(name)), string(name), path)
 	}
 	switch {
 	case name == corev1.ResourceCPU, name == corev1.ResourceMemory, name == corev1.ResourceEphemeralStorage, hugePages(name):
@@ -59,7 +59,7 @@ func validateResourceName(name corev1.ResourceName, path *field.Path) field.Erro
 }
 
 func validateQuantity(name corev1.ResourceName, quantity v1alpha1.Quantity, path *field.Path) field.ErrorList {
-	if errs := validateQuantityText(quantity, path); len(errs) > 0 {
+	if errs := QuantityText(quantity, path); len(errs) > 0 {
 		return errs
 	}
 	amount := quantity.Amount()

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 // limits are those that OpenAPI gives to a field.
@@ -104,7 +105,7 @@ func TestLimitsOfOpenAPIAreThoseOfTheServer(t *testing.T) {
 func checkCounted(t *testing.T, field string, limits limits) {
 	t.Helper()
 	expect := func(n int, want bool) {
-		image := validImage()
+		image := validationtest.Image()
 		counted[field](image, n)
 		if errs := Image(image); (len(errs) == 0) != want {
 			t.Errorf("%s of %d: OpenAPI accepts it: %t, and the server: %v", field, n, want, errs)
@@ -127,7 +128,7 @@ func checkCounted(t *testing.T, field string, limits limits) {
 func checkWritten(t *testing.T, field string, limits limits) {
 	t.Helper()
 	accepts := func(text string) bool {
-		image := validImage()
+		image := validationtest.Image()
 		written[field](image, text)
 		return len(Image(image)) == 0
 	}

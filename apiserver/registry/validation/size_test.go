@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -19,23 +20,23 @@ import (
 func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 	for _, text := range []string{"x", `"`, `\`, "\n", "\x01", "<", "é", "\u2028", "\U0001f600"} {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
-			build := validBuild()
+			build := validationtest.ImageBuild()
 			build.UID = "0b5c1a52-0000-4000-8000-000000000001"
 			build.Namespace, build.Name = strings.Repeat("n", 63), strings.Repeat("b", maxDirectBuildName)
 			largest := &build.Spec.Inputs
 			largest.Base.Reference = strings.Repeat("\U0001f600", maxReferenceLength)
-			largest.Parameters = parametersOf(maxParametersBytes, text)
+			largest.Parameters = validationtest.Parameters(maxParametersBytes, text)
 			largest.Targets = nil
 			for i := range maxTargets {
 				platform := fmt.Sprintf("linux/%0*d", 63-len("linux/"), i)
 				largest.Targets = append(largest.Targets, v1alpha1.Target{Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2})
 			}
 			files := map[string]string{}
-			for _, parameter := range parametersOf(inputs.MaxSourceBytes, text) {
+			for _, parameter := range validationtest.Parameters(inputs.MaxSourceBytes, text) {
 				files[parameter.Name] = parameter.Value
 			}
 			largest.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: files}}
-			expectPaths(t, DirectImageBuild(build, nil), nil)
+			validationtest.ExpectPaths(t, DirectImageBuild(build, nil), nil)
 
 			job, err := render.Job(build, 20, inputs.Builder{Image: "example.com/builder"})
 			if err != nil {

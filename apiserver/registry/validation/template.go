@@ -62,7 +62,7 @@ func validateObjectName(name string, path *field.Path) field.ErrorList {
 	if name == "" {
 		return nil
 	}
-	return validateNames(validation.IsDNS1123Subdomain(name), name, path)
+	return Names(validation.IsDNS1123Subdomain(name), name, path)
 }
 
 func validateNodeSelector(selector map[string]string, path *field.Path) field.ErrorList {
@@ -72,7 +72,7 @@ func validateNodeSelector(selector map[string]string, path *field.Path) field.Er
 	}
 	for _, label := range slices.Sorted(maps.Keys(selector)) {
 		errs = append(errs, metav1validation.ValidateLabelName(label, path.Key(label))...)
-		errs = append(errs, validateNames(validation.IsValidLabelValue(selector[label]), selector[label], path.Key(label))...)
+		errs = append(errs, Names(validation.IsValidLabelValue(selector[label]), selector[label], path.Key(label))...)
 	}
 	return errs
 }
@@ -98,7 +98,7 @@ func validateToleration(toleration *corev1.Toleration, path *field.Path) field.E
 	}
 	switch toleration.Operator {
 	case corev1.TolerationOpEqual, "":
-		errs = append(errs, validateNames(validation.IsValidLabelValue(toleration.Value), toleration.Value, path.Child("value"))...)
+		errs = append(errs, Names(validation.IsValidLabelValue(toleration.Value), toleration.Value, path.Child("value"))...)
 	case corev1.TolerationOpExists:
 		if toleration.Value != "" {
 			errs = append(errs, field.Invalid(path.Child("value"), toleration.Value, "must be empty if operator is Exists"))

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 func list(pairs ...string) map[string]v1alpha1.Quantity {
@@ -176,10 +177,10 @@ func templateExamples() map[string]example[v1alpha1.BuildTemplate] {
 func TestTemplate(t *testing.T) {
 	for what, test := range templateExamples() {
 		t.Run(what, func(t *testing.T) {
-			image := validImage()
+			image := validationtest.Image()
 			image.Spec.Template = validTemplate()
 			test.change(image.Spec.Template)
-			expectPaths(t, Image(image), templatePaths(test.want))
+			validationtest.ExpectPaths(t, Image(image), templatePaths(test.want))
 		})
 	}
 }
@@ -249,18 +250,18 @@ func affinityExamples() map[string]affinityExample {
 func TestAffinity(t *testing.T) {
 	for what, test := range affinityExamples() {
 		t.Run(what, func(t *testing.T) {
-			image := validImage()
+			image := validationtest.Image()
 			image.Spec.Template = validTemplate()
 			test.change(image.Spec.Template.Affinity)
-			expectPaths(t, Image(image), []string{"spec.template.affinity." + test.want})
+			validationtest.ExpectPaths(t, Image(image), []string{"spec.template.affinity." + test.want})
 		})
 	}
 }
 
 // Clients that send JSON cannot send such a text, but those that send protobuf can.
 func TestTextsThatAreNoQuantities(t *testing.T) {
-	image := validImage()
+	image := validationtest.Image()
 	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "much"}}
 	image.Spec.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Requests: list("cpu", "much")}}
-	expectPaths(t, Image(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
+	validationtest.ExpectPaths(t, Image(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
 }

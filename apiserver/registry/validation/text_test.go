@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
 // Why a field may have unprintable characters, which every output for people escapes.
@@ -52,7 +53,7 @@ var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\
 func requests() map[string]func() (object any, judge func() field.ErrorList) {
 	return map[string]func() (any, func() field.ErrorList){
 		"an image": func() (any, func() field.ErrorList) {
-			image := validImage()
+			image := validationtest.Image()
 			image.Spec.Builder = v1alpha1.Builder{Image: "builder:1"}
 			image.Spec.Template = validTemplate()
 			image.Spec.Template.QueueName = "builds"
@@ -64,13 +65,13 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 			return image, func() field.ErrorList { return Image(image) }
 		},
 		"an image of another": func() (any, func() field.ErrorList) {
-			image := validImage()
+			image := validationtest.Image()
 			image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base", Channel: "stable"}}
 			image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
 			return image, func() field.ErrorList { return Image(image) }
 		},
 		"a build": func() (any, func() field.ErrorList) {
-			build := validBuild()
+			build := validationtest.ImageBuild()
 			return build, func() field.ErrorList { return DirectImageBuild(build, build.Spec.Trigger) }
 		},
 		"a request for a build": func() (any, func() field.ErrorList) {

@@ -19,16 +19,13 @@ const (
 	maxStartingDeadline = 168 * time.Hour
 )
 
-var (
-	scheduleModes = []v1alpha1.ScheduleMode{v1alpha1.ScheduleAlways, v1alpha1.ScheduleIfChanged}
-	runPolicies   = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}
-)
+var scheduleModes = []v1alpha1.ScheduleMode{v1alpha1.ScheduleAlways, v1alpha1.ScheduleIfChanged}
 
 func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.ErrorList {
 	if triggers == nil {
 		return nil
 	}
-	errs := validateRange(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
+	errs := Range(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
 	if triggers.Schedule != nil {
 		errs = append(errs, validateSchedule(triggers.Schedule, path.Child("schedule"))...)
 	}
@@ -38,11 +35,11 @@ func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.Error
 func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.ErrorList {
 	// Each field by itself, so that both errors are reported.
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
-	errs = append(errs, validateLine(schedule.Cron, path.Child(trigger.FieldCron))...)
+	errs = append(errs, Line(schedule.Cron, path.Child(trigger.FieldCron))...)
 	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
-	errs = append(errs, validateEnum(schedule.Mode, scheduleModes, path.Child("mode"))...)
-	errs = append(errs, validateDuration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
-	return append(errs, validateDuration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
+	errs = append(errs, Enum(schedule.Mode, scheduleModes, path.Child("mode"))...)
+	errs = append(errs, Duration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
+	return append(errs, Duration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
 }
 
 // validateTimes checks one field of a schedule, with a valid value of the other field.
