@@ -158,8 +158,8 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 
 // readSetup reads the settings that warnings about Images are based on. The options keep the values, because each function is
 // called once.
-func readSetup(options *Options) (validation.Setup, error) {
-	setup := validation.Setup{Local: options.Local}
+func readSetup(options *Options) (image.Setup, error) {
+	setup := image.Setup{Local: options.Local}
 	if options.Builders != nil {
 		options.Builders = sync.OnceValues(options.Builders)
 		builders, err := options.Builders()

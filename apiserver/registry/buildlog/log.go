@@ -26,7 +26,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/podlog"
 )
@@ -118,7 +117,7 @@ type reader struct {
 
 // get returns the log of a build as a stream.
 func (r *reader) get(ctx context.Context, name string, options *v1alpha1.ImageBuildLogOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildLogOptions").GroupKind(), name, validation.ImageBuildLogOptions(options)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildLogOptions").GroupKind(), name, ValidateLogOptions(options)); err != nil {
 		return nil, err
 	}
 	build, err := r.find(ctx, name, types.UID(options.UID))

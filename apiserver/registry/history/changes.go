@@ -10,7 +10,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -41,7 +40,7 @@ func (r *recorded) changes(ctx context.Context, name string, options *v1alpha1.I
 
 // openJournal finds the Image of a request for notes or changes, and the page. The store is nil if there is no database.
 func (r *recorded) openJournal(ctx context.Context, resource, name string, options *v1alpha1.ImageJournalOptions) (*records.Store, *subject, records.Paging, error) {
-	if err := subresource.Invalid(v1alpha1.Kind("ImageJournalOptions").GroupKind(), name, validation.ImageJournalOptions(options)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageJournalOptions").GroupKind(), name, ValidateJournalOptions(options)); err != nil {
 		return nil, nil, records.Paging{}, err
 	}
 	store, err := r.open(ctx, resource, name)

@@ -16,7 +16,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -30,7 +29,7 @@ func (r *recorded) historyView() *subresource.View[v1alpha1.ImageHistoryOptions,
 // history returns a page of the builds of an Image.
 func (r *recorded) history(ctx context.Context, name string, options *v1alpha1.ImageHistoryOptions) (runtime.Object, error) {
 	now := r.clock.Now()
-	if err := subresource.Invalid(v1alpha1.Kind("ImageHistoryOptions").GroupKind(), name, validation.ImageHistoryOptions(options, now)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageHistoryOptions").GroupKind(), name, ValidateHistoryOptions(options, now)); err != nil {
 		return nil, err
 	}
 	from, err := startOf(options, now)
@@ -94,11 +93,11 @@ func startOf(options *v1alpha1.ImageHistoryOptions, now time.Time) (*historyStar
 		}
 		return start, nil
 	}
-	since, err := validation.Moment(options.Since, now)
+	since, err := Moment(options.Since, now)
 	if err != nil {
 		return nil, err
 	}
-	until, err := validation.Moment(options.Until, now)
+	until, err := Moment(options.Until, now)
 	if err != nil {
 		return nil, err
 	}

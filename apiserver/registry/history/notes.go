@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -77,7 +76,7 @@ func (r *recorded) notes(ctx context.Context, name string, options *v1alpha1.Ima
 
 // checkNote refuses invalid notes, and sets the fields of the server before admission.
 func (r *recorded) checkNote(ctx context.Context, name string, note *v1alpha1.ImageNote) error {
-	if err := subresource.Invalid(v1alpha1.Kind("ImageNote").GroupKind(), name, validation.ImageNote(note, name)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageNote").GroupKind(), name, ValidateNote(note, name)); err != nil {
 		return err
 	}
 	note.NoteRecord = Note(&records.Note{ID: note.ID, Time: r.clock.Now(), Author: resources.UserName(ctx), Text: note.Text})

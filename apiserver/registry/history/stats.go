@@ -12,7 +12,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -25,10 +24,10 @@ func (r *recorded) statsView() *subresource.View[v1alpha1.ImageStatsOptions, *v1
 
 // stats returns the figures of an Image. They are empty if the Image has no record.
 func (r *recorded) stats(ctx context.Context, name string, options *v1alpha1.ImageStatsOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(v1alpha1.Kind("ImageStatsOptions").GroupKind(), name, validation.ImageStatsOptions(options)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageStatsOptions").GroupKind(), name, ValidateStatsOptions(options)); err != nil {
 		return nil, err
 	}
-	window, err := validation.Window(options.Since)
+	window, err := Window(options.Since)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
 	}

@@ -16,7 +16,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
@@ -46,7 +45,7 @@ func (b *bases) validate(ctx context.Context, image, old *v1alpha1.Image) field.
 	if !setsBase(image, old) {
 		return nil
 	}
-	return validation.BaseCycle(image, func(name string) (*v1alpha1.Image, error) {
+	return ValidateBases(image, func(name string) (*v1alpha1.Image, error) {
 		return store.Get[*v1alpha1.Image](ctx, b.images, name)
 	})
 }

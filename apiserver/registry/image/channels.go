@@ -19,7 +19,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -139,7 +138,7 @@ func (p *promotion) UpdatedObject(ctx context.Context, old runtime.Object) (runt
 		return nil, subresource.OtherKind[v1alpha1.ImageChannels]("images/channels", p.image, object)
 	}
 	errs := p.scope.Ratchet(wanted, before, func(object runtime.Object) field.ErrorList {
-		return validation.ImageChannels(object.(*v1alpha1.ImageChannels), p.image)
+		return ValidateChannels(object.(*v1alpha1.ImageChannels), p.image)
 	})
 	if len(errs) > 0 {
 		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageChannels").GroupKind(), p.image, errs)

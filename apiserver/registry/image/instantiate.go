@@ -55,7 +55,7 @@ func newInstantiateREST(images *resources.Store, builds *imagebuild.REST, source
 		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
 	}
 	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
-		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), validation.BuildRequest), r.instantiate)
+		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), ValidateBuildRequest), r.instantiate)
 	return r
 }
 
@@ -83,7 +83,7 @@ func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alph
 		return nil
 	}
 	parameters := merged(image.Spec.Parameters, request.Parameters)
-	errs := append(validation.MergedParameters(parameters), r.policy.Parameters(parameters, field.NewPath("parameters"))...)
+	errs := append(ValidateMergedParameters(parameters), r.policy.Parameters(parameters, field.NewPath("parameters"))...)
 	if len(errs) == 0 {
 		return nil
 	}
@@ -96,7 +96,7 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuil
 	build, err := r.run(ctx, &instantiation{
 		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
 		check: func(*v1alpha1.Image) error {
-			if errs := validation.RepeatedImageBuild(earlier); len(errs) > 0 {
+			if errs := imagebuild.ValidateRepeated(earlier); len(errs) > 0 {
 				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
 			}
 			return nil

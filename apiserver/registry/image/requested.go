@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 // asRequested answers a build that a user creates as the subresource instantiate or rerun answers a request, with the same
@@ -22,7 +22,7 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.Imag
 	kind, trigger := v1alpha1.Kind("ImageBuild").GroupKind(), field.NewPath("spec", "trigger")
 	defaults := &v1alpha1.ImageBuild{}
 	v1alpha1.SetObjectDefaults_ImageBuild(defaults)
-	if errs := validation.RequestedImageBuild(wanted, &defaults.Spec); len(errs) > 0 {
+	if errs := imagebuild.ValidateRequested(wanted, &defaults.Spec); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 	}
 	image, asked := wanted.Spec.ImageRef, cmp.Or(wanted.Spec.Trigger, &v1alpha1.BuildTrigger{})
@@ -31,7 +31,7 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.Imag
 			return nil, err
 		}
 		request := &v1alpha1.RerunRequest{RequestID: asked.RequestID, Message: asked.Message}
-		if errs := below(trigger, validation.RerunRequest(request, asked.RerunOf)); len(errs) > 0 {
+		if errs := below(trigger, ValidateRerunRequest(request, asked.RerunOf)); len(errs) > 0 {
 			return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 		}
 		earlier, err := r.earlier(ctx, asked.RerunOf, "")
@@ -52,7 +52,7 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.Imag
 		RequestID: asked.RequestID, Reason: cmp.Or(asked.Reason, v1alpha1.TriggerManual), Message: asked.Message,
 		Parameters: asked.Parameters,
 	}
-	if errs := below(trigger, validation.BuildRequest(request, image.Name)); len(errs) > 0 {
+	if errs := below(trigger, ValidateBuildRequest(request, image.Name)); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 	}
 	return r.build(ctx, image.Name, image.UID, request, options)

@@ -16,7 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 const rerunResource = "imagebuilds/rerun"
@@ -36,7 +35,7 @@ func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool
 // numbers to builds.
 func (s *REST) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction(rerunResource, v1alpha1.ImageBuild{},
-		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), validation.RerunRequest), s.instantiate.rerunBuildOf)}
+		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), ValidateRerunRequest), s.instantiate.rerunBuildOf)}
 }
 
 // rerunBuildOf returns the build of a request, which it creates unless it was created before.

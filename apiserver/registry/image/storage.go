@@ -36,7 +36,7 @@ type Options struct {
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
 	// Setup are the settings that warnings are based on. NewStorage sets its Records.
-	Setup validation.Setup
+	Setup Setup
 }
 
 // NewStorage creates the resource and its subresources, except plan.

@@ -18,7 +18,7 @@ import (
 type strategy struct {
 	resources.DefaultStrategy
 	policy validation.Policy
-	setup  validation.Setup
+	setup  Setup
 	bases  *bases
 }
 
@@ -36,7 +36,7 @@ func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 // Validate checks an Image that is created.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	image := object.(*v1alpha1.Image)
-	if errs := append(validation.Image(image), s.policy.Image(image)...); len(errs) > 0 {
+	if errs := append(Validate(image), s.policy.Image(image)...); len(errs) > 0 {
 		return errs
 	}
 	return s.bases.validate(ctx, image, nil)
@@ -45,7 +45,7 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 // ValidateUpdate checks an Image that is changed. It checks every rule, because the errors of unchanged values are dropped.
 func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
-	errs := append(validation.ImageUpdate(image, stored), s.policy.Image(image)...)
+	errs := append(ValidateUpdate(image, stored), s.policy.Image(image)...)
 	return append(errs, s.bases.validate(ctx, image, stored)...)
 }
 
@@ -104,7 +104,7 @@ func fillInUIDs(stored, reported []v1alpha1.BuildRequestRecord) []v1alpha1.Build
 
 // ValidateUpdate checks a status.
 func (statusStrategy) ValidateUpdate(_ context.Context, object, _ runtime.Object) field.ErrorList {
-	return validation.ImageStatus(object.(*v1alpha1.Image))
+	return ValidateStatus(object.(*v1alpha1.Image))
 }
 
 // allocationStrategy is that of instantiate, which writes the rest of the status.

@@ -15,7 +15,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -29,7 +28,7 @@ func newCancel(builds *resources.Store, scheme *runtime.Scheme, clock clock.Pass
 	// The default strategy increments the generation and allows changes of the spec, which only this subresource makes.
 	c := &canceller{builds: store.Of[*v1alpha1.ImageBuild](builds.WithUpdateStrategy(resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion))), clock: clock}
 	return subresource.NewAction("imagebuilds/cancel", v1alpha1.ImageBuild{},
-		subresource.Valid(v1alpha1.Kind("CancelRequest").GroupKind(), validation.CancelRequest), c.cancel)
+		subresource.Valid(v1alpha1.Kind("CancelRequest").GroupKind(), ValidateCancelRequest), c.cancel)
 }
 
 // cancel requests the cancellation of a build and returns the build. A build that has finished, or is being cancelled

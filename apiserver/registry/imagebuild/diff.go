@@ -19,7 +19,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -40,7 +39,7 @@ func newDiff(builds rest.Getter, records *history.Database, scope *resources.Sco
 
 // compare compares a build with the build that the options name, if the user has permission for both.
 func (d *differ) compare(ctx context.Context, name string, options *v1alpha1.ImageBuildDiffOptions) (runtime.Object, error) {
-	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildDiffOptions").GroupKind(), name, validation.ImageBuildDiffOptions(options)); err != nil {
+	if err := subresource.Invalid(v1alpha1.Kind("ImageBuildDiffOptions").GroupKind(), name, ValidateDiffOptions(options)); err != nil {
 		return nil, err
 	}
 	if err := d.mayCompare(ctx, options.With); err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
@@ -31,7 +30,7 @@ func (r *ranks) begin(ctx context.Context, object runtime.Object, _ *metav1.Crea
 	if err != nil {
 		return nil, err
 	}
-	if errs := validation.RankedImageBuild(build); len(errs) > 0 {
+	if errs := ValidateRanked(build); len(errs) > 0 {
 		return nil, apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), build.Name, errs)
 	}
 	// An invalid name is not looked up. Validation refuses it next.

@@ -82,12 +82,12 @@ func keep[T any](value **T, stored *T) {
 // Validate checks a build that a user creates.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	build := object.(*v1alpha1.ImageBuild)
-	return append(validation.DirectImageBuild(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
+	return append(ValidateDirect(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
 }
 
 // ValidateUpdate refuses changes of the spec, except a request to cancel the build.
 func (strategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageBuildUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
+	return ValidateUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
 }
 
 // WarningsOnCreate warns about fields without effect.
@@ -111,7 +111,7 @@ func (s instantiatedStrategy) PrepareForCreate(ctx context.Context, object runti
 // Validate checks a build that the server creates.
 func (s instantiatedStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	build := object.(*v1alpha1.ImageBuild)
-	return append(validation.InstantiatedImageBuild(build), s.policy.InstantiatedImageBuild(build)...)
+	return append(ValidateInstantiated(build), s.policy.InstantiatedImageBuild(build)...)
 }
 
 // WarningsOnCreate returns none, because the user of the request cannot change the Image.
@@ -199,5 +199,5 @@ func endLast(stored, written []v1alpha1.BuildStage) []v1alpha1.BuildStage {
 
 // ValidateUpdate enforces the phase table, and protects final fields.
 func (statusStrategy) ValidateUpdate(_ context.Context, object, old runtime.Object) field.ErrorList {
-	return validation.ImageBuildStatusUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
+	return ValidateStatusUpdate(object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild))
 }

@@ -98,9 +98,9 @@ func (p *planner) answer(ctx context.Context, plan *v1alpha1.ImagePlan) (runtime
 
 // checkCycle refuses an Image whose base leads back to it. The search ends at an Image that the user may not get, which
 // hidden reports.
-func (p *planner) checkCycle(ctx context.Context, image *v1alpha1.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
-	errs = validation.BaseCycle(image, func(name string) (*v1alpha1.Image, error) {
-		forbidden, err := p.mayNotGetBase(ctx, image.Namespace, name)
+func (p *planner) checkCycle(ctx context.Context, planned *v1alpha1.Image) (hidden *v1alpha1.BuildFailure, errs field.ErrorList) {
+	errs = image.ValidateBases(planned, func(name string) (*v1alpha1.Image, error) {
+		forbidden, err := p.mayNotGetBase(ctx, planned.Namespace, name)
 		if err != nil {
 			return nil, err
 		}
@@ -116,22 +116,22 @@ func (p *planner) checkCycle(ctx context.Context, image *v1alpha1.Image) (hidden
 // applied is the Image as it would be if the plan's spec were applied. stored is nil if the Image does not exist. The plan's
 // metadata is checked as the metadata of an Image, and has no other effect.
 func (p *planner) applied(ctx context.Context, plan *v1alpha1.ImagePlan, stored *v1alpha1.Image) (*v1alpha1.Image, field.ErrorList) {
-	image := &v1alpha1.Image{Spec: plan.Spec, ObjectMeta: metav1.ObjectMeta{
+	planned := &v1alpha1.Image{Spec: plan.Spec, ObjectMeta: metav1.ObjectMeta{
 		Name: plan.Name, Namespace: apirequest.NamespaceValue(ctx), Generation: 1,
 		Labels: plan.Labels, Annotations: plan.Annotations, Finalizers: plan.Finalizers,
 	}}
 	if stored == nil {
-		return image, append(validation.Image(image), p.policy.Image(image)...)
+		return planned, append(image.Validate(planned), p.policy.Image(planned)...)
 	}
-	errs := apivalidation.ValidateObjectMeta(&image.ObjectMeta, true, apivalidation.NameIsDNSLabel, field.NewPath("metadata"))
-	image = stored.DeepCopy()
-	image.Spec, image.Labels = plan.Spec, plan.Labels
-	if !sameSpec(image, stored) {
-		image.Generation++
+	errs := apivalidation.ValidateObjectMeta(&planned.ObjectMeta, true, apivalidation.NameIsDNSLabel, field.NewPath("metadata"))
+	planned = stored.DeepCopy()
+	planned.Spec, planned.Labels = plan.Spec, plan.Labels
+	if !sameSpec(planned, stored) {
+		planned.Generation++
 	}
-	return image, append(errs, p.scope.Ratchet(image, stored, func(object runtime.Object) field.ErrorList {
-		image := object.(*v1alpha1.Image)
-		return append(validation.ImageUpdate(image, stored), p.policy.Image(image)...)
+	return planned, append(errs, p.scope.Ratchet(planned, stored, func(object runtime.Object) field.ErrorList {
+		planned := object.(*v1alpha1.Image)
+		return append(image.ValidateUpdate(planned, stored), p.policy.Image(planned)...)
 	})...)
 }
 

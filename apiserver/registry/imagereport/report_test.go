@@ -14,8 +14,8 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/table/tabletest"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 var now = time.Date(2030, 1, 2, 12, 0, 0, 0, time.UTC)
@@ -26,13 +26,13 @@ func TestSinceAndDeletedAreNoFieldsOfImages(t *testing.T) {
 		rest    string
 		deleted bool
 	}{
-		"":                               {window: validation.DefaultWindow},
+		"":                               {window: history.DefaultWindow},
 		"since=24h":                      {window: 24 * time.Hour},
 		"since==24h,since=24h":           {window: 24 * time.Hour},
-		"metadata.name=web":              {window: validation.DefaultWindow, rest: "metadata.name=web"},
+		"metadata.name=web":              {window: history.DefaultWindow, rest: "metadata.name=web"},
 		"metadata.name!=web,since=1h30m": {window: 90 * time.Minute, rest: "metadata.name!=web"},
-		"deleted=true,metadata.name=web": {window: validation.DefaultWindow, rest: "metadata.name=web", deleted: true},
-		"deleted=false":                  {window: validation.DefaultWindow},
+		"deleted=true,metadata.name=web": {window: history.DefaultWindow, rest: "metadata.name=web", deleted: true},
+		"deleted=false":                  {window: history.DefaultWindow},
 	} {
 		got, err := split(&metainternalversion.ListOptions{
 			FieldSelector: fields.ParseSelectorOrDie(text), LabelSelector: labels.SelectorFromSet(labels.Set{"team": "red"}), Limit: 3, Continue: "next", Watch: true,
@@ -49,7 +49,7 @@ func TestSinceAndDeletedAreNoFieldsOfImages(t *testing.T) {
 			t.Errorf("%q: images are asked for by %+v", text, wanted)
 		}
 	}
-	if got, err := split(nil); err != nil || got.window != validation.DefaultWindow || got.images == nil || got.deleted {
+	if got, err := split(nil); err != nil || got.window != history.DefaultWindow || got.images == nil || got.deleted {
 		t.Errorf("without options: %v, error %v", got, err)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/selection"
 
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
 )
 
 // Fields of selectors that reports do not have.
@@ -39,7 +39,7 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 		wanted.ResourceVersion, wanted.ResourceVersionMatch = options.ResourceVersion, options.ResourceVersionMatch
 	}
 	if wanted.FieldSelector == nil {
-		return &asked{images: wanted, window: validation.DefaultWindow}, nil
+		return &asked{images: wanted, window: history.DefaultWindow}, nil
 	}
 	since, err := valueOf(wanted.FieldSelector, sinceField, "must be one duration, such as since=720h")
 	if err != nil {
@@ -52,7 +52,7 @@ func split(options *metainternalversion.ListOptions) (*asked, error) {
 	if deleted != "" && deleted != "true" && deleted != "false" {
 		return nil, refused(deletedField, deletedRule)
 	}
-	window, err := validation.Window(since)
+	window, err := history.Window(since)
 	if err != nil {
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("field selector since=%s: %v", since, err))
 	}

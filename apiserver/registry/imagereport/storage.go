@@ -15,7 +15,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -92,7 +91,7 @@ func (r *REST) Get(ctx context.Context, name string, options *metav1.GetOptions)
 	if err != nil {
 		return nil, err
 	}
-	found, err := r.join(ctx, name, []v1alpha1.Image{*image}, validation.DefaultWindow)
+	found, err := r.join(ctx, name, []v1alpha1.Image{*image}, history.DefaultWindow)
 	if err != nil {
 		return nil, err
 	}

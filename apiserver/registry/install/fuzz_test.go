@@ -16,6 +16,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
@@ -120,51 +124,51 @@ func FuzzObjects(f *testing.F) {
 		}
 		switch object := object.(type) {
 		case *v1alpha1.Image:
-			validation.Image(object)
-			validation.ImageUpdate(object, &v1alpha1.Image{})
-			validation.ImageStatus(object)
+			image.Validate(object)
+			image.ValidateUpdate(object, &v1alpha1.Image{})
+			image.ValidateStatus(object)
 			validation.InputWarnings(&object.Spec.BuildInputs, field.NewPath("spec"))
 		case *v1alpha1.ImageBuild:
 			validateBuild(object)
 		case *v1alpha1.BuildRequest:
-			validation.BuildRequest(object, "debian")
-			validation.MergedParameters(object.Parameters)
+			image.ValidateBuildRequest(object, "debian")
+			image.ValidateMergedParameters(object.Parameters)
 		case *v1alpha1.RerunRequest:
-			validation.RerunRequest(object, "once")
+			image.ValidateRerunRequest(object, "once")
 		case *v1alpha1.ImageChannels:
-			validation.ImageChannels(object, "debian")
+			image.ValidateChannels(object, "debian")
 		case *v1alpha1.CancelRequest:
-			validation.CancelRequest(object, "once")
+			imagebuild.ValidateCancelRequest(object, "once")
 		case *v1alpha1.ImageBuildLogOptions:
-			validation.ImageBuildLogOptions(object)
+			buildlog.ValidateLogOptions(object)
 		case *v1alpha1.ImageBuildDiffOptions:
-			validation.ImageBuildDiffOptions(object)
+			imagebuild.ValidateDiffOptions(object)
 		case *v1alpha1.ImageHistoryOptions:
-			validation.ImageHistoryOptions(object, time.Unix(1_900_000_000, 0))
+			history.ValidateHistoryOptions(object, time.Unix(1_900_000_000, 0))
 		case *v1alpha1.ImageStatsOptions:
-			validation.ImageStatsOptions(object)
+			history.ValidateStatsOptions(object)
 		case *v1alpha1.ImageJournalOptions:
-			validation.ImageJournalOptions(object)
+			history.ValidateJournalOptions(object)
 		case *v1alpha1.ImageNote:
-			validation.ImageNote(object, "debian")
+			history.ValidateNote(object, "debian")
 		}
 	})
 }
 
 // validateBuild validates a build as new, as a change of another build and of itself, and as a status after any phase.
 func validateBuild(build *v1alpha1.ImageBuild) {
-	validation.DirectImageBuild(build, nil)
-	validation.InstantiatedImageBuild(build)
-	validation.RankedImageBuild(build)
-	validation.ImageBuildUpdate(build, &v1alpha1.ImageBuild{})
-	validation.ImageBuildUpdate(&v1alpha1.ImageBuild{}, build)
-	validation.ImageBuildStatusUpdate(&v1alpha1.ImageBuild{}, build)
+	imagebuild.ValidateDirect(build, nil)
+	imagebuild.ValidateInstantiated(build)
+	imagebuild.ValidateRanked(build)
+	imagebuild.ValidateUpdate(build, &v1alpha1.ImageBuild{})
+	imagebuild.ValidateUpdate(&v1alpha1.ImageBuild{}, build)
+	imagebuild.ValidateStatusUpdate(&v1alpha1.ImageBuild{}, build)
 	validation.InputWarnings(&build.Spec.Inputs, field.NewPath("spec", "inputs"))
 
-	accepted := len(validation.ImageBuildStatusUpdate(build, build)) == 0 && !build.Status.Phase.Finished()
+	accepted := len(imagebuild.ValidateStatusUpdate(build, build)) == 0 && !build.Status.Phase.Finished()
 	for _, phase := range phases {
 		old := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Phase: phase}}
-		accepted = len(validation.ImageBuildStatusUpdate(build, old)) == 0 || accepted
+		accepted = len(imagebuild.ValidateStatusUpdate(build, old)) == 0 || accepted
 	}
 	if !accepted {
 		return
@@ -210,7 +214,7 @@ func FuzzLogOptions(f *testing.F) {
 		}
 		options := &v1alpha1.ImageBuildLogOptions{}
 		if err := codec.DecodeParameters(values, v1alpha1.SchemeGroupVersion, options); err == nil {
-			validation.ImageBuildLogOptions(options)
+			buildlog.ValidateLogOptions(options)
 		}
 	})
 }

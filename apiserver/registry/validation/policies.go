@@ -11,20 +11,14 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Limits of timeouts, retries and history.
+// Limits of timeouts and retries.
 const (
-	maxQueueTimeout     = 720 * time.Hour
-	maxStartTimeout     = 24 * time.Hour
-	maxRunTimeout       = 168 * time.Hour
-	maxRetryLimit       = 10
-	maxBackoffInitial   = time.Hour
-	maxBackoffMax       = 24 * time.Hour
-	maxHistorySucceeded = 1000
-	maxHistoryFailed    = 1000
-	minHistoryTTL       = time.Minute
-	maxHistoryTTL       = 87600 * time.Hour
-	minLogMaxBytes      = 64 << 10
-	maxLogMaxBytes      = 1 << 40
+	maxQueueTimeout   = 720 * time.Hour
+	maxStartTimeout   = 24 * time.Hour
+	maxRunTimeout     = 168 * time.Hour
+	maxRetryLimit     = 10
+	maxBackoffInitial = time.Hour
+	maxBackoffMax     = 24 * time.Hour
 )
 
 // retryable are the classes that a policy may name. A cancelled build is never retried.
@@ -78,38 +72,4 @@ func validateBackoff(backoff *v1alpha1.Backoff, path *field.Path) field.ErrorLis
 			fmt.Sprintf("must be at least %s, the value of initial", backoff.Initial)))
 	}
 	return errs
-}
-
-func validateHistory(history *v1alpha1.HistoryLimits, path *field.Path) field.ErrorList {
-	if history == nil {
-		return nil
-	}
-	errs := Range(history.Succeeded, 1, maxHistorySucceeded, path.Child("succeeded"))
-	errs = append(errs, Range(history.Failed, 0, maxHistoryFailed, path.Child("failed"))...)
-	errs = append(errs, validateHistoryTTL(history.TTL, path.Child("ttl"))...)
-	errs = append(errs, validateHistoryTTL(history.LogRetention, path.Child("logRetention"))...)
-	errs = append(errs, validateLogMaxBytes(history.LogMaxBytes, path.Child("logMaxBytes"))...)
-	errs = append(errs, validateHistoryTTL(history.RecordRetention, path.Child("recordRetention"))...)
-	return append(errs, Duration(history.FileRetention, minHistoryTTL, maxHistoryTTL, path.Child("fileRetention"))...)
-}
-
-func validateLogMaxBytes(limit *v1alpha1.Quantity, path *field.Path) field.ErrorList {
-	if limit == nil {
-		return nil
-	}
-	if errs := QuantityText(*limit, path); len(errs) > 0 {
-		return errs
-	}
-	if size := limit.Amount(); size.CmpInt64(minLogMaxBytes) < 0 || size.CmpInt64(maxLogMaxBytes) > 0 {
-		return field.ErrorList{field.Invalid(path, limit.String(), "must be between 64Ki and 1Ti")}
-	}
-	return nil
-}
-
-func validateHistoryTTL(ttl *v1alpha1.HistoryTTL, path *field.Path) field.ErrorList {
-	if ttl == nil {
-		return nil
-	}
-	errs := Duration(ttl.Succeeded, minHistoryTTL, maxHistoryTTL, path.Child("succeeded"))
-	return append(errs, Duration(ttl.Failed, minHistoryTTL, maxHistoryTTL, path.Child("failed"))...)
 }

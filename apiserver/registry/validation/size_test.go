@@ -22,7 +22,7 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 		t.Run(fmt.Sprintf("%q", text), func(t *testing.T) {
 			build := validationtest.ImageBuild()
 			build.UID = "0b5c1a52-0000-4000-8000-000000000001"
-			build.Namespace, build.Name = strings.Repeat("n", 63), strings.Repeat("b", maxDirectBuildName)
+			build.Namespace, build.Name = strings.Repeat("n", 63), strings.Repeat("b", 63)
 			largest := &build.Spec.Inputs
 			largest.Base.Reference = strings.Repeat("\U0001f600", maxReferenceLength)
 			largest.Parameters = validationtest.Parameters(maxParametersBytes, text)
@@ -36,7 +36,7 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 				files[parameter.Name] = parameter.Value
 			}
 			largest.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: files}}
-			validationtest.ExpectPaths(t, DirectImageBuild(build, nil), nil)
+			validationtest.ExpectPaths(t, Inputs(largest, spec.Child("inputs")), nil)
 
 			job, err := render.Job(build, 20, inputs.Builder{Image: "example.com/builder"})
 			if err != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -25,7 +26,7 @@ func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.Error
 	if triggers == nil {
 		return nil
 	}
-	errs := Range(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
+	errs := validation.Range(triggers.DisableAfterFailures, 0, maxFailures, path.Child("disableAfterFailures"))
 	if triggers.Schedule != nil {
 		errs = append(errs, validateSchedule(triggers.Schedule, path.Child("schedule"))...)
 	}
@@ -35,11 +36,11 @@ func validateTriggers(triggers *v1alpha1.Triggers, path *field.Path) field.Error
 func validateSchedule(schedule *v1alpha1.Schedule, path *field.Path) field.ErrorList {
 	// Each field by itself, so that both errors are reported.
 	errs := validateTimes(schedule.Cron, v1alpha1.DefaultTimeZone, schedule.Cron, path.Child(trigger.FieldCron))
-	errs = append(errs, Line(schedule.Cron, path.Child(trigger.FieldCron))...)
+	errs = append(errs, validation.Line(schedule.Cron, path.Child(trigger.FieldCron))...)
 	errs = append(errs, validateTimes("@daily", schedule.TimeZone, schedule.TimeZone, path.Child(trigger.FieldTimeZone))...)
-	errs = append(errs, Enum(schedule.Mode, scheduleModes, path.Child("mode"))...)
-	errs = append(errs, Duration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
-	return append(errs, Duration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
+	errs = append(errs, validation.Enum(schedule.Mode, scheduleModes, path.Child("mode"))...)
+	errs = append(errs, validation.Duration(schedule.Jitter, 0, maxJitter, path.Child("jitter"))...)
+	return append(errs, validation.Duration(schedule.StartingDeadline, time.Second, maxStartingDeadline, path.Child("startingDeadline"))...)
 }
 
 // validateTimes checks one field of a schedule, with a valid value of the other field.

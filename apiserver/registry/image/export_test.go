@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"slices"
@@ -54,19 +54,6 @@ func InvalidImageStatuses() map[string]Invalid[v1alpha1.Image] {
 		image.Status = validStatus()
 		if test.change(&image.Status); len(test.want) > 0 {
 			invalid[name] = Invalid[v1alpha1.Image]{image, test.want}
-		}
-	}
-	return invalid
-}
-
-// InvalidImageBuildStatuses are the examples of a status, which are invalid by themselves or as a change of a running build.
-func InvalidImageBuildStatuses() map[string]Invalid[v1alpha1.ImageBuild] {
-	invalid := map[string]Invalid[v1alpha1.ImageBuild]{}
-	for name, test := range buildStatusExamples() {
-		build := validationtest.ImageBuild()
-		build.Status = runningStatus()
-		if test.change(&build.Status); len(test.want) > 0 {
-			invalid[name] = Invalid[v1alpha1.ImageBuild]{build, test.want}
 		}
 	}
 	return invalid

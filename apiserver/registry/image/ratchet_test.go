@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation_test
+package image_test
 
 import (
 	"context"
@@ -25,8 +25,8 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -86,21 +86,19 @@ func start(t *testing.T, storage builder.StorageBackend, server *builder.Server)
 func servers(t *testing.T) (server, earlier versioned.Interface) {
 	t.Helper()
 	memory := &shared{StorageBackend: builder.Memory()}
-	resource := func(name, singular string, object, list runtime.Object) resources.Provider {
-		return func(scope *resources.Scope) (resources.Storages, error) {
+	earlier = start(t, memory, builder.New("earlier").WithScheme(install.Install).
+		WithOpenAPI("Earlier", "v1alpha1", openapi.GetOpenAPIDefinitions).
+		WithResource(v1alpha1.SchemeGroupVersion, "images", func(scope *resources.Scope) (resources.Storages, error) {
 			store, err := resources.NewStore(scope, resources.Resource{
-				New: object.DeepCopyObject, NewList: list.DeepCopyObject, Resource: v1alpha1.Resource(name), Singular: singular,
+				New:      func() runtime.Object { return &v1alpha1.Image{} },
+				NewList:  func() runtime.Object { return &v1alpha1.ImageList{} },
+				Resource: v1alpha1.Resource("images"), Singular: "image",
 			})
 			if err != nil {
 				return nil, err
 			}
 			return resources.Storages{"": store, "status": store.Status(nil)}, nil
-		}
-	}
-	earlier = start(t, memory, builder.New("earlier").WithScheme(install.Install).
-		WithOpenAPI("Earlier", "v1alpha1", openapi.GetOpenAPIDefinitions).
-		WithResource(v1alpha1.SchemeGroupVersion, "images", resource("images", "image", &v1alpha1.Image{}, &v1alpha1.ImageList{})).
-		WithResource(v1alpha1.SchemeGroupVersion, "imagebuilds", resource("imagebuilds", "imagebuild", &v1alpha1.ImageBuild{}, &v1alpha1.ImageBuildList{})))
+		}))
 	server = start(t, memory, apiserver.Register(builder.New("server"), apiserver.Options{}))
 	return server, earlier
 }
@@ -119,14 +117,13 @@ func TestWhatAnUpdateDoesNotChangeIsNotJudged(t *testing.T) {
 	t.Run("spec of an Image", func(t *testing.T) { changeInvalidImages(t, server, earlier) })
 	t.Run("text of a duration", func(t *testing.T) { rewriteInvalidDuration(t, server, earlier) })
 	t.Run("status of an Image", func(t *testing.T) { changeInvalidImageStatuses(t, server, earlier) })
-	t.Run("status of an ImageBuild", func(t *testing.T) { changeInvalidImageBuildStatuses(t, server, earlier) })
 }
 
 func changeInvalidImages(t *testing.T, server, earlier versioned.Interface) {
 	objects, unjudged := server.ImagesV1alpha1().Images(namespace), earlier.ImagesV1alpha1().Images(namespace)
 	ctx, dryRun := t.Context(), metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}}
 	byPath := map[string][]*v1alpha1.Image{}
-	examples := validation.InvalidImages()
+	examples := image.InvalidImages()
 	for i, what := range slices.Sorted(maps.Keys(examples)) {
 		t.Run(what, func(t *testing.T) {
 			name := fmt.Sprintf("image-%d", i)
@@ -189,7 +186,7 @@ func changeInvalidImages(t *testing.T, server, earlier versioned.Interface) {
 // rewriteInvalidDuration changes the text of an invalid duration, and then its length.
 func rewriteInvalidDuration(t *testing.T, server, earlier versioned.Interface) {
 	objects, ctx := server.ImagesV1alpha1().Images(namespace), t.Context()
-	image := public(t, validation.InvalidImages()["too many retries"].Object, "rewritten")
+	image := public(t, image.InvalidImages()["too many retries"].Object, "rewritten")
 	image.Spec.Timeouts.Run = &v1alpha1.Duration{Duration: 200 * time.Hour}
 	if _, err := earlier.ImagesV1alpha1().Images(namespace).Create(ctx, image, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
@@ -205,7 +202,7 @@ func rewriteInvalidDuration(t *testing.T, server, earlier versioned.Interface) {
 func changeInvalidImageStatuses(t *testing.T, server, earlier versioned.Interface) {
 	objects, unjudged := server.ImagesV1alpha1().Images(namespace), earlier.ImagesV1alpha1().Images(namespace)
 	ctx := t.Context()
-	examples := validation.InvalidImageStatuses()
+	examples := image.InvalidImageStatuses()
 	for i, what := range slices.Sorted(maps.Keys(examples)) {
 		t.Run(what, func(t *testing.T) {
 			name := fmt.Sprintf("status-%d", i)
@@ -224,35 +221,6 @@ func changeInvalidImageStatuses(t *testing.T, server, earlier versioned.Interfac
 				_, err := objects.Patch(ctx, name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
 				return err
 			}, func() error { return objects.Delete(ctx, name, metav1.DeleteOptions{}) })
-		})
-	}
-}
-
-func changeInvalidImageBuildStatuses(t *testing.T, server, earlier versioned.Interface) {
-	objects, unjudged := server.ImagesV1alpha1().ImageBuilds(namespace), earlier.ImagesV1alpha1().ImageBuilds(namespace)
-	ctx := t.Context()
-	recorded := metav1.Condition{Type: v1alpha1.BuildRecorded, Status: metav1.ConditionTrue, Reason: "Recorded", LastTransitionTime: metav1.Now()}
-	examples := validation.InvalidImageBuildStatuses()
-	for i, what := range slices.Sorted(maps.Keys(examples)) {
-		t.Run(what, func(t *testing.T) {
-			object := examples[what].Object.DeepCopy()
-			object.Name, object.Finalizers = fmt.Sprintf("build-%d", i), []string{"example.com/hold"}
-			build, err := unjudged.Create(ctx, object, metav1.CreateOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			build.Status = object.Status
-			if build, err = unjudged.UpdateStatus(ctx, build, metav1.UpdateOptions{}); err != nil {
-				t.Fatal(err)
-			}
-			build.Status.Conditions = append(build.Status.Conditions, recorded)
-			if _, err := objects.UpdateStatus(ctx, build, metav1.UpdateOptions{}); err != nil {
-				t.Errorf("add a condition: %v", err)
-			}
-			end(t, func(patch string) error {
-				_, err := objects.Patch(ctx, build.Name, types.MergePatchType, []byte(patch), metav1.PatchOptions{})
-				return err
-			}, func() error { return objects.Delete(ctx, build.Name, metav1.DeleteOptions{}) })
 		})
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"maps"
@@ -14,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
@@ -62,60 +65,60 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 			near.LabelSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpIn, Values: []string{"b"}}}
 			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
 			image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
-			return image, func() field.ErrorList { return Image(image) }
+			return image, func() field.ErrorList { return Validate(image) }
 		},
 		"an image of another": func() (any, func() field.ErrorList) {
 			image := validationtest.Image()
 			image.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "base", Channel: "stable"}}
 			image.Spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}}
-			return image, func() field.ErrorList { return Image(image) }
+			return image, func() field.ErrorList { return Validate(image) }
 		},
 		"a build": func() (any, func() field.ErrorList) {
 			build := validationtest.ImageBuild()
-			return build, func() field.ErrorList { return DirectImageBuild(build, build.Spec.Trigger) }
+			return build, func() field.ErrorList { return imagebuild.ValidateDirect(build, build.Spec.Trigger) }
 		},
 		"a request for a build": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.BuildRequest{
 				RequestID: "a", Reason: v1alpha1.TriggerManual, Message: "because", Parameters: []v1alpha1.Parameter{{Name: "edition"}},
 				Changes: []v1alpha1.InputChange{{Path: "base.reference"}},
 			}
-			return request, func() field.ErrorList { return BuildRequest(request, "debian") }
+			return request, func() field.ErrorList { return ValidateBuildRequest(request, "debian") }
 		},
 		"a request for a rerun": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.RerunRequest{RequestID: "a", Message: "because"}
-			return request, func() field.ErrorList { return RerunRequest(request, "debian-1") }
+			return request, func() field.ErrorList { return ValidateRerunRequest(request, "debian-1") }
 		},
 		"a request to cancel": func() (any, func() field.ErrorList) {
 			request := &v1alpha1.CancelRequest{Reason: "because", SupersededBy: "debian-2"}
-			return request, func() field.ErrorList { return CancelRequest(request, "debian-1") }
+			return request, func() field.ErrorList { return imagebuild.ValidateCancelRequest(request, "debian-1") }
 		},
 		"channels": func() (any, func() field.ErrorList) {
 			channels := &v1alpha1.ImageChannels{Channels: []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1"}}}
-			return channels, func() field.ErrorList { return ImageChannels(channels, "debian") }
+			return channels, func() field.ErrorList { return ValidateChannels(channels, "debian") }
 		},
 		"a note": func() (any, func() field.ErrorList) {
 			note := &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{ID: "a", Text: "two\nlines"}}
-			return note, func() field.ErrorList { return ImageNote(note, "debian") }
+			return note, func() field.ErrorList { return history.ValidateNote(note, "debian") }
 		},
 		"a query of the history": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageHistoryOptions{Outcome: string(v1alpha1.BuildFailed), Trigger: string(v1alpha1.TriggerManual), Since: "7d", Until: "1d", UID: "a"}
-			return options, func() field.ErrorList { return ImageHistoryOptions(options, time.Now()) }
+			return options, func() field.ErrorList { return history.ValidateHistoryOptions(options, time.Now()) }
 		},
 		"a query of statistics": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageStatsOptions{Since: "7d", UID: "a"}
-			return options, func() field.ErrorList { return ImageStatsOptions(options) }
+			return options, func() field.ErrorList { return history.ValidateStatsOptions(options) }
 		},
 		"a query of notes": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageJournalOptions{UID: "a"}
-			return options, func() field.ErrorList { return ImageJournalOptions(options) }
+			return options, func() field.ErrorList { return history.ValidateJournalOptions(options) }
 		},
 		"a query of a log": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageBuildLogOptions{UID: "a"}
-			return options, func() field.ErrorList { return ImageBuildLogOptions(options) }
+			return options, func() field.ErrorList { return buildlog.ValidateLogOptions(options) }
 		},
 		"a query of differences": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageBuildDiffOptions{With: "debian-1", UID: "a", WithUID: "b"}
-			return options, func() field.ErrorList { return ImageBuildDiffOptions(options) }
+			return options, func() field.ErrorList { return imagebuild.ValidateDiffOptions(options) }
 		},
 	}
 }

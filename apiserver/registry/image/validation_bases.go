@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 // maxBases is how many Images an Image is based on at most, directly and through other Images. A write reads each of them.
@@ -17,10 +18,10 @@ const maxBases = 32
 
 var baseName = spec.Child("base", "imageRef", "name")
 
-// BaseCycle refuses an Image whose base would close a cycle of Images, and names the whole cycle. It also refuses an Image that is
+// ValidateBases refuses an Image whose base would close a cycle of Images, and names the whole cycle. It also refuses an Image that is
 // based on more than maxBases Images. get returns another Image of the namespace. A missing Image ends the search, because objects are applied in any order. So does a name that no Image
 // can have.
-func BaseCycle(image *v1alpha1.Image, get func(name string) (*v1alpha1.Image, error)) field.ErrorList {
+func ValidateBases(image *v1alpha1.Image, get func(name string) (*v1alpha1.Image, error)) field.ErrorList {
 	chain := []string{image.Name}
 	seen := map[string]bool{}
 	for next := image.Spec.Base.ImageRef; next != nil; {
@@ -31,7 +32,7 @@ func BaseCycle(image *v1alpha1.Image, get func(name string) (*v1alpha1.Image, er
 		if len(chain) > 1+maxBases {
 			return field.ErrorList{depthError(image.Spec.Base.ImageRef.Name, chain)}
 		}
-		if seen[next.Name] || len(ImageName(next.Name, baseName)) > 0 {
+		if seen[next.Name] || len(validation.ImageName(next.Name, baseName)) > 0 {
 			return nil // a cycle that this Image is not part of, or an invalid name
 		}
 		seen[next.Name] = true

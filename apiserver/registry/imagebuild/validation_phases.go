@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package imagebuild
 
 import (
 	"fmt"
@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 // nextPhases is the phase table: the phases that may follow a phase, other than itself. Final phases have no entry.
@@ -37,7 +38,7 @@ var nextPhases = map[v1alpha1.BuildPhase][]v1alpha1.BuildPhase{
 }
 
 func validatePhaseChange(from, to v1alpha1.BuildPhase, path *field.Path) field.ErrorList {
-	if errs := Enum(to, Phases, path); len(errs) > 0 {
+	if errs := validation.Enum(to, validation.Phases, path); len(errs) > 0 {
 		return errs
 	}
 	if from == to || slices.Contains(nextPhases[from], to) {

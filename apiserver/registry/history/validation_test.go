@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package history
 
 import (
 	"strings"
@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
@@ -42,19 +43,19 @@ func TestImageHistoryOptions(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			validationtest.ExpectPaths(t, ImageHistoryOptions(&c.options, now), c.want)
+			validationtest.ExpectPaths(t, ValidateHistoryOptions(&c.options, now), c.want)
 		})
 	}
 }
 
 func TestEveryPhaseAndTriggerCanBeAskedFor(t *testing.T) {
-	for _, phase := range Phases {
-		validationtest.ExpectPaths(t, ImageHistoryOptions(&v1alpha1.ImageHistoryOptions{Outcome: string(phase)}, now), nil)
+	for _, phase := range validation.Phases {
+		validationtest.ExpectPaths(t, ValidateHistoryOptions(&v1alpha1.ImageHistoryOptions{Outcome: string(phase)}, now), nil)
 	}
 	for _, trigger := range []v1alpha1.TriggerReason{
 		v1alpha1.TriggerCreated, v1alpha1.TriggerSpecChange, v1alpha1.TriggerBaseChange, v1alpha1.TriggerSchedule, v1alpha1.TriggerManual, v1alpha1.TriggerRerun,
 	} {
-		validationtest.ExpectPaths(t, ImageHistoryOptions(&v1alpha1.ImageHistoryOptions{Trigger: string(trigger)}, now), nil)
+		validationtest.ExpectPaths(t, ValidateHistoryOptions(&v1alpha1.ImageHistoryOptions{Trigger: string(trigger)}, now), nil)
 	}
 }
 
@@ -64,14 +65,14 @@ func TestImageStatsOptions(t *testing.T) {
 		"59s": {"since"}, "87600h1s": {"since"}, "-1h": {"since"}, "2030-01-01T00:00:00Z": {"since"}, "0d": {"since"}, "3651d": {"since"},
 		"d": {"since"}, "-1d": {"since"}, "1.5d": {"since"}, "65536d": {"since"}, "2h1d": {"since"},
 	} {
-		validationtest.ExpectPaths(t, ImageStatsOptions(&v1alpha1.ImageStatsOptions{Since: since}), want)
+		validationtest.ExpectPaths(t, ValidateStatsOptions(&v1alpha1.ImageStatsOptions{Since: since}), want)
 	}
-	validationtest.ExpectPaths(t, ImageStatsOptions(&v1alpha1.ImageStatsOptions{UID: "a b"}), []string{"uid"})
+	validationtest.ExpectPaths(t, ValidateStatsOptions(&v1alpha1.ImageStatsOptions{UID: "a b"}), []string{"uid"})
 }
 
 func TestImageJournalOptions(t *testing.T) {
-	validationtest.ExpectPaths(t, ImageJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 1, Continue: "x", UID: "a-1"}), nil)
-	validationtest.ExpectPaths(t, ImageJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 501, UID: "a/1"}), []string{"limit", "uid"})
+	validationtest.ExpectPaths(t, ValidateJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 1, Continue: "x", UID: "a-1"}), nil)
+	validationtest.ExpectPaths(t, ValidateJournalOptions(&v1alpha1.ImageJournalOptions{Limit: 501, UID: "a/1"}), []string{"limit", "uid"})
 }
 
 func TestImageNote(t *testing.T) {
@@ -99,7 +100,7 @@ func TestImageNote(t *testing.T) {
 		"an author, who waits": {"", v1alpha1.NoteRecord{Text: "x", Author: "mallory", Time: &metav1.Time{}}, nil}, // the server sets them
 	} {
 		t.Run(name, func(t *testing.T) {
-			validationtest.ExpectPaths(t, ImageNote(&v1alpha1.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: c.name}, NoteRecord: c.note}, "web"), c.want)
+			validationtest.ExpectPaths(t, ValidateNote(&v1alpha1.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: c.name}, NoteRecord: c.note}, "web"), c.want)
 		})
 	}
 }
@@ -120,9 +121,4 @@ func TestWindow(t *testing.T) {
 			t.Errorf("%q is %v, error %v", text, got, err)
 		}
 	}
-}
-
-func TestImageBuildDiffOptions(t *testing.T) {
-	validationtest.ExpectPaths(t, ImageBuildDiffOptions(&v1alpha1.ImageBuildDiffOptions{With: "web-1", UID: "a-1", WithUID: "b-2"}), nil)
-	validationtest.ExpectPaths(t, ImageBuildDiffOptions(&v1alpha1.ImageBuildDiffOptions{UID: "a/1", WithUID: "b 2"}), []string{"uid", "withUID", "with"})
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
@@ -25,10 +26,10 @@ func TestALegalHoldIsTrueOrFalse(t *testing.T) {
 			image, build := validationtest.Image(), validationtest.ImageBuild()
 			image.Labels = map[string]string{v1alpha1.LabelLegalHold: value}
 			build.Labels = image.Labels
-			validationtest.ExpectPaths(t, Image(image), c.want)
-			validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), c.want)
-			validationtest.ExpectPaths(t, DirectImageBuild(build, build.Spec.Trigger), c.want)
-			validationtest.ExpectPaths(t, ImageBuildUpdate(build, validationtest.ImageBuild()), c.want)
+			validationtest.ExpectPaths(t, Validate(image), c.want)
+			validationtest.ExpectPaths(t, ValidateUpdate(image, validationtest.Image()), c.want)
+			validationtest.ExpectPaths(t, imagebuild.ValidateDirect(build, build.Spec.Trigger), c.want)
+			validationtest.ExpectPaths(t, imagebuild.ValidateUpdate(build, validationtest.ImageBuild()), c.want)
 			if got := v1alpha1.UnderLegalHold(image); got != c.held {
 				t.Errorf("under legal hold: %t", got)
 			}

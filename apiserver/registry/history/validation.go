@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package history
 
 import (
 	"errors"
@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 const (
@@ -27,18 +28,18 @@ const (
 )
 
 // historyTriggers are what a history can be filtered by.
-var historyTriggers = append(slices.Clone(TriggerReasons), v1alpha1.TriggerRerun)
+var historyTriggers = append(slices.Clone(validation.TriggerReasons), v1alpha1.TriggerRerun)
 
-// ImageHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
-func ImageHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) field.ErrorList {
+// ValidateHistoryOptions validates the parameters of a request for the history of an Image. Durations are before now.
+func ValidateHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) field.ErrorList {
 	errs := validateLimit(options.Limit)
 	if options.Outcome != "" {
-		errs = append(errs, Enum(v1alpha1.BuildPhase(options.Outcome), Phases, field.NewPath("outcome"))...)
+		errs = append(errs, validation.Enum(v1alpha1.BuildPhase(options.Outcome), validation.Phases, field.NewPath("outcome"))...)
 	}
 	if options.Trigger != "" {
-		errs = append(errs, Enum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
+		errs = append(errs, validation.Enum(v1alpha1.TriggerReason(options.Trigger), historyTriggers, field.NewPath("trigger"))...)
 	}
-	errs = append(errs, Text(options.User, maxUser, field.NewPath("user"))...)
+	errs = append(errs, validation.Text(options.User, maxUser, field.NewPath("user"))...)
 	since, err := Moment(options.Since, now)
 	if err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
@@ -50,28 +51,28 @@ func ImageHistoryOptions(options *v1alpha1.ImageHistoryOptions, now time.Time) f
 	if len(errs) == 0 && !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		errs = append(errs, field.Invalid(field.NewPath("until"), options.Until, "must be later than since"))
 	}
-	return append(errs, UID(options.UID, field.NewPath("uid"), "an image")...)
+	return append(errs, validation.UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
-// ImageStatsOptions validates the parameters of a request for the figures of an Image.
-func ImageStatsOptions(options *v1alpha1.ImageStatsOptions) field.ErrorList {
+// ValidateStatsOptions validates the parameters of a request for the figures of an Image.
+func ValidateStatsOptions(options *v1alpha1.ImageStatsOptions) field.ErrorList {
 	var errs field.ErrorList
 	if _, err := Window(options.Since); err != nil {
 		errs = append(errs, field.Invalid(field.NewPath("since"), options.Since, err.Error()))
 	}
-	return append(errs, UID(options.UID, field.NewPath("uid"), "an image")...)
+	return append(errs, validation.UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
-// ImageJournalOptions validates the parameters of a request for the notes or changes of an Image.
-func ImageJournalOptions(options *v1alpha1.ImageJournalOptions) field.ErrorList {
-	return append(validateLimit(options.Limit), UID(options.UID, field.NewPath("uid"), "an image")...)
+// ValidateJournalOptions validates the parameters of a request for the notes or changes of an Image.
+func ValidateJournalOptions(options *v1alpha1.ImageJournalOptions) field.ErrorList {
+	return append(validateLimit(options.Limit), validation.UID(options.UID, field.NewPath("uid"), "an image")...)
 }
 
-// ImageNote validates a note about the named Image. The server sets an empty id.
-func ImageNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
-	errs := RequestName(note.Name, image)
+// ValidateNote validates a note about the named Image. The server sets an empty id.
+func ValidateNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
+	errs := validation.RequestName(note.Name, image)
 	id := field.NewPath("id")
-	errs = append(errs, Printable(note.ID, maxNoteID, id)...)
+	errs = append(errs, validation.Printable(note.ID, maxNoteID, id)...)
 	text := field.NewPath("text")
 	switch {
 	case strings.TrimSpace(note.Text) == "":
@@ -79,7 +80,7 @@ func ImageNote(note *v1alpha1.ImageNote, image string) field.ErrorList {
 	case len(note.Text) > maxNoteBytes:
 		errs = append(errs, field.TooLong(text, note.Text, maxNoteBytes))
 	case !v1alpha1.Printable(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(note.Text)):
-		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+RemoveUnprintable))
+		errs = append(errs, field.Invalid(text, note.Text, "must be printable lines: "+validation.RemoveUnprintable))
 	}
 	return errs
 }

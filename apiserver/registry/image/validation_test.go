@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"fmt"
@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 )
 
@@ -211,10 +212,10 @@ func TestImage(t *testing.T) {
 		t.Run(what, func(t *testing.T) {
 			image := validationtest.Image()
 			test.change(image)
-			validationtest.ExpectPaths(t, Image(image), test.want)
+			validationtest.ExpectPaths(t, Validate(image), test.want)
 
 			update := slices.DeleteFunc(slices.Clone(test.want), func(path string) bool { return strings.HasPrefix(path, "metadata") })
-			validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), update)
+			validationtest.ExpectPaths(t, ValidateUpdate(image, validationtest.Image()), update)
 
 			build := &v1alpha1.ImageBuild{ObjectMeta: image.ObjectMeta, Spec: v1alpha1.ImageBuildSpec{
 				Inputs: image.Spec.BuildInputs, Timeouts: image.Spec.Timeouts, Retry: image.Spec.Retry,
@@ -233,7 +234,7 @@ func TestImage(t *testing.T) {
 					direct = append(direct, spec+"inputs."+rest)
 				}
 			}
-			validationtest.ExpectPaths(t, DirectImageBuild(build, nil), direct)
+			validationtest.ExpectPaths(t, imagebuild.ValidateDirect(build, nil), direct)
 		})
 	}
 }
@@ -271,7 +272,7 @@ func TestANameThatIsTooLongHasOneLimit(t *testing.T) {
 	} {
 		image := validationtest.Image()
 		image.Name = test.name
-		errs := Image(image)
+		errs := Validate(image)
 		if len(errs) != len(test.want) {
 			t.Errorf("a name of %d characters: got %v, want %q", len(test.name), errs, test.want)
 			continue
@@ -338,7 +339,7 @@ func TestImageStatus(t *testing.T) {
 			image := validationtest.Image()
 			image.Status = validStatus()
 			test.change(&image.Status)
-			validationtest.ExpectPaths(t, ImageStatus(image), test.want)
+			validationtest.ExpectPaths(t, ValidateStatus(image), test.want)
 		})
 	}
 }

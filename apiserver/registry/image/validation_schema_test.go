@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"encoding/json"
@@ -107,7 +107,7 @@ func checkCounted(t *testing.T, field string, limits limits) {
 	expect := func(n int, want bool) {
 		image := validationtest.Image()
 		counted[field](image, n)
-		if errs := Image(image); (len(errs) == 0) != want {
+		if errs := Validate(image); (len(errs) == 0) != want {
 			t.Errorf("%s of %d: OpenAPI accepts it: %t, and the server: %v", field, n, want, errs)
 		}
 	}
@@ -130,7 +130,7 @@ func checkWritten(t *testing.T, field string, limits limits) {
 	accepts := func(text string) bool {
 		image := validationtest.Image()
 		written[field](image, text)
-		return len(Image(image)) == 0
+		return len(Validate(image)) == 0
 	}
 	if limits.MinLength != nil && accepts("") {
 		t.Errorf("%s: the server accepts an empty text", field)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"errors"
@@ -17,8 +17,8 @@ import (
 func TestAnImageIsNotBasedOnItself(t *testing.T) {
 	image := validationtest.Image()
 	image.Spec.Base = baseImage(image.Name, "stable")
-	validationtest.ExpectPaths(t, Image(image), []string{"spec.base.imageRef.name"})
-	validationtest.ExpectPaths(t, ImageUpdate(image, validationtest.Image()), []string{"spec.base.imageRef.name"})
+	validationtest.ExpectPaths(t, Validate(image), []string{"spec.base.imageRef.name"})
+	validationtest.ExpectPaths(t, ValidateUpdate(image, validationtest.Image()), []string{"spec.base.imageRef.name"})
 }
 
 func TestBaseCycle(t *testing.T) {
@@ -56,7 +56,7 @@ func TestBaseCycle(t *testing.T) {
 				}
 				return image
 			}
-			errs := BaseCycle(imageOf("a", test.base), func(name string) (*v1alpha1.Image, error) {
+			errs := ValidateBases(imageOf("a", test.base), func(name string) (*v1alpha1.Image, error) {
 				if name == "broken" {
 					return nil, broken
 				}

@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package imagebuild
 
 import (
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/util/validation"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+)
+
+var (
+	metadata = field.NewPath("metadata")
+	spec     = field.NewPath("spec")
+	status   = field.NewPath("status")
 )
 
 // maxDirectBuildName is the longest name of an ImageBuild that is created directly, in characters.
@@ -17,11 +24,11 @@ const maxDirectBuildName = 55
 
 const serverOwned = "remove the field: the server sets it; to build an Image, use the Image's instantiate subresource"
 
-// DirectImageBuild validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
+// ValidateDirect validates an ImageBuild that a user creates, without an Image. Its trigger must be the trigger that the
 // server has set.
-func DirectImageBuild(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) field.ErrorList {
-	errs := Metadata(&build.ObjectMeta, maxDirectBuildName)
-	errs = append(errs, LegalHold(build.Labels)...)
+func ValidateDirect(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) field.ErrorList {
+	errs := validation.Metadata(&build.ObjectMeta, maxDirectBuildName)
+	errs = append(errs, validation.LegalHold(build.Labels)...)
 	if build.Spec.ImageRef != nil {
 		errs = append(errs, field.Forbidden(spec.Child("imageRef"), serverOwned))
 	}
@@ -46,15 +53,15 @@ func DirectImageBuild(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
 
-// RequestedImageBuild validates an ImageBuild that a user creates to request a build of an Image, or a rerun. defaults is the spec
+// ValidateRequested validates an ImageBuild that a user creates to request a build of an Image, or a rerun. defaults is the spec
 // that the server makes of an empty one. The request itself is validated as a BuildRequest or a RerunRequest.
-func RequestedImageBuild(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBuildSpec) field.ErrorList {
+func ValidateRequested(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBuildSpec) field.ErrorList {
 	var errs field.ErrorList
 	image := build.Spec.ImageRef.Name
 	if want := image + "-"; build.GenerateName != want {
 		errs = append(errs, field.Invalid(metadata.Child("generateName"), build.GenerateName, fmt.Sprintf("set %q: the server numbers the builds of Image %s", want, image)))
 	}
-	errs = append(errs, ImageName(image, spec.Child("imageRef", "name"))...)
+	errs = append(errs, validation.ImageName(image, spec.Child("imageRef", "name"))...)
 	trigger := spec.Child("trigger")
 	if asked := build.Spec.Trigger; asked != nil {
 		if asked.RequestedBy != "" {
@@ -70,44 +77,44 @@ func RequestedImageBuild(build *v1alpha1.ImageBuild, defaults *v1alpha1.ImageBui
 			if len(asked.Parameters) > 0 {
 				errs = append(errs, field.Forbidden(trigger.Child("parameters"), "remove parameters: a rerun has the inputs of the earlier build"))
 			}
-			errs = append(errs, BuildName(asked.RerunOf, trigger.Child("rerunOf"))...)
+			errs = append(errs, validation.BuildName(asked.RerunOf, trigger.Child("rerunOf"))...)
 		}
 	}
 	rest := build.Spec
 	rest.ImageRef, rest.Trigger = defaults.ImageRef, defaults.Trigger
-	if !Unchanged.DeepEqual(&rest, defaults) {
+	if !validation.Unchanged.DeepEqual(&rest, defaults) {
 		errs = append(errs, field.Forbidden(spec, "remove all fields except imageRef and trigger: the server copies them from the Image"))
 	}
 	return errs
 }
 
-// RankedImageBuild validates a build whose priority the server is about to set.
-func RankedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
+// ValidateRanked validates a build whose priority the server is about to set.
+func ValidateRanked(build *v1alpha1.ImageBuild) field.ErrorList {
 	if build.Spec.Priority == nil {
 		return nil
 	}
 	return field.ErrorList{field.Forbidden(spec.Child("priority"), "remove priority: the server sets it; to set a priority, name a PriorityClass in inputs.template")}
 }
 
-// InstantiatedImageBuild validates an ImageBuild that the server creates for an Image.
-func InstantiatedImageBuild(build *v1alpha1.ImageBuild) field.ErrorList {
-	errs := Metadata(&build.ObjectMeta, validation.DNS1123LabelMaxLength)
+// ValidateInstantiated validates an ImageBuild that the server creates for an Image.
+func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
+	errs := validation.Metadata(&build.ObjectMeta, utilvalidation.DNS1123LabelMaxLength)
 	if build.Spec.ImageRef == nil {
 		errs = append(errs, field.Required(spec.Child("imageRef"), "set the Image of the build"))
 	}
 	if build.Spec.Number == nil {
 		errs = append(errs, field.Required(spec.Child("number"), "set the number of the build"))
 	} else {
-		errs = append(errs, Number(*build.Spec.Number, spec.Child("number"))...)
+		errs = append(errs, validation.Number(*build.Spec.Number, spec.Child("number"))...)
 	}
 	if build.Spec.RunPolicy != "" {
-		errs = append(errs, Enum(build.Spec.RunPolicy, RunPolicies, spec.Child("runPolicy"))...)
+		errs = append(errs, validation.Enum(build.Spec.RunPolicy, validation.RunPolicies, spec.Child("runPolicy"))...)
 	}
 	return append(errs, validateImageBuildSpec(&build.Spec)...)
 }
 
-// RepeatedImageBuild validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
-func RepeatedImageBuild(earlier *v1alpha1.ImageBuild) field.ErrorList {
+// ValidateRepeated validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
+func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
 	errs := validateImageBuildSpec(&v1alpha1.ImageBuildSpec{Inputs: earlier.Spec.Inputs, Timeouts: earlier.Spec.Timeouts, Retry: earlier.Spec.Retry})
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
@@ -116,38 +123,38 @@ func RepeatedImageBuild(earlier *v1alpha1.ImageBuild) field.ErrorList {
 }
 
 func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
-	errs := Inputs(&build.Inputs, spec.Child("inputs"))
-	errs = append(errs, Timeouts(build.Timeouts, spec.Child("timeouts"))...)
-	errs = append(errs, Retry(build.Retry, spec.Child("retry"))...)
+	errs := validation.Inputs(&build.Inputs, spec.Child("inputs"))
+	errs = append(errs, validation.Timeouts(build.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, validation.Retry(build.Retry, spec.Child("retry"))...)
 	if build.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
 	return errs
 }
 
-// ImageBuildUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
-func ImageBuildUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
+// ValidateUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
+func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	const record = "is Immutable, because it records the request: create a new build"
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
-	errs := LegalHold(build.Labels)
-	errs = append(errs, Immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
-	errs = append(errs, Immutable(current.Number, stored.Number, spec.Child("number"), record)...)
-	errs = append(errs, Immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
-	errs = append(errs, Immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Builder, stored.Inputs.Builder, inputs.Child("builder"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Base, stored.Inputs.Base, inputs.Child("base"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
-	errs = append(errs, Immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
-	errs = append(errs, Immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
-	errs = append(errs, Immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
-	errs = append(errs, Immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
-	errs = append(errs, Immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
-	errs = append(errs, Immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
-	errs = append(errs, Immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
+	errs := validation.LegalHold(build.Labels)
+	errs = append(errs, validation.Immutable(current.ImageRef, stored.ImageRef, spec.Child("imageRef"), record)...)
+	errs = append(errs, validation.Immutable(current.Number, stored.Number, spec.Child("number"), record)...)
+	errs = append(errs, validation.Immutable(current.ImageGeneration, stored.ImageGeneration, spec.Child("imageGeneration"), record)...)
+	errs = append(errs, validation.Immutable(current.Trigger, stored.Trigger, spec.Child("trigger"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Builder, stored.Inputs.Builder, inputs.Child("builder"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Base, stored.Inputs.Base, inputs.Child("base"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Source, stored.Inputs.Source, inputs.Child("source"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
+	errs = append(errs, validation.Immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
+	errs = append(errs, validation.Immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
+	errs = append(errs, validation.Immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)
+	errs = append(errs, validation.Immutable(current.Priority, stored.Priority, spec.Child("priority"), record)...)
+	errs = append(errs, validation.Immutable(current.RunPolicy, stored.RunPolicy, spec.Child("runPolicy"), record)...)
+	errs = append(errs, validation.Immutable(current.OneOff, stored.OneOff, spec.Child("oneOff"), record)...)
 	return append(errs, validateCancellation(build, old)...)
 }
 
@@ -156,12 +163,12 @@ func ImageBuildUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	path, requested := spec.Child("cancelRequested"), build.Spec.CancelRequested
 	if old.Spec.CancelRequested != nil || requested == nil {
-		return Immutable(requested, old.Spec.CancelRequested, path, "is Immutable: a build is cancelled once")
+		return validation.Immutable(requested, old.Spec.CancelRequested, path, "is Immutable: a build is cancelled once")
 	}
 	if old.Status.Phase.Finished() {
 		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}
 	}
-	errs := Printable(requested.Reason, MaxMessage, path.Child("reason"))
+	errs := validation.Printable(requested.Reason, validation.MaxMessage, path.Child("reason"))
 	if requested.SupersededBy != "" {
 		errs = append(errs, field.Forbidden(path.Child("supersededBy"), "remove supersededBy: only the cancel subresource sets it"))
 	}

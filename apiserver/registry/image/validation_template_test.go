@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package image
 
 import (
 	"fmt"
@@ -180,7 +180,7 @@ func TestTemplate(t *testing.T) {
 			image := validationtest.Image()
 			image.Spec.Template = validTemplate()
 			test.change(image.Spec.Template)
-			validationtest.ExpectPaths(t, Image(image), templatePaths(test.want))
+			validationtest.ExpectPaths(t, Validate(image), templatePaths(test.want))
 		})
 	}
 }
@@ -253,7 +253,7 @@ func TestAffinity(t *testing.T) {
 			image := validationtest.Image()
 			image.Spec.Template = validTemplate()
 			test.change(image.Spec.Template.Affinity)
-			validationtest.ExpectPaths(t, Image(image), []string{"spec.template.affinity." + test.want})
+			validationtest.ExpectPaths(t, Validate(image), []string{"spec.template.affinity." + test.want})
 		})
 	}
 }
@@ -263,5 +263,5 @@ func TestTextsThatAreNoQuantities(t *testing.T) {
 	image := validationtest.Image()
 	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "much"}}
 	image.Spec.Template = &v1alpha1.BuildTemplate{Resources: &v1alpha1.ResourceRequirements{Requests: list("cpu", "much")}}
-	validationtest.ExpectPaths(t, Image(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
+	validationtest.ExpectPaths(t, Validate(image), []string{"spec.template.resources.requests[cpu]", "spec.history.logMaxBytes"})
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package validation
+package imagebuild
 
 import (
 	"fmt"
@@ -10,10 +10,11 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
-	"k8s.io/apimachinery/pkg/util/validation"
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 )
 
 const (
@@ -29,9 +30,9 @@ var attemptOutcomes = []v1alpha1.AttemptOutcome{
 	v1alpha1.AttemptSucceeded, v1alpha1.AttemptFailed, v1alpha1.AttemptDisrupted, v1alpha1.AttemptCancelled,
 }
 
-// ImageBuildStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller:
+// ValidateStatusUpdate validates a change of an ImageBuild's status. It enforces rules that hold for every controller:
 // phases follow the table, a final status does not change, and attempts are only added.
-func ImageBuildStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
+func ValidateStatusUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	current, stored := &build.Status, &old.Status
 	errs := validatePhaseChange(stored.Phase, current.Phase, status.Child("phase"))
 	if stored.Phase.Finished() {
@@ -63,14 +64,14 @@ func withoutAfterwards(status *v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuildSt
 
 func validateResolved(resolved, stored *v1alpha1.ResolvedInputs, path *field.Path) field.ErrorList {
 	if stored != nil {
-		return Immutable(resolved, stored, path, "is Immutable once it is set: a build keeps its inputs")
+		return validation.Immutable(resolved, stored, path, "is Immutable once it is set: a build keeps its inputs")
 	}
 	if resolved == nil {
 		return nil
 	}
-	errs := RequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
-	errs = append(errs, Digest(resolved.BaseDigest, path.Child("baseDigest"))...)
-	return append(errs, Files(resolved.Files, path.Child("files"))...)
+	errs := validation.RequiredDigest(resolved.InputsDigest, path.Child("inputsDigest"))
+	errs = append(errs, validation.Digest(resolved.BaseDigest, path.Child("baseDigest"))...)
+	return append(errs, validation.Files(resolved.Files, path.Child("files"))...)
 }
 
 // currentOutcomes are the outcomes that the last attempt may have in a phase. An unfinished attempt has the empty outcome. A
@@ -109,7 +110,7 @@ func validateCurrentAttempt(current *v1alpha1.ImageBuildStatus) field.ErrorList 
 
 // validateEnd checks the fields that a final phase requires, and other phases forbid.
 func validateEnd(current *v1alpha1.ImageBuildStatus) field.ErrorList {
-	errs := Artifacts(current.Artifacts, status.Child("artifacts"))
+	errs := validation.Artifacts(current.Artifacts, status.Child("artifacts"))
 	errs = append(errs, validateFailure(current.Failure, status.Child("failure"))...)
 	finished, succeeded := current.Phase.Finished(), current.Phase == v1alpha1.BuildSucceeded
 	switch {
@@ -166,7 +167,7 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 	if attempt.JobName == "" {
 		errs = append(errs, field.Required(path.Child("jobName"), "set jobName before the Job is created"))
 	} else {
-		errs = append(errs, Names(validation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
+		errs = append(errs, validation.Names(utilvalidation.IsDNS1123Label(attempt.JobName), attempt.JobName, path.Child("jobName"))...)
 	}
 	if (attempt.PodName == "") != (attempt.PodUID == "") {
 		errs = append(errs, field.Required(path.Child("podUID"), "set podName and podUID together"))
@@ -176,7 +177,7 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 	}
 	switch {
 	case attempt.Outcome != "":
-		errs = append(errs, Enum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
+		errs = append(errs, validation.Enum(attempt.Outcome, attemptOutcomes, path.Child("outcome"))...)
 		if attempt.CompletionTime.IsZero() {
 			errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the attempt that has an outcome"))
 		}
@@ -193,12 +194,12 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 // Kueue. Then the pod is deleted, and the attempt gets a new pod later.
 func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
-		return Immutable(attempt, stored, path, "is Immutable: the attempt has its outcome")
+		return validation.Immutable(attempt, stored, path, "is Immutable: the attempt has its outcome")
 	}
-	errs := Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is Immutable: it names the Job of this attempt")
+	errs := validation.Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is Immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
-		errs = append(errs, Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is Immutable once it is set: it is the time at which the stop of the attempt began")...)
+		errs = append(errs, validation.Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is Immutable once it is set: it is the time at which the stop of the attempt began")...)
 	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
@@ -211,7 +212,7 @@ func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
 	if stored == "" {
 		return nil
 	}
-	return Immutable(value, stored, path, "is Immutable once it is set: an attempt keeps its Job and its pod")
+	return validation.Immutable(value, stored, path, "is Immutable once it is set: an attempt keeps its Job and its pod")
 }
 
 func validateFailure(failure *v1alpha1.BuildFailure, path *field.Path) field.ErrorList {

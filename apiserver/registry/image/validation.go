@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	apivalidation "k8s.io/apimachinery/pkg/api/validation"
+	metav1validation "k8s.io/apimachinery/pkg/apis/meta/v1/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+)
+
+var (
+	metadata = field.NewPath("metadata")
+	spec     = field.NewPath("spec")
+	status   = field.NewPath("status")
+)
+
+// Validate validates an Image that is to be created.
+func Validate(image *v1alpha1.Image) field.ErrorList {
+	errs := validation.Metadata(&image.ObjectMeta, validation.MaxImageName)
+	errs = append(errs, validation.LegalHold(image.Labels)...)
+	return append(errs, validateImageSpec(image)...)
+}
+
+// ValidateUpdate validates a change of an Image's spec and labels.
+func ValidateUpdate(image, _ *v1alpha1.Image) field.ErrorList {
+	return append(validation.LegalHold(image.Labels), validateImageSpec(image)...)
+}
+
+func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
+	errs := validation.Inputs(&image.Spec.BuildInputs, spec)
+	if base := image.Spec.Base.ImageRef; base != nil && base.Name != "" && base.Name == image.Name {
+		errs = append(errs, cycleError(base.Name, []string{image.Name, base.Name}))
+	}
+	errs = append(errs, validateTriggers(image.Spec.Triggers, spec.Child("triggers"))...)
+	errs = append(errs, validation.Enum(image.Spec.RunPolicy, validation.RunPolicies, spec.Child("runPolicy"))...)
+	errs = append(errs, validation.Timeouts(image.Spec.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, validation.Retry(image.Spec.Retry, spec.Child("retry"))...)
+	return append(errs, validateHistory(image.Spec.History, spec.Child("history"))...)
+}
+
+// ValidateStatus validates an Image's status.
+func ValidateStatus(image *v1alpha1.Image) field.ErrorList {
+	current := &image.Status
+	errs := apivalidation.ValidateNonnegativeField(current.ObservedGeneration, status.Child("observedGeneration"))
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ActiveBuilds), status.Child("activeBuilds"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.QueuedBuilds), status.Child("queuedBuilds"))...)
+	errs = append(errs, apivalidation.ValidateNonnegativeField(int64(current.ConsecutiveFailures), status.Child("consecutiveFailures"))...)
+	errs = append(errs, validation.Digest(current.InputsDigest, status.Child("inputsDigest"))...)
+	if attempted := current.LastAttempted; attempted != nil {
+		path := status.Child("lastAttempted")
+		errs = append(errs, validation.Number(attempted.Number, path.Child("number"))...)
+		errs = append(errs, validation.Digest(attempted.InputsDigest, path.Child("inputsDigest"))...)
+		errs = append(errs, validation.Digest(attempted.BaseDigest, path.Child("baseDigest"))...)
+	}
+	if latest := current.LatestBuild; latest != nil {
+		path := status.Child("latestBuild")
+		errs = append(errs, validation.BuildName(latest.Name, path.Child("name"))...)
+		errs = append(errs, validation.Number(latest.Number, path.Child("number"))...)
+		if latest.Phase != "" {
+			errs = append(errs, validation.Enum(latest.Phase, validation.Phases, path.Child("phase"))...)
+		}
+	}
+	if last := current.LastFinished; last != nil {
+		path := status.Child("lastFinished")
+		errs = append(errs, validation.BuildName(last.Name, path.Child("name"))...)
+		errs = append(errs, validation.Number(last.Number, path.Child("number"))...)
+		errs = append(errs, validation.Enum(last.Phase, []v1alpha1.BuildPhase{v1alpha1.BuildSucceeded, v1alpha1.BuildFailed}, path.Child("phase"))...)
+		errs = append(errs, validation.Digest(last.InputsDigest, path.Child("inputsDigest"))...)
+	}
+	if latest := current.LatestSuccessful; latest != nil {
+		errs = append(errs, validateSuccessfulBuild(latest, status.Child("latestSuccessful"))...)
+	}
+	return append(errs, metav1validation.ValidateConditions(current.Conditions, status.Child("conditions"))...)
+}
+
+func validateSuccessfulBuild(build *v1alpha1.SuccessfulBuild, path *field.Path) field.ErrorList {
+	errs := validation.BuildName(build.Name, path.Child("name"))
+	errs = append(errs, validation.Number(build.Number, path.Child("number"))...)
+	errs = append(errs, validation.RequiredDigest(build.InputsDigest, path.Child("inputsDigest"))...)
+	if build.CompletionTime.IsZero() {
+		errs = append(errs, field.Required(path.Child("completionTime"), "set completionTime of the successful build"))
+	}
+	return append(errs, validation.Artifacts(build.Artifacts, path.Child("artifacts"))...)
+}

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/jobs/trigger"
+)
+
+const (
+	maxRequestID     = 128
+	maxChanges       = 32
+	maxChangePath    = 512
+	maxChangeExcerpt = 128
+	maxChannels      = 16
+)
+
+// ValidateBuildRequest validates a request for a build of the named Image. The server sets an empty requestID.
+func ValidateBuildRequest(request *v1alpha1.BuildRequest, image string) field.ErrorList {
+	errs := validation.RequestName(request.Name, image)
+	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validation.Enum(request.Reason, validation.TriggerReasons, field.NewPath("reason"))...)
+	errs = append(errs, validation.Printable(request.Message, validation.MaxMessage, field.NewPath("message"))...)
+
+	errs = append(errs, validation.Parameters(request.Parameters, parameters)...)
+	if len(request.Parameters) > 0 {
+		errs = append(errs, validateUnreserved(request.RequestID)...)
+	}
+
+	changes := field.NewPath("changes")
+	if n := len(request.Changes); n > maxChanges {
+		errs = append(errs, field.TooMany(changes, n, maxChanges))
+	}
+	for i, change := range request.Changes {
+		if change.Path == "" {
+			errs = append(errs, field.Required(changes.Index(i).Child("path"), "set the path of the changed input, such as parameters[edition]"))
+		}
+		errs = append(errs, validation.Printable(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
+		errs = append(errs, validation.Text(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
+		errs = append(errs, validation.Text(change.To, maxChangeExcerpt, changes.Index(i).Child("to"))...)
+	}
+	return errs
+}
+
+var parameters = field.NewPath("parameters")
+
+// ValidateMergedParameters validates the parameters of a BuildRequest together with those of its Image.
+func ValidateMergedParameters(merged []v1alpha1.Parameter) field.ErrorList {
+	errs := validation.Parameters(merged, parameters)
+	for _, err := range errs {
+		err.Detail += "; the parameters of the Image count too"
+	}
+	return errs
+}
+
+// ValidateRerunRequest validates a request to run the named build again. The server sets an empty requestID.
+func ValidateRerunRequest(request *v1alpha1.RerunRequest, build string) field.ErrorList {
+	errs := validation.RequestName(request.Name, build)
+	errs = append(errs, validation.UID(string(request.UID), metadata.Child("uid"), "a build")...)
+	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validateUnreserved(request.RequestID)...)
+	return append(errs, validation.Printable(request.Message, validation.MaxMessage, field.NewPath("message"))...)
+}
+
+// ValidateChannels validates the requested channels of the named Image. It does not check whether their builds exist.
+func ValidateChannels(channels *v1alpha1.ImageChannels, image string) field.ErrorList {
+	errs := validation.RequestName(channels.Name, image)
+	path := field.NewPath("channels")
+	if n := len(channels.Channels); n > maxChannels {
+		errs = append(errs, field.TooMany(path, n, maxChannels))
+	}
+	seen := map[string]bool{}
+	for i, channel := range channels.Channels {
+		name := path.Index(i).Child("name")
+		switch {
+		case channel.Name == "":
+			errs = append(errs, field.Required(name, "set the name of the channel, such as stable"))
+		case seen[channel.Name]:
+			errs = append(errs, field.Duplicate(name, channel.Name))
+		default:
+			errs = append(errs, validation.Names(utilvalidation.IsDNS1123Label(channel.Name), channel.Name, name)...)
+		}
+		seen[channel.Name] = true
+		errs = append(errs, validation.BuildName(channel.Build, path.Index(i).Child("build"))...)
+	}
+	return errs
+}
+
+func validateRequestID(id string) field.ErrorList {
+	return validation.Printable(id, maxRequestID, field.NewPath("requestID"))
+}
+
+// validateUnreserved refuses reserved IDs for builds with other inputs than the Image's own. Otherwise such a build would
+// answer the reserved request, and the Image's own inputs would never be built.
+func validateUnreserved(id string) field.ErrorList {
+	if !trigger.Reserved(id) {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("requestID"), id,
+		"only triggers use the forms sha256:<digest>:<number> and schedule:<time>: choose another requestID")}
+}
