@@ -11,7 +11,7 @@
 //	status                                   strategy.go of the resource's package
 //	imagebuilds/log                          buildlog
 //	images/history, stats, changes, notes    history, which lists them in subresources.go
-//	images/plan                              imageplan (storage.go), because a plan is also a resource
+//	images/plan                              imageplan (plan.go), because a plan is also a resource
 //	imagebuilds/rerun                        image, because the Image allocates the new build
 //
 // A created ImageBuild with an imageRef and without a name is a request, too: requested.go in package image answers it.

@@ -20,7 +20,7 @@ import (
 
 // desk is the subresource books/loans: a user who creates a loan request there gets a copy, as long as one is left.
 type desk struct {
-	status *resources.StatusStore
+	status *resources.StatusREST
 }
 
 var _ rest.NamedCreater = desk{}
@@ -52,7 +52,7 @@ func Example_subresource() {
 		if err != nil {
 			return nil, err
 		}
-		storages["loans"] = desk{storages["status"].(*resources.StatusStore)}
+		storages["loans"] = desk{storages["status"].(*resources.StatusREST)}
 		return storages, nil
 	}
 	server := example.Describe(builder.New("library-apiserver")).

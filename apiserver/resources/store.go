@@ -144,7 +144,7 @@ func (s *Store) Categories() []string { return s.categories }
 
 // Status returns a subresource that updates the same objects with a strategy of its own, such as status. The default strategy is
 // DefaultStatusStrategy, for every version that has the kind.
-func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
+func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusREST {
 	if strategy == nil {
 		strategy = s.statusStrategy
 	}
@@ -154,44 +154,44 @@ func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusStore {
 	if resets, ok := strategy.(rest.ResetFieldsStrategy); ok {
 		status.ResetFieldsStrategy = resets
 	}
-	return &StatusStore{store: &status, patches: s.patches}
+	return &StatusREST{store: &status, patches: s.patches}
 }
 
-// StatusStore serves get, update and patch of a stored object with another strategy, like the status subresource.
-type StatusStore struct {
+// StatusREST serves a subresource such as status: get, update and patch of a stored object with another strategy.
+type StatusREST struct {
 	store   *genericregistry.Store
 	patches requesterrors.Patches
 }
 
 var (
-	_ rest.Patcher             = &StatusStore{}
-	_ rest.ResetFieldsStrategy = &StatusStore{}
-	_ rest.TableConvertor      = &StatusStore{}
+	_ rest.Patcher             = &StatusREST{}
+	_ rest.ResetFieldsStrategy = &StatusREST{}
+	_ rest.TableConvertor      = &StatusREST{}
 )
 
 // New returns an empty object.
-func (s *StatusStore) New() runtime.Object { return s.store.New() }
+func (s *StatusREST) New() runtime.Object { return s.store.New() }
 
 // Destroy does nothing, because the main resource closes the storage.
-func (s *StatusStore) Destroy() {}
+func (s *StatusREST) Destroy() {}
 
 // Get returns the whole object.
-func (s *StatusStore) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
+func (s *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
 	return s.store.Get(ctx, name, options)
 }
 
 // Update changes the object as the strategy allows. It never creates an object.
-func (s *StatusStore) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+func (s *StatusREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	return s.store.Update(ctx, name, s.patches.Of(object), createValidation, updateValidation, false, options)
 }
 
 // GetResetFields returns the fields that server-side apply through this subresource does not own.
-func (s *StatusStore) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
+func (s *StatusREST) GetResetFields() map[fieldpath.APIVersion]*fieldpath.Set {
 	return s.store.GetResetFields()
 }
 
 // ConvertToTable returns the columns of the main resource.
-func (s *StatusStore) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
+func (s *StatusREST) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
 	return s.store.ConvertToTable(ctx, object, options)
 }

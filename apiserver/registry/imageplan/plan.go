@@ -4,139 +4,37 @@ package imageplan
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/clock"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/image"
-	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
-	"goldsmith.dev/goldsmith/apiserver/resources"
-	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/trigger"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 )
 
-// The reasons that only plans have.
-const (
-	// reasonForbidden means that the user may not read the Image, or an object that its inputs refer to.
-	reasonForbidden = "Forbidden"
-	// reasonDeleting means that the Image is being deleted.
-	reasonDeleting = "Deleting"
-)
-
-// planner plans Images of the namespace of its context, for the user of its context.
-type planner struct {
-	scope    *resources.Scope
-	images   *image.REST
-	builds   *imagebuild.REST
-	builders inputs.Builders
-	sources  *image.Sources
-	clock    clock.PassiveClock
-	policy   validation.Policy
+// Subresource returns the subresource plan of images.
+func (p *REST) Subresource() *SubresourceREST {
+	return &SubresourceREST{planner: p.planner}
 }
 
-func sameSpec(image, stored *v1alpha1.Image) bool {
-	return equality.Semantic.DeepEqual(image.Spec, stored.Spec)
+var _ rest.Getter = &SubresourceREST{}
+
+// SubresourceREST is the subresource plan of images.
+type SubresourceREST struct {
+	subresource.Base
+	planner *planner
 }
 
-// plan plans an Image with the given spec and the stored status. hidden is why the user may not know its inputs, or nil if
-// the user may.
-func (p *planner) plan(ctx context.Context, given *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlan, error) {
-	return p.describe(given, func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) { return p.status(ctx, image, hidden) })
-}
+// New returns an empty ImagePlan.
+func (s *SubresourceREST) New() runtime.Object { return &v1alpha1.ImagePlan{} }
 
-// refuse returns a plan that contains only the reason of the refusal, for an Image that the user may not get.
-func (p *planner) refuse(given *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlan, error) {
-	return p.describe(given, func(*v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error) {
-		return &v1alpha1.ImagePlanStatus{Reason: string(hidden.Reason), Message: hidden.Message}, nil
-	})
-}
-
-// describe returns the plan of an Image with the given spec.
-func (p *planner) describe(given *v1alpha1.Image, decide func(image *v1alpha1.Image) (*v1alpha1.ImagePlanStatus, error)) (*v1alpha1.ImagePlan, error) {
-	image := given.DeepCopy()               // the storage returns shared objects
-	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
-	status, err := decide(image)
+// Get plans the stored Image.
+func (s *SubresourceREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
+	image, err := store.Get[*v1alpha1.Image](ctx, s.planner.images, name)
 	if err != nil {
 		return nil, err
 	}
-	return &v1alpha1.ImagePlan{
-		ObjectMeta: metav1.ObjectMeta{Name: image.Name, Namespace: image.Namespace},
-		Spec:       image.Spec,
-		Status:     *status,
-	}, nil
-}
-
-func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1alpha1.BuildFailure) (*v1alpha1.ImagePlanStatus, error) {
-	if image.DeletionTimestamp != nil {
-		return &v1alpha1.ImagePlanStatus{Reason: reasonDeleting, Message: "the image is being deleted, so it gets no more builds"}, nil
-	}
-	builds, err := p.builds.BuildsOf(ctx, image)
-	if err != nil {
-		return nil, err
-	}
-	var resolved *v1alpha1.ResolvedInputs
-	unresolved := hidden
-	if hidden == nil {
-		if resolved, unresolved, err = p.resolve(ctx, image); err != nil {
-			return nil, err
-		}
-	}
-	decision := trigger.Next(trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Now: p.clock.Now()})
-	status := &v1alpha1.ImagePlanStatus{
-		Build:            decision.Request != nil,
-		Reason:           decision.Reason,
-		Message:          decision.Message,
-		Changes:          decision.Changes,
-		NextScheduleTime: decision.Status.NextScheduleTime,
-	}
-	number, err := p.nextNumber(ctx, image)
-	if err != nil {
-		return nil, err
-	}
-	status.BuildName = trigger.BuildName(image.Name, number)
-	if unresolved != nil {
-		return status, nil
-	}
-	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
-	status.Job, err = p.job(image, number, resolved)
-	if err != nil {
-		// The build would fail with this error, so the plan reports it before.
-		status.Message = fmt.Sprintf("%s; a build would fail: %v", status.Message, err)
-	}
-	return status, nil
-}
-
-// job renders the Job of the first attempt of the next build.
-func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.ResolvedInputs) (*runtime.RawExtension, error) {
-	builder, notAllowed := p.builders.Lookup(image.Spec.Builder)
-	if notAllowed != nil {
-		return nil, fmt.Errorf("%s", notAllowed.Message)
-	}
-	build := &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Name: trigger.BuildName(image.Name, number), Namespace: image.Namespace},
-		Spec: v1alpha1.ImageBuildSpec{
-			ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID},
-			Number:   new(number),
-			Inputs:   image.Spec.BuildInputs,
-			Timeouts: image.Spec.Timeouts,
-			Retry:    image.Spec.Retry,
-		},
-		Status: v1alpha1.ImageBuildStatus{Resolved: resolved},
-	}
-	job, err := render.Job(build, 1, builder)
-	if err != nil {
-		return nil, err
-	}
-	text, err := json.Marshal(job)
-	if err != nil {
-		return nil, err
-	}
-	return &runtime.RawExtension{Raw: text}, nil
+	return s.planner.plan(ctx, image, nil)
 }

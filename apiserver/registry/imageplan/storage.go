@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/warning"
 	"k8s.io/utils/clock"
 
@@ -20,7 +19,6 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
-	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -137,29 +135,4 @@ func (p *planner) applied(ctx context.Context, plan *v1alpha1.ImagePlan, stored 
 
 func invalid(name string, errs field.ErrorList) error {
 	return apierrors.NewInvalid(v1alpha1.Kind("ImagePlan").GroupKind(), name, errs)
-}
-
-// Subresource returns the subresource plan of images.
-func (p *REST) Subresource() *SubresourceREST {
-	return &SubresourceREST{planner: p.planner}
-}
-
-var _ rest.Getter = &SubresourceREST{}
-
-// SubresourceREST is the subresource plan of images.
-type SubresourceREST struct {
-	subresource.Base
-	planner *planner
-}
-
-// New returns an empty ImagePlan.
-func (s *SubresourceREST) New() runtime.Object { return &v1alpha1.ImagePlan{} }
-
-// Get plans the stored Image.
-func (s *SubresourceREST) Get(ctx context.Context, name string, _ *metav1.GetOptions) (runtime.Object, error) {
-	image, err := store.Get[*v1alpha1.Image](ctx, s.planner.images, name)
-	if err != nil {
-		return nil, err
-	}
-	return s.planner.plan(ctx, image, nil)
 }
