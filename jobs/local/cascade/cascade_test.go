@@ -295,3 +295,28 @@ func TestANamespaceIsEmptiedAndThenFinalized(t *testing.T) {
 		})
 	}
 }
+
+func TestObjectsOfANamespaceThatIsCreatedAnewStay(t *testing.T) {
+	for name, change := range map[string]func(*corev1.Namespace){
+		"it is active":         func(*corev1.Namespace) {},
+		"it terminates itself": func(anew *corev1.Namespace) { anew.DeletionTimestamp = new(metav1.Now()) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace, cached := activeNamespace(), named("v1", "Namespace", "ns", func(o *metav1.PartialObjectMetadata) { o.Namespace = "" }, deleting)
+			namespace.DeletionTimestamp, namespace.Spec.Finalizers = cached.DeletionTimestamp, []corev1.FinalizerName{corev1.FinalizerKubernetes}
+			c, server, client := newTest(t, namespace, objects{pod()}, objects{cached})
+			server.PrependReactor("list", "*", func(clienttesting.Action) (bool, runtime.Object, error) {
+				anew := namespace.DeepCopy()
+				anew.UID, anew.DeletionTimestamp = "anew", nil
+				change(anew)
+				return false, nil, client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("namespaces"), anew, "")
+			})
+			if err := c.settle(t.Context(), owner{kind: namespaceKind, name: "ns"}); err != nil {
+				t.Fatal(err)
+			}
+			if got := writes(t, server); got != nil {
+				t.Errorf("sent %v", got)
+			}
+		})
+	}
+}

@@ -25,6 +25,11 @@ func (c *Cascade) empty(ctx context.Context, name string) error {
 	if err != nil || !exists || meta(cached).DeletionTimestamp == nil {
 		return err
 	}
+	objects, err := c.list(ctx, name)
+	if err != nil {
+		return err
+	}
+	// After the list: a namespace of that name that was created meanwhile has objects that stay.
 	namespace, err := c.namespaces.Get(ctx, name, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
 		return nil
@@ -32,12 +37,8 @@ func (c *Cascade) empty(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("get namespace %s: %w", name, err)
 	}
-	if namespace.DeletionTimestamp == nil || !slices.Contains(namespace.Spec.Finalizers, corev1.FinalizerKubernetes) {
+	if namespace.UID != meta(cached).UID || namespace.DeletionTimestamp == nil || !slices.Contains(namespace.Spec.Finalizers, corev1.FinalizerKubernetes) {
 		return nil
-	}
-	objects, err := c.list(ctx, name)
-	if err != nil {
-		return err
 	}
 	if len(objects) == 0 {
 		namespace.Spec.Finalizers = slices.DeleteFunc(namespace.Spec.Finalizers, func(f corev1.FinalizerName) bool { return f == corev1.FinalizerKubernetes })
