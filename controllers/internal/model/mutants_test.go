@@ -6,10 +6,15 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,121 +37,174 @@ type mutant struct {
 	lives string
 }
 
-func (m mutant) String() string { return fmt.Sprintf("%s: %q instead of %q", m.file, m.new, m.old) }
+func (m *mutant) String() string { return fmt.Sprintf("%s: %q instead of %q", m.file, m.new, m.old) }
 
 // TestMutantsAreFound checks that each mutant can be made. With -mutants it plays schedules with each of them.
 func TestMutantsAreFound(t *testing.T) {
-	only := regexp.MustCompile(*onlyMutants)
-	var living [][]mutant
-	for _, m := range mutants {
-		if _, err := changed(m); err != nil {
-			t.Error(err)
+	overlay, functions := withAll(t)
+	if !*withMutants {
+		return
+	}
+	model, only := compile(t, overlay), regexp.MustCompile(*onlyMutants)
+	var living [][]int
+	for i := range mutants {
+		m := &mutants[i]
+		switch {
+		case !only.MatchString(m.file + " " + m.old):
+		case m.lives != "":
+			living = join(living, i, functions)
+		default:
+			t.Run(filepath.Base(m.file), func(t *testing.T) {
+				if found := play(t, model, i); found != "" {
+					t.Logf("%v: %s", m, found)
+				} else {
+					t.Errorf("%v: lives", m)
+				}
+			})
 		}
-		if !*withMutants || !only.MatchString(m.file+" "+m.old) {
-			continue
-		}
-		if m.lives != "" {
-			living = join(living, m)
-			continue
-		}
-		t.Run(filepath.Base(m.file), func(t *testing.T) {
-			t.Parallel()
-			if found := play(t, m); found != "" {
-				t.Logf("%v: %s", m, found)
-			} else {
-				t.Errorf("%v: lives", m)
-			}
-		})
 	}
 	for _, group := range living {
-		t.Run("living", func(t *testing.T) {
-			t.Parallel()
-			expectLife(t, group...)
-		})
+		t.Run("living", func(t *testing.T) { expectLife(t, model, group) })
 	}
 }
 
-// join adds a mutant to the first group that it can be made together with.
-func join(groups [][]mutant, m mutant) [][]mutant {
-	for i := range groups {
-		if _, err := changed(append(groups[i], m)...); err == nil {
-			groups[i] = append(groups[i], m)
+// withAll returns files that have all mutants: a function begins with a copy of itself for each of its mutants, which runs if a variable
+// of its package is true. It also returns the function of each mutant.
+func withAll(t *testing.T) (overlay map[string]string, functions []token.Position) {
+	t.Helper()
+	overlay, functions = map[string]string{}, make([]token.Position, len(mutants))
+	files, variables := token.NewFileSet(), map[string]string{}
+	inserted := map[string]map[int]string{}
+	for i := range mutants {
+		m := &mutants[i]
+		path, err := filepath.Abs(filepath.Join(root, m.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(source)
+		if n := strings.Count(text, m.old); n != 1 {
+			t.Errorf("%s has the text %q %d times", m.file, m.old, n)
+			continue
+		}
+		file, err := parser.ParseFile(files, path, source, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := strings.Index(text, m.old)
+		function, begin, end := functionAt(files, file, at, at+len(m.old))
+		if function == nil {
+			t.Errorf("%v: not in a function", m)
+			continue
+		}
+		functions[i] = files.Position(function.Pos())
+		body := strings.TrimSuffix(strings.Replace(text[begin:end], m.old, m.new, 1), "}")
+		if function.Type.Results == nil {
+			body += "return\n"
+		}
+		if inserted[path] == nil {
+			inserted[path], overlay[path] = map[int]string{}, text
+		}
+		inserted[path][begin+1] += fmt.Sprintf("\nif mutant%d %s}\n", i, body)
+		variables[filepath.Join(filepath.Dir(path), "mutants.go")] += fmt.Sprintf("var mutant%d = isMutant(%q)\n", i, strconv.Itoa(i))
+		overlay[filepath.Join(filepath.Dir(path), "mutants.go")] = "package " + file.Name.Name
+	}
+	for path, bodies := range inserted {
+		for _, at := range slices.Backward(slices.Sorted(maps.Keys(bodies))) {
+			overlay[path] = overlay[path][:at] + bodies[at] + overlay[path][at:]
+		}
+	}
+	for path, declared := range variables {
+		overlay[path] += fmt.Sprintf(`
+import ("os"; "slices"; "strings")
+func isMutant(number string) bool { return slices.Contains(strings.Fields(os.Getenv(%q)), number) }
+`, playedMutants) + declared
+	}
+	return overlay, functions
+}
+
+// playedMutants is the variable of the environment with the numbers of the mutants that are played.
+const playedMutants = "MUTANTS"
+
+// functionAt returns the function that has a part of a file, and where its body begins and ends.
+func functionAt(files *token.FileSet, file *ast.File, from, to int) (function *ast.FuncDecl, begin, end int) {
+	for _, declaration := range file.Decls {
+		if function, ok := declaration.(*ast.FuncDecl); ok {
+			begin, end := files.Position(function.Body.Pos()).Offset, files.Position(function.Body.End()).Offset
+			if begin < from && to <= end {
+				return function, begin, end
+			}
+		}
+	}
+	return nil, 0, 0
+}
+
+// compile compiles the model with changed files.
+func compile(t *testing.T, overlay map[string]string) string {
+	t.Helper()
+	folder, replaced := t.TempDir(), map[string]string{}
+	for path, content := range overlay {
+		replaced[path] = filepath.Join(folder, fmt.Sprintf("%d.go", len(replaced)))
+		if err := os.WriteFile(replaced[path], []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoded, err := json.Marshal(map[string]any{"Replace": replaced})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path, model := filepath.Join(folder, "overlay.json"), filepath.Join(folder, "model.test")
+	if err := os.WriteFile(path, encoded, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay="+path, "-o="+model, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	return model
+}
+
+// join adds a mutant to the first group that has no other mutant of its function.
+func join(groups [][]int, mutant int, functions []token.Position) [][]int {
+	for i, group := range groups {
+		if !slices.ContainsFunc(group, func(other int) bool { return functions[other] == functions[mutant] }) {
+			groups[i] = append(group, mutant)
 			return groups
 		}
 	}
-	return append(groups, []mutant{m})
+	return append(groups, []int{mutant})
 }
 
 // expectLife plays schedules with mutants that live, first with all of them at once: that takes a fraction of the time. If two of them
 // are found only together, each is played without the other.
-func expectLife(t *testing.T, group ...mutant) {
+func expectLife(t *testing.T, model string, group []int) {
 	t.Helper()
-	found, half := play(t, group...), len(group)/2
+	found, half := play(t, model, group...), len(group)/2
 	switch {
 	case found == "":
-		for _, m := range group {
-			t.Logf("%v: lives, because %s", m, m.lives)
+		for _, i := range group {
+			t.Logf("%v: lives, because %s", &mutants[i], mutants[i].lives)
 		}
 	case half == 0:
-		t.Errorf("%v: found, although %s: %s", group[0], group[0].lives, found)
+		m := &mutants[group[0]]
+		t.Errorf("%v: found, although %s: %s", m, m.lives, found)
 	default:
-		expectLife(t, group[:half]...)
-		expectLife(t, group[half:]...)
+		expectLife(t, model, group[:half])
+		expectLife(t, model, group[half:])
 	}
-}
-
-// changed returns the files that mutants change, with the mistakes.
-func changed(group ...mutant) (map[string]string, error) {
-	files := map[string]string{}
-	for _, m := range group {
-		path, err := filepath.Abs(filepath.Join(root, m.file))
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := files[path]; !ok {
-			source, err := os.ReadFile(path)
-			if err != nil {
-				return nil, err
-			}
-			files[path] = string(source)
-		}
-		if n := strings.Count(files[path], m.old); n != 1 {
-			return nil, fmt.Errorf("%s has the text %q %d times", m.file, m.old, n)
-		}
-		files[path] = strings.Replace(files[path], m.old, m.new, 1)
-	}
-	return files, nil
 }
 
 // foundBy matches the line of a schedule that breaks an invariant, or in which a controller panics, and the line of what no
 // schedule reaches any more.
 var foundBy = regexp.MustCompile(`seed [0-9]+: .*|[^:]*: [^:]* was reached 0 times`)
 
-// play compiles the model with mutants, and returns what it finds.
-func play(t *testing.T, group ...mutant) string {
+// play plays schedules with mutants, and returns what it finds.
+func play(t *testing.T, model string, group ...int) string {
 	t.Helper()
-	files, err := changed(group...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	folder, overlay := t.TempDir(), struct{ Replace map[string]string }{map[string]string{}}
-	for path, content := range files {
-		mutated := filepath.Join(folder, fmt.Sprintf("%d.go", len(overlay.Replace)))
-		overlay.Replace[path] = mutated
-		if err := os.WriteFile(mutated, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	encoded, err := json.Marshal(overlay)
-	if err != nil {
-		t.Fatal(err)
-	}
-	replaced := filepath.Join(folder, "overlay.json")
-	if err := os.WriteFile(replaced, encoded, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	command := exec.CommandContext(t.Context(), "go", "test", "-vet=off", "-ldflags=-s -w", "-overlay="+replaced, "-timeout=30m", ".",
-		"-run=^TestSchedules$", "-args", "-brief", "-schedules="+strconv.Itoa(*mutantsGoFor))
+	command := exec.CommandContext(t.Context(), model, "-test.run=^TestSchedules$", "-test.v", "-brief", "-schedules="+strconv.Itoa(*mutantsGoFor))
+	command.Env = append(os.Environ(), playedMutants+"="+strings.Trim(fmt.Sprint(group), "[]"))
 	output, err := command.CombinedOutput()
 	found := foundBy.FindString(string(output))
 	if found == "" && err != nil {
@@ -223,7 +281,7 @@ var mutants = []mutant{
 `, "a rejection is confirmed, and then the API has the Job"},
 	{"controllers/internal/imagebuild/perform.go", `case refused(err):`, `case false:`, ""},
 	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
-	{"controllers/internal/imagebuild/perform.go", `const stopDeadline = 1`, `const stopDeadline = 3600`, ""},
+	{"controllers/internal/imagebuild/perform.go", `"activeDeadlineSeconds": stopDeadline}`, `"activeDeadlineSeconds": 3600}`, ""},
 	{"controllers/internal/imagebuild/origin.go", `created == job.UID {`, `created != "" {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `uid == "" || number == 0 {`, "jobs/state asks again whose the Job says to be"},
 	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if render.SameJob(expected, expected) {`, ""},
@@ -303,5 +361,6 @@ var mutants = []mutant{
 	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 `, ``, ""},
 	{"jobs/state/wait.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
+	{"jobs/state/wait.go", `t.Pod == nil || t.Pod.CreationTimestamp.Before(&c.LastTransitionTime) || !c`, `!c`, ""},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
 }
