@@ -176,8 +176,7 @@ var _ = Describe("Cancelling a build", func() {
 	It("stores nothing in a dry run", func(ctx SpecContext) {
 		build := must(builds.Cancel(ctx, "once", &v1alpha1.CancelRequest{}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 		Expect(build.Spec.CancelRequested).NotTo(BeNil())
-		build = must(builds.Get(ctx, "once", metav1.GetOptions{}))
-		Expect(build.Spec.CancelRequested).To(BeNil())
+		Expect(must(builds.Get(ctx, "once", metav1.GetOptions{})).Spec.CancelRequested).To(BeNil())
 	})
 
 	It("refuses a request for another build, and a build that is not there", func(ctx SpecContext) {

@@ -99,12 +99,10 @@ var _ = Describe("The channels of an Image", func() {
 	})
 
 	It("are not stored in a dry run", func(ctx SpecContext) {
-		channels := must(images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
+		Expect(must(images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{
 			ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: []v1alpha1.ImageChannel{stable("debian-1")},
-		}, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}}))
-		Expect(channels.Channels).To(HaveLen(1))
-		channels = must(images.GetChannels(ctx, "debian", metav1.GetOptions{}))
-		Expect(channels.Channels).To(BeEmpty())
+		}, metav1.UpdateOptions{DryRun: []string{metav1.DryRunAll}})).Channels).To(HaveLen(1))
+		Expect(must(images.GetChannels(ctx, "debian", metav1.GetOptions{})).Channels).To(BeEmpty())
 	})
 
 	It("stay through a write of the Image's status, and through one of the Image", func(ctx SpecContext) {
@@ -114,8 +112,7 @@ var _ = Describe("The channels of an Image", func() {
 		after := must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
 		Expect(after.Status.Channels).To(HaveLen(1))
 		after.Status.Channels = nil
-		after = must(images.Update(ctx, after, metav1.UpdateOptions{}))
-		Expect(after.Status.Channels).To(HaveLen(1))
+		Expect(must(images.Update(ctx, after, metav1.UpdateOptions{})).Status.Channels).To(HaveLen(1))
 		must(images.Instantiate(ctx, "debian", request("more"), metav1.CreateOptions{}))
 		Expect(must(images.GetChannels(ctx, "debian", metav1.GetOptions{})).Channels).To(HaveLen(1))
 	})

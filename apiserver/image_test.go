@@ -95,8 +95,7 @@ var _ = Describe("An Image", func() {
 		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
 
 		image.Status.ObservedGeneration = 5
-		image = must(images.Update(ctx, image, metav1.UpdateOptions{}))
-		Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(1))
+		Expect(must(images.Update(ctx, image, metav1.UpdateOptions{})).Status.ObservedGeneration).To(BeEquivalentTo(1))
 	})
 
 	It("keeps the records of instantiate in its status, even if an update sets others", func(ctx SpecContext) {
@@ -112,8 +111,7 @@ var _ = Describe("An Image", func() {
 		recordUID(ctx, images, "debian", "u")
 		image = must(images.Get(ctx, "debian", metav1.GetOptions{}))
 		image.Status.RecentRequests[0].UID = ""
-		image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
-		Expect(image.Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
+		Expect(must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{})).Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
 	})
 
 	It("counts a build once, also where a client does not know that it does", func(ctx SpecContext) {
@@ -150,9 +148,8 @@ var _ = Describe("An Image", func() {
 
 		It("owns the spec through the resource and the status through its subresource", func(ctx SpecContext) {
 			both := wanted("debian:bookworm").WithStatus(apply.ImageStatus().WithObservedGeneration(3))
-			image := must(images.Apply(ctx, both, metav1.ApplyOptions{FieldManager: "person"}))
-			Expect(image.Status.ObservedGeneration).To(BeZero())
-			image = must(images.ApplyStatus(ctx, both, metav1.ApplyOptions{FieldManager: "controller"}))
+			Expect(must(images.Apply(ctx, both, metav1.ApplyOptions{FieldManager: "person"})).Status.ObservedGeneration).To(BeZero())
+			image := must(images.ApplyStatus(ctx, both, metav1.ApplyOptions{FieldManager: "controller"}))
 			Expect(image.Status.ObservedGeneration).To(BeEquivalentTo(3))
 			owned := map[string]string{}
 			for _, entry := range image.ManagedFields {

@@ -32,11 +32,10 @@ var _ = Describe("The priority of a build", func() {
 
 	It("is not set where no class is named, and 0 where it does not exist", func(ctx SpecContext) {
 		builds := buildsIn(newNamespace())
-		build := must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{}))
-		Expect(build.Spec.Priority).To(BeNil())
+		Expect(must(builds.Create(ctx, newBuild("once"), metav1.CreateOptions{})).Spec.Priority).To(BeNil())
 		urgent := newBuild("urgent")
 		urgent.Spec.Inputs.Template = &v1alpha1.BuildTemplate{PriorityClassName: "nowhere"}
-		build = must(builds.Create(ctx, urgent, metav1.CreateOptions{}))
+		build := must(builds.Create(ctx, urgent, metav1.CreateOptions{}))
 		Expect(build.Spec.Priority).To(HaveValue(BeZero()))
 		Expect(must(builds.Update(ctx, urgent, metav1.UpdateOptions{})).Spec).To(Equal(build.Spec), "its manifest can be applied again")
 	})

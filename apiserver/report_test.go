@@ -100,8 +100,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		Expect(after.Spec).To(Equal(before.Spec))
 
 		later(time.Second)
-		answer = must(report(ctx, "p1", v1alpha1.BuildReport{Percent: new(int32(50))}))
-		Expect(answer.Stage).To(Equal("packages"))
+		Expect(must(report(ctx, "p1", v1alpha1.BuildReport{Percent: new(int32(50))})).Stage).To(Equal("packages"))
 	})
 
 	It("stores one report a second across all replicas, and no report without news", func(ctx SpecContext) {

@@ -47,12 +47,10 @@ var _ = Describe("Superseding a build", func() {
 
 	It("leaves it alone once anything was begun for it", func(ctx SpecContext) {
 		started := writeTo(ctx, builds, "debian-1", startAttempt(1))
-		build := must(supersede(ctx, "debian-1", "debian-3"))
-		Expect(build).To(Equal(started))
+		Expect(supersede(ctx, "debian-1", "debian-3")).To(Equal(started))
 		suspended := writeTo(ctx, builds, "debian-1", setPhase(v1alpha1.BuildQueued))
-		build = must(supersede(ctx, "debian-1", "debian-3"))
-		Expect(build).To(Equal(suspended), "it waits, but has an attempt")
-		build = must(builds.Cancel(ctx, "debian-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))
+		Expect(supersede(ctx, "debian-1", "debian-3")).To(Equal(suspended), "it waits, but has an attempt")
+		build := must(builds.Cancel(ctx, "debian-1", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))
 		Expect(build.Spec.CancelRequested).To(HaveValue(HaveField("SupersededBy", "")))
 	})
 

@@ -16,8 +16,7 @@ func TestABuildIsReadAsItWasPut(t *testing.T) {
 		}
 		for _, build := range []Build{{Namespace: "team", Name: "app", UID: "b"}, finished("b")} {
 			must(t, s.PutBuild(t.Context(), build))
-			got, err := s.GetBuild(t.Context(), "team", "b")
-			must(t, err)
+			got := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
 			if !got.Equal(build) || got.Name != "app" || got.Succeeded != build.Succeeded {
 				t.Errorf("got %+v, want %+v", got, build)
 			}
@@ -71,8 +70,7 @@ func TestWhatIsExpiredOrLocatedStaysSo(t *testing.T) {
 	for _, expired := range []*time.Time{nil, &other} {
 		build.Expired, build.Held = expired, !build.Held
 		must(t, s.PutBuild(t.Context(), build))
-		got, err := s.GetBuild(t.Context(), "team", "b")
-		must(t, err)
+		got := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
 		if got.Expired == nil || !got.Expired.Equal(at) || got.Held != build.Held || got.NamespaceUID != "n" {
 			t.Errorf("got %+v", got)
 		}
@@ -138,13 +136,11 @@ func TestAttemptsAreInOrder(t *testing.T) {
 			{"team", "b", 10, "p"}, {"team", "b", 2, "q"}, {"team", "b", 2, "p-1-x"}, {"team", "b", 0, "p"},
 			{"team", "b-2", 1, "of-another-build"}, {"team-b", "b", 1, "of-another-namespace"},
 		} {
-			w, err := s.Writer(t.Context(), a, Limit{})
-			must(t, err)
+			w := valueOf(s.Writer(t.Context(), a, Limit{}))(t)
 			write(t, w, []byte("x"))
 			seal(t, w, Seal{})
 		}
-		got, err := s.Attempts(t.Context(), "team", "b")
-		must(t, err)
+		got := valueOf(s.Attempts(t.Context(), "team", "b"))(t)
 		if fmt.Sprint(got) != "[team/b/0-p team/b/2-p-1-x team/b/2-q team/b/10-p]" {
 			t.Errorf("got %v", got)
 		}

@@ -20,8 +20,7 @@ func originOf(text []byte) Origin {
 // readDamaged reads a log that is damaged.
 func readDamaged(t *testing.T, s *Store) []byte {
 	t.Helper()
-	r, err := s.Reader(t.Context(), attempt(), Position{})
-	must(t, err)
+	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
 	got, err := io.ReadAll(r)
 	if !errors.Is(err, ErrDamaged) {
 		t.Errorf("got %d bytes, %v", len(got), err)
@@ -137,8 +136,7 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 		f.content[prefix+name] = nil
 		all := readDamaged(t, s)
 		for n := int64(0); n < int64(bytes.Count(all, []byte{'\n'})); n += 1 + n/3 {
-			r, err := s.Reader(t.Context(), attempt(), Position{TailLines: &n})
-			must(t, err)
+			r := valueOf(s.Reader(t.Context(), attempt(), Position{TailLines: &n}))(t)
 			got, err := io.ReadAll(r)
 			if want := naiveRead(all, Position{TailLines: &n}); !bytes.Equal(got, want) || errors.Is(err, ErrDamaged) != bytes.Contains(want, []byte("missing")) {
 				t.Errorf("%s is damaged, the last %d lines: %d bytes, want %d, %v", name, n, len(got), len(want), err)
@@ -174,8 +172,7 @@ func TestNoFlippedBitIsRead(t *testing.T) {
 	for key, content := range f.content {
 		for bit := range 8 * len(content) {
 			content[bit/8] ^= 1 << (bit % 8)
-			r, err := s.Reader(t.Context(), attempt(), Position{})
-			must(t, err)
+			r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
 			if got, err := io.ReadAll(r); !errors.Is(err, ErrDamaged) && (err != nil || !bytes.Equal(got, stream)) {
 				t.Errorf("bit %d of %s: got %q, %v", bit, key, got, err)
 			}

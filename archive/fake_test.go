@@ -140,10 +140,7 @@ func each(t *testing.T, options Options, run func(t *testing.T, s *Store)) {
 
 func open(t testing.TB, address string, options Options) *Store {
 	t.Helper()
-	s, err := Open(t.Context(), address, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := valueOf(Open(t.Context(), address, options))(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -157,8 +154,7 @@ func attempt() Attempt { return Attempt{Namespace: "team", Build: "b-1", Number:
 
 func prefixOf(t testing.TB, a Attempt) string {
 	t.Helper()
-	prefix, err := a.prefix()
-	must(t, err)
+	prefix := valueOf(a.prefix())(t)
 	return prefix
 }
 
@@ -171,8 +167,7 @@ func must(t testing.TB, err error) {
 
 func writer(t testing.TB, s *Store, limit Limit) *Writer {
 	t.Helper()
-	w, err := s.Writer(t.Context(), attempt(), limit)
-	must(t, err)
+	w := valueOf(s.Writer(t.Context(), attempt(), limit))(t)
 	return w
 }
 
@@ -188,8 +183,7 @@ func flush(t testing.TB, w *Writer) {
 
 func seal(t testing.TB, w *Writer, of Seal) Summary {
 	t.Helper()
-	summary, err := w.Seal(t.Context(), of)
-	must(t, err)
+	summary := valueOf(w.Seal(t.Context(), of))(t)
 	return summary
 }
 
@@ -202,14 +196,12 @@ func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writer {
 	t.Helper()
 	for at := int64(0); chunk > 0 && at < int64(len(stream)); at += chunk { // an earlier version has chunks of any bytes
-		old, err := s.stored(a)
-		must(t, err)
+		old := valueOf(s.stored(a))(t)
 		end := min(at+chunk, int64(len(stream)))
-		err = old.put(t.Context(), stampedSpan(at, end), stream[at:end])
+		err := old.put(t.Context(), stampedSpan(at, end), stream[at:end])
 		must(t, err)
 	}
-	w, err := s.Writer(t.Context(), a, Limit{})
-	must(t, err)
+	w := valueOf(s.Writer(t.Context(), a, Limit{}))(t)
 	if chunk > 0 {
 		w.chunk = chunk
 	}
@@ -239,9 +231,16 @@ func same(t testing.TB, what string, got, want []byte) {
 
 func readOf(t testing.TB, s *Store, a Attempt, from Position) []byte {
 	t.Helper()
-	r, err := s.Reader(t.Context(), a, from)
-	must(t, err)
-	content, err := io.ReadAll(r)
-	must(t, err)
+	r := valueOf(s.Reader(t.Context(), a, from))(t)
+	content := valueOf(io.ReadAll(r))(t)
 	return content
+}
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		must(t, err)
+		return value
+	}
 }

@@ -43,8 +43,7 @@ func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 	check("seal")
 	lines := int64(3_000_000)
 	for _, from := range []Position{{}, {Since: epoch()}, {TailLines: &lines}} {
-		r, err := s.Reader(t.Context(), attempt(), from)
-		must(t, err)
+		r := valueOf(s.Reader(t.Context(), attempt(), from))(t)
 		for total := int64(0); ; {
 			n, err := io.CopyN(io.Discard, StripTimestamps(r), 64<<20)
 			total += n
@@ -77,10 +76,8 @@ func TestALogOf2GiBKeepsItsHeadAndItsTail(t *testing.T) {
 		}
 	}
 	summary := seal(t, w, Seal{})
-	r, err := s.Reader(t.Context(), attempt(), Position{})
-	must(t, err)
-	read, err := io.Copy(io.Discard, r)
-	must(t, err)
+	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+	read := valueOf(io.Copy(io.Discard, r))(t)
 	must(t, r.Close())
 	left := summary.Bytes - summary.Cut
 	if summary.Bytes != size || left > kept || left < kept*9/10 || read <= left || read > left+1024 { // with a line about the cut

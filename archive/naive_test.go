@@ -91,8 +91,7 @@ func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 			stream := lines(r, 1+r.IntN(120<<10))
 			a := attempt()
 			a.Number = int32(seed)
-			w, err := s.Writer(t.Context(), a, limit)
-			must(t, err)
+			w := valueOf(s.Writer(t.Context(), a, limit))(t)
 			for at := 0; at < len(stream); {
 				end := min(at+1+r.IntN(9000), len(stream))
 				must(t, w.Write(t.Context(), stream[at:end]))

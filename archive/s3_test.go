@@ -253,15 +253,13 @@ func TestHalfABodyIsAnError(t *testing.T) {
 		_, _ = w.Write(content[:len(content)/2])
 		panic(http.ErrAbortHandler)
 	})
-	r, err := s.Reader(t.Context(), attempt(), Position{})
-	must(t, err)
+	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
 	got, err := io.ReadAll(r)
 	if len(got) != 0 || err == nil || errors.Is(err, ErrNotFound) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 	server.set(nil)
-	got, err = io.ReadAll(r)
-	must(t, err)
+	got = valueOf(io.ReadAll(r))(t)
 	same(t, "the same reader, then", got, stream)
 }
 

@@ -81,8 +81,7 @@ func TestADirectoryIsMadeAndIsItsOwnersAlone(t *testing.T) {
 	keep(t, s, []byte("x"), 0)
 	must(t, s.Ping(t.Context()))
 	for _, folder := range []string{directory, filepath.Join(directory, "v1", "team", "b-1")} {
-		info, err := os.Stat(folder)
-		must(t, err)
+		info := valueOf(os.Stat(folder))(t)
 		if info.Mode().Perm() != 0o700 {
 			t.Errorf("%s has mode %o", folder, info.Mode().Perm())
 		}
@@ -120,8 +119,7 @@ func TestAnArchiveOutlivesItsStore(t *testing.T) {
 }
 
 func TestNothingWorksAfterClose(t *testing.T) {
-	s, err := Open(t.Context(), "mem://", Options{})
-	must(t, err)
+	s := valueOf(Open(t.Context(), "mem://", Options{}))(t)
 	w := keep(t, s, []byte("one\n"), 0)
 	must(t, s.Close())
 	write(t, w, []byte("two\n"))
@@ -165,8 +163,7 @@ func TestNamesThatCannotBeKeysAreRefused(t *testing.T) {
 			t.Errorf("attempt -1: %v", err)
 		}
 		longest := Attempt{strings.Repeat("n", 63), types.UID(strings.Repeat("b", 128)), 1 << 30, types.UID(strings.Repeat("p", 128))}
-		w, err := s.Writer(t.Context(), longest, Limit{})
-		must(t, err)
+		w := valueOf(s.Writer(t.Context(), longest, Limit{}))(t)
 		write(t, w, []byte("x"))
 		seal(t, w, Seal{})
 	})

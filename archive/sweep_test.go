@@ -29,8 +29,7 @@ func withLog(t testing.TB, s *Store, build Build) {
 	t.Helper()
 	must(t, s.PutBuild(t.Context(), build))
 	for number := range int32(2) {
-		w, err := s.Writer(t.Context(), Attempt{build.Namespace, build.UID, number + 1, "p"}, Limit{})
-		must(t, err)
+		w := valueOf(s.Writer(t.Context(), Attempt{build.Namespace, build.UID, number + 1, "p"}, Limit{}))(t)
 		write(t, w, []byte(stamped(0, "one")))
 		seal(t, w, Seal{})
 	}
@@ -38,8 +37,7 @@ func withLog(t testing.TB, s *Store, build Build) {
 
 func logsOf(t testing.TB, s *Store, uid types.UID) int {
 	t.Helper()
-	attempts, err := s.Attempts(t.Context(), "team", uid)
-	must(t, err)
+	attempts := valueOf(s.Attempts(t.Context(), "team", uid))(t)
 	return len(attempts)
 }
 
@@ -47,15 +45,14 @@ func logsOf(t testing.TB, s *Store, uid types.UID) int {
 func sweep(t testing.TB, s *Store) (expired []types.UID, deleted int) {
 	t.Helper()
 	var mu sync.Mutex
-	deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+	deleted = valueOf(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if b.Expired != nil {
 			expired = append(expired, b.UID)
 		}
 		return false, nil
-	})
-	must(t, err)
+	}))(t)
 	slices.Sort(expired)
 	return slices.Compact(expired), deleted
 }
@@ -81,8 +78,7 @@ func TestSweepDeletesWhatIsOver(t *testing.T) {
 			t.Errorf("expired %v, deleted %d", expired, deleted)
 		}
 		for _, uid := range []types.UID{"over-1", "over-2"} {
-			build, err := s.GetBuild(t.Context(), "team", uid)
-			must(t, err)
+			build := valueOf(s.GetBuild(t.Context(), "team", uid))(t)
 			if build.Expired == nil || !build.Expired.Equal(clock.Now()) || logsOf(t, s, uid) != 0 {
 				t.Errorf("%s: %+v, %d logs", uid, build, logsOf(t, s, uid))
 			}
@@ -157,8 +153,7 @@ func TestWhileExpiredFailsTheLogsStay(t *testing.T) {
 			t.Errorf("logs: %d and %d", logsOf(t, s, "b-07"), logsOf(t, s, "b-08"))
 		}
 		for uid, marked := range map[types.UID]bool{"b-07": false, "b-17": true} {
-			build, err := s.GetBuild(t.Context(), "team", uid)
-			must(t, err)
+			build := valueOf(s.GetBuild(t.Context(), "team", uid))(t)
 			if (build.Expired != nil) != marked {
 				t.Errorf("%s is marked: %v, want %t", uid, build.Expired, marked)
 			}
@@ -182,15 +177,13 @@ func TestAHoldThatComesWhileABuildExpiresKeepsItsLogs(t *testing.T) {
 			s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
 			withLog(t, s, finished("b"))
 			marked := when == "before its logs are deleted"
-			deleted, err := s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+			deleted := valueOf(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 				if marked == (b.Expired != nil) {
 					return hold(s, b)
 				}
 				return false, nil
-			})
-			must(t, err)
-			build, err := s.GetBuild(t.Context(), "team", "b")
-			must(t, err)
+			}))(t)
+			build := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
 			if deleted != 0 || logsOf(t, s, "b") != 2 || (build.Expired != nil) != marked {
 				t.Errorf("%s %s: deleted %d, logs %d, marked %v", name, when, deleted, logsOf(t, s, "b"), build.Expired)
 			}

@@ -68,15 +68,12 @@ func TestASecondWriterGoesOnAtAnyByte(t *testing.T) {
 			a.Build, a.Number = "limit-"+a.Build, int32(cut)
 			a.Namespace = fmt.Sprint("team-", limit.MaxBytes)
 			for _, piece := range [][]byte{stream[:cut], stream[cut:]} {
-				w, err := s.Writer(t.Context(), a, limit)
-				must(t, err)
+				w := valueOf(s.Writer(t.Context(), a, limit))(t)
 				must(t, w.Write(t.Context(), piece))
 				must(t, w.Flush(t.Context()))
 			}
-			r, err := s.Reader(t.Context(), a, Position{})
-			must(t, err)
-			got, err := io.ReadAll(r)
-			must(t, err)
+			r := valueOf(s.Reader(t.Context(), a, Position{}))(t)
+			got := valueOf(io.ReadAll(r))(t)
 			same(t, fmt.Sprintf("limit %d, resumed at %d", limit.MaxBytes, cut), got, naiveLimited(stream, limit))
 		}
 	}
@@ -92,8 +89,7 @@ func TestASecondWriterGoesOnInEachStore(t *testing.T) {
 			}
 			write(t, w, stream[at:min(at+97, len(stream))])
 			flush(t, w)
-			tail, err := w.Tail(t.Context())
-			must(t, err)
+			tail := valueOf(w.Tail(t.Context()))(t)
 			same(t, "the tail", tail, stream[:w.Offset()])
 		}
 		same(t, "all", readAll(t, s, Position{}), stream)
@@ -110,15 +106,13 @@ func TestTheTailIsTheEndOfWhatIsStored(t *testing.T) {
 	for _, end := range []int{0, 5, chunkSize, chunkSize + 1, 3*chunkSize - 1, 3*chunkSize + 5} {
 		write(t, w, stream[w.Accepted():end])
 		flush(t, w)
-		tail, err := w.Tail(t.Context())
-		must(t, err)
+		tail := valueOf(w.Tail(t.Context()))(t)
 		if !bytes.HasSuffix(stream[:end], tail) || len(tail) < min(end, tailLength) || len(tail) >= 2<<20 {
 			t.Errorf("at %d: %d bytes, the end of the stream: %t", end, len(tail), bytes.HasSuffix(stream[:end], tail))
 		}
 	}
 	write(t, w, []byte("not stored yet"))
-	tail, err := w.Tail(t.Context())
-	must(t, err)
+	tail := valueOf(w.Tail(t.Context()))(t)
 	if !bytes.HasSuffix(stream, tail) {
 		t.Error("the tail has what is not stored")
 	}
@@ -131,8 +125,7 @@ func TestTheTailEndsWhereItsWriterIs(t *testing.T) {
 	flush(t, first)
 	write(t, second, []byte("one\ntwo\n"))
 	flush(t, second)
-	tail, err := first.Tail(t.Context())
-	must(t, err)
+	tail := valueOf(first.Tail(t.Context()))(t)
 	same(t, "the tail", tail, []byte("one\n"))
 }
 
@@ -142,8 +135,7 @@ func TestTheTailOfALimitedLogIsInOnePiece(t *testing.T) {
 	w := writer(t, s, Limit{MaxBytes: 1 << 10})
 	write(t, w, stream)
 	flush(t, w)
-	tail, err := w.Tail(t.Context())
-	must(t, err)
+	tail := valueOf(w.Tail(t.Context()))(t)
 	if !bytes.HasSuffix(stream, tail) || len(tail) < 1<<9-64 || len(tail) > 1<<9 {
 		t.Errorf("%d bytes: %q", len(tail), tail)
 	}
@@ -330,8 +322,7 @@ func sealBeside(t *testing.T, s *Store, writers []*Writer, stream []byte, seed u
 		check("a late flush")
 	}
 	for _, w := range writers {
-		again, err := w.Seal(t.Context(), Seal{})
-		must(t, err)
+		again := valueOf(w.Seal(t.Context(), Seal{}))(t)
 		if again.Digest != summary.Digest || !again.InPart || again.Bytes != summary.Bytes {
 			t.Fatalf("seed %d: sealed again: %+v, want %+v", seed, again, summary)
 		}
@@ -380,8 +371,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	stream := randomStream(rand.New(rand.NewPCG(11, 11)), 100, false)
 	prefix := prefixOf(t, attempt())
 	for _, chunk := range []span{stampedSpan(0, 700), stampedSpan(600, 900), stampedSpan(800, 1000), stampedSpan(100, 300)} {
-		content, err := s.codecs.encode(stream[chunk.start:chunk.end])
-		must(t, err)
+		content := valueOf(s.codecs.encode(stream[chunk.start:chunk.end]))(t)
 		must(t, f.put(t.Context(), prefix+chunk.name(), content))
 	}
 	same(t, "before", readAll(t, s, Position{}), stream[:1000])
@@ -458,8 +448,7 @@ func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	same(t, "sealed", readAll(t, s, Position{}), stream)
 	f.before = nil
 	must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "once", UID: attempt().Build, Finished: new(epoch())}))
-	_, err := s.Sweep(t.Context(), nil)
-	must(t, err)
+	valueOf(s.Sweep(t.Context(), nil))(t)
 	if got := f.keys(prefixOf(t, attempt())); len(got) != 2 {
 		t.Errorf("after a sweep, left are %q", got)
 	}

@@ -20,8 +20,7 @@ func TestABuildIsReadAsItWasRecorded(t *testing.T) {
 		build := ran(newBuild(debian, 7, 0), v1alpha1.BuildFailed, 2, 12)
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
 
-		record, err := store.Build(ctx, "team", build.UID)
-		g.Expect(err).NotTo(HaveOccurred())
+		record := valueOf(store.Build(ctx, "team", build.UID))(g)
 		g.Expect(record.Spec).To(BeComparableTo(build.Spec))
 		g.Expect(record.Status).To(BeComparableTo(build.Status))
 		g.Expect(record.Entry).To(Equal(records.Entry{
@@ -31,14 +30,10 @@ func TestABuildIsReadAsItWasRecorded(t *testing.T) {
 			Created: noon, Queued: noon, Started: noon.Add(2 * time.Minute), Completed: noon.Add(12 * time.Minute),
 			Duration: 10 * time.Minute, QueueTime: 2 * time.Minute,
 		}))
-		named, err := store.BuildNamed(ctx, "team", "debian-7")
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(named).To(Equal(record))
+		g.Expect(store.BuildNamed(ctx, "team", "debian-7")).To(Equal(record))
 
-		_, err = store.Build(ctx, "other", build.UID)
-		g.Expect(err).To(MatchError(records.ErrNotFound))
-		_, err = store.BuildNamed(ctx, "team", "debian-8")
-		g.Expect(err).To(MatchError(records.ErrNotFound))
+		g.Expect(errorOf(store.Build(ctx, "other", build.UID))).To(MatchError(records.ErrNotFound))
+		g.Expect(errorOf(store.BuildNamed(ctx, "team", "debian-8"))).To(MatchError(records.ErrNotFound))
 	})
 }
 
@@ -48,8 +43,7 @@ func TestABuildOfItsOwnHasNoImage(t *testing.T) {
 		build.Spec.ImageRef, build.Spec.Number, build.Spec.Trigger = nil, nil, nil
 		build.Status = v1alpha1.ImageBuildStatus{}
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
-		record, err := store.Build(ctx, "team", build.UID)
-		g.Expect(err).NotTo(HaveOccurred())
+		record := valueOf(store.Build(ctx, "team", build.UID))(g)
 		g.Expect(record.Entry).To(Equal(records.Entry{Namespace: "team", Name: "debian-1", UID: build.UID, Created: noon}))
 		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM images")).To(BeZero())
 	})
@@ -91,16 +85,13 @@ func TestOnlyWhatIsNewerReplacesWhatIsRecorded(t *testing.T) {
 			onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 				g.Expect(store.PutBuild(ctx, c.first)).To(Succeed())
 				g.Expect(store.PutBuild(ctx, c.second)).To(Succeed())
-				record, err := store.Build(ctx, "team", c.first.UID)
-				g.Expect(err).NotTo(HaveOccurred())
+				record := valueOf(store.Build(ctx, "team", c.first.UID))(g)
 				g.Expect(record.TriggerMessage).To(Equal(c.want))
 				g.Expect(record.Spec.Trigger.Message).To(Equal(c.want))
 
 				together := newTogether(c.first, c.second)
 				g.Expect(store.PutBuilds(ctx, together)).To(Succeed())
-				record, err = store.Build(ctx, "team", together[0].UID)
-				g.Expect(err).NotTo(HaveOccurred())
-				g.Expect(record.Spec.Trigger.Message).To(Equal(c.want), "in one batch")
+				g.Expect(valueOf(store.Build(ctx, "team", together[0].UID))(g).Spec.Trigger.Message).To(Equal(c.want), "in one batch")
 			})
 		})
 	}
@@ -137,8 +128,7 @@ func TestClocksThatJumpBackMakeNoDurationNegative(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		build := ran(newBuild(debian, 1, 10), v1alpha1.BuildSucceeded, 5, 3)
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
-		record, err := store.Build(ctx, "team", build.UID)
-		g.Expect(err).NotTo(HaveOccurred())
+		record := valueOf(store.Build(ctx, "team", build.UID))(g)
 		g.Expect(record.Started).To(Equal(noon.Add(5 * time.Minute)))
 		g.Expect(record.Completed).To(Equal(noon.Add(3 * time.Minute)))
 		g.Expect(record.Duration).To(BeZero())
@@ -156,8 +146,7 @@ func TestALegalHoldIsNotLostToAnOlderWrite(t *testing.T) {
 			return build
 		}
 		isHeld := func() bool {
-			record, err := store.Build(ctx, "team", finished("").UID)
-			g.Expect(err).NotTo(HaveOccurred())
+			record := valueOf(store.Build(ctx, "team", finished("").UID))(g)
 			return record.Held
 		}
 		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
@@ -219,17 +208,13 @@ func TestWhatIsRestoredFromABackupReplacesWhatWasRecordedLater(t *testing.T) {
 		g.Expect(store.Restored(ctx, records.Images, map[types.UID]string{debian.UID: "11"})).To(Succeed())
 		g.Expect(store.Restored(ctx, records.Builds, map[types.UID]string{kept.UID: kept.ResourceVersion})).To(Succeed())
 		g.Expect(store.PutBuild(ctx, kept)).To(Succeed())
-		record, err := store.Build(ctx, "team", kept.UID)
-		g.Expect(err).NotTo(HaveOccurred())
+		record := valueOf(store.Build(ctx, "team", kept.UID))(g)
 		g.Expect(record.Deleted).To(BeZero())
 		g.Expect(record.Phase).To(Equal(kept.Status.Phase))
-		record, err = store.Build(ctx, "team", lost.UID)
-		g.Expect(err).NotTo(HaveOccurred())
+		record = valueOf(store.Build(ctx, "team", lost.UID))(g)
 		g.Expect(record.Deleted).To(Equal(noon), "of a build that was not restored")
 		g.Expect(record.Phase).To(Equal(v1alpha1.BuildSucceeded))
-		images, err := store.Undeleted(ctx, records.Images, records.Paging{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(images.Items).To(Equal([]types.UID{debian.UID}))
+		g.Expect(valueOf(store.Undeleted(ctx, records.Images, records.Paging{}))(g).Items).To(Equal([]types.UID{debian.UID}))
 		g.Expect(store.Restored(ctx, "builds; DROP TABLE builds", nil)).To(MatchError(records.ErrInvalid))
 	})
 }
@@ -239,13 +224,10 @@ func TestDeletionsAreRecordedOnce(t *testing.T) {
 		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2)
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
 		g.Expect(store.PutBuild(ctx, newBuild(debian, 2, 0))).To(Succeed())
-		all, err := store.Undeleted(ctx, records.Builds, records.Paging{})
-		g.Expect(err).NotTo(HaveOccurred())
+		all := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{}))(g)
 		g.Expect(all.Items).To(HaveExactElements(build.UID, build.UID[:len(build.UID)-1]+"2"))
-		first, err := store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1})
-		g.Expect(err).NotTo(HaveOccurred())
-		second, err := store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1, Continue: first.Continue})
-		g.Expect(err).NotTo(HaveOccurred())
+		first := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1}))(g)
+		second := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1, Continue: first.Continue}))(g)
 		g.Expect(append(first.Items, second.Items...)).To(Equal(all.Items))
 		g.Expect(second.Continue).To(BeEmpty())
 
@@ -253,18 +235,11 @@ func TestDeletionsAreRecordedOnce(t *testing.T) {
 		g.Expect(store.BuildDeleted(ctx, build.UID, noon.Add(2*time.Hour))).To(Succeed())
 		g.Expect(store.BuildDeleted(ctx, "nobody", noon)).To(Succeed())
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed(), "an old write for a deleted build")
-		record, err := store.Build(ctx, "team", build.UID)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(record.Deleted).To(Equal(noon.Add(time.Hour)))
-		rest, err := store.Undeleted(ctx, records.Builds, records.Paging{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(rest.Items).To(Equal(all.Items[1:]))
+		g.Expect(valueOf(store.Build(ctx, "team", build.UID))(g).Deleted).To(Equal(noon.Add(time.Hour)))
+		g.Expect(valueOf(store.Undeleted(ctx, records.Builds, records.Paging{}))(g).Items).To(Equal(all.Items[1:]))
 
 		g.Expect(store.ImageDeleted(ctx, debian.UID, noon)).To(Succeed())
-		images, err := store.Undeleted(ctx, records.Images, records.Paging{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(images.Items).To(BeEmpty())
-		_, err = store.Undeleted(ctx, "builds; DROP TABLE builds", records.Paging{})
-		g.Expect(err).To(MatchError(records.ErrInvalid))
+		g.Expect(valueOf(store.Undeleted(ctx, records.Images, records.Paging{}))(g).Items).To(BeEmpty())
+		g.Expect(errorOf(store.Undeleted(ctx, "builds; DROP TABLE builds", records.Paging{}))).To(MatchError(records.ErrInvalid))
 	})
 }

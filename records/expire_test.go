@@ -39,42 +39,31 @@ func TestExpireDeletesWhatWasKeptLongEnough(t *testing.T) {
 		}}
 		g.Expect(store.PutImage(ctx, image)).To(Succeed())
 		left := func() []string {
-			page, err := store.History(ctx, records.Query{})
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.History(ctx, records.Query{}))(g)
 			return names(page)
 		}
 
-		expired, err := store.Expire(ctx, records.Rules{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(BeZero(), "unless told otherwise, forever")
+		g.Expect(store.Expire(ctx, records.Rules{})).To(BeZero(), "unless told otherwise, forever")
 
 		rules := records.Rules{
 			Default: records.Retention{Succeeded: 5 * day},
 			Images:  map[types.UID]records.Retention{ubuntu.UID: {Succeeded: 20 * day, Failed: 5 * day}},
 			Held:    map[types.UID]bool{builds[6].UID: true},
 		}
-		expired, err = store.Expire(ctx, rules)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(Equal(records.Expired{Builds: 3}))
+		g.Expect(store.Expire(ctx, rules)).To(Equal(records.Expired{Builds: 3}))
 		g.Expect(left()).To(ConsistOf("debian-2", "debian-3", "debian-4", "debian-5", "debian-6", "debian-7", "ubuntu-8", "kept-10", "debian-11"))
 		for _, table := range []string{"documents", "attempts", "artifacts"} {
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM "+table+" WHERE build_uid NOT IN (SELECT uid FROM builds)")).To(BeZero(), table)
 		}
-		again, err := store.Expire(ctx, rules)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(again).To(BeZero())
+		g.Expect(store.Expire(ctx, rules)).To(BeZero())
 
 		rules.Default.Failed = 9 * day
-		expired, err = store.Expire(ctx, rules)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(Equal(records.Expired{Builds: 3}))
+		g.Expect(store.Expire(ctx, rules)).To(Equal(records.Expired{Builds: 3}))
 		g.Expect(left()).To(ConsistOf("debian-5", "debian-6", "debian-7", "ubuntu-8", "kept-10", "debian-11"))
 
 		rules.Held[debian.UID] = true
 		rules.Default.Succeeded = time.Hour
-		expired, err = store.Expire(ctx, rules)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(BeZero(), "an image that the caller holds keeps its builds")
+		g.Expect(store.Expire(ctx, rules)).To(BeZero(), "an image that the caller holds keeps its builds")
 	})
 }
 
@@ -107,11 +96,8 @@ func TestExpireKeepsWhatIsExactlyOldEnough(t *testing.T) {
 		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 0, 0)
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
 		g.Expect(store.BuildDeleted(ctx, build.UID, noon)).To(Succeed())
-		expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: time.Hour}})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(BeZero())
-		expired, err = store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: time.Hour - time.Microsecond}})
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: time.Hour}})).To(BeZero())
+		expired := valueOf(store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: time.Hour - time.Microsecond}}))(g)
 		g.Expect(expired.Builds).To(Equal(int64(1)))
 	})
 }
@@ -121,16 +107,14 @@ func TestExpireTakesAnImageOnceItsBuildsAreGone(t *testing.T) {
 	onEach(t, records.Options{Clock: clock}, func(g *WithT, ctx context.Context, store *records.Store) {
 		build := hold(ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2))
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
-		_, err := store.AddNote(ctx, debian, records.Note{Author: "jane", Text: "hello"})
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(store.AddNote(ctx, debian, records.Note{Author: "jane", Text: "hello"})).Error().NotTo(HaveOccurred())
 		g.Expect(store.AddChanges(ctx, debian, 1, noon, "jane", []v1alpha1.InputChange{{Path: "x"}})).To(Succeed())
 		for i, reason := range []string{"a", "b", "c"} {
 			g.Expect(store.AddOutcome(ctx, debian, records.Outcome{Time: at(i).Time, Reason: reason})).To(Succeed())
 		}
 		rules := records.Rules{Default: records.Retention{Succeeded: day, Failed: 2 * day, Outcomes: day}}
 		expire := func() records.Expired {
-			expired, err := store.Expire(ctx, rules)
-			g.Expect(err).NotTo(HaveOccurred())
+			expired := valueOf(store.Expire(ctx, rules))(g)
 			return expired
 		}
 		g.Expect(expire()).To(Equal(records.Expired{Outcomes: 2}), "all but the last")
@@ -171,8 +155,7 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 			g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{succeeded, failed})).To(Succeed())
 			g.Expect(store.BuildDeleted(ctx, succeeded.UID, noon)).To(Succeed())
 			g.Expect(store.BuildDeleted(ctx, failed.UID, noon)).To(Succeed())
-			_, err := store.AddNote(ctx, key, records.Note{Author: "jane", Text: "hello"})
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(store.AddNote(ctx, key, records.Note{Author: "jane", Text: "hello"})).Error().NotTo(HaveOccurred())
 		}
 		put("short", "1", false, keep(day, 20*day))
 		put("shortened", "2", false, keep(day, 2*day))
@@ -190,26 +173,20 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 		}
 
 		left := func() []string {
-			page, err := store.History(ctx, records.Query{})
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.History(ctx, records.Query{}))(g)
 			return names(page)
 		}
 		keptBuilds := []string{"short-2", "unlimited-1", "unlimited-2", "partly-1", "held-1", "held-2", "live-1", "live-2", "never put-1", "never put-2"}
-		expired, err := store.Expire(ctx, records.Rules{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(Equal(records.Expired{Builds: 6, Images: 2}))
+		g.Expect(store.Expire(ctx, records.Rules{})).To(Equal(records.Expired{Builds: 6, Images: 2}))
 		g.Expect(left()).To(ConsistOf(keptBuilds))
 		for _, table := range []string{"images", "notes"} {
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM "+table)).To(Equal(int64(6)), table)
 		}
 
 		put("short", "2", false, keep(day, day)) // a late write
-		expired, err = store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"short": {}}})
-		g.Expect(err).NotTo(HaveOccurred())
+		expired := valueOf(store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"short": {}}}))(g)
 		g.Expect(expired).To(BeZero(), "the caller's rules apply to an existing image")
-		expired, err = store.Expire(ctx, records.Rules{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired).To(Equal(records.Expired{Builds: 1, Images: 1}))
+		g.Expect(store.Expire(ctx, records.Rules{})).To(Equal(records.Expired{Builds: 1, Images: 1}))
 		g.Expect(left()).To(ConsistOf(keptBuilds[1:]))
 	})
 }
@@ -264,8 +241,7 @@ func TestExpireTakesTheContentsOfFiles(t *testing.T) {
 		g.Expect(store.ImageDeleted(ctx, image.UID, noon)).To(Succeed())
 		expect := func(builds []*v1alpha1.ImageBuild, summarized bool) {
 			for _, build := range builds {
-				record, err := store.Build(ctx, build.Namespace, build.UID)
-				g.Expect(err).NotTo(HaveOccurred())
+				record := valueOf(store.Build(ctx, build.Namespace, build.UID))(g)
 				g.Expect(record.Summarized).To(Equal(summarized), build.Name)
 				want := build.DeepCopy()
 				if summarized {
@@ -288,9 +264,7 @@ func TestExpireTakesTheContentsOfFiles(t *testing.T) {
 			return live[image.Name], nil
 		}}
 		for _, want := range []records.Expired{{Contents: 2}, {Contents: 4}, {}} { // at first, debian has come under legal hold
-			expired, err := store.Expire(ctx, rules)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(expired).To(Equal(want))
+			g.Expect(store.Expire(ctx, rules)).To(Equal(want))
 			live["debian"] = nil
 		}
 		expect(gone, true)
@@ -318,18 +292,15 @@ func TestExpireWorksInBatches(t *testing.T) {
 		for _, build := range builds {
 			g.Expect(store.BuildDeleted(ctx, build.UID, noon)).To(Succeed())
 		}
-		expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: day}, Held: held})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(expired.Builds).To(Equal(int64(200)))
+		g.Expect(valueOf(store.Expire(ctx, records.Rules{Default: records.Retention{Succeeded: day}, Held: held}))(g).Builds).To(Equal(int64(200)))
 		g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds")).To(Equal(int64(150)))
 	})
 }
 
 func TestRulesThatMakeNoSenseAreRefused(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
-		_, err := store.Expire(ctx, records.Rules{Default: records.Retention{Failed: -1}})
-		g.Expect(err).To(MatchError(records.ErrInvalid))
-		_, err = store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"x": {Outcomes: -1}}})
+		g.Expect(errorOf(store.Expire(ctx, records.Rules{Default: records.Retention{Failed: -1}}))).To(MatchError(records.ErrInvalid))
+		_, err := store.Expire(ctx, records.Rules{Images: map[types.UID]records.Retention{"x": {Outcomes: -1}}})
 		g.Expect(err).To(MatchError(records.ErrInvalid))
 		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "x", UID: "x"}}
 		image.Spec.History = &v1alpha1.HistoryLimits{RecordRetention: &v1alpha1.HistoryTTL{Failed: &v1alpha1.Duration{Duration: -1}}}
@@ -343,12 +314,9 @@ func TestExpireTellsSQLiteWhatThereIs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "records.db")
 	store := openStore(t, "sqlite://"+path, records.Options{})
 	g.Expect(store.PutBuilds(ctx, someBuilds(0, 200))).To(Succeed())
-	_, err := store.Expire(ctx, records.Rules{})
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(store.Expire(ctx, records.Rules{})).Error().NotTo(HaveOccurred())
 	g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM sqlite_stat1 WHERE idx = 'builds_by_image'")).To(Equal(int64(1)))
-	log, err := os.Stat(path + "-wal")
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(log.Size()).To(BeZero(), "what the log has is in the database")
+	g.Expect(valueOf(os.Stat(path+"-wal"))(g).Size()).To(BeZero(), "what the log has is in the database")
 }
 
 // SQLite would leave what a shorter row replaces in the free space of the file.
@@ -365,12 +333,9 @@ func TestExpiredContentsAreNotInTheFileOfSQLite(t *testing.T) {
 	}
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}}
 	g.Expect(store.PutImage(ctx, image)).To(Succeed())
-	expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Files: day}})
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(expired).To(Equal(records.Expired{Contents: 2}))
+	g.Expect(store.Expire(ctx, records.Rules{Default: records.Retention{Files: day}})).To(Equal(records.Expired{Contents: 2}))
 	for _, name := range []string{path, path + "-wal"} {
-		written, err := os.ReadFile(name)
-		g.Expect(err).NotTo(HaveOccurred())
+		written := valueOf(os.ReadFile(name))(g)
 		g.Expect(strings.Contains(string(written), secret)).To(BeFalse(), name)
 	}
 }

@@ -54,8 +54,7 @@ func ownPostgres(t *testing.T) (*postgres, string) {
 	server, err := newPostgres(t.Context())
 	t.Cleanup(func() { g.Expect(server.remove()).To(Succeed()) })
 	g.Expect(err).NotTo(HaveOccurred())
-	address, err := server.newDatabase(t.Context())
-	g.Expect(err).NotTo(HaveOccurred())
+	address := valueOf(server.newDatabase(t.Context()))(g)
 	return server, address
 }
 
@@ -66,12 +65,9 @@ type blockade struct {
 }
 
 func newBlockade(ctx context.Context, g *WithT, driver, name, statement string) *blockade {
-	db, err := sql.Open(driver, name)
-	g.Expect(err).NotTo(HaveOccurred())
-	tx, err := db.BeginTx(ctx, nil)
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = tx.ExecContext(ctx, statement)
-	g.Expect(err).NotTo(HaveOccurred())
+	db := valueOf(sql.Open(driver, name))(g)
+	tx := valueOf(db.BeginTx(ctx, nil))(g)
+	g.Expect(tx.ExecContext(ctx, statement)).Error().NotTo(HaveOccurred())
 	return &blockade{db: db, tx: tx}
 }
 
@@ -94,8 +90,7 @@ func TestAServerThatCrashesInATransactionLosesNothingAndRepeatsNothing(t *testin
 			// The rows of the builds are written then, those of their artifacts are not.
 			blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE artifacts IN ACCESS EXCLUSIVE MODE")
 			// A prepared transaction outlives its connection. Otherwise the server could end that connection first, and unblock the writer.
-			_, err := blockade.tx.ExecContext(ctx, "PREPARE TRANSACTION 'blockade'")
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(blockade.tx.ExecContext(ctx, "PREPARE TRANSACTION 'blockade'")).Error().NotTo(HaveOccurred())
 			failed := make(chan error)
 			go func() { failed <- store.PutBuilds(ctx, someBuilds(0, 50)) }()
 			g.Eventually(blockade.somebodyWaits).WithTimeout(faultTimeout).Should(Equal(1))
@@ -103,7 +98,7 @@ func TestAServerThatCrashesInATransactionLosesNothingAndRepeatsNothing(t *testin
 			g.Expect(<-failed).To(HaveOccurred())
 			_ = blockade.end() // its connection is lost
 			g.Expect(store.PutBuild(ctx, someBuilds(60, 61)[0])).NotTo(Succeed(), "while there is no server")
-			_, err = store.History(ctx, records.Query{})
+			_, err := store.History(ctx, records.Query{})
 			g.Expect(err).To(HaveOccurred())
 
 			g.Expect(server.start(ctx)).To(Succeed())
@@ -153,9 +148,7 @@ func TestDroppedConnectionsAreReplaced(t *testing.T) {
 		g.Expect(shared.do(ctx, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+databaseOf(address)+"'")).To(Succeed())
 		g.Expect(store.PutBuild(ctx, someBuilds(i, i+1)[0])).To(Succeed())
 		g.Expect(shared.do(ctx, "postgres", "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '"+databaseOf(address)+"'")).To(Succeed())
-		page, err := store.History(ctx, records.Query{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(page.Items).To(HaveLen(i + 1))
+		g.Expect(valueOf(store.History(ctx, records.Query{}))(g).Items).To(HaveLen(i + 1))
 	}
 }
 
@@ -169,10 +162,8 @@ func TestADatabaseThatDoesNotAnswerIsNotWaitedForLongerThanAllowed(t *testing.T)
 		store.SetTimeout(300 * time.Millisecond)
 		blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE artifacts, builds IN ACCESS EXCLUSIVE MODE")
 		g.Expect(store.PutBuild(ctx, someBuilds(0, 1)[0])).To(MatchError(context.DeadlineExceeded))
-		_, err := store.History(ctx, records.Query{})
-		g.Expect(err).To(MatchError(context.DeadlineExceeded))
-		_, err = store.ImageStats(ctx, records.ImageStatsQuery{})
-		g.Expect(err).To(MatchError(context.DeadlineExceeded))
+		g.Expect(errorOf(store.History(ctx, records.Query{}))).To(MatchError(context.DeadlineExceeded))
+		g.Expect(errorOf(store.ImageStats(ctx, records.ImageStatsQuery{}))).To(MatchError(context.DeadlineExceeded))
 		g.Eventually(blockade.somebodyWaits).WithTimeout(faultTimeout).Should(Equal(0), "it does not wait on")
 		g.Expect(blockade.end()).To(Succeed())
 		store.SetTimeout(faultTimeout)
@@ -197,10 +188,9 @@ func TestADatabaseThatDoesNotAnswerIsNotWaitedForLongerThanAllowed(t *testing.T)
 	t.Run("a server that does not answer", func(t *testing.T) {
 		g := NewWithT(t)
 		folder := t.TempDir()
-		listener, err := net.Listen("unix", filepath.Join(folder, ".s.PGSQL.5432"))
-		g.Expect(err).NotTo(HaveOccurred())
+		listener := valueOf(net.Listen("unix", filepath.Join(folder, ".s.PGSQL.5432")))(g)
 		defer func() { _ = listener.Close() }()
-		_, err = records.Open(t.Context(), "host="+folder+" user=x dbname=x", records.Options{Timeout: 200 * time.Millisecond})
+		_, err := records.Open(t.Context(), "host="+folder+" user=x dbname=x", records.Options{Timeout: 200 * time.Millisecond})
 		g.Expect(err).To(MatchError(ContainSubstring("timeout")))
 	})
 }
@@ -239,8 +229,7 @@ func TestTwoWritersAtTheSameTimeEndWithTheNewest(t *testing.T) {
 			everythingIsThereOnce(ctx, g, store, 30)
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM builds WHERE finished = 1 AND resource_version = 200")).To(Equal(int64(30)))
 			g.Expect(store.Count(ctx, "SELECT COUNT(*) FROM notes")).To(Equal(int64(1)))
-			outcomes, err := store.Outcomes(ctx, debian.UID, records.Paging{Limit: records.MaxLimit})
-			g.Expect(err).NotTo(HaveOccurred())
+			outcomes := valueOf(store.Outcomes(ctx, debian.UID, records.Paging{Limit: records.MaxLimit}))(g)
 			for i := range outcomes.Items[1:] {
 				g.Expect(outcomes.Items[i].Reason).NotTo(Equal(outcomes.Items[i+1].Reason), "only changes are recorded")
 			}
@@ -271,10 +260,10 @@ func writeMuch(ctx context.Context, store *records.Store, writer uint64) error {
 func TestADiskThatIsFullLosesNothingThatWasRecorded(t *testing.T) {
 	g, ctx := NewWithT(t), t.Context()
 	store := openStore(t, "sqlite://"+filepath.Join(t.TempDir(), "records.db"), records.Options{})
-	pages, err := store.Count(ctx, "PRAGMA page_count")
-	g.Expect(err).NotTo(HaveOccurred())
+	pages := valueOf(store.Count(ctx, "PRAGMA page_count"))(g)
 	g.Expect(store.Execute(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", pages+200))).To(Succeed())
 	recorded := 0
+	var err error
 	for err == nil {
 		if err = store.PutBuilds(ctx, someBuilds(recorded, recorded+50)); err == nil {
 			recorded += 50
@@ -305,8 +294,7 @@ func newProxy(t *testing.T, server string) *proxy {
 	t.Helper()
 	g := NewWithT(t)
 	p := &proxy{folder: t.TempDir(), server: filepath.Join(server, ".s.PGSQL.5432")}
-	listener, err := net.Listen("unix", filepath.Join(p.folder, ".s.PGSQL.5432"))
-	g.Expect(err).NotTo(HaveOccurred())
+	listener := valueOf(net.Listen("unix", filepath.Join(p.folder, ".s.PGSQL.5432")))(g)
 	t.Cleanup(func() { g.Expect(listener.Close()).To(Succeed()) })
 	go func() {
 		for {
@@ -370,15 +358,12 @@ func TestWhatWasAcknowledgedOutlivesItsWriter(t *testing.T) {
 	for line := range acknowledged { // lines that the process wrote before it was killed
 		last = line
 	}
-	count, err := strconv.Atoi(last)
-	g.Expect(err).NotTo(HaveOccurred())
+	count := valueOf(strconv.Atoi(last))(g)
 	store := openStore(t, address, records.Options{})
 	for i := range count {
-		_, err := store.Build(ctx, debian.Namespace, types.UID(fmt.Sprintf("%s-%d", debian.UID, i)))
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(store.Build(ctx, debian.Namespace, types.UID(fmt.Sprintf("%s-%d", debian.UID, i)))).Error().NotTo(HaveOccurred())
 	}
-	written, err := store.Count(ctx, "SELECT COUNT(*) FROM builds")
-	g.Expect(err).NotTo(HaveOccurred())
+	written := valueOf(store.Count(ctx, "SELECT COUNT(*) FROM builds"))(g)
 	everythingIsThereOnce(ctx, g, store, int(written))
 }
 
@@ -388,8 +373,7 @@ func writeInAnotherProcess(t *testing.T, address string) (acknowledged <-chan st
 	g := NewWithT(t)
 	command := exec.CommandContext(t.Context(), os.Args[0])
 	command.Env = append(os.Environ(), writeVariable+"="+address)
-	out, err := command.StdoutPipe()
-	g.Expect(err).NotTo(HaveOccurred())
+	out := valueOf(command.StdoutPipe())(g)
 	g.Expect(command.Start()).To(Succeed())
 	lines := make(chan string)
 	go func() {

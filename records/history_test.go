@@ -92,8 +92,7 @@ func TestPagesShowEachBuildOnceWhateverIsWrittenMeanwhile(t *testing.T) {
 		}
 		query := records.Query{Namespace: "team", Paging: records.Paging{Limit: 7}}
 		for pages := 1; ; pages++ {
-			page, err := store.History(ctx, query)
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.History(ctx, query))(g)
 			got = append(got, names(page)...)
 			g.Expect(store.PutBuild(ctx, newBuild(debian, int64(1000+pages), 1000+pages))).To(Succeed())
 			if query.Continue = page.Continue; query.Continue == "" {
@@ -107,8 +106,7 @@ func TestPagesShowEachBuildOnceWhateverIsWrittenMeanwhile(t *testing.T) {
 func TestAPageThatEndsWithTheLastBuildIsTheLast(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{newBuild(debian, 1, 1), newBuild(debian, 2, 2)})).To(Succeed())
-		page, err := store.History(ctx, records.Query{Paging: records.Paging{Limit: 2}})
-		g.Expect(err).NotTo(HaveOccurred())
+		page := valueOf(store.History(ctx, records.Query{Paging: records.Paging{Limit: 2}}))(g)
 		g.Expect(page.Items).To(HaveLen(2))
 		g.Expect(page.Continue).To(BeEmpty())
 	})
@@ -117,10 +115,9 @@ func TestAPageThatEndsWithTheLastBuildIsTheLast(t *testing.T) {
 func TestAPageOfAnotherQuestionIsRefused(t *testing.T) {
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{newBuild(debian, 1, 1), newBuild(debian, 2, 2)})).To(Succeed())
-		page, err := store.History(ctx, records.Query{Namespace: "team", Paging: records.Paging{Limit: 1}})
-		g.Expect(err).NotTo(HaveOccurred())
+		page := valueOf(store.History(ctx, records.Query{Namespace: "team", Paging: records.Paging{Limit: 1}}))(g)
 		g.Expect(page.Continue).NotTo(BeEmpty())
-		_, err = store.History(ctx, records.Query{Namespace: "team", Paging: records.Paging{Limit: 500, Continue: page.Continue}})
+		_, err := store.History(ctx, records.Query{Namespace: "team", Paging: records.Paging{Limit: 500, Continue: page.Continue}})
 		g.Expect(err).NotTo(HaveOccurred(), "another limit is no other question")
 		for name, query := range map[string]records.Query{
 			"another namespace": {Namespace: "other", Paging: records.Paging{Continue: page.Continue}},
@@ -145,9 +142,7 @@ func TestTimesAreKeptToTheMicrosecond(t *testing.T) {
 		build := newBuild(debian, 1, 0)
 		build.CreationTimestamp.Time = time.Date(2026, 5, 4, 3, 2, 1, 123456789, time.FixedZone("east", 2*60*60))
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
-		page, err := store.History(ctx, records.Query{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(page.Items[0].Created).To(Equal(time.Date(2026, 5, 4, 1, 2, 1, 123456000, time.UTC)))
+		g.Expect(valueOf(store.History(ctx, records.Query{}))(g).Items[0].Created).To(Equal(time.Date(2026, 5, 4, 1, 2, 1, 123456000, time.UTC)))
 	})
 }
 
@@ -160,14 +155,11 @@ func FuzzContinue(f *testing.F) {
 	g := NewWithT(f)
 	g.Expect(store.PutBuilds(f.Context(), someBuilds(0, 3))).To(Succeed())
 	for i := range 2 {
-		_, err := store.AddNote(f.Context(), debian, records.Note{Author: "jane", Text: fmt.Sprint(i)})
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(store.AddNote(f.Context(), debian, records.Note{Author: "jane", Text: fmt.Sprint(i)})).Error().NotTo(HaveOccurred())
 	}
 	one := records.Paging{Limit: 1}
-	builds, err := store.History(f.Context(), records.Query{Paging: one})
-	g.Expect(err).NotTo(HaveOccurred())
-	notes, err := store.Notes(f.Context(), debian.UID, one)
-	g.Expect(err).NotTo(HaveOccurred())
+	builds := valueOf(store.History(f.Context(), records.Query{Paging: one}))(g)
+	notes := valueOf(store.Notes(f.Context(), debian.UID, one))(g)
 	f.Fuzz(func(t *testing.T, key string) {
 		g := NewWithT(t)
 		_, err := store.History(t.Context(), records.Query{Paging: records.Paging{Continue: withKey(g, builds.Continue, key)}})
@@ -179,8 +171,7 @@ func FuzzContinue(f *testing.F) {
 
 // withKey puts another key into a token.
 func withKey(g *WithT, token, key string) string {
-	decoded, err := base64.RawURLEncoding.DecodeString(token)
-	g.Expect(err).NotTo(HaveOccurred())
+	decoded := valueOf(base64.RawURLEncoding.DecodeString(token))(g)
 	before, _, found := strings.Cut(string(decoded), `"k":`)
 	g.Expect(found).To(BeTrue())
 	return base64.RawURLEncoding.EncodeToString([]byte(before + `"k":` + key + "}"))
@@ -193,8 +184,6 @@ func TestARecordKeepsTheClassesThatWereRecordedUnderTheirFormerName(t *testing.T
 		build.Spec.Retry = &v1alpha1.RetryPolicy{Classes: []v1alpha1.FailureClass{v1alpha1.FailureTimeout}}
 		g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{build})).To(Succeed())
 		g.Expect(store.Execute(ctx, `UPDATE documents SET spec = REPLACE(spec, '"classes":', '"on":')`)).To(Succeed())
-		record, err := store.Build(ctx, build.Namespace, build.UID)
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(record.Spec.Retry.Classes).To(Equal(build.Spec.Retry.Classes))
+		g.Expect(valueOf(store.Build(ctx, build.Namespace, build.UID))(g).Spec.Retry.Classes).To(Equal(build.Spec.Retry.Classes))
 	})
 }

@@ -27,8 +27,7 @@ func TestDeletedImagesAreListedTheLastDeletedFirst(t *testing.T) {
 			g.Expect(store.ImageDeleted(ctx, uid, at)).To(Succeed())
 		}
 		list := func(namespace, name string, paging records.Paging) (found string, next string) {
-			page, err := store.DeletedImages(ctx, namespace, "", name, paging)
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.DeletedImages(ctx, namespace, "", name, paging))(g)
 			for _, image := range page.Items {
 				found += string(image.UID)
 			}
@@ -40,9 +39,7 @@ func TestDeletedImagesAreListedTheLastDeletedFirst(t *testing.T) {
 			found, next := list(c.namespace, c.name, records.Paging{})
 			g.Expect(found+next).To(Equal(c.want), "%v", c)
 		}
-		page, err := store.DeletedImages(ctx, "other", "", "", records.Paging{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(page.Items).To(HaveExactElements(records.DeletedImage{
+		g.Expect(valueOf(store.DeletedImages(ctx, "other", "", "", records.Paging{}))(g).Items).To(HaveExactElements(records.DeletedImage{
 			ImageKey: records.ImageKey{Namespace: "other", Name: "web", UID: "d"}, Deleted: noon.Add(-time.Hour),
 		}))
 
@@ -54,7 +51,6 @@ func TestDeletedImagesAreListedTheLastDeletedFirst(t *testing.T) {
 		}
 		g.Expect(all).To(Equal("bcad"))
 		_, next := list("", "", records.Paging{Limit: 1})
-		_, err = store.DeletedImages(ctx, "team", "", "", records.Paging{Continue: next})
-		g.Expect(err).To(MatchError(records.ErrInvalid))
+		g.Expect(errorOf(store.DeletedImages(ctx, "team", "", "", records.Paging{Continue: next}))).To(MatchError(records.ErrInvalid))
 	})
 }

@@ -123,8 +123,7 @@ func onEach(t *testing.T, options records.Options, test func(*WithT, context.Con
 func openStore(t testing.TB, address string, options records.Options) *records.Store {
 	t.Helper()
 	g := NewWithT(t)
-	store, err := records.Open(t.Context(), address, options)
-	g.Expect(err).NotTo(HaveOccurred())
+	store := valueOf(records.Open(t.Context(), address, options))(g)
 	t.Cleanup(func() { g.Expect(store.Close()).To(Succeed()) })
 	return store
 }
@@ -196,3 +195,15 @@ func names(page *records.Page[records.Entry]) []string {
 	}
 	return found
 }
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(g).
+func valueOf[T any](value T, err error) func(*WithT) T {
+	return func(g *WithT) T {
+		g.THelper()
+		g.Expect(err).NotTo(HaveOccurred())
+		return value
+	}
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }

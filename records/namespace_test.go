@@ -39,20 +39,15 @@ func TestRecordsBelongToOneNamespaceOfTheirName(t *testing.T) {
 		for namespace, want := range map[types.UID][]string{
 			"": {"direct", "live", "now", "unknown", "earlier"}, "namespace-1": {"live", "earlier"}, "namespace-2": {"direct", "live", "now"}, "namespace-3": {"live"},
 		} {
-			page, err := store.History(ctx, records.Query{Namespace: "team", NamespaceUID: namespace, KnownImage: "live"})
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.History(ctx, records.Query{Namespace: "team", NamespaceUID: namespace, KnownImage: "live"}))(g)
 			g.Expect(names(page)).To(Equal(want), "of %q", namespace)
-			deleted, err := store.DeletedImages(ctx, "team", namespace, "web", records.Paging{})
-			g.Expect(err).NotTo(HaveOccurred())
+			deleted := valueOf(store.DeletedImages(ctx, "team", namespace, "web", records.Paging{}))(g)
 			g.Expect(deleted.Items).To(HaveLen(map[types.UID]int{"": 4, "namespace-1": 1, "namespace-2": 1}[namespace]))
 		}
 		for name, want := range map[string]types.UID{"earlier": "namespace-1", "unknown": "", "now": "namespace-2", "direct": "namespace-2"} {
-			record, err := store.BuildNamed(ctx, "team", name)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(record.NamespaceUID).To(Equal(want), name)
+			g.Expect(valueOf(store.BuildNamed(ctx, "team", name))(g).NamespaceUID).To(Equal(want), name)
 		}
-		stats, err := store.ImageStats(ctx, records.ImageStatsQuery{Images: []types.UID{"earlier", "unknown"}, Deleted: true})
-		g.Expect(err).NotTo(HaveOccurred())
+		stats := valueOf(store.ImageStats(ctx, records.ImageStatsQuery{Images: []types.UID{"earlier", "unknown"}, Deleted: true}))(g)
 		g.Expect(stats.Items).To(ConsistOf(HaveField("NamespaceUID", types.UID("namespace-1")), HaveField("NamespaceUID", types.UID(""))))
 	})
 }

@@ -33,8 +33,7 @@ func TestANewDatabaseIsMigratedAndOpensAgain(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
 			for range 2 {
-				store, err := records.Open(t.Context(), address, records.Options{})
-				g.Expect(err).NotTo(HaveOccurred())
+				store := valueOf(records.Open(t.Context(), address, records.Options{}))(g)
 				g.Expect(store.Ping(t.Context())).To(Succeed())
 				g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current)))
 				g.Expect(store.PutBuild(t.Context(), newBuild(debian, 1, 0))).To(Succeed())
@@ -51,13 +50,10 @@ func TestOnlyItsOwnerReadsASQLiteDatabase(t *testing.T) {
 	folder := t.TempDir()
 	store := openStore(t, "sqlite://"+filepath.Join(folder, "records.db"), records.Options{})
 	g.Expect(store.PutBuild(t.Context(), newBuild(debian, 1, 0))).To(Succeed())
-	files, err := os.ReadDir(folder)
-	g.Expect(err).NotTo(HaveOccurred())
+	files := valueOf(os.ReadDir(folder))(g)
 	var found []string
 	for _, file := range files {
-		info, err := file.Info()
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(info.Mode().Perm()).To(Equal(fs.FileMode(0o600)), file.Name())
+		g.Expect(valueOf(file.Info())(g).Mode().Perm()).To(Equal(fs.FileMode(0o600)), file.Name())
 		found = append(found, file.Name())
 	}
 	g.Expect(found).To(ConsistOf("records.db", "records.db-wal", "records.db-shm", "records.db.lock"))
@@ -131,11 +127,10 @@ func TestADatabaseThatIsNewerIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
-			store, err := records.OpenWith(t.Context(), address, records.Options{}, newer)
-			g.Expect(err).NotTo(HaveOccurred())
+			store := valueOf(records.OpenWith(t.Context(), address, records.Options{}, newer))(g)
 			g.Expect(store.SchemaVersion(t.Context())).To(Equal(int64(current + 1)))
 			g.Expect(store.Close()).To(Succeed())
-			_, err = records.Open(t.Context(), address, records.Options{})
+			_, err := records.Open(t.Context(), address, records.Options{})
 			g.Expect(err).To(MatchError(records.ErrNewer))
 			g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("database version is %d, but this program knows versions up to %d", current+1, current))))
 		})
@@ -148,13 +143,11 @@ func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
 			address := newAddress(t)
-			store, err := records.Open(t.Context(), address, records.Options{})
-			g.Expect(err).NotTo(HaveOccurred())
-			_, err = store.AddNote(t.Context(), debian, records.Note{Author: "jane", Text: "hello"})
-			g.Expect(err).NotTo(HaveOccurred())
+			store := valueOf(records.Open(t.Context(), address, records.Options{}))(g)
+			g.Expect(store.AddNote(t.Context(), debian, records.Note{Author: "jane", Text: "hello"})).Error().NotTo(HaveOccurred())
 			g.Expect(store.Close()).To(Succeed())
 			for range 2 {
-				_, err = records.OpenWith(t.Context(), address, records.Options{}, broken)
+				_, err := records.OpenWith(t.Context(), address, records.Options{}, broken)
 				g.Expect(err).To(MatchError(ContainSubstring(fmt.Sprintf("migrate the database to version %d (the migration was rolled back)", current+1))))
 				g.Expect(err).To(MatchError(ContainSubstring("nowhere")))
 				g.Expect(err).To(MatchError(records.ErrMigration))
@@ -181,11 +174,9 @@ func TestOneOffBuildsAndContentsOfFilesAreKnownAmongTheRecordsOfAnOlderVersion(t
 		t.Run(name, func(t *testing.T) {
 			g, ctx := NewWithT(t), t.Context()
 			address := newAddress(t)
-			store, err := records.OpenWith(ctx, address, records.Options{}, upTo(t, 1))
-			g.Expect(err).NotTo(HaveOccurred())
+			store := valueOf(records.OpenWith(ctx, address, records.Options{}, upTo(t, 1)))(g)
 			for _, build := range []*v1alpha1.ImageBuild{quoting, override, rerun} {
-				spec, err := json.Marshal(build.Spec)
-				g.Expect(err).NotTo(HaveOccurred())
+				spec := valueOf(json.Marshal(build.Spec))(g)
 				g.Expect(store.Execute(ctx, "INSERT INTO builds (uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, "+
 					"requested_by, phase, class, reason, message, attempts, created, hold, finished, resource_version) "+
 					"VALUES ($1, 'team', $2, $3, 'debian', $4, $5, '', '', 'Succeeded', '', '', '', 1, 0, 0, 1, 1)",
@@ -194,22 +185,16 @@ func TestOneOffBuildsAndContentsOfFilesAreKnownAmongTheRecordsOfAnOlderVersion(t
 			}
 			g.Expect(store.Close()).To(Succeed())
 			store = openStore(t, address, records.Options{})
-			page, err := store.History(ctx, records.Query{})
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.History(ctx, records.Query{}))(g)
 			g.Expect(page.Items).To(HaveExactElements(HaveField("OneOff", true), HaveField("OneOff", true), HaveField("OneOff", false)))
 			g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}})).To(Succeed())
 			g.Expect(store.BuildDeleted(ctx, override.UID, noon)).To(Succeed())
-			expired, err := store.Expire(ctx, records.Rules{Default: records.Retention{Files: time.Hour}})
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(expired).To(Equal(records.Expired{Contents: 1}))
-			record, err := store.Build(ctx, "team", override.UID)
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(store.Expire(ctx, records.Rules{Default: records.Retention{Files: time.Hour}})).To(Equal(records.Expired{Contents: 1}))
+			record := valueOf(store.Build(ctx, "team", override.UID))(g)
 			g.Expect(record.Spec.Inputs.Source.Inline.Files).To(Equal(map[string]string{"motd": contents.Summary("hello")}))
 			g.Expect(record.NamespaceUID).To(BeEmpty())
 			g.Expect(store.InNamespace(ctx, records.Images, "namespace-team", debian.UID)).To(Succeed())
-			record, err = store.Build(ctx, "team", override.UID)
-			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(record.NamespaceUID).To(Equal(types.UID("namespace-team")))
+			g.Expect(valueOf(store.Build(ctx, "team", override.UID))(g).NamespaceUID).To(Equal(types.UID("namespace-team")))
 		})
 	}
 }
@@ -233,8 +218,7 @@ func TestATableOfSomebodyElseIsLeftAlone(t *testing.T) {
 	address := newPostgresDatabase(t)
 	database := address[strings.LastIndex(address, "=")+1:]
 	g.Expect(shared.do(t.Context(), database, "CREATE TABLE builds (mine INT)")).To(Succeed())
-	_, err := records.Open(t.Context(), address, records.Options{})
-	g.Expect(err).To(MatchError(ContainSubstring(`relation "builds" already exists`)))
+	g.Expect(errorOf(records.Open(t.Context(), address, records.Options{}))).To(MatchError(ContainSubstring(`relation "builds" already exists`)))
 	g.Expect(shared.do(t.Context(), database, "INSERT INTO builds VALUES (1)")).To(Succeed())
 	g.Expect(shared.do(t.Context(), database, "SELECT 1 FROM images")).NotTo(Succeed())
 }
@@ -277,8 +261,7 @@ func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		g, ctx := NewWithT(t), t.Context()
 		address := newPostgresDatabase(t)
-		store, err := records.Open(ctx, address, records.Options{})
-		g.Expect(err).NotTo(HaveOccurred())
+		store := valueOf(records.Open(ctx, address, records.Options{}))(g)
 		g.Expect(store.Close()).To(Succeed())
 		blockade := newBlockade(ctx, g, "pgx", address, "LOCK TABLE notes IN ACCESS EXCLUSIVE MODE")
 		failures := make(chan error)
@@ -309,8 +292,7 @@ func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 			_, err := records.LockFile(ended, path)
 			g.Expect(err).To(MatchError(context.Canceled), "the lock is taken")
 		}}
-		store, err := records.OpenWith(ctx, "sqlite://"+path, records.Options{}, folder)
-		g.Expect(err).NotTo(HaveOccurred())
+		store := valueOf(records.OpenWith(ctx, "sqlite://"+path, records.Options{}, folder))(g)
 		g.Expect(folder.looked).To(Equal(current + 1))
 		unlock, err := records.LockFile(ctx, path)
 		g.Expect(err).NotTo(HaveOccurred(), "the lock is free again")
@@ -335,13 +317,11 @@ func (l *lookedAt) ReadFile(name string) ([]byte, error) {
 func TestOpenStopsWaitingWhenItsContextEnds(t *testing.T) {
 	g := NewWithT(t)
 	path := filepath.Join(t.TempDir(), "records.db")
-	unlock, err := records.LockFile(t.Context(), path)
-	g.Expect(err).NotTo(HaveOccurred())
+	unlock := valueOf(records.LockFile(t.Context(), path))(g)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err = records.Open(ctx, "sqlite://"+path, records.Options{})
-	g.Expect(err).To(MatchError(context.DeadlineExceeded))
-	g.Expect(err).To(MatchError(ContainSubstring(path + ".lock")))
+	g.Expect(errorOf(records.Open(ctx, "sqlite://"+path, records.Options{}))).To(
+		And(MatchError(context.DeadlineExceeded), MatchError(ContainSubstring(path+".lock"))))
 	g.Expect(unlock()).To(Succeed())
 	openStore(t, "sqlite://"+path, records.Options{})
 }
@@ -387,13 +367,11 @@ func next(t *testing.T, statements string) fstest.MapFS {
 func upTo(t *testing.T, version int) fstest.MapFS {
 	t.Helper()
 	g := NewWithT(t)
-	names, err := fs.Glob(records.Migrations(), "*.sql")
-	g.Expect(err).NotTo(HaveOccurred())
+	names := valueOf(fs.Glob(records.Migrations(), "*.sql"))(g)
 	g.Expect(names).To(HaveLen(current))
 	folder := fstest.MapFS{}
 	for _, name := range names[:version] {
-		content, err := fs.ReadFile(records.Migrations(), name)
-		g.Expect(err).NotTo(HaveOccurred())
+		content := valueOf(fs.ReadFile(records.Migrations(), name))(g)
 		folder[name] = &fstest.MapFile{Data: content}
 	}
 	return folder

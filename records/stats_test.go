@@ -38,8 +38,7 @@ func TestStatsOfAFewBuilds(t *testing.T) {
 	}
 	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
 		stats := func(window records.Window) records.Stats {
-			page, err := store.ImageStats(ctx, records.ImageStatsQuery{Images: []types.UID{debian.UID}, Window: window})
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.ImageStats(ctx, records.ImageStatsQuery{Images: []types.UID{debian.UID}, Window: window}))(g)
 			g.Expect(page.Items).To(HaveLen(1))
 			g.Expect(page.Items[0].Image).To(Equal(debian))
 			return page.Items[0].Stats
@@ -76,8 +75,7 @@ func TestStatsAreWhatCountingByHandSays(t *testing.T) {
 		var all []records.ImageStats
 		query := records.ImageStatsQuery{Window: window, Paging: records.Paging{Limit: 3}}
 		for more := true; more; more = query.Continue != "" {
-			page, err := store.ImageStats(ctx, query)
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.ImageStats(ctx, query))(g)
 			all, query.Continue = append(all, page.Items...), page.Continue
 		}
 		g.Expect(all).To(HaveLen(8))
@@ -99,8 +97,7 @@ func TestStatsAreOfImagesThatThereAre(t *testing.T) {
 		g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "other", Name: "x", UID: "x"}})).To(Succeed())
 		g.Expect(store.ImageDeleted(ctx, "gone", noon)).To(Succeed())
 		imagesOf := func(query records.ImageStatsQuery) []string {
-			page, err := store.ImageStats(ctx, query)
-			g.Expect(err).NotTo(HaveOccurred())
+			page := valueOf(store.ImageStats(ctx, query))(g)
 			var found []string
 			for _, item := range page.Items {
 				found = append(found, item.Image.Name)

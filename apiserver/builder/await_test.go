@@ -50,16 +50,14 @@ type starting struct {
 func startWithoutDependency(t *testing.T, server *builder.Server, adjust func(*builder.Options)) *starting {
 	t.Helper()
 	g := NewWithT(t)
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	g.Expect(err).NotTo(HaveOccurred())
+	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
 	pair := newAuthority(t).issue(t, "server")
 	certificate, key := encodePair(t, pair)
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 	out := safeBuffer{lines: make(chan string, 10)}
-	options, err := server.WithListener(listener).WithCertificate(certificateFile, keyFile).WithWriter(out).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	options := valueOf(server.WithListener(listener).WithCertificate(certificateFile, keyFile).WithWriter(out).ToServerOptions())(t)
 	if adjust != nil {
 		adjust(options)
 	}
@@ -94,8 +92,7 @@ func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	g := NewWithT(t)
 	directory := t.TempDir()
 	sockets := etcd.WithSocketDirectory(t.TempDir())
-	backend, err := etcd.Start(t.Context(), directory, sockets)
-	g.Expect(err).NotTo(HaveOccurred())
+	backend := valueOf(etcd.Start(t.Context(), directory, sockets))(t)
 	transport := backend.Transport()
 	g.Expect(backend.Stop()).To(Succeed())
 	server := startWithoutDependency(t, storing(builder.ExternalEtcd(transport)), nil)
@@ -107,13 +104,11 @@ func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	g.Expect(anybody.asking(t, server, "/api/v1/namespaces/default/pods")()).To(And(HavePrefix("503 "), ContainSubstring("ServiceUnavailable")))
 	g.Expect(server.started).To(BeEmpty())
 
-	backend, err = etcd.Start(t.Context(), directory, sockets)
-	g.Expect(err).NotTo(HaveOccurred())
+	backend = valueOf(etcd.Start(t.Context(), directory, sockets))(t)
 	defer func() { g.Expect(backend.Stop()).To(Succeed()) }()
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
 	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
-	_, err = external(t, server.running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(external(t, server.running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
 
 	g.Expect(backend.Stop()).To(Succeed())
 	g.Eventually(withToken.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]etcd failed"))

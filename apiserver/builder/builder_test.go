@@ -63,10 +63,7 @@ func storing(backend builder.StorageBackend) *builder.Server {
 // start runs a server until the returned function is called, or the test ends.
 func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
 	t.Helper()
-	options, err := server.ToServerOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	options := valueOf(server.ToServerOptions())(t)
 	return startOptions(t, options)
 }
 
@@ -91,14 +88,11 @@ func startOptions(t *testing.T, options *builder.Options) (*builder.Running, fun
 // external returns a client like one outside of the process: with the server's CA and a token, nothing else.
 func external(t *testing.T, running *builder.Running, token string) kubernetes.Interface {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(&restclient.Config{
+	client := valueOf(kubernetes.NewForConfig(&restclient.Config{
 		Host:            running.Address(),
 		BearerToken:     token,
 		TLSClientConfig: restclient.TLSClientConfig{CAData: running.CertificateAuthority()},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	return client
 }
 
@@ -132,8 +126,7 @@ func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
 // reportsItsVersion wants a version that clients can compare, although this program was built without linker flags.
 func reportsItsVersion(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	version, err := external(t, running, token).Discovery().ServerVersion()
-	g.Expect(err).NotTo(HaveOccurred())
+	version := valueOf(external(t, running, token).Discovery().ServerVersion())(t)
 	g.Expect(version.GitVersion).To(MatchRegexp(`^v1\.\d+\.\d+$`))
 	g.Expect(version.GitVersion).To(HavePrefix("v" + version.Major + "." + version.Minor + "."))
 }
@@ -141,8 +134,7 @@ func reportsItsVersion(t *testing.T, running *builder.Running) {
 func describesEveryKind(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	client := external(t, running, token).Discovery()
-	v2, err := client.OpenAPISchema()
-	g.Expect(err).NotTo(HaveOccurred())
+	v2 := valueOf(client.OpenAPISchema())(t)
 	g.Expect(v2.GetInfo().GetTitle()).To(Equal("A title"))
 	g.Expect(v2.GetInfo().GetVersion()).To(Equal("v7"))
 	names := sets.New[string]()
@@ -150,18 +142,14 @@ func describesEveryKind(t *testing.T, running *builder.Running) {
 		names.Insert(definition.GetName())
 	}
 	g.Expect(names.HasAll("io.k8s.api.core.v1.Pod", "io.k8s.api.batch.v1.Job")).To(BeTrue())
-	paths, err := client.OpenAPIV3().Paths()
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(paths).To(And(HaveKey("api/v1"), HaveKey("apis/batch/v1")))
+	g.Expect(client.OpenAPIV3().Paths()).To(And(HaveKey("api/v1"), HaveKey("apis/batch/v1")))
 }
 
 func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = options.Start(t.Context())
-	g.Expect(err).To(MatchError(ContainSubstring("nobody could authenticate")))
+	options := valueOf(corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
+	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("nobody could authenticate")))
 }
 
 // echo is a hand-written handler: it answers a creation and stores nothing.
@@ -198,17 +186,14 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 			})
 	}
 	running, _ := start(t, server())
-	served, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1")
-	g.Expect(err).NotTo(HaveOccurred())
+	served := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1"))(t)
 	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "events")))
 	g.Expect(calls).To(Equal(1))
 
-	options, err := server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*resources.Scope) (map[string]resources.Storages, error) {
+	options := valueOf(server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*resources.Scope) (map[string]resources.Storages, error) {
 		return nil, nil
-	}).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = options.Start(t.Context())
-	g.Expect(err).To(MatchError(ContainSubstring("provide pods: the provider of its group does not")))
+	}).ToServerOptions())(t)
+	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("provide pods: the provider of its group does not")))
 }
 
 func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
@@ -219,31 +204,25 @@ func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
 		return storing(builder.EmbeddedEtcd(directory)).WithCertificateDirectory(certificates)
 	}
 	first, stop := start(t, server())
-	_, err := external(t, first, token).CoreV1().ConfigMaps("default").Create(t.Context(),
-		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(external(t, first, token).CoreV1().ConfigMaps("default").Create(t.Context(),
+		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
 
-	options, err := server().ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = options.Start(t.Context())
-	g.Expect(err).To(MatchError(etcd.ErrInUse))
+	options := valueOf(server().ToServerOptions())(t)
+	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(etcd.ErrInUse))
 
 	stop()
-	expectProtobuf(g, directory, "/registry/configmaps/default/kept")
-	key, err := os.Stat(filepath.Join(certificates, "apiserver.key"))
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(key.Mode().Perm()).To(BeEquivalentTo(0o600))
+	expectProtobuf(t, directory, "/registry/configmaps/default/kept")
+	g.Expect(valueOf(os.Stat(filepath.Join(certificates, "apiserver.key")))(t).Mode().Perm()).To(BeEquivalentTo(0o600))
 
 	second, _ := start(t, server())
 	g.Expect(second.CertificateAuthority()).To(Equal(first.CertificateAuthority()))
-	_, err = external(t, second, token).CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(external(t, second, token).CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})).Error().NotTo(HaveOccurred())
 }
 
 // expectProtobuf looks into the database of a stopped server for how an object is stored.
-func expectProtobuf(g Gomega, directory, key string) {
-	database, err := os.ReadFile(filepath.Join(directory, "etcd", "member", "snap", "db"))
-	g.Expect(err).NotTo(HaveOccurred())
+func expectProtobuf(t *testing.T, directory, key string) {
+	g := NewWithT(t)
+	database := valueOf(os.ReadFile(filepath.Join(directory, "etcd", "member", "snap", "db")))(t)
 	at := bytes.Index(database, []byte(key))
 	g.Expect(at).To(BeNumerically(">=", 0), "%s is not there", key)
 	g.Expect(database[at:min(at+200, len(database))]).To(ContainSubstring("k8s\x00"), "the mark of protobuf")
@@ -257,49 +236,38 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	g.Expect(err).NotTo(HaveOccurred())
+	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
 
 	running, _ := start(t, storing(builder.Memory()).WithListener(listener).WithCertificate(certificateFile, keyFile))
 	g.Expect(running.Address()).To(Equal("https://" + listener.Addr().String()))
 	g.Expect(running.CertificateAuthority()).To(Equal(certificate))
-	_, err = external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
 }
 
 func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	directory := t.TempDir()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	g.Expect(err).NotTo(HaveOccurred())
+	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer func() { g.Expect(listener.Close()).To(Succeed()) }()
 	address := listener.Addr().(*net.TCPAddr)
-	options, err := storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = options.Start(t.Context())
-	g.Expect(err).To(MatchError(ContainSubstring("address already in use")))
-	storage, err := etcd.Start(t.Context(), directory)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(storage.Stop()).To(Succeed())
+	options := valueOf(storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions())(t)
+	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("address already in use")))
+	g.Expect(valueOf(etcd.Start(t.Context(), directory))(t).Stop()).To(Succeed())
 }
 
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	running, stop := start(t, storing(builder.Memory()))
-	client, err := kubernetes.NewForConfig(running.ClientConfig())
-	g.Expect(err).NotTo(HaveOccurred())
+	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods("default")
-	_, err = pods.Create(t.Context(), &corev1.Pod{
+	g.Expect(pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
-	}, metav1.CreateOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	watcher, err := pods.Watch(t.Context(), metav1.ListOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	log, err := pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
-	g.Expect(err).NotTo(HaveOccurred())
+	}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+	watcher := valueOf(pods.Watch(t.Context(), metav1.ListOptions{}))(t)
+	log := valueOf(pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
 
 	stopped := make(chan struct{})
 	go func() {
@@ -322,8 +290,7 @@ func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 	delegated := []string{"kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "shutdown-delay-duration", "request-timeout"}
 	never := []string{"token", "goaway-chance", "etcd-servers-overrides", "storage-media-type", "default-watch-cache-size", "egress-selector-config-file"}
 	present := func(server *builder.Server) []string {
-		command, err := server.ToServerCommand()
-		g.Expect(err).NotTo(HaveOccurred())
+		command := valueOf(server.ToServerCommand())(t)
 		return slices.DeleteFunc(slices.Concat(always, external, delegated, never), func(name string) bool {
 			return command.Flags().Lookup(name) == nil
 		})

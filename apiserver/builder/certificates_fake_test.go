@@ -46,10 +46,7 @@ func (a authority) pem() []byte { return encodeCertificate(a.certificate) }
 
 func newTemplate(t *testing.T, name string) *x509.Certificate {
 	t.Helper()
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
+	serial := valueOf(rand.Int(rand.Reader, big.NewInt(1<<62)))(t)
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name},
@@ -60,32 +57,20 @@ func newTemplate(t *testing.T, name string) *x509.Certificate {
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
+	key := valueOf(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 	return key
 }
 
 func sign(t *testing.T, template, parent *x509.Certificate, key, parentKey crypto.Signer) *x509.Certificate {
 	t.Helper()
-	raw, err := x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	certificate, err := x509.ParseCertificate(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	raw := valueOf(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey))(t)
+	certificate := valueOf(x509.ParseCertificate(raw))(t)
 	return certificate
 }
 
 // encodePair returns a certificate and its key as files have them.
 func encodePair(t *testing.T, pair tls.Certificate) (certificate, key []byte) {
 	t.Helper()
-	encoded, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
-	if err != nil {
-		t.Fatal(err)
-	}
+	encoded := valueOf(x509.MarshalPKCS8PrivateKey(pair.PrivateKey))(t)
 	return encodeCertificate(pair.Leaf), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }

@@ -34,10 +34,7 @@ func delegateTo(t *testing.T, options *builder.Options, cluster *fakeCluster) {
 
 func startDelegated(t *testing.T, server *builder.Server, cluster *fakeCluster) *builder.Running {
 	t.Helper()
-	options, err := server.ToServerOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	options := valueOf(server.ToServerOptions())(t)
 	delegateTo(t, options, cluster)
 	running, _ := startOptions(t, options)
 	return running
@@ -71,8 +68,7 @@ func (c caller) do(t *testing.T, server served, method, path, contentType, conte
 		config.Certificates = []tls.Certificate{*c.certificate}
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
-	request, err := http.NewRequestWithContext(t.Context(), method, server.Address()+path, strings.NewReader(content))
-	g.Expect(err).NotTo(HaveOccurred())
+	request := valueOf(http.NewRequestWithContext(t.Context(), method, server.Address()+path, strings.NewReader(content)))(t)
 	request.Header.Set("Content-Type", contentType)
 	for name, value := range c.headers {
 		request.Header.Set(name, value)
@@ -81,8 +77,7 @@ func (c caller) do(t *testing.T, server served, method, path, contentType, conte
 	if err != nil {
 		return 0, err.Error()
 	}
-	text, err := io.ReadAll(response.Body)
-	g.Expect(err).NotTo(HaveOccurred())
+	text := valueOf(io.ReadAll(response.Body))(t)
 	g.Expect(response.Body.Close()).To(Succeed())
 	return response.StatusCode, string(text)
 }

@@ -65,8 +65,7 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 			return nil, errors.Join(err, broken)
 		}).ToServerOptions()
 		g.Expect(err).NotTo(HaveOccurred())
-		_, err = options.Start(t.Context())
-		g.Expect(err).To(MatchError(broken))
+		g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(broken))
 		if filepath.Base(t.Name()) == "memory" {
 			g.Expect(lost).To(BeEmpty())
 			return

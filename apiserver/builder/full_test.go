@@ -61,8 +61,7 @@ func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
 	g.Expect(client.Delete(t.Context(), kept.Name, metav1.DeleteOptions{})).To(Succeed(), "a deletion that begins with an update")
 	_, err = client.Patch(t.Context(), kept.Name, types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	g.Expect(err).NotTo(HaveOccurred(), "the update that ends the deletion")
-	_, err = client.Get(t.Context(), kept.Name, metav1.GetOptions{})
-	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	g.Expect(errorOf(client.Get(t.Context(), kept.Name, metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 	for i := range objects {
 		g.Expect(client.Delete(t.Context(), fmt.Sprintf("large-%d", i), metav1.DeleteOptions{})).To(Succeed())
 	}
@@ -114,10 +113,7 @@ func withoutRetries(t *testing.T, running *builder.Running) typedcorev1.ConfigMa
 	t.Helper()
 	config := running.ClientConfig()
 	config.WrapTransport = withoutRetryAfter
-	client, err := kubernetes.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := valueOf(kubernetes.NewForConfig(config))(t)
 	return client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 

@@ -54,9 +54,7 @@ func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	_, err := builder.New("x").WithGuests(visitor, nil).ToServerOptions()
-	g.Expect(err).To(MatchError(ContainSubstring("guests need tokens and rights")))
-	options, err := delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(errorOf(builder.New("x").WithGuests(visitor, nil).ToServerOptions())).To(MatchError(ContainSubstring("guests need tokens and rights")))
+	options := valueOf(delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("takes no bearer tokens of its own")))
 }

@@ -82,8 +82,7 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Into(table)).To(Succeed())
 	g.Expect(table.Rows).To(HaveLen(3))
 	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Author")))
-	resources, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1")
-	g.Expect(err).NotTo(HaveOccurred())
+	resources := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
 	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
 }
 
@@ -94,8 +93,7 @@ func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
 	warnings := &collectedWarnings{}
 	config := running.ClientConfig()
 	config.WarningHandlerWithContext = warnings
-	books, err := client.New(config, client.Options{Scheme: connect(running).Scheme()})
-	g.Expect(err).NotTo(HaveOccurred())
+	books := valueOf(client.New(config, client.Options{Scheme: connect(running).Scheme()}))(t)
 	book := &v2.Book{ObjectMeta: named("anonymous"), Spec: v2.BookSpec{Title: "Beowulf"}}
 	g.Expect(books.Create(t.Context(), book)).To(Succeed())
 	book.Spec.Location = "B 1"

@@ -19,8 +19,7 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 	g := NewWithT(t)
 	const page, browser = "<!DOCTYPE html><title>hello</title>", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 	running, _ := start(t, storing(builder.Memory()).WithLandingPage([]byte(page)))
-	client, err := restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig()))
-	g.Expect(err).NotTo(HaveOccurred())
+	client := valueOf(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	for name, test := range map[string]struct {
 		method, path, accept, authorization string
 		code                                int
@@ -36,8 +35,7 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 		"a wrong token":       {http.MethodGet, "/", browser, "Bearer wrong", http.StatusUnauthorized, false},
 		"a token":             {http.MethodGet, "/", browser, "Bearer " + token, http.StatusOK, false},
 	} {
-		request, err := http.NewRequestWithContext(t.Context(), test.method, running.Address()+test.path, nil)
-		g.Expect(err).NotTo(HaveOccurred())
+		request := valueOf(http.NewRequestWithContext(t.Context(), test.method, running.Address()+test.path, nil))(t)
 		for header, value := range map[string]string{"Accept": test.accept, "Authorization": test.authorization} {
 			if value != "" {
 				request.Header.Set(header, value)
@@ -61,7 +59,6 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 func TestAServerOfAClusterHasNoLandingPage(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	options := valueOf(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("has no landing page")))
 }

@@ -34,8 +34,7 @@ func scopeOn(t *testing.T, backend builder.StorageBackend) *resources.Scope {
 func twoServers(t *testing.T) (database *etcd.Server, scopes []*resources.Scope) {
 	t.Helper()
 	g := NewWithT(t)
-	database, err := etcd.Start(t.Context(), "")
-	g.Expect(err).NotTo(HaveOccurred())
+	database = valueOf(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	backend := builder.ExternalEtcd(database.Transport())
 	return database, []*resources.Scope{scopeOn(t, backend), scopeOn(t, backend)}
@@ -81,8 +80,7 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 	for name, scopes := range map[string][]*resources.Scope{"on another server": shared, "on this server": {own, own}} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			held, err := scopes[0].Lock(t.Context(), "books/a")
-			g.Expect(err).NotTo(HaveOccurred())
+			held := valueOf(scopes[0].Lock(t.Context(), "books/a"))(t)
 			other, err := scopes[1].Lock(t.Context(), "books/b")
 			g.Expect(err).NotTo(HaveOccurred(), "another lock")
 			other.Unlock()
@@ -108,20 +106,16 @@ func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	database, shared := twoServers(t)
-	lock, err := shared[0].Lock(t.Context(), "books/a")
-	g.Expect(err).NotTo(HaveOccurred())
+	lock := valueOf(shared[0].Lock(t.Context(), "books/a"))(t)
 	defer lock.Unlock()
 	g.Expect(lock.Lost()).NotTo(BeClosed())
 
-	client, err := database.Connect()
-	g.Expect(err).NotTo(HaveOccurred())
+	client := valueOf(database.Connect())(t)
 	defer func() { g.Expect(client.Close()).To(Succeed()) }()
-	all, err := client.Get(t.Context(), "/registry", clientv3.WithPrefix())
-	g.Expect(err).NotTo(HaveOccurred())
+	all := valueOf(client.Get(t.Context(), "/registry", clientv3.WithPrefix()))(t)
 	for _, pair := range all.Kvs {
 		if strings.HasPrefix(string(pair.Key), "/registry/.locks/books/a/") {
-			_, err = client.Revoke(t.Context(), clientv3.LeaseID(pair.Lease))
-			g.Expect(err).NotTo(HaveOccurred())
+			g.Expect(client.Revoke(t.Context(), clientv3.LeaseID(pair.Lease))).Error().NotTo(HaveOccurred())
 		}
 	}
 	g.Eventually(lock.Lost()).WithTimeout(patience).Should(BeClosed())
@@ -130,23 +124,19 @@ func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	database, err := etcd.Start(t.Context(), "")
-	g.Expect(err).NotTo(HaveOccurred())
+	database := valueOf(etcd.Start(t.Context(), ""))(t)
 	scope := scopeOn(t, builder.ExternalEtcd(database.Transport()))
 	g.Expect(database.Stop()).To(Succeed())
 	briefly, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	_, err = scope.Lock(briefly, "books/a")
-	g.Expect(apierrors.IsServiceUnavailable(err)).To(BeTrue(), "%v", err)
+	g.Expect(errorOf(scope.Lock(briefly, "books/a"))).To(Satisfy(apierrors.IsServiceUnavailable))
 }
 
 func TestALockIsGivenBackWithoutAnEtcdThatIsGone(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	database, err := etcd.Start(t.Context(), "")
-	g.Expect(err).NotTo(HaveOccurred())
-	lock, err := scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a")
-	g.Expect(err).NotTo(HaveOccurred())
+	database := valueOf(etcd.Start(t.Context(), ""))(t)
+	lock := valueOf(scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a"))(t)
 	g.Expect(database.Stop()).To(Succeed())
 	unlocked := make(chan struct{})
 	go func() {

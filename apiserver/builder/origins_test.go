@@ -73,20 +73,17 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	options := valueOf(storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	options.ServerRun.CorsAllowedOriginList = []string{"https://example.com"}
-	_, err = options.Start(t.Context())
+	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(regexp.QuoteMeta("https://example.com"))), "an expression that is not anchored")
 
 	options.ServerRun.CorsAllowedOriginList = []string{`^https://example\.com$`}
 	running, _ := startOptions(t, options)
-	client, err := restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig()))
-	g.Expect(err).NotTo(HaveOccurred())
+	client := valueOf(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	path, accept := "/api/v1/namespaces", ""
 	ask := func(method, origin, authorization string) (int, http.Header) {
-		request, err := http.NewRequestWithContext(t.Context(), method, running.Address()+path, nil)
-		g.Expect(err).NotTo(HaveOccurred())
+		request := valueOf(http.NewRequestWithContext(t.Context(), method, running.Address()+path, nil))(t)
 		for header, value := range map[string]string{"Origin": origin, "Authorization": authorization, "Accept": accept} {
 			if value != "" {
 				request.Header.Set(header, value)
@@ -94,8 +91,7 @@ func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 		}
 		response, err := client.Do(request)
 		g.Expect(err).NotTo(HaveOccurred())
-		_, err = io.Copy(io.Discard, response.Body)
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(io.Copy(io.Discard, response.Body)).Error().NotTo(HaveOccurred())
 		g.Expect(response.Body.Close()).To(Succeed())
 		return response.StatusCode, response.Header
 	}

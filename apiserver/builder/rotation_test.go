@@ -56,10 +56,9 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 	running, _ := start(t, storing(builder.Memory()).
 		WithCertificate(filepath.Join(secret.directory, "tls.crt"), filepath.Join(secret.directory, "tls.key")))
 	served := func() *big.Int {
-		connection, err := tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
+		connection := valueOf(tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
 			InsecureSkipVerify: true, // the test checks the certificate below
-		})
-		g.Expect(err).NotTo(HaveOccurred())
+		}))(t)
 		defer func() { g.Expect(connection.Close()).To(Succeed()) }()
 		return connection.ConnectionState().PeerCertificates[0].SerialNumber
 	}

@@ -25,18 +25,15 @@ const shutdownDelay = 10 * time.Second
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := storing(builder.Memory()).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	options := valueOf(storing(builder.Memory()).ToServerOptions())(t)
 	options.ServerRun.ShutdownDelayDuration = shutdownDelay
 	running, stop := startOptions(t, options)
 	client := external(t, running, token)
-	_, err = client.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{
+	g.Expect(client.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
-	}, metav1.CreateOptions{})
-	g.Expect(err).NotTo(HaveOccurred())
-	log, err := client.CoreV1().Pods("default").GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context())
-	g.Expect(err).NotTo(HaveOccurred())
+	}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
+	log := valueOf(client.CoreV1().Pods("default").GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
 	defer func() { g.Expect(log.Close()).To(Succeed()) }()
 	ended := make(chan error, 1)
 	lines := bufio.NewScanner(log)
@@ -94,8 +91,7 @@ func newKeptConnections(t *testing.T, running *builder.Running) *keptConnections
 func (k *keptConnections) list(t *testing.T) {
 	t.Helper()
 	g := NewWithT(t)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, k.url, nil)
-	g.Expect(err).NotTo(HaveOccurred())
+	request := valueOf(http.NewRequestWithContext(t.Context(), http.MethodGet, k.url, nil))(t)
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := k.client.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -43,10 +43,7 @@ func eachBackend(t *testing.T, compaction time.Duration, test func(*testing.T, b
 
 func configMapsOf(t *testing.T, running *builder.Running) typedcorev1.ConfigMapInterface {
 	t.Helper()
-	client, err := kubernetes.NewForConfig(running.ClientConfig())
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	return client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
@@ -56,10 +53,7 @@ func configMap(name string) *corev1.ConfigMap {
 
 func create(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.ConfigMap) *corev1.ConfigMap {
 	t.Helper()
-	created, err := client.Create(t.Context(), object, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	created := valueOf(client.Create(t.Context(), object, metav1.CreateOptions{}))(t)
 	return created
 }
 
@@ -67,10 +61,7 @@ func update(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.
 	t.Helper()
 	object = object.DeepCopy()
 	object.Data = map[string]string{"value": value}
-	updated, err := client.Update(t.Context(), object, metav1.UpdateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	updated := valueOf(client.Update(t.Context(), object, metav1.UpdateOptions{}))(t)
 	return updated
 }
 
@@ -86,10 +77,7 @@ func TestEveryStorage(t *testing.T) {
 
 func number(t *testing.T, object interface{ GetResourceVersion() string }) uint64 {
 	t.Helper()
-	version, err := strconv.ParseUint(object.GetResourceVersion(), 10, 64)
-	if err != nil {
-		t.Fatal(err)
-	}
+	version := valueOf(strconv.ParseUint(object.GetResourceVersion(), 10, 64))(t)
 	return version
 }
 
@@ -115,8 +103,7 @@ func next(t *testing.T, events watch.Interface) watch.Event {
 // Without an answer the cache would wait for seconds, which the metrics show.
 func readsConsistently(t *testing.T, running *builder.Running, client typedcorev1.ConfigMapInterface) {
 	g := NewWithT(t)
-	all, err := kubernetes.NewForConfig(running.ClientConfig())
-	g.Expect(err).NotTo(HaveOccurred())
+	all := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	object := create(t, client, configMap("moving"))
 	for i := range 20 {
 		object = update(t, client, object, strconv.Itoa(i))
@@ -130,16 +117,13 @@ func readsConsistently(t *testing.T, running *builder.Running, client typedcorev
 
 func refusesTooLarge(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	client, err := kubernetes.NewForConfig(running.ClientConfig())
-	g.Expect(err).NotTo(HaveOccurred())
+	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods(metav1.NamespaceDefault)
-	_, err = pods.Create(t.Context(), &corev1.Pod{
+	g.Expect(errorOf(pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "large"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image", Args: []string{strings.Repeat("x", 1_600_000)}}}},
-	}, metav1.CreateOptions{})
-	g.Expect(apierrors.IsRequestEntityTooLargeError(err)).To(BeTrue(), "%v", err)
-	_, err = pods.Get(t.Context(), "large", metav1.GetOptions{})
-	g.Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v", err)
+	}, metav1.CreateOptions{}))).To(Satisfy(apierrors.IsRequestEntityTooLargeError))
+	g.Expect(errorOf(pods.Get(t.Context(), "large", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 }
 
 // TestEveryStorageCompactsAtItsInterval has the server forget old versions.
@@ -184,14 +168,25 @@ func TestEveryStorageForgetsWhatLivesBriefly(t *testing.T) {
 		g := NewWithT(t)
 		running, _ := start(t, briefly(backend))
 		client := configMapsOf(t, running)
-		events, err := client.Watch(t.Context(), metav1.ListOptions{})
-		g.Expect(err).NotTo(HaveOccurred())
+		events := valueOf(client.Watch(t.Context(), metav1.ListOptions{}))(t)
 		defer events.Stop()
 		created := create(t, client, configMap("brief"))
 		g.Expect(next(t, events)).To(Equal(watch.Event{Type: watch.Added, Object: created}))
 		g.Expect(next(t, events).Type).To(Equal(watch.Deleted))
-		list, err := client.List(t.Context(), metav1.ListOptions{})
-		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(list.Items).To(BeEmpty())
+		g.Expect(valueOf(client.List(t.Context(), metav1.ListOptions{}))(t).Items).To(BeEmpty())
 	})
 }
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }

@@ -26,8 +26,7 @@ const shelfSize = 25
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	database, err := etcd.Start(t.Context(), "")
-	g.Expect(err).NotTo(HaveOccurred())
+	database := valueOf(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	inFirst, inSecond := v1.SchemeGroupVersion.String(), v2.SchemeGroupVersion.String()
 	stored := func() sets.Set[string] { return storedVersions(t, database) }
@@ -72,11 +71,9 @@ func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 	t.Helper()
 	g := NewWithT(t)
-	database, err := server.Connect()
-	g.Expect(err).NotTo(HaveOccurred())
+	database := valueOf(server.Connect())(t)
 	defer func() { g.Expect(database.Close()).To(Succeed()) }()
-	all, err := database.Get(t.Context(), "/registry/library.example.com/books/", clientv3.WithPrefix())
-	g.Expect(err).NotTo(HaveOccurred())
+	all := valueOf(database.Get(t.Context(), "/registry/library.example.com/books/", clientv3.WithPrefix()))(t)
 	g.Expect(all.Kvs).To(HaveLen(shelfSize))
 	versions := sets.New[string]()
 	for _, pair := range all.Kvs {
@@ -93,8 +90,7 @@ func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 func storageVersionHash(t *testing.T, running *builder.Running) string {
 	t.Helper()
 	g := NewWithT(t)
-	resources, err := external(t, running, token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String())
-	g.Expect(err).NotTo(HaveOccurred())
+	resources := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String()))(t)
 	for _, resource := range resources.APIResources {
 		if resource.Name == "books" {
 			g.Expect(resource.StorageVersionHash).NotTo(BeEmpty())

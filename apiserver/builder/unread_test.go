@@ -30,18 +30,16 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 		books = append(books, &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strconv.Itoa(i)}, Spec: hub.BookSpec{Title: title}})
 	}
 	requests := make(chan context.Context, 1)
-	options, err := computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+	options := valueOf(computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
 		requests <- ctx
 		return books, nil
-	}).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	}).ToServerOptions())(t)
 	options.SetStallLimit(50 * time.Millisecond)
 	running, _ := startOptions(t, options)
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		config := running.ClientConfig()
 		config.NextProtos = []string{protocol}
-		client, err := restclient.HTTPClientFor(config)
-		g.Expect(err).NotTo(HaveOccurred())
+		client := valueOf(restclient.HTTPClientFor(config))(t)
 		answer, err := client.Get(running.Address() + "/apis/library.example.com/v2/books")
 		g.Expect(err).NotTo(HaveOccurred())
 		defer func() { _ = answer.Body.Close() }() // the server can stop even if the test fails
@@ -62,8 +60,7 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 func TestAListIsWrittenItemByItem(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := catalogue().ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
+	options := valueOf(catalogue().ToServerOptions())(t)
 	title := strings.Repeat("x", 256<<10) // more than the encoders keep to decide about compression
 	list := &v2.BookList{}
 	for range 3 {

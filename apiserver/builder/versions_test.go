@@ -40,33 +40,27 @@ func TestAResourceInTwoVersions(t *testing.T) {
 func isDiscovered(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	discovery := external(t, running, token).Discovery()
-	groups, err := discovery.ServerGroups()
-	g.Expect(err).NotTo(HaveOccurred())
+	groups := valueOf(discovery.ServerGroups())(t)
 	g.Expect(groups.Groups).To(HaveLen(1))
 	g.Expect(groups.Groups[0].PreferredVersion.Version).To(Equal("v2"))
 	g.Expect(groups.Groups[0].Versions).To(HaveLen(2))
 	for version, want := range map[string][]string{"v1": {"books", "books/status"}, "v2": {"books", "books/status", "loanrequests"}} {
-		resources, err := discovery.ServerResourcesForGroupVersion("library.example.com/" + version)
-		g.Expect(err).NotTo(HaveOccurred())
+		resources := valueOf(discovery.ServerResourcesForGroupVersion("library.example.com/" + version))(t)
 		var names []string
 		for _, resource := range resources.APIResources {
 			names = append(names, resource.Name)
 		}
 		g.Expect(names).To(ConsistOf(want), version)
 	}
-	paths, err := discovery.OpenAPIV3().Paths()
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(paths).To(And(HaveKey("apis/library.example.com/v1"), HaveKey("apis/library.example.com/v2")))
+	g.Expect(discovery.OpenAPIV3().Paths()).To(And(HaveKey("apis/library.example.com/v1"), HaveKey("apis/library.example.com/v2")))
 }
 
 func isTheSameInBoth(t *testing.T, books client.WithWatch) {
 	g := NewWithT(t)
 	everywhere := client.InNamespace(metav1.NamespaceDefault)
-	first, err := books.Watch(t.Context(), &v1.BookList{}, everywhere)
-	g.Expect(err).NotTo(HaveOccurred())
+	first := valueOf(books.Watch(t.Context(), &v1.BookList{}, everywhere))(t)
 	defer first.Stop()
-	second, err := books.Watch(t.Context(), &v2.BookList{}, everywhere)
-	g.Expect(err).NotTo(HaveOccurred())
+	second := valueOf(books.Watch(t.Context(), &v2.BookList{}, everywhere))(t)
 	defer second.Stop()
 	next := func(watcher watch.Interface) client.Object {
 		var event watch.Event
@@ -183,8 +177,7 @@ func isAppliedInBoth(t *testing.T, books client.WithWatch) {
 
 func isValidatedInBoth(t *testing.T, books client.WithWatch) {
 	g := NewWithT(t)
-	err := books.Create(t.Context(), &v1.Book{ObjectMeta: named("x")})
-	g.Expect(err).To(MatchError(ContainSubstring("spec.title: Required value")))
+	g.Expect(books.Create(t.Context(), &v1.Book{ObjectMeta: named("x")})).To(MatchError(ContainSubstring("spec.title: Required value")))
 	junk := &v1.Book{ObjectMeta: named("x"), Spec: v1.BookSpec{Title: "x"}}
 	junk.Annotations = map[string]string{v1.AuthorsAnnotation: "junk"}
 	g.Expect(books.Create(t.Context(), junk)).To(MatchError(ContainSubstring("is written by the server only")))
@@ -221,9 +214,8 @@ func TestVersionsThatCannotBeServedAreRefused(t *testing.T) {
 func TestAKindThatAVersionLacksIsNotServedThere(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	options, err := example.Describe(builder.New("x")).WithBearerToken(token, admin).
-		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests, v1.SchemeGroupVersion).ToServerOptions()
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = options.Start(t.Context())
+	options := valueOf(example.Describe(builder.New("x")).WithBearerToken(token, admin).
+		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests, v1.SchemeGroupVersion).ToServerOptions())(t)
+	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(`no kind "LoanRequest" is registered for version "library.example.com/v1"`)))
 }

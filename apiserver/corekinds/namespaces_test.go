@@ -59,8 +59,7 @@ var _ = Describe("namespaces", func() {
 		Expect(updated.Labels).To(HaveKeyWithValue("kept", "yes"))
 
 		updated.Status.Conditions = []corev1.NamespaceCondition{{Type: corev1.NamespaceDeletionContentFailure, Status: "False"}}
-		updated = must(namespaces.UpdateStatus(ctx, updated, metav1.UpdateOptions{}))
-		Expect(updated.Status.Conditions).To(HaveLen(1))
+		Expect(must(namespaces.UpdateStatus(ctx, updated, metav1.UpdateOptions{})).Status.Conditions).To(HaveLen(1))
 	})
 
 	It("deletes with a precondition on the UID only the namespace that is meant", func(ctx SpecContext) {

@@ -53,8 +53,7 @@ var _ = Describe("pods", func() {
 			batchv1.SchemeGroupVersion.WithKind("Job"))}
 		stored := create(ctx, owned)
 		stored.Status.Phase = corev1.PodRunning
-		stored = must(pods.UpdateStatus(ctx, stored, metav1.UpdateOptions{}))
-		Expect(stored.ManagedFields).To(BeEmpty())
+		Expect(must(pods.UpdateStatus(ctx, stored, metav1.UpdateOptions{})).ManagedFields).To(BeEmpty())
 
 		applied := must(pods.Apply(ctx, corev1ac.Pod("p", namespace).WithLabels(map[string]string{"new": "yes"}), metav1.ApplyOptions{FieldManager: "somebody"}))
 		Expect(applied.Labels).To(HaveKey("new"))

@@ -23,12 +23,11 @@ func TestALockIsTakenOverTLS(t *testing.T) {
 	g := NewWithT(t)
 	endpoint, authority := startSecureEtcd(t)
 	storage := storagebackend.Config{Prefix: "/registry", Transport: storagebackend.TransportConfig{ServerList: []string{endpoint}, TrustedCAFile: authority}}
-	lock, err := New(&storage).Lock(t.Context(), "books/a")
-	g.Expect(err).NotTo(HaveOccurred())
+	lock := valueOf(New(&storage).Lock(t.Context(), "books/a"))(t)
 	lock.Unlock()
 
 	storage.Transport.TrustedCAFile = filepath.Join(t.TempDir(), "nothing.crt")
-	_, err = New(&storage).Lock(t.Context(), "books/a")
+	_, err := New(&storage).Lock(t.Context(), "books/a")
 	g.Expect(err).To(MatchError(ContainSubstring("read the CA: ")))
 }
 
@@ -42,8 +41,7 @@ func startSecureEtcd(t *testing.T) (endpoint, authority string) {
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	g.Expect(err).NotTo(HaveOccurred())
+	free := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
 	address := url.URL{Scheme: "https", Host: free.Addr().String()}
 	g.Expect(free.Close()).To(Succeed())
 	config := embed.NewConfig()
@@ -53,9 +51,19 @@ func startSecureEtcd(t *testing.T) (endpoint, authority string) {
 	config.ClientTLSInfo.CertFile, config.ClientTLSInfo.KeyFile = certificateFile, keyFile
 	config.UnsafeNoFsync = true
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	server, err := embed.StartEtcd(config)
-	g.Expect(err).NotTo(HaveOccurred())
+	server := valueOf(embed.StartEtcd(config))(t)
 	t.Cleanup(server.Close)
 	g.Eventually(server.Server.ReadyNotify()).WithTimeout(time.Minute).Should(BeClosed())
 	return address.String(), certificateFile
+}
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

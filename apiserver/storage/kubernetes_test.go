@@ -173,10 +173,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // see alone
 func TestFiles(t *testing.T) { //nolint:paralleltest // see alone
 	run(t, func(t *testing.T) func() (*clientv3.Client, error) {
 		t.Helper()
-		directory, err := files.Start(t.TempDir())
-		if err != nil {
-			t.Fatal(err)
-		}
+		directory := valueOf(files.Start(t.TempDir()))(t)
 		t.Cleanup(func() {
 			if err := directory.Stop(); err != nil {
 				t.Error(err)
@@ -198,10 +195,7 @@ func connecting(server *memory.Server) func() (*clientv3.Client, error) {
 func TestEtcd(t *testing.T) { //nolint:paralleltest // see alone
 	run(t, func(t *testing.T) func() (*clientv3.Client, error) {
 		t.Helper()
-		server, err := etcd.Start(t.Context(), "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := valueOf(etcd.Start(t.Context(), ""))(t)
 		t.Cleanup(func() {
 			if err := server.Stop(); err != nil {
 				t.Error(err)
@@ -240,15 +234,9 @@ func nameOf(test func(context.Context, *testing.T, storage.Interface)) string {
 // TestNoTestOfTheLibraryIsForgotten compares the library's tests with those that this file runs or has a reason not to run.
 func TestNoTestOfTheLibraryIsForgotten(t *testing.T) {
 	t.Parallel()
-	directory, err := exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", library).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	directory := valueOf(exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", library).Output())(t)
 	var theirs []string
-	files, err := filepath.Glob(filepath.Join(strings.TrimSpace(string(directory)), "*.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	files := valueOf(filepath.Glob(filepath.Join(strings.TrimSpace(string(directory)), "*.go")))(t)
 	for _, file := range files {
 		ast.Inspect(parse(t, file), func(node ast.Node) bool {
 			function, ok := node.(*ast.FuncDecl)
@@ -272,10 +260,7 @@ func TestNoTestOfTheLibraryIsForgotten(t *testing.T) {
 
 func parse(t *testing.T, file string) *ast.File {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	parsed := valueOf(parser.ParseFile(token.NewFileSet(), file, nil, 0))(t)
 	return parsed
 }
 
@@ -312,10 +297,7 @@ const mark = "test!"
 func open(t *testing.T, dial func() (*clientv3.Client, error)) *store {
 	t.Helper()
 	connect := func() *clientv3.Client {
-		client, err := dial()
-		if err != nil {
-			t.Fatal(err)
-		}
+		client := valueOf(dial())(t)
 		t.Cleanup(func() { _ = client.Close() })
 		return client
 	}
@@ -329,11 +311,8 @@ func open(t *testing.T, dial func() (*clientv3.Client, error)) *store {
 	leases := etcd3.NewDefaultLeaseManagerConfig()
 	leases.ReuseDurationSeconds = 1 // otherwise objects live for a minute longer
 	versioner := storage.APIObjectVersioner{}
-	inner, err := etcd3.New(client, compactor, codec, func() runtime.Object { return &example.Pod{} }, func() runtime.Object { return &example.PodList{} },
-		"", "/pods/", pods, s, leases, etcd3.NewDefaultDecoder(codec, versioner), versioner)
-	if err != nil {
-		t.Fatal(err)
-	}
+	inner := valueOf(etcd3.New(client, compactor, codec, func() runtime.Object { return &example.Pod{} }, func() runtime.Object { return &example.PodList{} },
+		"", "/pods/", pods, s, leases, etcd3.NewDefaultDecoder(codec, versioner), versioner))(t)
 	t.Cleanup(inner.Close)
 	s.Interface = inner
 	return s
@@ -384,11 +363,9 @@ func damaged(t *testing.T) error {
 func (s *store) checkStored(ctx context.Context, t *testing.T, key string) {
 	t.Helper()
 	g := NewWithT(t)
-	response, err := s.client.Get(ctx, key)
-	g.Expect(err).NotTo(HaveOccurred())
+	response := valueOf(s.client.Get(ctx, key))(t)
 	g.Expect(response.Kvs).To(HaveLen(1))
-	stored, err := runtime.Decode(codec, bytes.TrimPrefix(response.Kvs[0].GetValue(), []byte(mark)))
-	g.Expect(err).NotTo(HaveOccurred())
+	stored := valueOf(runtime.Decode(codec, bytes.TrimPrefix(response.Kvs[0].GetValue(), []byte(mark))))(t)
 	g.Expect(stored).To(HaveField("ObjectMeta", And(HaveField("ResourceVersion", ""), HaveField("SelfLink", ""))))
 }
 
@@ -409,10 +386,7 @@ func (s *store) checkReads(t *testing.T, page, objects uint64) {
 // write uses a revision.
 func (s *store) write(ctx context.Context, t *testing.T) int64 {
 	t.Helper()
-	response, err := s.client.Put(ctx, "another key", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := valueOf(s.client.Put(ctx, "another key", ""))(t)
 	return response.Header.GetRevision()
 }
 
@@ -420,9 +394,19 @@ func (s *store) write(ctx context.Context, t *testing.T) int64 {
 func (s *store) compact(ctx context.Context, t *testing.T, resourceVersion string) {
 	t.Helper()
 	g := NewWithT(t)
-	revision, err := s.Versioner().ParseResourceVersion(resourceVersion)
-	g.Expect(err).NotTo(HaveOccurred())
-	_, _, _, err = etcd3.Compact(ctx, s.client, 0, int64(revision))
+	revision := valueOf(s.Versioner().ParseResourceVersion(resourceVersion))(t)
+	_, _, _, err := etcd3.Compact(ctx, s.client, 0, int64(revision))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Eventually(s.CompactRevision).WithTimeout(patience).Should(BeEquivalentTo(revision))
+}
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

@@ -15,19 +15,11 @@ import (
 
 func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 	other := t.TempDir()
-	if err := createCertificate(other); err != nil {
-		t.Fatal(err)
-	}
-	foreign, err := tls.LoadX509KeyPair(tlsInfo(other).CertFile, tlsInfo(other).KeyFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, createCertificate(other))
+	foreign := valueOf(tls.LoadX509KeyPair(tlsInfo(other).CertFile, tlsInfo(other).KeyFile))(t)
 	directory := t.TempDir()
 	server := start(t, directory)
-	endpoint, err := url.Parse(server.Endpoint())
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
 	for _, socket := range []string{endpoint.Path, filepath.Join(filepath.Dir(endpoint.Path), httpSocketName)} {
 		for name, certificate := range map[string]*tls.Certificate{"no certificate": {}, "another certificate": &foreign} {
 			connection, err := tls.Dial("unix", socket, &tls.Config{
@@ -43,11 +35,8 @@ func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 				t.Errorf("%s: with %s: %v", socket, name, err)
 			}
 		}
-		connection, err := net.Dial("unix", socket)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, err = io.WriteString(connection, "GET /version HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\n\r\n")
+		connection := valueOf(net.Dial("unix", socket))(t)
+		_, err := io.WriteString(connection, "GET /version HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\n\r\n")
 		answer, _ := io.ReadAll(connection) // what was read counts: the server may reset the connection
 		_ = connection.Close()
 		if err != nil || strings.Contains(string(answer), " 200 ") {
@@ -61,9 +50,7 @@ func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 
 func TestTheServerOfAnOlderVersionIsReachedWithoutTLS(t *testing.T) {
 	directory := t.TempDir() // with the certificate of a newer version that ran before
-	if err := createCertificate(directory); err != nil {
-		t.Fatal(err)
-	}
+	must(t, createCertificate(directory))
 	for endpoint, secure := range map[string]bool{"unix:///etcd.sock": false, "unixs:///etcd.sock": true} {
 		if config, err := clientConfig(directory, endpoint); err != nil || (config.TLS != nil) != secure {
 			t.Errorf("%s: %+v, %v", endpoint, config.TLS, err)

@@ -21,17 +21,12 @@ import (
 
 func TestDamagedFilesAreNamed(t *testing.T) {
 	whole := t.TempDir()
-	server, err := Start(t.Context(), whole)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := valueOf(Start(t.Context(), whole))(t)
 	client, err := server.Connect()
 	for i := 0; err == nil && i < 20; i++ {
 		_, err = client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("x", 1000))
 	}
-	if err := errors.Join(err, client.Close(), server.Stop()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(err, client.Close(), server.Stop()))
 	const log, segment, database = "wal", "wal/0000000000000000-0000000000000000.wal", "snap/db"
 	overwrite := func(at, length int64) func(string) error {
 		return func(path string) error {
@@ -75,13 +70,9 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
-			if err := os.CopyFS(directory, os.DirFS(whole)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.CopyFS(directory, os.DirFS(whole)))
 			member := filepath.Join(memberDirectory(directory), "member")
-			if err := test.damage(filepath.Join(member, test.file)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, test.damage(filepath.Join(member, test.file)))
 			server, err := Start(t.Context(), directory)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("started"), server.Stop()))
@@ -98,14 +89,9 @@ func TestAMissingDatabaseIsBuiltFromAWholeLog(t *testing.T) {
 	directory := t.TempDir()
 	for _, lost := range []bool{false, true} {
 		if lost {
-			if err := os.Remove(filepath.Join(memberDirectory(directory), "member", "snap", "db")); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Remove(filepath.Join(memberDirectory(directory), "member", "snap", "db")))
 		}
-		server, err := Start(t.Context(), directory)
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := valueOf(Start(t.Context(), directory))(t)
 		client, err := server.Connect()
 		if err == nil && !lost {
 			_, err = client.Put(t.Context(), "key", "value")
@@ -115,9 +101,7 @@ func TestAMissingDatabaseIsBuiltFromAWholeLog(t *testing.T) {
 				t.Errorf("found %v", found)
 			}
 		}
-		if err := errors.Join(err, client.Close(), server.Stop()); err != nil {
-			t.Fatal(err)
-		}
+		must(t, errors.Join(err, client.Close(), server.Stop()))
 	}
 }
 

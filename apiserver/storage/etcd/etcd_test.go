@@ -18,10 +18,7 @@ import (
 
 func start(t *testing.T, directory string, options ...Option) *Server {
 	t.Helper()
-	server, err := Start(context.Background(), directory, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := valueOf(Start(context.Background(), directory, options...))(t)
 	t.Cleanup(func() {
 		if err := server.Stop(); err != nil {
 			t.Error(err)
@@ -33,10 +30,7 @@ func start(t *testing.T, directory string, options ...Option) *Server {
 func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 	before := listeners(t)
 	server := start(t, t.TempDir())
-	endpoint, err := url.Parse(server.Endpoint())
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
 	for path := range listeners(t) {
 		if !before[path] && filepath.Dir(path) != filepath.Dir(endpoint.Path) {
 			t.Errorf("listens on %q besides %q", path, endpoint.Path)
@@ -45,10 +39,7 @@ func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 	if !listeners(t)[endpoint.Path] {
 		t.Errorf("does not listen on %q", endpoint.Path)
 	}
-	info, err := os.Stat(filepath.Dir(endpoint.Path))
-	if err != nil {
-		t.Fatal(err)
-	}
+	info := valueOf(os.Stat(filepath.Dir(endpoint.Path)))(t)
 	if info.Mode().Perm() != 0o700 {
 		t.Errorf("the socket's directory has mode %o", info.Mode().Perm())
 	}
@@ -61,10 +52,7 @@ func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 func listeners(t *testing.T) map[string]bool {
 	t.Helper()
 	own := ownSockets(t)
-	table, err := os.ReadFile("/proc/net/unix")
-	if err != nil {
-		t.Fatal(err)
-	}
+	table := valueOf(os.ReadFile("/proc/net/unix"))(t)
 	paths := map[string]bool{}
 	for line := range strings.SplitSeq(string(table), "\n") {
 		// Num RefCount Protocol Flags Type St Inode Path
@@ -80,10 +68,7 @@ func listeners(t *testing.T) map[string]bool {
 // ownSockets returns the inodes of this process's sockets.
 func ownSockets(t *testing.T) map[string]bool {
 	t.Helper()
-	descriptors, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		t.Fatal(err)
-	}
+	descriptors := valueOf(os.ReadDir("/proc/self/fd"))(t)
 	inodes := map[string]bool{}
 	for _, descriptor := range descriptors {
 		// A descriptor may be closed meanwhile: then it was no listener of ours.
@@ -106,10 +91,7 @@ func TestASecondServerOnTheSameDirectoryIsRefusedAtOnce(t *testing.T) {
 func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
 	deep := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
 	server := start(t, deep)
-	endpoint, err := url.Parse(server.Endpoint())
-	if err != nil {
-		t.Fatal(err)
-	}
+	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
 	if len(endpoint.Path) > maxSocketPath {
 		t.Errorf("%q has %d bytes", endpoint.Path, len(endpoint.Path))
 	}
@@ -117,17 +99,9 @@ func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
 
 func TestMemoryLeavesNothingBehind(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	server, err := Start(context.Background(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
-	left, err := os.ReadDir(os.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := valueOf(Start(context.Background(), ""))(t)
+	must(t, server.Stop())
+	left := valueOf(os.ReadDir(os.TempDir()))(t)
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
@@ -138,10 +112,7 @@ func TestOldVersionsExpire(t *testing.T) {
 	client := connect(t, server)
 	put := func(value string) int64 {
 		t.Helper()
-		response, err := client.Put(t.Context(), "key", value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		response := valueOf(client.Put(t.Context(), "key", value))(t)
 		return response.Header.GetRevision()
 	}
 	first := put("first")
@@ -160,14 +131,9 @@ func TestOldVersionsExpire(t *testing.T) {
 
 func TestRestartsOnItsData(t *testing.T) {
 	directory := t.TempDir()
-	first, err := Start(context.Background(), directory, WithCompactionInterval(time.Second))
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := valueOf(Start(context.Background(), directory, WithCompactionInterval(time.Second)))(t)
 	member := first.etcd.Server.MemberID()
-	if err := first.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, first.Stop())
 	if got := start(t, directory).etcd.Server.MemberID(); got != member {
 		t.Errorf("member %s became %s", member, got)
 	}
@@ -175,16 +141,9 @@ func TestRestartsOnItsData(t *testing.T) {
 
 func TestSegmentsAreSmallAndThoseOfOlderVersionsAreRead(t *testing.T) {
 	directory := t.TempDir()
-	first, err := Start(context.Background(), directory)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := connect(t, first).Put(t.Context(), "key", "value"); err != nil {
-		t.Fatal(err)
-	}
-	if err := first.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	first := valueOf(Start(context.Background(), directory))(t)
+	valueOf(connect(t, first).Put(t.Context(), "key", "value"))(t)
+	must(t, first.Stop())
 	segments, err := filepath.Glob(filepath.Join(directory, "etcd", "member", "wal", "*.wal"))
 	if err != nil || len(segments) != 1 {
 		t.Fatalf("segments %v, %v", segments, err)
@@ -194,23 +153,30 @@ func TestSegmentsAreSmallAndThoseOfOlderVersionsAreRead(t *testing.T) {
 		t.Fatalf("an empty segment has %d bytes, %v", info.Size(), err)
 	}
 	const before = 64 * 1000 * 1000 // the size in older versions: zeros after the last record
-	if err := os.Truncate(segments[0], before); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Truncate(segments[0], before))
 	for range 2 { // the second start reads what the first one wrote behind the old records
-		server, err := Start(context.Background(), directory)
-		if err != nil {
-			t.Fatal(err)
-		}
+		server := valueOf(Start(context.Background(), directory))(t)
 		got, err := connect(t, server).Get(t.Context(), "key")
 		if err != nil || len(got.Kvs) != 1 {
 			t.Fatalf("got %v, %v", got, err)
 		}
-		if _, err := connect(t, server).Put(t.Context(), "key", strings.Repeat("v", 1<<20)); err != nil {
-			t.Fatal(err)
-		}
-		if err := server.Stop(); err != nil {
-			t.Fatal(err)
-		}
+		valueOf(connect(t, server).Put(t.Context(), "key", strings.Repeat("v", 1<<20)))(t)
+		must(t, server.Stop())
+	}
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		must(t, err)
+		return value
 	}
 }

@@ -25,14 +25,10 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			server := start(t, directory)
 			put(t, server, "before")
 			if !running {
-				if err := server.Stop(); err != nil {
-					t.Fatal(err)
-				}
+				must(t, server.Stop())
 			}
 			file := filepath.Join(t.TempDir(), "snapshot")
-			if err := Save(t.Context(), directory, file); err != nil {
-				t.Fatal(err)
-			}
+			must(t, Save(t.Context(), directory, file))
 			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("the snapshot: %v, %v", info, err)
 			}
@@ -41,23 +37,13 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			}
 			at := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 			early := filepath.Join(t.TempDir(), "early")
-			if err := Restore(early, file, at.Add(-time.Minute)); err != nil {
-				t.Fatal(err)
-			}
-			rolledBack, err := connect(t, start(t, early)).Put(t.Context(), "lost", "value")
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, Restore(early, file, at.Add(-time.Minute)))
+			rolledBack := valueOf(connect(t, start(t, early)).Put(t.Context(), "lost", "value"))(t)
 			restored := filepath.Join(t.TempDir(), "restored")
-			if err := Restore(restored, file, at); err != nil {
-				t.Fatal(err)
-			}
+			must(t, Restore(restored, file, at))
 			again := start(t, restored)
 			client := connect(t, again)
-			all, err := client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithKeysOnly())
-			if err != nil {
-				t.Fatal(err)
-			}
+			all := valueOf(client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithKeysOnly()))(t)
 			if len(all.Kvs) != 1 || string(all.Kvs[0].Key) != "before" {
 				t.Errorf("restored %v", all.Kvs)
 			}
@@ -81,13 +67,8 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 	directory, whole := t.TempDir(), filepath.Join(t.TempDir(), "snapshot")
 	put(t, start(t, directory), "key")
-	if err := Save(t.Context(), directory, whole); err != nil {
-		t.Fatal(err)
-	}
-	content, err := os.ReadFile(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, Save(t.Context(), directory, whole))
+	content := valueOf(os.ReadFile(whole))(t)
 	for name, test := range map[string]struct {
 		damage func(path string) error // of the database without its checksum
 		cause  string
@@ -104,14 +85,10 @@ func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "snapshot")
-			if err := errors.Join(os.WriteFile(file, content[:len(content)-sha256.Size], 0o600), test.damage(file)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, errors.Join(os.WriteFile(file, content[:len(content)-sha256.Size], 0o600), test.damage(file)))
 			damaged, err := os.ReadFile(file)
 			sum := sha256.Sum256(damaged)
-			if err := errors.Join(err, os.WriteFile(file, append(damaged, sum[:]...), 0o600)); err != nil {
-				t.Fatal(err)
-			}
+			must(t, errors.Join(err, os.WriteFile(file, append(damaged, sum[:]...), 0o600)))
 			if err := Restore(t.TempDir(), file, time.Now()); err == nil || !strings.Contains(err.Error(), test.cause) {
 				t.Errorf("got %v, want %s", err, test.cause)
 			}
@@ -121,17 +98,12 @@ func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 
 func connect(t *testing.T, server *Server) *clientv3.Client {
 	t.Helper()
-	client, err := server.Connect()
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := valueOf(server.Connect())(t)
 	t.Cleanup(func() { _ = client.Close() }) // its server may have stopped
 	return client
 }
 
 func put(t *testing.T, server *Server, key string) {
 	t.Helper()
-	if _, err := connect(t, server).Put(context.Background(), key, "value"); err != nil {
-		t.Fatal(err)
-	}
+	valueOf(connect(t, server).Put(context.Background(), key, "value"))(t)
 }

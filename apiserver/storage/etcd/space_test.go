@@ -22,9 +22,7 @@ func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
 	server := start(t, "", WithQuota(64<<20)) // what is written during one compaction is less
 	client, value := connect(t, server), strings.Repeat("v", 900<<10)
 	for range 200 { // more than etcd accepts without compaction
-		if _, err := client.Put(t.Context(), "key", value); err != nil {
-			t.Fatal(err)
-		}
+		valueOf(client.Put(t.Context(), "key", value))(t)
 	}
 	if err := server.Full(); err != nil {
 		t.Error(err)
@@ -37,36 +35,22 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 	server.stopSpace = nil
 	client, space := connect(t, server), server.space
 	for i := range 20 {
-		if _, err := client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("v", 1<<20)); err != nil {
-			t.Fatal(err)
-		}
+		valueOf(client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("v", 1<<20)))(t)
 	}
 	space.etcd.KV().Commit()
 	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
 	full := space.limit()
-	if err := space.etcd.Backend().Defrag(); err != nil {
-		t.Fatal(err)
-	}
-	deleted, err := client.Delete(t.Context(), "key-2", clientv3.WithFromKey()) // 8 of 20
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := space.compact(t.Context(), deleted.Header.Revision); err != nil {
-		t.Fatal(err)
-	}
+	must(t, space.etcd.Backend().Defrag())
+	deleted := valueOf(client.Delete(t.Context(), "key-2", clientv3.WithFromKey()))(t) // 8 of 20
+	must(t, space.compact(t.Context(), deleted.Header.Revision))
 	now := time.Now()
 	await(t, "the free third of the file is returned, without another write", func() bool {
 		now = now.Add(defragmentationInterval)
 		space.check(t.Context(), now, 0)
 		return space.etcd.Backend().Size() < 16<<20
 	})
-	deleted, err = client.Delete(t.Context(), "key-", clientv3.WithPrefix())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := space.compact(t.Context(), deleted.Header.Revision); err != nil {
-		t.Fatal(err)
-	}
+	deleted = valueOf(client.Delete(t.Context(), "key-", clientv3.WithPrefix()))(t)
+	must(t, space.compact(t.Context(), deleted.Header.Revision))
 	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
 	if empty := space.limit(); full < 40<<20 || empty > 2*slack {
 		t.Errorf("with 20 MiB of objects the limit is %d bytes, and %d after their end", full, empty)
@@ -75,10 +59,7 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 
 func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	directory := t.TempDir()
-	server, err := Start(t.Context(), directory, WithQuota(4<<20))
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := valueOf(Start(t.Context(), directory, WithQuota(4<<20)))(t)
 	client, changes := connect(t, server), make(chan error)
 	key := func(i int) string { return fmt.Sprint("key-", i) }
 	ctx, cancel := context.WithCancel(t.Context())
@@ -89,10 +70,9 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}()
 	const objects = 5
 	for i := range objects {
-		if _, err := client.Put(t.Context(), key(i), strings.Repeat("v", 1<<20)); err != nil {
-			t.Fatal(err)
-		}
+		valueOf(client.Put(t.Context(), key(i), strings.Repeat("v", 1<<20)))(t)
 	}
+	var err error
 	var full *FullError
 	select {
 	case err = <-changes:
@@ -103,9 +83,7 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}
 	cancel()
 	<-followed
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, server.Stop())
 
 	server = start(t, directory, WithQuota(4<<20))
 	if server.Full() == nil {
@@ -113,26 +91,18 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}
 	client = connect(t, server)
 	for i := range objects - 1 {
-		if _, err := client.Delete(t.Context(), key(i)); err != nil {
-			t.Fatal(err)
-		}
+		valueOf(client.Delete(t.Context(), key(i)))(t)
 	}
 	await(t, "the database is no longer full", func() bool { return server.Full() == nil })
 }
 
 func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 	directory := t.TempDir()
-	server, err := Start(t.Context(), directory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	server := valueOf(Start(t.Context(), directory))(t)
 	raise := func() {
 		t.Helper()
 		member := uint64(server.etcd.Server.MemberID())
-		_, err := server.etcd.Server.Alarm(t.Context(), &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: pb.AlarmType_NOSPACE})
-		if err != nil {
-			t.Fatal(err)
-		}
+		valueOf(server.etcd.Server.Alarm(t.Context(), &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: pb.AlarmType_NOSPACE}))(t)
 	}
 	raise()
 	client := connect(t, server)
@@ -146,9 +116,7 @@ func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 	server.stopSpace()
 	server.stopSpace = nil
 	raise() // and nothing disarms it before the stop
-	if err := server.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, server.Stop())
 	if _, err := connect(t, start(t, directory)).Put(t.Context(), "key", "value"); err != nil {
 		t.Error(err)
 	}

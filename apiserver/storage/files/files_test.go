@@ -25,18 +25,12 @@ import (
 // open starts a directory, and connects to it. The returned function stops it.
 func open(t *testing.T, path string) (client *clientv3.Client, stop func()) {
 	t.Helper()
-	directory, err := Start(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	directory := valueOf(Start(path))(t)
 	server := directory.Server()
 	dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
-	client, err = clientv3.New(clientv3.Config{
+	client = valueOf(clientv3.New(clientv3.Config{
 		Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	return client, func() {
 		if err := errors.Join(client.Close(), directory.Stop()); err != nil {
 			t.Error(err)
@@ -63,10 +57,7 @@ func do(ctx context.Context, client *clientv3.Client, key, value string) (int64,
 // stored returns all versions as text, and the revision.
 func stored(t *testing.T, client *clientv3.Client) (versions map[string]string, revision int64) {
 	t.Helper()
-	response, err := client.Get(t.Context(), "", clientv3.WithPrefix())
-	if err != nil {
-		t.Fatal(err)
-	}
+	response := valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t)
 	versions = map[string]string{}
 	for _, kv := range response.Kvs {
 		versions[string(kv.GetKey())] = fmt.Sprintf("%q %d %d %d", kv.GetValue(), kv.GetCreateRevision(), kv.GetModRevision(), kv.GetVersion())
@@ -89,12 +80,9 @@ func TestACrashLosesNothingAndReusesNoRevision(t *testing.T) {
 		if random.IntN(3) > 0 {
 			value = fmt.Sprintf("k8s:enc:\x00\xff\n%d", step)
 		}
-		_, err := do(t.Context(), client, keys[random.IntN(len(keys))], value)
-		g.Expect(err).NotTo(HaveOccurred())
-		lease, err := client.Grant(t.Context(), 1000)
-		g.Expect(err).NotTo(HaveOccurred())
-		_, err = client.Put(t.Context(), "/registry/event", "e", clientv3.WithLease(lease.ID))
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(do(t.Context(), client, keys[random.IntN(len(keys))], value)).Error().NotTo(HaveOccurred())
+		lease := valueOf(client.Grant(t.Context(), 1000))(t)
+		g.Expect(client.Put(t.Context(), "/registry/event", "e", clientv3.WithLease(lease.ID))).Error().NotTo(HaveOccurred())
 		want, last := stored(t, client)
 		delete(want, "/registry/event") // it has a lease
 
@@ -123,12 +111,9 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 	g := NewWithT(t)
 	path := t.TempDir()
 	client, stop := open(t, path)
-	_, err := do(t.Context(), client, "/registry/a", "1")
-	g.Expect(err).NotTo(HaveOccurred())
-	lease, err := client.Grant(t.Context(), 1000)
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = client.Put(t.Context(), "/registry/a", "2", clientv3.WithLease(lease.ID))
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(do(t.Context(), client, "/registry/a", "1")).Error().NotTo(HaveOccurred())
+	lease := valueOf(client.Grant(t.Context(), 1000))(t)
+	g.Expect(client.Put(t.Context(), "/registry/a", "2", clientv3.WithLease(lease.ID))).Error().NotTo(HaveOccurred())
 	stop()
 	client, stop = open(t, path)
 	defer stop()
@@ -139,13 +124,11 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 func TestATransactionThatCannotBeReadAgainIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	directory, err := Start(t.TempDir())
-	g.Expect(err).NotTo(HaveOccurred())
+	directory := valueOf(Start(t.TempDir()))(t)
 	defer func() { g.Expect(directory.Stop()).To(Succeed()) }()
-	err = directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a"), Version: 1}, {Key: []byte("b"), Version: 1}})
+	err := directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a"), Version: 1}, {Key: []byte("b"), Version: 1}})
 	g.Expect(err).To(MatchError(ContainSubstring("several objects cannot be stored in one transaction")))
-	err = directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a\xff"), Version: 1}})
-	g.Expect(err).To(MatchError(ContainSubstring("the key is not UTF-8")))
+	g.Expect(directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a\xff"), Version: 1}})).To(MatchError(ContainSubstring("the key is not UTF-8")))
 }
 
 func TestAWriteThatFailsChangesNothing(t *testing.T) {
@@ -154,18 +137,15 @@ func TestAWriteThatFailsChangesNothing(t *testing.T) {
 	path := t.TempDir()
 	client, stop := open(t, path)
 	defer stop()
-	_, err := do(t.Context(), client, "a", "1")
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(do(t.Context(), client, "a", "1")).Error().NotTo(HaveOccurred())
 	before, _ := stored(t, client)
 	blocked := filepath.Join(path, newFile)
 	g.Expect(os.Mkdir(blocked, 0o700)).To(Succeed())
-	_, err = do(t.Context(), client, "a", "2")
-	g.Expect(err).To(MatchError(ContainSubstring("is a directory")))
+	g.Expect(errorOf(do(t.Context(), client, "a", "2"))).To(MatchError(ContainSubstring("is a directory")))
 	after, _ := stored(t, client)
 	g.Expect(after).To(Equal(before))
 	g.Expect(os.Remove(blocked)).To(Succeed())
-	_, err = do(t.Context(), client, "a", "3")
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(do(t.Context(), client, "a", "3")).Error().NotTo(HaveOccurred())
 }
 
 func TestADirectoryThatCannotBeReadIsRefused(t *testing.T) {
@@ -202,15 +182,12 @@ func TestADirectoryThatCannotBeReadIsRefused(t *testing.T) {
 			g := NewWithT(t)
 			path := t.TempDir()
 			client, stop := open(t, path)
-			_, err := do(t.Context(), client, "a", "value")
-			g.Expect(err).NotTo(HaveOccurred())
-			_, err = Start(path)
-			g.Expect(err).To(MatchError(ErrInUse))
+			g.Expect(do(t.Context(), client, "a", "value")).Error().NotTo(HaveOccurred())
+			g.Expect(errorOf(Start(path))).To(MatchError(ErrInUse))
 			stop()
 			g.Expect(test.damage(path)).To(Succeed())
-			_, err = Start(path)
-			g.Expect(err).To(MatchError(ContainSubstring(test.want)))
-			_, err = Start(path)
+			g.Expect(errorOf(Start(path))).To(MatchError(ContainSubstring(test.want)))
+			_, err := Start(path)
 			g.Expect(err).NotTo(MatchError(ErrInUse), "the lock is released")
 		})
 	}
@@ -245,8 +222,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 		command := exec.CommandContext(t.Context(), os.Args[0])
 		command.Env = append(os.Environ(), writerVariable+"="+path)
 		command.Stderr = os.Stderr
-		output, err := command.StdoutPipe()
-		g.Expect(err).NotTo(HaveOccurred())
+		output := valueOf(command.StdoutPipe())(t)
 		g.Expect(command.Start()).To(Succeed())
 		acknowledged, last, lastKey := map[int]string{}, int64(0), 0
 		writes := 20 + rand.IntN(40)
@@ -265,8 +241,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 		client, stop := open(t, path)
 		delete(acknowledged, (lastKey+1)%7) // the next write may be done, or not
 		for key, value := range acknowledged {
-			response, err := client.Get(t.Context(), fmt.Sprint(key))
-			g.Expect(err).NotTo(HaveOccurred())
+			response := valueOf(client.Get(t.Context(), fmt.Sprint(key)))(t)
 			g.Expect(response.Header.GetRevision()).To(BeNumerically(">", last))
 			got := ""
 			for _, kv := range response.Kvs {
@@ -277,3 +252,17 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 		stop()
 	}
 }
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }

@@ -29,12 +29,9 @@ const patience = time.Minute
 func clientOf(t *testing.T, server *Server) *clientv3.Client {
 	t.Helper()
 	dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
-	client, err := clientv3.New(clientv3.Config{
+	client := valueOf(clientv3.New(clientv3.Config{
 		Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	}))(t)
 	t.Cleanup(func() {
 		if err := client.Close(); err != nil {
 			t.Error(err)
@@ -55,18 +52,13 @@ func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
 	g := NewWithT(t)
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	client := clientOf(t, startServer(t, WithClock(clock)))
-	brief, err := client.Grant(t.Context(), 10)
-	g.Expect(err).NotTo(HaveOccurred())
-	long, err := client.Grant(t.Context(), 20)
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = client.Grant(t.Context(), 10_000_000_000)
-	g.Expect(err).To(MatchError(rpctypes.ErrLeaseTTLTooLarge))
+	brief := valueOf(client.Grant(t.Context(), 10))(t)
+	long := valueOf(client.Grant(t.Context(), 20))(t)
+	g.Expect(errorOf(client.Grant(t.Context(), 10_000_000_000))).To(MatchError(rpctypes.ErrLeaseTTLTooLarge))
 	for key, lease := range map[string]clientv3.LeaseID{"a": brief.ID, "b": brief.ID, "moved": brief.ID, "long": long.ID} {
-		_, err = client.Put(t.Context(), key, "", clientv3.WithLease(lease))
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(client.Put(t.Context(), key, "", clientv3.WithLease(lease))).Error().NotTo(HaveOccurred())
 	}
-	last, err := client.Put(t.Context(), "moved", "", clientv3.WithLease(long.ID))
-	g.Expect(err).NotTo(HaveOccurred())
+	last := valueOf(client.Put(t.Context(), "moved", "", clientv3.WithLease(long.ID)))(t)
 	events := client.Watch(t.Context(), "", clientv3.WithPrefix(), clientv3.WithRev(last.Header.GetRevision()+1))
 
 	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue())
@@ -79,24 +71,14 @@ func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
 		g.Expect(string(ended.Events[i].Kv.GetKey())).To(Equal(key))
 		g.Expect(ended.Events[i].Kv.GetModRevision()).To(Equal(last.Header.GetRevision() + 1))
 	}
-	left, err := client.Get(t.Context(), "", clientv3.WithPrefix())
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(left.Kvs).To(HaveLen(2))
+	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2))
 
-	renewed, err := client.KeepAliveOnce(t.Context(), long.ID)
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(renewed.TTL).To(BeEquivalentTo(20))
+	g.Expect(valueOf(client.KeepAliveOnce(t.Context(), long.ID))(t).TTL).To(BeEquivalentTo(20))
 	clock.Step(15 * time.Second)
-	_, err = client.Revoke(t.Context(), brief.ID)
-	g.Expect(err).To(MatchError(rpctypes.ErrLeaseNotFound))
-	left, err = client.Get(t.Context(), "", clientv3.WithPrefix())
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(left.Kvs).To(HaveLen(2), "a renewed lease lives longer")
-	_, err = client.Revoke(t.Context(), long.ID)
-	g.Expect(err).NotTo(HaveOccurred())
-	left, err = client.Get(t.Context(), "", clientv3.WithPrefix())
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(left.Kvs).To(BeEmpty())
+	g.Expect(errorOf(client.Revoke(t.Context(), brief.ID))).To(MatchError(rpctypes.ErrLeaseNotFound))
+	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2), "a renewed lease lives longer")
+	g.Expect(client.Revoke(t.Context(), long.ID)).Error().NotTo(HaveOccurred())
+	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(BeEmpty())
 }
 
 func TestAWatchCanBeginLater(t *testing.T) {
@@ -106,8 +88,7 @@ func TestAWatchCanBeginLater(t *testing.T) {
 	events := client.Watch(t.Context(), "k", clientv3.WithPrefix(), clientv3.WithRev(4), clientv3.WithCreatedNotify())
 	g.Expect((<-events).Created).To(BeTrue())
 	for revision := 2; revision <= 4; revision++ {
-		_, err := client.Put(t.Context(), "k", fmt.Sprint(revision))
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(client.Put(t.Context(), "k", fmt.Sprint(revision))).Error().NotTo(HaveOccurred())
 	}
 	g.Expect(string((<-events).Events[0].Kv.GetValue())).To(Equal("4"))
 }
@@ -118,15 +99,11 @@ func TestAWatchThatLagsIsToldOfTheCompaction(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t)
 	client := clientOf(t, server)
-	put, err := client.Put(t.Context(), "k", "")
-	g.Expect(err).NotTo(HaveOccurred())
+	put := valueOf(client.Put(t.Context(), "k", ""))(t)
 	lagging := &watcher{key: []byte("k"), start: put.Header.GetRevision(), wake: make(chan struct{}, 1)}
-	_, err = server.store.watch(lagging)
-	g.Expect(err).NotTo(HaveOccurred())
-	next, err := client.Put(t.Context(), "k", "")
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = client.Compact(t.Context(), next.Header.GetRevision())
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(server.store.watch(lagging)).Error().NotTo(HaveOccurred())
+	next := valueOf(client.Put(t.Context(), "k", ""))(t)
+	g.Expect(client.Compact(t.Context(), next.Header.GetRevision())).Error().NotTo(HaveOccurred())
 	_, found := server.store.collect(map[int64]*watcher{0: lagging})
 	g.Expect(found[0].compacted).To(Equal(next.Header.GetRevision()))
 }
@@ -137,12 +114,10 @@ func TestAnIdleWatchIsToldTheRevision(t *testing.T) {
 	g := NewWithT(t)
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	client := clientOf(t, startServer(t, WithClock(clock)))
-	_, err := client.Put(t.Context(), "other", "")
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(client.Put(t.Context(), "other", "")).Error().NotTo(HaveOccurred())
 	events := client.Watch(t.Context(), "k", clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
 	g.Expect((<-events).Created).To(BeTrue())
-	last, err := client.Put(t.Context(), "other", "")
-	g.Expect(err).NotTo(HaveOccurred())
+	last := valueOf(client.Put(t.Context(), "other", ""))(t)
 	clock.Step(progressInterval)
 	told := <-events
 	g.Expect(told.IsProgressNotify()).To(BeTrue())
@@ -155,8 +130,7 @@ func TestManyEventsComeInOrder(t *testing.T) {
 	client := clientOf(t, startServer(t))
 	const writes = 5*batch + 7
 	for i := range writes {
-		_, err := client.Put(t.Context(), fmt.Sprint("k", i%3), "")
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(client.Put(t.Context(), fmt.Sprint("k", i%3), "")).Error().NotTo(HaveOccurred())
 	}
 	revision, responses := int64(1), 0
 	for response := range client.Watch(t.Context(), "k", clientv3.WithPrefix(), clientv3.WithRev(1)) {
@@ -176,12 +150,9 @@ func TestWhatIsTooLargeOrUnknownIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
 	client := clientOf(t, startServer(t))
-	_, err := client.Put(t.Context(), "k", strings.Repeat("x", maxRequest))
-	g.Expect(err).To(MatchError(rpctypes.ErrRequestTooLarge))
-	_, err = client.Put(t.Context(), "k", strings.Repeat("x", maxRequest-100))
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = client.Put(t.Context(), "", "")
-	g.Expect(err).To(MatchError(rpctypes.ErrEmptyKey))
+	g.Expect(errorOf(client.Put(t.Context(), "k", strings.Repeat("x", maxRequest)))).To(MatchError(rpctypes.ErrRequestTooLarge))
+	g.Expect(client.Put(t.Context(), "k", strings.Repeat("x", maxRequest-100))).Error().NotTo(HaveOccurred())
+	g.Expect(errorOf(client.Put(t.Context(), "", ""))).To(MatchError(rpctypes.ErrEmptyKey))
 	for name, ask := range map[string]func() error{
 		"a sorted range": func() error { return second(client.Get(t.Context(), "k", clientv3.WithLastRev()...)) },
 		"a filtered watch": func() error {
@@ -214,22 +185,17 @@ func TestTheSizeIsThatOfWhatIsKept(t *testing.T) {
 	server := startServer(t)
 	client := clientOf(t, server)
 	size := func() int64 {
-		response, err := client.Status(t.Context(), server.Endpoint())
-		g.Expect(err).NotTo(HaveOccurred())
+		response := valueOf(client.Status(t.Context(), server.Endpoint()))(t)
 		return response.DbSize
 	}
 	for range 10 {
-		_, err := client.Put(t.Context(), "k", "123456789")
-		g.Expect(err).NotTo(HaveOccurred())
+		g.Expect(client.Put(t.Context(), "k", "123456789")).Error().NotTo(HaveOccurred())
 	}
 	g.Expect(size()).To(BeEquivalentTo(100))
-	_, err := client.Compact(t.Context(), server.Revision())
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(client.Compact(t.Context(), server.Revision())).Error().NotTo(HaveOccurred())
 	g.Expect(size()).To(BeEquivalentTo(10))
-	_, err = client.Delete(t.Context(), "k")
-	g.Expect(err).NotTo(HaveOccurred())
-	_, err = client.Compact(t.Context(), server.Revision())
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(client.Delete(t.Context(), "k")).Error().NotTo(HaveOccurred())
+	g.Expect(client.Compact(t.Context(), server.Revision())).Error().NotTo(HaveOccurred())
 	g.Expect(size()).To(BeZero())
 	g.Expect(server.store.keys.Len()).To(BeZero())
 }
@@ -244,10 +210,8 @@ func TestWhatTheJournalRefusesDidNotHappen(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t, WithJournal(refusing{}, Content{Revision: 7}))
 	client := clientOf(t, server)
-	_, err := client.Put(t.Context(), "k", "")
-	g.Expect(err).To(MatchError(ContainSubstring("the disk is full")))
-	got, err := client.Get(t.Context(), "k")
-	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(errorOf(client.Put(t.Context(), "k", ""))).To(MatchError(ContainSubstring("the disk is full")))
+	got := valueOf(client.Get(t.Context(), "k"))(t)
 	g.Expect(got.Kvs).To(BeEmpty())
 	g.Expect(got.Header.GetRevision()).To(BeEquivalentTo(8), "the revision at which the server started")
 }
@@ -257,10 +221,7 @@ func TestNothingIsLeftAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := Start()
-		connection, err := server.Dial(context.Background(), "", strings.TrimPrefix(server.Endpoint(), "http://"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		connection := valueOf(server.Dial(context.Background(), "", strings.TrimPrefix(server.Endpoint(), "http://")))(t)
 		server.Stop()
 		if _, err := connection.Read(make([]byte, 1<<10)); err == nil {
 			_, err = connection.Read(make([]byte, 1<<10))
@@ -273,3 +234,17 @@ func TestNothingIsLeftAfterTheEnd(t *testing.T) {
 		}
 	})
 }
+
+// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
+
+// errorOf returns the error of a call that also returns a value.
+func errorOf[T any](_ T, err error) error { return err }
