@@ -30,6 +30,8 @@ import (
 )
 
 const (
+	// nodeName is the node name of all pods.
+	nodeName = "local"
 	// jobWorkers and podWorkers are how many objects are reconciled at the same time.
 	jobWorkers = 8
 	podWorkers = 4
@@ -65,8 +67,6 @@ type Options struct {
 	Hidden []string
 	// Workers is how many processes run at the same time, at least 1. Further pods wait, the oldest first.
 	Workers int
-	// NodeName is the node name of the pods. Default "local".
-	NodeName string
 	// Reporting lets builders report their progress. Default: builders do not report.
 	Reporting *Reporting
 	// Supervisor is the command that calls process.Supervise, for instance {"/proc/self/exe", "supervise"}.
@@ -134,9 +134,6 @@ func New(o Options) (*Agent, error) {
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("local agent: %w", err)
-	}
-	if o.NodeName == "" {
-		o.NodeName = "local"
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}

@@ -151,7 +151,7 @@ func (a *Agent) writeJobStatus(ctx context.Context, job *batchv1.Job, status bat
 }
 
 func (a *Agent) createPod(ctx context.Context, job *batchv1.Job) error {
-	pod := podFor(job, a.options.NodeName)
+	pod := podFor(job)
 	_, err := a.options.Client.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{})
 	if apierrors.IsAlreadyExists(err) {
 		return a.adoptPod(ctx, job)
@@ -266,7 +266,7 @@ func podName(job *batchv1.Job) string {
 }
 
 // podFor is the Job's pod.
-func podFor(job *batchv1.Job, node string) *corev1.Pod {
+func podFor(job *batchv1.Job) *corev1.Pod {
 	template := job.Spec.Template.DeepCopy()
 	pod := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{
@@ -288,6 +288,6 @@ func podFor(job *batchv1.Job, node string) *corev1.Pod {
 		batchv1.ControllerUidLabel: string(job.UID),
 		"controller-uid":           string(job.UID),
 	})
-	pod.Spec.NodeName = node
+	pod.Spec.NodeName = nodeName
 	return pod
 }

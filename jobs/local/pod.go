@@ -20,7 +20,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.uid {
 		return a.forgetPod(ref)
 	}
-	if err != nil || pod.Spec.NodeName != a.options.NodeName {
+	if err != nil || pod.Spec.NodeName != nodeName {
 		return err
 	}
 	switch r := a.runOf(ref); {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -61,16 +62,12 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	case build.Spec.CancelRequested != nil || build.DeletionTimestamp != nil:
 		return Build{}, false
 	}
-	if build.Spec.Priority != nil {
-		view.Priority = *build.Spec.Priority
-	}
+	view.Priority = ptr.Deref(build.Spec.Priority, 0)
 	view.External = external(build)
 	if ref := build.Spec.ImageRef; ref != nil {
 		view.Image = ref.UID
 		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // empty in builds of older versions, which were serial
-		if build.Spec.Number != nil {
-			view.Number = *build.Spec.Number
-		}
+		view.Number = ptr.Deref(build.Spec.Number, 0)
 	}
 	return view, true
 }

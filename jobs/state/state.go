@@ -156,7 +156,7 @@ func Next(o Observed) Decision {
 	case v1alpha1.BuildCancelling:
 		next.cancel()
 	case v1alpha1.BuildSucceeded, v1alpha1.BuildFailed, v1alpha1.BuildCancelled:
-		next.tidy()
+		next.discard() // what could still run
 	}
 	return Decision{Status: *next.status, Action: next.action, After: next.after}
 }
@@ -291,11 +291,6 @@ func (t *transition) cancel() {
 func (t *transition) mayBeStopped() bool {
 	return t.Pod != nil && !Ended(t.Pod) && hasStarted(t.Pod) && t.Pod.DeletionTimestamp == nil &&
 		t.Job != nil && t.ours(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
-}
-
-// tidy deletes the Job and pods that could still run for a finished build.
-func (t *transition) tidy() {
-	t.discard()
 }
 
 // discard deletes the Job of the current attempt if it could still run a pod, or else a pod without a Job. While such a pod is

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -139,9 +140,4 @@ func stored(at time.Time) *metav1.Time {
 	return &kept
 }
 
-func number(build *v1alpha1.ImageBuild) int64 {
-	if build.Spec.Number == nil {
-		return 0
-	}
-	return *build.Spec.Number
-}
+func number(build *v1alpha1.ImageBuild) int64 { return ptr.Deref(build.Spec.Number, 0) }

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -192,9 +193,4 @@ func (r *reconciler) prune(ctx context.Context, image *v1alpha1.Image, old []*v1
 	return nil
 }
 
-func number(build *v1alpha1.ImageBuild) int64 {
-	if build.Spec.Number == nil {
-		return 0
-	}
-	return *build.Spec.Number
-}
+func number(build *v1alpha1.ImageBuild) int64 { return ptr.Deref(build.Spec.Number, 0) }

@@ -308,7 +308,7 @@ var mutants = []mutant{
 		return`, `	if true {
 		return`, ""},
 	{"controllers/internal/queue/queue.go", `		if key != except {`, `		if false {`, ""},
-	{"controllers/internal/queue/source.go", `			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, `			_ = build`, ""},
+	{"controllers/internal/queue/source.go", `		q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)`, `		_ = build`, ""},
 	{"controllers/internal/queue/catchup.go", `	if known || has {
 		return known`, `	if known || has || !has {
 		return true`, ""},

@@ -74,7 +74,7 @@ func (w *environment) start(ago int) {
 	p.queue = admission.New(admission.Options{
 		Limits: w.limits, Cache: cached, API: apiReader{w: w}, Events: recorder{}, Metrics: w.memo.waits, Clock: modelClock{w},
 	})
-	p.buildEvents = p.queue.BuildEvents(w.ctx)
+	p.buildEvents = p.queue.BuildEvents()
 	p.ofImages = p.runs(image.New(image.Options{Options: given, Metrics: w.memo.counts}, cached))
 	p.ofBuilds = p.runs(imagebuild.New(imagebuild.Options{Options: given, Metrics: w.memo.counts, Queue: p.queue}, cached))
 	p.ofOrphans = p.runs(imagebuild.NewOrphans(given, cached))

@@ -58,7 +58,7 @@ func (q *Queue) WaitForSync(ctx context.Context) error {
 
 func (q *Queue) fill(ctx context.Context, due workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
 	for kind, handler := range map[client.Object]toolscache.ResourceEventHandler{
-		&v1alpha1.ImageBuild{}: q.BuildEvents(ctx),
+		&v1alpha1.ImageBuild{}: q.BuildEvents(),
 		caches.Namespace():     q.namespaceEvents(ctx),
 	} {
 		informer, err := q.Cache.GetInformer(ctx, kind)
@@ -88,56 +88,46 @@ func (q *Queue) Open(due workqueue.TypedRateLimitingInterface[reconcile.Request]
 	q.admit(queue.Key{})
 }
 
-// BuildEvents takes the builds that the cache has.
-func (q *Queue) BuildEvents(ctx context.Context) toolscache.ResourceEventHandler {
-	observe := func(object any) {
-		build, ok := object.(*v1alpha1.ImageBuild)
-		if !ok {
-			ctrl.LoggerFrom(ctx).Error(fmt.Errorf("a %T among the builds", object), "watching builds")
-			return
+// events calls observe with each object that the cache has, and forget with each object that it had.
+func events[T client.Object](observe, forget func(T)) toolscache.ResourceEventHandler {
+	typed := func(call func(T)) func(any) {
+		return func(object any) {
+			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = gone.Obj
+			}
+			if object, ok := object.(T); ok { // an informer has one kind
+				call(object)
+			}
 		}
+	}
+	return toolscache.ResourceEventHandlerFuncs{
+		AddFunc:    typed(observe),
+		UpdateFunc: func(_, object any) { typed(observe)(object) },
+		DeleteFunc: typed(forget),
+	}
+}
+
+// BuildEvents takes the builds that the cache has.
+func (q *Queue) BuildEvents() toolscache.ResourceEventHandler {
+	return events(func(build *v1alpha1.ImageBuild) {
 		q.mutex.Lock()
 		defer q.mutex.Unlock()
 		q.measure(build, q.ledger.Observe(build))
 		q.admit(queue.Key{})
-	}
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    observe,
-		UpdateFunc: func(_, object any) { observe(object) },
-		DeleteFunc: func(object any) {
-			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-				object = gone.Obj
-			}
-			build, ok := object.(*v1alpha1.ImageBuild)
-			if !ok {
-				return
-			}
-			q.mutex.Lock()
-			defer q.mutex.Unlock()
-			q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)
-			q.admit(queue.Key{})
-		},
-	}
+	}, func(build *v1alpha1.ImageBuild) {
+		q.mutex.Lock()
+		defer q.mutex.Unlock()
+		q.ledger.Forget(client.ObjectKeyFromObject(build), build.UID)
+		q.admit(queue.Key{})
+	})
 }
 
 func (q *Queue) namespaceEvents(ctx context.Context) toolscache.ResourceEventHandler {
-	observe := func(object any) {
-		if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
-			q.observeNamespace(ctx, namespace)
-		}
-	}
-	return toolscache.ResourceEventHandlerFuncs{
-		AddFunc:    observe,
-		UpdateFunc: func(_, object any) { observe(object) },
-		DeleteFunc: func(object any) {
-			if gone, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
-				object = gone.Obj
-			}
-			if namespace, ok := object.(*metav1.PartialObjectMetadata); ok {
-				q.observeNamespace(ctx, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: namespace.Name}})
-			}
-		},
-	}
+	return events(func(namespace *metav1.PartialObjectMetadata) {
+		q.observeNamespace(ctx, namespace)
+	}, func(namespace *metav1.PartialObjectMetadata) {
+		q.observeNamespace(ctx, &metav1.PartialObjectMetadata{ObjectMeta: metav1.ObjectMeta{Name: namespace.Name}})
+	})
 }
 
 // observeNamespace takes the settings of a Namespace, and reports each problem of them once.
