@@ -17,11 +17,9 @@ import (
 
 func (c *cluster) log(pod *corev1.Pod, options *corev1.PodLogOptions) string {
 	c.t.Helper()
-	log, err := c.agent.OpenLog(context.Background(), pod, options)
-	c.Expect(err).NotTo(HaveOccurred())
+	log := valueOf(c.agent.OpenLog(context.Background(), pod, options))(c.t)
 	defer func() { _ = log.Close() }() // only read from
-	text, err := io.ReadAll(log)
-	c.Expect(err).NotTo(HaveOccurred())
+	text := valueOf(io.ReadAll(log))(c.t)
 	return string(text)
 }
 
@@ -29,8 +27,7 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 	c := newCluster(t, map[string]string{"lines": "for i in 1 2 3; do echo $i; done"})
 	job := c.run("lines")
 	c.finishedJob(job)
-	pod, err := c.pod(job)
-	c.Expect(err).NotTo(HaveOccurred())
+	pod := valueOf(c.pod(job))(c.t)
 	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2)), Follow: true})).To(Equal("2\n3\n"))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{LimitBytes: new(int64(3)), Container: "builder"})).To(Equal("1\n2"))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{Timestamps: true})).To(MatchRegexp(`^(\S+Z \d\n){3}$`))
@@ -58,9 +55,8 @@ func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
 	for name := range scripts {
 		job := c.run(name)
 		c.finishedJob(job)
-		pod, err := c.pod(job)
-		c.Expect(err).NotTo(HaveOccurred())
-		_, err = c.agent.OpenLog(t.Context(), pod, nil)
+		pod := valueOf(c.pod(job))(c.t)
+		_, err := c.agent.OpenLog(t.Context(), pod, nil)
 		c.Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", name, err)
 		c.Expect(err).To(MatchError(MatchRegexp("the builder in pod .* (replaced|removed) (the directory of )?its log")), name)
 	}
@@ -72,8 +68,7 @@ func TestALogOfManyShortLinesIsWhole(t *testing.T) {
 	c := newCluster(t, map[string]string{"verbose": fmt.Sprintf("yes '' | head -c %d; echo the error; exit 1", text)})
 	job := c.run("verbose")
 	c.finishedJob(job)
-	pod, err := c.pod(job)
-	c.Expect(err).NotTo(HaveOccurred())
+	pod := valueOf(c.pod(job))(c.t)
 	c.Expect(c.log(pod, nil)).To(HaveLen(text + len("the error\n")))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2))})).To(Equal("\nthe error\n"))
 }

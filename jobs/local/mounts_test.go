@@ -55,8 +55,7 @@ func TestAPodWaitsForItsSecretWithoutAWorkerAndMountsIt(t *testing.T) {
 
 	c.createSecret("registry")
 	c.finishedJob(job)
-	pod, err := c.pod(job)
-	c.Expect(err).NotTo(HaveOccurred())
+	pod = valueOf(c.pod(job))(c.t)
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodSucceeded))
 	c.Expect(terminatedOf(pod).ContainerID).NotTo(BeEmpty())
 	c.Expect(c.log(pod, nil)).To(Equal("600 ./etc/registry/password\nc0nfidential\n600 ./etc/registry/user\nann\n"))

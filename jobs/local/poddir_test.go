@@ -120,8 +120,7 @@ func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
 	} {
 		job := c.run(name)
 		c.finishedJob(job)
-		pod, err := c.pod(job)
-		c.Expect(err).NotTo(HaveOccurred())
+		pod := valueOf(c.pod(job))(c.t)
 		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("Message", message)), name)
 	}
 }

@@ -24,12 +24,10 @@ func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
 	before := time.Now()
 	c.Expect(c.stop()).To(Succeed())
 	c.Expect(time.Since(before)).To(BeNumerically("<", limit))
-	pod, err := c.pod(long)
-	c.Expect(err).NotTo(HaveOccurred())
+	pod := valueOf(c.pod(long))(c.t)
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodRunning), "a stop of the agent is no failure of the builder")
 	stray := filepath.Join(c.options.Dir, "e3b1f1b0-93a4-4c53-b4d6-6c1d8f0d2a11")
-	log, err := podDir(stray).prepare("")
-	c.Expect(err).NotTo(HaveOccurred())
+	log := valueOf(podDir(stray).prepare(""))(c.t)
 	c.Expect(log.Close()).To(Succeed())
 	c.Expect(os.MkdirAll(filepath.Join(stray, "output", "readonly"), 0o500)).To(Succeed())
 
@@ -41,11 +39,9 @@ func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
 	c.Expect(c.log(pod, nil)).To(HavePrefix("ready\n"))
 	c.Expect(c.finishedJob(long).Status.Failed).To(BeEquivalentTo(1))
 	c.Expect(stray).NotTo(BeADirectory())
-	goodPod, err := c.pod(good)
-	c.Expect(err).NotTo(HaveOccurred())
+	goodPod := valueOf(c.pod(good))(c.t)
 	c.Expect(c.log(goodPod, nil)).To(Equal("kept\n"))
-	count, err := os.ReadFile(runs)
-	c.Expect(err).NotTo(HaveOccurred())
+	count := valueOf(os.ReadFile(runs))(c.t)
 	c.Expect(string(count)).To(Equal("x\n"))
 }
 
@@ -71,8 +67,7 @@ func TestAProcessThatMayHaveBeenStartedIsNotStartedAgain(t *testing.T) {
 	pod := c.podWhen(second, func(*corev1.Pod) bool { return true })
 	c.Expect(c.stop()).To(Succeed())
 	// As after a crash between the marker and the first status.
-	log, err := podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare("")
-	c.Expect(err).NotTo(HaveOccurred())
+	log := valueOf(podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare(""))(c.t)
 	c.Expect(log.Close()).To(Succeed())
 	c.start()
 	c.Expect(c.podWhen(second, terminal).Status.Reason).To(Equal("ProcessLost"))

@@ -167,8 +167,7 @@ func newCluster(t *testing.T, scripts map[string]string, adapt ...func(*Options)
 // start starts an agent, as after a restart of the server's process.
 func (c *cluster) start() {
 	c.t.Helper()
-	agent, err := New(c.options)
-	c.Expect(err).NotTo(HaveOccurred())
+	agent := valueOf(New(c.options))(c.t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- agent.Run(ctx) }()
@@ -212,8 +211,7 @@ func (c *cluster) run(name string, adapt ...func(*batchv1.Job)) *batchv1.Job {
 	for _, change := range adapt {
 		change(job)
 	}
-	job, err := c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{})
-	c.Expect(err).NotTo(HaveOccurred())
+	job = valueOf(c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
 	return job
 }
 
@@ -273,4 +271,15 @@ func (c *cluster) deletePod(job *batchv1.Job, graceSeconds int64) {
 	c.t.Helper()
 	c.Expect(c.server.CoreV1().Pods("default").Delete(context.Background(), podName(job),
 		metav1.DeleteOptions{GracePeriodSeconds: &graceSeconds})).To(Succeed())
+}
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

@@ -99,9 +99,7 @@ func newFixture(t *testing.T, url string) *fixture {
 	w.config = front.URL
 	given := w.stored.Config("test")
 	w.client, w.kube = versioned.NewForConfigOrDie(given), kubernetes.NewForConfigOrDie(given)
-	var err error
-	w.archive, err = archive.Open(t.Context(), url, archive.Options{Clock: w.clock})
-	w.Expect(err).NotTo(HaveOccurred())
+	w.archive = valueOf(archive.Open(t.Context(), url, archive.Options{Clock: w.clock}))(w.t)
 	return w
 }
 
@@ -110,8 +108,7 @@ func (w *fixture) run() (stop func()) {
 	w.t.Helper()
 	given := w.stored.Config("controller")
 	given.Host = w.config
-	scheme, err := caches.Scheme()
-	w.Expect(err).NotTo(HaveOccurred())
+	scheme := valueOf(caches.Scheme())(w.t)
 	manager, err := ctrl.NewManager(given, ctrl.Options{
 		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
@@ -119,8 +116,7 @@ func (w *fixture) run() (stop func()) {
 	w.Expect(err).NotTo(HaveOccurred())
 	w.cache = manager.GetCache()
 	w.Expect(caches.AddIndexes(w.t.Context(), manager.GetFieldIndexer())).To(Succeed())
-	w.metrics, err = metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock)
-	w.Expect(err).NotTo(HaveOccurred())
+	w.metrics = valueOf(metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock))(w.t)
 	w.Expect(SetupWithManager(manager, Options{
 		Options: reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
 		Archive: w.archive, Metrics: w.metrics,
@@ -147,8 +143,7 @@ func (w *fixture) sweep() {
 // reconciler is the reconciler of a process that has no cache yet.
 func (w *fixture) reconciler() *reconciler {
 	w.t.Helper()
-	counts, err := metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock)
-	w.Expect(err).NotTo(HaveOccurred())
+	counts := valueOf(metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
 	options := Options{Options: reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock}, Archive: w.archive, Metrics: counts}
 	return &reconciler{Options: options, cache: emptyCache{}, streams: newStreams(options)}
 }
@@ -185,8 +180,7 @@ func (w *fixture) update(image *v1alpha1.Image, labels map[string]string, retent
 	image.Labels = labels
 	limit := &v1alpha1.Duration{Duration: retention}
 	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{Succeeded: limit, Failed: limit}}
-	image, err := w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	return image
 }
 
@@ -333,18 +327,15 @@ func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1a
 	ours := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name + "-pod", Labels: ours}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
-	pod, err := w.kube.CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
-	job, err := w.kube.BatchV1().Jobs(namespace).Create(w.t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name + "-job", Labels: ours}}, metav1.CreateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	pod = valueOf(w.kube.CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{}))(w.t)
+	job := valueOf(w.kube.BatchV1().Jobs(namespace).Create(w.t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name + "-job", Labels: ours}}, metav1.CreateOptions{}))(w.t)
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildRunning, 1
 	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID, StartTime: metav1.NewTime(w.clock.Now())}}
 	for _, c := range change {
 		c(build)
 	}
-	build, err = w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	build = valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{}))(w.t)
 	return build, log
 }
 
@@ -356,11 +347,9 @@ func (w *fixture) end(name string) {
 	w.lock.Unlock()
 	log.change(func() { log.ended = true })
 	pods := w.kube.CoreV1().Pods(namespace)
-	pod, err := pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	pod := valueOf(pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{}))(w.t)
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
-	_, err = pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	valueOf(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
 }
 
 // finish has the build finish.
@@ -396,11 +385,11 @@ func (w *fixture) condition(name string) func() string {
 		if err != nil {
 			return err.Error()
 		}
-		return valueOf(build)
+		return conditionOf(build)
 	}
 }
 
-func valueOf(build *v1alpha1.ImageBuild) string {
+func conditionOf(build *v1alpha1.ImageBuild) string {
 	found := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildLogArchived)
 	if found == nil {
 		return ""
@@ -411,20 +400,17 @@ func valueOf(build *v1alpha1.ImageBuild) string {
 // conditions starts to watch LogArchived of a build. The result returns every value since then, the present one included.
 func (w *fixture) conditions(name string) func() []string {
 	w.t.Helper()
-	build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
-	changes, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Watch(w.t.Context(), metav1.ListOptions{ResourceVersion: build.ResourceVersion})
-	w.Expect(err).NotTo(HaveOccurred())
-	values := []string{valueOf(build)}
+	build := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
+	changes := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Watch(w.t.Context(), metav1.ListOptions{ResourceVersion: build.ResourceVersion}))(w.t)
+	values := []string{conditionOf(build)}
 	return func() []string {
 		defer changes.Stop()
-		latest, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
-		w.Expect(err).NotTo(HaveOccurred())
+		latest := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
 		for build.ResourceVersion != latest.ResourceVersion {
 			event := watch.Event{}
 			w.Eventually(changes.ResultChan()).Should(Receive(&event))
 			build, _ = event.Object.(*v1alpha1.ImageBuild)
-			values = append(values, valueOf(build))
+			values = append(values, conditionOf(build))
 		}
 		return values
 	}
@@ -437,8 +423,7 @@ func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
 		return ""
 	}
 	w.Expect(err).NotTo(HaveOccurred())
-	text, err := io.ReadAll(log)
-	w.Expect(err).NotTo(HaveOccurred())
+	text := valueOf(io.ReadAll(log))(w.t)
 	return string(text)
 }
 
@@ -459,3 +444,14 @@ func (w *fixture) record(build *v1alpha1.ImageBuild) func() (archive.Build, erro
 }
 
 func uid(object metav1.Object) types.UID { return object.GetUID() }
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+}
