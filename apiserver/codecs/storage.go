@@ -4,25 +4,27 @@ package codecs
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
+	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// StorageFactory stores every resource in its group's storage version: the built-in types of Kubernetes as protobuf, and all others
-// in the configured media type (JSON), which servers of other releases read too.
+// kubernetes has the groups that are built into Kubernetes.
+var kubernetes = scheme.Scheme
+
+// StorageFactory stores every resource in its group's storage version: resources of Kubernetes' groups as protobuf, and all others in the
+// configured media type (JSON), which servers of other releases read too.
 type StorageFactory struct {
 	serverstorage.StorageFactory // the backends, which all resources share
 
 	// Config is the storage that all resources share.
 	Config storagebackend.Config
-	// MediaType is how objects are stored that are not built into Kubernetes.
+	// MediaType is how objects of other groups than those of Kubernetes are stored.
 	MediaType string
 	// Versions are the storage versions. Of several versions of a group, the last one counts.
 	Versions []schema.GroupVersion
@@ -38,7 +40,7 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 		return nil, err
 	}
 	mediaType := f.MediaType
-	if strings.HasPrefix(reflect.TypeOf(example).Elem().PkgPath(), "k8s.io/api/") {
+	if kubernetes.IsGroupRegistered(resource.Group) {
 		mediaType = runtime.ContentTypeProtobuf
 	}
 	config := f.Config.ForResource(resource)

@@ -41,28 +41,20 @@ func TestTheStorageVersionIsOneThatHasTheKind(t *testing.T) {
 	g.Expect(err).To(MatchError(ContainSubstring("find the storage version of papers")))
 }
 
-// configuration is a type with protobuf that is not built into Kubernetes.
-type configuration struct{ corev1.ConfigMap }
-
-func TestOnlyBuiltInTypesAreStoredAsProtobuf(t *testing.T) {
-	version := schema.GroupVersion{Group: "paper.example.com", Version: "v1"}
-	for _, test := range []struct {
-		object runtime.Object
-		begins string
-	}{
-		{&corev1.ConfigMap{}, "k8s\x00"},
-		{&configuration{}, "{"},
-	} {
+// TestOnlyGroupsOfKubernetesAreStoredAsProtobuf stores a type that has protobuf.
+func TestOnlyGroupsOfKubernetesAreStoredAsProtobuf(t *testing.T) {
+	for group, begins := range map[string]string{"": "k8s\x00", "events.k8s.io": "k8s\x00", "paper.example.com": "{"} {
+		version := schema.GroupVersion{Group: group, Version: "v1"}
 		g := NewWithT(t)
 		scheme := runtime.NewScheme()
 		for _, name := range []string{"v1", runtime.APIVersionInternal} {
-			scheme.AddKnownTypeWithName(schema.GroupVersion{Group: version.Group, Version: name}.WithKind("Paper"), test.object)
+			scheme.AddKnownTypeWithName(schema.GroupVersion{Group: version.Group, Version: name}.WithKind("ConfigMap"), &corev1.ConfigMap{})
 		}
 		factory := &StorageFactory{MediaType: runtime.ContentTypeJSON, Scheme: scheme, Codecs: serializer.NewCodecFactory(scheme)}
-		config, err := factory.NewConfig(version.WithResource("papers").GroupResource(), test.object)
+		config, err := factory.NewConfig(version.WithResource("configmaps").GroupResource(), &corev1.ConfigMap{})
 		g.Expect(err).NotTo(HaveOccurred())
-		stored, err := runtime.Encode(config.Codec, test.object)
+		stored, err := runtime.Encode(config.Codec, &corev1.ConfigMap{})
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(string(stored)).To(HavePrefix(test.begins))
+		g.Expect(string(stored)).To(HavePrefix(begins), group)
 	}
 }
