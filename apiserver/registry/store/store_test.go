@@ -140,7 +140,7 @@ func TestAnUpdateEnds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			ctx, images := images(t)
 			typed := store.Of[*v1alpha1.Image](images.Store)
-			before := get(t, ctx, typed)
+			before := get(ctx, t, typed)
 			conflict := func() {
 				other, err := typed.Update(ctx, "web", nil, func(_ context.Context, image *v1alpha1.Image) error { label(image, "other"); return nil })
 				if err != nil {
@@ -161,7 +161,7 @@ func TestAnUpdateEnds(t *testing.T) {
 			if calls != test.calls {
 				t.Errorf("the change was called %d times, want %d", calls, test.calls)
 			}
-			if after := get(t, ctx, typed); after.ResourceVersion != before.ResourceVersion {
+			if after := get(ctx, t, typed); after.ResourceVersion != before.ResourceVersion {
 				t.Errorf("the update was written: %v", after.Labels)
 			}
 		})
@@ -204,7 +204,7 @@ func TestNoObjectNamesItsKind(t *testing.T) {
 		t.Fatalf("%d items: %v", len(list.Items), err)
 	}
 	for read, of := range map[string]metav1.TypeMeta{
-		"get": get(t, ctx, typed).TypeMeta, "update": updated.TypeMeta, "list": list.TypeMeta, "item of a list": list.Items[0].TypeMeta,
+		"get": get(ctx, t, typed).TypeMeta, "update": updated.TypeMeta, "list": list.TypeMeta, "item of a list": list.Items[0].TypeMeta,
 	} {
 		if (of != metav1.TypeMeta{}) {
 			t.Errorf("%s: %+v", read, of)
@@ -220,7 +220,7 @@ func (g getter) Get(context.Context, string, *metav1.GetOptions) (runtime.Object
 
 func second[T any](_ T, err error) error { return err }
 
-func get(t *testing.T, ctx context.Context, images store.Store[*v1alpha1.Image]) *v1alpha1.Image {
+func get(ctx context.Context, t *testing.T, images store.Store[*v1alpha1.Image]) *v1alpha1.Image {
 	t.Helper()
 	image, err := images.Get(ctx, "web")
 	if err != nil {
