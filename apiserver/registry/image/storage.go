@@ -5,7 +5,6 @@ package image
 import (
 	"context"
 	"maps"
-	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -15,11 +14,11 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/utils/clock"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
@@ -127,9 +126,5 @@ func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	selectable := fields.Set{
-		"spec.suspend":      strconv.FormatBool(ptr.Deref(image.Spec.Suspend, false)),
-		"spec.builder.name": image.Spec.Builder.Name,
-	}
-	return image.Labels, generic.AddObjectMetaFieldsSet(selectable, &image.ObjectMeta, true), nil
+	return image.Labels, generic.AddObjectMetaFieldsSet(install.ImageFields(image), &image.ObjectMeta, true), nil
 }

@@ -11,7 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/generic"
 	genericregistry "k8s.io/apiserver/pkg/registry/generic/registry"
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
@@ -22,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
+	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
@@ -207,4 +210,13 @@ func (s *REST) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.
 		return cmp.Compare(ptr.Deref(a.Spec.Number, 0), ptr.Deref(b.Spec.Number, 0))
 	})
 	return list.Items, nil
+}
+
+// attributes are what builds can be selected by.
+func attributes(object runtime.Object) (labels.Set, fields.Set, error) {
+	build, err := store.As[*v1alpha1.ImageBuild](object)
+	if err != nil {
+		return nil, nil, err
+	}
+	return build.Labels, generic.AddObjectMetaFieldsSet(install.ImageBuildFields(build), &build.ObjectMeta, true), nil
 }
