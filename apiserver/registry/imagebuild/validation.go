@@ -134,7 +134,7 @@ func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
 
 // ValidateUpdate validates a change of an ImageBuild through its main resource: its spec cannot be changed.
 func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
-	const record = "is Immutable, because it records the request: create a new build"
+	const record = "is immutable, because it records the request: create a new build"
 	current, stored := &build.Spec, &old.Spec
 	inputs := spec.Child("inputs")
 
@@ -163,7 +163,7 @@ func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	path, requested := spec.Child("cancelRequested"), build.Spec.CancelRequested
 	if old.Spec.CancelRequested != nil || requested == nil {
-		return validation.Immutable(requested, old.Spec.CancelRequested, path, "is Immutable: a build is cancelled once")
+		return validation.Immutable(requested, old.Spec.CancelRequested, path, "is immutable: a build is cancelled once")
 	}
 	if old.Status.Phase.Finished() {
 		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}

@@ -64,7 +64,7 @@ func withoutAfterwards(status *v1alpha1.ImageBuildStatus) *v1alpha1.ImageBuildSt
 
 func validateResolved(resolved, stored *v1alpha1.ResolvedInputs, path *field.Path) field.ErrorList {
 	if stored != nil {
-		return validation.Immutable(resolved, stored, path, "is Immutable once it is set: a build keeps its inputs")
+		return validation.Immutable(resolved, stored, path, "is immutable once it is set: a build keeps its inputs")
 	}
 	if resolved == nil {
 		return nil
@@ -194,12 +194,12 @@ func validateAttempt(attempt *v1alpha1.BuildAttempt, index int, path *field.Path
 // Kueue. Then the pod is deleted, and the attempt gets a new pod later.
 func validateAttemptUpdate(attempt, stored *v1alpha1.BuildAttempt, suspended bool, path *field.Path) field.ErrorList {
 	if stored.Outcome != "" {
-		return validation.Immutable(attempt, stored, path, "is Immutable: the attempt has its outcome")
+		return validation.Immutable(attempt, stored, path, "is immutable: the attempt has its outcome")
 	}
-	errs := validation.Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is Immutable: it names the Job of this attempt")
+	errs := validation.Immutable(attempt.JobName, stored.JobName, path.Child("jobName"), "is immutable: it names the Job of this attempt")
 	errs = append(errs, setOnce(attempt.JobUID, stored.JobUID, path.Child("jobUID"))...)
 	if stored.StopTime != nil {
-		errs = append(errs, validation.Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is Immutable once it is set: it is the time at which the stop of the attempt began")...)
+		errs = append(errs, validation.Immutable(attempt.StopTime, stored.StopTime, path.Child("stopTime"), "is immutable once it is set: it is the time at which the stop of the attempt began")...)
 	}
 	if suspended && attempt.PodName == "" && attempt.PodUID == "" {
 		return errs
@@ -212,7 +212,7 @@ func setOnce[T ~string](value, stored T, path *field.Path) field.ErrorList {
 	if stored == "" {
 		return nil
 	}
-	return validation.Immutable(value, stored, path, "is Immutable once it is set: an attempt keeps its Job and its pod")
+	return validation.Immutable(value, stored, path, "is immutable once it is set: an attempt keeps its Job and its pod")
 }
 
 func validateFailure(failure *v1alpha1.BuildFailure, path *field.Path) field.ErrorList {
