@@ -11,7 +11,6 @@ import (
 	"sync"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -20,6 +19,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/invariants"
 )
 
 // recording holds every stored version of the objects in a namespace.
@@ -50,9 +50,7 @@ func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string,
 		func() (watch.Interface, error) { return l.kube.CoreV1().Pods(namespace).Watch(ctx, all) },
 	} {
 		watcher, err := start()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		go func() {
 			defer watcher.Stop()
 			for event := range watcher.ResultChan() {
@@ -118,14 +116,15 @@ func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 	if len(h.builds) != 1 {
 		t.Errorf("%d builds of the same inputs", len(h.builds))
 	}
+	var violations []string
 	for _, versions := range h.builds {
-		h.checkBuild(t, versions)
+		violations = append(violations, h.ofBuild(versions)...)
 		if got := last(versions).Status.Phase; got != want {
 			t.Errorf("phase %s, want %s", got, want)
 		}
 	}
 	for _, versions := range h.jobs {
-		h.checkJob(t, last(versions))
+		violations = append(violations, h.ofJob(versions[0])...)
 	}
 	for _, versions := range h.pods {
 		owner := metav1.GetControllerOf(last(versions))
@@ -133,112 +132,78 @@ func (h *recording) check(t *testing.T, want v1alpha1.BuildPhase) {
 			t.Errorf("pod %s without its Job", last(versions).Name)
 		}
 	}
+	for _, violation := range violations {
+		t.Error(violation)
+	}
 	if t.Failed() {
 		t.Log(h.text())
 	}
 }
 
-// checkBuild checks that attempts follow each other and recognize their Jobs, that the end is written once, and that the digest is the builder's.
-func (h *recording) checkBuild(t *testing.T, versions []*v1alpha1.ImageBuild) {
-	t.Helper()
-	for i, version := range versions {
-		attempts := version.Status.Attempts
-		for n, attempt := range attempts {
-			if n+1 < len(attempts) && attempt.Outcome == "" {
-				t.Errorf("attempt %d was started before the outcome of attempt %d was stored", n+2, n+1)
-			}
+// ofBuild returns the violations by the versions of a build.
+func (h *recording) ofBuild(versions []*v1alpha1.ImageBuild) (violations []string) {
+	var before *v1alpha1.ImageBuild
+	for _, version := range versions {
+		violations = append(violations, invariants.Transition(before, version)...)
+		for _, attempt := range version.Status.Attempts {
 			if attempt.Failure != nil && attempt.Failure.Reason == v1alpha1.ReasonJobConflict {
-				t.Errorf("attempt %d does not recognize its own Job: %s", n+1, attempt.Failure.Message)
+				violations = append(violations, fmt.Sprintf("attempt %d does not recognize its own Job: %s", attempt.Number, attempt.Failure.Message))
 			}
 		}
-		if i > 0 && versions[i-1].Status.Finished && !cmp.Equal(versions[i-1].Status, version.Status) {
-			t.Errorf("changed after its end: %s", cmp.Diff(versions[i-1].Status, version.Status))
+		before = version
+	}
+	atEnd := invariants.End(last(versions), func(uid types.UID) *corev1.Pod {
+		if h.pods[uid] == nil {
+			violations = append(violations, fmt.Sprintf("no pod %s of the attempt that succeeded", uid))
+			return nil
 		}
-	}
-	end := last(versions)
-	if end.Status.Phase != v1alpha1.BuildSucceeded {
-		return
-	}
-	attempt := last(end.Status.Attempts)
-	pod := h.pods[attempt.PodUID]
-	if pod == nil {
-		t.Fatalf("no pod of the attempt that succeeded: %+v", attempt)
-	}
-	var result struct {
-		Artifacts []struct{ Digest string }
-	}
-	for _, version := range pod {
-		for _, container := range version.Status.ContainerStatuses {
-			if ended := container.State.Terminated; ended != nil {
-				if err := json.Unmarshal([]byte(ended.Message), &result); err != nil {
-					t.Errorf("result of pod %s: %v", version.Name, err)
-				}
+		return last(h.pods[uid])
+	})
+	return append(violations, atEnd...)
+}
+
+// ofJob returns the violations by a created Job: its attempt was stored before, and so was the outcome of the previous attempt.
+func (h *recording) ofJob(job *batchv1.Job) []string {
+	before := map[types.UID]*v1alpha1.ImageBuild{}
+	for uid, versions := range h.builds {
+		for _, build := range versions {
+			if version(build) < version(job) {
+				before[uid] = build
 			}
 		}
 	}
-	if len(result.Artifacts) != 1 || result.Artifacts[0].Digest != end.Status.Artifacts[0].Digest {
-		t.Errorf("status says %v, the builder said %v", end.Status.Artifacts, result.Artifacts)
+	build, violations := invariants.Owner(job, before)
+	if build == nil {
+		return violations
 	}
+	_, violations = invariants.Attempt(job, build)
+	return violations
 }
 
-// checkJob checks that a Job was created after its attempt was stored, and after the outcome of the previous attempt.
-func (h *recording) checkJob(t *testing.T, job *batchv1.Job) {
-	t.Helper()
-	owner := metav1.GetControllerOf(job)
-	if owner == nil || h.builds[owner.UID] == nil {
-		t.Errorf("Job %s without its build", job.Name)
-		return
-	}
-	created := version(h.jobs[job.UID][0])
-	number, err := strconv.Atoi(job.Labels[v1alpha1.LabelAttempt])
-	if err != nil {
-		t.Errorf("Job %s: %v", job.Name, err)
-		return
-	}
-	intended, over := false, number == 1
-	for _, build := range h.builds[owner.UID] {
-		if version(build) > created {
-			break
-		}
-		for _, attempt := range build.Status.Attempts {
-			intended = intended || int(attempt.Number) == number && attempt.JobName == job.Name
-			over = over || int(attempt.Number) == number-1 && attempt.Outcome != ""
-		}
-	}
-	if !intended {
-		t.Errorf("Job %s was created before its attempt was stored", job.Name)
-	}
-	if !over {
-		t.Errorf("Job %s was created before the outcome of the attempt before it was stored", job.Name)
-	}
-}
-
+// text returns a line for each version of each object.
 func (h *recording) text() string {
 	text := ""
-	for _, versions := range h.builds {
-		for _, build := range versions {
-			text += fmt.Sprintf("\n%s %s %s", build.ResourceVersion, build.Name, build.Status.Phase)
-			for _, attempt := range build.Status.Attempts {
-				text += fmt.Sprintf(" [%d %s", attempt.Number, attempt.Outcome)
-				if attempt.Failure != nil {
-					text += fmt.Sprintf(" %s: %s", attempt.Failure.Reason, attempt.Failure.Message)
-				}
-				text += "]"
-			}
+	add := func(object metav1.Object, status any) {
+		content, err := json.Marshal(status)
+		text += fmt.Sprintf("\n%s %T %s %s %v", object.GetResourceVersion(), object, object.GetName(), content, err)
+	}
+	for _, builds := range h.builds {
+		for _, build := range builds {
+			add(build, build.Status)
 		}
 	}
-	for _, versions := range h.jobs {
-		for _, job := range versions {
-			text += fmt.Sprintf("\n%s Job %s attempt %s %+v", job.ResourceVersion, job.Name, job.Labels[v1alpha1.LabelAttempt], job.Status.Conditions)
+	for _, jobs := range h.jobs {
+		for _, job := range jobs {
+			add(job, job.Status)
 		}
 	}
-	for _, versions := range h.pods {
-		for _, pod := range versions {
-			text += fmt.Sprintf("\n%s pod %s %s %s %+v", pod.ResourceVersion, pod.Name, pod.Status.Phase, pod.Status.Reason, pod.Status.ContainerStatuses)
+	for _, pods := range h.pods {
+		for _, pod := range pods {
+			add(pod, pod.Status)
 		}
 	}
 	if h.image != nil {
-		text += fmt.Sprintf("\n%s image %+v", h.image.ResourceVersion, h.image.Status)
+		add(h.image, h.image.Status)
 	}
 	return text
 }
