@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
@@ -185,9 +186,7 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const kubeconfig = `{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "s"}}],
 "clusters": [{"name": "s", "cluster": {"server": "http://127.0.0.1:1"}}]}` // nobody listens on port 1
-	if err := os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600))
 	t.Setenv("KUBECONFIG", "kubeconfig")
 	for _, line := range []string{
 		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
@@ -202,6 +201,103 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 		code := execute(t.Context(), root)
 		if want := `Error: cannot reach the server at http://127.0.0.1:1; is "goldsmith up" running?` + "\n"; code != exit.Failure || complaints.String() != want {
 			t.Errorf("%s: got exit code %d and %q, want %q", line, code, complaints, want)
+		}
+	}
+}
+
+// Arguments and flags are checked before a server is looked for. A right line fails here because there is no kubeconfig.
+func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
+	t.Chdir(t.TempDir()) // no kubeconfig
+	t.Setenv("KUBECONFIG", "")
+	for verb, lines := range map[string]map[string]string{
+		"build": {
+			"":                       "takes one argument, the name of an IMAGE, but got 0",
+			"a b":                    "takes one argument, the name of an IMAGE, but got 2",
+			"debian --parameter x":   `--parameter "x": must be NAME=VALUE`,
+			"debian -f -o json":      "use --wait instead of -f",
+			"debian -o table":        "must be json, yaml, name, wide, ",
+			"debian --no-such":       "unknown flag",
+			"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
+		},
+		"builders": {
+			"mock":    `unknown command "mock"`,
+			"-o json": "unknown shorthand flag: 'o'",
+			"-n team": client.ErrNoKubeconfig.Error(),
+		},
+		"history": {
+			"":                           "name an IMAGE, or set --deleted",
+			"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, but got 2",
+			"--deleted --uid a":          "--deleted lists images",
+			"--deleted --since 24h":      "--deleted lists images",
+			"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: must be Succeeded, Failed, `,
+			"--deleted --outcome failed": "--deleted lists images",
+			"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
+			"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual or Rerun",
+			"--deleted --limit -1":       "--limit -1: must be 0",
+			"--deleted":                  client.ErrNoKubeconfig.Error(),
+			"--deleted web":              client.ErrNoKubeconfig.Error(),
+			"web":                        client.ErrNoKubeconfig.Error(),
+		},
+		"plan": {
+			"":                  "set either IMAGE or -f FILE",
+			"debian -f -":       "set either IMAGE or -f FILE",
+			"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, but got 2",
+			"-f missing.yaml":   "read images: the path \"missing.yaml\" does not exist",
+			"-f . -k .":         "[filename kustomize] were all set",
+			"debian -o table":   "must be json, yaml, name, wide, ",
+			"debian -o json -f": "flag needs an argument",
+			"debian":            client.ErrNoKubeconfig.Error(),
+		},
+		"promote": {
+			"":                     "takes two arguments, the name of a BUILD and that of a CHANNEL, but got",
+			"debian-7":             "takes two arguments, the name of a BUILD and that of a CHANNEL, but got",
+			"debian-7 stable beta": "takes two arguments, the name of a BUILD and that of a CHANNEL, but got",
+			"debian-7 ''":          "takes two arguments, the name of a BUILD and that of a CHANNEL, but got",
+		},
+		"queue": {
+			"-l a=b --field-selector metadata.name=a": client.ErrNoKubeconfig.Error(),
+			"debian":   `unknown command "debian"`,
+			"-o table": "must be json, yaml, name, wide, ",
+			"":         client.ErrNoKubeconfig.Error(),
+		},
+		"show": {
+			"":             "takes one argument, the NAME of a build or an image, but got 0",
+			"web-1 web-2":  "takes one argument, the NAME of a build or an image, but got 2",
+			"pod/web-1":    "must be NAME",
+			"web -o table": "must be json, yaml, name",
+			"image/web":    client.ErrNoKubeconfig.Error(),
+		},
+		"status": {
+			"debian":          `unknown command "debian"`,
+			"-o table":        "must be json, yaml, name, wide, ",
+			"-n team -o wide": client.ErrNoKubeconfig.Error(),
+		},
+		"suspend": {
+			"":                 "takes one argument, the name of an IMAGE, but got 0",
+			"web debian":       "takes one argument, the name of an IMAGE, but got 2",
+			"imagebuild/web-1": "imagebuild/web-1 is a build, but ",
+			"web -o table":     "must be json, yaml, name",
+			"image/web":        client.ErrNoKubeconfig.Error(),
+		},
+		"resume": {
+			"":                 "takes one argument, the name of an IMAGE, but got 0",
+			"web debian":       "takes one argument, the name of an IMAGE, but got 2",
+			"imagebuild/web-1": "imagebuild/web-1 is a build, but ",
+			"web -o table":     "must be json, yaml, name",
+			"image/web":        client.ErrNoKubeconfig.Error(),
+		},
+	} {
+		for line, want := range lines {
+			args := append([]string{verb}, strings.Fields(line)...)
+			for i, arg := range args {
+				args[i] = strings.Trim(arg, "'")
+			}
+			root, complaints := newRootCommand(), &bytes.Buffer{}
+			root.SetErr(complaints)
+			root.SetArgs(args)
+			if code := execute(t.Context(), root); code != exit.Failure || !strings.Contains(complaints.String(), want) {
+				t.Errorf("goldsmith %s %s: got exit code %d and %q, want %q", verb, line, code, complaints, want)
+			}
 		}
 	}
 }

@@ -84,24 +84,3 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 		}
 	}
 }
-
-func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"":                       "takes one argument, the name of an IMAGE, but got 0",
-		"a b":                    "takes one argument, the name of an IMAGE, but got 2",
-		"debian --parameter x":   `--parameter "x": must be NAME=VALUE`,
-		"debian -f -o json":      "use --wait instead of -f",
-		"debian -o table":        "must be json, yaml, name, wide, ",
-		"debian --no-such":       "unknown flag",
-		"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("build %s: got error %v, want %q", line, err, want)
-		}
-	}
-}

@@ -118,20 +118,3 @@ func TestWhatCannotBeReadIsNamed(t *testing.T) {
 		}
 	}
 }
-
-func TestNothingElseIsTaken(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"mock":    `unknown command "mock"`,
-		"-o json": "unknown shorthand flag: 'o'",
-		"-n team": client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("builders %s: got error %v, want %q", line, err, want)
-		}
-	}
-}

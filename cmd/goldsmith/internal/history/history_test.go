@@ -11,7 +11,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 func TestBuildsHaveTheNamesThatTheyHad(t *testing.T) {
@@ -97,31 +96,5 @@ func TestBuildsOfAnEarlierImageOfTheNameAreMarked(t *testing.T) {
 	}
 	if want := []string{"IMAGE", "<none>", "old"}; !cmp.Equal(last, want) {
 		t.Errorf("got %v, want %v in\n%s", last, want, out.String())
-	}
-}
-
-func TestFlagsOfBuildsAndOfDeletedImagesExcludeEachOther(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"":                           "name an IMAGE, or set --deleted",
-		"a b":                        "takes one argument, the name of an IMAGE, or none with --deleted, but got 2",
-		"--deleted --uid a":          "--deleted lists images",
-		"--deleted --since 24h":      "--deleted lists images",
-		"--deleted --outcome a":      `invalid argument "a" for "--outcome" flag: must be Succeeded, Failed, `,
-		"--deleted --outcome failed": "--deleted lists images",
-		"web --trigger rerun":        client.ErrNoKubeconfig.Error(),
-		"web --trigger cron":         "must be Created, SpecChange, BaseChange, Schedule, Manual or Rerun",
-		"--deleted --limit -1":       "--limit -1: must be 0",
-		"--deleted":                  client.ErrNoKubeconfig.Error(),
-		"--deleted web":              client.ErrNoKubeconfig.Error(),
-		"web":                        client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("history %s: got error %v, want %q", line, err, want)
-		}
 	}
 }

@@ -77,21 +77,15 @@ func serve(t *testing.T) *rest.Config {
 	options, err := corekinds.Register(server, noLogs{}).WithStorage(builder.Memory()).
 		WithBearerToken(admin, &user.DefaultInfo{Name: admin, Groups: []string{user.SystemPrivilegedGroup}}).
 		WithGuests(users, authorizer.AuthorizerFunc(may)).ToServerOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	running, err := options.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := running.Wait(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := running.WaitReady(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, running.WaitReady(t.Context()))
 	return running.ClientConfig()
 }
 
@@ -106,9 +100,7 @@ func (c *cluster) as(name string) *client.Connection {
 	config := rest.CopyConfig(c.config)
 	config.BearerToken = name
 	clients, err := versioned.NewForConfig(config)
-	if err != nil {
-		c.Fatal(err)
-	}
+	must(c, err)
 	return &client.Connection{Interface: clients, Namespace: "default", Config: config}
 }
 
@@ -128,33 +120,23 @@ spec:
 func (c *cluster) apply(manifest, manager string) {
 	c.Helper()
 	object := &unstructured.Unstructured{}
-	if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil {
-		c.Fatal(err)
-	}
+	must(c, yaml.Unmarshal([]byte(manifest), &object.Object))
 	if manager != "" {
 		c.patch(object.GetName(), types.ApplyPatchType, manifest, manager)
 		return
 	}
-	if err := util.CreateApplyAnnotation(object, unstructured.UnstructuredJSONScheme); err != nil {
-		c.Fatal(err)
-	}
+	must(c, util.CreateApplyAnnotation(object, unstructured.UnstructuredJSONScheme))
 	asJSON, err := json.Marshal(object)
-	if err != nil {
-		c.Fatal(err)
-	}
+	must(c, err)
 	err = c.as(admin).ImagesV1alpha1().RESTClient().Post().Namespace("default").Resource("images").
 		Param("fieldManager", apply.FieldManagerClientSideApply).SetHeader("Content-Type", "application/json").Body(asJSON).Do(c.Context()).Error()
-	if err != nil {
-		c.Fatal(err)
-	}
+	must(c, err)
 }
 
 func (c *cluster) patch(image string, kind types.PatchType, patch, manager string) {
 	c.Helper()
 	_, err := c.as(admin).ImagesV1alpha1().Images("default").Patch(c.Context(), image, kind, []byte(patch), metav1.PatchOptions{FieldManager: manager})
-	if err != nil {
-		c.Fatal(err)
-	}
+	must(c, err)
 }
 
 // build makes a build of an Image, with its inputs resolved as asked for.
@@ -162,9 +144,7 @@ func (c *cluster) build(image string, resolve bool) {
 	c.Helper()
 	api := c.as(admin).ImagesV1alpha1()
 	build, err := api.Images("default").Instantiate(c.Context(), image, &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		c.Fatal(err)
-	}
+	must(c, err)
 	if !resolve {
 		return
 	}
@@ -267,13 +247,9 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 			}
 			var told, out bytes.Buffer
 			documents, err := asked.read(strings.NewReader(test.content), &told)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			applier, err := newApplier(c.as(test.user), &asked, &told)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			err = ofDocuments(t.Context(), applier, test.namespace, documents, &asked, &out)
 			if code := exit.Code(t.Context(), err); code != test.code {
 				t.Errorf("got exit code %d, want %d", code, test.code)
@@ -319,15 +295,19 @@ func TestARefusalByAdmissionIsNoMissingPermission(t *testing.T) {
 	c := &cluster{t, &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}}
 	asked := options{sources: sources{files: []string{stdinName}}, manager: serverSideManager}
 	documents, err := asked.read(strings.NewReader(debian), io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	applier, err := newApplier(c.as(admin), &asked, io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	err = ofDocuments(t.Context(), applier, "", documents, &asked, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "denied by a policy") {
 		t.Errorf("got error %v", err)
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -96,12 +96,8 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 		"dir/notes.txt": "no YAML: [\n", "dir/deeper/d.yaml": debian, "empty/notes.txt": "",
 		"overlay/kustomization.yaml": "namePrefix: new-\nresources: [debian.yaml]\n", "overlay/debian.yaml": debian,
 	} {
-		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.MkdirAll(filepath.Dir(name), 0o700))
+		must(t, os.WriteFile(name, []byte(content), 0o600))
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(".")))
 	defer server.Close()

@@ -120,25 +120,3 @@ func TestPlansAnImageAsItIs(t *testing.T) {
 		}
 	}
 }
-
-func TestAnImageAndAFileExcludeEachOther(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"":                  "set either IMAGE or -f FILE",
-		"debian -f -":       "set either IMAGE or -f FILE",
-		"a b":               "takes one argument, the name of an IMAGE, or none with -f FILE, but got 2",
-		"-f missing.yaml":   "read images: the path \"missing.yaml\" does not exist",
-		"-f . -k .":         "[filename kustomize] were all set",
-		"debian -o table":   "must be json, yaml, name, wide, ",
-		"debian -o json -f": "flag needs an argument",
-		"debian":            client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("plan %s: got error %v, want %q", line, err, want)
-		}
-	}
-}

@@ -151,19 +151,6 @@ func TestOnlyBuildsOfAnImageArePromoted(t *testing.T) {
 	}
 }
 
-func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for _, args := range [][]string{nil, {"debian-7"}, {"debian-7", "stable", "beta"}, {"debian-7", ""}} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(args)
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "takes two arguments, the name of a BUILD and that of a CHANNEL, but got") {
-			t.Errorf("promote %q: got error %v", args, err)
-		}
-	}
-}
-
 func build(name, image string) *v1alpha1.ImageBuild {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
 	if image != "" {

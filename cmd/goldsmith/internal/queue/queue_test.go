@@ -99,21 +99,3 @@ func TestWhatTheServerRefusesIsSaid(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 }
-
-func TestNothingElseIsTaken(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"-l a=b --field-selector metadata.name=a": client.ErrNoKubeconfig.Error(),
-		"debian":   `unknown command "debian"`,
-		"-o table": "must be json, yaml, name, wide, ",
-		"":         client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("queue %s: got error %v, want %q", line, err, want)
-		}
-	}
-}

@@ -282,25 +282,6 @@ its log, if it is archived: goldsmith logs web-2 -n team --uid old-uid
 	}
 }
 
-func TestOneNameIsTaken(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"":             "takes one argument, the NAME of a build or an image, but got 0",
-		"web-1 web-2":  "takes one argument, the NAME of a build or an image, but got 2",
-		"pod/web-1":    "must be NAME",
-		"web -o table": "must be json, yaml, name",
-		"image/web":    client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("show %s: got error %v, want %q", line, err, want)
-		}
-	}
-}
-
 // shown returns the output of the verb, or its error.
 func shown(t *testing.T, connection *client.Connection, asked *options) string {
 	t.Helper()

@@ -215,20 +215,3 @@ func TestAUserOfOneNamespaceGetsItsStatus(t *testing.T) {
 		t.Errorf("got error %v, %q and\n%s", err, &told, &out)
 	}
 }
-
-func TestNothingElseIsTaken(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for line, want := range map[string]string{
-		"debian":          `unknown command "debian"`,
-		"-o table":        "must be json, yaml, name, wide, ",
-		"-n team -o wide": client.ErrNoKubeconfig.Error(),
-	} {
-		command := NewCommand()
-		command.SilenceUsage, command.SilenceErrors = true, true
-		command.SetArgs(strings.Fields(line))
-		if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("status %s: got error %v, want %q", line, err, want)
-		}
-	}
-}

@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -82,26 +81,5 @@ func TestSetsOneFieldUnlessItIsSetAlready(t *testing.T) {
 				t.Errorf("got %q, error %v, want %q", &out, err, test.want)
 			}
 		})
-	}
-}
-
-func TestOneImageIsTaken(t *testing.T) {
-	t.Chdir(t.TempDir()) // no kubeconfig
-	t.Setenv("KUBECONFIG", "")
-	for name, newCommand := range map[string]func() *cobra.Command{"suspend": NewCommand, "resume": NewResumeCommand} {
-		for line, want := range map[string]string{
-			"":                 "takes one argument, the name of an IMAGE, but got 0",
-			"web debian":       "takes one argument, the name of an IMAGE, but got 2",
-			"imagebuild/web-1": "imagebuild/web-1 is a build, but ",
-			"web -o table":     "must be json, yaml, name",
-			"image/web":        client.ErrNoKubeconfig.Error(),
-		} {
-			command := newCommand()
-			command.SilenceUsage, command.SilenceErrors = true, true
-			command.SetArgs(strings.Fields(line))
-			if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s %s: got error %v, want %q", name, line, err, want)
-			}
-		}
 	}
 }
