@@ -168,9 +168,7 @@ func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
 // The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin.
 func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation) {
 	wanted, err := permissions.ByRole()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	allowed := map[string][]string{}
 	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
 		for _, into := range permissions.Roles {

@@ -68,9 +68,7 @@ func installations(t *testing.T) []installation {
 	t.Helper()
 	tree := inMemory(t)
 	entries, err := os.ReadDir("overlays")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var all []installation
 	for _, entry := range entries {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
@@ -108,9 +106,7 @@ func inMemory(t *testing.T) filesys.FileSystem {
 		}
 		return tree.WriteFile(path.Join("kustomize", file), content)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return tree
 }
 
@@ -132,9 +128,7 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 		}
 	}
 	folder = "layers/" + strings.Join(append([]string{"base"}, components...), "-")
-	if err := tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())); err != nil {
-		t.Fatal(err)
-	}
+	must(t, tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())))
 	return folder
 }
 
@@ -149,9 +143,7 @@ func build(t *testing.T, tree filesys.FileSystem, folder string) []object {
 	var objects []object
 	for _, resource := range built.Resources() {
 		yaml, err := resource.AsYAML()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		decoded, err := decode(decoder, yaml)
 		if err != nil {
 			t.Errorf("%s: %s: %v", folder, resource.CurId(), err)
@@ -214,5 +206,13 @@ func TestInstallations(t *testing.T) {
 				t.Run(name, func(t *testing.T) { check(t, each) })
 			}
 		})
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

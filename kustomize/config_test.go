@@ -51,14 +51,10 @@ configMapGenerator: [{name: own-files, literals: [a=b]}]
 secretGenerator: [{name: own-secret, literals: [b=c]}]
 `,
 	} {
-		if err := tree.WriteFile("layers/team/"+file, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, tree.WriteFile("layers/team/"+file, []byte(text)))
 	}
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(tree, "layers/team")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var names []string
 	specs := map[string]any{}
 	for _, resource := range built.Resources() {
@@ -71,9 +67,7 @@ secretGenerator: [{name: own-secret, literals: [b=c]}]
 		names, specs[name] = append(names, name, renamed), content["spec"]
 	}
 	var want map[string]any
-	if err := yaml.Unmarshal([]byte(strings.NewReplacer(names...).Replace(inputs)), &want); err != nil {
-		t.Fatal(err)
-	}
+	must(t, yaml.Unmarshal([]byte(strings.NewReplacer(names...).Replace(inputs)), &want))
 	if diff := cmp.Diff(any(want), specs["web"]); diff != "" {
 		t.Errorf("the Image: %s", diff)
 	}

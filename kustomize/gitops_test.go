@@ -20,9 +20,7 @@ func TestSettingsOfArgoCD(t *testing.T) {
 		"install.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}\n" +
 			"data: {url: https://argocd.example.com}\n",
 	} {
-		if err := tree.WriteFile("layers/argocd/"+file, []byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, tree.WriteFile("layers/argocd/"+file, []byte(text)))
 	}
 	alone, merged := settings(t, build(t, tree, "kustomize/gitops/argocd")), settings(t, build(t, tree, "layers/argocd"))
 	if merged.Data["url"] == "" {

@@ -41,9 +41,7 @@ func alertsAndDashboardAskForMetrics(t *testing.T, built installation) {
 		t.Errorf("the dashboard has %d expressions", len(panels))
 	}
 	page, err := os.ReadFile(filepath.Join("..", "docs", "reference", "metrics.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, expression := range slices.Concat(asked, panels) {
 		found := metric.FindAllString(notMetrics.ReplaceAllString(expression, " "), -1)
 		if len(found) == 0 {
@@ -64,9 +62,7 @@ func alertsAndDashboardAskForMetrics(t *testing.T, built installation) {
 func alerts(t *testing.T, rule *unstructured.Unstructured) (expressions []string) {
 	t.Helper()
 	groups, _, err := unstructured.NestedSlice(rule.Object, "spec", "groups")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, group := range groups {
 		for _, rule := range group.(map[string]any)["rules"].([]any) {
 			alert := rule.(map[string]any)
@@ -92,9 +88,7 @@ func dashboard(t *testing.T, objects []object) (expressions []string) {
 				Targets []struct{ Expr string }
 			}
 		}
-		if err := json.Unmarshal([]byte(each.Data["goldsmith.json"]), &content); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal([]byte(each.Data["goldsmith.json"]), &content))
 		for _, panel := range content.Panels {
 			for _, target := range panel.Targets {
 				expressions = append(expressions, target.Expr)

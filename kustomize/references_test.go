@@ -33,9 +33,7 @@ func secretNames(t *testing.T, built installation) []string {
 			continue
 		}
 		name, _, err := unstructured.NestedString(each.value.(*unstructured.Unstructured).Object, "spec", "secretName")
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		found = append(found, name)
 	}
 	if built.has(externalEtcd) {

@@ -36,9 +36,7 @@ var others = map[string][]schema.GroupVersionKind{
 func strictDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	known := runtime.NewScheme()
-	if err := errors.Join(scheme.AddToScheme(known), apiregistrationv1.AddToScheme(known), auditv1.AddToScheme(known)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(scheme.AddToScheme(known), apiregistrationv1.AddToScheme(known), auditv1.AddToScheme(known)))
 	return serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
 }
 
@@ -94,9 +92,7 @@ func noObjectIsThereTwice(t *testing.T, built installation) {
 func everyObjectSaysWhatItIsPartOf(t *testing.T, built installation) {
 	for _, each := range built.objects {
 		named, err := meta.Accessor(each.value)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if each.kind.Kind == "ConfigMap" && isOperators(built, each.name) {
 			continue
 		}

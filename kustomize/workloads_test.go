@@ -113,9 +113,7 @@ func aRestoredMemberIsThatOfTheStatefulSet(t *testing.T, built installation) {
 
 func podsMeetTheRestrictedStandard(t *testing.T, built installation) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for _, each := range workloads(built.objects) {
 		result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &each.template.ObjectMeta, &each.template.Spec))
@@ -214,9 +212,7 @@ images:
   - {name: goldsmith-apiserver, newTag: v9}
   - {name: mock-builder, newName: registry.example.com/mock-builder, newTag: v9}
 `
-	if err := tree.WriteFile("layers/images/kustomization.yaml", []byte(text)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, tree.WriteFile("layers/images/kustomization.yaml", []byte(text)))
 	built := installation{objects: build(t, tree, "layers/images")}
 	if image := builders(t, built)["mock"]; image != "registry.example.com/mock-builder:v9" {
 		t.Errorf("the mock builder is %s", image)

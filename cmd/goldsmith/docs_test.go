@@ -101,9 +101,7 @@ func pages(t *testing.T) []string {
 func read(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return string(text)
 }
 
@@ -163,9 +161,7 @@ func newReader(t *testing.T) *reader {
 	read(t, filepath.Join(repository, "Makefile")) // so that go test knows what make reads
 	newProgram(t, program)
 	for _, folder := range []string{"examples", "kustomize/config"} {
-		if err := os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))))
 	}
 	return &reader{directory: directory, environment: []string{
 		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),
@@ -179,9 +175,7 @@ func newProgram(t *testing.T, path string) {
 	t.Helper()
 	if testing.Short() {
 		binary, err := os.Executable()
-		if err := errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)); err != nil {
-			t.Fatal(err)
-		}
+		must(t, errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)))
 		return
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
@@ -213,9 +207,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) (output string) {
 	t.Helper()
 	checkout, err := filepath.Abs(repository)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	script := "make() { command make --dry-run --directory='" + checkout + "' \"$@\" >/dev/null; }\n" +
 		"kubectl() { goldsmith kubectl \"$@\"; }\n" + commands
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
@@ -325,12 +317,8 @@ func (r *reader) startServer(ctx context.Context, t *testing.T, command string) 
 	server := exec.CommandContext(ctx, "bash", "-c", "exec "+command) // the process is the server, and gets the signals
 	server.Dir, server.Env, server.Stderr = r.directory, r.environment, os.Stderr
 	out, err := server.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, server.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		t.Log(lines.Text())
@@ -350,9 +338,7 @@ func (r *reader) stopServer(t *testing.T) {
 	if r.server == nil {
 		return
 	}
-	if err := r.server.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
+	must(t, r.server.Process.Signal(os.Interrupt))
 	if err := r.server.Wait(); err != nil {
 		t.Errorf("`goldsmith up` ended with %v", err)
 	}

@@ -87,9 +87,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		"data-directory-in-use": func(t *testing.T) string {
 			directory := t.TempDir()
 			lock, err := filelock.Take(filepath.Join(directory, "lock"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			defer func() {
 				if err := lock.Close(); err != nil {
 					t.Error(err)
@@ -99,9 +97,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		},
 		"port-in-use": func(t *testing.T) string {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			defer func() {
 				if err := listener.Close(); err != nil {
 					t.Error(err)
@@ -139,29 +135,19 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		},
 		"damaged-file": func(t *testing.T) string {
 			directory := t.TempDir()
-			if err := os.WriteFile(filepath.Join(directory, "records.db"), []byte(strings.Repeat("damaged ", 1<<10)), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.WriteFile(filepath.Join(directory, "records.db"), []byte(strings.Repeat("damaged ", 1<<10)), 0o600))
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 		"newer-data": func(t *testing.T) string {
 			directory := t.TempDir()
 			file := filepath.Join(directory, "records.db")
 			store, err := records.Open(t.Context(), "sqlite://"+file, records.Options{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := store.Close(); err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
+			must(t, store.Close())
 			database, err := sql.Open("sqlite", file)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			_, err = database.ExecContext(t.Context(), "INSERT INTO goldsmith_records_version (version_id, is_applied) VALUES (99, 1)")
-			if err := errors.Join(err, database.Close()); err != nil {
-				t.Fatal(err)
-			}
+			must(t, errors.Join(err, database.Close()))
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 	}
@@ -172,13 +158,9 @@ func complaintOf(t *testing.T, kubeconfig string, arguments ...string) string {
 	t.Helper()
 	directory := t.TempDir()
 	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	program := filepath.Join(directory, "goldsmith") // TestMain lets the test binary stand in for the program
-	if err := os.Symlink(binary, program); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Symlink(binary, program))
 	command := exec.CommandContext(t.Context(), program, arguments...)
 	command.Dir, command.Env = directory, []string{"HOME=" + directory, "KUBECONFIG=" + kubeconfig}
 	_, err = command.Output()
@@ -199,8 +181,14 @@ func writeKubeconfig(t *testing.T, server string) string {
 		"clusters": named("cluster", map[string]string{"server": server}),
 	})
 	file := filepath.Join(t.TempDir(), "kubeconfig")
-	if err := errors.Join(err, os.WriteFile(file, text, 0o600)); err != nil {
+	must(t, errors.Join(err, os.WriteFile(file, text, 0o600)))
+	return file
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
 	}
-	return file
 }

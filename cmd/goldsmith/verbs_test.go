@@ -235,9 +235,7 @@ func serve(ctx context.Context, t *testing.T) string {
 	ctx, stop := context.WithCancel(ctx)
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	directory := filepath.Join(t.TempDir(), "data")
 	go func() {
 		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable,

@@ -28,9 +28,7 @@ func newCheckout(t *testing.T) *checkout {
 	t.Helper()
 	c := &checkout{directory: filepath.Join(t.TempDir(), "checkout"), cache: t.TempDir(), fakes: t.TempDir()}
 	c.asked = filepath.Join(c.fakes, "asked")
-	if err := os.CopyFS(c.directory, os.DirFS(".")); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.CopyFS(c.directory, os.DirFS(".")))
 	c.fake(t, "sudo", "")
 	c.fake(t, "docker", "")
 	return c
@@ -40,9 +38,7 @@ func newCheckout(t *testing.T) *checkout {
 func (c *checkout) fake(t *testing.T, name, script string) {
 	t.Helper()
 	text := "#!/usr/bin/env bash\necho " + name + ` "$@" >>` + c.asked + "\n" + script + "\n"
-	if err := os.WriteFile(filepath.Join(c.fakes, name), []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(filepath.Join(c.fakes, name), []byte(text), 0o700))
 }
 
 // bash runs a script in the checkout.
@@ -70,15 +66,11 @@ func (c *checkout) replace(t *testing.T, file, old, changed string) {
 	t.Helper()
 	path := filepath.Join(c.directory, file)
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if !strings.Contains(string(text), old) {
 		t.Fatalf("%s has no %q", file, old)
 	}
-	if err := os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, changed)), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, changed)), 0o700))
 }
 
 const names = `source config.sh; built_node_image; for name in kubelet crictl pause; do echo "${path[$name]##*/}"; done`
@@ -254,9 +246,7 @@ func TestUpLeavesAHealthyClusterAsItIs(t *testing.T) {
 	c.everythingBuilt(t, "one-control-plane", "one-worker")
 	c.mustBash(t, "./cluster up one --workers 1")
 	asked, err := os.ReadFile(c.asked)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, verb := range []string{"create cluster", "docker start", "docker unpause", "delete"} {
 		if strings.Contains(string(asked), verb) {
 			t.Errorf("%s:\n%s", verb, asked)
@@ -289,12 +279,8 @@ func TestDownThawsWhatKeepsANodeFromEnding(t *testing.T) {
 	}
 	for file := range states {
 		path := filepath.Join(cgroups, file)
-		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte("FROZEN\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		must(t, os.WriteFile(path, []byte("FROZEN\n"), 0o600))
 	}
 	c.replace(t, "cluster", "/sys/fs/cgroup", cgroups)
 	c.fake(t, "kind", "if grep -rq FROZEN "+cgroups+"/freezer/docker/one-control-plane; then echo did not receive an exit event; exit 1; fi")
@@ -338,24 +324,26 @@ func TestTheBoundedRuntimeTakesOneCapabilityOut(t *testing.T) {
 	} {
 		bundle := t.TempDir()
 		file := filepath.Join(bundle, test.file)
-		if err := os.WriteFile(file, []byte(test.before), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(file, []byte(test.before), 0o600))
 		arguments := strings.ReplaceAll(test.arguments, "BUNDLE", bundle)
 		c.mustBash(t, "docker/runc-bounded "+arguments)
 		after, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if !json.Valid(after) || string(after) != test.after {
 			t.Errorf("%s: %s", test.arguments, after)
 		}
 		asked, err := os.ReadFile(c.asked)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if !strings.HasSuffix(string(asked), "runc "+arguments+"\n") {
 			t.Errorf("runc was asked %s", asked)
 		}
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -66,9 +66,7 @@ func newBench(b *testing.B, watched ...string) *bench {
 func writeIdleBuilder(b *testing.B, directory string) string {
 	b.Helper()
 	path := filepath.Join(directory, idleName)
-	if err := os.WriteFile(path, []byte(idleBuilder), 0o700); err != nil {
-		b.Fatal(err)
-	}
+	must(b, os.WriteFile(path, []byte(idleBuilder), 0o700))
 	return path
 }
 
@@ -147,9 +145,7 @@ func (s *bench) watch(b *testing.B, kinds []string) {
 	}
 	for _, kind := range kinds {
 		watcher, err := watches[kind]()
-		if err != nil {
-			b.Fatal(err)
-		}
+		must(b, err)
 		go func() {
 			for event := range watcher.ResultChan() {
 				s.seen.add(event, time.Now())
@@ -303,17 +299,13 @@ func BenchmarkLatency(b *testing.B) {
 		for i := range count {
 			name := fmt.Sprintf("build-%d", i)
 			created[i] = time.Now()
-			if err := server.createBuild(name); err != nil {
-				b.Fatal(err)
-			}
+			must(b, server.createBuild(name))
 			server.seen.await([]string{buildKind + "/" + name})
 		}
 		var toJob, toSucceeded []float64
 		for i := range count {
 			build, err := server.images.ImagesV1alpha1().ImageBuilds("default").Get(b.Context(), fmt.Sprintf("build-%d", i), metav1.GetOptions{})
-			if err != nil {
-				b.Fatal(err)
-			}
+			must(b, err)
 			attempt := build.Status.Attempts[0]
 			toJob = append(toJob, milliseconds(server.seen.first[jobKind+"/"+attempt.JobName].Sub(created[i])))
 			toSucceeded = append(toSucceeded, milliseconds(server.seen.ended[buildKind+"/"+build.Name].Sub(server.processEnd(b, attempt.PodName))))
@@ -328,13 +320,9 @@ func BenchmarkLatency(b *testing.B) {
 func (s *bench) processEnd(b *testing.B, pod string) time.Time {
 	b.Helper()
 	log, err := s.kube.CoreV1().Pods("default").GetLogs(pod, &corev1.PodLogOptions{Timestamps: true}).DoRaw(s.ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	at, err := time.Parse(time.RFC3339Nano, strings.Fields(string(log))[0])
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	return at
 }
 
@@ -419,14 +407,10 @@ func (s *bench) liveHeap(b *testing.B) float64 {
 func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum float64) {
 	b.Helper()
 	text, err := s.kube.Discovery().RESTClient().Get().RequestURI(path).DoRaw(s.ctx)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	for _, match := range pattern.FindAllSubmatch(text, -1) {
 		n, err := strconv.ParseFloat(string(match[1]), 64)
-		if err != nil {
-			b.Fatal(err)
-		}
+		must(b, err)
 		sum += n
 	}
 	return sum
@@ -455,16 +439,12 @@ var residentPages = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 func resident(b *testing.B, pid int) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	match := residentPages.FindSubmatch(status)
 	if match == nil {
 		b.Fatalf("no resident memory of process %d in %s", pid, status)
 	}
 	kib, err := strconv.ParseFloat(string(match[1]), 64)
-	if err != nil {
-		b.Fatal(err)
-	}
+	must(b, err)
 	return kib / 1024
 }

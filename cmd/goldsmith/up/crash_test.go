@@ -132,34 +132,22 @@ type laboratory struct {
 func newLaboratory(t *testing.T, program string) *laboratory {
 	t.Helper()
 	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program}
-	if err := options.complete(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, options.complete())
 	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, components: newComponents()}}
 	users, err := lab.system.newUsers()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := errors.Join(lab.system.components.stop(), data.release()); err != nil {
 			t.Error(err)
 		}
 	})
 	server, err := lab.system.startServer(t.Context(), listener, users, lab.logs)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := lab.system.startCascade(t.Context(), server.ClientConfig()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, lab.system.startCascade(t.Context(), server.ClientConfig()))
 	lab.config = server.ClientConfig()
 	lab.images = versioned.NewForConfigOrDie(lab.config)
 	lab.kube = kubernetes.NewForConfigOrDie(lab.config)
@@ -178,9 +166,7 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 		}
 		return process.startControllers(t.Context(), rest.CopyConfig(config))
 	}
-	if err := start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, start())
 	return func() {
 		if err := process.components.stop(); err != nil && !strings.Contains(err.Error(), errCrashed.Error()) {
 			t.Error(err)
@@ -195,9 +181,7 @@ func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 	defer done()
 	namespace := fmt.Sprintf("crash-%d", crash.at)
 	_, err := l.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	history := l.record(ctx, t, namespace, life.cancel)
 	stop := l.run(t, crash)
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{

@@ -14,25 +14,19 @@ import (
 func claim(t *testing.T, path string, memory bool) *dataDirectory {
 	t.Helper()
 	directory, err := claimDataDirectory(path, memory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return directory
 }
 
 func release(t *testing.T, directory *dataDirectory) {
 	t.Helper()
-	if err := directory.release(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, directory.release())
 }
 
 func token(t *testing.T, directory *dataDirectory) string {
 	t.Helper()
 	token, err := directory.token()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if len(token) < 26 {
 		t.Errorf("token %q is too short to be random", token)
 	}
@@ -54,17 +48,13 @@ func TestGitIgnoresADataDirectoryUnlessItsOwnerDecidesOtherwise(t *testing.T) {
 	ignore := filepath.Join(path, ".gitignore")
 	for _, test := range []struct{ found, want string }{{"", "*\n"}, {"/run/\n", "/run/\n"}, {"", "*\n"}} {
 		if test.found != "" {
-			if err := os.WriteFile(ignore, []byte(test.found), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.WriteFile(ignore, []byte(test.found), 0o600))
 		}
 		release(t, claim(t, path, false))
 		if got, err := os.ReadFile(ignore); err != nil || string(got) != test.want {
 			t.Errorf("after %q: got %q, want %q: %v", test.found, got, test.want, err)
 		}
-		if err := os.Remove(ignore); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Remove(ignore))
 	}
 }
 
@@ -73,21 +63,11 @@ func TestTheUsageIsWhatFilesOccupy(t *testing.T) {
 	defer release(t, directory)
 	before := directory.usage()
 	builds := directory.join("builds", "output")
-	if err := os.MkdirAll(filepath.Join(builds, "closed"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(filepath.Join(builds, "sparse"), 1<<40); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Chmod(filepath.Join(builds, "closed"), 0); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Join(builds, "closed"), 0o700))
+	must(t, os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600))
+	must(t, os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600))
+	must(t, os.Truncate(filepath.Join(builds, "sparse"), 1<<40))
+	must(t, os.Chmod(filepath.Join(builds, "closed"), 0))
 	if grown := directory.usage() - before; grown < 3<<20 || grown > 4<<20 {
 		t.Errorf("3 MiB were written, and the usage grew by %d bytes", grown)
 	}
@@ -104,9 +84,7 @@ func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
 		t.Error("the token changed")
 	}
 	info, err := os.Stat(second.join("server", "token"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %o", info.Mode().Perm())
 	}
@@ -128,21 +106,15 @@ func TestInMemoryRecordsGoAway(t *testing.T) {
 	path := t.TempDir()
 	kept := claim(t, path, false)
 	before, err := kept.recordsFile()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	release(t, kept)
 	directory := claim(t, path, true)
 	file, err := directory.recordsFile()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if file == before {
 		t.Errorf("in memory, too, records are in %s", file)
 	}
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(file, nil, 0o600))
 	release(t, directory)
 	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want nothing", err)
@@ -155,13 +127,9 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	release(t, kept)
 	killed := claim(t, path, true)
 	output := filepath.Join(killed.builds, "uid", "output")
-	if err := errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()))
 	theirs := filepath.Join(path, "run", "somebody-elses")
-	if err := os.Mkdir(theirs, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Mkdir(theirs, 0o700))
 	running := claim(t, path, true)
 	if running.builds == kept.builds || running.builds == killed.builds {
 		t.Errorf("builds go to %s again", running.builds)
@@ -177,5 +145,13 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	}
 	if _, err := os.Stat(theirs); err != nil {
 		t.Error(err)
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

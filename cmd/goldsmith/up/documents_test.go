@@ -28,14 +28,10 @@ func TestTheCascadeKnowsEveryKindWhoseObjectsAreStored(t *testing.T) {
 		known.Insert(kind.String())
 	}
 	lists, err := newLaboratory(t, "goldsmith").kube.Discovery().ServerPreferredResources()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"delete"}}, lists) {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		for _, resource := range list.APIResources {
 			stored.Insert(version.WithResource(resource.Name).String())
 		}
@@ -55,24 +51,16 @@ func TestTheServedDocumentsAreTheReviewedOnes(t *testing.T) {
 		"discovery/v1alpha1.json": "/apis/images.goldsmith.dev/v1alpha1",
 	} {
 		served, err := lab.kube.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		var document bytes.Buffer
-		if err := json.Indent(&document, bytes.TrimSpace(served), "", "  "); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Indent(&document, bytes.TrimSpace(served), "", "  "))
 		document.WriteByte('\n')
 		file = filepath.Join("..", "..", "..", "apis", "generated", filepath.FromSlash(file))
 		if *update {
-			if err := os.WriteFile(file, document.Bytes(), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.WriteFile(file, document.Bytes(), 0o644))
 		}
 		committed, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if diff := cmp.Diff(string(committed), document.String()); diff != "" {
 			t.Errorf("what is served differs from %s: review the difference and run make generate\n%s", file, diff)
 		}

@@ -57,9 +57,7 @@ func checkHidden(t *testing.T, directory string) {
 		}
 		return err
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if files < 5 {
 		t.Fatalf("only %d files were read", files)
 	}
@@ -86,9 +84,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}); err != nil {
-		t.Fatal(err)
-	}
+	must(t, secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}))
 	server.kill(t)
 	awaitNoProcess(ctx, t, data)
 	checkHidden(t, data)
@@ -109,9 +105,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	server = startProgram(t, program, restored, flags...)
 	server.checkSecret(ctx, t)
 	server.terminate(t)
-	if err := os.Remove(filepath.Join(data, encryptionFile)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(filepath.Join(data, encryptionFile)))
 	output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
 	if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
 		t.Errorf("the backup without the key: %v: %s", err, output)
@@ -135,9 +129,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	// deleted to replace the key.
 	var first []byte
 	for range 2 {
-		if err := start(func(context.Context, kubernetes.Interface) {}); err != nil {
-			t.Fatal(err)
-		}
+		must(t, start(func(context.Context, kubernetes.Interface) {}))
 		key, err := os.ReadFile(path)
 		if err != nil || bytes.Equal(key, first) {
 			t.Fatalf("the key is not a new one: %v", err)
@@ -146,9 +138,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 			t.Errorf("the mode of the key is %v: %v", info.Mode(), err)
 		}
 		if first == nil {
-			if err := os.Remove(path); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.Remove(path))
 		}
 		first = key
 	}
@@ -160,9 +150,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	another := t.TempDir()
-	if err := createEncryption(filepath.Join(another, "key")); err != nil {
-		t.Fatal(err)
-	}
+	must(t, createEncryption(filepath.Join(another, "key")))
 	write := func(content string) func() error {
 		return func() error { return os.WriteFile(path, []byte(content), 0o600) }
 	}
@@ -183,9 +171,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		"a pipe":          {func() error { return syscall.Mkfifo(path, 0o600) }, []string{"it is a named pipe", restore}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := errors.Join(os.RemoveAll(path), test.make()); err != nil {
-				t.Fatal(err)
-			}
+			must(t, errors.Join(os.RemoveAll(path), test.make()))
 			before, _ := os.Lstat(path) // nil if it is missing
 			err := start(func(context.Context, kubernetes.Interface) { t.Error("the server started") })
 			if err == nil {
@@ -206,9 +192,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		})
 	}
 	discard = true
-	if err := errors.Join(os.RemoveAll(path), write(string(first))()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(os.RemoveAll(path), write(string(first))()))
 	if err := start(func(ctx context.Context, client kubernetes.Interface) {
 		secret, err := client.CoreV1().Secrets("default").Get(ctx, "hidden", metav1.GetOptions{})
 		if err != nil || string(secret.Data["password"]) != confidential {
@@ -217,9 +201,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	if err := os.Remove(path); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.Remove(path))
 	if err := start(func(ctx context.Context, client kubernetes.Interface) {
 		if secrets, err := client.CoreV1().Secrets("default").List(ctx, metav1.ListOptions{}); err != nil || len(secrets.Items) > 0 {
 			t.Errorf("the Secrets are %v: %v", secrets.Items, err)
@@ -236,9 +218,7 @@ func TestAConfinedBuilderReadsTheSecretThatItsJobMounts(t *testing.T) {
 	const text = `#!/bin/sh
 /bin/cat "${GOLDSMITH_MOUNTS-}/etc/mirror/password"
 `
-	if err := os.WriteFile(script, []byte(text), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(script, []byte(text), 0o700))
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	options := Options{DataDirectory: filepath.Join(directory, "data"), Memory: true, Builders: []string{"show=" + script}}

@@ -103,9 +103,7 @@ func executable(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
 		path, err := os.Executable()
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		return path
 	}
 	program := filepath.Join(t.TempDir(), "goldsmith")
@@ -131,12 +129,8 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 	p := &program{command: exec.Command(path, arguments...), errors: &bytes.Buffer{}}
 	p.command.Stderr = p.errors
 	out, err := p.command.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, p.command.Start())
 	t.Cleanup(func() { _ = p.command.Process.Kill() }) // usually the process has ended before
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {
@@ -146,9 +140,7 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 		t.Fatalf("it ended before it was ready: %v: %s", p.command.Wait(), p.errors)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	config.QPS = -1 // no limit
 	p.images, p.kube = versioned.NewForConfigOrDie(config), kubernetes.NewForConfigOrDie(config)
 	return p
@@ -156,18 +148,14 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 
 func (p *program) kill(t *testing.T) {
 	t.Helper()
-	if err := p.command.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, p.command.Process.Kill())
 	_ = p.command.Wait() // the error reports that the process was killed
 }
 
 // terminate stops the program as Ctrl-C does.
 func (p *program) terminate(t testing.TB) {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	must(t, p.command.Process.Signal(syscall.SIGTERM))
 	if err := p.command.Wait(); err != nil {
 		t.Errorf("stopped with %v: %s", err, p.errors)
 	}
@@ -196,13 +184,9 @@ func (p *program) await(ctx context.Context, t *testing.T, what string, came fun
 func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 	t.Helper()
 	images, err := p.images.ImagesV1alpha1().Images("default").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	builds, err := p.images.ImagesV1alpha1().ImageBuilds("default").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if len(images.Items) != killedBuilds || len(builds.Items) != killedBuilds {
 		t.Errorf("%d images and %d builds, want %d of each", len(images.Items), len(builds.Items), killedBuilds)
 	}
@@ -221,9 +205,7 @@ func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 		}
 	}
 	jobs, err := p.kube.BatchV1().Jobs("default").List(ctx, metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, job := range jobs.Items {
 		if !jobNames[job.Name] {
 			t.Errorf("Job %s belongs to no attempt", job.Name)
@@ -247,9 +229,7 @@ func awaitNoProcess(ctx context.Context, t *testing.T, data string) {
 func processesOf(t *testing.T, data string) (found []string) {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for _, process := range processes {
 		// A process that ended meanwhile cannot be read, and does not count.
 		directory, _ := os.Readlink(filepath.Join(process, "cwd"))

@@ -16,31 +16,23 @@ func TestTheKubeconfigIsForItsOwnerOnlyAndLeavesNothingBesides(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "made", "on", "the", "way")
 	path := filepath.Join(directory, "kubeconfig")
 	for range 2 {
-		if err := writeKubeconfig(path, newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))); err != nil {
-			t.Fatal(err)
-		}
+		must(t, writeKubeconfig(path, newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))))
 		if err := checkKubeconfig(path); err != nil {
 			t.Errorf("our own file is refused: %v", err)
 		}
 	}
 	info, err := os.Stat(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %o", info.Mode().Perm())
 	}
 	entries, err := os.ReadDir(directory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if config.Host != "https://127.0.0.1:1" || config.BearerToken != "secret" || string(config.CAData) != "ca" {
 		t.Errorf("got %v", config)
 	}
@@ -65,18 +57,14 @@ func TestSomebodyElsesFileIsNotOverwritten(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "config")
 		config := newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))
 		change(config)
-		if err := clientcmd.WriteToFile(*config, path); err != nil {
-			t.Fatal(err)
-		}
+		must(t, clientcmd.WriteToFile(*config, path))
 		if err := checkKubeconfig(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got error %v, want one that names %s", name, err, path)
 		}
 	}
 	for content, refused := range map[string]bool{"": false, "notes: mine\n": true, "no YAML: [": true} {
 		path := filepath.Join(t.TempDir(), "config")
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(path, []byte(content), 0o600))
 		if err := checkKubeconfig(path); (err != nil) != refused {
 			t.Errorf("%q: got error %v", content, err)
 		}

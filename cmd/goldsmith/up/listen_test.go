@@ -57,9 +57,7 @@ func TestTheSamePortIsUsedAfterARestart(t *testing.T) {
 
 func TestATakenPortIsNamed(t *testing.T) {
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	t.Cleanup(func() {
 		if err := listener.Close(); err != nil {
 			t.Error(err)

@@ -21,14 +21,10 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	before := processLog.sendTo(&log)
 	defer processLog.sendTo(before)
 	storage, err := etcd.Start(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	config := storagebackend.Config{Transport: storage.Transport()}
 	prober, err := factory.CreateProber(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if err := prober.Probe(gone); err == nil {
@@ -51,20 +47,14 @@ func TestALogIsInTheDataDirectoryUntilItIsRestored(t *testing.T) {
 	log := &Log{out: &before}
 	data := &dataDirectory{path: t.TempDir()}
 	restore, err := data.keepLog(log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_, writing := log.Write([]byte("while it runs\n"))
-	if err := errors.Join(writing, restore()); err != nil {
-		t.Fatal(err)
-	}
+	must(t, errors.Join(writing, restore()))
 	if _, err := log.Write([]byte("afterwards\n")); err != nil {
 		t.Error(err)
 	}
 	kept, err := os.ReadFile(data.join("up.log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if string(kept) != "while it runs\n" || before.String() != "afterwards\n" {
 		t.Errorf("the data directory has %q, and %q went to where the log was sent before", kept, before.String())
 	}

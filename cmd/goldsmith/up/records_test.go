@@ -28,9 +28,7 @@ func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
 			data := claim(t, directory, false)
 			defer release(t, data)
 			database, err := (&Options{Records: records.Flags{Address: c.flag}}).openRecords(t.Context(), data)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			if err := database.Close(); err != nil {
 				t.Error(err)
 			}
@@ -44,9 +42,7 @@ func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
 				c.want = filepath.Join(directory, c.want)
 			}
 			info, err := os.Stat(c.want)
-			if err != nil {
-				t.Fatal(err)
-			}
+			must(t, err)
 			if info.Mode().Perm() != 0o600 {
 				t.Errorf("%s has mode %o", c.want, info.Mode().Perm())
 			}

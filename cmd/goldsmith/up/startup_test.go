@@ -43,16 +43,10 @@ func recordsWithoutVersions(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "records.db")
 	store, err := records.Open(t.Context(), "sqlite://"+path, records.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := store.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, store.Close())
 	content, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	const pageSize, page = 4096, 2 // the first page after that of the schema, which the first table gets
 	clear(content[pageSize*(page-1) : pageSize*page])
 	return string(content)
@@ -99,9 +93,7 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 				case folder:
 					err = errors.Join(err, os.Remove(path), os.Mkdir(path, 0o700))
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 			}
 			err := Run(t.Context(), Options{DataDirectory: directory})
 			if err == nil {

@@ -149,13 +149,9 @@ func neverLists(next http.RoundTripper) http.RoundTripper {
 func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {
 	directory := t.TempDir()
 	marker := filepath.Join(directory, "builds", "2f1c0f5e-52a5-4d8f-9a3e-6d3a3f1f0b7a", "started")
-	if err := os.MkdirAll(filepath.Dir(marker), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Dir(marker), 0o700))
 	for _, name := range []string{"input", "log", "started"} {
-		if err := os.WriteFile(filepath.Join(filepath.Dir(marker), name), nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(filepath.Join(filepath.Dir(marker), name), nil, 0o600))
 	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
@@ -218,9 +214,7 @@ spec:
   - {name: duration, value: 0s}
   timeouts: {run: 1h}
 `
-	if err := os.WriteFile(file, []byte(written), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile(file, []byte(written), 0o644))
 	git(t.Context(), "add", ".")
 	git(t.Context(), "commit", "--quiet", "--message", "an image")
 	data := t.TempDir()

@@ -74,9 +74,7 @@ func TestUsersAreToldApartByTheirKubeconfigs(t *testing.T) {
 			t.Error("a restart replaces the token")
 		}
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig("bob"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		config.BearerToken = tokens["ann"]
 		_, err = versioned.NewForConfigOrDie(config).ImagesV1alpha1().Images("default").List(ctx, metav1.ListOptions{})
 		if err == nil {

@@ -33,17 +33,11 @@ func TestHealth(t *testing.T) {
 		for _, file := range files {
 			t.Run(file, func(t *testing.T) {
 				text, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				object, err := argocd.Parse(text)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				health, err := settings.Health(t.Context(), object)
-				if err != nil {
-					t.Fatal(err)
-				}
+				must(t, err)
 				if want := comment(string(text), "argocd"); health.Status != want {
 					t.Errorf("got %+v, want %s", health, want)
 				}
@@ -66,9 +60,7 @@ func TestHealth(t *testing.T) {
 func settings(t *testing.T) argocd.Settings {
 	t.Helper()
 	settings, err := argocd.Read(folder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	return settings
 }
 

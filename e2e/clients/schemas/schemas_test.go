@@ -60,9 +60,7 @@ func TestSchemas(t *testing.T) {
 	}
 	for _, example := range examples {
 		content, err := os.ReadFile(example)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		for i, document := range strings.Split(string(content), "\n---\n") {
 			if strings.Contains(document, "kind: Image\n") {
 				write(fmt.Sprintf("%s-%d.yaml", filepath.Base(example), i), document)
@@ -73,16 +71,12 @@ func TestSchemas(t *testing.T) {
 		write(b.file(i), b.manifest(t))
 	}
 	for path, manifest := range files {
-		if err := os.WriteFile(path, []byte(manifest), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(path, []byte(manifest), 0o600))
 	}
 
 	offline := validateOffline(t, folder, manifests)
 	conform, err := kubeconform.New([]string{filepath.Join(folder, "{{.Group}}", "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")}, kubeconform.Opts{Strict: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	validators := map[string]func(path string) problems{
 		"kubeconform":      func(path string) problems { return conforms(conform, path, files[path]) },
 		"kubectl-validate": func(path string) problems { return offline[path] },
@@ -208,28 +202,20 @@ func validateOffline(t *testing.T, schemas, manifests string) map[string]problem
 func dryRun(t *testing.T, config *rest.Config, manifest string) (found problems) {
 	t.Helper()
 	client, err := rest.HTTPClientFor(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	address := config.Host + "/apis/images.goldsmith.dev/v1alpha1/namespaces/default/images?dryRun=All&fieldValidation=Strict"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(manifest))
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	request.Header.Set("Content-Type", "application/yaml")
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode < http.StatusBadRequest {
 		return found
 	}
 	var status metav1.Status
-	if err := json.NewDecoder(response.Body).Decode(&status); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.NewDecoder(response.Body).Decode(&status))
 	if response.StatusCode >= http.StatusInternalServerError {
 		t.Errorf("the server answered %d: %s", response.StatusCode, status.Message)
 	}
@@ -249,5 +235,13 @@ func runs(t *testing.T, command *exec.Cmd) {
 	command.Stderr = &complaints
 	if err := command.Run(); err != nil {
 		t.Fatalf("%s: %v: %s", command, err, &complaints)
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -91,13 +91,9 @@ func newApplier(t *testing.T, w workspace) applier {
 	flags.KubeConfig = &w.Kubeconfig
 	factory := cmdutil.NewFactory(flags)
 	client, err := inventory.ClusterClientFactory{StatusPolicy: inventory.StatusPolicyAll}.NewClient(factory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	a, err := apply.NewApplierBuilder().WithFactory(factory).WithInventoryClient(client).Build()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	o := w.configMap("inventory")
 	o.SetLabels(map[string]string{common.InventoryLabel: w.namespace})
 	return applier{a, inventory.WrapInventoryInfoObj(o)}

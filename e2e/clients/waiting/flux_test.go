@@ -19,9 +19,7 @@ import (
 // applyWithFlux applies and waits with the library of Flux's kustomize-controller, as it does for a Kustomization with wait: true.
 func applyWithFlux(t *testing.T, w workspace) {
 	c, err := client.New(w.Config, client.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	manager := ssa.NewResourceManager(c, polling.NewStatusPoller(c, c.RESTMapper(), polling.Options{}),
 		ssa.Owner{Field: "kustomize-controller", Group: "kustomize.toolkit.fluxcd.io"})
 	for _, step := range []struct {

@@ -23,22 +23,16 @@ import (
 // installWithHelm uses Helm's library as `helm install --wait` and the other commands do.
 func installWithHelm(t *testing.T, w workspace) {
 	h := w.helm(t)
-	if err := h.install(first); err != nil {
-		t.Fatal(err)
-	}
+	must(t, h.install(first))
 	w.checkBuild(t, "web", first, v1alpha1.BuildSucceeded)
-	if err := h.upgrade(second); err != nil {
-		t.Fatal(err)
-	}
+	must(t, h.upgrade(second))
 	w.checkBuild(t, "web", second, v1alpha1.BuildSucceeded)
 	checkFailed(t, h.upgrade(broken))
 	w.checkBuild(t, "web", broken, v1alpha1.BuildFailed)
 
 	rollback := action.NewRollback(h.Configuration)
 	rollback.WaitStrategy, rollback.Timeout, rollback.Version = kube.StatusWatcherStrategy, deadline.Local.Deadline(), 2
-	if err := rollback.Run("release"); err != nil {
-		t.Fatal(err)
-	}
+	must(t, rollback.Run("release"))
 	w.checkBuild(t, "web", second, v1alpha1.BuildSucceeded)
 	w.checkUpToDate(t, "web")
 
@@ -68,9 +62,7 @@ func (w workspace) helm(t *testing.T) helm {
 	flags := genericclioptions.NewConfigFlags(false)
 	flags.KubeConfig, flags.Namespace = &w.Kubeconfig, &w.namespace
 	configuration := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
-	if err := configuration.Init(flags, w.namespace, ""); err != nil {
-		t.Fatal(err)
-	}
+	must(t, configuration.Init(flags, w.namespace, ""))
 	return helm{configuration, w}
 }
 
@@ -104,5 +96,13 @@ func checkFailed(t *testing.T, err error) {
 	t.Helper()
 	if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "status: Failed") {
 		t.Errorf("got the error %v, want a failed resource", err)
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -50,9 +50,7 @@ func open(t *testing.T, s server.Server) workspace {
 	namespace, err := w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "waiting-"},
 	}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	w.namespace = namespace.Name
 	t.Cleanup(func() {
 		if err := w.kube.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), w.namespace, metav1.DeleteOptions{}); err != nil {
@@ -102,9 +100,7 @@ func (w workspace) configMap(name string) *unstructured.Unstructured {
 func (w workspace) checkBuild(t *testing.T, name, revision string, phase v1alpha1.BuildPhase) {
 	t.Helper()
 	builds, err := w.goldsmith.ImagesV1alpha1().ImageBuilds(w.namespace).List(t.Context(), metav1.ListOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var newest *v1alpha1.ImageBuild
 	for i, build := range builds.Items {
 		if build.Spec.ImageRef.Name == name && (newest == nil || *build.Spec.Number > *newest.Spec.Number) {
@@ -130,9 +126,7 @@ func (w workspace) checkBuild(t *testing.T, name, revision string, phase v1alpha
 func (w workspace) checkUpToDate(t *testing.T, name string) {
 	t.Helper()
 	image, err := w.goldsmith.ImagesV1alpha1().Images(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if image.Status.ObservedGeneration != image.Generation || !meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageUpToDate) {
 		t.Errorf("the Image %s is not up to date: generation %d, %+v", name, image.Generation, image.Status)
 	}

@@ -17,12 +17,8 @@ const never = time.Hour
 // script is an executable in the given folder below root.
 func script(t *testing.T, root, folder, body string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Join(root, folder), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, folder, "prog"), []byte("#!/bin/sh\n"+body+"\n"), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.MkdirAll(filepath.Join(root, folder), 0o755))
+	must(t, os.WriteFile(filepath.Join(root, folder, "prog"), []byte("#!/bin/sh\n"+body+"\n"), 0o755))
 }
 
 // supervised is a program that runs, with the lines that it prints.

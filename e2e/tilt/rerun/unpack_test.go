@@ -20,9 +20,7 @@ func archive(t *testing.T, headers ...*tar.Header) io.Reader {
 		if header.Typeflag == tar.TypeReg {
 			header.Size = int64(len("content"))
 		}
-		if err := writer.WriteHeader(header); err != nil {
-			t.Fatal(err)
-		}
+		must(t, writer.WriteHeader(header))
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
@@ -30,9 +28,7 @@ func archive(t *testing.T, headers ...*tar.Header) io.Reader {
 			t.Fatal(err)
 		}
 	}
-	if err := writer.Close(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, writer.Close())
 	return buffer
 }
 
@@ -41,17 +37,13 @@ func TestAFileIsReplacedWhileItRuns(t *testing.T) {
 	running := filepath.Join(folder, "live", "prog")
 	copyExecutable(t, "sleep", running)
 	command := exec.CommandContext(t.Context(), running, "3600")
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
+	must(t, command.Start())
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 
 	in := archive(t,
 		&tar.Header{Typeflag: tar.TypeDir, Name: "live/"},
 		&tar.Header{Typeflag: tar.TypeReg, Name: "live/prog", Mode: 0o755})
-	if err := unpack([]string{"-C", folder, "-x", "-f", "-"}, in); err != nil {
-		t.Fatal(err)
-	}
+	must(t, unpack([]string{"-C", folder, "-x", "-f", "-"}, in))
 	content, err := os.ReadFile(running)
 	if err != nil || string(content) != "content" {
 		t.Errorf("the file has %q (%v)", content, err)
@@ -64,19 +56,11 @@ func TestAFileIsReplacedWhileItRuns(t *testing.T) {
 func copyExecutable(t *testing.T, name, to string) {
 	t.Helper()
 	from, err := exec.LookPath(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, content, 0o755); err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
+	must(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	must(t, os.WriteFile(to, content, 0o755))
 }
 
 func TestWhatIsNotUnpacked(t *testing.T) {
@@ -85,9 +69,7 @@ func TestWhatIsNotUnpacked(t *testing.T) {
 		"a link":                    {Typeflag: tar.TypeSymlink, Name: "link", Linkname: "/etc"},
 	} {
 		folder := filepath.Join(t.TempDir(), "inside")
-		if err := os.Mkdir(folder, 0o755); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.Mkdir(folder, 0o755))
 		if err := unpack([]string{"-C", folder, "-x", "-f", "-"}, archive(t, header)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -107,5 +89,13 @@ func TestWhatTarCannotDoIsRefused(t *testing.T) {
 		if err := unpack(args, bytes.NewReader(nil)); err == nil {
 			t.Errorf("tar %v: no error", args)
 		}
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

@@ -126,9 +126,7 @@ func TestConnectsToTheNamespaceOfTheFlagOrTheContext(t *testing.T) {
 	write(t, DefaultKubeconfig, kubeconfig("https://here", "team"))
 	for flag, want := range map[string]string{"": "team", "other": "other"} {
 		connection, err := (&Flags{Namespace: flag}).Connect(io.Discard)
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if connection.Namespace != want {
 			t.Errorf("with -n %q: got namespace %q, want %q", flag, connection.Namespace, want)
 		}
@@ -155,10 +153,14 @@ func kubeconfig(server, namespace string) string {
 
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	must(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
 		t.Fatal(err)
 	}
 }

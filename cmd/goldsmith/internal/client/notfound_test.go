@@ -50,9 +50,7 @@ func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 			verb.Flags().String("uid", "", "")
 			verb.Flags().String("second-uid", "", "")
 		}
-		if err := verb.ParseFlags(words[1:]); err != nil {
-			t.Fatal(err)
-		}
+		must(t, verb.ParseFlags(words[1:]))
 		err := &DeletedBuildError{Namespace: "team", Record: &v1alpha1.BuildRecord{Name: "web-4", UID: "a-uid"}}
 		if got := err.Of(verb).Error(); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
@@ -68,9 +66,7 @@ func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
 	command.Flags().StringArray("parameter", nil, "")
 	command.Flags().String("from", "", "")
 	args := []string{"-n", "team", "--wait", "debian", "--from=", "--kubeconfig", "it's mine/kubeconfig", "--parameter=a=b c", "--parameter=d=e"}
-	if err := command.ParseFlags(args); err != nil {
-		t.Fatal(err)
-	}
+	must(t, command.ParseFlags(args))
 	const want = `goldsmith build debian --from='' --kubeconfig='it'\''s mine/kubeconfig' --namespace=team --parameter='a=b c' --parameter='d=e' --wait`
 	if got := Line(command, command.Flags().Args()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -106,9 +102,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 			if test.fresh {
 				break
 			}
-			if err := clients.Tracker().Add(build); err != nil {
-				t.Fatal(err)
-			}
+			must(t, clients.Tracker().Add(build))
 		}
 		connection := &Connection{Interface: clients, Namespace: "team"}
 		flags := &Flags{}

@@ -104,9 +104,7 @@ func list(t *testing.T, config *rest.Config) (stream, list error) {
 	t.Helper()
 	reportConnection(config, "the-kubeconfig")
 	clients, err := versioned.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	_, list = clients.ImagesV1alpha1().Images("team").List(t.Context(), metav1.ListOptions{})
 	body, stream := clients.ImagesV1alpha1().RESTClient().Get().Namespace("team").Resource("images").MaxRetries(0).Stream(t.Context())
 	if body != nil {

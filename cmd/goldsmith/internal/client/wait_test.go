@@ -51,9 +51,7 @@ func TestAWaitEndsSoonAfterAnOutage(t *testing.T) {
 		connection := &Connection{Interface: fake.NewClientset()}
 		ctx := logr.NewContext(t.Context(), funcr.New(func(_, line string) { t.Errorf("the user sees %s", line) }, funcr.Options{}))
 		_, err := until(ctx, connection, source, &v1alpha1.ImageBuild{}, nil, ErrBuildDeleted, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
-		if err != nil {
-			t.Fatal(err)
-		}
+		must(t, err)
 		if longest > 2*RetryInterval {
 			t.Errorf("the server was not asked for %s", longest)
 		}

@@ -26,12 +26,8 @@ func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			const others = "s/images.goldsmith.dev/other.json"
-			if err := os.MkdirAll(filepath.Dir(others), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(others, []byte("mine"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			must(t, os.MkdirAll(filepath.Dir(others), 0o700))
+			must(t, os.WriteFile(others, []byte("mine"), 0o600))
 			for range 2 { // the second call replaces the files
 				if got, err := run(t, "--format", format, "-o", "s"); err != nil || got != want {
 					t.Errorf("got %q, error %v, want %q", got, err, want)
@@ -61,9 +57,7 @@ func TestWithoutADirectoryOneSchemaIsPrinted(t *testing.T) {
 
 func TestErrorsNameTheChoiceAndTheFile(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("file", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	must(t, os.WriteFile("file", nil, 0o600))
 	for args, want := range map[string]string{
 		"--format xml -o s": `unknown format "xml": set --format to jsonschema or openapi`,
 		"-o file":           "create the directory of file/images.goldsmith.dev/image_v1alpha1.json: mkdir file: not a directory",
@@ -92,19 +86,13 @@ func run(t *testing.T, args ...string) (string, error) {
 // TestTheSchemaOfTheExamplesIsFresh compares the file that the examples name for editors. With UPDATE_GOLDEN it writes the file.
 func TestTheSchemaOfTheExamplesIsFresh(t *testing.T) {
 	want, err := Image()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	file := filepath.Join("..", "..", "..", "..", "apis", "generated", "jsonschema", ImagePath)
 	if os.Getenv("UPDATE_GOLDEN") != "" {
-		if err := os.WriteFile(file, want, 0o644); err != nil {
-			t.Fatal(err)
-		}
+		must(t, os.WriteFile(file, want, 0o644))
 	}
 	committed, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	if diff := cmp.Diff(string(committed), string(want)); diff != "" {
 		t.Errorf("%s is stale: run make generate\n%s", file, diff)
 	}
@@ -113,14 +101,10 @@ func TestTheSchemaOfTheExamplesIsFresh(t *testing.T) {
 // TestDefaultsAreThoseOfTheDescriptions reads "Defaults to 10m." in the descriptions of the fields.
 func TestDefaultsAreThoseOfTheDescriptions(t *testing.T) {
 	files, err := JSONSchemas()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	for path, content := range files {
 		var of object
-		if err := json.Unmarshal(content, &of); err != nil {
-			t.Fatal(err)
-		}
+		must(t, json.Unmarshal(content, &of))
 		properties := of["properties"].(object)
 		count := compareDefaults(t, path+": spec", properties["spec"].(object))
 		if count < 5 {
@@ -168,13 +152,9 @@ func compareDefaults(t *testing.T, path string, of object) (count int) {
 // TestThePatternOfDurationsIsThatOfTheServer compares the pattern in the schema with what reads durations.
 func TestThePatternOfDurationsIsThatOfTheServer(t *testing.T) {
 	content, err := Image()
-	if err != nil {
-		t.Fatal(err)
-	}
+	must(t, err)
 	var of object
-	if err := json.Unmarshal(content, &of); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal(content, &of))
 	for _, name := range []string{"spec", "timeouts", "run"} {
 		of = of["properties"].(object)[name].(object)
 	}
@@ -187,5 +167,13 @@ func TestThePatternOfDurationsIsThatOfTheServer(t *testing.T) {
 		if got := pattern.MatchString(text); got != (err == nil) {
 			t.Errorf("%q: the pattern matches: %t, and the server: %v", text, got, err)
 		}
+	}
+}
+
+// must ends the test if there is an error.
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
 	}
 }

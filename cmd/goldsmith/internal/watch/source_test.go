@@ -159,13 +159,9 @@ debian-3   Pending     1
 
 func TestBuildsOfAllNamespacesHaveTheirNamespace(t *testing.T) {
 	read := &metav1.Table{}
-	if err := json.Unmarshal([]byte(strings.ReplaceAll(table("7", "debian-1 Failed 3"), `"metadata":{"name"`, `"metadata":{"namespace":"team","name"`)), read); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal([]byte(strings.ReplaceAll(table("7", "debian-1 Failed 3"), `"metadata":{"name"`, `"metadata":{"namespace":"team","name"`)), read))
 	var out bytes.Buffer
-	if err := (&source{}).show(read, newLines(&out, io.Discard)); err != nil {
-		t.Fatal(err)
-	}
+	must(t, (&source{}).show(read, newLines(&out, io.Discard)))
 	if want := "NAMESPACE   NAME       PHASE    ATTEMPT\nteam        debian-1   Failed   1\n"; out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)
 	}
