@@ -176,7 +176,7 @@ mutants: ## Make mistakes in files that decide, one at a time, and check that th
 	go test -v -timeout=6h -run=TestMutantsAreFound ./controllers/internal/model -mutants $(FLAGS)
 
 .PHONY: bench-cluster
-bench-cluster: ## Measure builds and the API in the current cluster of kubectl; figures in bin/bench-cluster.txt.
+bench-cluster: ## Measure builds in the current cluster of kubectl; figures in bin/bench-cluster.txt.
 	@mkdir -p bin
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/bench | tee bin/bench-cluster.txt
 

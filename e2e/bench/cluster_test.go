@@ -15,8 +15,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
-	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -29,7 +27,6 @@ import (
 type measured struct {
 	kube      kubernetes.Interface
 	goldsmith versioned.Interface
-	dynamic   dynamic.Interface
 	namespace string
 
 	environment cluster.Environment
@@ -52,9 +49,6 @@ func connect(b *testing.B) *measured {
 	if c.goldsmith, err = versioned.NewForConfig(config); err != nil {
 		b.Fatal(err)
 	}
-	if c.dynamic, err = dynamic.NewForConfig(config); err != nil {
-		b.Fatal(err)
-	}
 	namespace, err := c.kube.CoreV1().Namespaces().Create(b.Context(), &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "bench-"},
 	}, metav1.CreateOptions{})
@@ -72,16 +66,6 @@ func connect(b *testing.B) *measured {
 
 func kubectl(ctx context.Context, args ...string) *exec.Cmd {
 	return exec.CommandContext(ctx, "kubectl", args...)
-}
-
-// poll returns once something has happened.
-func (c *measured) poll(b *testing.B, what string, happened func() (bool, error)) {
-	b.Helper()
-	err := wait.PollUntilContextTimeout(context.WithoutCancel(b.Context()), 100*time.Millisecond, patience, true,
-		func(context.Context) (bool, error) { return happened() })
-	if err != nil {
-		b.Fatalf("wait for %s: %v", what, err)
-	}
 }
 
 // quantile of durations, in milliseconds.
