@@ -107,7 +107,7 @@ func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 		}
 		return
 	}
-	c.violations = append(c.violations, invariants.End(build, func(uid types.UID) *corev1.Pod {
+	atEnd := invariants.End(build, func(uid types.UID) *corev1.Pod {
 		versions := c.pods[uid]
 		ended := slices.IndexFunc(versions, func(pod *corev1.Pod) bool {
 			return slices.ContainsFunc(pod.Status.ContainerStatuses, func(s corev1.ContainerStatus) bool { return s.State.Terminated != nil })
@@ -117,7 +117,8 @@ func (c *checker) checkCompletion(build *v1alpha1.ImageBuild) {
 			return nil
 		}
 		return versions[ended]
-	})...)
+	})
+	c.violations = append(c.violations, atEnd...)
 }
 
 // checkJob checks that a Job is the only Job of its attempt, and was created after the outcome of the previous attempt.

@@ -72,7 +72,7 @@ func writeIdleBuilder(b *testing.B, directory string) string {
 
 func startBench(b *testing.B, program, data string, flags []string, watched ...string) *bench {
 	b.Helper()
-	server := &bench{ctx: b.Context(), inputs: idleInputs(), seen: &observations{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
+	server := &bench{ctx: b.Context(), inputs: inputsFor(idleName), seen: &observations{versions: map[string]int{}, first: map[string]time.Time{}, ended: map[string]time.Time{}}}
 	server.program = startProgram(b, program, data, flags...)
 	server.watch(b, watched)
 	return server
@@ -154,22 +154,6 @@ func (s *bench) watch(b *testing.B, kinds []string) {
 	}
 }
 
-func idleInputs() v1alpha1.BuildInputs {
-	return v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: idleName},
-		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
-		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-	}
-}
-
-// idleMockInputs tell the mock builder to do nothing.
-func idleMockInputs() v1alpha1.BuildInputs {
-	given := idleInputs()
-	given.Builder.Name = mockName
-	given.Parameters = []v1alpha1.Parameter{{Name: "duration", Value: "0s"}, {Name: "steps", Value: "1"}}
-	return given
-}
-
 func (s *bench) createBuild(name string) error {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageBuildSpec{Inputs: s.inputs}}
 	_, err := s.images.ImagesV1alpha1().ImageBuilds("default").Create(s.ctx, build, metav1.CreateOptions{})
@@ -227,7 +211,7 @@ const (
 // BenchmarkBuildsAgainstBareJobs compares builds with as many Jobs through the same server and agent: with a builder
 // that costs next to nothing, and with an idle mock builder.
 func BenchmarkBuildsAgainstBareJobs(b *testing.B) {
-	for name, given := range map[string]v1alpha1.BuildInputs{"builder=idle": idleInputs(), "builder=mock": idleMockInputs()} {
+	for name, given := range map[string]v1alpha1.BuildInputs{"builder=idle": inputsFor(idleName), "builder=mock": inputsFor(mockName, parameter("duration", "0s"), parameter("steps", "1"))} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				compareWithBareJobs(b, given)
@@ -342,7 +326,7 @@ func BenchmarkWrites(b *testing.B) {
 		server.run(b, buildKind, "warm", 5, server.createBuild)
 		lists := server.lists(b)
 		server.run(b, imageKind, "image", count, func(name string) error {
-			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: idleInputs()}}
+			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputsFor(idleName)}}
 			_, err := server.images.ImagesV1alpha1().Images("default").Create(server.ctx, image, metav1.CreateOptions{})
 			return err
 		})

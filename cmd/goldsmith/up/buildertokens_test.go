@@ -177,14 +177,23 @@ func finish(ctx context.Context, t *testing.T, client versioned.Interface, build
 	return follow(ctx, t, client, builder, parameters, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
 }
 
+// inputsFor returns the inputs of a build with a builder.
+func inputsFor(builder string, parameters ...v1alpha1.Parameter) v1alpha1.BuildInputs {
+	return v1alpha1.BuildInputs{
+		Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
+		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
+	}
+}
+
+func parameter(name, value string) v1alpha1.Parameter {
+	return v1alpha1.Parameter{Name: name, Value: value}
+}
+
 // follow runs a build with a builder until wanted returns true.
 func follow(ctx context.Context, t *testing.T, client versioned.Interface, builder string, parameters []v1alpha1.Parameter, wanted func(*v1alpha1.ImageBuild) bool) *v1alpha1.ImageBuild {
 	t.Helper()
 	builds := client.ImagesV1alpha1().ImageBuilds("default")
-	build, err := builds.Create(ctx, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
-		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-	}}}, metav1.CreateOptions{})
+	build, err := builds.Create(ctx, &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "once"}, Spec: v1alpha1.ImageBuildSpec{Inputs: inputsFor(builder, parameters...)}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Errorf("creating a build: %v", err)
 		return &v1alpha1.ImageBuild{}

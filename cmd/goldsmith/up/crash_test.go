@@ -185,13 +185,8 @@ func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 	history := l.record(ctx, t, namespace, life.cancel)
 	stop := l.run(t, crash)
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{
-		BuildInputs: v1alpha1.BuildInputs{
-			Builder:    v1alpha1.Builder{Name: mockName},
-			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
-			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-			Parameters: life.parameters,
-		},
-		Retry: &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{}, Max: &v1alpha1.Duration{}}},
+		BuildInputs: inputsFor(mockName, life.parameters...),
+		Retry:       &v1alpha1.RetryPolicy{Backoff: &v1alpha1.Backoff{Initial: &v1alpha1.Duration{}, Max: &v1alpha1.Duration{}}},
 	}}
 	if _, err := l.images.ImagesV1alpha1().Images(namespace).Create(ctx, image, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)

@@ -86,12 +86,7 @@ func newMockImages() []v1alpha1.Image {
 	images := make([]v1alpha1.Image, killedBuilds)
 	for i := range images {
 		images[i] = v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("image-%d", i)}, Spec: v1alpha1.ImageSpec{
-			BuildInputs: v1alpha1.BuildInputs{
-				Builder:    v1alpha1.Builder{Name: mockName},
-				Base:       v1alpha1.Base{Reference: "debian:bookworm"},
-				Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-				Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "500ms"}, {Name: "steps", Value: "2"}},
-			},
+			BuildInputs: inputsFor(mockName, parameter("duration", "500ms"), parameter("steps", "2")),
 		}}
 	}
 	return images

@@ -105,10 +105,7 @@ func requester(ctx context.Context, t *testing.T, kubeconfig string) string {
 		return ""
 	}
 	build, err := versioned.NewForConfigOrDie(config).ImagesV1alpha1().ImageBuilds("default").Create(ctx, &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{GenerateName: "once-"}, Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: mockName}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
-			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
-		}}}, metav1.CreateOptions{})
+		ObjectMeta: metav1.ObjectMeta{GenerateName: "once-"}, Spec: v1alpha1.ImageBuildSpec{Inputs: inputsFor(mockName)}}, metav1.CreateOptions{})
 	if err != nil {
 		t.Error(err)
 		return ""
