@@ -22,10 +22,7 @@ const buildersPage = "../../docs/builders.md"
 // shellBuilder is the builder that the page shows, as an executable file.
 func shellBuilder(t *testing.T) string {
 	t.Helper()
-	page, err := os.ReadFile(buildersPage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := valueOf(os.ReadFile(buildersPage))(t)
 	_, rest, found := strings.Cut(string(page), "```sh\n")
 	script, _, closed := strings.Cut(rest, "```\n")
 	if !found || !closed {
@@ -62,10 +59,7 @@ func runBuilder(t *testing.T, builder, input string) (outputDir, message string,
 		t.Fatal(err)
 	}
 	t.Logf("log:\n%s", log)
-	left, err := os.ReadFile(resultPath)
-	if err != nil {
-		t.Fatal(err)
-	}
+	left := valueOf(os.ReadFile(resultPath))(t)
 	return outputDir, string(left), int32(command.ProcessState.ExitCode())
 }
 
@@ -97,10 +91,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 			delete(lasting, "attempt")
 			delete(lasting, "build")
 			for _, artifact := range outcome.Artifacts {
-				made, err := os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-")))
-				if err != nil {
-					t.Fatal(err)
-				}
+				made := valueOf(os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-"))))(t)
 				target, rest, _ := strings.Cut(string(made), "\n")
 				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != contents.Digest(made) || artifact.SizeBytes != int64(len(made)) {
 					t.Errorf("%+v does not match the file that the builder made", artifact)
@@ -129,10 +120,7 @@ func TestTheShellBuilderRefusesAnotherVersion(t *testing.T) {
 
 // The formatted examples of the page follow the contract.
 func TestThePagesExamplesAreOfTheContract(t *testing.T) {
-	page, err := os.ReadFile(buildersPage)
-	if err != nil {
-		t.Fatal(err)
-	}
+	page := valueOf(os.ReadFile(buildersPage))(t)
 	var examples []string
 	for _, block := range strings.Split(string(page), "```json\n")[1:] {
 		example, _, _ := strings.Cut(block, "```\n")

@@ -122,20 +122,14 @@ var rendered = []struct {
 func TestJobIsTheGoldenOne(t *testing.T) {
 	for _, tt := range rendered {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder))
-			if err != nil {
-				t.Fatal(err)
-			}
+			got := valueOf(yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder)))(t)
 			golden := filepath.Join("testdata", tt.name+".yaml")
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
+			want := valueOf(os.ReadFile(golden))(t)
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("the Job is not that of %s; run the test with -update if it should be (-want +got):\n%s", golden, diff)
 			}
@@ -144,10 +138,7 @@ func TestJobIsTheGoldenOne(t *testing.T) {
 }
 
 func TestPodMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	evaluator := valueOf(policy.NewEvaluator(policy.DefaultChecks(), nil))(t)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for _, tt := range rendered {
 		template := mustRender(t, tt.build, tt.attempt, tt.builder).Spec.Template
@@ -289,10 +280,7 @@ func TestInputIsCanonicalJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &fields); err != nil {
 			t.Fatal(err)
 		}
-		canonical, err := inputs.CanonicalJSON(fields)
-		if err != nil {
-			t.Fatal(err)
-		}
+		canonical := valueOf(inputs.CanonicalJSON(fields))(t)
 		if text != string(canonical) {
 			t.Errorf("%s: the input is not canonical:\n got %s\nwant %s", tt.name, text, canonical)
 		}
@@ -367,13 +355,21 @@ func TestTheLargestFilesFitIntoTheAnnotation(t *testing.T) {
 
 func mustRender(t *testing.T, build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) *batchv1.Job {
 	t.Helper()
-	job, err := Job(build, attempt, builder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	job := valueOf(Job(build, attempt, builder))(t)
 	return job
 }
 
 func inputOf(job *batchv1.Job) string {
 	return job.Spec.Template.Annotations[v1alpha1.AnnotationInput]
+}
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

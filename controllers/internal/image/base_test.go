@@ -72,8 +72,7 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 			name + "-1": v1alpha1.TriggerCreated, name + "-2": v1alpha1.TriggerBaseChange,
 		}))
 	}
-	build, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "c-2", metav1.GetOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	build := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "c-2", metav1.GetOptions{}))(w.t)
 	w.Expect(build.Spec.Trigger.Changes).To(HaveLen(1))
 	w.Expect(build.Spec.Trigger.Changes[0].Path).To(Equal("base.digest"))
 	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b) has changed since build c-1"))
@@ -100,8 +99,7 @@ func TestABaseThatIsBuiltAgainWithTheSameDigestIsNoChange(t *testing.T) {
 	w.create("a")
 	w.create("b", basedOn("a", ""))
 	w.upToDate("a", "b")
-	_, err := w.client.ImagesV1alpha1().Images(namespace).Instantiate(t.Context(), "a", &v1alpha1.BuildRequest{RequestID: "again", Reason: v1alpha1.TriggerManual}, metav1.CreateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	valueOf(w.client.ImagesV1alpha1().Images(namespace).Instantiate(t.Context(), "a", &v1alpha1.BuildRequest{RequestID: "again", Reason: v1alpha1.TriggerManual}, metav1.CreateOptions{}))(w.t)
 	w.upToDate("a", "b")
 	w.edit("a", withParameter("full")) // the next thing that happens to b is for this
 	w.upToDate("a", "b")

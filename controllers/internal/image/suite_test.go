@@ -93,16 +93,13 @@ func newFixture(t *testing.T) *fixture {
 	cfg.Host = front.URL
 	w.client = versioned.NewForConfigOrDie(cfg)
 
-	scheme, err := caches.Scheme()
-	w.Expect(err).NotTo(HaveOccurred())
-	w.mgr, err = ctrl.NewManager(cfg, ctrl.Options{
+	scheme := valueOf(caches.Scheme())(w.t)
+	w.mgr = valueOf(ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
-	})
-	w.Expect(err).NotTo(HaveOccurred())
+	}))(w.t)
 	w.Expect(caches.AddIndexes(t.Context(), w.mgr.GetFieldIndexer())).To(Succeed())
-	builds, err := metrics.NewBuilds(prometheus.NewRegistry())
-	w.Expect(err).NotTo(HaveOccurred())
+	builds := valueOf(metrics.NewBuilds(prometheus.NewRegistry()))(w.t)
 	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, Options: reconciliation.Options{
 		Client: w.client, Kube: kubernetes.NewForConfigOrDie(cfg), Events: w.events, Clock: w.clock,
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}},
@@ -222,8 +219,7 @@ func (w *fixture) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1
 		c(image)
 	}
 	v1alpha1.SetObjectDefaults_Image(image)
-	image, err := w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{}))(w.t)
 	return image
 }
 
@@ -235,8 +231,7 @@ func basedOn(name, channel string) func(*v1alpha1.Image) {
 
 func (w *fixture) image(name string) *v1alpha1.Image {
 	w.t.Helper()
-	image, err := w.client.ImagesV1alpha1().Images(namespace).Get(w.t.Context(), name, metav1.GetOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	image := valueOf(w.client.ImagesV1alpha1().Images(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
 	return image
 }
 
@@ -267,8 +262,7 @@ func (w *fixture) builds(image string) []string {
 
 func (w *fixture) list() []v1alpha1.ImageBuild {
 	w.t.Helper()
-	list, err := w.client.ImagesV1alpha1().ImageBuilds(namespace).List(w.t.Context(), metav1.ListOptions{})
-	w.Expect(err).NotTo(HaveOccurred())
+	list := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).List(w.t.Context(), metav1.ListOptions{}))(w.t)
 	return list.Items
 }
 
@@ -279,8 +273,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		if build.Status.Finished {
 			continue
 		}
-		now, err := w.r.sources(resolution.Stored(w.client)).OfBuild(w.t.Context(), &build)
-		w.Expect(err).NotTo(HaveOccurred())
+		now := valueOf(w.r.sources(resolution.Stored(w.client)).OfBuild(w.t.Context(), &build))(w.t)
 		build.Status.Resolved = now.Resolved
 		build.Status.Phase, build.Status.Finished, build.Status.CompletionTime = phase, true, new(metav1.NewTime(w.clock.Now()))
 		if phase == v1alpha1.BuildSucceeded {
@@ -288,8 +281,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		} else {
 			build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed}
 		}
-		_, err = w.client.ImagesV1alpha1().ImageBuilds(namespace).UpdateStatus(w.t.Context(), &build, metav1.UpdateOptions{})
-		w.Expect(err).NotTo(HaveOccurred())
+		valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).UpdateStatus(w.t.Context(), &build, metav1.UpdateOptions{}))(w.t)
 	}
 }
 
@@ -325,4 +317,15 @@ func (w *fixture) warnings() []string {
 		}
 	}
 	return warnings
+}
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

@@ -21,8 +21,7 @@ import (
 // namespaceOf returns the namespace that is recorded for an Image.
 func (w *fixture) namespaceOf(image *v1alpha1.Image) func() types.UID {
 	return func() types.UID {
-		page, err := w.records.ImageStats(w.t.Context(), database.ImageStatsQuery{Images: []types.UID{image.UID}, Deleted: true})
-		w.Expect(err).NotTo(HaveOccurred())
+		page := valueOf(w.records.ImageStats(w.t.Context(), database.ImageStatsQuery{Images: []types.UID{image.UID}, Deleted: true}))(w.t)
 		if len(page.Items) == 0 {
 			return ""
 		}

@@ -18,10 +18,7 @@ import (
 // all of this.
 func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) {
 	confines := func(version int) bool { return LandlockVersion() >= version }
-	top, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	top := valueOf(filepath.EvalSymlinks(t.TempDir()))(t)
 	for path, content := range map[string]string{
 		"neighbour/file": "", "data/token": "secret", "data/pods/other/result": "", "data/pods/own/input": "", "data/pods/own/result": "",
 		"data/pods/own/log": "", "data/pods/own/output/file": "", "kubeconfig": "",
@@ -71,10 +68,7 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 			Writable: []string{filepath.Join(own, "output"), filepath.Join(own, "result")},
 		}
 		p, out := start(t, s, c)
-		said, err := io.ReadAll(out)
-		if err != nil {
-			t.Fatal(err)
-		}
+		said := valueOf(io.ReadAll(out))(t)
 		if status := wait(t, p).Status(); (status != 0) != denied || strings.Contains(string(said), "secret") && denied {
 			t.Errorf("%s: exit code %d, want a refusal: %t: %s", script, status, denied, said)
 		}
@@ -95,10 +89,7 @@ func TestANeighbourThatCannotBeOpenedHindersNoCommand(t *testing.T) {
 	if err := os.MkdirAll(deep, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	root, err := os.OpenRoot(deep)
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := valueOf(os.OpenRoot(deep))(t)
 	tooLong := strings.Repeat("f", 250) // as part of an absolute path
 	if err := errors.Join(root.WriteFile(tooLong, nil, 0o600), root.Close()); err != nil {
 		t.Fatal(err)

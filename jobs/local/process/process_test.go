@@ -52,10 +52,7 @@ var supervisorCommand = []string{"/usr/bin/env", roleVariable + "=supervisor", "
 
 func startSupervisor(t *testing.T) *Supervisor {
 	t.Helper()
-	s, err := NewSupervisor(supervisorCommand)
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := valueOf(NewSupervisor(supervisorCommand))(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil && !errors.Is(err, ErrEnded) {
 			t.Error(err)
@@ -74,10 +71,7 @@ func start(t *testing.T, s *Supervisor, c Command) (*Process, *bufio.Reader) {
 	r, w := os.NewFile(uintptr(fds[0]), "read"), os.NewFile(uintptr(fds[1]), "write")
 	t.Cleanup(func() { _ = r.Close() })
 	defer func() { _ = w.Close() }() // only read from
-	p, err := s.Start(c, w, w)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p := valueOf(s.Start(c, w, w))(t)
 	return p, bufio.NewReader(r)
 }
 
@@ -91,10 +85,7 @@ func readPID(t *testing.T, r *bufio.Reader) int {
 	if err != nil {
 		t.Fatalf("read a pid: %v (%q)", err, line)
 	}
-	pid, err := strconv.Atoi(strings.TrimSpace(line))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pid := valueOf(strconv.Atoi(strings.TrimSpace(line)))(t)
 	return pid
 }
 
@@ -152,14 +143,8 @@ func describeSelf() error {
 func TestACommandGetsWhatItsCommandSaysAndNothingElse(t *testing.T) {
 	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
 	s := startSupervisor(t)
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	self := valueOf(os.Executable())(t)
+	dir := valueOf(filepath.EvalSymlinks(t.TempDir()))(t)
 	p, out := start(t, s, Command{Path: self, Args: []string{"a b", ""}, Env: []string{roleVariable + "=describe"}, Dir: dir})
 	var d description
 	if err := json.NewDecoder(out).Decode(&d); err != nil {
@@ -333,10 +318,7 @@ func TestNothingOutlivesAParentThatIsKilled(t *testing.T) {
 	for _, signal := range []syscall.Signal{unix.SIGKILL, unix.SIGTERM} {
 		parent := exec.Command(supervisorCommand[2])
 		parent.Env = append(os.Environ(), roleVariable+"=parent")
-		out, err := parent.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
+		out := valueOf(parent.StdoutPipe())(t)
 		if err := parent.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -415,21 +397,12 @@ func TestSuperviseByHandIsRefused(t *testing.T) {
 func TestManyCommandsLeaveNoFileOpen(t *testing.T) {
 	s := startSupervisor(t)
 	count := func() (here, there int) {
-		ours, err := os.ReadDir("/proc/self/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
-		theirs, err := os.ReadDir("/proc/" + strconv.Itoa(s.command.Process.Pid) + "/fd")
-		if err != nil {
-			t.Fatal(err)
-		}
+		ours := valueOf(os.ReadDir("/proc/self/fd"))(t)
+		theirs := valueOf(os.ReadDir("/proc/" + strconv.Itoa(s.command.Process.Pid) + "/fd"))(t)
 		return len(ours), len(theirs)
 	}
 	run := func() {
-		p, err := s.Start(Command{Path: "/bin/true", Dir: "/"}, os.Stdout, os.Stderr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		p := valueOf(s.Start(Command{Path: "/bin/true", Dir: "/"}, os.Stdout, os.Stderr))(t)
 		wait(t, p)
 	}
 	run()
@@ -439,4 +412,15 @@ func TestManyCommandsLeaveNoFileOpen(t *testing.T) {
 	}
 	g := NewWithT(t)
 	g.Eventually(func() bool { h, th := count(); return h <= here+1 && th <= there+1 }).WithTimeout(limit).Should(BeTrue())
+}
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }

@@ -53,30 +53,21 @@ func writeLog(t testing.TB, limit int64, writes ...string) (path string) {
 
 func newLog(t testing.TB) *os.File {
 	t.Helper()
-	f, err := os.Create(filepath.Join(t.TempDir(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := valueOf(os.Create(filepath.Join(t.TempDir(), "log")))(t)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
 func openLog(t testing.TB, path string, feed *Feed, options Options) io.ReadCloser {
 	t.Helper()
-	r, err := Open(context.Background(), path, os.Open, feed, options)
-	if err != nil {
-		t.Fatal(err)
-	}
+	r := valueOf(Open(context.Background(), path, os.Open, feed, options))(t)
 	t.Cleanup(func() { _ = r.Close() })
 	return r
 }
 
 func read(t testing.TB, path string, options Options) string {
 	t.Helper()
-	text, err := io.ReadAll(openLog(t, path, nil, options))
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := valueOf(io.ReadAll(openLog(t, path, nil, options)))(t)
 	return string(text)
 }
 
@@ -171,25 +162,16 @@ func kept(t *testing.T, text string) (head, tail string, missing int) {
 	if len(found) != 1 {
 		t.Fatalf("%d notices in %d bytes %.200q", len(found), len(text), text)
 	}
-	missing, err := strconv.Atoi(text[found[0][2]:found[0][3]])
-	if err != nil {
-		t.Fatal(err)
-	}
+	missing = valueOf(strconv.Atoi(text[found[0][2]:found[0][3]]))(t)
 	return text[:found[0][0]], text[found[0][1]:], missing
 }
 
 // size is the size of all files of a log.
 func size(t *testing.T, path string) (bytes int64) {
 	t.Helper()
-	names, err := filepath.Glob(path + "*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	names := valueOf(filepath.Glob(path + "*"))(t)
 	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		info := valueOf(os.Stat(name))(t)
 		bytes += info.Size()
 	}
 	return bytes
@@ -289,10 +271,7 @@ func TestAFollowerOfALogThatIsCut(t *testing.T) {
 		}
 		for _, f := range followers {
 			for (f.stops == never || i < f.stops) && f.seen.Len() < all.Len() {
-				n, err := f.Read(buffer)
-				if err != nil {
-					t.Fatal(err)
-				}
+				n := valueOf(f.Read(buffer))(t)
 				f.seen.Write(buffer[:n])
 			}
 		}
@@ -304,10 +283,7 @@ func TestAFollowerOfALogThatIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range followers {
-		rest, err := io.ReadAll(f)
-		if err != nil {
-			t.Fatal(err)
-		}
+		rest := valueOf(io.ReadAll(f))(t)
 		text := f.seen.String() + string(rest)
 		if f.stops == never {
 			if text != all.String() {
@@ -336,10 +312,7 @@ func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
 	}
 	slices.SortFunc(names, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })
 	last := names[len(names)-1]
-	info, err := os.Stat(last)
-	if err != nil {
-		t.Fatal(err)
-	}
+	info := valueOf(os.Stat(last))(t)
 	if err := os.Truncate(last, info.Size()-5); err != nil {
 		t.Fatal(err)
 	}
@@ -360,10 +333,7 @@ func TestAFileThatIsRemovedBeforeItIsOpenedIsMissing(t *testing.T) {
 		return os.Open(name)
 	}
 	for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(math.MaxInt64))}} {
-		r, err := Open(context.Background(), path, removed, nil, options)
-		if err != nil {
-			t.Fatal(err)
-		}
+		r := valueOf(Open(context.Background(), path, removed, nil, options))(t)
 		content, err := io.ReadAll(r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			t.Fatal(err)
@@ -553,4 +523,15 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 			t.Fatalf("%q became %q", text, got)
 		}
 	})
+}
+
+// valueOf is the value that a call returns without an error, or ends the test.
+func valueOf[T any](value T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
 }
