@@ -227,7 +227,7 @@ var mutants = []mutant{
 	// The controller of Images: it asks, stores, supersedes and prunes.
 	{"controllers/internal/image/ask.go", `live.UID != image.UID || live.ResourceVersion != image.ResourceVersion`, `live.UID != image.UID`, serverAgrees},
 	{"controllers/internal/image/ask.go", `err != nil || unseen {`, `err != nil {`, serverAgrees},
-	{"controllers/internal/image/ask.go", `now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest`, `now.Resolved == nil`, ""},
+	{"controllers/internal/image/ask.go", `now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest`, `now.Resolved == nil`, serverAgrees},
 	{"controllers/internal/image/ask.go", `return false, decision.Gone(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
 	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, ""},
 	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, ""},
@@ -361,6 +361,6 @@ var mutants = []mutant{
 	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 `, ``, ""},
 	{"jobs/state/wait.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
-	{"jobs/state/wait.go", `t.Pod == nil || t.Pod.CreationTimestamp.Before(&c.LastTransitionTime) || !c`, `!c`, ""},
+	{"jobs/state/wait.go", `t.Pod == nil || t.Pod.CreationTimestamp.Before(&c.LastTransitionTime) || !c`, `!c`, "no schedule of 20,000 has a cache show a container as running that was suspended and resumed; a test of jobs/state does"},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
 }
