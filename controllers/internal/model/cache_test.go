@@ -175,23 +175,26 @@ func (a apiReader) Get(_ context.Context, key client.ObjectKey, object client.Ob
 	return nil
 }
 
+// watched is a cache of any kind.
+type watched interface {
+	deliver(p *process, n int)
+	lose()
+	repeat(p *process)
+	relist(p *process)
+}
+
+func (p *process) caches() [4]watched {
+	return [4]watched{&p.imageCache, &p.buildCache, &p.jobCache, &p.podCache}
+}
+
 // deliver brings up to n changes of a kind into its cache.
 func (p *process) deliver(kind, n int) {
 	p.tellQueue()
-	switch kind {
-	case 0:
-		deliver(p, &p.imageCache, n)
-	case 1:
-		deliver(p, &p.buildCache, n)
-	case 2:
-		deliver(p, &p.jobCache, n)
-	case 3:
-		deliver(p, &p.podCache, n)
-	}
+	p.caches()[kind].deliver(p, n)
 	p.catchUp()
 }
 
-func deliver[T stored](p *process, c *cache[T], n int) {
+func (c *cache[T]) deliver(p *process, n int) {
 	for ; n > 0 && c.at < len(c.table.log); n-- {
 		news := c.table.log[c.at]
 		c.at++
@@ -220,41 +223,15 @@ func deliverable[T stored](c *cache[T], news *change[T]) bool {
 	return ok || news.is != none
 }
 
-// lose skips a change of a kind: until a relist, the cache knows it only from a later one.
-func (p *process) lose(kind int) {
-	switch kind {
-	case 0:
-		lose(&p.imageCache)
-	case 1:
-		lose(&p.buildCache)
-	case 2:
-		lose(&p.jobCache)
-	case 3:
-		lose(&p.podCache)
-	}
-}
-
-func lose[T stored](c *cache[T]) {
+// lose skips a change: until a relist, the cache knows it only from a later one.
+func (c *cache[T]) lose() {
 	if c.at < len(c.table.log) {
 		c.at++
 	}
 }
 
-// repeat tells the handlers of a kind again what its cache has.
-func (p *process) repeat(kind int) {
-	switch kind {
-	case 0:
-		repeat(p, &p.imageCache)
-	case 1:
-		repeat(p, &p.buildCache)
-	case 2:
-		repeat(p, &p.jobCache)
-	case 3:
-		repeat(p, &p.podCache)
-	}
-}
-
-func repeat[T stored](p *process, c *cache[T]) {
+// repeat tells the handlers again what the cache has.
+func (c *cache[T]) repeat(p *process) {
 	for _, known := range c.all {
 		tell(p, change[T]{was: known, is: known})
 	}
@@ -262,15 +239,14 @@ func repeat[T stored](p *process, c *cache[T]) {
 
 // relist fills all caches from the API, and passes the differences to the handlers.
 func (p *process) relist() {
-	relist(p, &p.imageCache)
-	relist(p, &p.buildCache)
-	relist(p, &p.jobCache)
-	relist(p, &p.podCache)
+	for _, cache := range p.caches() {
+		cache.relist(p)
+	}
 	p.catchUp()
 }
 
 // relist takes one object after the other, as a watch does: its handlers see no later one.
-func relist[T stored](p *process, c *cache[T]) {
+func (c *cache[T]) relist(p *process) {
 	c.at = len(c.table.log)
 	for _, known := range slices.Clone(c.all) {
 		if _, ok := c.table.get(known.GetName()); !ok {

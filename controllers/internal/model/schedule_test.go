@@ -149,9 +149,9 @@ func (w *environment) step() {
 	case deliverNews:
 		w.either(b).deliver(a%4, 1+b%8)
 	case loseNews:
-		w.process.lose(a % 4)
+		w.process.caches()[a%4].lose()
 	case repeatNews:
-		w.process.repeat(a % 4)
+		w.process.caches()[a%4].repeat(w.process)
 	case relistAll:
 		w.process.relist()
 	case lookAtImage, lookAtBuild, lookAtOrphan, lookAtExpired:
