@@ -241,8 +241,7 @@ func digest(digit byte) string {
 // write stores a change of the status of the build "once".
 func write(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	build := must(tryWrite(ctx, builds, changes...))
-	return build
+	return must(tryWrite(ctx, builds, changes...))
 }
 
 // refuse expects a change of the status to be answered with a 422 whose message has a part.
@@ -259,8 +258,7 @@ func tryWrite(ctx SpecContext, builds typed.ImageBuildInterface, changes ...func
 // writeTo stores a change of the status of any build.
 func writeTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) *v1alpha1.ImageBuild {
 	GinkgoHelper()
-	build := must(tryWriteTo(ctx, builds, name, changes...))
-	return build
+	return must(tryWriteTo(ctx, builds, name, changes...))
 }
 
 func tryWriteTo(ctx SpecContext, builds typed.ImageBuildInterface, name string, changes ...func(*v1alpha1.ImageBuildStatus)) (*v1alpha1.ImageBuild, error) {

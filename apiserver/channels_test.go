@@ -38,8 +38,7 @@ var _ = Describe("The channels of an Image", func() {
 	}
 	mustSet := func(ctx SpecContext, channels ...v1alpha1.ImageChannel) *v1alpha1.ImageChannels {
 		GinkgoHelper()
-		stored := must(set(ctx, channels...))
-		return stored
+		return must(set(ctx, channels...))
 	}
 	stable := func(build string) v1alpha1.ImageChannel { return v1alpha1.ImageChannel{Name: "stable", Build: build} }
 

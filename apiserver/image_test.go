@@ -32,8 +32,7 @@ var _ = Describe("An Image", func() {
 	})
 	create := func(ctx SpecContext, image *v1alpha1.Image) *v1alpha1.Image {
 		GinkgoHelper()
-		created := must(images.Create(ctx, image, metav1.CreateOptions{}))
-		return created
+		return must(images.Create(ctx, image, metav1.CreateOptions{}))
 	}
 
 	It("shows its defaults, and takes no status from who creates it", func(ctx SpecContext) {

@@ -143,8 +143,7 @@ var _ = Describe("Instantiating an Image", func() {
 			Expect(builds.Delete(ctx, build.Name, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})).To(Succeed())
 			Expect(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})).To(HaveField("UID", build.UID))
 			Expect(remove(build.Name)).To(Succeed())
-			_, err := images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{})
-			Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", id, err)
+			Expect(errorOf(images.Instantiate(ctx, "debian", request(id), metav1.CreateOptions{}))).To(Satisfy(apierrors.IsGone), "%v", id)
 			Expect(images.Get(ctx, "debian", metav1.GetOptions{})).To(HaveField("Status.RecentRequests",
 				ContainElement(And(HaveField("RequestID", id), HaveField("UID", build.UID)))))
 		}

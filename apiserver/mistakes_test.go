@@ -51,8 +51,7 @@ func answer(ctx context.Context, client *http.Client, config *restclient.Config,
 	if m.method == http.MethodGet && m.contentType == "" && response.StatusCode < http.StatusBadRequest && strings.Contains(m.path, "?") {
 		return response.StatusCode, "" // the parameter is unknown here, and the answer may be a watch
 	}
-	text := must(io.ReadAll(response.Body))
-	return response.StatusCode, string(text)
+	return response.StatusCode, string(must(io.ReadAll(response.Body)))
 }
 
 var _ = Describe("Mistakes of a client", func() {

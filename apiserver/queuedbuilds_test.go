@@ -43,8 +43,7 @@ var _ = Describe("The queue of builds", func() {
 		Expect(errorOf(queued.Get(ctx, "three", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound))
 
 		must(buildsIn(namespace).Cancel(ctx, "one", &v1alpha1.CancelRequest{}, metav1.CreateOptions{}))
-		_, err := queued.Get(ctx, "one", metav1.GetOptions{})
-		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "it was cancelled: %v", err)
+		Expect(errorOf(queued.Get(ctx, "one", metav1.GetOptions{}))).To(Satisfy(apierrors.IsNotFound), "it was cancelled")
 	})
 
 	It("is printed with its own columns, and cannot be written", func(ctx SpecContext) {

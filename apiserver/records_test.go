@@ -338,8 +338,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			for _, wrong := range [][4]string{
 				{first.Name, "", second.Name, ""}, {first.Name, string(second.UID), second.Name, string(second.UID)}, {first.Name, string(first.UID), second.Name, "another"},
 			} {
-				_, err := between(wrong[0], wrong[1], wrong[2], wrong[3])
-				Expect(apierrors.IsNotFound(err)).To(BeTrue(), "%v: %v", wrong, err)
+				Expect(errorOf(between(wrong[0], wrong[1], wrong[2], wrong[3]))).To(Satisfy(apierrors.IsNotFound), "%v", wrong)
 			}
 		})
 	})
@@ -423,8 +422,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			}
 			list := func(options metav1.ListOptions) *v1alpha1.ImageReportList {
 				GinkgoHelper()
-				found := must(server.ImageReports(namespace).List(ctx, options))
-				return found
+				return must(server.ImageReports(namespace).List(ctx, options))
 			}
 			Expect(list(metav1.ListOptions{LabelSelector: "team=red"}).Items).To(HaveExactElements(HaveField("Name", "a"), HaveField("Name", "b")))
 			Expect(list(metav1.ListOptions{FieldSelector: "metadata.name=web,since=97h30m"}).Items).To(HaveExactElements(
@@ -456,8 +454,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 			list := func(fields string, options metav1.ListOptions) *v1alpha1.ImageReportList {
 				GinkgoHelper()
 				options.FieldSelector = fields
-				found := must(server.ImageReports(namespace).List(ctx, options))
-				return found
+				return must(server.ImageReports(namespace).List(ctx, options))
 			}
 			all := list("deleted=true", metav1.ListOptions{}).Items
 			Expect(all).To(HaveExactElements(
@@ -477,8 +474,7 @@ var _ = Describe("What is recorded of an Image", Ordered, func() {
 				{FieldSelector: "deleted=true", LabelSelector: "team=red"}, {FieldSelector: "deleted=true,metadata.name!=web"}, {FieldSelector: "deleted=true", Continue: "x"},
 				{FieldSelector: "deleted=true,metadata.namespace=another"},
 			} {
-				_, err := server.ImageReports(namespace).List(ctx, options)
-				Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v: %v", options, err)
+				Expect(errorOf(server.ImageReports(namespace).List(ctx, options))).To(Satisfy(apierrors.IsBadRequest), "%v", options)
 			}
 		})
 

@@ -59,8 +59,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 		config := restclient.CopyConfig(server.ClientConfig())
 		config.BearerToken = token
 		config.Wrap(func(next http.RoundTripper) http.RoundTripper { return onlyOnce{next, &retryAfter} })
-		client := must(versioned.NewForConfig(config))
-		return client.ImagesV1alpha1().ImageBuilds(namespace)
+		return must(versioned.NewForConfig(config)).ImagesV1alpha1().ImageBuilds(namespace)
 	}
 	report := func(ctx context.Context, pod types.UID, report v1alpha1.BuildReport) (*v1alpha1.BuildReport, error) {
 		GinkgoHelper()
@@ -68,8 +67,7 @@ var _ = Describe("Reporting on a build", Ordered, func() {
 	}
 	get := func(ctx context.Context) *v1alpha1.ImageBuild {
 		GinkgoHelper()
-		build := must(builds.Get(ctx, "once", metav1.GetOptions{}))
-		return build
+		return must(builds.Get(ctx, "once", metav1.GetOptions{}))
 	}
 	later := func(duration time.Duration) { clock.SetTime(clock.Now().Add(duration)) }
 

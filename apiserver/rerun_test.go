@@ -37,8 +37,7 @@ var _ = Describe("Rerunning a build", func() {
 	}
 	mustRerun := func(ctx SpecContext, name, id string) *v1alpha1.ImageBuild {
 		GinkgoHelper()
-		build := must(rerun(ctx, name, id))
-		return build
+		return must(rerun(ctx, name, id))
 	}
 
 	It("creates a build of the same inputs, pinned to their resolved values, even after the Image has changed", func(ctx SpecContext) {

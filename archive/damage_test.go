@@ -37,8 +37,7 @@ func TestAnUnsealedLogOutlivesDamage(t *testing.T) {
 	whole := newFake()
 	w := writer(t, whole.open(Options{}), limit)
 	for at := range 12 {
-		write(t, w, stream[at*2000:at*2000+2000])
-		flush(t, w)
+		store(t, w, stream[at*2000:at*2000+2000])
 	}
 	stored, prefix := stream[:12*2000], prefixOf(t, attempt())
 	names := whole.keys(prefix)
@@ -109,8 +108,7 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 	stream := bytes.Repeat([]byte(stamped(0, "a line of a log")), 1000)
 	w := writer(t, s, Limit{MaxBytes: 4 << 10})
 	for text := stream; len(text) > 0; text = text[min(len(text), 500):] {
-		write(t, w, text[:min(len(text), 500)])
-		flush(t, w)
+		store(t, w, text[:min(len(text), 500)])
 	}
 	prefix, dropped := prefixOf(t, attempt()), []byte("bytes of the log were dropped because of history.logMaxBytes]")
 	if got := readAll(t, s, Position{}); bytes.Count(got, dropped) != 1 {

@@ -21,8 +21,7 @@ func TestWhatIsExportedWhileItIsWrittenIsWhole(t *testing.T) {
 		must(t, s.Export(t.Context(), func(key string, content []byte) error {
 			if n++; n == 2 {
 				seal(t, first, Seal{})
-				write(t, second, stream[700:])
-				flush(t, second)
+				store(t, second, stream[700:])
 			}
 			return to.Import(t.Context(), key, bytes.NewReader(content))
 		}))

@@ -154,8 +154,7 @@ func attempt() Attempt { return Attempt{Namespace: "team", Build: "b-1", Number:
 
 func prefixOf(t testing.TB, a Attempt) string {
 	t.Helper()
-	prefix := valueOf(a.prefix())(t)
-	return prefix
+	return valueOf(a.prefix())(t)
 }
 
 func must(t testing.TB, err error) {
@@ -167,8 +166,7 @@ func must(t testing.TB, err error) {
 
 func writer(t testing.TB, s *Store, limit Limit) *Writer {
 	t.Helper()
-	w := valueOf(s.Writer(t.Context(), attempt(), limit))(t)
-	return w
+	return valueOf(s.Writer(t.Context(), attempt(), limit))(t)
 }
 
 func write(t testing.TB, w *Writer, content []byte) {
@@ -181,10 +179,16 @@ func flush(t testing.TB, w *Writer) {
 	must(t, w.Flush(t.Context()))
 }
 
+// store writes and flushes.
+func store(t testing.TB, w *Writer, content []byte) {
+	t.Helper()
+	write(t, w, content)
+	flush(t, w)
+}
+
 func seal(t testing.TB, w *Writer, of Seal) Summary {
 	t.Helper()
-	summary := valueOf(w.Seal(t.Context(), of))(t)
-	return summary
+	return valueOf(w.Seal(t.Context(), of))(t)
 }
 
 // keep stores a whole stream, in chunks of that length; 0 is the longest.
@@ -205,8 +209,7 @@ func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writ
 	if chunk > 0 {
 		w.chunk = chunk
 	}
-	write(t, w, stream[w.Accepted():])
-	flush(t, w)
+	store(t, w, stream[w.Accepted():])
 	return w
 }
 
@@ -232,8 +235,7 @@ func same(t testing.TB, what string, got, want []byte) {
 func readOf(t testing.TB, s *Store, a Attempt, from Position) []byte {
 	t.Helper()
 	r := valueOf(s.Reader(t.Context(), a, from))(t)
-	content := valueOf(io.ReadAll(r))(t)
-	return content
+	return valueOf(io.ReadAll(r))(t)
 }
 
 // valueOf returns the value of a call that has to succeed: valueOf(call())(t).

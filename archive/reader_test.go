@@ -125,8 +125,7 @@ func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
 			if offset := r.Offset(); offset != w.Offset() {
 				t.Fatalf("after %d lines the offset is %d, want %d", i+1, offset, w.Offset())
 			}
-			write(t, w, []byte(stamped(i, "more")))
-			flush(t, w)
+			store(t, w, []byte(stamped(i, "more")))
 		}
 		seal(t, w, Seal{})
 		more := valueOf(io.ReadAll(r))(t)

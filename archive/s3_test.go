@@ -181,8 +181,7 @@ func TestALogInS3(t *testing.T) {
 	keep(t, s, stream[:600], 100)
 	w := writer(t, s, Limit{})
 	w.chunk = 100
-	write(t, w, stream[600:])
-	flush(t, w)
+	store(t, w, stream[600:])
 	same(t, "open", readAll(t, s, Position{}), stream)
 	summary := seal(t, w, Seal{})
 	same(t, "sealed", readAll(t, s, Position{}), stream)

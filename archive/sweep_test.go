@@ -37,8 +37,7 @@ func withLog(t testing.TB, s *Store, build Build) {
 
 func logsOf(t testing.TB, s *Store, uid types.UID) int {
 	t.Helper()
-	attempts := valueOf(s.Attempts(t.Context(), "team", uid))(t)
-	return len(attempts)
+	return len(valueOf(s.Attempts(t.Context(), "team", uid))(t))
 }
 
 // sweep calls Sweep, and gives which builds it found expired.

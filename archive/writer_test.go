@@ -34,8 +34,7 @@ func TestWhatIsFlushedIsReadAndWhatIsNotIsNot(t *testing.T) {
 		same(t, "flushed", readAll(t, s, Position{}), []byte("abc"))
 		flush(t, w)
 		same(t, "flushed", readAll(t, s, Position{}), []byte("abcdef"))
-		write(t, w, nil)
-		flush(t, w)
+		store(t, w, nil)
 		if w.Offset() != 6 {
 			t.Errorf("nothing more moved it to %d", w.Offset())
 		}
@@ -87,8 +86,7 @@ func TestASecondWriterGoesOnInEachStore(t *testing.T) {
 			if int(w.Offset()) != at || int(w.Accepted()) != at {
 				t.Fatalf("it resumes at %d, %d, want %d", w.Offset(), w.Accepted(), at)
 			}
-			write(t, w, stream[at:min(at+97, len(stream))])
-			flush(t, w)
+			store(t, w, stream[at:min(at+97, len(stream))])
 			tail := valueOf(w.Tail(t.Context()))(t)
 			same(t, "the tail", tail, stream[:w.Offset()])
 		}
@@ -104,8 +102,7 @@ func TestTheTailIsTheEndOfWhatIsStored(t *testing.T) {
 	}
 	w := writer(t, s, Limit{})
 	for _, end := range []int{0, 5, chunkSize, chunkSize + 1, 3*chunkSize - 1, 3*chunkSize + 5} {
-		write(t, w, stream[w.Accepted():end])
-		flush(t, w)
+		store(t, w, stream[w.Accepted():end])
 		tail := valueOf(w.Tail(t.Context()))(t)
 		if !bytes.HasSuffix(stream[:end], tail) || len(tail) < min(end, tailLength) || len(tail) >= 2<<20 {
 			t.Errorf("at %d: %d bytes, the end of the stream: %t", end, len(tail), bytes.HasSuffix(stream[:end], tail))
@@ -121,10 +118,8 @@ func TestTheTailIsTheEndOfWhatIsStored(t *testing.T) {
 func TestTheTailEndsWhereItsWriterIs(t *testing.T) {
 	s := newFake().open(Options{})
 	first, second := writer(t, s, Limit{}), writer(t, s, Limit{})
-	write(t, first, []byte("one\n"))
-	flush(t, first)
-	write(t, second, []byte("one\ntwo\n"))
-	flush(t, second)
+	store(t, first, []byte("one\n"))
+	store(t, second, []byte("one\ntwo\n"))
 	tail := valueOf(first.Tail(t.Context()))(t)
 	same(t, "the tail", tail, []byte("one\n"))
 }
@@ -133,8 +128,7 @@ func TestTheTailOfALimitedLogIsInOnePiece(t *testing.T) {
 	s := newFake().open(Options{})
 	stream := []byte(strings.Repeat("0123456789", 1000))
 	w := writer(t, s, Limit{MaxBytes: 1 << 10})
-	write(t, w, stream)
-	flush(t, w)
+	store(t, w, stream)
 	tail := valueOf(w.Tail(t.Context()))(t)
 	if !bytes.HasSuffix(stream, tail) || len(tail) < 1<<9-64 || len(tail) > 1<<9 {
 		t.Errorf("%d bytes: %q", len(tail), tail)
@@ -317,8 +311,7 @@ func sealBeside(t *testing.T, s *Store, writers []*Writer, stream []byte, seed u
 	}
 	check("sealed")
 	for _, w := range writers[1:] {
-		write(t, w, stream[w.Accepted():min(w.Accepted()+300, int64(len(stream)))])
-		flush(t, w)
+		store(t, w, stream[w.Accepted():min(w.Accepted()+300, int64(len(stream)))])
 		check("a late flush")
 	}
 	for _, w := range writers {
@@ -343,8 +336,7 @@ func TestALateWriterWithALimitDoesNotCutWhatIsSealed(t *testing.T) {
 		first, late := writer(t, s, limit), writer(t, s, limit)
 		at := 1 + r.IntN(40<<10)
 		write(t, first, stream[:at])
-		write(t, late, stream[:1+r.IntN(at)])
-		flush(t, late)
+		store(t, late, stream[:1+r.IntN(at)])
 		summary := seal(t, first, Seal{})
 		want := naiveLimited(stream[:at], limit)
 		for late.Accepted() < int64(len(stream)) && !late.Sealed() {
@@ -376,8 +368,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	}
 	same(t, "before", readAll(t, s, Position{}), stream[:1000])
 	w := writer(t, s, Limit{})
-	write(t, w, stream[1000:1500])
-	flush(t, w)
+	store(t, w, stream[1000:1500])
 	same(t, "after", readAll(t, s, Position{}), stream[:1500])
 	if _, ok := f.content[prefix+stampedSpan(100, 300).name()]; ok {
 		t.Error("what another chunk covers is still there")
@@ -431,8 +422,7 @@ func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	for i := range 500 {
 		line := []byte(stamped(i, "a slow line"))
 		stream = append(stream, line...)
-		write(t, w, line)
-		flush(t, w)
+		store(t, w, line)
 	}
 	if n, err := w.Undeleted(); n == 0 || err == nil {
 		t.Errorf("%d objects are not deleted: %v", n, err)
@@ -474,8 +464,7 @@ func TestASlowLogIsStoredAFewTimes(t *testing.T) {
 	for i := 0; len(stream) < 3<<19; i++ {
 		line := []byte(stamped(i, strings.Repeat("a slow line ", 60)))
 		stream = append(stream, line...)
-		write(t, w, line)
-		flush(t, w)
+		store(t, w, line)
 		if i%300 == 0 { // another process takes over
 			w = writer(t, s, Limit{})
 		}

@@ -146,8 +146,7 @@ func TestALegalHoldIsNotLostToAnOlderWrite(t *testing.T) {
 			return build
 		}
 		isHeld := func() bool {
-			record := valueOf(store.Build(ctx, "team", finished("").UID))(g)
-			return record.Held
+			return valueOf(store.Build(ctx, "team", finished("").UID))(g).Held
 		}
 		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
 		g.Expect(isHeld()).To(BeTrue())

@@ -39,8 +39,7 @@ func TestExpireDeletesWhatWasKeptLongEnough(t *testing.T) {
 		}}
 		g.Expect(store.PutImage(ctx, image)).To(Succeed())
 		left := func() []string {
-			page := valueOf(store.History(ctx, records.Query{}))(g)
-			return names(page)
+			return names(valueOf(store.History(ctx, records.Query{}))(g))
 		}
 
 		g.Expect(store.Expire(ctx, records.Rules{})).To(BeZero(), "unless told otherwise, forever")
@@ -114,8 +113,7 @@ func TestExpireTakesAnImageOnceItsBuildsAreGone(t *testing.T) {
 		}
 		rules := records.Rules{Default: records.Retention{Succeeded: day, Failed: 2 * day, Outcomes: day}}
 		expire := func() records.Expired {
-			expired := valueOf(store.Expire(ctx, rules))(g)
-			return expired
+			return valueOf(store.Expire(ctx, rules))(g)
 		}
 		g.Expect(expire()).To(Equal(records.Expired{Outcomes: 2}), "all but the last")
 		g.Expect(store.BuildDeleted(ctx, build.UID, noon)).To(Succeed())
@@ -173,8 +171,7 @@ func TestAnImageThatIsGoneHasTheRulesThatItHadLast(t *testing.T) {
 		}
 
 		left := func() []string {
-			page := valueOf(store.History(ctx, records.Query{}))(g)
-			return names(page)
+			return names(valueOf(store.History(ctx, records.Query{}))(g))
 		}
 		keptBuilds := []string{"short-2", "unlimited-1", "unlimited-2", "partly-1", "held-1", "held-2", "live-1", "live-2", "never put-1", "never put-2"}
 		g.Expect(store.Expire(ctx, records.Rules{})).To(Equal(records.Expired{Builds: 6, Images: 2}))

@@ -54,8 +54,7 @@ func ownPostgres(t *testing.T) (*postgres, string) {
 	server, err := newPostgres(t.Context())
 	t.Cleanup(func() { g.Expect(server.remove()).To(Succeed()) })
 	g.Expect(err).NotTo(HaveOccurred())
-	address := valueOf(server.newDatabase(t.Context()))(g)
-	return server, address
+	return server, valueOf(server.newDatabase(t.Context()))(g)
 }
 
 // A blockade is a transaction of somebody else that keeps what the store writes waiting.

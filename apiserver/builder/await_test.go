@@ -88,8 +88,7 @@ func (s *starting) Address() string              { return s.address }
 func (s *starting) CertificateAuthority() []byte { return s.authority }
 
 func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	directory := t.TempDir()
 	sockets := etcd.WithSocketDirectory(t.TempDir())
 	backend := valueOf(etcd.Start(t.Context(), directory, sockets))(t)
@@ -150,8 +149,7 @@ func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
 }
 
 func TestAServerThatWaitsStopsWhenItIsTold(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	server := startWithoutDependency(t, storing(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{"unix:///nowhere"}})), nil)
 	g.Eventually(server.lines).WithTimeout(patience).Should(Receive())
 	server.stop()

@@ -63,8 +63,7 @@ func storing(backend builder.StorageBackend) *builder.Server {
 // start runs a server until the returned function is called, or the test ends.
 func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
 	t.Helper()
-	options := valueOf(server.ToServerOptions())(t)
-	return startOptions(t, options)
+	return startOptions(t, valueOf(server.ToServerOptions())(t))
 }
 
 func startOptions(t *testing.T, options *builder.Options) (*builder.Running, func()) {
@@ -146,8 +145,7 @@ func describesEveryKind(t *testing.T, running *builder.Running) {
 }
 
 func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("nobody could authenticate")))
 }
@@ -173,8 +171,7 @@ func (echoOfEvents) New() runtime.Object     { return &corev1.Event{} }
 func (echoOfEvents) GetSingularName() string { return "event" }
 
 func TestResourcesAreProvidedTogether(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	calls := 0
 	server := func() *builder.Server {
 		return builder.New("together").WithBearerToken(token, admin).
@@ -197,8 +194,7 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 }
 
 func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	directory, certificates := t.TempDir(), filepath.Join(t.TempDir(), "certificates")
 	server := func() *builder.Server {
 		return storing(builder.EmbeddedEtcd(directory)).WithCertificateDirectory(certificates)
@@ -229,8 +225,7 @@ func expectProtobuf(t *testing.T, directory, key string) {
 }
 
 func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
@@ -245,8 +240,7 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 }
 
 func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	directory := t.TempDir()
 	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer func() { g.Expect(listener.Close()).To(Succeed()) }()
@@ -257,8 +251,7 @@ func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 }
 
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	running, stop := start(t, storing(builder.Memory()))
 	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods("default")
@@ -283,8 +276,7 @@ func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 }
 
 func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	always := []string{"secure-port"}
 	external := []string{"etcd-servers"}
 	delegated := []string{"kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "shutdown-delay-duration", "request-timeout"}

@@ -57,15 +57,13 @@ func newTemplate(t *testing.T, name string) *x509.Certificate {
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	key := valueOf(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
-	return key
+	return valueOf(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 }
 
 func sign(t *testing.T, template, parent *x509.Certificate, key, parentKey crypto.Signer) *x509.Certificate {
 	t.Helper()
 	raw := valueOf(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey))(t)
-	certificate := valueOf(x509.ParseCertificate(raw))(t)
-	return certificate
+	return valueOf(x509.ParseCertificate(raw))(t)
 }
 
 // encodePair returns a certificate and its key as files have them.

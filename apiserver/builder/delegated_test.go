@@ -186,8 +186,7 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 }
 
 func TestAServerIsReadyOnceItKnowsTheFrontProxy(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	frontProxyCA := newAuthority(t)
 	frontProxy := frontProxyCA.issue(t, "front-proxy")
 	cluster := newFakeCluster(t, frontProxyCA.pem())

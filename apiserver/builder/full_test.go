@@ -25,8 +25,7 @@ import (
 )
 
 func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	directory, lines := t.TempDir(), gbytes.NewBuffer()
 	running, stop := start(t, storing(builder.EmbeddedEtcd(directory, etcd.WithQuota(2<<20))).WithWriter(lines))
 	client := withoutRetries(t, running)
@@ -83,8 +82,7 @@ func (d *fullDisk) Commit(int64, []*mvccpb.KeyValue) error {
 }
 
 func TestAStorageThatRefusesWritesIsNoErrorOfTheServer(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	disk := &fullDisk{}
 	running, _ := start(t, storing(builder.Memory(memory.WithJournal(disk, memory.Content{}))))
 	client := withoutRetries(t, running)
@@ -113,8 +111,7 @@ func withoutRetries(t *testing.T, running *builder.Running) typedcorev1.ConfigMa
 	t.Helper()
 	config := running.ClientConfig()
 	config.WrapTransport = withoutRetryAfter
-	client := valueOf(kubernetes.NewForConfig(config))(t)
-	return client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
+	return valueOf(kubernetes.NewForConfig(config))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
 // roundTripper is a function as an http.RoundTripper.

@@ -33,8 +33,7 @@ func mayListPods(_ context.Context, attributes authorizer.Attributes) (authorize
 }
 
 func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	running, _ := start(t, storing(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)))
 	listPods := func(token string) error {
 		_, err := external(t, running, token).CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{})
@@ -52,8 +51,7 @@ func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
 }
 
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	g.Expect(errorOf(builder.New("x").WithGuests(visitor, nil).ToServerOptions())).To(MatchError(ContainSubstring("guests need tokens and rights")))
 	options := valueOf(delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("takes no bearer tokens of its own")))

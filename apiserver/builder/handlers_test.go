@@ -46,8 +46,7 @@ func computedBooks(compute func(context.Context) ([]*hub.Book, error)) *builder.
 }
 
 func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	in := func(namespace, name string, labels map[string]string) *hub.Book {
 		return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}, Spec: hub.BookSpec{Title: name}}
 	}
@@ -87,8 +86,7 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 }
 
 func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	running, _ := start(t, library(builder.Memory()))
 	warnings := &collectedWarnings{}
 	config := running.ClientConfig()

@@ -15,8 +15,7 @@ import (
 )
 
 func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	const page, browser = "<!DOCTYPE html><title>hello</title>", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 	running, _ := start(t, storing(builder.Memory()).WithLandingPage([]byte(page)))
 	client := valueOf(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
@@ -57,8 +56,7 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 }
 
 func TestAServerOfAClusterHasNoLandingPage(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("has no landing page")))
 }

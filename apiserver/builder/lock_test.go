@@ -103,8 +103,7 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 }
 
 func TestALockThatEtcdTookBackIsLost(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	database, shared := twoServers(t)
 	lock := valueOf(shared[0].Lock(t.Context(), "books/a"))(t)
 	defer lock.Unlock()
@@ -122,8 +121,7 @@ func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 }
 
 func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	database := valueOf(etcd.Start(t.Context(), ""))(t)
 	scope := scopeOn(t, builder.ExternalEtcd(database.Transport()))
 	g.Expect(database.Stop()).To(Succeed())
@@ -133,8 +131,7 @@ func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
 }
 
 func TestALockIsGivenBackWithoutAnEtcdThatIsGone(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	database := valueOf(etcd.Start(t.Context(), ""))(t)
 	lock := valueOf(scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a"))(t)
 	g.Expect(database.Stop()).To(Succeed())

@@ -18,8 +18,7 @@ import (
 )
 
 func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	for _, accepted := range []string{
 		`^https://example\.com$`, `^https://([a-z]+\.)?example\.com(:[0-9]+)?$`, `^(https://a\.example|http://localhost:[0-9]+)$`,
 		`^https://a\.example$|^https://b\.example$`, `\Ahttps://example\.com\z`, `(^https://example\.com$)`, `^.*$`,
@@ -71,8 +70,7 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 }
 
 func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	options.ServerRun.CorsAllowedOriginList = []string{"https://example.com"}
 	_, err := options.Start(t.Context())

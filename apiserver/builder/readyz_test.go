@@ -15,8 +15,7 @@ import (
 )
 
 func TestReadyzAsksTheChecksOfTheServer(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	var empty atomic.Bool
 	shelves := healthz.NamedCheck("shelves", func(*http.Request) error {
 		if empty.Load() {

@@ -42,8 +42,7 @@ func (s *mountedSecret) put(g Gomega, files map[string][]byte) {
 }
 
 func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	authority := newAuthority(t)
 	secret := &mountedSecret{directory: t.TempDir()}
 	renew := func() *big.Int {

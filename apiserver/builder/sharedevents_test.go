@@ -23,8 +23,7 @@ import (
 
 // Clients that do not read their watches cost one object and one encoding in all, also of events that came before the watch.
 func TestWatchesShareObjectsAndEncodings(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	var store *resources.Store
 	running, _ := start(t, example.Describe(builder.New("shared")).WithBearerToken(token, admin).
 		WithResource(v2.SchemeGroupVersion, "books", func(scope *resources.Scope) (_ resources.Storages, err error) {

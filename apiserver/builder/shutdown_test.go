@@ -23,8 +23,7 @@ import (
 const shutdownDelay = 10 * time.Second
 
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(storing(builder.Memory()).ToServerOptions())(t)
 	options.ServerRun.ShutdownDelayDuration = shutdownDelay
 	running, stop := startOptions(t, options)

@@ -43,8 +43,7 @@ func eachBackend(t *testing.T, compaction time.Duration, test func(*testing.T, b
 
 func configMapsOf(t *testing.T, running *builder.Running) typedcorev1.ConfigMapInterface {
 	t.Helper()
-	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
-	return client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
+	return valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
 func configMap(name string) *corev1.ConfigMap {
@@ -53,16 +52,14 @@ func configMap(name string) *corev1.ConfigMap {
 
 func create(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.ConfigMap) *corev1.ConfigMap {
 	t.Helper()
-	created := valueOf(client.Create(t.Context(), object, metav1.CreateOptions{}))(t)
-	return created
+	return valueOf(client.Create(t.Context(), object, metav1.CreateOptions{}))(t)
 }
 
 func update(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.ConfigMap, value string) *corev1.ConfigMap {
 	t.Helper()
 	object = object.DeepCopy()
 	object.Data = map[string]string{"value": value}
-	updated := valueOf(client.Update(t.Context(), object, metav1.UpdateOptions{}))(t)
-	return updated
+	return valueOf(client.Update(t.Context(), object, metav1.UpdateOptions{}))(t)
 }
 
 func TestEveryStorage(t *testing.T) {
@@ -77,8 +74,7 @@ func TestEveryStorage(t *testing.T) {
 
 func number(t *testing.T, object interface{ GetResourceVersion() string }) uint64 {
 	t.Helper()
-	version := valueOf(strconv.ParseUint(object.GetResourceVersion(), 10, 64))(t)
-	return version
+	return valueOf(strconv.ParseUint(object.GetResourceVersion(), 10, 64))(t)
 }
 
 // next returns a watch's next event that is not a bookmark.
@@ -190,3 +186,10 @@ func valueOf[T any](value T, err error) func(testing.TB) T {
 
 // errorOf returns the error of a call that also returns a value.
 func errorOf[T any](_ T, err error) error { return err }
+
+// parallel lets a test run beside others and returns its assertions.
+func parallel(t *testing.T) *WithT {
+	t.Helper()
+	t.Parallel()
+	return NewWithT(t)
+}

@@ -24,8 +24,7 @@ const shelfSize = 25
 // The storage version moves as docs/api-versions.md describes: the old and the new server run side by side, the old server
 // stops, and every object is written again.
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	database := valueOf(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	inFirst, inSecond := v1.SchemeGroupVersion.String(), v2.SchemeGroupVersion.String()

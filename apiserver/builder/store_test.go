@@ -24,8 +24,7 @@ type national struct {
 func (national) NamespaceScoped() bool { return false }
 
 func TestAStatusHasTheScopeOfItsResource(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	provide := func(scope *resources.Scope) (resources.Storages, error) {
 		store, err := resources.NewStore(scope, resources.Resource{
 			New:      func() runtime.Object { return &hub.Book{} },

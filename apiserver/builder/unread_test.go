@@ -22,8 +22,7 @@ import (
 
 // A client that stops to read ends its own answer: over HTTP/2 a stream, otherwise the connection.
 func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	title := strings.Repeat("x", 256<<10)
 	var books []*hub.Book // more than a client and a server keep for each other
 	for i := range 128 {
@@ -58,8 +57,7 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 
 // A list takes the memory of an item while its client reads.
 func TestAListIsWrittenItemByItem(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(catalogue().ToServerOptions())(t)
 	title := strings.Repeat("x", 256<<10) // more than the encoders keep to decide about compression
 	list := &v2.BookList{}

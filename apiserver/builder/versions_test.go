@@ -212,8 +212,7 @@ func TestVersionsThatCannotBeServedAreRefused(t *testing.T) {
 }
 
 func TestAKindThatAVersionLacksIsNotServedThere(t *testing.T) {
-	t.Parallel()
-	g := NewWithT(t)
+	g := parallel(t)
 	options := valueOf(example.Describe(builder.New("x")).WithBearerToken(token, admin).
 		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests, v1.SchemeGroupVersion).ToServerOptions())(t)
 	_, err := options.Start(t.Context())

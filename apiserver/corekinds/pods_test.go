@@ -34,8 +34,7 @@ var _ = Describe("pods", func() {
 
 	create := func(ctx context.Context, pod *corev1.Pod) *corev1.Pod {
 		GinkgoHelper()
-		created := must(pods.Create(ctx, pod, metav1.CreateOptions{}))
-		return created
+		return must(pods.Create(ctx, pod, metav1.CreateOptions{}))
 	}
 
 	It("start pending, with defaults, whatever status the client sends", func(ctx SpecContext) {

@@ -260,8 +260,7 @@ func TestNoTestOfTheLibraryIsForgotten(t *testing.T) {
 
 func parse(t *testing.T, file string) *ast.File {
 	t.Helper()
-	parsed := valueOf(parser.ParseFile(token.NewFileSet(), file, nil, 0))(t)
-	return parsed
+	return valueOf(parser.ParseFile(token.NewFileSet(), file, nil, 0))(t)
 }
 
 var pods = example.Resource("pods")
@@ -386,8 +385,7 @@ func (s *store) checkReads(t *testing.T, page, objects uint64) {
 // write uses a revision.
 func (s *store) write(ctx context.Context, t *testing.T) int64 {
 	t.Helper()
-	response := valueOf(s.client.Put(ctx, "another key", ""))(t)
-	return response.Header.GetRevision()
+	return valueOf(s.client.Put(ctx, "another key", ""))(t).Header.GetRevision()
 }
 
 // compact compacts as an API server does, and waits until the store knows it.

@@ -112,8 +112,7 @@ func TestOldVersionsExpire(t *testing.T) {
 	client := connect(t, server)
 	put := func(value string) int64 {
 		t.Helper()
-		response := valueOf(client.Put(t.Context(), "key", value))(t)
-		return response.Header.GetRevision()
+		return valueOf(client.Put(t.Context(), "key", value))(t).Header.GetRevision()
 	}
 	first := put("first")
 	put("second")

@@ -185,8 +185,7 @@ func TestTheSizeIsThatOfWhatIsKept(t *testing.T) {
 	server := startServer(t)
 	client := clientOf(t, server)
 	size := func() int64 {
-		response := valueOf(client.Status(t.Context(), server.Endpoint()))(t)
-		return response.DbSize
+		return valueOf(client.Status(t.Context(), server.Endpoint()))(t).DbSize
 	}
 	for range 10 {
 		g.Expect(client.Put(t.Context(), "k", "123456789")).Error().NotTo(HaveOccurred())
