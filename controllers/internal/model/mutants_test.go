@@ -216,6 +216,9 @@ func play(t *testing.T, model string, group ...int) string {
 // serverAgrees is why a controller may request a build that is not due.
 const serverAgrees = "the server accepts the ID of a trigger only while it computes the same request itself"
 
+// rechecked is why an Image need not be reconciled again by itself.
+const rechecked = "the Image is reconciled a minute after its last change"
+
 // rare is why a guard of a deletion may be missing: the decision has checked the same.
 const rare = "no schedule of 20,000 lets it happen between the decision and the deletion"
 
@@ -229,10 +232,10 @@ var mutants = []mutant{
 	{"controllers/internal/image/ask.go", `err != nil || unseen {`, `err != nil {`, serverAgrees},
 	{"controllers/internal/image/ask.go", `now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest`, `now.Resolved == nil`, serverAgrees},
 	{"controllers/internal/image/ask.go", `return false, decision.Gone(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
-	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, ""},
-	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, ""},
+	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, serverAgrees},
+	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, rechecked},
 	{"controllers/internal/image/reconciler.go", `if equality.Semantic.DeepEqual(&status, &image.Status) {`, `if equality.Semantic.DeepEqual(&status, &status) {`, ""},
-	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, "the Image is reconciled a minute after its last change"},
+	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, rechecked},
 	{"controllers/internal/image/reconciler.go", `SupersededBy: decision.SupersededBy}`, `Reason: "superseded"}`, ""},
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named && !named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, rare},
 	{"controllers/internal/image/reconciler.go", `if named || trigger.Promoting(live, build) || v1alpha1.UnderLegalHold(live) {`, `if named || v1alpha1.UnderLegalHold(live) {`, rare},
