@@ -479,6 +479,7 @@ func TestPodsWaitForAWorker(t *testing.T) {
 	c.Expect(c.agent.Running()).To(Equal(1), "those that wait do not run")
 	_, err := c.agent.OpenLog(t.Context(), pod, nil)
 	c.Expect(err).To(MatchError(ContainSubstring("is waiting to start")))
+	c.podWhen(third, func(*corev1.Pod) bool { return true })
 	c.deletePod(third, 30) // the pod never ran, so it is deleted at once
 	c.podGone(third)
 	c.deletePod(first, 30)
