@@ -7,6 +7,7 @@ package reconciliation
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -88,7 +89,7 @@ func Live[T metav1.Object](ctx context.Context, get func(context.Context, string
 	case notfound.Object(err) || err == nil && found.GetUID() != uid:
 		return live, nil
 	case err != nil:
-		return live, fmt.Errorf("get %s: %w", name, err)
+		return live, fmt.Errorf("get %s %s: %w", reflect.TypeFor[T]().Elem().Name(), name, err)
 	}
 	return found, nil
 }
