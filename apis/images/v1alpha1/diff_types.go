@@ -7,10 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func init() {
-	SchemeBuilder.Register(known(&ImageBuildDiff{}, &ImageBuildDiffOptions{}))
-}
-
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageBuildDiff lists the differences between two builds of a namespace: their inputs and their artifacts. The diff

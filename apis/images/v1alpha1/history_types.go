@@ -7,13 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func init() {
-	SchemeBuilder.Register(known(
-		&ImageHistory{}, &ImageHistoryOptions{}, &ImageStats{}, &ImageStatsOptions{},
-		&ImageNote{}, &ImageNoteList{}, &ImageChanges{}, &ImageJournalOptions{},
-	))
-}
-
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageHistory is a page of the builds of an Image, newest first, including deleted builds. The history subresource of

@@ -7,10 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func init() {
-	SchemeBuilder.Register(known(&Image{}, &ImageList{}, &BuildRequest{}))
-}
-
 // +genclient
 // +genclient:method=Instantiate,verb=create,subresource=instantiate,input=BuildRequest,result=ImageBuild
 // +genclient:method=GetPlan,verb=get,subresource=plan,result=ImagePlan

@@ -7,10 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-func init() {
-	SchemeBuilder.Register(known(&ImageBuild{}, &ImageBuildList{}, &RerunRequest{}, &CancelRequest{}, &BuildReport{}, &ImageBuildLogOptions{}))
-}
-
 // +genclient
 // +genclient:method=Cancel,verb=create,subresource=cancel,input=CancelRequest,result=ImageBuild
 // +genclient:method=Rerun,verb=create,subresource=rerun,input=RerunRequest,result=ImageBuild

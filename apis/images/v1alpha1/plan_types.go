@@ -7,10 +7,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-func init() {
-	SchemeBuilder.Register(known(&ImagePlan{}))
-}
-
 // +genclient
 // +genclient:onlyVerbs=create
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -16,7 +16,7 @@ var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha
 
 var (
 	// SchemeBuilder collects the functions that AddToScheme runs.
-	SchemeBuilder = runtime.NewSchemeBuilder(addGroupVersion, addDefaultingFuncs)
+	SchemeBuilder = runtime.NewSchemeBuilder(addKnownTypes, addDefaultingFuncs)
 	// AddToScheme adds this package's types and their defaults to a scheme.
 	AddToScheme = SchemeBuilder.AddToScheme
 )
@@ -31,15 +31,34 @@ func Kind(kind string) schema.GroupVersionKind {
 	return SchemeGroupVersion.WithKind(kind)
 }
 
-// known returns a function that adds the types of objects to a scheme. Each file of types registers its own.
-func known(objects ...runtime.Object) func(*runtime.Scheme) error {
-	return func(scheme *runtime.Scheme) error {
-		scheme.AddKnownTypes(SchemeGroupVersion, objects...)
-		return nil
-	}
-}
-
-func addGroupVersion(scheme *runtime.Scheme) error {
+func addKnownTypes(scheme *runtime.Scheme) error {
+	scheme.AddKnownTypes(SchemeGroupVersion,
+		&Image{},
+		&ImageList{},
+		&ImageBuild{},
+		&ImageBuildList{},
+		&BuildRequest{},
+		&CancelRequest{},
+		&RerunRequest{},
+		&BuildReport{},
+		&ImageChannels{},
+		&ImagePlan{},
+		&QueuedBuild{},
+		&QueuedBuildList{},
+		&ImageBuildLogOptions{},
+		&ImageBuildDiff{},
+		&ImageBuildDiffOptions{},
+		&ImageReport{},
+		&ImageReportList{},
+		&ImageHistory{},
+		&ImageHistoryOptions{},
+		&ImageStats{},
+		&ImageStatsOptions{},
+		&ImageNote{},
+		&ImageNoteList{},
+		&ImageChanges{},
+		&ImageJournalOptions{},
+	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil
 }
