@@ -10,6 +10,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // BenchmarkArchive writes, flushes every 256 KiB or so as a follower does, and seals a log in memory, on one core,
@@ -42,7 +44,7 @@ func BenchmarkArchive(b *testing.B) {
 
 func archive(b *testing.B, log []byte, flushed int) int64 {
 	s, err := Open(b.Context(), "mem://", Options{})
-	must(b, err)
+	require.NoError(b, err)
 	w := writer(b, s, Limit{})
 	for at := 0; at < len(log); {
 		n := min(32<<10, len(log)-at)
@@ -58,10 +60,10 @@ func archive(b *testing.B, log []byte, flushed int) int64 {
 func gzipFastest(b *testing.B, log []byte) int64 {
 	var out bytes.Buffer
 	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	must(b, err)
+	require.NoError(b, err)
 	_, err = z.Write(log)
-	must(b, err)
-	must(b, z.Close())
+	require.NoError(b, err)
+	require.NoError(b, z.Close())
 	return int64(out.Len())
 }
 
@@ -81,9 +83,9 @@ func BenchmarkFirstByte(b *testing.B) {
 				b.ResetTimer()
 				for b.Loop() {
 					r, err := s.Reader(b.Context(), attempt(), position)
-					must(b, err)
+					require.NoError(b, err)
 					_, err = io.ReadFull(r, make([]byte, 1))
-					must(b, err)
+					require.NoError(b, err)
 				}
 				each := b.Elapsed() / time.Duration(b.N)
 				if size == 1<<20 {
@@ -114,14 +116,14 @@ func BenchmarkOpenReaders(b *testing.B) {
 		open := make([]io.ReadCloser, readers)
 		for i := range open {
 			r, err := s.Reader(b.Context(), attempt(), Position{Offset: int64(i) << 16})
-			must(b, err)
+			require.NoError(b, err)
 			_, err = io.ReadFull(r, make([]byte, 1))
-			must(b, err)
+			require.NoError(b, err)
 			open[i] = r
 		}
 		b.ReportMetric(float64(heap()-before)/readers/(1<<20), "MiB/reader")
 		for _, r := range open {
-			must(b, r.Close())
+			require.NoError(b, r.Close())
 		}
 		b.ReportMetric(float64(heap()-before)/readers/(1<<20), "MiB/closed-reader")
 	}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestABuildIsReadAsItWasPut(t *testing.T) {
@@ -15,8 +17,8 @@ func TestABuildIsReadAsItWasPut(t *testing.T) {
 			t.Errorf("before: %v", err)
 		}
 		for _, build := range []Build{{Namespace: "team", Name: "app", UID: "b"}, finished("b")} {
-			must(t, s.PutBuild(t.Context(), build))
-			got := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
+			require.NoError(t, s.PutBuild(t.Context(), build))
+			got := require.Value(s.GetBuild(t.Context(), "team", "b"))(t)
 			if !got.Equal(build) || got.Name != "app" || got.Succeeded != build.Succeeded {
 				t.Errorf("got %+v, want %+v", got, build)
 			}
@@ -36,10 +38,10 @@ func TestABuildThatHasNotChangedIsNotWritten(t *testing.T) {
 		return n
 	}
 	build := finished("b")
-	must(t, s.PutBuild(t.Context(), build))
+	require.NoError(t, s.PutBuild(t.Context(), build))
 	elsewhere := build.Finished.In(time.FixedZone("", 3600))
 	build.Finished = &elsewhere
-	must(t, s.PutBuild(t.Context(), build))
+	require.NoError(t, s.PutBuild(t.Context(), build))
 	if writes() != 1 {
 		t.Errorf("%d writes for the same build", writes())
 	}
@@ -53,7 +55,7 @@ func TestABuildThatHasNotChangedIsNotWritten(t *testing.T) {
 		func(b *Build) { b.Finished = nil },
 	} {
 		change(&build)
-		must(t, s.PutBuild(t.Context(), build))
+		require.NoError(t, s.PutBuild(t.Context(), build))
 		if writes() != i+2 {
 			t.Errorf("change %d: %d writes", i, writes())
 		}
@@ -65,12 +67,12 @@ func TestWhatIsExpiredOrLocatedStaysSo(t *testing.T) {
 	build := finished("b")
 	at, other := epoch().Add(time.Hour), epoch().Add(2*time.Hour)
 	build.Expired, build.NamespaceUID = &at, "n"
-	must(t, s.PutBuild(t.Context(), build))
+	require.NoError(t, s.PutBuild(t.Context(), build))
 	build.NamespaceUID = ""
 	for _, expired := range []*time.Time{nil, &other} {
 		build.Expired, build.Held = expired, !build.Held
-		must(t, s.PutBuild(t.Context(), build))
-		got := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
+		require.NoError(t, s.PutBuild(t.Context(), build))
+		got := require.Value(s.GetBuild(t.Context(), "team", "b"))(t)
 		if got.Expired == nil || !got.Expired.Equal(at) || got.Held != build.Held || got.NamespaceUID != "n" {
 			t.Errorf("got %+v", got)
 		}
@@ -92,7 +94,7 @@ func TestPutBuildsOfOneBuildAtOnce(t *testing.T) {
 		}()
 	}
 	for range 50 {
-		must(t, <-done)
+		require.NoError(t, <-done)
 	}
 	if got, err := s.GetBuild(t.Context(), "team", "b"); err != nil || got.Expired == nil {
 		t.Errorf("a mark was lost: %+v, %v", got, err)
@@ -106,7 +108,7 @@ func TestABrokenBuildIsAnErrorUntilItIsPutAgain(t *testing.T) {
 	if got, err := s.GetBuild(t.Context(), "team", "b"); !errors.Is(err, ErrDamaged) {
 		t.Errorf("got %+v, %v", got, err)
 	}
-	must(t, s.PutBuild(t.Context(), finished("b")))
+	require.NoError(t, s.PutBuild(t.Context(), finished("b")))
 	if got, err := s.GetBuild(t.Context(), "team", "b"); err != nil || !got.Equal(finished("b")) {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -115,7 +117,7 @@ func TestABrokenBuildIsAnErrorUntilItIsPutAgain(t *testing.T) {
 func TestNoFlippedBitOfARecordIsRead(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
-	must(t, s.PutBuild(t.Context(), finished("b")))
+	require.NoError(t, s.PutBuild(t.Context(), finished("b")))
 	content := f.content["v1/team/b/build.json"]
 	for bit := range 8 * len(content) {
 		content[bit/8] ^= 1 << (bit % 8)
@@ -131,16 +133,16 @@ func TestAttemptsAreInOrder(t *testing.T) {
 		if got, err := s.Attempts(t.Context(), "team", "b"); len(got) != 0 || err != nil {
 			t.Errorf("of nothing: %v, %v", got, err)
 		}
-		must(t, s.PutBuild(t.Context(), finished("b")))
+		require.NoError(t, s.PutBuild(t.Context(), finished("b")))
 		for _, a := range []Attempt{
 			{"team", "b", 10, "p"}, {"team", "b", 2, "q"}, {"team", "b", 2, "p-1-x"}, {"team", "b", 0, "p"},
 			{"team", "b-2", 1, "of-another-build"}, {"team-b", "b", 1, "of-another-namespace"},
 		} {
-			w := valueOf(s.Writer(t.Context(), a, Limit{}))(t)
+			w := require.Value(s.Writer(t.Context(), a, Limit{}))(t)
 			write(t, w, []byte("x"))
 			seal(t, w, Seal{})
 		}
-		got := valueOf(s.Attempts(t.Context(), "team", "b"))(t)
+		got := require.Value(s.Attempts(t.Context(), "team", "b"))(t)
 		if fmt.Sprint(got) != "[team/b/0-p team/b/2-p-1-x team/b/2-q team/b/10-p]" {
 			t.Errorf("got %v", got)
 		}

@@ -11,6 +11,8 @@ import (
 	"maps"
 	"slices"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func originOf(text []byte) Origin {
@@ -20,7 +22,7 @@ func originOf(text []byte) Origin {
 // readDamaged reads a log that is damaged.
 func readDamaged(t *testing.T, s *Store) []byte {
 	t.Helper()
-	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+	r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 	got, err := io.ReadAll(r)
 	if !errors.Is(err, ErrDamaged) {
 		t.Errorf("got %d bytes, %v", len(got), err)
@@ -68,7 +70,7 @@ func TestAnUnsealedLogOutlivesDamage(t *testing.T) {
 
 				damagedStore := f.content
 				f.content = maps.Clone(damagedStore)
-				must(t, s.Verify(t.Context(), attempt(), nil, originOf(stream)))
+				require.NoError(t, s.Verify(t.Context(), attempt(), nil, originOf(stream)))
 				same(t, "stored again", readAll(t, s, Position{}), stored)
 
 				for has, origin := range map[bool]Origin{true: originOf(stream), false: nil} {
@@ -78,7 +80,7 @@ func TestAnUnsealedLogOutlivesDamage(t *testing.T) {
 						t.Fatalf("it continues at %d", w.Offset())
 					}
 					tail, err := w.Tail(t.Context())
-					if must(t, err); !bytes.Contains(stored, tail) || len(tail) == 0 {
+					if require.NoError(t, err); !bytes.Contains(stored, tail) || len(tail) == 0 {
 						t.Errorf("its end is %q", tail)
 					}
 					write(t, w, stream[len(stored):])
@@ -115,7 +117,7 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	copied := newFake().open(Options{})
-	must(t, s.Export(t.Context(), func(key string, content []byte) error {
+	require.NoError(t, s.Export(t.Context(), func(key string, content []byte) error {
 		return copied.Import(t.Context(), key, bytes.NewReader(content))
 	}))
 	same(t, "from a backup", readAll(t, copied, Position{}), readAll(t, s, Position{}))
@@ -134,7 +136,7 @@ func TestOnlyBytesThatTheLimitHasCutAreNotDamage(t *testing.T) {
 		f.content[prefix+name] = nil
 		all := readDamaged(t, s)
 		for n := int64(0); n < int64(bytes.Count(all, []byte{'\n'})); n += 1 + n/3 {
-			r := valueOf(s.Reader(t.Context(), attempt(), Position{TailLines: &n}))(t)
+			r := require.Value(s.Reader(t.Context(), attempt(), Position{TailLines: &n}))(t)
 			got, err := io.ReadAll(r)
 			if want := naiveRead(all, Position{TailLines: &n}); !bytes.Equal(got, want) || errors.Is(err, ErrDamaged) != bytes.Contains(want, []byte("missing")) {
 				t.Errorf("%s is damaged, the last %d lines: %d bytes, want %d, %v", name, n, len(got), len(want), err)
@@ -170,7 +172,7 @@ func TestNoFlippedBitIsRead(t *testing.T) {
 	for key, content := range f.content {
 		for bit := range 8 * len(content) {
 			content[bit/8] ^= 1 << (bit % 8)
-			r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+			r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 			if got, err := io.ReadAll(r); !errors.Is(err, ErrDamaged) && (err != nil || !bytes.Equal(got, stream)) {
 				t.Errorf("bit %d of %s: got %q, %v", bit, key, got, err)
 			}

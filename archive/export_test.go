@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // While the archive is exported, a writer seals one log and makes a chunk of another longer.
@@ -18,7 +20,7 @@ func TestWhatIsExportedWhileItIsWrittenIsWhole(t *testing.T) {
 		first := keepOf(t, s, sealed, stream, 500)
 		second := keepOf(t, s, growing, stream[:700], 0)
 		to, n := open(t, "mem://", Options{}), 0
-		must(t, s.Export(t.Context(), func(key string, content []byte) error {
+		require.NoError(t, s.Export(t.Context(), func(key string, content []byte) error {
 			if n++; n == 2 {
 				seal(t, first, Seal{})
 				store(t, second, stream[700:])

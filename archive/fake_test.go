@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // fake is objects in memory, with faults. Its lists and errors are as those of a bucket.
@@ -140,7 +142,7 @@ func each(t *testing.T, options Options, run func(t *testing.T, s *Store)) {
 
 func open(t testing.TB, address string, options Options) *Store {
 	t.Helper()
-	s := valueOf(Open(t.Context(), address, options))(t)
+	s := require.Value(Open(t.Context(), address, options))(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -154,29 +156,22 @@ func attempt() Attempt { return Attempt{Namespace: "team", Build: "b-1", Number:
 
 func prefixOf(t testing.TB, a Attempt) string {
 	t.Helper()
-	return valueOf(a.prefix())(t)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	return require.Value(a.prefix())(t)
 }
 
 func writer(t testing.TB, s *Store, limit Limit) *Writer {
 	t.Helper()
-	return valueOf(s.Writer(t.Context(), attempt(), limit))(t)
+	return require.Value(s.Writer(t.Context(), attempt(), limit))(t)
 }
 
 func write(t testing.TB, w *Writer, content []byte) {
 	t.Helper()
-	must(t, w.Write(t.Context(), content))
+	require.NoError(t, w.Write(t.Context(), content))
 }
 
 func flush(t testing.TB, w *Writer) {
 	t.Helper()
-	must(t, w.Flush(t.Context()))
+	require.NoError(t, w.Flush(t.Context()))
 }
 
 // store writes and flushes.
@@ -188,7 +183,7 @@ func store(t testing.TB, w *Writer, content []byte) {
 
 func seal(t testing.TB, w *Writer, of Seal) Summary {
 	t.Helper()
-	return valueOf(w.Seal(t.Context(), of))(t)
+	return require.Value(w.Seal(t.Context(), of))(t)
 }
 
 // keep stores a whole stream, in chunks of that length; 0 is the longest.
@@ -200,12 +195,12 @@ func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writer {
 	t.Helper()
 	for at := int64(0); chunk > 0 && at < int64(len(stream)); at += chunk { // an earlier version has chunks of any bytes
-		old := valueOf(s.stored(a))(t)
+		old := require.Value(s.stored(a))(t)
 		end := min(at+chunk, int64(len(stream)))
 		err := old.put(t.Context(), stampedSpan(at, end), stream[at:end])
-		must(t, err)
+		require.NoError(t, err)
 	}
-	w := valueOf(s.Writer(t.Context(), a, Limit{}))(t)
+	w := require.Value(s.Writer(t.Context(), a, Limit{}))(t)
 	if chunk > 0 {
 		w.chunk = chunk
 	}
@@ -234,15 +229,6 @@ func same(t testing.TB, what string, got, want []byte) {
 
 func readOf(t testing.TB, s *Store, a Attempt, from Position) []byte {
 	t.Helper()
-	r := valueOf(s.Reader(t.Context(), a, from))(t)
-	return valueOf(io.ReadAll(r))(t)
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		must(t, err)
-		return value
-	}
+	r := require.Value(s.Reader(t.Context(), a, from))(t)
+	return require.Value(io.ReadAll(r))(t)
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // naiveLimited returns the bytes of a stream that a reader must return under a limit.
@@ -254,7 +256,7 @@ func TestALimitOfAReaderDoesNotCountTimestamps(t *testing.T) {
 	text := naiveStrip(stream)
 	for limit := range int64(len(text) + 2) {
 		for size, r := range map[string]io.Reader{"at once": bytes.NewReader(stream), "byte by byte": iotest.OneByteReader(bytes.NewReader(stream))} {
-			got := valueOf(io.ReadAll(LimitText(r, limit)))(t)
+			got := require.Value(io.ReadAll(LimitText(r, limit)))(t)
 			if n := int64(len(naiveStrip(got))); !bytes.HasPrefix(stream, got) || n < min(limit, int64(len(text))) || n > limit+4 {
 				t.Errorf("limit %d, %s: %q", limit, size, got)
 			}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // memoryLimit is the most memory that a writer or a reader may hold, including compression, in bytes.
@@ -43,7 +45,7 @@ func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 	check("seal")
 	lines := int64(3_000_000)
 	for _, from := range []Position{{}, {Since: epoch()}, {TailLines: &lines}} {
-		r := valueOf(s.Reader(t.Context(), attempt(), from))(t)
+		r := require.Value(s.Reader(t.Context(), attempt(), from))(t)
 		for total := int64(0); ; {
 			n, err := io.CopyN(io.Discard, StripTimestamps(r), 64<<20)
 			total += n
@@ -51,7 +53,7 @@ func TestMemoryDoesNotGrowWithTheLog(t *testing.T) {
 			if errors.Is(err, io.EOF) {
 				break
 			}
-			must(t, err)
+			require.NoError(t, err)
 		}
 	}
 	if summary.Bytes != int64(pieces*len(piece)) {
@@ -76,9 +78,9 @@ func TestALogOf2GiBKeepsItsHeadAndItsTail(t *testing.T) {
 		}
 	}
 	summary := seal(t, w, Seal{})
-	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
-	read := valueOf(io.Copy(io.Discard, r))(t)
-	must(t, r.Close())
+	r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
+	read := require.Value(io.Copy(io.Discard, r))(t)
+	require.NoError(t, r.Close())
 	left := summary.Bytes - summary.Cut
 	if summary.Bytes != size || left > kept || left < kept*9/10 || read <= left || read > left+1024 { // with a line about the cut
 		t.Errorf("%d bytes are read, of %+v", read, summary)

@@ -13,6 +13,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // seeds is a quarter of all random streams with -short, because each is read dozens of times.
@@ -91,16 +93,16 @@ func TestALimitKeepsTheHeadAndTheTail(t *testing.T) {
 			stream := lines(r, 1+r.IntN(120<<10))
 			a := attempt()
 			a.Number = int32(seed)
-			w := valueOf(s.Writer(t.Context(), a, limit))(t)
+			w := require.Value(s.Writer(t.Context(), a, limit))(t)
 			for at := 0; at < len(stream); {
 				end := min(at+1+r.IntN(9000), len(stream))
-				must(t, w.Write(t.Context(), stream[at:end]))
+				require.NoError(t, w.Write(t.Context(), stream[at:end]))
 				if r.IntN(2) == 0 {
-					must(t, w.Flush(t.Context()))
+					require.NoError(t, w.Flush(t.Context()))
 				}
 				at = end
 			}
-			must(t, w.Flush(t.Context()))
+			require.NoError(t, w.Flush(t.Context()))
 			want := naiveLimited(stream, limit)
 			readLimited(t, s, a, want, fmt.Sprintf("seed %d, open", seed))
 			summary := seal(t, w, Seal{})

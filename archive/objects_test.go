@@ -14,13 +14,15 @@ import (
 	"syscall"
 	"testing"
 	"unicode/utf8"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // files of a directory, below it.
 func files(t *testing.T, directory string) []string {
 	t.Helper()
 	var found []string
-	must(t, filepath.WalkDir(directory, func(name string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(directory, func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			found = append(found, strings.TrimPrefix(name, directory))
 		}
@@ -37,7 +39,7 @@ func TestAPutThatFailsLeavesNoFile(t *testing.T) {
 	if err := s.put(ctx, "v1/n/b/build.json", []byte("x")); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
-	must(t, os.MkdirAll(filepath.Join(directory, "v1/n/b/seal.json/in-the-way"), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Join(directory, "v1/n/b/seal.json/in-the-way"), 0o700))
 	if err := s.put(t.Context(), "v1/n/b/seal.json", []byte("x")); err == nil {
 		t.Error("a directory was replaced by a file")
 	}
@@ -49,12 +51,12 @@ func TestAPutThatFailsLeavesNoFile(t *testing.T) {
 func TestAPutReplacesAsAWhole(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
 		for _, content := range []string{"a long one", "short", ""} {
-			must(t, s.put(t.Context(), "v1/x", []byte(content)))
-			got := valueOf(s.get(t.Context(), "v1/x", []byte("before ")))(t)
+			require.NoError(t, s.put(t.Context(), "v1/x", []byte(content)))
+			got := require.Value(s.get(t.Context(), "v1/x", []byte("before ")))(t)
 			same(t, "got", got, []byte("before "+content))
 		}
 		for range 2 {
-			must(t, s.remove(t.Context(), "v1/x"))
+			require.NoError(t, s.remove(t.Context(), "v1/x"))
 		}
 		if _, err := s.get(t.Context(), "v1/x", nil); !errors.Is(err, ErrNotFound) {
 			t.Errorf("got %v", err)
@@ -72,10 +74,10 @@ func TestAListIsWhole(t *testing.T) {
 			}
 			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, stampedSpan(int64(i), int64(i+1)).name())
 			want = append(want, key)
-			must(t, s.put(t.Context(), key, []byte("x")))
+			require.NoError(t, s.put(t.Context(), key, []byte("x")))
 		}
-		must(t, s.put(t.Context(), "v1/n/b2/build.json", []byte("x")))
-		must(t, s.list(t.Context(), "v1/n/b/", "", func(e entry) {
+		require.NoError(t, s.put(t.Context(), "v1/n/b2/build.json", []byte("x")))
+		require.NoError(t, s.list(t.Context(), "v1/n/b/", "", func(e entry) {
 			got = append(got, e.key)
 			if e.modified.IsZero() {
 				t.Errorf("%s has no time", e.key)
@@ -83,11 +85,11 @@ func TestAListIsWhole(t *testing.T) {
 		}))
 		same(t, "all", []byte(strings.Join(got, "\n")), []byte(strings.Join(want, "\n")))
 		got = nil
-		must(t, s.list(t.Context(), "v1/n/", "/", func(e entry) { got = append(got, e.key) }))
+		require.NoError(t, s.list(t.Context(), "v1/n/", "/", func(e entry) { got = append(got, e.key) }))
 		if fmt.Sprint(got) != "[v1/n/b/ v1/n/b2/]" {
 			t.Errorf("with a delimiter: %q", got)
 		}
-		must(t, s.list(t.Context(), "v1/nobody/", "", func(e entry) { t.Errorf("found %v", e) }))
+		require.NoError(t, s.list(t.Context(), "v1/nobody/", "", func(e entry) { t.Errorf("found %v", e) }))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if err := s.list(ctx, root, "", func(entry) {}); !errors.Is(err, context.Canceled) {
@@ -101,7 +103,7 @@ func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
 	s := open(t, "file://"+directory, Options{})
 	keep(t, s, []byte("x"), 0)
 	name := filepath.Join(directory, prefixOf(t, attempt()), span{end: 1, textEnd: 1}.name())
-	must(t, os.Truncate(name, 1<<40)) // sparse
+	require.NoError(t, os.Truncate(name, 1<<40)) // sparse
 	if _, err := s.Writer(t.Context(), attempt(), Limit{}); err == nil || !strings.Contains(err.Error(), "1099511627776 bytes") {
 		t.Errorf("got %v", err)
 	}
@@ -142,8 +144,8 @@ func TestAWriteThatFailsLeavesNoFile(t *testing.T) {
 	directory := t.TempDir()
 	s := open(t, "file://"+directory, Options{})
 	var before syscall.Rlimit
-	must(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
-	must(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}))
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_FSIZE, &before))
+	require.NoError(t, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &syscall.Rlimit{Cur: limit, Max: before.Max}))
 	err := s.put(t.Context(), "v1/n/b/seal.json", make([]byte, limit+1))
 	if !errors.Is(err, syscall.EFBIG) {
 		t.Errorf("got %v", err)

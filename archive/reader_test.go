@@ -15,6 +15,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAReaderHandsOutTheSummary(t *testing.T) {
@@ -22,7 +24,7 @@ func TestAReaderHandsOutTheSummary(t *testing.T) {
 	s := f.open(Options{})
 	stream := randomStream(rand.New(rand.NewPCG(1, 3)), 60, false)
 	w := keep(t, s, stream, 100)
-	before := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+	before := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 	if summary := before.Summary(); summary != nil {
 		t.Errorf("before it is sealed: %+v", summary)
 	}
@@ -32,7 +34,7 @@ func TestAReaderHandsOutTheSummary(t *testing.T) {
 	}
 
 	asked := len(f.calls)
-	after := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+	after := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 	if got := after.Summary(); got == nil || fmt.Sprintf("%+v", *got) != fmt.Sprintf("%+v", want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -41,8 +43,8 @@ func TestAReaderHandsOutTheSummary(t *testing.T) {
 	}
 
 	asked = len(f.calls)
-	known := valueOf(s.SealedReader(t.Context(), attempt(), after.Summary(), Position{}, nil))(t)
-	content := valueOf(io.ReadAll(known))(t)
+	known := require.Value(s.SealedReader(t.Context(), attempt(), after.Summary(), Position{}, nil))(t)
+	content := require.Value(io.ReadAll(known))(t)
 	same(t, "whose summary is known", content, stream)
 	if reads := sealReads(f.calls[asked:]); reads != 0 || known.Summary() != after.Summary() {
 		t.Errorf("the seal was read %d times, and the summary is %+v", reads, known.Summary())
@@ -91,11 +93,11 @@ func TestAReaderOfOneByteAtATimeGivesTheSame(t *testing.T) {
 	stream := randomStream(rand.New(rand.NewPCG(7, 7)), 50, false)
 	keep(t, s, stream, 77)
 	for _, from := range []Position{{}, {Since: epoch().Add(2 * time.Second)}} {
-		r := valueOf(s.Reader(t.Context(), attempt(), from))(t)
+		r := require.Value(s.Reader(t.Context(), attempt(), from))(t)
 		if n, err := r.Read(nil); n != 0 || err != nil {
 			t.Errorf("read of nothing: %d, %v", n, err)
 		}
-		got := valueOf(io.ReadAll(iotest.OneByteReader(r)))(t)
+		got := require.Value(io.ReadAll(iotest.OneByteReader(r)))(t)
 		same(t, describe(from), got, naiveRead(stream, from))
 	}
 }
@@ -117,10 +119,10 @@ func TestAReaderOfNothingIsNotFound(t *testing.T) {
 func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
 		w := keep(t, s, []byte(stamped(0, "one")), 40)
-		r := valueOf(s.Reader(t.Context(), attempt(), Position{Since: epoch()}))(t)
+		r := require.Value(s.Reader(t.Context(), attempt(), Position{Since: epoch()}))(t)
 		var got []byte
 		for i := range 20 {
-			more := valueOf(io.ReadAll(r))(t)
+			more := require.Value(io.ReadAll(r))(t)
 			got = append(got, more...)
 			if offset := r.Offset(); offset != w.Offset() {
 				t.Fatalf("after %d lines the offset is %d, want %d", i+1, offset, w.Offset())
@@ -128,7 +130,7 @@ func TestAReaderGoesOnAfterTheEnd(t *testing.T) {
 			store(t, w, []byte(stamped(i, "more")))
 		}
 		seal(t, w, Seal{})
-		more := valueOf(io.ReadAll(r))(t)
+		more := require.Value(io.ReadAll(r))(t)
 		same(t, "all", append(got, more...), readAll(t, s, Position{}))
 	})
 }
@@ -145,11 +147,11 @@ func TestAReaderBesideAWriterMissesNothing(t *testing.T) {
 		}()
 		reads := 0
 		for err := range written { // meanwhile the next step is written
-			must(t, err)
+			require.NoError(t, err)
 			offset := int64(reads * 37 % 5000)
 			reads++
-			r := valueOf(s.Reader(t.Context(), attempt(), Position{Offset: offset}))(t)
-			got := valueOf(io.ReadAll(r))(t)
+			r := require.Value(s.Reader(t.Context(), attempt(), Position{Offset: offset}))(t)
+			got := require.Value(io.ReadAll(r))(t)
 			if !bytes.HasPrefix(stream[min(offset, int64(len(stream))):], got) {
 				t.Fatalf("read %d from %d: %d bytes that are not the stream's", reads, offset, len(got))
 			}
@@ -157,7 +159,7 @@ func TestAReaderBesideAWriterMissesNothing(t *testing.T) {
 			if r, err = s.Reader(t.Context(), attempt(), Position{TailLines: &lines, Since: epoch()}); err == nil {
 				_, err = io.ReadAll(r)
 			}
-			must(t, err)
+			require.NoError(t, err)
 		}
 		same(t, "at the end", readAll(t, s, Position{}), stream)
 	})
@@ -212,8 +214,8 @@ func TestAListThatMissesAChunkMakesNoGap(t *testing.T) {
 func TestAClosedReaderReadsNothing(t *testing.T) {
 	s := newFake().open(Options{})
 	keep(t, s, []byte(stamped(0, "one")), 0)
-	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
-	must(t, r.Close())
+	r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
+	require.NoError(t, r.Close())
 	if n, err := r.Read(make([]byte, 10)); n != 0 || err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("got %d, %v", n, err)
 	}
@@ -223,8 +225,8 @@ func TestTheContextEndsAReader(t *testing.T) {
 	each(t, Options{}, func(t *testing.T, s *Store) {
 		keep(t, s, bytes.Repeat([]byte("x"), 1000), 100)
 		ctx, cancel := context.WithCancel(t.Context())
-		r := valueOf(s.Reader(ctx, attempt(), Position{}))(t)
-		valueOf(io.ReadFull(r, make([]byte, 150)))(t)
+		r := require.Value(s.Reader(ctx, attempt(), Position{}))(t)
+		require.Value(io.ReadFull(r, make([]byte, 150)))(t)
 		cancel()
 		if _, err := io.ReadAll(r); !errors.Is(err, context.Canceled) {
 			t.Errorf("got %v", err)
@@ -235,9 +237,9 @@ func TestTheContextEndsAReader(t *testing.T) {
 func TestABrokenChunkIsAnError(t *testing.T) {
 	stream := bytes.Repeat([]byte(stamped(0, "a line of a log")), 20)
 	codecs := &codecs{}
-	small := valueOf(codecs.encode([]byte("x")))(t)
-	large := valueOf(codecs.encode(make([]byte, chunkSize)))(t)
-	bomb := valueOf(codecs.encode(make([]byte, 64<<20)))(t)
+	small := require.Value(codecs.encode([]byte("x")))(t)
+	large := require.Value(codecs.encode(make([]byte, chunkSize)))(t)
+	bomb := require.Value(codecs.encode(make([]byte, 64<<20)))(t)
 	for name, damage := range map[string]func([]byte) []byte{
 		"a flipped byte":  func(b []byte) []byte { b[len(b)/2] ^= 0x10; return b },
 		"a flipped magic": func(b []byte) []byte { b[0] ^= 1; return b },
@@ -255,7 +257,7 @@ func TestABrokenChunkIsAnError(t *testing.T) {
 			keep(t, s, stream, 0)
 			key := prefixOf(t, attempt()) + span{end: int64(len(stream)), textEnd: naiveText(stream)}.name()
 			f.content[key] = damage(f.content[key])
-			r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+			r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 			got, err := io.ReadAll(r)
 			if missing := fmt.Sprintf(" [goldsmith: %d bytes of the log are missing here, ", naiveText(stream)); bytes.Count(got, []byte("\n")) != 1 || !bytes.Contains(got, []byte(missing)) || !errors.Is(err, ErrDamaged) {
 				t.Errorf("got %q, %v", got, err)
@@ -271,7 +273,7 @@ func TestALogContinuesBehindAChunkThatIsLost(t *testing.T) {
 	stream := bytes.Repeat([]byte(stamped(0, "a line of a log")), 1000)
 	f := newFake()
 	s := f.open(Options{})
-	w := valueOf(s.Writer(t.Context(), attempt(), Limit{MaxBytes: 64 << 10}))(t)
+	w := require.Value(s.Writer(t.Context(), attempt(), Limit{MaxBytes: 64 << 10}))(t)
 	write(t, w, stream)
 	summary := seal(t, w, Seal{})
 	chunks := summary.spans()
@@ -293,7 +295,7 @@ func TestALogContinuesBehindAChunkThatIsLost(t *testing.T) {
 					epoch().Format(time.RFC3339Nano), lost.textEnd-lost.text)
 				want := slices.Concat(stream[:lost.start], notice, stream[lost.end:])
 				for n := int64(0); n <= 1001; n += 1 + n/7 {
-					r := valueOf(s.Reader(t.Context(), attempt(), lines(n)))(t)
+					r := require.Value(s.Reader(t.Context(), attempt(), lines(n)))(t)
 					got, err := io.ReadAll(r)
 					tail := naiveRead(want, lines(n))
 					if same(t, fmt.Sprintf("the last %d lines", n), got, tail); errors.Is(err, ErrDamaged) != bytes.Contains(tail, notice) {
@@ -302,7 +304,7 @@ func TestALogContinuesBehindAChunkThatIsLost(t *testing.T) {
 				}
 				for _, from := range []Position{{}, {Since: epoch()}} {
 					for has, text := range map[bool][]byte{true: stream, false: append([]byte("2"), stream...)} {
-						r := valueOf(s.SealedReader(t.Context(), attempt(), &summary, from, origin(text)))(t)
+						r := require.Value(s.SealedReader(t.Context(), attempt(), &summary, from, origin(text)))(t)
 						got, err := io.ReadAll(r)
 						if want := map[bool][]byte{true: stream, false: want}[has]; errors.Is(err, ErrDamaged) == has || !bytes.Equal(got, want) {
 							t.Errorf("an origin that has the log (%t): %d bytes, want %d: %v", has, len(got), len(want), err)

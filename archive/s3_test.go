@@ -19,6 +19,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // s3 speaks just enough of S3 for the archive: objects of one bucket, and ListObjectsV2.
@@ -172,11 +174,11 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 
 func TestALogInS3(t *testing.T) {
 	server, s := newS3(t)
-	must(t, s.Ping(t.Context()))
+	require.NoError(t, s.Ping(t.Context()))
 	if _, err := s.Reader(t.Context(), attempt(), Position{}); !errors.Is(err, ErrNotFound) {
 		t.Errorf("nothing: %v", err)
 	}
-	must(t, s.PutBuild(t.Context(), finished("b-1")))
+	require.NoError(t, s.PutBuild(t.Context(), finished("b-1")))
 	stream := randomStream(rand.New(rand.NewPCG(50, 50)), 60, false)
 	keep(t, s, stream[:600], 100)
 	w := writer(t, s, Limit{})
@@ -252,13 +254,13 @@ func TestHalfABodyIsAnError(t *testing.T) {
 		_, _ = w.Write(content[:len(content)/2])
 		panic(http.ErrAbortHandler)
 	})
-	r := valueOf(s.Reader(t.Context(), attempt(), Position{}))(t)
+	r := require.Value(s.Reader(t.Context(), attempt(), Position{}))(t)
 	got, err := io.ReadAll(r)
 	if len(got) != 0 || err == nil || errors.Is(err, ErrNotFound) {
 		t.Errorf("got %d bytes, %v", len(got), err)
 	}
 	server.set(nil)
-	got = valueOf(io.ReadAll(r))(t)
+	got = require.Value(io.ReadAll(r))(t)
 	same(t, "the same reader, then", got, stream)
 }
 

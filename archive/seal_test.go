@@ -15,6 +15,8 @@ import (
 	"time"
 
 	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func digestOf(content []byte) string {
@@ -38,7 +40,7 @@ func TestASummarySaysWhatIsKept(t *testing.T) {
 			Bytes: int64(len(stream)), Stored: got.Stored, Chunks: got.Chunks, First: epoch(),
 			Last: epoch().Add(1500 * time.Millisecond), Digest: digestOf(stream), InPart: true, Why: "the node is gone", Sealed: now,
 		}
-		stored := valueOf(s.Summary(t.Context(), attempt()))(t)
+		stored := require.Value(s.Summary(t.Context(), attempt()))(t)
 		for _, got := range []Summary{got, *stored} {
 			if fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", want) {
 				t.Errorf("got %+v, want %+v", got, want)

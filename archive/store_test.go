@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestOpenRefusesWhatIsNoArchive(t *testing.T) {
@@ -79,14 +81,14 @@ func TestADirectoryIsMadeAndIsItsOwnersAlone(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "a", "b")
 	s := open(t, "file://"+directory, Options{})
 	keep(t, s, []byte("x"), 0)
-	must(t, s.Ping(t.Context()))
+	require.NoError(t, s.Ping(t.Context()))
 	for _, folder := range []string{directory, filepath.Join(directory, "v1", "team", "b-1")} {
-		info := valueOf(os.Stat(folder))(t)
+		info := require.Value(os.Stat(folder))(t)
 		if info.Mode().Perm() != 0o700 {
 			t.Errorf("%s has mode %o", folder, info.Mode().Perm())
 		}
 	}
-	must(t, os.RemoveAll(directory))
+	require.NoError(t, os.RemoveAll(directory))
 	if err := s.Ping(t.Context()); err == nil {
 		t.Error("a missing directory answers a ping")
 	}
@@ -94,7 +96,7 @@ func TestADirectoryIsMadeAndIsItsOwnersAlone(t *testing.T) {
 
 func TestADirectoryThatIsAFileIsAnError(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, path := range []string{file, file + "/below"} {
 		if s, err := Open(t.Context(), "file://"+path, Options{}); err == nil {
 			t.Errorf("opened %s", s)
@@ -119,9 +121,9 @@ func TestAnArchiveOutlivesItsStore(t *testing.T) {
 }
 
 func TestNothingWorksAfterClose(t *testing.T) {
-	s := valueOf(Open(t.Context(), "mem://", Options{}))(t)
+	s := require.Value(Open(t.Context(), "mem://", Options{}))(t)
 	w := keep(t, s, []byte("one\n"), 0)
-	must(t, s.Close())
+	require.NoError(t, s.Close())
 	write(t, w, []byte("two\n"))
 	if err := w.Flush(t.Context()); err == nil {
 		t.Error("a flush worked")
@@ -163,7 +165,7 @@ func TestNamesThatCannotBeKeysAreRefused(t *testing.T) {
 			t.Errorf("attempt -1: %v", err)
 		}
 		longest := Attempt{strings.Repeat("n", 63), types.UID(strings.Repeat("b", 128)), 1 << 30, types.UID(strings.Repeat("p", 128))}
-		w := valueOf(s.Writer(t.Context(), longest, Limit{}))(t)
+		w := require.Value(s.Writer(t.Context(), longest, Limit{}))(t)
 		write(t, w, []byte("x"))
 		seal(t, w, Seal{})
 	})

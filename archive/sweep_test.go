@@ -16,6 +16,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/types"
 	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // finished is a build that finished at the epoch, and whose logs are kept for an hour.
@@ -27,9 +29,9 @@ func finished(uid types.UID) Build {
 // withLog stores a build, and the sealed logs of two of its attempts.
 func withLog(t testing.TB, s *Store, build Build) {
 	t.Helper()
-	must(t, s.PutBuild(t.Context(), build))
+	require.NoError(t, s.PutBuild(t.Context(), build))
 	for number := range int32(2) {
-		w := valueOf(s.Writer(t.Context(), Attempt{build.Namespace, build.UID, number + 1, "p"}, Limit{}))(t)
+		w := require.Value(s.Writer(t.Context(), Attempt{build.Namespace, build.UID, number + 1, "p"}, Limit{}))(t)
 		write(t, w, []byte(stamped(0, "one")))
 		seal(t, w, Seal{})
 	}
@@ -37,14 +39,14 @@ func withLog(t testing.TB, s *Store, build Build) {
 
 func logsOf(t testing.TB, s *Store, uid types.UID) int {
 	t.Helper()
-	return len(valueOf(s.Attempts(t.Context(), "team", uid))(t))
+	return len(require.Value(s.Attempts(t.Context(), "team", uid))(t))
 }
 
 // sweep calls Sweep, and gives which builds it found expired.
 func sweep(t testing.TB, s *Store) (expired []types.UID, deleted int) {
 	t.Helper()
 	var mu sync.Mutex
-	deleted = valueOf(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+	deleted = require.Value(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		if b.Expired != nil {
@@ -77,7 +79,7 @@ func TestSweepDeletesWhatIsOver(t *testing.T) {
 			t.Errorf("expired %v, deleted %d", expired, deleted)
 		}
 		for _, uid := range []types.UID{"over-1", "over-2"} {
-			build := valueOf(s.GetBuild(t.Context(), "team", uid))(t)
+			build := require.Value(s.GetBuild(t.Context(), "team", uid))(t)
 			if build.Expired == nil || !build.Expired.Equal(clock.Now()) || logsOf(t, s, uid) != 0 {
 				t.Errorf("%s: %+v, %d logs", uid, build, logsOf(t, s, uid))
 			}
@@ -93,7 +95,7 @@ func TestSweepDeletesWhatIsOver(t *testing.T) {
 		if expired, deleted := sweep(t, s); len(expired) != 0 || deleted != 0 {
 			t.Errorf("again: expired %v, deleted %d", expired, deleted)
 		}
-		must(t, s.PutBuild(t.Context(), finished("held")))
+		require.NoError(t, s.PutBuild(t.Context(), finished("held")))
 		if expired, deleted := sweep(t, s); fmt.Sprint(expired) != "[held]" || deleted != 1 {
 			t.Errorf("the hold is over: expired %v, deleted %d", expired, deleted)
 		}
@@ -107,7 +109,7 @@ func TestSweepFindsWhatHasNotFinished(t *testing.T) {
 		for _, build := range []Build{running, held, kept} {
 			withLog(t, s, build)
 		}
-		must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "app", UID: "without-logs"}))
+		require.NoError(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "app", UID: "without-logs"}))
 		var mu sync.Mutex
 		var found []types.UID
 		refused := errors.New("the API does not answer")
@@ -152,7 +154,7 @@ func TestWhileExpiredFailsTheLogsStay(t *testing.T) {
 			t.Errorf("logs: %d and %d", logsOf(t, s, "b-07"), logsOf(t, s, "b-08"))
 		}
 		for uid, marked := range map[types.UID]bool{"b-07": false, "b-17": true} {
-			build := valueOf(s.GetBuild(t.Context(), "team", uid))(t)
+			build := require.Value(s.GetBuild(t.Context(), "team", uid))(t)
 			if (build.Expired != nil) != marked {
 				t.Errorf("%s is marked: %v, want %t", uid, build.Expired, marked)
 			}
@@ -176,17 +178,17 @@ func TestAHoldThatComesWhileABuildExpiresKeepsItsLogs(t *testing.T) {
 			s := newFake().open(Options{Clock: testingclock.NewFakePassiveClock(epoch().Add(2 * time.Hour))})
 			withLog(t, s, finished("b"))
 			marked := when == "before its logs are deleted"
-			deleted := valueOf(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
+			deleted := require.Value(s.Sweep(t.Context(), func(_ context.Context, b Build) (bool, error) {
 				if marked == (b.Expired != nil) {
 					return hold(s, b)
 				}
 				return false, nil
 			}))(t)
-			build := valueOf(s.GetBuild(t.Context(), "team", "b"))(t)
+			build := require.Value(s.GetBuild(t.Context(), "team", "b"))(t)
 			if deleted != 0 || logsOf(t, s, "b") != 2 || (build.Expired != nil) != marked {
 				t.Errorf("%s %s: deleted %d, logs %d, marked %v", name, when, deleted, logsOf(t, s, "b"), build.Expired)
 			}
-			must(t, s.PutBuild(t.Context(), finished("b")))
+			require.NoError(t, s.PutBuild(t.Context(), finished("b")))
 			if expired, deleted := sweep(t, s); len(expired) != 1 || deleted != 1 || logsOf(t, s, "b") != 0 {
 				t.Errorf("the hold is over: expired %v, deleted %d", expired, deleted)
 			}
@@ -241,9 +243,9 @@ func TestSweepDeletesTemporaryFilesOfADayAgo(t *testing.T) {
 	folder := filepath.Join(directory, "v1", "team", "b")
 	old, young := filepath.Join(folder, "1-p", "x.zst.18a.tmp"), filepath.Join(folder, "build.json.18b.tmp")
 	for _, name := range []string{old, young} {
-		must(t, os.WriteFile(name, []byte("half of"), 0o600))
+		require.NoError(t, os.WriteFile(name, []byte("half of"), 0o600))
 	}
-	must(t, os.Chtimes(old, time.Time{}, time.Now().Add(-25*time.Hour)))
+	require.NoError(t, os.Chtimes(old, time.Time{}, time.Now().Add(-25*time.Hour)))
 	if _, deleted := sweep(t, s); deleted != 0 {
 		t.Errorf("deleted %d", deleted)
 	}
@@ -284,7 +286,7 @@ func TestWhatIsMarkedIsDeletedThoughTheRetentionGrew(t *testing.T) {
 	}
 	longer := finished("b")
 	longer.Retention = nil
-	must(t, s.PutBuild(t.Context(), longer))
+	require.NoError(t, s.PutBuild(t.Context(), longer))
 	if expired, deleted := sweep(t, s); len(expired) != 1 || deleted != 1 {
 		t.Errorf("expired %v, deleted %d", expired, deleted)
 	}

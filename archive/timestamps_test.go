@@ -12,6 +12,8 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // stripped reads with buffers of that size.
@@ -25,7 +27,7 @@ func stripped(t testing.TB, stream []byte, size int) []byte {
 		if err == io.EOF {
 			return out
 		}
-		must(t, err)
+		require.NoError(t, err)
 	}
 }
 
@@ -39,7 +41,7 @@ func TestStripTimestampsIsWhatANaiveOneIs(t *testing.T) {
 		for name, slow := range map[string]func(io.Reader) io.Reader{
 			"one byte": iotest.OneByteReader, "half": iotest.HalfReader, "data with the error": iotest.DataErrReader,
 		} {
-			got := valueOf(io.ReadAll(StripTimestamps(slow(bytes.NewReader(stream)))))(t)
+			got := require.Value(io.ReadAll(StripTimestamps(slow(bytes.NewReader(stream)))))(t)
 			same(t, fmt.Sprintf("seed %d, %s", seed, name), got, want)
 		}
 	}

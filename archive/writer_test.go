@@ -13,6 +13,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestWhatIsFlushedIsReadAndWhatIsNotIsNot(t *testing.T) {
@@ -67,12 +69,12 @@ func TestASecondWriterGoesOnAtAnyByte(t *testing.T) {
 			a.Build, a.Number = "limit-"+a.Build, int32(cut)
 			a.Namespace = fmt.Sprint("team-", limit.MaxBytes)
 			for _, piece := range [][]byte{stream[:cut], stream[cut:]} {
-				w := valueOf(s.Writer(t.Context(), a, limit))(t)
-				must(t, w.Write(t.Context(), piece))
-				must(t, w.Flush(t.Context()))
+				w := require.Value(s.Writer(t.Context(), a, limit))(t)
+				require.NoError(t, w.Write(t.Context(), piece))
+				require.NoError(t, w.Flush(t.Context()))
 			}
-			r := valueOf(s.Reader(t.Context(), a, Position{}))(t)
-			got := valueOf(io.ReadAll(r))(t)
+			r := require.Value(s.Reader(t.Context(), a, Position{}))(t)
+			got := require.Value(io.ReadAll(r))(t)
 			same(t, fmt.Sprintf("limit %d, resumed at %d", limit.MaxBytes, cut), got, naiveLimited(stream, limit))
 		}
 	}
@@ -87,7 +89,7 @@ func TestASecondWriterGoesOnInEachStore(t *testing.T) {
 				t.Fatalf("it resumes at %d, %d, want %d", w.Offset(), w.Accepted(), at)
 			}
 			store(t, w, stream[at:min(at+97, len(stream))])
-			tail := valueOf(w.Tail(t.Context()))(t)
+			tail := require.Value(w.Tail(t.Context()))(t)
 			same(t, "the tail", tail, stream[:w.Offset()])
 		}
 		same(t, "all", readAll(t, s, Position{}), stream)
@@ -103,13 +105,13 @@ func TestTheTailIsTheEndOfWhatIsStored(t *testing.T) {
 	w := writer(t, s, Limit{})
 	for _, end := range []int{0, 5, chunkSize, chunkSize + 1, 3*chunkSize - 1, 3*chunkSize + 5} {
 		store(t, w, stream[w.Accepted():end])
-		tail := valueOf(w.Tail(t.Context()))(t)
+		tail := require.Value(w.Tail(t.Context()))(t)
 		if !bytes.HasSuffix(stream[:end], tail) || len(tail) < min(end, tailLength) || len(tail) >= 2<<20 {
 			t.Errorf("at %d: %d bytes, the end of the stream: %t", end, len(tail), bytes.HasSuffix(stream[:end], tail))
 		}
 	}
 	write(t, w, []byte("not stored yet"))
-	tail := valueOf(w.Tail(t.Context()))(t)
+	tail := require.Value(w.Tail(t.Context()))(t)
 	if !bytes.HasSuffix(stream, tail) {
 		t.Error("the tail has what is not stored")
 	}
@@ -120,7 +122,7 @@ func TestTheTailEndsWhereItsWriterIs(t *testing.T) {
 	first, second := writer(t, s, Limit{}), writer(t, s, Limit{})
 	store(t, first, []byte("one\n"))
 	store(t, second, []byte("one\ntwo\n"))
-	tail := valueOf(first.Tail(t.Context()))(t)
+	tail := require.Value(first.Tail(t.Context()))(t)
 	same(t, "the tail", tail, []byte("one\n"))
 }
 
@@ -129,7 +131,7 @@ func TestTheTailOfALimitedLogIsInOnePiece(t *testing.T) {
 	stream := []byte(strings.Repeat("0123456789", 1000))
 	w := writer(t, s, Limit{MaxBytes: 1 << 10})
 	store(t, w, stream)
-	tail := valueOf(w.Tail(t.Context()))(t)
+	tail := require.Value(w.Tail(t.Context()))(t)
 	if !bytes.HasSuffix(stream, tail) || len(tail) < 1<<9-64 || len(tail) > 1<<9 {
 		t.Errorf("%d bytes: %q", len(tail), tail)
 	}
@@ -295,7 +297,7 @@ func readAllOrNone(t *testing.T, s *Store) []byte {
 	if r, err := s.Reader(t.Context(), attempt(), Position{}); errors.Is(err, ErrNotFound) {
 		return nil
 	} else if err == nil {
-		must(t, r.Close())
+		require.NoError(t, r.Close())
 	}
 	return readAll(t, s, Position{})
 }
@@ -315,7 +317,7 @@ func sealBeside(t *testing.T, s *Store, writers []*Writer, stream []byte, seed u
 		check("a late flush")
 	}
 	for _, w := range writers {
-		again := valueOf(w.Seal(t.Context(), Seal{}))(t)
+		again := require.Value(w.Seal(t.Context(), Seal{}))(t)
 		if again.Digest != summary.Digest || !again.InPart || again.Bytes != summary.Bytes {
 			t.Fatalf("seed %d: sealed again: %+v, want %+v", seed, again, summary)
 		}
@@ -363,8 +365,8 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	stream := randomStream(rand.New(rand.NewPCG(11, 11)), 100, false)
 	prefix := prefixOf(t, attempt())
 	for _, chunk := range []span{stampedSpan(0, 700), stampedSpan(600, 900), stampedSpan(800, 1000), stampedSpan(100, 300)} {
-		content := valueOf(s.codecs.encode(stream[chunk.start:chunk.end]))(t)
-		must(t, f.put(t.Context(), prefix+chunk.name(), content))
+		content := require.Value(s.codecs.encode(stream[chunk.start:chunk.end]))(t)
+		require.NoError(t, f.put(t.Context(), prefix+chunk.name(), content))
 	}
 	same(t, "before", readAll(t, s, Position{}), stream[:1000])
 	w := writer(t, s, Limit{})
@@ -437,8 +439,8 @@ func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	}
 	same(t, "sealed", readAll(t, s, Position{}), stream)
 	f.before = nil
-	must(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "once", UID: attempt().Build, Finished: new(epoch())}))
-	valueOf(s.Sweep(t.Context(), nil))(t)
+	require.NoError(t, s.PutBuild(t.Context(), Build{Namespace: "team", Name: "once", UID: attempt().Build, Finished: new(epoch())}))
+	require.Value(s.Sweep(t.Context(), nil))(t)
 	if got := f.keys(prefixOf(t, attempt())); len(got) != 2 {
 		t.Errorf("after a sweep, left are %q", got)
 	}

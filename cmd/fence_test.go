@@ -82,8 +82,8 @@ func pureLayers() []layer {
 var publicTypesMay = []string{"k8s.io/apimachinery", "k8s.io/api"}
 
 // everyTestMay are the folders that every test may import: the constants of the API, how long test suites wait, the rules that no
-// fault may break, and the permissions of users.
-var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", "e2e/permissions"}
+// fault may break, the permissions of users, and the end of a test whose preparation fails.
+var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", "e2e/permissions", "e2e/require"}
 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{

@@ -13,6 +13,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 
 	"goldsmith.dev/goldsmith/e2e/permissions"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // clusters are the roles that every cluster has, and that ours are bound to.
@@ -168,7 +169,7 @@ func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
 // The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin.
 func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation) {
 	wanted, err := permissions.ByRole()
-	must(t, err)
+	require.NoError(t, err)
 	allowed := map[string][]string{}
 	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
 		for _, into := range permissions.Roles {

@@ -17,6 +17,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -68,7 +70,7 @@ func installations(t *testing.T) []installation {
 	t.Helper()
 	tree := inMemory(t)
 	entries, err := os.ReadDir("overlays")
-	must(t, err)
+	require.NoError(t, err)
 	var all []installation
 	for _, entry := range entries {
 		all = append(all, installation{name: "overlays/" + entry.Name(), objects: build(t, tree, "kustomize/overlays/"+entry.Name())})
@@ -106,7 +108,7 @@ func inMemory(t *testing.T) filesys.FileSystem {
 		}
 		return tree.WriteFile(path.Join("kustomize", file), content)
 	})
-	must(t, err)
+	require.NoError(t, err)
 	return tree
 }
 
@@ -128,7 +130,7 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 		}
 	}
 	folder = "layers/" + strings.Join(append([]string{"base"}, components...), "-")
-	must(t, tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())))
+	require.NoError(t, tree.WriteFile(folder+"/kustomization.yaml", []byte(text.String())))
 	return folder
 }
 
@@ -143,7 +145,7 @@ func build(t *testing.T, tree filesys.FileSystem, folder string) []object {
 	var objects []object
 	for _, resource := range built.Resources() {
 		yaml, err := resource.AsYAML()
-		must(t, err)
+		require.NoError(t, err)
 		decoded, err := decode(decoder, yaml)
 		if err != nil {
 			t.Errorf("%s: %s: %v", folder, resource.CurId(), err)
@@ -206,13 +208,5 @@ func TestInstallations(t *testing.T) {
 				t.Run(name, func(t *testing.T) { check(t, each) })
 			}
 		})
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

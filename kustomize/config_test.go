@@ -9,6 +9,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // inputs refer to an object by every field of images.goldsmith.dev that names one.
@@ -51,10 +53,10 @@ configMapGenerator: [{name: own-files, literals: [a=b]}]
 secretGenerator: [{name: own-secret, literals: [b=c]}]
 `,
 	} {
-		must(t, tree.WriteFile("layers/team/"+file, []byte(text)))
+		require.NoError(t, tree.WriteFile("layers/team/"+file, []byte(text)))
 	}
 	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(tree, "layers/team")
-	must(t, err)
+	require.NoError(t, err)
 	var names []string
 	specs := map[string]any{}
 	for _, resource := range built.Resources() {
@@ -67,7 +69,7 @@ secretGenerator: [{name: own-secret, literals: [b=c]}]
 		names, specs[name] = append(names, name, renamed), content["spec"]
 	}
 	var want map[string]any
-	must(t, yaml.Unmarshal([]byte(strings.NewReplacer(names...).Replace(inputs)), &want))
+	require.NoError(t, yaml.Unmarshal([]byte(strings.NewReplacer(names...).Replace(inputs)), &want))
 	if diff := cmp.Diff(any(want), specs["web"]); diff != "" {
 		t.Errorf("the Image: %s", diff)
 	}

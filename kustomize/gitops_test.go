@@ -9,6 +9,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestSettingsOfArgoCD holds that the settings are the same for an Argo CD that exists and for one that Kustomize installs, and that
@@ -20,7 +22,7 @@ func TestSettingsOfArgoCD(t *testing.T) {
 		"install.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-cm, labels: {app.kubernetes.io/part-of: argocd}}\n" +
 			"data: {url: https://argocd.example.com}\n",
 	} {
-		must(t, tree.WriteFile("layers/argocd/"+file, []byte(text)))
+		require.NoError(t, tree.WriteFile("layers/argocd/"+file, []byte(text)))
 	}
 	alone, merged := settings(t, build(t, tree, "kustomize/gitops/argocd")), settings(t, build(t, tree, "layers/argocd"))
 	if merged.Data["url"] == "" {

@@ -13,6 +13,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var (
@@ -41,7 +43,7 @@ func alertsAndDashboardAskForMetrics(t *testing.T, built installation) {
 		t.Errorf("the dashboard has %d expressions", len(panels))
 	}
 	page, err := os.ReadFile(filepath.Join("..", "docs", "reference", "metrics.md"))
-	must(t, err)
+	require.NoError(t, err)
 	for _, expression := range slices.Concat(asked, panels) {
 		found := metric.FindAllString(notMetrics.ReplaceAllString(expression, " "), -1)
 		if len(found) == 0 {
@@ -62,7 +64,7 @@ func alertsAndDashboardAskForMetrics(t *testing.T, built installation) {
 func alerts(t *testing.T, rule *unstructured.Unstructured) (expressions []string) {
 	t.Helper()
 	groups, _, err := unstructured.NestedSlice(rule.Object, "spec", "groups")
-	must(t, err)
+	require.NoError(t, err)
 	for _, group := range groups {
 		for _, rule := range group.(map[string]any)["rules"].([]any) {
 			alert := rule.(map[string]any)
@@ -88,7 +90,7 @@ func dashboard(t *testing.T, objects []object) (expressions []string) {
 				Targets []struct{ Expr string }
 			}
 		}
-		must(t, json.Unmarshal([]byte(each.Data["goldsmith.json"]), &content))
+		require.NoError(t, json.Unmarshal([]byte(each.Data["goldsmith.json"]), &content))
 		for _, panel := range content.Panels {
 			for _, target := range panel.Targets {
 				expressions = append(expressions, target.Expr)

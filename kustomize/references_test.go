@@ -11,6 +11,8 @@ import (
 	flowcontrolv1 "k8s.io/api/flowcontrol/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // names are those of the objects of a kind.
@@ -33,7 +35,7 @@ func secretNames(t *testing.T, built installation) []string {
 			continue
 		}
 		name, _, err := unstructured.NestedString(each.value.(*unstructured.Unstructured).Object, "spec", "secretName")
-		must(t, err)
+		require.NoError(t, err)
 		found = append(found, name)
 	}
 	if built.has(externalEtcd) {

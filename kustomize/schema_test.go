@@ -18,6 +18,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	apiregistrationv1 "k8s.io/kube-aggregator/pkg/apis/apiregistration/v1"
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // others are the kinds that something else in the cluster defines, by the component that needs it.
@@ -36,7 +38,7 @@ var others = map[string][]schema.GroupVersionKind{
 func strictDecoder(t *testing.T) runtime.Decoder {
 	t.Helper()
 	known := runtime.NewScheme()
-	must(t, errors.Join(scheme.AddToScheme(known), apiregistrationv1.AddToScheme(known), auditv1.AddToScheme(known)))
+	require.NoError(t, errors.Join(scheme.AddToScheme(known), apiregistrationv1.AddToScheme(known), auditv1.AddToScheme(known)))
 	return serializer.NewCodecFactory(known, serializer.EnableStrict).UniversalDeserializer()
 }
 
@@ -92,7 +94,7 @@ func noObjectIsThereTwice(t *testing.T, built installation) {
 func everyObjectSaysWhatItIsPartOf(t *testing.T, built installation) {
 	for _, each := range built.objects {
 		named, err := meta.Accessor(each.value)
-		must(t, err)
+		require.NoError(t, err)
 		if each.kind.Kind == "ConfigMap" && isOperators(built, each.name) {
 			continue
 		}

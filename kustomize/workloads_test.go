@@ -15,6 +15,8 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/pod-security-admission/api"
 	"k8s.io/pod-security-admission/policy"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // workload is a Deployment, a StatefulSet or a CronJob.
@@ -113,7 +115,7 @@ func aRestoredMemberIsThatOfTheStatefulSet(t *testing.T, built installation) {
 
 func podsMeetTheRestrictedStandard(t *testing.T, built installation) {
 	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	must(t, err)
+	require.NoError(t, err)
 	restricted := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for _, each := range workloads(built.objects) {
 		result := policy.AggregateCheckResults(evaluator.EvaluatePod(restricted, &each.template.ObjectMeta, &each.template.Spec))
@@ -212,7 +214,7 @@ images:
   - {name: goldsmith-apiserver, newTag: v9}
   - {name: mock-builder, newName: registry.example.com/mock-builder, newTag: v9}
 `
-	must(t, tree.WriteFile("layers/images/kustomization.yaml", []byte(text)))
+	require.NoError(t, tree.WriteFile("layers/images/kustomization.yaml", []byte(text)))
 	built := installation{objects: build(t, tree, "layers/images")}
 	if image := builders(t, built)["mock"]; image != "registry.example.com/mock-builder:v9" {
 		t.Errorf("the mock builder is %s", image)

@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long the tests wait for an expected event.
@@ -50,14 +51,14 @@ type starting struct {
 func startWithoutDependency(t *testing.T, server *builder.Server, adjust func(*builder.Options)) *starting {
 	t.Helper()
 	g := NewWithT(t)
-	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	pair := newAuthority(t).issue(t, "server")
 	certificate, key := encodePair(t, pair)
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 	out := safeBuffer{lines: make(chan string, 10)}
-	options := valueOf(server.WithListener(listener).WithCertificate(certificateFile, keyFile).WithWriter(out).ToServerOptions())(t)
+	options := require.Value(server.WithListener(listener).WithCertificate(certificateFile, keyFile).WithWriter(out).ToServerOptions())(t)
 	if adjust != nil {
 		adjust(options)
 	}
@@ -91,7 +92,7 @@ func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	g := parallel(t)
 	directory := t.TempDir()
 	sockets := etcd.WithSocketDirectory(t.TempDir())
-	backend := valueOf(etcd.Start(t.Context(), directory, sockets))(t)
+	backend := require.Value(etcd.Start(t.Context(), directory, sockets))(t)
 	transport := backend.Transport()
 	g.Expect(backend.Stop()).To(Succeed())
 	server := startWithoutDependency(t, storing(builder.ExternalEtcd(transport)), nil)
@@ -103,7 +104,7 @@ func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
 	g.Expect(anybody.asking(t, server, "/api/v1/namespaces/default/pods")()).To(And(HavePrefix("503 "), ContainSubstring("ServiceUnavailable")))
 	g.Expect(server.started).To(BeEmpty())
 
-	backend = valueOf(etcd.Start(t.Context(), directory, sockets))(t)
+	backend = require.Value(etcd.Start(t.Context(), directory, sockets))(t)
 	defer func() { g.Expect(backend.Stop()).To(Succeed()) }()
 	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
 	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())

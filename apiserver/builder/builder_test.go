@@ -31,6 +31,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const token = "the-token-of-the-test"
@@ -63,7 +64,7 @@ func storing(backend builder.StorageBackend) *builder.Server {
 // start runs a server until the returned function is called, or the test ends.
 func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
 	t.Helper()
-	return startOptions(t, valueOf(server.ToServerOptions())(t))
+	return startOptions(t, require.Value(server.ToServerOptions())(t))
 }
 
 func startOptions(t *testing.T, options *builder.Options) (*builder.Running, func()) {
@@ -87,7 +88,7 @@ func startOptions(t *testing.T, options *builder.Options) (*builder.Running, fun
 // external returns a client like one outside of the process: with the server's CA and a token, nothing else.
 func external(t *testing.T, running *builder.Running, token string) kubernetes.Interface {
 	t.Helper()
-	client := valueOf(kubernetes.NewForConfig(&restclient.Config{
+	client := require.Value(kubernetes.NewForConfig(&restclient.Config{
 		Host:            running.Address(),
 		BearerToken:     token,
 		TLSClientConfig: restclient.TLSClientConfig{CAData: running.CertificateAuthority()},
@@ -125,7 +126,7 @@ func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
 // reportsItsVersion wants a version that clients can compare, although this program was built without linker flags.
 func reportsItsVersion(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	version := valueOf(external(t, running, token).Discovery().ServerVersion())(t)
+	version := require.Value(external(t, running, token).Discovery().ServerVersion())(t)
 	g.Expect(version.GitVersion).To(MatchRegexp(`^v1\.\d+\.\d+$`))
 	g.Expect(version.GitVersion).To(HavePrefix("v" + version.Major + "." + version.Minor + "."))
 }
@@ -133,7 +134,7 @@ func reportsItsVersion(t *testing.T, running *builder.Running) {
 func describesEveryKind(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	client := external(t, running, token).Discovery()
-	v2 := valueOf(client.OpenAPISchema())(t)
+	v2 := require.Value(client.OpenAPISchema())(t)
 	g.Expect(v2.GetInfo().GetTitle()).To(Equal("A title"))
 	g.Expect(v2.GetInfo().GetVersion()).To(Equal("v7"))
 	names := sets.New[string]()
@@ -146,7 +147,7 @@ func describesEveryKind(t *testing.T, running *builder.Running) {
 
 func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
+	options := require.Value(corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("nobody could authenticate")))
 }
 
@@ -183,11 +184,11 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 			})
 	}
 	running, _ := start(t, server())
-	served := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1"))(t)
+	served := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1"))(t)
 	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "events")))
 	g.Expect(calls).To(Equal(1))
 
-	options := valueOf(server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*resources.Scope) (map[string]resources.Storages, error) {
+	options := require.Value(server().WithResources(corev1.SchemeGroupVersion, []string{"pods"}, func(*resources.Scope) (map[string]resources.Storages, error) {
 		return nil, nil
 	}).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("provide pods: the provider of its group does not")))
@@ -203,12 +204,12 @@ func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
 	g.Expect(external(t, first, token).CoreV1().ConfigMaps("default").Create(t.Context(),
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
 
-	options := valueOf(server().ToServerOptions())(t)
+	options := require.Value(server().ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(etcd.ErrInUse))
 
 	stop()
 	expectProtobuf(t, directory, "/registry/configmaps/default/kept")
-	g.Expect(valueOf(os.Stat(filepath.Join(certificates, "apiserver.key")))(t).Mode().Perm()).To(BeEquivalentTo(0o600))
+	g.Expect(require.Value(os.Stat(filepath.Join(certificates, "apiserver.key")))(t).Mode().Perm()).To(BeEquivalentTo(0o600))
 
 	second, _ := start(t, server())
 	g.Expect(second.CertificateAuthority()).To(Equal(first.CertificateAuthority()))
@@ -218,7 +219,7 @@ func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
 // expectProtobuf looks into the database of a stopped server for how an object is stored.
 func expectProtobuf(t *testing.T, directory, key string) {
 	g := NewWithT(t)
-	database := valueOf(os.ReadFile(filepath.Join(directory, "etcd", "member", "snap", "db")))(t)
+	database := require.Value(os.ReadFile(filepath.Join(directory, "etcd", "member", "snap", "db")))(t)
 	at := bytes.Index(database, []byte(key))
 	g.Expect(at).To(BeNumerically(">=", 0), "%s is not there", key)
 	g.Expect(database[at:min(at+200, len(database))]).To(ContainSubstring("k8s\x00"), "the mark of protobuf")
@@ -231,7 +232,7 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
-	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 
 	running, _ := start(t, storing(builder.Memory()).WithListener(listener).WithCertificate(certificateFile, keyFile))
 	g.Expect(running.Address()).To(Equal("https://" + listener.Addr().String()))
@@ -242,25 +243,25 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
 	g := parallel(t)
 	directory := t.TempDir()
-	listener := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
+	listener := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer func() { g.Expect(listener.Close()).To(Succeed()) }()
 	address := listener.Addr().(*net.TCPAddr)
-	options := valueOf(storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions())(t)
+	options := require.Value(storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("address already in use")))
-	g.Expect(valueOf(etcd.Start(t.Context(), directory))(t).Stop()).To(Succeed())
+	g.Expect(require.Value(etcd.Start(t.Context(), directory))(t).Stop()).To(Succeed())
 }
 
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	g := parallel(t)
 	running, stop := start(t, storing(builder.Memory()))
-	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
+	client := require.Value(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods("default")
 	g.Expect(pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
 	}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
-	watcher := valueOf(pods.Watch(t.Context(), metav1.ListOptions{}))(t)
-	log := valueOf(pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
+	watcher := require.Value(pods.Watch(t.Context(), metav1.ListOptions{}))(t)
+	log := require.Value(pods.GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
 
 	stopped := make(chan struct{})
 	go func() {
@@ -282,7 +283,7 @@ func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 	delegated := []string{"kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "shutdown-delay-duration", "request-timeout"}
 	never := []string{"token", "goaway-chance", "etcd-servers-overrides", "storage-media-type", "default-watch-cache-size", "egress-selector-config-file"}
 	present := func(server *builder.Server) []string {
-		command := valueOf(server.ToServerCommand())(t)
+		command := require.Value(server.ToServerCommand())(t)
 		return slices.DeleteFunc(slices.Concat(always, external, delegated, never), func(name string) bool {
 			return command.Flags().Lookup(name) == nil
 		})

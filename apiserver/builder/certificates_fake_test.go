@@ -15,6 +15,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // authority is a CA that signs certificates of clients and servers.
@@ -46,7 +48,7 @@ func (a authority) pem() []byte { return encodeCertificate(a.certificate) }
 
 func newTemplate(t *testing.T, name string) *x509.Certificate {
 	t.Helper()
-	serial := valueOf(rand.Int(rand.Reader, big.NewInt(1<<62)))(t)
+	serial := require.Value(rand.Int(rand.Reader, big.NewInt(1<<62)))(t)
 	return &x509.Certificate{
 		SerialNumber: serial,
 		Subject:      pkix.Name{CommonName: name},
@@ -57,18 +59,18 @@ func newTemplate(t *testing.T, name string) *x509.Certificate {
 
 func newKey(t *testing.T) *ecdsa.PrivateKey {
 	t.Helper()
-	return valueOf(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	return require.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
 }
 
 func sign(t *testing.T, template, parent *x509.Certificate, key, parentKey crypto.Signer) *x509.Certificate {
 	t.Helper()
-	raw := valueOf(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey))(t)
-	return valueOf(x509.ParseCertificate(raw))(t)
+	raw := require.Value(x509.CreateCertificate(rand.Reader, template, parent, key.Public(), parentKey))(t)
+	return require.Value(x509.ParseCertificate(raw))(t)
 }
 
 // encodePair returns a certificate and its key as files have them.
 func encodePair(t *testing.T, pair tls.Certificate) (certificate, key []byte) {
 	t.Helper()
-	encoded := valueOf(x509.MarshalPKCS8PrivateKey(pair.PrivateKey))(t)
+	encoded := require.Value(x509.MarshalPKCS8PrivateKey(pair.PrivateKey))(t)
 	return encodeCertificate(pair.Leaf), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: encoded})
 }

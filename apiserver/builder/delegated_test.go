@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const podsPath = "/api/v1/namespaces/default/pods"
@@ -34,7 +35,7 @@ func delegateTo(t *testing.T, options *builder.Options, cluster *fakeCluster) {
 
 func startDelegated(t *testing.T, server *builder.Server, cluster *fakeCluster) *builder.Running {
 	t.Helper()
-	options := valueOf(server.ToServerOptions())(t)
+	options := require.Value(server.ToServerOptions())(t)
 	delegateTo(t, options, cluster)
 	running, _ := startOptions(t, options)
 	return running
@@ -68,7 +69,7 @@ func (c caller) do(t *testing.T, server served, method, path, contentType, conte
 		config.Certificates = []tls.Certificate{*c.certificate}
 	}
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, ForceAttemptHTTP2: true, DisableKeepAlives: true}}
-	request := valueOf(http.NewRequestWithContext(t.Context(), method, server.Address()+path, strings.NewReader(content)))(t)
+	request := require.Value(http.NewRequestWithContext(t.Context(), method, server.Address()+path, strings.NewReader(content)))(t)
 	request.Header.Set("Content-Type", contentType)
 	for name, value := range c.headers {
 		request.Header.Set(name, value)
@@ -77,7 +78,7 @@ func (c caller) do(t *testing.T, server served, method, path, contentType, conte
 	if err != nil {
 		return 0, err.Error()
 	}
-	text := valueOf(io.ReadAll(response.Body))(t)
+	text := require.Value(io.ReadAll(response.Body))(t)
 	g.Expect(response.Body.Close()).To(Succeed())
 	return response.StatusCode, string(text)
 }

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
@@ -111,7 +112,7 @@ func withoutRetries(t *testing.T, running *builder.Running) typedcorev1.ConfigMa
 	t.Helper()
 	config := running.ClientConfig()
 	config.WrapTransport = withoutRetryAfter
-	return valueOf(kubernetes.NewForConfig(config))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
+	return require.Value(kubernetes.NewForConfig(config))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
 // roundTripper is a function as an http.RoundTripper.

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // visitor is the only guest of a test.
@@ -53,6 +54,6 @@ func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {
 	g := parallel(t)
 	g.Expect(errorOf(builder.New("x").WithGuests(visitor, nil).ToServerOptions())).To(MatchError(ContainSubstring("guests need tokens and rights")))
-	options := valueOf(delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions())(t)
+	options := require.Value(delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("takes no bearer tokens of its own")))
 }

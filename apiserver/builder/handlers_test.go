@@ -20,6 +20,7 @@ import (
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // catalogue serves these books in both versions, except in a closed namespace.
@@ -81,7 +82,7 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Into(table)).To(Succeed())
 	g.Expect(table.Rows).To(HaveLen(3))
 	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Author")))
-	resources := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
+	resources := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
 	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
 }
 
@@ -91,7 +92,7 @@ func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
 	warnings := &collectedWarnings{}
 	config := running.ClientConfig()
 	config.WarningHandlerWithContext = warnings
-	books := valueOf(client.New(config, client.Options{Scheme: connect(running).Scheme()}))(t)
+	books := require.Value(client.New(config, client.Options{Scheme: connect(running).Scheme()}))(t)
 	book := &v2.Book{ObjectMeta: named("anonymous"), Spec: v2.BookSpec{Title: "Beowulf"}}
 	g.Expect(books.Create(t.Context(), book)).To(Succeed())
 	book.Spec.Location = "B 1"

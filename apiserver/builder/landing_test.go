@@ -12,13 +12,14 @@ import (
 	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 	g := parallel(t)
 	const page, browser = "<!DOCTYPE html><title>hello</title>", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
 	running, _ := start(t, storing(builder.Memory()).WithLandingPage([]byte(page)))
-	client := valueOf(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
+	client := require.Value(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	for name, test := range map[string]struct {
 		method, path, accept, authorization string
 		code                                int
@@ -34,7 +35,7 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 		"a wrong token":       {http.MethodGet, "/", browser, "Bearer wrong", http.StatusUnauthorized, false},
 		"a token":             {http.MethodGet, "/", browser, "Bearer " + token, http.StatusOK, false},
 	} {
-		request := valueOf(http.NewRequestWithContext(t.Context(), test.method, running.Address()+test.path, nil))(t)
+		request := require.Value(http.NewRequestWithContext(t.Context(), test.method, running.Address()+test.path, nil))(t)
 		for header, value := range map[string]string{"Accept": test.accept, "Authorization": test.authorization} {
 			if value != "" {
 				request.Header.Set(header, value)
@@ -57,6 +58,6 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 
 func TestAServerOfAClusterHasNoLandingPage(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
+	options := require.Value(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("has no landing page")))
 }

@@ -17,6 +17,7 @@ import (
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // scopeOn starts a server and returns what its resources may use of it.
@@ -34,7 +35,7 @@ func scopeOn(t *testing.T, backend builder.StorageBackend) *resources.Scope {
 func twoServers(t *testing.T) (database *etcd.Server, scopes []*resources.Scope) {
 	t.Helper()
 	g := NewWithT(t)
-	database = valueOf(etcd.Start(t.Context(), ""))(t)
+	database = require.Value(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	backend := builder.ExternalEtcd(database.Transport())
 	return database, []*resources.Scope{scopeOn(t, backend), scopeOn(t, backend)}
@@ -80,7 +81,7 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 	for name, scopes := range map[string][]*resources.Scope{"on another server": shared, "on this server": {own, own}} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			held := valueOf(scopes[0].Lock(t.Context(), "books/a"))(t)
+			held := require.Value(scopes[0].Lock(t.Context(), "books/a"))(t)
 			other, err := scopes[1].Lock(t.Context(), "books/b")
 			g.Expect(err).NotTo(HaveOccurred(), "another lock")
 			other.Unlock()
@@ -105,13 +106,13 @@ func TestALockThatIsHeldIsA503(t *testing.T) {
 func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 	g := parallel(t)
 	database, shared := twoServers(t)
-	lock := valueOf(shared[0].Lock(t.Context(), "books/a"))(t)
+	lock := require.Value(shared[0].Lock(t.Context(), "books/a"))(t)
 	defer lock.Unlock()
 	g.Expect(lock.Lost()).NotTo(BeClosed())
 
-	client := valueOf(database.Connect())(t)
+	client := require.Value(database.Connect())(t)
 	defer func() { g.Expect(client.Close()).To(Succeed()) }()
-	all := valueOf(client.Get(t.Context(), "/registry", clientv3.WithPrefix()))(t)
+	all := require.Value(client.Get(t.Context(), "/registry", clientv3.WithPrefix()))(t)
 	for _, pair := range all.Kvs {
 		if strings.HasPrefix(string(pair.Key), "/registry/.locks/books/a/") {
 			g.Expect(client.Revoke(t.Context(), clientv3.LeaseID(pair.Lease))).Error().NotTo(HaveOccurred())
@@ -122,7 +123,7 @@ func TestALockThatEtcdTookBackIsLost(t *testing.T) {
 
 func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
 	g := parallel(t)
-	database := valueOf(etcd.Start(t.Context(), ""))(t)
+	database := require.Value(etcd.Start(t.Context(), ""))(t)
 	scope := scopeOn(t, builder.ExternalEtcd(database.Transport()))
 	g.Expect(database.Stop()).To(Succeed())
 	briefly, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
@@ -132,8 +133,8 @@ func TestALockInAnEtcdThatIsGoneIsA503(t *testing.T) {
 
 func TestALockIsGivenBackWithoutAnEtcdThatIsGone(t *testing.T) {
 	g := parallel(t)
-	database := valueOf(etcd.Start(t.Context(), ""))(t)
-	lock := valueOf(scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a"))(t)
+	database := require.Value(etcd.Start(t.Context(), ""))(t)
+	lock := require.Value(scopeOn(t, builder.ExternalEtcd(database.Transport())).Lock(t.Context(), "books/a"))(t)
 	g.Expect(database.Stop()).To(Succeed())
 	unlocked := make(chan struct{})
 	go func() {

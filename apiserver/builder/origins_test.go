@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/filters"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
@@ -71,17 +72,17 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 
 func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
+	options := require.Value(storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	options.ServerRun.CorsAllowedOriginList = []string{"https://example.com"}
 	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(regexp.QuoteMeta("https://example.com"))), "an expression that is not anchored")
 
 	options.ServerRun.CorsAllowedOriginList = []string{`^https://example\.com$`}
 	running, _ := startOptions(t, options)
-	client := valueOf(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
+	client := require.Value(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	path, accept := "/api/v1/namespaces", ""
 	ask := func(method, origin, authorization string) (int, http.Header) {
-		request := valueOf(http.NewRequestWithContext(t.Context(), method, running.Address()+path, nil))(t)
+		request := require.Value(http.NewRequestWithContext(t.Context(), method, running.Address()+path, nil))(t)
 		for header, value := range map[string]string{"Origin": origin, "Authorization": authorization, "Accept": accept} {
 			if value != "" {
 				request.Header.Set(header, value)

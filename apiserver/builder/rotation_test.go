@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // mountedSecret is a directory in which a kubelet has put a Secret: all files change at once, by a link.
@@ -55,7 +56,7 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 	running, _ := start(t, storing(builder.Memory()).
 		WithCertificate(filepath.Join(secret.directory, "tls.crt"), filepath.Join(secret.directory, "tls.key")))
 	served := func() *big.Int {
-		connection := valueOf(tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
+		connection := require.Value(tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
 			InsecureSkipVerify: true, // the test checks the certificate below
 		}))(t)
 		defer func() { g.Expect(connection.Close()).To(Succeed()) }()

@@ -19,6 +19,7 @@ import (
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // Clients that do not read their watches cost one object and one encoding in all, also of events that came before the watch.
@@ -49,7 +50,7 @@ func TestWatchesShareObjectsAndEncodings(t *testing.T) {
 		encoded = 0
 		var watches []watch.Interface
 		for range 3 {
-			books := valueOf(store.Watch(apirequest.WithNamespace(t.Context(), "default"), &internalversion.ListOptions{ResourceVersion: version}))(t)
+			books := require.Value(store.Watch(apirequest.WithNamespace(t.Context(), "default"), &internalversion.ListOptions{ResourceVersion: version}))(t)
 			watches = append(watches, books)
 		}
 		if version != "0" { // a new event

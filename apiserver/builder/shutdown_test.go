@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // shutdownDelay is longer than the few requests take that are made within it.
@@ -24,7 +25,7 @@ const shutdownDelay = 10 * time.Second
 
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(storing(builder.Memory()).ToServerOptions())(t)
+	options := require.Value(storing(builder.Memory()).ToServerOptions())(t)
 	options.ServerRun.ShutdownDelayDuration = shutdownDelay
 	running, stop := startOptions(t, options)
 	client := external(t, running, token)
@@ -32,7 +33,7 @@ func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
 	}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
-	log := valueOf(client.CoreV1().Pods("default").GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
+	log := require.Value(client.CoreV1().Pods("default").GetLogs("p", &corev1.PodLogOptions{Follow: true}).Stream(t.Context()))(t)
 	defer func() { g.Expect(log.Close()).To(Succeed()) }()
 	ended := make(chan error, 1)
 	lines := bufio.NewScanner(log)
@@ -90,7 +91,7 @@ func newKeptConnections(t *testing.T, running *builder.Running) *keptConnections
 func (k *keptConnections) list(t *testing.T) {
 	t.Helper()
 	g := NewWithT(t)
-	request := valueOf(http.NewRequestWithContext(t.Context(), http.MethodGet, k.url, nil))(t)
+	request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, k.url, nil))(t)
 	request.Header.Set("Authorization", "Bearer "+token)
 	response, err := k.client.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())

@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // eachBackend runs a test over every storage that is part of the library. Revisions older than an interval are compacted.
@@ -43,7 +44,7 @@ func eachBackend(t *testing.T, compaction time.Duration, test func(*testing.T, b
 
 func configMapsOf(t *testing.T, running *builder.Running) typedcorev1.ConfigMapInterface {
 	t.Helper()
-	return valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
+	return require.Value(kubernetes.NewForConfig(running.ClientConfig()))(t).CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
 func configMap(name string) *corev1.ConfigMap {
@@ -52,14 +53,14 @@ func configMap(name string) *corev1.ConfigMap {
 
 func create(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.ConfigMap) *corev1.ConfigMap {
 	t.Helper()
-	return valueOf(client.Create(t.Context(), object, metav1.CreateOptions{}))(t)
+	return require.Value(client.Create(t.Context(), object, metav1.CreateOptions{}))(t)
 }
 
 func update(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.ConfigMap, value string) *corev1.ConfigMap {
 	t.Helper()
 	object = object.DeepCopy()
 	object.Data = map[string]string{"value": value}
-	return valueOf(client.Update(t.Context(), object, metav1.UpdateOptions{}))(t)
+	return require.Value(client.Update(t.Context(), object, metav1.UpdateOptions{}))(t)
 }
 
 func TestEveryStorage(t *testing.T) {
@@ -74,7 +75,7 @@ func TestEveryStorage(t *testing.T) {
 
 func number(t *testing.T, object interface{ GetResourceVersion() string }) uint64 {
 	t.Helper()
-	return valueOf(strconv.ParseUint(object.GetResourceVersion(), 10, 64))(t)
+	return require.Value(strconv.ParseUint(object.GetResourceVersion(), 10, 64))(t)
 }
 
 // next returns a watch's next event that is not a bookmark.
@@ -99,7 +100,7 @@ func next(t *testing.T, events watch.Interface) watch.Event {
 // Without an answer the cache would wait for seconds, which the metrics show.
 func readsConsistently(t *testing.T, running *builder.Running, client typedcorev1.ConfigMapInterface) {
 	g := NewWithT(t)
-	all := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
+	all := require.Value(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	object := create(t, client, configMap("moving"))
 	for i := range 20 {
 		object = update(t, client, object, strconv.Itoa(i))
@@ -113,7 +114,7 @@ func readsConsistently(t *testing.T, running *builder.Running, client typedcorev
 
 func refusesTooLarge(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	client := valueOf(kubernetes.NewForConfig(running.ClientConfig()))(t)
+	client := require.Value(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods(metav1.NamespaceDefault)
 	g.Expect(errorOf(pods.Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "large"},
@@ -164,24 +165,13 @@ func TestEveryStorageForgetsWhatLivesBriefly(t *testing.T) {
 		g := NewWithT(t)
 		running, _ := start(t, briefly(backend))
 		client := configMapsOf(t, running)
-		events := valueOf(client.Watch(t.Context(), metav1.ListOptions{}))(t)
+		events := require.Value(client.Watch(t.Context(), metav1.ListOptions{}))(t)
 		defer events.Stop()
 		created := create(t, client, configMap("brief"))
 		g.Expect(next(t, events)).To(Equal(watch.Event{Type: watch.Added, Object: created}))
 		g.Expect(next(t, events).Type).To(Equal(watch.Deleted))
-		g.Expect(valueOf(client.List(t.Context(), metav1.ListOptions{}))(t).Items).To(BeEmpty())
+		g.Expect(require.Value(client.List(t.Context(), metav1.ListOptions{}))(t).Items).To(BeEmpty())
 	})
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }
 
 // errorOf returns the error of a call that also returns a value.

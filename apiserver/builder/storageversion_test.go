@@ -16,6 +16,7 @@ import (
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // shelfSize is how many books there are while the storage version moves: several pages of the migration.
@@ -25,7 +26,7 @@ const shelfSize = 25
 // stops, and every object is written again.
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	g := parallel(t)
-	database := valueOf(etcd.Start(t.Context(), ""))(t)
+	database := require.Value(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	inFirst, inSecond := v1.SchemeGroupVersion.String(), v2.SchemeGroupVersion.String()
 	stored := func() sets.Set[string] { return storedVersions(t, database) }
@@ -70,9 +71,9 @@ func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 	t.Helper()
 	g := NewWithT(t)
-	database := valueOf(server.Connect())(t)
+	database := require.Value(server.Connect())(t)
 	defer func() { g.Expect(database.Close()).To(Succeed()) }()
-	all := valueOf(database.Get(t.Context(), "/registry/library.example.com/books/", clientv3.WithPrefix()))(t)
+	all := require.Value(database.Get(t.Context(), "/registry/library.example.com/books/", clientv3.WithPrefix()))(t)
 	g.Expect(all.Kvs).To(HaveLen(shelfSize))
 	versions := sets.New[string]()
 	for _, pair := range all.Kvs {
@@ -89,7 +90,7 @@ func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 func storageVersionHash(t *testing.T, running *builder.Running) string {
 	t.Helper()
 	g := NewWithT(t)
-	resources := valueOf(external(t, running, token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String()))(t)
+	resources := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String()))(t)
 	for _, resource := range resources.APIResources {
 		if resource.Name == "books" {
 			g.Expect(resource.StorageVersionHash).NotTo(BeEmpty())

@@ -18,6 +18,7 @@ import (
 
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // A client that stops to read ends its own answer: over HTTP/2 a stream, otherwise the connection.
@@ -29,7 +30,7 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 		books = append(books, &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strconv.Itoa(i)}, Spec: hub.BookSpec{Title: title}})
 	}
 	requests := make(chan context.Context, 1)
-	options := valueOf(computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+	options := require.Value(computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
 		requests <- ctx
 		return books, nil
 	}).ToServerOptions())(t)
@@ -38,7 +39,7 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		config := running.ClientConfig()
 		config.NextProtos = []string{protocol}
-		client := valueOf(restclient.HTTPClientFor(config))(t)
+		client := require.Value(restclient.HTTPClientFor(config))(t)
 		answer, err := client.Get(running.Address() + "/apis/library.example.com/v2/books")
 		g.Expect(err).NotTo(HaveOccurred())
 		defer func() { _ = answer.Body.Close() }() // the server can stop even if the test fails
@@ -58,7 +59,7 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 // A list takes the memory of an item while its client reads.
 func TestAListIsWrittenItemByItem(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(catalogue().ToServerOptions())(t)
+	options := require.Value(catalogue().ToServerOptions())(t)
 	title := strings.Repeat("x", 256<<10) // more than the encoders keep to decide about compression
 	list := &v2.BookList{}
 	for range 3 {

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // A book that is stored in one version is served in both.
@@ -40,12 +41,12 @@ func TestAResourceInTwoVersions(t *testing.T) {
 func isDiscovered(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	discovery := external(t, running, token).Discovery()
-	groups := valueOf(discovery.ServerGroups())(t)
+	groups := require.Value(discovery.ServerGroups())(t)
 	g.Expect(groups.Groups).To(HaveLen(1))
 	g.Expect(groups.Groups[0].PreferredVersion.Version).To(Equal("v2"))
 	g.Expect(groups.Groups[0].Versions).To(HaveLen(2))
 	for version, want := range map[string][]string{"v1": {"books", "books/status"}, "v2": {"books", "books/status", "loanrequests"}} {
-		resources := valueOf(discovery.ServerResourcesForGroupVersion("library.example.com/" + version))(t)
+		resources := require.Value(discovery.ServerResourcesForGroupVersion("library.example.com/" + version))(t)
 		var names []string
 		for _, resource := range resources.APIResources {
 			names = append(names, resource.Name)
@@ -58,9 +59,9 @@ func isDiscovered(t *testing.T, running *builder.Running) {
 func isTheSameInBoth(t *testing.T, books client.WithWatch) {
 	g := NewWithT(t)
 	everywhere := client.InNamespace(metav1.NamespaceDefault)
-	first := valueOf(books.Watch(t.Context(), &v1.BookList{}, everywhere))(t)
+	first := require.Value(books.Watch(t.Context(), &v1.BookList{}, everywhere))(t)
 	defer first.Stop()
-	second := valueOf(books.Watch(t.Context(), &v2.BookList{}, everywhere))(t)
+	second := require.Value(books.Watch(t.Context(), &v2.BookList{}, everywhere))(t)
 	defer second.Stop()
 	next := func(watcher watch.Interface) client.Object {
 		var event watch.Event
@@ -213,7 +214,7 @@ func TestVersionsThatCannotBeServedAreRefused(t *testing.T) {
 
 func TestAKindThatAVersionLacksIsNotServedThere(t *testing.T) {
 	g := parallel(t)
-	options := valueOf(example.Describe(builder.New("x")).WithBearerToken(token, admin).
+	options := require.Value(example.Describe(builder.New("x")).WithBearerToken(token, admin).
 		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests, v1.SchemeGroupVersion).ToServerOptions())(t)
 	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(`no kind "LoanRequest" is registered for version "library.example.com/v1"`)))

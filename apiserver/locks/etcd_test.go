@@ -15,6 +15,8 @@ import (
 	"go.uber.org/zap"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	certutil "k8s.io/client-go/util/cert"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestALockIsTakenOverTLS locks in an etcd that only clients with the right CA trust.
@@ -23,7 +25,7 @@ func TestALockIsTakenOverTLS(t *testing.T) {
 	g := NewWithT(t)
 	endpoint, authority := startSecureEtcd(t)
 	storage := storagebackend.Config{Prefix: "/registry", Transport: storagebackend.TransportConfig{ServerList: []string{endpoint}, TrustedCAFile: authority}}
-	lock := valueOf(New(&storage).Lock(t.Context(), "books/a"))(t)
+	lock := require.Value(New(&storage).Lock(t.Context(), "books/a"))(t)
 	lock.Unlock()
 
 	storage.Transport.TrustedCAFile = filepath.Join(t.TempDir(), "nothing.crt")
@@ -41,7 +43,7 @@ func startSecureEtcd(t *testing.T) (endpoint, authority string) {
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 
-	free := valueOf(net.Listen("tcp", "127.0.0.1:0"))(t)
+	free := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	address := url.URL{Scheme: "https", Host: free.Addr().String()}
 	g.Expect(free.Close()).To(Succeed())
 	config := embed.NewConfig()
@@ -51,19 +53,8 @@ func startSecureEtcd(t *testing.T) (endpoint, authority string) {
 	config.ClientTLSInfo.CertFile, config.ClientTLSInfo.KeyFile = certificateFile, keyFile
 	config.UnsafeNoFsync = true
 	config.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	server := valueOf(embed.StartEtcd(config))(t)
+	server := require.Value(embed.StartEtcd(config))(t)
 	t.Cleanup(server.Close)
 	g.Eventually(server.Server.ReadyNotify()).WithTimeout(time.Minute).Should(BeClosed())
 	return address.String(), certificateFile
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

@@ -46,6 +46,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/files"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // library is the package of Kubernetes' tests.
@@ -173,7 +174,7 @@ func TestMemory(t *testing.T) { //nolint:paralleltest // see alone
 func TestFiles(t *testing.T) { //nolint:paralleltest // see alone
 	run(t, func(t *testing.T) func() (*clientv3.Client, error) {
 		t.Helper()
-		directory := valueOf(files.Start(t.TempDir()))(t)
+		directory := require.Value(files.Start(t.TempDir()))(t)
 		t.Cleanup(func() {
 			if err := directory.Stop(); err != nil {
 				t.Error(err)
@@ -195,7 +196,7 @@ func connecting(server *memory.Server) func() (*clientv3.Client, error) {
 func TestEtcd(t *testing.T) { //nolint:paralleltest // see alone
 	run(t, func(t *testing.T) func() (*clientv3.Client, error) {
 		t.Helper()
-		server := valueOf(etcd.Start(t.Context(), ""))(t)
+		server := require.Value(etcd.Start(t.Context(), ""))(t)
 		t.Cleanup(func() {
 			if err := server.Stop(); err != nil {
 				t.Error(err)
@@ -234,9 +235,9 @@ func nameOf(test func(context.Context, *testing.T, storage.Interface)) string {
 // TestNoTestOfTheLibraryIsForgotten compares the library's tests with those that this file runs or has a reason not to run.
 func TestNoTestOfTheLibraryIsForgotten(t *testing.T) {
 	t.Parallel()
-	directory := valueOf(exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", library).Output())(t)
+	directory := require.Value(exec.CommandContext(t.Context(), "go", "list", "-f", "{{.Dir}}", library).Output())(t)
 	var theirs []string
-	files := valueOf(filepath.Glob(filepath.Join(strings.TrimSpace(string(directory)), "*.go")))(t)
+	files := require.Value(filepath.Glob(filepath.Join(strings.TrimSpace(string(directory)), "*.go")))(t)
 	for _, file := range files {
 		ast.Inspect(parse(t, file), func(node ast.Node) bool {
 			function, ok := node.(*ast.FuncDecl)
@@ -260,7 +261,7 @@ func TestNoTestOfTheLibraryIsForgotten(t *testing.T) {
 
 func parse(t *testing.T, file string) *ast.File {
 	t.Helper()
-	return valueOf(parser.ParseFile(token.NewFileSet(), file, nil, 0))(t)
+	return require.Value(parser.ParseFile(token.NewFileSet(), file, nil, 0))(t)
 }
 
 var pods = example.Resource("pods")
@@ -296,7 +297,7 @@ const mark = "test!"
 func open(t *testing.T, dial func() (*clientv3.Client, error)) *store {
 	t.Helper()
 	connect := func() *clientv3.Client {
-		client := valueOf(dial())(t)
+		client := require.Value(dial())(t)
 		t.Cleanup(func() { _ = client.Close() })
 		return client
 	}
@@ -310,7 +311,7 @@ func open(t *testing.T, dial func() (*clientv3.Client, error)) *store {
 	leases := etcd3.NewDefaultLeaseManagerConfig()
 	leases.ReuseDurationSeconds = 1 // otherwise objects live for a minute longer
 	versioner := storage.APIObjectVersioner{}
-	inner := valueOf(etcd3.New(client, compactor, codec, func() runtime.Object { return &example.Pod{} }, func() runtime.Object { return &example.PodList{} },
+	inner := require.Value(etcd3.New(client, compactor, codec, func() runtime.Object { return &example.Pod{} }, func() runtime.Object { return &example.PodList{} },
 		"", "/pods/", pods, s, leases, etcd3.NewDefaultDecoder(codec, versioner), versioner))(t)
 	t.Cleanup(inner.Close)
 	s.Interface = inner
@@ -362,9 +363,9 @@ func damaged(t *testing.T) error {
 func (s *store) checkStored(ctx context.Context, t *testing.T, key string) {
 	t.Helper()
 	g := NewWithT(t)
-	response := valueOf(s.client.Get(ctx, key))(t)
+	response := require.Value(s.client.Get(ctx, key))(t)
 	g.Expect(response.Kvs).To(HaveLen(1))
-	stored := valueOf(runtime.Decode(codec, bytes.TrimPrefix(response.Kvs[0].GetValue(), []byte(mark))))(t)
+	stored := require.Value(runtime.Decode(codec, bytes.TrimPrefix(response.Kvs[0].GetValue(), []byte(mark))))(t)
 	g.Expect(stored).To(HaveField("ObjectMeta", And(HaveField("ResourceVersion", ""), HaveField("SelfLink", ""))))
 }
 
@@ -385,26 +386,15 @@ func (s *store) checkReads(t *testing.T, page, objects uint64) {
 // write uses a revision.
 func (s *store) write(ctx context.Context, t *testing.T) int64 {
 	t.Helper()
-	return valueOf(s.client.Put(ctx, "another key", ""))(t).Header.GetRevision()
+	return require.Value(s.client.Put(ctx, "another key", ""))(t).Header.GetRevision()
 }
 
 // compact compacts as an API server does, and waits until the store knows it.
 func (s *store) compact(ctx context.Context, t *testing.T, resourceVersion string) {
 	t.Helper()
 	g := NewWithT(t)
-	revision := valueOf(s.Versioner().ParseResourceVersion(resourceVersion))(t)
+	revision := require.Value(s.Versioner().ParseResourceVersion(resourceVersion))(t)
 	_, _, _, err := etcd3.Compact(ctx, s.client, 0, int64(revision))
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Eventually(s.CompactRevision).WithTimeout(patience).Should(BeEquivalentTo(revision))
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -101,7 +102,7 @@ func pages(t *testing.T) []string {
 func read(t *testing.T, page string) string {
 	t.Helper()
 	text, err := os.ReadFile(page)
-	must(t, err)
+	require.NoError(t, err)
 	return string(text)
 }
 
@@ -161,7 +162,7 @@ func newReader(t *testing.T) *reader {
 	read(t, filepath.Join(repository, "Makefile")) // so that go test knows what make reads
 	newProgram(t, program)
 	for _, folder := range []string{"examples", "kustomize/config"} {
-		must(t, os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))))
+		require.NoError(t, os.CopyFS(filepath.Join(directory, folder), os.DirFS(filepath.Join(repository, folder))))
 	}
 	return &reader{directory: directory, environment: []string{
 		"PATH=" + filepath.Dir(program) + string(filepath.ListSeparator) + os.Getenv("PATH"),
@@ -175,7 +176,7 @@ func newProgram(t *testing.T, path string) {
 	t.Helper()
 	if testing.Short() {
 		binary, err := os.Executable()
-		must(t, errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)))
+		require.NoError(t, errors.Join(err, os.Mkdir(filepath.Dir(path), 0o755), os.Symlink(binary, path)))
 		return
 	}
 	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-ldflags=-s -w", "-o", path, ".")
@@ -207,7 +208,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 func (r *reader) run(ctx context.Context, t *testing.T, commands, input string) (output string) {
 	t.Helper()
 	checkout, err := filepath.Abs(repository)
-	must(t, err)
+	require.NoError(t, err)
 	script := "make() { command make --dry-run --directory='" + checkout + "' \"$@\" >/dev/null; }\n" +
 		"kubectl() { goldsmith kubectl \"$@\"; }\n" + commands
 	shell := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
@@ -317,8 +318,8 @@ func (r *reader) startServer(ctx context.Context, t *testing.T, command string) 
 	server := exec.CommandContext(ctx, "bash", "-c", "exec "+command) // the process is the server, and gets the signals
 	server.Dir, server.Env, server.Stderr = r.directory, r.environment, os.Stderr
 	out, err := server.StdoutPipe()
-	must(t, err)
-	must(t, server.Start())
+	require.NoError(t, err)
+	require.NoError(t, server.Start())
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
 		t.Log(lines.Text())
@@ -338,7 +339,7 @@ func (r *reader) stopServer(t *testing.T) {
 	if r.server == nil {
 		return
 	}
-	must(t, r.server.Process.Signal(os.Interrupt))
+	require.NoError(t, r.server.Process.Signal(os.Interrupt))
 	if err := r.server.Wait(); err != nil {
 		t.Errorf("`goldsmith up` ended with %v", err)
 	}

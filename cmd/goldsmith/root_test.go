@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // oneLine matches the Short of a command: a verb and its objects, without a period.
@@ -186,7 +187,7 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const kubeconfig = `{"apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "s"}}],
 "clusters": [{"name": "s", "cluster": {"server": "http://127.0.0.1:1"}}]}` // nobody listens on port 1
-	must(t, os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600))
+	require.NoError(t, os.WriteFile("kubeconfig", []byte(kubeconfig), 0o600))
 	t.Setenv("KUBECONFIG", "kubeconfig")
 	for _, line := range []string{
 		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",

@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -87,7 +88,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		"data-directory-in-use": func(t *testing.T) string {
 			directory := t.TempDir()
 			lock, err := filelock.Take(filepath.Join(directory, "lock"))
-			must(t, err)
+			require.NoError(t, err)
 			defer func() {
 				if err := lock.Close(); err != nil {
 					t.Error(err)
@@ -97,7 +98,7 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		},
 		"port-in-use": func(t *testing.T) string {
 			listener, err := net.Listen("tcp", "127.0.0.1:0")
-			must(t, err)
+			require.NoError(t, err)
 			defer func() {
 				if err := listener.Close(); err != nil {
 					t.Error(err)
@@ -135,19 +136,19 @@ func provokers(t *testing.T) map[string]func(*testing.T) string {
 		},
 		"damaged-file": func(t *testing.T) string {
 			directory := t.TempDir()
-			must(t, os.WriteFile(filepath.Join(directory, "records.db"), []byte(strings.Repeat("damaged ", 1<<10)), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(directory, "records.db"), []byte(strings.Repeat("damaged ", 1<<10)), 0o600))
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 		"newer-data": func(t *testing.T) string {
 			directory := t.TempDir()
 			file := filepath.Join(directory, "records.db")
 			store, err := records.Open(t.Context(), "sqlite://"+file, records.Options{})
-			must(t, err)
-			must(t, store.Close())
+			require.NoError(t, err)
+			require.NoError(t, store.Close())
 			database, err := sql.Open("sqlite", file)
-			must(t, err)
+			require.NoError(t, err)
 			_, err = database.ExecContext(t.Context(), "INSERT INTO goldsmith_records_version (version_id, is_applied) VALUES (99, 1)")
-			must(t, errors.Join(err, database.Close()))
+			require.NoError(t, errors.Join(err, database.Close()))
 			return complaintOf(t, "", "up", "--data-dir", directory)
 		},
 	}
@@ -158,9 +159,9 @@ func complaintOf(t *testing.T, kubeconfig string, arguments ...string) string {
 	t.Helper()
 	directory := t.TempDir()
 	binary, err := os.Executable()
-	must(t, err)
+	require.NoError(t, err)
 	program := filepath.Join(directory, "goldsmith") // TestMain lets the test binary stand in for the program
-	must(t, os.Symlink(binary, program))
+	require.NoError(t, os.Symlink(binary, program))
 	command := exec.CommandContext(t.Context(), program, arguments...)
 	command.Dir, command.Env = directory, []string{"HOME=" + directory, "KUBECONFIG=" + kubeconfig}
 	_, err = command.Output()
@@ -181,14 +182,6 @@ func writeKubeconfig(t *testing.T, server string) string {
 		"clusters": named("cluster", map[string]string{"server": server}),
 	})
 	file := filepath.Join(t.TempDir(), "kubeconfig")
-	must(t, errors.Join(err, os.WriteFile(file, text, 0o600)))
+	require.NoError(t, errors.Join(err, os.WriteFile(file, text, 0o600)))
 	return file
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
 }

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const web = `apiVersion: images.goldsmith.dev/v1alpha1
@@ -235,7 +236,7 @@ func serve(ctx context.Context, t *testing.T) string {
 	ctx, stop := context.WithCancel(ctx)
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	executable, err := os.Executable()
-	must(t, err)
+	require.NoError(t, err)
 	directory := filepath.Join(t.TempDir(), "data")
 	go func() {
 		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable,

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // checkout is a copy of the scripts, with a cache and a machine of its own: Docker, kind and kubectl are fakes. They give
@@ -28,7 +30,7 @@ func newCheckout(t *testing.T) *checkout {
 	t.Helper()
 	c := &checkout{directory: filepath.Join(t.TempDir(), "checkout"), cache: t.TempDir(), fakes: t.TempDir()}
 	c.asked = filepath.Join(c.fakes, "asked")
-	must(t, os.CopyFS(c.directory, os.DirFS(".")))
+	require.NoError(t, os.CopyFS(c.directory, os.DirFS(".")))
 	c.fake(t, "sudo", "")
 	c.fake(t, "docker", "")
 	return c
@@ -38,7 +40,7 @@ func newCheckout(t *testing.T) *checkout {
 func (c *checkout) fake(t *testing.T, name, script string) {
 	t.Helper()
 	text := "#!/usr/bin/env bash\necho " + name + ` "$@" >>` + c.asked + "\n" + script + "\n"
-	must(t, os.WriteFile(filepath.Join(c.fakes, name), []byte(text), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(c.fakes, name), []byte(text), 0o700))
 }
 
 // bash runs a script in the checkout.
@@ -66,11 +68,11 @@ func (c *checkout) replace(t *testing.T, file, old, changed string) {
 	t.Helper()
 	path := filepath.Join(c.directory, file)
 	text, err := os.ReadFile(path)
-	must(t, err)
+	require.NoError(t, err)
 	if !strings.Contains(string(text), old) {
 		t.Fatalf("%s has no %q", file, old)
 	}
-	must(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, changed)), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(strings.ReplaceAll(string(text), old, changed)), 0o700))
 }
 
 const names = `source config.sh; built_node_image; for name in kubelet crictl pause; do echo "${path[$name]##*/}"; done`
@@ -246,7 +248,7 @@ func TestUpLeavesAHealthyClusterAsItIs(t *testing.T) {
 	c.everythingBuilt(t, "one-control-plane", "one-worker")
 	c.mustBash(t, "./cluster up one --workers 1")
 	asked, err := os.ReadFile(c.asked)
-	must(t, err)
+	require.NoError(t, err)
 	for _, verb := range []string{"create cluster", "docker start", "docker unpause", "delete"} {
 		if strings.Contains(string(asked), verb) {
 			t.Errorf("%s:\n%s", verb, asked)
@@ -279,8 +281,8 @@ func TestDownThawsWhatKeepsANodeFromEnding(t *testing.T) {
 	}
 	for file := range states {
 		path := filepath.Join(cgroups, file)
-		must(t, os.MkdirAll(filepath.Dir(path), 0o700))
-		must(t, os.WriteFile(path, []byte("FROZEN\n"), 0o600))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+		require.NoError(t, os.WriteFile(path, []byte("FROZEN\n"), 0o600))
 	}
 	c.replace(t, "cluster", "/sys/fs/cgroup", cgroups)
 	c.fake(t, "kind", "if grep -rq FROZEN "+cgroups+"/freezer/docker/one-control-plane; then echo did not receive an exit event; exit 1; fi")
@@ -324,26 +326,18 @@ func TestTheBoundedRuntimeTakesOneCapabilityOut(t *testing.T) {
 	} {
 		bundle := t.TempDir()
 		file := filepath.Join(bundle, test.file)
-		must(t, os.WriteFile(file, []byte(test.before), 0o600))
+		require.NoError(t, os.WriteFile(file, []byte(test.before), 0o600))
 		arguments := strings.ReplaceAll(test.arguments, "BUNDLE", bundle)
 		c.mustBash(t, "docker/runc-bounded "+arguments)
 		after, err := os.ReadFile(file)
-		must(t, err)
+		require.NoError(t, err)
 		if !json.Valid(after) || string(after) != test.after {
 			t.Errorf("%s: %s", test.arguments, after)
 		}
 		asked, err := os.ReadFile(c.asked)
-		must(t, err)
+		require.NoError(t, err)
 		if !strings.HasSuffix(string(asked), "runc "+arguments+"\n") {
 			t.Errorf("runc was asked %s", asked)
 		}
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -22,6 +22,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func terminatedOf(pod *corev1.Pod) corev1.ContainerStateTerminated {
@@ -61,7 +63,7 @@ func TestASuccessfulJob(t *testing.T) {
 	c.Expect(done.Status.StartTime).NotTo(BeNil())
 	c.Expect(done.Status.CompletionTime).NotTo(BeNil())
 
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	c.Expect(pod.Name).To(MatchRegexp(`^good-[a-z0-9]{5}$`))
 	c.Expect(pod.Labels).To(Equal(map[string]string{
 		"app": "x", "job-name": "good", "controller-uid": "job-good",
@@ -113,7 +115,7 @@ func TestAFailedBuilderFailsItsPodAndJob(t *testing.T) {
 			batchv1.JobFailed:        "BackoffLimitExceeded: Job has reached the specified backoff limit",
 		}))
 		c.Expect(done.Status.Failed).To(BeEquivalentTo(1))
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
 		c.Expect(pod.Status.Reason).To(BeEmpty())
 		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", code), HaveField("Reason", "Error"), HaveField("Message", "")))
@@ -137,7 +139,7 @@ func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 	checkOutputs := func() {
 		t.Helper()
 		for job, stays := range jobs {
-			pod := valueOf(c.pod(job))(c.t)
+			pod := require.Value(c.pod(job))(c.t)
 			c.Eventually(func() error { return c.agent.syncPod(t.Context(), refOf(pod)) }).Should(Succeed())
 			dir := podDir(filepath.Join(c.options.Dir, string(pod.UID)))
 			if stays {
@@ -145,7 +147,7 @@ func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 			} else {
 				c.Expect(dir.output()).NotTo(BeAnExistingFile(), job.Name)
 			}
-			left := valueOf(filepath.Glob(string(dir) + "/*"))(c.t)
+			left := require.Value(filepath.Glob(string(dir) + "/*"))(c.t)
 			c.Expect(left).To(HaveLen(map[bool]int{true: 3, false: 2}[stays]), "%s has its log, its marker, and its output: %v", job.Name, left)
 			c.Expect(c.log(pod, nil)).To(HavePrefix("made\n"), job.Name)
 		}
@@ -156,7 +158,7 @@ func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 	checkOutputs()
 	c.Expect(c.stop()).To(Succeed())
 	for job, stays := range jobs { // as after a crash between the end of the attempt and the removal
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		dir := podDir(filepath.Join(c.options.Dir, string(pod.UID)))
 		c.Expect(stays || os.MkdirAll(filepath.Join(dir.output(), "d"), 0o700) == nil).To(BeTrue())
 		for _, path := range []string{dir.input(), dir.result(), dir.reportToken(), dir.reportCA()} {
@@ -169,7 +171,7 @@ func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 	checkOutputs()
 	jobs[after] = true
 	for job, stays := range jobs { // the test's directory is removed, also by a user who is not root
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(!stays || os.Chmod(filepath.Join(c.options.Dir, string(pod.UID), "output", "d"), 0o700) == nil).To(BeTrue())
 	}
 }
@@ -191,7 +193,7 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 		container.TerminationMessagePath = "/etc/passwd"
 	})
 	c.finishedJob(job)
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	dir := filepath.Join(c.options.Dir, string(pod.UID))
 	c.Expect(strings.Split(strings.TrimSpace(c.log(pod, nil)), "\n")).To(Equal([]string{
 		"GOLDSMITH_INPUT=" + dir + "/input", "GOLDSMITH_OUTPUT=" + dir + "/output", "GOLDSMITH_RESULT=" + dir + "/result",
@@ -228,7 +230,7 @@ func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
 		done := c.finishedJob(job)
 		message := "Job default/" + job.Name + ": this server runs only registered builders (debos, mock); "
 		c.Expect(jobConditions(done)[batchv1.JobFailed]).To(And(HavePrefix("BackoffLimitExceeded: "+message), HaveSuffix(name)))
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
 		c.Expect(pod.Status.Message).To(And(HavePrefix(message), HaveSuffix(name)))
 		end := terminatedOf(pod)
@@ -238,7 +240,7 @@ func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
 	}
 	c.Expect(ran).NotTo(BeAnExistingFile())
 	c.Expect(c.options.Dir).To(BeADirectory())
-	entries := valueOf(os.ReadDir(c.options.Dir))(c.t)
+	entries := require.Value(os.ReadDir(c.options.Dir))(c.t)
 	c.Expect(entries).To(BeEmpty())
 }
 
@@ -263,7 +265,7 @@ func TestABuilderThatCannotBeStartedFailsItsPod(t *testing.T) {
 	c := newCluster(t, nil, func(o *Options) { o.Builders = map[string]Builder{"gone": {Path: "/no/such/builder"}} })
 	job := c.run("gone")
 	c.Expect(jobConditions(c.finishedJob(job))[batchv1.JobFailed]).To(ContainSubstring("/no/such/builder: no such file"))
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	c.Expect(terminatedOf(pod)).To(And(HaveField("Reason", "StartError"), HaveField("ExitCode", int32(128))))
 }
 
@@ -283,15 +285,15 @@ func TestAMachineWithoutRoomIsNoFailureOfTheBuilder(t *testing.T) {
 	c := newCluster(t, map[string]string{"parent": "echo $PPID", "good": "exit 0"})
 	parent := c.run("parent")
 	c.finishedJob(parent)
-	pod := valueOf(c.pod(parent))(c.t)
-	supervisor := valueOf(strconv.Atoi(strings.TrimSpace(c.log(pod, nil))))(c.t)
+	pod := require.Value(c.pod(parent))(c.t)
+	supervisor := require.Value(strconv.Atoi(strings.TrimSpace(c.log(pod, nil))))(c.t)
 	var usual unix.Rlimit
 	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, nil, &usual)).To(Succeed())
 	c.Expect(unix.Prlimit(supervisor, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: usual.Max}, nil)).To(Succeed())
 
 	turnedAway := c.run("good")
 	c.Expect(jobConditions(c.finishedJob(turnedAway))[batchv1.JobFailed]).To(ContainSubstring("too many open files"))
-	pod = valueOf(c.pod(turnedAway))(c.t)
+	pod = require.Value(c.pod(turnedAway))(c.t)
 	c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "ProcessNotStarted"),
 		HaveField("Message", "start /bin/bash: too many open files"), HaveField("ContainerStatuses", BeEmpty())))
 
@@ -347,7 +349,7 @@ func (c *cluster) suspend(job *batchv1.Job, suspend bool) {
 
 func (c *cluster) storedJob(job *batchv1.Job) *batchv1.Job {
 	c.t.Helper()
-	stored := valueOf(c.server.BatchV1().Jobs(job.Namespace).Get(c.t.Context(), job.Name, metav1.GetOptions{}))(c.t)
+	stored := require.Value(c.server.BatchV1().Jobs(job.Namespace).Get(c.t.Context(), job.Name, metav1.GetOptions{}))(c.t)
 	return stored
 }
 
@@ -432,7 +434,7 @@ func TestADeletedPodIsEndedAndThenRemoved(t *testing.T) {
 	c := newCluster(t, map[string]string{"polite": politeScript, "rude": rudeScript})
 	polite, rude := c.run("polite"), c.run("rude")
 	politePod, rudePod := c.ready(polite), c.ready(rude)
-	log := valueOf(c.agent.OpenLog(t.Context(), politePod, &corev1.PodLogOptions{Follow: true}))(c.t)
+	log := require.Value(c.agent.OpenLog(t.Context(), politePod, &corev1.PodLogOptions{Follow: true}))(c.t)
 	defer func() { _ = log.Close() }() // only read from
 	c.deletePod(polite, 1000)
 	c.deletePod(rude, 1)
@@ -440,7 +442,7 @@ func TestADeletedPodIsEndedAndThenRemoved(t *testing.T) {
 		c.podGone(job)
 		c.Expect(jobConditions(c.finishedJob(job))).To(And(HaveKey(batchv1.JobFailureTarget), HaveKey(batchv1.JobFailed)))
 	}
-	text := valueOf(io.ReadAll(log))(c.t)
+	text := require.Value(io.ReadAll(log))(c.t)
 	c.Expect(string(text)).To(Equal("ready\nbye\n"))
 	for _, pod := range []*corev1.Pod{politePod, rudePod} {
 		directory := filepath.Join(c.options.Dir, string(pod.UID))
@@ -496,7 +498,7 @@ func TestManyJobsLeaveNothingOpen(t *testing.T) {
 	const jobs = 60
 	c := newCluster(t, map[string]string{"good": "echo x"})
 	open := func() int {
-		entries := valueOf(os.ReadDir("/proc/self/fd"))(c.t)
+		entries := require.Value(os.ReadDir("/proc/self/fd"))(c.t)
 		return len(entries)
 	}
 	c.finishedJob(c.run("good"))
@@ -506,7 +508,7 @@ func TestManyJobsLeaveNothingOpen(t *testing.T) {
 		c.run("good", func(job *batchv1.Job) { job.Name, job.UID = name, "" })
 	}
 	c.Eventually(func() int {
-		list := valueOf(c.server.BatchV1().Jobs("default").List(t.Context(), metav1.ListOptions{}))(c.t)
+		list := require.Value(c.server.BatchV1().Jobs("default").List(t.Context(), metav1.ListOptions{}))(c.t)
 		done := 0
 		for _, job := range list.Items {
 			done += int(job.Status.Succeeded)

@@ -13,13 +13,15 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func (c *cluster) log(pod *corev1.Pod, options *corev1.PodLogOptions) string {
 	c.t.Helper()
-	log := valueOf(c.agent.OpenLog(context.Background(), pod, options))(c.t)
+	log := require.Value(c.agent.OpenLog(context.Background(), pod, options))(c.t)
 	defer func() { _ = log.Close() }() // only read from
-	text := valueOf(io.ReadAll(log))(c.t)
+	text := require.Value(io.ReadAll(log))(c.t)
 	return string(text)
 }
 
@@ -27,7 +29,7 @@ func TestALogIsReadAsTheOptionsSay(t *testing.T) {
 	c := newCluster(t, map[string]string{"lines": "for i in 1 2 3; do echo $i; done"})
 	job := c.run("lines")
 	c.finishedJob(job)
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2)), Follow: true})).To(Equal("2\n3\n"))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{LimitBytes: new(int64(3)), Container: "builder"})).To(Equal("1\n2"))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{Timestamps: true})).To(MatchRegexp(`^(\S+Z \d\n){3}$`))
@@ -55,7 +57,7 @@ func TestALogThatItsBuilderReplacedIsGone(t *testing.T) {
 	for name := range scripts {
 		job := c.run(name)
 		c.finishedJob(job)
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		_, err := c.agent.OpenLog(t.Context(), pod, nil)
 		c.Expect(apierrors.IsGone(err)).To(BeTrue(), "%s: %v", name, err)
 		c.Expect(err).To(MatchError(MatchRegexp("the builder in pod .* (replaced|removed) (the directory of )?its log")), name)
@@ -68,7 +70,7 @@ func TestALogOfManyShortLinesIsWhole(t *testing.T) {
 	c := newCluster(t, map[string]string{"verbose": fmt.Sprintf("yes '' | head -c %d; echo the error; exit 1", text)})
 	job := c.run("verbose")
 	c.finishedJob(job)
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	c.Expect(c.log(pod, nil)).To(HaveLen(text + len("the error\n")))
 	c.Expect(c.log(pod, &corev1.PodLogOptions{TailLines: new(int64(2))})).To(Equal("\nthe error\n"))
 }

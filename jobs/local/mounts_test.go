@@ -12,6 +12,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // mounting mounts a Secret at /etc/registry.
@@ -55,7 +57,7 @@ func TestAPodWaitsForItsSecretWithoutAWorkerAndMountsIt(t *testing.T) {
 
 	c.createSecret("registry")
 	c.finishedJob(job)
-	pod = valueOf(c.pod(job))(c.t)
+	pod = require.Value(c.pod(job))(c.t)
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodSucceeded))
 	c.Expect(terminatedOf(pod).ContainerID).NotTo(BeEmpty())
 	c.Expect(c.log(pod, nil)).To(Equal("600 ./etc/registry/password\nc0nfidential\n600 ./etc/registry/user\nann\n"))

@@ -13,6 +13,8 @@ import (
 	. "github.com/onsi/gomega"
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
@@ -120,7 +122,7 @@ func TestAResultThatIsNoSuchThingHarmsNothing(t *testing.T) {
 	} {
 		job := c.run(name)
 		c.finishedJob(job)
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(terminatedOf(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("Message", message)), name)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -70,7 +71,7 @@ func TestABuilderThatReportsGetsATokenWhileItRuns(t *testing.T) {
 	c.Expect(valid).To(BeTrue())
 	dir := filepath.Join(c.options.Dir, string(pod.UID))
 	for _, name := range []string{"report-token", "report-ca.crt"} {
-		info := valueOf(os.Stat(filepath.Join(dir, name)))(c.t)
+		info := require.Value(os.Stat(filepath.Join(dir, name)))(c.t)
 		c.Expect(info.Mode().Perm()).To(Equal(os.FileMode(0o600)))
 	}
 	c.Expect(os.WriteFile(filepath.Join(dir, "output", "end"), []byte("now"), 0o600)).To(Succeed())
@@ -94,7 +95,7 @@ func TestABuilderThatDoesNotReportGetsNoToken(t *testing.T) {
 			job.UID = types.UID(job.Name)
 		})
 		c.finishedJob(job)
-		pod := valueOf(c.pod(job))(c.t)
+		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(c.log(pod, nil)).NotTo(ContainSubstring("REPORT"), name)
 		_, given := granted.of(pod)
 		c.Expect(given).To(BeFalse(), name)
@@ -106,7 +107,7 @@ func TestABuilderThatCannotBeStartedKeepsNoToken(t *testing.T) {
 	c := newCluster(t, nil, reportingTo(granted), func(o *Options) { o.Builders = map[string]Builder{"gone": {Path: "/no/such/program"}} })
 	job := c.run("gone", thatReports)
 	c.finishedJob(job)
-	pod := valueOf(c.pod(job))(c.t)
+	pod := require.Value(c.pod(job))(c.t)
 	valid, given := granted.of(pod)
 	c.Expect(given).To(BeTrue())
 	c.Expect(valid).To(BeFalse())

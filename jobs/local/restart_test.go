@@ -12,6 +12,8 @@ import (
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
@@ -24,10 +26,10 @@ func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
 	before := time.Now()
 	c.Expect(c.stop()).To(Succeed())
 	c.Expect(time.Since(before)).To(BeNumerically("<", limit))
-	pod := valueOf(c.pod(long))(c.t)
+	pod := require.Value(c.pod(long))(c.t)
 	c.Expect(pod.Status.Phase).To(Equal(corev1.PodRunning), "a stop of the agent is no failure of the builder")
 	stray := filepath.Join(c.options.Dir, "e3b1f1b0-93a4-4c53-b4d6-6c1d8f0d2a11")
-	log := valueOf(podDir(stray).prepare(""))(c.t)
+	log := require.Value(podDir(stray).prepare(""))(c.t)
 	c.Expect(log.Close()).To(Succeed())
 	c.Expect(os.MkdirAll(filepath.Join(stray, "output", "readonly"), 0o500)).To(Succeed())
 
@@ -39,9 +41,9 @@ func TestAfterARestartAProcessIsLostAndNeverStartedAgain(t *testing.T) {
 	c.Expect(c.log(pod, nil)).To(HavePrefix("ready\n"))
 	c.Expect(c.finishedJob(long).Status.Failed).To(BeEquivalentTo(1))
 	c.Expect(stray).NotTo(BeADirectory())
-	goodPod := valueOf(c.pod(good))(c.t)
+	goodPod := require.Value(c.pod(good))(c.t)
 	c.Expect(c.log(goodPod, nil)).To(Equal("kept\n"))
-	count := valueOf(os.ReadFile(runs))(c.t)
+	count := require.Value(os.ReadFile(runs))(c.t)
 	c.Expect(string(count)).To(Equal("x\n"))
 }
 
@@ -67,7 +69,7 @@ func TestAProcessThatMayHaveBeenStartedIsNotStartedAgain(t *testing.T) {
 	pod := c.podWhen(second, func(*corev1.Pod) bool { return true })
 	c.Expect(c.stop()).To(Succeed())
 	// As after a crash between the marker and the first status.
-	log := valueOf(podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare(""))(c.t)
+	log := require.Value(podDir(filepath.Join(c.options.Dir, string(pod.UID))).prepare(""))(c.t)
 	c.Expect(log.Close()).To(Succeed())
 	c.start()
 	c.Expect(c.podWhen(second, terminal).Status.Reason).To(Equal("ProcessLost"))

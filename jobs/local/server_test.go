@@ -25,6 +25,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
@@ -167,7 +168,7 @@ func newCluster(t *testing.T, scripts map[string]string, adapt ...func(*Options)
 // start starts an agent, as after a restart of the server's process.
 func (c *cluster) start() {
 	c.t.Helper()
-	agent := valueOf(New(c.options))(c.t)
+	agent := require.Value(New(c.options))(c.t)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- agent.Run(ctx) }()
@@ -211,7 +212,7 @@ func (c *cluster) run(name string, adapt ...func(*batchv1.Job)) *batchv1.Job {
 	for _, change := range adapt {
 		change(job)
 	}
-	job = valueOf(c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
+	job = require.Value(c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
 	return job
 }
 
@@ -271,15 +272,4 @@ func (c *cluster) deletePod(job *batchv1.Job, graceSeconds int64) {
 	c.t.Helper()
 	c.Expect(c.server.CoreV1().Pods("default").Delete(context.Background(), podName(job),
 		metav1.DeleteOptions{GracePeriodSeconds: &graceSeconds})).To(Succeed())
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

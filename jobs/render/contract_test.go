@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -22,7 +23,7 @@ const buildersPage = "../../docs/builders.md"
 // shellBuilder is the builder that the page shows, as an executable file.
 func shellBuilder(t *testing.T) string {
 	t.Helper()
-	page := valueOf(os.ReadFile(buildersPage))(t)
+	page := require.Value(os.ReadFile(buildersPage))(t)
 	_, rest, found := strings.Cut(string(page), "```sh\n")
 	script, _, closed := strings.Cut(rest, "```\n")
 	if !found || !closed {
@@ -59,7 +60,7 @@ func runBuilder(t *testing.T, builder, input string) (outputDir, message string,
 		t.Fatal(err)
 	}
 	t.Logf("log:\n%s", log)
-	left := valueOf(os.ReadFile(resultPath))(t)
+	left := require.Value(os.ReadFile(resultPath))(t)
 	return outputDir, string(left), int32(command.ProcessState.ExitCode())
 }
 
@@ -91,7 +92,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 			delete(lasting, "attempt")
 			delete(lasting, "build")
 			for _, artifact := range outcome.Artifacts {
-				made := valueOf(os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-"))))(t)
+				made := require.Value(os.ReadFile(filepath.Join(outputDir, strings.ReplaceAll(artifact.Target, "/", "-"))))(t)
 				target, rest, _ := strings.Cut(string(made), "\n")
 				if target != artifact.Target || !reflect.DeepEqual(fieldsOf(t, rest), lasting) || artifact.Digest != contents.Digest(made) || artifact.SizeBytes != int64(len(made)) {
 					t.Errorf("%+v does not match the file that the builder made", artifact)
@@ -120,7 +121,7 @@ func TestTheShellBuilderRefusesAnotherVersion(t *testing.T) {
 
 // The formatted examples of the page follow the contract.
 func TestThePagesExamplesAreOfTheContract(t *testing.T) {
-	page := valueOf(os.ReadFile(buildersPage))(t)
+	page := require.Value(os.ReadFile(buildersPage))(t)
 	var examples []string
 	for _, block := range strings.Split(string(page), "```json\n")[1:] {
 		example, _, _ := strings.Cut(block, "```\n")

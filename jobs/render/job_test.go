@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -122,14 +123,14 @@ var rendered = []struct {
 func TestJobIsTheGoldenOne(t *testing.T) {
 	for _, tt := range rendered {
 		t.Run(tt.name, func(t *testing.T) {
-			got := valueOf(yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder)))(t)
+			got := require.Value(yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder)))(t)
 			golden := filepath.Join("testdata", tt.name+".yaml")
 			if *update {
 				if err := os.WriteFile(golden, got, 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}
-			want := valueOf(os.ReadFile(golden))(t)
+			want := require.Value(os.ReadFile(golden))(t)
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
 				t.Errorf("the Job is not that of %s; run the test with -update if it should be (-want +got):\n%s", golden, diff)
 			}
@@ -138,7 +139,7 @@ func TestJobIsTheGoldenOne(t *testing.T) {
 }
 
 func TestPodMeetsTheRestrictedPodSecurityStandard(t *testing.T) {
-	evaluator := valueOf(policy.NewEvaluator(policy.DefaultChecks(), nil))(t)
+	evaluator := require.Value(policy.NewEvaluator(policy.DefaultChecks(), nil))(t)
 	level := api.LevelVersion{Level: api.LevelRestricted, Version: api.LatestVersion()}
 	for _, tt := range rendered {
 		template := mustRender(t, tt.build, tt.attempt, tt.builder).Spec.Template
@@ -280,7 +281,7 @@ func TestInputIsCanonicalJSON(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &fields); err != nil {
 			t.Fatal(err)
 		}
-		canonical := valueOf(inputs.CanonicalJSON(fields))(t)
+		canonical := require.Value(inputs.CanonicalJSON(fields))(t)
 		if text != string(canonical) {
 			t.Errorf("%s: the input is not canonical:\n got %s\nwant %s", tt.name, text, canonical)
 		}
@@ -355,21 +356,10 @@ func TestTheLargestFilesFitIntoTheAnnotation(t *testing.T) {
 
 func mustRender(t *testing.T, build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) *batchv1.Job {
 	t.Helper()
-	job := valueOf(Job(build, attempt, builder))(t)
+	job := require.Value(Job(build, attempt, builder))(t)
 	return job
 }
 
 func inputOf(job *batchv1.Job) string {
 	return job.Spec.Template.Annotations[v1alpha1.AnnotationInput]
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

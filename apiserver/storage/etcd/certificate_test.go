@@ -11,15 +11,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 	other := t.TempDir()
-	must(t, createCertificate(other))
-	foreign := valueOf(tls.LoadX509KeyPair(tlsInfo(other).CertFile, tlsInfo(other).KeyFile))(t)
+	require.NoError(t, createCertificate(other))
+	foreign := require.Value(tls.LoadX509KeyPair(tlsInfo(other).CertFile, tlsInfo(other).KeyFile))(t)
 	directory := t.TempDir()
 	server := start(t, directory)
-	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
+	endpoint := require.Value(url.Parse(server.Endpoint()))(t)
 	for _, socket := range []string{endpoint.Path, filepath.Join(filepath.Dir(endpoint.Path), httpSocketName)} {
 		for name, certificate := range map[string]*tls.Certificate{"no certificate": {}, "another certificate": &foreign} {
 			connection, err := tls.Dial("unix", socket, &tls.Config{
@@ -35,7 +37,7 @@ func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 				t.Errorf("%s: with %s: %v", socket, name, err)
 			}
 		}
-		connection := valueOf(net.Dial("unix", socket))(t)
+		connection := require.Value(net.Dial("unix", socket))(t)
 		_, err := io.WriteString(connection, "GET /version HTTP/1.1\r\nHost: etcd\r\nConnection: close\r\n\r\n")
 		answer, _ := io.ReadAll(connection) // what was read counts: the server may reset the connection
 		_ = connection.Close()
@@ -50,7 +52,7 @@ func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 
 func TestTheServerOfAnOlderVersionIsReachedWithoutTLS(t *testing.T) {
 	directory := t.TempDir() // with the certificate of a newer version that ran before
-	must(t, createCertificate(directory))
+	require.NoError(t, createCertificate(directory))
 	for endpoint, secure := range map[string]bool{"unix:///etcd.sock": false, "unixs:///etcd.sock": true} {
 		if config, err := clientConfig(directory, endpoint); err != nil || (config.TLS != nil) != secure {
 			t.Errorf("%s: %+v, %v", endpoint, config.TLS, err)

@@ -17,16 +17,18 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/storage/schema"
 	"go.uber.org/zap"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestDamagedFilesAreNamed(t *testing.T) {
 	whole := t.TempDir()
-	server := valueOf(Start(t.Context(), whole))(t)
+	server := require.Value(Start(t.Context(), whole))(t)
 	client, err := server.Connect()
 	for i := 0; err == nil && i < 20; i++ {
 		_, err = client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("x", 1000))
 	}
-	must(t, errors.Join(err, client.Close(), server.Stop()))
+	require.NoError(t, errors.Join(err, client.Close(), server.Stop()))
 	const log, segment, database = "wal", "wal/0000000000000000-0000000000000000.wal", "snap/db"
 	overwrite := func(at, length int64) func(string) error {
 		return func(path string) error {
@@ -70,9 +72,9 @@ func TestDamagedFilesAreNamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			directory := t.TempDir()
-			must(t, os.CopyFS(directory, os.DirFS(whole)))
+			require.NoError(t, os.CopyFS(directory, os.DirFS(whole)))
 			member := filepath.Join(memberDirectory(directory), "member")
-			must(t, test.damage(filepath.Join(member, test.file)))
+			require.NoError(t, test.damage(filepath.Join(member, test.file)))
 			server, err := Start(t.Context(), directory)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("started"), server.Stop()))
@@ -89,9 +91,9 @@ func TestAMissingDatabaseIsBuiltFromAWholeLog(t *testing.T) {
 	directory := t.TempDir()
 	for _, lost := range []bool{false, true} {
 		if lost {
-			must(t, os.Remove(filepath.Join(memberDirectory(directory), "member", "snap", "db")))
+			require.NoError(t, os.Remove(filepath.Join(memberDirectory(directory), "member", "snap", "db")))
 		}
-		server := valueOf(Start(t.Context(), directory))(t)
+		server := require.Value(Start(t.Context(), directory))(t)
 		client, err := server.Connect()
 		if err == nil && !lost {
 			_, err = client.Put(t.Context(), "key", "value")
@@ -101,7 +103,7 @@ func TestAMissingDatabaseIsBuiltFromAWholeLog(t *testing.T) {
 				t.Errorf("found %v", found)
 			}
 		}
-		must(t, errors.Join(err, client.Close(), server.Stop()))
+		require.NoError(t, errors.Join(err, client.Close(), server.Stop()))
 	}
 }
 

@@ -14,11 +14,13 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func start(t *testing.T, directory string, options ...Option) *Server {
 	t.Helper()
-	server := valueOf(Start(context.Background(), directory, options...))(t)
+	server := require.Value(Start(context.Background(), directory, options...))(t)
 	t.Cleanup(func() {
 		if err := server.Stop(); err != nil {
 			t.Error(err)
@@ -30,7 +32,7 @@ func start(t *testing.T, directory string, options ...Option) *Server {
 func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 	before := listeners(t)
 	server := start(t, t.TempDir())
-	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
+	endpoint := require.Value(url.Parse(server.Endpoint()))(t)
 	for path := range listeners(t) {
 		if !before[path] && filepath.Dir(path) != filepath.Dir(endpoint.Path) {
 			t.Errorf("listens on %q besides %q", path, endpoint.Path)
@@ -39,7 +41,7 @@ func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 	if !listeners(t)[endpoint.Path] {
 		t.Errorf("does not listen on %q", endpoint.Path)
 	}
-	info := valueOf(os.Stat(filepath.Dir(endpoint.Path)))(t)
+	info := require.Value(os.Stat(filepath.Dir(endpoint.Path)))(t)
 	if info.Mode().Perm() != 0o700 {
 		t.Errorf("the socket's directory has mode %o", info.Mode().Perm())
 	}
@@ -52,7 +54,7 @@ func TestListensOnlyOnASocketThatNoOtherUserCanReach(t *testing.T) {
 func listeners(t *testing.T) map[string]bool {
 	t.Helper()
 	own := ownSockets(t)
-	table := valueOf(os.ReadFile("/proc/net/unix"))(t)
+	table := require.Value(os.ReadFile("/proc/net/unix"))(t)
 	paths := map[string]bool{}
 	for line := range strings.SplitSeq(string(table), "\n") {
 		// Num RefCount Protocol Flags Type St Inode Path
@@ -68,7 +70,7 @@ func listeners(t *testing.T) map[string]bool {
 // ownSockets returns the inodes of this process's sockets.
 func ownSockets(t *testing.T) map[string]bool {
 	t.Helper()
-	descriptors := valueOf(os.ReadDir("/proc/self/fd"))(t)
+	descriptors := require.Value(os.ReadDir("/proc/self/fd"))(t)
 	inodes := map[string]bool{}
 	for _, descriptor := range descriptors {
 		// A descriptor may be closed meanwhile: then it was no listener of ours.
@@ -91,7 +93,7 @@ func TestASecondServerOnTheSameDirectoryIsRefusedAtOnce(t *testing.T) {
 func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
 	deep := filepath.Join(t.TempDir(), strings.Repeat("d", 120))
 	server := start(t, deep)
-	endpoint := valueOf(url.Parse(server.Endpoint()))(t)
+	endpoint := require.Value(url.Parse(server.Endpoint()))(t)
 	if len(endpoint.Path) > maxSocketPath {
 		t.Errorf("%q has %d bytes", endpoint.Path, len(endpoint.Path))
 	}
@@ -99,9 +101,9 @@ func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
 
 func TestMemoryLeavesNothingBehind(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
-	server := valueOf(Start(context.Background(), ""))(t)
-	must(t, server.Stop())
-	left := valueOf(os.ReadDir(os.TempDir()))(t)
+	server := require.Value(Start(context.Background(), ""))(t)
+	require.NoError(t, server.Stop())
+	left := require.Value(os.ReadDir(os.TempDir()))(t)
 	if len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
@@ -112,7 +114,7 @@ func TestOldVersionsExpire(t *testing.T) {
 	client := connect(t, server)
 	put := func(value string) int64 {
 		t.Helper()
-		return valueOf(client.Put(t.Context(), "key", value))(t).Header.GetRevision()
+		return require.Value(client.Put(t.Context(), "key", value))(t).Header.GetRevision()
 	}
 	first := put("first")
 	put("second")
@@ -130,9 +132,9 @@ func TestOldVersionsExpire(t *testing.T) {
 
 func TestRestartsOnItsData(t *testing.T) {
 	directory := t.TempDir()
-	first := valueOf(Start(context.Background(), directory, WithCompactionInterval(time.Second)))(t)
+	first := require.Value(Start(context.Background(), directory, WithCompactionInterval(time.Second)))(t)
 	member := first.etcd.Server.MemberID()
-	must(t, first.Stop())
+	require.NoError(t, first.Stop())
 	if got := start(t, directory).etcd.Server.MemberID(); got != member {
 		t.Errorf("member %s became %s", member, got)
 	}
@@ -140,9 +142,9 @@ func TestRestartsOnItsData(t *testing.T) {
 
 func TestSegmentsAreSmallAndThoseOfOlderVersionsAreRead(t *testing.T) {
 	directory := t.TempDir()
-	first := valueOf(Start(context.Background(), directory))(t)
-	valueOf(connect(t, first).Put(t.Context(), "key", "value"))(t)
-	must(t, first.Stop())
+	first := require.Value(Start(context.Background(), directory))(t)
+	require.Value(connect(t, first).Put(t.Context(), "key", "value"))(t)
+	require.NoError(t, first.Stop())
 	segments, err := filepath.Glob(filepath.Join(directory, "etcd", "member", "wal", "*.wal"))
 	if err != nil || len(segments) != 1 {
 		t.Fatalf("segments %v, %v", segments, err)
@@ -152,30 +154,14 @@ func TestSegmentsAreSmallAndThoseOfOlderVersionsAreRead(t *testing.T) {
 		t.Fatalf("an empty segment has %d bytes, %v", info.Size(), err)
 	}
 	const before = 64 * 1000 * 1000 // the size in older versions: zeros after the last record
-	must(t, os.Truncate(segments[0], before))
+	require.NoError(t, os.Truncate(segments[0], before))
 	for range 2 { // the second start reads what the first one wrote behind the old records
-		server := valueOf(Start(context.Background(), directory))(t)
+		server := require.Value(Start(context.Background(), directory))(t)
 		got, err := connect(t, server).Get(t.Context(), "key")
 		if err != nil || len(got.Kvs) != 1 {
 			t.Fatalf("got %v, %v", got, err)
 		}
-		valueOf(connect(t, server).Put(t.Context(), "key", strings.Repeat("v", 1<<20)))(t)
-		must(t, server.Stop())
-	}
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		must(t, err)
-		return value
+		require.Value(connect(t, server).Put(t.Context(), "key", strings.Repeat("v", 1<<20)))(t)
+		require.NoError(t, server.Stop())
 	}
 }

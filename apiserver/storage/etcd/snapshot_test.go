@@ -15,6 +15,8 @@ import (
 	bolt "go.etcd.io/bbolt"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/storage/schema"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
@@ -25,10 +27,10 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			server := start(t, directory)
 			put(t, server, "before")
 			if !running {
-				must(t, server.Stop())
+				require.NoError(t, server.Stop())
 			}
 			file := filepath.Join(t.TempDir(), "snapshot")
-			must(t, Save(t.Context(), directory, file))
+			require.NoError(t, Save(t.Context(), directory, file))
 			if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 				t.Errorf("the snapshot: %v, %v", info, err)
 			}
@@ -37,13 +39,13 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 			}
 			at := time.Date(2026, time.March, 1, 12, 0, 0, 0, time.UTC)
 			early := filepath.Join(t.TempDir(), "early")
-			must(t, Restore(early, file, at.Add(-time.Minute)))
-			rolledBack := valueOf(connect(t, start(t, early)).Put(t.Context(), "lost", "value"))(t)
+			require.NoError(t, Restore(early, file, at.Add(-time.Minute)))
+			rolledBack := require.Value(connect(t, start(t, early)).Put(t.Context(), "lost", "value"))(t)
 			restored := filepath.Join(t.TempDir(), "restored")
-			must(t, Restore(restored, file, at))
+			require.NoError(t, Restore(restored, file, at))
 			again := start(t, restored)
 			client := connect(t, again)
-			all := valueOf(client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithKeysOnly()))(t)
+			all := require.Value(client.Get(t.Context(), "", clientv3.WithPrefix(), clientv3.WithKeysOnly()))(t)
 			if len(all.Kvs) != 1 || string(all.Kvs[0].Key) != "before" {
 				t.Errorf("restored %v", all.Kvs)
 			}
@@ -67,8 +69,8 @@ func TestASnapshotIsRestoredWithGreaterRevisions(t *testing.T) {
 func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 	directory, whole := t.TempDir(), filepath.Join(t.TempDir(), "snapshot")
 	put(t, start(t, directory), "key")
-	must(t, Save(t.Context(), directory, whole))
-	content := valueOf(os.ReadFile(whole))(t)
+	require.NoError(t, Save(t.Context(), directory, whole))
+	content := require.Value(os.ReadFile(whole))(t)
 	for name, test := range map[string]struct {
 		damage func(path string) error // of the database without its checksum
 		cause  string
@@ -85,10 +87,10 @@ func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "snapshot")
-			must(t, errors.Join(os.WriteFile(file, content[:len(content)-sha256.Size], 0o600), test.damage(file)))
+			require.NoError(t, errors.Join(os.WriteFile(file, content[:len(content)-sha256.Size], 0o600), test.damage(file)))
 			damaged, err := os.ReadFile(file)
 			sum := sha256.Sum256(damaged)
-			must(t, errors.Join(err, os.WriteFile(file, append(damaged, sum[:]...), 0o600)))
+			require.NoError(t, errors.Join(err, os.WriteFile(file, append(damaged, sum[:]...), 0o600)))
 			if err := Restore(t.TempDir(), file, time.Now()); err == nil || !strings.Contains(err.Error(), test.cause) {
 				t.Errorf("got %v, want %s", err, test.cause)
 			}
@@ -98,12 +100,12 @@ func TestADamagedSnapshotIsNotRestored(t *testing.T) {
 
 func connect(t *testing.T, server *Server) *clientv3.Client {
 	t.Helper()
-	client := valueOf(server.Connect())(t)
+	client := require.Value(server.Connect())(t)
 	t.Cleanup(func() { _ = client.Close() }) // its server may have stopped
 	return client
 }
 
 func put(t *testing.T, server *Server, key string) {
 	t.Helper()
-	valueOf(connect(t, server).Put(context.Background(), key, "value"))(t)
+	require.Value(connect(t, server).Put(context.Background(), key, "value"))(t)
 }

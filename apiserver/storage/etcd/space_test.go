@@ -13,6 +13,8 @@ import (
 	pb "go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience bounds the wait for what happens within seconds.
@@ -22,7 +24,7 @@ func TestOverwritingDoesNotFillTheDatabase(t *testing.T) {
 	server := start(t, "", WithQuota(64<<20)) // what is written during one compaction is less
 	client, value := connect(t, server), strings.Repeat("v", 900<<10)
 	for range 200 { // more than etcd accepts without compaction
-		valueOf(client.Put(t.Context(), "key", value))(t)
+		require.Value(client.Put(t.Context(), "key", value))(t)
 	}
 	if err := server.Full(); err != nil {
 		t.Error(err)
@@ -35,22 +37,22 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 	server.stopSpace = nil
 	client, space := connect(t, server), server.space
 	for i := range 20 {
-		valueOf(client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("v", 1<<20)))(t)
+		require.Value(client.Put(t.Context(), fmt.Sprint("key-", i), strings.Repeat("v", 1<<20)))(t)
 	}
 	space.etcd.KV().Commit()
 	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
 	full := space.limit()
-	must(t, space.etcd.Backend().Defrag())
-	deleted := valueOf(client.Delete(t.Context(), "key-2", clientv3.WithFromKey()))(t) // 8 of 20
-	must(t, space.compact(t.Context(), deleted.Header.Revision))
+	require.NoError(t, space.etcd.Backend().Defrag())
+	deleted := require.Value(client.Delete(t.Context(), "key-2", clientv3.WithFromKey()))(t) // 8 of 20
+	require.NoError(t, space.compact(t.Context(), deleted.Header.Revision))
 	now := time.Now()
 	await(t, "the free third of the file is returned, without another write", func() bool {
 		now = now.Add(defragmentationInterval)
 		space.check(t.Context(), now, 0)
 		return space.etcd.Backend().Size() < 16<<20
 	})
-	deleted = valueOf(client.Delete(t.Context(), "key-", clientv3.WithPrefix()))(t)
-	must(t, space.compact(t.Context(), deleted.Header.Revision))
+	deleted = require.Value(client.Delete(t.Context(), "key-", clientv3.WithPrefix()))(t)
+	require.NoError(t, space.compact(t.Context(), deleted.Header.Revision))
 	space.check(t.Context(), time.Now(), space.etcd.KV().Rev())
 	if empty := space.limit(); full < 40<<20 || empty > 2*slack {
 		t.Errorf("with 20 MiB of objects the limit is %d bytes, and %d after their end", full, empty)
@@ -59,7 +61,7 @@ func TestVersionsThatExpireLowerTheLimit(t *testing.T) {
 
 func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	directory := t.TempDir()
-	server := valueOf(Start(t.Context(), directory, WithQuota(4<<20)))(t)
+	server := require.Value(Start(t.Context(), directory, WithQuota(4<<20)))(t)
 	client, changes := connect(t, server), make(chan error)
 	key := func(i int) string { return fmt.Sprint("key-", i) }
 	ctx, cancel := context.WithCancel(t.Context())
@@ -70,7 +72,7 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}()
 	const objects = 5
 	for i := range objects {
-		valueOf(client.Put(t.Context(), key(i), strings.Repeat("v", 1<<20)))(t)
+		require.Value(client.Put(t.Context(), key(i), strings.Repeat("v", 1<<20)))(t)
 	}
 	var err error
 	var full *FullError
@@ -83,7 +85,7 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}
 	cancel()
 	<-followed
-	must(t, server.Stop())
+	require.NoError(t, server.Stop())
 
 	server = start(t, directory, WithQuota(4<<20))
 	if server.Full() == nil {
@@ -91,18 +93,18 @@ func TestAFullDatabaseSaysSoAndDeletionsEndIt(t *testing.T) {
 	}
 	client = connect(t, server)
 	for i := range objects - 1 {
-		valueOf(client.Delete(t.Context(), key(i)))(t)
+		require.Value(client.Delete(t.Context(), key(i)))(t)
 	}
 	await(t, "the database is no longer full", func() bool { return server.Full() == nil })
 }
 
 func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 	directory := t.TempDir()
-	server := valueOf(Start(t.Context(), directory))(t)
+	server := require.Value(Start(t.Context(), directory))(t)
 	raise := func() {
 		t.Helper()
 		member := uint64(server.etcd.Server.MemberID())
-		valueOf(server.etcd.Server.Alarm(t.Context(), &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: pb.AlarmType_NOSPACE}))(t)
+		require.Value(server.etcd.Server.Alarm(t.Context(), &pb.AlarmRequest{Action: pb.AlarmRequest_ACTIVATE, MemberID: member, Alarm: pb.AlarmType_NOSPACE}))(t)
 	}
 	raise()
 	client := connect(t, server)
@@ -116,7 +118,7 @@ func TestTheAlarmOfEtcdIsDisarmed(t *testing.T) {
 	server.stopSpace()
 	server.stopSpace = nil
 	raise() // and nothing disarms it before the stop
-	must(t, server.Stop())
+	require.NoError(t, server.Stop())
 	if _, err := connect(t, start(t, directory)).Put(t.Context(), "key", "value"); err != nil {
 		t.Error(err)
 	}

@@ -20,15 +20,17 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // open starts a directory, and connects to it. The returned function stops it.
 func open(t *testing.T, path string) (client *clientv3.Client, stop func()) {
 	t.Helper()
-	directory := valueOf(Start(path))(t)
+	directory := require.Value(Start(path))(t)
 	server := directory.Server()
 	dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
-	client = valueOf(clientv3.New(clientv3.Config{
+	client = require.Value(clientv3.New(clientv3.Config{
 		Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
 	}))(t)
 	return client, func() {
@@ -57,7 +59,7 @@ func do(ctx context.Context, client *clientv3.Client, key, value string) (int64,
 // stored returns all versions as text, and the revision.
 func stored(t *testing.T, client *clientv3.Client) (versions map[string]string, revision int64) {
 	t.Helper()
-	response := valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t)
+	response := require.Value(client.Get(t.Context(), "", clientv3.WithPrefix()))(t)
 	versions = map[string]string{}
 	for _, kv := range response.Kvs {
 		versions[string(kv.GetKey())] = fmt.Sprintf("%q %d %d %d", kv.GetValue(), kv.GetCreateRevision(), kv.GetModRevision(), kv.GetVersion())
@@ -81,7 +83,7 @@ func TestACrashLosesNothingAndReusesNoRevision(t *testing.T) {
 			value = fmt.Sprintf("k8s:enc:\x00\xff\n%d", step)
 		}
 		g.Expect(do(t.Context(), client, keys[random.IntN(len(keys))], value)).Error().NotTo(HaveOccurred())
-		lease := valueOf(client.Grant(t.Context(), 1000))(t)
+		lease := require.Value(client.Grant(t.Context(), 1000))(t)
 		g.Expect(client.Put(t.Context(), "/registry/event", "e", clientv3.WithLease(lease.ID))).Error().NotTo(HaveOccurred())
 		want, last := stored(t, client)
 		delete(want, "/registry/event") // it has a lease
@@ -112,7 +114,7 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 	path := t.TempDir()
 	client, stop := open(t, path)
 	g.Expect(do(t.Context(), client, "/registry/a", "1")).Error().NotTo(HaveOccurred())
-	lease := valueOf(client.Grant(t.Context(), 1000))(t)
+	lease := require.Value(client.Grant(t.Context(), 1000))(t)
 	g.Expect(client.Put(t.Context(), "/registry/a", "2", clientv3.WithLease(lease.ID))).Error().NotTo(HaveOccurred())
 	stop()
 	client, stop = open(t, path)
@@ -124,7 +126,7 @@ func TestAKeyThatGetsALeaseLosesItsFile(t *testing.T) {
 func TestATransactionThatCannotBeReadAgainIsRefused(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
-	directory := valueOf(Start(t.TempDir()))(t)
+	directory := require.Value(Start(t.TempDir()))(t)
 	defer func() { g.Expect(directory.Stop()).To(Succeed()) }()
 	err := directory.Commit(2, []*mvccpb.KeyValue{{Key: []byte("a"), Version: 1}, {Key: []byte("b"), Version: 1}})
 	g.Expect(err).To(MatchError(ContainSubstring("several objects cannot be stored in one transaction")))
@@ -222,7 +224,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 		command := exec.CommandContext(t.Context(), os.Args[0])
 		command.Env = append(os.Environ(), writerVariable+"="+path)
 		command.Stderr = os.Stderr
-		output := valueOf(command.StdoutPipe())(t)
+		output := require.Value(command.StdoutPipe())(t)
 		g.Expect(command.Start()).To(Succeed())
 		acknowledged, last, lastKey := map[int]string{}, int64(0), 0
 		writes := 20 + rand.IntN(40)
@@ -241,7 +243,7 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 		client, stop := open(t, path)
 		delete(acknowledged, (lastKey+1)%7) // the next write may be done, or not
 		for key, value := range acknowledged {
-			response := valueOf(client.Get(t.Context(), fmt.Sprint(key)))(t)
+			response := require.Value(client.Get(t.Context(), fmt.Sprint(key)))(t)
 			g.Expect(response.Header.GetRevision()).To(BeNumerically(">", last))
 			got := ""
 			for _, kv := range response.Kvs {
@@ -250,17 +252,6 @@ func TestAKilledProcessLosesNothingThatItAcknowledged(t *testing.T) { //nolint:p
 			g.Expect(got).To(Equal(value), fmt.Sprint(key))
 		}
 		stop()
-	}
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
 	}
 }
 

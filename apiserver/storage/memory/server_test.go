@@ -21,6 +21,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	clocktesting "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long the tests wait for an expected event.
@@ -29,7 +31,7 @@ const patience = time.Minute
 func clientOf(t *testing.T, server *Server) *clientv3.Client {
 	t.Helper()
 	dial := func(ctx context.Context, address string) (net.Conn, error) { return server.Dial(ctx, "tcp", address) }
-	client := valueOf(clientv3.New(clientv3.Config{
+	client := require.Value(clientv3.New(clientv3.Config{
 		Endpoints: []string{server.Endpoint()}, DialOptions: []grpc.DialOption{grpc.WithContextDialer(dial)}, Logger: zap.NewNop(),
 	}))(t)
 	t.Cleanup(func() {
@@ -52,13 +54,13 @@ func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
 	g := NewWithT(t)
 	clock := clocktesting.NewFakeClock(time.Unix(0, 0))
 	client := clientOf(t, startServer(t, WithClock(clock)))
-	brief := valueOf(client.Grant(t.Context(), 10))(t)
-	long := valueOf(client.Grant(t.Context(), 20))(t)
+	brief := require.Value(client.Grant(t.Context(), 10))(t)
+	long := require.Value(client.Grant(t.Context(), 20))(t)
 	g.Expect(errorOf(client.Grant(t.Context(), 10_000_000_000))).To(MatchError(rpctypes.ErrLeaseTTLTooLarge))
 	for key, lease := range map[string]clientv3.LeaseID{"a": brief.ID, "b": brief.ID, "moved": brief.ID, "long": long.ID} {
 		g.Expect(client.Put(t.Context(), key, "", clientv3.WithLease(lease))).Error().NotTo(HaveOccurred())
 	}
-	last := valueOf(client.Put(t.Context(), "moved", "", clientv3.WithLease(long.ID)))(t)
+	last := require.Value(client.Put(t.Context(), "moved", "", clientv3.WithLease(long.ID)))(t)
 	events := client.Watch(t.Context(), "", clientv3.WithPrefix(), clientv3.WithRev(last.Header.GetRevision()+1))
 
 	g.Eventually(clock.HasWaiters).WithTimeout(patience).Should(BeTrue())
@@ -71,14 +73,14 @@ func TestKeysLiveAsLongAsTheirLease(t *testing.T) {
 		g.Expect(string(ended.Events[i].Kv.GetKey())).To(Equal(key))
 		g.Expect(ended.Events[i].Kv.GetModRevision()).To(Equal(last.Header.GetRevision() + 1))
 	}
-	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2))
+	g.Expect(require.Value(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2))
 
-	g.Expect(valueOf(client.KeepAliveOnce(t.Context(), long.ID))(t).TTL).To(BeEquivalentTo(20))
+	g.Expect(require.Value(client.KeepAliveOnce(t.Context(), long.ID))(t).TTL).To(BeEquivalentTo(20))
 	clock.Step(15 * time.Second)
 	g.Expect(errorOf(client.Revoke(t.Context(), brief.ID))).To(MatchError(rpctypes.ErrLeaseNotFound))
-	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2), "a renewed lease lives longer")
+	g.Expect(require.Value(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(HaveLen(2), "a renewed lease lives longer")
 	g.Expect(client.Revoke(t.Context(), long.ID)).Error().NotTo(HaveOccurred())
-	g.Expect(valueOf(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(BeEmpty())
+	g.Expect(require.Value(client.Get(t.Context(), "", clientv3.WithPrefix()))(t).Kvs).To(BeEmpty())
 }
 
 func TestAWatchCanBeginLater(t *testing.T) {
@@ -99,10 +101,10 @@ func TestAWatchThatLagsIsToldOfTheCompaction(t *testing.T) {
 	g := NewWithT(t)
 	server := startServer(t)
 	client := clientOf(t, server)
-	put := valueOf(client.Put(t.Context(), "k", ""))(t)
+	put := require.Value(client.Put(t.Context(), "k", ""))(t)
 	lagging := &watcher{key: []byte("k"), start: put.Header.GetRevision(), wake: make(chan struct{}, 1)}
 	g.Expect(server.store.watch(lagging)).Error().NotTo(HaveOccurred())
-	next := valueOf(client.Put(t.Context(), "k", ""))(t)
+	next := require.Value(client.Put(t.Context(), "k", ""))(t)
 	g.Expect(client.Compact(t.Context(), next.Header.GetRevision())).Error().NotTo(HaveOccurred())
 	_, found := server.store.collect(map[int64]*watcher{0: lagging})
 	g.Expect(found[0].compacted).To(Equal(next.Header.GetRevision()))
@@ -117,7 +119,7 @@ func TestAnIdleWatchIsToldTheRevision(t *testing.T) {
 	g.Expect(client.Put(t.Context(), "other", "")).Error().NotTo(HaveOccurred())
 	events := client.Watch(t.Context(), "k", clientv3.WithProgressNotify(), clientv3.WithCreatedNotify())
 	g.Expect((<-events).Created).To(BeTrue())
-	last := valueOf(client.Put(t.Context(), "other", ""))(t)
+	last := require.Value(client.Put(t.Context(), "other", ""))(t)
 	clock.Step(progressInterval)
 	told := <-events
 	g.Expect(told.IsProgressNotify()).To(BeTrue())
@@ -185,7 +187,7 @@ func TestTheSizeIsThatOfWhatIsKept(t *testing.T) {
 	server := startServer(t)
 	client := clientOf(t, server)
 	size := func() int64 {
-		return valueOf(client.Status(t.Context(), server.Endpoint()))(t).DbSize
+		return require.Value(client.Status(t.Context(), server.Endpoint()))(t).DbSize
 	}
 	for range 10 {
 		g.Expect(client.Put(t.Context(), "k", "123456789")).Error().NotTo(HaveOccurred())
@@ -210,7 +212,7 @@ func TestWhatTheJournalRefusesDidNotHappen(t *testing.T) {
 	server := startServer(t, WithJournal(refusing{}, Content{Revision: 7}))
 	client := clientOf(t, server)
 	g.Expect(errorOf(client.Put(t.Context(), "k", ""))).To(MatchError(ContainSubstring("the disk is full")))
-	got := valueOf(client.Get(t.Context(), "k"))(t)
+	got := require.Value(client.Get(t.Context(), "k"))(t)
 	g.Expect(got.Kvs).To(BeEmpty())
 	g.Expect(got.Header.GetRevision()).To(BeEquivalentTo(8), "the revision at which the server started")
 }
@@ -220,7 +222,7 @@ func TestNothingIsLeftAfterTheEnd(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		server := Start()
-		connection := valueOf(server.Dial(context.Background(), "", strings.TrimPrefix(server.Endpoint(), "http://")))(t)
+		connection := require.Value(server.Dial(context.Background(), "", strings.TrimPrefix(server.Endpoint(), "http://")))(t)
 		server.Stop()
 		if _, err := connection.Read(make([]byte, 1<<10)); err == nil {
 			_, err = connection.Read(make([]byte, 1<<10))
@@ -232,17 +234,6 @@ func TestNothingIsLeftAfterTheEnd(t *testing.T) {
 			t.Error("an address that is not the server's")
 		}
 	})
-}
-
-// valueOf returns the value of a call that has to succeed: valueOf(call())(t).
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }
 
 // errorOf returns the error of a call that also returns a value.

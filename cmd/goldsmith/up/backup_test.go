@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -66,7 +67,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		image := fmt.Sprintf("image-%d", i%killedBuilds)
 		build, err := server.images.ImagesV1alpha1().Images("default").Instantiate(ctx, image,
 			&v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{{Name: "duration", Value: "0s"}}}, metav1.CreateOptions{})
-		must(t, err)
+		require.NoError(t, err)
 		later = append(later, build.UID)
 	}
 	// Only the last three of each image are kept.
@@ -93,7 +94,7 @@ func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types
 	t.Helper()
 	images := p.images.ImagesV1alpha1()
 	builds, err := images.ImageBuilds("default").List(ctx, metav1.ListOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	for _, build := range builds.Items {
 		if slices.Contains(later, build.UID) {
 			t.Errorf("%s was made after the backup", build.Name)
@@ -103,7 +104,7 @@ func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types
 			t.Errorf("log of %s: %v: %s", build.Name, err, log)
 		}
 		var history v1alpha1.ImageHistory
-		must(t, images.RESTClient().Get().Namespace("default").Resource("images").Name(build.Spec.ImageRef.Name).SubResource("history").Do(ctx).Into(&history))
+		require.NoError(t, images.RESTClient().Get().Namespace("default").Resource("images").Name(build.Spec.ImageRef.Name).SubResource("history").Do(ctx).Into(&history))
 		recorded := slices.IndexFunc(history.Items, func(r v1alpha1.BuildRecord) bool { return r.UID == build.UID })
 		if recorded < 0 || history.Items[recorded].Phase != build.Status.Phase || history.Items[recorded].DeletionTime != nil {
 			t.Errorf("%s: recorded as %+v", build.Name, history.Items)
@@ -121,13 +122,13 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
 	kept := []string{"server/token", "logs/v1/team/b-1/build.json", "logs/v1/team/b-1/1-p-1/seal.json", pod + "log", pod + "started"}
 	for _, name := range append(slices.Clone(kept), "kubeconfig", "logs/other", pod+"output/disk.raw", pod+"report-token", "builds/other/log") {
-		must(t, os.MkdirAll(filepath.Dir(filepath.Join(data, name)), 0o700))
-		must(t, os.WriteFile(filepath.Join(data, name), []byte(name), 0o600))
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(data, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(name), 0o600))
 	}
 	t.Chdir(filepath.Dir(data)) // the default is a relative path, too
 	database, err := records.Open(t.Context(), "sqlite://"+filepath.Join(data, "records.db"), records.Options{})
-	must(t, errors.Join(err, database.Close()))
-	must(t, os.WriteFile(file, []byte("the last backup"), 0o600))
+	require.NoError(t, errors.Join(err, database.Close()))
+	require.NoError(t, os.WriteFile(file, []byte("the last backup"), 0o600))
 	err = Backup(t.Context(), filepath.Base(data), file, false, t.Output())
 	if content, failure := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "exists: choose another name, or set --force") || string(content) != "the last backup" || failure != nil {
 		t.Errorf("without --force, a file of %d bytes is there: %v, %v", len(content), err, failure)
@@ -136,7 +137,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	notices := &bytes.Buffer{}
-	must(t, Backup(t.Context(), filepath.Base(data), file, true, notices))
+	require.NoError(t, Backup(t.Context(), filepath.Base(data), file, true, notices))
 	if want := "incomplete: " + pod + "input: not a regular file\n"; notices.String() != want {
 		t.Errorf("notices are %q, want %q", notices, want)
 	}
@@ -144,10 +145,10 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 	content, err := os.ReadFile(file)
-	must(t, err)
+	require.NoError(t, err)
 	for name, content := range map[string][]byte{"cut short": content[:len(content)-9], "something else": []byte("hello"), "nothing": nil} {
 		broken, restored := filepath.Join(t.TempDir(), "broken"), filepath.Join(t.TempDir(), "restored")
-		must(t, os.WriteFile(broken, content, 0o600))
+		require.NoError(t, os.WriteFile(broken, content, 0o600))
 		if err := Restore(t.Context(), restored, broken); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -156,14 +157,14 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 		}
 	}
 	empty, link, restored := t.TempDir(), filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "new", "restored")
-	must(t, os.Symlink(empty, link))
+	require.NoError(t, os.Symlink(empty, link))
 	if err := Restore(t.Context(), link, file); err != nil {
 		t.Errorf("an empty directory, by a link: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
 		t.Errorf("the directory of the link was not restored: %v", err)
 	}
-	must(t, Restore(t.Context(), restored, file))
+	require.NoError(t, Restore(t.Context(), restored, file))
 	var found []string
 	made := []string{".gitignore", "records.db"} // created, not copied from the files above
 	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
@@ -195,7 +196,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	data, out := t.TempDir(), t.TempDir()
 	release(t, claim(t, data, false))
-	must(t, errors.Join(os.Mkdir(filepath.Join(data, "server"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), []byte("t"), 0o600)))
+	require.NoError(t, errors.Join(os.Mkdir(filepath.Join(data, "server"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), []byte("t"), 0o600)))
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
 	err := Backup(ctx, data, filepath.Join(out, "backup.tar.gz"), false, t.Output())
@@ -227,7 +228,7 @@ func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
 			err = errors.Join(err, b.tar.WriteHeader(&tar.Header{Name: name, Size: test.declared, Typeflag: tar.TypeReg}))
 			_, failure := io.CopyN(b.tar, zeros{}, test.follow)
 			_ = b.tar.Close() // some files are shorter than they declare
-			must(t, errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)))
+			require.NoError(t, errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)))
 			err = Restore(t.Context(), restored, file)
 			if test.want == "" {
 				if info, failure := os.Stat(filepath.Join(restored, name)); err != nil || failure != nil || info.Size() > 4096 {

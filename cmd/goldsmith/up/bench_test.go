@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -66,7 +67,7 @@ func newBench(b *testing.B, watched ...string) *bench {
 func writeIdleBuilder(b *testing.B, directory string) string {
 	b.Helper()
 	path := filepath.Join(directory, idleName)
-	must(b, os.WriteFile(path, []byte(idleBuilder), 0o700))
+	require.NoError(b, os.WriteFile(path, []byte(idleBuilder), 0o700))
 	return path
 }
 
@@ -145,7 +146,7 @@ func (s *bench) watch(b *testing.B, kinds []string) {
 	}
 	for _, kind := range kinds {
 		watcher, err := watches[kind]()
-		must(b, err)
+		require.NoError(b, err)
 		go func() {
 			for event := range watcher.ResultChan() {
 				s.seen.add(event, time.Now())
@@ -283,13 +284,13 @@ func BenchmarkLatency(b *testing.B) {
 		for i := range count {
 			name := fmt.Sprintf("build-%d", i)
 			created[i] = time.Now()
-			must(b, server.createBuild(name))
+			require.NoError(b, server.createBuild(name))
 			server.seen.await([]string{buildKind + "/" + name})
 		}
 		var toJob, toSucceeded []float64
 		for i := range count {
 			build, err := server.images.ImagesV1alpha1().ImageBuilds("default").Get(b.Context(), fmt.Sprintf("build-%d", i), metav1.GetOptions{})
-			must(b, err)
+			require.NoError(b, err)
 			attempt := build.Status.Attempts[0]
 			toJob = append(toJob, milliseconds(server.seen.first[jobKind+"/"+attempt.JobName].Sub(created[i])))
 			toSucceeded = append(toSucceeded, milliseconds(server.seen.ended[buildKind+"/"+build.Name].Sub(server.processEnd(b, attempt.PodName))))
@@ -304,9 +305,9 @@ func BenchmarkLatency(b *testing.B) {
 func (s *bench) processEnd(b *testing.B, pod string) time.Time {
 	b.Helper()
 	log, err := s.kube.CoreV1().Pods("default").GetLogs(pod, &corev1.PodLogOptions{Timestamps: true}).DoRaw(s.ctx)
-	must(b, err)
+	require.NoError(b, err)
 	at, err := time.Parse(time.RFC3339Nano, strings.Fields(string(log))[0])
-	must(b, err)
+	require.NoError(b, err)
 	return at
 }
 
@@ -391,10 +392,10 @@ func (s *bench) liveHeap(b *testing.B) float64 {
 func (s *bench) sum(b *testing.B, path string, pattern *regexp.Regexp) (sum float64) {
 	b.Helper()
 	text, err := s.kube.Discovery().RESTClient().Get().RequestURI(path).DoRaw(s.ctx)
-	must(b, err)
+	require.NoError(b, err)
 	for _, match := range pattern.FindAllSubmatch(text, -1) {
 		n, err := strconv.ParseFloat(string(match[1]), 64)
-		must(b, err)
+		require.NoError(b, err)
 		sum += n
 	}
 	return sum
@@ -423,12 +424,12 @@ var residentPages = regexp.MustCompile(`(?m)^VmRSS:\s+(\d+) kB$`)
 func resident(b *testing.B, pid int) float64 {
 	b.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	must(b, err)
+	require.NoError(b, err)
 	match := residentPages.FindSubmatch(status)
 	if match == nil {
 		b.Fatalf("no resident memory of process %d in %s", pid, status)
 	}
 	kib, err := strconv.ParseFloat(string(match[1]), 64)
-	must(b, err)
+	require.NoError(b, err)
 	return kib / 1024
 }

@@ -8,13 +8,15 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestBuildersAreExecutablesWithNames(t *testing.T) {
 	directory := t.TempDir()
 	tool, notes := filepath.Join(directory, "tool"), filepath.Join(directory, "notes")
 	for path, mode := range map[string]os.FileMode{tool: 0o755, notes: 0o644} {
-		must(t, os.WriteFile(path, nil, mode))
+		require.NoError(t, os.WriteFile(path, nil, mode))
 	}
 	for _, test := range []struct {
 		pairs []string
@@ -47,7 +49,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 
 func TestTheListOfBuildersTellsWhichExecutablesCanRun(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "tool")
-	must(t, os.WriteFile(tool, nil, 0o700))
+	require.NoError(t, os.WriteFile(tool, nil, 0o700))
 	running := &system{options: Options{Executable: tool}, builders: map[string]string{"shell": tool, "gone": tool + "-gone"}}
 	made := running.buildersConfigMap().Make()
 	for name, want := range map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "gone": tool + "-gone"} {

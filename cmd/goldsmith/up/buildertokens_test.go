@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestABuildersTokenIsItsPodsAndEndsWithIt(t *testing.T) {
@@ -89,7 +90,7 @@ func TestTheDocumentedRecipeReports(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	script, text := filepath.Join(directory, "builder.sh"), reportingBuilder(t)
-	must(t, os.WriteFile(script, []byte(text), 0o700))
+	require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
 	withSystem(t, Options{DataDirectory: filepath.Join(directory, "data"), Memory: true, Builders: []string{"curl=" + script}}, func(ctx context.Context, client versioned.Interface) {
 		build := finish(ctx, t, client, "curl", nil)
 		if build.Status.Phase != v1alpha1.BuildSucceeded {
@@ -114,7 +115,7 @@ func TestTheDocumentedRecipeReports(t *testing.T) {
 func reportingBuilder(t *testing.T) string {
 	t.Helper()
 	page, err := os.ReadFile("../../../docs/builders.md")
-	must(t, err)
+	require.NoError(t, err)
 	for _, block := range strings.Split(string(page), "```sh\n")[1:] {
 		recipe, _, _ := strings.Cut(block, "```")
 		if strings.Contains(recipe, "GOLDSMITH_REPORT_URL") {

@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
@@ -26,7 +27,7 @@ func TestManyFilesBesideTheDataDirectoryAreTold(t *testing.T) {
 	directory := t.TempDir()
 	data := filepath.Join(directory, "data")
 	for i := range 4 {
-		must(t, errors.Join(os.MkdirAll(filepath.Join(data, fmt.Sprint(i)), 0o700), os.Mkdir(filepath.Join(directory, fmt.Sprint(i)), 0o700)))
+		require.NoError(t, errors.Join(os.MkdirAll(filepath.Join(data, fmt.Sprint(i)), 0o700), os.Mkdir(filepath.Join(directory, fmt.Sprint(i)), 0o700)))
 	}
 	hidden := []string{data, filepath.Join(data, "kubeconfig")}
 	if notice := neighboursNotice(hidden, 1<<30); notice != "" {
@@ -44,7 +45,7 @@ func testSpy(t *testing.T, unconfined []string, found bool) {
 	data := filepath.Join(directory, "data")
 	kubeconfig := filepath.Join(directory, "new", "kubeconfig")
 	moved := filepath.Join(directory, "moved")
-	must(t, errors.Join(os.MkdirAll(data, 0o700), os.Mkdir(moved, 0o700), os.Symlink(moved, filepath.Join(data, "builds"))))
+	require.NoError(t, errors.Join(os.MkdirAll(data, 0o700), os.Mkdir(moved, 0o700), os.Symlink(moved, filepath.Join(data, "builds"))))
 	spy := filepath.Join(directory, "spy")
 	script := `#!/bin/sh
 for file in ` + kubeconfig + ` ` + data + `/server/token ` + data + `/server/apiserver.key ` + data + `/server/encryption.yaml ` + data + `/storage/tls.key ` + data + `/up.log; do
@@ -59,12 +60,12 @@ echo temporary >"$TMPDIR/file"
 printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
 echo done
 `
-	must(t, os.WriteFile(spy, []byte(script), 0o700))
+	require.NoError(t, os.WriteFile(spy, []byte(script), 0o700))
 	options := Options{DataDirectory: data, Kubeconfig: kubeconfig, Builders: []string{"spy=" + spy}, Unconfined: unconfined, Log: processLog}
 	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
 		build := finish(ctx, t, client, "spy", nil)
 		log, err := client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name(build.Name).SubResource("log").DoRaw(ctx)
-		must(t, err)
+		require.NoError(t, err)
 		if build.Status.Phase != v1alpha1.BuildSucceeded {
 			t.Errorf("%s %+v: %s", build.Status.Phase, build.Status.Failure, log)
 		}

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long a test waits for an expected change.
@@ -132,22 +133,22 @@ type laboratory struct {
 func newLaboratory(t *testing.T, program string) *laboratory {
 	t.Helper()
 	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program}
-	must(t, options.complete())
+	require.NoError(t, options.complete())
 	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
-	must(t, err)
+	require.NoError(t, err)
 	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, components: newComponents()}}
 	users, err := lab.system.newUsers()
-	must(t, err)
+	require.NoError(t, err)
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := errors.Join(lab.system.components.stop(), data.release()); err != nil {
 			t.Error(err)
 		}
 	})
 	server, err := lab.system.startServer(t.Context(), listener, users, lab.logs)
-	must(t, err)
-	must(t, lab.system.startCascade(t.Context(), server.ClientConfig()))
+	require.NoError(t, err)
+	require.NoError(t, lab.system.startCascade(t.Context(), server.ClientConfig()))
 	lab.config = server.ClientConfig()
 	lab.images = versioned.NewForConfigOrDie(lab.config)
 	lab.kube = kubernetes.NewForConfigOrDie(lab.config)
@@ -166,7 +167,7 @@ func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 		}
 		return process.startControllers(t.Context(), rest.CopyConfig(config))
 	}
-	must(t, start())
+	require.NoError(t, start())
 	return func() {
 		if err := process.components.stop(); err != nil && !strings.Contains(err.Error(), errCrashed.Error()) {
 			t.Error(err)
@@ -181,7 +182,7 @@ func (l *laboratory) live(t *testing.T, life life, crash *crash) bool {
 	defer done()
 	namespace := fmt.Sprintf("crash-%d", crash.at)
 	_, err := l.kube.CoreV1().Namespaces().Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	history := l.record(ctx, t, namespace, life.cancel)
 	stop := l.run(t, crash)
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Spec: v1alpha1.ImageSpec{

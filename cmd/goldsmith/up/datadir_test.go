@@ -9,24 +9,26 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func claim(t *testing.T, path string, memory bool) *dataDirectory {
 	t.Helper()
 	directory, err := claimDataDirectory(path, memory)
-	must(t, err)
+	require.NoError(t, err)
 	return directory
 }
 
 func release(t *testing.T, directory *dataDirectory) {
 	t.Helper()
-	must(t, directory.release())
+	require.NoError(t, directory.release())
 }
 
 func token(t *testing.T, directory *dataDirectory) string {
 	t.Helper()
 	token, err := directory.token()
-	must(t, err)
+	require.NoError(t, err)
 	if len(token) < 26 {
 		t.Errorf("token %q is too short to be random", token)
 	}
@@ -48,13 +50,13 @@ func TestGitIgnoresADataDirectoryUnlessItsOwnerDecidesOtherwise(t *testing.T) {
 	ignore := filepath.Join(path, ".gitignore")
 	for _, test := range []struct{ found, want string }{{"", "*\n"}, {"/run/\n", "/run/\n"}, {"", "*\n"}} {
 		if test.found != "" {
-			must(t, os.WriteFile(ignore, []byte(test.found), 0o600))
+			require.NoError(t, os.WriteFile(ignore, []byte(test.found), 0o600))
 		}
 		release(t, claim(t, path, false))
 		if got, err := os.ReadFile(ignore); err != nil || string(got) != test.want {
 			t.Errorf("after %q: got %q, want %q: %v", test.found, got, test.want, err)
 		}
-		must(t, os.Remove(ignore))
+		require.NoError(t, os.Remove(ignore))
 	}
 }
 
@@ -63,11 +65,11 @@ func TestTheUsageIsWhatFilesOccupy(t *testing.T) {
 	defer release(t, directory)
 	before := directory.usage()
 	builds := directory.join("builds", "output")
-	must(t, os.MkdirAll(filepath.Join(builds, "closed"), 0o700))
-	must(t, os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600))
-	must(t, os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600))
-	must(t, os.Truncate(filepath.Join(builds, "sparse"), 1<<40))
-	must(t, os.Chmod(filepath.Join(builds, "closed"), 0))
+	require.NoError(t, os.MkdirAll(filepath.Join(builds, "closed"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600))
+	require.NoError(t, os.Truncate(filepath.Join(builds, "sparse"), 1<<40))
+	require.NoError(t, os.Chmod(filepath.Join(builds, "closed"), 0))
 	if grown := directory.usage() - before; grown < 3<<20 || grown > 4<<20 {
 		t.Errorf("3 MiB were written, and the usage grew by %d bytes", grown)
 	}
@@ -84,7 +86,7 @@ func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
 		t.Error("the token changed")
 	}
 	info, err := os.Stat(second.join("server", "token"))
-	must(t, err)
+	require.NoError(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %o", info.Mode().Perm())
 	}
@@ -106,15 +108,15 @@ func TestInMemoryRecordsGoAway(t *testing.T) {
 	path := t.TempDir()
 	kept := claim(t, path, false)
 	before, err := kept.recordsFile()
-	must(t, err)
+	require.NoError(t, err)
 	release(t, kept)
 	directory := claim(t, path, true)
 	file, err := directory.recordsFile()
-	must(t, err)
+	require.NoError(t, err)
 	if file == before {
 		t.Errorf("in memory, too, records are in %s", file)
 	}
-	must(t, os.WriteFile(file, nil, 0o600))
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	release(t, directory)
 	if _, err := os.Stat(filepath.Dir(file)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want nothing", err)
@@ -127,9 +129,9 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	release(t, kept)
 	killed := claim(t, path, true)
 	output := filepath.Join(killed.builds, "uid", "output")
-	must(t, errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()))
+	require.NoError(t, errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()))
 	theirs := filepath.Join(path, "run", "somebody-elses")
-	must(t, os.Mkdir(theirs, 0o700))
+	require.NoError(t, os.Mkdir(theirs, 0o700))
 	running := claim(t, path, true)
 	if running.builds == kept.builds || running.builds == killed.builds {
 		t.Errorf("builds go to %s again", running.builds)
@@ -145,13 +147,5 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	}
 	if _, err := os.Stat(theirs); err != nil {
 		t.Error(err)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/client-go/discovery"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
 )
 
@@ -28,10 +29,10 @@ func TestTheCascadeKnowsEveryKindWhoseObjectsAreStored(t *testing.T) {
 		known.Insert(kind.String())
 	}
 	lists, err := newLaboratory(t, "goldsmith").kube.Discovery().ServerPreferredResources()
-	must(t, err)
+	require.NoError(t, err)
 	for _, list := range discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"delete"}}, lists) {
 		version, err := schema.ParseGroupVersion(list.GroupVersion)
-		must(t, err)
+		require.NoError(t, err)
 		for _, resource := range list.APIResources {
 			stored.Insert(version.WithResource(resource.Name).String())
 		}
@@ -51,16 +52,16 @@ func TestTheServedDocumentsAreTheReviewedOnes(t *testing.T) {
 		"discovery/v1alpha1.json": "/apis/images.goldsmith.dev/v1alpha1",
 	} {
 		served, err := lab.kube.Discovery().RESTClient().Get().AbsPath(path).SetHeader("Accept", "application/json").DoRaw(t.Context())
-		must(t, err)
+		require.NoError(t, err)
 		var document bytes.Buffer
-		must(t, json.Indent(&document, bytes.TrimSpace(served), "", "  "))
+		require.NoError(t, json.Indent(&document, bytes.TrimSpace(served), "", "  "))
 		document.WriteByte('\n')
 		file = filepath.Join("..", "..", "..", "apis", "generated", filepath.FromSlash(file))
 		if *update {
-			must(t, os.WriteFile(file, document.Bytes(), 0o644))
+			require.NoError(t, os.WriteFile(file, document.Bytes(), 0o644))
 		}
 		committed, err := os.ReadFile(file)
-		must(t, err)
+		require.NoError(t, err)
 		if diff := cmp.Diff(string(committed), document.String()); diff != "" {
 			t.Errorf("what is served differs from %s: review the difference and run make generate\n%s", file, diff)
 		}

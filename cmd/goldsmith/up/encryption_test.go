@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -57,7 +58,7 @@ func checkHidden(t *testing.T, directory string) {
 		}
 		return err
 	})
-	must(t, err)
+	require.NoError(t, err)
 	if files < 5 {
 		t.Fatalf("only %d files were read", files)
 	}
@@ -84,7 +85,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	must(t, secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}))
+	require.NoError(t, secrets.Delete(ctx, "deleted", metav1.DeleteOptions{}))
 	server.kill(t)
 	awaitNoProcess(ctx, t, data)
 	checkHidden(t, data)
@@ -105,7 +106,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	server = startProgram(t, program, restored, flags...)
 	server.checkSecret(ctx, t)
 	server.terminate(t)
-	must(t, os.Remove(filepath.Join(data, encryptionFile)))
+	require.NoError(t, os.Remove(filepath.Join(data, encryptionFile)))
 	output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
 	if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
 		t.Errorf("the backup without the key: %v: %s", err, output)
@@ -129,7 +130,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	// deleted to replace the key.
 	var first []byte
 	for range 2 {
-		must(t, start(func(context.Context, kubernetes.Interface) {}))
+		require.NoError(t, start(func(context.Context, kubernetes.Interface) {}))
 		key, err := os.ReadFile(path)
 		if err != nil || bytes.Equal(key, first) {
 			t.Fatalf("the key is not a new one: %v", err)
@@ -138,7 +139,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 			t.Errorf("the mode of the key is %v: %v", info.Mode(), err)
 		}
 		if first == nil {
-			must(t, os.Remove(path))
+			require.NoError(t, os.Remove(path))
 		}
 		first = key
 	}
@@ -150,7 +151,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	another := t.TempDir()
-	must(t, createEncryption(filepath.Join(another, "key")))
+	require.NoError(t, createEncryption(filepath.Join(another, "key")))
 	write := func(content string) func() error {
 		return func() error { return os.WriteFile(path, []byte(content), 0o600) }
 	}
@@ -171,7 +172,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		"a pipe":          {func() error { return syscall.Mkfifo(path, 0o600) }, []string{"it is a named pipe", restore}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			must(t, errors.Join(os.RemoveAll(path), test.make()))
+			require.NoError(t, errors.Join(os.RemoveAll(path), test.make()))
 			before, _ := os.Lstat(path) // nil if it is missing
 			err := start(func(context.Context, kubernetes.Interface) { t.Error("the server started") })
 			if err == nil {
@@ -192,7 +193,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		})
 	}
 	discard = true
-	must(t, errors.Join(os.RemoveAll(path), write(string(first))()))
+	require.NoError(t, errors.Join(os.RemoveAll(path), write(string(first))()))
 	if err := start(func(ctx context.Context, client kubernetes.Interface) {
 		secret, err := client.CoreV1().Secrets("default").Get(ctx, "hidden", metav1.GetOptions{})
 		if err != nil || string(secret.Data["password"]) != confidential {
@@ -201,7 +202,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-	must(t, os.Remove(path))
+	require.NoError(t, os.Remove(path))
 	if err := start(func(ctx context.Context, client kubernetes.Interface) {
 		if secrets, err := client.CoreV1().Secrets("default").List(ctx, metav1.ListOptions{}); err != nil || len(secrets.Items) > 0 {
 			t.Errorf("the Secrets are %v: %v", secrets.Items, err)
@@ -218,7 +219,7 @@ func TestAConfinedBuilderReadsTheSecretThatItsJobMounts(t *testing.T) {
 	const text = `#!/bin/sh
 /bin/cat "${GOLDSMITH_MOUNTS-}/etc/mirror/password"
 `
-	must(t, os.WriteFile(script, []byte(text), 0o700))
+	require.NoError(t, os.WriteFile(script, []byte(text), 0o700))
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
 	options := Options{DataDirectory: filepath.Join(directory, "data"), Memory: true, Builders: []string{"show=" + script}}

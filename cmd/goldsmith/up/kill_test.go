@@ -24,6 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const killedBuilds = 20
@@ -98,7 +99,7 @@ func executable(t testing.TB) string {
 	t.Helper()
 	if testing.Short() {
 		path, err := os.Executable()
-		must(t, err)
+		require.NoError(t, err)
 		return path
 	}
 	program := filepath.Join(t.TempDir(), "goldsmith")
@@ -124,8 +125,8 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 	p := &program{command: exec.Command(path, arguments...), errors: &bytes.Buffer{}}
 	p.command.Stderr = p.errors
 	out, err := p.command.StdoutPipe()
-	must(t, err)
-	must(t, p.command.Start())
+	require.NoError(t, err)
+	require.NoError(t, p.command.Start())
 	t.Cleanup(func() { _ = p.command.Process.Kill() }) // usually the process has ended before
 	lines := bufio.NewScanner(out)
 	for lines.Scan() && lines.Text() != "ready" {
@@ -135,7 +136,7 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 		t.Fatalf("it ended before it was ready: %v: %s", p.command.Wait(), p.errors)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
-	must(t, err)
+	require.NoError(t, err)
 	config.QPS = -1 // no limit
 	p.images, p.kube = versioned.NewForConfigOrDie(config), kubernetes.NewForConfigOrDie(config)
 	return p
@@ -143,14 +144,14 @@ func startProgram(t testing.TB, path, data string, flags ...string) *program {
 
 func (p *program) kill(t *testing.T) {
 	t.Helper()
-	must(t, p.command.Process.Kill())
+	require.NoError(t, p.command.Process.Kill())
 	_ = p.command.Wait() // the error reports that the process was killed
 }
 
 // terminate stops the program as Ctrl-C does.
 func (p *program) terminate(t testing.TB) {
 	t.Helper()
-	must(t, p.command.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 	if err := p.command.Wait(); err != nil {
 		t.Errorf("stopped with %v: %s", err, p.errors)
 	}
@@ -179,9 +180,9 @@ func (p *program) await(ctx context.Context, t *testing.T, what string, came fun
 func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 	t.Helper()
 	images, err := p.images.ImagesV1alpha1().Images("default").List(ctx, metav1.ListOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	builds, err := p.images.ImagesV1alpha1().ImageBuilds("default").List(ctx, metav1.ListOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	if len(images.Items) != killedBuilds || len(builds.Items) != killedBuilds {
 		t.Errorf("%d images and %d builds, want %d of each", len(images.Items), len(builds.Items), killedBuilds)
 	}
@@ -200,7 +201,7 @@ func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 		}
 	}
 	jobs, err := p.kube.BatchV1().Jobs("default").List(ctx, metav1.ListOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	for _, job := range jobs.Items {
 		if !jobNames[job.Name] {
 			t.Errorf("Job %s belongs to no attempt", job.Name)
@@ -224,7 +225,7 @@ func awaitNoProcess(ctx context.Context, t *testing.T, data string) {
 func processesOf(t *testing.T, data string) (found []string) {
 	t.Helper()
 	processes, err := filepath.Glob("/proc/[0-9]*")
-	must(t, err)
+	require.NoError(t, err)
 	for _, process := range processes {
 		// A process that ended meanwhile cannot be read, and does not count.
 		directory, _ := os.Readlink(filepath.Join(process, "cwd"))

@@ -10,29 +10,31 @@ import (
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheKubeconfigIsForItsOwnerOnlyAndLeavesNothingBesides(t *testing.T) {
 	directory := filepath.Join(t.TempDir(), "made", "on", "the", "way")
 	path := filepath.Join(directory, "kubeconfig")
 	for range 2 {
-		must(t, writeKubeconfig(path, newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))))
+		require.NoError(t, writeKubeconfig(path, newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))))
 		if err := checkKubeconfig(path); err != nil {
 			t.Errorf("our own file is refused: %v", err)
 		}
 	}
 	info, err := os.Stat(path)
-	must(t, err)
+	require.NoError(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %o", info.Mode().Perm())
 	}
 	entries, err := os.ReadDir(directory)
-	must(t, err)
+	require.NoError(t, err)
 	if len(entries) != 1 {
 		t.Errorf("left behind: %v", entries)
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", path)
-	must(t, err)
+	require.NoError(t, err)
 	if config.Host != "https://127.0.0.1:1" || config.BearerToken != "secret" || string(config.CAData) != "ca" {
 		t.Errorf("got %v", config)
 	}
@@ -57,14 +59,14 @@ func TestSomebodyElsesFileIsNotOverwritten(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "config")
 		config := newKubeconfig("https://127.0.0.1:1", "secret", []byte("ca"))
 		change(config)
-		must(t, clientcmd.WriteToFile(*config, path))
+		require.NoError(t, clientcmd.WriteToFile(*config, path))
 		if err := checkKubeconfig(path); err == nil || !strings.Contains(err.Error(), path) {
 			t.Errorf("%s: got error %v, want one that names %s", name, err, path)
 		}
 	}
 	for content, refused := range map[string]bool{"": false, "notes: mine\n": true, "no YAML: [": true} {
 		path := filepath.Join(t.TempDir(), "config")
-		must(t, os.WriteFile(path, []byte(content), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		if err := checkKubeconfig(path); (err != nil) != refused {
 			t.Errorf("%q: got error %v", content, err)
 		}

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestListensOnLoopbackAddressesOnly(t *testing.T) {
@@ -57,7 +59,7 @@ func TestTheSamePortIsUsedAfterARestart(t *testing.T) {
 
 func TestATakenPortIsNamed(t *testing.T) {
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := listener.Close(); err != nil {
 			t.Error(err)

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend/factory"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
@@ -21,10 +22,10 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 	before := processLog.sendTo(&log)
 	defer processLog.sendTo(before)
 	storage, err := etcd.Start(t.Context(), "")
-	must(t, err)
+	require.NoError(t, err)
 	config := storagebackend.Config{Transport: storage.Transport()}
 	prober, err := factory.CreateProber(config)
-	must(t, err)
+	require.NoError(t, err)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
 	if err := prober.Probe(gone); err == nil {
@@ -47,14 +48,14 @@ func TestALogIsInTheDataDirectoryUntilItIsRestored(t *testing.T) {
 	log := &Log{out: &before}
 	data := &dataDirectory{path: t.TempDir()}
 	restore, err := data.keepLog(log)
-	must(t, err)
+	require.NoError(t, err)
 	_, writing := log.Write([]byte("while it runs\n"))
-	must(t, errors.Join(writing, restore()))
+	require.NoError(t, errors.Join(writing, restore()))
 	if _, err := log.Write([]byte("afterwards\n")); err != nil {
 		t.Error(err)
 	}
 	kept, err := os.ReadFile(data.join("up.log"))
-	must(t, err)
+	require.NoError(t, err)
 	if string(kept) != "while it runs\n" || before.String() != "afterwards\n" {
 		t.Errorf("the data directory has %q, and %q went to where the log was sent before", kept, before.String())
 	}

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // followers is how many clients read a log at the same time.
@@ -44,11 +45,11 @@ func BenchmarkFollowers(b *testing.B) {
 func measureFollowers(b *testing.B, size int) {
 	directory := b.TempDir()
 	path := filepath.Join(directory, "printing")
-	must(b, os.WriteFile(path, fmt.Appendf(nil, printingBuilder, size), 0o700))
+	require.NoError(b, os.WriteFile(path, fmt.Appendf(nil, printingBuilder, size), 0o700))
 	server := startBench(b, executable(b), filepath.Join(directory, "data"), []string{"--memory", "--builder", "printing=" + path})
 	defer server.terminate(b)
 	server.inputs.Builder.Name = "printing"
-	must(b, server.createBuild("once"))
+	require.NoError(b, server.createBuild("once"))
 	server.await(b, func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildRunning })
 	server.skipLog(b, size)
 	server.follow(b, "live", "true")
@@ -80,7 +81,7 @@ func (s *bench) log(b *testing.B, follow string) io.ReadCloser {
 	b.Helper()
 	log, err := s.images.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name("once").SubResource("log").
 		Param("follow", follow).Stream(s.ctx)
-	must(b, err)
+	require.NoError(b, err)
 	return log
 }
 
@@ -91,7 +92,7 @@ func (s *bench) skipLog(b *testing.B, size int) {
 	if _, err := io.CopyN(io.Discard, log, int64(size)); err != nil {
 		b.Fatal(err)
 	}
-	must(b, log.Close())
+	require.NoError(b, log.Close())
 }
 
 // follow lets many clients read the first byte, one after the other, and measures the server while no client reads on.

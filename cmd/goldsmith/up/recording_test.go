@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // recording holds every stored version of the objects in a namespace.
@@ -50,7 +51,7 @@ func (l *laboratory) record(ctx context.Context, t *testing.T, namespace string,
 		func() (watch.Interface, error) { return l.kube.CoreV1().Pods(namespace).Watch(ctx, all) },
 	} {
 		watcher, err := start()
-		must(t, err)
+		require.NoError(t, err)
 		go func() {
 			defer watcher.Stop()
 			for event := range watcher.ResultChan() {

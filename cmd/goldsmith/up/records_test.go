@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
@@ -28,7 +29,7 @@ func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
 			data := claim(t, directory, false)
 			defer release(t, data)
 			database, err := (&Options{Records: records.Flags{Address: c.flag}}).openRecords(t.Context(), data)
-			must(t, err)
+			require.NoError(t, err)
 			if err := database.Close(); err != nil {
 				t.Error(err)
 			}
@@ -42,7 +43,7 @@ func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
 				c.want = filepath.Join(directory, c.want)
 			}
 			info, err := os.Stat(c.want)
-			must(t, err)
+			require.NoError(t, err)
 			if info.Mode().Perm() != 0o600 {
 				t.Errorf("%s has mode %o", c.want, info.Mode().Perm())
 			}

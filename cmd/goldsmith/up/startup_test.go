@@ -13,6 +13,7 @@ import (
 
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -43,10 +44,10 @@ func recordsWithoutVersions(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "records.db")
 	store, err := records.Open(t.Context(), "sqlite://"+path, records.Options{})
-	must(t, err)
-	must(t, store.Close())
+	require.NoError(t, err)
+	require.NoError(t, store.Close())
 	content, err := os.ReadFile(path)
-	must(t, err)
+	require.NoError(t, err)
 	const pageSize, page = 4096, 2 // the first page after that of the schema, which the first table gets
 	clear(content[pageSize*(page-1) : pageSize*page])
 	return string(content)
@@ -93,7 +94,7 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 				case folder:
 					err = errors.Join(err, os.Remove(path), os.Mkdir(path, 0o700))
 				}
-				must(t, err)
+				require.NoError(t, err)
 			}
 			err := Run(t.Context(), Options{DataDirectory: directory})
 			if err == nil {

@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestServesOnEveryLoopbackAddress(t *testing.T) {
@@ -149,9 +150,9 @@ func neverLists(next http.RoundTripper) http.RoundTripper {
 func TestAMemoryRunLeavesWhatIsKeptAlone(t *testing.T) {
 	directory := t.TempDir()
 	marker := filepath.Join(directory, "builds", "2f1c0f5e-52a5-4d8f-9a3e-6d3a3f1f0b7a", "started")
-	must(t, os.MkdirAll(filepath.Dir(marker), 0o700))
+	require.NoError(t, os.MkdirAll(filepath.Dir(marker), 0o700))
 	for _, name := range []string{"input", "log", "started"} {
-		must(t, os.WriteFile(filepath.Join(filepath.Dir(marker), name), nil, 0o600))
+		require.NoError(t, os.WriteFile(filepath.Join(filepath.Dir(marker), name), nil, 0o600))
 	}
 	ctx, stop := context.WithTimeout(t.Context(), patience)
 	defer stop()
@@ -214,7 +215,7 @@ spec:
   - {name: duration, value: 0s}
   timeouts: {run: 1h}
 `
-	must(t, os.WriteFile(file, []byte(written), 0o644))
+	require.NoError(t, os.WriteFile(file, []byte(written), 0o644))
 	git(t.Context(), "add", ".")
 	git(t.Context(), "commit", "--quiet", "--message", "an image")
 	data := t.TempDir()

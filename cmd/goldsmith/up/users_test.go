@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestNamesOfUsersAreChecked(t *testing.T) {
@@ -74,7 +75,7 @@ func TestUsersAreToldApartByTheirKubeconfigs(t *testing.T) {
 			t.Error("a restart replaces the token")
 		}
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig("bob"))
-		must(t, err)
+		require.NoError(t, err)
 		config.BearerToken = tokens["ann"]
 		_, err = versioned.NewForConfigOrDie(config).ImagesV1alpha1().Images("default").List(ctx, metav1.ListOptions{})
 		if err == nil {

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // upToDate finishes builds until every Image is built from the latest artifact of its base.
@@ -72,7 +73,7 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 			name + "-1": v1alpha1.TriggerCreated, name + "-2": v1alpha1.TriggerBaseChange,
 		}))
 	}
-	build := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "c-2", metav1.GetOptions{}))(w.t)
+	build := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "c-2", metav1.GetOptions{}))(w.t)
 	w.Expect(build.Spec.Trigger.Changes).To(HaveLen(1))
 	w.Expect(build.Spec.Trigger.Changes[0].Path).To(Equal("base.digest"))
 	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b) has changed since build c-1"))
@@ -99,7 +100,7 @@ func TestABaseThatIsBuiltAgainWithTheSameDigestIsNoChange(t *testing.T) {
 	w.create("a")
 	w.create("b", basedOn("a", ""))
 	w.upToDate("a", "b")
-	valueOf(w.client.ImagesV1alpha1().Images(namespace).Instantiate(t.Context(), "a", &v1alpha1.BuildRequest{RequestID: "again", Reason: v1alpha1.TriggerManual}, metav1.CreateOptions{}))(w.t)
+	require.Value(w.client.ImagesV1alpha1().Images(namespace).Instantiate(t.Context(), "a", &v1alpha1.BuildRequest{RequestID: "again", Reason: v1alpha1.TriggerManual}, metav1.CreateOptions{}))(w.t)
 	w.upToDate("a", "b")
 	w.edit("a", withParameter("full")) // the next thing that happens to b is for this
 	w.upToDate("a", "b")

@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -25,7 +26,7 @@ func (w *fixture) settle(phase v1alpha1.BuildPhase) time.Duration {
 	w.t.Helper()
 	for {
 		before := w.image("debian").ResourceVersion
-		result := valueOf(w.reconcile())(w.t)
+		result := require.Value(w.reconcile())(w.t)
 		if before == w.image("debian").ResourceVersion {
 			return result.RequeueAfter
 		}
@@ -35,7 +36,7 @@ func (w *fixture) settle(phase v1alpha1.BuildPhase) time.Duration {
 
 func (w *fixture) at(text string) {
 	w.t.Helper()
-	now := valueOf(time.Parse(time.RFC3339, text))(w.t)
+	now := require.Value(time.Parse(time.RFC3339, text))(w.t)
 	w.clock.SetTime(now)
 }
 
@@ -86,7 +87,7 @@ func TestAnImageOlderThanTheStoredOneIsLookedAtAgain(t *testing.T) {
 func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
 	w := newFixture(t)
 	w.create("debian")
-	valueOf(w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: "manual"}))(w.t)
+	require.Value(w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: "manual"}))(w.t)
 	unseen, err := w.r.unseenBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
 	w.Expect(unseen, err).To(BeTrue())
 	unseen, err = w.r.unseenBuild(t.Context(), w.image("debian"), w.list(), v1alpha1.ImageStatus{})
@@ -99,9 +100,9 @@ func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
 func TestABuildThatWasDeletedIsNotAskedForAgain(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian")
-	valueOf(w.reconcile())(w.t)
+	require.Value(w.reconcile())(w.t)
 	w.Expect(w.image("debian").Status.RecentRequests).To(HaveLen(1))
-	valueOf(w.reconcile())(w.t) // records the build's UID
+	require.Value(w.reconcile())(w.t) // records the build's UID
 	w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "debian-1", metav1.DeleteOptions{})).To(Succeed())
 	w.settle(v1alpha1.BuildSucceeded)
 	w.Expect(w.list()).To(BeEmpty())
@@ -141,7 +142,7 @@ func TestABuildThatIsNotDueByTheServersClockIsAskedForAgain(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian")
 	w.refuse.Store(http.StatusConflict)
-	result := valueOf(w.reconcile())(w.t)
+	result := require.Value(w.reconcile())(w.t)
 	w.Expect(result.RequeueAfter).To(Equal(time.Second))
 	w.Expect(w.image("debian").Status.ObservedGeneration).To(BeEquivalentTo(1))
 	w.Expect(w.warnings()).To(BeEmpty())
@@ -181,9 +182,9 @@ func TestOnlyTheNewestOfTheBuildsThatWaitStays(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian", func(image *v1alpha1.Image) { image.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
 	for _, id := range []string{"one", "two", "three"} {
-		valueOf(w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: id}))(w.t)
+		require.Value(w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: id}))(w.t)
 	}
-	valueOf(w.reconcile())(w.t)
+	require.Value(w.reconcile())(w.t)
 	superseded := map[string]string{}
 	for _, build := range w.list() {
 		if cancel := build.Spec.CancelRequested; cancel != nil {
@@ -218,12 +219,12 @@ func TestOldBuildsAreDeletedOnlyIfTheImageInTheAPIAllowsIt(t *testing.T) {
 		"it is held": func(w *fixture, decided *v1alpha1.Image) {
 			held := decided.DeepCopy()
 			held.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
-			valueOf(w.client.ImagesV1alpha1().Images(namespace).Update(t.Context(), held, metav1.UpdateOptions{}))(w.t)
+			require.Value(w.client.ImagesV1alpha1().Images(namespace).Update(t.Context(), held, metav1.UpdateOptions{}))(w.t)
 		},
 		"a promotion may follow": func(w *fixture, decided *v1alpha1.Image) {
 			build := w.list()[0]
 			build.Annotations = map[string]string{v1alpha1.AnnotationPromotion: decided.ResourceVersion}
-			valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(t.Context(), &build, metav1.UpdateOptions{}))(w.t)
+			require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(t.Context(), &build, metav1.UpdateOptions{}))(w.t)
 		},
 		"its history is longer": func(w *fixture, _ *v1alpha1.Image) {
 			w.edit("debian", func(image *v1alpha1.Image) { image.Spec.History.Succeeded = new(int32(10)) })

@@ -39,6 +39,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -93,13 +94,13 @@ func newFixture(t *testing.T) *fixture {
 	cfg.Host = front.URL
 	w.client = versioned.NewForConfigOrDie(cfg)
 
-	scheme := valueOf(caches.Scheme())(w.t)
-	w.mgr = valueOf(ctrl.NewManager(cfg, ctrl.Options{
+	scheme := require.Value(caches.Scheme())(w.t)
+	w.mgr = require.Value(ctrl.NewManager(cfg, ctrl.Options{
 		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
 	}))(w.t)
 	w.Expect(caches.AddIndexes(t.Context(), w.mgr.GetFieldIndexer())).To(Succeed())
-	builds := valueOf(metrics.NewBuilds(prometheus.NewRegistry()))(w.t)
+	builds := require.Value(metrics.NewBuilds(prometheus.NewRegistry()))(w.t)
 	w.r = &reconciler{cache: w.mgr.GetCache(), Options: Options{Metrics: builds, Options: reconciliation.Options{
 		Client: w.client, Kube: kubernetes.NewForConfigOrDie(cfg), Events: w.events, Clock: w.clock,
 		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}},
@@ -219,7 +220,7 @@ func (w *fixture) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1
 		c(image)
 	}
 	v1alpha1.SetObjectDefaults_Image(image)
-	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{}))(w.t)
+	image = require.Value(w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{}))(w.t)
 	return image
 }
 
@@ -231,7 +232,7 @@ func basedOn(name, channel string) func(*v1alpha1.Image) {
 
 func (w *fixture) image(name string) *v1alpha1.Image {
 	w.t.Helper()
-	image := valueOf(w.client.ImagesV1alpha1().Images(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
+	image := require.Value(w.client.ImagesV1alpha1().Images(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
 	return image
 }
 
@@ -262,7 +263,7 @@ func (w *fixture) builds(image string) []string {
 
 func (w *fixture) list() []v1alpha1.ImageBuild {
 	w.t.Helper()
-	list := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).List(w.t.Context(), metav1.ListOptions{}))(w.t)
+	list := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).List(w.t.Context(), metav1.ListOptions{}))(w.t)
 	return list.Items
 }
 
@@ -273,7 +274,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		if build.Status.Finished {
 			continue
 		}
-		now := valueOf(w.r.sources(resolution.Stored(w.client)).OfBuild(w.t.Context(), &build))(w.t)
+		now := require.Value(w.r.sources(resolution.Stored(w.client)).OfBuild(w.t.Context(), &build))(w.t)
 		build.Status.Resolved = now.Resolved
 		build.Status.Phase, build.Status.Finished, build.Status.CompletionTime = phase, true, new(metav1.NewTime(w.clock.Now()))
 		if phase == v1alpha1.BuildSucceeded {
@@ -281,7 +282,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		} else {
 			build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed}
 		}
-		valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).UpdateStatus(w.t.Context(), &build, metav1.UpdateOptions{}))(w.t)
+		require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).UpdateStatus(w.t.Context(), &build, metav1.UpdateOptions{}))(w.t)
 	}
 }
 
@@ -317,15 +318,4 @@ func (w *fixture) warnings() []string {
 		}
 	}
 	return warnings
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

@@ -40,6 +40,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -99,7 +100,7 @@ func newFixture(t *testing.T, url string) *fixture {
 	w.config = front.URL
 	given := w.stored.Config("test")
 	w.client, w.kube = versioned.NewForConfigOrDie(given), kubernetes.NewForConfigOrDie(given)
-	w.archive = valueOf(archive.Open(t.Context(), url, archive.Options{Clock: w.clock}))(w.t)
+	w.archive = require.Value(archive.Open(t.Context(), url, archive.Options{Clock: w.clock}))(w.t)
 	return w
 }
 
@@ -108,7 +109,7 @@ func (w *fixture) run() (stop func()) {
 	w.t.Helper()
 	given := w.stored.Config("controller")
 	given.Host = w.config
-	scheme := valueOf(caches.Scheme())(w.t)
+	scheme := require.Value(caches.Scheme())(w.t)
 	manager, err := ctrl.NewManager(given, ctrl.Options{
 		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
@@ -116,7 +117,7 @@ func (w *fixture) run() (stop func()) {
 	w.Expect(err).NotTo(HaveOccurred())
 	w.cache = manager.GetCache()
 	w.Expect(caches.AddIndexes(w.t.Context(), manager.GetFieldIndexer())).To(Succeed())
-	w.metrics = valueOf(metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock))(w.t)
+	w.metrics = require.Value(metrics.NewLogs(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock))(w.t)
 	w.Expect(SetupWithManager(manager, Options{
 		Options: reconciliation.Options{Client: versioned.NewForConfigOrDie(given), Kube: kubernetes.NewForConfigOrDie(given), Clock: w.clock},
 		Archive: w.archive, Metrics: w.metrics,
@@ -143,7 +144,7 @@ func (w *fixture) sweep() {
 // reconciler is the reconciler of a process that has no cache yet.
 func (w *fixture) reconciler() *reconciler {
 	w.t.Helper()
-	counts := valueOf(metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
+	counts := require.Value(metrics.NewLogs(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
 	options := Options{Options: reconciliation.Options{Client: w.client, Kube: w.kube, Clock: w.clock}, Archive: w.archive, Metrics: counts}
 	return &reconciler{Options: options, cache: emptyCache{}, streams: newStreams(options)}
 }
@@ -180,7 +181,7 @@ func (w *fixture) update(image *v1alpha1.Image, labels map[string]string, retent
 	image.Labels = labels
 	limit := &v1alpha1.Duration{Duration: retention}
 	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{Succeeded: limit, Failed: limit}}
-	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	image = require.Value(w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	return image
 }
 
@@ -327,15 +328,15 @@ func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1a
 	ours := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name + "-pod", Labels: ours}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
-	pod = valueOf(w.kube.CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{}))(w.t)
-	job := valueOf(w.kube.BatchV1().Jobs(namespace).Create(w.t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name + "-job", Labels: ours}}, metav1.CreateOptions{}))(w.t)
+	pod = require.Value(w.kube.CoreV1().Pods(namespace).Create(w.t.Context(), pod, metav1.CreateOptions{}))(w.t)
+	job := require.Value(w.kube.BatchV1().Jobs(namespace).Create(w.t.Context(), &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name + "-job", Labels: ours}}, metav1.CreateOptions{}))(w.t)
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	build.Status.Phase, build.Status.CurrentAttempt = v1alpha1.BuildRunning, 1
 	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1, JobName: job.Name, JobUID: job.UID, PodName: pod.Name, PodUID: pod.UID, StartTime: metav1.NewTime(w.clock.Now())}}
 	for _, c := range change {
 		c(build)
 	}
-	build = valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{}))(w.t)
+	build = require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{}))(w.t)
 	return build, log
 }
 
@@ -347,9 +348,9 @@ func (w *fixture) end(name string) {
 	w.lock.Unlock()
 	log.change(func() { log.ended = true })
 	pods := w.kube.CoreV1().Pods(namespace)
-	pod := valueOf(pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{}))(w.t)
+	pod := require.Value(pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{}))(w.t)
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
-	valueOf(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
+	require.Value(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
 }
 
 // finish has the build finish.
@@ -400,12 +401,12 @@ func conditionOf(build *v1alpha1.ImageBuild) string {
 // conditions starts to watch LogArchived of a build. The result returns every value since then, the present one included.
 func (w *fixture) conditions(name string) func() []string {
 	w.t.Helper()
-	build := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
-	changes := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Watch(w.t.Context(), metav1.ListOptions{ResourceVersion: build.ResourceVersion}))(w.t)
+	build := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
+	changes := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Watch(w.t.Context(), metav1.ListOptions{ResourceVersion: build.ResourceVersion}))(w.t)
 	values := []string{conditionOf(build)}
 	return func() []string {
 		defer changes.Stop()
-		latest := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
+		latest := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(w.t.Context(), name, metav1.GetOptions{}))(w.t)
 		for build.ResourceVersion != latest.ResourceVersion {
 			event := watch.Event{}
 			w.Eventually(changes.ResultChan()).Should(Receive(&event))
@@ -423,7 +424,7 @@ func (w *fixture) archived(build *v1alpha1.ImageBuild) string {
 		return ""
 	}
 	w.Expect(err).NotTo(HaveOccurred())
-	text := valueOf(io.ReadAll(log))(w.t)
+	text := require.Value(io.ReadAll(log))(w.t)
 	return string(text)
 }
 
@@ -444,14 +445,3 @@ func (w *fixture) record(build *v1alpha1.ImageBuild) func() (archive.Build, erro
 }
 
 func uid(object metav1.Object) types.UID { return object.GetUID() }
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
-}

@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // linesFrom are lines of a log, numbered and each with a time of its own.
@@ -39,7 +40,7 @@ func linesFrom(first, last int) string {
 
 func TestALogIsArchivedWhileItIsWrittenAndTheBuildSaysSoAtItsEnd(t *testing.T) {
 	w := newFixture(t, "mem://")
-	created := valueOf(w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{}))(w.t)
+	created := require.Value(w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}, metav1.CreateOptions{}))(w.t)
 	w.run()
 	build, log := w.start("once")
 	log.write(linesFrom(1, 10))
@@ -62,7 +63,7 @@ func TestABuildWhoseLogsAreSettledIsNotRemembered(t *testing.T) {
 	w.change("once", func(build *v1alpha1.ImageBuild) {
 		build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildLogArchived, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonLogArchived}}
 	})
-	build = valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{}))(w.t)
+	build = require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{}))(w.t)
 	r := w.reconciler()
 	w.Expect(r.streams.put(t.Context(), archive.Build{Namespace: namespace, Name: build.Name, UID: build.UID})).To(Succeed())
 	for range 2 {
@@ -171,7 +172,7 @@ func TestANodeThatKeepsBothEndsOfALog(t *testing.T) {
 				reason, message = "ArchivedInPart", "attempt 1: "+c.missing
 			}
 			w.Eventually(w.condition("once")).Should(Equal("True/" + reason))
-			stored := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
+			stored := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
 			w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(Equal(message))
 			gap := regexp.MustCompile(`\S+ \[goldsmith: a part of the log is missing here: [^\]]+\]`)
 			w.Expect(gap.ReplaceAllString(w.archived(build), "GAP")).To(Equal(c.want))
@@ -184,7 +185,7 @@ func TestALogThatIsCutIsNotWhole(t *testing.T) {
 	w.run()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
 	image.Spec.History = &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1Ki"}}
-	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Create(t.Context(), image, metav1.CreateOptions{}))(w.t)
+	image = require.Value(w.client.ImagesV1alpha1().Images(namespace).Create(t.Context(), image, metav1.CreateOptions{}))(w.t)
 	build, log := w.start("once", func(build *v1alpha1.ImageBuild) {
 		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
 	})
@@ -192,7 +193,7 @@ func TestALogThatIsCutIsNotWhole(t *testing.T) {
 	w.end("once")
 	w.finish("once", v1alpha1.BuildSucceeded)
 	w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
-	stored := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
+	stored := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
 	found := regexp.MustCompile(`\[goldsmith: (\d+) bytes`).FindStringSubmatch(w.archived(build))
 	w.Expect(found).To(HaveLen(2))
 	w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(
@@ -298,7 +299,7 @@ func TestALogThatItsBuilderReplacedIsNotWaitedFor(t *testing.T) {
 			w.finish("once", v1alpha1.BuildFailed)
 			w.run()
 			w.Eventually(w.condition("once")).Should(Equal("True/ArchivedInPart"))
-			summary := valueOf(w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0])))(w.t)
+			summary := require.Value(w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0])))(w.t)
 			w.Expect(summary).To(HaveValue(And(HaveField("Why", why), HaveField("Gone", lines == 0))))
 			w.Expect(w.archived(build)).To(Equal(linesFrom(1, lines)))
 		})
@@ -316,12 +317,12 @@ func TestADamagedArchiveIsReportedAndWrittenAgainFromThePod(t *testing.T) {
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
 	verifier := w.verifier()
 	file := func(pattern string) string {
-		found := valueOf(filepath.Glob(filepath.Join(directory, "v1/*/*/*", pattern)))(w.t)
+		found := require.Value(filepath.Glob(filepath.Join(directory, "v1/*/*/*", pattern)))(w.t)
 		w.Expect(found).To(HaveLen(1), pattern)
 		return found[0]
 	}
 	chunk := file("*.zst")
-	content := valueOf(os.ReadFile(chunk))(w.t)
+	content := require.Value(os.ReadFile(chunk))(w.t)
 	damages := map[string]func(){
 		"a flipped bit": func() {
 			damaged := slices.Clone(content)
@@ -379,14 +380,14 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 			w := newFixture(t, "file://"+directory)
 			build, log := w.start("once")
 			name := archive.Attempt{Namespace: namespace, Build: build.UID, Number: 1, Pod: build.Status.Attempts[0].PodUID}
-			killed := valueOf(w.archive.Writer(t.Context(), name, archive.Limit{}))(w.t)
+			killed := require.Value(w.archive.Writer(t.Context(), name, archive.Limit{}))(w.t)
 			for i := range test.found {
 				lines := linesFrom(i*20+1, i*20+20)
 				log.write(lines)
 				w.Expect(killed.Write(t.Context(), []byte(lines))).To(Succeed())
 				w.Expect(killed.Flush(t.Context())).To(Succeed())
 			}
-			chunks := valueOf(filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst")))(w.t)
+			chunks := require.Value(filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst")))(w.t)
 			w.Expect(chunks).To(HaveLen(test.found))
 			switch test.damage {
 			case "flipped":
@@ -407,7 +408,7 @@ func TestADamagedLogThatIsNotSealedIsWrittenAgainFromThePodOrSealedWithoutThePar
 				w.Expect(w.archived(build)).To(Equal(log.String()))
 				return
 			}
-			reader := valueOf(w.archive.Reader(t.Context(), name, archive.Position{}))(w.t)
+			reader := require.Value(w.archive.Reader(t.Context(), name, archive.Position{}))(w.t)
 			text, err := io.ReadAll(reader)
 			if test.damage == "deleted last" { // nobody knows that there was one
 				w.Expect(err).NotTo(HaveOccurred())
@@ -430,23 +431,23 @@ func TestALogIsArchivedAgainBesideALogThatIsLost(t *testing.T) {
 		before.PodName, before.PodUID, before.Outcome, now.Number = "deleted", "deleted", v1alpha1.AttemptFailed, 2
 		build.Status.Attempts, build.Status.CurrentAttempt = []v1alpha1.BuildAttempt{before, now}, 2
 	})
-	first := valueOf(w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{}))(w.t)
+	first := require.Value(w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{}))(w.t)
 	w.Expect(first.Write(t.Context(), []byte(linesFrom(1, 9)))).To(Succeed())
-	valueOf(first.Seal(t.Context(), archive.Seal{}))(w.t)
+	require.Value(first.Seal(t.Context(), archive.Seal{}))(w.t)
 	log.write(linesFrom(10, 60))
 	w.run()
 	w.end("once")
 	w.finish("once", v1alpha1.BuildFailed)
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
-	chunks := valueOf(filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst")))(w.t)
+	chunks := require.Value(filepath.Glob(filepath.Join(directory, "v1/*/*/*/*.zst")))(w.t)
 	w.Expect(chunks).To(HaveLen(2))
 	for _, chunk := range chunks {
 		w.Expect(os.Truncate(chunk, 20)).To(Succeed())
 	}
 	w.verifier().verify(t.Context())
 	w.Expect(w.condition("once")()).To(Equal("False/LogDamaged"))
-	second := valueOf(w.archive.Reader(t.Context(), key(build, &build.Status.Attempts[1]), archive.Position{}))(w.t)
-	text := valueOf(io.ReadAll(second))(w.t)
+	second := require.Value(w.archive.Reader(t.Context(), key(build, &build.Status.Attempts[1]), archive.Position{}))(w.t)
+	text := require.Value(io.ReadAll(second))(w.t)
 	w.Expect(string(text)).To(Equal(linesFrom(10, 60)))
 }
 
@@ -461,7 +462,7 @@ func TestAnUnavailableArchiveHoldsNothingUp(t *testing.T) {
 	w.end("once")
 	w.finish("once", v1alpha1.BuildSucceeded)
 	w.Eventually(w.condition("once")).Should(Equal("False/ArchiveUnavailable"))
-	stored := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
+	stored := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
 	w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildLogArchived).Message).To(ContainSubstring("not a directory"))
 
 	w.Expect(os.Remove(directory)).To(Succeed())
@@ -504,7 +505,7 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 	stop := w.run()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "debian"}}
 	images := w.client.ImagesV1alpha1().Images(namespace)
-	image = valueOf(images.Create(t.Context(), image, metav1.CreateOptions{}))(w.t)
+	image = require.Value(images.Create(t.Context(), image, metav1.CreateOptions{}))(w.t)
 	build, log := w.start("debian-1", func(build *v1alpha1.ImageBuild) {
 		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
 	})
@@ -518,15 +519,15 @@ func TestTheRecordFollowsWhatTheImageSays(t *testing.T) {
 	image.Spec.History = &v1alpha1.HistoryLimits{LogRetention: &v1alpha1.HistoryTTL{
 		Succeeded: &v1alpha1.Duration{Duration: time.Hour}, Failed: &v1alpha1.Duration{Duration: time.Minute},
 	}}
-	image = valueOf(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	image = require.Value(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	w.Eventually(w.record(build)).Should(And(HaveField("Retention", HaveValue(Equal(time.Hour))), HaveField("Held", true)))
 	image.Labels = nil
-	image = valueOf(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	image = require.Value(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	w.Eventually(w.record(build)).Should(HaveField("Held", false))
 
 	// A build that outlives its Image keeps what that set last, also if another process archives the rest of its log.
 	image.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
-	image = valueOf(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	image = require.Value(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	orphan, log := w.start("debian-2", func(build *v1alpha1.ImageBuild) {
 		build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
 	})
@@ -589,7 +590,7 @@ func TestASweepAsksTheAPIAndNotTheArchiveBeforeItDeletes(t *testing.T) {
 	}{
 		"the build is held": {change: func(w *fixture, _ *v1alpha1.Image, build *v1alpha1.ImageBuild) {
 			build.Labels = held
-			valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(w.t.Context(), build, metav1.UpdateOptions{}))(w.t)
+			require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Update(w.t.Context(), build, metav1.UpdateOptions{}))(w.t)
 		}},
 		"its image is held": {change: func(w *fixture, image *v1alpha1.Image, _ *v1alpha1.ImageBuild) { w.update(image, held, time.Hour) }},
 		"its image is held, and the build is deleted": {change: func(w *fixture, image *v1alpha1.Image, build *v1alpha1.ImageBuild) {
@@ -628,12 +629,12 @@ func TestASweepAsksTheAPIAndNotTheArchiveBeforeItDeletes(t *testing.T) {
 				build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian", UID: uid(image)}
 			})
 			w.finish("debian-1", v1alpha1.BuildSucceeded)
-			build = valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{}))(w.t)
+			build = require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{}))(w.t)
 			w.Expect(w.archive.PutBuild(t.Context(), archive.Build{
 				Namespace: namespace, Name: build.Name, UID: build.UID, Image: "debian", ImageUID: image.UID,
 				Finished: new(w.clock.Now()), Succeeded: true, Retention: new(time.Hour),
 			})).To(Succeed())
-			log := valueOf(w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{}))(w.t)
+			log := require.Value(w.archive.Writer(t.Context(), key(build, &build.Status.Attempts[0]), archive.Limit{}))(w.t)
 			w.Expect(log.Write(t.Context(), []byte(linesFrom(1, 3)))).To(Succeed())
 			w.Expect(log.Seal(t.Context(), archive.Seal{})).Error().NotTo(HaveOccurred())
 			w.clock.SetTime(w.clock.Now().Add(time.Hour + time.Second))
@@ -678,7 +679,7 @@ func TestALogOfABuildThatIsDeletedEndsInTheArchive(t *testing.T) {
 				w.run()
 			}
 			w.Eventually(w.record(build)).Should(HaveField("Finished", Not(BeNil())))
-			summary := valueOf(w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0])))(w.t)
+			summary := require.Value(w.archive.Summary(t.Context(), key(build, &build.Status.Attempts[0])))(w.t)
 			w.Expect(summary).To(HaveValue(HaveField("InPart", true)))
 			w.Expect(w.archived(build)).To(Equal(linesFrom(1, 3)))
 		})

@@ -34,6 +34,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -197,7 +198,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Cleanup(w.stored.Close)
 	w.client = versioned.NewForConfigOrDie(w.stored.Config("test"))
 	address := "sqlite://" + filepath.Join(t.TempDir(), "records.db")
-	store := valueOf(database.Open(t.Context(), address, database.Options{Clock: w.clock}))(w.t)
+	store := require.Value(database.Open(t.Context(), address, database.Options{Clock: w.clock}))(w.t)
 	t.Cleanup(func() { w.Expect(store.Close()).To(Succeed()) })
 	w.records = &faulty{Store: store, address: address, clock: w.clock}
 	return w
@@ -207,13 +208,13 @@ func newFixture(t *testing.T) *fixture {
 func (w *fixture) run() (stop func()) {
 	w.t.Helper()
 	given := w.stored.Config("controller")
-	scheme := valueOf(caches.Scheme())(w.t)
+	scheme := require.Value(caches.Scheme())(w.t)
 	manager, err := ctrl.NewManager(given, ctrl.Options{
 		Scheme: scheme, MapperProvider: caches.Mapper, Cache: caches.Options(),
 		Metrics: server.Options{BindAddress: "0"}, Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	w.Expect(err).NotTo(HaveOccurred())
-	w.metrics = valueOf(metrics.NewRecords(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock))(w.t)
+	w.metrics = require.Value(metrics.NewRecords(prometheus.NewRegistry(), manager.GetCache(), manager.Elected(), w.clock))(w.t)
 	connection := database.NewConnection(w.t.Context(), w.records.open, hasty{})
 	w.t.Cleanup(func() { w.Expect(connection.Close()).To(Succeed()) })
 	w.Expect(SetupWithManager(manager, Options{
@@ -239,13 +240,13 @@ func (w *fixture) image(name string, change ...func(*v1alpha1.Image)) *v1alpha1.
 	for _, c := range change {
 		c(image)
 	}
-	image = valueOf(w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{}))(w.t)
+	image = require.Value(w.client.ImagesV1alpha1().Images(namespace).Create(w.t.Context(), image, metav1.CreateOptions{}))(w.t)
 	return image
 }
 
 func (w *fixture) update(image *v1alpha1.Image) {
 	w.t.Helper()
-	valueOf(w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	require.Value(w.client.ImagesV1alpha1().Images(namespace).Update(w.t.Context(), image, metav1.UpdateOptions{}))(w.t)
 }
 
 // refuse has the API refuse every request for a resource.
@@ -268,7 +269,7 @@ func (w *fixture) build(name string, image *v1alpha1.Image, change ...func(*v1al
 	for _, c := range change {
 		c(build)
 	}
-	build = valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{}))(w.t)
+	build = require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Create(w.t.Context(), build, metav1.CreateOptions{}))(w.t)
 	return build
 }
 
@@ -333,16 +334,5 @@ func (w *fixture) undeleted(kind database.Kind) func() ([]types.UID, error) {
 			return nil, err
 		}
 		return page.Items, nil
-	}
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
 	}
 }

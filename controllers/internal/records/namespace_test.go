@@ -15,13 +15,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	database "goldsmith.dev/goldsmith/records"
 )
 
 // namespaceOf returns the namespace that is recorded for an Image.
 func (w *fixture) namespaceOf(image *v1alpha1.Image) func() types.UID {
 	return func() types.UID {
-		page := valueOf(w.records.ImageStats(w.t.Context(), database.ImageStatsQuery{Images: []types.UID{image.UID}, Deleted: true}))(w.t)
+		page := require.Value(w.records.ImageStats(w.t.Context(), database.ImageStatsQuery{Images: []types.UID{image.UID}, Deleted: true}))(w.t)
 		if len(page.Items) == 0 {
 			return ""
 		}

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -51,7 +52,7 @@ func TestWhatThereWasBeforeIsRecordedTogether(t *testing.T) {
 	for i := range many {
 		w.Eventually(w.condition(fmt.Sprintf("debian-%d", i))).Should(Equal("True/Recorded"))
 	}
-	page := valueOf(w.records.History(t.Context(), database.Query{ImageUID: image.UID, Paging: database.Paging{Limit: database.MaxLimit}}))(w.t)
+	page := require.Value(w.records.History(t.Context(), database.Query{ImageUID: image.UID, Paging: database.Paging{Limit: database.MaxLimit}}))(w.t)
 	w.Expect(page.Items).To(HaveLen(many))
 	w.records.change(func() { w.Expect(w.records.batches).To(Equal(3)) })
 }
@@ -85,7 +86,7 @@ func TestAnUnavailableDatabaseHoldsNothingUp(t *testing.T) {
 			build := w.build("once", nil)
 			w.change("once", w.ended(v1alpha1.BuildSucceeded))
 			w.Eventually(w.condition("once")).Should(Equal("False/RecordsUnavailable"))
-			stored := valueOf(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
+			stored := require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), "once", metav1.GetOptions{}))(w.t)
 			w.Expect(meta.FindStatusCondition(stored.Status.Conditions, v1alpha1.BuildRecorded).Message).To(ContainSubstring(errUnavailable.Error()))
 			w.Eventually(w.up).Should(Equal(0.0))
 			w.Expect(w.recorded(build)()).To(BeNil())
@@ -185,7 +186,7 @@ func TestWhatAnotherProcessRecordsIsNotTakenForDeleted(t *testing.T) {
 	w.Expect(w.records.PutBuild(t.Context(), build)).To(Succeed())
 	k := &keeper{reconciler: &reconciler{memory: newMemory()}}
 	k.Client, k.Clock = w.client, w.clock
-	k.Metrics = valueOf(metrics.NewRecords(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
+	k.Metrics = require.Value(metrics.NewRecords(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
 	w.Expect(k.writeMissing(t.Context(), w.records, database.Builds, nil)).To(Succeed(), "with a cache that has not seen it yet")
 	w.Expect(w.recorded(build)()).To(HaveField("Entry.Deleted", BeZero()))
 }
@@ -214,7 +215,7 @@ func TestTwoProcessesRecordTheSame(t *testing.T) {
 			w.Eventually(w.recorded(build)).Should(HaveField("Entry.Deleted", Not(BeZero())))
 		}
 	}
-	page := valueOf(w.records.History(t.Context(), database.Query{ImageUID: image.UID}))(w.t)
+	page := require.Value(w.records.History(t.Context(), database.Query{ImageUID: image.UID}))(w.t)
 	w.Expect(page.Items).To(HaveLen(len(builds)))
 }
 
@@ -235,7 +236,7 @@ func TestWhatCameOfAnImageIsRecordedWhenItChanges(t *testing.T) {
 	w.run()
 	says := func(image *v1alpha1.Image, conditions ...metav1.Condition) *v1alpha1.Image {
 		image.Status.Conditions = conditions
-		image = valueOf(w.client.ImagesV1alpha1().Images(namespace).UpdateStatus(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+		image = require.Value(w.client.ImagesV1alpha1().Images(namespace).UpdateStatus(t.Context(), image, metav1.UpdateOptions{}))(w.t)
 		return image
 	}
 	condition := func(kind string, status metav1.ConditionStatus, reason string) metav1.Condition {
@@ -422,14 +423,14 @@ func TestRecordsExpireByTheImageThatTheAPIHas(t *testing.T) {
 			w.Expect(w.records.PutBuild(t.Context(), build)).To(Succeed())
 			w.Expect(w.records.BuildDeleted(t.Context(), build.UID, w.clock.Now())).To(Succeed())
 			w.clock.SetTime(w.clock.Now().Add(2 * time.Hour))
-			counts := valueOf(metrics.NewRecords(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
+			counts := require.Value(metrics.NewRecords(prometheus.NewRegistry(), nil, nil, w.clock))(w.t)
 			k := &keeper{reconciler: &reconciler{cache: cachedImage{image: image.DeepCopy()}, Options: Options{
 				Options: reconciliation.Options{Client: w.client, Clock: w.clock}, Metrics: counts,
 			}}}
 
 			c.change(w, image)
 			k.sweep(t.Context(), w.records)
-			record := valueOf(w.recorded(build)())(w.t)
+			record := require.Value(w.recorded(build)())(w.t)
 			w.Expect(record == nil).To(Equal(c.deleted))
 		})
 	}
@@ -461,9 +462,9 @@ func TestAnImageThatIsDeletedBeforeItsHoldIsRecordedKeepsItsRecords(t *testing.T
 	}
 	w.records.change(func() { w.records.away = true })
 	images := w.client.ImagesV1alpha1().Images(namespace)
-	image := valueOf(images.Get(t.Context(), "evidence", metav1.GetOptions{}))(w.t)
+	image := require.Value(images.Get(t.Context(), "evidence", metav1.GetOptions{}))(w.t)
 	image.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
-	valueOf(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
+	require.Value(images.Update(t.Context(), image, metav1.UpdateOptions{}))(w.t)
 	for _, image := range []string{"evidence", "other"} {
 		w.delete(image + "-1")
 		w.Expect(images.Delete(t.Context(), image, metav1.DeleteOptions{})).To(Succeed())

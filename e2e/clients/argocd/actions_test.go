@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/clients/argocd"
 	"goldsmith.dev/goldsmith/e2e/clients/server"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestActions runs each action on a server, in the order of a person who tries them.
@@ -100,7 +101,7 @@ func newPerson(t *testing.T) person {
 	namespace, err := kubernetes.NewForConfigOrDie(s.Config).CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{Name: "argocd-actions"},
 	}, metav1.CreateOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	return person{
 		settings: settings(t), client: dynamic.NewForConfigOrDie(s.Config), namespace: namespace.Name,
 		mapper: restmapper.NewDeferredDiscoveryRESTMapper(memory.NewMemCacheClient(discovery.NewDiscoveryClientForConfigOrDie(s.Config))),
@@ -110,16 +111,16 @@ func newPerson(t *testing.T) person {
 func (p person) resource(t *testing.T, kind string) dynamic.ResourceInterface {
 	t.Helper()
 	mapping, err := p.mapper.RESTMapping(v1alpha1.Kind(kind).GroupKind(), v1alpha1.SchemeGroupVersion.Version)
-	must(t, err)
+	require.NoError(t, err)
 	return p.client.Resource(mapping.Resource).Namespace(p.namespace)
 }
 
 func (p person) create(t *testing.T, manifest string) *unstructured.Unstructured {
 	t.Helper()
 	object, err := argocd.Parse([]byte(manifest))
-	must(t, err)
+	require.NoError(t, err)
 	created, err := p.resource(t, object.GetKind()).Create(t.Context(), object, metav1.CreateOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	return created
 }
 
@@ -127,13 +128,13 @@ func (p person) create(t *testing.T, manifest string) *unstructured.Unstructured
 func (p person) act(t *testing.T, object *unstructured.Unstructured, action string, offered ...string) {
 	t.Helper()
 	p.offers(t, object, offered...)
-	must(t, p.settings.Run(t.Context(), p.client, p.mapper, object, action))
+	require.NoError(t, p.settings.Run(t.Context(), p.client, p.mapper, object, action))
 }
 
 func (p person) offers(t *testing.T, object *unstructured.Unstructured, want ...string) {
 	t.Helper()
 	actions, err := p.settings.Actions(t.Context(), object)
-	must(t, err)
+	require.NoError(t, err)
 	if got := slices.Sorted(maps.Keys(actions)); !slices.Equal(got, want) {
 		t.Errorf("%s %s has the actions %v, want %v", object.GetKind(), object.GetName(), got, want)
 	}
@@ -168,7 +169,7 @@ func (p person) await(t *testing.T, kind, name string, met func(*unstructured.Un
 func (p person) health(t *testing.T, object *unstructured.Unstructured) string {
 	t.Helper()
 	health, err := p.settings.Health(t.Context(), object)
-	must(t, err)
+	require.NoError(t, err)
 	return health.Status
 }
 
@@ -191,13 +192,5 @@ func expect[T any](t *testing.T, what string, got, want T) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s is %+v, want %+v", what, got, want)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/e2e/clients/argocd"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -33,11 +34,11 @@ func TestHealth(t *testing.T) {
 		for _, file := range files {
 			t.Run(file, func(t *testing.T) {
 				text, err := os.ReadFile(file)
-				must(t, err)
+				require.NoError(t, err)
 				object, err := argocd.Parse(text)
-				must(t, err)
+				require.NoError(t, err)
 				health, err := settings.Health(t.Context(), object)
-				must(t, err)
+				require.NoError(t, err)
 				if want := comment(string(text), "argocd"); health.Status != want {
 					t.Errorf("got %+v, want %s", health, want)
 				}
@@ -60,7 +61,7 @@ func TestHealth(t *testing.T) {
 func settings(t *testing.T) argocd.Settings {
 	t.Helper()
 	settings, err := argocd.Read(folder)
-	must(t, err)
+	require.NoError(t, err)
 	return settings
 }
 

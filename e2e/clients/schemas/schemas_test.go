@@ -24,6 +24,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/e2e/clients/server"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -60,7 +61,7 @@ func TestSchemas(t *testing.T) {
 	}
 	for _, example := range examples {
 		content, err := os.ReadFile(example)
-		must(t, err)
+		require.NoError(t, err)
 		for i, document := range strings.Split(string(content), "\n---\n") {
 			if strings.Contains(document, "kind: Image\n") {
 				write(fmt.Sprintf("%s-%d.yaml", filepath.Base(example), i), document)
@@ -71,12 +72,12 @@ func TestSchemas(t *testing.T) {
 		write(b.file(i), b.manifest(t))
 	}
 	for path, manifest := range files {
-		must(t, os.WriteFile(path, []byte(manifest), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(manifest), 0o600))
 	}
 
 	offline := validateOffline(t, folder, manifests)
 	conform, err := kubeconform.New([]string{filepath.Join(folder, "{{.Group}}", "{{.ResourceKind}}_{{.ResourceAPIVersion}}.json")}, kubeconform.Opts{Strict: true})
-	must(t, err)
+	require.NoError(t, err)
 	validators := map[string]func(path string) problems{
 		"kubeconform":      func(path string) problems { return conforms(conform, path, files[path]) },
 		"kubectl-validate": func(path string) problems { return offline[path] },
@@ -202,20 +203,20 @@ func validateOffline(t *testing.T, schemas, manifests string) map[string]problem
 func dryRun(t *testing.T, config *rest.Config, manifest string) (found problems) {
 	t.Helper()
 	client, err := rest.HTTPClientFor(config)
-	must(t, err)
+	require.NoError(t, err)
 	address := config.Host + "/apis/images.goldsmith.dev/v1alpha1/namespaces/default/images?dryRun=All&fieldValidation=Strict"
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(manifest))
-	must(t, err)
+	require.NoError(t, err)
 	request.Header.Set("Content-Type", "application/yaml")
 	request.Header.Set("Accept", "application/json")
 	response, err := client.Do(request)
-	must(t, err)
+	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode < http.StatusBadRequest {
 		return found
 	}
 	var status metav1.Status
-	must(t, json.NewDecoder(response.Body).Decode(&status))
+	require.NoError(t, json.NewDecoder(response.Body).Decode(&status))
 	if response.StatusCode >= http.StatusInternalServerError {
 		t.Errorf("the server answered %d: %s", response.StatusCode, status.Message)
 	}
@@ -235,13 +236,5 @@ func runs(t *testing.T, command *exec.Cmd) {
 	command.Stderr = &complaints
 	if err := command.Run(); err != nil {
 		t.Fatalf("%s: %v: %s", command, err, &complaints)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

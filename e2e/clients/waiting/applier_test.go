@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // applyWithCLIUtils uses the applier as `kpt live apply` does.
@@ -91,9 +92,9 @@ func newApplier(t *testing.T, w workspace) applier {
 	flags.KubeConfig = &w.Kubeconfig
 	factory := cmdutil.NewFactory(flags)
 	client, err := inventory.ClusterClientFactory{StatusPolicy: inventory.StatusPolicyAll}.NewClient(factory)
-	must(t, err)
+	require.NoError(t, err)
 	a, err := apply.NewApplierBuilder().WithFactory(factory).WithInventoryClient(client).Build()
-	must(t, err)
+	require.NoError(t, err)
 	o := w.configMap("inventory")
 	o.SetLabels(map[string]string{common.InventoryLabel: w.namespace})
 	return applier{a, inventory.WrapInventoryInfoObj(o)}

@@ -14,12 +14,13 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // applyWithFlux applies and waits with the library of Flux's kustomize-controller, as it does for a Kustomization with wait: true.
 func applyWithFlux(t *testing.T, w workspace) {
 	c, err := client.New(w.Config, client.Options{})
-	must(t, err)
+	require.NoError(t, err)
 	manager := ssa.NewResourceManager(c, polling.NewStatusPoller(c, c.RESTMapper(), polling.Options{}),
 		ssa.Owner{Field: "kustomize-controller", Group: "kustomize.toolkit.fluxcd.io"})
 	for _, step := range []struct {

@@ -18,21 +18,22 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // installWithHelm uses Helm's library as `helm install --wait` and the other commands do.
 func installWithHelm(t *testing.T, w workspace) {
 	h := w.helm(t)
-	must(t, h.install(first))
+	require.NoError(t, h.install(first))
 	w.checkBuild(t, "web", first, v1alpha1.BuildSucceeded)
-	must(t, h.upgrade(second))
+	require.NoError(t, h.upgrade(second))
 	w.checkBuild(t, "web", second, v1alpha1.BuildSucceeded)
 	checkFailed(t, h.upgrade(broken))
 	w.checkBuild(t, "web", broken, v1alpha1.BuildFailed)
 
 	rollback := action.NewRollback(h.Configuration)
 	rollback.WaitStrategy, rollback.Timeout, rollback.Version = kube.StatusWatcherStrategy, deadline.Local.Deadline(), 2
-	must(t, rollback.Run("release"))
+	require.NoError(t, rollback.Run("release"))
 	w.checkBuild(t, "web", second, v1alpha1.BuildSucceeded)
 	w.checkUpToDate(t, "web")
 
@@ -62,7 +63,7 @@ func (w workspace) helm(t *testing.T) helm {
 	flags := genericclioptions.NewConfigFlags(false)
 	flags.KubeConfig, flags.Namespace = &w.Kubeconfig, &w.namespace
 	configuration := action.NewConfiguration(action.ConfigurationSetLogger(slog.DiscardHandler))
-	must(t, configuration.Init(flags, w.namespace, ""))
+	require.NoError(t, configuration.Init(flags, w.namespace, ""))
 	return helm{configuration, w}
 }
 
@@ -96,13 +97,5 @@ func checkFailed(t *testing.T, err error) {
 	t.Helper()
 	if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "status: Failed") {
 		t.Errorf("got the error %v, want a failed resource", err)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

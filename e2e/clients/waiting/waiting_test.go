@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/clients/server"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestProgramsWaitForTheBuildOfThePresentInputs(t *testing.T) {
@@ -50,7 +51,7 @@ func open(t *testing.T, s server.Server) workspace {
 	namespace, err := w.kube.CoreV1().Namespaces().Create(t.Context(), &corev1.Namespace{
 		ObjectMeta: metav1.ObjectMeta{GenerateName: "waiting-"},
 	}, metav1.CreateOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	w.namespace = namespace.Name
 	t.Cleanup(func() {
 		if err := w.kube.CoreV1().Namespaces().Delete(context.WithoutCancel(t.Context()), w.namespace, metav1.DeleteOptions{}); err != nil {
@@ -100,7 +101,7 @@ func (w workspace) configMap(name string) *unstructured.Unstructured {
 func (w workspace) checkBuild(t *testing.T, name, revision string, phase v1alpha1.BuildPhase) {
 	t.Helper()
 	builds, err := w.goldsmith.ImagesV1alpha1().ImageBuilds(w.namespace).List(t.Context(), metav1.ListOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	var newest *v1alpha1.ImageBuild
 	for i, build := range builds.Items {
 		if build.Spec.ImageRef.Name == name && (newest == nil || *build.Spec.Number > *newest.Spec.Number) {
@@ -126,7 +127,7 @@ func (w workspace) checkBuild(t *testing.T, name, revision string, phase v1alpha
 func (w workspace) checkUpToDate(t *testing.T, name string) {
 	t.Helper()
 	image, err := w.goldsmith.ImagesV1alpha1().Images(w.namespace).Get(t.Context(), name, metav1.GetOptions{})
-	must(t, err)
+	require.NoError(t, err)
 	if image.Status.ObservedGeneration != image.Generation || !meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageUpToDate) {
 		t.Errorf("the Image %s is not up to date: generation %d, %+v", name, image.Generation, image.Status)
 	}

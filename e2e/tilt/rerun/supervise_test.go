@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const never = time.Hour
@@ -17,8 +19,8 @@ const never = time.Hour
 // script is an executable in the given folder below root.
 func script(t *testing.T, root, folder, body string) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Join(root, folder), 0o755))
-	must(t, os.WriteFile(filepath.Join(root, folder, "prog"), []byte("#!/bin/sh\n"+body+"\n"), 0o755))
+	require.NoError(t, os.MkdirAll(filepath.Join(root, folder), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(root, folder, "prog"), []byte("#!/bin/sh\n"+body+"\n"), 0o755))
 }
 
 // supervised is a program that runs, with the lines that it prints.

@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func archive(t *testing.T, headers ...*tar.Header) io.Reader {
@@ -20,7 +22,7 @@ func archive(t *testing.T, headers ...*tar.Header) io.Reader {
 		if header.Typeflag == tar.TypeReg {
 			header.Size = int64(len("content"))
 		}
-		must(t, writer.WriteHeader(header))
+		require.NoError(t, writer.WriteHeader(header))
 		if header.Typeflag != tar.TypeReg {
 			continue
 		}
@@ -28,7 +30,7 @@ func archive(t *testing.T, headers ...*tar.Header) io.Reader {
 			t.Fatal(err)
 		}
 	}
-	must(t, writer.Close())
+	require.NoError(t, writer.Close())
 	return buffer
 }
 
@@ -37,13 +39,13 @@ func TestAFileIsReplacedWhileItRuns(t *testing.T) {
 	running := filepath.Join(folder, "live", "prog")
 	copyExecutable(t, "sleep", running)
 	command := exec.CommandContext(t.Context(), running, "3600")
-	must(t, command.Start())
+	require.NoError(t, command.Start())
 	t.Cleanup(func() { _ = command.Process.Kill(); _ = command.Wait() })
 
 	in := archive(t,
 		&tar.Header{Typeflag: tar.TypeDir, Name: "live/"},
 		&tar.Header{Typeflag: tar.TypeReg, Name: "live/prog", Mode: 0o755})
-	must(t, unpack([]string{"-C", folder, "-x", "-f", "-"}, in))
+	require.NoError(t, unpack([]string{"-C", folder, "-x", "-f", "-"}, in))
 	content, err := os.ReadFile(running)
 	if err != nil || string(content) != "content" {
 		t.Errorf("the file has %q (%v)", content, err)
@@ -56,11 +58,11 @@ func TestAFileIsReplacedWhileItRuns(t *testing.T) {
 func copyExecutable(t *testing.T, name, to string) {
 	t.Helper()
 	from, err := exec.LookPath(name)
-	must(t, err)
+	require.NoError(t, err)
 	content, err := os.ReadFile(from)
-	must(t, err)
-	must(t, os.MkdirAll(filepath.Dir(to), 0o755))
-	must(t, os.WriteFile(to, content, 0o755))
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Dir(to), 0o755))
+	require.NoError(t, os.WriteFile(to, content, 0o755))
 }
 
 func TestWhatIsNotUnpacked(t *testing.T) {
@@ -69,7 +71,7 @@ func TestWhatIsNotUnpacked(t *testing.T) {
 		"a link":                    {Typeflag: tar.TypeSymlink, Name: "link", Linkname: "/etc"},
 	} {
 		folder := filepath.Join(t.TempDir(), "inside")
-		must(t, os.Mkdir(folder, 0o755))
+		require.NoError(t, os.Mkdir(folder, 0o755))
 		if err := unpack([]string{"-C", folder, "-x", "-f", "-"}, archive(t, header)); err == nil {
 			t.Errorf("%s: no error", name)
 		}
@@ -89,13 +91,5 @@ func TestWhatTarCannotDoIsRefused(t *testing.T) {
 		if err := unpack(args, bytes.NewReader(nil)); err == nil {
 			t.Errorf("tar %v: no error", args)
 		}
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -12,13 +12,15 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn runs as every user. Without Landlock it checks that the command can do
 // all of this.
 func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) {
 	confines := func(version int) bool { return LandlockVersion() >= version }
-	top := valueOf(filepath.EvalSymlinks(t.TempDir()))(t)
+	top := require.Value(filepath.EvalSymlinks(t.TempDir()))(t)
 	for path, content := range map[string]string{
 		"neighbour/file": "", "data/token": "secret", "data/pods/other/result": "", "data/pods/own/input": "", "data/pods/own/result": "",
 		"data/pods/own/log": "", "data/pods/own/output/file": "", "kubeconfig": "",
@@ -68,7 +70,7 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 			Writable: []string{filepath.Join(own, "output"), filepath.Join(own, "result")},
 		}
 		p, out := start(t, s, c)
-		said := valueOf(io.ReadAll(out))(t)
+		said := require.Value(io.ReadAll(out))(t)
 		if status := wait(t, p).Status(); (status != 0) != denied || strings.Contains(string(said), "secret") && denied {
 			t.Errorf("%s: exit code %d, want a refusal: %t: %s", script, status, denied, said)
 		}
@@ -89,7 +91,7 @@ func TestANeighbourThatCannotBeOpenedHindersNoCommand(t *testing.T) {
 	if err := os.MkdirAll(deep, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	root := valueOf(os.OpenRoot(deep))(t)
+	root := require.Value(os.OpenRoot(deep))(t)
 	tooLong := strings.Repeat("f", 250) // as part of an absolute path
 	if err := errors.Join(root.WriteFile(tooLong, nil, 0o600), root.Close()); err != nil {
 		t.Fatal(err)

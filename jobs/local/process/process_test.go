@@ -20,6 +20,8 @@ import (
 
 	. "github.com/onsi/gomega"
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // roleVariable makes the test binary act as one of the processes that the tests need.
@@ -52,7 +54,7 @@ var supervisorCommand = []string{"/usr/bin/env", roleVariable + "=supervisor", "
 
 func startSupervisor(t *testing.T) *Supervisor {
 	t.Helper()
-	s := valueOf(NewSupervisor(supervisorCommand))(t)
+	s := require.Value(NewSupervisor(supervisorCommand))(t)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil && !errors.Is(err, ErrEnded) {
 			t.Error(err)
@@ -71,7 +73,7 @@ func start(t *testing.T, s *Supervisor, c Command) (*Process, *bufio.Reader) {
 	r, w := os.NewFile(uintptr(fds[0]), "read"), os.NewFile(uintptr(fds[1]), "write")
 	t.Cleanup(func() { _ = r.Close() })
 	defer func() { _ = w.Close() }() // only read from
-	p := valueOf(s.Start(c, w, w))(t)
+	p := require.Value(s.Start(c, w, w))(t)
 	return p, bufio.NewReader(r)
 }
 
@@ -85,7 +87,7 @@ func readPID(t *testing.T, r *bufio.Reader) int {
 	if err != nil {
 		t.Fatalf("read a pid: %v (%q)", err, line)
 	}
-	pid := valueOf(strconv.Atoi(strings.TrimSpace(line)))(t)
+	pid := require.Value(strconv.Atoi(strings.TrimSpace(line)))(t)
 	return pid
 }
 
@@ -143,8 +145,8 @@ func describeSelf() error {
 func TestACommandGetsWhatItsCommandSaysAndNothingElse(t *testing.T) {
 	t.Setenv("LD_LIBRARY_PATH", "/nowhere")
 	s := startSupervisor(t)
-	self := valueOf(os.Executable())(t)
-	dir := valueOf(filepath.EvalSymlinks(t.TempDir()))(t)
+	self := require.Value(os.Executable())(t)
+	dir := require.Value(filepath.EvalSymlinks(t.TempDir()))(t)
 	p, out := start(t, s, Command{Path: self, Args: []string{"a b", ""}, Env: []string{roleVariable + "=describe"}, Dir: dir})
 	var d description
 	if err := json.NewDecoder(out).Decode(&d); err != nil {
@@ -318,7 +320,7 @@ func TestNothingOutlivesAParentThatIsKilled(t *testing.T) {
 	for _, signal := range []syscall.Signal{unix.SIGKILL, unix.SIGTERM} {
 		parent := exec.Command(supervisorCommand[2])
 		parent.Env = append(os.Environ(), roleVariable+"=parent")
-		out := valueOf(parent.StdoutPipe())(t)
+		out := require.Value(parent.StdoutPipe())(t)
 		if err := parent.Start(); err != nil {
 			t.Fatal(err)
 		}
@@ -397,12 +399,12 @@ func TestSuperviseByHandIsRefused(t *testing.T) {
 func TestManyCommandsLeaveNoFileOpen(t *testing.T) {
 	s := startSupervisor(t)
 	count := func() (here, there int) {
-		ours := valueOf(os.ReadDir("/proc/self/fd"))(t)
-		theirs := valueOf(os.ReadDir("/proc/" + strconv.Itoa(s.command.Process.Pid) + "/fd"))(t)
+		ours := require.Value(os.ReadDir("/proc/self/fd"))(t)
+		theirs := require.Value(os.ReadDir("/proc/" + strconv.Itoa(s.command.Process.Pid) + "/fd"))(t)
 		return len(ours), len(theirs)
 	}
 	run := func() {
-		p := valueOf(s.Start(Command{Path: "/bin/true", Dir: "/"}, os.Stdout, os.Stderr))(t)
+		p := require.Value(s.Start(Command{Path: "/bin/true", Dir: "/"}, os.Stdout, os.Stderr))(t)
 		wait(t, p)
 	}
 	run()
@@ -412,15 +414,4 @@ func TestManyCommandsLeaveNoFileOpen(t *testing.T) {
 	}
 	g := NewWithT(t)
 	g.Eventually(func() bool { h, th := count(); return h <= here+1 && th <= there+1 }).WithTimeout(limit).Should(BeTrue())
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }

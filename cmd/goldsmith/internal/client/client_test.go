@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestKubeconfigIsChosenByFlagThenEnvironmentThenDirectory(t *testing.T) {
@@ -126,7 +128,7 @@ func TestConnectsToTheNamespaceOfTheFlagOrTheContext(t *testing.T) {
 	write(t, DefaultKubeconfig, kubeconfig("https://here", "team"))
 	for flag, want := range map[string]string{"": "team", "other": "other"} {
 		connection, err := (&Flags{Namespace: flag}).Connect(io.Discard)
-		must(t, err)
+		require.NoError(t, err)
 		if connection.Namespace != want {
 			t.Errorf("with -n %q: got namespace %q, want %q", flag, connection.Namespace, want)
 		}
@@ -153,14 +155,6 @@ func kubeconfig(server, namespace string) string {
 
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	must(t, os.MkdirAll(filepath.Dir(path), 0o700))
-	must(t, os.WriteFile(path, []byte(content), 0o600))
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestOnlyTheObjectItselfIsNotFound(t *testing.T) {
@@ -50,7 +51,7 @@ func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 			verb.Flags().String("uid", "", "")
 			verb.Flags().String("second-uid", "", "")
 		}
-		must(t, verb.ParseFlags(words[1:]))
+		require.NoError(t, verb.ParseFlags(words[1:]))
 		err := &DeletedBuildError{Namespace: "team", Record: &v1alpha1.BuildRecord{Name: "web-4", UID: "a-uid"}}
 		if got := err.Of(verb).Error(); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
@@ -66,7 +67,7 @@ func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
 	command.Flags().StringArray("parameter", nil, "")
 	command.Flags().String("from", "", "")
 	args := []string{"-n", "team", "--wait", "debian", "--from=", "--kubeconfig", "it's mine/kubeconfig", "--parameter=a=b c", "--parameter=d=e"}
-	must(t, command.ParseFlags(args))
+	require.NoError(t, command.ParseFlags(args))
 	const want = `goldsmith build debian --from='' --kubeconfig='it'\''s mine/kubeconfig' --namespace=team --parameter='a=b c' --parameter='d=e' --wait`
 	if got := Line(command, command.Flags().Args()); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -102,7 +103,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 			if test.fresh {
 				break
 			}
-			must(t, clients.Tracker().Add(build))
+			require.NoError(t, clients.Tracker().Add(build))
 		}
 		connection := &Connection{Interface: clients, Namespace: "team"}
 		flags := &Flags{}

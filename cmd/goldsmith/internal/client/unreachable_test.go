@@ -19,6 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // failing is a connection that fails.
@@ -104,7 +105,7 @@ func list(t *testing.T, config *rest.Config) (stream, list error) {
 	t.Helper()
 	reportConnection(config, "the-kubeconfig")
 	clients, err := versioned.NewForConfig(config)
-	must(t, err)
+	require.NoError(t, err)
 	_, list = clients.ImagesV1alpha1().Images("team").List(t.Context(), metav1.ListOptions{})
 	body, stream := clients.ImagesV1alpha1().RESTClient().Get().Namespace("team").Resource("images").MaxRetries(0).Stream(t.Context())
 	if body != nil {

@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestAWaitEndsSoonAfterAnOutage waits for a build that finishes while the server restarts, which takes minutes.
@@ -51,7 +52,7 @@ func TestAWaitEndsSoonAfterAnOutage(t *testing.T) {
 		connection := &Connection{Interface: fake.NewClientset()}
 		ctx := logr.NewContext(t.Context(), funcr.New(func(_, line string) { t.Errorf("the user sees %s", line) }, funcr.Options{}))
 		_, err := until(ctx, connection, source, &v1alpha1.ImageBuild{}, nil, ErrBuildDeleted, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
-		must(t, err)
+		require.NoError(t, err)
 		if longest > 2*RetryInterval {
 			t.Errorf("the server was not asked for %s", longest)
 		}

@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestCompletesNames(t *testing.T) {
@@ -67,8 +68,8 @@ func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
 	verb := &cobra.Command{Use: "verb"}
 	(&client.Flags{}).AddTo(verb.Flags())
 	own := cobra.FixedCompletions([]string{"own"}, cobra.ShellCompDirectiveNoFileComp)
-	must(t, verb.RegisterFlagCompletionFunc("namespace", own))
-	must(t, Flags(verb))
+	require.NoError(t, verb.RegisterFlagCompletionFunc("namespace", own))
+	require.NoError(t, Flags(verb))
 	complete, _ := verb.GetFlagCompletionFunc("namespace")
 	if names, _ := complete(verb, nil, ""); len(names) != 1 || names[0] != "own" {
 		t.Errorf("got %q", names)
@@ -99,15 +100,15 @@ func completed(t *testing.T, line string) (names, told string) {
 		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete(flags)}
 		flags.AddTo(verb.Flags())
 		verb.Flags().String("build", "", "")
-		must(t, verb.RegisterFlagCompletionFunc("build", ImageBuild(flags)))
-		must(t, Flags(verb))
+		require.NoError(t, verb.RegisterFlagCompletionFunc("build", ImageBuild(flags)))
+		require.NoError(t, Flags(verb))
 		root.AddCommand(verb)
 	}
 	var out, complaints bytes.Buffer
 	root.SetOut(&out)
 	root.SetErr(&complaints)
 	root.SetArgs(append([]string{"__completeNoDesc"}, strings.Split(line, " ")...))
-	must(t, root.ExecuteContext(t.Context()))
+	require.NoError(t, root.ExecuteContext(t.Context()))
 	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
 	if last := lines[len(lines)-1]; last != fmt.Sprintf(":%d", cobra.ShellCompDirectiveNoFileComp) {
 		t.Errorf("%q: got the directive %q", line, last)
@@ -190,13 +191,5 @@ func kubeconfig(server string) string {
 
 func write(t *testing.T, path, content string) {
 	t.Helper()
-	must(t, os.WriteFile(path, []byte(content), 0o600))
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 }

@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 func TestAFileIsNeverOverwritten(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must(t, os.WriteFile("web.yaml", []byte("mine"), 0o600))
+	require.NoError(t, os.WriteFile("web.yaml", []byte("mine"), 0o600))
 	out := &bytes.Buffer{}
 	err := write("web", true, out)
 	if err == nil || !strings.Contains(err.Error(), "web.yaml exists: delete the file") || out.Len() > 0 {
@@ -40,14 +41,14 @@ func TestTheSchemaThatTheImageNamesIsBesideIt(t *testing.T) {
 		t.Fatalf("got %v and %q", err, out)
 	}
 	manifest, err := os.ReadFile("web.yaml")
-	must(t, err)
+	require.NoError(t, err)
 	first, _, _ := strings.Cut(string(manifest), "\n")
 	name, isModeline := strings.CutPrefix(first, "# yaml-language-server: $schema=")
 	if content, err := os.ReadFile(name); !isModeline || err != nil || !json.Valid(content) {
 		t.Errorf("the first line is %q: %v, JSON: %t", first, err, json.Valid(content))
 	}
 
-	must(t, os.WriteFile(name, []byte("mine"), 0o600))
+	require.NoError(t, os.WriteFile(name, []byte("mine"), 0o600))
 	out.Reset()
 	if err := write("other", false, out); err != nil || strings.Contains(out.String(), wroteSchema) {
 		t.Errorf("got %v and %q", err, out)
@@ -72,19 +73,19 @@ func TestAnImageHasTheNameOfAnImage(t *testing.T) {
 // The script calls sleep where a user's own steps would take time. Here its sleep takes no time.
 func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must(t, write("web", true, &bytes.Buffer{}))
+	require.NoError(t, write("web", true, &bytes.Buffer{}))
 	script, err := os.ReadFile("web-builder.sh")
-	must(t, err)
+	require.NoError(t, err)
 	if !bytes.Contains(script, []byte("sleep 1\n")) {
 		t.Fatal("the script has no sleep to leave out")
 	}
-	must(t, os.WriteFile("web-builder.sh", bytes.ReplaceAll(script, []byte("sleep 1\n"), []byte(":\n")), 0o700))
+	require.NoError(t, os.WriteFile("web-builder.sh", bytes.ReplaceAll(script, []byte("sleep 1\n"), []byte(":\n")), 0o700))
 	const input = `{"attempt":1,"base":{"reference":"debian:bookworm"},"build":{"name":"web-1","namespace":"team","uid":"a"},"files":{},` +
 		`"parameters":{},"targets":[{"format":"raw","name":"linux/amd64/raw","platform":"linux/amd64"}],"version":1}`
 	for path, content := range map[string]string{"input": input, "result": ""} {
-		must(t, os.WriteFile(path, []byte(content), 0o600))
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	}
-	must(t, os.Mkdir("output", 0o700))
+	require.NoError(t, os.Mkdir("output", 0o700))
 	builder := exec.CommandContext(t.Context(), "./web-builder.sh")
 	builder.Env = []string{render.EnvInput + "=input", render.EnvOutput + "=output", render.EnvResult + "=result"}
 	log, err := builder.CombinedOutput()
@@ -92,17 +93,9 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 		t.Fatalf("%v: %s", err, log)
 	}
 	written, err := os.ReadFile("result")
-	must(t, err)
+	require.NoError(t, err)
 	parsed := result.Parse(string(written), 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}})
 	if parsed.Failure != nil || len(parsed.Artifacts) != 1 {
 		t.Errorf("the result is %s: %+v", written, parsed)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

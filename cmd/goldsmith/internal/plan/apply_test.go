@@ -35,6 +35,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -77,15 +78,15 @@ func serve(t *testing.T) *rest.Config {
 	options, err := corekinds.Register(server, noLogs{}).WithStorage(builder.Memory()).
 		WithBearerToken(admin, &user.DefaultInfo{Name: admin, Groups: []string{user.SystemPrivilegedGroup}}).
 		WithGuests(users, authorizer.AuthorizerFunc(may)).ToServerOptions()
-	must(t, err)
+	require.NoError(t, err)
 	running, err := options.Start(t.Context())
-	must(t, err)
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := running.Wait(); err != nil {
 			t.Error(err)
 		}
 	})
-	must(t, running.WaitReady(t.Context()))
+	require.NoError(t, running.WaitReady(t.Context()))
 	return running.ClientConfig()
 }
 
@@ -100,7 +101,7 @@ func (c *cluster) as(name string) *client.Connection {
 	config := rest.CopyConfig(c.config)
 	config.BearerToken = name
 	clients, err := versioned.NewForConfig(config)
-	must(c, err)
+	require.NoError(c, err)
 	return &client.Connection{Interface: clients, Namespace: "default", Config: config}
 }
 
@@ -120,23 +121,23 @@ spec:
 func (c *cluster) apply(manifest, manager string) {
 	c.Helper()
 	object := &unstructured.Unstructured{}
-	must(c, yaml.Unmarshal([]byte(manifest), &object.Object))
+	require.NoError(c, yaml.Unmarshal([]byte(manifest), &object.Object))
 	if manager != "" {
 		c.patch(object.GetName(), types.ApplyPatchType, manifest, manager)
 		return
 	}
-	must(c, util.CreateApplyAnnotation(object, unstructured.UnstructuredJSONScheme))
+	require.NoError(c, util.CreateApplyAnnotation(object, unstructured.UnstructuredJSONScheme))
 	asJSON, err := json.Marshal(object)
-	must(c, err)
+	require.NoError(c, err)
 	err = c.as(admin).ImagesV1alpha1().RESTClient().Post().Namespace("default").Resource("images").
 		Param("fieldManager", apply.FieldManagerClientSideApply).SetHeader("Content-Type", "application/json").Body(asJSON).Do(c.Context()).Error()
-	must(c, err)
+	require.NoError(c, err)
 }
 
 func (c *cluster) patch(image string, kind types.PatchType, patch, manager string) {
 	c.Helper()
 	_, err := c.as(admin).ImagesV1alpha1().Images("default").Patch(c.Context(), image, kind, []byte(patch), metav1.PatchOptions{FieldManager: manager})
-	must(c, err)
+	require.NoError(c, err)
 }
 
 // build makes a build of an Image, with its inputs resolved as asked for.
@@ -144,7 +145,7 @@ func (c *cluster) build(image string, resolve bool) {
 	c.Helper()
 	api := c.as(admin).ImagesV1alpha1()
 	build, err := api.Images("default").Instantiate(c.Context(), image, &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
-	must(c, err)
+	require.NoError(c, err)
 	if !resolve {
 		return
 	}
@@ -247,9 +248,9 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 			}
 			var told, out bytes.Buffer
 			documents, err := asked.read(strings.NewReader(test.content), &told)
-			must(t, err)
+			require.NoError(t, err)
 			applier, err := newApplier(c.as(test.user), &asked, &told)
-			must(t, err)
+			require.NoError(t, err)
 			err = ofDocuments(t.Context(), applier, test.namespace, documents, &asked, &out)
 			if code := exit.Code(t.Context(), err); code != test.code {
 				t.Errorf("got exit code %d, want %d", code, test.code)
@@ -295,19 +296,11 @@ func TestARefusalByAdmissionIsNoMissingPermission(t *testing.T) {
 	c := &cluster{t, &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}}
 	asked := options{sources: sources{files: []string{stdinName}}, manager: serverSideManager}
 	documents, err := asked.read(strings.NewReader(debian), io.Discard)
-	must(t, err)
+	require.NoError(t, err)
 	applier, err := newApplier(c.as(admin), &asked, io.Discard)
-	must(t, err)
+	require.NoError(t, err)
 	err = ofDocuments(t.Context(), applier, "", documents, &asked, io.Discard)
 	if err == nil || !strings.Contains(err.Error(), "denied by a policy") {
 		t.Errorf("got error %v", err)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

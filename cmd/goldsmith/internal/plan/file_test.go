@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -96,8 +98,8 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 		"dir/notes.txt": "no YAML: [\n", "dir/deeper/d.yaml": debian, "empty/notes.txt": "",
 		"overlay/kustomization.yaml": "namePrefix: new-\nresources: [debian.yaml]\n", "overlay/debian.yaml": debian,
 	} {
-		must(t, os.MkdirAll(filepath.Dir(name), 0o700))
-		must(t, os.WriteFile(name, []byte(content), 0o600))
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o700))
+		require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(".")))
 	defer server.Close()

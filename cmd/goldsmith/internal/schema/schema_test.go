@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
@@ -26,8 +27,8 @@ func TestFilesAreWrittenAndNoOtherFileIsTouched(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			t.Chdir(t.TempDir())
 			const others = "s/images.goldsmith.dev/other.json"
-			must(t, os.MkdirAll(filepath.Dir(others), 0o700))
-			must(t, os.WriteFile(others, []byte("mine"), 0o600))
+			require.NoError(t, os.MkdirAll(filepath.Dir(others), 0o700))
+			require.NoError(t, os.WriteFile(others, []byte("mine"), 0o600))
 			for range 2 { // the second call replaces the files
 				if got, err := run(t, "--format", format, "-o", "s"); err != nil || got != want {
 					t.Errorf("got %q, error %v, want %q", got, err, want)
@@ -57,7 +58,7 @@ func TestWithoutADirectoryOneSchemaIsPrinted(t *testing.T) {
 
 func TestErrorsNameTheChoiceAndTheFile(t *testing.T) {
 	t.Chdir(t.TempDir())
-	must(t, os.WriteFile("file", nil, 0o600))
+	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	for args, want := range map[string]string{
 		"--format xml -o s": `unknown format "xml": set --format to jsonschema or openapi`,
 		"-o file":           "create the directory of file/images.goldsmith.dev/image_v1alpha1.json: mkdir file: not a directory",
@@ -86,13 +87,13 @@ func run(t *testing.T, args ...string) (string, error) {
 // TestTheSchemaOfTheExamplesIsFresh compares the file that the examples name for editors. With UPDATE_GOLDEN it writes the file.
 func TestTheSchemaOfTheExamplesIsFresh(t *testing.T) {
 	want, err := Image()
-	must(t, err)
+	require.NoError(t, err)
 	file := filepath.Join("..", "..", "..", "..", "apis", "generated", "jsonschema", ImagePath)
 	if os.Getenv("UPDATE_GOLDEN") != "" {
-		must(t, os.WriteFile(file, want, 0o644))
+		require.NoError(t, os.WriteFile(file, want, 0o644))
 	}
 	committed, err := os.ReadFile(file)
-	must(t, err)
+	require.NoError(t, err)
 	if diff := cmp.Diff(string(committed), string(want)); diff != "" {
 		t.Errorf("%s is stale: run make generate\n%s", file, diff)
 	}
@@ -101,10 +102,10 @@ func TestTheSchemaOfTheExamplesIsFresh(t *testing.T) {
 // TestDefaultsAreThoseOfTheDescriptions reads "Defaults to 10m." in the descriptions of the fields.
 func TestDefaultsAreThoseOfTheDescriptions(t *testing.T) {
 	files, err := JSONSchemas()
-	must(t, err)
+	require.NoError(t, err)
 	for path, content := range files {
 		var of object
-		must(t, json.Unmarshal(content, &of))
+		require.NoError(t, json.Unmarshal(content, &of))
 		properties := of["properties"].(object)
 		count := compareDefaults(t, path+": spec", properties["spec"].(object))
 		if count < 5 {
@@ -152,9 +153,9 @@ func compareDefaults(t *testing.T, path string, of object) (count int) {
 // TestThePatternOfDurationsIsThatOfTheServer compares the pattern in the schema with what reads durations.
 func TestThePatternOfDurationsIsThatOfTheServer(t *testing.T) {
 	content, err := Image()
-	must(t, err)
+	require.NoError(t, err)
 	var of object
-	must(t, json.Unmarshal(content, &of))
+	require.NoError(t, json.Unmarshal(content, &of))
 	for _, name := range []string{"spec", "timeouts", "run"} {
 		of = of["properties"].(object)[name].(object)
 	}
@@ -167,13 +168,5 @@ func TestThePatternOfDurationsIsThatOfTheServer(t *testing.T) {
 		if got := pattern.MatchString(text); got != (err == nil) {
 			t.Errorf("%q: the pattern matches: %t, and the server: %v", text, got, err)
 		}
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

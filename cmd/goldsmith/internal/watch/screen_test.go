@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var columns = []metav1.TableColumnDefinition{{Name: "Name"}, {Name: "Phase"}}
@@ -60,7 +61,7 @@ func TestTheTableIsRedrawnInPlace(t *testing.T) {
 		{"and comes back", func() error { return screen.replace(columns, []row{build(10, "Succeeded")}) },
 			"\x1b[3F\x1b[J" + "NAME        PHASE\n" + "debian-10   Succeeded\n"},
 	} {
-		must(t, step.do())
+		require.NoError(t, step.do())
 		if got := written(); got != step.want {
 			t.Errorf("%s: got %q, want %q", step.name, got, step.want)
 		}
@@ -75,7 +76,7 @@ func TestTheTableFitsTheTerminal(t *testing.T) {
 	for height := 1; height <= 24; height++ {
 		fits := &size{13, height}
 		screen, written := drawn(fits)
-		must(t, screen.replace(columns, builds))
+		require.NoError(t, screen.replace(columns, builds))
 		lines := strings.Split(strings.TrimSuffix(written(), "\n"), "\n")
 		if height >= 4 && len(lines) > height-1 {
 			t.Errorf("%d lines on %d", len(lines), height)
@@ -118,7 +119,7 @@ func TestANarrowTerminalHasTheImportantColumns(t *testing.T) {
 		{80, "NAME IMAGE PHASE WHY PROGRESS ATTEMPT DURATION AGE"},
 	} {
 		fits.width, fits.height = test.width, 24
-		must(t, screen.replace(columns, []row{failed}))
+		require.NoError(t, screen.replace(columns, []row{failed}))
 		header, _, _ := strings.Cut(strings.TrimPrefix(written(), "\x1b[H\x1b[2J"), "\n")
 		if got := strings.Join(strings.Fields(header), " "); got != test.want {
 			t.Errorf("width %d: got %q, want %q", test.width, got, test.want)
@@ -143,19 +144,11 @@ func TestThePhaseOfARowIsFound(t *testing.T) {
 func TestAnotherSizeClearsTheTerminal(t *testing.T) {
 	fits := &size{80, 24}
 	screen, written := drawn(fits)
-	must(t, screen.replace(columns, []row{build(1, "Running")}))
+	require.NoError(t, screen.replace(columns, []row{build(1, "Running")}))
 	written()
 	fits.width = 10
-	must(t, screen.change(build(1, "Failed")))
+	require.NoError(t, screen.change(build(1, "Failed")))
 	if got, want := written(), "\x1b[H\x1b[2JNAME     …\ndebian-1 …\n"; got != want {
 		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-// must ends the test if there is an error.
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // server answers requests in the order of a script. A request after the end of the script stops the verb, as Ctrl-C
@@ -159,9 +160,9 @@ debian-3   Pending     1
 
 func TestBuildsOfAllNamespacesHaveTheirNamespace(t *testing.T) {
 	read := &metav1.Table{}
-	must(t, json.Unmarshal([]byte(strings.ReplaceAll(table("7", "debian-1 Failed 3"), `"metadata":{"name"`, `"metadata":{"namespace":"team","name"`)), read))
+	require.NoError(t, json.Unmarshal([]byte(strings.ReplaceAll(table("7", "debian-1 Failed 3"), `"metadata":{"name"`, `"metadata":{"namespace":"team","name"`)), read))
 	var out bytes.Buffer
-	must(t, (&source{}).show(read, newLines(&out, io.Discard)))
+	require.NoError(t, (&source{}).show(read, newLines(&out, io.Discard)))
 	if want := "NAMESPACE   NAME       PHASE    ATTEMPT\nteam        debian-1   Failed   1\n"; out.String() != want {
 		t.Errorf("got\n%s\nwant\n%s", &out, want)
 	}

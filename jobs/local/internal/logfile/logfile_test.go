@@ -20,6 +20,8 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 500, time.UTC)
@@ -53,21 +55,21 @@ func writeLog(t testing.TB, limit int64, writes ...string) (path string) {
 
 func newLog(t testing.TB) *os.File {
 	t.Helper()
-	f := valueOf(os.Create(filepath.Join(t.TempDir(), "log")))(t)
+	f := require.Value(os.Create(filepath.Join(t.TempDir(), "log")))(t)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
 }
 
 func openLog(t testing.TB, path string, feed *Feed, options Options) io.ReadCloser {
 	t.Helper()
-	r := valueOf(Open(context.Background(), path, os.Open, feed, options))(t)
+	r := require.Value(Open(context.Background(), path, os.Open, feed, options))(t)
 	t.Cleanup(func() { _ = r.Close() })
 	return r
 }
 
 func read(t testing.TB, path string, options Options) string {
 	t.Helper()
-	text := valueOf(io.ReadAll(openLog(t, path, nil, options)))(t)
+	text := require.Value(io.ReadAll(openLog(t, path, nil, options)))(t)
 	return string(text)
 }
 
@@ -162,16 +164,16 @@ func kept(t *testing.T, text string) (head, tail string, missing int) {
 	if len(found) != 1 {
 		t.Fatalf("%d notices in %d bytes %.200q", len(found), len(text), text)
 	}
-	missing = valueOf(strconv.Atoi(text[found[0][2]:found[0][3]]))(t)
+	missing = require.Value(strconv.Atoi(text[found[0][2]:found[0][3]]))(t)
 	return text[:found[0][0]], text[found[0][1]:], missing
 }
 
 // size is the size of all files of a log.
 func size(t *testing.T, path string) (bytes int64) {
 	t.Helper()
-	names := valueOf(filepath.Glob(path + "*"))(t)
+	names := require.Value(filepath.Glob(path + "*"))(t)
 	for _, name := range names {
-		info := valueOf(os.Stat(name))(t)
+		info := require.Value(os.Stat(name))(t)
 		bytes += info.Size()
 	}
 	return bytes
@@ -271,7 +273,7 @@ func TestAFollowerOfALogThatIsCut(t *testing.T) {
 		}
 		for _, f := range followers {
 			for (f.stops == never || i < f.stops) && f.seen.Len() < all.Len() {
-				n := valueOf(f.Read(buffer))(t)
+				n := require.Value(f.Read(buffer))(t)
 				f.seen.Write(buffer[:n])
 			}
 		}
@@ -283,7 +285,7 @@ func TestAFollowerOfALogThatIsCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, f := range followers {
-		rest := valueOf(io.ReadAll(f))(t)
+		rest := require.Value(io.ReadAll(f))(t)
 		text := f.seen.String() + string(rest)
 		if f.stops == never {
 			if text != all.String() {
@@ -312,7 +314,7 @@ func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
 	}
 	slices.SortFunc(names, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })
 	last := names[len(names)-1]
-	info := valueOf(os.Stat(last))(t)
+	info := require.Value(os.Stat(last))(t)
 	if err := os.Truncate(last, info.Size()-5); err != nil {
 		t.Fatal(err)
 	}
@@ -333,7 +335,7 @@ func TestAFileThatIsRemovedBeforeItIsOpenedIsMissing(t *testing.T) {
 		return os.Open(name)
 	}
 	for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(math.MaxInt64))}} {
-		r := valueOf(Open(context.Background(), path, removed, nil, options))(t)
+		r := require.Value(Open(context.Background(), path, removed, nil, options))(t)
 		content, err := io.ReadAll(r)
 		if err = errors.Join(err, r.Close()); err != nil {
 			t.Fatal(err)
@@ -523,15 +525,4 @@ func FuzzWhatIsWrittenIsReadBack(f *testing.F) {
 			t.Fatalf("%q became %q", text, got)
 		}
 	})
-}
-
-// valueOf is the value that a call returns without an error, or ends the test.
-func valueOf[T any](value T, err error) func(testing.TB) T {
-	return func(t testing.TB) T {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return value
-	}
 }
