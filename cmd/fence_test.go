@@ -15,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -232,9 +234,7 @@ func openFolders(t *testing.T) {
 	for _, layer := range layers {
 		top, _, _ := strings.Cut(layer.folder, "/")
 		err := filepath.WalkDir(filepath.Join("..", top), func(_ string, _ fs.DirEntry, err error) error { return err })
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const overlay = "kustomize/overlays/default/kustomization.yaml"
@@ -18,18 +20,12 @@ func checkout(t *testing.T, files, programs map[string]string) (root string, run
 	root, path := t.TempDir(), t.TempDir()
 	write := func(name, content string, mode os.FileMode) {
 		t.Helper()
-		if err := os.MkdirAll(filepath.Dir(name), 0o750); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, []byte(content), mode); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o750))
+		require.NoError(t, os.WriteFile(name, []byte(content), mode))
 	}
 	for _, name := range []string{"Makefile", overlay} {
 		content, err := os.ReadFile(filepath.Join("..", name))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		write(filepath.Join(root, name), string(content), 0o600)
 	}
 	for name, content := range files {
@@ -67,18 +63,14 @@ func TestPushDoesNotChangeTheTagThatItPushes(t *testing.T) {
 	}
 	first := push()
 	written, err := os.ReadFile(filepath.Join(root, overlay))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if !strings.Contains(string(written), "newName: registry.example.com/team/mock-builder\n") {
 		t.Errorf("the overlay does not name the pushed images:\n%s", written)
 	}
 	if again := push(); again != first {
 		t.Errorf("the second push differs:\n%s\nfrom the first:\n%s", again, first)
 	}
-	if err := os.WriteFile(filepath.Join(root, "main.go"), []byte("package main // changed\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(root, "main.go"), []byte("package main // changed\n"), 0o600))
 	if changed := push(); changed == first {
 		t.Errorf("the tag is the same after a change of the tree:\n%s", changed)
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // workflow has the fields of a GitHub Actions workflow that the tests read.
@@ -40,9 +42,7 @@ func readWorkflow(t *testing.T, name string) workflow {
 func readFile(t *testing.T, path ...string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(append([]string{".."}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(text)
 }
 

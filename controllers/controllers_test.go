@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers"
 	"goldsmith.dev/goldsmith/controllers/election"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -90,9 +91,7 @@ func start(t *testing.T, server *apitest.Server, identity string, changes ...fun
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = listener.Close() }() // it was never served
 	return listener.Addr().String()
 }

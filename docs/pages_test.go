@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"unicode"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -71,9 +73,7 @@ func TestEveryWordIsKnown(t *testing.T) {
 	hunspell := exec.CommandContext(t.Context(), "hunspell", "-d", "en_GB", "-i", "utf-8", "-l")
 	hunspell.Stdin = strings.NewReader(text)
 	out, err := hunspell.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	known := readVocabulary(t)
 	unknown := slices.Sorted(slices.Values(strings.Fields(string(out))))
 	for _, word := range slices.Compact(unknown) {
@@ -108,9 +108,7 @@ func TestTheVocabularyIsSortedAndUsed(t *testing.T) {
 // TestTheVersionsOfClientsAreThoseOfTheTests compares the page of clients with the modules that its tests require.
 func TestTheVersionsOfClientsAreThoseOfTheTests(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repository, "e2e", "clients", "go.mod"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	rows := readPage(t, "clients.md").text
 	for module, client := range map[string]string{
 		"helm.sh/helm/v4":                "| Helm 4 | %s |",
@@ -155,9 +153,7 @@ func pages(t *testing.T) []page {
 	git := exec.CommandContext(t.Context(), "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate", "*.md")
 	git.Dir = repository
 	out, err := git.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var pages []page
 	for name := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
 		path := filepath.Join(repository, name)
@@ -172,9 +168,7 @@ func pages(t *testing.T) []page {
 func readPage(t *testing.T, path string) page {
 	t.Helper()
 	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	p := page{path: path, text: string(text), words: map[string]int{}}
 	p.prose = p.withoutBlocks()
 	for _, not := range []*regexp.Regexp{tag, codeSpan, target, name} {
@@ -195,9 +189,7 @@ func readPage(t *testing.T, path string) page {
 func readVocabulary(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(vocabulary)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return strings.Fields(string(text))
 }
 

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const connectionDeadline = time.Minute
@@ -70,9 +72,7 @@ func TestAConnectionOpensInTheBackgroundAndReportsOutages(t *testing.T) {
 		}
 		return Open(ctx, address, Options{})
 	}, clock)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	reports := observed(t, connection)
 	for attempt := range 2 {
 		if err := receive(t, reports); !errors.Is(err, errUnreachable) {
@@ -83,13 +83,9 @@ func TestAConnectionOpensInTheBackgroundAndReportsOutages(t *testing.T) {
 		}
 		step(t, clock, connectionInterval)
 	}
-	if err := receive(t, reports); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, receive(t, reports))
 	store, err := connection.Store()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 
 	rename := func(from, to string) {
 		if _, err := store.write.ExecContext(t.Context(), "ALTER TABLE "+from+" RENAME TO "+to); err != nil {

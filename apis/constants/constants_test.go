@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apis/constants"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const source = `package p
@@ -27,9 +28,7 @@ const Number = 1
 
 func TestConstantsThatAreWantedAreRead(t *testing.T) {
 	folder := t.TempDir()
-	if err := os.WriteFile(filepath.Join(folder, "p.go"), []byte(source), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "p.go"), []byte(source), 0o600))
 	for _, test := range []struct {
 		name string
 		want func(kind, name string) bool

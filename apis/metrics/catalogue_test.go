@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/metrics"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var update = flag.Bool("update", false, "write docs/reference/metrics.md")
@@ -43,9 +44,7 @@ func TestThePageHasEveryMetric(t *testing.T) {
 	}
 	page := filepath.Join("..", "..", "docs", "reference", "metrics.md")
 	if *update {
-		if err := os.WriteFile(page, []byte(want), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(page, []byte(want), 0o600))
 	}
 	if text, err := os.ReadFile(page); err != nil || string(text) != want {
 		t.Errorf("docs/reference/metrics.md is stale: run make generate (-page +catalogue): %v\n%s", err, cmp.Diff(string(text), want))

@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/pluginpb"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // A plugin that keeps its request, and responds with what the test wrote into a file.
@@ -25,18 +27,12 @@ func TestThePluginReadsImportsFirstAndWritesGo(t *testing.T) {
 	respond(t, folder, &pluginpb.CodeGeneratorResponse{File: []*pluginpb.CodeGeneratorResponse_File{
 		{Name: new("example/a/a.pb.go"), Content: new("package a\n")},
 	}})
-	if err := run(t.Context(), []string{".", folder}, folder, filepath.Join(folder, "example/a/a.proto")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, run(t.Context(), []string{".", folder}, folder, filepath.Join(folder, "example/a/a.proto")))
 
 	content, err := os.ReadFile(filepath.Join(folder, "request"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	request := &pluginpb.CodeGeneratorRequest{}
-	if err := proto.Unmarshal(content, request); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, proto.Unmarshal(content, request))
 	var names, comments []string
 	for _, file := range request.GetProtoFile() {
 		names = append(names, file.GetName())
@@ -92,9 +88,7 @@ func newFolder(t *testing.T, files map[string]string) string {
 func respond(t *testing.T, folder string, response *pluginpb.CodeGeneratorResponse) {
 	t.Helper()
 	content, err := proto.Marshal(response)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	write(t, filepath.Join(folder, "response"), string(content), 0o600)
 	commands := t.TempDir()
 	write(t, filepath.Join(commands, "protoc-gen-gogo"), plugin, 0o700)
@@ -104,10 +98,6 @@ func respond(t *testing.T, folder string, response *pluginpb.CodeGeneratorRespon
 
 func write(t *testing.T, file, content string, mode os.FileMode) {
 	t.Helper()
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(content), mode); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+	require.NoError(t, os.WriteFile(file, []byte(content), mode))
 }

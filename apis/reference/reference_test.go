@@ -11,26 +11,22 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/kube-openapi/pkg/validation/spec"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func rendered(t *testing.T) string {
 	t.Helper()
 	document, err := os.ReadFile(filepath.Join("..", "generated", "openapi", "v3.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	page, err := render(document, types())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return page
 }
 
 func TestTheCommittedPageIsFresh(t *testing.T) {
 	committed, err := os.ReadFile(filepath.Join("..", "..", "docs", "reference", "images-v1alpha1.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if diff := cmp.Diff(string(committed), rendered(t)); diff != "" {
 		t.Errorf("the page is stale, run make generate:\n%s", diff)
 	}

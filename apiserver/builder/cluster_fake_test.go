@@ -25,6 +25,8 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // fakeCluster answers what a server with delegated authentication asks its kube-apiserver.
@@ -82,9 +84,7 @@ func (c *fakeCluster) kubeconfig(t *testing.T) string {
 	config.Contexts["fake"] = &clientcmdapi.Context{Cluster: "fake", AuthInfo: "server"}
 	config.CurrentContext = "fake"
 	file := path.Join(t.TempDir(), "kubeconfig")
-	if err := clientcmd.WriteToFile(*config, file); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, clientcmd.WriteToFile(*config, file))
 	return file
 }
 

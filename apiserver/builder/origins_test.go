@@ -60,9 +60,7 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
 		filters.AddOriginsFlag(flags, &got)
 		for _, argument := range test.arguments {
-			if err := flags.Parse([]string{"--cors-allowed-origins", argument}); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, flags.Parse([]string{"--cors-allowed-origins", argument}))
 		}
 		if !slices.Equal(got, test.want) {
 			t.Errorf("%q became %q", test.arguments, got)

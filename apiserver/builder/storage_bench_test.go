@@ -15,6 +15,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var storages = []struct {
@@ -30,9 +31,7 @@ var storages = []struct {
 func serve(b *testing.B, backend builder.StorageBackend) typedcorev1.ConfigMapInterface {
 	b.Helper()
 	options, err := storing(backend).ToServerOptions()
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)
 	if err != nil {
@@ -45,13 +44,9 @@ func serve(b *testing.B, backend builder.StorageBackend) typedcorev1.ConfigMapIn
 			b.Error(err)
 		}
 	})
-	if err := running.WaitReady(b.Context()); err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, running.WaitReady(b.Context()))
 	client, err := kubernetes.NewForConfig(running.ClientConfig())
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	return client.CoreV1().ConfigMaps(metav1.NamespaceDefault)
 }
 
@@ -93,9 +88,7 @@ func BenchmarkStorage(b *testing.B) {
 			})
 			b.Run("watch", func(b *testing.B) { // from a write to its event, the write included
 				events, err := client.Watch(b.Context(), metav1.ListOptions{})
-				if err != nil {
-					b.Fatal(err)
-				}
+				require.NoError(b, err)
 				defer events.Stop()
 				initial := created
 				for range initial {
@@ -132,9 +125,7 @@ func BenchmarkIdleStorage(b *testing.B) {
 func resident(b *testing.B) float64 {
 	b.Helper()
 	status, err := os.ReadFile("/proc/self/status")
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	_, after, _ := strings.Cut(string(status), "VmRSS:")
 	var kibibytes float64
 	if _, err := fmt.Sscan(after, &kibibytes); err != nil {

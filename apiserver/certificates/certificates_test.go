@@ -6,15 +6,15 @@ import (
 	"bytes"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 	directory := t.TempDir()
 	hosts := []string{"localhost", "127.0.0.1", "::1"}
 	kept, _, err := Own(directory, hosts, time.Now())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, test := range []struct {
 		name     string
 		hosts    []string
@@ -27,9 +27,7 @@ func TestAKeptCertificateIsReplacedWhenItNoLongerServes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			certificate, key, err := Own(directory, test.hosts, test.now)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if got := !bytes.Equal(certificate, kept); got != test.replaced {
 				t.Errorf("replaced: %t", got)
 			}

@@ -7,15 +7,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestJSONIsIndentedAsByTheLibrary(t *testing.T) {
 	t.Parallel()
 	const compact = `{"items":[],"empty":{},"a":[1,-2.5e+1,null,[[]],{"b":[true,false]}],"text":"{\"a\\\\\":[1, 2]}\\","":"","o":{"c":{"d":"ü"}}}`
 	var want bytes.Buffer
-	if err := json.Indent(&want, []byte(compact), "", "  "); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Indent(&want, []byte(compact), "", "  "))
 	for cut := range len(compact) { // a part can end anywhere
 		var got bytes.Buffer
 		out := bufio.NewWriter(&got)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // Each write has the whole time: a connection does not end because it is old.
@@ -17,9 +19,7 @@ func TestAConnectionThatIsReadStaysOpen(t *testing.T) {
 	t.Parallel()
 	server, client := net.Pipe()
 	conn := stallConn{server, time.Hour}
-	if err := server.SetWriteDeadline(time.Now().Add(-time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, server.SetWriteDeadline(time.Now().Add(-time.Second)))
 	go func() { _, _ = io.Copy(io.Discard, client) }()
 	if _, err := conn.Write([]byte("event")); err != nil {
 		t.Error(err)

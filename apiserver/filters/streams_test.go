@@ -15,6 +15,8 @@ import (
 	"testing/iotest"
 
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // A client, also behind an aggregator, can tell a log that breaks off from one that ends.
@@ -41,9 +43,7 @@ func TestAStreamThatFailsHasNoEnd(t *testing.T) {
 			server.EnableHTTP2 = http2
 			server.StartTLS()
 			backend, err := url.Parse(server.URL)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			proxy := httputil.NewSingleHostReverseProxy(backend)
 			proxy.ErrorLog = log.New(io.Discard, "", 0)
 			proxy.Transport = server.Client().Transport

@@ -11,13 +11,12 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheDefaultsSuitACluster(t *testing.T) {
 	command, err := newCommand(io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for name, expected := range map[string]string{
 		"bind-address": "0.0.0.0", "secure-port": "8443", "kubeconfig": "", "etcd-servers": "[]", "v": "2", "cors-allowed-origins": "",
 	} {
@@ -36,9 +35,7 @@ func TestTheDefaultsSuitACluster(t *testing.T) {
 
 func TestTheLimitsOfTheQueueAreThoseOfTheController(t *testing.T) {
 	command, err := newCommand(io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, name := range []string{"max-builds", "max-builds-per-namespace"} {
 		if flag := command.Flags().Lookup(name); flag == nil || flag.DefValue != "0" {
 			t.Errorf("the flag %s is %+v", name, flag)
@@ -48,15 +45,11 @@ func TestTheLimitsOfTheQueueAreThoseOfTheController(t *testing.T) {
 
 func TestItSaysItsVersion(t *testing.T) {
 	command, err := newCommand(io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var out bytes.Buffer
 	command.SetOut(&out)
 	command.SetArgs([]string{"--version"})
-	if err := command.ExecuteContext(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, command.ExecuteContext(t.Context()))
 	if got := out.String(); got != "goldsmith-apiserver version "+buildversion.Of(version)+"\n" {
 		t.Errorf("got %q", got)
 	}
@@ -64,9 +57,7 @@ func TestItSaysItsVersion(t *testing.T) {
 
 func TestItDoesNotStartWithoutAnEtcd(t *testing.T) {
 	command, err := newCommand(io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	command.SetArgs([]string{})
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	if err := command.ExecuteContext(t.Context()); err == nil || !strings.Contains(err.Error(), "--etcd-servers must be specified") {
@@ -79,9 +70,7 @@ func TestItDoesNotStartWithoutAnEtcd(t *testing.T) {
 
 func TestItDoesNotStartWithoutTheBuildersThatItIsToKnow(t *testing.T) {
 	command, err := newCommand(io.Discard)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	command.SetArgs([]string{"--builders-directory", "/no/such/directory"})
 	if err := command.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "--builders-directory: open /no/such/directory") {
 		t.Errorf("got %v", err)

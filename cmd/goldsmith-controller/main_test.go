@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestMain lets the test binary stand in for the goldsmith executable, from which a server starts its children.
@@ -33,8 +34,6 @@ clusters: [{name: a, cluster: {server: "https://127.0.0.1:1"}}]
 contexts: [{name: a, context: {cluster: a}}]
 current-context: a
 `
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }

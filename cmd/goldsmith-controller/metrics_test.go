@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	certutil "k8s.io/client-go/util/cert"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheCertificateOfMetricsMayComeLateAndChange(t *testing.T) {
@@ -19,18 +21,12 @@ func TestTheCertificateOfMetricsMayComeLateAndChange(t *testing.T) {
 	var before []byte
 	for range 2 {
 		certificate, key, err := certutil.GenerateSelfSignedCertKey("goldsmith-controller", nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for name, content := range map[string][]byte{"tls.crt": certificate, "tls.key": key} {
-			if err := os.WriteFile(filepath.Join(directory, name), content, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(directory, name), content, 0o600))
 		}
 		read, err := readCertificate(directory)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if bytes.Equal(read.Certificate[0], before) {
 			t.Error("it is still the certificate from before")
 		}

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const patience = time.Minute
@@ -65,15 +66,11 @@ func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
 	build.GenerateName = "unavailable-"
 	builds := images.ImagesV1alpha1().ImageBuilds(metav1.NamespaceDefault)
 	build, err := builds.Create(t.Context(), build, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	waitForPhase(t, images, build.Name, v1alpha1.BuildRunning)
 
 	interruption.on.Store(true)
-	if err := os.WriteFile(release, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(release, nil, 0o600))
 	select {
 	case <-interruption.refused:
 	case <-time.After(patience):
@@ -87,9 +84,7 @@ func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
 func serve(t *testing.T, interruption *outage, release string) versioned.Interface {
 	t.Helper()
 	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	patient := filepath.Join(t.TempDir(), "patient")
 	if err := os.WriteFile(patient, []byte("#!/bin/sh\nwhile [ ! -e "+release+" ]; do sleep 0.05; done\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -117,9 +112,7 @@ func serve(t *testing.T, interruption *outage, release string) versioned.Interfa
 	select {
 	case config := <-ready:
 		client, err := versioned.NewForConfig(config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return client
 	case err := <-ended:
 		ended <- nil
@@ -138,9 +131,7 @@ func waitForPhase(t *testing.T, images versioned.Interface, name string, phase v
 		FieldSelector: "metadata.name=" + name, SendInitialEvents: new(true), AllowWatchBookmarks: true,
 		ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan,
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer watch.Stop()
 	last := v1alpha1.BuildPhase("")
 	for event := range watch.ResultChan() {

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // session runs command lines against a server, as a shell does.
@@ -190,8 +191,6 @@ func (s *session) waitsForRecord(name string) (uid string) {
 func (s *session) connect() *client.Connection {
 	s.t.Helper()
 	connection, err := (&client.Flags{Kubeconfig: s.kubeconfig}).Connect(io.Discard)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	return connection
 }

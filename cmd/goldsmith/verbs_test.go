@@ -188,9 +188,7 @@ func (s *session) changesRetryLimit(image string, limit int) {
 	connection := s.connect()
 	patch := fmt.Appendf(nil, `{"spec": {"retry": {"limit": %d}}}`, limit)
 	_, err := connection.ImagesV1alpha1().Images(connection.Namespace).Patch(s.ctx, image, types.MergePatchType, patch, metav1.PatchOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	want := regexp.MustCompile(fmt.Sprintf(`(?s)^GENERATION .*\n\d+ .* retry\.limit +\S+ +%d`, limit))
 	for last := ""; ; {
 		shown := s.types("changes", image)
@@ -210,9 +208,7 @@ func (s *session) deletesImage(name string) (uid string) {
 	connection := s.connect()
 	images := connection.ImagesV1alpha1().Images(connection.Namespace)
 	image, err := images.Get(s.ctx, name, metav1.GetOptions{})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	if err := images.Delete(s.ctx, name, metav1.DeleteOptions{}); err != nil {
 		s.t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/controllers/outages"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const forbidden = `images.images.goldsmith.dev is forbidden: User "controller" cannot list resource "images" in API group "images.goldsmith.dev" at the cluster scope`
@@ -42,9 +43,7 @@ func newFixture(t *testing.T) *fixture {
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
 	w.monitor = outages.NewMonitor(logger, w.clock)
 	client, err := versioned.NewForConfig(w.monitor.Watch(&rest.Config{Host: w.server.URL, QPS: -1}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	w.client = client
 	return w
 }

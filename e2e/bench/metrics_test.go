@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // counters count the work of every server of the cluster since its start.
@@ -35,9 +36,7 @@ func (c *measured) count(b *testing.B) counters {
 	counted.add("kube-apiserver", core)
 	for _, part := range []string{cluster.APIServer, cluster.Controller, cluster.Etcd} {
 		pods, err := c.environment.Scrape(b.Context(), part, c.token)
-		if err != nil {
-			b.Fatal(err)
-		}
+		require.NoError(b, err)
 		for _, pod := range pods {
 			counted.add(part, pod)
 		}

@@ -9,6 +9,8 @@ import (
 
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
@@ -55,9 +57,7 @@ func TestWhatIsInstalledIsWhatTheEnvironmentSays(t *testing.T) {
 				built = string(text)
 				return err
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for part, want := range test.parts {
 				if got := strings.Count(built, part); got != want {
 					t.Errorf("%q is there %d times, want %d", part, got, want)

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/faults"
 	"goldsmith.dev/goldsmith/e2e/records"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // elsewhere are the lines of the page that specs of other suites provoke.
@@ -32,9 +33,7 @@ var elsewhere = map[string]string{
 // TestEveryLineOfThePageIsProvoked compares the page with the specs, without running any.
 func TestEveryLineOfThePageIsProvoked(t *testing.T) {
 	lines, err := symptoms()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if len(lines) == 0 {
 		t.Fatalf("%s has no lines", page)
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const overlay = "kustomize/overlays/kind"
@@ -15,9 +17,7 @@ func TestTheReleaseBeforeIsTheCommitBeforeHEAD(t *testing.T) {
 	commit(t, root, overlay+"/kustomization.yaml", "Makefile")
 	commit(t, root, "later")
 	before, err := releaseBefore(t.Context(), filepath.Join(root, overlay))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := git(t, root, "rev-parse", "--short", "HEAD^"); before.commit != want || before.overlay != overlay || before.root != root {
 		t.Errorf("got %+v, want commit %s of %s", before, want, root)
 	}
@@ -60,9 +60,7 @@ func TestAShallowCloneKnowsNoReleaseBefore(t *testing.T) {
 func clone(t *testing.T) string {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	git(t, root, "init", "--quiet")
 	return root
 }
@@ -72,13 +70,9 @@ func commit(t *testing.T, root string, paths ...string) {
 	t.Helper()
 	for _, path := range paths {
 		file := filepath.Join(root, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
 		content, _ := os.ReadFile(file)
-		if err := os.WriteFile(file, append(content, "images:\n"...), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, append(content, "images:\n"...), 0o600))
 	}
 	git(t, root, "add", ".")
 	git(t, root, "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "--quiet", "--message", "a change")
@@ -87,8 +81,6 @@ func commit(t *testing.T, root string, paths ...string) {
 func git(t *testing.T, directory string, arguments ...string) string {
 	t.Helper()
 	output, err := run(t.Context(), directory, "git", arguments...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return output
 }

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func sampleInputs() v1alpha1.BuildInputs {
@@ -244,9 +245,7 @@ func TestDigestChangesWithEveryInput(t *testing.T) {
 
 func TestCanonicalJSONSortsKeysAndEscapesNoHTML(t *testing.T) {
 	got, err := CanonicalJSON(map[string]any{"b": "<&>", "a": map[string]int{"z": 1, "y": 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := `{"a":{"y":2,"z":1},"b":"<&>"}`; string(got) != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestABackupHasAllFilesOfALog(t *testing.T) {
@@ -55,9 +57,7 @@ func TestABackupTakesTheFilesOfBuildersAsTheyAre(t *testing.T) {
 		"other/log": {write("of nobody"), "", false},
 	} {
 		full := filepath.Join(dir, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), file.make(full)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), file.make(full)))
 		if file.kept != "" {
 			want[path] = file.kept
 		}

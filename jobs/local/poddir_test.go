@@ -22,19 +22,13 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 	prepared := func(name string) string {
 		t.Helper()
 		log, err := podDir(filepath.Join(string(dirs), name)).prepare("")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := log.Close(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, log.Close())
 		return name
 	}
 	made := func(path string) string {
 		t.Helper()
-		if err := os.MkdirAll(filepath.Join(string(dirs), path), 0o700); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.MkdirAll(filepath.Join(string(dirs), path), 0o700))
 		return path
 	}
 	known, gone := prepared("11111111-93a4-4c53-b4d6-6c1d8f0d2a11"), prepared("22222222-93a4-4c53-b4d6-6c1d8f0d2a11")
@@ -49,12 +43,8 @@ func TestOnlyDirectoriesOfPodsThatAreGoneAreRemoved(t *testing.T) {
 		made("release/output"),
 	}
 	link := filepath.Join(string(dirs), "66666666-93a4-4c53-b4d6-6c1d8f0d2a11")
-	if err := os.Symlink(filepath.Join(string(dirs), known), link); err != nil {
-		t.Fatal(err)
-	}
-	if err := dirs.removeExcept(map[types.UID]bool{types.UID(known): true}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(filepath.Join(string(dirs), known), link))
+	require.NoError(t, dirs.removeExcept(map[types.UID]bool{types.UID(known): true}))
 	for _, path := range append(kept, filepath.Base(link)) {
 		if _, err := os.Lstat(filepath.Join(string(dirs), path)); err != nil {
 			t.Errorf("%s: %v", path, err)
@@ -71,34 +61,20 @@ func TestADirectoryWhoseRemovalWasInterruptedIsRemovedAtTheNextStart(t *testing.
 	dirs := podDirs(t.TempDir())
 	dir := podDir(filepath.Join(string(dirs), "11111111-93a4-4c53-b4d6-6c1d8f0d2a11"))
 	log, err := dir.prepare("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := log.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(dir.output()+strings.Repeat("/deep", 100), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, log.Close())
+	require.NoError(t, os.MkdirAll(dir.output()+strings.Repeat("/deep", 100), 0o700))
 	var usual unix.Rlimit
-	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &usual); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, nil, &usual))
 	// The removal opens a file for each level of the output, and ends halfway.
-	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: usual.Max}, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 64, Max: usual.Max}, nil))
 	err = dir.discard()
-	if err := unix.Prlimit(0, unix.RLIMIT_NOFILE, &usual, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Prlimit(0, unix.RLIMIT_NOFILE, &usual, nil))
 	left, _ := filepath.Glob(filepath.Join(string(dirs), "*", "*"))
 	if !errors.Is(err, unix.EMFILE) || len(left) != 1 || filepath.Base(left[0]) != "output" {
 		t.Fatalf("the removal left %v: %v", left, err)
 	}
-	if err := dirs.removeExcept(nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, dirs.removeExcept(nil))
 	if entries, err := os.ReadDir(string(dirs)); err != nil || len(entries) > 0 {
 		t.Errorf("%v are left: %v", entries, err)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -56,15 +57,9 @@ func newContract(t *testing.T, input any) *contract {
 	t.Helper()
 	c := &contract{dir: t.TempDir()}
 	text, err := inputs.CanonicalJSON(input)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(c.getenv(render.EnvInput), text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(c.getenv(render.EnvOutput), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(c.getenv(render.EnvInput), text, 0o600))
+	require.NoError(t, os.Mkdir(c.getenv(render.EnvOutput), 0o700))
 	return c
 }
 
@@ -361,9 +356,7 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 		{"linux-arm64-v8.qcow2", `{"format":"qcow2","name":"linux/arm64/v8/qcow2","platform":"linux/arm64/v8"}`},
 	} {
 		content, err := os.ReadFile(filepath.Join(c.getenv(render.EnvOutput), want.file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		const made = `{"base":{"reference":"debian:bookworm"},"files":{"setup.sh":"true && <false>\n"},"parameters":{"duration":"0s"},` +
 			`"targets":[%s],"version":1}`
 		if diff := cmp.Diff(fmt.Sprintf(made, want.target), string(content)); diff != "" {
@@ -383,9 +376,7 @@ func TestDigestIsThatOfTheInputsAndTheTargetAlone(t *testing.T) {
 		c := newContract(t, input)
 		runBubbled(t, c)
 		var left result.Result
-		if err := json.Unmarshal([]byte(c.result(t)), &left); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(c.result(t)), &left))
 		var digests []string
 		for _, artifact := range left.Artifacts {
 			digests = append(digests, artifact.Digest)
@@ -420,24 +411,18 @@ func TestBadInput(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			c := newContract(t, sampleInput(1, nil))
-			if err := os.WriteFile(c.getenv(render.EnvInput), []byte(tt.input), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(c.getenv(render.EnvInput), []byte(tt.input), 0o600))
 			wantRefused(t, c, "InvalidInput", tt.want)
 		})
 	}
 	t.Run("no file", func(t *testing.T) {
 		c := newContract(t, sampleInput(1, nil))
-		if err := os.Remove(c.getenv(render.EnvInput)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Remove(c.getenv(render.EnvInput)))
 		wantRefused(t, c, "InvalidInput", "no such file")
 	})
 	t.Run("no output directory", func(t *testing.T) {
 		c := newContract(t, sampleInput(1, map[string]string{"duration": "0s"}))
-		if err := os.Remove(c.getenv(render.EnvOutput)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Remove(c.getenv(render.EnvOutput)))
 		wantRefused(t, c, "OutputNotWritable", "make the artifact for linux/amd64/raw")
 	})
 }
@@ -448,9 +433,7 @@ func wantRefused(t *testing.T, c *contract, reason, message string) {
 		t.Errorf("exit code %d, want 1", exitCode)
 	}
 	var left result.Result
-	if err := json.Unmarshal([]byte(c.result(t)), &left); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(c.result(t)), &left))
 	if left.Failure == nil || left.Failure.Reason != reason || left.Failure.Retryable || !strings.Contains(left.Failure.Message, message) {
 		t.Errorf("failure is %+v, want %s with %q", left.Failure, reason, message)
 	}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -81,22 +82,14 @@ func TestSIGTERM(t *testing.T) {
 			c := newContract(t, sampleInput(1, map[string]string{"duration": "1h", "onTerm": tt.onTerm}))
 			command := c.command(ctx)
 			log, err := command.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := command.Start(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, command.Start())
 			lines := bufio.NewScanner(log)
 			readUntil(t, lines, "step 1/5")
-			if err := command.Process.Signal(syscall.SIGTERM); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, command.Process.Signal(syscall.SIGTERM))
 			readUntil(t, lines, tt.wantLine)
 			if tt.then != 0 {
-				if err := command.Process.Signal(tt.then); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, command.Process.Signal(tt.then))
 			}
 			if err := command.Wait(); err == nil || err.Error() != tt.wantExit {
 				t.Errorf("it ended with %v, want %s", err, tt.wantExit)

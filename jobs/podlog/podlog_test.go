@@ -15,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // kubelet is a client whose pods have that log. It fails a test that does not ask for timestamps, or has the kubelet count them.
@@ -35,9 +37,7 @@ func read(t *testing.T, log string, options corev1.PodLogOptions) (text string, 
 	t.Helper()
 	for i, size := range []func(io.Reader) io.Reader{iotest.OneByteReader, func(r io.Reader) io.Reader { return r }} {
 		opened, err := Open(t.Context(), kubelet(t, log).CoreV1().Pods("default"), "pod", options)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		got, err := io.ReadAll(size(opened))
 		if i > 0 && (string(got) != text || !errors.Is(err, end)) {
 			t.Errorf("%q: byte by byte %q, %v; all at once %q, %v", log, text, end, got, err)

@@ -17,6 +17,7 @@ import (
 	"unicode"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -26,9 +27,7 @@ func environment(t *testing.T, server *httptest.Server) map[string]string {
 	directory := t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(directory, name)
-		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		return path
 	}
 	authority := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
@@ -67,9 +66,7 @@ func TestAReportIsABuildReportWithTheTokenOfThatTime(t *testing.T) {
 	if said != (verdict{}) {
 		t.Errorf("the verdict is %+v", said)
 	}
-	if err := os.WriteFile(variables[render.EnvReportToken], []byte("second"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(variables[render.EnvReportToken], []byte("second"), 0o600))
 	sender.send(t.Context(), report{})
 	want := []string{
 		`POST /report Bearer first application/json {"apiVersion":"v","kind":"k","stage":"packages","percent":40,"message":"vim"}`,
@@ -167,9 +164,7 @@ func TestTheReportIsOneOfTheAPI(t *testing.T) {
 		client := &Client{newer: make(chan struct{}, 1)}
 		client.Report("s", percent, "m")
 		got, err := json.Marshal(client.pending)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if want := `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildReport","stage":"s",` + want + `"message":"m"}`; string(got) != want {
 			t.Errorf("got %s, want %s", got, want)
 		}

@@ -33,9 +33,7 @@ func shellBuilder(t *testing.T) string {
 		t.Errorf("the shell builder of 20 lines is %d lines long", lines)
 	}
 	path := filepath.Join(t.TempDir(), "builder.sh")
-	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(script), 0o700))
 	return path
 }
 
@@ -45,12 +43,8 @@ func runBuilder(t *testing.T, builder, input string) (outputDir, message string,
 	dir := t.TempDir()
 	inputPath, resultPath := filepath.Join(dir, "in put.json"), filepath.Join(dir, "result")
 	outputDir = filepath.Join(dir, "out put")
-	if err := os.WriteFile(inputPath, []byte(input), 0o400); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(outputDir, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(inputPath, []byte(input), 0o400))
+	require.NoError(t, os.Mkdir(outputDir, 0o700))
 	command := exec.CommandContext(t.Context(), builder)
 	command.Dir = "/"
 	command.Env = []string{EnvInput + "=" + inputPath, EnvOutput + "=" + outputDir, EnvResult + "=" + resultPath}
@@ -105,9 +99,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 func fieldsOf(t *testing.T, object string) map[string]any {
 	t.Helper()
 	fields := map[string]any{}
-	if err := json.Unmarshal([]byte(object), &fields); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(object), &fields))
 	return fields
 }
 

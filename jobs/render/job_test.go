@@ -126,9 +126,7 @@ func TestJobIsTheGoldenOne(t *testing.T) {
 			got := require.Value(yaml.Marshal(mustRender(t, tt.build, tt.attempt, tt.builder)))(t)
 			golden := filepath.Join("testdata", tt.name+".yaml")
 			if *update {
-				if err := os.WriteFile(golden, got, 0o644); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.WriteFile(golden, got, 0o644))
 			}
 			want := require.Value(os.ReadFile(golden))(t)
 			if diff := cmp.Diff(string(want), string(got)); diff != "" {
@@ -278,9 +276,7 @@ func TestInputIsCanonicalJSON(t *testing.T) {
 	for _, tt := range rendered {
 		text := inputOf(mustRender(t, tt.build, tt.attempt, tt.builder))
 		var fields map[string]any
-		if err := json.Unmarshal([]byte(text), &fields); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(text), &fields))
 		canonical := require.Value(inputs.CanonicalJSON(fields))(t)
 		if text != string(canonical) {
 			t.Errorf("%s: the input is not canonical:\n got %s\nwant %s", tt.name, text, canonical)

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -85,9 +86,7 @@ func TestTheInputSaysWhatTheBaseIs(t *testing.T) {
 		"an Image":    {basedBuild(), `{"digest":"sha256:` + strings.Repeat("d", 64) + `","image":"debian"}`},
 	} {
 		var fields map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(inputOf(mustRender(t, test.build, 1, mockBuilder))), &fields); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(inputOf(mustRender(t, test.build, 1, mockBuilder))), &fields))
 		if got := string(fields["base"]); got != test.want {
 			t.Errorf("%s: base is %s, want %s", name, got, test.want)
 		}
@@ -98,9 +97,7 @@ func TestTheInputSaysWhatTheBaseIs(t *testing.T) {
 func TestARerunsInputIsThatOfItsBuild(t *testing.T) {
 	content := func(build *v1alpha1.ImageBuild) map[string]any {
 		var fields map[string]any
-		if err := json.Unmarshal([]byte(inputOf(mustRender(t, build, 1, mockBuilder))), &fields); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(inputOf(mustRender(t, build, 1, mockBuilder))), &fields))
 		delete(fields, "build")
 		delete(fields, "attempt")
 		return fields

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -143,9 +144,7 @@ func TestAReservedIDIsThatOfABuildWhichIsDue(t *testing.T) {
 	digest, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
 	daily := scheduled(t, func(s *v1alpha1.Schedule) { s.Jitter = &v1alpha1.Duration{Duration: time.Hour} }).Observed
 	times, err := ParseSchedule("30 3 * * *", "UTC")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	start := func(delay time.Duration) func(*Observed) {
 		return func(o *Observed) { o.Now = o.start(times, at(t, "2026-03-02T03:30:00Z")).Add(delay) }
 	}

@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	clients "goldsmith.dev/goldsmith/jobs/internal/states"
 )
 
@@ -149,9 +150,7 @@ func nightly(mode v1alpha1.ScheduleMode) *v1alpha1.Image {
 // docs/images.md.
 func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "images.md"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, state := range states {
 		t.Run(state.file, func(t *testing.T) {
 			image := newImage()

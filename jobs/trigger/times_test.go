@@ -12,23 +12,21 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func parse(t *testing.T, expression, zone string) Times {
 	t.Helper()
 	times, err := ParseSchedule(expression, zone)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return times
 }
 
 func at(t *testing.T, text string) time.Time {
 	t.Helper()
 	moment, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return moment
 }
 
@@ -45,20 +43,12 @@ func following(t *testing.T, times Times, after string, count int) []string {
 
 func TestWrongSchedulesAreRefused(t *testing.T) {
 	machine := t.TempDir()
-	if err := os.Mkdir(filepath.Join(machine, "Office"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Mkdir(filepath.Join(machine, "Office"), 0o700))
 	database, err := zones()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	berlin, err := fs.ReadFile(database, "Europe/Berlin")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(machine, "Office", "Clock"), berlin, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(machine, "Office", "Clock"), berlin, 0o600))
 	t.Setenv("ZONEINFO", machine) // time.LoadLocation reads it
 	for _, c := range []struct{ cron, zone, field, problem string }{
 		{"", "UTC", FieldCron, "set the times"},

@@ -9,13 +9,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestEveryFailureReasonIsExplainedOnce(t *testing.T) {
 	declared, err := constants.In(".", func(kind, _ string) bool { return kind == "FailureReason" })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	explained := v1alpha1.FailureReasons()
 	if got, want := slices.Sorted(slices.Values(explained)), slices.Sorted(maps.Values(declared)); !slices.EqualFunc(got, want, func(a v1alpha1.FailureReason, b string) bool { return string(a) == b }) {
 		t.Errorf("explained are %v, declared are %v", got, want)

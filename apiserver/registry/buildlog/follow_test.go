@@ -20,6 +20,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // storedBuild is a storage of one build, whose watches a test feeds.
@@ -79,9 +80,7 @@ func followLog(t *testing.T, stored *storedBuild, logs Source) io.ReadCloser {
 		warn: func(text string) { t.Logf("warning: %s", text) },
 	}
 	stream, flush, _, err := response.InputStream(t.Context(), "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if !flush {
 		t.Error("the log is not flushed line by line")
 	}
@@ -161,9 +160,7 @@ func TestFollowingEndsAtOnceWhenTheReaderGoesAway(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	response := &logResponse{builds: stored, logs: textLogs{}, build: stored.build, options: &v1alpha1.ImageBuildLogOptions{Follow: true}}
 	stream, _, _, err := response.InputStream(ctx, "", "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	leave()
 	if _, err := io.ReadAll(stream); !errors.Is(err, context.Canceled) {
 		t.Errorf("reading ended with %v, want %v", err, context.Canceled)

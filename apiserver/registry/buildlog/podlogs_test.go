@@ -16,6 +16,7 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -52,9 +53,7 @@ func TestPodLogs(t *testing.T) {
 				return true, &runtime.Unknown{Raw: []byte(stamped(1))}, test.log
 			})
 			for _, pod := range test.pods {
-				if err := client.Tracker().Add(pod); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, client.Tracker().Add(pod))
 			}
 			build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
 			attempt := &v1alpha1.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"}

@@ -20,6 +20,7 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -64,9 +65,7 @@ func (s *switched) find() (Connection, error) { return s, nil }
 func openStore(t *testing.T) *records.Store {
 	t.Helper()
 	store, err := records.Open(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), records.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := store.Close(); err != nil {
 			t.Error(err)
@@ -78,9 +77,7 @@ func openStore(t *testing.T) *records.Store {
 func prepared(t *testing.T, find func() (Connection, error)) *Database {
 	t.Helper()
 	database := NewDatabase(find)
-	if err := database.Prepare(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, database.Prepare())
 	return database
 }
 

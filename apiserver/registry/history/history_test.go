@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var noonAbroad = time.Date(2030, 1, 2, 12, 0, 0, 0, time.FixedZone("", 3600))
@@ -16,9 +17,7 @@ var noonAbroad = time.Date(2030, 1, 2, 12, 0, 0, 0, time.FixedZone("", 3600))
 func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 	options := &v1alpha1.ImageHistoryOptions{Since: "2h", Until: "2030-01-02T11:30:00+01:00"}
 	first, err := startOf(options, noonAbroad)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want := &historyStart{
 		Since: noonAbroad.Add(-2 * time.Hour).UTC(), Until: noonAbroad.Add(-30 * time.Minute).UTC(), Asked: [2]string{options.Since, options.Until},
 	}
@@ -29,9 +28,7 @@ func TestDurationsAreBeforeTheFirstPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	second, err := startOf(options, noonAbroad.Add(time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want.Continue = "of the records"
 	if diff := cmp.Diff(want, second); diff != "" {
 		t.Errorf("an hour later (-want +got):\n%s", diff)

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/metrics"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -28,9 +29,7 @@ func edit(generation int64) Edit {
 func generations(t *testing.T, store *records.Store) []int64 {
 	t.Helper()
 	page, err := store.Changes(t.Context(), "uid", records.Paging{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	found := []int64{}
 	for _, change := range page.Items {
 		found = append(found, change.Generation)
@@ -188,14 +187,10 @@ func TestWithoutADatabaseNothingWaits(t *testing.T) {
 func TestTheCountersAreRegistered(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	for range 2 { // of the second server of a process they are not seen
-		if err := NewQueue(prepared(t, nil), nil).Register(registry); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, NewQueue(prepared(t, nil), nil).Register(registry))
 	}
 	families, err := registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var got, want []string
 	for _, family := range families {
 		got = append(got, family.GetName())

@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // fullSpec has something in each part of a spec.
@@ -134,9 +135,7 @@ func TestChangesOfASpec(t *testing.T) {
 			after := fullSpec()
 			c.change(after)
 			got, err := specChanges(fullSpec(), after)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -10,6 +10,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // fakeLock counts how often it was taken and given back.
@@ -66,9 +67,7 @@ func TestOnlyWritesThatSetABaseTakeTheLock(t *testing.T) {
 				} else {
 					_, err = rule.beginUpdate(ctx, test.image, test.old, nil)
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 			}
 			if lock.given != 0 {
 				t.Error("the lock was given back before the write")

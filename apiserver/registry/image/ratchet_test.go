@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const namespace = "default"
@@ -56,29 +57,21 @@ func start(t *testing.T, storage builder.StorageBackend, server *builder.Server)
 	options, err := server.WithStorage(storage).
 		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
 		ToServerOptions()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
 	running, err := options.Start(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		stop()
 		if err := running.Wait(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := running.WaitReady(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, running.WaitReady(ctx))
 	config := restclient.CopyConfig(running.ClientConfig())
 	config.BearerToken, config.QPS = token, -1
 	client, err := versioned.NewForConfig(config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return client
 }
 
@@ -149,9 +142,7 @@ func changeInvalidImages(t *testing.T, server, earlier versioned.Interface) {
 			patch("suspend", `{"spec":{"suspend":true}}`)
 			patch("change another field", `{"spec":{"triggers":{"onSpecChange":false}}}`)
 			stored, err := objects.Get(ctx, name, metav1.GetOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			stored.Status.ObservedGeneration = 1
 			if stored, err = objects.UpdateStatus(ctx, stored, metav1.UpdateOptions{}); err != nil {
 				t.Fatalf("status: %v", err)
@@ -207,9 +198,7 @@ func changeInvalidImageStatuses(t *testing.T, server, earlier versioned.Interfac
 		t.Run(what, func(t *testing.T) {
 			name := fmt.Sprintf("status-%d", i)
 			image, err := unjudged.Create(ctx, public(t, examples[what].Object, name), metav1.CreateOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			image.Status = public(t, examples[what].Object, name).Status
 			if _, err = unjudged.UpdateStatus(ctx, image, metav1.UpdateOptions{}); err != nil {
 				t.Fatal(err)

@@ -12,28 +12,23 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
 
 func openRecords(t *testing.T) (*records.Store, *history.Database) {
 	t.Helper()
 	connection, err := records.Connect(t.Context(), "sqlite://"+filepath.Join(t.TempDir(), "records.db"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		if err := connection.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	store, err := connection.Store()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	database := history.NewDatabase(func() (history.Connection, error) { return connection, nil })
-	if err := database.Prepare(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, database.Prepare())
 	return store, database
 }
 

@@ -12,6 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // limits are those that OpenAPI gives to a field.
@@ -75,9 +76,7 @@ func TestLimitsOfOpenAPIAreThoseOfTheServer(t *testing.T) {
 			Schemas map[string]struct{ Properties map[string]limits }
 		}
 	}
-	if err := json.Unmarshal([]byte(openapi.Document()), &document); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(openapi.Document()), &document))
 	checked, none := 0, limits{}
 	for kind, schema := range document.Components.Schemas {
 		kind, isOurs := strings.CutPrefix(kind, "dev.goldsmith.images.v1alpha1.")

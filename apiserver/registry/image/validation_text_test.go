@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // Why a field may have unprintable characters, which every output for people escapes.
@@ -145,9 +146,7 @@ func TestUnprintableCharactersAreRefusedInEveryLine(t *testing.T) {
 	}
 	found := map[string]bool{}
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, v1alpha1.AddToScheme(scheme))
 	for _, kind := range scheme.KnownTypes(v1alpha1.SchemeGroupVersion) {
 		if kind.PkgPath() != reflect.TypeFor[v1alpha1.Image]().PkgPath() {
 			continue // a type that all groups share

@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // codeOf is the HTTP status of an error, 0 if there is none.
@@ -171,9 +172,7 @@ func TestWhatAReportChanges(t *testing.T) {
 			if err != nil {
 				return
 			}
-			if err := takeReport(build, 2, &test.report, reportTime); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, takeReport(build, 2, &test.report, reportTime))
 			if diff := cmp.Diff(test.wantProgress, build.Status.Progress); diff != "" {
 				t.Errorf("progress (-want +got):\n%s", diff)
 			}

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -129,9 +130,7 @@ func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 		Stages:   []v1alpha1.BuildStage{{Name: "packages", StartTime: start}},
 	}
 	job, err := render.Job(running, 1, inputs.Builder{Image: "mock-builder:v1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	job.UID, job.Spec.Suspend = "job", new(true)
 
 	held := running.DeepCopy()

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestPhaseTable holds the table of the documentation against every pair of phases.
@@ -251,9 +252,7 @@ func TestImageBuildStatusUpdate(t *testing.T) {
 // stored.
 func TestARuleThatTheStatusBrokeBeforeStopsNoChange(t *testing.T) {
 	scheme := runtime.NewScheme()
-	if err := install.Install(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, install.Install(scheme))
 	scope := &resources.Scope{
 		Scheme: scheme, Equalities: validation.Unchanged,
 		Schemas: func() map[string]*openapispec.Schema { return resources.Schemas(openapi.GetOpenAPIDefinitions) },

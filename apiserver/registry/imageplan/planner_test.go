@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -239,9 +240,7 @@ func jobOf(t *testing.T, plan *v1alpha1.ImagePlan) *batchv1.Job {
 	if plan.Status.Job == nil {
 		t.Fatalf("there is no Job: %s", plan.Status.Message)
 	}
-	if err := json.Unmarshal(plan.Status.Job.Raw, job); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal(plan.Status.Job.Raw, job))
 	if job.Spec.Template.Spec.Containers[0].Name != render.ContainerName || job.Spec.Template.Spec.RestartPolicy != corev1.RestartPolicyNever {
 		t.Fatalf("it is no Job of ours: %s", plan.Status.Job.Raw)
 	}

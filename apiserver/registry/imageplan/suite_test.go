@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -124,9 +125,7 @@ func newSpace(t *testing.T, as *user.DefaultInfo) *space {
 func (s *space) as(t *testing.T, who *user.DefaultInfo) *space {
 	t.Helper()
 	client, err := versioned.NewForConfig(configOf(who))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return &space{namespace: s.namespace, client: client, kube: s.kube}
 }
 
@@ -169,9 +168,7 @@ func (s *space) planned(t *testing.T, spec v1alpha1.ImageSpec) *v1alpha1.ImagePl
 func (s *space) plannedAs(t *testing.T, name string, spec v1alpha1.ImageSpec) *v1alpha1.ImagePlan {
 	t.Helper()
 	plan, err := s.client.ImagesV1alpha1().ImagePlans(s.namespace).Create(t.Context(), asked(name, spec), metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return plan
 }
 
@@ -179,18 +176,14 @@ func (s *space) plannedAs(t *testing.T, name string, spec v1alpha1.ImageSpec) *v
 func (s *space) plan(t *testing.T) *v1alpha1.ImagePlan {
 	t.Helper()
 	plan, err := s.images().GetPlan(t.Context(), imageName, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return plan
 }
 
 func (s *space) create(t *testing.T, name string, spec v1alpha1.ImageSpec) *v1alpha1.Image {
 	t.Helper()
 	image, err := s.images().Create(t.Context(), &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: *spec.DeepCopy()}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return image
 }
 
@@ -207,9 +200,7 @@ func (s *space) stored(t *testing.T, name string) {
 func (s *space) attempt(t *testing.T, image string) *v1alpha1.ImageBuild {
 	t.Helper()
 	build, err := s.images().Instantiate(t.Context(), image, &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	resolved, failure := inputs.Resolve(build.Spec.Inputs, inputs.Found{})
 	if failure != nil {
 		t.Fatal(failure.Message)
@@ -225,9 +216,7 @@ func (s *space) attempt(t *testing.T, image string) *v1alpha1.ImageBuild {
 func (s *space) succeed(t *testing.T, name string) {
 	t.Helper()
 	image, err := s.images().Get(t.Context(), name, metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: name + "-1", Number: 1, InputsDigest: madeDigest, CompletionTime: metav1.Now(),
 		Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: madeDigest, MediaType: "application/octet-stream"}}}
 	if _, err := s.images().UpdateStatus(t.Context(), image, metav1.UpdateOptions{}); err != nil {

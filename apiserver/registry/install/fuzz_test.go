@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
@@ -190,9 +191,7 @@ func examples(t testing.TB) []string {
 	var all []string
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all = append(all, strings.Split(string(text), "\n---\n")...)
 	}
 	return all

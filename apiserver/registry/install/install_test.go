@@ -23,15 +23,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func newScheme(t testing.TB) *runtime.Scheme {
 	t.Helper()
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
-	if err := install.Install(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, install.Install(scheme))
 	return scheme
 }
 
@@ -69,9 +68,7 @@ func TestDefaultsAndEncodingsAreStable(t *testing.T) {
 		}
 		for range 50 {
 			object, err := scheme.New(internal.WithKind(kind))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			filler.Fill(object)
 			object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
 			scheme.Default(object)
@@ -133,9 +130,7 @@ func TestLogOptionsAreReadFromTheQuery(t *testing.T) {
 	query := url.Values{
 		"attempt": {"2"}, "follow": {"true"}, "tailLines": {"3"}, "limitBytes": {"4"}, "timestamps": {"true"}, "sinceTime": {"2030-01-02T03:04:05Z"}, "uid": {"u-1"},
 	}
-	if err := codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, options); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, codec.DecodeParameters(query, v1alpha1.SchemeGroupVersion, options))
 	since := metav1.NewTime(time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).Local())
 	want := &v1alpha1.ImageBuildLogOptions{
 		Attempt: new(int32(2)), Follow: true, TailLines: new(int64(3)), LimitBytes: new(int64(4)), Timestamps: true, SinceTime: &since, UID: "u-1",

@@ -21,6 +21,7 @@ import (
 	listers "k8s.io/client-go/listers/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const counted = "count/images.images.goldsmith.dev"
@@ -35,14 +36,10 @@ func start(t *testing.T, hard string) (admission.ValidationInterface, kubernetes
 		Status:     corev1.ResourceQuotaStatus{Hard: limit, Used: corev1.ResourceList{counted: resource.MustParse("0")}},
 	})
 	made, err := New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	factory := informers.NewSharedInformerFactory(client, 0)
 	initializer.New(client, nil, factory, nil, nil, nil, t.Context().Done(), nil).Initialize(made)
-	if err := made.(admission.InitializationValidator).ValidateInitialization(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, made.(admission.InitializationValidator).ValidateInitialization())
 	factory.Start(t.Context().Done())
 	factory.WaitForCacheSync(t.Context().Done())
 	return made.(admission.ValidationInterface), client, factory.Core().V1().ResourceQuotas().Lister()
@@ -57,18 +54,14 @@ func create(plugin admission.ValidationInterface, object runtime.Object, name, s
 func used(t *testing.T, client kubernetes.Interface) string {
 	t.Helper()
 	quota, err := client.CoreV1().ResourceQuotas("team").Get(t.Context(), "images", metav1.GetOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	count := quota.Status.Used[counted]
 	return count.String()
 }
 
 func TestWhatIsCreatedIsCountedAndWhatIsOverTheQuotaRefused(t *testing.T) {
 	plugin, client, seen := start(t, "1")
-	if err := create(plugin, &v1alpha1.Image{}, "web", "", false); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, create(plugin, &v1alpha1.Image{}, "web", "", false))
 	if got := used(t, client); got != "1" {
 		t.Errorf("used: %s", got)
 	}

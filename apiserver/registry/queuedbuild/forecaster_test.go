@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 
 	"goldsmith.dev/goldsmith/apiserver/registry/table/tabletest"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -116,9 +117,7 @@ func TestTheOrderIsComputedFromWhatIsStored(t *testing.T) {
 		build("b", "db", 3, time.Minute, v1alpha1.BuildPending),
 	)
 	queued, err := f.all(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const earlier = "an earlier build of the image has not finished"
 	after := func(d time.Duration) *metav1.Time { return ago(-d) }
 	want := []*v1alpha1.QueuedBuild{
@@ -145,9 +144,7 @@ func TestNamespacesHaveTheirShareOfTheOrder(t *testing.T) {
 		build("a", "web", 1, time.Hour, v1alpha1.BuildQueued), build("b", "db", 1, time.Minute, v1alpha1.BuildQueued))
 	for range 2 {
 		queued, err := f.all(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		invalid := `the namespace has reached its limit of active builds (0); annotation images.goldsmith.dev/max-builds of the namespace counts as 0, ` +
 			`because "nonsense" is not a whole number from 0 to 100000: correct or remove it`
 		for _, build := range queued {
@@ -246,9 +243,7 @@ func TestARequestCostsWhatItShows(t *testing.T) {
 		positions := map[string]int32{}
 		if name == "" {
 			queued, err := f.all(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for _, build := range queued {
 				positions[build.Namespace+"/"+build.Name] = build.Status.Position
 			}
@@ -261,9 +256,7 @@ func TestARequestCostsWhatItShows(t *testing.T) {
 			}
 			return nil
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return map[string]int32{build.Namespace + "/" + build.Name: build.Status.Position}
 	}
 	for _, step := range []struct {
@@ -340,9 +333,7 @@ func BenchmarkRequest(b *testing.B) {
 						if !shared {
 							f.last = forecast{}
 						}
-						if err := request.ask(ctx, f); err != nil {
-							b.Fatal(err)
-						}
+						require.NoError(b, request.ask(ctx, f))
 					}
 				})
 			}

@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // inMemory are the storage options of a server whose storage is its memory, without a watch cache.
@@ -39,24 +40,18 @@ func (m *inMemory) GetRESTOptions(resource schema.GroupResource, example runtime
 func images(t *testing.T) (context.Context, *resources.Store) {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := install.Install(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, install.Install(scheme))
 	options := &inMemory{codecs.StorageFactory{
 		Config: *storagebackend.NewDefaultConfig("/registry", nil), MediaType: runtime.ContentTypeJSON, Scheme: scheme, Codecs: serializer.NewCodecFactory(scheme),
 	}}
 	stop, err := builder.Memory().Start(t.Context(), &options.Config)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	images, err := resources.NewStore(&resources.Scope{Scheme: scheme, RESTOptions: options, Space: &requesterrors.Space{}}, resources.Resource{
 		New:      func() runtime.Object { return &v1alpha1.Image{} },
 		NewList:  func() runtime.Object { return &v1alpha1.ImageList{} },
 		Resource: v1alpha1.Resource("images"), Singular: "image",
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		images.Destroy()
 		if err := stop(); err != nil {
@@ -91,9 +86,7 @@ func TestAnUpdateIsRepeatedAfterAConflict(t *testing.T) {
 		image.Spec.Suspend = new(true)
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if calls != 3 || len(updated.Labels) != 3 {
 		t.Errorf("after two conflicts the change was called %d times, and the labels are %v", calls, updated.Labels)
 	}
@@ -143,9 +136,7 @@ func TestAnUpdateEnds(t *testing.T) {
 			before := get(ctx, t, typed)
 			conflict := func() {
 				other, err := typed.Update(ctx, "web", nil, func(_ context.Context, image *v1alpha1.Image) error { label(image, "other"); return nil })
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				before = other
 			}
 			calls := 0
@@ -172,9 +163,7 @@ func TestWhatIsReadIsACopyOfItsType(t *testing.T) {
 	ctx, images := images(t)
 	cached := getter{&v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{}}}}
 	image, err := store.Get[*v1alpha1.Image](ctx, cached, "web")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	label(image, "mine")
 	if len(cached.image.Labels) > 0 {
 		t.Error("Get hands out the object of the cache")
@@ -196,9 +185,7 @@ func TestNoObjectNamesItsKind(t *testing.T) {
 	ctx, images := images(t)
 	typed := store.Of[*v1alpha1.Image](images.Store)
 	updated, err := typed.Update(ctx, "web", nil, func(_ context.Context, image *v1alpha1.Image) error { label(image, "mine"); return nil })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	list, err := store.List[*v1alpha1.ImageList](ctx, images, nil)
 	if err != nil || len(list.Items) != 1 {
 		t.Fatalf("%d items: %v", len(list.Items), err)
@@ -223,8 +210,6 @@ func second[T any](_ T, err error) error { return err }
 func get(ctx context.Context, t *testing.T, images store.Store[*v1alpha1.Image]) *v1alpha1.Image {
 	t.Helper()
 	image, err := images.Get(ctx, "web")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return image
 }

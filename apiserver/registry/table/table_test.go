@@ -15,15 +15,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/table"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestCellsAreEscaped(t *testing.T) {
 	columns := []metav1.TableColumnDefinition{{Name: "Base", Type: "string"}, {Name: "Builds", Type: "integer"}}
 	converted, err := table.New(columns, func(image *v1alpha1.Image) []any { return []any{image.Spec.Base.Reference, int64(1)} }).
 		ConvertToTable(t.Context(), &v1alpha1.Image{Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Base: v1alpha1.Base{Reference: "a\u202eb\u200b"}}}}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if cells := converted.Rows[0].Cells; cells[0] != `a\u202eb\u200b` || cells[1] != int64(1) {
 		t.Errorf("the cells are %q", cells)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -39,9 +40,7 @@ func TestTheLargestValidInputsReachTheBuilder(t *testing.T) {
 			validationtest.ExpectPaths(t, Inputs(largest, spec.Child("inputs")), nil)
 
 			job, err := render.Job(build, 20, inputs.Builder{Image: "example.com/builder"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			told := slices.Collect(maps.Values(job.Spec.Template.Annotations))
 			if len(told) != 1 || len(told[0]) < maxParametersBytes+inputs.MaxSourceBytes || len(told[0]) > render.MaxInputBytes {
 				t.Errorf("the builder is told %d bytes in %d annotations", len(strings.Join(told, "")), len(told))

@@ -8,20 +8,17 @@ import (
 	"testing"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheLockIsHeldOnceUntilItIsClosed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	for range 2 {
 		held, err := filelock.Take(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if _, err := filelock.Take(path); !errors.Is(err, filelock.ErrHeld) {
 			t.Errorf("a second holder gets %v", err)
 		}
-		if err := held.Close(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, held.Close())
 	}
 }

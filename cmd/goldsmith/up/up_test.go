@@ -38,8 +38,8 @@ func TestServesOnEveryLoopbackAddress(t *testing.T) {
 		if listener, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
 			t.Logf("this machine has no %s: %v", host, err)
 			continue
-		} else if err := listener.Close(); err != nil {
-			t.Fatal(err)
+		} else {
+			require.NoError(t, listener.Close())
 		}
 		for _, memory := range []bool{true, false} {
 			ctx, stop := context.WithTimeout(t.Context(), patience)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -17,19 +18,11 @@ func mount(t *testing.T, files map[string]string) string {
 	t.Helper()
 	directory := t.TempDir()
 	version := filepath.Join(directory, "..2026_11_20")
-	if err := os.Mkdir(version, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Symlink(filepath.Base(version), filepath.Join(directory, "..data")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Mkdir(version, 0o700))
+	require.NoError(t, os.Symlink(filepath.Base(version), filepath.Join(directory, "..data")))
 	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(version, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(filepath.Join("..data", name), filepath.Join(directory, name)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(version, name), []byte(content), 0o600))
+		require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(directory, name)))
 	}
 	return directory
 }
@@ -37,9 +30,7 @@ func mount(t *testing.T, files map[string]string) string {
 func TestABuilderIsAFileOfAMountedConfigMap(t *testing.T) {
 	directory := mount(t, map[string]string{"mock": "mock-builder:v1\n", "disk": " registry.example.com:5000/disk@sha256:abc ", ".hidden": "x y"})
 	builders, err := read(directory)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "disk": {Image: "registry.example.com:5000/disk@sha256:abc"}}
 	if !reflect.DeepEqual(builders, expected) {
 		t.Errorf("read %v", builders)
@@ -54,9 +45,7 @@ func TestWithoutADirectoryThereAreNoBuilders(t *testing.T) {
 
 func TestWhatIsNotABuilderIsNamed(t *testing.T) {
 	directory := mount(t, map[string]string{"Mock": "mock-builder", "empty": "\n", "two": "one two", "fine": "fine"})
-	if err := os.Mkdir(filepath.Join(directory, "folder"), 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "folder"), 0o700))
 	_, err := read(directory)
 	if err == nil {
 		t.Fatal("it was read")

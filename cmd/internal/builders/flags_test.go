@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -16,18 +17,14 @@ func parse(t *testing.T, args ...string) *Flags {
 	t.Helper()
 	flags, set := &Flags{}, pflag.NewFlagSet("test", pflag.ContinueOnError)
 	flags.AddTo(set)
-	if err := set.Parse(args); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, set.Parse(args))
 	return flags
 }
 
 func TestTheFlagsSayWhichBuildersThereAreAndWhichReport(t *testing.T) {
 	directory := mount(t, map[string]string{"mock": "mock-builder:v1", "disk": "disk:v2"})
 	builders, err := parse(t, "--builders-directory", directory, "--reporting-builders=mock,gone", "--allow-builder-images").Read()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	expected := inputs.Builders{AllowImages: true, Registered: map[string]inputs.Builder{
 		"mock": {Image: "mock-builder:v1", Reports: true}, "disk": {Image: "disk:v2"},
 	}}

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestFlagsTakeDays(t *testing.T) {
@@ -18,9 +20,7 @@ func TestFlagsTakeDays(t *testing.T) {
 	if help := flags.FlagUsages(); !strings.Contains(help, "--none duration   kept for\n") || !strings.Contains(help, "--year duration   valid for (default 8760h0m0s)\n") {
 		t.Errorf("got %q", help)
 	}
-	if err := flags.Parse([]string{"--none", "7d", "--year=90m"}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, flags.Parse([]string{"--none", "7d", "--year=90m"}))
 	if none != 7*24*time.Hour || year != 90*time.Minute {
 		t.Errorf("got %s and %s", none, year)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
@@ -26,9 +27,7 @@ func TestFlagsSayTheLimits(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			given, flags := &limits.Flags{}, pflag.NewFlagSet("", pflag.ContinueOnError)
 			given.AddTo(flags, "no limit")
-			if err := flags.Parse(test.arguments); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, flags.Parse(test.arguments))
 			got, err := given.Read()
 			if test.err != "" {
 				if err == nil || err.Error() != test.err {

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAttemptsFollowWhatTheyGaveBack(t *testing.T) {
@@ -54,12 +56,8 @@ func TestTheSmallestLimitCounts(t *testing.T) {
 		root := t.TempDir()
 		for path, content := range c.files {
 			path = filepath.Join(root, path)
-			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o700))
+			require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 		}
 		if got := available(root); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", name, got, c.want)

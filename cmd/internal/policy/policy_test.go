@@ -11,15 +11,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/cmd/internal/policy"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func read(t *testing.T, args ...string) (apiserver.Policy, error) {
 	t.Helper()
 	flags, set := &policy.Flags{}, pflag.NewFlagSet("", pflag.ContinueOnError)
 	flags.AddTo(set)
-	if err := set.Parse(args); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, set.Parse(args))
 	return flags.Read()
 }
 

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // cachedBuild is a cache that has one build.
@@ -70,9 +71,7 @@ func TestAnExpiredBuildIsDeletedAsItWasDecidedOn(t *testing.T) {
 			}))
 			defer server.Close()
 			counts, err := metrics.NewBuilds(prometheus.NewRegistry())
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}
 			e := &expirer{cache: cachedBuild{build: build}, ExpiryOptions: ExpiryOptions{TTL: time.Hour, Metrics: counts, Options: reconciliation.Options{
 				Client: versioned.NewForConfigOrDie(config), Clock: testingclock.NewFakePassiveClock(ended.Add(test.at)),

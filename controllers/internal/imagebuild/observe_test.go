@@ -26,6 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/state"
@@ -89,9 +90,7 @@ func TestRefusalIsAskedOfTheEvents(t *testing.T) {
 			defer server.Close()
 			config := &rest.Config{Host: server.URL, ContentConfig: rest.ContentConfig{ContentType: "application/json", AcceptContentTypes: "application/json"}}
 			kube, err := kubernetes.NewForConfig(config)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			r := &reconciler{Options: Options{Options: reconciliation.Options{Kube: kube}}}
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1-abc", UID: "job-uid"}}
 			job.Spec.Template.Spec.Containers = []corev1.Container{{Name: render.ContainerName}}
@@ -387,9 +386,7 @@ func rendered(t *testing.T, builder inputs.Builder) (*v1alpha1.ImageBuild, *batc
 	build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
 	build.Status.Phase, build.Status.Conditions = v1alpha1.BuildStarting, nil
 	job, err := render.Job(build, 1, builder)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	job.UID = pod.OwnerReferences[0].UID
 	build.Status.Attempts[0] = v1alpha1.BuildAttempt{Number: 1, StartTime: metav1.Now(), JobName: job.Name}
 	pod.Annotations, pod.Spec = job.Spec.Template.Annotations, job.Spec.Template.Spec

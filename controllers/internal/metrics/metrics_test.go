@@ -21,14 +21,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	catalogue "goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	builds, err := metrics.NewBuilds(registry)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	start := metav1.NewTime(time.Unix(100, 0))
 	end := metav1.NewTime(start.Add(45 * time.Second))
 	evicted := v1alpha1.BuildAttempt{Number: 1, Outcome: v1alpha1.AttemptDisrupted, Failure: &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure, Reason: v1alpha1.ReasonEvicted}}
@@ -69,9 +68,7 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 
 func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 	scheme := runtime.NewScheme()
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, v1alpha1.AddToScheme(scheme))
 	builds := fake.NewClientBuilder().WithScheme(scheme)
 	for name, phase := range map[string]v1alpha1.BuildPhase{"a": v1alpha1.BuildQueued, "b": v1alpha1.BuildQueued, "c": v1alpha1.BuildRunning, "d": v1alpha1.BuildFailed} {
 		build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Phase: phase}}
@@ -80,9 +77,7 @@ func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 	}
 	registry := prometheus.NewPedanticRegistry()
 	elected := make(chan struct{})
-	if err := metrics.RegisterPhases(registry, builds.Build(), elected); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, metrics.RegisterPhases(registry, builds.Build(), elected))
 	if count, err := testutil.GatherAndCount(registry); err != nil || count != 0 {
 		t.Errorf("a process that waits to be elected has %d values: %v", count, err)
 	}
@@ -117,9 +112,7 @@ func TestTheControllerHasEveryMetricOfTheCatalogue(t *testing.T) {
 	_, errQueue := metrics.NewQueue(registered)
 	_, errLogs := metrics.NewLogs(registered, nil, nil, nil)
 	_, errRecords := metrics.NewRecords(registered, nil, nil, nil)
-	if err := errors.Join(errBuilds, errQueue, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, errors.Join(errBuilds, errQueue, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
 	var want []string
 	for _, metric := range catalogue.All() {
 		if metric.Program == catalogue.Controller {
@@ -186,9 +179,7 @@ func TestTheBacklogIsCountedInTheElectedProcess(t *testing.T) {
 	} {
 		t.Run(condition, func(t *testing.T) {
 			scheme := runtime.NewScheme()
-			if err := v1alpha1.AddToScheme(scheme); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, v1alpha1.AddToScheme(scheme))
 			builds := fake.NewClientBuilder().WithScheme(scheme)
 			add := func(name string, status v1alpha1.ImageBuildStatus) {
 				builds.WithObjects(&v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Status: status})
@@ -202,9 +193,7 @@ func TestTheBacklogIsCountedInTheElectedProcess(t *testing.T) {
 				})
 			}
 			registry, elected := prometheus.NewPedanticRegistry(), make(chan struct{})
-			if err := test.register(registry, builds.Build(), elected); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, test.register(registry, builds.Build(), elected))
 			names := []string{strings.Fields(test.want[0])[0], strings.Fields(test.want[1])[0]}
 			if count, err := testutil.GatherAndCount(registry, names...); err != nil || count != 0 {
 				t.Errorf("a process that waits to be elected has %d values: %v", count, err)

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // coverage counts what schedules have reached.
@@ -84,9 +85,7 @@ const publicTypes = "../../../apis/images/v1alpha1"
 func valuesOf(t *testing.T, kind string) []string {
 	t.Helper()
 	values, err := constants.In(publicTypes, func(of, _ string) bool { return of == kind })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return slices.Sorted(maps.Values(values))
 }
 

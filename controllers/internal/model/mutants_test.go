@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // Flags of `make mutants`.
@@ -78,22 +80,16 @@ func withAll(t *testing.T) (overlay map[string]string, functions []token.Positio
 	for i := range mutants {
 		m := &mutants[i]
 		path, err := filepath.Abs(filepath.Join(root, m.file))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		source, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		text := string(source)
 		if n := strings.Count(text, m.old); n != 1 {
 			t.Errorf("%s has the text %q %d times", m.file, m.old, n)
 			continue
 		}
 		file, err := parser.ParseFile(files, path, source, parser.SkipObjectResolution)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		at := strings.Index(text, m.old)
 		function, begin, end := functionAt(files, file, at, at+len(m.old))
 		if function == nil {
@@ -148,18 +144,12 @@ func compile(t *testing.T, overlay map[string]string) string {
 	folder, replaced := t.TempDir(), map[string]string{}
 	for path, content := range overlay {
 		replaced[path] = filepath.Join(folder, fmt.Sprintf("%d.go", len(replaced)))
-		if err := os.WriteFile(replaced[path], []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(replaced[path], []byte(content), 0o600))
 	}
 	encoded, err := json.Marshal(map[string]any{"Replace": replaced})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	path, model := filepath.Join(folder, "overlay.json"), filepath.Join(folder, "model.test")
-	if err := os.WriteFile(path, encoded, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, encoded, 0o600))
 	if output, err := exec.CommandContext(t.Context(), "go", "test", "-c", "-vet=off", "-overlay="+path, "-o="+model, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, output)
 	}

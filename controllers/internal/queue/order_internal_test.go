@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // silentCache has builds whose events have not arrived.
@@ -52,9 +53,7 @@ func TestBuildsWhoseEventsHaveNotArrivedStartInTheOrderOfTheirNumbers(t *testing
 		builds = append(builds, build)
 	}
 	measured, err := metrics.NewQueue(prometheus.NewRegistry())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	q := New(Options{Cache: silentCache{builds: builds}, Metrics: measured, Clock: testingclock.NewFakePassiveClock(time.Now())})
 	q.open, q.due = true, workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer q.due.ShutDown()

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAConditionIsSaidOnce(t *testing.T) {
@@ -26,9 +27,7 @@ func TestAConditionIsSaidOnce(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 7, time.UTC)
 	options := &Options{Client: client, Clock: testingclock.NewFakePassiveClock(now)}
 	before, err := builds.Create(t.Context(), &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1"}}, metav1.CreateOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	say := func(build *v1alpha1.ImageBuild, reason, message string) (*v1alpha1.ImageBuild, error) {
 		err := options.Say(t.Context(), build, metav1.Condition{Type: v1alpha1.BuildRecorded, Status: metav1.ConditionFalse, Reason: reason, Message: message})
 		stored, missing := builds.Get(t.Context(), "web-1", metav1.GetOptions{})
@@ -39,9 +38,7 @@ func TestAConditionIsSaidOnce(t *testing.T) {
 	}
 
 	said, err := say(before, "Away", "a"+strings.Repeat("ä", v1alpha1.MaxMessageBytes))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	condition := meta.FindStatusCondition(said.Status.Conditions, v1alpha1.BuildRecorded)
 	if condition == nil || !condition.LastTransitionTime.Time.Equal(now.Truncate(time.Second)) ||
 		!utf8.ValidString(condition.Message) || condition.Message != "a"+strings.Repeat("ä", (v1alpha1.MaxMessageBytes-len("a…"))/2)+"…" {

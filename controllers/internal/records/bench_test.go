@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
+	"goldsmith.dev/goldsmith/e2e/require"
 	database "goldsmith.dev/goldsmith/records"
 )
 
@@ -31,32 +32,22 @@ const missed = 10_000
 func BenchmarkCatchUp(b *testing.B) {
 	builds := newListed(missed)
 	measured, err := metrics.NewRecords(prometheus.NewRegistry(), builds, nil, clock.RealClock{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	require.NoError(b, err)
 	for name, known := range map[string]bool{"empty": false, "known": true} {
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
 				b.StopTimer()
 				store, err := database.Open(b.Context(), "sqlite://"+filepath.Join(b.TempDir(), "records.db"), database.Options{})
-				if err != nil {
-					b.Fatal(err)
-				}
+				require.NoError(b, err)
 				k := &keeper{reconciler: &reconciler{cache: builds, memory: newMemory()}}
 				k.Clock, k.Metrics = clock.RealClock{}, measured
 				if known {
-					if err := k.catchUp(b.Context(), store); err != nil {
-						b.Fatal(err)
-					}
+					require.NoError(b, k.catchUp(b.Context(), store))
 				}
 				b.StartTimer()
-				if err := k.catchUp(b.Context(), store); err != nil {
-					b.Fatal(err)
-				}
+				require.NoError(b, k.catchUp(b.Context(), store))
 				b.StopTimer()
-				if err := store.Close(); err != nil {
-					b.Fatal(err)
-				}
+				require.NoError(b, store.Close())
 				b.StartTimer()
 			}
 			b.ReportMetric(float64(missed)*float64(b.N)/b.Elapsed().Seconds(), "builds/s")

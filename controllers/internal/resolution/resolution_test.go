@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -115,9 +116,7 @@ func TestAnErrorOfTheAPIIsNoAnswer(t *testing.T) {
 
 func TestARerunResolvesToWhatItWas(t *testing.T) {
 	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Of(t.Context(), "team", given())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	rerun := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
 	rerun.Spec.Inputs = given()
 	now := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:two")}, nil)
@@ -127,9 +126,7 @@ func TestARerunResolvesToWhatItWas(t *testing.T) {
 	}
 	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: first.Resolved.BaseDigest, Files: first.Resolved.Files}
 	got, err := now.OfBuild(t.Context(), rerun)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if diff := cmp.Diff(first, got); diff != "" {
 		t.Error(diff)
 	}

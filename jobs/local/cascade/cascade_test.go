@@ -22,6 +22,8 @@ import (
 	metadatafake "k8s.io/client-go/metadata/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/ptr"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const hold = "example.org/hold"
@@ -76,23 +78,17 @@ type objects = []*metav1.PartialObjectMetadata
 func newTest(t *testing.T, namespace *corev1.Namespace, live, cached objects) (*Cascade, *metadatafake.FakeMetadataClient, *fake.Clientset) {
 	t.Helper()
 	scheme := metadatafake.NewTestScheme()
-	if err := metav1.AddMetaToScheme(scheme); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, metav1.AddMetaToScheme(scheme))
 	stored := make([]runtime.Object, 0, len(live))
 	for _, o := range live {
 		stored = append(stored, o)
 	}
 	server, client := metadatafake.NewSimpleMetadataClient(scheme, stored...), fake.NewClientset(namespace)
 	c, err := New(server, client.CoreV1().Namespaces())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(c.queue.ShutDown)
 	for _, o := range cached {
-		if err := c.informers[o.GroupVersionKind().GroupKind()].GetIndexer().Add(o); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.informers[o.GroupVersionKind().GroupKind()].GetIndexer().Add(o))
 	}
 	return c, server, client
 }
@@ -117,9 +113,7 @@ func writes(t *testing.T, server *metadatafake.FakeMetadataClient) []string {
 				*options.Preconditions.UID, *options.Preconditions.ResourceVersion))
 		case clienttesting.PatchActionImpl:
 			var patch metav1.PartialObjectMetadata
-			if err := json.Unmarshal(action.Patch, &patch); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, json.Unmarshal(action.Patch, &patch))
 			left := slices.Clone(patch.Finalizers)
 			for _, reference := range patch.OwnerReferences {
 				left = append(left, string(reference.UID))
@@ -179,9 +173,7 @@ func TestWhatBecomesOfTheDependentsOfAnOwner(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, server, _ := newTest(t, activeNamespace(), test.live, test.cached)
-			if err := c.settle(t.Context(), of(test.owner).owner()); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, c.settle(t.Context(), of(test.owner).owner()))
 			if diff := cmp.Diff(test.want, writes(t, server)); diff != "" {
 				t.Errorf("writes (-want +got):\n%s", diff)
 			}
@@ -311,9 +303,7 @@ func TestObjectsOfANamespaceThatIsCreatedAnewStay(t *testing.T) {
 				change(anew)
 				return false, nil, client.Tracker().Update(corev1.SchemeGroupVersion.WithResource("namespaces"), anew, "")
 			})
-			if err := c.settle(t.Context(), owner{kind: namespaceKind, name: "ns"}); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, c.settle(t.Context(), owner{kind: namespaceKind, name: "ns"}))
 			if got := writes(t, server); got != nil {
 				t.Errorf("sent %v", got)
 			}

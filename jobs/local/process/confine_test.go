@@ -26,13 +26,9 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 		"data/pods/own/log": "", "data/pods/own/output/file": "", "kubeconfig": "",
 	} {
 		path = filepath.Join(top, path)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)))
 	}
-	if err := os.Symlink(filepath.Join(top, "data"), filepath.Join(top, "link")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(filepath.Join(top, "data"), filepath.Join(top, "link")))
 	s := startSupervisor(t)
 	bystander, _ := start(t, s, shell("exec sleep 1000"))
 	own := filepath.Join(top, "data/pods/own")
@@ -88,14 +84,10 @@ func TestANeighbourThatCannotBeOpenedHindersNoCommand(t *testing.T) {
 	for len(deep) < unix.PathMax-220 {
 		deep = filepath.Join(deep, strings.Repeat("d", 100))
 	}
-	if err := os.MkdirAll(deep, 0o700); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.MkdirAll(deep, 0o700))
 	root := require.Value(os.OpenRoot(deep))(t)
 	tooLong := strings.Repeat("f", 250) // as part of an absolute path
-	if err := errors.Join(root.WriteFile(tooLong, nil, 0o600), root.Close()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, errors.Join(root.WriteFile(tooLong, nil, 0o600), root.Close()))
 	c := shell("true")
 	c.Confinement = &Confinement{Hidden: []string{filepath.Join(deep, "hidden")}}
 	if p, _ := start(t, startSupervisor(t), c); wait(t, p).Status() != 0 {

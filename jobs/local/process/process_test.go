@@ -67,9 +67,7 @@ func startSupervisor(t *testing.T) *Supervisor {
 func start(t *testing.T, s *Supervisor, c Command) (*Process, *bufio.Reader) {
 	t.Helper()
 	var fds [2]int
-	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Pipe2(fds[:], unix.O_CLOEXEC))
 	r, w := os.NewFile(uintptr(fds[0]), "read"), os.NewFile(uintptr(fds[1]), "write")
 	t.Cleanup(func() { _ = r.Close() })
 	defer func() { _ = w.Close() }() // only read from
@@ -149,9 +147,7 @@ func TestACommandGetsWhatItsCommandSaysAndNothingElse(t *testing.T) {
 	dir := require.Value(filepath.EvalSymlinks(t.TempDir()))(t)
 	p, out := start(t, s, Command{Path: self, Args: []string{"a b", ""}, Env: []string{roleVariable + "=describe"}, Dir: dir})
 	var d description
-	if err := json.NewDecoder(out).Decode(&d); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.NewDecoder(out).Decode(&d))
 	wait(t, p)
 	g := NewWithT(t)
 	g.Expect(d).To(Equal(description{
@@ -162,9 +158,7 @@ func TestACommandGetsWhatItsCommandSaysAndNothingElse(t *testing.T) {
 
 func TestACommandInheritsNoOpenFile(t *testing.T) {
 	inherited, err := unix.Dup(1) // not closed on exec, as a file from the shell that started the agent
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = unix.Close(inherited) }()
 	s := startSupervisor(t)
 	p, out := start(t, s, shell("for i in {0..300}; do [ -e /proc/$$/fd/$i ] && echo -n $i,; done"))
@@ -199,18 +193,12 @@ func TestWhyTheKernelDidNotStartACommandIsTold(t *testing.T) {
 	}
 	start(t, s, shell("sleep 1000")) // the supervisor has begun to serve
 	var usual unix.Rlimit
-	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, nil, &usual); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: usual.Max}, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, nil, &usual))
+	require.NoError(t, unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: 3, Max: usual.Max}, nil))
 	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, unix.EMFILE) {
 		t.Errorf("got %v, want EMFILE", err)
 	}
-	if err := unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &usual, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, unix.Prlimit(s.command.Process.Pid, unix.RLIMIT_NOFILE, &usual, nil))
 	p, _ := start(t, s, shell("exit 3"))
 	if got := wait(t, p).Status(); got != 3 {
 		t.Errorf("status %d, want 3", got)
@@ -219,12 +207,8 @@ func TestWhyTheKernelDidNotStartACommandIsTold(t *testing.T) {
 
 func TestACommandForASupervisorThatHasJustEndedIsToldSo(t *testing.T) {
 	ours, theirs, err := socketPair()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := theirs.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, theirs.Close())
 	s := &Supervisor{conn: ours, processes: map[uint64]*Process{}} // which has not noticed yet
 	if _, err := s.Start(shell("exit 0"), os.Stderr, os.Stderr); !errors.Is(err, ErrEnded) {
 		t.Errorf("got %v, want %v", err, ErrEnded)
@@ -269,9 +253,7 @@ func TestASignalReachesTheWholeGroup(t *testing.T) {
 	s := startSupervisor(t)
 	p, out := start(t, s, shell("trap 'wait; echo outer; exit 5' TERM; bash -c 'trap \"echo inner; exit\" TERM; echo $$; sleep 1000 & wait' & wait"))
 	readPID(t, out)
-	if err := p.Signal(unix.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Signal(unix.SIGTERM))
 	if got := wait(t, p).Status(); got != 5 {
 		t.Errorf("status %d, want 5", got)
 	}
@@ -285,13 +267,9 @@ func TestAProcessThatIgnoresSIGTERMEndsBySIGKILL(t *testing.T) {
 	s := startSupervisor(t)
 	p, out := start(t, s, shell("trap 'echo 1' TERM; echo $$; while :; do :; done"))
 	readPID(t, out)
-	if err := p.Signal(unix.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Signal(unix.SIGTERM))
 	readPID(t, out) // the process reports the signal
-	if err := p.Signal(unix.SIGKILL); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Signal(unix.SIGKILL))
 	if got, want := wait(t, p), (Exit{Signal: syscall.SIGKILL}); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
@@ -321,17 +299,13 @@ func TestNothingOutlivesAParentThatIsKilled(t *testing.T) {
 		parent := exec.Command(supervisorCommand[2])
 		parent.Env = append(os.Environ(), roleVariable+"=parent")
 		out := require.Value(parent.StdoutPipe())(t)
-		if err := parent.Start(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, parent.Start())
 		t.Cleanup(func() { _ = parent.Process.Kill() })
 		pids, lines := []int{parent.Process.Pid}, bufio.NewReader(out)
 		for range 7 {
 			pids = append(pids, readPID(t, lines))
 		}
-		if err := parent.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, parent.Process.Signal(signal))
 		if err := parent.Wait(); err == nil {
 			t.Error("the parent was not killed")
 		}
@@ -346,9 +320,7 @@ func TestCloseKillsEverything(t *testing.T) {
 	s := startSupervisor(t)
 	p, out := start(t, s, shell(detach+"; sleep 1000"))
 	pid := readPID(t, out)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Close())
 	wait(t, p)
 	if alive(pid) || alive(p.PID()) {
 		t.Error("a process outlived Close")
@@ -368,9 +340,7 @@ func TestWhenTheSupervisorIsKilledOrStoppedItsCommandsAreLostAndEverythingOfThem
 		s := startSupervisor(t)
 		p, out := start(t, s, shell("sleep 1000 & echo $!; "+detach+"; env -i setsid bash -c 'echo $$; exec sleep 1000' & wait"))
 		pids := []int{p.PID(), readPID(t, out), readPID(t, out), readPID(t, out)}
-		if err := s.command.Process.Signal(signal); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.command.Process.Signal(signal))
 		if exit := wait(t, p); !exit.Lost {
 			t.Errorf("%v: %v, want it lost", signal, exit)
 		}

@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 	kubernetes "k8s.io/component-base/version"
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheVersionIsPrintedForPeopleAndPrograms(t *testing.T) {
@@ -26,9 +28,7 @@ func TestTheVersionIsPrintedForPeopleAndPrograms(t *testing.T) {
 		"version -o yaml": func(text []byte, into any) error { return yaml.UnmarshalStrict(text, into) },
 	} {
 		out, err := typed(t, line)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		got := information{}
 		if err := decode([]byte(out), &got); err != nil {
 			t.Fatalf("%s: %v in\n%s", line, err, out)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestChangesAreATable(t *testing.T) {
@@ -25,9 +26,7 @@ func TestChangesAreATable(t *testing.T) {
 		{"2", "<unknown>", "-", "priority", "7", `"\"7\""`},
 	}
 	var out strings.Builder
-	if err := table(changes, now, &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, table(changes, now, &out))
 	var got [][]string
 	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		got = append(got, strings.Fields(line))

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAnUnavailableDatabaseIsAskedOnce(t *testing.T) {
@@ -106,9 +107,7 @@ func TestADifferenceIsATable(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			if err := describe(&test.difference, &out); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, describe(&test.difference, &out))
 			if diff := cmp.Diff(strings.Join(test.want, "\n")+"\n", out.String()); diff != "" {
 				t.Error(diff)
 			}

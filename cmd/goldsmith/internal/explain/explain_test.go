@@ -17,15 +17,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/constants"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestEveryReasonOfTheAPIIsExplained(t *testing.T) {
 	reasons, err := constants.In(filepath.Join("..", "..", "..", "..", "apis", "images", "v1alpha1"), func(_, name string) bool {
 		return strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want, got := slices.Sorted(maps.Values(reasons)), names(entries())
 	slices.Sort(got)
 	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
@@ -49,9 +48,7 @@ var update = flag.Bool("update", false, "write the tables of docs/reasons.md")
 func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
 	page := filepath.Join("..", "..", "..", "..", "docs", "reasons.md")
 	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	generated := string(text)
 	for name, block := range map[string]string{
 		"failures":                      failureTables(),
@@ -70,9 +67,7 @@ func TestThePageHasTheTablesOfTheProgram(t *testing.T) {
 		generated = before + begin + block + end + after
 	}
 	if *update {
-		if err := os.WriteFile(page, []byte(generated), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(page, []byte(generated), 0o600))
 	} else if diff := cmp.Diff(string(text), generated); diff != "" {
 		t.Errorf("docs/reasons.md is stale: run make generate (-page +program):\n%s", diff)
 	}
@@ -162,9 +157,7 @@ what to do   wait, or raise a limit (docs/queueing.md)
 
 func TestAllReasonsAreListed(t *testing.T) {
 	var out bytes.Buffer
-	if err := list(entries(), &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, list(entries(), &out))
 	for _, want := range []string{"REASON", "OOMKilled", "NodeLost", "NeverBuilt", "BuildRefused"} {
 		if !strings.Contains(out.String(), want+" ") {
 			t.Errorf("%s is not listed in\n%s", want, &out)

@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long a test waits for an expected event.
@@ -208,9 +209,7 @@ func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 		func() error { return f.writeLog([]byte("half a line")) }, f.draw,
 		func() error { return f.tell([]string{"a line"}) },
 	} {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, step())
 	}
 	const line, blank = "• Running  0s", "\r             \r"
 	if want := line + blank + line + blank + "half a line" + "\na line\n"; screen.String() != want {
@@ -240,9 +239,7 @@ func TestAWaitIsToldOnceItLasts(t *testing.T) {
 		becomes(v1alpha1.BuildRunning, v1alpha1.BuildAdmitted, v1alpha1.ReasonWaitingForKueue, ""), tick, tick,
 		becomes(v1alpha1.BuildRetrying, v1alpha1.BuildPodReady, v1alpha1.ReasonBackingOff, "of two"), tick, tick,
 	} {
-		if err := step(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, step())
 	}
 	retrying := build(v1alpha1.BuildRetrying, ended(1, v1alpha1.AttemptDisrupted))
 	retrying.Spec.Retry = &v1alpha1.RetryPolicy{Limit: new(int32(2))}
@@ -299,9 +296,7 @@ func newServer(t *testing.T, build *v1alpha1.ImageBuild) *server {
 
 func (s *server) connection() *client.Connection {
 	clients, err := versioned.NewForConfig(&rest.Config{Host: s.URL, QPS: -1})
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	return &client.Connection{Interface: clients, Namespace: "team"}
 }
 

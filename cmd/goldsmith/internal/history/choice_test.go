@@ -11,15 +11,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/apis/constants"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestChoicesAreThoseOfTheAPI(t *testing.T) {
 	for prefix, offered := range map[string]choice{"Build": outcomes(), "Trigger": triggers()} {
 		kind := map[string]string{"Build": "BuildPhase", "Trigger": "TriggerReason"}[prefix]
 		declared, err := constants.In(filepath.Join("..", "..", "..", "..", "apis", "images", "v1alpha1"), func(of, _ string) bool { return of == kind })
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var want []string
 		for _, value := range declared {
 			want = append(want, value)

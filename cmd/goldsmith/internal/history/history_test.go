@@ -11,13 +11,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestBuildsHaveTheNamesThatTheyHad(t *testing.T) {
 	var out strings.Builder
-	if err := names([]v1alpha1.BuildRecord{{Name: "web-2"}, {Name: "web-1"}}, &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, names([]v1alpha1.BuildRecord{{Name: "web-2"}, {Name: "web-1"}}, &out))
 	if want := "imagebuild.images.goldsmith.dev/web-2\nimagebuild.images.goldsmith.dev/web-1\n"; out.String() != want {
 		t.Errorf("got %s", out.String())
 	}
@@ -53,9 +52,7 @@ func TestBuildsAreATable(t *testing.T) {
 		},
 	} {
 		var out strings.Builder
-		if err := Table(builds, "", all, now, &out); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, Table(builds, "", all, now, &out))
 		var got [][]string
 		for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 			got = append(got, strings.Fields(line))
@@ -74,9 +71,7 @@ func TestBuildsFitATerminalOf80Columns(t *testing.T) {
 		CreationTime: &metav1.Time{Time: now.Add(-100 * time.Hour)}, Duration: &metav1.Duration{Duration: 95 * time.Minute},
 	}}
 	var out strings.Builder
-	if err := Table(builds, "image", false, now, &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, Table(builds, "image", false, now, &out))
 	for line := range strings.SplitSeq(strings.TrimSuffix(out.String(), "\n"), "\n") {
 		if len(line) > 80 {
 			t.Errorf("%d columns: %s", len(line), line)
@@ -87,9 +82,7 @@ func TestBuildsFitATerminalOf80Columns(t *testing.T) {
 func TestBuildsOfAnEarlierImageOfTheNameAreMarked(t *testing.T) {
 	builds := []v1alpha1.BuildRecord{{Name: "web-1", UID: "b", ImageUID: "new"}, {Name: "web-1", UID: "a", ImageUID: "old"}}
 	var out strings.Builder
-	if err := Table(builds, "new", true, time.Now(), &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, Table(builds, "new", true, time.Now(), &out))
 	var last []string
 	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		last = append(last, line[strings.LastIndex(line, " ")+1:])

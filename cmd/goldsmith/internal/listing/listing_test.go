@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // serve starts a server for the given number of changes of an image, and returns a connection. The generations of the
@@ -98,9 +99,7 @@ func TestRecordsAreShown(t *testing.T) {
 			}
 			var out, told strings.Builder
 			flags := &Flags{UID: "a-uid", Limit: test.limit, Format: test.format}
-			if err := changes.Show(t.Context(), serve(t, test.there), "web", flags, &out, &told); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, changes.Show(t.Context(), serve(t, test.there), "web", flags, &out, &told))
 			if diff := cmp.Diff([]string{test.out, test.told}, []string{out.String(), told.String()}); diff != "" {
 				t.Error(diff)
 			}

@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
@@ -52,9 +53,7 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 		asked := &flags{}
 		command := &cobra.Command{}
 		asked.addTo(command)
-		if err := command.ParseFlags(strings.Fields(line)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, command.ParseFlags(strings.Fields(line)))
 		options, err := asked.options(command.Flags().Changed, time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC))
 		if message, isError := strings.CutPrefix(want, "error: "); isError {
 			if err == nil || !strings.Contains(err.Error(), message) {
@@ -67,9 +66,7 @@ func TestFlagsBecomeQueryParametersOnlyIfGiven(t *testing.T) {
 			continue
 		}
 		query, err := scheme.ParameterCodec.EncodeParameters(options, v1alpha1.SchemeGroupVersion)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := query.Encode(); got != want {
 			t.Errorf("%q: got %q, want %q", line, got, want)
 		}
@@ -82,9 +79,7 @@ func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 	}))
 	defer server.Close()
 	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC))
 	var got strings.Builder
 	err = write(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "web-1", &v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}, &got)

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestNotesAreTexts(t *testing.T) {
@@ -31,9 +32,7 @@ func TestNotesAreTexts(t *testing.T) {
 		"",
 	}, "\n")
 	var out strings.Builder
-	if err := describe(notes, &out); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, describe(notes, &out))
 	if diff := cmp.Diff(want, out.String()); diff != "" {
 		t.Error(diff)
 	}

@@ -5,6 +5,8 @@ package output
 import (
 	"strings"
 	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestEscaping(t *testing.T) {
@@ -35,9 +37,7 @@ func TestEscaping(t *testing.T) {
 						t.Fatalf("%s: wrote %d of %d bytes: %v", name, n, len(part), err)
 					}
 				}
-				if err := writer.Flush(); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, writer.Flush())
 				if got := writer.out.(*strings.Builder).String(); got != *want {
 					t.Errorf("%s in parts of %d: %q, want %q", name, size, got, *want)
 				}

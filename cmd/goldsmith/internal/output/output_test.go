@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestObjectsArePrintedWithTheirKinds(t *testing.T) {
@@ -156,9 +157,7 @@ func TestObjectsForProgramsAreNotEscaped(t *testing.T) {
 	note := &v1alpha1.ImageNote{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, NoteRecord: v1alpha1.NoteRecord{Text: "a\u202eb"}}
 	for _, format := range []Format{JSON, YAML} {
 		var out, escaped bytes.Buffer
-		if err := format.Print(note, &out); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, format.Print(note, &out))
 		if err := format.Print(note, NewEscaping(&escaped)); err != nil || escaped.String() != out.String() {
 			t.Errorf("%s: %q, not %q: %v", format, &escaped, &out, err)
 		}

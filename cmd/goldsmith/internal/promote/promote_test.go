@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // image serves the channels of an Image that other users may change at the same time.
@@ -129,9 +130,7 @@ func TestOtherChannelsStayAsTheyAre(t *testing.T) {
 	served := &image{version: "1", channels: []v1alpha1.ImageChannel{{Name: "beta", Build: "debian-9"}, {Name: "stable", Build: "debian-5"}}}
 	clients := fake.NewClientset(build("debian-7", "debian"))
 	served.serve(clients)
-	if err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &move{build: "debian-7", channel: "stable"}, &bytes.Buffer{}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, run(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, &move{build: "debian-7", channel: "stable"}, &bytes.Buffer{}))
 	want := []v1alpha1.ImageChannel{{Name: "beta", Build: "debian-9"}, {Name: "stable", Build: "debian-7"}}
 	if diff := cmp.Diff(want, served.channels); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

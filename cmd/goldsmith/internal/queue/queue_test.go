@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
@@ -79,9 +80,7 @@ metadata:
 		t.Run(test.name, func(t *testing.T) {
 			connection := &client.Connection{Interface: fake.NewClientset(test.builds...), Namespace: test.namespace}
 			var out, told bytes.Buffer
-			if err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told))
 			if want := strings.TrimPrefix(test.out, "\n"); out.String() != want || told.String() != test.told {
 				t.Errorf("got %s(%s)\nwant %s(%s)", &out, &told, want, test.told)
 			}

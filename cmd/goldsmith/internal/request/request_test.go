@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long a test waits for an expected event.
@@ -88,9 +89,7 @@ func TestWaitingEndsWithTheOutcomeOfTheBuild(t *testing.T) {
 	} {
 		for _, line := range []string{"--wait", "--wait -o json"} {
 			flags, err := parsed(line)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			var out, told bytes.Buffer
 			connection := &client.Connection{Interface: fake.NewClientset(test.build), Namespace: "team"}
 			err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: &out, Told: &told})
@@ -109,9 +108,7 @@ func TestWaitingEndsWithTheOutcomeOfTheBuild(t *testing.T) {
 
 func TestABuildThatIsNotThereAnyMoreIsNotWaitedFor(t *testing.T) {
 	flags, err := parsed("--wait")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	connection := &client.Connection{Interface: fake.NewClientset(), Namespace: "team"}
 	err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: io.Discard})
 	if !errors.Is(err, client.ErrBuildDeleted) || exit.Code(t.Context(), err) != exit.Failure {
@@ -140,13 +137,9 @@ func TestFollowShowsTheNameThenTheLogThenTheOutcome(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	flags, err := parsed("-f")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var out, told bytes.Buffer
 	err = flags.Show(limited(t), &client.Connection{Interface: clients, Namespace: "team"}, build(v1alpha1.BuildPending), follow.Options{Out: &out, Told: &told})
 	if code := exit.Code(t.Context(), err); code != exit.BuildCancelled || !exit.Shown(err) {

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestFiguresAreTold(t *testing.T) {
@@ -51,9 +52,7 @@ func TestFiguresAreTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder
-			if err := describe("web", &test.stats, &out); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, describe("web", &test.stats, &out))
 			if diff := cmp.Diff(strings.Join(test.want, "\n")+"\n", out.String()); diff != "" {
 				t.Error(diff)
 			}

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var noon = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
@@ -173,9 +174,7 @@ func TestALineFitsEightyCharacters(t *testing.T) {
 	stalled := image(namespace, name, condition(v1alpha1.ImageStalled, metav1.ConditionTrue, string(v1alpha1.ReasonBuilderNotRunnable), strings.Repeat("ü", 200), 9))
 	var out bytes.Buffer
 	connection := &client.Connection{Interface: fake.NewClientset(stalled, good("web")), Namespace: "team"}
-	if err := run(t.Context(), connection, &options{}, testingclock.NewFakePassiveClock(noon), &out, t.Output()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, run(t.Context(), connection, &options{}, testingclock.NewFakePassiveClock(noon), &out, t.Output()))
 	for line := range strings.Lines(out.String()) {
 		if length := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); length > width {
 			t.Errorf("%d characters: %s", length, line)

@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // patience is how long a test waits for what has to happen.
@@ -221,16 +222,12 @@ func TestADirectoryWithTheDataOfTheServerIsRefused(t *testing.T) {
 		}
 	}
 	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(root, link); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(root, link))
 	if err := apply.Check(link, root+"/data"); err == nil {
 		t.Error("a link to the parent of the data directory is accepted")
 	}
 	file := filepath.Join(root, "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	if err := apply.Check(file, "/"); err == nil || !strings.Contains(err.Error(), "must be a directory") {
 		t.Errorf("a file: got error %v", err)
 	}

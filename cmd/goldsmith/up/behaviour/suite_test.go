@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/records"
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 const (
@@ -136,13 +137,9 @@ func TestBehaviour(t *testing.T) {
 func runInProcesses(t *testing.T) {
 	t.Helper()
 	binary, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	directory, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	args := []string{"tool", "ginkgo", "run", "--procs=4", "--keep-going", "--succinct", "--no-color"}
 	if end, ok := t.Deadline(); ok {
 		args = append(args, "--timeout="+time.Until(end.Add(-reportTime)).String())

@@ -47,9 +47,7 @@ func writeLog(t testing.TB, limit int64, writes ...string) (path string) {
 			t.Fatalf("wrote %d bytes: %v", n, err)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, w.Close())
 	return f.Name()
 }
 
@@ -281,9 +279,7 @@ func TestAFollowerOfALogThatIsCut(t *testing.T) {
 			t.Fatalf("the files have %d bytes", got)
 		}
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, w.Close())
 	for _, f := range followers {
 		rest := require.Value(io.ReadAll(f))(t)
 		text := f.seen.String() + string(rest)
@@ -315,9 +311,7 @@ func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
 	slices.SortFunc(names, func(a, b string) int { return len(a) - len(b) + strings.Compare(a, b) })
 	last := names[len(names)-1]
 	info := require.Value(os.Stat(last))(t)
-	if err := os.Truncate(last, info.Size()-5); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Truncate(last, info.Size()-5))
 	head, tail, missing := kept(t, read(t, path, Options{}))
 	if whole := len(head) + missing + len(tail); !strings.HasPrefix(text, head) || whole != len(text)-5 {
 		t.Errorf("%d bytes, %d missing, %d bytes of %d", len(head), missing, len(tail), len(text))
@@ -350,9 +344,7 @@ func TestAFileThatIsRemovedBeforeItIsOpenedIsMissing(t *testing.T) {
 func TestAnErrorInWritingTheLogDoesNotHoldUpTheContainer(t *testing.T) {
 	feed := NewFeed()
 	f := newLog(t)
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, f.Close())
 	w := NewWriter(f, time.Now, feed, 1<<20)
 	for range 3 {
 		if n, err := w.Write([]byte("text\n")); n != 5 || err != nil {
@@ -381,9 +373,7 @@ func TestWhatHasNoHeaderIsLeftOutAndNotCounted(t *testing.T) {
 			"an impossible time": line("good") + strings.Replace(line("x"), "2026-03", "2026-99", 1),
 		} {
 			file := filepath.Join(t.TempDir(), "log")
-			if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 			for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(1))}, "limit": {Limit: new(int64(5))}} {
 				if got := read(t, file, options); got != "good\n" {
 					t.Errorf("%s, %s, %s: %.60q", name, damage, of, got)
@@ -401,9 +391,7 @@ func TestALogOfAnEarlierVersionIsRead(t *testing.T) {
 		"":        oldRecord("F", "one") + oldRecord("P", part) + oldRecord("F", "") + oldRecord("P", part),
 		".2.1000": oldRecord("P", part) + oldRecord("F:tag", "end") + oldRecord("F", "F last"),
 	} {
-		if err := os.WriteFile(path+name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path+name, []byte(content), 0o600))
 	}
 	head, notice, tail := "one\n"+part+"\n"+part+"\n", "[goldsmith: 1000 bytes of the log were dropped because it is too long]\n", part+"end\nF last\n"
 	for lines, want := range map[int64]string{1: "F last\n", 2: tail, 3: notice + tail, 4: part + "\n" + notice + tail, 9: head + notice + tail} {
@@ -411,9 +399,7 @@ func TestALogOfAnEarlierVersionIsRead(t *testing.T) {
 			t.Errorf("the last %d lines are %d bytes %.60q, want %d bytes %.60q", lines, len(got), got, len(want), want)
 		}
 	}
-	if err := os.WriteFile(path+".3.9000", []byte(strings.Repeat("damaged", 20)+"\n"+lineOf("after")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path+".3.9000", []byte(strings.Repeat("damaged", 20)+"\n"+lineOf("after")), 0o600))
 	if got := read(t, path, Options{Tail: new(int64(1))}); got != "after\n" {
 		t.Errorf("after a damaged file: %.60q", got)
 	}
@@ -443,9 +429,7 @@ func TestAFollowerGetsEverythingAndEndsWithTheLog(t *testing.T) {
 	if _, err := io.WriteString(w, "three"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, w.Close())
 	if got := <-done; got != "three<nil>" {
 		t.Errorf("read %q", got)
 	}
@@ -464,9 +448,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 			log, err = os.Open(path)
 			return log, err
 		}, NewFeed(), Options{Follow: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		done := make(chan error)
 		go func() {
 			_, err := r.Read(make([]byte, 10))
@@ -494,9 +476,7 @@ func FuzzReadOfAnyFile(f *testing.F) {
 	f.Add([]byte("\n\n \n"), int64(1), int64(1))
 	f.Fuzz(func(t *testing.T, content []byte, tail, limit int64) {
 		file := filepath.Join(t.TempDir(), "log")
-		if err := os.WriteFile(file, content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, content, 0o600))
 		all := read(t, file, Options{})
 		if text := read(t, file, Options{Tail: &tail}); !strings.HasSuffix(all, text) {
 			t.Fatalf("tail %q of %q", text, all)
