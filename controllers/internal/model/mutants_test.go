@@ -271,7 +271,7 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/perform.go", `		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
 `, `		seen.reject(err)
 		return true, nil
-`, "a rejection is confirmed, and then the API has the Job"},
+`, ""},
 	{"controllers/internal/imagebuild/perform.go", `case refused(err):`, `case false:`, ""},
 	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
 	{"controllers/internal/imagebuild/perform.go", `"activeDeadlineSeconds": stopDeadline}`, `"activeDeadlineSeconds": 3600}`, ""},
