@@ -246,3 +246,12 @@ func TestOldBuildsAreDeletedOnlyIfTheImageInTheAPIAllowsIt(t *testing.T) {
 		})
 	}
 }
+
+func TestAnOldBuildIsNotTakenForDeletedWhileTheAPIIsNotServed(t *testing.T) {
+	w := newFixture(t).start()
+	w.create("debian")
+	w.settle(v1alpha1.BuildSucceeded)
+	w.unserved.Store(true)
+	old := w.list()
+	w.Expect(w.r.prune(t.Context(), w.image("debian"), []*v1alpha1.ImageBuild{&old[0]})).To(MatchError(ContainSubstring("delete old build debian-1")))
+}

@@ -66,6 +66,8 @@ type fixture struct {
 	refuse atomic.Int32
 	// lost has instantiate end without an answer once it has created the build
 	lost atomic.Bool
+	// unserved has each deletion answered by a server that does not have the API
+	unserved atomic.Bool
 }
 
 // newFixture starts the caches, not the controller.
@@ -77,11 +79,13 @@ func newFixture(t *testing.T) *fixture {
 	)
 	front := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, in *http.Request) {
 		path := strings.Split(in.URL.Path, "/")
-		switch name, last := path[len(path)-2], path[len(path)-1]; last {
-		case "instantiate":
+		switch name, last := path[len(path)-2], path[len(path)-1]; {
+		case last == "instantiate":
 			w.instantiate(out, in, name)
-		case "cancel":
+		case last == "cancel":
 			w.cancel(out, in, name)
+		case in.Method == http.MethodDelete && w.unserved.Load():
+			http.NotFound(out, in)
 		default:
 			stored.ServeHTTP(out, in)
 		}

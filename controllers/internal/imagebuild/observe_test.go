@@ -318,6 +318,22 @@ func TestAJobIsDeletedForWhatTheAPIHas(t *testing.T) {
 	}
 }
 
+// TestAJobIsCreatedForWhatTheAPIHas has an attempt that was read after a conflict. Another process has created its Job, which was
+// deleted without its pod, and the cache has neither.
+func TestAJobIsCreatedForWhatTheAPIHas(t *testing.T) {
+	builder := inputs.Builder{Image: "builder:1"}
+	build, job, pod := rendered(t, builder)
+	api := &api{t: t, build: build, job: job, pods: []corev1.Pod{pod}, noJob: true}
+	reconciler := api.reconciler(t, stored{})
+	reconciler.Builders.Registered = map[string]inputs.Builder{build.Spec.Inputs.Builder.Name: builder}
+	if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{fresh: true}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(api.asked, " "); strings.Contains(got, http.MethodPost) {
+		t.Errorf("the requests were %s: a Job was created, and a pod of the attempt exists", got)
+	}
+}
+
 // TestOnlyTheJobThatIsRenderedIsAdopted has a Job under the attempt's name, which says to be the attempt's, and whose builder has ended well.
 func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
 	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}`

@@ -93,7 +93,6 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	result, err := r.proceed(ctx, build, observation{})
 	for again := 0; apierrors.IsConflict(err) && again < conflicts; again++ {
 		// Another client has written, for example the builder with a report. The stored build is reconciled at once.
-		r.written.Delete(request.NamespacedName)
 		if build, err = r.Client.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(ctx, request.Name, metav1.GetOptions{}); err == nil {
 			result, err = r.proceed(ctx, build, observation{fresh: true})
 		}

@@ -152,6 +152,9 @@ func (c buildClient) List(_ context.Context, options metav1.ListOptions) (*v1alp
 
 // UpdateStatus writes the status of a build.
 func (c buildClient) UpdateStatus(_ context.Context, build *v1alpha1.ImageBuild, _ metav1.UpdateOptions) (stored *v1alpha1.ImageBuild, err error) {
+	if build.Name == c.p.refused {
+		return nil, errForbidden
+	}
 	point := "status"
 	before, ok := c.p.builds.get(build.Name)
 	if !ok || before.Status.Phase != build.Status.Phase {

@@ -48,6 +48,8 @@ type environment struct {
 	backup *backup
 	// queueGone is true once the queue of Kueue is deleted: no Job is resumed any more.
 	queueGone bool
+	// refused is the name of a build whose status admission refuses.
+	refused string
 	// rejecting is true while admission refuses Jobs.
 	rejecting bool
 

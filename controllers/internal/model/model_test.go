@@ -28,6 +28,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/queue"
 )
 
 const (
@@ -99,6 +102,30 @@ func TestSchedules(t *testing.T) {
 		for _, rare := range group.rare {
 			t.Error(rare)
 		}
+	}
+}
+
+// TestABuildThatCannotStartLetsOthersStart has a fault that lasts, unlike those of schedules.
+func TestABuildThatCannotStartLetsOthersStart(t *testing.T) {
+	w := newEnvironment(schedule{}, newMemo(), newCoverage())
+	w.peace, w.limits = true, queue.Limits{Builds: 1}
+	for _, image := range slices.Clone(w.images.all) {
+		w.edit(image, func(spec *v1alpha1.ImageSpec) { spec.Suspend, spec.Template = new(true), nil })
+	}
+	w.createDirectly(w.images.all[0], false)
+	w.createDirectly(w.images.all[0], false)
+	w.refused = "direct-1"
+	w.start(0)
+	for range 20 {
+		w.lookAtAll()
+		w.clusterWorks()
+		w.deliverAll()
+		w.now = w.now.Add(retry)
+	}
+	first, _ := w.builds.get("direct-1")
+	second, _ := w.builds.get("direct-2")
+	if len(first.Status.Attempts) > 0 || len(second.Status.Attempts) == 0 {
+		t.Errorf("the build that is refused is %q, and the next build is %q", first.Status.Phase, second.Status.Phase)
 	}
 }
 
