@@ -157,17 +157,15 @@ func (t *transition) suspended() bool {
 		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job)
 }
 
-// resumed reports whether the attempt's Job was suspended and resumed, unobserved, since its recorded pod was created. A resumption counts
-// that is later than the pod, or not earlier than when the container was seen to start, which is later in an outdated cache. If the pod
-// does not exist, any resumption counts: the Job controller fails the Job before it lets go of a pod that a user deletes. The times
-// are whole seconds, so a Job that was not resumed may count as resumed. A later observation has the failure of such a Job.
+// resumed reports whether the attempt's Job was suspended and resumed, unobserved, since the container was seen to start. The times
+// of the Job and of the condition are whole seconds, so equal times count as resumed. If the Job was not resumed, a later
+// observation has the Job's failure.
 func (t *transition) resumed() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
 	return ready != nil && ready.Status == metav1.ConditionTrue && t.Job != nil && t.Job.DeletionTimestamp == nil &&
 		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job) &&
 		slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool {
-			return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse &&
-				(t.Pod == nil || t.Pod.CreationTimestamp.Before(&c.LastTransitionTime) || !c.LastTransitionTime.Before(&ready.LastTransitionTime))
+			return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse && !c.LastTransitionTime.Before(&ready.LastTransitionTime)
 		})
 }
 

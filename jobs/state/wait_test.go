@@ -196,12 +196,7 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 		return w
 	}
 	going := deleted(t0.Add(time.Minute))
-	created := func(after time.Duration) func(*corev1.Pod) {
-		return func(pod *corev1.Pod) { pod.CreationTimestamp = metav1.NewTime(t0.Add(after)) }
-	}
 	for name, w := range map[string]*scenario{
-		"its pod is gone, and was seen to start later":  running().job(resumedAt(-time.Minute)),
-		"its pod is going, and was seen to start later": running().job(resumedAt(-time.Minute)).pod(corev1.PodFailed, exited(143, ""), going, created(-time.Hour)),
 		"its pod is gone":          running().job(resumedAt(time.Minute)),
 		"its pod is going":         running().job(resumedAt(time.Minute)).pod(corev1.PodRunning, going),
 		"its pod has ended and is": running().job(resumedAt(time.Minute)).pod(corev1.PodFailed, exited(143, ""), going),
@@ -216,8 +211,8 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 		}
 	}
 	for name, w := range map[string]*scenario{
-		"resumed before its pod was created": running().job(resumedAt(-time.Minute)).pod(corev1.PodFailed, exited(143, ""), deleted(t0), created(-time.Second)),
-		"the Job has failed":                 running().job(resumedAt(time.Minute), jobCondition(batchv1.JobFailureTarget)),
+		"resumed before it started": running().job(resumedAt(-time.Minute)),
+		"the Job has failed":        running().job(resumedAt(time.Minute), jobCondition(batchv1.JobFailureTarget)),
 	} {
 		if attempt := Next(w.Observed).Status.Attempts[0]; attempt.Outcome != v1alpha1.AttemptDisrupted || attempt.Failure.Reason != v1alpha1.ReasonPodDeleted {
 			t.Errorf("%s: %+v", name, attempt)

@@ -9,6 +9,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
@@ -243,12 +244,11 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 		if !ok || w.faults.interjected || w.arrivesLate || w.truth.jobs[job.UID] == "" || job.DeletionTimestamp != nil || jobOver(job) || state.Failing(job) || suspended(job) {
 			break
 		}
-		inOneSecond := slices.ContainsFunc(w.pods.all, func(pod *corev1.Pod) bool {
-			return pod.UID == attempt.PodUID && slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
-				return c.Type == batchv1.JobSuspended && !pod.CreationTimestamp.Before(&c.LastTransitionTime)
-			})
-		})
-		if pod := w.truth.pods[attempt.PodUID]; pod != nil && pod.suspended && !inOneSecond {
+		ready := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildPodReady)
+		resumed := slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+			return c.Type == batchv1.JobSuspended && ready != nil && !c.LastTransitionTime.Before(&ready.LastTransitionTime)
+		}) // and not before an older cache showed that the container runs
+		if pod := w.truth.pods[attempt.PodUID]; pod != nil && pod.suspended && resumed {
 			w.broken("attempt %d of %s ended with PodDeleted, and its pod was deleted because its Job was suspended", attempt.Number, build.Name)
 		}
 	case v1alpha1.ReasonPodForbidden:

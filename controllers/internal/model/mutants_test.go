@@ -353,6 +353,5 @@ var mutants = []mutant{
 	{"jobs/state/wait.go", `	attempt.PodName, attempt.PodUID, attempt.NodeName = "", "", ""
 `, ``, ""},
 	{"jobs/state/wait.go", `	case held && t.queueTimeLeft() <= 0:`, `	case false:`, ""},
-	{"jobs/state/wait.go", `t.Pod == nil || t.Pod.CreationTimestamp.Before(&c.LastTransitionTime) || !c`, `!c`, "no schedule of 20,000 has a cache show a container as running that was suspended and resumed; a test of jobs/state does"},
 	{"jobs/state/policy.go", `return last.CompletionTime.Add(wait + jitter(build.UID, last.Number, wait/5) + rounding)`, `return last.CompletionTime.Add(24 * time.Hour)`, ""},
 }
