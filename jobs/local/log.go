@@ -9,7 +9,6 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 
@@ -51,12 +50,10 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
 	started = started || hasRun(pod) // the builder may have removed the whole directory
-	log, err := logfile.Open(ctx, dir.log(), openLog, feed, a.logOptions(options))
+	files, err := logfile.Open(dir.log(), openRegular)
 	switch {
 	case errors.Is(err, errNotRegular):
 		return nil, gone(pod, "replaced its log by something that is no regular file")
-	case errors.Is(err, errTooLarge):
-		return nil, gone(pod, "replaced its log by a file that is too large for a log")
 	case errors.Is(err, fs.ErrPermission):
 		return nil, gone(pod, "made its log unreadable")
 	case errors.Is(err, fs.ErrNotExist) && started:
@@ -68,27 +65,19 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	case err != nil:
 		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
 	}
+	if size, err := files.Size(); err == nil && size > maxLogFile {
+		_ = files.Close() // only read from
+		return nil, gone(pod, "replaced its log by a file that is too large for a log")
+	}
+	log, err := logfile.NewReader(ctx, files, feed, a.logOptions(options))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
+	}
 	return log, nil
 }
 
-// errTooLarge reports a file that no agent has written. A builder can extend its log without using space.
-var errTooLarge = errors.New("too large for a log")
-
-// openLog opens one file of a log.
-func openLog(path string) (*os.File, error) {
-	file, err := openRegular(path)
-	if err != nil {
-		return nil, err
-	}
-	info, err := file.Stat()
-	if err == nil && info.Size() > logfile.MaxFileBytes(maxLogBytes) {
-		err = &fs.PathError{Op: "open", Path: path, Err: errTooLarge}
-	}
-	if err != nil {
-		return nil, errors.Join(err, file.Close())
-	}
-	return file, nil
-}
+// maxLogFile is more than a log of empty lines has, whose times are most of it. A builder can extend its log without using space.
+const maxLogFile = 64 * maxLogBytes
 
 // hasRun reports whether the status has a start of the pod's process.
 func hasRun(pod *corev1.Pod) bool {

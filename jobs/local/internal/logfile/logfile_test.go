@@ -5,7 +5,6 @@ package logfile
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -60,7 +59,10 @@ func newLog(t testing.TB) *os.File {
 
 func openLog(t testing.TB, path string, feed *Feed, options Options) io.ReadCloser {
 	t.Helper()
-	r := require.Value(Open(context.Background(), path, os.Open, feed, options))(t)
+	files, err := Open(path, os.Open)
+	require.NoError(t, err)
+	r, err := NewReader(context.Background(), files, feed, options)
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = r.Close() })
 	return r
 }
@@ -318,26 +320,24 @@ func TestALogWhoseServerWasKilledIsRead(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsRemovedBeforeItIsOpenedIsMissing(t *testing.T) {
-	const limit = 1 << 16
-	text := strings.Repeat("a line of the builder\n", limit*7/8/22)
-	path := writeLog(t, limit, text)
-	removed := func(name string) (*os.File, error) {
-		if parsed, _ := parseSegment(path, name); parsed.number == 2 || parsed.number == 3 {
-			return nil, os.ErrNotExist
+// The writer removes files of the middle while the log is read.
+func TestATailBeginsWhereTheLogEndedWhenItWasOpened(t *testing.T) {
+	const half = 40_000
+	f := newLog(t)
+	w := NewWriter(f, time.Now, NewFeed(), 1<<20)
+	line := func(number int) string { return fmt.Sprintf("line %d of the builder", number) }
+	write := func(from, end int) {
+		for number := from; number < end; number++ {
+			require.Value(io.WriteString(w, line(number)+"\n"))(t)
 		}
-		return os.Open(name)
 	}
-	for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(math.MaxInt64))}} {
-		r := require.Value(Open(context.Background(), path, removed, nil, options))(t)
-		content, err := io.ReadAll(r)
-		if err = errors.Join(err, r.Close()); err != nil {
-			t.Fatal(err)
-		}
-		head, tail, missing := kept(t, string(content))
-		if whole := len(head) + missing + len(tail); whole != len(text) || missing == 0 || !strings.HasSuffix(text, tail) {
-			t.Errorf("%s: %d bytes, %d missing, %d bytes of %d", of, len(head), missing, len(tail), len(text))
-		}
+	write(0, half)
+	r := openLog(t, f.Name(), nil, Options{Tail: new(int64(10))})
+	write(half, 2*half)
+	require.NoError(t, w.Close())
+	tail := strings.Split(string(require.Value(io.ReadAll(r))(t)), "\n")
+	if !strings.HasSuffix(tail[0], line(half-10)) || !strings.HasSuffix(tail[9], line(half-1)) || !strings.HasSuffix(tail[len(tail)-2], line(2*half-1)) {
+		t.Errorf("%d lines, the first %q, the last %q", len(tail), tail[0], tail[len(tail)-2:])
 	}
 }
 
@@ -441,13 +441,11 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		func(cancel context.CancelFunc, _ io.Closer) { cancel() },
 		func(_ context.CancelFunc, r io.Closer) { _ = r.Close() },
 	} {
-		var log *os.File
+		log, err := Open(newLog(t).Name(), os.Open)
+		require.NoError(t, err)
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		r, err := Open(ctx, newLog(t).Name(), func(path string) (file *os.File, err error) {
-			log, err = os.Open(path)
-			return log, err
-		}, NewFeed(), Options{Follow: true})
+		r, err := NewReader(ctx, log, NewFeed(), Options{Follow: true})
 		require.NoError(t, err)
 		done := make(chan error)
 		go func() {
@@ -461,7 +459,7 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 		if err := r.Close(); err != nil {
 			t.Error(err)
 		}
-		if _, err := log.Stat(); err == nil {
+		if _, err := log.Size(); err == nil {
 			t.Error("the file is still open")
 		}
 	}

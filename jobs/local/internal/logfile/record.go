@@ -4,7 +4,7 @@
 //
 //	2006-01-02T15:04:05.999999999Z	stdout	text
 //
-// A long log is in several files. Writer keeps the first file and the last files, and removes those in the middle. Open reads the
+// A long log is in several files. Writer keeps the first file and the last files, and removes those in the middle. Files reads the
 // rest as one log. A log is read while it is written: Feed connects the two. The package must never block the writer for a
 // reader, and never trust a log's content, which a crash may have torn.
 //

@@ -13,8 +13,8 @@ import (
 // Writer writes what a container writes, as the stream "stdout". It is not safe for concurrent use.
 //
 // The limit counts the bytes that the container writes. Half of it is for the beginning of the log, and half for the end, in
-// tailFiles files: the Writer removes the oldest of these. A file ends at the end of a line, unless the line is longer than an eighth
-// of the file.
+// files of at most a sixteenth of the limit: the Writer removes the oldest of these. A file ends at the end of a line, unless
+// the line is longer than an eighth of the file.
 type Writer struct {
 	path  string
 	file  *os.File
@@ -22,18 +22,21 @@ type Writer struct {
 	feed  *Feed
 	limit int64
 
-	size   int64    // of the text in file
-	number int      // of file: 0 is the beginning of the log
-	before int64    // the text between the beginning of the log and file
-	tail   []string // the complete files of the end, oldest first
+	size   int64     // of the text in file
+	number int       // of file: 0 is the beginning of the log
+	before int64     // the text between the beginning of the log and file
+	tail   []segment // the files of the end before file, oldest first
 
 	inLine bool // the end of the last line has not come yet
 	buffer []byte
 	err    error
 }
 
-// tailFiles is how many files the end of a log has at most.
-const tailFiles = 8
+// segment is a complete file of the end of a log.
+type segment struct {
+	name string
+	size int64 // of its text
+}
 
 // NewWriter writes to log, the file of a new log, and tells the feed. Close closes the file. The limit is at least 1 KiB.
 func NewWriter(log *os.File, now func() time.Time, feed *Feed, limit int64) *Writer {
@@ -81,7 +84,7 @@ func (w *Writer) Close() error {
 
 // room is how much more text the file takes.
 func (w *Writer) room() int64 {
-	most := w.limit / 2 / tailFiles
+	most := w.segmentSize()
 	reserve := most / 8
 	if w.number == 0 {
 		most = w.limit / 2
@@ -92,6 +95,8 @@ func (w *Writer) room() int64 {
 	return most - w.size
 }
 
+func (w *Writer) segmentSize() int64 { return w.limit / 16 }
+
 // roll begins another file. The file before is complete then, as readers assume of every file but the last.
 func (w *Writer) roll() {
 	w.flush()
@@ -100,10 +105,10 @@ func (w *Writer) roll() {
 	}
 	if w.number > 0 {
 		w.before += w.size
-		w.tail = append(w.tail, w.file.Name())
+		w.tail = append(w.tail, segment{name: w.file.Name(), size: w.size})
 	}
 	w.number, w.size = w.number+1, 0
-	next, err := os.OpenFile(newSegment(w.path, w.number, w.before).path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	next, err := os.OpenFile(segmentName(w.path, w.number, w.before), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		w.fail(err)
 		return
@@ -112,13 +117,22 @@ func (w *Writer) roll() {
 		w.fail(err)
 	}
 	w.file = next
-	if len(w.tail) < tailFiles {
-		return
+	w.trim()
+}
+
+// trim removes the oldest files, so that a further full file does not exceed the limit.
+func (w *Writer) trim() {
+	kept := w.segmentSize()
+	for _, s := range w.tail {
+		kept += s.size
 	}
-	if err := os.Remove(w.tail[0]); err != nil {
-		w.fail(err)
+	for ; len(w.tail) > 0 && kept > w.limit-w.limit/2; w.tail = w.tail[1:] {
+		if err := os.Remove(w.tail[0].name); err != nil {
+			w.fail(err)
+			return
+		}
+		kept -= w.tail[0].size
 	}
-	w.tail = w.tail[1:]
 }
 
 func (w *Writer) flush() {
