@@ -3,6 +3,7 @@
 package state
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -88,6 +89,36 @@ func TestRetryingSaysExactlyWhenTheNextAttemptStarts(t *testing.T) {
 	}
 	if !fractions {
 		t.Error("every attempt starts at a whole second: those that failed together start together")
+	}
+}
+
+// kubectl describe prints the whole status.
+func TestAFailedBuildTellsItsFailureOnce(t *testing.T) {
+	again := given(v1alpha1.BuildRunning).ended(v1alpha1.AttemptFailed, v1alpha1.ReasonBuilderTempFail.Failure("try again"))
+	again.attempt(2)
+	for name, given := range map[string]*scenario{
+		"by its builder":       given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(1, "the disk is full")),
+		"before it started":    given(v1alpha1.BuildStarting).job().pod(corev1.PodFailed, neverStarted("StartError")),
+		"after another failed": again.recorded().job().pod(corev1.PodFailed, exited(1, "the disk is full")),
+		"by its cancellation":  given(v1alpha1.BuildQueued).cancelRequested(),
+	} {
+		status := Next(given.Observed).Status
+		text, err := json.Marshal(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		message, err := json.Marshal(status.Failure.Message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if times := strings.Count(string(text), strings.Trim(string(message), `"`)); times != 1 {
+			t.Errorf("%s: the message is there %d times: %s", name, times, text)
+		}
+		for i := range status.Attempts {
+			if told := status.AttemptFailure(&status.Attempts[i]); told == nil || told.Message == "" || told.Reason != status.Attempts[i].Failure.Reason {
+				t.Errorf("%s: the failure of attempt %d is %+v", name, i+1, told)
+			}
+		}
 	}
 }
 

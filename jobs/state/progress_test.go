@@ -50,6 +50,13 @@ func TestTheLastStageEndsWithItsAttempt(t *testing.T) {
 	}
 }
 
+func TestAnAttemptThatEndsInNoStage(t *testing.T) {
+	status := Next(given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodFailed, exited(1, "")).Observed).Status
+	if len(status.Stages) != 0 {
+		t.Errorf("stages %v", status.Stages)
+	}
+}
+
 func TestTheNextAttemptBeginsWithoutProgress(t *testing.T) {
 	w := given(v1alpha1.BuildRetrying).reported().ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Class: v1alpha1.FailureInfrastructure})
 	status := Next(w.Observed).Status

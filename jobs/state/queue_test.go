@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -59,6 +60,27 @@ func TestAWaitingBuildIsLookedAtAgainForItsTimeout(t *testing.T) {
 	}
 }
 
+func TestWhatABuildWaitsForIsWrittenOnce(t *testing.T) {
+	w := waits(v1alpha1.BuildPending)
+	w.Build.Status = Next(w.Observed).Status
+	told := meta.FindStatusCondition(w.Build.Status.Conditions, v1alpha1.BuildAdmitted)
+	if told.Status != metav1.ConditionFalse || told.Reason != v1alpha1.ReasonWaitingForSlot || told.Message != w.Admission.Message {
+		t.Errorf("said %+v", told)
+	}
+	if got := w.Build.Status.QueuedTime; got == nil || !got.Time.Equal(w.Now) {
+		t.Errorf("queued since %v, want %s", got, w.Now)
+	}
+	w.Now = w.Now.Add(20 * time.Second)
+	if diff := cmp.Diff(w.Build.Status, Next(w.Observed).Status); diff != "" {
+		t.Errorf("written again though nothing has changed:\n%s", diff)
+	}
+	w.Admission.Message = "the cluster runs 100 builds, as many as it may"
+	told = meta.FindStatusCondition(Next(w.Observed).Status.Conditions, v1alpha1.BuildAdmitted)
+	if told.Message != w.Admission.Message {
+		t.Errorf("said %q", told.Message)
+	}
+}
+
 func TestASupersededBuildSaysByWhich(t *testing.T) {
 	for _, phase := range []v1alpha1.BuildPhase{v1alpha1.BuildPending, v1alpha1.BuildQueued} {
 		w := given(phase).cancelRequested()
@@ -71,6 +93,21 @@ func TestASupersededBuildSaysByWhich(t *testing.T) {
 			t.Errorf("message %q", status.Failure.Message)
 		}
 		consistent(t, w.Observed, status)
+	}
+}
+
+func TestWaits(t *testing.T) {
+	for phase, want := range map[v1alpha1.BuildPhase]bool{
+		"": true, v1alpha1.BuildPending: true, v1alpha1.BuildQueued: true,
+		v1alpha1.BuildStarting: false, v1alpha1.BuildRunning: false, v1alpha1.BuildRetrying: false, v1alpha1.BuildCancelling: false,
+		v1alpha1.BuildSucceeded: false, v1alpha1.BuildFailed: false, v1alpha1.BuildCancelled: false,
+	} {
+		if got := Waits(&v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Phase: phase}}); got != want {
+			t.Errorf("%q: %v", phase, got)
+		}
+	}
+	if Waits(held(1).Build) {
+		t.Error("a build that waits for Kueue is admitted already, and has an attempt")
 	}
 }
 

@@ -3,7 +3,6 @@
 package state
 
 import (
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -231,8 +230,14 @@ func TestLooksBecomeRare(t *testing.T) {
 		age += untilNextObservation(age)
 		looks = append(looks, int(age.Seconds()))
 	}
-	if want := []int{3, 6, 12, 24, 48, 96, 156, 216, 276, 336}; !slices.Equal(looks, want) {
-		t.Errorf("observations at %v s, want %v", looks, want)
+	want := []int{3, 6, 12, 24, 48, 96, 156, 216, 276, 336}
+	if len(looks) != len(want) {
+		t.Fatalf("observations at %v s, want %v", looks, want)
+	}
+	for i := range want {
+		if looks[i] != want[i] {
+			t.Fatalf("observations at %v s, want %v", looks, want)
+		}
 	}
 }
 

@@ -176,3 +176,10 @@ func neverStarted(reason string) func(*corev1.Pod) {
 		ExitCode: 128, Reason: reason, Message: "no such file", StartedAt: metav1.NewTime(time.Unix(0, 0)), FinishedAt: metav1.NewTime(t0),
 	}})
 }
+
+func TestASuccessCountsThoughAChildRanOutOfMemory(t *testing.T) {
+	w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exitedFor(0, "OOMKilled", goodResult))
+	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildSucceeded {
+		t.Errorf("phase %s", got)
+	}
+}

@@ -318,7 +318,15 @@ func TestNext(t *testing.T) {
 		{name: "such a pod is deleted with its Job", given: given(retrying).job().pod(corev1.PodSucceeded, exited(0, goodResult), otherImage).ended(v1alpha1.AttemptDisrupted, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonJobConflict}), phase: retrying, action: DeleteJob},
 		{name: "an unrecorded pod whose Job no longer exists", given: given(run).recorded().pod(corev1.PodSucceeded, exited(0, goodResult)).with(func(w *scenario) { w.current().PodUID = "" }), phase: retrying, reason: v1alpha1.ReasonJobDeleted, why: v1alpha1.ReasonBackingOff},
 		{name: "no pod yet", given: given(starting).job(), phase: starting, why: v1alpha1.ReasonWaitingForPod},
+		{name: "unschedulable", given: given(starting).job().pod(corev1.PodPending, func(p *corev1.Pod) {
+			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Message: "0 of 2 nodes are available"}}
+		}), phase: starting, why: v1alpha1.ReasonUnschedulable},
+		{name: "image being pulled", given: given(starting).job().pod(corev1.PodPending, waitingState("ImagePullBackOff")), phase: starting, why: v1alpha1.ReasonImagePulling},
+		{name: "image not pulled in time", given: given(starting).with(quick).job().pod(corev1.PodPending, waitingState("ErrImagePull")), phase: retrying, reason: v1alpha1.ReasonImagePullFailed, why: v1alpha1.ReasonBackingOff},
+		{name: "not scheduled in time", given: given(starting).with(quick).job().pod(corev1.PodPending), phase: failed, reason: v1alpha1.ReasonStartTimeout},
 		{name: "no pod in time", given: given(starting).with(quick).job(), phase: failed, reason: v1alpha1.ReasonStartTimeout},
+		{name: "not a legal image name", given: given(starting).job().pod(corev1.PodPending, waitingState("InvalidImageName")), phase: failed, reason: v1alpha1.ReasonInvalidImageName},
+		{name: "container cannot be configured", given: given(starting).job().pod(corev1.PodPending, waitingState("CreateContainerConfigError")), phase: failed, reason: v1alpha1.ReasonBuilderNotRunnable},
 
 		{name: "exit 0 with a good result is final though the pod still runs", given: given(run).recorded().job().pod(corev1.PodRunning, exited(0, goodResult)), phase: succeeded},
 		{name: "started and ended between two looks", given: given(starting).job().pod(corev1.PodSucceeded, exited(0, goodResult)), phase: succeeded},
@@ -332,9 +340,17 @@ func TestNext(t *testing.T) {
 		{name: "exit 75 with the retries used up", given: given(run).with(failures(3)).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: failed, reason: v1alpha1.ReasonBuilderTempFail},
 		{name: "a class that is not retried", given: given(run).with(func(w *scenario) { w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureRegistry} }).recorded().job().pod(corev1.PodFailed, exited(75, "")), phase: failed, reason: v1alpha1.ReasonBuilderTempFail},
 		{name: "a user's failure is retried where asked for", given: given(run).with(func(w *scenario) { w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureUser} }).recorded().job().pod(corev1.PodFailed, exited(1, "")), phase: retrying, reason: v1alpha1.ReasonBuilderFailed, why: v1alpha1.ReasonBackingOff},
+		{name: "out of memory", given: given(run).recorded().job().pod(corev1.PodFailed, exitedFor(137, "OOMKilled", "")), phase: failed, reason: v1alpha1.ReasonOOMKilled},
+		{name: "builder cannot be started", given: given(starting).job().pod(corev1.PodFailed, exitedFor(128, "StartError", "no such file")), phase: failed, reason: v1alpha1.ReasonBuilderNotRunnable},
+		{name: "run timeout", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("DeadlineExceeded")), phase: failed, reason: v1alpha1.ReasonRunTimeout},
 		{name: "run timeout: the node has time to confirm the end", given: given(run).recorded().job().pod(corev1.PodRunning, running()).with(ranFor(v1alpha1.DefaultRunTimeout + render.GracePeriod + confirmationTime - time.Second)), phase: run},
 		{name: "run timeout: the node does not confirm the end in time", given: given(run).recorded().job().pod(corev1.PodRunning, running()).with(ranFor(v1alpha1.DefaultRunTimeout + render.GracePeriod + confirmationTime)), phase: failed, reason: v1alpha1.ReasonRunTimeout},
+		{name: "deadline with no container started", given: given(starting).job().pod(corev1.PodFailed, podReason("DeadlineExceeded")), phase: failed, reason: v1alpha1.ReasonStartTimeout},
+		{name: "rejected by the node", given: given(starting).job().pod(corev1.PodFailed, podReason("OutOfcpu")), phase: retrying, reason: v1alpha1.ReasonNodeRejected, why: v1alpha1.ReasonBackingOff},
 
+		{name: "evicted by the kubelet", given: given(run).recorded().job().pod(corev1.PodFailed, exited(137, ""), podReason("Evicted")), phase: retrying, reason: v1alpha1.ReasonEvicted, why: v1alpha1.ReasonBackingOff},
+		{name: "preempted", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), disrupted("PreemptionByScheduler")), phase: retrying, reason: v1alpha1.ReasonPreempted, why: v1alpha1.ReasonBackingOff},
+		{name: "node shut down", given: given(run).recorded().job().pod(corev1.PodFailed, exited(143, ""), podReason("Terminated"), disrupted("TerminationByKubelet")), phase: retrying, reason: v1alpha1.ReasonNodeShutdown, why: v1alpha1.ReasonBackingOff},
 		{name: "process lost with its server", given: given(run).recorded().job().pod(corev1.PodFailed, exited(137, ""), disrupted("ProcessLost")), phase: retrying, reason: v1alpha1.ReasonProcessLost, why: v1alpha1.ReasonBackingOff},
 		{name: "node lost: the pod never ends", given: given(run).recorded().job().pod(corev1.PodRunning, running(), disrupted("DeletionByTaintManager"), deleted(t0)), phase: retrying, reason: v1alpha1.ReasonNodeLost, why: v1alpha1.ReasonBackingOff},
 		{name: "Job deleted by hand: its pod, which may stay, is deleted", given: given(run).recorded().pod(corev1.PodRunning, running()), phase: run, action: DeletePod},
@@ -487,6 +503,14 @@ func why(status v1alpha1.ImageBuildStatus) string {
 	return ""
 }
 
+func TestRunningRecordsWhichJobAndPodAreBelieved(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodRunning, running())
+	attempt := Next(w.Observed).Status.Attempts[0]
+	if attempt.JobUID != "job-uid" || attempt.PodUID != "pod-uid" || attempt.PodName != "pod" || attempt.NodeName != "node" {
+		t.Errorf("recorded %+v", attempt)
+	}
+}
+
 func TestAPodWhoseContainerNeverStartedIsNotRecorded(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending)
 	w.Now = t0.Add(v1alpha1.DefaultStartTimeout + rounding)
@@ -530,12 +554,27 @@ func TestShortWaitsAreNotWritten(t *testing.T) {
 	}
 }
 
+func TestWhatWasCancelledBeforeItStartedWasAttempted(t *testing.T) {
+	w := given(v1alpha1.BuildPending).cancelRequested()
+	w.Resolved = resolved
+	if got := Next(w.Observed).Status.Resolved; got != resolved {
+		t.Errorf("resolved %v: the same inputs would be built again", got)
+	}
+}
+
 func TestTimeoutsAreNotCutShortByTheSecondsOfStoredTimes(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job()
 	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Second}
 	w.Now = t0.Add(1900 * time.Millisecond) // the attempt may have started at t0 + 999 ms
 	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
 		t.Errorf("phase %s", got)
+	}
+}
+
+func TestABuildThatADeletionEndedSaysSo(t *testing.T) {
+	status := Next(given(v1alpha1.BuildQueued).deleted().Observed).Status
+	if got := status.Failure.Message; got != "cancelled: the build is being deleted" {
+		t.Errorf("message %q", got)
 	}
 }
 

@@ -176,6 +176,38 @@ func TestAnAttemptThatIsHeld(t *testing.T) {
 	}
 }
 
+func TestASuspendedAttemptGoesOn(t *testing.T) {
+	w := kueues(v1alpha1.BuildRunning).recorded().job(suspended).pod(corev1.PodRunning, running())
+	w.current().NodeName = "node"
+	status := Next(w.Observed).Status
+	attempt := status.Attempts[0]
+	if len(status.Attempts) != 1 || attempt.Outcome != "" || attempt.CompletionTime != nil || attempt.JobUID != "job-uid" {
+		t.Errorf("the attempt ended: %+v", attempt)
+	}
+	if attempt.PodName != "" || attempt.PodUID != "" || attempt.NodeName != "" {
+		t.Errorf("its pod is still believed: %+v", attempt)
+	}
+	if admitted := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildAdmitted); !strings.Contains(admitted.Message, "queue builds") {
+		t.Errorf("message %q does not name the queue", admitted.Message)
+	}
+	if meta.IsStatusConditionTrue(status.Conditions, v1alpha1.BuildPodReady) {
+		t.Error("the pod is said to be ready")
+	}
+
+	// The pod that takes its place is believed.
+	w.Build.Status = status
+	w.job(resumed).pod(corev1.PodRunning, running(), func(p *corev1.Pod) { p.UID = "second" })
+	for range 2 {
+		w.Build.Status = Next(w.Observed).Status
+	}
+	if w.Build.Status.Phase != v1alpha1.BuildRunning || w.current().PodUID != "second" || w.current().Number != 1 {
+		t.Errorf("%s: attempt %+v", w.Build.Status.Phase, w.current())
+	}
+	if !meta.IsStatusConditionTrue(w.Build.Status.Conditions, v1alpha1.BuildAdmitted) {
+		t.Error("it is not said to be admitted")
+	}
+}
+
 func TestAJobThatIsDeletedWhileItWaitsWasNotAdmitted(t *testing.T) {
 	status := Next(held(1).Observed).Status
 	if status.Phase != v1alpha1.BuildStarting || meta.IsStatusConditionTrue(status.Conditions, v1alpha1.BuildAdmitted) {
@@ -217,6 +249,40 @@ func TestASuspensionThatNobodySawIsNoFailure(t *testing.T) {
 		if attempt := Next(w.Observed).Status.Attempts[0]; attempt.Outcome != v1alpha1.AttemptDisrupted || attempt.Failure.Reason != v1alpha1.ReasonPodDeleted {
 			t.Errorf("%s: %+v", name, attempt)
 		}
+	}
+}
+
+func TestTheStartTimeoutCountsFromKueuesAdmission(t *testing.T) {
+	w := held(1)
+	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Minute}
+	w.Now = t0.Add(time.Hour)
+	if decision := Next(w.job(suspended).Observed); decision.Status.Phase != v1alpha1.BuildQueued {
+		t.Fatalf("phase %s while it waits", decision.Status.Phase)
+	}
+	w.Build.Status = Next(w.job(resumed).Observed).Status
+	w.Now = t0.Add(time.Hour + time.Minute)
+	if got := Next(w.Observed).Status.Phase; got != v1alpha1.BuildStarting {
+		t.Errorf("phase %s a minute after it was admitted", got)
+	}
+	w.Now = w.Now.Add(rounding)
+	if got := reasonOf(Next(w.Observed).Status); got != v1alpha1.ReasonStartTimeout {
+		t.Errorf("reason %q later", got)
+	}
+}
+
+func TestTheStartTimeoutDoesNotCountTheWaitForAWorker(t *testing.T) {
+	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending, noWorker)
+	w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: time.Second}
+	w.Now = t0.Add(time.Hour) // the controller did not run when the pod began to wait
+	for range 2 {
+		w.Build.Status = Next(w.Observed).Status
+		if got := w.Build.Status; got.Phase != v1alpha1.BuildQueued || got.Failure != nil {
+			t.Fatalf("phase %s with %+v", got.Phase, got.Failure)
+		}
+	}
+	w.Now = t0.Add(v1alpha1.DefaultQueueTimeout + rounding)
+	if got := reasonOf(Next(w.Observed).Status); got != v1alpha1.ReasonQueueTimeout {
+		t.Errorf("reason %q at the end of timeouts.queue", got)
 	}
 }
 
@@ -297,6 +363,46 @@ func TestTimeInTheQueueIsNoDuration(t *testing.T) {
 		if got, _ := w.Build.QueueTime(); got != released.Sub(since) {
 			t.Errorf("%s: the build was queued for %s, want %s", name, got, released.Sub(since))
 		}
+	}
+}
+
+func TestWhatHasRunKeepsItsStart(t *testing.T) {
+	w := kueues(v1alpha1.BuildRunning).recorded().job(suspended).pod(corev1.PodRunning, running())
+	w.Build.Status.StartTime = new(metav1.NewTime(t0))
+	w.Now = t0.Add(time.Hour)
+	w.Build.Status = Next(w.Observed).Status
+	w.Now = t0.Add(2 * time.Hour)
+	w.Build.Status = Next(w.job(resumed).Observed).Status
+	if got := w.Build.Status; !got.StartTime.Time.Equal(t0) || !got.Attempts[0].StartTime.Time.Equal(t0) {
+		t.Errorf("the build started at %v, the attempt at %v", got.StartTime, got.Attempts[0].StartTime)
+	}
+}
+
+func TestWhatKueueMakesABuildWaitCountsForItsQueueTimeout(t *testing.T) {
+	limit := &v1alpha1.Duration{Duration: time.Minute}
+	w := held(1).job(suspended)
+	w.Build.Spec.Timeouts.Queue = limit
+	w.Build.Spec.Retry.Classes = []v1alpha1.FailureClass{v1alpha1.FailureTimeout}
+	queued := w.Build.Status.QueuedTime.Time
+	w.Now = queued.Add(time.Minute)
+	if decision := Next(w.Observed); decision.Status.Phase != v1alpha1.BuildQueued || decision.After != rounding {
+		t.Errorf("phase %s, next reconcile after %s", decision.Status.Phase, decision.After)
+	}
+	w.Now = w.Now.Add(rounding)
+	if got := Next((&scenario{w.Observed}).job(resumed).Observed).Status.Phase; got != v1alpha1.BuildStarting {
+		t.Errorf("admitted at the last moment: phase %s", got)
+	}
+	status := Next(w.job(suspended).Observed).Status
+	if status.Phase != v1alpha1.BuildFailed || reasonOf(status) != v1alpha1.ReasonQueueTimeout || status.Attempts[0].Outcome != v1alpha1.AttemptFailed {
+		t.Fatalf("%s with %+v", status.Phase, status.Failure)
+	}
+	if got := status.Failure.Message; !strings.Contains(got, "not admitted within 1m") || !strings.Contains(got, "queue builds") {
+		t.Errorf("message %q", got)
+	}
+	consistent(t, w.Observed, status)
+	w.Build.Status = status
+	if got := Next(w.Observed).Action; got != DeleteJob {
+		t.Errorf("action %q: Kueue would start it later", got)
 	}
 }
 
