@@ -171,7 +171,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 
 // getPod returns the attempt's pod, or nil if it was deleted.
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
-	return reconciliation.Live(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.pod, s.attempt.Pod)
+	return reconciliation.Live(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.build.Namespace, s.pod, s.attempt.Pod)
 }
 
 // awaitEnd waits until the pod reports the end of its container, which it does a moment after the end of the log.

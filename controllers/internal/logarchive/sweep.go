@@ -88,7 +88,7 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, e
 
 // live returns the build of a record. It is nil if the build no longer exists.
 func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.ImageBuild, error) {
-	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get, record.Name, record.UID)
+	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get, record.Namespace, record.Name, record.UID)
 }
 
 // abandon seals the logs of builds of this name that no longer exist.

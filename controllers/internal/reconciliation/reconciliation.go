@@ -81,15 +81,17 @@ func SpecChanged() predicate.Predicate {
 	})
 }
 
-// Live returns the object that get, the method of a client, reads from the API. It returns nil if the object with this UID no longer
-// exists.
-func Live[T metav1.Object](ctx context.Context, get func(context.Context, string, metav1.GetOptions) (T, error), name string, uid types.UID) (live T, err error) {
+// Live returns the object that get, the method of a client for this namespace, reads from the API. It returns nil if the object with
+// this UID no longer exists.
+func Live[T metav1.Object](
+	ctx context.Context, get func(context.Context, string, metav1.GetOptions) (T, error), namespace, name string, uid types.UID,
+) (live T, err error) {
 	found, err := get(ctx, name, metav1.GetOptions{})
 	switch {
 	case notfound.Object(err) || err == nil && found.GetUID() != uid:
 		return live, nil
 	case err != nil:
-		return live, fmt.Errorf("get %s %s: %w", reflect.TypeFor[T]().Elem().Name(), name, err)
+		return live, fmt.Errorf("get %s %s/%s: %w", reflect.TypeFor[T]().Elem().Name(), namespace, name, err)
 	}
 	return found, nil
 }
