@@ -9,13 +9,18 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	serverstorage "k8s.io/apiserver/pkg/server/storage"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// kubernetes has the groups that are built into Kubernetes.
-var kubernetes = scheme.Scheme
+// kubernetes has the groups that are built into Kubernetes. Programs add other groups to client-go's own scheme.
+var kubernetes = func() *runtime.Scheme {
+	builtIn := runtime.NewScheme()
+	utilruntime.Must(scheme.AddToScheme(builtIn))
+	return builtIn
+}()
 
 // StorageFactory stores every resource in its group's storage version: resources of Kubernetes' groups as protobuf, and all others in the
 // configured media type (JSON), which servers of other releases read too.
