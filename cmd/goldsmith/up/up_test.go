@@ -35,12 +35,12 @@ import (
 func TestServesOnEveryLoopbackAddress(t *testing.T) {
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(math.MaxInt64))
 	for _, host := range []string{"127.0.0.2", "::1"} {
-		if listener, err := net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+		listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
 			t.Logf("this machine has no %s: %v", host, err)
 			continue
-		} else {
-			require.NoError(t, listener.Close())
 		}
+		require.NoError(t, listener.Close())
 		for _, memory := range []bool{true, false} {
 			ctx, stop := context.WithTimeout(t.Context(), patience)
 			ready, directory, out, notices := false, t.TempDir(), &bytes.Buffer{}, &bytes.Buffer{}
