@@ -156,8 +156,8 @@ func Distinct(build *v1alpha1.ImageBuild, others []*v1alpha1.ImageBuild) []strin
 		if image := other.Spec.ImageRef; image == nil || build.Spec.ImageRef == nil || image.UID != build.Spec.ImageRef.UID || other.UID == build.UID {
 			continue
 		}
-		if ptr.Deref(other.Spec.Number, 0) == ptr.Deref(build.Spec.Number, 0) {
-			c.add("image %s has two builds of number %d: %s and %s", build.Spec.ImageRef.Name, *build.Spec.Number, other.UID, build.UID)
+		if number := ptr.Deref(build.Spec.Number, 0); ptr.Deref(other.Spec.Number, 0) == number {
+			c.add("image %s has two builds of number %d: %s and %s", build.Spec.ImageRef.Name, number, other.UID, build.UID)
 		}
 		if a, b := other.Spec.Trigger, build.Spec.Trigger; a != nil && b != nil && a.RequestID != "" && a.RequestID == b.RequestID {
 			c.add("request %s of image %s has two builds: %s and %s", a.RequestID, build.Spec.ImageRef.Name, other.Name, build.Name)

@@ -157,6 +157,9 @@ func TestABuildHasItsOwnNumberAndRequest(t *testing.T) {
 		expect(t, test.want, invariants.Distinct(build, []*v1alpha1.ImageBuild{test.other}))
 	}
 	expect(t, "", invariants.Distinct(direct, []*v1alpha1.ImageBuild{build}))
+	first, second := numbered("first", "image", 0, "a"), numbered("second", "image", 0, "b")
+	first.Spec.Number, second.Spec.Number = nil, nil
+	expect(t, "image web has two builds of number 0: first and second", invariants.Distinct(second, []*v1alpha1.ImageBuild{first}))
 }
 
 func TestAJobBelongsToAnAttemptOfABuild(t *testing.T) {
