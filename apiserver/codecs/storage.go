@@ -5,6 +5,7 @@ package codecs
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -15,12 +16,13 @@ import (
 	"k8s.io/client-go/kubernetes/scheme"
 )
 
-// kubernetes has the groups that are built into Kubernetes. Programs add other groups to client-go's own scheme.
-var kubernetes = func() *runtime.Scheme {
+// kubernetes has the groups that are built into Kubernetes. Programs add other groups to client-go's own scheme. Only servers need it, and
+// the program of a server has many commands.
+var kubernetes = sync.OnceValue(func() *runtime.Scheme {
 	builtIn := runtime.NewScheme()
 	utilruntime.Must(scheme.AddToScheme(builtIn))
 	return builtIn
-}()
+})
 
 // StorageFactory stores every resource in its group's storage version: resources of Kubernetes' groups as protobuf, and all others in the
 // configured media type (JSON), which servers of other releases read too.
@@ -45,7 +47,7 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 		return nil, err
 	}
 	mediaType := f.MediaType
-	if kubernetes.IsGroupRegistered(resource.Group) {
+	if kubernetes().IsGroupRegistered(resource.Group) {
 		mediaType = runtime.ContentTypeProtobuf
 	}
 	config := f.Config.ForResource(resource)
