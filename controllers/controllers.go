@@ -38,6 +38,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/outages"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/queue"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // component is the name that events are recorded under.
@@ -49,6 +50,8 @@ type Options struct {
 	Config *rest.Config
 	// Builders are what the operator allows.
 	Builders inputs.Builders
+	// Results is what the results of builders must have. Defaults to artifacts with a file or a location, whose files nobody has read.
+	Results result.Policy
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 	// Logger of the controllers. Defaults to none.
@@ -127,7 +130,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Events: events, Clock: options.Clock}
+	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Results: options.Results, Events: events, Clock: options.Clock}
 	return mgr, addControllers(ctx, mgr, options, given)
 }
 

@@ -60,7 +60,7 @@ func runJobs(t *testing.T, server *apitest.Server, let <-chan struct{}) {
 }
 
 func succeededPod(job *batchv1.Job) *corev1.Pod {
-	message := fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":0}]}`, 0)
+	message := fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:%064d","sizeBytes":0}]}`, 0)
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: job.Name, Labels: maps.Clone(job.Spec.Template.Labels), Annotations: job.Spec.Template.Annotations}}
 	pod.Labels[batchv1.JobNameLabel], pod.Labels[batchv1.ControllerUidLabel] = job.Name, string(job.UID) // as the Job controller does
 	pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(job, batchv1.SchemeGroupVersion.WithKind("Job"))}

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 	"goldsmith.dev/goldsmith/controllers/certificates"
 )
@@ -30,6 +31,7 @@ type options struct {
 	limits     limits.Flags
 	logArchive logarchive.Flags
 	records    records.Flags
+	results    results.Flags
 	retention  retention.Flags
 
 	leaderElect          bool
@@ -78,6 +80,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.limits.AddTo(flags, "no limit")
 	o.logArchive.AddTo(flags, "none")
 	o.records.AddTo(flags, "none")
+	o.results.AddTo(flags)
 	o.retention.AddTo(flags)
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"leader election with a Lease, so that several of these processes can run; "+

@@ -72,6 +72,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	manager, err := controllers.New(ctx, controllers.Options{
 		Config:        config,
 		Builders:      builders,
+		Results:       o.results.Policy(false),
 		Queue:         limits,
 		BuildTTL:      buildTTL,
 		Logger:        logger,

@@ -22,7 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-const succeed = `printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 > "$GOLDSMITH_RESULT"
+const succeed = `printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":1}]}' 0 > "$GOLDSMITH_RESULT"
 `
 
 // LocalBuilders are the builders that LocalSpecs need, as shell scripts by name.

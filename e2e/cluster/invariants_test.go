@@ -33,7 +33,7 @@ func newJob(uid types.UID, attempt string, created int) *batchv1.Job {
 }
 
 func newPod(uid, job types.UID, digest string) *corev1.Pod {
-	message := `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"` + digest + `","sizeBytes":1}]}`
+	message := `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"` + digest + `","sizeBytes":1}]}`
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: string(uid), UID: uid, ResourceVersion: "1", OwnerReferences: controlledBy(job)},
 		Status: corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{

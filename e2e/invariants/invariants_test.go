@@ -92,7 +92,7 @@ func TestAVersionOfABuildFollowsAnother(t *testing.T) {
 }
 
 func TestABuildEndsWithTheResultOfItsPod(t *testing.T) {
-	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:good","sizeBytes":1}]}`
+	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:good","sizeBytes":1}]}`
 	for want, spoil := range map[string]func(build *v1alpha1.ImageBuild, pod *corev1.Pod){
 		"":                         func(*v1alpha1.ImageBuild, *corev1.Pod) {},
 		"has not finished":         func(b *v1alpha1.ImageBuild, _ *corev1.Pod) { b.Status.Finished = false },

@@ -55,5 +55,5 @@ func attemptFailed(pod *corev1.Pod) bool {
 	for _, target := range input.Targets {
 		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
 	}
-	return result.Parse(end.Message, end.ExitCode, targets).Failure != nil
+	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{AllowUnlocated: true}).Failure != nil
 }

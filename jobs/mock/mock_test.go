@@ -194,7 +194,7 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 			if exitCode != tt.wantExit || took != tt.wantTook {
 				t.Errorf("exit code %d after %v, want %d after %v", exitCode, took, tt.wantExit, tt.wantTook)
 			}
-			outcome := result.Parse(c.result(t), int32(exitCode), targets)
+			outcome := result.Parse(c.result(t), int32(exitCode), targets, result.Policy{})
 			if tt.wantClass == "" {
 				if outcome.Failure != nil {
 					t.Errorf("unexpected failure: %+v", outcome.Failure)
@@ -347,7 +347,7 @@ func TestToldToEndWhileItLogs(t *testing.T) {
 func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 	c := newContract(t, sampleInput(1, map[string]string{"duration": "0s"}))
 	runBubbled(t, c)
-	outcome := result.Parse(c.result(t), 0, targets)
+	outcome := result.Parse(c.result(t), 0, targets, result.Policy{})
 	if outcome.Failure != nil {
 		t.Fatal(outcome.Failure)
 	}

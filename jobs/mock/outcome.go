@@ -105,7 +105,7 @@ func (b *builder) makeArtifact(target render.InputTarget, made map[string]any) (
 	if b.behaviour.result == resultBadDigest {
 		digest = "sha256:not-a-digest"
 	}
-	return result.Artifact{Target: target.Name, Digest: digest, SizeBytes: int64(len(content))}, nil
+	return result.Artifact{Target: target.Name, Content: result.Content{File: name, Digest: digest, SizeBytes: new(int64(len(content)))}}, nil
 }
 
 // leave writes the result, in the way it was told to, and returns the exit code.

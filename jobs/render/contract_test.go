@@ -78,7 +78,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 			if exitCode != 0 {
 				t.Errorf("exit code %d", exitCode)
 			}
-			outcome := result.Parse(message, exitCode, build.Spec.Inputs.Targets)
+			outcome := result.Parse(message, exitCode, build.Spec.Inputs.Targets, result.Policy{})
 			if outcome.Failure != nil {
 				t.Fatalf("%s\n%s", outcome.Failure.Message, message)
 			}
@@ -105,7 +105,7 @@ func fieldsOf(t *testing.T, object string) map[string]any {
 
 func TestTheShellBuilderRefusesAnotherVersion(t *testing.T) {
 	_, message, exitCode := runBuilder(t, shellBuilder(t), `{"targets":[],"version":2}`)
-	outcome := result.Parse(message, exitCode, nil)
+	outcome := result.Parse(message, exitCode, nil, result.Policy{})
 	if outcome.Failure == nil || outcome.Failure.Message != "UnknownVersion: the input is not of version 1" {
 		t.Errorf("the outcome is %+v", outcome)
 	}
@@ -129,10 +129,10 @@ func TestThePagesExamplesAreOfTheContract(t *testing.T) {
 		t.Errorf("the input is of version %d: %v", input.Version, err)
 	}
 	success := strings.Replace(examples[1], "6c4a…", strings.Repeat("6c4a", 16), 1)
-	if outcome := result.Parse(success, 0, bareBuild().Spec.Inputs.Targets); outcome.Failure != nil {
+	if outcome := result.Parse(success, 0, bareBuild().Spec.Inputs.Targets, result.Policy{}); outcome.Failure != nil {
 		t.Errorf("the success is none: %s", outcome.Failure.Message)
 	}
-	failure := result.Parse(examples[2], 1, nil).Failure
+	failure := result.Parse(examples[2], 1, nil, result.Policy{}).Failure
 	if failure == nil || failure.Reason != v1alpha1.ReasonBuilderTempFail || failure.Message != "MirrorDown: 503 from deb.debian.org" {
 		t.Errorf("the failure is %+v", failure)
 	}

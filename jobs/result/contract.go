@@ -30,6 +30,9 @@ type Result struct {
 	Failure *Failure `json:"failure,omitempty"`
 	// Artifacts are the artifacts, one for each target, if the outcome is Succeeded.
 	Artifacts []Artifact `json:"artifacts,omitempty"`
+	// Check is what Goldsmith found when it read the files of the artifacts. It is not part of the contract: what a builder sets
+	// here is ignored.
+	Check *Check `json:"check,omitempty"`
 }
 
 // Failure is why a builder failed.
@@ -46,10 +49,62 @@ type Failure struct {
 type Artifact struct {
 	// Target is the target's name, as the input gives it: platform/format.
 	Target string `json:"target"`
-	// Digest of the artifact's content: "sha256:" and 64 lower-case hex digits.
-	Digest string `json:"digest"`
-	// SizeBytes is the size of the artifact in bytes.
-	SizeBytes int64 `json:"sizeBytes"`
+	Content
+	// Annotations describe the artifact, by key. Optional.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// SBOM is the software bill of materials. Optional.
+	SBOM *Content `json:"sbom,omitempty"`
+	// Provenance tells how the artifact was built. Optional.
+	Provenance *Content `json:"provenance,omitempty"`
+}
+
+// Content is where the content of an artifact, or of a document about it, is, and what the builder knows about it.
+type Content struct {
+	// File is the path of the file with the content, relative to the output directory. Optional if Location is set.
+	File string `json:"file,omitempty"`
+	// Location is where the content can be fetched: a URL or an OCI reference. Optional if File is set.
+	Location string `json:"location,omitempty"`
+	// Digest of the content: "sha256:" and 64 lower-case hex digits. Where Goldsmith reads File, Digest is optional, and
+	// must be right.
+	Digest string `json:"digest,omitempty"`
+	// SizeBytes is the size of the content in bytes. Optional where Digest is.
+	SizeBytes *int64 `json:"sizeBytes,omitempty"`
+	// MediaType of the content. Required for documents. Defaults for an artifact to the media type of its target's format.
+	MediaType string `json:"mediaType,omitempty"`
+	// Verified is what Goldsmith checked. It is not part of the contract: what a builder sets here is ignored.
+	Verified v1alpha1.ArtifactVerification `json:"verified,omitempty"`
+}
+
+// Check is what Goldsmith found when it read the files of the artifacts. At most one field is set.
+type Check struct {
+	// Invalid is why the result violates the contract.
+	Invalid string `json:"invalid,omitempty"`
+	// NotStored is why the files could not be stored, for a reason that is not the builder's fault.
+	NotStored string `json:"notStored,omitempty"`
+}
+
+// Policy is what the operator and the place where builders run require of a result.
+type Policy struct {
+	// AllowUnlocated accepts artifacts that have neither a file nor a location, so that nobody can fetch them.
+	AllowUnlocated bool
+	// Checked means that Goldsmith has read the files of every success before its message is judged, and has set Check and
+	// Verified. Otherwise both are ignored.
+	Checked bool
+}
+
+// Contents returns the content of each artifact and of the documents about it.
+func (r *Result) Contents() []*Content {
+	var contents []*Content
+	for i := range r.Artifacts {
+		artifact := &r.Artifacts[i]
+		contents = append(contents, &artifact.Content)
+		for _, document := range []*Content{artifact.SBOM, artifact.Provenance} {
+			if document != nil {
+				contents = append(contents, document)
+			}
+		}
+	}
+	return contents
 }
 
 // TargetName is the name of a target: its platform and its format, joined by a slash.

@@ -3,12 +3,16 @@
 package result
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"strings"
 
-	"sigs.k8s.io/json"
+	"k8s.io/utils/ptr"
+	kjson "sigs.k8s.io/json"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -27,46 +31,82 @@ type Outcome struct {
 // Parse judges a builder that has ended by its message and its exit code. If only one of the two is a failure, the outcome is
 // a failure. A message that violates the contract is InvalidResult if the exit code is 0. Otherwise the exit code decides.
 // Unknown fields are ignored. A failure always has the exit code.
-func Parse(message string, exitCode int32, targets []v1alpha1.Target) Outcome {
+func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Policy) Outcome {
 	if strings.TrimSpace(message) == "" {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result"))
 	}
-	result, err := decode(message)
+	limit := MaxBytes
+	if policy.Checked {
+		limit = maxCheckedBytes
+	}
+	result, err := decode(message, limit)
 	if err != nil {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if result.Outcome == OutcomeFailed {
 		return failed(judgeFailure(exitCode, result.Failure))
 	}
-	artifacts, err := result.artifacts(targets)
+	if !policy.Checked {
+		result.forgetCheck()
+	}
+	artifacts, err := result.artifacts(targets, policy, complete)
+	if err == nil && result.Check != nil && result.Check.Invalid != "" {
+		err = errors.New(result.Check.Invalid)
+	}
 	if err != nil {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if exitCode != 0 {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
 	}
+	if result.Check != nil && result.Check.NotStored != "" {
+		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, result.Check.NotStored))
+	}
 	return Outcome{Artifacts: artifacts}
+}
+
+// Readable returns the result in the message of a builder that ended with exit code 0, so that the files that it names can be
+// read: a success that follows the contract, in which digests and sizes of files may be missing. Check and Verified are empty.
+// For any other message it returns nil, and Parse returns a failure, whatever its policy.
+func Readable(message string, targets []v1alpha1.Target, policy Policy) *Result {
+	result, err := decode(message, MaxBytes)
+	if err != nil || result.Outcome != OutcomeSucceeded {
+		return nil
+	}
+	result.forgetCheck()
+	if _, err := result.artifacts(targets, policy, incomplete); err != nil {
+		return nil
+	}
+	return result
+}
+
+// Message returns the message of a result whose files were read. Only Parse with Policy.Checked reads it.
+func (r *Result) Message() (string, error) {
+	text, err := json.Marshal(r)
+	return string(text), err
 }
 
 func failed(failure *v1alpha1.BuildFailure) Outcome {
 	return Outcome{Failure: failure}
 }
 
-// message is a Result that distinguishes a missing size from 0.
-type message struct {
-	Result
-	Artifacts []struct {
-		Artifact
-		SizeBytes *int64 `json:"sizeBytes"`
-	} `json:"artifacts"`
+// forgetCheck removes what only Goldsmith may set.
+func (r *Result) forgetCheck() {
+	r.Check = nil
+	for _, content := range r.Contents() {
+		content.Verified = ""
+	}
 }
 
-func decode(text string) (*message, error) {
-	if len(text) > MaxBytes {
-		return nil, fmt.Errorf("longer than %d bytes", MaxBytes)
+// maxCheckedBytes is the maximum length of a message whose files were read: the digests and sizes make it longer.
+const maxCheckedBytes = 16 * MaxBytes
+
+func decode(text string, limit int) (*Result, error) {
+	if len(text) > limit {
+		return nil, fmt.Errorf("longer than %d bytes", limit)
 	}
-	decoded := &message{}
-	if err := json.UnmarshalCaseSensitivePreserveInts([]byte(text), decoded); err != nil {
+	decoded := &Result{}
+	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), decoded); err != nil {
 		if len(text) == MaxBytes {
 			return nil, fmt.Errorf("not JSON, probably cut at %d bytes", MaxBytes)
 		}
@@ -83,14 +123,23 @@ func decode(text string) (*message, error) {
 	return decoded, nil
 }
 
-// artifacts returns the artifacts of the message, in the order of the targets.
-func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, error) {
+// completeness is whether the digest and the size of a file may be missing.
+type completeness bool
+
+const (
+	complete   completeness = true
+	incomplete completeness = false
+)
+
+// artifacts returns the artifacts of the result, in the order of the targets.
+func (r *Result) artifacts(targets []v1alpha1.Target, policy Policy, required completeness) ([]v1alpha1.Artifact, error) {
 	formats := make(map[string]v1alpha1.ArtifactFormat, len(targets))
 	for _, target := range targets {
 		formats[TargetName(target)] = target.Format
 	}
 	made := make(map[string]v1alpha1.Artifact, len(targets))
-	for _, artifact := range m.Artifacts {
+	for i := range r.Artifacts {
+		artifact := &r.Artifacts[i]
 		format, known := formats[artifact.Target]
 		_, twice := made[artifact.Target]
 		switch {
@@ -98,19 +147,12 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 			return nil, fmt.Errorf("artifact for %q, which is not a target of the build", artifact.Target)
 		case twice:
 			return nil, fmt.Errorf("two artifacts for %q", artifact.Target)
-		case !ValidDigest(artifact.Digest):
-			return nil, fmt.Errorf("digest of artifact %q is %q, must be sha256: and 64 hex digits", artifact.Target, artifact.Digest)
-		case artifact.SizeBytes == nil:
-			return nil, fmt.Errorf("artifact %q has no sizeBytes", artifact.Target)
-		case *artifact.SizeBytes < 0:
-			return nil, fmt.Errorf("sizeBytes of artifact %q is negative", artifact.Target)
 		}
-		made[artifact.Target] = v1alpha1.Artifact{
-			Target:    artifact.Target,
-			Digest:    artifact.Digest,
-			SizeBytes: *artifact.SizeBytes,
-			MediaType: MediaType(format),
+		valid, err := artifact.validate(format, policy, required)
+		if err != nil {
+			return nil, err
 		}
+		made[artifact.Target] = *valid
 	}
 	artifacts := make([]v1alpha1.Artifact, 0, len(targets))
 	for _, target := range targets {
@@ -121,6 +163,82 @@ func (m *message) artifacts(targets []v1alpha1.Target) ([]v1alpha1.Artifact, err
 		artifacts = append(artifacts, artifact)
 	}
 	return artifacts, nil
+}
+
+func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, required completeness) (*v1alpha1.Artifact, error) {
+	content := a.Content
+	content.MediaType = cmp.Or(content.MediaType, MediaType(format))
+	if err := content.validate(fmt.Sprintf("artifact %q", a.Target), policy.AllowUnlocated, required); err != nil {
+		return nil, err
+	}
+	for key, value := range a.Annotations {
+		if key == "" || !v1alpha1.Printable(key) || !v1alpha1.Printable(value) {
+			return nil, fmt.Errorf("annotation %q of artifact %q: key and value must be printable, and the key not empty", key, a.Target)
+		}
+	}
+	sbom, err := a.document("sbom", a.SBOM, required)
+	if err != nil {
+		return nil, err
+	}
+	provenance, err := a.document("provenance", a.Provenance, required)
+	if err != nil {
+		return nil, err
+	}
+	return &v1alpha1.Artifact{
+		Target:      a.Target,
+		Digest:      content.Digest,
+		SizeBytes:   ptr.Deref(content.SizeBytes, 0),
+		MediaType:   content.MediaType,
+		Location:    content.Location,
+		Verified:    content.Verified,
+		Annotations: a.Annotations,
+		SBOM:        sbom,
+		Provenance:  provenance,
+	}, nil
+}
+
+func (a *Artifact) document(field string, content *Content, required completeness) (*v1alpha1.ArtifactDocument, error) {
+	if content == nil {
+		return nil, nil
+	}
+	if err := content.validate(fmt.Sprintf("%s of artifact %q", field, a.Target), false, required); err != nil {
+		return nil, err
+	}
+	return &v1alpha1.ArtifactDocument{
+		Digest:    content.Digest,
+		SizeBytes: ptr.Deref(content.SizeBytes, 0),
+		MediaType: content.MediaType,
+		Location:  content.Location,
+		Verified:  content.Verified,
+	}, nil
+}
+
+// validate checks the content of what the name tells.
+func (c *Content) validate(name string, allowUnlocated bool, required completeness) error {
+	optional := required == incomplete && c.File != ""
+	switch {
+	case c.File == "" && c.Location == "" && !allowUnlocated:
+		return fmt.Errorf("%s has neither file nor location: set file to its path in the output directory, or location to where it can be fetched", name)
+	case c.File != "" && (!filepath.IsLocal(c.File) || filepath.Clean(c.File) == "."):
+		return fmt.Errorf("file of %s is %q, must be a path in the output directory, and relative to it", name, c.File)
+	case !v1alpha1.Printable(c.File):
+		return fmt.Errorf("file of %s is %q, must have printable characters only", name, c.File)
+	case len(c.Location) > v1alpha1.MaxLocationBytes:
+		return fmt.Errorf("location of %s is longer than %d bytes", name, v1alpha1.MaxLocationBytes)
+	case !v1alpha1.ValidLocation(c.Location):
+		return fmt.Errorf("location of %s is %q, must be a URL or an OCI reference, printable and without spaces", name, c.Location)
+	case !v1alpha1.ValidMediaType(c.MediaType):
+		return fmt.Errorf("mediaType of %s is %q, must be a media type such as application/gzip", name, c.MediaType)
+	case c.Digest == "" && !optional:
+		return fmt.Errorf("%s has no digest", name)
+	case c.Digest != "" && !ValidDigest(c.Digest):
+		return fmt.Errorf("digest of %s is %q, must be sha256: and 64 hex digits", name, c.Digest)
+	case c.SizeBytes == nil && !optional:
+		return fmt.Errorf("%s has no sizeBytes", name)
+	case c.SizeBytes != nil && *c.SizeBytes < 0:
+		return fmt.Errorf("sizeBytes of %s is negative", name)
+	}
+	return nil
 }
 
 // judgeExit judges by the exit code. onZero is the reason if the exit code is 0, and fault is the fault of the result.

@@ -27,7 +27,7 @@ const (
 )
 
 func artifact(target, digest string) string {
-	return `{"target":"` + target + `","digest":"` + digest + `","sizeBytes":7}`
+	return `{"target":"` + target + `","file":"disk","digest":"` + digest + `","sizeBytes":7}`
 }
 
 func succeeded(artifacts ...string) string {
@@ -69,6 +69,25 @@ func TestParseSuccess(t *testing.T) {
 			want:    wantOne,
 		},
 		{
+			name: "everything that a builder can tell, and what only Goldsmith can",
+			message: strings.Replace(good, `"file":"disk"`, `"location":"oci://registry.example/debian@`+digestA+`","mediaType":"a/b","annotations":{"k":"v"},`+
+				`"sbom":{"location":"https://example.com/sbom","digest":"`+digestB+`","sizeBytes":3,"mediaType":"application/vnd.cyclonedx+json","verified":"Content"},"verified":"Content"`, 1),
+			targets: oneTarget,
+			want: []v1alpha1.Artifact{{
+				Target: "linux/amd64/raw", Digest: digestA, SizeBytes: 7, MediaType: "a/b", Location: "oci://registry.example/debian@" + digestA,
+				Annotations: map[string]string{"k": "v"},
+				SBOM: &v1alpha1.ArtifactDocument{
+					Digest: digestB, SizeBytes: 3, MediaType: "application/vnd.cyclonedx+json", Location: "https://example.com/sbom",
+				},
+			}},
+		},
+		{
+			name:    "a check that the builder made up",
+			message: strings.Replace(good, `"version":1`, `"version":1,"check":{"notStored":"full"}`, 1),
+			targets: oneTarget,
+			want:    wantOne,
+		},
+		{
 			name:    "a failure that says nothing",
 			message: strings.Replace(good, `"version":1`, `"version":1,"failure":{}`, 1),
 			targets: oneTarget,
@@ -85,7 +104,7 @@ func TestParseSuccess(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := Parse(tt.message, 0, tt.targets)
+			got := Parse(tt.message, 0, tt.targets, Policy{})
 			if got.Failure != nil {
 				t.Fatalf("unexpected failure: %+v", got.Failure)
 			}
@@ -93,6 +112,43 @@ func TestParseSuccess(t *testing.T) {
 				t.Errorf("unexpected artifacts (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// A message whose files were read has what Goldsmith found, whatever the builder had set there.
+func TestParseChecked(t *testing.T) {
+	incomplete := strings.Replace(good, `"digest":"`+digestA+`","sizeBytes":7`, `"verified":"Content"`, 1)
+	builders := strings.Replace(incomplete, `"version":1`, `"version":1,"check":{"invalid":"no"}`, 1)
+	read := Readable(builders, oneTarget, Policy{})
+	if read == nil || read.Check != nil || read.Artifacts[0].Verified != "" || len(read.Contents()) != 1 {
+		t.Fatalf("the readable result is %+v", read)
+	}
+	message := func() string {
+		t.Helper()
+		text, err := read.Message()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return text
+	}
+	checked := Policy{Checked: true}
+
+	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, "has no digest")
+	content := read.Contents()[0]
+	content.Digest, content.SizeBytes, content.Verified = digestB, new(int64(9)), v1alpha1.ArtifactVerifiedContent
+	want := []v1alpha1.Artifact{{
+		Target: "linux/amd64/raw", Digest: digestB, SizeBytes: 9, MediaType: "application/x-raw-disk-image", Verified: v1alpha1.ArtifactVerifiedContent,
+	}}
+	if diff := cmp.Diff(want, Parse(message(), 0, oneTarget, checked).Artifacts); diff != "" {
+		t.Errorf("unexpected artifacts (-want +got):\n%s", diff)
+	}
+	read.Check = &Check{Invalid: `file "disk" is a directory`}
+	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, `invalid result: file "disk" is a directory`)
+	read.Check = &Check{NotStored: "no space left on device"}
+	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureInfrastructure, v1alpha1.ReasonArtifactNotStored, 0, "no space left on device")
+
+	if unlocated := strings.Replace(good, `"file":"disk",`, "", 1); Parse(unlocated, 0, oneTarget, Policy{AllowUnlocated: true}).Failure != nil {
+		t.Error("an artifact without file and location is not allowed")
 	}
 }
 
@@ -125,6 +181,20 @@ func TestParseInvalidMessage(t *testing.T) {
 		"a long digest":             {succeeded(artifact("linux/amd64/raw", digestA+"a")), "64 hex digits"},
 		"another hash":              {succeeded(artifact("linux/amd64/raw", "sha512:"+strings.Repeat("a", 64))), "64 hex digits"},
 		"a digest and a newline":    {succeeded(artifact("linux/amd64/raw", digestA+`\n`)), "64 hex digits"},
+		"no file and no location":   {strings.Replace(good, `"file":"disk",`, "", 1), "has neither file nor location: set file to its path"},
+		"a file that leads out":     {strings.Replace(good, `"disk"`, `"../../etc/passwd"`, 1), `is "../../etc/passwd", must be a path in the output directory`},
+		"an absolute file":          {strings.Replace(good, `"disk"`, `"/etc/passwd"`, 1), "must be a path in the output directory"},
+		"the output directory":      {strings.Replace(good, `"disk"`, `"a/.."`, 1), "must be a path in the output directory"},
+		"an unprintable file":       {strings.Replace(good, `"disk"`, `"a\u001b[31m"`, 1), "printable"},
+		"a location with a space":   {strings.Replace(good, `"file":"disk"`, `"location":"https://a b"`, 1), "must be a URL or an OCI reference"},
+		"a long location":           {strings.Replace(good, `"file":"disk"`, `"location":"`+strings.Repeat("x", 2049)+`"`, 1), "longer than 2048 bytes"},
+		"a media type of one word":  {strings.Replace(good, `"file"`, `"mediaType":"disk","file"`, 1), "must be a media type"},
+		"an unprintable annotation": {strings.Replace(good, `"file"`, `"annotations":{"a":"\n"},"file"`, 1), `annotation "a" of artifact`},
+		"an annotation without key": {strings.Replace(good, `"file"`, `"annotations":{"":"a"},"file"`, 1), "the key not empty"},
+		"an SBOM without a place":   {strings.Replace(good, `"file"`, `"sbom":{"mediaType":"a/b"},"file"`, 1), `sbom of artifact "linux/amd64/raw" has neither file nor location`},
+		"an SBOM without a type":    {strings.Replace(good, `"file"`, `"sbom":{"file":"x"},"file"`, 1), `mediaType of sbom`},
+		"a provenance that is text": {strings.Replace(good, `"file"`, `"provenance":"x","file"`, 1), "not JSON that matches the builder contract"},
+		"no digest":                 {strings.Replace(good, `"digest":"`+digestA+`",`, "", 1), "has no digest"},
 		"no size":                   {strings.Replace(good, `,"sizeBytes":7`, "", 1), "no sizeBytes"},
 		"a negative size":           {strings.Replace(good, `:7`, ":-7", 1), "negative"},
 		"a fraction as size":        {strings.Replace(good, `:7`, ":7.5", 1), "not JSON that matches the builder contract"},
@@ -138,13 +208,13 @@ func TestParseInvalidMessage(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := Parse(tt.message, 0, oneTarget)
+			got := Parse(tt.message, 0, oneTarget, Policy{})
 			wantFailure(t, got, v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, tt.want)
 
-			got = Parse(tt.message, 3, oneTarget)
+			got = Parse(tt.message, 3, oneTarget, Policy{})
 			wantFailure(t, got, v1alpha1.FailureUser, v1alpha1.ReasonBuilderFailed, 3, tt.want)
 
-			got = Parse(tt.message, 75, oneTarget)
+			got = Parse(tt.message, 75, oneTarget, Policy{})
 			wantFailure(t, got, v1alpha1.FailureInfrastructure, v1alpha1.ReasonBuilderTempFail, 75, tt.want)
 		})
 	}
@@ -186,20 +256,20 @@ func TestParseFailure(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			wantFailure(t, Parse(tt.message, tt.exitCode, oneTarget), tt.wantClass, tt.wantReason, tt.exitCode, tt.wantMessage)
+			wantFailure(t, Parse(tt.message, tt.exitCode, oneTarget, Policy{}), tt.wantClass, tt.wantReason, tt.exitCode, tt.wantMessage)
 		})
 	}
 }
 
 func TestParseCleansWhatTheBuilderSays(t *testing.T) {
 	said := `{"version":1,"outcome":"Failed","failure":{"reason":" No\nSpace\u0000","message":"\u001b[31mred\u202e\ttext\u200b` + "\xff" + `\n"}}`
-	got := Parse(said, 1, oneTarget)
+	got := Parse(said, 1, oneTarget, Policy{})
 	if want := "No Space: [31mred text\ufffd"; got.Failure.Message != want {
 		t.Errorf("message is %q, want %q", got.Failure.Message, want)
 	}
 
 	long := `{"version":1,"outcome":"Failed","failure":{"message":"` + strings.Repeat("ü", 1000) + `"}}`
-	message := Parse(long, 1, oneTarget).Failure.Message
+	message := Parse(long, 1, oneTarget, Policy{}).Failure.Message
 	if len(message) > v1alpha1.MaxMessageBytes || !utf8.ValidString(message) || !strings.HasSuffix(message, "ü…") {
 		t.Errorf("a long message becomes %d bytes: %q", len(message), message)
 	}
@@ -245,7 +315,10 @@ func FuzzParse(f *testing.F) {
 		f.Add(seed, int32(137))
 	}
 	f.Fuzz(func(t *testing.T, message string, exitCode int32) {
-		got := Parse(message, exitCode, twoTargets)
+		got := Parse(message, exitCode, twoTargets, Policy{})
+		if Readable(message, twoTargets, Policy{}) == nil && Parse(message, 0, twoTargets, Policy{Checked: true}).Failure == nil && len(message) <= MaxBytes {
+			t.Error("the files of a success are not read, so what the builder set for Goldsmith counts")
+		}
 		if got.Failure == nil {
 			checkArtifacts(t, got.Artifacts, message, exitCode)
 			return

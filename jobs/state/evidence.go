@@ -196,7 +196,7 @@ func (t *transition) missingPodEvidence() evidence {
 func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	end := terminated(pod)
 	if end != nil && end.ExitCode == 0 {
-		if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure == nil {
+		if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets, t.Results); outcome.Failure == nil {
 			return evidence{succeeded: outcome.Artifacts, started: true}
 		}
 	}
@@ -251,7 +251,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}
-	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets); outcome.Failure != nil {
+	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets, t.Results); outcome.Failure != nil {
 		return suspectMemory(outcome.Failure, pod)
 	}
 	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(told, noReason))

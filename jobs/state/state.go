@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // startDelayGrace is how long an attempt waits before its status reports the delay. Most pods start sooner, and their builds are
@@ -52,6 +53,8 @@ type Observed struct {
 	Refused string
 	// Forbidden is why the API refused a dry run of the pod's creation, if it did. It is needed if Refused is final.
 	Forbidden string
+	// Results is what a result must have.
+	Results result.Policy
 	// Now is the present time.
 	Now time.Time
 }

@@ -22,7 +22,7 @@ import (
 
 const (
 	goodDigest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	goodResult = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"` + goodDigest + `","sizeBytes":7}]}`
+	goodResult = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"` + goodDigest + `","sizeBytes":7}]}`
 )
 
 var (
@@ -508,6 +508,19 @@ func TestRunningRecordsWhichJobAndPodAreBelieved(t *testing.T) {
 	attempt := Next(w.Observed).Status.Attempts[0]
 	if attempt.JobUID != "job-uid" || attempt.PodUID != "pod-uid" || attempt.PodName != "pod" || attempt.NodeName != "node" {
 		t.Errorf("recorded %+v", attempt)
+	}
+}
+
+// What was verified is kept, so the API serves it. What a builder claims to be verified in a cluster is not.
+func TestAKeptArtifactHasALocation(t *testing.T) {
+	claimed := strings.Replace(goodResult, `"file":`, `"sbom":{"file":"sbom","digest":"`+goodDigest+`","sizeBytes":1,"mediaType":"a/b","verified":"Content"},"verified":"Content","file":`, 1)
+	for checked, want := range map[bool]string{true: "/apis/images.goldsmith.dev/v1alpha1/namespaces/default/imagebuilds/debian-1/artifacts/" + goodDigest, false: ""} {
+		w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, claimed))
+		w.Results.Checked = checked
+		artifacts := Next(w.Observed).Status.Artifacts
+		if len(artifacts) != 1 || artifacts[0].Location != want || artifacts[0].SBOM.Location != want || (artifacts[0].Verified != "") != checked {
+			t.Errorf("checked %t: the artifacts are %+v", checked, artifacts)
+		}
 	}
 }
 

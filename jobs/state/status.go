@@ -91,8 +91,27 @@ func (t *transition) record() {
 func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.endAttempt(v1alpha1.AttemptSucceeded, nil)
-	t.status.Artifacts = artifacts
+	t.status.Artifacts = located(artifacts, t.Build)
 	t.finish(v1alpha1.BuildSucceeded, nil)
+}
+
+// located returns artifacts in which every content that Goldsmith keeps has a location: a content that was verified is kept.
+func located(artifacts []v1alpha1.Artifact, build *v1alpha1.ImageBuild) []v1alpha1.Artifact {
+	locate := func(location *string, verified v1alpha1.ArtifactVerification, digest string) {
+		if *location == "" && verified == v1alpha1.ArtifactVerifiedContent {
+			*location = v1alpha1.ArtifactPath(build.Namespace, build.Name, digest)
+		}
+	}
+	for i := range artifacts {
+		artifact := &artifacts[i]
+		locate(&artifact.Location, artifact.Verified, artifact.Digest)
+		for _, document := range []*v1alpha1.ArtifactDocument{artifact.SBOM, artifact.Provenance} {
+			if document != nil {
+				locate(&document.Location, document.Verified, document.Digest)
+			}
+		}
+	}
+	return artifacts
 }
 
 // fail ends the attempt. It also ends the build, unless the build gets another attempt.

@@ -20,6 +20,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 	// Group=images.goldsmith.dev, Version=v1alpha1
 	case v1alpha1.SchemeGroupVersion.WithKind("Artifact"):
 		return &imagesv1alpha1.ArtifactApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ArtifactDocument"):
+		return &imagesv1alpha1.ArtifactDocumentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AttemptedBuild"):
 		return &imagesv1alpha1.AttemptedBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Backoff"):

@@ -24,6 +24,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 	return map[string]common.OpenAPIDefinition{
 		v1alpha1.Artifact{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Artifact(ref),
 		v1alpha1.ArtifactChange{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref),
+		v1alpha1.ArtifactDocument{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref),
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Base(ref),
@@ -209,16 +210,60 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"mediaType": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mediaType is the media type of the artifact, which depends on its format.",
+							Description: "mediaType is the media type of the artifact. Defaults to the media type of the target's format.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
+						},
+					},
+					"location": {
+						SchemaProps: spec.SchemaProps{
+							Description: "location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"verified": {
+						SchemaProps: spec.SchemaProps{
+							Description: "verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are those of its content. verified is empty if digest and sizeBytes are only what the builder reported.\n\nPossible enum values:\n - `\"Content\"` means that Goldsmith read the artifact: its digest and its size are those of its content.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Content"},
+						},
+					},
+					"annotations": {
+						SchemaProps: spec.SchemaProps{
+							Description: "annotations are what the builder reported about the artifact, by key.",
+							Type:        []string{"object"},
+							AdditionalProperties: &spec.SchemaOrBool{
+								Allows: true,
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"sbom": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.",
+							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+						},
+					},
+					"provenance": {
+						SchemaProps: spec.SchemaProps{
+							Description: "provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.",
+							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
 						},
 					},
 				},
 				Required: []string{"target", "digest", "sizeBytes", "mediaType"},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.ArtifactDocument{}.OpenAPIModelName()},
 	}
 }
 
@@ -253,6 +298,59 @@ func schema_goldsmith_apis_images_v1alpha1_ArtifactChange(ref common.ReferenceCa
 					},
 				},
 				Required: []string{"target"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ArtifactDocument(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ArtifactDocument is a document about an artifact.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"digest": {
+						SchemaProps: spec.SchemaProps{
+							Description: "digest is the digest of the document: \"sha256:\" and 64 hex digits.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"sizeBytes": {
+						SchemaProps: spec.SchemaProps{
+							Description: "sizeBytes is the size of the document in bytes.",
+							Default:     0,
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"mediaType": {
+						SchemaProps: spec.SchemaProps{
+							Description: "mediaType is the media type of the document, such as application/vnd.cyclonedx+json.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"location": {
+						SchemaProps: spec.SchemaProps{
+							Description: "location is where the document can be fetched, as location of the artifact.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"verified": {
+						SchemaProps: spec.SchemaProps{
+							Description: "verified reports what Goldsmith checked itself, as verified of the artifact.\n\nPossible enum values:\n - `\"Content\"` means that Goldsmith read the artifact: its digest and its size are those of its content.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Content"},
+						},
+					},
+				},
+				Required: []string{"digest", "sizeBytes", "mediaType"},
 			},
 		},
 	}

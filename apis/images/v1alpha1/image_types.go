@@ -627,9 +627,52 @@ type Artifact struct {
 	// sizeBytes is the size of the artifact in bytes.
 	// +required
 	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
-	// mediaType is the media type of the artifact, which depends on its format.
+	// mediaType is the media type of the artifact. Defaults to the media type of the target's format.
 	// +required
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
+	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which
+	// `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.
+	// +optional
+	Location string `json:"location,omitempty" protobuf:"bytes,5,opt,name=location"`
+	// verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are
+	// those of its content. verified is empty if digest and sizeBytes are only what the builder reported.
+	// +optional
+	Verified ArtifactVerification `json:"verified,omitempty" protobuf:"bytes,6,opt,name=verified,casttype=ArtifactVerification"`
+	// annotations are what the builder reported about the artifact, by key.
+	// +optional
+	Annotations map[string]string `json:"annotations,omitempty" protobuf:"bytes,7,rep,name=annotations"`
+	// sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.
+	// +optional
+	SBOM *ArtifactDocument `json:"sbom,omitempty" protobuf:"bytes,8,opt,name=sbom"`
+	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
+	// +optional
+	Provenance *ArtifactDocument `json:"provenance,omitempty" protobuf:"bytes,9,opt,name=provenance"`
+}
+
+// ArtifactVerification is what Goldsmith checked itself about an artifact.
+// +enum
+type ArtifactVerification string
+
+// ArtifactVerifiedContent means that Goldsmith read the artifact: its digest and its size are those of its content.
+const ArtifactVerifiedContent ArtifactVerification = "Content"
+
+// ArtifactDocument is a document about an artifact.
+type ArtifactDocument struct {
+	// digest is the digest of the document: "sha256:" and 64 hex digits.
+	// +required
+	Digest string `json:"digest" protobuf:"bytes,1,opt,name=digest"`
+	// sizeBytes is the size of the document in bytes.
+	// +required
+	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,2,opt,name=sizeBytes"`
+	// mediaType is the media type of the document, such as application/vnd.cyclonedx+json.
+	// +required
+	MediaType string `json:"mediaType" protobuf:"bytes,3,opt,name=mediaType"`
+	// location is where the document can be fetched, as location of the artifact.
+	// +optional
+	Location string `json:"location,omitempty" protobuf:"bytes,4,opt,name=location"`
+	// verified reports what Goldsmith checked itself, as verified of the artifact.
+	// +optional
+	Verified ArtifactVerification `json:"verified,omitempty" protobuf:"bytes,5,opt,name=verified,casttype=ArtifactVerification"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -206,6 +206,7 @@ const (
 	ReasonPodForbidden       FailureReason = "PodForbidden"
 	ReasonInvalidImageName   FailureReason = "InvalidImageName"
 	ReasonBuilderTempFail    FailureReason = "BuilderTempFail"
+	ReasonArtifactNotStored  FailureReason = "ArtifactNotStored"
 	ReasonNodeRejected       FailureReason = "NodeRejected"
 	ReasonEvicted            FailureReason = "Evicted"
 	ReasonPreempted          FailureReason = "Preempted"
@@ -278,6 +279,9 @@ var failureReasons = []explanation{
 	{ReasonBuilderTempFail, FailureInfrastructure, false,
 		"the builder reported that another attempt may help",
 		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},
+	{ReasonArtifactNotStored, FailureInfrastructure, false,
+		"the artifacts could not be stored, for example because the disk is full",
+		"read the message; free space on the disk of the data directory"},
 	{ReasonNodeRejected, FailureInfrastructure, false,
 		"the node rejected the pod",
 		"usually nothing"},

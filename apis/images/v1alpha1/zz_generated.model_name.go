@@ -18,6 +18,11 @@ func (in ArtifactChange) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ArtifactDocument) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ArtifactDocument"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in AttemptedBuild) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.AttemptedBuild"
 }

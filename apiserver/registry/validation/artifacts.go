@@ -3,6 +3,8 @@
 package validation
 
 import (
+	"fmt"
+
 	apivalidation "k8s.io/apimachinery/pkg/api/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -24,11 +26,32 @@ func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList 
 			errs = append(errs, field.Duplicate(target, artifact.Target))
 		}
 		seen[artifact.Target] = true
-		errs = append(errs, RequiredDigest(artifact.Digest, path.Index(i).Child("digest"))...)
-		errs = append(errs, apivalidation.ValidateNonnegativeField(artifact.SizeBytes, path.Index(i).Child("sizeBytes"))...)
-		if artifact.MediaType == "" {
-			errs = append(errs, field.Required(path.Index(i).Child("mediaType"), "set the media type of the target's format"))
-		}
+		errs = append(errs, document(&v1alpha1.ArtifactDocument{
+			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType,
+			Location: artifact.Location, Verified: artifact.Verified,
+		}, path.Index(i))...)
+		errs = append(errs, document(artifact.SBOM, path.Index(i).Child("sbom"))...)
+		errs = append(errs, document(artifact.Provenance, path.Index(i).Child("provenance"))...)
+	}
+	return errs
+}
+
+// document validates a content that builds make, if it is set.
+func document(content *v1alpha1.ArtifactDocument, path *field.Path) field.ErrorList {
+	if content == nil {
+		return nil
+	}
+	errs := RequiredDigest(content.Digest, path.Child("digest"))
+	errs = append(errs, apivalidation.ValidateNonnegativeField(content.SizeBytes, path.Child("sizeBytes"))...)
+	if content.MediaType == "" {
+		errs = append(errs, field.Required(path.Child("mediaType"), "set a media type, such as application/octet-stream"))
+	}
+	if !v1alpha1.ValidLocation(content.Location) {
+		errs = append(errs, field.Invalid(path.Child("location"), content.Location,
+			fmt.Sprintf("must be a URL, an OCI reference or a path of this server, at most %d bytes, without spaces", v1alpha1.MaxLocationBytes)))
+	}
+	if verified := content.Verified; verified != "" && verified != v1alpha1.ArtifactVerifiedContent {
+		errs = append(errs, field.NotSupported(path.Child("verified"), verified, []v1alpha1.ArtifactVerification{v1alpha1.ArtifactVerifiedContent}))
 	}
 	return errs
 }

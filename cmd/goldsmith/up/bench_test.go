@@ -41,7 +41,7 @@ const (
 
 // idleBuilder only writes a valid result. The time of its last log line is the time of its end.
 const idleBuilder = `#!/bin/sh
-printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":0}]}' 0 >"$GOLDSMITH_RESULT"
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":0}]}' 0 >"$GOLDSMITH_RESULT"
 echo end
 `
 

@@ -135,7 +135,7 @@ try "a Secret" "$server/api/v1/namespaces/default/secrets/hidden" ""
 try "its cancel" "${GOLDSMITH_REPORT_URL%/report}/cancel" "--data {}"
 try metrics "$server/metrics" ""
 try "no build's report" "${GOLDSMITH_REPORT_URL%/*/report}/none/report" "--data {}"
-printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
 `
 		}
 	}

@@ -57,7 +57,7 @@ done
 (echo >` + directory + `/written) 2>/dev/null && echo "wrote"
 kill -CONT $PPID 2>/dev/null && echo "signalled"
 echo temporary >"$TMPDIR/file"
-printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
 echo done
 `
 	require.NoError(t, os.WriteFile(spy, []byte(script), 0o700))

@@ -31,6 +31,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.allowedBuilders(),
+		Results:  s.options.Results.Policy(false),
 		Queue:    limits,
 		BuildTTL: buildTTL,
 		Logger:   klog.Background(),

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 )
 
@@ -40,6 +41,8 @@ type Options struct {
 	// Limits are how many builds are admitted at a time, never more than Workers: a build for which no worker is free waits in
 	// the queue.
 	Limits limits.Flags
+	// Results is what the results of builders must have. Defaults to artifacts with a file or a location.
+	Results results.Flags
 	// Retention is how long builds that were created directly are kept. Defaults to no limit.
 	Retention retention.Flags
 	// Memory keeps nothing: DataDirectory holds the kubeconfig and the files of builds until the server stops, which deletes
@@ -111,6 +114,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
 	o.Limits.AddTo(flags, "the number of workers, which higher values do not exceed")
+	o.Results.AddTo(flags)
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")

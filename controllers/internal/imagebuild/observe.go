@@ -20,7 +20,7 @@ import (
 // observe collects the input of the state machine, from the caches or, if the observation is live, from the API. If the API has a
 // newer version of the build, observe returns that version instead.
 func (r *reconciler) observe(ctx context.Context, build *v1alpha1.ImageBuild, seen *observation) (observed state.Observed, stale *v1alpha1.ImageBuild, err error) {
-	observed = state.Observed{Build: build, Rejected: seen.rejected, Now: r.Clock.Now()}
+	observed = state.Observed{Build: build, Rejected: seen.rejected, Results: r.Results, Now: r.Clock.Now()}
 	if state.Waits(build) {
 		return observed, nil, r.observeUnstarted(ctx, &observed)
 	}

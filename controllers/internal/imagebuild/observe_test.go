@@ -336,7 +336,7 @@ func TestAJobIsCreatedForWhatTheAPIHas(t *testing.T) {
 
 // TestOnlyTheJobThatIsRenderedIsAdopted has a Job under the attempt's name, which says to be the attempt's, and whose builder has ended well.
 func TestOnlyTheJobThatIsRenderedIsAdopted(t *testing.T) {
-	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","digest":"sha256:%064d","sizeBytes":1}]}`
+	const result = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:%064d","sizeBytes":1}]}`
 	builder := inputs.Builder{Image: "builder:1"}
 	for name, test := range map[string]struct {
 		change func(*batchv1.Job)

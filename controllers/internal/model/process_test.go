@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // process is one run of the controllers: a crash loses all its state.
@@ -70,6 +71,7 @@ func (w *environment) start(ago int) {
 	cached := cacheReader{p: p}
 	given := reconciliation.Options{
 		Client: goldsmithClient{p: p}, Kube: kubeClient{p: p}, Builders: w.memo.registered(w.builderGone), Events: recorder{}, Clock: modelClock{w},
+		Results: result.Policy{Checked: true},
 	}
 	p.queue = admission.New(admission.Options{
 		Limits: w.limits, Cache: cached, API: apiReader{w: w}, Events: recorder{}, Metrics: w.memo.waits, Clock: modelClock{w},

@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
@@ -51,6 +52,8 @@ type Options struct {
 	Kube kubernetes.Interface
 	// Builders are the builders that the operator allows.
 	Builders inputs.Builders
+	// Results is what the results of builders must have.
+	Results result.Policy
 	// Events records events.
 	Events record.EventRecorder
 	// Clock tells the time.

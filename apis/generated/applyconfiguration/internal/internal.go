@@ -70,14 +70,28 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.Artifact
   map:
     fields:
+    - name: annotations
+      type:
+        map:
+          elementType:
+            scalar: string
     - name: digest
       type:
         scalar: string
       default: ""
+    - name: location
+      type:
+        scalar: string
     - name: mediaType
       type:
         scalar: string
       default: ""
+    - name: provenance
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
+    - name: sbom
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ArtifactDocument
     - name: sizeBytes
       type:
         scalar: numeric
@@ -86,6 +100,30 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: verified
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.ArtifactDocument
+  map:
+    fields:
+    - name: digest
+      type:
+        scalar: string
+      default: ""
+    - name: location
+      type:
+        scalar: string
+    - name: mediaType
+      type:
+        scalar: string
+      default: ""
+    - name: sizeBytes
+      type:
+        scalar: numeric
+      default: 0
+    - name: verified
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.AttemptedBuild
   map:
     fields:

@@ -28,10 +28,10 @@ grep -q '"version":1}$' "$GOLDSMITH_INPUT" || fail UnknownVersion "the input is 
 targets=$(sed 's/.*"targets":\[\([^]]*\)\].*/\1/' "$GOLDSMITH_INPUT" | tr '{},' '\n\n\n' | sed -n 's/^"name":"\(.*\)"$/\1/p')
 artifacts=
 for target in $targets; do
-  file=$GOLDSMITH_OUTPUT/$(echo "$target" | tr / -)
-  build "$target" "$file"
-  digest=$(sha256sum "$file" | cut -d ' ' -f 1)
-  size=$(wc -c <"$file" | tr -d ' ')
-  artifacts="$artifacts${artifacts:+,}{\"target\":\"$target\",\"digest\":\"sha256:$digest\",\"sizeBytes\":$size}"
+  file=$(echo "$target" | tr / -)
+  build "$target" "$GOLDSMITH_OUTPUT/$file"
+  digest=$(sha256sum "$GOLDSMITH_OUTPUT/$file" | cut -d ' ' -f 1)
+  size=$(wc -c <"$GOLDSMITH_OUTPUT/$file" | tr -d ' ')
+  artifacts="$artifacts${artifacts:+,}{\"target\":\"$target\",\"file\":\"$file\",\"digest\":\"sha256:$digest\",\"sizeBytes\":$size}"
 done
 printf '{"version":1,"outcome":"Succeeded","artifacts":[%s]}' "$artifacts" >"$GOLDSMITH_RESULT"

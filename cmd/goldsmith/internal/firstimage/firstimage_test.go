@@ -94,7 +94,7 @@ func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 	}
 	written, err := os.ReadFile("result")
 	require.NoError(t, err)
-	parsed := result.Parse(string(written), 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}})
+	parsed := result.Parse(string(written), 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}}, result.Policy{})
 	if parsed.Failure != nil || len(parsed.Artifacts) != 1 {
 		t.Errorf("the result is %s: %+v", written, parsed)
 	}

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+import (
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
 // ArtifactApplyConfiguration represents a declarative configuration of the Artifact type for use
 // with apply.
 //
@@ -15,8 +19,20 @@ type ArtifactApplyConfiguration struct {
 	Digest *string `json:"digest,omitempty"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes *int64 `json:"sizeBytes,omitempty"`
-	// mediaType is the media type of the artifact, which depends on its format.
+	// mediaType is the media type of the artifact. Defaults to the media type of the target's format.
 	MediaType *string `json:"mediaType,omitempty"`
+	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which
+	// `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.
+	Location *string `json:"location,omitempty"`
+	// verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are
+	// those of its content. verified is empty if digest and sizeBytes are only what the builder reported.
+	Verified *imagesv1alpha1.ArtifactVerification `json:"verified,omitempty"`
+	// annotations are what the builder reported about the artifact, by key.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	// sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.
+	SBOM *ArtifactDocumentApplyConfiguration `json:"sbom,omitempty"`
+	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
+	Provenance *ArtifactDocumentApplyConfiguration `json:"provenance,omitempty"`
 }
 
 // ArtifactApplyConfiguration constructs a declarative configuration of the Artifact type for use with
@@ -54,5 +70,51 @@ func (b *ArtifactApplyConfiguration) WithSizeBytes(value int64) *ArtifactApplyCo
 // If called multiple times, the MediaType field is set to the value of the last call.
 func (b *ArtifactApplyConfiguration) WithMediaType(value string) *ArtifactApplyConfiguration {
 	b.MediaType = &value
+	return b
+}
+
+// WithLocation sets the Location field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Location field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithLocation(value string) *ArtifactApplyConfiguration {
+	b.Location = &value
+	return b
+}
+
+// WithVerified sets the Verified field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Verified field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithVerified(value imagesv1alpha1.ArtifactVerification) *ArtifactApplyConfiguration {
+	b.Verified = &value
+	return b
+}
+
+// WithAnnotations puts the entries into the Annotations field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, the entries provided by each call will be put on the Annotations field,
+// overwriting an existing map entries in Annotations field with the same key.
+func (b *ArtifactApplyConfiguration) WithAnnotations(entries map[string]string) *ArtifactApplyConfiguration {
+	if b.Annotations == nil && len(entries) > 0 {
+		b.Annotations = make(map[string]string, len(entries))
+	}
+	for k, v := range entries {
+		b.Annotations[k] = v
+	}
+	return b
+}
+
+// WithSBOM sets the SBOM field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the SBOM field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithSBOM(value *ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
+	b.SBOM = value
+	return b
+}
+
+// WithProvenance sets the Provenance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Provenance field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithProvenance(value *ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
+	b.Provenance = value
 	return b
 }
