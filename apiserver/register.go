@@ -55,6 +55,8 @@ type Options struct {
 	// LogArchive opens the archive with the logs of deleted pods. It is called once, before the server serves, and the caller closes
 	// the archive. If it is nil or returns nil, there is no archive.
 	LogArchive func() (*archive.Store, error)
+	// Artifacts reads the artifacts that the server keeps. Nil means that it keeps none.
+	Artifacts imagebuild.Artifacts
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
@@ -94,6 +96,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	edits := history.NewQueue(database, nil)
 	return server.
 		WithScheme(install.Install).
+		WithStreamed("artifacts").
 		WithEqualities(validation.Unchanged).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
@@ -129,7 +132,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 		}
 	}
 	builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{
-		Logs: options.Logs, Archive: options.LogArchive, Records: database, Clock: options.Clock, Policy: policy,
+		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)

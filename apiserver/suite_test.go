@@ -34,6 +34,7 @@ var (
 	config *restclient.Config
 	client versioned.Interface
 	logs   = newFakeLogs()
+	kept   = newFakeArtifacts()
 	token  = "a-token-of-the-tests"
 )
 
@@ -42,7 +43,7 @@ const maxHistory = 900
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	running := start(ctx, apiserver.Register(builder.New("test"), apiserver.Options{
-		Logs: logs, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
+		Logs: logs, Artifacts: kept, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
 	}))
 	config = running.ClientConfig()
 	config.BearerToken = token

@@ -27,6 +27,7 @@ type (
 	}
 	parameter struct {
 		Name string `json:"name"`
+		In   string `json:"in"`
 	}
 	body struct {
 		Content map[string]struct {
@@ -48,14 +49,15 @@ type resource struct {
 	parameters string   // the type of a subresource's query parameters
 }
 
-// verbs are the Kubernetes verbs, in the order of the page, by the actions of an OpenAPI document.
+// verbs are the Kubernetes verbs, in the order of the page, by the actions of an OpenAPI document. What the API connects, it answers to a
+// GET.
 var verbs = []struct{ action, verb string }{
-	{"get", "get"}, {"list", "list"}, {"watch", "watch"}, {"watchlist", "watch"}, {"post", "create"}, {"put", "update"},
+	{"get", "get"}, {"connect", "get"}, {"list", "list"}, {"watch", "watch"}, {"watchlist", "watch"}, {"post", "create"}, {"put", "update"},
 	{"patch", "patch"}, {"delete", "delete"}, {"deletecollection", "deletecollection"},
 }
 
-// commonParameters are those of any request. They are explained by Kubernetes.
-var commonParameters = []string{"name", "namespace", "pretty", "dryRun", "fieldManager", "fieldValidation", "force"}
+// commonParameters are the query parameters of any request. They are explained by Kubernetes.
+var commonParameters = []string{"pretty", "dryRun", "fieldManager", "fieldValidation", "force"}
 
 const inNamespace = "/namespaces/{namespace}/"
 
@@ -71,7 +73,7 @@ func resources(document []byte, types map[string]spec.Schema) ([]resource, error
 		if !namespaced {
 			continue
 		}
-		name := strings.Replace(inside, "/{name}", "", 1)
+		name := strings.TrimSuffix(strings.Replace(inside, "/{name}", "", 1), "/{path}")
 		if found[name] == nil {
 			found[name] = &resource{name: name}
 		}
@@ -148,7 +150,7 @@ func (b body) kind() string {
 func parametersType(parameters []parameter, types map[string]spec.Schema) (string, error) {
 	var names []string
 	for _, p := range parameters {
-		if !slices.Contains(commonParameters, p.Name) {
+		if p.In != "path" && !slices.Contains(commonParameters, p.Name) {
 			names = append(names, p.Name)
 		}
 	}

@@ -56,7 +56,7 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 	}
 	o.describe(config)
 
-	streamed := []string{"log"} // exempt from the request timeout, and ended with the server
+	streamed := append([]string{"log"}, o.server.streamed...) // exempt from the request timeout, and ended with the server
 	config.LongRunningFunc = genericfilters.BasicLongRunningRequestCheck(sets.NewString("watch"), sets.NewString(streamed...))
 	config.BuildHandlerChainFunc = o.handlerChain(streamed)
 

@@ -40,6 +40,7 @@ type Server struct {
 	checks     []healthz.HealthChecker
 	plugins    []plugin
 	storage    StorageBackend
+	streamed   []string
 	stored     []schema.GroupVersion // of several of a group, the last one counts
 	encryption map[schema.GroupResource]OpenEncryption
 
@@ -158,6 +159,13 @@ func (s *Server) WithStorageVersion(version schema.GroupVersion) *Server {
 // WithStorage sets the storage of the resources. A server without stored resources needs none.
 func (s *Server) WithStorage(backend StorageBackend) *Server {
 	s.storage = backend
+	return s
+}
+
+// WithStreamed names subresources whose answers are streams, such as files: they have no timeout and are not counted for the limit of
+// concurrent requests, and a server that stops ends them. The subresource log always is one.
+func (s *Server) WithStreamed(subresources ...string) *Server {
+	s.streamed = append(s.streamed, subresources...)
 	return s
 }
 

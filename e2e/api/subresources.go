@@ -4,6 +4,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -35,6 +36,24 @@ func describeSubresources(w *fixture) {
 			Entry(nil, "images/web/instantiate"),
 			Entry(nil, "imagebuilds/web/cancel"),
 		)
+
+		It("artifacts refuses with a Status that says why", func(ctx SpecContext) {
+			w.CreateBuild(ctx, newBuild("web"))
+			digest := "sha256:" + strings.Repeat("0", 64)
+			for path, want := range map[string]struct {
+				code int
+				says string
+			}{
+				"web/artifacts":             {http.StatusBadRequest, "needs a digest"},
+				"web/artifacts/sha256:0":    {http.StatusBadRequest, "must be sha256: and 64 hex digits"},
+				"web/artifacts/" + digest:   {http.StatusNotFound, "imagebuild web has no artifacts"},
+				"never/artifacts/" + digest: {http.StatusNotFound, `"never" not found`},
+			} {
+				refused := w.get(ctx, w.at("imagebuilds/"+path))
+				Expect(refused.code).To(Equal(want.code), path)
+				Expect(refused.status().Message).To(ContainSubstring(want.says), path)
+			}
+		})
 
 		Describe("log", func() {
 			BeforeEach(func(ctx SpecContext) {

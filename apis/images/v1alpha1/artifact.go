@@ -28,3 +28,19 @@ func ValidLocation(text string) bool {
 func ArtifactPath(namespace, build, digest string) string {
 	return path.Join("/apis", SchemeGroupVersion.String(), "namespaces", namespace, "imagebuilds", build, "artifacts", digest)
 }
+
+// FileName returns the name of the file in which a client stores an artifact of a build: the name of the build, the platform and the
+// format, such as debian-7-linux-amd64.raw. It is safe as a name in any directory.
+func (a *Artifact) FileName(build string) string {
+	platform, format := a.Target, ""
+	if at := strings.LastIndexByte(a.Target, '/'); at >= 0 {
+		platform, format = a.Target[:at], "."+a.Target[at+1:]
+	}
+	return strings.Map(func(r rune) rune {
+		switch {
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		}
+		return '-'
+	}, build+"-"+platform+format)
+}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -68,4 +69,24 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 		err = nil
 	}
 	return false, err
+}
+
+// latestSuccessful returns the artifacts of the latest successful build of an Image by the name of the build, <image>-<number>. It returns
+// nil if no Image has such a build.
+func (r *instantiateREST) latestSuccessful(ctx context.Context, build string) ([]v1alpha1.Artifact, error) {
+	at := strings.LastIndexByte(build, '-')
+	if at <= 0 {
+		return nil, nil
+	}
+	image, err := r.images.Get(on(ctx, "images", build[:at]), build[:at])
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("read image %s for the artifacts of imagebuild %s: %w", build[:at], build, err)
+	}
+	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == build {
+		return latest.Artifacts, nil
+	}
+	return nil, nil
 }

@@ -39,6 +39,8 @@ type Options struct {
 	Logs buildlog.Source
 	// Archive opens the archive with the logs of deleted pods. If it is nil or returns nil, there is no archive. It excludes Logs.
 	Archive func() (*archive.Store, error)
+	// Artifacts reads the artifacts that the server keeps. Nil means that it keeps none.
+	Artifacts Artifacts
 	// Records has the records of deleted builds, which can be compared. Defaults to none.
 	Records *history.Database
 	// Clock tells the time. Defaults to the real one.
@@ -71,12 +73,13 @@ func NewStorage(scope *resources.Scope, options Options) (*REST, resources.Stora
 		return nil, nil, err
 	}
 	return store, resources.Storages{
-		"":       store,
-		"status": store.Status(newStatusStrategy(scope.Scheme)),
-		"cancel": newCancel(store.Store, scope.Scheme, options.Clock),
-		"report": newReport(store.Store, scope.Scheme, options.Clock),
-		"log":    logs.Subresource(store.Store),
-		"diff":   newDiff(store.Store, options.Records, scope),
+		"":          store,
+		"status":    store.Status(newStatusStrategy(scope.Scheme)),
+		"cancel":    newCancel(store.Store, scope.Scheme, options.Clock),
+		"report":    newReport(store.Store, scope.Scheme, options.Clock),
+		"log":       logs.Subresource(store.Store),
+		"diff":      newDiff(store.Store, options.Records, scope),
+		"artifacts": newArtifacts(store, options.Artifacts),
 	}, nil
 }
 
@@ -87,7 +90,11 @@ type REST struct {
 	// Optional.
 	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
 	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
-	Instantiate  func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
+	Instantiate func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
+	// LatestSuccessful returns the artifacts of the latest successful build of an Image by the name of the build, even after the
+	// build is deleted. It returns nil if there is no such Image. Optional.
+	LatestSuccessful func(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
+
 	instantiated *genericregistry.Store
 	scope        *resources.Scope
 }
