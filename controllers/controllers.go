@@ -70,6 +70,8 @@ type Options struct {
 	BuildTTL time.Duration
 	// LogArchive is where logs are archived. Defaults to nowhere. The caller closes it.
 	LogArchive *archive.Store
+	// Kept reports whether the server keeps the content with a digest. Defaults to a server that keeps no artifacts.
+	Kept func(digest string) bool
 	// Records is the connection to the database that builds are recorded in. Defaults to none. The caller closes it.
 	Records *records.Connection
 	// Registerer takes the metrics of builds. Defaults to a registry that is not served.
@@ -156,6 +158,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	decisive := []*reconciliation.Controller{
 		image.New(image.Options{
 			Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+			Kept: options.Kept,
 		}, mgr.GetCache()),
 		imagebuild.NewOrphans(given, mgr.GetCache()),
 	}

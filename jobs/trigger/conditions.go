@@ -65,11 +65,27 @@ func (c conditions) setReady() {
 	case last == nil:
 		reason, message := c.unbuilt()
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, message)
+	case last.Phase == v1alpha1.BuildSucceeded && c.missing() != "":
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonArtifactMissing, c.missing())
 	case last.Phase == v1alpha1.BuildSucceeded:
 		c.set(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+last.Name+" succeeded")
 	default:
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonBuildFailed, c.failure(last))
 	}
+}
+
+// missing describes an artifact of the latest successful build that the server has lost. It is empty if there is none.
+func (c conditions) missing() string {
+	latest := c.status.LatestSuccessful
+	if latest == nil || c.Kept == nil {
+		return ""
+	}
+	for _, artifact := range latest.Artifacts {
+		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !c.Kept(artifact.Digest) {
+			return fmt.Sprintf("artifact %s of build %s is lost: build again, or restore a backup that has artifacts", artifact.Target, latest.Name)
+		}
+	}
+	return ""
 }
 
 // failure describes the failure of the last finished build. If that build was deleted, or is not finished in an outdated cache, only the
@@ -178,6 +194,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
 		c.stalled(failureReason(last), ending(last)+notAgain)
+	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing() != "":
+		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing())
 	default:
 		c.settled()
 	}

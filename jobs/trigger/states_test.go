@@ -38,6 +38,7 @@ var states = []struct {
 	mayAppear      *bool // of what the inputs lack
 	builds, before []v1alpha1.ImageBuild
 	refused        *bool // finally
+	lost           bool  // the server has lost the artifacts
 }{
 	{
 		file: "created", text: "it was just created", clients: inProgress,
@@ -65,6 +66,8 @@ var states = []struct {
 	{file: "changed-and-running", clients: inProgress, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildRunning, "B"))},
 	{file: "failed", text: "its last build failed", clients: failed, digest: "A", builds: list(newBuild(1, v1alpha1.BuildFailed, "A"))},
 	{file: "failed-after-a-success", clients: failed, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildFailed, "B"))},
+	{file: "artifact-missing", text: "an artifact of its last build is lost", clients: failed, digest: "A", builds: list(withArtifact(newBuild(1, v1alpha1.BuildSucceeded, "A"))), lost: true},
+	{file: "artifact-missing-rebuilding", clients: inProgress, digest: "A", builds: list(withArtifact(newBuild(1, v1alpha1.BuildSucceeded, "A")), newBuild(2, v1alpha1.BuildRunning, "A")), lost: true},
 	{file: "cancelled", text: "the only build of its inputs was cancelled or deleted", clients: failed, digest: "A", builds: list(newBuild(1, v1alpha1.BuildCancelled, "A"))},
 	{file: "rebuild-cancelled", text: "its inputs are built, and a later build was cancelled", clients: current, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildCancelled, "A"))},
 	{file: "one-off-running", text: "its inputs are built, and a one-off build runs or has failed", clients: current, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), oneOff(2, v1alpha1.BuildRunning))},
@@ -135,6 +138,12 @@ var states = []struct {
 
 func list(builds ...v1alpha1.ImageBuild) []v1alpha1.ImageBuild { return builds }
 
+// withArtifact returns a build with an artifact that the server kept.
+func withArtifact(build v1alpha1.ImageBuild) v1alpha1.ImageBuild {
+	build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "lost", Verified: v1alpha1.ArtifactVerifiedContent}}
+	return build
+}
+
 func suspended() *v1alpha1.Image {
 	return newImage(func(image *v1alpha1.Image) { image.Spec.Suspend = new(true) })
 }
@@ -161,6 +170,9 @@ func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
 				o := observed(image, state.digest, state.builds...)
 				if state.mayAppear != nil {
 					o = unresolved(image, v1alpha1.ReasonSourceNotFound, *state.mayAppear)
+				}
+				if state.lost {
+					o.Kept = func(digest string) bool { return digest != "lost" }
 				}
 				next := Next(o).Status
 				if state.refused != nil {

@@ -28,6 +28,8 @@ type Observed struct {
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
 	BuildsRecorded bool
+	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
+	Kept func(digest string) bool
 	// Now is the current time.
 	Now time.Time
 }

@@ -58,6 +58,9 @@ const (
 	ReasonBuildSucceeded = "BuildSucceeded"
 	// ReasonBuildFailed means that the last finished build that counts failed.
 	ReasonBuildFailed = "BuildFailed"
+	// ReasonArtifactMissing means that the latest build succeeded, but an artifact that Goldsmith kept is lost. The message
+	// names it.
+	ReasonArtifactMissing = "ArtifactMissing"
 	// ReasonBuildCancelled means that the build of the current inputs was cancelled, or deleted before it finished, and that
 	// no other build has these inputs.
 	ReasonBuildCancelled = "BuildCancelled"

@@ -65,7 +65,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		return 0, fmt.Errorf("resolve inputs: %w", err)
 	}
 	observed := trigger.Observed{
-		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Now: r.Clock.Now(),
+		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
 		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
 	}
 	decision := trigger.Next(observed)

@@ -64,6 +64,8 @@ var imageConditions = []report{
 	{"`Ready`: True", v1alpha1.ReasonBuildSucceeded, "the last finished build that [counts](images.md#which-build-does-a-line-of-kubectl-get-images-report-on) succeeded", ""},
 	{"`Ready`: False", v1alpha1.ReasonBuildFailed, "the last finished build that counts failed. If `Stalled` is True, it has the reason of the failure",
 		"see why: `goldsmith history IMAGE`"},
+	{"`Ready`: False, `Stalled`: True", v1alpha1.ReasonArtifactMissing, "the last build succeeded, and an artifact that Goldsmith kept is lost, for example after a restore without artifacts",
+		"build again: `goldsmith build IMAGE`; or restore a backup that was made with `--artifacts`"},
 	{"`Stalled`: True", v1alpha1.ReasonBuildCancelled, "the build of the current inputs was cancelled, or deleted before it finished, and no other build has these inputs",
 		"build again: `goldsmith build IMAGE`; or change the inputs"},
 	{"`Stalled`: True or False, `Reconciling`: True", v1alpha1.ReasonBuildRefused, "the API server refuses the build that is due: because of a quota or a limit that the operator set, or because an earlier version of Goldsmith accepted a value of the image that this version refuses. `Stalled` is False if a later request can succeed without a change of the image, as with a quota. The controller tries again",
