@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	specs "github.com/opencontainers/image-spec/specs-go"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// The annotations of an entry of index.json.
+const (
+	annotationUID       = "dev.goldsmith.build.uid"
+	annotationNamespace = "dev.goldsmith.build.namespace"
+	annotationName      = "dev.goldsmith.build.name"
+	annotationTarget    = "dev.goldsmith.target"
+	annotationDocument  = "dev.goldsmith.document" // only of a document: one of the two below
+	documentSBOM        = "sbom"
+	documentProvenance  = "provenance"
+)
+
+// Build identifies a build.
+type Build struct {
+	UID             types.UID
+	Namespace, Name string
+}
+
+// Artifact is an artifact of a build.
+type Artifact struct {
+	// Target is the name of the artifact's target, which is unique in a build: platform/format.
+	Target string
+	// Content is what the artifact's file contains. It is zero if the artifact's manifest is lost.
+	Content Content
+	// MediaType is the media type of the content.
+	MediaType string
+	// Title is the name under which a tool saves the file.
+	Title string
+	// Annotations are those that the builder set.
+	Annotations map[string]string
+	// SBOM and Provenance are the documents about the artifact, if there are any.
+	SBOM, Provenance *Document
+}
+
+// Document is a document about an artifact.
+type Document struct {
+	Content   Content
+	MediaType string
+}
+
+// Entry is an artifact in the index.
+type Entry struct {
+	Build    Build
+	Artifact Artifact
+}
+
+// record is an entry with the descriptors of its manifests, the artifact's first.
+type record struct {
+	Entry
+	manifests []ociv1.Descriptor
+}
+
+// digests are the digests of all blobs that a record needs.
+func (r *record) digests() []string {
+	needed := []string{ociv1.DescriptorEmptyJSON.Digest.String(), r.Artifact.Content.Digest}
+	for _, manifest := range r.manifests {
+		needed = append(needed, manifest.Digest.String())
+	}
+	for _, document := range []*Document{r.Artifact.SBOM, r.Artifact.Provenance} {
+		if document != nil {
+			needed = append(needed, document.Content.Digest)
+		}
+	}
+	return needed
+}
+
+// Record adds the artifacts of a build to the index, in place of those that the build had. Take has returned their contents and
+// those of their documents before. The artifacts are in the index all or none, also after a crash.
+func (s *Store) Record(build Build, artifacts []Artifact) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.record(build, artifacts); err != nil {
+		return fmt.Errorf("record the artifacts of build %s/%s: %w", build.Namespace, build.Name, err)
+	}
+	return nil
+}
+
+func (s *Store) record(build Build, artifacts []Artifact) error {
+	next := slices.DeleteFunc(slices.Clone(s.records), func(r record) bool { return r.Build.UID == build.UID })
+	for _, artifact := range artifacts {
+		added, err := s.describe(build, artifact)
+		if err != nil {
+			return err
+		}
+		for i, earlier := range next { // a name refers to one manifest: the one of the build that has the name now
+			if earlier.Build.Namespace == build.Namespace && earlier.Build.Name == build.Name && earlier.Build.UID != build.UID {
+				next[i] = earlier.withoutName()
+			}
+		}
+		next = append(next, added)
+	}
+	if err := s.syncDir(s.blobs()); err != nil {
+		return err
+	}
+	return s.replaceIndex(next)
+}
+
+func (r record) withoutName() record {
+	r.manifests = slices.Clone(r.manifests)
+	r.manifests[0].Annotations = maps.Clone(r.manifests[0].Annotations)
+	delete(r.manifests[0].Annotations, ociv1.AnnotationRefName)
+	return r
+}
+
+// describe writes the manifests of an artifact.
+func (s *Store) describe(build Build, artifact Artifact) (record, error) {
+	r := record{Entry: Entry{Build: build, Artifact: artifact}}
+	annotations := map[string]string{
+		annotationUID: string(build.UID), annotationNamespace: build.Namespace, annotationName: build.Name,
+		annotationTarget:        artifact.Target,
+		ociv1.AnnotationRefName: build.Namespace + "/" + build.Name + "/" + artifact.Target,
+	}
+	layer := layerOf(artifact.Content, artifact.MediaType)
+	if artifact.Title != "" {
+		layer.Annotations = map[string]string{ociv1.AnnotationTitle: artifact.Title}
+	}
+	subject, err := s.putManifest(layer, artifact.Annotations, nil)
+	if err != nil {
+		return record{}, err
+	}
+	r.manifests = []ociv1.Descriptor{annotated(subject, annotations)}
+	delete(annotations, ociv1.AnnotationRefName)
+	for i, document := range []*Document{artifact.SBOM, artifact.Provenance} {
+		if document == nil {
+			continue
+		}
+		manifest, err := s.putManifest(layerOf(document.Content, document.MediaType), nil, &subject)
+		if err != nil {
+			return record{}, err
+		}
+		annotations[annotationDocument] = []string{documentSBOM, documentProvenance}[i]
+		r.manifests = append(r.manifests, annotated(manifest, annotations))
+	}
+	return r, nil
+}
+
+func layerOf(content Content, mediaType string) ociv1.Descriptor {
+	return ociv1.Descriptor{MediaType: mediaType, Digest: digest.Digest(content.Digest), Size: content.SizeBytes}
+}
+
+// annotated returns a descriptor for the index.
+func annotated(manifest ociv1.Descriptor, annotations map[string]string) ociv1.Descriptor {
+	manifest.Annotations = maps.Clone(annotations)
+	return manifest
+}
+
+// putManifest writes the manifest of one content, which is in the store. It has no time, so equal artifacts have equal manifests.
+func (s *Store) putManifest(layer ociv1.Descriptor, annotations map[string]string, subject *ociv1.Descriptor) (ociv1.Descriptor, error) {
+	if !s.Has(layer.Digest.String()) {
+		return ociv1.Descriptor{}, fmt.Errorf("content %s: %w", layer.Digest, fs.ErrNotExist)
+	}
+	config := ociv1.DescriptorEmptyJSON
+	if err := s.putBlob(config.Digest, config.Data); err != nil {
+		return ociv1.Descriptor{}, err
+	}
+	content, err := json.Marshal(ociv1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2},
+		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: layer.MediaType,
+		Config: config, Layers: []ociv1.Descriptor{layer}, Subject: subject, Annotations: annotations,
+	})
+	if err != nil {
+		return ociv1.Descriptor{}, err
+	}
+	manifest := ociv1.Descriptor{
+		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: layer.MediaType, Digest: digest.FromBytes(content), Size: int64(len(content)),
+	}
+	return manifest, s.putBlob(manifest.Digest, content)
+}
+
+// putBlob stores a small content. It requires s.mu.
+func (s *Store) putBlob(contentDigest digest.Digest, content []byte) error {
+	if s.refresh(Content{contentDigest.String(), int64(len(content))}) {
+		return nil
+	}
+	path := s.ingest()
+	if err := s.writeFile(path, content, 0o444); err != nil {
+		return err
+	}
+	if err := s.adopt(path, Content{contentDigest.String(), int64(len(content))}); err != nil {
+		return errors.Join(err, removeIfExists(path))
+	}
+	return nil
+}
+
+// replaceIndex requires s.mu.
+func (s *Store) replaceIndex(records []record) error {
+	if err := s.writeIndex(records); err != nil {
+		return err
+	}
+	s.records = records
+	return nil
+}
+
+func (s *Store) writeIndex(records []record) error {
+	index := ociv1.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: []ociv1.Descriptor{}}
+	for _, r := range records {
+		index.Manifests = append(index.Manifests, r.manifests...)
+	}
+	return s.writeJSON(ociv1.ImageIndexFile, index)
+}
+
+// readIndex reads the index and the manifests that it names.
+func (s *Store) readIndex() error {
+	content, err := os.ReadFile(s.join(ociv1.ImageIndexFile))
+	if err != nil {
+		return err
+	}
+	var index ociv1.Index
+	if err := json.Unmarshal(content, &index); err != nil {
+		return fmt.Errorf("read %s: %w", ociv1.ImageIndexFile, err)
+	}
+	type key struct{ uid, target string }
+	positions := map[key]int{}
+	for _, descriptor := range index.Manifests {
+		uid, target := descriptor.Annotations[annotationUID], descriptor.Annotations[annotationTarget]
+		if uid == "" {
+			continue // not of this package
+		}
+		layer, annotations, err := s.readManifest(descriptor.Digest)
+		if err != nil {
+			return err
+		}
+		content := Content{layer.Digest.String(), layer.Size}
+		kind := descriptor.Annotations[annotationDocument]
+		at, known := positions[key{uid, target}]
+		switch {
+		case kind != "" && !known: // a document about nothing
+		case kind == "":
+			build := Build{types.UID(uid), descriptor.Annotations[annotationNamespace], descriptor.Annotations[annotationName]}
+			artifact := Artifact{
+				Target: target, Content: content, MediaType: layer.MediaType,
+				Title: layer.Annotations[ociv1.AnnotationTitle], Annotations: annotations,
+			}
+			positions[key{uid, target}] = len(s.records)
+			s.records = append(s.records, record{Entry{build, artifact}, []ociv1.Descriptor{descriptor}})
+		default:
+			about := &s.records[at]
+			about.manifests = append(about.manifests, descriptor)
+			if kind == documentSBOM {
+				about.Artifact.SBOM = &Document{content, layer.MediaType}
+			} else {
+				about.Artifact.Provenance = &Document{content, layer.MediaType}
+			}
+		}
+	}
+	return nil
+}
+
+// readManifest returns the layer and the annotations of a manifest. They are zero if the manifest is lost or damaged: its artifact is
+// lost, but no other.
+func (s *Store) readManifest(manifestDigest digest.Digest) (ociv1.Descriptor, map[string]string, error) {
+	file, err := s.OpenBlob(manifestDigest.String())
+	if errors.Is(err, fs.ErrNotExist) {
+		return ociv1.Descriptor{}, nil, nil
+	}
+	if err != nil {
+		return ociv1.Descriptor{}, nil, err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	var manifest ociv1.Manifest
+	if err := json.NewDecoder(file).Decode(&manifest); err != nil || len(manifest.Layers) != 1 {
+		return ociv1.Descriptor{}, nil, nil
+	}
+	return manifest.Layers[0], manifest.Annotations, nil
+}
+
+// Entries returns the artifacts in the index, in the order of their last Record.
+func (s *Store) Entries() []Entry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries := make([]Entry, 0, len(s.records))
+	for _, r := range s.records {
+		entries = append(entries, r.Entry)
+	}
+	return entries
+}
+
+// Removed is what Remove has removed.
+type Removed struct {
+	// Entries are the artifacts that left the index. Another artifact may have the same content.
+	Entries []Entry
+	// Bytes is how many bytes of the disk are free again.
+	Bytes int64
+}
+
+// Remove removes the entries that keep refuses from the index, and then the contents that no entry needs and whose age is at least
+// minAge. The age counts from the last Take or Record of the content. keep must not call the store. After an error, Remove has
+// removed what it returns, and can be repeated.
+func (s *Store) Remove(keep func(Entry) bool, minAge time.Duration) (Removed, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	removed, err := s.remove(keep, s.clock.Now().Add(-minAge))
+	if err != nil {
+		err = fmt.Errorf("remove unneeded artifacts: %w", err)
+	}
+	return removed, err
+}
+
+func (s *Store) remove(keep func(Entry) bool, before time.Time) (removed Removed, err error) {
+	var kept []record
+	needed := map[string]bool{}
+	for _, r := range s.records {
+		if !keep(r.Entry) {
+			removed.Entries = append(removed.Entries, r.Entry)
+			continue
+		}
+		kept = append(kept, r)
+		for _, contentDigest := range r.digests() {
+			needed[contentDigest] = true
+		}
+	}
+	if len(removed.Entries) > 0 {
+		if err := s.replaceIndex(kept); err != nil {
+			return Removed{}, err
+		}
+	}
+	entries, err := os.ReadDir(s.blobs())
+	for _, entry := range entries {
+		info, infoErr := entry.Info()
+		switch {
+		case infoErr != nil:
+			err = errors.Join(err, infoErr)
+		case !needed[digest.SHA256.String()+":"+entry.Name()] && !info.ModTime().After(before):
+			if removeErr := os.Remove(filepath.Join(s.blobs(), entry.Name())); removeErr != nil {
+				err = errors.Join(err, removeErr)
+				continue
+			}
+			removed.Bytes += allocated(info, nil)
+		}
+	}
+	s.usage -= removed.Bytes
+	return removed, err
+}
