@@ -17,11 +17,12 @@ import (
 
 var _ = Describe("The channels of an Image", func() {
 	var (
-		images typed.ImageInterface
-		builds typed.ImageBuildInterface
+		namespace string
+		images    typed.ImageInterface
+		builds    typed.ImageBuildInterface
 	)
 	BeforeEach(func(ctx SpecContext) {
-		namespace := newNamespace()
+		namespace = newNamespace()
 		images, builds = imagesIn(namespace), buildsIn(namespace)
 		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 		for i := range 3 {
@@ -75,6 +76,32 @@ var _ = Describe("The channels of an Image", func() {
 		Expect(second.Channels[0]).To(Equal(first.Channels[0]))
 		Expect(second.Channels[1].Build).To(Equal("debian-2"))
 		Expect(mustSet(ctx, second.Channels[1]).Channels).To(Equal(second.Channels[1:]), "what is left out is removed")
+	})
+
+	It("are named in a warning when their build is deleted, as are the images based on an image that is deleted", func(ctx SpecContext) {
+		mustSet(ctx, stable("debian-1"), v1alpha1.ImageChannel{Name: "beta", Build: "debian-1"})
+		remove := func(resource, name string) []string {
+			GinkgoHelper()
+			result := client.ImagesV1alpha1().RESTClient().Delete().Namespace(namespace).Resource(resource).Name(name).Do(ctx)
+			Expect(result.Error()).NotTo(HaveOccurred())
+			var warnings []string
+			for _, warning := range result.Warnings() {
+				warnings = append(warnings, warning.Text)
+			}
+			return warnings
+		}
+		Expect(remove("imagebuilds", "debian-2")).To(BeEmpty())
+		Expect(remove("imagebuilds", "debian-1")).To(ConsistOf(
+			`channel beta, stable of image "debian" names imagebuild "debian-1", which is deleted: promote another build`))
+
+		for i := range 7 {
+			based := newImage(fmt.Sprint("app-", i))
+			based.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}}
+			must(images.Create(ctx, based, metav1.CreateOptions{}))
+		}
+		Expect(remove("images", "debian")).To(ConsistOf(
+			`image "debian" is the base of app-0, app-1, app-2, app-3, app-4 and 2 more: their next build fails with BaseNotFound until there is an image "debian" again`))
+		Expect(remove("images", "app-0")).To(BeEmpty())
 	})
 
 	It("are not written where nothing changes", func(ctx SpecContext) {

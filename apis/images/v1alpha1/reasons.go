@@ -384,6 +384,9 @@ const (
 	EventSucceeded = "Succeeded"
 	// EventRetrying is recorded on an ImageBuild when an attempt has failed and is retried.
 	EventRetrying = "Retrying"
+	// EventArtifactsRemoved is recorded on an ImageBuild when its artifacts are removed, because all artifacts together
+	// occupied more than the limit of the server.
+	EventArtifactsRemoved = "ArtifactsRemoved"
 	// EventScheduleDisabled is recorded on an Image when schedule and onBaseChange stop starting builds after too many
 	// failures, or when the schedule is invalid.
 	EventScheduleDisabled = "ScheduleDisabled"

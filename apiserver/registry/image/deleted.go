@@ -17,7 +17,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
-// remember records the UID of a build in the record of its request, unless the controller has. It is called before the build
+// remember records the UID of a build in the record of its request, unless the controller has, and warns of channels that name the
+// build. It is called before the build
 // is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
 // deleted all the same, because deletions free space: then a repetition of its request may get a second build.
 func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBuild) error {
@@ -26,6 +27,9 @@ func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBui
 		return nil
 	}
 	_, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, nil, func(_ context.Context, image *v1alpha1.Image) error {
+		if image.UID == ref.UID {
+			warnOfChannels(ctx, image, build.Name)
+		}
 		known := slices.IndexFunc(image.Status.RecentRequests, func(record v1alpha1.BuildRequestRecord) bool {
 			return record.RequestID == started.RequestID && record.Number == *build.Spec.Number && record.UID == ""
 		})

@@ -103,6 +103,8 @@ var events = []report{
 		"see the condition `Stalled`, which has this reason too"},
 	{"of an image", v1alpha1.EventScheduleDisabled, "Warning: after too many failures, schedule and base start no more builds, or the schedule is invalid",
 		"see the condition `ScheduleActive`"},
+	{"of a build", v1alpha1.EventArtifactsRemoved, "Warning: the artifacts of the build were removed, because all artifacts together occupied more than `--artifacts-max`",
+		"to have them again: `goldsmith rerun BUILD`; or raise `--artifacts-max`"},
 	{"of an image", v1alpha1.EventStalled, "Warning: the condition `Stalled` became True, or its cause changed",
 		"the message begins with the reason of the condition: look up that reason"},
 	{"of a namespace", v1alpha1.EventInvalidAnnotation, "Warning: an annotation of the namespace [for the queue](queueing.md#order-of-the-queue) is invalid. The message names the value that counts instead",

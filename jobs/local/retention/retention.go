@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package retention decides how long goldsmith up keeps the artifacts of builds.
+//
+// Three kinds of artifacts are told apart. Artifacts are needed if they belong to the latest successful build of an image, to a
+// build of a channel, to a build that is not finished, to a build under legal hold, or to the build that another image was last built
+// on. Needed artifacts are never removed. Other artifacts of builds that exist are kept as long as the store is not larger than its
+// limit; those of the build that finished first are removed first. Artifacts of deleted builds that nothing needs are removed.
+//
+// Everything is decided from the API as it is, so a crash loses nothing.
+package retention
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+)
+
+const (
+	// interval is the time between two searches for artifacts that nothing needs.
+	interval = 10 * time.Minute
+	// unrecorded is how long a content stays that no build has recorded: its build may still be storing others.
+	unrecorded = time.Hour
+)
+
+// Options configure a Keeper. All but Max, Clock and Logger are required.
+type Options struct {
+	// Client reads images and builds.
+	Client versioned.Interface
+	// Events takes the events of builds whose artifacts are removed.
+	Events record.EventRecorder
+	// Store has the artifacts.
+	Store *artifacts.Store
+	// Max is how many bytes of the disk the artifacts may occupy. Default: 0, which is no limit.
+	Max int64
+	// Clock is the clock. Default: the real one.
+	Clock clock.WithTicker
+	// Logger gets errors. Default: none.
+	Logger logr.Logger
+}
+
+// Keeper removes artifacts that need not be kept.
+type Keeper struct {
+	Options
+	mu sync.Mutex // held while artifacts are removed
+}
+
+// New returns a Keeper.
+func New(options Options) *Keeper {
+	if options.Clock == nil {
+		options.Clock = clock.RealClock{}
+	}
+	return &Keeper{Options: options}
+}
+
+// Run removes artifacts, at once and then every 10 minutes, until ctx is done.
+func (k *Keeper) Run(ctx context.Context) error {
+	ticker := k.Clock.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if err := k.Sweep(ctx); err != nil && ctx.Err() == nil {
+			k.Logger.Error(err, "Unneeded artifacts cannot be removed, will retry")
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C():
+		}
+	}
+}
+
+// Fit makes the store fit its limit after contents were added that no build has recorded yet. It fails if needed artifacts and these
+// contents alone are larger.
+func (k *Keeper) Fit(ctx context.Context) error {
+	if k.Max == 0 || k.Store.Usage() <= k.Max {
+		return nil
+	}
+	if err := k.Sweep(ctx); err != nil {
+		return err
+	}
+	if usage := k.Store.Usage(); usage > k.Max {
+		return fmt.Errorf("the artifacts occupy %s, more than --artifacts-max %s, and nothing else may be removed: raise --artifacts-max, or delete images",
+			bytes(usage), bytes(k.Max))
+	}
+	return nil
+}
+
+// Sweep removes artifacts that nothing needs and, if the store is larger than its limit, others that are not needed.
+func (k *Keeper) Sweep(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	entries := k.Store.Entries() // before the builds are read: the build of each entry existed then
+	needs, err := k.read(ctx)
+	if err != nil {
+		return err
+	}
+	orphans := needs.orphans(entries)
+	_, err = k.Store.Remove(func(entry artifacts.Entry) bool { return !orphans[key(entry)] }, unrecorded)
+	if err != nil {
+		return err
+	}
+	return k.evict(needs)
+}
+
+// evict removes artifacts that are not needed until the store fits its limit.
+func (k *Keeper) evict(needs *needs) error {
+	if k.Max == 0 {
+		return nil
+	}
+	for _, build := range needs.evictable(k.Store.Entries()) {
+		usage := k.Store.Usage()
+		if usage <= k.Max {
+			return nil
+		}
+		removed, err := k.Store.Remove(func(entry artifacts.Entry) bool { return entry.Build.UID != build.UID }, unrecorded)
+		if err != nil {
+			return err
+		}
+		k.Events.Event(build, corev1.EventTypeWarning, v1alpha1.EventArtifactsRemoved, v1alpha1.CutMessage(fmt.Sprintf(
+			"removed its artifacts (%s), because all artifacts occupied %s, more than --artifacts-max %s; to have them again: goldsmith rerun %s",
+			bytes(removed.Bytes), bytes(usage), bytes(k.Max), build.Name)))
+	}
+	return nil
+}
+
+func bytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// needs is what the API needs of the store.
+type needs struct {
+	builds map[types.UID]*v1alpha1.ImageBuild // all that exist
+	needed map[types.UID]bool                 // the builds whose artifacts are needed
+	// What images need even after its build is deleted: the contents of latest successful builds, and the builds of channels and the
+	// bases of images, by the digest of their artifacts.
+	digests map[string]bool
+	bases   map[named]bool
+}
+
+// read reads the builds before the images: a build that an image needs is kept by one of the two.
+func (k *Keeper) read(ctx context.Context) (*needs, error) {
+	builds, err := k.Client.ImagesV1alpha1().ImageBuilds(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list builds: %w", err)
+	}
+	images, err := k.Client.ImagesV1alpha1().Images(metav1.NamespaceAll).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	return needsOf(images.Items, builds.Items), nil
+}
+
+// named identifies an object by its name.
+type named struct{ namespace, name string }
+
+func needsOf(images []v1alpha1.Image, builds []v1alpha1.ImageBuild) *needs {
+	n := &needs{
+		builds: map[types.UID]*v1alpha1.ImageBuild{}, needed: map[types.UID]bool{}, digests: map[string]bool{}, bases: map[named]bool{},
+	}
+	channels, held := map[named]bool{}, map[types.UID]bool{}
+	for i := range images {
+		image := &images[i]
+		held[image.UID] = v1alpha1.UnderLegalHold(image)
+		for _, channel := range image.Status.Channels {
+			channels[named{image.Namespace, channel.Build}] = true
+			n.bases[named{image.Namespace, channel.Digest}] = true // even after the build is deleted
+		}
+		if latest := image.Status.LatestSuccessful; latest != nil {
+			for _, artifact := range latest.Artifacts {
+				n.digests[artifact.Digest] = true
+			}
+		}
+		if last := image.Status.LastAttempted; last != nil && last.BaseDigest != "" {
+			n.bases[named{image.Namespace, last.BaseDigest}] = true
+		}
+	}
+	for i := range builds {
+		build := &builds[i]
+		if resolved := build.Status.Resolved; resolved != nil && !build.Status.Finished && resolved.BaseDigest != "" {
+			n.bases[named{build.Namespace, resolved.BaseDigest}] = true
+		}
+	}
+	for i := range builds {
+		build := &builds[i]
+		n.builds[build.UID] = build
+		n.needed[build.UID] = !build.Status.Finished || v1alpha1.UnderLegalHold(build) ||
+			build.Spec.ImageRef != nil && held[build.Spec.ImageRef.UID] ||
+			channels[named{build.Namespace, build.Name}] ||
+			n.bases[named{build.Namespace, inputs.ArtifactsDigest(build.Status.Artifacts)}] ||
+			slices.ContainsFunc(build.Status.Artifacts, func(artifact v1alpha1.Artifact) bool { return n.digests[artifact.Digest] })
+	}
+	return n
+}
+
+// artifactKey identifies an artifact of a build.
+type artifactKey struct {
+	build  types.UID
+	target string
+}
+
+func key(entry artifacts.Entry) artifactKey {
+	return artifactKey{entry.Build.UID, entry.Artifact.Target}
+}
+
+// orphans are the artifacts of deleted builds that nothing needs.
+func (n *needs) orphans(entries []artifacts.Entry) map[artifactKey]bool {
+	deleted := map[artifacts.Build][]v1alpha1.Artifact{}
+	for _, entry := range entries {
+		if n.builds[entry.Build.UID] == nil {
+			deleted[entry.Build] = append(deleted[entry.Build], v1alpha1.Artifact{Target: entry.Artifact.Target, Digest: entry.Artifact.Content.Digest})
+		}
+	}
+	orphans := map[artifactKey]bool{}
+	for build, made := range deleted {
+		base := n.bases[named{build.Namespace, inputs.ArtifactsDigest(made)}]
+		for _, artifact := range made {
+			orphans[artifactKey{build.UID, artifact.Target}] = !base && !n.digests[artifact.Digest]
+		}
+	}
+	return orphans
+}
+
+// evictable are the builds whose artifacts in the store are not needed, the build that finished first first.
+func (n *needs) evictable(entries []artifacts.Entry) []*v1alpha1.ImageBuild {
+	var builds []*v1alpha1.ImageBuild
+	for _, entry := range entries {
+		if build := n.builds[entry.Build.UID]; build != nil && !n.needed[build.UID] && !slices.Contains(builds, build) {
+			builds = append(builds, build)
+		}
+	}
+	slices.SortStableFunc(builds, func(a, b *v1alpha1.ImageBuild) int {
+		return cmp.Or(completion(a).Compare(completion(b)), cmp.Compare(a.Name, b.Name))
+	})
+	return builds
+}
+
+func completion(build *v1alpha1.ImageBuild) time.Time {
+	if build.Status.CompletionTime == nil {
+		return time.Time{}
+	}
+	return build.Status.CompletionTime.Time
+}

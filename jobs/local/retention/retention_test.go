@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package retention
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/record"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+)
+
+const size = 64 << 10
+
+// shop is a store with artifacts of builds, and an API with objects.
+type shop struct {
+	t       *testing.T
+	clock   *testingclock.FakeClock
+	store   *artifacts.Store
+	objects []runtime.Object
+	events  *record.FakeRecorder
+}
+
+func newShop(t *testing.T) *shop {
+	clock := testingclock.NewFakeClock(time.Now())
+	store, err := artifacts.Open(filepath.Join(t.TempDir(), "store"), artifacts.Options{Volatile: true, Clock: clock})
+	require.NoError(t, err)
+	return &shop{t: t, clock: clock, store: store, events: record.NewFakeRecorder(16)}
+}
+
+// build stores an artifact and adds its build, which finished so many minutes after the first.
+func (s *shop) build(name, content string, minute int, change ...func(*v1alpha1.ImageBuild)) string {
+	s.t.Helper()
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)}}
+	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "web", UID: "web"}
+	build.Status.Finished, build.Status.CompletionTime = true, new(metav1.NewTime(time.Unix(int64(60*minute), 0)))
+	digest := s.keep(name, content)
+	build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}
+	for _, change := range change {
+		change(build)
+	}
+	s.objects = append(s.objects, build)
+	return digest
+}
+
+// keep stores an artifact of a build that does not exist.
+func (s *shop) keep(build, content string) (digest string) {
+	s.t.Helper()
+	directory := s.t.TempDir()
+	require.NoError(s.t, os.WriteFile(filepath.Join(directory, "disk"), []byte(strings.Repeat(content, size)), 0o600))
+	output, err := os.OpenRoot(directory)
+	require.NoError(s.t, err)
+	defer func() { _ = output.Close() }() // only read from
+	taken, err := s.store.Take(s.t.Context(), output, "disk")
+	require.NoError(s.t, err)
+	require.NoError(s.t, s.store.Record(artifacts.Build{UID: types.UID(build), Namespace: "team", Name: build},
+		[]artifacts.Artifact{{Target: "linux/amd64/raw", Content: taken, MediaType: "a/b"}}))
+	return taken.Digest
+}
+
+func (s *shop) image(name string, change func(*v1alpha1.Image)) {
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)}}
+	change(image)
+	s.objects = append(s.objects, image)
+}
+
+func (s *shop) keeper(limit int64) *Keeper {
+	return New(Options{Client: fake.NewClientset(s.objects...), Events: s.events, Store: s.store, Max: limit, Clock: s.clock})
+}
+
+// sweep sweeps after the age of all contents, and returns the builds that have artifacts left.
+func (s *shop) sweep(limit int64) []string {
+	s.t.Helper()
+	s.clock.Step(2 * unrecorded)
+	require.NoError(s.t, s.keeper(limit).Sweep(s.t.Context()))
+	var builds []string
+	for _, entry := range s.store.Entries() {
+		if !s.store.Has(entry.Artifact.Content.Digest) {
+			s.t.Errorf("%s has an entry without its content", entry.Build.Name)
+		}
+		builds = append(builds, entry.Build.Name)
+	}
+	slices.Sort(builds)
+	return builds
+}
+
+func TestOnlyWhatIsNotNeededIsRemoved(t *testing.T) {
+	s := newShop(t)
+	latest := s.build("web-9", "9", 9)
+	base := s.build("base-1", "b", 0)
+	s.build("web-1", "1", 1) // goes second
+	s.build("direct", "d", 0, func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef = nil })
+	s.build("web-2", "2", 2)
+	s.build("web-3", "3", 3) // of a channel
+	s.build("web-4", "4", 4, func(b *v1alpha1.ImageBuild) { b.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"} })
+	s.build("held-1", "5", 5, func(b *v1alpha1.ImageBuild) { b.Spec.ImageRef = &v1alpha1.ImageReference{Name: "held", UID: "held"} })
+	s.build("web-6", "6", 6, func(b *v1alpha1.ImageBuild) { b.Status.Finished = false })
+	deleted := s.keep("gone-latest", "l")
+	lastBase := s.keep("gone-base", "g")
+	s.keep("gone", "x")
+	s.build("other-1", "o", 0, func(b *v1alpha1.ImageBuild) {
+		b.Status.Finished, b.Status.Resolved = false, &v1alpha1.ResolvedInputs{BaseDigest: base}
+	})
+	s.image("web", func(i *v1alpha1.Image) {
+		i.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "web-9", Artifacts: []v1alpha1.Artifact{{Digest: latest}}}
+		i.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "web-3"}}
+	})
+	s.image("held", func(i *v1alpha1.Image) { i.Labels = map[string]string{v1alpha1.LabelLegalHold: "true"} })
+	s.image("gone", func(i *v1alpha1.Image) {
+		i.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Digest: deleted}}}
+		i.Status.LastAttempted = &v1alpha1.AttemptedBuild{BaseDigest: lastBase}
+	})
+	needed := []string{"base-1", "gone-base", "gone-latest", "held-1", "other-1", "web-3", "web-4", "web-6", "web-9"}
+
+	if got, want := s.sweep(0), append([]string{"direct", "web-1", "web-2"}, needed...); !sameSet(got, want) {
+		t.Errorf("without a limit %v are left, want %v", got, want)
+	}
+	usage := s.store.Usage()
+	if got, want := s.sweep(usage-1), append([]string{"web-1", "web-2"}, needed...); !sameSet(got, want) {
+		t.Errorf("at the limit %v are left, want %v", got, want)
+	}
+	event := <-s.events.Events
+	if !strings.Contains(event, "Warning ArtifactsRemoved removed its artifacts (") || !strings.HasSuffix(event, "goldsmith rerun direct") {
+		t.Errorf("the event is %q", event)
+	}
+	if got := s.sweep(1); !sameSet(got, needed) {
+		t.Errorf("far below the limit %v are left, want %v", got, needed)
+	}
+	if err := s.keeper(1).Fit(t.Context()); err == nil || !strings.Contains(err.Error(), "more than --artifacts-max 1 B") {
+		t.Errorf("needed artifacts fit any limit: %v", err)
+	}
+	if err := s.keeper(s.store.Usage()).Fit(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func sameSet(a, b []string) bool {
+	return slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// Several artifacts of a base have one digest together.
+func TestEveryArtifactOfABaseIsNeeded(t *testing.T) {
+	made := []v1alpha1.Artifact{{Target: "a", Digest: "1"}, {Target: "b", Digest: "2"}}
+	image := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
+	image.Status.LastAttempted = &v1alpha1.AttemptedBuild{BaseDigest: inputs.ArtifactsDigest(made)}
+	n := needsOf([]v1alpha1.Image{image}, nil)
+	var entries []artifacts.Entry
+	for _, artifact := range made {
+		entries = append(entries, artifacts.Entry{
+			Build:    artifacts.Build{UID: "gone", Namespace: "team"},
+			Artifact: artifacts.Artifact{Target: artifact.Target, Content: artifacts.Content{Digest: artifact.Digest}},
+		})
+	}
+	for of, orphan := range n.orphans(entries) {
+		if orphan {
+			t.Errorf("artifact %s of a base is not needed", of.target)
+		}
+	}
+	entries[0].Build.Namespace, entries[1].Build.Namespace = "other", "other"
+	if orphans := n.orphans(entries); !orphans[key(entries[0])] || !orphans[key(entries[1])] {
+		t.Errorf("another namespace's image needs them: %v", orphans)
+	}
+}
