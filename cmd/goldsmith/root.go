@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/buildinfo"
@@ -64,6 +65,7 @@ func newRootCommand() *cobra.Command {
 		watch.NewCommand(),
 		status.NewCommand(),
 		show.NewCommand(),
+		artifacts.NewCommand(),
 		queue.NewCommand(),
 		plan.NewCommand(),
 		diff.NewCommand(),
@@ -92,8 +94,10 @@ func newRootCommand() *cobra.Command {
 	root.SetHelpCommandGroupID(operate)
 	wrapHelp(root)
 	for _, verb := range root.Commands() {
-		if err := completion.Flags(verb); err != nil {
-			panic(err) // only of flags that the verb has
+		for _, command := range append(verb.Commands(), verb) {
+			if err := completion.Flags(command); err != nil {
+				panic(err) // only of flags that the command has
+			}
 		}
 	}
 	return root

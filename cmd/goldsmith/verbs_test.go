@@ -102,6 +102,11 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("promote", "web-5", "stable", "--from", "web-2").fails(exit.Failure, "channel was expected to name web-2, but names web-7, moved by ")
 	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
 	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
+	s.types("artifacts", "web@stable").matches(`^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION\nlinux/amd64/raw +sha256:[0-9a-f]{64} +\d+ B +application/x-raw-disk-image `)
+	s.types("artifacts", "web", "-o", "jsonpath={.metadata.name}").says("web-7")
+	s.types("artifacts", "web-3").fails(exit.Failure, "build web-3 has no artifacts: its phase is Failed")
+	s.types("__complete", "artifacts", "get", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
+	s.types("__complete", "artifacts", "get", "web", "--target", "").says("linux/amd64/raw\n")
 
 	s.types("suspend", "web").says("image web suspended\n")
 	s.types("suspend", "web").says("image web was suspended already\n")

@@ -59,6 +59,24 @@ func ImagesAndImageBuilds(flags *client.Flags) cobra.CompletionFunc {
 	})
 }
 
+// ArtifactSources completes one argument, an Image, an Image with one of its channels, or a build that succeeded.
+func ArtifactSources(flags *client.Flags) cobra.CompletionFunc {
+	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))
+	return complete(flags, func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {
+		images, err := listImagesAndChannels(ctx, connection)
+		if err != nil {
+			return nil, err
+		}
+		builds, err := buildsThat(succeeded)(ctx, connection, before)
+		return append(images, builds...), err
+	})
+}
+
+// Values completes the value of a flag with the values that list returns for the arguments of the command.
+func Values(flags *client.Flags, list func(ctx context.Context, connection *client.Connection, args []string) ([]string, error)) cobra.CompletionFunc {
+	return value(flags, list)
+}
+
 // ImageBuildAndChannel completes two arguments, a build that succeeded and a channel that its Image has already.
 func ImageBuildAndChannel(flags *client.Flags) cobra.CompletionFunc {
 	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))

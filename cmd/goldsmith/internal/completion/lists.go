@@ -24,6 +24,22 @@ func listImages(ctx context.Context, connection *client.Connection, _ []string) 
 	return names, nil
 }
 
+// listImagesAndChannels lists the Images, and their channels as IMAGE@CHANNEL.
+func listImagesAndChannels(ctx context.Context, connection *client.Connection) ([]string, error) {
+	images, err := connection.ImagesV1alpha1().Images(connection.Namespace).List(ctx, metav1.ListOptions{Limit: most})
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, image := range images.Items {
+		names = append(names, cobra.CompletionWithDesc(image.Name, "image"))
+		for _, channel := range image.Status.Channels {
+			names = append(names, cobra.CompletionWithDesc(image.Name+"@"+channel.Name, channel.Build))
+		}
+	}
+	return names, nil
+}
+
 // buildsThat lists the builds that a field selector selects, with their phases.
 func buildsThat(selector fields.Selector) lister {
 	return func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {

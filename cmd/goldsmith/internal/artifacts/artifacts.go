@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package artifacts is the verb that lists the artifacts of a build, and its subcommand that fetches one.
+package artifacts
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+// argument describes the argument of both commands.
+const argument = "IMAGE[@CHANNEL] or BUILD"
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	var format output.Format
+	command := &cobra.Command{
+		Use:   "artifacts IMAGE[@CHANNEL]|BUILD",
+		Short: "List the artifacts of an image or a build, or fetch one",
+		Long: "List the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
+			"VERIFIED is Content if the server read the artifact, and computed its digest and size. LOCATION is where the " +
+			"artifact can be fetched. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
+			"`goldsmith artifacts get` fetches an artifact. For an image named get, use image/get.",
+		Example: "  goldsmith artifacts debian\n" +
+			"  goldsmith artifacts debian@stable -o json",
+		Args:              client.OneName(argument, client.Either),
+		ValidArgsFunction: completion.ArtifactSources(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			build, err := find(command.Context(), connection, args[0], command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return list(build, &format, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	format.AddTo(command)
+	command.AddCommand(newGetCommand())
+	return command
+}
+
+// list prints the artifacts of a build, and their documents.
+func list(build *v1alpha1.ImageBuild, format *output.Format, out io.Writer) error {
+	if format.ForPrograms() {
+		return format.Print(build, out)
+	}
+	var rows [][]any
+	for i := range build.Status.Artifacts {
+		for _, content := range contentsOf(build, &build.Status.Artifacts[i]) {
+			name := content.target
+			if content.document != "" {
+				name += " " + content.document
+			}
+			rows = append(rows, []any{
+				output.OneLine(name), content.Digest, humanize.IBytes(uint64(max(0, content.SizeBytes))), output.OneLine(content.MediaType),
+				orNone(string(content.Verified)), orNone(output.OneLine(content.Location)),
+			})
+		}
+	}
+	return output.Table([]string{"Target", "Digest", "Size", "Media Type", "Verified", "Location"}, rows, out)
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "<none>"
+	}
+	return text
+}
+
+// The documents of an artifact.
+const (
+	sbom       = "sbom"
+	provenance = "provenance"
+)
+
+// content is an artifact, or a document about one.
+type content struct {
+	v1alpha1.ArtifactDocument
+	namespace, build string
+	target           string
+	// document is sbom, provenance or, for the artifact, empty.
+	document string
+	// fileName is the default name of the file.
+	fileName string
+}
+
+// String returns the name of the content for people.
+func (c *content) String() string {
+	what := "artifact"
+	if c.document != "" {
+		what = c.document + " of artifact"
+	}
+	return fmt.Sprintf("%s %s of build %s", what, output.OneLine(c.target), c.build)
+}
+
+// contentsOf returns an artifact and its documents.
+func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []content {
+	itself := content{
+		ArtifactDocument: v1alpha1.ArtifactDocument{
+			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location, Verified: artifact.Verified,
+		},
+		namespace: build.Namespace, build: build.Name, target: artifact.Target, fileName: artifact.FileName(build.Name),
+	}
+	contents := []content{itself}
+	for _, document := range []struct {
+		name string
+		*v1alpha1.ArtifactDocument
+	}{{sbom, artifact.SBOM}, {provenance, artifact.Provenance}} {
+		if document.ArtifactDocument != nil {
+			about := itself
+			about.ArtifactDocument, about.document = *document.ArtifactDocument, document.name
+			about.fileName += "." + document.name
+			contents = append(contents, about)
+		}
+	}
+	return contents
+}

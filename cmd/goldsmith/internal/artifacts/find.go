@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+)
+
+// find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
+// of the same name. If the latest successful build of an Image was deleted, find returns what the status of the Image has of it. find
+// tells the user which build it chose.
+func find(ctx context.Context, connection *client.Connection, argument string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	kind, name, err := client.SplitName(argument)
+	if err != nil {
+		return nil, err
+	}
+	name, channel, ofChannel := strings.Cut(name, "@")
+	switch {
+	case ofChannel && (kind == client.ImageBuild || name == "" || channel == ""):
+		return nil, fmt.Errorf("%q: must be IMAGE, IMAGE@CHANNEL or BUILD", argument)
+	case ofChannel:
+		kind = client.Image
+	}
+	build, err := named(ctx, connection, kind, name, channel, told)
+	if err == nil && len(build.Status.Artifacts) == 0 {
+		err = fmt.Errorf("build %s has no artifacts: its phase is %s", build.Name, build.Status.Phase)
+	}
+	return build, err
+}
+
+func named(ctx context.Context, connection *client.Connection, kind client.Kind, name, channel string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	if kind != client.Image {
+		build, err := get(ctx, connection, name)
+		if build != nil || err != nil {
+			return build, err
+		}
+	}
+	if kind != client.ImageBuild {
+		image, err := getImage(ctx, connection, name)
+		switch {
+		case err != nil:
+			return nil, err
+		case image != nil && channel != "":
+			return ofChannel(ctx, connection, image, channel, told)
+		case image != nil:
+			return latestOf(ctx, connection, image, told)
+		}
+	}
+	if at := strings.LastIndexByte(name, '-'); at > 0 && kind != client.Image { // a deleted build may be the latest success of its Image
+		image, err := getImage(ctx, connection, name[:at])
+		if err != nil {
+			return nil, err
+		}
+		if build := recorded(image, name); build != nil {
+			return build, nil
+		}
+	}
+	return nil, connection.NotFound(ctx, kind, name)
+}
+
+// get returns a build, or nil if it does not exist.
+func get(ctx context.Context, connection *client.Connection, name string) (*v1alpha1.ImageBuild, error) {
+	build, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case client.IsNotFound(err, "imagebuilds", name):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for build %s: %w", name, err)
+	}
+	return build, nil
+}
+
+// getImage returns an Image, or nil if it does not exist.
+func getImage(ctx context.Context, connection *client.Connection, name string) (*v1alpha1.Image, error) {
+	image, err := connection.ImagesV1alpha1().Images(connection.Namespace).Get(ctx, name, metav1.GetOptions{})
+	switch {
+	case client.IsNotFound(err, "images", name):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("look for image %s: %w", name, err)
+	}
+	return image, nil
+}
+
+// latestOf returns the latest successful build of an Image.
+func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	latest := image.Status.LatestSuccessful
+	if latest == nil {
+		return nil, fmt.Errorf("image %s has no successful build yet", image.Name)
+	}
+	if _, err := fmt.Fprintf(told, "the latest successful build of image %s is %s\n", image.Name, latest.Name); err != nil {
+		return nil, err
+	}
+	build, err := get(ctx, connection, latest.Name)
+	if build == nil && err == nil {
+		build = recorded(image, latest.Name)
+	}
+	return build, err
+}
+
+// ofChannel returns the build that a channel of an Image names.
+func ofChannel(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, name string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	channels := image.Status.Channels
+	at := slices.IndexFunc(channels, func(channel v1alpha1.ImageChannel) bool { return channel.Name == name })
+	if at < 0 {
+		var names []string
+		for _, channel := range channels {
+			names = append(names, channel.Name)
+		}
+		if len(names) == 0 {
+			return nil, fmt.Errorf("image %s has no channel %s: it has no channels", image.Name, name)
+		}
+		return nil, fmt.Errorf("image %s has no channel %s: its channels are %s", image.Name, name, strings.Join(names, ", "))
+	}
+	named := channels[at].Build
+	if _, err := fmt.Fprintf(told, "channel %s of image %s is %s\n", name, image.Name, named); err != nil {
+		return nil, err
+	}
+	build, err := get(ctx, connection, named)
+	if build == nil && err == nil {
+		if build = recorded(image, named); build == nil {
+			err = fmt.Errorf("build %s, which channel %s of image %s names, was deleted: move the channel to another build", named, name, image.Name)
+		}
+	}
+	return build, err
+}
+
+// recorded returns a deleted build as the status of its Image has it; nil if it is not the latest success of the Image.
+func recorded(image *v1alpha1.Image, build string) *v1alpha1.ImageBuild {
+	if image == nil || image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != build {
+		return nil
+	}
+	latest := image.Status.LatestSuccessful
+	return &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: build},
+		Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, Number: &latest.Number},
+		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, CompletionTime: &latest.CompletionTime, Artifacts: latest.Artifacts},
+	}
+}

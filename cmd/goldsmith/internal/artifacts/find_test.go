@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"bytes"
+	"regexp"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
+	image := func(name, latest string, channels ...v1alpha1.ImageChannel) *v1alpha1.Image {
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+		image.Status.Channels = channels
+		if latest != "" {
+			image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: latest, Artifacts: debian7().Status.Artifacts}
+		}
+		return image
+	}
+	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-8"}}
+	running.Status.Phase = v1alpha1.BuildRunning
+	clients := fake.NewClientset(debian7(), running,
+		image("debian", "debian-7", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "old", Build: "debian-2"}),
+		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""))
+	connection := &client.Connection{Interface: clients, Namespace: "team"}
+	for argument, want := range map[string]struct{ build, told, fails string }{
+		"debian-7":              {build: "debian-7"},
+		"imagebuild/debian-7":   {build: "debian-7"},
+		"debian":                {build: "debian-7", told: "the latest successful build of image debian is debian-7\n"},
+		"debian@stable":         {build: "debian-7", told: "channel stable of image debian is debian-7\n"},
+		"image/debian@stable":   {build: "debian-7", told: "channel stable of image debian is debian-7\n"},
+		"fedora":                {build: "fedora-3", told: "the latest successful build of image fedora is fedora-3\n"},
+		"fedora@stable":         {build: "fedora-3", told: "channel stable of image fedora is fedora-3\n"},
+		"fedora-3":              {build: "fedora-3"},
+		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running"},
+		"new":                   {fails: "image new has no successful build yet"},
+		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
+		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, old"},
+		"debian@old":            {told: "channel old of image debian is debian-2\n", fails: "build debian-2, which channel old of image debian names, was deleted"},
+		"imagebuild/debian-7@x": {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
+		"debian@":               {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
+		"imagebuild/debian":     {fails: "no build named debian in namespace team"},
+		"image/debian-7":        {fails: "no image named debian-7 in namespace team"},
+		"nothing":               {fails: "no image or build named nothing in namespace team"},
+	} {
+		var told bytes.Buffer
+		build, err := find(t.Context(), connection, argument, &told)
+		if told.String() != want.told {
+			t.Errorf("%s: told %q", argument, &told)
+		}
+		if want.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), want.fails) {
+				t.Errorf("%s: got error %v", argument, err)
+			}
+			continue
+		}
+		if err != nil || build.Name != want.build || len(build.Status.Artifacts) != 1 {
+			t.Errorf("%s: got %v, error %v", argument, build, err)
+		}
+	}
+}
+
+func TestArtifactsAreListedWithTheirDocuments(t *testing.T) {
+	build := debian7()
+	build.Status.Artifacts[0].SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf("sbom"), SizeBytes: 2048, MediaType: "application/spdx+json"}
+	var out bytes.Buffer
+	require.NoError(t, list(build, new(output.Format), &out))
+	want := `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION
+linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/debian-7/artifacts/` + digestOf(text) + `
+linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none>
+$`
+	if !regexp.MustCompile(want).MatchString(out.String()) {
+		t.Errorf("got\n%s", &out)
+	}
+	out.Reset()
+	format := output.Format(output.JSON)
+	require.NoError(t, list(build, &format, &out))
+	if !strings.Contains(out.String(), `"kind": "ImageBuild"`) {
+		t.Errorf("got\n%s", &out)
+	}
+}

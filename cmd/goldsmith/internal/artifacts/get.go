@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/printers"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+// stdout is the FILE that stands for the standard output.
+const stdout = "-"
+
+type options struct {
+	target, document string
+	// file is where the content is written: a file, a directory or stdout. Defaults to the default name of the content.
+	file  string
+	force bool
+
+	out, told io.Writer
+	style     output.Style
+	clock     clock.Clock
+}
+
+func newGetCommand() *cobra.Command {
+	flags := &client.Flags{}
+	asked := &options{clock: clock.RealClock{}}
+	command := &cobra.Command{
+		Annotations: map[string]string{output.Unescaped: ""}, // with -o -, the output is the artifact
+		Use:         "get IMAGE[@CHANNEL]|BUILD",
+		Short:       "Fetch an artifact of an image or a build, and verify its digest",
+		Long: "Fetch an artifact of a build, of an image's latest successful build, or of the build that a channel names. The " +
+			"command verifies the digest, and prints the name of the file. If the connection breaks off, the command " +
+			"continues where it was. If the command ends early, the same command continues later: until the artifact is " +
+			"complete, it is in a file whose name ends with .partial. The command fetches only from the API server. If an " +
+			"artifact is elsewhere, the error names its location.",
+		Example: "  goldsmith artifacts get debian\n" +
+			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
+		Args:              client.OneName(argument, client.Either),
+		ValidArgsFunction: completion.ArtifactSources(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+			asked.style = output.StyleOf(command, command.ErrOrStderr())
+			build, err := find(command.Context(), connection, args[0], asked.told)
+			if err != nil {
+				return err
+			}
+			return asked.run(command.Context(), connection, build)
+		},
+	}
+	flags.AddTo(command.Flags())
+	set := command.Flags()
+	set.StringVar(&asked.target, "target", "", "`target` of the artifact, such as linux/amd64/raw; required if the build has several")
+	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
+	set.StringVarP(&asked.file, "output", "o", "", "`file` or directory for the artifact; - is standard output (default: BUILD-PLATFORM.FORMAT)")
+	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
+	err := errors.Join(
+		command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)),
+		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
+	)
+	if err != nil {
+		panic(err) // cannot fail: the lines above add the flags
+	}
+	return command
+}
+
+func completeTargets(ctx context.Context, connection *client.Connection, args []string) (targets []string, err error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	build, err := find(ctx, connection, args[0], io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	return targetsOf(build), nil
+}
+
+func targetsOf(build *v1alpha1.ImageBuild) (targets []string) {
+	for _, artifact := range build.Status.Artifacts {
+		targets = append(targets, output.OneLine(artifact.Target))
+	}
+	return targets
+}
+
+// run fetches the content that the options choose.
+func (o *options) run(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
+	content, err := o.choose(build)
+	if err != nil {
+		return err
+	}
+	if err := fromServer(content); err != nil {
+		return err
+	}
+	fetch, err := newFetch(connection, content, o)
+	if err != nil {
+		return err
+	}
+	if o.file == stdout {
+		if printers.IsTerminal(o.out) {
+			return fmt.Errorf("the %s would be written to the terminal: redirect the output, or name a file with -o", content)
+		}
+		return fetch.toWriter(ctx, o.out)
+	}
+	path, err := fetch.toFile(ctx, cmp.Or(o.file, content.fileName), o.force)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(o.out, path)
+	return err
+}
+
+// choose returns the content that the options choose.
+func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
+	artifacts := build.Status.Artifacts
+	if o.target == "" && len(artifacts) > 1 {
+		return nil, fmt.Errorf("build %s has several artifacts: choose one with --target: %s", build.Name, strings.Join(targetsOf(build), ", "))
+	}
+	for i := range artifacts {
+		if o.target != "" && artifacts[i].Target != o.target {
+			continue
+		}
+		contents := contentsOf(build, &artifacts[i])
+		for j := range contents {
+			if contents[j].document == o.document {
+				return &contents[j], nil
+			}
+		}
+		if o.document != sbom && o.document != provenance {
+			return nil, fmt.Errorf("--document %q: must be %s or %s", o.document, sbom, provenance)
+		}
+		return nil, fmt.Errorf("%s has no %s", &contents[0], o.document)
+	}
+	return nil, fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, o.target, strings.Join(targetsOf(build), ", "))
+}
+
+// fromServer returns an error unless the API server has the content. The error names the place, and what fetches from there.
+func fromServer(content *content) error {
+	location := output.OneLine(content.Location)
+	if location == "" {
+		return fmt.Errorf("the server does not keep the %s, and its builder reported no location", content)
+	}
+	if strings.HasPrefix(location, "/apis/") {
+		return nil
+	}
+	with := "a client of that place, such as oras or skopeo for an OCI reference"
+	if parsed, err := url.Parse(location); err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https") {
+		with = "curl --location --remote-name"
+	}
+	return fmt.Errorf("the server does not keep the %s: fetch it from %s with %s, and compare its digest with %s", content, location, with, content.Digest)
+}
+
+// size returns a number of bytes for people.
+func size(bytes int64) string {
+	return humanize.IBytes(uint64(max(0, bytes)))
+}

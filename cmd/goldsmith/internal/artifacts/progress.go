@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/duration"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+const (
+	// redraw is how often the progress bar is drawn.
+	redraw = 200 * time.Millisecond
+	// cells is the width of the progress bar.
+	cells = 24
+)
+
+// progress shows how far a fetch is: a bar on a terminal, and otherwise a line at the beginning and for each interruption. A bar that
+// cannot be written does not end the fetch.
+type progress struct {
+	out   io.Writer
+	style output.Style
+	clock clock.PassiveClock
+	name  string
+	size  int64
+
+	from, at       int64 // where the fetch began, and is
+	started, shown time.Time
+	drawn          int // the width of the bar on the terminal
+}
+
+// begin shows the beginning of a fetch at an offset.
+func (p *progress) begin(at int64) {
+	p.from, p.at, p.started = at, at, p.clock.Now()
+	if p.style.Rewrites {
+		p.draw()
+		return
+	}
+	text := fmt.Sprintf("%s fetching %s, %s", p.step(), p.name, size(p.size))
+	if at > 0 {
+		text += fmt.Sprintf(", of which %s are there", size(at))
+	}
+	_ = p.tell(text)
+}
+
+// counting returns a writer to out that shows the progress.
+func (p *progress) counting(out io.Writer) io.Writer { return &counter{out, p} }
+
+type counter struct {
+	io.Writer
+	progress *progress
+}
+
+// Write implements io.Writer.
+func (c *counter) Write(data []byte) (int, error) {
+	n, err := c.Writer.Write(data)
+	p := c.progress
+	if p.at += int64(n); p.style.Rewrites && p.clock.Since(p.shown) >= redraw {
+		p.draw()
+	}
+	return n, err
+}
+
+// interrupted shows why the fetch continues with another request.
+func (p *progress) interrupted(err error, at int64) {
+	p.at = at
+	_ = p.tell(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
+}
+
+// end removes the bar.
+func (p *progress) end() { p.clear() }
+
+// tell writes a line in place of the bar.
+func (p *progress) tell(line string) error {
+	p.clear()
+	_, err := fmt.Fprintln(p.out, line)
+	return err
+}
+
+func (p *progress) step() string { return p.style.Faint(output.Step) }
+
+func (p *progress) mark() string { return p.style.Good(output.Success) }
+
+func (p *progress) clear() {
+	if p.drawn > 0 {
+		_, _ = io.WriteString(p.out, "\r"+strings.Repeat(" ", p.drawn)+"\r")
+		p.drawn = 0
+	}
+}
+
+func (p *progress) draw() {
+	p.shown = p.clock.Now()
+	line := p.line(p.shown.Sub(p.started))
+	width := utf8.RuneCountInString(line)
+	_, _ = io.WriteString(p.out, "\r"+line+strings.Repeat(" ", max(0, p.drawn-width)))
+	p.drawn = width
+}
+
+// line returns the bar, for example "[######      ]  25%  256 MiB of 1.0 GiB  180 MiB/s  4s left".
+func (p *progress) line(took time.Duration) string {
+	done := min(max(float64(p.at)/float64(max(1, p.size)), 0), 1)
+	full := int(done * cells)
+	line := fmt.Sprintf("[%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(" ", cells-full), 100*done, size(p.at), size(p.size))
+	rate := float64(p.at-p.from) / max(took.Seconds(), redraw.Seconds())
+	if rate > 0 {
+		left := time.Duration(float64(p.size-p.at) / rate * float64(time.Second))
+		line += fmt.Sprintf("  %s/s  %s left", size(int64(rate)), duration.HumanDuration(left))
+	}
+	return line
+}
