@@ -37,8 +37,8 @@ func shellBuilder(t *testing.T) string {
 	return path
 }
 
-// runBuilder runs a builder with nothing but the contract.
-func runBuilder(t *testing.T, builder, input string) (outputDir, message string, exitCode int32) {
+// runBuilder runs a builder with nothing but the contract, and with further variables.
+func runBuilder(t *testing.T, builder, input string, environment ...string) (outputDir, message string, exitCode int32) {
 	t.Helper()
 	dir := t.TempDir()
 	inputPath, resultPath := filepath.Join(dir, "in put.json"), filepath.Join(dir, "result")
@@ -47,7 +47,7 @@ func runBuilder(t *testing.T, builder, input string) (outputDir, message string,
 	require.NoError(t, os.Mkdir(outputDir, 0o700))
 	command := exec.CommandContext(t.Context(), builder)
 	command.Dir = "/"
-	command.Env = []string{EnvInput + "=" + inputPath, EnvOutput + "=" + outputDir, EnvResult + "=" + resultPath}
+	command.Env = append([]string{EnvInput + "=" + inputPath, EnvOutput + "=" + outputDir, EnvResult + "=" + resultPath, "TMPDIR=" + t.TempDir()}, environment...)
 	log, err := command.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
