@@ -29,8 +29,8 @@ const (
 	maxFailures = 6
 	// firstWait and maxWait bound the time between two requests, which doubles.
 	firstWait, maxWait = 500 * time.Millisecond, 10 * time.Second
-	// bufferSize is the size of the buffer for reads and writes.
-	bufferSize = 256 << 10
+	// bufferSize is how many bytes are read before they are written and hashed.
+	bufferSize = 128 << 10
 	// maxStatus is how many bytes of a refusal are read.
 	maxStatus = 64 << 10
 )
@@ -91,11 +91,29 @@ func (d destination) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// hashing is a writer that hashes what it writes, at the same time.
+type hashing struct {
+	io.Writer
+	sum hash.Hash
+}
+
+// Write implements io.Writer. After an error, the hash is that of more bytes than were written.
+func (h *hashing) Write(p []byte) (int, error) {
+	hashed := make(chan struct{})
+	go func() {
+		defer close(hashed)
+		_, _ = h.sum.Write(p) // a hash returns no error
+	}()
+	n, err := h.Writer.Write(p)
+	<-hashed
+	return n, err
+}
+
 // toWriter writes the content, and fails if its digest differs.
 func (f *fetch) toWriter(ctx context.Context, out io.Writer) error {
 	sum := sha256.New()
 	f.progress.begin(0)
-	err := f.rest(ctx, io.MultiWriter(out, sum), 0)
+	err := f.rest(ctx, &hashing{out, sum}, 0)
 	f.progress.end()
 	if err != nil {
 		return fmt.Errorf("fetch the %s: %w", f.content, err)
@@ -198,11 +216,31 @@ func (f *fetch) request(ctx context.Context, out io.Writer, at int64) (int64, er
 		return 0, refusalOf(answer)
 	}
 	left := f.SizeBytes - at
-	got, err := io.CopyBuffer(f.progress.counting(out), io.LimitReader(answer.Body, left), make([]byte, bufferSize))
+	got, err := copyFull(f.progress.counting(out), io.LimitReader(answer.Body, left))
 	if err == nil && got < left {
 		err = io.ErrUnexpectedEOF
 	}
 	return got, err
+}
+
+// copyFull copies in pieces of bufferSize. An answer over HTTP/2 comes in much smaller pieces. The end of in is no error.
+func copyFull(out io.Writer, in io.Reader) (written int64, err error) {
+	buffer := make([]byte, bufferSize)
+	for {
+		n, failure := io.ReadFull(in, buffer)
+		if n > 0 {
+			stored, err := out.Write(buffer[:n])
+			if written += int64(stored); err != nil {
+				return written, err
+			}
+		}
+		switch {
+		case errors.Is(failure, io.EOF), errors.Is(failure, io.ErrUnexpectedEOF):
+			return written, nil
+		case failure != nil:
+			return written, failure
+		}
+	}
 }
 
 // refusalOf reads a refusal, which the API answers as a Status object.

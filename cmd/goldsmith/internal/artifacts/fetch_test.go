@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -320,8 +321,10 @@ func TestOnlyOneCommandWritesAPartialFile(t *testing.T) {
 
 func TestFilesThatAreNotRegularStay(t *testing.T) {
 	f := newFixture(t)
-	f.asked.file, f.asked.force = os.DevNull, true
-	if err := f.run(); err == nil || !strings.Contains(err.Error(), "/dev/null is no regular file: write to it with `-o -`") {
+	fifo := filepath.Join(f.directory, "fifo")
+	require.NoError(t, unix.Mkfifo(fifo, 0o600))
+	f.asked.file, f.asked.force = fifo, true
+	if err := f.run(); err == nil || !strings.Contains(err.Error(), fifo+" is no regular file: write to it with `-o -`") {
 		t.Errorf("got error %v", err)
 	}
 }

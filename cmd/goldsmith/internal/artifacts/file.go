@@ -109,7 +109,7 @@ func (f *fetch) complete(ctx context.Context, file *os.File) error {
 		return err
 	}
 	f.progress.begin(have)
-	err = f.rest(ctx, io.MultiWriter(file, sum), have)
+	err = f.rest(ctx, &hashing{file, sum}, have)
 	f.progress.end()
 	if err != nil {
 		return err
