@@ -26,7 +26,9 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
@@ -58,9 +60,16 @@ type Options struct {
 	// Builders are the programs that may run, by name.
 	Builders map[string]Builder
 	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. Once the end of a pod is stored, the agent
-	// removes everything there but the log, the output of an attempt that succeeded, and the marker that prevents a second start.
-	// Only one agent at a time may use Dir. The agent does not touch other files in Dir.
+	// removes everything there but the log and the marker that prevents a second start. It also keeps the output of an attempt that
+	// succeeded without Artifacts. Only one agent at a time may use Dir. The agent does not touch other files in Dir.
 	Dir string
+	// Artifacts gets the files that the results of successful processes name. It should be on the file system of Dir. The message of
+	// such a process is one for result.Policy.Checked. Default: the agent does not read the files.
+	Artifacts *artifacts.Store
+	// Fit makes the artifacts fit their limit, or fails, after files were added and before they are recorded. Default: no limit.
+	Fit func(context.Context) error
+	// Results is what a result must have, so that its files are read. Its Checked is not used.
+	Results result.Policy
 	// Hidden are absolute paths without links that builders cannot read. Dir is below one of them. If any are set, builders can write
 	// only to their own output, result and temporary directory, and cannot signal other processes, as far as the kernel's Landlock
 	// can restrict them. Default: builders can do what the user of this process can.

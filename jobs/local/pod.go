@@ -100,15 +100,15 @@ func (a *Agent) forgetPod(ref objectRef) error {
 	return nil
 }
 
-// removeUnused removes the files that nothing uses once the end of a cached pod is stored. Its log, and the output of an attempt
-// that succeeded, stay until the pod is deleted. The agent syncs every pod after its start, so an interrupted removal is completed.
+// removeUnused removes the files that nothing uses once the end of a cached pod is stored. Its log, and an output whose files nobody
+// has stored, stay until the pod is deleted. The agent syncs every pod after its start, so an interrupted removal is completed.
 func (a *Agent) removeUnused(pod *corev1.Pod) error {
 	dir, err := a.dirs.of(pod.UID)
 	if err != nil {
 		return err
 	}
-	_, failed := pod.Annotations[markFailed]
-	if err := dir.removeUnused(failed); err != nil {
+	_, keepOutput := pod.Annotations[markOutput]
+	if err := dir.removeUnused(keepOutput); err != nil {
 		return fmt.Errorf("remove the unused files of pod %s: %w", refOf(pod), err)
 	}
 	return nil

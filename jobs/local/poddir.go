@@ -102,10 +102,10 @@ func (d podDir) prepare(input string) (log *os.File, err error) {
 }
 
 // removeUnused removes what nothing reads after the pod's end is stored: the pod has a copy of the input and of the result, and the
-// token is revoked. It removes the output only if the attempt failed, or if the output is empty.
-func (d podDir) removeUnused(failed bool) error {
+// token is revoked. It keeps an output with files only if it is told to.
+func (d podDir) removeUnused(keepOutput bool) error {
 	unused := []string{d.reportToken(), d.reportCA(), d.input(), d.result(), d.temporary(), d.mounts()}
-	if failed {
+	if !keepOutput {
 		unused = append(unused, d.output())
 	}
 	var err error

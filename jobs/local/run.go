@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -38,19 +39,23 @@ type run struct {
 	ref     objectRef
 	dir     podDir
 	feed    *logfile.Feed
+	input   string
 	changed chan struct{}
 
 	mu      sync.Mutex
 	pod     *corev1.Pod // the newest known
 	kill    bool        // the process is to end at once
 	removed bool        // the pod was deleted
-	ended   bool        // the process has ended
+	ended   bool        // the process has ended, and its files are stored
 	over    bool        // the run does not use the pod's directory any more
 }
 
 // startRun starts the process of a pod that has a worker. The run releases the worker.
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
-	r := &run{agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), changed: make(chan struct{}, 1), pod: pod}
+	r := &run{
+		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: pod.Annotations[v1alpha1.AnnotationInput],
+		changed: make(chan struct{}, 1), pod: pod,
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.runs[r.ref.uid] = r
@@ -81,7 +86,7 @@ func (r *run) remove() bool {
 	return !r.over
 }
 
-// abort kills the process, and reports whether it still ran.
+// abort kills the process, or ends the storing of its files, and reports whether the run still uses the pod's directory.
 func (r *run) abort() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -123,13 +128,21 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		defer close(reported)
 		r.store(func(pod *corev1.Pod) { setRunning(pod, started) })
 	}()
-	ended, stopped := r.guard(running, started)
+	var ended ending
+	stopped := r.guard(&ended, started, guarded{
+		done:   running.Done(),
+		signal: func(due syscall.Signal) { r.signal(running, due) },
+		stop:   func() { r.signal(running, syscall.SIGTERM) },
+	})
 	endReports()
 	if err := r.unmount(); err != nil {
 		a.options.Logger.Error(err, "The Secrets of a builder cannot be removed", "pod", r.ref.String())
 	}
-	r.setEnded()
 	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now(), deadlineExceeded: ended.deadlineExceeded}
+	if !stopped && !e.exit.Lost {
+		e.message, stopped = r.finalMessage(e.exit, ended, started)
+	}
+	r.setEnded()
 	a.workers.release()
 	<-logged
 	<-reported
@@ -140,10 +153,20 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		r.storeLost()
 		return
 	}
-	if e.message, err = r.dir.message(); err != nil {
-		a.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
-	}
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
+}
+
+// finalMessage returns the result of a process that has ended. The worker is not released before its files are stored: that takes as
+// much of the processors and of the disk as a builder.
+func (r *run) finalMessage(exit process.Exit, e ending, started time.Time) (message string, stopped bool) {
+	message, err := r.dir.message()
+	if err != nil {
+		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
+	}
+	if exit.Status() != 0 {
+		return message, false
+	}
+	return r.storeArtifacts(message, e, started)
 }
 
 // unmount removes the Secrets of the pod.
@@ -278,20 +301,29 @@ func (r *run) copyLog(log, output *os.File) error {
 	return errors.Join(err, w.Close())
 }
 
-// guard waits for the process's end, and ends the process if the pod or the agent requires it. stopped is whether the agent did.
-func (r *run) guard(running *process.Process, started time.Time) (e ending, stopped bool) {
+// guarded is a process, or the storing of its files.
+type guarded struct {
+	done   <-chan struct{}
+	signal func(syscall.Signal)
+	stop   func() // called when the agent stops
+}
+
+// guard waits for the end of what it guards, and ends it if the pod or the agent requires that. stopped is whether the agent did.
+func (r *run) guard(e *ending, started time.Time, g guarded) (stopped bool) {
 	a, stopping := r.agent, r.agent.stopping
 	for {
-		due, again := r.next(&e, started)
-		r.signal(running, due)
+		due, again := r.next(e, started)
+		if due != 0 {
+			g.signal(due)
+		}
 		stopTimer, lookAgain := a.timer(again)
 		select {
-		case <-running.Done():
+		case <-g.done:
 			stopTimer()
-			return e, stopped
+			return stopped
 		case <-stopping:
 			stopping, stopped = nil, true
-			r.signal(running, syscall.SIGTERM)
+			g.stop()
 		case <-r.changed:
 		case <-lookAgain:
 		}
@@ -327,9 +359,6 @@ func (r *run) setEnded() {
 }
 
 func (r *run) signal(running *process.Process, due syscall.Signal) {
-	if due == 0 {
-		return
-	}
 	if err := running.Signal(due); err != nil {
 		r.agent.options.Logger.Info("A process cannot be signalled", "pod", r.ref.String(), "error", err.Error())
 	}

@@ -3,18 +3,15 @@
 package local
 
 import (
-	"encoding/json"
-
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// markFailed is an annotation that only cached pods of failed attempts have.
-const markFailed = "failed"
+// markOutput is an annotation that only cached pods have whose output is needed.
+const markOutput = "output"
 
 // strip drops the unused fields of cached objects, which are nearly all fields of an object that has ended. It does not
 // change an object that is stripped already.
@@ -23,10 +20,10 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		o.ManagedFields = nil
 		if terminal(o) && len(o.Spec.Containers) > 0 {
-			failed := attemptFailed(o)
+			needed := needsOutput(o)
 			o.Annotations = nil
-			if failed {
-				o.Annotations = map[string]string{markFailed: ""}
+			if needed {
+				o.Annotations = map[string]string{markOutput: ""}
 			}
 			o.Spec = corev1.PodSpec{NodeName: o.Spec.NodeName}
 			o.Status.ContainerStatuses = nil
@@ -40,20 +37,17 @@ func strip(object any) (any, error) {
 	return object, nil
 }
 
-// attemptFailed reports whether the attempt of a pod that has ended failed. It agrees with jobs/state: a valid result counts even
-// if the pod exceeded its deadline, and without one an attempt fails even if its pod succeeded.
-func attemptFailed(pod *corev1.Pod) bool {
+// needsOutput reports whether the attempt of a pod that has ended succeeded, and its artifacts are only in its output, because no agent
+// with a store ran it. It agrees with jobs/state: a valid result counts even if the pod exceeded its deadline, and without one an attempt
+// fails even if its pod succeeded.
+func needsOutput(pod *corev1.Pod) bool {
 	end := containerStatus(pod).State.Terminated
-	if end == nil || end.ExitCode != 0 {
-		return true
+	if end == nil || end.ExitCode != 0 || result.Checked(end.Message) {
+		return false
 	}
-	var input render.Input
-	if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationInput]), &input); err != nil {
-		return true // no builder can have read the input
+	_, targets, err := parseInput(pod.Annotations[v1alpha1.AnnotationInput])
+	if err != nil {
+		return false // no builder can have read the input
 	}
-	targets := make([]v1alpha1.Target, 0, len(input.Targets))
-	for _, target := range input.Targets {
-		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
-	}
-	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{AllowUnlocated: true}).Failure != nil
+	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{AllowUnlocated: true}).Failure == nil
 }

@@ -49,9 +49,14 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if !policy.Checked {
 		result.forgetCheck()
 	}
-	artifacts, err := result.artifacts(targets, policy, complete)
-	if err == nil && result.Check != nil && result.Check.Invalid != "" {
-		err = errors.New(result.Check.Invalid)
+	check := ptr.Deref(result.Check, Check{})
+	required := complete
+	if policy.Checked && (exitCode != 0 || check != Check{}) { // no file was read, or a fault has left contents incomplete
+		required = incomplete
+	}
+	artifacts, err := result.artifacts(targets, policy, required)
+	if err == nil && check.Invalid != "" {
+		err = errors.New(check.Invalid)
 	}
 	if err != nil {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
@@ -59,8 +64,8 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if exitCode != 0 {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
 	}
-	if result.Check != nil && result.Check.NotStored != "" {
-		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, result.Check.NotStored))
+	if check.NotStored != "" {
+		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, check.NotStored))
 	}
 	return Outcome{Artifacts: artifacts}
 }
@@ -84,6 +89,12 @@ func Readable(message string, targets []v1alpha1.Target, policy Policy) *Result 
 func (r *Result) Message() (string, error) {
 	text, err := json.Marshal(r)
 	return string(text), err
+}
+
+// Checked reports whether a message is one of Result.Message with a Check.
+func Checked(message string) bool {
+	result, err := decode(message, maxCheckedBytes)
+	return err == nil && result.Check != nil
 }
 
 func failed(failure *v1alpha1.BuildFailure) Outcome {

@@ -134,6 +134,15 @@ func TestParseChecked(t *testing.T) {
 	checked := Policy{Checked: true}
 
 	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, "has no digest")
+	if Checked(message()) {
+		t.Error("a result without a check counts as checked")
+	}
+	read.Check = &Check{NotStored: "no space left on device"}
+	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureInfrastructure, v1alpha1.ReasonArtifactNotStored, 0, "no space left on device")
+	read.Check = &Check{}
+	if !Checked(message()) {
+		t.Error("a result whose check found nothing does not count as checked")
+	}
 	content := read.Contents()[0]
 	content.Digest, content.SizeBytes, content.Verified = digestB, new(int64(9)), v1alpha1.ArtifactVerifiedContent
 	want := []v1alpha1.Artifact{{
@@ -144,8 +153,6 @@ func TestParseChecked(t *testing.T) {
 	}
 	read.Check = &Check{Invalid: `file "disk" is a directory`}
 	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, `invalid result: file "disk" is a directory`)
-	read.Check = &Check{NotStored: "no space left on device"}
-	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureInfrastructure, v1alpha1.ReasonArtifactNotStored, 0, "no space left on device")
 
 	if unlocated := strings.Replace(good, `"file":"disk",`, "", 1); Parse(unlocated, 0, oneTarget, Policy{AllowUnlocated: true}).Failure != nil {
 		t.Error("an artifact without file and location is not allowed")

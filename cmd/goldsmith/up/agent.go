@@ -38,6 +38,8 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		Client:     client,
 		Builders:   s.localBuilders(),
 		Dir:        s.data.builds,
+		Artifacts:  s.artifacts,
+		Results:    s.resultPolicy(),
 		Hidden:     hidden,
 		Workers:    s.options.Workers,
 		Reporting:  reporting,

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // startControllers returns once the caches of the controllers hold every object.
@@ -31,7 +32,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
 		Builders: s.allowedBuilders(),
-		Results:  s.options.Results.Policy(false),
+		Results:  s.resultPolicy(),
 		Queue:    limits,
 		BuildTTL: buildTTL,
 		Logger:   klog.Background(),
@@ -48,6 +49,9 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	}
 	return nil
 }
+
+// resultPolicy returns what results must have. The agent reads the files that results name.
+func (s *system) resultPolicy() result.Policy { return s.options.Results.Policy(true) }
 
 // allowedBuilders returns the builders of the agent for controllers and server. Each builder can report its progress.
 func (s *system) allowedBuilders() inputs.Builders {

@@ -9,11 +9,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
 
 // dataDirectory is a claimed data directory. Its contents:
@@ -26,8 +28,9 @@ import (
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
 //	records.db   the records database: SQLite, which adds files with suffixes to this name
 //	storage/     the objects: etcd, unless --memory keeps them in memory
-//	builds/      logs of builds, output of successful builds, and files of running builds
-//	run/         with --memory, the files of builds, and the records
+//	artifacts/   the artifacts of builds: an OCI image layout
+//	builds/      logs of builds, and files of running builds; output of builds that succeeded in versions without artifacts/
+//	run/         with --memory, the files and artifacts of builds, and the records
 type dataDirectory struct {
 	path   string
 	memory bool // nothing is kept after the run
@@ -35,10 +38,11 @@ type dataDirectory struct {
 	builds string // the directory of the agent
 }
 
-// The prefixes of the names of directories in run/ in memory mode, for the agent and for the records.
+// The prefixes of the names of directories in run/ in memory mode: of the agent, of the artifacts and of the records.
 const (
-	temporaryBuilds  = "goldsmith-builds-"
-	temporaryRecords = "goldsmith-records-"
+	temporaryBuilds    = "goldsmith-builds-"
+	temporaryArtifacts = "goldsmith-artifacts-"
+	temporaryRecords   = "goldsmith-records-"
 )
 
 // claimDataDirectory creates the directory and locks it. The kernel releases the lock when the process ends, even after a crash.
@@ -101,8 +105,8 @@ func (d *dataDirectory) removeTemporary() error {
 		return fmt.Errorf("find temporary files: %w", err)
 	}
 	for _, entry := range entries {
-		ours := strings.HasPrefix(entry.Name(), temporaryBuilds) || strings.HasPrefix(entry.Name(), temporaryRecords)
-		if entry.IsDir() && ours {
+		ours := func(prefix string) bool { return strings.HasPrefix(entry.Name(), prefix) }
+		if entry.IsDir() && slices.ContainsFunc([]string{temporaryBuilds, temporaryArtifacts, temporaryRecords}, ours) {
 			err = errors.Join(err, local.RemoveDir(d.join("run", entry.Name())))
 		}
 	}
@@ -110,6 +114,19 @@ func (d *dataDirectory) removeTemporary() error {
 		return fmt.Errorf("remove temporary files: %w", err)
 	}
 	return nil
+}
+
+// openArtifacts opens the store of artifacts: in memory mode in a directory that release deletes, because no build that is in memory
+// needs an artifact of the data directory. The store is on the file system of the builds, whose files are moved into it.
+func (d *dataDirectory) openArtifacts() (*artifacts.Store, error) {
+	if !d.memory {
+		return artifacts.Open(d.join("artifacts"), artifacts.Options{})
+	}
+	directory, err := os.MkdirTemp(d.join("run"), temporaryArtifacts)
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for artifacts: %w", err)
+	}
+	return artifacts.Open(directory, artifacts.Options{Volatile: true})
 }
 
 // recordsFile returns the path of the records database: in memory mode in a directory that release deletes, because objects that

@@ -123,6 +123,24 @@ func TestInMemoryRecordsGoAway(t *testing.T) {
 	}
 }
 
+func TestInMemoryArtifactsGoAway(t *testing.T) {
+	path := t.TempDir()
+	for _, memory := range []bool{false, true} {
+		directory := claim(t, path, memory)
+		require.Value(directory.openArtifacts())(t)
+		if left, _ := filepath.Glob(filepath.Join(path, "run", "goldsmith-artifacts-*", "oci-layout")); (len(left) == 1) != memory {
+			t.Errorf("in memory is %t: found %v", memory, left)
+		}
+		release(t, directory)
+	}
+	if left, _ := filepath.Glob(filepath.Join(path, "*", "oci-layout")); len(left) != 1 || left[0] != filepath.Join(path, "artifacts", "oci-layout") {
+		t.Errorf("found %v", left)
+	}
+	if left, _ := filepath.Glob(filepath.Join(path, "run", "*")); len(left) > 0 {
+		t.Errorf("found %v", left)
+	}
+}
+
 func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	path := t.TempDir()
 	kept := claim(t, path, false)

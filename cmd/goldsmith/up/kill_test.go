@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"os/exec"
@@ -190,6 +191,12 @@ func (p *program) checkNothingLost(ctx context.Context, t *testing.T) {
 	for _, build := range builds.Items {
 		if build.Status.Phase != v1alpha1.BuildSucceeded {
 			t.Errorf("%s ended as %s: %+v", build.Name, build.Status.Phase, build.Status.Failure)
+		}
+		for _, artifact := range build.Status.Artifacts {
+			content, err := p.images.ImagesV1alpha1().RESTClient().Get().AbsPath(artifact.Location).Do(ctx).Raw()
+			if digest := fmt.Sprintf("sha256:%x", sha256.Sum256(content)); err != nil || digest != artifact.Digest {
+				t.Errorf("%s: %s has a content with the digest %s, want %+v: %v", build.Name, artifact.Location, digest, artifact, err)
+			}
 		}
 		for i, attempt := range build.Status.Attempts {
 			jobNames[attempt.JobName] = true

@@ -6,6 +6,7 @@ import (
 	"context"
 	_ "embed" // for the landing page
 	"errors"
+	"io"
 	"net"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -29,11 +31,12 @@ const serverName = "goldsmith"
 var landingPage []byte
 
 // describeServer configures the APIs of the server, but neither its address nor its users.
-func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, logs corekinds.LogOpener,
-	computed ...corekinds.ComputedConfigMap) *builder.Server {
+func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, kept *artifacts.Store,
+	logs corekinds.LogOpener, computed ...corekinds.ComputedConfigMap) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Local:      true,
+		Artifacts:  keptArtifacts{kept},
 		Queue:      limited.Read,
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
 		Records:    apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),
@@ -41,9 +44,21 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs, computed...)
 }
 
+// keptArtifacts gives the server the contents of the store.
+type keptArtifacts struct{ store *artifacts.Store }
+
+// Open opens the content with a digest.
+func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser, error) {
+	blob, err := k.store.OpenBlob(digest)
+	if err != nil {
+		return nil, err
+	}
+	return blob, nil
+}
+
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, logs, s.buildersConfigMap())).
+	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, s.artifacts, logs, s.buildersConfigMap())).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)

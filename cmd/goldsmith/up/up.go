@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -83,6 +84,14 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, history.Close()) }()
+	var kept *artifacts.Store
+	err = options.await("the artifacts", func() (err error) {
+		kept, err = data.openArtifacts()
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	before, err := data.recall("address")
 	if err != nil {
 		return err
@@ -91,7 +100,10 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	running := &system{options: options, data: data, builders: builders, logs: logs, records: history, components: newComponents(), agent: &agentLogs{}}
+	running := &system{
+		options: options, data: data, builders: builders, logs: logs, records: history, artifacts: kept,
+		components: newComponents(), agent: &agentLogs{},
+	}
 	starting, started := running.components.whileRunning(ctx)
 	err = running.start(starting, listener)
 	if starting.Err() != nil {
@@ -114,6 +126,7 @@ type system struct {
 	builders   map[string]string   // path by name
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
+	artifacts  *artifacts.Store
 	components *components
 	agent      *agentLogs
 	announced  bool

@@ -40,7 +40,8 @@ type Build struct {
 type Artifact struct {
 	// Target is the name of the artifact's target, which is unique in a build: platform/format.
 	Target string
-	// Content is what the artifact's file contains. It is zero if the artifact's manifest is lost.
+	// Content is what the artifact's file contains. It is zero if only documents about the artifact are kept, or if the artifact's
+	// manifest is lost.
 	Content Content
 	// MediaType is the media type of the content.
 	MediaType string
@@ -85,7 +86,7 @@ func (r *record) digests() []string {
 }
 
 // Record adds the artifacts of a build to the index, in place of those that the build had. Take has returned their contents and
-// those of their documents before. The artifacts are in the index all or none, also after a crash.
+// those of their documents before. An artifact without Content is not in the store, but its documents are. The artifacts are in the index all or none, also after a crash.
 func (s *Store) Record(build Build, artifacts []Artifact) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -96,7 +97,7 @@ func (s *Store) Record(build Build, artifacts []Artifact) error {
 }
 
 func (s *Store) record(build Build, artifacts []Artifact) error {
-	next := slices.DeleteFunc(slices.Clone(s.records), func(r record) bool { return r.Build.UID == build.UID })
+	next := slices.DeleteFunc(slices.Clone(s.records), func(r record) bool { return r.Build == build })
 	for _, artifact := range artifacts {
 		added, err := s.describe(build, artifact)
 		if err != nil {
@@ -131,10 +132,12 @@ func (s *Store) describe(build Build, artifact Artifact) (record, error) {
 		ociv1.AnnotationRefName: build.Namespace + "/" + build.Name + "/" + artifact.Target,
 	}
 	layer := layerOf(artifact.Content, artifact.MediaType)
-	if artifact.Title != "" {
+	if artifact.Content == (Content{}) {
+		layer = ociv1.DescriptorEmptyJSON
+	} else if artifact.Title != "" {
 		layer.Annotations = map[string]string{ociv1.AnnotationTitle: artifact.Title}
 	}
-	subject, err := s.putManifest(layer, artifact.Annotations, nil)
+	subject, err := s.putManifest(artifact.MediaType, layer, artifact.Annotations, nil)
 	if err != nil {
 		return record{}, err
 	}
@@ -144,7 +147,7 @@ func (s *Store) describe(build Build, artifact Artifact) (record, error) {
 		if document == nil {
 			continue
 		}
-		manifest, err := s.putManifest(layerOf(document.Content, document.MediaType), nil, &subject)
+		manifest, err := s.putManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &subject)
 		if err != nil {
 			return record{}, err
 		}
@@ -165,24 +168,24 @@ func annotated(manifest ociv1.Descriptor, annotations map[string]string) ociv1.D
 }
 
 // putManifest writes the manifest of one content, which is in the store. It has no time, so equal artifacts have equal manifests.
-func (s *Store) putManifest(layer ociv1.Descriptor, annotations map[string]string, subject *ociv1.Descriptor) (ociv1.Descriptor, error) {
-	if !s.Has(layer.Digest.String()) {
-		return ociv1.Descriptor{}, fmt.Errorf("content %s: %w", layer.Digest, fs.ErrNotExist)
-	}
+func (s *Store) putManifest(kind string, layer ociv1.Descriptor, annotations map[string]string, subject *ociv1.Descriptor) (ociv1.Descriptor, error) {
 	config := ociv1.DescriptorEmptyJSON
 	if err := s.putBlob(config.Digest, config.Data); err != nil {
 		return ociv1.Descriptor{}, err
 	}
+	if !s.Has(layer.Digest.String()) {
+		return ociv1.Descriptor{}, fmt.Errorf("content %s: %w", layer.Digest, fs.ErrNotExist)
+	}
 	content, err := json.Marshal(ociv1.Manifest{
 		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: layer.MediaType,
+		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: kind,
 		Config: config, Layers: []ociv1.Descriptor{layer}, Subject: subject, Annotations: annotations,
 	})
 	if err != nil {
 		return ociv1.Descriptor{}, err
 	}
 	manifest := ociv1.Descriptor{
-		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: layer.MediaType, Digest: digest.FromBytes(content), Size: int64(len(content)),
+		MediaType: ociv1.MediaTypeImageManifest, ArtifactType: kind, Digest: digest.FromBytes(content), Size: int64(len(content)),
 	}
 	return manifest, s.putBlob(manifest.Digest, content)
 }
@@ -229,29 +232,38 @@ func (s *Store) readIndex() error {
 	if err := json.Unmarshal(content, &index); err != nil {
 		return fmt.Errorf("read %s: %w", ociv1.ImageIndexFile, err)
 	}
-	type key struct{ uid, target string }
+	type key struct {
+		build  Build
+		target string
+	}
 	positions := map[key]int{}
 	for _, descriptor := range index.Manifests {
-		uid, target := descriptor.Annotations[annotationUID], descriptor.Annotations[annotationTarget]
-		if uid == "" {
+		build := Build{
+			UID:       types.UID(descriptor.Annotations[annotationUID]),
+			Namespace: descriptor.Annotations[annotationNamespace], Name: descriptor.Annotations[annotationName],
+		}
+		if build.UID == "" {
 			continue // not of this package
 		}
-		layer, annotations, err := s.readManifest(descriptor.Digest)
+		manifest, layer, err := s.readManifest(descriptor.Digest)
 		if err != nil {
 			return err
 		}
 		content := Content{layer.Digest.String(), layer.Size}
+		if layer.MediaType == ociv1.MediaTypeEmptyJSON {
+			content = Content{}
+		}
+		entry := key{build, descriptor.Annotations[annotationTarget]}
 		kind := descriptor.Annotations[annotationDocument]
-		at, known := positions[key{uid, target}]
+		at, known := positions[entry]
 		switch {
 		case kind != "" && !known: // a document about nothing
 		case kind == "":
-			build := Build{types.UID(uid), descriptor.Annotations[annotationNamespace], descriptor.Annotations[annotationName]}
 			artifact := Artifact{
-				Target: target, Content: content, MediaType: layer.MediaType,
-				Title: layer.Annotations[ociv1.AnnotationTitle], Annotations: annotations,
+				Target: entry.target, Content: content, MediaType: manifest.ArtifactType,
+				Title: layer.Annotations[ociv1.AnnotationTitle], Annotations: manifest.Annotations,
 			}
-			positions[key{uid, target}] = len(s.records)
+			positions[entry] = len(s.records)
 			s.records = append(s.records, record{Entry{build, artifact}, []ociv1.Descriptor{descriptor}})
 		default:
 			about := &s.records[at]
@@ -266,22 +278,20 @@ func (s *Store) readIndex() error {
 	return nil
 }
 
-// readManifest returns the layer and the annotations of a manifest. They are zero if the manifest is lost or damaged: its artifact is
-// lost, but no other.
-func (s *Store) readManifest(manifestDigest digest.Digest) (ociv1.Descriptor, map[string]string, error) {
+// readManifest returns a manifest and its layer. They are zero if the manifest is lost or damaged: its artifact is lost, but no other.
+func (s *Store) readManifest(manifestDigest digest.Digest) (manifest ociv1.Manifest, layer ociv1.Descriptor, err error) {
 	file, err := s.OpenBlob(manifestDigest.String())
 	if errors.Is(err, fs.ErrNotExist) {
-		return ociv1.Descriptor{}, nil, nil
+		return manifest, layer, nil
 	}
 	if err != nil {
-		return ociv1.Descriptor{}, nil, err
+		return manifest, layer, err
 	}
 	defer func() { _ = file.Close() }() // only read from
-	var manifest ociv1.Manifest
 	if err := json.NewDecoder(file).Decode(&manifest); err != nil || len(manifest.Layers) != 1 {
-		return ociv1.Descriptor{}, nil, nil
+		return ociv1.Manifest{}, layer, nil
 	}
-	return manifest.Layers[0], manifest.Annotations, nil
+	return manifest, manifest.Layers[0], nil
 }
 
 // Entries returns the artifacts in the index, in the order of their last Record.

@@ -85,9 +85,10 @@ func TestTheStoreIsAnImageLayout(t *testing.T) {
 	f.reopen()
 	f.Expect(f.store.Entries()).To(Equal(want))
 	f.Expect(f.store.Usage()).To(Equal(usage))
-	require.NoError(t, f.store.Record(debian8, []Artifact{raw(disk)}))
+	elsewhere := Artifact{Target: "linux/amd64/oci", MediaType: ociv1.MediaTypeImageManifest, SBOM: artifact.SBOM}
+	require.NoError(t, f.store.Record(debian8, []Artifact{raw(disk), elsewhere}))
 	f.reopen()
-	f.Expect(f.store.Entries()).To(Equal(append(want, Entry{debian8, raw(disk)})))
+	f.Expect(f.store.Entries()).To(Equal(append(want, Entry{debian8, raw(disk)}, Entry{debian8, elsewhere})))
 }
 
 func TestABuildReplacesItsArtifactsAndTakesItsName(t *testing.T) {

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// errOutOfTime reports that the agent stopped to store the files of a pod.
+var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
+
+// invalidError reports a result that does not agree with its files.
+type invalidError struct{ text string }
+
+func (e *invalidError) Error() string { return e.text }
+
+// storeArtifacts moves the files that the result of a successful process names into the store, and returns the message with their
+// digests and sizes, or with what is wrong. A deletion of the pod, and its deadline, leave as much time for this as for the process to
+// end. stopped is whether the agent stops.
+func (r *run) storeArtifacts(message string, e ending, started time.Time) (checked string, stopped bool) {
+	if r.agent.options.Artifacts == nil {
+		return message, false
+	}
+	input, targets, err := parseInput(r.input)
+	if err != nil {
+		return message, false // no builder can have read the input
+	}
+	reported := result.Readable(message, targets, r.agent.options.Results)
+	if reported == nil {
+		return message, false
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		reported.Check = r.check(ctx, input.Build, reported)
+	}()
+	e.killed = false // if it was to be, it has ended before
+	stopped = r.guard(&e, started, guarded{
+		done: done,
+		stop: cancel,
+		signal: func(due syscall.Signal) {
+			if due == syscall.SIGKILL {
+				cancel()
+			}
+		},
+	})
+	if checked, err = reported.Message(); err != nil { // it was decoded from JSON
+		r.agent.options.Logger.Error(err, "The result of a pod cannot be written", "pod", r.ref.String())
+	}
+	return checked, stopped
+}
+
+// parseInput returns the input of a builder, with its targets.
+func parseInput(text string) (input render.Input, targets []v1alpha1.Target, err error) {
+	if err := json.Unmarshal([]byte(text), &input); err != nil {
+		return input, nil, err
+	}
+	for _, target := range input.Targets {
+		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
+	}
+	return input, targets, nil
+}
+
+// check stores and records the files of a result, completes their contents, and returns what it found.
+func (r *run) check(ctx context.Context, build render.InputBuild, reported *result.Result) *result.Check {
+	err := r.take(ctx, reported)
+	if fit := r.agent.options.Fit; err == nil && fit != nil {
+		err = fit(ctx)
+	}
+	if err == nil {
+		// The namespace is that of the pod: only its users can have chosen the rest.
+		err = r.record(artifacts.Build{UID: build.UID, Namespace: r.ref.namespace, Name: build.Name}, reported)
+	}
+	if invalid, ok := errors.AsType[*invalidError](err); ok {
+		return &result.Check{Invalid: invalid.text}
+	}
+	switch {
+	case err == nil:
+		return &result.Check{}
+	case ctx.Err() != nil:
+		return &result.Check{NotStored: errOutOfTime.Error()}
+	}
+	r.agent.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", r.ref.String())
+	return &result.Check{NotStored: err.Error()}
+}
+
+// file is a file that a result names, maybe several times.
+type file struct {
+	content artifacts.Content
+	err     error
+}
+
+// take moves the files of a result into the store, and completes their contents. The error is the first of the builder's faults, or
+// else the first fault of the store.
+func (r *run) take(ctx context.Context, reported *result.Result) error {
+	files := map[string]*file{}
+	for _, content := range reported.Contents() {
+		if content.File != "" {
+			files[filepath.Clean(content.File)] = &file{}
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	output, err := r.dir.openOutput()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = output.Close() }() // nothing was written
+	var group sync.WaitGroup
+	for path, file := range files { // the store limits how many it reads at the same time
+		group.Go(func() { file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path) })
+	}
+	group.Wait()
+	var invalid, fault error
+	complete := func(content *result.Content, name string) {
+		if content == nil || content.File == "" {
+			return
+		}
+		err := files[filepath.Clean(content.File)].complete(content, name)
+		if _, ok := errors.AsType[*invalidError](err); ok {
+			invalid = cmp.Or(invalid, err)
+		} else {
+			fault = cmp.Or(fault, err)
+		}
+	}
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		name := fmt.Sprintf("artifact %q", artifact.Target)
+		complete(&artifact.Content, name)
+		complete(artifact.SBOM, "sbom of "+name)
+		complete(artifact.Provenance, "provenance of "+name)
+	}
+	return cmp.Or(invalid, fault)
+}
+
+// openOutput opens the output directory, which the builder may have replaced.
+func (d podDir) openOutput() (*os.Root, error) {
+	if info, err := os.Lstat(d.output()); err != nil || !info.IsDir() {
+		return nil, &invalidError{"the output directory does not exist any more"}
+	}
+	return os.OpenRoot(d.output())
+}
+
+// complete compares what the builder reported about a file with the file, and adds what it did not report.
+func (f *file) complete(content *result.Content, name string) error {
+	if problem, ok := errors.AsType[*artifacts.FileError](f.err); ok {
+		return &invalidError{name + ": " + problem.Error()}
+	}
+	switch {
+	case f.err != nil:
+		return fmt.Errorf("%s: %w", name, f.err)
+	case content.SizeBytes != nil && *content.SizeBytes != f.content.SizeBytes:
+		return &invalidError{fmt.Sprintf("sizeBytes of %s is %d, but file %q has %d bytes", name, *content.SizeBytes, content.File, f.content.SizeBytes)}
+	case content.Digest != "" && content.Digest != f.content.Digest:
+		return &invalidError{fmt.Sprintf("digest of %s is %s, but file %q has %s", name, content.Digest, content.File, f.content.Digest)}
+	}
+	content.Digest, content.SizeBytes, content.Verified = f.content.Digest, &f.content.SizeBytes, v1alpha1.ArtifactVerifiedContent
+	return nil
+}
+
+// record adds the contents that were taken to the index of the store.
+func (r *run) record(build artifacts.Build, reported *result.Result) error {
+	var kept []artifacts.Artifact
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		entry := artifacts.Artifact{
+			Target: artifact.Target, Content: contentOf(&artifact.Content), MediaType: mediaType(artifact), Annotations: artifact.Annotations,
+			SBOM: documentOf(artifact.SBOM), Provenance: documentOf(artifact.Provenance),
+		}
+		if artifact.File != "" {
+			entry.Title = filepath.Base(artifact.File)
+		}
+		if entry.Content != (artifacts.Content{}) || entry.SBOM != nil || entry.Provenance != nil {
+			kept = append(kept, entry)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return r.agent.options.Artifacts.Record(build, kept)
+}
+
+// mediaType returns the media type that an artifact has or defaults to.
+func mediaType(artifact *result.Artifact) string {
+	return cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(filepath.Base(artifact.Target))))
+}
+
+// contentOf returns the content of a file that was taken, or zero.
+func contentOf(content *result.Content) artifacts.Content {
+	if content.Verified == "" {
+		return artifacts.Content{}
+	}
+	return artifacts.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes}
+}
+
+func documentOf(document *result.Content) *artifacts.Document {
+	if document == nil || document.Verified == "" {
+		return nil
+	}
+	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
+}

@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const twoTargets = `{"build":{"name":"debian-7","namespace":"elsewhere","uid":"uid-7"},"targets":[` +
+	`{"format":"raw","name":"linux/amd64/raw","platform":"linux/amd64"},{"format":"qcow2","name":"linux/amd64/qcow2","platform":"linux/amd64"}],"version":1}`
+
+func withTwoTargets(job *batchv1.Job) {
+	job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = twoTargets
+}
+
+// succeed is a script that reports a success whose artifacts have these fields: those of raw, and by default a good file for qcow2.
+func succeed(raw string, qcow2 ...string) string {
+	second := strings.Join(append(qcow2, `"file":"good"`)[:1], "")
+	return `; echo good >"$GOLDSMITH_OUTPUT/good"; echo '{"version":1,"outcome":"Succeeded","artifacts":[` +
+		`{"target":"linux/amd64/raw",` + raw + `},{"target":"linux/amd64/qcow2",` + second + `}]}' >"$GOLDSMITH_RESULT"`
+}
+
+func digestOf(content string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))) }
+
+func withStore(t *testing.T, dir string, c clock.Clock) (store *artifacts.Store, adapt func(*Options)) {
+	t.Helper()
+	store = require.Value(artifacts.Open(filepath.Join(dir, "artifacts"), artifacts.Options{Volatile: true, Clock: c}))(t)
+	return store, func(o *Options) { o.Artifacts = store }
+}
+
+// outcome waits for the end of a Job whose agent has a store, and returns the outcome of its builder.
+func (c *cluster) outcome(job *batchv1.Job) result.Outcome {
+	c.t.Helper()
+	c.finishedJob(job)
+	pod := require.Value(c.pod(job))(c.t)
+	_, targets, err := parseInput(twoTargets)
+	require.NoError(c.t, err)
+	end := terminatedOf(pod)
+	c.Eventually(func() []string {
+		left, _ := filepath.Glob(filepath.Join(c.options.Dir, string(pod.UID), "*"))
+		for i, path := range left {
+			left[i] = filepath.Base(path)
+		}
+		return left
+	}).Should(Equal([]string{"log", "started"}), "the output is removed")
+	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{Checked: true})
+}
+
+func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
+	const disk = `cd "$GOLDSMITH_OUTPUT"; mkdir d; echo disk >d/disk; echo sbom >sbom; chmod 500 d`
+	c := newCluster(t, nil)
+	require.NoError(t, c.stop())
+	store, adapt := withStore(t, t.TempDir(), nil)
+	adapt(&c.options)
+	c.options.Builders = map[string]Builder{}
+	tests := map[string]struct{ script, want string }{
+		"file": {disk + succeed(`"file":"d/disk","annotations":{"a":"b"},"sbom":{"file":"sbom","mediaType":"x/sbom"}`,
+			`"location":"oci://r/x","digest":"`+digestOf("x")+`","sizeBytes":1,"verified":"Content","provenance":{"file":"sbom","mediaType":"x/p"}`), ""},
+		"right":         {disk + succeed(`"file":"./d/../d/disk","digest":"`+digestOf("disk\n")+`","sizeBytes":5`, `"file":"d/disk"`), ""},
+		"wrong-digest":  {disk + succeed(`"file":"d/disk","digest":"`+digestOf("other")+`"`), "digest of artifact \"linux/amd64/raw\" is " + digestOf("other") + ", but file \"d/disk\" has " + digestOf("disk\n")},
+		"wrong-size":    {disk + succeed(`"file":"d/disk","sizeBytes":6`), `sizeBytes of artifact "linux/amd64/raw" is 6, but file "d/disk" has 5 bytes`},
+		"missing":       {disk + succeed(`"file":"disk"`), `artifact "linux/amd64/raw": file "disk" does not exist`},
+		"missing-sbom":  {disk + succeed(`"file":"d/disk","sbom":{"file":"s","mediaType":"x/sbom"}`), `sbom of artifact "linux/amd64/raw": file "s" does not exist`},
+		"link":          {`ln -s /etc/passwd "$GOLDSMITH_OUTPUT/disk"` + succeed(`"file":"disk"`), `file "disk" leads outside the output directory`},
+		"pipe":          {`mkfifo "$GOLDSMITH_OUTPUT/disk"` + succeed(`"file":"disk"`), `file "disk" is a named pipe`},
+		"no-directory":  {"true" + succeed(`"file":"good"`) + `; rm -r "$GOLDSMITH_OUTPUT"`, "the output directory does not exist any more"},
+		"not-a-success": {disk + succeed(`"file":"d/disk"`) + "; exit 3", "outcome is Succeeded, but exit code is not 0: builder ended with exit code 3"},
+		"invalid":       {disk + succeed(`"file":"../disk"`), `file of artifact "linux/amd64/raw" is "../disk"`},
+	}
+	for name, tt := range tests {
+		c.options.Builders[name] = Builder{Path: "/bin/bash", Args: []string{"-c", "PATH=/usr/bin:/bin; " + tt.script}}
+	}
+	c.start()
+	jobs := map[string]*batchv1.Job{}
+	for name := range tests {
+		jobs[name] = c.run(name, withTwoTargets)
+	}
+	good := v1alpha1.Artifact{
+		Target: "linux/amd64/raw", Digest: digestOf("disk\n"), SizeBytes: 5, MediaType: "application/x-raw-disk-image", Verified: v1alpha1.ArtifactVerifiedContent,
+	}
+	for name, tt := range tests {
+		outcome := c.outcome(jobs[name])
+		if tt.want != "" {
+			c.Expect(outcome.Failure).To(And(HaveField("Class", Not(Equal(v1alpha1.FailureInfrastructure))), HaveField("Message", ContainSubstring(tt.want))), name)
+			continue
+		}
+		c.Expect(outcome.Failure).To(BeNil(), name)
+		if name == "right" {
+			c.Expect(outcome.Artifacts[0]).To(Equal(good))
+			c.Expect(outcome.Artifacts[1].Digest).To(Equal(good.Digest), "two artifacts can name one file")
+			continue
+		}
+		document := v1alpha1.ArtifactDocument{Digest: digestOf("sbom\n"), SizeBytes: 5, MediaType: "x/sbom", Verified: v1alpha1.ArtifactVerifiedContent}
+		raw := good
+		raw.Annotations, raw.SBOM = map[string]string{"a": "b"}, &document
+		c.Expect(outcome.Artifacts[0]).To(Equal(raw))
+		c.Expect(outcome.Artifacts[1]).To(And(HaveField("Verified", BeEmpty()), HaveField("Provenance", HaveField("Digest", document.Digest))))
+	}
+	again := c.run("file", withTwoTargets, func(job *batchv1.Job) { job.Name, job.UID = "again", "" })
+	c.Expect(c.outcome(again).Failure).To(BeNil())
+	build := artifacts.Build{UID: "uid-7", Namespace: "default", Name: "debian-7"}
+	content, text := artifacts.Content{Digest: digestOf("disk\n"), SizeBytes: 5}, artifacts.Content{Digest: digestOf("sbom\n"), SizeBytes: 5}
+	c.Expect(store.Entries()).To(Equal([]artifacts.Entry{
+		{Build: build, Artifact: artifacts.Artifact{
+			Target: "linux/amd64/raw", Content: content, MediaType: good.MediaType, Title: "disk",
+			Annotations: map[string]string{"a": "b"}, SBOM: &artifacts.Document{Content: text, MediaType: "x/sbom"},
+		}},
+		{Build: build, Artifact: artifacts.Artifact{
+			Target: "linux/amd64/qcow2", MediaType: "application/x-qemu-disk", Provenance: &artifacts.Document{Content: text, MediaType: "x/p"},
+		}},
+	}), "those of the newest attempt")
+	blob := require.Value(store.OpenBlob(content.Digest))(t)
+	defer func() { _ = blob.Close() }() // only read from
+	c.Expect(string(require.Value(io.ReadAll(blob))(t))).To(Equal("disk\n"))
+}
+
+func TestAFaultOfTheStoreIsNotTheBuildersFault(t *testing.T) {
+	dir := t.TempDir()
+	store, adapt := withStore(t, dir, nil)
+	c := newCluster(t, map[string]string{"good": "true" + succeed(`"file":"good"`)}, adapt, func(o *Options) {
+		o.Fit = func(context.Context) error { return errors.New("no room") }
+	})
+	fails := func(name, message string) {
+		t.Helper()
+		job := c.run("good", withTwoTargets, func(job *batchv1.Job) { job.Name, job.UID = name, "" })
+		c.Expect(c.outcome(job).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", MatchRegexp(message))))
+	}
+	fails("full", "^no room$")
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "artifacts", "ingest")))
+	fails("broken", `^artifact "linux/amd64/raw": store file "good": open .*: no such file or directory$`)
+	c.Expect(store.Entries()).To(BeEmpty())
+}
+
+// storing runs a builder whose files are being stored: the test has one of them open, and the store waits on its clock.
+func (c *cluster) storing(storeClock *testingclock.FakeClock, adapt ...func(*batchv1.Job)) *batchv1.Job {
+	c.t.Helper()
+	storeClock.Step(time.Hour) // nothing waits on it
+	job := c.run("good", append(adapt, withTwoTargets)...)
+	pod := c.ready(job)
+	output := podDir(filepath.Join(c.options.Dir, string(pod.UID))).output()
+	writer := require.Value(os.OpenFile(filepath.Join(output, "disk"), os.O_WRONLY, 0))(c.t)
+	c.t.Cleanup(func() { _ = writer.Close() }) // nothing was written
+	require.NoError(c.t, os.WriteFile(filepath.Join(output, "end"), nil, 0o600))
+	c.Eventually(storeClock.HasWaiters).Should(BeTrue())
+	c.Expect(c.pod(job)).To(Satisfy(running), "its end is not stored before its files are")
+	c.Expect(c.agent.Running()).To(Equal(1), "it has its worker")
+	return job
+}
+
+func TestStoringFilesEndsWithWhatNeedsThem(t *testing.T) {
+	storeClock, agentClock := testingclock.NewFakeClock(time.Now()), testingclock.NewFakeClock(time.Now())
+	store, adapt := withStore(t, t.TempDir(), storeClock)
+	script := `cd "$GOLDSMITH_OUTPUT"; echo disk >disk; echo ready; until [ -e end ]; do sleep 0.01; done` + succeed(`"file":"disk"`)
+	c := newCluster(t, map[string]string{"good": script}, adapt, func(o *Options) { o.Clock = agentClock })
+	named := func(name string) func(*batchv1.Job) { return func(job *batchv1.Job) { job.Name, job.UID = name, "" } }
+
+	late := c.storing(storeClock, named("late"), func(job *batchv1.Job) {
+		job.Spec.Template.Spec.ActiveDeadlineSeconds = new(int64(3600))
+		job.Spec.Template.Spec.TerminationGracePeriodSeconds = new(int64(30))
+	})
+	agentClock.Step(time.Hour)
+	stepUntil(c, agentClock, time.Second, func() bool { return c.agent.Running() == 0 })
+	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", errOutOfTime.Error())))
+	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(BeEmpty(), "the builder itself was in time")
+
+	deleted := c.storing(storeClock, named("deleted"))
+	pod := require.Value(c.pod(deleted))(t)
+	c.deletePod(deleted, 0)
+	c.podGone(deleted)
+	c.Eventually(func() string { return filepath.Join(c.options.Dir, string(pod.UID)) }).ShouldNot(BeADirectory())
+
+	ended := c.storing(storeClock, named("ended"))
+	pod = require.Value(c.pod(ended))(t)
+	_, err := c.server.CoreV1().Pods("default").UpdateStatus(t.Context(), failedPod(pod), metav1.UpdateOptions{})
+	require.NoError(t, err)
+	c.Eventually(c.agent.Running).Should(BeZero())
+	c.Eventually(func() string { return podDir(filepath.Join(c.options.Dir, string(pod.UID))).output() }).ShouldNot(BeADirectory())
+
+	lost := c.storing(storeClock, named("lost"))
+	before := time.Now()
+	c.Expect(c.stop()).To(Succeed())
+	c.Expect(time.Since(before)).To(BeNumerically("<", limit))
+	c.Expect(c.pod(lost)).To(Satisfy(running))
+	c.start()
+	c.Expect(c.podWhen(lost, terminal).Status.Reason).To(Equal("ProcessLost"))
+	c.Expect(store.Entries()).To(BeEmpty())
+}
+
+func failedPod(pod *corev1.Pod) *corev1.Pod {
+	failed := pod.DeepCopy()
+	failed.Status.Phase = corev1.PodFailed
+	return failed
+}
