@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -102,8 +103,15 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("promote", "web-5", "stable", "--from", "web-2").fails(exit.Failure, "channel was expected to name web-2, but names web-7, moved by ")
 	s.types("promote", "web-3", "stable").fails(exit.Failure, "channels[0].build", "Failed")
 	s.types("__complete", "promote", "web-2", "").says("stable\tweb-7\n")
-	s.types("artifacts", "web@stable").matches(`^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION\nlinux/amd64/raw +sha256:[0-9a-f]{64} +\d+ B +application/x-raw-disk-image `)
+	s.types("artifacts", "web@stable").matches(`^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION\nlinux/amd64/raw +sha256:[0-9a-f]{64} +\d+ B +application/x-raw-disk-image +Content +/apis/`)
 	s.types("artifacts", "web", "-o", "jsonpath={.metadata.name}").says("web-7")
+	file := filepath.Join(t.TempDir(), "web.raw")
+	s.types("artifacts", "get", "web@stable", "-o", file).says(file + "\n")
+	s.types("artifacts", "get", "web-7", "-o", file).says(file + "\n")
+	fetched := require.Value(os.ReadFile(file))(t)
+	s.types("artifacts", "get", "imagebuild/web-7", "-o", "-").says(string(fetched))
+	s.types("artifacts", "web-7", "-o", "jsonpath={.status.artifacts[0].digest}").says(fmt.Sprintf("sha256:%x", sha256.Sum256(fetched)))
+	s.types("artifacts", "get", "web", "--target", "linux/amd64/iso").fails(exit.Failure, "its targets are linux/amd64/raw\n")
 	s.types("artifacts", "web-3").fails(exit.Failure, "build web-3 has no artifacts: its phase is Failed")
 	s.types("__complete", "artifacts", "get", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
 	s.types("__complete", "artifacts", "get", "web", "--target", "").says("linux/amd64/raw\n")
