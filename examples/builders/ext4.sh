@@ -10,7 +10,7 @@ set -eu
 umask 022
 export PATH="${PATH:-/usr/sbin:/usr/bin:/sbin:/bin}"
 
-# Fail with a reason and a message. Nothing is written before the tools are known to exist.
+# Fail with a reason and a message.
 fail() { # REASON MESSAGE
   echo "$1: $2"
   jq -n --arg reason "$1" --arg message "$2" \
@@ -46,10 +46,10 @@ while IFS= read -r path; do
   if head -c 2 "$root/$path" | grep -q '^#!'; then chmod 755 "$root/$path"; fi
 done <"$work/paths"
 
-# What is random or of now elsewhere depends on the inputs here. E2FSPROGS_FAKE_TIME is the clock of e2fsprogs.
+# The inputs decide what is random elsewhere. E2FSPROGS_FAKE_TIME is the clock of e2fsprogs.
 time=${SOURCE_DATE_EPOCH:-1704067200}
 export SOURCE_DATE_EPOCH="$time" E2FSPROGS_FAKE_TIME="$time"
-uuid=$(input 'del(.attempt, .build) | tojson' | sha256sum | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/\1-\2-\3-\4-\5/')
+uuid=$(input '[.files, .parameters] | tojson' | sha256sum | sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12}).*/\1-\2-\3-\4-\5/')
 
 for target in $(input '.targets[].name'); do
   echo "making $target: $(wc -l <"$work/paths") files, $size"
