@@ -3,46 +3,94 @@
 package inputs
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// baseDigest is the digest of a base Image's artifacts: those of its channel, or of its latest successful build.
-func baseDigest(ref v1alpha1.BaseImageReference, image *v1alpha1.Image) (string, *v1alpha1.BuildFailure) {
+// resolveBase returns the digest of the base Image's artifacts that the targets start from, and the build that made them. The build
+// is nil for a channel that an earlier version set: it has a digest, but not the artifacts.
+func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets []v1alpha1.Target) (string, *v1alpha1.BaseBuild, *v1alpha1.BuildFailure) {
 	if image == nil {
-		return "", v1alpha1.ReasonBaseNotFound.Failure(
+		return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
 			"base.imageRef.name: there is no Image %q in the namespace: create it, or change base.imageRef", ref.Name)
 	}
+	name, made := "", []v1alpha1.Artifact(nil)
 	if ref.Channel != "" {
-		return channelDigest(ref, image.Status.Channels)
+		channel, failure := findChannel(ref, image.Status.Channels)
+		if failure != nil {
+			return "", nil, failure
+		}
+		if len(channel.Artifacts) == 0 {
+			return channel.Digest, nil, nil
+		}
+		name, made = channel.Build, channel.Artifacts
+	} else if latest := image.Status.LatestSuccessful; latest != nil {
+		name, made = latest.Name, latest.Artifacts
 	}
-	digest := ""
-	if latest := image.Status.LatestSuccessful; latest != nil {
-		digest = ArtifactsDigest(latest.Artifacts)
-	}
-	if digest == "" {
-		return "", v1alpha1.ReasonBaseNotFound.Failure(
+	if len(made) == 0 {
+		return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
 			"base.imageRef.name: Image %q has no artifacts yet: build it first, or change base.imageRef", ref.Name)
 	}
-	return digest, nil
+	base := &v1alpha1.BaseBuild{Name: name}
+	for _, target := range targets {
+		artifact := BaseOf(target, made)
+		switch {
+		case artifact == nil:
+			return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
+				"base.imageRef: build %s of Image %q has no artifact for %s (artifacts: %s): add a target to Image %q, or change base.imageRef",
+				name, ref.Name, target.Platform, targetNames(made), ref.Name)
+		case !slices.ContainsFunc(base.Artifacts, func(a v1alpha1.Artifact) bool { return a.Target == artifact.Target }):
+			base.Artifacts = append(base.Artifacts, *artifact.DeepCopy())
+		}
+	}
+	return ArtifactsDigest(base.Artifacts), base, nil
 }
 
-func channelDigest(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) (string, *v1alpha1.BuildFailure) {
-	names := make([]string, 0, len(channels))
-	for _, channel := range channels {
-		if channel.Name == ref.Channel && channel.Digest != "" {
-			return channel.Digest, nil
+// BaseOf returns the artifact of a base from which a target is made: that of the same target, else the first one of the same platform
+// in the order of their targets. It is nil if there is none.
+func BaseOf(target v1alpha1.Target, artifacts []v1alpha1.Artifact) (found *v1alpha1.Artifact) {
+	for i := range artifacts {
+		artifact := &artifacts[i]
+		platform, format := targetOf(artifact.Target)
+		switch {
+		case platform != target.Platform:
+		case format == target.Format:
+			return artifact
+		case found == nil || artifact.Target < found.Target:
+			found = artifact
 		}
-		names = append(names, channel.Name)
 	}
-	there := "none"
-	if len(names) > 0 {
-		slices.Sort(names)
-		there = strings.Join(names, ", ")
+	return found
+}
+
+// targetOf returns the parts of a target's name.
+func targetOf(name string) (platform string, format v1alpha1.ArtifactFormat) {
+	slash := max(strings.LastIndexByte(name, '/'), 0)
+	return name[:slash], v1alpha1.ArtifactFormat(strings.TrimPrefix(name[slash:], "/"))
+}
+
+func targetNames(artifacts []v1alpha1.Artifact) string {
+	names := make([]string, len(artifacts))
+	for i := range artifacts {
+		names[i] = artifacts[i].Target
 	}
-	return "", v1alpha1.ReasonBaseNotFound.Failure(
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+func findChannel(ref v1alpha1.BaseImageReference, channels []v1alpha1.ImageChannel) (*v1alpha1.ImageChannel, *v1alpha1.BuildFailure) {
+	names := make([]string, 0, len(channels))
+	for i := range channels {
+		if channels[i].Name == ref.Channel && channels[i].Digest != "" {
+			return &channels[i], nil
+		}
+		names = append(names, channels[i].Name)
+	}
+	slices.Sort(names)
+	return nil, v1alpha1.ReasonBaseNotFound.Failure(
 		"base.imageRef.channel: Image %q has no channel %q (channels: %s): promote one of its builds, or change base.imageRef",
-		ref.Name, ref.Channel, there)
+		ref.Name, ref.Channel, cmp.Or(strings.Join(names, ", "), "none"))
 }

@@ -74,7 +74,7 @@ func TestResolveABaseImage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			inputs := sampleInputs()
-			inputs.Base = basedOn("debian", test.channel)
+			inputs.Base, inputs.Targets = basedOn("debian", test.channel), inputs.Targets[:1]
 			before := test.image.DeepCopy()
 			resolved, failure := Resolve(inputs, Found{Base: test.image})
 			if diff := cmp.Diff(before, test.image); diff != "" {
@@ -110,7 +110,60 @@ func TestOnlyTheDigestOfABaseImageCountsAndNotItsBuild(t *testing.T) {
 	before, _ := Resolve(inputs, Found{Base: image})
 	image.Status.Channels[1].Build = "debian-9"
 	after, _ := Resolve(inputs, Found{Base: image})
-	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("another build of the same digest is another base:\n%s", diff)
+	if before.BaseDigest != after.BaseDigest || before.InputsDigest != after.InputsDigest {
+		t.Errorf("another build of the same digest is another base: %+v and %+v", before, after)
+	}
+}
+
+// The artifact of the same target is handed over, else the first of the same platform.
+func TestEachTargetStartsFromOneArtifactOfTheBase(t *testing.T) {
+	made := []v1alpha1.Artifact{
+		{Target: "linux/amd64/vmdk", Digest: digestA}, {Target: "linux/amd64/raw", Digest: digestB}, {Target: "linux/amd64/qcow2", Digest: digestC},
+		{Target: "linux/arm64/v8/raw", Digest: digestC},
+	}
+	image := &v1alpha1.Image{}
+	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "debian-9", Artifacts: made}
+	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-8", Digest: digestA, Artifacts: made[3:]}}
+	target := func(platform string, format v1alpha1.ArtifactFormat) v1alpha1.Target {
+		return v1alpha1.Target{Platform: platform, Format: format}
+	}
+	for name, test := range map[string]struct {
+		channel string
+		targets []v1alpha1.Target
+		want    []string // targets of the base, after the name of its build
+		digest  string
+		message string
+	}{
+		"the same target":           {targets: []v1alpha1.Target{target("linux/amd64", "raw")}, want: []string{"debian-9", "linux/amd64/raw"}, digest: digestB},
+		"the same platform":         {targets: []v1alpha1.Target{target("linux/amd64", "iso")}, want: []string{"debian-9", "linux/amd64/qcow2"}, digest: digestC},
+		"one artifact for two":      {targets: []v1alpha1.Target{target("linux/amd64", "iso"), target("linux/amd64", "qcow2")}, want: []string{"debian-9", "linux/amd64/qcow2"}, digest: digestC},
+		"two artifacts":             {targets: []v1alpha1.Target{target("linux/amd64", "raw"), target("linux/amd64", "vmdk")}, want: []string{"debian-9", "linux/amd64/raw", "linux/amd64/vmdk"}},
+		"a variant of the platform": {targets: []v1alpha1.Target{target("linux/arm64/v8", "oci")}, want: []string{"debian-9", "linux/arm64/v8/raw"}, digest: digestC},
+		"of a channel":              {channel: "stable", targets: []v1alpha1.Target{target("linux/arm64/v8", "raw")}, want: []string{"debian-8", "linux/arm64/v8/raw"}, digest: digestC},
+		"another platform": {
+			targets: []v1alpha1.Target{target("linux/arm64", "raw")},
+			message: `base.imageRef: build debian-9 of Image "debian" has no artifact for linux/arm64 (artifacts: linux/amd64/qcow2, linux/amd64/raw, linux/amd64/vmdk, linux/arm64/v8/raw): add a target to Image "debian"`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inputs := sampleInputs()
+			inputs.Base, inputs.Targets = basedOn("debian", test.channel), test.targets
+			resolved, failure := Resolve(inputs, Found{Base: image})
+			if test.message != "" {
+				checkFailure(t, failure, v1alpha1.ReasonBaseNotFound, test.message)
+				return
+			}
+			checkFailure(t, failure, "", "")
+			got := []string{resolved.Base.Name}
+			for _, artifact := range resolved.Base.Artifacts {
+				got = append(got, artifact.Target)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" || test.digest != "" && resolved.BaseDigest != test.digest || resolved.BaseDigest != ArtifactsDigest(resolved.Base.Artifacts) {
+				t.Errorf("the base is %v with the digest %s, want %v and %s", got, resolved.BaseDigest, test.want, test.digest)
+			}
+			if again := ResolvePinned(inputs, Pinned(&v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Resolved: resolved}})); cmp.Diff(resolved, again) != "" {
+				t.Errorf("a rerun resolves to %+v", again)
+			}
+		})
 	}
 }

@@ -15,14 +15,14 @@ import (
 // inputs itself.
 func Pinned(build *v1alpha1.ImageBuild) *v1alpha1.PinnedInputs {
 	if resolved := build.Status.Resolved; resolved != nil {
-		return &v1alpha1.PinnedInputs{BaseDigest: resolved.BaseDigest, Files: maps.Clone(resolved.Files)}
+		return &v1alpha1.PinnedInputs{BaseDigest: resolved.BaseDigest, Base: resolved.Base.DeepCopy(), Files: maps.Clone(resolved.Files)}
 	}
 	return build.Spec.Pinned.DeepCopy() // a rerun that was not reconciled yet
 }
 
 // ResolvePinned returns what the inputs of a rerun resolve to: the same files and digests as for the earlier build.
 func ResolvePinned(inputs v1alpha1.BuildInputs, pinned *v1alpha1.PinnedInputs) *v1alpha1.ResolvedInputs {
-	resolved := &v1alpha1.ResolvedInputs{BaseDigest: pinned.BaseDigest, Files: maps.Clone(pinned.Files)}
+	resolved := &v1alpha1.ResolvedInputs{BaseDigest: pinned.BaseDigest, Base: pinned.Base.DeepCopy(), Files: maps.Clone(pinned.Files)}
 	resolved.InputsDigest = Digest(inputs, Files(inputs, resolved), resolved.BaseDigest)
 	return resolved
 }

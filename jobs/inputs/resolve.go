@@ -38,11 +38,11 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 			sourceName(found.ConfigMap), size, MaxSourceBytes)
 	}
 	if inputs.Base.ImageRef != nil {
-		digest, failure := baseDigest(*inputs.Base.ImageRef, found.Base)
+		digest, base, failure := resolveBase(*inputs.Base.ImageRef, found.Base, inputs.Targets)
 		if failure != nil {
 			return nil, failure
 		}
-		resolved.BaseDigest = digest
+		resolved.BaseDigest, resolved.Base = digest, base
 	}
 	resolved.InputsDigest = Digest(inputs, files, resolved.BaseDigest)
 	return resolved, nil

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -215,4 +216,34 @@ func documentOf(document *result.Content) *artifacts.Document {
 		return nil
 	}
 	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
+}
+
+// provideBase gives the builder the artifacts of its base that the store has, each at the path that the input names. It returns whether
+// there are any. A confined builder cannot write to them, so it may get the store's own files.
+func (r *run) provideBase(ctx context.Context, confined bool) (bool, error) {
+	input, _, err := parseInput(r.input)
+	if err != nil || r.agent.options.Artifacts == nil {
+		return false, nil //nolint:nilerr // the builder refuses the input itself
+	}
+	provided := false
+	for _, artifact := range input.Base.Artifacts {
+		if artifact.Path == "" {
+			continue
+		}
+		if !filepath.IsLocal(artifact.Path) || filepath.Base(artifact.Path) != artifact.Path {
+			return false, fmt.Errorf("the path %q of a base leaves its directory", artifact.Path)
+		}
+		if err := os.MkdirAll(r.dir.base(), 0o700); err != nil {
+			return false, err
+		}
+		err := r.agent.options.Artifacts.Provide(ctx, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
+		if errors.Is(err, fs.ErrNotExist) {
+			return false, fmt.Errorf("artifact %s of base %s is lost: build image %s again", artifact.Target, input.Base.Build, input.Base.Image)
+		}
+		if err != nil {
+			return false, err
+		}
+		provided = true
+	}
+	return provided, nil
 }

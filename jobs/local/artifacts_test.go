@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -211,4 +212,49 @@ func failedPod(pod *corev1.Pod) *corev1.Pod {
 	failed := pod.DeepCopy()
 	failed.Status.Phase = corev1.PodFailed
 	return failed
+}
+
+// withBase adds a base to the input, whose artifact has this digest.
+func withBase(digest string) func(*batchv1.Job) {
+	return func(job *batchv1.Job) {
+		job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = `{"base":{"artifacts":[{"digest":"` + digest + `","path":"linux-amd64.raw","target":"linux/amd64/raw"},` +
+			`{"digest":"` + digestOf("elsewhere") + `","location":"https://images.example/debian","target":"linux/amd64/qcow2"}],"build":"debian-6","image":"debian"},` + twoTargets[1:]
+	}
+}
+
+// Whether the builder can be given the store's own file or gets a copy, it reads the same.
+func TestABuilderReadsItsBase(t *testing.T) {
+	for name, unconfined := range map[string]bool{"confined": false, "unconfined": true} {
+		t.Run(name, func(t *testing.T) {
+			dir := require.Value(filepath.EvalSymlinks(t.TempDir()))(t)
+			store, adapt := withStore(t, dir, nil)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "disk"), []byte("base\n"), 0o600))
+			top := require.Value(os.OpenRoot(dir))(t)
+			defer func() { _ = top.Close() }() // only read from
+			base := require.Value(store.Take(t.Context(), top, "disk"))(t)
+			script := `ls "$GOLDSMITH_BASE"; chmod 600 "$GOLDSMITH_BASE"/*; echo changed >>"$GOLDSMITH_BASE/linux-amd64.raw"
+				cat "$GOLDSMITH_BASE/linux-amd64.raw" >"$GOLDSMITH_OUTPUT/disk"` + succeed(`"file":"disk"`)
+			c := newCluster(t, map[string]string{"good": "PATH=/usr/bin:/bin; " + script}, adapt, func(o *Options) {
+				o.Dir, o.Hidden = filepath.Join(dir, "builds"), []string{dir}
+				good := o.Builders["good"]
+				good.Unconfined = unconfined
+				o.Builders["good"] = good
+			})
+			made, kept := digestOf("base\n"), digestOf("base\n")
+			if unconfined || process.LandlockVersion() == 0 {
+				made = digestOf("base\nchanged\n")
+			}
+			outcome := c.outcome(c.run("good", withBase(base.Digest)))
+			c.Expect(outcome.Failure).To(BeNil())
+			c.Expect(outcome.Artifacts[0].Digest).To(Equal(made))
+			blob := require.Value(store.OpenBlob(kept))(t)
+			defer func() { _ = blob.Close() }() // only read from
+			c.Expect(string(require.Value(io.ReadAll(blob))(t))).To(Equal("base\n"), "no builder changes what is kept")
+
+			lost := c.run("good", withBase(digestOf("lost")), func(job *batchv1.Job) { job.Name, job.UID = "lost", "" })
+			c.finishedJob(lost)
+			c.Expect(terminatedOf(require.Value(c.pod(lost))(t))).To(And(HaveField("Reason", "StartError"),
+				HaveField("Message", ContainSubstring("artifact linux/amd64/raw of base debian-6 is lost: build image debian again"))))
+		})
+	}
 }

@@ -203,6 +203,10 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	if err := r.dir.mount(mounts); err != nil {
 		return nil, nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
 	}
+	based, err := r.provideBase(r.agent.writes, r.confined(builder) && process.LandlockVersion() > 0)
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("start the builder: provide the base: %w", err)
+	}
 	pod, _ := r.newest()
 	reporting, endReports, err := r.agent.prepareReport(pod, r.dir)
 	if err != nil {
@@ -223,12 +227,15 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	if len(mounts) > 0 {
 		environment = append(environment, EnvMounts+"="+r.dir.mounts())
 	}
+	if based {
+		environment = append(environment, render.EnvBase+"="+r.dir.base())
+	}
 	running, err = r.agent.currentSupervisor().Start(process.Command{
 		Path:        builder.Path,
 		Args:        builder.Args,
 		Env:         environment,
 		Dir:         r.dir.output(),
-		Confinement: r.confinement(builder, reporting, len(mounts) > 0),
+		Confinement: r.confinement(builder, reporting, len(mounts) > 0, based),
 	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
@@ -248,9 +255,14 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	return running, done, endReports, nil
 }
 
+// confined reports whether a builder can change only what is its own, if the kernel can restrict it.
+func (r *run) confined(builder Builder) bool {
+	return !builder.Unconfined && len(r.agent.options.Hidden) > 0
+}
+
 // confinement lets a builder change only its output, its result and its temporary directory.
-func (r *run) confinement(builder Builder, reporting []string, mounts bool) *process.Confinement {
-	if builder.Unconfined || len(r.agent.options.Hidden) == 0 {
+func (r *run) confinement(builder Builder, reporting []string, mounts, based bool) *process.Confinement {
+	if !r.confined(builder) {
 		return nil
 	}
 	readable := []string{r.dir.input()}
@@ -259,6 +271,9 @@ func (r *run) confinement(builder Builder, reporting []string, mounts bool) *pro
 	}
 	if mounts {
 		readable = append(readable, r.dir.mounts())
+	}
+	if based {
+		readable = append(readable, r.dir.base())
 	}
 	if program, err := filepath.EvalSymlinks(builder.Path); err == nil { // a program that is not there does not start
 		readable = append(readable, program)

@@ -41,7 +41,7 @@ func readInput(path string) (*render.Input, map[string]any, error) {
 	return input, made, nil
 }
 
-// withoutIdentity returns the fields of an input, without those that tell one build from another.
+// withoutIdentity returns the fields of an input, without those that tell one build, or one build of the base, from another.
 func withoutIdentity(text []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber()
@@ -51,6 +51,15 @@ func withoutIdentity(text []byte) (map[string]any, error) {
 	}
 	delete(fields, "build")
 	delete(fields, "attempt")
+	if base, ok := fields["base"].(map[string]any); ok {
+		delete(base, "build")
+		artifacts, _ := base["artifacts"].([]any)
+		for _, artifact := range artifacts {
+			if artifact, ok := artifact.(map[string]any); ok {
+				delete(artifact, "location")
+			}
+		}
+	}
 	return fields, nil
 }
 

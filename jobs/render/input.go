@@ -4,6 +4,7 @@ package render
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -22,6 +23,8 @@ const (
 	EnvInput = "GOLDSMITH_INPUT"
 	// EnvOutput is the path of an empty, writable directory for what the builder makes.
 	EnvOutput = "GOLDSMITH_OUTPUT"
+	// EnvBase is the path of a directory with the artifacts of the base Image that the server keeps. It is set only if there are any.
+	EnvBase = "GOLDSMITH_BASE"
 	// EnvResult is the path of the file that the builder writes its result to.
 	EnvResult = "GOLDSMITH_RESULT"
 	// EnvReportURL is the URL to which a builder posts its reports. This variable and the next two are set only for builders
@@ -60,14 +63,33 @@ type Input struct {
 	Version int `json:"version"`
 }
 
-// InputBase is the base of an image: a reference, or another Image of the namespace and the digest of its artifacts.
+// InputBase is the base of an image: a reference, or another Image of the namespace with its artifacts.
 type InputBase struct {
+	// Artifacts are the artifacts of the Image that the targets start from, sorted by target. Empty for a reference.
+	Artifacts []InputArtifact `json:"artifacts,omitempty"`
+	// Build is the name of the build that made the artifacts. Empty for a reference.
+	Build string `json:"build,omitempty"`
+	// Channel is the channel of the Image that named the build. Empty for a reference, and for the latest successful build.
+	Channel string `json:"channel,omitempty"`
 	// Digest of the Image's artifact, or of several artifacts together. Empty for a reference.
 	Digest string `json:"digest,omitempty"`
 	// Image is the name of the Image. Empty for a reference.
 	Image string `json:"image,omitempty"`
 	// Reference of the base, in a form that the builder understands. Empty for an Image.
 	Reference string `json:"reference,omitempty"`
+}
+
+// InputArtifact is an artifact of the base.
+type InputArtifact struct {
+	Digest string `json:"digest"`
+	// Location is where the artifact can be fetched. Empty if it is unknown.
+	Location  string `json:"location,omitempty"`
+	MediaType string `json:"mediaType"`
+	// Path of the file with the artifact, relative to the directory that $GOLDSMITH_BASE names. Empty if the server does not keep the
+	// artifact.
+	Path      string `json:"path,omitempty"`
+	SizeBytes int64  `json:"sizeBytes"`
+	Target    string `json:"target"`
 }
 
 // InputBuild identifies an ImageBuild.
@@ -79,6 +101,8 @@ type InputBuild struct {
 
 // InputTarget is one artifact to make.
 type InputTarget struct {
+	// Base is the target of the artifact of the base that this artifact is made from. Empty if the base has no artifacts.
+	Base   string                  `json:"base,omitempty"`
 	Format v1alpha1.ArtifactFormat `json:"format"`
 	// Name is the platform and the format, joined by a slash. Results name targets by it.
 	Name     string `json:"name"`
@@ -101,6 +125,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
 	}
 	for _, target := range spec.Targets {
 		input.Targets = append(input.Targets, InputTarget{
+			Base:     baseTarget(target, build.Status.Resolved),
 			Name:     result.TargetName(target),
 			Platform: target.Platform,
 			Format:   target.Format,
@@ -115,7 +140,45 @@ func inputBase(build *v1alpha1.ImageBuild) InputBase {
 	if image == nil || resolved == nil {
 		return InputBase{Reference: build.Spec.Inputs.Base.Reference}
 	}
-	return InputBase{Digest: resolved.BaseDigest, Image: image.Name}
+	input := InputBase{Digest: resolved.BaseDigest, Image: image.Name}
+	if resolved.Base == nil {
+		return input
+	}
+	input.Build, input.Channel = resolved.Base.Name, image.Channel
+	for i := range resolved.Base.Artifacts {
+		artifact := &resolved.Base.Artifacts[i]
+		input.Artifacts = append(input.Artifacts, InputArtifact{
+			Target:    artifact.Target,
+			Digest:    artifact.Digest,
+			SizeBytes: artifact.SizeBytes,
+			MediaType: artifact.MediaType,
+			Location:  artifact.Location,
+			Path:      basePath(artifact),
+		})
+	}
+	slices.SortFunc(input.Artifacts, func(a, b InputArtifact) int { return strings.Compare(a.Target, b.Target) })
+	return input
+}
+
+// basePath is the path at which a builder finds an artifact of its base, such as linux-amd64.raw. It is empty if the server does not
+// keep the artifact.
+func basePath(artifact *v1alpha1.Artifact) string {
+	if artifact.Verified != v1alpha1.ArtifactVerifiedContent {
+		return ""
+	}
+	platform, format := path.Split(artifact.Target)
+	return strings.ReplaceAll(strings.Trim(platform, "/"), "/", "-") + "." + format
+}
+
+// baseTarget is the target of the artifact from which a target is made, or "" if the base has no artifacts.
+func baseTarget(target v1alpha1.Target, resolved *v1alpha1.ResolvedInputs) string {
+	if resolved == nil || resolved.Base == nil {
+		return ""
+	}
+	if artifact := inputs.BaseOf(target, resolved.Base.Artifacts); artifact != nil {
+		return artifact.Target
+	}
+	return ""
 }
 
 func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {

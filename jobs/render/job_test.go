@@ -99,7 +99,14 @@ func basedBuild() *v1alpha1.ImageBuild {
 		{Name: "PROGRESS", Value: "$(GOLDSMITH_REPORT_URL)"},
 		{Name: EnvReportToken, Value: "/tmp/elsewhere"},
 	}}
-	build.Status.Resolved = &v1alpha1.ResolvedInputs{BaseDigest: "sha256:" + strings.Repeat("d", 64)}
+	digest := "sha256:" + strings.Repeat("d", 64)
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{BaseDigest: digest, Base: &v1alpha1.BaseBuild{Name: "debian-7", Artifacts: []v1alpha1.Artifact{
+		{Target: "linux/arm64/v8/qcow2", Digest: digest, SizeBytes: 7, MediaType: "application/x-qemu-disk", Location: "https://images.example/debian"},
+		{
+			Target: "linux/amd64/raw", Digest: digest, SizeBytes: 9, MediaType: "application/x-raw-disk-image",
+			Location: v1alpha1.ArtifactPath("team", "debian-7", digest), Verified: v1alpha1.ArtifactVerifiedContent,
+		},
+	}}}
 	return build
 }
 

@@ -78,12 +78,14 @@ func TestABuildWithAQueueIsKueues(t *testing.T) {
 }
 
 func TestTheInputSaysWhatTheBaseIs(t *testing.T) {
+	earlier := basedBuild() // golden files have a base with artifacts
+	earlier.Status.Resolved.Base = nil
 	for name, test := range map[string]struct {
 		build *v1alpha1.ImageBuild
 		want  string
 	}{
-		"a reference": {bareBuild(), `{"reference":"debian:bookworm"}`},
-		"an Image":    {basedBuild(), `{"digest":"sha256:` + strings.Repeat("d", 64) + `","image":"debian"}`},
+		"a reference":                     {bareBuild(), `{"reference":"debian:bookworm"}`},
+		"a channel of an earlier version": {earlier, `{"digest":"sha256:` + strings.Repeat("d", 64) + `","image":"debian"}`},
 	} {
 		var fields map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(inputOf(mustRender(t, test.build, 1, mockBuilder))), &fields))
@@ -104,7 +106,7 @@ func TestARerunsInputIsThatOfItsBuild(t *testing.T) {
 	}
 	first := fullBuild()
 	first.Spec.Inputs.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}}
-	first.Status.Resolved.BaseDigest = "sha256:" + strings.Repeat("d", 64)
+	first.Status.Resolved.BaseDigest, first.Status.Resolved.Base = "sha256:"+strings.Repeat("d", 64), basedBuild().Status.Resolved.Base
 	rerun := first.DeepCopy()
 	rerun.Name, rerun.UID = "debian-8", "another"
 	rerun.Spec.Pinned = inputs.Pinned(first)

@@ -28,6 +28,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BackoffApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Base"):
 		return &imagesv1alpha1.BaseApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BaseBuild"):
+		return &imagesv1alpha1.BaseBuildApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BaseImageReference"):
 		return &imagesv1alpha1.BaseImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildAttempt"):

@@ -28,6 +28,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.AttemptedBuild{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref),
 		v1alpha1.Backoff{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Backoff(ref),
 		v1alpha1.Base{}.OpenAPIModelName():                    schema_goldsmith_apis_images_v1alpha1_Base(ref),
+		v1alpha1.BaseBuild{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref),
 		v1alpha1.BaseImageReference{}.OpenAPIModelName():      schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref),
 		v1alpha1.BuildAttempt{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildAttempt(ref),
 		v1alpha1.BuildFailure{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref),
@@ -445,6 +446,53 @@ func schema_goldsmith_apis_images_v1alpha1_Base(ref common.ReferenceCallback) co
 		},
 		Dependencies: []string{
 			v1alpha1.BaseImageReference{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BaseBuild(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BaseBuild is a build of the base Image, with the artifacts that another build starts from.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "target",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts lists the artifacts that the targets of the other build start from: for each target the artifact of the same target, or else the first artifact of the same platform.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Artifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"name", "artifacts"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Artifact{}.OpenAPIModelName()},
 	}
 }
 
@@ -2753,12 +2801,35 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 							Format:      "",
 						},
 					},
+					"artifacts": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"target",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "target",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it. artifacts is empty if an earlier version of the server moved the channel.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Artifact{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 				Required: []string{"name", "build"},
 			},
 		},
 		Dependencies: []string{
-			metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.Artifact{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 
@@ -4127,9 +4198,17 @@ func schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref common.ReferenceCall
 							},
 						},
 					},
+					"base": {
+						SchemaProps: spec.SchemaProps{
+							Description: "base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.",
+							Ref:         ref(v1alpha1.BaseBuild{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.BaseBuild{}.OpenAPIModelName()},
 	}
 }
 
@@ -4385,15 +4464,23 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest that base.imageRef resolved to: \"sha256:\" and 64 hex digits. baseDigest is empty if the base is not an Image.",
+							Description: "baseDigest is the digest that base.imageRef resolved to: \"sha256:\" and 64 hex digits. It is the digest of the artifact in base, or one digest over all of them if there are several. baseDigest is empty if the base is not an Image.",
 							Type:        []string{"string"},
 							Format:      "",
+						},
+					},
+					"base": {
+						SchemaProps: spec.SchemaProps{
+							Description: "base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an earlier version of the server set the channel that base.imageRef names.",
+							Ref:         ref(v1alpha1.BaseBuild{}.OpenAPIModelName()),
 						},
 					},
 				},
 				Required: []string{"inputsDigest"},
 			},
 		},
+		Dependencies: []string{
+			v1alpha1.BaseBuild{}.OpenAPIModelName()},
 	}
 }
 

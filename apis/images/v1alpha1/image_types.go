@@ -521,6 +521,14 @@ type ImageChannel struct {
 	// by is the authenticated user who moved the channel. The server sets it.
 	// +optional
 	By string `json:"by,omitempty" protobuf:"bytes,5,opt,name=by"`
+	// artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.
+	// artifacts is empty if an earlier version of the server moved the channel.
+	// +optional
+	// +patchMergeKey=target
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=target
+	Artifacts []Artifact `json:"artifacts,omitempty" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,6,rep,name=artifacts"`
 }
 
 // BuildRequestRecord is a processed request for a build.

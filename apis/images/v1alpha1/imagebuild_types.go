@@ -116,6 +116,24 @@ type PinnedInputs struct {
 	// there is no source.
 	// +optional
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
+	// +optional
+	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,3,opt,name=base"`
+}
+
+// BaseBuild is a build of the base Image, with the artifacts that another build starts from.
+type BaseBuild struct {
+	// name is the name of the build.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// artifacts lists the artifacts that the targets of the other build start from: for each target the artifact of the
+	// same target, or else the first artifact of the same platform.
+	// +patchMergeKey=target
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=target
+	// +required
+	Artifacts []Artifact `json:"artifacts" patchStrategy:"merge" patchMergeKey:"target" protobuf:"bytes,2,rep,name=artifacts"`
 }
 
 // ImageReference identifies an Image of the same namespace.
@@ -366,10 +384,14 @@ type ResolvedInputs struct {
 	// there is no source.
 	// +optional
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
-	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. baseDigest is empty if the
-	// base is not an Image.
+	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. It is the digest of the artifact
+	// in base, or one digest over all of them if there are several. baseDigest is empty if the base is not an Image.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an
+	// earlier version of the server set the channel that base.imageRef names.
+	// +optional
+	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,4,opt,name=base"`
 }
 
 // AttemptOutcome is the result of an attempt.

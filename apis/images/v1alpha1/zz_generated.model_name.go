@@ -38,6 +38,11 @@ func (in Base) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BaseBuild) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BaseBuild"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BaseImageReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BaseImageReference"
 }

@@ -177,7 +177,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 			continue
 		}
 		channels = append(channels, v1alpha1.ImageChannel{
-			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts),
+			Name: channel.Name, Build: build.Name, Digest: digestOf(build.Status.Artifacts), Artifacts: build.Status.Artifacts,
 			Time: metav1.NewTime(p.clock.Now()).Rfc3339Copy(), By: resources.UserName(ctx),
 		})
 	}

@@ -135,7 +135,7 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	if build.Status.Finished && !stored.Status.Finished { // an older controller does not know the conditions of kstatus
 		build.Status.Conditions = state.WithEnd(build.Status.Phase, build.Status.Conditions)
 	}
-	keepBaseDigest(build.Status.Resolved, stored.Status.Resolved)
+	keepBase(build.Status.Resolved, stored.Status.Resolved)
 	keepStopTimes(build.Status.Attempts, stored.Status.Attempts)
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
@@ -145,13 +145,14 @@ func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtim
 	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
 }
 
-// keepBaseDigest keeps the immutable base digest if the client omits it, because an older client does not know the field.
-func keepBaseDigest(resolved, stored *v1alpha1.ResolvedInputs) {
-	if resolved == nil || stored == nil || resolved.BaseDigest != "" {
+// keepBase keeps the immutable base and its digest if the client omits them, because an older client does not know the fields.
+func keepBase(resolved, stored *v1alpha1.ResolvedInputs) {
+	if resolved == nil || stored == nil || resolved.BaseDigest != "" && resolved.Base != nil {
 		return
 	}
 	with := *resolved
-	with.BaseDigest = stored.BaseDigest
+	with.BaseDigest = cmp.Or(resolved.BaseDigest, stored.BaseDigest)
+	with.Base = cmp.Or(resolved.Base, stored.Base)
 	if equality.Semantic.DeepEqual(&with, stored) {
 		*resolved = with
 	}

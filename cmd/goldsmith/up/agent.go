@@ -20,8 +20,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
-// startAgent starts the agent. If reporting is nil, no builder reports.
-func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, logs *agentLogs) error {
+// startAgent starts the agent. If reporting is nil, no builder reports. fit makes the artifacts fit their limit.
+func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, fit func(context.Context) error, logs *agentLogs) error {
 	config.UserAgent = "goldsmith-agent"
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -39,6 +39,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		Builders:   s.localBuilders(),
 		Dir:        s.data.builds,
 		Artifacts:  s.artifacts,
+		Fit:        fit,
 		Results:    s.resultPolicy(),
 		Hidden:     hidden,
 		Workers:    s.options.Workers,

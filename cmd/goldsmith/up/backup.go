@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -36,6 +37,8 @@ const (
 	snapshotName = "storage.snapshot"
 	// recordsName is the records database.
 	recordsName = "records.db"
+	// artifactsName is the directory of the artifacts.
+	artifactsName = "artifacts"
 	// maxServerFile is more than the size of every token, address, key and certificate.
 	maxServerFile = 1 << 20
 )
@@ -43,19 +46,19 @@ const (
 // NewBackupCommand returns the verb backup.
 func NewBackupCommand() *cobra.Command {
 	var directory string
-	var force bool
+	var force, artifacts bool
 	command := &cobra.Command{
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
 			"holds objects, records, archived logs, the logs of pods, the server's token and certificate, and the key of " +
-			"Secrets. The backup omits the output directories of builders, and data outside the data " +
+			"Secrets. The backup omits artifacts without --artifacts, and data outside the data " +
 			"directory. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
-		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --data-dir /var/lib/goldsmith goldsmith.tar.gz",
+		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --artifacts --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Backup(command.Context(), directory, arguments[0], force, command.ErrOrStderr()); err != nil {
+			if err := Backup(command.Context(), directory, arguments[0], BackupOptions{Force: force, Artifacts: artifacts}, command.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
@@ -63,14 +66,23 @@ func NewBackupCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to back up")
+	command.Flags().BoolVar(&artifacts, "artifacts", false, "artifacts of builds in the backup; without them, images are not ready after a restore until they are built again")
 	command.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return command
 }
 
-// Backup writes a backup of a data directory to a new file. With force, a file of this name is replaced once the backup is complete.
-// Notices receives a line for each file of a builder that the backup leaves out or shortens, and a warning if it holds Secrets.
-func Backup(ctx context.Context, directory, file string, force bool, notices io.Writer) (err error) {
-	if err := mayWrite(file, force); err != nil {
+// BackupOptions configure Backup.
+type BackupOptions struct {
+	// Force replaces a file of this name once the backup is complete.
+	Force bool
+	// Artifacts adds the artifacts of builds.
+	Artifacts bool
+}
+
+// Backup writes a backup of a data directory to a new file. Notices receives a line for each file of a builder that the backup leaves
+// out or shortens, and a warning if it holds Secrets.
+func Backup(ctx context.Context, directory, file string, options BackupOptions, notices io.Writer) (err error) {
+	if err := mayWrite(file, options.Force); err != nil {
 		return err
 	}
 	if directory, err = filepath.Abs(directory); err != nil {
@@ -98,10 +110,10 @@ func Backup(ctx context.Context, directory, file string, force bool, notices io.
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
-	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial, notices)); err != nil {
+	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial, options.Artifacts, notices)); err != nil {
 		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
 	}
-	if err := mayWrite(file, force); err != nil { // again, because a large backup takes minutes
+	if err := mayWrite(file, options.Force); err != nil { // again, because a large backup takes minutes
 		return err
 	}
 	if err := os.Rename(partial, file); err != nil {
@@ -122,7 +134,7 @@ func mayWrite(file string, force bool) error {
 	return fmt.Errorf("backup file %s exists: choose another name, or set --force to replace it", file)
 }
 
-func writeBackup(ctx context.Context, directory, scratch, file string, notices io.Writer) (err error) {
+func writeBackup(ctx context.Context, directory, scratch, file string, artifacts bool, notices io.Writer) (err error) {
 	out, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
@@ -132,7 +144,7 @@ func writeBackup(ctx context.Context, directory, scratch, file string, notices i
 	if err != nil {
 		return err
 	}
-	b := &backup{directory: directory, scratch: scratch, notices: notices, tar: tar.NewWriter(compressed)}
+	b := &backup{directory: directory, scratch: scratch, notices: notices, artifacts: artifacts, tar: tar.NewWriter(compressed)}
 	if err := b.addAll(ctx); err != nil {
 		return err
 	}
@@ -143,6 +155,7 @@ func writeBackup(ctx context.Context, directory, scratch, file string, notices i
 type backup struct {
 	directory, scratch string
 	notices            io.Writer
+	artifacts          bool // whether it has the artifacts, and not only their index
 	tar                *tar.Writer
 }
 
@@ -152,7 +165,7 @@ func (b *backup) addAll(ctx context.Context) error {
 	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilds, b.addLogs, b.addRecords} {
+	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -250,6 +263,13 @@ func (b *backup) addBuilds(ctx context.Context) error {
 		return b.addChanging(ctx, "builds/"+path, content)
 	}, func(path string, cause error) {
 		_, _ = fmt.Fprintf(b.notices, "incomplete: %s: %v\n", filepath.Join("builds", path), cause) // a notice that nobody can read is no failure
+	})
+}
+
+// addArtifacts adds the index of the artifacts in any case, so that a restore tells which artifacts it lacks.
+func (b *backup) addArtifacts(ctx context.Context) error {
+	return artifacts.Export(filepath.Join(b.directory, artifactsName), b.artifacts, func(name string, file *os.File) error {
+		return b.addOpen(ctx, artifactsName+"/"+name, file)
 	})
 }
 
@@ -366,6 +386,8 @@ func restorable(name string) bool {
 	switch {
 	case !filepath.IsLocal(name):
 		return false
+	case nested && first == artifactsName:
+		return artifacts.Kept(strings.TrimPrefix(name, artifactsName+"/"))
 	case nested:
 		return first == "server" || first == "builds"
 	}

@@ -26,6 +26,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -114,7 +115,7 @@ func (p *program) checkRestored(ctx context.Context, t *testing.T, later []types
 
 func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "backup.tar.gz")
-	if err := Backup(t.Context(), t.TempDir(), file, false, t.Output()); err == nil || !strings.Contains(err.Error(), "--data-dir") {
+	if err := Backup(t.Context(), t.TempDir(), file, BackupOptions{}, t.Output()); err == nil || !strings.Contains(err.Error(), "--data-dir") {
 		t.Errorf("backed up no data directory: %v", err)
 	}
 	data := t.TempDir()
@@ -129,7 +130,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	database, err := records.Open(t.Context(), "sqlite://"+filepath.Join(data, "records.db"), records.Options{})
 	require.NoError(t, errors.Join(err, database.Close()))
 	require.NoError(t, os.WriteFile(file, []byte("the last backup"), 0o600))
-	err = Backup(t.Context(), filepath.Base(data), file, false, t.Output())
+	err = Backup(t.Context(), filepath.Base(data), file, BackupOptions{}, t.Output())
 	if content, failure := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "exists: choose another name, or set --force") || string(content) != "the last backup" || failure != nil {
 		t.Errorf("without --force, a file of %d bytes is there: %v, %v", len(content), err, failure)
 	}
@@ -137,7 +138,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	notices := &bytes.Buffer{}
-	require.NoError(t, Backup(t.Context(), filepath.Base(data), file, true, notices))
+	require.NoError(t, Backup(t.Context(), filepath.Base(data), file, BackupOptions{Force: true}, notices))
 	if want := "incomplete: " + pod + "input: not a regular file\n"; notices.String() != want {
 		t.Errorf("notices are %q, want %q", notices, want)
 	}
@@ -149,7 +150,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	for name, content := range map[string][]byte{"cut short": content[:len(content)-9], "something else": []byte("hello"), "nothing": nil} {
 		broken, restored := filepath.Join(t.TempDir(), "broken"), filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, os.WriteFile(broken, content, 0o600))
-		if err := Restore(t.Context(), restored, broken); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
+		if err := Restore(t.Context(), restored, broken, t.Output()); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if left, err := os.ReadDir(filepath.Dir(restored)); err != nil || len(left) > 0 {
@@ -158,13 +159,13 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 	empty, link, restored := t.TempDir(), filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "new", "restored")
 	require.NoError(t, os.Symlink(empty, link))
-	if err := Restore(t.Context(), link, file); err != nil {
+	if err := Restore(t.Context(), link, file, t.Output()); err != nil {
 		t.Errorf("an empty directory, by a link: %v", err)
 	}
 	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
 		t.Errorf("the directory of the link was not restored: %v", err)
 	}
-	require.NoError(t, Restore(t.Context(), restored, file))
+	require.NoError(t, Restore(t.Context(), restored, file, t.Output()))
 	var found []string
 	made := []string{".gitignore", "records.db"} // created, not copied from the files above
 	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
@@ -193,13 +194,45 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	}
 }
 
+// A backup has the index of the artifacts in any case, and the artifacts on request.
+func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
+	t.Parallel()
+	data, out := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(data, "lock"), nil, 0o600))
+	store := require.Value(artifacts.Open(filepath.Join(data, artifactsName), artifacts.Options{Volatile: true}))(t)
+	require.NoError(t, os.WriteFile(filepath.Join(out, "disk"), []byte("content"), 0o600))
+	output := require.Value(os.OpenRoot(out))(t)
+	defer func() { _ = output.Close() }() // only read from
+	content := require.Value(store.Take(t.Context(), output, "disk"))(t)
+	for i := range 12 {
+		name := fmt.Sprintf("web-%02d", i)
+		require.NoError(t, store.Record(artifacts.Build{UID: types.UID(name), Namespace: "team", Name: name}, []artifacts.Artifact{
+			{Target: "linux/amd64/raw", Content: content, MediaType: "a/b"},
+		}))
+	}
+	for complete, want := range map[bool]string{
+		true: "",
+		false: "warning: the backup has no artifacts of team/web-00, team/web-01, team/web-02, team/web-03, team/web-04, team/web-05, team/web-06, team/web-07, " +
+			"team/web-08, team/web-09 and 2 more: their images are not ready until they are built again; goldsmith backup --artifacts includes artifacts\n",
+	} {
+		file, restored := filepath.Join(out, fmt.Sprint(complete)), filepath.Join(t.TempDir(), "restored")
+		require.NoError(t, Backup(t.Context(), data, file, BackupOptions{Artifacts: complete}, t.Output()))
+		notices := &bytes.Buffer{}
+		require.NoError(t, Restore(t.Context(), restored, file, notices))
+		again := require.Value(artifacts.Open(filepath.Join(restored, artifactsName), artifacts.Options{Volatile: true}))(t)
+		if entries := again.Entries(); notices.String() != want || len(entries) != 12 || again.Has(content.Digest) != complete {
+			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(content.Digest), notices)
+		}
+	}
+}
+
 func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
 	data, out := t.TempDir(), t.TempDir()
 	release(t, claim(t, data, false))
 	require.NoError(t, errors.Join(os.Mkdir(filepath.Join(data, "server"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), []byte("t"), 0o600)))
 	ctx, interrupt := context.WithCancel(t.Context())
 	interrupt()
-	err := Backup(ctx, data, filepath.Join(out, "backup.tar.gz"), false, t.Output())
+	err := Backup(ctx, data, filepath.Join(out, "backup.tar.gz"), BackupOptions{}, t.Output())
 	if left, failure := os.ReadDir(out); !errors.Is(err, context.Canceled) || failure != nil || len(left) > 0 {
 		t.Errorf("%v; left %v, %v", err, left, failure)
 	}
@@ -229,7 +262,7 @@ func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
 			_, failure := io.CopyN(b.tar, zeros{}, test.follow)
 			_ = b.tar.Close() // some files are shorter than they declare
 			require.NoError(t, errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)))
-			err = Restore(t.Context(), restored, file)
+			err = Restore(t.Context(), restored, file, t.Output())
 			if test.want == "" {
 				if info, failure := os.Stat(filepath.Join(restored, name)); err != nil || failure != nil || info.Size() > 4096 {
 					t.Errorf("restored %v, %v, %v", info, err, failure)
@@ -252,6 +285,7 @@ func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
 	for name, want := range map[string]bool{
 		"server/token": true, "records.db": true, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
 		"../token": false, "server/../../token": false, "/etc/passwd": false, "kubeconfig": false, "lock": false, "storage/etcd": false, "records.db/x": false,
+		"artifacts/index.json": true, "artifacts/blobs/sha256/" + strings.Repeat("a", 64): true, "artifacts/blobs/sha256/a": false, "artifacts/ingest/a": false,
 	} {
 		if got := restorable(name); got != want {
 			t.Errorf("%s: %t", name, got)

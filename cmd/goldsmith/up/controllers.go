@@ -33,6 +33,7 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 		Config:   config,
 		Builders: s.allowedBuilders(),
 		Results:  s.resultPolicy(),
+		Kept:     s.artifacts.Has,
 		Queue:    limits,
 		BuildTTL: buildTTL,
 		Logger:   klog.Background(),

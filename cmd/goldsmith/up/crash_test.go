@@ -158,11 +158,11 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 // run starts controllers and an agent, and returns a function that stops them.
 func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	t.Helper()
-	process := &system{options: l.system.options, data: l.system.data, components: newComponents()}
+	process := &system{options: l.system.options, data: l.system.data, artifacts: l.system.artifacts, components: newComponents()}
 	config := rest.CopyConfig(l.config)
 	config.Wrap(crash.around)
 	start := func() error {
-		if err := process.startAgent(t.Context(), rest.CopyConfig(config), nil, l.logs); err != nil {
+		if err := process.startAgent(t.Context(), rest.CopyConfig(config), nil, nil, l.logs); err != nil {
 			return err
 		}
 		return process.startControllers(t.Context(), rest.CopyConfig(config))

@@ -68,6 +68,9 @@ type Options struct {
 	// to none. A page needs the token of a kubeconfig too.
 	Origins []string
 
+	// ArtifactsMax is how many bytes of the disk the artifacts may occupy, as a quantity such as 20Gi. Defaults to "", which is no limit.
+	ArtifactsMax string
+
 	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
 
@@ -86,6 +89,8 @@ type Options struct {
 	CompactionInterval time.Duration
 	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand. Defaults to this program.
 	Executable string
+
+	artifactsMax int64 // ArtifactsMax in bytes, or 0
 
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
@@ -131,6 +136,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	filters.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
+	flags.StringVar(&o.ArtifactsMax, "artifacts-max", "",
+		"limit of the disk space of all artifacts, such as 20Gi: when it is exceeded, artifacts that nothing needs are removed, the oldest first (default: no limit)")
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
@@ -173,6 +180,9 @@ func (o *Options) complete() (err error) {
 		if err := apply.Check(o.Apply, o.DataDirectory); err != nil {
 			return err
 		}
+	}
+	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
+		return err
 	}
 	if err := checkUserNames(o.Users); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/local"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
 
 // NewRestoreCommand returns the verb restore.
@@ -35,7 +37,7 @@ func NewRestoreCommand() *cobra.Command {
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Restore(command.Context(), directory, arguments[0]); err != nil {
+			if err := Restore(command.Context(), directory, arguments[0], command.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: goldsmith up --data-dir %s\n", directory, arguments[0], directory)
@@ -49,8 +51,9 @@ func NewRestoreCommand() *cobra.Command {
 // errNoBackup reports a file that Backup did not write, or not completely.
 var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
-// Restore creates a data directory from a backup, completely or not at all.
-func Restore(ctx context.Context, directory, file string) (err error) {
+// Restore creates a data directory from a backup, completely or not at all. Notices receives a line with the builds whose artifacts the
+// backup lacks.
+func Restore(ctx context.Context, directory, file string, notices io.Writer) (err error) {
 	switch entries, err := os.ReadDir(directory); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
@@ -84,7 +87,8 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, cancellable{ctx, in}, partial)); err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
-	if err := ctx.Err(); err != nil {
+	lacking, err := lackingArtifacts(partial)
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
 	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
@@ -93,7 +97,40 @@ func Restore(ctx context.Context, directory, file string) (err error) {
 	if err := os.Rename(partial, directory); err != nil {
 		return fmt.Errorf("put the data directory in its place: %w", err)
 	}
+	if len(lacking) > 0 {
+		_, _ = fmt.Fprintln(notices, lackingNotice(lacking)) // a notice that nobody can read is no failure
+	}
 	return nil
+}
+
+// lackingArtifacts returns the builds of a restored data directory of which an artifact is in the index, but not in the store.
+func lackingArtifacts(directory string) (builds []string, err error) {
+	directory = filepath.Join(directory, artifactsName)
+	if !exists(directory) {
+		return nil, nil
+	}
+	store, err := artifacts.Open(directory, artifacts.Options{})
+	if err != nil {
+		return nil, err
+	}
+	for _, entry := range store.Entries() {
+		if name := entry.Build.Namespace + "/" + entry.Build.Name; !store.Has(entry.Artifact.Content.Digest) && !slices.Contains(builds, name) {
+			builds = append(builds, name)
+		}
+	}
+	slices.Sort(builds)
+	return builds, nil
+}
+
+// lackingNotice names builds, at most maxLacking of them.
+func lackingNotice(builds []string) string {
+	const maxLacking = 10
+	named, more := builds, ""
+	if n := len(builds) - maxLacking; n > 0 {
+		named, more = builds[:maxLacking], fmt.Sprintf(" and %d more", n)
+	}
+	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: their images are not ready until they are built again; goldsmith backup --artifacts includes artifacts",
+		strings.Join(named, ", "), more)
 }
 
 func readBackup(ctx context.Context, in io.Reader, directory string) (err error) {

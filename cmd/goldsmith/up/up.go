@@ -145,7 +145,11 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err := s.data.remember("address", listener.Addr().String()); err != nil {
 		return err
 	}
-	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), s.agent); err != nil {
+	keeper, err := s.startRetention(ctx, server.ClientConfig())
+	if err != nil {
+		return err
+	}
+	if err := s.startAgent(ctx, server.ClientConfig(), users.builders.reporting(server), keeper.Fit, s.agent); err != nil {
 		return err
 	}
 	if err := s.startCascade(ctx, server.ClientConfig()); err != nil {

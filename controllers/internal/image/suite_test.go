@@ -220,6 +220,7 @@ func (w *fixture) create(name string, change ...func(*v1alpha1.Image)) *v1alpha1
 	w.t.Helper()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Generation: 1}}
 	image.Spec.Builder.Name, image.Spec.Base.Reference = "mock", "debian:bookworm"
+	image.Spec.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
 	for _, c := range change {
 		c(image)
 	}

@@ -26,6 +26,7 @@ func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
 		Builder: v1alpha1.Builder{Name: "mock"},
 		Base:    v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}},
 		Source:  &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}},
+		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}
 	for _, c := range change {
 		c(&all)
@@ -124,7 +125,7 @@ func TestARerunResolvesToWhatItWas(t *testing.T) {
 	if err != nil || plain.Resolved.BaseDigest != "sha256:two" {
 		t.Errorf("resolved %+v, error %v", plain.Resolved, err)
 	}
-	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: first.Resolved.BaseDigest, Files: first.Resolved.Files}
+	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: first.Resolved.BaseDigest, Base: first.Resolved.Base, Files: first.Resolved.Files}
 	got, err := now.OfBuild(t.Context(), rerun)
 	require.NoError(t, err)
 	if diff := cmp.Diff(first, got); diff != "" {

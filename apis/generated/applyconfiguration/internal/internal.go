@@ -155,6 +155,21 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: reference
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.BaseBuild
+  map:
+    fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Artifact
+          elementRelationship: associative
+          keys:
+          - target
+    - name: name
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.BaseImageReference
   map:
     fields:
@@ -591,6 +606,14 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.ImageChannel
   map:
     fields:
+    - name: artifacts
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.Artifact
+          elementRelationship: associative
+          keys:
+          - target
     - name: build
       type:
         scalar: string
@@ -787,6 +810,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.PinnedInputs
   map:
     fields:
+    - name: base
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BaseBuild
     - name: baseDigest
       type:
         scalar: string
@@ -800,6 +826,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.ResolvedInputs
   map:
     fields:
+    - name: base
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.BaseBuild
     - name: baseDigest
       type:
         scalar: string

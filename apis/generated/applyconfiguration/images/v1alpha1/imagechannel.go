@@ -25,6 +25,9 @@ type ImageChannelApplyConfiguration struct {
 	Time *v1.Time `json:"time,omitempty"`
 	// by is the authenticated user who moved the channel. The server sets it.
 	By *string `json:"by,omitempty"`
+	// artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.
+	// artifacts is empty if an earlier version of the server moved the channel.
+	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 }
 
 // ImageChannelApplyConfiguration constructs a declarative configuration of the ImageChannel type for use with
@@ -70,5 +73,18 @@ func (b *ImageChannelApplyConfiguration) WithTime(value v1.Time) *ImageChannelAp
 // If called multiple times, the By field is set to the value of the last call.
 func (b *ImageChannelApplyConfiguration) WithBy(value string) *ImageChannelApplyConfiguration {
 	b.By = &value
+	return b
+}
+
+// WithArtifacts adds the given value to the Artifacts field in the declarative configuration
+// and returns the receiver, so that objects can be build by chaining "With" function invocations.
+// If called multiple times, values provided by each call will be appended to the Artifacts field.
+func (b *ImageChannelApplyConfiguration) WithArtifacts(values ...*ArtifactApplyConfiguration) *ImageChannelApplyConfiguration {
+	for i := range values {
+		if values[i] == nil {
+			panic("nil value passed to WithArtifacts")
+		}
+		b.Artifacts = append(b.Artifacts, *values[i])
+	}
 	return b
 }

@@ -15,6 +15,8 @@ type PinnedInputsApplyConfiguration struct {
 	// files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if
 	// there is no source.
 	Files map[string]string `json:"files,omitempty"`
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
+	Base *BaseBuildApplyConfiguration `json:"base,omitempty"`
 }
 
 // PinnedInputsApplyConfiguration constructs a declarative configuration of the PinnedInputs type for use with
@@ -42,5 +44,13 @@ func (b *PinnedInputsApplyConfiguration) WithFiles(entries map[string]string) *P
 	for k, v := range entries {
 		b.Files[k] = v
 	}
+	return b
+}
+
+// WithBase sets the Base field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Base field is set to the value of the last call.
+func (b *PinnedInputsApplyConfiguration) WithBase(value *BaseBuildApplyConfiguration) *PinnedInputsApplyConfiguration {
+	b.Base = value
 	return b
 }

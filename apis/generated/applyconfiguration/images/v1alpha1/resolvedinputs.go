@@ -15,9 +15,12 @@ type ResolvedInputsApplyConfiguration struct {
 	// files maps the name of each file of the ConfigMap to its content. files is empty if the source is inline, or if
 	// there is no source.
 	Files map[string]string `json:"files,omitempty"`
-	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. baseDigest is empty if the
-	// base is not an Image.
+	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. It is the digest of the artifact
+	// in base, or one digest over all of them if there are several. baseDigest is empty if the base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an
+	// earlier version of the server set the channel that base.imageRef names.
+	Base *BaseBuildApplyConfiguration `json:"base,omitempty"`
 }
 
 // ResolvedInputsApplyConfiguration constructs a declarative configuration of the ResolvedInputs type for use with
@@ -53,5 +56,13 @@ func (b *ResolvedInputsApplyConfiguration) WithFiles(entries map[string]string) 
 // If called multiple times, the BaseDigest field is set to the value of the last call.
 func (b *ResolvedInputsApplyConfiguration) WithBaseDigest(value string) *ResolvedInputsApplyConfiguration {
 	b.BaseDigest = &value
+	return b
+}
+
+// WithBase sets the Base field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Base field is set to the value of the last call.
+func (b *ResolvedInputsApplyConfiguration) WithBase(value *BaseBuildApplyConfiguration) *ResolvedInputsApplyConfiguration {
+	b.Base = value
 	return b
 }
