@@ -12,6 +12,7 @@ import (
 	"hash"
 	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -199,6 +200,9 @@ func (f *fetch) request(ctx context.Context, out io.Writer, at int64) (int64, er
 		request.Header.Set("If-Range", `"`+f.Digest+`"`)
 	}
 	answer, err := f.http.Do(request)
+	if failed, ok := errors.AsType[*url.Error](err); ok {
+		err = failed.Err // without the long address
+	}
 	if err != nil {
 		return 0, err
 	}

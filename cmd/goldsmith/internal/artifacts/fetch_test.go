@@ -246,6 +246,29 @@ func part(contentRange string) answer {
 	}
 }
 
+func TestAServerThatRestartsIsNamedWithoutTheAddressOfTheArtifact(t *testing.T) {
+	f := newFixture(t)
+	f.connection.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &restarting{next, true} })
+	require.NoError(t, f.run())
+	if !strings.Contains(f.told.String(), "• interrupted after 0 B, continuing: connection refused\n") {
+		t.Errorf("told %q", &f.told)
+	}
+}
+
+// restarting refuses the first request.
+type restarting struct {
+	http.RoundTripper
+	down bool
+}
+
+func (r *restarting) RoundTrip(request *http.Request) (*http.Response, error) {
+	if r.down {
+		r.down = false
+		return nil, errors.New("connection refused")
+	}
+	return r.RoundTripper.RoundTrip(request)
+}
+
 func TestTheStandardOutputGetsTheContentOnce(t *testing.T) {
 	for title, test := range map[string]struct {
 		answers    []answer
