@@ -102,6 +102,8 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 	}
 	for name, tt := range tests {
 		outcome := c.outcome(jobs[name])
+		message := terminatedOf(require.Value(c.pod(jobs[name]))(t)).Message
+		c.Expect(result.Checked(message)).To(Equal(name != "not-a-success" && name != "invalid"), "the files of no other result are read")
 		if tt.want != "" {
 			c.Expect(outcome.Failure).To(And(HaveField("Class", Not(Equal(v1alpha1.FailureInfrastructure))), HaveField("Message", ContainSubstring(tt.want))), name)
 			continue
