@@ -57,7 +57,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		return n
 	}
 	server.await(ctx, t, "some builds have finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) >= 5 })
-	mustRun(t, program, "backup", "--data-dir", data, file)
+	mustRun(t, program, "backup", "--artifacts", "--data-dir", data, file)
 	server.await(ctx, t, "every build has finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) == killedBuilds })
 	var later []types.UID
 	n := laterBuilds
