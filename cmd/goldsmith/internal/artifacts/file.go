@@ -163,7 +163,11 @@ func (f *fetch) explain(err error, partial string) error {
 		}
 		return fmt.Errorf("%w; its partial file was removed: run the command again", err)
 	}
-	if info, failure := os.Stat(partial); failure == nil {
+	switch info, failure := os.Stat(partial); {
+	case failure != nil:
+	case info.Size() == 0: // another call has nothing to continue
+		err = errors.Join(err, os.Remove(partial))
+	default:
 		_ = f.progress.tell(fmt.Sprintf("%s %s keeps %s of %s: run the command again to continue", f.progress.step(), partial, size(info.Size()), size(f.SizeBytes)))
 	}
 	return fmt.Errorf("fetch the %s: %w", f.content, err)
