@@ -86,7 +86,10 @@ func (r *run) check(ctx context.Context, build render.InputBuild, reported *resu
 	}
 	if err == nil {
 		// The namespace is that of the pod: only its users can have chosen the rest.
-		err = r.record(artifacts.Build{UID: build.UID, Namespace: r.ref.namespace, Name: build.Name}, reported)
+		pod, _ := r.newest()
+		err = r.record(artifacts.Build{
+			UID: build.UID, Namespace: r.ref.namespace, Name: build.Name, Image: pod.Labels[v1alpha1.LabelImage],
+		}, reported)
 	}
 	if invalid, ok := errors.AsType[*invalidError](err); ok {
 		return &result.Check{Invalid: invalid.text}

@@ -206,14 +206,14 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 	content := require.Value(store.Take(t.Context(), output, "disk"))(t)
 	for i := range 12 {
 		name := fmt.Sprintf("web-%02d", i)
-		require.NoError(t, store.Record(artifacts.Build{UID: types.UID(name), Namespace: "team", Name: name}, []artifacts.Artifact{
+		require.NoError(t, store.Record(artifacts.Build{UID: types.UID(name), Namespace: "team", Name: name + "-1", Image: name}, []artifacts.Artifact{
 			{Target: "linux/amd64/raw", Content: content, MediaType: "a/b"},
 		}))
 	}
 	for complete, want := range map[bool]string{
 		true: "",
 		false: "warning: the backup has no artifacts of team/web-00, team/web-01, team/web-02, team/web-03, team/web-04, team/web-05, team/web-06, team/web-07, " +
-			"team/web-08, team/web-09 and 2 more: their images are not ready until they are built again; goldsmith backup --artifacts includes artifacts\n",
+			"team/web-08, team/web-09 and 2 more: they are not ready until they are built again; goldsmith backup --artifacts includes artifacts\n",
 	} {
 		file, restored := filepath.Join(out, fmt.Sprint(complete)), filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, Backup(t.Context(), data, file, BackupOptions{Artifacts: complete}, t.Output()))

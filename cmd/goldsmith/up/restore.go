@@ -51,7 +51,7 @@ func NewRestoreCommand() *cobra.Command {
 // errNoBackup reports a file that Backup did not write, or not completely.
 var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
-// Restore creates a data directory from a backup, completely or not at all. Notices receives a line with the builds whose artifacts the
+// Restore creates a data directory from a backup, completely or not at all. Notices receives a line with the images whose artifacts the
 // backup lacks.
 func Restore(ctx context.Context, directory, file string, notices io.Writer) (err error) {
 	switch entries, err := os.ReadDir(directory); {
@@ -103,8 +103,9 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 	return nil
 }
 
-// lackingArtifacts returns the builds of a restored data directory of which an artifact is in the index, but not in the store.
-func lackingArtifacts(directory string) (builds []string, err error) {
+// lackingArtifacts returns the images of a restored data directory, and the builds that belong to no image, of which an artifact is in
+// the index, but not in the store.
+func lackingArtifacts(directory string) (images []string, err error) {
 	directory = filepath.Join(directory, artifactsName)
 	if !exists(directory) {
 		return nil, nil
@@ -114,22 +115,23 @@ func lackingArtifacts(directory string) (builds []string, err error) {
 		return nil, err
 	}
 	for _, entry := range store.Entries() {
-		if name := entry.Build.Namespace + "/" + entry.Build.Name; !store.Has(entry.Artifact.Content.Digest) && !slices.Contains(builds, name) {
-			builds = append(builds, name)
+		name := entry.Build.Namespace + "/" + cmp.Or(entry.Build.Image, entry.Build.Name)
+		if !store.Has(entry.Artifact.Content.Digest) && !slices.Contains(images, name) {
+			images = append(images, name)
 		}
 	}
-	slices.Sort(builds)
-	return builds, nil
+	slices.Sort(images)
+	return images, nil
 }
 
-// lackingNotice names builds, at most maxLacking of them.
-func lackingNotice(builds []string) string {
+// lackingNotice names images, at most maxLacking of them.
+func lackingNotice(images []string) string {
 	const maxLacking = 10
-	named, more := builds, ""
-	if n := len(builds) - maxLacking; n > 0 {
-		named, more = builds[:maxLacking], fmt.Sprintf(" and %d more", n)
+	named, more := images, ""
+	if n := len(images) - maxLacking; n > 0 {
+		named, more = images[:maxLacking], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: their images are not ready until they are built again; goldsmith backup --artifacts includes artifacts",
+	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: they are not ready until they are built again; goldsmith backup --artifacts includes artifacts",
 		strings.Join(named, ", "), more)
 }
 

@@ -24,6 +24,7 @@ const (
 	annotationUID       = "dev.goldsmith.build.uid"
 	annotationNamespace = "dev.goldsmith.build.namespace"
 	annotationName      = "dev.goldsmith.build.name"
+	annotationImage     = "dev.goldsmith.image"
 	annotationTarget    = "dev.goldsmith.target"
 	annotationDocument  = "dev.goldsmith.document" // only of a document: one of the two below
 	documentSBOM        = "sbom"
@@ -34,6 +35,8 @@ const (
 type Build struct {
 	UID             types.UID
 	Namespace, Name string
+	// Image is the name of the build's Image. It is empty for a build that belongs to no Image.
+	Image string
 }
 
 // Artifact is an artifact of a build.
@@ -86,7 +89,8 @@ func (r *record) digests() []string {
 }
 
 // Record adds the artifacts of a build to the index, in place of those that the build had. Take has returned their contents and
-// those of their documents before. An artifact without Content is not in the store, but its documents are. The artifacts are in the index all or none, also after a crash.
+// those of their documents before. An artifact without Content is not in the store, but its documents are. The artifacts are in the
+// index all or none, also after a crash.
 func (s *Store) Record(build Build, artifacts []Artifact) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -97,7 +101,9 @@ func (s *Store) Record(build Build, artifacts []Artifact) error {
 }
 
 func (s *Store) record(build Build, artifacts []Artifact) error {
-	next := slices.DeleteFunc(slices.Clone(s.records), func(r record) bool { return r.Build == build })
+	next := slices.DeleteFunc(slices.Clone(s.records), func(r record) bool {
+		return r.Build.UID == build.UID && r.Build.Namespace == build.Namespace // a forged UID replaces nothing of another namespace
+	})
 	for _, artifact := range artifacts {
 		added, err := s.describe(build, artifact)
 		if err != nil {
@@ -127,7 +133,7 @@ func (r record) withoutName() record {
 func (s *Store) describe(build Build, artifact Artifact) (record, error) {
 	r := record{Entry: Entry{Build: build, Artifact: artifact}}
 	annotations := map[string]string{
-		annotationUID: string(build.UID), annotationNamespace: build.Namespace, annotationName: build.Name,
+		annotationUID: string(build.UID), annotationNamespace: build.Namespace, annotationName: build.Name, annotationImage: build.Image,
 		annotationTarget:        artifact.Target,
 		ociv1.AnnotationRefName: build.Namespace + "/" + build.Name + "/" + artifact.Target,
 	}
@@ -241,6 +247,7 @@ func (s *Store) readIndex() error {
 		build := Build{
 			UID:       types.UID(descriptor.Annotations[annotationUID]),
 			Namespace: descriptor.Annotations[annotationNamespace], Name: descriptor.Annotations[annotationName],
+			Image: descriptor.Annotations[annotationImage],
 		}
 		if build.UID == "" {
 			continue // not of this package

@@ -21,7 +21,7 @@ import (
 )
 
 var (
-	debian7 = Build{UID: "uid-7", Namespace: "team", Name: "debian-7"}
+	debian7 = Build{UID: "uid-7", Namespace: "team", Name: "debian-7", Image: "debian"}
 	debian8 = Build{UID: "uid-8", Namespace: "team", Name: "debian-8"}
 )
 
@@ -56,7 +56,7 @@ func TestTheStoreIsAnImageLayout(t *testing.T) {
 		entry := index.Manifests[i]
 		annotations := map[string]string{
 			"dev.goldsmith.build.uid": "uid-7", "dev.goldsmith.build.namespace": "team", "dev.goldsmith.build.name": "debian-7",
-			"dev.goldsmith.target": "linux/amd64/raw",
+			"dev.goldsmith.image": "debian", "dev.goldsmith.target": "linux/amd64/raw",
 		}
 		if want.kind == "" {
 			annotations["org.opencontainers.image.ref.name"] = "team/debian-7/linux/amd64/raw"
