@@ -61,7 +61,7 @@ type Options struct {
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
 	// Builders reads the builders that the operator allows, for plans and warnings. They are the same as for the controllers. It
-	// is called once, before the server serves. Defaults to none.
+	// is called once, before the server serves, and Current of what it returns at each request. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
 	// warnings then.

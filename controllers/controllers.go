@@ -50,6 +50,9 @@ type Options struct {
 	Config *rest.Config
 	// Builders are what the operator allows.
 	Builders inputs.Builders
+	// BuildersChanged receives after a change of Builders.Current: Images whose builder was added or removed have another status then. The
+	// controllers alone receive from it. Optional.
+	BuildersChanged <-chan struct{}
 	// Results is what the results of builders must have. Defaults to artifacts with a file or a location, whose files nobody has read.
 	Results result.Policy
 	// Clock tells the time. Defaults to the real one.
@@ -155,13 +158,14 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	admissions := admission.New(admission.Options{
 		Limits: options.Queue, Cache: mgr.GetCache(), API: mgr.GetAPIReader(), Events: given.Events, Metrics: waits, Clock: options.Clock,
 	})
-	decisive := []*reconciliation.Controller{
-		image.New(image.Options{
-			Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
-			Kept: options.Kept,
-		}, mgr.GetCache()),
-		imagebuild.NewOrphans(given, mgr.GetCache()),
+	images := image.New(image.Options{
+		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
+		Kept: options.Kept,
+	}, mgr.GetCache())
+	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache())); err != nil {
+		return err
 	}
+	decisive := []*reconciliation.Controller{imagebuild.NewOrphans(given, mgr.GetCache())}
 	if options.BuildTTL > 0 {
 		decisive = append(decisive, imagebuild.NewExpiry(imagebuild.ExpiryOptions{
 			Options: given, TTL: options.BuildTTL, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil, Metrics: builds,

@@ -26,6 +26,9 @@ type Builder struct {
 type Builders struct {
 	// Registered are the builders by name.
 	Registered map[string]Builder
+	// Current returns the builders by name, and replaces Registered, if builders can change while the server runs. It is called for
+	// each lookup, from several goroutines. Callers do not change its map. Optional.
+	Current func() map[string]Builder
 	// AllowImages is whether a build may also name a container image of its own.
 	AllowImages bool
 }
@@ -39,11 +42,18 @@ func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFail
 		}
 		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command)}, nil
 	}
-	registered, ok := b.Registered[builder.Name]
+	registered, ok := b.registered()[builder.Name]
 	if !ok {
 		return Builder{}, b.notFound(builder.Name)
 	}
 	return registered, nil
+}
+
+func (b Builders) registered() map[string]Builder {
+	if b.Current != nil {
+		return b.Current()
+	}
+	return b.Registered
 }
 
 // shownNames is how many characters of registered names the message about a builder's image shows.
@@ -56,7 +66,7 @@ const maxLookupMessage = 200
 func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 	problem := fmt.Sprintf("no builder is registered as %.63q: ", name)
 	const remedy = "register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
-	if len(b.Registered) > 0 {
+	if len(b.registered()) > 0 {
 		room := maxLookupMessage - len(problem) - len(remedy) - len("use ; or ")
 		problem += "use " + b.names(room) + "; or "
 	}
@@ -65,7 +75,7 @@ func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 
 // names lists the registered builders, sorted. Builders for which there is no room are only counted.
 func (b Builders) names(room int) string {
-	names := slices.Sorted(maps.Keys(b.Registered))
+	names := slices.Sorted(maps.Keys(b.registered()))
 	if len(names) == 0 {
 		return "none is registered"
 	}

@@ -36,6 +36,16 @@ func TestLookup(t *testing.T) {
 			want:     Builder{Image: "example.com/debuild:1", Command: []string{"/debuild"}, Reports: true},
 		},
 		{
+			name: "the builders at present replace the registered ones",
+			builders: Builders{
+				Registered: map[string]Builder{"packer": {}},
+				Current:    func() map[string]Builder { return registered },
+			},
+			ask:         v1alpha1.Builder{Name: "packer"},
+			wantReason:  v1alpha1.ReasonBuilderNotFound,
+			wantMessage: `"packer": use debuild, mock; or register it`,
+		},
+		{
 			name:        "an unknown name is answered with the registered ones",
 			builders:    Builders{Registered: registered},
 			ask:         v1alpha1.Builder{Name: "packer"},

@@ -21,32 +21,32 @@ func Image(name string) string {
 	return imagePrefix + name
 }
 
-// builderFor returns the builder of a pod. If the pod requires anything else than a registered builder, refusal is why it is
+// builderFor returns the builder of a pod, and the builder's name. If the pod requires anything else than a registered builder, refusal is why it is
 // not run.
-func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, refusal string) {
+func (a *Agent) builderFor(pod *corev1.Pod) (builder Builder, name, refusal string) {
 	spec := &pod.Spec
 	if len(spec.Containers) != 1 || len(spec.InitContainers) > 0 || len(spec.EphemeralContainers) > 0 {
-		return Builder{}, a.refuse(pod, "a pod must have exactly one container")
+		return Builder{}, "", a.refuse(pod, "a pod must have exactly one container")
 	}
 	container := &spec.Containers[0]
 	switch name, ok := strings.CutPrefix(container.Image, imagePrefix); {
 	case len(container.Command) > 0:
-		return Builder{}, a.refuse(pod, "the container must not set command")
+		return Builder{}, "", a.refuse(pod, "the container must not set command")
 	case len(container.Args) > 0:
-		return Builder{}, a.refuse(pod, "the container must not set args")
+		return Builder{}, "", a.refuse(pod, "the container must not set args")
 	case spec.RestartPolicy != corev1.RestartPolicyNever:
-		return Builder{}, a.refuse(pod, fmt.Sprintf("restartPolicy must be Never, not %s", spec.RestartPolicy))
+		return Builder{}, "", a.refuse(pod, fmt.Sprintf("restartPolicy must be Never, not %s", spec.RestartPolicy))
 	case slices.ContainsFunc(container.Env, foreign):
 		variable := container.Env[slices.IndexFunc(container.Env, foreign)].Name
-		return Builder{}, a.refuse(pod, fmt.Sprintf("the container must not set the variable %s, which could make a builder run other programs", variable))
+		return Builder{}, "", a.refuse(pod, fmt.Sprintf("the container must not set the variable %s, which could make a builder run other programs", variable))
 	case unmountable(pod) != "":
-		return Builder{}, a.refuse(pod, unmountable(pod))
+		return Builder{}, "", a.refuse(pod, unmountable(pod))
 	case ok:
-		if builder, registered := a.options.Builders[name]; registered {
-			return builder, ""
+		if builder, registered := (*a.builders.Load())[name]; registered {
+			return builder, name, ""
 		}
 	}
-	return Builder{}, a.refuse(pod, fmt.Sprintf("the image %q is not the image of a registered builder", container.Image))
+	return Builder{}, "", a.refuse(pod, fmt.Sprintf("the image %q is not the image of a registered builder", container.Image))
 }
 
 // foreign reports whether a variable does not belong to the builder contract, whose values are set here. Any other variable
@@ -58,6 +58,6 @@ func (a *Agent) refuse(pod *corev1.Pod, what string) string {
 	if job, ok := jobOf(pod); ok {
 		subject = "Job " + job.String()
 	}
-	registered := strings.Join(slices.Sorted(maps.Keys(a.options.Builders)), ", ")
+	registered := strings.Join(slices.Sorted(maps.Keys(*a.builders.Load())), ", ")
 	return fmt.Sprintf("%s: this server runs only registered builders (%s); %s", subject, registered, what)
 }

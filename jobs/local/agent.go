@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-logr/logr"
@@ -47,8 +48,12 @@ const (
 type Builder struct {
 	// Path is the absolute path of the executable.
 	Path string
-	// Args are its arguments.
+	// Args are its arguments. Users of this machine can read them.
 	Args []string
+	// Env are variables of its environment, beside those of the builder contract. Their names are not Reserved.
+	Env []EnvVar
+	// Workers is how many of Options.Workers the builder can occupy. Default: all.
+	Workers int
 	// Unconfined lets the builder read and write all files that the user of this process can, whatever Options.Hidden.
 	Unconfined bool
 }
@@ -57,7 +62,7 @@ type Builder struct {
 type Options struct {
 	// Client reaches the API server. Its rate limit should be off.
 	Client kubernetes.Interface
-	// Builders are the programs that may run, by name.
+	// Builders are the programs that may run, by name. SetBuilders replaces them.
 	Builders map[string]Builder
 	// Dir is where the agent keeps a directory for each pod, which it removes with the pod. Once the end of a pod is stored, the agent
 	// removes everything there but the log and the marker that prevents a second start. It also keeps the output of an attempt that
@@ -91,6 +96,7 @@ type Agent struct {
 	options Options
 	dirs    podDirs
 
+	builders atomic.Pointer[map[string]Builder] // never changed, only replaced
 	workers  *workers
 	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
 	podQueue workqueue.TypedRateLimitingInterface[objectRef]
@@ -135,11 +141,6 @@ func New(o Options) (*Agent, error) {
 	case o.Dir == "":
 		return nil, errors.New("local agent: no directory")
 	}
-	for name, builder := range o.Builders {
-		if !filepath.IsAbs(builder.Path) {
-			return nil, fmt.Errorf("local agent: builder %s: the path %q is not absolute", name, builder.Path)
-		}
-	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {
 		return nil, fmt.Errorf("local agent: %w", err)
@@ -158,6 +159,9 @@ func New(o Options) (*Agent, error) {
 		jobRecords: map[types.UID]jobRecord{},
 	}
 	a.workers = newWorkers(o.Workers, a.podQueue.Add)
+	if err := a.SetBuilders(o.Builders); err != nil {
+		return nil, err
+	}
 	return a, nil
 }
 

@@ -106,17 +106,21 @@ func TestTheOldestWaitingPodIsNext(t *testing.T) {
 	w := newWorkers(1, func(ref objectRef) { woken = append(woken, ref.name) })
 	ref := func(name string) objectRef { return objectRef{name: name, uid: types.UID(name)} }
 	old := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	if !w.acquire(ref("first"), old) || w.acquire(ref("young"), old.Add(2)) || w.acquire(ref("gone"), old) || w.acquire(ref("old"), old.Add(1)) {
+	acquire := func(name string, created time.Time) bool {
+		acquired, _ := w.acquire(ref(name), created, "shell")
+		return acquired
+	}
+	if !acquire("first", old) || acquire("young", old.Add(2)) || acquire("gone", old) || acquire("old", old.Add(1)) {
 		t.Fatal("one worker, one pod")
 	}
 	w.abandon("gone")
-	w.release()
-	if !w.acquire(ref("old"), old) {
+	w.release("first")
+	if !acquire("old", old) {
 		t.Error("the pod old has lost its queue position")
 	}
-	w.release()
+	w.release("old")
 	w.abandon("young") // the worker was reserved for the pod, which never claims it
-	if !w.acquire(ref("last"), old) {
+	if !acquire("last", old) {
 		t.Error("a worker is lost")
 	}
 	if got := strings.Join(woken, " "); got != "old young" {

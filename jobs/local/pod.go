@@ -57,7 +57,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		a.workers.abandon(ref.uid)
 		return a.deletePod(ctx, pod)
 	}
-	builder, refusal := a.builderFor(pod)
+	builder, name, refusal := a.builderFor(pod)
 	if refusal != "" {
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.options.Clock.Now(), refusal) })
 	}
@@ -68,16 +68,16 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 	if err != nil {
 		return err
 	}
-	if !a.workers.acquire(ref, pod.CreationTimestamp.Time) {
+	if acquired, busy := a.workers.acquire(ref, pod.CreationTimestamp.Time, name); !acquired {
 		if waiting(pod) {
 			return nil
 		}
 		// At once: an attempt whose pod waits without a reason fails after timeouts.start.
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, a.workers.total, a.options.Clock.Now()) })
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, busy, a.options.Clock.Now()) })
 	}
 	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
 	if err != nil {
-		a.workers.release()
+		a.workers.release(ref.uid)
 		return fmt.Errorf("prepare pod %s: %w", ref, err)
 	}
 	a.startRun(pod, builder, dir, log, mounts)

@@ -3,7 +3,6 @@
 package local
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -57,12 +56,11 @@ func ready(pod *corev1.Pod) bool {
 	})
 }
 
-// setWaiting reports that the pod waits for a worker.
-func setWaiting(pod *corev1.Pod, workers int, now time.Time) {
+// setWaiting reports that the pod waits for a worker, and which workers are busy.
+func setWaiting(pod *corev1.Pod, busy string, now time.Time) {
 	pod.Status.Phase = corev1.PodPending
 	pod.Status.ContainerStatuses = nil // it may have waited for a volume before
-	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, v1alpha1.ReasonWaitingForWorker,
-		fmt.Sprintf("%d of %d workers are busy", workers, workers))
+	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, v1alpha1.ReasonWaitingForWorker, busy)
 }
 
 func waiting(pod *corev1.Pod) bool {

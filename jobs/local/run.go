@@ -109,13 +109,13 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	running, logged, endReports, err := r.launch(builder, log, mounts)
 	if errors.Is(err, process.ErrEnded) {
 		r.setEnded()
-		a.workers.release()
+		a.workers.release(r.ref.uid)
 		r.storeLost()
 		return
 	}
 	if err != nil {
 		r.setEnded()
-		a.workers.release()
+		a.workers.release(r.ref.uid)
 		say := setNotStarted
 		if noRoom(err) {
 			say = setRejected
@@ -143,7 +143,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		e.message, stopped = r.finalMessage(e.exit, ended, started)
 	}
 	r.setEnded()
-	a.workers.release()
+	a.workers.release(r.ref.uid)
 	<-logged
 	<-reported
 	if stopped {
@@ -200,6 +200,10 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 			err = errors.Join(err, r.unmount())
 		}
 	}()
+	own, err := builder.environment()
+	if err != nil {
+		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
+	}
 	if err := r.dir.mount(mounts); err != nil {
 		return nil, nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
 	}
@@ -222,7 +226,7 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 		render.EnvInput + "=" + r.dir.input(),
 		render.EnvOutput + "=" + r.dir.output(),
 		render.EnvResult + "=" + r.dir.result(),
-		"TMPDIR=" + r.dir.temporary(),
+		envTemporary + "=" + r.dir.temporary(),
 	}, reporting...)
 	if len(mounts) > 0 {
 		environment = append(environment, EnvMounts+"="+r.dir.mounts())
@@ -230,6 +234,7 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	if based {
 		environment = append(environment, render.EnvBase+"="+r.dir.base())
 	}
+	environment = append(environment, own...)
 	running, err = r.agent.currentSupervisor().Start(process.Command{
 		Path:        builder.Path,
 		Args:        builder.Args,

@@ -3,6 +3,7 @@
 package local
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -10,56 +11,92 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// workers limits how many processes run at the same time.
+// workers limits how many processes run at the same time: all of them, and those of each builder.
 type workers struct {
 	total int
 	wake  func(objectRef)
 
 	mu      sync.Mutex
-	free    int
-	granted map[types.UID]bool // assigned to a woken pod that has not acquired it yet
+	limits  map[string]int       // by builder; a builder without a limit can occupy all workers
+	holders map[types.UID]string // the builders of the pods that have a worker
+	granted map[types.UID]bool   // of holders, those that were woken and have not acquired their worker yet
 	queue   []waiter
 }
 
 type waiter struct {
 	ref     objectRef
 	created time.Time
+	builder string
 }
 
 // newWorkers returns workers that call wake with the next pod of the queue.
 func newWorkers(total int, wake func(objectRef)) *workers {
-	return &workers{total: total, free: total, wake: wake, granted: map[types.UID]bool{}}
+	return &workers{total: total, wake: wake, holders: map[types.UID]string{}, granted: map[types.UID]bool{}}
 }
 
-// acquire takes a worker for a pod, or queues the pod. wake is called when a worker is free for it.
-func (w *workers) acquire(ref objectRef, created time.Time) bool {
+// limit sets how many workers a builder can occupy, by name. Pods that have a worker keep it. wake is called for all queued pods, because
+// their builders may have changed.
+func (w *workers) limit(limits map[string]int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.limits = limits
+	for _, queued := range w.queue {
+		w.wake(queued.ref)
+	}
+	w.pass()
+}
+
+// acquire takes a worker for a pod, or queues the pod and returns which workers are busy. wake is called when a worker is free for it.
+func (w *workers) acquire(ref objectRef, created time.Time, builder string) (acquired bool, busy string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.granted[ref.uid] {
 		delete(w.granted, ref.uid)
-		return true
+		return true, ""
 	}
-	if w.free > 0 {
-		w.free--
-		return true
+	if busy = w.busyFor(builder); busy == "" {
+		w.holders[ref.uid] = builder
+		return true, ""
 	}
 	if w.find(ref.uid) < 0 {
-		w.queue = append(w.queue, waiter{ref: ref, created: created})
+		w.queue = append(w.queue, waiter{ref: ref, created: created, builder: builder})
 	}
-	return false
+	return false, busy
+}
+
+// busyFor returns which workers a pod of a builder waits for, or "" if one is free.
+func (w *workers) busyFor(builder string) string {
+	if len(w.holders) >= w.total {
+		return fmt.Sprintf("%d of %d workers are busy", w.total, w.total)
+	}
+	limit, limited := w.limits[builder]
+	if !limited {
+		return ""
+	}
+	used := 0
+	for _, held := range w.holders {
+		if held == builder {
+			used++
+		}
+	}
+	if used < limit {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d workers of builder %s are busy", used, limit, builder)
 }
 
 // busy returns how many workers run a process.
 func (w *workers) busy() int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.total - w.free - len(w.granted)
+	return len(w.holders) - len(w.granted)
 }
 
-// release releases a worker, which the oldest queued pod gets.
-func (w *workers) release() {
+// release releases the worker of a pod, which the oldest queued pod that can use it gets.
+func (w *workers) release(uid types.UID) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.holders, uid)
 	w.pass()
 }
 
@@ -69,6 +106,7 @@ func (w *workers) abandon(uid types.UID) {
 	defer w.mu.Unlock()
 	if w.granted[uid] {
 		delete(w.granted, uid)
+		delete(w.holders, uid)
 		w.pass()
 	}
 	if i := w.find(uid); i >= 0 {
@@ -76,21 +114,23 @@ func (w *workers) abandon(uid types.UID) {
 	}
 }
 
+// pass gives free workers to the oldest queued pods whose builders can occupy them.
 func (w *workers) pass() {
-	if len(w.queue) == 0 {
-		w.free++
-		return
-	}
-	oldest := 0
-	for i, candidate := range w.queue {
-		if candidate.created.Before(w.queue[oldest].created) {
-			oldest = i
+	for {
+		oldest := -1
+		for i, candidate := range w.queue {
+			if (oldest < 0 || candidate.created.Before(w.queue[oldest].created)) && w.busyFor(candidate.builder) == "" {
+				oldest = i
+			}
 		}
+		if oldest < 0 {
+			return
+		}
+		next := w.queue[oldest]
+		w.queue = slices.Delete(w.queue, oldest, oldest+1)
+		w.holders[next.ref.uid], w.granted[next.ref.uid] = next.builder, true
+		w.wake(next.ref)
 	}
-	next := w.queue[oldest].ref
-	w.queue = slices.Delete(w.queue, oldest, oldest+1)
-	w.granted[next.uid] = true
-	w.wake(next)
 }
 
 func (w *workers) find(uid types.UID) int {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
@@ -36,7 +35,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	}
 	agent, err := local.New(local.Options{
 		Client:     client,
-		Builders:   s.localBuilders(),
+		Builders:   s.builders.local(),
 		Dir:        s.data.builds,
 		Artifacts:  s.artifacts,
 		Fit:        fit,
@@ -51,17 +50,9 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		return err
 	}
 	s.components.start(ctx, "agent", agent.Run)
+	s.startBuilders(ctx, agent)
 	logs.agent.Store(agent)
 	return nil
-}
-
-// localBuilders returns the builders that the agent runs.
-func (s *system) localBuilders() map[string]local.Builder {
-	builders := map[string]local.Builder{mockName: {Path: s.options.Executable, Args: []string{MockBuilderCommand}}}
-	for name, path := range s.builders {
-		builders[name] = local.Builder{Path: path, Unconfined: slices.Contains(s.options.Unconfined, name)}
-	}
-	return builders
 }
 
 // agentLogs gives the server the logs of the agent, which starts after the server.

@@ -39,7 +39,7 @@ const (
 	recordsName = "records.db"
 	// artifactsName is the directory of the artifacts.
 	artifactsName = "artifacts"
-	// maxServerFile is more than the size of every token, address, key and certificate.
+	// maxServerFile is more than the size of every token, address, key and certificate, and of the document of builders.
 	maxServerFile = 1 << 20
 )
 
@@ -51,8 +51,8 @@ func NewBackupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
-			"holds objects, records, archived logs, the logs of pods, the server's token and certificate, and the key of " +
-			"Secrets. The backup omits artifacts without --artifacts, and data outside the data " +
+			"holds objects, records, archived logs, the logs of pods, the document of builders, the server's token and certificate, " +
+			"and the key of Secrets. The backup omits artifacts without --artifacts, and data outside the data " +
 			"directory. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --artifacts --data-dir /var/lib/goldsmith goldsmith.tar.gz",
@@ -165,7 +165,7 @@ func (b *backup) addAll(ctx context.Context) error {
 	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
+	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilders, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -252,6 +252,23 @@ func (b *backup) addServer(ctx context.Context) error {
 		}
 		return errors.Join(b.addChanging(ctx, "server/"+path, io.LimitReader(content, maxServerFile+1)), content.Close())
 	})
+}
+
+// addBuilders adds the document of builders in the data directory, which may be a link to a file elsewhere.
+func (b *backup) addBuilders(ctx context.Context) error {
+	path := filepath.Join(b.directory, buildersFile)
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	content, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(b.addChanging(ctx, buildersFile, io.LimitReader(content, maxServerFile+1)), content.Close())
 }
 
 func (b *backup) addBuilds(ctx context.Context) error {
@@ -374,7 +391,7 @@ func (c cancellable) Read(p []byte) (int, error) {
 // checkSize refuses a file that is larger than any file of its kind. Files of builders have limits of their own, as have archived
 // logs. Databases have none.
 func checkSize(name string, size int64) error {
-	if strings.HasPrefix(name, "server/") && size > maxServerFile {
+	if (strings.HasPrefix(name, "server/") || name == buildersFile) && size > maxServerFile {
 		return fmt.Errorf("%s has %d bytes, but a file of the server has at most %d: move the file away", name, size, maxServerFile)
 	}
 	return nil
@@ -391,5 +408,5 @@ func restorable(name string) bool {
 	case nested:
 		return first == "server" || first == "builds"
 	}
-	return name == recordsName
+	return name == recordsName || name == buildersFile
 }

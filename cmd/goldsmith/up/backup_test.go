@@ -121,7 +121,7 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	data := t.TempDir()
 	release(t, claim(t, data, false))
 	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
-	kept := []string{"server/token", "logs/v1/team/b-1/build.json", "logs/v1/team/b-1/1-p-1/seal.json", pod + "log", pod + "started"}
+	kept := []string{"builders.yaml", "server/token", "logs/v1/team/b-1/build.json", "logs/v1/team/b-1/1-p-1/seal.json", pod + "log", pod + "started"}
 	for _, name := range append(slices.Clone(kept), "kubeconfig", "logs/other", pod+"output/disk.raw", pod+"report-token", "builds/other/log") {
 		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(data, name)), 0o700))
 		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(name), 0o600))
@@ -247,6 +247,7 @@ func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
 	}{
 		"logs/v1/team/b-1/build.json": {1 << 40, 17 << 20, "larger than the limit of 16777216 bytes"},
 		"server/token":                {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
+		"builders.yaml":               {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
 		"records.db":                  {1 << 60, 0, "declares 1152921504606846976 bytes, but the file system of"},
 		"storage.snapshot":            {2, 1, "not a complete backup"},
 		pod + "output/disk.raw":       {1, 1, "a backup has no file of this name"},
@@ -283,7 +284,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
 	for name, want := range map[string]bool{
-		"server/token": true, "records.db": true, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
+		"server/token": true, "records.db": true, "builders.yaml": true, "builders.yaml/x": false, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
 		"../token": false, "server/../../token": false, "/etc/passwd": false, "kubeconfig": false, "lock": false, "storage/etcd": false, "records.db/x": false,
 		"artifacts/index.json": true, "artifacts/blobs/sha256/" + strings.Repeat("a", 64): true, "artifacts/blobs/sha256/a": false, "artifacts/ingest/a": false,
 	} {

@@ -3,28 +3,36 @@
 package up
 
 import (
+	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
-	registered "goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
+	published "goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 // mockName is the name of the builder that is always registered.
 const mockName = "mock"
 
+// buildersFile is the document of builders in the data directory.
+const buildersFile = "builders.yaml"
+
 // parseBuilders reads name=/path pairs, and checks that each path can be run.
-func parseBuilders(pairs []string) (map[string]string, error) {
-	builders := map[string]string{}
+func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
+	builders := map[string]registry.Builder{}
 	for _, pair := range pairs {
 		name, path, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -39,41 +47,128 @@ func parseBuilders(pairs []string) (map[string]string, error) {
 		if _, twice := builders[name]; twice {
 			return nil, fmt.Errorf("--builder %q: name %s is set twice: choose another name", pair, name)
 		}
-		if err := checkExecutable(path); err != nil {
+		if err := registry.CheckExecutable(path); err != nil {
 			return nil, fmt.Errorf("--builder %q: %w", pair, err)
 		}
-		builders[name] = path
+		builders[name] = registry.Builder{Builder: local.Builder{Path: path}}
 	}
 	return builders, nil
 }
 
-func checkExecutable(path string) error {
-	if !filepath.IsAbs(path) {
-		return fmt.Errorf("path %q must be absolute", path)
-	}
-	info, err := os.Stat(path)
+// readBuilders returns the builders of the flags and of the documents.
+func (o *Options) readBuilders() (*registrations, error) {
+	fixed, err := parseBuilders(o.Builders)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		return fmt.Errorf("%s is not an executable file", path)
+	source := registry.Source{
+		Path: o.BuilderDocuments, Optional: o.BuilderDocuments == filepath.Join(o.DataDirectory, buildersFile),
+		Taken: map[string]string{mockName: "is built in"},
 	}
-	return nil
+	for name := range fixed {
+		source.Taken[name] = "is also set by --builder"
+	}
+	fixed[mockName] = registry.Builder{
+		Builder:     local.Builder{Path: o.Executable, Args: []string{MockBuilderCommand}},
+		Description: "Test builder that writes small files and fails on request",
+	}
+	declared, err := source.Read()
+	if err != nil {
+		return nil, fmt.Errorf("read the builders: %w", err)
+	}
+	r := &registrations{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined, changed: make(chan struct{}, 1)}
+	r.set(declared)
+	if err := checkUnconfined(o.Unconfined, r.current.Load().builders); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
-// buildersConfigMap returns the list of registered builders for clients, under the name that it has in a cluster. It checks each
-// executable again, because the file may have changed since the start.
+// registrations are the registered builders. They are safe for concurrent use.
+type registrations struct {
+	source     registry.Source
+	fixed      map[string]registry.Builder // of the flags, and mock
+	declared   map[string]registry.Builder // of the documents at the start
+	unconfined []string                    // names of --unconfined
+	changed    chan struct{}               // receives after a change
+	current    atomic.Pointer[registered]
+}
+
+// registered are the builders at a moment. They are never changed.
+type registered struct {
+	builders map[string]registry.Builder
+	allowed  map[string]inputs.Builder
+}
+
+// set registers the builders of the documents beside the fixed ones.
+func (r *registrations) set(declared map[string]registry.Builder) {
+	next := &registered{builders: map[string]registry.Builder{}, allowed: map[string]inputs.Builder{}}
+	for _, builders := range []map[string]registry.Builder{r.fixed, declared} {
+		for name, builder := range builders {
+			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
+			next.builders[name] = builder
+			next.allowed[name] = inputs.Builder{Image: local.Image(name), Reports: true}
+		}
+	}
+	r.current.Store(next)
+}
+
+// local returns the builders that the agent runs.
+func (r *registrations) local() map[string]local.Builder {
+	builders := map[string]local.Builder{}
+	for name, builder := range r.current.Load().builders {
+		builders[name] = builder.Builder
+	}
+	return builders
+}
+
+// allowed returns the builders of the agent for controllers and server. Each builder can report its progress.
+func (r *registrations) allowed() inputs.Builders {
+	return inputs.Builders{Current: func() map[string]inputs.Builder { return r.current.Load().allowed }}
+}
+
+// watch registers the builders of changed documents until ctx is done. set is called with the builders for the agent.
+func (r *registrations) watch(ctx context.Context, set func(map[string]local.Builder) error, tell func(line string)) error {
+	return r.source.Watch(ctx, r.declared, func(declared map[string]registry.Builder) error {
+		r.set(declared)
+		if err := set(r.local()); err != nil {
+			return err
+		}
+		select {
+		case r.changed <- struct{}{}:
+		default: // the controllers have not seen the last change yet
+		}
+		return nil
+	}, tell)
+}
+
+// startBuilders watches the documents of builders.
+func (s *system) startBuilders(ctx context.Context, agent *local.Agent) {
+	s.components.start(ctx, "builders", func(ctx context.Context) error {
+		return s.builders.watch(ctx, agent.SetBuilders, func(line string) {
+			line = "builders: " + line
+			klog.FromContext(ctx).Info(line)
+			_, _ = fmt.Fprintln(s.options.Notices, line) // a line that nobody can read is no failure
+		})
+	})
+}
+
+// buildersConfigMap returns the list of registered builders for clients, under the name that it has in a cluster. It checks again
+// whether each can run, because files may have changed since the start.
 func (s *system) buildersConfigMap() corekinds.ComputedConfigMap {
 	return corekinds.ComputedConfigMap{
-		NamespacedName: types.NamespacedName{Namespace: registered.Namespace, Name: registered.ConfigMap},
+		NamespacedName: types.NamespacedName{Namespace: published.Namespace, Name: published.ConfigMap},
 		Make: func() *corev1.ConfigMap {
-			local := s.localBuilders()
+			builders := s.builders.current.Load().builders
 			made := &corev1.ConfigMap{Data: map[string]string{}}
-			metav1.SetMetaDataAnnotation(&made.ObjectMeta, registered.AnnotationReporting, strings.Join(slices.Sorted(maps.Keys(local)), ","))
-			for name, builder := range local {
+			metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationReporting, strings.Join(slices.Sorted(maps.Keys(builders)), ","))
+			for name, builder := range builders {
 				made.Data[name] = strings.Join(append([]string{builder.Path}, builder.Args...), " ")
-				if err := checkExecutable(builder.Path); err != nil {
-					metav1.SetMetaDataAnnotation(&made.ObjectMeta, registered.AnnotationProblem+name, err.Error())
+				if builder.Description != "" {
+					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationDescription+name, builder.Description)
+				}
+				if err := builder.Problem(); err != nil {
+					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationProblem+name, err.Error())
 				}
 			}
 			return made

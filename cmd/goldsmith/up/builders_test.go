@@ -3,13 +3,27 @@
 package up
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 func TestBuildersAreExecutablesWithNames(t *testing.T) {
@@ -47,21 +61,124 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 	}
 }
 
-func TestTheListOfBuildersTellsWhichExecutablesCanRun(t *testing.T) {
+func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "tool")
 	require.NoError(t, os.WriteFile(tool, nil, 0o700))
-	running := &system{options: Options{Executable: tool}, builders: map[string]string{"shell": tool, "gone": tool + "-gone"}}
+	secret := registry.Builder{Description: "Signs disks", Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
+		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
+	}}}
+	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
+	registered.set(map[string]registry.Builder{
+		"shell": {Builder: local.Builder{Path: tool}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
+	})
+	running := &system{builders: registered}
 	made := running.buildersConfigMap().Make()
-	for name, want := range map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "gone": tool + "-gone"} {
-		if got := made.Data[name]; got != want {
-			t.Errorf("builder %s: %q, want %q", name, got, want)
-		}
-	}
+	wantData := map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "secret": tool + " -v", "gone": tool + "-gone"}
 	want := map[string]string{
-		"images.goldsmith.dev/reporting-builders": "gone,mock,shell",
+		"images.goldsmith.dev/reporting-builders": "gone,mock,secret,shell",
 		"problem.images.goldsmith.dev/gone":       "stat " + tool + "-gone: no such file or directory",
+		"problem.images.goldsmith.dev/secret":     "read variable TOKEN from " + tool + "-token: no such file or directory",
+		"description.images.goldsmith.dev/secret": "Signs disks",
 	}
-	if len(made.Data) != 3 || !maps.Equal(made.Annotations, want) {
+	if !maps.Equal(made.Data, wantData) || !maps.Equal(made.Annotations, want) {
 		t.Errorf("got %v", made)
 	}
+}
+
+// notices collects lines.
+type notices struct {
+	mu    sync.Mutex
+	lines strings.Builder
+}
+
+// Write implements io.Writer.
+func (n *notices) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lines.Write(p)
+}
+
+// String returns all lines so far.
+func (n *notices) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.lines.String()
+}
+
+// document returns a document of builders whose items are in JSON.
+func document(builders ...string) string {
+	return "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [" + strings.Join(builders, ", ") + "]\n"
+}
+
+func TestBuildersAreReloadedAndTheirVariablesShownNowhere(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	file, script, token := filepath.Join(data, buildersFile), filepath.Join(data, "shell.sh"), filepath.Join(data, "token")
+	require.NoError(t, os.Mkdir(data, 0o700))
+	require.NoError(t, os.WriteFile(script, []byte(`#!/bin/sh
+[ "$GREETING $TOKEN" = "hello s3cret" ] || { echo "wrong variables"; exit 3; }
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
+`), 0o700))
+	require.NoError(t, os.WriteFile(token, []byte("s3cret\n"), 0o600))
+	write := func(content string) {
+		t.Helper()
+		require.NoError(t, errors.Join(os.WriteFile(file+".new", []byte(content), 0o600), os.Rename(file+".new", file)))
+	}
+	told := &notices{}
+	await := func(ctx context.Context, what string, holds func() bool) {
+		t.Helper()
+		for !holds() {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%s: %s", what, told)
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}
+	awaitLine := func(ctx context.Context, line string) {
+		t.Helper()
+		await(ctx, line, func() bool { return strings.Contains(told.String(), line) })
+	}
+	options := Options{DataDirectory: data, Memory: true, Notices: told}
+	kubeconfig := filepath.Join(data, "kubeconfig")
+	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
+		images := client.ImagesV1alpha1().Images("default")
+		_, err := images.Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, Spec: v1alpha1.ImageSpec{BuildInputs: inputsFor("shell")}}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		image := func() *v1alpha1.Image {
+			image, err := images.Get(ctx, "disk", metav1.GetOptions{})
+			require.NoError(t, err)
+			return image
+		}
+		stalled := func() bool {
+			stalled := meta.FindStatusCondition(image().Status.Conditions, v1alpha1.ImageStalled)
+			return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == string(v1alpha1.ReasonBuilderNotFound)
+		}
+		await(ctx, "the builder is not registered", stalled)
+
+		write(document(`{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`))
+		awaitLine(ctx, "builders: registered shell\n")
+		await(ctx, "the image is built", func() bool { return image().Status.LatestSuccessful != nil })
+
+		write(document(`{name: shell, path: shell.sh, argv: []}`))
+		awaitLine(ctx, "builders: "+file+`: builder "shell": unknown field "argv": the registered builders stay as they were`)
+		if stalled() {
+			t.Error("the broken document counts")
+		}
+		write(document())
+		awaitLine(ctx, "builders: removed shell\n")
+		await(ctx, "the builder was removed", stalled)
+		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
+		require.NoError(t, err)
+		configMaps := kubernetes.NewForConfigOrDie(config).CoreV1().ConfigMaps("")
+		everything := []any{told.String()}
+		pods, err := kubernetes.NewForConfigOrDie(config).CoreV1().Pods("").List(ctx, metav1.ListOptions{})
+		require.NoError(t, err)
+		maps, err := configMaps.List(ctx, metav1.ListOptions{})
+		require.NoError(t, err)
+		everything = append(everything, pods, maps, image())
+		if shown, err := json.Marshal(everything); err != nil || strings.Contains(string(shown), "s3cret") || len(pods.Items) == 0 {
+			t.Errorf("the value of a variable is shown, or there are no pods: %s (%v)", shown, err)
+		}
+	})
 }

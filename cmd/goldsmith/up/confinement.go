@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
@@ -74,9 +75,9 @@ func neighboursNotice(hidden []string, limit int) string {
 }
 
 // checkUnconfined refuses names that are not registered.
-func checkUnconfined(names []string, builders map[string]string) error {
+func checkUnconfined(names []string, builders map[string]registry.Builder) error {
 	for _, name := range names {
-		if _, found := builders[name]; !found {
+		if _, found := builders[name]; !found || name == mockName {
 			return fmt.Errorf("--unconfined %q: no builder has this name: register it with --builder %s=/absolute/path", name, name)
 		}
 	}

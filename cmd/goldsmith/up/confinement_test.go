@@ -13,6 +13,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
@@ -93,7 +94,7 @@ func TestTheStartTellsWhatTheKernelCannotPrevent(t *testing.T) {
 			t.Errorf("version %d: %q", version, got)
 		}
 	}
-	err := checkUnconfined([]string{"other"}, map[string]string{"shell": "/bin/sh"})
+	err := checkUnconfined([]string{"other"}, map[string]registry.Builder{"shell": {}})
 	if want := `--unconfined "other": no builder has this name: register it with --builder other=/absolute/path`; fmt.Sprint(err) != want {
 		t.Error(err)
 	}

@@ -13,8 +13,6 @@ import (
 	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/controllers"
-	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/cascade"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -31,7 +29,10 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
-		Builders: s.allowedBuilders(),
+		Builders: s.builders.allowed(),
+
+		BuildersChanged: s.builders.changed,
+
 		Results:  s.resultPolicy(),
 		Kept:     s.artifacts.Has,
 		Queue:    limits,
@@ -53,15 +54,6 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 
 // resultPolicy returns what results must have. The agent reads the files that results name.
 func (s *system) resultPolicy() result.Policy { return s.options.Results.Policy(true) }
-
-// allowedBuilders returns the builders of the agent for controllers and server. Each builder can report its progress.
-func (s *system) allowedBuilders() inputs.Builders {
-	allowed := inputs.Builders{Registered: map[string]inputs.Builder{mockName: {Image: local.Image(mockName), Reports: true}}}
-	for name := range s.builders {
-		allowed.Registered[name] = inputs.Builder{Image: local.Image(name), Reports: true}
-	}
-	return allowed
-}
 
 func (s *system) startCascade(ctx context.Context, config *rest.Config) error {
 	config.UserAgent = "goldsmith-cascade"

@@ -134,9 +134,11 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	t.Helper()
 	options := Options{DataDirectory: t.TempDir(), Memory: true, Executable: program}
 	require.NoError(t, options.complete())
+	builders, err := options.readBuilders()
+	require.NoError(t, err)
 	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
 	require.NoError(t, err)
-	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, components: newComponents()}}
+	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, builders: builders, components: newComponents()}}
 	users, err := lab.system.newUsers()
 	require.NoError(t, err)
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
@@ -158,7 +160,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 // run starts controllers and an agent, and returns a function that stops them.
 func (l *laboratory) run(t *testing.T, crash *crash) (stop func()) {
 	t.Helper()
-	process := &system{options: l.system.options, data: l.system.data, artifacts: l.system.artifacts, components: newComponents()}
+	process := &system{options: l.system.options, data: l.system.data, builders: l.system.builders, artifacts: l.system.artifacts, components: newComponents()}
 	config := rest.CopyConfig(l.config)
 	config.Wrap(crash.around)
 	start := func() error {

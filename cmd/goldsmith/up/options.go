@@ -60,7 +60,10 @@ type Options struct {
 	Records records.Flags
 	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
 	Builders []string
-	// Unconfined are the names of Builders that can read and write all files that the user can. Other builders, and "mock", can write
+	// BuilderDocuments is a document with builders, or a directory of documents, which the server reads whenever they change: see package
+	// registry. Defaults to DataDirectory/builders.yaml, which may be missing.
+	BuilderDocuments string
+	// Unconfined are the names of builders that can read and write all files that the user can. Other builders, and "mock", can write
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
 	Unconfined []string
 
@@ -76,8 +79,8 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply
-	// changes and its errors, and when a stop begins. Its writes may be concurrent. Defaults to nowhere. It is not Out, because Out may have no reader by then.
+	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply and
+	// BuilderDocuments change and their errors, and when a stop begins. Its writes may be concurrent. Defaults to nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
@@ -133,6 +136,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
+	flags.StringVar(&o.BuilderDocuments, "builders", "",
+		"`path` of a document with builders, or of a directory of such documents, which the server reads whenever they change (default DATA-DIR/builders.yaml, if it exists)")
 	filters.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
@@ -180,6 +185,12 @@ func (o *Options) complete() (err error) {
 		if err := apply.Check(o.Apply, o.DataDirectory); err != nil {
 			return err
 		}
+	}
+	if o.BuilderDocuments == "" {
+		o.BuilderDocuments = filepath.Join(o.DataDirectory, buildersFile)
+	}
+	if o.BuilderDocuments, err = filepath.Abs(o.BuilderDocuments); err != nil {
+		return fmt.Errorf("find the documents of builders: %w", err)
 	}
 	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
 		return err

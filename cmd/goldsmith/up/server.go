@@ -58,7 +58,7 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.allowedBuilders(), s.options.Limits, s.logs, s.records, s.artifacts, logs, s.buildersConfigMap())).
+	server := users.admit(describeServer(s.builders.allowed(), s.options.Limits, s.logs, s.records, s.artifacts, logs, s.buildersConfigMap())).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)

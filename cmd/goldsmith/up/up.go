@@ -32,11 +32,8 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	builders, err := parseBuilders(options.Builders)
+	builders, err := options.readBuilders()
 	if err != nil {
-		return err
-	}
-	if err := checkUnconfined(options.Unconfined, builders); err != nil {
 		return err
 	}
 	if err := checkTypes(options.DataDirectory); err != nil {
@@ -123,7 +120,7 @@ func Run(ctx context.Context, options Options) (err error) {
 type system struct {
 	options    Options
 	data       *dataDirectory
-	builders   map[string]string   // path by name
+	builders   *registrations
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
 	artifacts  *artifacts.Store

@@ -17,4 +17,6 @@ const (
 	AnnotationReporting = v1alpha1.GroupName + "/reporting-builders"
 	// AnnotationProblem, followed by the name of a builder, reports on one machine why its executable cannot run.
 	AnnotationProblem = "problem." + v1alpha1.GroupName + "/"
+	// AnnotationDescription, followed by the name of a builder, is what its operator wrote about it. Builders of a cluster have none.
+	AnnotationDescription = "description." + v1alpha1.GroupName + "/"
 )

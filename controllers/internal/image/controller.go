@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
@@ -133,6 +134,31 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
 	}
+}
+
+// BuilderChanges is a source that reconciles all Images that name a builder, whenever changed receives. Changed may be nil.
+func BuilderChanges(changed <-chan struct{}, cache client.Reader) source.Source {
+	return source.Func(func(ctx context.Context, q queue) error {
+		go func() {
+			for {
+				select {
+				case <-ctx.Done():
+					return
+				case <-changed:
+				}
+				images := &v1alpha1.ImageList{}
+				if err := cache.List(ctx, images, client.UnsafeDisableDeepCopy); err != nil {
+					ctrl.LoggerFrom(ctx).Error(err, "cannot list the images after a change of the builders")
+				}
+				for i := range images.Items {
+					if images.Items[i].Spec.Builder.Name != "" {
+						q.Add(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&images.Items[i])})
+					}
+				}
+			}
+		}()
+		return nil
+	})
 }
 
 // imagesOfConfigMap finds the Images whose source is a ConfigMap.

@@ -28,8 +28,8 @@ func NewCommand() *cobra.Command {
 		Short: "List the registered builders, and how many images use each",
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
 			"that are used by images but not registered. RUNS shows whether the builder can run. For an executable, " +
-			"the server checks that the file exists and is executable. The server cannot check whether a container " +
-			"image can run. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+			"the server checks that the file exists and is executable, and that the files of its variables can be read. The server cannot check whether a container " +
+			"image can run. DESCRIPTION is what the operator wrote in the document of builders. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team",
 		Args: cobra.NoArgs,
@@ -59,7 +59,7 @@ func run(ctx context.Context, connection *client.Connection, cluster kubernetes.
 	if err != nil {
 		return err
 	}
-	return output.Table([]string{"Name", "Kind", "Runs", "Reports", "Images", "Builder"}, rows(registered, images), out)
+	return output.Table([]string{"Name", "Kind", "Runs", "Reports", "Images", "Description", "Builder"}, rows(registered, images), out)
 }
 
 const none = "<none>"
@@ -78,11 +78,13 @@ func rows(registered *registry, images []v1alpha1.Image) [][]any {
 	var rows [][]any
 	for _, name := range slices.Sorted(maps.Keys(registered.builders)) {
 		builder := registered.builders[name]
-		rows = append(rows, []any{name, builder.kind(), builder.runs(), yes(builder.reports), len(byName[name]), cmp.Or(builder.problem, builder.source)})
+		rows = append(rows, []any{
+			name, builder.kind(), builder.runs(), yes(builder.reports), len(byName[name]), cmp.Or(builder.description, none), cmp.Or(builder.problem, builder.source),
+		})
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		if _, known := registered.builders[name]; !known {
-			rows = append(rows, []any{name, none, "no", "no", len(byName[name]), "not registered; used by " + users(byName[name])})
+			rows = append(rows, []any{name, none, "no", "no", len(byName[name]), none, "not registered; used by " + users(byName[name])})
 		}
 	}
 	for _, image := range slices.Sorted(maps.Keys(byImage)) {
@@ -90,7 +92,7 @@ func rows(registered *registry, images []v1alpha1.Image) [][]any {
 		if !registered.allowsImages {
 			runs, text = "no", image+": not allowed here; used by "+users(byImage[image])
 		}
-		rows = append(rows, []any{none, kindImage, runs, "no", len(byImage[image]), text})
+		rows = append(rows, []any{none, kindImage, runs, "no", len(byImage[image]), none, text})
 	}
 	return rows
 }

@@ -55,6 +55,7 @@ func TestListsRegisteredBuildersAndThoseThatImagesUse(t *testing.T) {
 	local := configMap("goldsmith-builders", map[string]string{
 		"images.goldsmith.dev/reporting-builders": "mock,shell",
 		"problem.images.goldsmith.dev/shell":      "/tools/shell is not an executable file",
+		"description.images.goldsmith.dev/shell":  "Makes disks",
 	}, map[string]string{"mock": "/bin/goldsmith mock-builder", "shell": "/tools/shell"})
 	mounted := configMap("goldsmith-builders-2c7g", nil, map[string]string{"mock": "mock-builder:v1\n", "packer": "example.com/packer:2"})
 	for _, test := range []struct {
@@ -63,24 +64,24 @@ func TestListsRegisteredBuildersAndThoseThatImagesUse(t *testing.T) {
 		want            string
 	}{
 		{"on one machine", "", []runtime.Object{local}, `
-NAME     KIND         RUNS   REPORTS   IMAGES   BUILDER
-mock     executable   yes    yes       3        /bin/goldsmith mock-builder
-shell    executable   no     yes       0        /tools/shell is not an executable file
-moc      <none>       no     no        3        not registered; used by other/e, other/f and 1 more
-<none>   image        no     no        1        example.com/packer:1: not allowed here; used by team/g
+NAME     KIND         RUNS   REPORTS   IMAGES   DESCRIPTION   BUILDER
+mock     executable   yes    yes       3        <none>        /bin/goldsmith mock-builder
+shell    executable   no     yes       0        Makes disks   /tools/shell is not an executable file
+moc      <none>       no     no        3        <none>        not registered; used by other/e, other/f and 1 more
+<none>   image        no     no        1        <none>        example.com/packer:1: not allowed here; used by team/g
 `},
 		{"for one namespace", "other", []runtime.Object{local}, `
-NAME    KIND         RUNS   REPORTS   IMAGES   BUILDER
-mock    executable   yes    yes       1        /bin/goldsmith mock-builder
-shell   executable   no     yes       0        /tools/shell is not an executable file
-moc     <none>       no     no        2        not registered; used by other/e, other/f
+NAME    KIND         RUNS   REPORTS   IMAGES   DESCRIPTION   BUILDER
+mock    executable   yes    yes       1        <none>        /bin/goldsmith mock-builder
+shell   executable   no     yes       0        Makes disks   /tools/shell is not an executable file
+moc     <none>       no     no        2        <none>        not registered; used by other/e, other/f
 `},
 		{"in a cluster", "", []runtime.Object{mounted, configMap("goldsmith-builders-0old", nil, nil), controller("--reporting-builders=mock,gone", "--allow-builder-images")}, `
-NAME     KIND     RUNS        REPORTS   IMAGES   BUILDER
-mock     image    <unknown>   yes       3        mock-builder:v1
-packer   image    <unknown>   no        0        example.com/packer:2
-moc      <none>   no          no        3        not registered; used by other/e, other/f and 1 more
-<none>   image    <unknown>   no        1        example.com/packer:1
+NAME     KIND     RUNS        REPORTS   IMAGES   DESCRIPTION   BUILDER
+mock     image    <unknown>   yes       3        <none>        mock-builder:v1
+packer   image    <unknown>   no        0        <none>        example.com/packer:2
+moc      <none>   no          no        3        <none>        not registered; used by other/e, other/f and 1 more
+<none>   image    <unknown>   no        1        <none>        example.com/packer:1
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -30,8 +30,9 @@ type builder struct {
 	// source is the reference of a container image, or the path of an executable with its arguments.
 	source string
 	// problem explains why an executable cannot run.
-	problem string
-	reports bool
+	problem     string
+	description string
+	reports     bool
 }
 
 const (
@@ -106,7 +107,10 @@ func readConfigMap(ctx context.Context, cluster kubernetes.Interface, name strin
 func parse(content *corev1.ConfigMap) *registry {
 	registered := &registry{builders: map[string]builder{}}
 	for name, source := range content.Data {
-		registered.builders[name] = builder{source: strings.TrimSpace(source), problem: content.Annotations[builders.AnnotationProblem+name]}
+		registered.builders[name] = builder{
+			source: strings.TrimSpace(source), problem: content.Annotations[builders.AnnotationProblem+name],
+			description: content.Annotations[builders.AnnotationDescription+name],
+		}
 	}
 	registered.report(strings.Split(content.Annotations[builders.AnnotationReporting], ","))
 	return registered

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package registry reads the builders of `goldsmith up` from documents, and reads the documents again when they change.
+package registry
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"goldsmith.dev/goldsmith/jobs/local"
+)
+
+const (
+	// extension is the end of the names of documents in a directory.
+	extension = ".yaml"
+	// maxDocument is the largest document that is read, in bytes: more than a thousand builders need.
+	maxDocument = 1 << 20
+	// maxDescription is the length of a description, in characters: it is a line of a table.
+	maxDescription = 120
+)
+
+// Builder is a builder that the operator registered.
+type Builder struct {
+	local.Builder
+	// Description is a line for users. Optional.
+	Description string
+}
+
+// Problem returns why the builder cannot run, or nil. The agent would find the same at the start of the builder.
+func (b Builder) Problem() error {
+	problems := []error{CheckExecutable(b.Path)}
+	for _, variable := range b.Env {
+		_, err := variable.Read()
+		problems = append(problems, err)
+	}
+	return cmp.Or(problems...)
+}
+
+// CheckExecutable reports why a path does not name a file that can be run.
+func CheckExecutable(path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("path %q must be absolute", path)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return fmt.Errorf("%s is not an executable file", path)
+	}
+	return nil
+}
+
+// Source is the place of the documents.
+type Source struct {
+	// Path is the absolute path of a document, or of a directory. Each file NAME.yaml of the directory is a document.
+	Path string
+	// Optional is whether Path may be missing. There are no builders then.
+	Optional bool
+	// Taken are the names that no document can use, each with the reason, such as "is built in".
+	Taken map[string]string
+}
+
+// Read returns the builders of all documents by name. The error has a line for each problem, with the file, the builder and the field.
+func (s Source) Read() (map[string]Builder, error) {
+	files, err := s.files()
+	if err != nil {
+		return nil, err
+	}
+	found, declared := map[string]Builder{}, map[string]string{}
+	var problems []error
+	for _, file := range files {
+		content, err := readDocument(file)
+		if s.Optional && errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", file, err))
+			continue
+		}
+		declarations, err := decode(content)
+		if err != nil {
+			problems = append(problems, within(file, err)...)
+		}
+		for _, declaration := range declarations {
+			name := declaration.Name
+			subject := fmt.Sprintf("%s: builder %q", file, name)
+			other, twice := declared[name]
+			switch {
+			case s.Taken[name] != "":
+				problems = append(problems, fmt.Errorf("%s: name: %s %s: choose another name", subject, name, s.Taken[name]))
+			case twice:
+				problems = append(problems, fmt.Errorf("%s: name: %s is also set in %s: choose another name", subject, name, other))
+			default:
+				declared[name] = file
+				builder, err := declaration.builder(filepath.Dir(file))
+				if err != nil {
+					problems = append(problems, within(subject, err)...)
+				}
+				found[name] = builder
+			}
+		}
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return found, nil
+}
+
+// within puts the subject in front of an error, or of each error that was joined.
+func within(subject string, err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, one := range joined.Unwrap() {
+			all = append(all, within(subject, one)...)
+		}
+		return all
+	}
+	return []error{fmt.Errorf("%s: %w", subject, err)}
+}
+
+// files returns the paths of the documents.
+func (s Source) files() ([]string, error) {
+	info, err := os.Stat(s.Path)
+	if err != nil || !info.IsDir() {
+		return []string{s.Path}, nil //nolint:nilerr // reading the document has the same error
+	}
+	entries, err := os.ReadDir(s.Path)
+	if err != nil {
+		return nil, fmt.Errorf("read the directory of builders: %w", err)
+	}
+	var files []string
+	for _, entry := range entries {
+		if isDocument(entry.Name()) {
+			files = append(files, filepath.Join(s.Path, entry.Name()))
+		}
+	}
+	return files, nil
+}
+
+// isDocument reports whether a file of a directory is read. Editors give their temporary files other names, or names with a dot in front.
+func isDocument(name string) bool {
+	return filepath.Ext(name) == extension && !strings.HasPrefix(name, ".")
+}
+
+// readDocument reads a regular file. A named pipe would wait for ever.
+func readDocument(path string) (content []byte, err error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, withoutPath(err)
+	case !info.Mode().IsRegular():
+		return nil, errors.New("it is not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, withoutPath(err)
+	}
+	defer func() { _ = file.Close() }() // only read from
+	content, err = io.ReadAll(io.LimitReader(file, maxDocument+1))
+	switch {
+	case err != nil:
+		return nil, withoutPath(err)
+	case len(content) > maxDocument:
+		return nil, fmt.Errorf("it is larger than %d KiB", maxDocument>>10)
+	case !utf8.Valid(content):
+		return nil, errors.New("it is not UTF-8")
+	}
+	return content, nil
+}
+
+// withoutPath returns the cause of an error that names a path.
+func withoutPath(err error) error {
+	if named, ok := errors.AsType[*fs.PathError](err); ok {
+		return named.Err
+	}
+	return err
+}
+
+// builder returns the builder that is declared. Relative paths begin at the directory of the document.
+func (d declaration) builder(directory string) (Builder, error) {
+	declared := Builder{Description: d.Description}
+	declared.Args, declared.Unconfined = d.Args, d.Unconfined
+	var problems []error
+	report := func(err error) { problems = append(problems, err) }
+	if names := validation.IsDNS1123Label(d.Name); len(names) > 0 {
+		report(fmt.Errorf("name: %s", strings.Join(names, "; ")))
+	}
+	switch {
+	case strings.ContainsFunc(d.Description, func(r rune) bool { return !unicode.IsPrint(r) }):
+		report(errors.New("description: must be one line of printable characters"))
+	case utf8.RuneCountInString(d.Description) > maxDescription:
+		report(fmt.Errorf("description: must have at most %d characters", maxDescription))
+	}
+	if d.Path == "" {
+		report(errors.New("path: set the path of the executable"))
+	} else {
+		declared.Path = from(directory, d.Path)
+		if err := CheckExecutable(declared.Path); err != nil {
+			report(fmt.Errorf("path: %w", err))
+		}
+	}
+	if slices.ContainsFunc(d.Args, hasZero) {
+		report(errors.New("args: an argument has a zero byte"))
+	}
+	if d.Workers != nil {
+		if declared.Workers = int(*d.Workers); *d.Workers < 1 {
+			report(fmt.Errorf("workers: must be 1 or greater, not %d", *d.Workers))
+		}
+	}
+	for i, variable := range d.Env {
+		read, err := variable.read(directory)
+		if err == nil && slices.ContainsFunc(declared.Env, func(other local.EnvVar) bool { return other.Name == read.Name }) {
+			err = errors.New("is set twice")
+		}
+		if err != nil {
+			report(fmt.Errorf("env[%d] %s: %w", i, variable.Name, err))
+			continue
+		}
+		declared.Env = append(declared.Env, read)
+	}
+	return declared, errors.Join(problems...)
+}
+
+// read returns the variable that is declared. Errors have no part of its value.
+func (e environment) read(directory string) (local.EnvVar, error) {
+	variable := local.EnvVar{Name: e.Name}
+	switch {
+	case len(validation.IsCIdentifier(e.Name)) > 0:
+		return variable, errors.New("name: must have letters, digits and underscores, and not begin with a digit")
+	case local.Reserved(e.Name):
+		return variable, errors.New("name: Goldsmith sets TMPDIR and the variables whose names begin with GOLDSMITH_: choose another name")
+	case (e.Value == nil) == (e.ValueFrom == nil):
+		return variable, errors.New("set either value or valueFrom")
+	case e.Value != nil && hasZero(*e.Value):
+		return variable, errors.New("value: has a zero byte, which no variable can have")
+	case e.Value != nil:
+		variable.Value = *e.Value
+		return variable, nil
+	case e.ValueFrom.File == "":
+		return variable, errors.New("valueFrom.file: set the path of a file")
+	}
+	variable.File = from(directory, e.ValueFrom.File)
+	if _, err := variable.Read(); err != nil {
+		return variable, fmt.Errorf("valueFrom.file: %w", err)
+	}
+	return variable, nil
+}
+
+func hasZero(text string) bool { return strings.ContainsRune(text, 0) }
+
+// from returns an absolute path for a path in a document.
+func from(directory, path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(directory, path)
+}

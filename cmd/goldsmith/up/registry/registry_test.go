@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package registry
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local"
+)
+
+const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
+
+// write writes files into a directory. The files without an extension are executable.
+func write(t *testing.T, directory string, files map[string]string) {
+	t.Helper()
+	for name, content := range files {
+		mode := os.FileMode(0o600)
+		if filepath.Ext(name) == "" {
+			mode = 0o700
+		}
+		path := filepath.Join(directory, name)
+		require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), mode)))
+	}
+}
+
+func TestADocumentDeclaresBuilders(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	tool := filepath.Join(directory, "bin", "tool")
+	write(t, directory, map[string]string{
+		"bin/tool": "", "secret.txt": "s3cret\n", "notes.txt": "no document", ".hidden.yaml": "no document",
+		"a.yaml": "# comments alone\n---\n" + header + `
+builders:
+- name: full
+  description: Makes disks
+  path: bin/../bin/tool
+  args: [--fast, ""]
+  env:
+  - {name: PLAIN, value: "a b"}
+  - {name: EMPTY, value: ""}
+  - {name: TOKEN, valueFrom: {file: secret.txt}}
+  workers: 2
+  unconfined: true
+`,
+		"b.yaml": header + "builders: [{name: small, path: " + tool + "}]\n",
+		"c.yaml": header,
+	})
+	found, err := Source{Path: directory}.Read()
+	require.NoError(t, err)
+	want := map[string]Builder{
+		"full": {Description: "Makes disks", Builder: local.Builder{
+			Path: tool, Args: []string{"--fast", ""}, Workers: 2, Unconfined: true,
+			Env: []local.EnvVar{{Name: "PLAIN", Value: "a b"}, {Name: "EMPTY"}, {Name: "TOKEN", File: filepath.Join(directory, "secret.txt")}},
+		}},
+		"small": {Builder: local.Builder{Path: tool}},
+	}
+	if diff := cmp.Diff(want, found); diff != "" {
+		t.Error(diff)
+	}
+	one, err := Source{Path: filepath.Join(directory, "b.yaml")}.Read()
+	if err != nil || len(one) != 1 {
+		t.Errorf("one document: %v %v", one, err)
+	}
+	if none, err := (Source{Path: filepath.Join(directory, "missing.yaml"), Optional: true}).Read(); err != nil || len(none) != 0 {
+		t.Errorf("no document: %v %v", none, err)
+	}
+}
+
+func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	write(t, directory, map[string]string{"tool": "", "plain.txt": "", "big.txt": strings.Repeat("x", 64<<10+1), "zero.txt": "s3cret\x00"})
+	// The values are what follows "FILE: ". A document without a header consists of the items of a list of builders.
+	for document, want := range map[string]string{
+		"":                              "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
+		"# comment\n":                   "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
+		"\xff":                          "it is not UTF-8",
+		"kind: {":                       "yaml: line 1: did not find expected node content",
+		"- x":                           "it must be an object with fields",
+		"kind: [1]":                     "kind: must be text: write it in quotes",
+		"apiVersion: v1\nkind: List":    `apiVersion "v1" and kind "List" must be goldsmith.dev/v1alpha1 and BuilderConfiguration`,
+		header + "builder: []":          `unknown field "builder"`,
+		header + "builders: {}":         "builders: must be a list",
+		header + "---\n" + header:       "it has several YAML documents: write all builders in one",
+		header + "kind: x":              `yaml: unmarshal errors: line 3: key "kind" already set in map`,
+		"{path: tool}":                  "builders[0]: name: set the name of the builder",
+		"5":                             "builders[0]: it must be an object with fields",
+		"{name: 5, path: tool}":         "builders[0]: name: must be text: write it in quotes",
+		"{name: Bad, path: tool}":       `builder "Bad": name: a lowercase RFC 1123 label`,
+		"{name: mock, path: tool}":      `builder "mock": name: mock is built in: choose another name`,
+		"{name: x, path: tool, pth: 1}": `builder "x": unknown field "pth"`,
+		"{name: x, Path: tool}":         `builder "x": unknown field "Path"`,
+		"{name: x}":                     `builder "x": path: set the path of the executable`,
+		"{name: x, path: gone}":         `builder "x": path: stat ` + directory + `/gone: no such file or directory`,
+		"{name: x, path: plain.txt}":    `builder "x": path: ` + directory + `/plain.txt is not an executable file`,
+		"{name: x, path: .}":            `builder "x": path: ` + directory + ` is not an executable file`,
+		`{name: x, path: tool, description: "a\nb"}`:                                                 `builder "x": description: must be one line of printable characters`,
+		`{name: x, path: tool, description: ` + strings.Repeat("é", 121) + `}`:                       `builder "x": description: must have at most 120 characters`,
+		`{name: x, path: tool, args: text}`:                                                          `builder "x": args: must be a list`,
+		`{name: x, path: tool, args: ["\0"]}`:                                                        `builder "x": args: an argument has a zero byte`,
+		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
+		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,
+		"{name: x, path: tool, unconfined: maybe}":                                                   `builder "x": unconfined: must be true or false`,
+		"{name: x, path: tool, env: [{name: 1A, value: x}]}":                                         `builder "x": env[0] 1A: name: must have letters, digits and underscores, and not begin with a digit`,
+		"{name: x, path: tool, env: [{name: GOLDSMITH_BASE, value: x}]}":                             `builder "x": env[0] GOLDSMITH_BASE: name: Goldsmith sets`,
+		"{name: x, path: tool, env: [{name: TMPDIR, value: x}]}":                                     `builder "x": env[0] TMPDIR: name: Goldsmith sets`,
+		"{name: x, path: tool, env: [{name: A}]}":                                                    `builder "x": env[0] A: set either value or valueFrom`,
+		"{name: x, path: tool, env: [{name: A, value: s3cret, valueFrom: {file: tool}}]}":            `builder "x": env[0] A: set either value or valueFrom`,
+		"{name: x, path: tool, env: [{name: A, value: 123454321}]}":                                  `builder "x": env.value: must be text: write it in quotes`,
+		`{name: x, path: tool, env: [{name: A, value: "s3cret\0"}]}`:                                 `builder "x": env[0] A: value: has a zero byte`,
+		"{name: x, path: tool, env: [{name: A, value: a}, {name: A, value: b}]}":                     `builder "x": env[1] A: is set twice`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {}}]}":                                     `builder "x": env[0] A: valueFrom.file: set the path of a file`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {files: a}}]}":                             `builder "x": unknown field "env[0].valueFrom.files"`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {file: gone}}]}":                           `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/gone: no such file or directory`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {file: .}}]}":                              `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `: not a regular file`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {file: big.txt}}]}":                        `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/big.txt: it is larger than 64 KiB`,
+		"{name: x, path: tool, env: [{name: A, valueFrom: {file: zero.txt}}]}":                       `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/zero.txt: it has a zero byte`,
+		"{name: x, path: tool}, {name: x, path: tool}":                                               `builder "x": name: x is also set in ` + directory + `/builders.yaml: choose another name`,
+		"{name: x, path: tool}, {name: w, path: gone, workers: -1}, {name: z, path: tool, nme: 123}": `builder "z": unknown field "nme"` + "\n" + directory + `/builders.yaml: builder "w": path: stat ` + directory + `/gone: no such file or directory` + "\n" + directory + `/builders.yaml: builder "w": workers: must be 1`,
+	} {
+		file := filepath.Join(directory, "builders.yaml")
+		if strings.HasPrefix(document, "{") || document == "5" {
+			document = header + "builders: [" + document + "]\n"
+		}
+		require.NoError(t, os.WriteFile(file, []byte(document), 0o600))
+		found, err := Source{Path: file, Taken: map[string]string{"mock": "is built in"}}.Read()
+		if err == nil || found != nil || !strings.HasPrefix(err.Error(), file+": "+want) {
+			t.Errorf("%s\n got %v: %v\nwant %s", document, found, err, want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "123454321") || strings.Contains(err.Error(), "Go ")) {
+			t.Errorf("%s: the error has a value, or a type of Go: %v", document, err)
+		}
+	}
+	for path, want := range map[string]string{"gone.yaml": "no such file or directory", "pipes.d": ": name: x is also set in "} {
+		write(t, filepath.Join(directory, "pipes.d"), map[string]string{
+			"1.yaml": header + "builders: [{name: x, path: ../tool}]", "2.yaml": header + "builders: [{name: x, path: ../tool}]",
+		})
+		if _, err := (Source{Path: filepath.Join(directory, path)}).Read(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
+func TestTheExampleOfThePageIsADocument(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../../../../docs/builders.md")
+	require.NoError(t, err)
+	_, after, _ := strings.Cut(string(page), "```yaml\n"+header)
+	example, _, _ := strings.Cut(after, "```")
+	if declarations, err := decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
+		t.Errorf("%v %+v", err, declarations)
+	}
+}
+
+func TestChangesAreAppliedOnceAndProblemsToldOnce(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file := filepath.Join(directory, "builders.yaml")
+	write(t, directory, map[string]string{"tool": "", "other.txt": ""})
+	one := header + "builders: [{name: one, path: tool}]\n"
+	var told []string
+	var applied map[string]Builder
+	start := map[string]Builder{}
+	w := &watch{
+		source: Source{Path: file, Optional: true}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
+		change: func(builders map[string]Builder) error { applied = builders; return nil },
+		tell:   func(line string) { told = append(told, line) },
+	}
+	stay := ": the registered builders stay as they were"
+	for _, step := range []struct {
+		name, content, want string
+		builders            int
+	}{
+		{"nothing", "", "", 0},
+		{"the first document", one, "registered one", 1},
+		{"another format", one + "# the same\n", "", 1},
+		{"two builders", header + "builders: [{name: one, path: tool, workers: 1}, {name: two, path: tool}]\n", "registered two; changed one", 2},
+		{"broken", header + "builders: [{name: one}]\n", file + `: builder "one": path: set the path of the executable` + stay, 2},
+		{"broken elsewhere", header + "builders: [{name: one, path: other.txt}]\n", file + `: builder "one": path: ` + directory + "/other.txt is not an executable file" + stay, 2},
+		{"repaired", header + "builders: [{name: one, path: tool, workers: 1}, {name: two, path: tool}]\n", "the documents are correct again, and the registered builders are the same", 2},
+		{"one less", one, "changed one; removed two", 1},
+		{"deleted", "", "removed one", 0},
+	} {
+		told = nil
+		var err error
+		if step.content == "" {
+			err = os.RemoveAll(file)
+		} else {
+			err = os.WriteFile(file, []byte(step.content), 0o600)
+		}
+		require.NoError(t, err)
+		for range 4 {
+			w.pass()
+		}
+		if got := strings.Join(told, "\n"); got != step.want || len(applied) != step.builders {
+			t.Errorf("%s: told %q, want %q; builders %v", step.name, got, step.want, applied)
+		}
+	}
+	// A document in the middle of a write does not count.
+	told = nil
+	for _, content := range []string{header[:20], one} {
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		if after := w.pass(); after != settleTime {
+			t.Errorf("the next pass is due after %s", after)
+		}
+	}
+	w.pass()
+	if strings.Join(told, "\n") != "registered one" {
+		t.Errorf("told %q", told)
+	}
+}
