@@ -80,7 +80,8 @@ func parseInput(text string) (input render.Input, targets []v1alpha1.Target, err
 
 // check stores and records the files of a result, completes their contents, and returns what it found.
 func (r *run) check(ctx context.Context, build render.InputBuild, reported *result.Result) *result.Check {
-	err := r.take(ctx, reported)
+	taken, err := r.take(ctx, reported)
+	defer r.agent.options.Artifacts.Release(taken...)
 	if fit := r.agent.options.Fit; err == nil && fit != nil {
 		err = fit(ctx)
 	}
@@ -110,9 +111,9 @@ type file struct {
 	err     error
 }
 
-// take moves the files of a result into the store, and completes their contents. The error is the first of the builder's faults, or
-// else the first fault of the store.
-func (r *run) take(ctx context.Context, reported *result.Result) error {
+// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
+// first of the builder's faults, or else the first fault of the store.
+func (r *run) take(ctx context.Context, reported *result.Result) (taken []artifacts.Content, err error) {
 	files := map[string]*file{}
 	for _, content := range reported.Contents() {
 		if content.File != "" {
@@ -120,11 +121,11 @@ func (r *run) take(ctx context.Context, reported *result.Result) error {
 		}
 	}
 	if len(files) == 0 {
-		return nil
+		return nil, nil
 	}
 	output, err := r.dir.openOutput()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
 	var group sync.WaitGroup
@@ -132,6 +133,11 @@ func (r *run) take(ctx context.Context, reported *result.Result) error {
 		group.Go(func() { file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path) })
 	}
 	group.Wait()
+	for _, file := range files {
+		if file.err == nil {
+			taken = append(taken, file.content)
+		}
+	}
 	var invalid, fault error
 	complete := func(content *result.Content, name string) {
 		if content == nil || content.File == "" {
@@ -151,7 +157,7 @@ func (r *run) take(ctx context.Context, reported *result.Result) error {
 		complete(artifact.SBOM, "sbom of "+name)
 		complete(artifact.Provenance, "provenance of "+name)
 	}
-	return cmp.Or(invalid, fault)
+	return taken, cmp.Or(invalid, fault)
 }
 
 // openOutput opens the output directory, which the builder may have replaced.

@@ -136,6 +136,9 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 	blob := require.Value(store.OpenBlob(content.Digest))(t)
 	defer func() { _ = blob.Close() }() // only read from
 	c.Expect(string(require.Value(io.ReadAll(blob))(t))).To(Equal("disk\n"))
+	_, err := store.Remove(func(artifacts.Entry) bool { return false })
+	require.NoError(t, err)
+	c.Expect(store.Usage()).To(BeZero(), "nothing that was taken is held back, of failures neither")
 }
 
 func TestAFaultOfTheStoreIsNotTheBuildersFault(t *testing.T) {

@@ -50,11 +50,10 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 		result.forgetCheck()
 	}
 	check := ptr.Deref(result.Check, Check{})
-	required := complete
-	if policy.Checked && (exitCode != 0 || check != Check{}) { // no file was read, or a fault has left contents incomplete
-		required = incomplete
+	artifacts, err := result.artifacts(targets, policy, incomplete) // such a violation is why no file was read
+	if unread := exitCode != 0 || check != (Check{}); err == nil && (!policy.Checked || !unread) {
+		artifacts, err = result.artifacts(targets, policy, complete)
 	}
-	artifacts, err := result.artifacts(targets, policy, required)
 	if err == nil && check.Invalid != "" {
 		err = errors.New(check.Invalid)
 	}

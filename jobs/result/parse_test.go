@@ -154,6 +154,9 @@ func TestParseChecked(t *testing.T) {
 	read.Check = &Check{Invalid: `file "disk" is a directory`}
 	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, `invalid result: file "disk" is a directory`)
 
+	twice := succeeded(`{"target":"linux/amd64/raw","file":"a"}`, `{"target":"linux/amd64/raw","file":"b"}`)
+	wantFailure(t, Parse(twice, 0, oneTarget, checked), v1alpha1.FailureConfig, v1alpha1.ReasonInvalidResult, 0, "two artifacts")
+
 	if unlocated := strings.Replace(good, `"file":"disk",`, "", 1); Parse(unlocated, 0, oneTarget, Policy{AllowUnlocated: true}).Failure != nil {
 		t.Error("an artifact without file and location is not allowed")
 	}

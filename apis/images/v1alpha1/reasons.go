@@ -284,7 +284,7 @@ var failureReasons = []explanation{
 		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},
 	{ReasonArtifactNotStored, FailureInfrastructure, false,
 		"the artifacts could not be stored, for example because the disk is full",
-		"read the message; free space on the disk of the data directory"},
+		"read the message: free space on the disk of the data directory, or [raise `--artifacts-max`](artifacts.md#what-is-kept)"},
 	{ReasonNodeRejected, FailureInfrastructure, false,
 		"the node rejected the pod",
 		"usually nothing"},

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	specs "github.com/opencontainers/image-spec/specs-go"
@@ -198,7 +197,7 @@ func (s *Store) putManifest(kind string, layer ociv1.Descriptor, annotations map
 
 // putBlob stores a small content. It requires s.mu.
 func (s *Store) putBlob(contentDigest digest.Digest, content []byte) error {
-	if s.refresh(Content{contentDigest.String(), int64(len(content))}) {
+	if s.has(Content{contentDigest.String(), int64(len(content))}) {
 		return nil
 	}
 	path := s.ingest()
@@ -320,20 +319,19 @@ type Removed struct {
 	Bytes int64
 }
 
-// Remove removes the entries that keep refuses from the index, and then the contents that no entry needs and whose age is at least
-// minAge. The age counts from the last Take or Record of the content. keep must not call the store. After an error, Remove has
-// removed what it returns, and can be repeated.
-func (s *Store) Remove(keep func(Entry) bool, minAge time.Duration) (Removed, error) {
+// Remove removes the entries that keep refuses from the index, and then the contents that no entry needs, unless they were taken and not
+// released. keep must not call the store. After an error, Remove has removed what it returns, and can be repeated.
+func (s *Store) Remove(keep func(Entry) bool) (Removed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	removed, err := s.remove(keep, s.clock.Now().Add(-minAge))
+	removed, err := s.remove(keep)
 	if err != nil {
 		err = fmt.Errorf("remove unneeded artifacts: %w", err)
 	}
 	return removed, err
 }
 
-func (s *Store) remove(keep func(Entry) bool, before time.Time) (removed Removed, err error) {
+func (s *Store) remove(keep func(Entry) bool) (removed Removed, err error) {
 	var kept []record
 	needed := map[string]bool{}
 	for _, r := range s.records {
@@ -354,10 +352,11 @@ func (s *Store) remove(keep func(Entry) bool, before time.Time) (removed Removed
 	entries, err := os.ReadDir(s.blobs())
 	for _, entry := range entries {
 		info, infoErr := entry.Info()
+		of := digest.SHA256.String() + ":" + entry.Name()
 		switch {
 		case infoErr != nil:
 			err = errors.Join(err, infoErr)
-		case !needed[digest.SHA256.String()+":"+entry.Name()] && !info.ModTime().After(before):
+		case !needed[of] && s.taken[of] == 0:
 			if removeErr := os.Remove(filepath.Join(s.blobs(), entry.Name())); removeErr != nil {
 				err = errors.Join(err, removeErr)
 				continue

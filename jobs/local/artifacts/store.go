@@ -29,7 +29,7 @@ const ingestDir = "ingest"
 type Options struct {
 	// Volatile is for a store that is deleted when the process ends: its files are not flushed to the disk.
 	Volatile bool
-	// Clock sets the times of blobs, and measures how long a file may still be open for writing. Default: the real clock.
+	// Clock measures how long a file may still be open for writing. Default: the real clock.
 	Clock clock.Clock
 }
 
@@ -41,8 +41,9 @@ type Store struct {
 	rename  func(from, to string) error
 	readers chan struct{} // has a token for each file that is being read
 
-	mu      sync.Mutex // held while blobs appear or disappear, and while the index changes
-	records []record   // the oldest first
+	mu      sync.Mutex     // held while blobs appear or disappear, and while the index changes
+	records []record       // the oldest first
+	taken   map[string]int // how often each content was taken and not released
 	usage   int64
 }
 
@@ -50,7 +51,7 @@ type Store struct {
 func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, clock: o.Clock, rename: os.Rename, sync: (*os.File).Sync,
-		readers: make(chan struct{}, runtime.GOMAXPROCS(0)),
+		readers: make(chan struct{}, runtime.GOMAXPROCS(0)), taken: map[string]int{},
 	}
 	if o.Volatile {
 		s.sync = func(*os.File) error { return nil }
@@ -149,16 +150,12 @@ func (s *Store) blob(contentDigest string) string {
 // ingest returns a new path for a file that is to become a blob.
 func (s *Store) ingest() string { return filepath.Join(s.dir, ingestDir, rand.Text()) }
 
-// adopt makes a complete file of ingestDir the content with a digest. The file goes if the store has the content. The time of the
-// content becomes now, also if the store had it, so that Remove spares it until it is recorded. It requires s.mu.
+// adopt makes a complete file of ingestDir the content with a digest. The file goes if the store has the content. It requires s.mu.
 func (s *Store) adopt(path string, content Content) error {
-	if s.refresh(content) {
+	if s.has(content) {
 		return os.Remove(path)
 	}
-	now, target := s.clock.Now(), s.blob(content.Digest)
-	if err := os.Chtimes(path, now, now); err != nil {
-		return err
-	}
+	target := s.blob(content.Digest)
 	used := allocated(os.Lstat(path)) - allocated(os.Lstat(target)) // a content of another size is damaged
 	if err := s.rename(path, target); err != nil {
 		return err
@@ -167,11 +164,10 @@ func (s *Store) adopt(path string, content Content) error {
 	return nil
 }
 
-// refresh makes the time of a content now, and reports whether the store has the content. It requires s.mu.
-func (s *Store) refresh(content Content) bool {
-	now, path := s.clock.Now(), s.blob(content.Digest)
-	info, err := os.Lstat(path)
-	return err == nil && info.Mode().IsRegular() && info.Size() == content.SizeBytes && os.Chtimes(path, now, now) == nil
+// has reports whether the store has a content, whole.
+func (s *Store) has(content Content) bool {
+	info, err := os.Lstat(s.blob(content.Digest))
+	return err == nil && info.Mode().IsRegular() && info.Size() == content.SizeBytes
 }
 
 // allocated returns how many bytes a file occupies on its disk, or 0 if the error is set.

@@ -50,7 +50,7 @@ func (e *FileError) Error() string { return fmt.Sprintf("file %q %s", e.Path, e.
 
 // Take moves a file from the output directory of a builder that has ended into the store, and returns its digest and size. The path
 // is relative to the directory, and the file may be a symbolic link to a file in the directory. Remove does not remove the content
-// until its minimal age has passed: Record it before.
+// until Release: Record it before.
 //
 // The builder is not trusted. A file that it must not or cannot have meant is a *FileError. A file that a process can still change,
 // because the file has a second name or because the file system has no leases, is copied; any other file is moved. Any other error
@@ -88,6 +88,17 @@ func (s *Store) take(ctx context.Context, output *os.Root, path string) (Content
 		return Content{}, errors.Join(err, removeIfExists(staged))
 	}
 	return content, nil
+}
+
+// Release lets Remove remove contents that Take returned, each once, unless an artifact in the index has them.
+func (s *Store) Release(contents ...Content) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, content := range contents {
+		if s.taken[content.Digest]--; s.taken[content.Digest] <= 0 {
+			delete(s.taken, content.Digest)
+		}
+	}
 }
 
 // openSource opens a regular file that a builder named. It does not wait for another process.
@@ -325,7 +336,11 @@ func (s *Store) keep(staged string, content Content) error {
 	if err := s.adopt(staged, content); err != nil {
 		return err
 	}
-	return s.syncDir(s.blobs())
+	if err := s.syncDir(s.blobs()); err != nil {
+		return err
+	}
+	s.taken[content.Digest]++
+	return nil
 }
 
 func removeIfExists(path string) error {

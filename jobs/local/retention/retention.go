@@ -32,12 +32,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
 
-const (
-	// interval is the time between two searches for artifacts that nothing needs.
-	interval = 10 * time.Minute
-	// unrecorded is how long a content stays that no build has recorded: its build may still be storing others.
-	unrecorded = time.Hour
-)
+// interval is the time between two searches for artifacts that nothing needs.
+const interval = 10 * time.Minute
 
 // Options configure a Keeper. All but Max, Clock and Logger are required.
 type Options struct {
@@ -111,7 +107,7 @@ func (k *Keeper) Sweep(ctx context.Context) error {
 		return err
 	}
 	orphans := needs.orphans(entries)
-	_, err = k.Store.Remove(func(entry artifacts.Entry) bool { return !orphans[key(entry)] }, unrecorded)
+	_, err = k.Store.Remove(func(entry artifacts.Entry) bool { return !orphans[key(entry)] })
 	if err != nil {
 		return err
 	}
@@ -128,7 +124,7 @@ func (k *Keeper) evict(needs *needs) error {
 		if usage <= k.Max {
 			return nil
 		}
-		removed, err := k.Store.Remove(func(entry artifacts.Entry) bool { return entry.Build.UID != build.UID }, unrecorded)
+		removed, err := k.Store.Remove(func(entry artifacts.Entry) bool { return entry.Build.UID != build.UID })
 		if err != nil {
 			return err
 		}
@@ -234,11 +230,19 @@ func (n *needs) orphans(entries []artifacts.Entry) map[artifactKey]bool {
 	return orphans
 }
 
-// evictable are the builds whose artifacts in the store are not needed, the build that finished first first.
+// evictable are the builds whose artifacts in the store are not needed, the build that finished first first. A build is left out if the
+// removal of its artifacts would free nothing, because others have the same contents.
 func (n *needs) evictable(entries []artifacts.Entry) []*v1alpha1.ImageBuild {
+	needed := map[string]bool{}
+	for _, entry := range entries {
+		if build := n.builds[entry.Build.UID]; build == nil || n.needed[build.UID] {
+			needed[entry.Artifact.Content.Digest] = true
+		}
+	}
 	var builds []*v1alpha1.ImageBuild
 	for _, entry := range entries {
-		if build := n.builds[entry.Build.UID]; build != nil && !n.needed[build.UID] && !slices.Contains(builds, build) {
+		build := n.builds[entry.Build.UID]
+		if build != nil && !n.needed[build.UID] && !needed[entry.Artifact.Content.Digest] && !slices.Contains(builds, build) {
 			builds = append(builds, build)
 		}
 	}
