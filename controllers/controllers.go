@@ -135,7 +135,9 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := reconciliation.Options{Client: client, Kube: kube, Builders: options.Builders, Results: options.Results, Events: events, Clock: options.Clock}
+	given := reconciliation.Options{
+		Client: client, Kube: kube, Builders: options.Builders, Results: options.Results, Kept: options.Kept, Events: events, Clock: options.Clock,
+	}
 	return mgr, addControllers(ctx, mgr, options, given)
 }
 
@@ -160,7 +162,6 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	})
 	images := image.New(image.Options{
 		Options: given, Metrics: builds, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil,
-		Kept: options.Kept,
 	}, mgr.GetCache())
 	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache())); err != nil {
 		return err

@@ -36,15 +36,13 @@ const (
 	recheck = time.Minute
 )
 
-// Options of the controller. All but LogsArchived, BuildsRecorded and Kept are required.
+// Options of the controller. All but LogsArchived and BuildsRecorded are required.
 type Options struct {
 	reconciliation.Options
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.
 	BuildsRecorded bool
-	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
-	Kept func(digest string) bool
 	// Metrics counts builds that were pruned too early.
 	Metrics *metrics.Builds
 }

@@ -104,7 +104,7 @@ func soon(after time.Duration) time.Duration {
 }
 
 func (r *reconciler) sources(bases resolution.Bases) resolution.Sources {
-	return resolution.Sources{Kube: r.Kube, Bases: bases, Builders: r.Builders}
+	return resolution.Sources{Kube: r.Kube, Bases: bases, Builders: r.Builders, Kept: r.Kept}
 }
 
 // builds returns the Image's builds in the order of their numbers. They are shared with the cache and must not be changed.

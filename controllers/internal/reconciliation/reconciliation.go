@@ -54,6 +54,8 @@ type Options struct {
 	Builders inputs.Builders
 	// Results is what the results of builders must have.
 	Results result.Policy
+	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
+	Kept func(digest string) bool
 	// Events records events.
 	Events record.EventRecorder
 	// Clock tells the time.

@@ -28,7 +28,7 @@ type Resolution struct {
 	MayAppear bool
 }
 
-// Sources read the objects that inputs refer to. All are required.
+// Sources read the objects that inputs refer to. All but Kept are required.
 type Sources struct {
 	// Kube reads ConfigMaps.
 	Kube kubernetes.Interface
@@ -36,6 +36,8 @@ type Sources struct {
 	Bases Bases
 	// Builders are what the operator allows.
 	Builders inputs.Builders
+	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
+	Kept func(digest string) bool
 }
 
 // Of resolves inputs. An error is an error of the API, and not of the inputs.
@@ -52,9 +54,32 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 		return Resolution{}, err
 	}
 	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base})
+	if unresolved == nil && s.Kept != nil {
+		if unresolved = lostBase(given.Base.ImageRef, resolved.Base, s.Kept); unresolved != nil {
+			resolved = nil
+		}
+	}
 	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
 	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
+}
+
+// lostBase returns a failure if the server has lost an artifact that the inputs start from.
+func lostBase(ref *v1alpha1.BaseImageReference, base *v1alpha1.BaseBuild, kept func(digest string) bool) *v1alpha1.BuildFailure {
+	if base == nil {
+		return nil
+	}
+	for _, artifact := range base.Artifacts {
+		if artifact.Verified != v1alpha1.ArtifactVerifiedContent || kept(artifact.Digest) {
+			continue
+		}
+		remedy := fmt.Sprintf("build image %s again", ref.Name)
+		if ref.Channel != "" {
+			remedy += ", and promote that build to channel " + ref.Channel
+		}
+		return v1alpha1.ReasonBaseNotFound.Failure("base.imageRef: artifact %s of build %s is lost: %s", artifact.Target, base.Name, remedy)
+	}
+	return nil
 }
 
 // OfBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.

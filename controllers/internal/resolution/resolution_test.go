@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,27 @@ func built(digest string) *v1alpha1.Image {
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}}
 	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Digest: "sha256:stable"}}
 	return image
+}
+
+func TestALostBaseIsNotFound(t *testing.T) {
+	base := built("sha256:lost")
+	base.Status.LatestSuccessful.Name = "debian-1"
+	base.Status.LatestSuccessful.Artifacts[0].Verified = v1alpha1.ArtifactVerifiedContent
+	base.Status.Channels[0].Artifacts = base.Status.LatestSuccessful.Artifacts
+	all := sources(map[string]*v1alpha1.Image{"team/debian": base}, nil)
+	for channel, want := range map[string]string{
+		"":       "artifact linux/amd64/raw of build debian-1 is lost: build image debian again",
+		"stable": "artifact linux/amd64/raw of build debian-1 is lost: build image debian again, and promote that build to channel stable",
+	} {
+		for _, kept := range []bool{false, true} {
+			all.Kept = func(digest string) bool { return kept || digest != "sha256:lost" }
+			got, err := all.Of(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
+			require.NoError(t, err)
+			if lost := got.Unresolved; kept != (lost == nil) || !kept && (lost.Reason != v1alpha1.ReasonBaseNotFound || !strings.HasSuffix(lost.Message, want) || !got.MayAppear) {
+				t.Errorf("channel %q, kept %t: %+v", channel, kept, got)
+			}
+		}
+	}
 }
 
 func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
