@@ -109,6 +109,7 @@ func (r *run) check(ctx context.Context, build render.InputBuild, reported *resu
 type file struct {
 	content artifacts.Content
 	err     error
+	taken   bool
 }
 
 // take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
@@ -128,8 +129,17 @@ func (r *run) take(ctx context.Context, reported *result.Result) (taken []artifa
 		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
+	for path, file := range files {       // links before the files that they name, which are moved
+		if info, err := output.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path)
+			file.taken = true
+		}
+	}
 	var group sync.WaitGroup
 	for path, file := range files { // the store limits how many it reads at the same time
+		if file.taken {
+			continue
+		}
 		group.Go(func() { file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path) })
 	}
 	group.Wait()

@@ -79,6 +79,7 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 		"file": {disk + succeed(`"file":"d/disk","annotations":{"a":"b"},"sbom":{"file":"sbom","mediaType":"x/sbom"}`,
 			`"location":"oci://r/x","digest":"`+digestOf("x")+`","sizeBytes":1,"verified":"Content","provenance":{"file":"sbom","mediaType":"x/p"}`), ""},
 		"right":         {disk + succeed(`"file":"./d/../d/disk","digest":"`+digestOf("disk\n")+`","sizeBytes":5`, `"file":"d/disk"`), ""},
+		"link-and-file": {disk + "; ln -s d/disk latest" + succeed(`"file":"latest"`, `"file":"d/disk"`), ""},
 		"wrong-digest":  {disk + succeed(`"file":"d/disk","digest":"`+digestOf("other")+`"`), "digest of artifact \"linux/amd64/raw\" is " + digestOf("other") + ", but file \"d/disk\" has " + digestOf("disk\n")},
 		"wrong-size":    {disk + succeed(`"file":"d/disk","sizeBytes":6`), `sizeBytes of artifact "linux/amd64/raw" is 6, but file "d/disk" has 5 bytes`},
 		"missing":       {disk + succeed(`"file":"disk"`), `artifact "linux/amd64/raw": file "disk" does not exist`},
@@ -109,7 +110,7 @@ func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 			continue
 		}
 		c.Expect(outcome.Failure).To(BeNil(), name)
-		if name == "right" {
+		if name == "right" || name == "link-and-file" {
 			c.Expect(outcome.Artifacts[0]).To(Equal(good))
 			c.Expect(outcome.Artifacts[1].Digest).To(Equal(good.Digest), "two artifacts can name one file")
 			continue

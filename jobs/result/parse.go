@@ -46,7 +46,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if result.Outcome == OutcomeFailed {
 		return failed(judgeFailure(exitCode, result.Failure))
 	}
-	if !policy.Checked {
+	if !policy.Checked || result.Check == nil { // an agent of an earlier version passed it on as it was
 		result.forgetCheck()
 	}
 	check := ptr.Deref(result.Check, Check{})

@@ -144,6 +144,7 @@ func TestParseChecked(t *testing.T) {
 		t.Error("a result whose check found nothing does not count as checked")
 	}
 	content := read.Contents()[0]
+	read.Check = &Check{}
 	content.Digest, content.SizeBytes, content.Verified = digestB, new(int64(9)), v1alpha1.ArtifactVerifiedContent
 	want := []v1alpha1.Artifact{{
 		Target: "linux/amd64/raw", Digest: digestB, SizeBytes: 9, MediaType: "application/x-raw-disk-image", Verified: v1alpha1.ArtifactVerifiedContent,

@@ -513,7 +513,7 @@ func TestRunningRecordsWhichJobAndPodAreBelieved(t *testing.T) {
 
 // What was verified is kept, so the API serves it. What a builder claims to be verified in a cluster is not.
 func TestAKeptArtifactHasALocation(t *testing.T) {
-	claimed := strings.Replace(goodResult, `"file":`, `"sbom":{"file":"sbom","digest":"`+goodDigest+`","sizeBytes":1,"mediaType":"a/b","verified":"Content"},"verified":"Content","file":`, 1)
+	claimed := strings.Replace(strings.Replace(goodResult, `"version":1`, `"version":1,"check":{}`, 1), `"file":`, `"sbom":{"file":"sbom","digest":"`+goodDigest+`","sizeBytes":1,"mediaType":"a/b","verified":"Content"},"verified":"Content","file":`, 1)
 	for checked, want := range map[bool]string{true: "/apis/images.goldsmith.dev/v1alpha1/namespaces/default/imagebuilds/debian-1/artifacts/" + goodDigest, false: ""} {
 		w := given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, claimed))
 		w.Results.Checked = checked

@@ -116,7 +116,7 @@ func lackingArtifacts(directory string) (images []string, err error) {
 	}
 	for _, entry := range store.Entries() {
 		name := entry.Build.Namespace + "/" + cmp.Or(entry.Build.Image, entry.Build.Name)
-		if !store.Has(entry.Artifact.Content.Digest) && !slices.Contains(images, name) {
+		if !store.Complete(entry) && !slices.Contains(images, name) {
 			images = append(images, name)
 		}
 	}

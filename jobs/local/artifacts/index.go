@@ -201,7 +201,7 @@ func (s *Store) putBlob(contentDigest digest.Digest, content []byte) error {
 		return nil
 	}
 	path := s.ingest()
-	if err := s.writeFile(path, content, 0o444); err != nil {
+	if err := s.writeFile(path, content, blobMode); err != nil {
 		return err
 	}
 	if err := s.adopt(path, Content{contentDigest.String(), int64(len(content))}); err != nil {
@@ -256,7 +256,7 @@ func (s *Store) readIndex() error {
 			return err
 		}
 		content := Content{layer.Digest.String(), layer.Size}
-		if layer.MediaType == ociv1.MediaTypeEmptyJSON {
+		if layer.Digest == ociv1.DescriptorEmptyJSON.Digest && layer.Annotations[ociv1.AnnotationTitle] == "" {
 			content = Content{}
 		}
 		entry := key{build, descriptor.Annotations[annotationTarget]}
@@ -332,21 +332,36 @@ func (s *Store) Remove(keep func(Entry) bool) (Removed, error) {
 }
 
 func (s *Store) remove(keep func(Entry) bool) (removed Removed, err error) {
+	// First what the present index does not need: on a full disk, only this makes room for another index.
+	if removed.Bytes, err = s.unlinkUnneeded(s.records); err != nil {
+		return removed, err
+	}
 	var kept []record
-	needed := map[string]bool{}
 	for _, r := range s.records {
-		if !keep(r.Entry) {
+		if keep(r.Entry) {
+			kept = append(kept, r)
+		} else {
 			removed.Entries = append(removed.Entries, r.Entry)
-			continue
-		}
-		kept = append(kept, r)
-		for _, contentDigest := range r.digests() {
-			needed[contentDigest] = true
 		}
 	}
-	if len(removed.Entries) > 0 {
-		if err := s.replaceIndex(kept); err != nil {
-			return Removed{}, err
+	if len(removed.Entries) == 0 {
+		return removed, nil
+	}
+	if err := s.replaceIndex(kept); err != nil {
+		return Removed{Bytes: removed.Bytes}, err
+	}
+	bytes, err := s.unlinkUnneeded(kept)
+	removed.Bytes += bytes
+	return removed, err
+}
+
+// unlinkUnneeded removes the contents that no record needs, unless they were taken and not released. It returns how many bytes of the
+// disk are free again.
+func (s *Store) unlinkUnneeded(records []record) (bytes int64, err error) {
+	needed := map[string]bool{}
+	for i := range records {
+		for _, contentDigest := range records[i].digests() {
+			needed[contentDigest] = true
 		}
 	}
 	entries, err := os.ReadDir(s.blobs())
@@ -361,9 +376,9 @@ func (s *Store) remove(keep func(Entry) bool) (removed Removed, err error) {
 				err = errors.Join(err, removeErr)
 				continue
 			}
-			removed.Bytes += allocated(info, nil)
+			bytes += allocated(info, nil)
 		}
 	}
-	s.usage -= removed.Bytes
-	return removed, err
+	s.usage -= bytes
+	return bytes, err
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,9 @@ import (
 
 // ingestDir is the directory of files that are not yet blobs. It is in the store, so that a rename makes them blobs.
 const ingestDir = "ingest"
+
+// blobMode is the mode of contents: nobody writes to them.
+const blobMode = 0o444
 
 // Options configure a Store.
 type Options struct {
@@ -117,7 +121,14 @@ func (s *Store) OpenBlob(digest string) (*os.File, error) {
 	if !result.ValidDigest(digest) {
 		return nil, fmt.Errorf("open blob %q: %w", digest, fs.ErrNotExist)
 	}
-	return os.Open(s.blob(digest))
+	blob, err := os.Open(s.blob(digest))
+	if errors.Is(err, fs.ErrPermission) { // a builder can change the mode of files of its user, but not write to these
+		if err := os.Chmod(s.blob(digest), blobMode); err != nil {
+			return nil, err
+		}
+		blob, err = os.Open(s.blob(digest))
+	}
+	return blob, err
 }
 
 // Has reports whether the store has the content with a digest.
@@ -127,6 +138,17 @@ func (s *Store) Has(digest string) bool {
 	}
 	info, err := os.Lstat(s.blob(digest))
 	return err == nil && info.Mode().IsRegular()
+}
+
+// Complete reports whether the store has the content and the documents of an artifact, as far as its builder gave them to the store.
+func (s *Store) Complete(entry Entry) bool {
+	contents := []Content{entry.Artifact.Content}
+	for _, document := range []*Document{entry.Artifact.SBOM, entry.Artifact.Provenance} {
+		if document != nil {
+			contents = append(contents, document.Content)
+		}
+	}
+	return !slices.ContainsFunc(contents, func(c Content) bool { return c != Content{} && !s.Has(c.Digest) })
 }
 
 // Usage returns how many bytes the contents occupy on the disk: fewer than their sizes if they have holes.
@@ -150,13 +172,11 @@ func (s *Store) blob(contentDigest string) string {
 // ingest returns a new path for a file that is to become a blob.
 func (s *Store) ingest() string { return filepath.Join(s.dir, ingestDir, rand.Text()) }
 
-// adopt makes a complete file of ingestDir the content with a digest. The file goes if the store has the content. It requires s.mu.
+// adopt makes a complete file of ingestDir the content with a digest. It replaces the content if the store has it, which may be damaged
+// unnoticed. It requires s.mu.
 func (s *Store) adopt(path string, content Content) error {
-	if s.has(content) {
-		return os.Remove(path)
-	}
 	target := s.blob(content.Digest)
-	used := allocated(os.Lstat(path)) - allocated(os.Lstat(target)) // a content of another size is damaged
+	used := allocated(os.Lstat(path)) - allocated(os.Lstat(target))
 	if err := s.rename(path, target); err != nil {
 		return err
 	}

@@ -123,6 +123,15 @@ func TestOnlyDigestsAreOpened(t *testing.T) {
 	}
 }
 
+// A builder can name any media type, also that of the placeholder for no content.
+func TestAMediaTypeDoesNotHideAContent(t *testing.T) {
+	f := newFixture(t)
+	disk := f.taken("disk", "disk")
+	require.NoError(t, f.store.Record(debian7, []Artifact{{Target: "linux/amd64/raw", Content: disk, MediaType: "application/vnd.oci.empty.v1+json"}}))
+	f.reopen()
+	f.Expect(f.store.Entries()[0].Artifact.Content).To(Equal(disk))
+}
+
 func TestRemoveSparesWhatIsNeededAndWhatIsTaken(t *testing.T) {
 	f := newFixture(t)
 	shared, own, sbom := f.taken("shared", "shared"), f.taken("own", "own"), f.taken("sbom", "sbom")

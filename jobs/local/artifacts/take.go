@@ -198,7 +198,7 @@ func (s *Store) fill(ctx context.Context, staged string, output *os.Root, source
 			return Content{}, err
 		}
 	}
-	if err := file.Chmod(0o444); err != nil {
+	if err := file.Chmod(blobMode); err != nil {
 		return Content{}, err
 	}
 	content, err := s.identify(ctx, file)

@@ -109,14 +109,12 @@ func TestAFileIsMovedAndStoredOnce(t *testing.T) {
 	f.Expect(used).To(BeNumerically(">", 0))
 
 	f.Expect(f.taken("again", "disk")).To(Equal(contentOf("disk")))
-	again := require.Value(os.Stat(f.store.blob(contentOf("disk").Digest)))(t)
-	f.Expect(os.SameFile(again, blob)).To(BeTrue())
 	f.Expect(f.store.Usage()).To(Equal(used))
 	f.Expect(f.ingested()).To(BeEmpty())
 	f.Expect(f.read(contentOf("disk").Digest)).To(Equal("disk"))
 
 	require.NoError(t, os.Chmod(f.store.blob(contentOf("disk").Digest), 0o600))
-	require.NoError(t, os.WriteFile(f.store.blob(contentOf("disk").Digest), []byte("damaged"), 0o600))
+	require.NoError(t, os.WriteFile(f.store.blob(contentOf("disk").Digest), []byte("DISK"), 0o600)) // as long as the content
 	f.taken("healing", "disk")
 	f.Expect(f.read(contentOf("disk").Digest)).To(Equal("disk"))
 }

@@ -163,31 +163,68 @@ func (k *Keeper) read(ctx context.Context) (*needs, error) {
 // named identifies an object by its name.
 type named struct{ namespace, name string }
 
+// numbered identifies a build of an Image.
+type numbered struct {
+	image  types.UID
+	number int64
+}
+
+// need marks artifacts, and the documents about them, as needed.
+func (n *needs) need(all []v1alpha1.Artifact) {
+	for i := range all {
+		n.digests[all[i].Digest] = true
+		for _, document := range []*v1alpha1.ArtifactDocument{all[i].SBOM, all[i].Provenance} {
+			if document != nil {
+				n.digests[document.Digest] = true
+			}
+		}
+	}
+}
+
+// needBase marks what a build starts from as needed. The digest is that of its only artifact, or of several together. base is nil if only
+// the digest is known.
+func (n *needs) needBase(namespace, digest string, base *v1alpha1.BaseBuild) {
+	if digest == "" {
+		return
+	}
+	n.bases[named{namespace, digest}], n.digests[digest] = true, true
+	if base != nil {
+		n.need(base.Artifacts)
+	}
+}
+
 func needsOf(images []v1alpha1.Image, builds []v1alpha1.ImageBuild) *needs {
 	n := &needs{
 		builds: map[types.UID]*v1alpha1.ImageBuild{}, needed: map[types.UID]bool{}, digests: map[string]bool{}, bases: map[named]bool{},
 	}
-	channels, held := map[named]bool{}, map[types.UID]bool{}
+	channels, held, based := map[named]bool{}, map[types.UID]bool{}, map[numbered]bool{}
 	for i := range images {
 		image := &images[i]
 		held[image.UID] = v1alpha1.UnderLegalHold(image)
 		for _, channel := range image.Status.Channels {
 			channels[named{image.Namespace, channel.Build}] = true
 			n.bases[named{image.Namespace, channel.Digest}] = true // even after the build is deleted
+			n.need(channel.Artifacts)
 		}
 		if latest := image.Status.LatestSuccessful; latest != nil {
-			for _, artifact := range latest.Artifacts {
-				n.digests[artifact.Digest] = true
-			}
+			n.need(latest.Artifacts)
+			based[numbered{image.UID, latest.Number}] = true
 		}
-		if last := image.Status.LastAttempted; last != nil && last.BaseDigest != "" {
-			n.bases[named{image.Namespace, last.BaseDigest}] = true
+		if last := image.Status.LastAttempted; last != nil {
+			n.needBase(image.Namespace, last.BaseDigest, nil)
+			based[numbered{image.UID, last.Number}] = true
 		}
 	}
 	for i := range builds {
 		build := &builds[i]
-		if resolved := build.Status.Resolved; resolved != nil && !build.Status.Finished && resolved.BaseDigest != "" {
-			n.bases[named{build.Namespace, resolved.BaseDigest}] = true
+		ref, number := build.Spec.ImageRef, build.Spec.Number
+		if build.Status.Finished && (ref == nil || number == nil || !based[numbered{ref.UID, *number}]) {
+			continue
+		}
+		if resolved := build.Status.Resolved; resolved != nil {
+			n.needBase(build.Namespace, resolved.BaseDigest, resolved.Base)
+		} else if pinned := build.Spec.Pinned; pinned != nil {
+			n.needBase(build.Namespace, pinned.BaseDigest, pinned.Base)
 		}
 	}
 	for i := range builds {
@@ -221,13 +258,18 @@ func (n *needs) orphans(entries []artifacts.Entry) map[artifactKey]bool {
 		}
 	}
 	orphans := map[artifactKey]bool{}
-	for build, made := range deleted {
-		base := n.bases[named{build.Namespace, inputs.ArtifactsDigest(made)}]
-		for _, artifact := range made {
-			orphans[artifactKey{build.UID, artifact.Target}] = !base && !n.digests[artifact.Digest]
+	for _, entry := range entries {
+		if made, ok := deleted[entry.Build]; ok {
+			orphans[key(entry)] = !n.bases[named{entry.Build.Namespace, inputs.ArtifactsDigest(made)}] && !n.hasNeeded(&entry.Artifact)
 		}
 	}
 	return orphans
+}
+
+// hasNeeded reports whether an artifact or a document about it is needed.
+func (n *needs) hasNeeded(artifact *artifacts.Artifact) bool {
+	return n.digests[artifact.Content.Digest] || artifact.SBOM != nil && n.digests[artifact.SBOM.Content.Digest] ||
+		artifact.Provenance != nil && n.digests[artifact.Provenance.Content.Digest]
 }
 
 // evictable are the builds whose artifacts in the store are not needed, the build that finished first first. A build is left out if the

@@ -169,6 +169,31 @@ func TestEveryArtifactOfABaseIsNeeded(t *testing.T) {
 			t.Errorf("artifact %s of a base is not needed", of.target)
 		}
 	}
+	// Only what is handed over is needed, while the build that starts from it is not finished or is the last of its image.
+	whole := image
+	image.UID, image.Status.LastAttempted = "web", &v1alpha1.AttemptedBuild{Number: 3, BaseDigest: "unknown"}
+	for name, build := range map[string]v1alpha1.ImageBuild{
+		"unfinished": {Status: v1alpha1.ImageBuildStatus{Resolved: &v1alpha1.ResolvedInputs{BaseDigest: "unknown", Base: &v1alpha1.BaseBuild{Artifacts: made[1:]}}}},
+		"pinned":     {Spec: v1alpha1.ImageBuildSpec{Pinned: &v1alpha1.PinnedInputs{BaseDigest: "unknown", Base: &v1alpha1.BaseBuild{Artifacts: made[1:]}}}},
+		"last": {
+			Spec: v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{UID: "web"}, Number: new(int64(3))},
+			Status: v1alpha1.ImageBuildStatus{Finished: true, Resolved: &v1alpha1.ResolvedInputs{
+				BaseDigest: "unknown", Base: &v1alpha1.BaseBuild{Artifacts: made[1:]},
+			}},
+		},
+	} {
+		n := needsOf([]v1alpha1.Image{image}, []v1alpha1.ImageBuild{build})
+		if orphans := n.orphans(entries); !orphans[key(entries[0])] || orphans[key(entries[1])] {
+			t.Errorf("%s: the orphans are %v", name, orphans)
+		}
+	}
+	channel := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
+	channel.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Digest: "with another that is not kept", Artifacts: made[1:]}}
+	n = needsOf([]v1alpha1.Image{channel}, nil)
+	if orphans := n.orphans(entries); !orphans[key(entries[0])] || orphans[key(entries[1])] {
+		t.Errorf("of a channel: the orphans are %v", orphans)
+	}
+	n = needsOf([]v1alpha1.Image{whole}, nil)
 	entries[0].Build.Namespace, entries[1].Build.Namespace = "other", "other"
 	if orphans := n.orphans(entries); !orphans[key(entries[0])] || !orphans[key(entries[1])] {
 		t.Errorf("another namespace's image needs them: %v", orphans)
