@@ -63,6 +63,7 @@ func (f *fakeArtifacts) Open(_ context.Context, digest string) (io.ReadSeekClose
 func artifactOf(target, content string) v1alpha1.Artifact {
 	return v1alpha1.Artifact{
 		Target: target, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))), SizeBytes: int64(len(content)), MediaType: "application/x-raw-disk-image",
+		Verified: v1alpha1.ArtifactVerifiedContent,
 	}
 }
 
@@ -177,8 +178,8 @@ var _ = Describe("The artifacts of a build", func() {
 
 	It("are found with their documents", func(ctx SpecContext) {
 		sbom, provenance := kept.add("", `{"sbom":1}`), kept.add("", `{"provenance":1}`)
-		raw.SBOM = &v1alpha1.ArtifactDocument{Digest: sbom.Digest, SizeBytes: sbom.SizeBytes, MediaType: "application/spdx+json"}
-		raw.Provenance = &v1alpha1.ArtifactDocument{Digest: provenance.Digest, SizeBytes: provenance.SizeBytes, MediaType: "text/html\n"}
+		raw.SBOM = &v1alpha1.ArtifactDocument{Digest: sbom.Digest, SizeBytes: sbom.SizeBytes, MediaType: "application/spdx+json", Verified: sbom.Verified}
+		raw.Provenance = &v1alpha1.ArtifactDocument{Digest: provenance.Digest, SizeBytes: provenance.SizeBytes, MediaType: "text/html\n", Verified: sbom.Verified}
 		finish(ctx, raw)
 		answer, body := ask(ctx, http.MethodGet, "once/artifacts/"+sbom.Digest)
 		Expect(body).To(Equal(`{"sbom":1}`))
@@ -223,12 +224,15 @@ var _ = Describe("The artifacts of a build", func() {
 		damaged.SizeBytes++
 		unreadable := artifactOf("linux/arm64/raw", "unreadable")
 		kept.set(unreadable.Digest, func() (io.ReadSeekCloser, error) { return nil, errors.New("permission denied") })
-		finish(ctx, elsewhere, nowhere, lost, damaged, unreadable)
+		foreign := kept.add("linux/amd64/raw", "of another namespace")
+		foreign.Location, foreign.Verified = "https://images.example.com/foreign", "" // what its builder reported
+		finish(ctx, elsewhere, nowhere, lost, damaged, unreadable, foreign)
 		for digest, c := range map[string]struct {
 			code int
 			says string
 		}{
 			elsewhere.Digest:  {http.StatusNotFound, "get it from https://images.example.com/debian.iso"},
+			foreign.Digest:    {http.StatusNotFound, "get it from https://images.example.com/foreign"},
 			nowhere.Digest:    {http.StatusNotFound, "not kept by this server, and its builder reported no location"},
 			lost.Digest:       {http.StatusGone, "artifact linux/amd64/vmdk is no longer kept: build again"},
 			damaged.Digest:    {http.StatusInternalServerError, "its size is 7 bytes, not 8"},

@@ -143,11 +143,12 @@ func find(build string, artifacts []v1alpha1.Artifact, digest string) *served {
 	return nil
 }
 
-// open opens a content that the server keeps.
+// open opens a content that the server keeps. A content that the server has not read itself is not the build's: whoever reported its digest
+// may not be allowed to read what the server keeps for others.
 func (a *artifactsREST) open(ctx context.Context, build string, wanted *served) (io.ReadSeekCloser, error) {
 	err := fs.ErrNotExist
 	var content io.ReadSeekCloser
-	if a.kept != nil {
+	if a.kept != nil && wanted.Verified == v1alpha1.ArtifactVerifiedContent {
 		content, err = a.kept.Open(ctx, wanted.Digest)
 	}
 	switch {

@@ -359,7 +359,9 @@ func TestOneContentIsChosen(t *testing.T) {
 		SBOM: &v1alpha1.ArtifactDocument{Digest: digestOf("sbom"), Location: "https://example.com/debian.spdx.json"},
 	})
 	alone := debian7()
-	alone.Status.Artifacts[0].Location = ""
+	alone.Status.Artifacts[0].Location, alone.Status.Artifacts[0].Verified = "", ""
+	published := debian7() // and kept
+	published.Status.Artifacts[0].Location = "https://example.com/debian.raw"
 	for _, test := range []struct {
 		build            *v1alpha1.ImageBuild
 		target, document string
@@ -382,6 +384,10 @@ func TestOneContentIsChosen(t *testing.T) {
 		if len(f.ranges) > 0 {
 			t.Errorf("%s %s: got %d requests", test.target, test.document, len(f.ranges))
 		}
+	}
+	f := newFixture(t)
+	if err := f.asked.run(t.Context(), f.connection, published); err != nil || len(f.ranges) == 0 {
+		t.Errorf("a published artifact that the server keeps: got error %v, %d requests", err, len(f.ranges))
 	}
 }
 

@@ -151,9 +151,13 @@ func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
 	return nil, fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, o.target, strings.Join(targetsOf(build), ", "))
 }
 
-// fromServer returns an error unless the API server has the content. The error names the place, and what fetches from there.
+// fromServer returns an error unless the API server has the content, which the builder may have published elsewhere too. The error names
+// the place, and what fetches from there.
 func fromServer(content *content) error {
 	location := output.OneLine(content.Location)
+	if content.Verified == v1alpha1.ArtifactVerifiedContent {
+		return nil
+	}
 	if location == "" {
 		return fmt.Errorf("the server does not keep the %s, and its builder reported no location", content)
 	}
