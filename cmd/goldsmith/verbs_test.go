@@ -51,7 +51,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.showsColumnsInK9s()
 
-	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +BUILDER\nmock +executable +yes +yes +1 +/\S+ mock-builder\n$`)
+	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +DESCRIPTION +BUILDER\nmock +executable +yes +yes +1 +Test builder .* +/\S+ mock-builder\n$`)
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")

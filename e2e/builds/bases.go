@@ -40,7 +40,7 @@ func describeBases(w *fixture) {
 			debian := w.waitForImage(ctx, "debian", built(2))
 			w.waitForImage(ctx, "web", built(2))
 			moved := w.waitForImage(ctx, "shop", built(2))
-			Expect(moved.Status.LatestSuccessful.Artifacts).NotTo(Equal(shop.Status.LatestSuccessful.Artifacts))
+			Expect(digests(moved.Status.LatestSuccessful.Artifacts)).NotTo(Equal(digests(shop.Status.LatestSuccessful.Artifacts)))
 			web := w.Succeeded(ctx, "web-2")
 			Expect(web.Spec.Trigger.Reason).To(Equal(v1alpha1.TriggerBaseChange))
 			Expect(web.Spec.Trigger.Changes).To(ConsistOf(HaveField("To", debian.Status.LatestSuccessful.Artifacts[0].Digest)))

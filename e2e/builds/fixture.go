@@ -123,3 +123,12 @@ func (w *fixture) waitForEvents(ctx context.Context, kind, name string, wanted t
 		return texts, err
 	}).Should(wanted)
 }
+
+// digests returns the digests of artifacts by target. Equal artifacts of two builds have locations of their own.
+func digests(artifacts []v1alpha1.Artifact) map[string]string {
+	digests := map[string]string{}
+	for _, artifact := range artifacts {
+		digests[artifact.Target] = artifact.Digest
+	}
+	return digests
+}

@@ -211,7 +211,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"mediaType": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mediaType is the media type of the artifact. Defaults to the media type of the target's format.",
+							Description: "mediaType is the media type of the artifact: the one that the builder reported, or that of the target's format.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",

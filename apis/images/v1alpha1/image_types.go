@@ -635,7 +635,7 @@ type Artifact struct {
 	// sizeBytes is the size of the artifact in bytes.
 	// +required
 	SizeBytes int64 `json:"sizeBytes" protobuf:"varint,3,opt,name=sizeBytes"`
-	// mediaType is the media type of the artifact. Defaults to the media type of the target's format.
+	// mediaType is the media type of the artifact: the one that the builder reported, or that of the target's format.
 	// +required
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which

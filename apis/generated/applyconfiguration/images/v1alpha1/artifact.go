@@ -19,7 +19,7 @@ type ArtifactApplyConfiguration struct {
 	Digest *string `json:"digest,omitempty"`
 	// sizeBytes is the size of the artifact in bytes.
 	SizeBytes *int64 `json:"sizeBytes,omitempty"`
-	// mediaType is the media type of the artifact. Defaults to the media type of the target's format.
+	// mediaType is the media type of the artifact: the one that the builder reported, or that of the target's format.
 	MediaType *string `json:"mediaType,omitempty"`
 	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which
 	// `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.
