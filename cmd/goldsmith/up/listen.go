@@ -12,35 +12,44 @@ import (
 	"syscall"
 )
 
+// listenAddress is where to listen.
+type listenAddress struct {
+	netip.AddrPort // a free port if the port is 0
+	// anyPort is whether the user set no port, not even 0.
+	anyPort bool
+}
+
 // parseListen reads a loopback address, as host or host:port. A missing port is 0.
-func parseListen(text string) (netip.AddrPort, error) {
-	host, port := text, "0"
+func parseListen(text string) (listenAddress, error) {
+	host, port := text, ""
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		host, port = h, p
 	}
+	asked := listenAddress{anyPort: port == ""}
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
 	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("--listen %q: must be an IP address, with or without a port, such as 127.0.0.1:7443", text)
+		return asked, fmt.Errorf("--listen %q: must be an IP address, with or without a port, such as 127.0.0.1:7443", text)
 	}
 	if !address.IsLoopback() {
-		return netip.AddrPort{}, fmt.Errorf(
+		return asked, fmt.Errorf(
 			"--listen %q: must be a loopback address, such as 127.0.0.1, which other machines cannot reach", text)
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
-	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("--listen %q: port must be a number from 0 to 65535", text)
+	if err != nil && !asked.anyPort {
+		return asked, fmt.Errorf("--listen %q: port must be a number from 0 to 65535", text)
 	}
-	return netip.AddrPortFrom(address, uint16(number)), nil
+	asked.AddrPort = netip.AddrPortFrom(address, uint16(number))
+	return asked, nil
 }
 
 // withPortOf fills in a missing port with the port of the address used before, if the host is the same.
-func withPortOf(asked netip.AddrPort, before string) netip.AddrPort {
+func (l listenAddress) withPortOf(before string) netip.AddrPort {
 	last, err := netip.ParseAddrPort(before)
-	if err != nil || asked.Port() != 0 || last.Addr() != asked.Addr() {
-		return asked
+	if err != nil || !l.anyPort || last.Addr() != l.Addr() {
+		return l.AddrPort
 	}
 	return last
 }

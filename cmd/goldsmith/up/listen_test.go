@@ -45,13 +45,17 @@ func TestListensOnLoopbackAddressesOnly(t *testing.T) {
 
 func TestTheSamePortIsUsedAfterARestart(t *testing.T) {
 	for _, test := range []struct{ asked, before, want string }{
-		{"127.0.0.1:0", "127.0.0.1:4000", "127.0.0.1:4000"},
-		{"127.0.0.1:0", "", "127.0.0.1:0"},
-		{"127.0.0.1:0", "nonsense", "127.0.0.1:0"},
+		{"127.0.0.1", "127.0.0.1:4000", "127.0.0.1:4000"},
+		{"localhost", "127.0.0.1:4000", "127.0.0.1:4000"},
+		{"127.0.0.1", "", "127.0.0.1:0"},
+		{"127.0.0.1", "nonsense", "127.0.0.1:0"},
+		{"127.0.0.1:0", "127.0.0.1:4000", "127.0.0.1:0"},
 		{"127.0.0.1:5000", "127.0.0.1:4000", "127.0.0.1:5000"},
-		{"[::1]:0", "127.0.0.1:4000", "[::1]:0"},
+		{"[::1]", "127.0.0.1:4000", "[::1]:0"},
 	} {
-		if got := withPortOf(netip.MustParseAddrPort(test.asked), test.before); got.String() != test.want {
+		asked, err := parseListen(test.asked)
+		require.NoError(t, err)
+		if got := asked.withPortOf(test.before); got.String() != test.want {
 			t.Errorf("asked for %s after %q: got %s, want %s", test.asked, test.before, got, test.want)
 		}
 	}

@@ -93,7 +93,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(withPortOf(address, before))
+	listener, err := listen(address.withPortOf(before))
 	if err != nil {
 		return err
 	}
