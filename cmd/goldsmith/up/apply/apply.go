@@ -23,13 +23,11 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
 	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
 )
 
 const (
-	// settleTime is how long no file has changed before the directory is read, and then how long until it is read again.
-	settleTime = 300 * time.Millisecond
-	// longestSettleTime is when the directory is read although files still change, such as temporary ones.
-	longestSettleTime = 5 * time.Second
 	// After an error the directory is applied again, each time after twice the delay. The longest delay is also the interval at which
 	// an unchanged directory is read, because some file systems report no changes.
 	firstDelay, longestDelay = time.Second, 15 * time.Second
@@ -109,7 +107,7 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 		a.watch = func(directory string) { _ = watcher.Add(directory) }
 		changes, lost = watcher.Events, watcher.Errors
 	}
-	var changed time.Time // when a file changed for the first time after the last pass
+	var unread settle.Changes
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -119,16 +117,13 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 		case event := <-changes:
 			name := filepath.Base(event.Name)
 			if isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) { // a directory has any name
-				if changed.IsZero() {
-					changed = time.Now()
-				}
-				timer.Reset(min(settleTime, time.Until(changed.Add(longestSettleTime))))
+				timer.Reset(unread.Add(time.Now()))
 			}
 		case err := <-lost: // such as too many events at once
 			klog.FromContext(ctx).Info("Cannot watch a directory", "directory", directory, "err", err)
-			timer.Reset(settleTime)
+			timer.Reset(settle.Time)
 		case <-timer.C:
-			changed = time.Time{}
+			unread = settle.Changes{}
 			timer.Reset(a.pass(ctx))
 		}
 	}
@@ -155,7 +150,7 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 	case found.digest == a.done && len(found.failures) == 0:
 		return longestDelay
 	case changed:
-		return settleTime
+		return settle.Time
 	}
 	failures := a.set.reconcile(ctx, found, a.tell)
 	if ctx.Err() != nil {
