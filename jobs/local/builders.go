@@ -16,8 +16,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-// maxEnvFile is the largest file that is the value of a variable, in bytes. Linux limits a variable to 128 KiB.
-const maxEnvFile = 64 << 10
+// MaxArgument is the maximum length of an argument of a builder and of the value of a variable, in bytes. Linux starts no process with one
+// of 128 KiB, which the name of a variable is a part of.
+const MaxArgument = 64 << 10
 
 // EnvVar is a variable of a builder's environment.
 type EnvVar struct {
@@ -67,16 +68,19 @@ func readEnvFile(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = file.Close() }() // only read from
-	content, err := io.ReadAll(io.LimitReader(file, maxEnvFile+1))
+	content, err := io.ReadAll(io.LimitReader(file, MaxArgument+1))
 	switch {
 	case err != nil:
 		return "", err
-	case len(content) > maxEnvFile:
-		return "", fmt.Errorf("it is larger than %d KiB", maxEnvFile>>10)
+	case len(content) > MaxArgument:
+		return "", fmt.Errorf("it is larger than %d KiB", MaxArgument>>10)
 	case bytes.IndexByte(content, 0) >= 0:
 		return "", errors.New("it has a zero byte, which no variable can have")
 	}
-	return strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r"), nil
+	if line, ended := bytes.CutSuffix(content, []byte("\r\n")); ended {
+		return string(line), nil
+	}
+	return strings.TrimSuffix(string(content), "\n"), nil
 }
 
 // environment returns the builder's own variables.

@@ -27,11 +27,11 @@ func TestTheVariablesOfABuilderAreReadAtEachStart(t *testing.T) {
 		{Name: "PLAIN", Value: "a b"}, {Name: "TOKEN", File: token},
 	}}
 	c := newCluster(t, nil, func(o *Options) { o.Builders = map[string]Builder{"env": builder} })
-	for name, content := range map[string]string{"first": "one\n", "second": "two\r\n", "third": "line\nline\n\n"} {
+	for name, content := range map[string]string{"first": "one\n", "second": "two\r\n", "third": "line\nline\n\n", "lone": "one\r"} {
 		c.Expect(os.WriteFile(token, []byte(content), 0o600)).To(Succeed())
 		job := c.run("env", another(name))
 		c.finishedJob(job)
-		want := map[string]string{"first": "one", "second": "two", "third": "line\nline\n"}[name]
+		want := map[string]string{"first": "one", "second": "two", "third": "line\nline\n", "lone": "one\r"}[name]
 		pod := require.Value(c.pod(job))(c.t)
 		c.Expect(c.log(pod, nil)).To(Equal("a b/" + want + "/" + filepath.Join(c.options.Dir, string(pod.UID), "result") + "\n"))
 	}

@@ -35,7 +35,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	}
 	agent, err := local.New(local.Options{
 		Client:     client,
-		Builders:   s.builders.local(),
+		Builders:   s.builders.current.Load().local(),
 		Dir:        s.data.builds,
 		Artifacts:  s.artifacts,
 		Fit:        fit,

@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -62,7 +61,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 		return nil, err
 	}
 	source := registry.Source{
-		Path: o.BuilderDocuments, Optional: o.BuilderDocuments == filepath.Join(o.DataDirectory, buildersFile),
+		Path: o.BuilderDocuments, Optional: o.defaultDocument,
 		Taken: map[string]string{mockName: "is built in"},
 	}
 	for name := range fixed {
@@ -77,7 +76,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 		return nil, fmt.Errorf("read the builders: %w", err)
 	}
 	r := &registrations{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined, changed: make(chan struct{}, 1)}
-	r.set(declared)
+	r.current.Store(r.with(declared))
 	if err := checkUnconfined(o.Unconfined, r.current.Load().builders); err != nil {
 		return nil, err
 	}
@@ -100,8 +99,8 @@ type registered struct {
 	allowed  map[string]inputs.Builder
 }
 
-// set registers the builders of the documents beside the fixed ones.
-func (r *registrations) set(declared map[string]registry.Builder) {
+// with returns the fixed builders and those of the documents.
+func (r *registrations) with(declared map[string]registry.Builder) *registered {
 	next := &registered{builders: map[string]registry.Builder{}, allowed: map[string]inputs.Builder{}}
 	for _, builders := range []map[string]registry.Builder{r.fixed, declared} {
 		for name, builder := range builders {
@@ -110,16 +109,33 @@ func (r *registrations) set(declared map[string]registry.Builder) {
 			next.allowed[name] = inputs.Builder{Image: local.Image(name), Reports: true}
 		}
 	}
-	r.current.Store(next)
+	return next
 }
 
 // local returns the builders that the agent runs.
-func (r *registrations) local() map[string]local.Builder {
+func (r *registered) local() map[string]local.Builder {
 	builders := map[string]local.Builder{}
-	for name, builder := range r.current.Load().builders {
+	for name, builder := range r.builders {
 		builders[name] = builder.Builder
 	}
 	return builders
+}
+
+// replace registers the builders of changed documents. set is called with the builders for the agent: with new builders before the server
+// names them, and without removed builders after the server has named them, so that the agent knows every builder of a pod.
+func (r *registrations) replace(declared map[string]registry.Builder, set func(map[string]local.Builder) error) error {
+	next := r.with(declared)
+	both := r.current.Load().local()
+	maps.Copy(both, next.local())
+	if err := set(both); err != nil {
+		return err
+	}
+	r.current.Store(next)
+	select {
+	case r.changed <- struct{}{}:
+	default: // the controllers have not seen the last change yet
+	}
+	return set(next.local())
 }
 
 // allowed returns the builders of the agent for controllers and server. Each builder can report its progress.
@@ -129,17 +145,7 @@ func (r *registrations) allowed() inputs.Builders {
 
 // watch registers the builders of changed documents until ctx is done. set is called with the builders for the agent.
 func (r *registrations) watch(ctx context.Context, set func(map[string]local.Builder) error, tell func(line string)) error {
-	return r.source.Watch(ctx, r.declared, func(declared map[string]registry.Builder) error {
-		r.set(declared)
-		if err := set(r.local()); err != nil {
-			return err
-		}
-		select {
-		case r.changed <- struct{}{}:
-		default: // the controllers have not seen the last change yet
-		}
-		return nil
-	}, tell)
+	return r.source.Watch(ctx, r.declared, func(declared map[string]registry.Builder) error { return r.replace(declared, set) }, tell)
 }
 
 // startBuilders watches the documents of builders.

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -68,9 +70,9 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
 	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
-	registered.set(map[string]registry.Builder{
+	registered.current.Store(registered.with(map[string]registry.Builder{
 		"shell": {Builder: local.Builder{Path: tool}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
-	})
+	}))
 	running := &system{builders: registered}
 	made := running.buildersConfigMap().Make()
 	wantData := map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "secret": tool + " -v", "gone": tool + "-gone"}
@@ -82,6 +84,50 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	}
 	if !maps.Equal(made.Data, wantData) || !maps.Equal(made.Annotations, want) {
 		t.Errorf("got %v", made)
+	}
+}
+
+func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
+	t.Parallel()
+	r := &registrations{changed: make(chan struct{}, 1)}
+	r.current.Store(r.with(map[string]registry.Builder{"old": {Builder: local.Builder{Path: "/old"}}, "both": {Builder: local.Builder{Path: "/before"}}}))
+	declared := map[string]registry.Builder{"new": {Builder: local.Builder{Path: "/new"}}, "both": {Builder: local.Builder{Path: "/after"}}}
+	var steps []string
+	var refusal error
+	set := func(builders map[string]local.Builder) error {
+		var agent []string
+		for _, name := range slices.Sorted(maps.Keys(builders)) {
+			agent = append(agent, name+"="+builders[name].Path)
+		}
+		server := slices.Sorted(maps.Keys(r.allowed().Current()))
+		steps = append(steps, fmt.Sprintf("agent %s, server %s", strings.Join(agent, " "), strings.Join(server, " ")))
+		return refusal
+	}
+	refusal = errors.New("refused")
+	if err := r.replace(declared, set); !errors.Is(err, refusal) || len(r.changed) != 0 {
+		t.Errorf("a refusal: %v, %d changes", err, len(r.changed))
+	}
+	refusal = nil
+	if err := r.replace(declared, set); err != nil || len(r.changed) != 1 {
+		t.Errorf("a change: %v, %d changes", err, len(r.changed))
+	}
+	want := []string{"agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new, server both new"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("got %q, want %q", steps, want)
+	}
+}
+
+func TestADocumentThatTheUserNamesMustExist(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	for _, test := range []struct{ documents, want string }{
+		{"", ""}, {filepath.Join(directory, buildersFile), "read the builders: " + directory + "/builders.yaml: no such file or directory"},
+	} {
+		options := Options{DataDirectory: directory, BuilderDocuments: test.documents}
+		require.NoError(t, options.complete())
+		if _, err := options.readBuilders(); (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
+			t.Errorf("--builders %q: got error %v, want %q", test.documents, err, test.want)
+		}
 	}
 }
 
@@ -125,8 +171,11 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		require.NoError(t, errors.Join(os.WriteFile(file+".new", []byte(content), 0o600), os.Rename(file+".new", file)))
 	}
 	told := &notices{}
+	// Controllers read everything again after a minute, so a longer wait would not tell whether they learned of the change.
 	await := func(ctx context.Context, what string, holds func() bool) {
 		t.Helper()
+		ctx, stop := context.WithTimeout(ctx, 45*time.Second)
+		defer stop()
 		for !holds() {
 			select {
 			case <-ctx.Done():

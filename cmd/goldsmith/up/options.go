@@ -34,7 +34,7 @@ type Options struct {
 	// not write is refused.
 	Kubeconfig string
 	// Listen is a loopback address, as host or host:port. Defaults to 127.0.0.1. The default port is the port last used with this
-	// data directory, or else a free port.
+	// data directory, or else a free port. Port 0 is a free port.
 	Listen string
 	// Workers is how many builds run at a time. Defaults to the number of cores.
 	Workers int
@@ -61,7 +61,7 @@ type Options struct {
 	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
 	Builders []string
 	// BuilderDocuments is a document with builders, or a directory of documents, which the server reads whenever they change: see package
-	// registry. Defaults to DataDirectory/builders.yaml, which may be missing.
+	// registry. Defaults to DataDirectory/builders.yaml, which may be missing. A path that is set must exist.
 	BuilderDocuments string
 	// Unconfined are the names of builders that can read and write all files that the user can. Other builders, and "mock", can write
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
@@ -93,7 +93,8 @@ type Options struct {
 	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand. Defaults to this program.
 	Executable string
 
-	artifactsMax int64 // ArtifactsMax in bytes, or 0
+	artifactsMax    int64 // ArtifactsMax in bytes, or 0
+	defaultDocument bool  // BuilderDocuments was not set
 
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
@@ -119,7 +120,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory for all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
-		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port")
+		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port; port 0: a free port")
 	flags.IntVar(&o.Workers, "workers", runtime.NumCPU(), "number of builders that run at a time")
 	o.Limits.AddTo(flags, "the number of workers, which higher values do not exceed")
 	o.Results.AddTo(flags)
@@ -187,7 +188,7 @@ func (o *Options) complete() (err error) {
 		}
 	}
 	if o.BuilderDocuments == "" {
-		o.BuilderDocuments = filepath.Join(o.DataDirectory, buildersFile)
+		o.BuilderDocuments, o.defaultDocument = filepath.Join(o.DataDirectory, buildersFile), true
 	}
 	if o.BuilderDocuments, err = filepath.Abs(o.BuilderDocuments); err != nil {
 		return fmt.Errorf("find the documents of builders: %w", err)

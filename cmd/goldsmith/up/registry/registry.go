@@ -211,8 +211,13 @@ func (d declaration) builder(directory string) (Builder, error) {
 			report(fmt.Errorf("path: %w", err))
 		}
 	}
-	if slices.ContainsFunc(d.Args, hasZero) {
-		report(errors.New("args: an argument has a zero byte"))
+	for i, argument := range d.Args {
+		switch {
+		case hasZero(argument):
+			report(fmt.Errorf("args[%d]: has a zero byte", i))
+		case len(argument) > local.MaxArgument:
+			report(fmt.Errorf("args[%d]: is larger than %d KiB: write it to a file, and set the path of the file", i, local.MaxArgument>>10))
+		}
 	}
 	if d.Workers != nil {
 		if declared.Workers = int(*d.Workers); *d.Workers < 1 {
@@ -245,6 +250,8 @@ func (e environment) read(directory string) (local.EnvVar, error) {
 		return variable, errors.New("set either value or valueFrom")
 	case e.Value != nil && hasZero(*e.Value):
 		return variable, errors.New("value: has a zero byte, which no variable can have")
+	case e.Value != nil && len(*e.Value) > local.MaxArgument:
+		return variable, fmt.Errorf("value: is larger than %d KiB: write it to a file that the builder reads, and set the path of the file", local.MaxArgument>>10)
 	case e.Value != nil:
 		variable.Value = *e.Value
 		return variable, nil

@@ -3,14 +3,19 @@
 package registry
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -76,7 +81,8 @@ builders:
 func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	write(t, directory, map[string]string{"tool": "", "plain.txt": "", "big.txt": strings.Repeat("x", 64<<10+1), "zero.txt": "s3cret\x00"})
+	large := strings.Repeat("x", 64<<10+1)
+	write(t, directory, map[string]string{"tool": "", "plain.txt": "", "big.txt": large, "zero.txt": "s3cret\x00"})
 	// The values are what follows "FILE: ". A document without a header consists of the items of a list of builders.
 	for document, want := range map[string]string{
 		"":                              "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
@@ -104,7 +110,9 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		`{name: x, path: tool, description: "a\nb"}`:                                                 `builder "x": description: must be one line of printable characters`,
 		`{name: x, path: tool, description: ` + strings.Repeat("é", 121) + `}`:                       `builder "x": description: must have at most 120 characters`,
 		`{name: x, path: tool, args: text}`:                                                          `builder "x": args: must be a list`,
-		`{name: x, path: tool, args: ["\0"]}`:                                                        `builder "x": args: an argument has a zero byte`,
+		`{name: x, path: tool, args: ["\0"]}`:                                                        `builder "x": args[0]: has a zero byte`,
+		"{name: x, path: tool, args: [a, " + large + "]}":                                            `builder "x": args[1]: is larger than 64 KiB: write it to a file`,
+		"{name: x, path: tool, env: [{name: A, value: " + large + "}]}":                              `builder "x": env[0] A: value: is larger than 64 KiB: write it to a file that the builder reads, and set the path`,
 		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
 		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,
 		"{name: x, path: tool, unconfined: maybe}":                                                   `builder "x": unconfined: must be true or false`,
@@ -207,7 +215,7 @@ func TestChangesAreAppliedOnceAndProblemsToldOnce(t *testing.T) {
 	told = nil
 	for _, content := range []string{header[:20], one} {
 		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		if after := w.pass(); after != settleTime {
+		if after := w.pass(); after != settle.Time {
 			t.Errorf("the next pass is due after %s", after)
 		}
 	}
@@ -215,4 +223,82 @@ func TestChangesAreAppliedOnceAndProblemsToldOnce(t *testing.T) {
 	if strings.Join(told, "\n") != "registered one" {
 		t.Errorf("told %q", told)
 	}
+}
+
+func TestAChangeThatIsRefusedIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file := filepath.Join(directory, "builders.yaml")
+	write(t, directory, map[string]string{"tool": "", "builders.yaml": header + "builders: [{name: one, path: tool}]\n"})
+	var told []string
+	var refusal error
+	calls, start := 0, map[string]Builder{}
+	w := &watch{
+		source: Source{Path: file, Optional: true}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
+		change: func(map[string]Builder) error { calls++; return refusal },
+		tell:   func(line string) { told = append(told, line) },
+	}
+	for _, step := range []struct {
+		name    string
+		refusal error
+		change  func() error
+		want    string
+		again   bool
+	}{
+		{"refused", errors.New("no room"), nil, "no room", true},
+		{"refused again", errors.New("no room"), nil, "", true},
+		{"refused otherwise", errors.New("no time"), nil, "no time", true},
+		{"accepted", nil, nil, "registered one", false},
+		{"a removal is refused", errors.New("no room"), func() error { return os.Remove(file) }, "no room", true},
+		{"what was registered is there again", nil, func() error {
+			return os.WriteFile(file, []byte(header+"builders: [{name: one, path: tool}]\n"), 0o600)
+		}, "the documents are correct again, and the registered builders are the same", false},
+	} {
+		if step.change != nil {
+			require.NoError(t, step.change())
+		}
+		told, refusal, calls = nil, step.refusal, 0
+		var next time.Duration
+		for range 3 {
+			next = w.pass()
+		}
+		if got := strings.Join(told, "\n"); got != step.want || (next == problemInterval) != step.again || calls == 0 || !step.again && calls > 1 {
+			t.Errorf("%s: told %q, want %q; %d changes, the next pass after %s", step.name, got, step.want, calls, next)
+		}
+	}
+}
+
+// TestSteadyChangesDoNotPostponeAReadingForEver changes a file beside the document until the document counts.
+func TestSteadyChangesDoNotPostponeAReadingForEver(t *testing.T) {
+	t.Parallel()
+	directory := t.TempDir()
+	file := filepath.Join(directory, "builders.yaml")
+	write(t, directory, map[string]string{"tool": "", "builders.yaml": header + "builders: [{name: one, path: tool}]\n"})
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		start := map[string]Builder{}
+		w := &watch{
+			source: Source{Path: file}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
+			change: func(map[string]Builder) error { stop(); return nil }, tell: func(string) {},
+		}
+		changes := make(chan fsnotify.Event)
+		go func() {
+			for {
+				select {
+				case <-time.After(settle.Time / 2):
+				case <-ctx.Done():
+					return
+				}
+				select {
+				case changes <- fsnotify.Event{Name: filepath.Join(directory, "other.yaml")}:
+				case <-ctx.Done():
+					return
+				}
+			}
+		}()
+		if err := w.run(ctx, changes, nil, func() {}); !errors.Is(err, context.Canceled) {
+			t.Errorf("the document is not read: %v", err)
+		}
+	})
 }

@@ -15,20 +15,21 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
 )
 
 const (
-	// settleTime is how long no document has changed before the documents are read, and then how long until they are read again.
-	settleTime = 300 * time.Millisecond
 	// interval is when unchanged documents are read, because some file systems report no changes.
 	interval = 15 * time.Second
-	// problemInterval is the interval while there is a problem, which a change of another file may solve, such as chmod.
+	// problemInterval is the interval while there is a problem, which a change of another file may solve, such as chmod, and while the
+	// builders of the documents are refused.
 	problemInterval = time.Second
 )
 
 // Watch reads the documents whenever they change until ctx is done. Current are the builders that it has read before. change gets the
-// builders of changed documents, if there is no problem with any document. tell gets a line for each change of the builders, and a line for
-// each new problem.
+// builders of changed documents, if there is no problem with any document, and gets them again until it succeeds. tell gets a line for each
+// change of the builders, and a line for each new problem.
 func (s Source) Watch(ctx context.Context, current map[string]Builder, change func(map[string]Builder) error, tell func(line string)) error {
 	w := &watch{source: s, current: current, applied: reading{builders: current}, seen: reading{builders: current}, change: change, tell: tell}
 	var changes chan fsnotify.Event
@@ -42,6 +43,12 @@ func (s Source) Watch(ctx context.Context, current map[string]Builder, change fu
 		// Again before each reading, because the directory may be another one. A directory that cannot be watched is read in time, too.
 		observe = func() { _ = watcher.Add(s.directory()) }
 	}
+	return w.run(ctx, changes, lost, observe)
+}
+
+// run makes passes until ctx is done: observe is called before each.
+func (w *watch) run(ctx context.Context, changes <-chan fsnotify.Event, lost <-chan error, observe func()) error {
+	var unread settle.Changes
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -49,13 +56,14 @@ func (s Source) Watch(ctx context.Context, current map[string]Builder, change fu
 		case <-ctx.Done():
 			return ctx.Err()
 		case event := <-changes:
-			if event.Name == s.Path || isDocument(filepath.Base(event.Name)) {
-				timer.Reset(settleTime)
+			if event.Name == w.source.Path || isDocument(filepath.Base(event.Name)) {
+				timer.Reset(unread.Add(time.Now()))
 			}
 		case err := <-lost: // such as too many events at once
-			klog.FromContext(ctx).Info("Cannot watch the documents of builders", "path", s.Path, "err", err)
-			timer.Reset(settleTime)
+			klog.FromContext(ctx).Info("Cannot watch the documents of builders", "path", w.source.Path, "err", err)
+			timer.Reset(settle.Time)
 		case <-timer.C:
+			unread = settle.Changes{}
 			observe()
 			timer.Reset(w.pass())
 		}
@@ -80,7 +88,8 @@ type watch struct {
 	source  Source
 	current map[string]Builder // the builders of the last documents without a problem
 	seen    reading            // by the last pass
-	applied reading            // by the last pass that told anything
+	applied reading            // by the last pass whose builders were registered, or whose problem was told
+	refused string             // why the last change failed, or "" if it succeeded
 	change  func(map[string]Builder) error
 	tell    func(string)
 }
@@ -96,37 +105,46 @@ func (w *watch) pass() time.Duration {
 	changed := !reflect.DeepEqual(now, w.seen)
 	w.seen = now
 	switch {
-	case reflect.DeepEqual(now, w.applied):
+	case reflect.DeepEqual(now, w.applied) && w.refused == "":
 	case changed:
-		return settleTime
+		return settle.Time
 	default:
 		w.apply(now)
 	}
-	if now.problem != "" {
+	if now.problem != "" || w.refused != "" {
 		return problemInterval
 	}
 	return interval
 }
 
+// apply registers the builders of a reading without a problem. After an error it is called again, and tells the error only once.
 func (w *watch) apply(now reading) {
-	before := w.applied
-	w.applied = now
 	if now.problem != "" {
-		for line := range strings.SplitSeq(now.problem, "\n") {
-			w.tell(line + ": the registered builders stay as they were")
+		if now.problem != w.applied.problem {
+			for line := range strings.SplitSeq(now.problem, "\n") {
+				w.tell(line + ": the registered builders stay as they were")
+			}
 		}
+		w.applied = now
 		return
 	}
-	if news := difference(w.current, now.builders); news != "" {
+	news := difference(w.current, now.builders)
+	if news != "" || w.refused != "" { // a change that failed may have been made in part
 		if err := w.change(now.builders); err != nil {
-			w.tell(err.Error())
+			if err.Error() != w.refused {
+				w.tell(err.Error())
+			}
+			w.refused = err.Error()
 			return
 		}
-		w.current = now.builders
+	}
+	switch {
+	case news != "":
 		w.tell(news)
-	} else if before.problem != "" {
+	case w.applied.problem != "" || w.refused != "":
 		w.tell("the documents are correct again, and the registered builders are the same")
 	}
+	w.current, w.applied, w.refused = now.builders, now, ""
 }
 
 // difference names the builders that differ, or is empty.
