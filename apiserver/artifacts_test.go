@@ -303,6 +303,29 @@ var _ = Describe("The artifacts of a build", func() {
 		answer, _ = ask(ctx, http.MethodGet, "debian-2/artifacts/"+raw.Digest)
 		Expect(answer.StatusCode).To(Equal(http.StatusNotFound))
 	})
+
+	It("stay while a channel names their deleted build", func(ctx SpecContext) {
+		images, builds := imagesIn(namespace), buildsIn(namespace)
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "debian", request("one"), metav1.CreateOptions{}))
+		writeTo(ctx, builds, "debian-1", startAttempt(1))
+		writeTo(ctx, builds, "debian-1", func(status *v1alpha1.ImageBuildStatus) {
+			succeed(1)(status)
+			status.Artifacts = []v1alpha1.Artifact{raw}
+		})
+		set := func(channels ...v1alpha1.ImageChannel) {
+			GinkgoHelper()
+			must(images.UpdateChannels(ctx, "debian", &v1alpha1.ImageChannels{ObjectMeta: metav1.ObjectMeta{Name: "debian"}, Channels: channels}, metav1.UpdateOptions{}))
+		}
+		set(v1alpha1.ImageChannel{Name: "stable", Build: "debian-1"})
+		Expect(builds.Delete(ctx, "debian-1", metav1.DeleteOptions{})).To(Succeed())
+		answer, body := ask(ctx, http.MethodGet, "debian-1/artifacts/"+raw.Digest)
+		Expect(answer.StatusCode).To(Equal(http.StatusOK), "%s", body)
+		Expect(body).To(Equal(content))
+		set()
+		answer, _ = ask(ctx, http.MethodGet, "debian-1/artifacts/"+raw.Digest)
+		Expect(answer.StatusCode).To(Equal(http.StatusNotFound))
+	})
 })
 
 // endless is a broken content whose size is that of the whole content.

@@ -44,3 +44,17 @@ func (a *Artifact) FileName(build string) string {
 		return '-'
 	}, build+"-"+platform+format)
 }
+
+// RecordedArtifacts returns the artifacts that the status of an Image has of a build, even after the build is deleted: of the latest
+// successful build, and of the builds that channels name. It returns nil for every other build.
+func (status *ImageStatus) RecordedArtifacts(build string) []Artifact {
+	if latest := status.LatestSuccessful; latest != nil && latest.Name == build {
+		return latest.Artifacts
+	}
+	for i := range status.Channels {
+		if channel := &status.Channels[i]; channel.Build == build {
+			return channel.Artifacts
+		}
+	}
+	return nil
+}

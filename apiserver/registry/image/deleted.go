@@ -75,9 +75,9 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 	return false, err
 }
 
-// latestSuccessful returns the artifacts of the latest successful build of an Image by the name of the build, <image>-<number>. It returns
-// nil if no Image has such a build.
-func (r *instantiateREST) latestSuccessful(ctx context.Context, build string) ([]v1alpha1.Artifact, error) {
+// recorded returns the artifacts that the status of an Image has of a build, whose name is <image>-<number>: of its latest successful
+// build, and of those that its channels name. It returns nil if no Image has the build in its status.
+func (r *instantiateREST) recorded(ctx context.Context, build string) ([]v1alpha1.Artifact, error) {
 	at := strings.LastIndexByte(build, '-')
 	if at <= 0 {
 		return nil, nil
@@ -89,8 +89,5 @@ func (r *instantiateREST) latestSuccessful(ctx context.Context, build string) ([
 	case err != nil:
 		return nil, fmt.Errorf("read image %s for the artifacts of imagebuild %s: %w", build[:at], build, err)
 	}
-	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == build {
-		return latest.Artifacts, nil
-	}
-	return nil, nil
+	return image.Status.RecordedArtifacts(build), nil
 }

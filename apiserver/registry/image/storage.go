@@ -70,7 +70,7 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options
 		return nil, nil, err
 	}
 	instantiate := newInstantiateREST(store, builds, sources, scope, options)
-	builds.BeforeDelete, builds.Instantiate, builds.LatestSuccessful = instantiate.remember, instantiate.asRequested, instantiate.latestSuccessful
+	builds.BeforeDelete, builds.Instantiate, builds.Recorded = instantiate.remember, instantiate.asRequested, instantiate.recorded
 	storages := resources.Storages{
 		"status":      store.Status(newStatusStrategy(scope.Scheme)),
 		"instantiate": instantiate,

@@ -101,16 +101,16 @@ func requestedDigest(ctx context.Context) string {
 }
 
 // artifactsOf returns the artifacts of a build. The artifacts of a deleted build are known as long as it is the latest successful build
-// of its Image.
+// of its Image, or as a channel of the Image names it.
 func (a *artifactsREST) artifactsOf(ctx context.Context, name string) ([]v1alpha1.Artifact, error) {
 	build, err := store.Get[*v1alpha1.ImageBuild](ctx, a.builds, name)
 	if err == nil {
 		return build.Status.Artifacts, nil
 	}
-	if apierrors.IsNotFound(err) && a.builds.LatestSuccessful != nil {
-		latest, failure := a.builds.LatestSuccessful(ctx, name)
-		if failure != nil || latest != nil {
-			return latest, failure
+	if apierrors.IsNotFound(err) && a.builds.Recorded != nil {
+		recorded, failure := a.builds.Recorded(ctx, name)
+		if failure != nil || recorded != nil {
+			return recorded, failure
 		}
 	}
 	return nil, err

@@ -91,9 +91,9 @@ type REST struct {
 	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
 	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
 	Instantiate func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
-	// LatestSuccessful returns the artifacts of the latest successful build of an Image by the name of the build, even after the
-	// build is deleted. It returns nil if there is no such Image. Optional.
-	LatestSuccessful func(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
+	// Recorded returns the artifacts of a build by its name, even after the build is deleted, if it is the latest successful build of
+	// its Image, or if a channel of the Image names it. Otherwise it returns nil. Optional.
+	Recorded func(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
 
 	instantiated *genericregistry.Store
 	scope        *resources.Scope

@@ -16,8 +16,8 @@ import (
 )
 
 // find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
-// of the same name. If the latest successful build of an Image was deleted, find returns what the status of the Image has of it. find
-// tells the user which build it chose.
+// of the same name. If the latest successful build of an Image, or the build of a channel, was deleted, find returns what the status of the
+// Image has of it. find tells the user which build it chose.
 func find(ctx context.Context, connection *client.Connection, argument string, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	kind, name, err := client.SplitName(argument)
 	if err != nil {
@@ -55,7 +55,7 @@ func named(ctx context.Context, connection *client.Connection, kind client.Kind,
 			return latestOf(ctx, connection, image, told)
 		}
 	}
-	if at := strings.LastIndexByte(name, '-'); at > 0 && kind != client.Image { // a deleted build may be the latest success of its Image
+	if at := strings.LastIndexByte(name, '-'); at > 0 && kind != client.Image { // the status of its Image may have a deleted build
 		image, err := getImage(ctx, connection, name[:at])
 		if err != nil {
 			return nil, err
@@ -134,15 +134,22 @@ func ofChannel(ctx context.Context, connection *client.Connection, image *v1alph
 	return build, err
 }
 
-// recorded returns a deleted build as the status of its Image has it; nil if it is not the latest success of the Image.
-func recorded(image *v1alpha1.Image, build string) *v1alpha1.ImageBuild {
-	if image == nil || image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != build {
+// recorded returns a deleted build as the status of its Image has it, or nil if the status does not have it.
+func recorded(image *v1alpha1.Image, name string) *v1alpha1.ImageBuild {
+	if image == nil {
 		return nil
 	}
-	latest := image.Status.LatestSuccessful
-	return &v1alpha1.ImageBuild{
-		ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: build},
-		Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}, Number: &latest.Number},
-		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, CompletionTime: &latest.CompletionTime, Artifacts: latest.Artifacts},
+	artifacts := image.Status.RecordedArtifacts(name)
+	if len(artifacts) == 0 {
+		return nil
 	}
+	build := &v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Namespace: image.Namespace, Name: name},
+		Spec:       v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: image.Name, UID: image.UID}},
+		Status:     v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildSucceeded, Finished: true, Artifacts: artifacts},
+	}
+	if latest := image.Status.LatestSuccessful; latest != nil && latest.Name == name {
+		build.Spec.Number, build.Status.CompletionTime = &latest.Number, &latest.CompletionTime
+	}
+	return build
 }

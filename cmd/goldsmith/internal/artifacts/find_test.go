@@ -29,7 +29,8 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-8"}}
 	running.Status.Phase = v1alpha1.BuildRunning
 	clients := fake.NewClientset(debian7(), running,
-		image("debian", "debian-7", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "old", Build: "debian-2"}),
+		image("debian", "debian-7", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
+			v1alpha1.ImageChannel{Name: "old", Build: "debian-3", Artifacts: debian7().Status.Artifacts}),
 		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""))
 	connection := &client.Connection{Interface: clients, Namespace: "team"}
 	for argument, want := range map[string]struct{ build, told, fails string }{
@@ -44,8 +45,10 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running"},
 		"new":                   {fails: "image new has no successful build yet"},
 		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
-		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, old"},
-		"debian@old":            {told: "channel old of image debian is debian-2\n", fails: "build debian-2, which channel old of image debian names, was deleted"},
+		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, older, old"},
+		"debian@old":            {build: "debian-3", told: "channel old of image debian is debian-3\n"},
+		"debian-3":              {build: "debian-3"},
+		"debian@older":          {told: "channel older of image debian is debian-2\n", fails: "build debian-2, which channel older of image debian names, was deleted"},
 		"imagebuild/debian-7@x": {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
 		"debian@":               {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
 		"imagebuild/debian":     {fails: "no build named debian in namespace team"},
