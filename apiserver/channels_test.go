@@ -100,7 +100,7 @@ var _ = Describe("The channels of an Image", func() {
 			must(images.Create(ctx, based, metav1.CreateOptions{}))
 		}
 		Expect(remove("images", "debian")).To(ConsistOf(
-			`image "debian" is the base of app-0, app-1, app-2, app-3, app-4 and 2 more: their next build fails with BaseNotFound until there is an image "debian" again`))
+			`image "debian" is the base of app-0, app-1, app-2, app-3, app-4 and 2 more: they wait with BaseNotFound until there is an image "debian" with an artifact again`))
 		Expect(remove("images", "app-0")).To(BeEmpty())
 	})
 

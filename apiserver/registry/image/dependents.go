@@ -28,7 +28,7 @@ func (s *REST) Delete(ctx context.Context, name string, validate rest.ValidateOb
 			return err
 		}
 		if based := s.basedOn(ctx, name); len(based) > 0 {
-			warning.AddWarning(ctx, "", fmt.Sprintf("image %q is the base of %s: their next build fails with BaseNotFound until there is an image %q again",
+			warning.AddWarning(ctx, "", fmt.Sprintf("image %q is the base of %s: they wait with BaseNotFound until there is an image %q with an artifact again",
 				name, enumerate(based), name))
 		}
 		return nil
