@@ -12,6 +12,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 
@@ -40,6 +41,7 @@ type page struct {
 	changes  []string // inputs that differ from those of the earlier build
 	failed   int32    // attempt whose log is shown; 0 if no attempt failed
 	log      []string
+	lost     string // which artifact of the build the server has lost; empty if none is known to be
 }
 
 // compare finds the inputs that changed since the previous build. Without a previous build, compare uses the inputs that the trigger
@@ -102,6 +104,21 @@ func (p *page) readLog(ctx context.Context, connection *client.Connection) {
 	}
 }
 
+// findLost finds out from the Image whether an artifact of its latest successful build is lost. Without the Image none is known to be.
+func (p *page) findLost(ctx context.Context, connection *client.Connection) {
+	ref := p.build.Spec.ImageRef
+	if ref == nil || p.build.Status.Phase != v1alpha1.BuildSucceeded {
+		return
+	}
+	image, err := connection.ImagesV1alpha1().Images(p.build.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
+	if err != nil || image.UID != ref.UID || image.Status.LatestSuccessful == nil || image.Status.LatestSuccessful.Name != p.build.Name {
+		return
+	}
+	if ready := meta.FindStatusCondition(image.Status.Conditions, v1alpha1.ImageReady); ready != nil && ready.Reason == v1alpha1.ReasonArtifactMissing {
+		p.lost = ready.Message
+	}
+}
+
 // readTail returns the last lines of an attempt's log, or a line about a missing log.
 func readTail(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, attempt int32) string {
 	options := &v1alpha1.ImageBuildLogOptions{Attempt: &attempt, TailLines: new(int64(tailLines)), LimitBytes: new(int64(tailBytes))}
@@ -144,6 +161,7 @@ func (p *page) write(out io.Writer) error {
 	}
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
+	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "next", p.next())
 	return lines.Flush()
 }
@@ -239,8 +257,11 @@ func (p *page) next() string {
 	verb := func(words string) string { return p.asked.program + " " + words + p.asked.connection }
 	switch status.Phase {
 	case v1alpha1.BuildSucceeded:
-		if p.build.Spec.ImageRef == nil {
+		switch {
+		case p.build.Spec.ImageRef == nil:
 			return verb("logs " + name)
+		case p.lost != "":
+			return p.asked.program + " explain " + v1alpha1.ReasonArtifactMissing + "; then " + verb("build "+p.build.Spec.ImageRef.Name)
 		}
 		return verb("promote " + name + " CHANNEL")
 	case v1alpha1.BuildCancelled:

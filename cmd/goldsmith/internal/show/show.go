@@ -79,6 +79,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 	page := &page{build: build, asked: asked}
 	page.compare(ctx, connection)
 	page.readLog(ctx, connection)
+	page.findLost(ctx, connection)
 	if err := ctx.Err(); err != nil {
 		return err
 	}

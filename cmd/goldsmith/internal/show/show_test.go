@@ -60,6 +60,14 @@ func failed(failure *v1alpha1.BuildFailure) func(*v1alpha1.ImageBuild) {
 	}
 }
 
+// lost returns an Image whose latest successful build has lost an artifact.
+func lost(latest string) *v1alpha1.Image {
+	return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web", UID: "web-uid"}, Status: v1alpha1.ImageStatus{
+		LatestSuccessful: &v1alpha1.SuccessfulBuild{Name: latest},
+		Conditions:       waits(v1alpha1.ImageReady, v1alpha1.ReasonArtifactMissing, "artifact linux/amd64/raw is lost"),
+	}}
+}
+
 func waits(kind, reason, message string) []metav1.Condition {
 	return []metav1.Condition{{Type: kind, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
 }
@@ -153,6 +161,27 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"succeeded, and the artifact is lost", build(1, v1alpha1.BuildSucceeded, func(*v1alpha1.ImageBuild) {}),
+			answers{"images/web": lost("web-1")}, `
+✓ build web-1 succeeded in 2m
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  lost        artifact linux/amd64/raw is lost
+  next        goldsmith explain ArtifactMissing; then goldsmith build web
+`,
+		},
+		{
+			"succeeded, and the artifact of a later build is lost", build(1, v1alpha1.BuildSucceeded, func(*v1alpha1.ImageBuild) {}),
+			answers{"images/web": lost("web-2")}, `
+✓ build web-1 succeeded in 2m
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  next        goldsmith promote web-1 CHANNEL
+`,
+		},
+		{
 			"cancelled", build(1, v1alpha1.BuildCancelled, func(build *v1alpha1.ImageBuild) {
 				build.Spec.CancelRequested = &v1alpha1.CancelRequested{By: "bob", Reason: "too late"}
 			}), nil, `
@@ -240,7 +269,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 	misspelt := image("misspelt", stalled)
 	misspelt.UID = "new-uid"
 	nothing := func(*v1alpha1.ImageBuild) {}
-	lost := failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "")
+	nodeLost := failure(v1alpha1.FailureInfrastructure, v1alpha1.ReasonNodeLost, "")
 	connection := serve(t, answers{
 		"images/web": image("web"), "images/new": none, "images/misspelt": misspelt,
 		"imagebuilds/web-3": build(3, v1alpha1.BuildRunning, nothing),
@@ -248,7 +277,7 @@ func TestABuildIsFoundByItsNameOrThatOfItsImage(t *testing.T) {
 			*build(3, v1alpha1.BuildRunning, nothing), *build(10, v1alpha1.BuildRunning, nothing), *build(9, v1alpha1.BuildRunning, nothing)}},
 		"imagebuilds?fieldSelector=spec.imageRef.uid%3Dnew-uid&limit=500": &v1alpha1.ImageBuildList{},
 		"images/web/history?limit=500": &v1alpha1.ImageHistory{Items: []v1alpha1.BuildRecord{{
-			Name: "web-2", UID: "old-uid", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, Failure: lost, CreationTime: ago(time.Hour)}}},
+			Name: "web-2", UID: "old-uid", Phase: v1alpha1.BuildFailed, Trigger: v1alpha1.TriggerManual, Failure: nodeLost, CreationTime: ago(time.Hour)}}},
 		"imagereports?fieldSelector=deleted%3Dtrue%2Cmetadata.name%3Dgone&limit=500": &v1alpha1.ImageReportList{},
 	})
 	for _, test := range []struct {
