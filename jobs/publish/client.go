@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/utils/clock"
+	"oras.land/oras-go/v2/registry"
+	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+)
+
+const (
+	dialTimeout = 30 * time.Second
+	// writeStall is how long a connection may take no byte, and answerStall how long a registry may be silent: it can need minutes to
+	// check a large blob.
+	writeStall  = time.Minute
+	answerStall = 5 * time.Minute
+	// firstDelay is how long the first retry waits at most. Each further one of the same outage waits twice as long, up to lastDelay.
+	firstDelay = 500 * time.Millisecond
+	lastDelay  = 15 * time.Second
+)
+
+// client sends requests to one repository. It is the client of oras-go's repository, too.
+type client struct {
+	verb        string // for errors: "push to"
+	repository  string // as users write it
+	reference   registry.Reference
+	base        *url.URL // scheme and host of the registry
+	remote      *remote.Repository
+	credentials credentials
+	remedies    remedies
+	transport   *http.Transport
+	signed      *auth.Client // with credentials, for the registry's host
+	bare        *http.Client // for other hosts
+	userAgent   string
+	patience    time.Duration
+	clock       clock.Clock
+}
+
+// remedies are what to do about a denial.
+type remedies struct{ missing, wrong, forbidden, authority string }
+
+func newClient(verb, repository string, o Options) (*client, error) {
+	c := &client{
+		verb: verb, repository: repository, userAgent: cmp.Or(o.UserAgent, "goldsmith"), patience: cmp.Or(o.Patience, DefaultPatience), clock: o.Clock,
+	}
+	if c.clock == nil {
+		c.clock = clock.RealClock{}
+	}
+	var err error
+	c.reference, err = registry.ParseReference(repository)
+	if err != nil || c.reference.Reference != "" {
+		return nil, c.fault(ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
+	}
+	host := c.reference.Host() // docker.io is served by another host
+	c.remedies = remediesFor(c.reference, o.AllowCredentialHelpers)
+	plain := plainHosts{named: o.PlainHTTP, loopback: len(o.CA) == 0}
+	c.base = &url.URL{Scheme: "https", Host: host}
+	if plain.allow(host) {
+		c.base.Scheme = "http"
+	}
+	if c.credentials, err = parseCredentials(o.DockerConfig, c.reference, o.AllowCredentialHelpers); err != nil {
+		return nil, c.fault(ReasonRegistryDenied, err.Error(), "", err)
+	}
+	roots, err := authorities(o.CA)
+	if err != nil {
+		return nil, c.fault(ReasonRegistryRefused, err.Error(), "", err)
+	}
+	c.transport = newTransport(roots)
+	guarded := &http.Client{Transport: &guard{next: c.transport, plain: plain}, CheckRedirect: checkRedirect}
+	c.bare = guarded
+	c.signed = &auth.Client{Client: guarded, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
+	c.signed.SetUserAgent(c.userAgent)
+	c.remote = &remote.Repository{
+		Client: c, Reference: c.reference, PlainHTTP: c.base.Scheme == "http",
+		SkipReferrersGC: true, // an index of referrers that nothing names is the registry's to delete, and may still be read
+	}
+	return c, nil
+}
+
+func remediesFor(reference registry.Reference, user bool) remedies {
+	login := "run: docker login " + reference.Registry
+	if user {
+		return remedies{
+			missing: login, wrong: login, forbidden: "ask for the permission on the repository, or " + login,
+			authority: "let the system trust the registry's authority",
+		}
+	}
+	entry := fmt.Sprintf("the entry for %s in .dockerconfigjson of the Secret", reference.Registry)
+	return remedies{
+		missing:   "name a Secret in output.secretRef with credentials for " + reference.Registry,
+		wrong:     "correct " + entry,
+		forbidden: "let the account push to the repository, or correct " + entry,
+		authority: "add the registry's authority to the Secret, as ca.crt",
+	}
+}
+
+func authorities(ca []byte) (*x509.CertPool, error) {
+	if len(ca) == 0 {
+		return nil, nil // those of the system
+	}
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool()
+	}
+	if !roots.AppendCertsFromPEM(ca) {
+		return nil, errors.New("ca.crt of the Secret has no certificate in PEM")
+	}
+	return roots, nil
+}
+
+func newTransport(roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: dialTimeout}
+	return &http.Transport{
+		Proxy: http.ProxyFromEnvironment,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			dialed, err := dialer.DialContext(ctx, network, address)
+			if err != nil {
+				return nil, err
+			}
+			return connection{dialed}, nil
+		},
+		TLSClientConfig:       &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+		TLSHandshakeTimeout:   dialTimeout,
+		ExpectContinueTimeout: time.Second,
+		ForceAttemptHTTP2:     true,
+		DisableCompression:    true, // a blob is its bytes
+		WriteBufferSize:       128 << 10,
+		ReadBufferSize:        128 << 10,
+	}
+}
+
+// connection fails if its peer stalls.
+type connection struct{ net.Conn }
+
+func (c connection) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(answerStall)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
+}
+
+func (c connection) Write(b []byte) (int, error) {
+	now := time.Now()
+	// The answer is awaited from the end of the request.
+	if err := errors.Join(c.SetReadDeadline(now.Add(answerStall)), c.SetWriteDeadline(now.Add(writeStall))); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// plainHosts are the hosts that may be reached without TLS.
+type plainHosts struct {
+	named    []string
+	loopback bool
+}
+
+func (p plainHosts) allow(hostport string) bool {
+	host := (&url.URL{Host: hostport}).Hostname()
+	if slices.ContainsFunc(p.named, func(name string) bool { return strings.EqualFold(name, hostport) || strings.EqualFold(name, host) }) {
+		return true
+	}
+	if !p.loopback {
+		return false
+	}
+	address, err := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || err == nil && address.IsLoopback()
+}
+
+// networkError reports that a host gave no answer.
+type networkError struct {
+	host string
+	err  error
+}
+
+func (e *networkError) Error() string { return e.host + ": " + e.err.Error() }
+func (e *networkError) Unwrap() error { return e.err }
+
+// guard refuses requests without TLS to hosts that need it, whoever named them: the registry, a redirect or the address of a token
+// server.
+type guard struct {
+	next  http.RoundTripper
+	plain plainHosts
+}
+
+// RoundTrip sends a request that may be sent.
+func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "https" && !g.plain.allow(req.URL.Host) {
+		if req.Body != nil {
+			_ = req.Body.Close()
+		}
+		return nil, &insecureError{req.URL.Hostname()}
+	}
+	resp, err := g.next.RoundTrip(req)
+	if err != nil {
+		return nil, &networkError{req.URL.Hostname(), err}
+	}
+	return resp, nil
+}
+
+// insecureError reports a host that must not be reached without TLS.
+type insecureError struct{ host string }
+
+func (e *insecureError) Error() string { return "the registry refers to " + e.host + " without TLS" }
+
+// checkRedirect keeps credentials from other origins: net/http sends them to other ports of a host, and to its subdomains.
+func checkRedirect(req *http.Request, via []*http.Request) error {
+	if len(via) >= 10 {
+		return errors.New("stopped after 10 redirects")
+	}
+	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {
+		req.Header.Del("Authorization")
+	}
+	return nil
+}
+
+// credential returns the credential for the registry, and none for other hosts.
+func (c *client) credential(ctx context.Context, host string) (auth.Credential, error) {
+	if host != c.base.Host {
+		return auth.EmptyCredential, nil
+	}
+	return c.credentials.get(ctx)
+}
+
+// scoped returns a context of which all requests share a token.
+func (c *client) scoped(ctx context.Context, actions ...string) context.Context {
+	return auth.AppendRepositoryScope(ctx, c.reference, actions...)
+}
+
+// Do sends a request that may be repeated, until it is answered or an outage lasts too long. A denial, a rate limit and an error of the
+// server are errors.
+func (c *client) Do(req *http.Request) (*http.Response, error) {
+	return c.newOutage().do(req)
+}
+
+func (o *outage) do(req *http.Request) (*http.Response, error) {
+	for {
+		resp, err := o.send(req)
+		if err == nil {
+			return resp, nil
+		}
+		if err := o.wait(req.Context(), err); err != nil {
+			return nil, err
+		}
+		if req.Body != nil && req.Body != http.NoBody {
+			if req.GetBody == nil {
+				return nil, err
+			}
+			if req.Body, err = req.GetBody(); err != nil {
+				return nil, err
+			}
+		}
+	}
+}
+
+// send sends a request once.
+func (c *client) send(req *http.Request) (*http.Response, error) {
+	req.URL.User = nil
+	var resp *http.Response
+	var err error
+	if req.URL.Scheme == c.base.Scheme && req.URL.Host == c.base.Host {
+		resp, err = c.signed.Do(req)
+	} else {
+		req.Header.Set("User-Agent", c.userAgent)
+		resp, err = c.bare.Do(req) //nolint:gosec // users name the registry, and the registry where to upload
+	}
+	if ctxErr := req.Context().Err(); err != nil && ctxErr != nil {
+		return nil, ctxErr
+	}
+	if err != nil {
+		return nil, c.unanswered(err)
+	}
+	switch status := resp.StatusCode; {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusRequestTimeout,
+		status == http.StatusTooManyRequests, status >= 500:
+		return nil, c.refusal(resp)
+	}
+	return resp, nil
+}
+
+func (c *client) close() { c.transport.CloseIdleConnections() }
+
+// outage is the time since the last progress.
+type outage struct {
+	*client
+	since   time.Time
+	backoff time.Duration
+}
+
+func (c *client) newOutage() *outage { return &outage{client: c} }
+
+// over ends the outage.
+func (o *outage) over() { o.since = time.Time{} }
+
+// wait waits until a request can be repeated that failed with err. It returns err if a repetition does not help, or comes too late.
+func (o *outage) wait(ctx context.Context, err error) error {
+	failure, ok := errors.AsType[*Error](err)
+	if !ok || !failure.retriable() {
+		return err
+	}
+	now := o.clock.Now()
+	if o.since.IsZero() {
+		o.since, o.backoff = now, firstDelay
+	}
+	delay := max(failure.retryAfter, wait.Jitter(o.backoff/2, 1))
+	o.backoff = min(2*o.backoff, lastDelay)
+	if now.Add(delay).Sub(o.since) > o.patience {
+		gaveUp := *failure
+		gaveUp.patience = now.Sub(o.since)
+		return &gaveUp
+	}
+	timer := o.clock.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"oras.land/oras-go/v2/errdef"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+const (
+	// answerBytes is how much of a registry's answer is read for its message, and messageBytes how much of the message is kept.
+	answerBytes  = 64 << 10
+	messageBytes = 200
+	// codeDigestInvalid is the code of an answer to a content with another digest.
+	codeDigestInvalid = errcode.ErrorCodeDigestInvalid
+)
+
+// Error reports that a registry, or its configuration, failed.
+type Error struct {
+	// Reason is RegistryDenied, RegistryRefused or RegistryUnavailable. Another attempt can help only after the last.
+	Reason v1alpha1.FailureReason
+	// Status is the status of the registry's answer; 0 without an answer.
+	Status int
+
+	repository string // with the verb
+	operation  string
+	cause      string
+	remedy     string
+	patience   time.Duration // how long the outage was retried
+	retryAfter time.Duration
+	wrapped    error
+}
+
+// Error tells what was done where, how the registry answered, and what to do about it. It has no credentials, no tokens, and no URL
+// with a query.
+func (e *Error) Error() string {
+	parts := []string{e.repository}
+	if e.operation != "" {
+		parts = append(parts, e.operation)
+	}
+	parts = append(parts, e.cause)
+	message := strings.Join(parts, ": ")
+	if e.patience > 0 {
+		message += fmt.Sprintf(" (retried for %s)", e.patience.Round(time.Second))
+	}
+	if e.remedy != "" {
+		message += "; " + e.remedy
+	}
+	return message
+}
+
+// Unwrap returns the cause, which may have URLs and must not be shown.
+func (e *Error) Unwrap() error { return e.wrapped }
+
+// has reports whether the registry answered with an error of this code.
+func (e *Error) has(code string) bool {
+	answer, ok := errors.AsType[*errcode.ErrorResponse](e.wrapped)
+	return ok && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool { return e.Code == code })
+}
+
+func (e *Error) retriable() bool { return e.Reason == ReasonRegistryUnavailable }
+
+// failed adds the operation to an error, and finds the class of an answer that oras-go did not expect.
+func (c *client) failed(operation string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if failure, ok := errors.AsType[*Error](err); ok {
+		named := *failure
+		if named.operation == "" {
+			named.operation = operation
+		}
+		return &named
+	}
+	if ctxErr := contextError(err); ctxErr != nil {
+		return fmt.Errorf("%s: %s: %w", c.verb+" "+c.repository, operation, ctxErr)
+	}
+	var failure *Error
+	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		failure = c.answered(answer, nil)
+	} else if errors.Is(err, errdef.ErrNotFound) {
+		failure = c.status(http.StatusNotFound, "", nil)
+	} else { // such as another digest than that of the content
+		failure = c.fault(ReasonRegistryUnavailable, c.scrub(err.Error(), nil), "", err)
+	}
+	failure.operation = operation
+	return failure
+}
+
+func contextError(err error) error {
+	for _, ctxErr := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, ctxErr) {
+			return ctxErr
+		}
+	}
+	return nil
+}
+
+func (c *client) fault(reason v1alpha1.FailureReason, cause, remedy string, err error) *Error {
+	return &Error{Reason: reason, repository: c.verb + " " + c.repository, cause: cause, remedy: remedy, wrapped: err}
+}
+
+// refusal returns the error of an answer, whose body it reads and closes.
+func (c *client) refusal(resp *http.Response) *Error {
+	defer func() { _ = resp.Body.Close() }() // only read from
+	var answer struct {
+		Errors errcode.Errors `json:"errors"`
+	}
+	content, err := io.ReadAll(io.LimitReader(resp.Body, answerBytes))
+	if err == nil {
+		_ = json.Unmarshal(content, &answer) // a proxy answers with something else, which is not shown
+	}
+	failure := c.answered(&errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode, Errors: answer.Errors}, resp.Request)
+	failure.retryAfter = retryAfter(resp.Header.Get("Retry-After"), c.clock.Now())
+	return failure
+}
+
+// answered returns the error of an answer of the registry, or of its token server.
+func (c *client) answered(answer *errcode.ErrorResponse, req *http.Request) *Error {
+	var messages []string
+	for _, e := range answer.Errors {
+		messages = append(messages, strings.TrimPrefix(e.Code+": "+e.Message, ": "))
+	}
+	failure := c.status(answer.StatusCode, strings.Join(messages, ", "), req)
+	if answer.URL != nil && answer.URL.Host != c.base.Host {
+		failure.cause = answer.URL.Hostname() + ": " + failure.cause
+	}
+	failure.wrapped = answer
+	return failure
+}
+
+// status returns the error of a status, with the message of the registry.
+func (c *client) status(status int, message string, req *http.Request) *Error {
+	cause := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
+	if message != "" {
+		cause += " (" + c.scrub(message, req) + ")"
+	}
+	reason, remedy := ReasonRegistryRefused, ""
+	switch {
+	case status == http.StatusUnauthorized && !c.credentials.has:
+		reason, remedy = ReasonRegistryDenied, c.remedies.missing
+	case status == http.StatusUnauthorized:
+		reason, remedy = ReasonRegistryDenied, c.remedies.wrong
+	case status == http.StatusForbidden && !c.credentials.has:
+		reason, remedy = ReasonRegistryDenied, c.remedies.missing
+	case status == http.StatusForbidden:
+		reason, remedy = ReasonRegistryDenied, c.remedies.forbidden
+	case status == http.StatusNotFound:
+		remedy = "check that the repository exists"
+	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
+		reason = ReasonRegistryUnavailable
+	}
+	failure := c.fault(reason, cause, remedy, nil)
+	failure.Status = status
+	return failure
+}
+
+// unanswered returns the error of a request without an answer.
+func (c *client) unanswered(err error) error {
+	if local, ok := errors.AsType[*contentError](err); ok {
+		return local
+	}
+	if insecure, ok := errors.AsType[*insecureError](err); ok {
+		return c.fault(ReasonRegistryRefused, insecure.Error(), "the operator can allow that with --plain-http-registries", err)
+	}
+	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok { // of the token server
+		failure := c.answered(answer, nil)
+		if failure.Reason == ReasonRegistryRefused {
+			failure.Reason, failure.remedy = ReasonRegistryDenied, c.remedies.wrong
+		}
+		return failure
+	}
+	if errors.Is(err, auth.ErrBasicCredentialNotFound) {
+		return c.fault(ReasonRegistryDenied, "HTTP 401 Unauthorized", c.remedies.missing, err)
+	}
+	if network, ok := errors.AsType[*networkError](err); ok {
+		return c.unreachable(network)
+	}
+	_, syntax := errors.AsType[*json.SyntaxError](err)
+	if syntax || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return c.fault(ReasonRegistryUnavailable, "the token server's answer is not valid", "", err)
+	}
+	return c.fault(ReasonRegistryRefused, c.scrub(err.Error(), nil), "", err)
+}
+
+func (c *client) unreachable(err *networkError) *Error {
+	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
+	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case authority:
+		return c.fault(ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
+	case verification:
+		return c.fault(ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error(), nil), "", err)
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return c.fault(ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
+	}
+	return c.fault(ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error(), nil), "", err)
+}
+
+// retryAfter reads the header of this name: seconds, or a date.
+func retryAfter(header string, now time.Time) time.Duration {
+	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if date, err := http.ParseTime(header); err == nil {
+		return max(0, date.Sub(now))
+	}
+	return 0
+}
+
+// scrub makes a text of others fit for an error: printable, short, without credentials and without the query of URLs. A registry can
+// repeat what the request req sent.
+func (c *client) scrub(text string, req *http.Request) string {
+	secrets := c.credentials.secrets()
+	if req != nil {
+		if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
+			secrets = append(secrets, token)
+		}
+	}
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, "[hidden]")
+	}
+	text = regexp.MustCompile(`https?://[^\s"']+`).ReplaceAllStringFunc(text, func(found string) string {
+		parsed, err := url.Parse(found)
+		if err != nil {
+			return "[hidden]"
+		}
+		return parsed.Scheme + "://" + parsed.Host + parsed.Path
+	})
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if len(text) <= messageBytes {
+		return text
+	}
+	cut := messageBytes
+	for !utf8.RuneStart(text[cut]) {
+		cut--
+	}
+	return text[:cut] + "…"
+}

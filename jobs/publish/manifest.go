@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+)
+
+// manifest is a manifest or an index, with its descriptor.
+type manifest struct {
+	ociv1.Descriptor
+	content []byte
+}
+
+func newManifest(mediaType, artifactType string, value any) (manifest, error) {
+	content, err := json.Marshal(value) // keys of maps are sorted
+	if err != nil {
+		return manifest{}, fmt.Errorf("write a manifest of type %s: %w", mediaType, err)
+	}
+	return manifest{ociv1.Descriptor{
+		MediaType: mediaType, ArtifactType: artifactType, Digest: digest.FromBytes(content), Size: int64(len(content)),
+	}, content}, nil
+}
+
+// newArtifactManifest returns the manifest of one content, as of an artifact or a document.
+func newArtifactManifest(kind string, layer ociv1.Descriptor, annotations map[string]string, subject *ociv1.Descriptor) (manifest, error) {
+	return newManifest(ociv1.MediaTypeImageManifest, kind, ociv1.Manifest{
+		Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageManifest, ArtifactType: kind,
+		Config: emptyConfig(), Layers: []ociv1.Descriptor{layer}, Subject: subject, Annotations: annotations,
+	})
+}
+
+func emptyConfig() ociv1.Descriptor {
+	config := ociv1.DescriptorEmptyJSON
+	config.Data = nil // a registry may reject what it does not know
+	return config
+}
+
+func layerOf(content Content, mediaType string) ociv1.Descriptor {
+	return ociv1.Descriptor{MediaType: mediaType, Digest: digest.Digest(content.Digest), Size: content.SizeBytes}
+}
+
+// parsePlatform returns the platform of an entry of an index; nil for an unknown platform.
+func parsePlatform(platform string) *ociv1.Platform {
+	parts := strings.SplitN(platform, "/", 3)
+	if len(parts) < 2 {
+		return nil
+	}
+	parsed := &ociv1.Platform{OS: parts[0], Architecture: parts[1]}
+	if len(parts) == 3 {
+		parsed.Variant = parts[2]
+	}
+	return parsed
+}
+
+// pushArtifact pushes the blobs and the manifest of an artifact.
+func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest, error) {
+	if artifact.MediaType == OCILayout {
+		switch image, err := openLayout(artifact.Content); {
+		case err != nil:
+			return manifest{}, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)
+		case image != nil:
+			defer func() { _ = image.close() }() // only read from
+			return p.pushImage(ctx, artifact.Target, image)
+		}
+	}
+	layer := layerOf(artifact.Content, artifact.MediaType)
+	if artifact.Title != "" {
+		layer.Annotations = map[string]string{ociv1.AnnotationTitle: artifact.Title}
+	}
+	pushed, err := newArtifactManifest(artifact.MediaType, layer, artifact.Annotations, nil)
+	if err != nil {
+		return manifest{}, err
+	}
+	if err := p.pushBlob(ctx, "push content of "+artifact.Target, artifact.Content); err != nil {
+		return manifest{}, err
+	}
+	if err := p.pushEmptyConfig(ctx); err != nil {
+		return manifest{}, err
+	}
+	return pushed, p.pushManifest(ctx, "push manifest of "+artifact.Target, pushed)
+}
+
+// pushImage pushes the image of a layout.
+func (p *pusher) pushImage(ctx context.Context, target string, image *layoutImage) (manifest, error) {
+	for _, blob := range image.blobs {
+		if err := p.pushBlob(ctx, "push image of "+target, blob); err != nil {
+			return manifest{}, err
+		}
+	}
+	return image.manifest, p.pushManifest(ctx, "push manifest of "+target, image.manifest)
+}
+
+func (p *pusher) pushEmptyConfig(ctx context.Context) error {
+	empty := ociv1.DescriptorEmptyJSON
+	return p.pushBlob(ctx, "push empty configuration", Content{
+		Digest: empty.Digest.String(), SizeBytes: empty.Size,
+		Open: func() (File, error) { return memory{bytes.NewReader(empty.Data)}, nil },
+	})
+}
+
+// memory is a file in memory.
+type memory struct{ *bytes.Reader }
+
+// Close has nothing to close.
+func (memory) Close() error { return nil }
+
+// pushReferrer pushes a document as a referrer of a manifest. The manifest is sent even if the registry has it: without the
+// referrers API a push that ended early has not listed it.
+func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject manifest) error {
+	about := ociv1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
+	referrer, err := newArtifactManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &about)
+	if err != nil {
+		return err
+	}
+	operation := "push document " + document.MediaType
+	if err := p.pushBlob(ctx, operation, document.Content); err != nil {
+		return err
+	}
+	if err := p.pushEmptyConfig(ctx); err != nil {
+		return err
+	}
+	return p.failed(operation, p.remote.Manifests().Push(ctx, referrer.Descriptor, bytes.NewReader(referrer.content)))
+}
+
+// pushManifest pushes a manifest by its digest.
+func (p *pusher) pushManifest(ctx context.Context, operation string, m manifest) error {
+	exists, err := p.remote.Manifests().Exists(ctx, m.Descriptor)
+	if exists || err != nil {
+		return p.failed(operation, err)
+	}
+	return p.failed(operation, p.remote.Manifests().Push(ctx, m.Descriptor, bytes.NewReader(m.content)))
+}
+
+// pushTag moves a tag to a manifest that the registry has. It leaves a tag that names the manifest alone: a registry can refuse to
+// write a tag again. A registry that does not tell what the tag names gets it written.
+func (p *pusher) pushTag(ctx context.Context, tag string, m manifest) error {
+	operation := "push tag " + tag
+	current, err := p.remote.Manifests().Resolve(ctx, tag)
+	if _, fatal := errors.AsType[*Error](err); fatal || ctx.Err() != nil {
+		return p.failed(operation, err)
+	}
+	if err == nil && current.Digest == m.Digest {
+		return nil
+	}
+	return p.failed(operation, p.remote.Manifests().PushReference(ctx, m.Descriptor, bytes.NewReader(m.content), tag))
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/opencontainers/go-digest"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"k8s.io/utils/clock"
+	testingclock "k8s.io/utils/clock/testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+// skippingClock skips each wait, and remembers how long the waits were.
+type skippingClock struct {
+	*testingclock.FakeClock
+	waited time.Duration
+}
+
+func newSkippingClock() *skippingClock {
+	return &skippingClock{FakeClock: testingclock.NewFakeClock(time.Unix(0, 0))}
+}
+
+func (c *skippingClock) NewTimer(d time.Duration) clock.Timer {
+	timer := c.FakeClock.NewTimer(d)
+	c.waited += d
+	c.Step(d)
+	return timer
+}
+
+func contentOf(raw []byte) Content {
+	return Content{
+		Digest: digest.FromBytes(raw).String(), SizeBytes: int64(len(raw)),
+		Open: func() (File, error) { return memory{bytes.NewReader(raw)}, nil },
+	}
+}
+
+func randomBytes(size int) []byte {
+	random := make([]byte, size)
+	_, _ = rand.NewChaCha8([32]byte{byte(size)}).Read(random)
+	return random
+}
+
+func artifact(target, tag string, content []byte) Artifact {
+	platform := target[:strings.LastIndex(target, "/")]
+	return Artifact{
+		Target: target, Platform: platform, MediaType: "application/vnd.example.disk", Content: contentOf(content), Title: "disk.raw",
+		Annotations: map[string]string{"b": "2", "a": "1"}, Tag: tag,
+	}
+}
+
+func withDocuments(a Artifact) Artifact {
+	a.SBOM = &Document{contentOf([]byte("sbom of " + a.Target)), "application/vnd.cyclonedx+json"}
+	a.Provenance = &Document{contentOf([]byte("provenance of " + a.Target)), "application/vnd.in-toto+json"}
+	return a
+}
+
+// pushIn pushes with requests of at most 64 KiB, and of at least 1 KiB.
+func pushIn(t *testing.T, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, *skippingClock, error) {
+	t.Helper()
+	return pushWith(t.Context(), r, o, artifacts...)
+}
+
+func pushWith(ctx context.Context, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, *skippingClock, error) {
+	skipping := newSkippingClock()
+	o.Clock = skipping
+	c, err := newClient("push to", r.Host()+"/team/web", o)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.close()
+	p := newPusher(c, o.Progress)
+	p.largest, p.smallest = 64<<10, 1<<10
+	pushed, err := p.push(c.scoped(ctx, "pull", "push"), artifacts)
+	return pushed, skipping, err
+}
+
+func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
+	for _, referrers := range []bool{true, false} {
+		t.Run(fmt.Sprintf("referrers API %t", referrers), func(t *testing.T) {
+			r := registrytest.New(t, registrytest.Options{Referrers: referrers})
+			disk := randomBytes(300 << 10)
+			var progress []int64
+			options := Options{Progress: func(bytes int64) { progress = append(progress, bytes) }}
+			pushed, _, err := pushIn(t, r, options, withDocuments(artifact("linux/amd64/raw", "v1", disk)))
+			require.NoError(t, err)
+			want := r.Host() + "/team/web@" + pushed[0].Digest
+			if len(pushed) != 1 || pushed[0].Location != want || pushed[0].Target != "linux/amd64/raw" || pushed[0].Tag != "v1" {
+				t.Errorf("pushed %+v, want the location %s", pushed, want)
+			}
+			manifest := manifestOf(t, r, "v1")
+			if manifest.ArtifactType != "application/vnd.example.disk" || len(manifest.Layers) != 1 ||
+				manifest.Layers[0].Annotations[ociv1.AnnotationTitle] != "disk.raw" || manifest.Annotations["a"] != "1" ||
+				manifest.Config.MediaType != ociv1.MediaTypeEmptyJSON {
+				t.Errorf("the manifest is %+v", manifest)
+			}
+			if _, got := r.Get("/team/web/blobs/" + manifest.Layers[0].Digest.String()); !bytes.Equal(got, disk) {
+				t.Errorf("the registry has other %d bytes than pushed", len(got))
+			}
+			if got := referrersOf(t, r, pushed[0].Digest, referrers); !slices.Equal(got, []string{"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}) {
+				t.Errorf("the referrers are %v", got)
+			}
+			if !slices.IsSorted(progress) || progress[len(progress)-1] < int64(len(disk)) {
+				t.Errorf("the progress was %v", progress)
+			}
+		})
+	}
+}
+
+func manifestOf(t *testing.T, r *registrytest.Registry, reference string) (m ociv1.Manifest) {
+	t.Helper()
+	status, content := r.Get("/team/web/manifests/" + reference)
+	require.NoError(t, json.Unmarshal(content, &m))
+	if status != 200 {
+		t.Fatalf("GET manifest %s: %d", reference, status)
+	}
+	return m
+}
+
+func referrersOf(t *testing.T, r *registrytest.Registry, subject string, api bool) (types []string) {
+	t.Helper()
+	path := "/team/web/referrers/" + subject
+	if !api {
+		path = "/team/web/manifests/" + strings.Replace(subject, ":", "-", 1)
+	}
+	_, content := r.Get(path)
+	var index ociv1.Index
+	require.NoError(t, json.Unmarshal(content, &index))
+	for _, m := range index.Manifests {
+		types = append(types, manifestOf(t, r, m.Digest.String()).ArtifactType)
+	}
+	slices.Sort(types)
+	return types
+}
+
+func TestFetchReadsFromAnOffset(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})
+	disk := randomBytes(300 << 10)
+	config := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
+	pushed, _, err := pushIn(t, r, config, artifact("linux/amd64/raw", "", disk))
+	require.NoError(t, err)
+	for _, offset := range []int64{0, 1, 100_000, int64(len(disk))} {
+		fetched, err := Fetch(t.Context(), pushed[0].Location, digest.FromBytes(disk).String(), offset, config)
+		require.NoError(t, err)
+		got, err := io.ReadAll(fetched)
+		require.NoError(t, err)
+		require.NoError(t, fetched.Close())
+		if !bytes.Equal(got, disk[offset:]) || fetched.SizeBytes != int64(len(disk)) || fetched.MediaType != "application/vnd.example.disk" {
+			t.Errorf("fetched %d bytes from %d of %d bytes, of type %s", len(got), offset, fetched.SizeBytes, fetched.MediaType)
+		}
+	}
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/opencontainers/go-digest"
+)
+
+// pushBlob pushes a content unless the repository has it.
+func (p *pusher) pushBlob(ctx context.Context, operation string, content Content) error {
+	if err := digest.Digest(content.Digest).Validate(); err != nil {
+		return fmt.Errorf("%s: %w", operation, err)
+	}
+	u := &upload{pusher: p, content: content, outage: p.newOutage(), chunk: p.largest}
+	err := u.run(ctx)
+	if u.file != nil {
+		_ = u.file.Close() // only read from
+	}
+	if err != nil {
+		if _, local := errors.AsType[*contentError](err); local {
+			return fmt.Errorf("%s: %w", operation, err)
+		}
+		return p.failed(operation+" ("+short(content.Digest)+")", err)
+	}
+	p.report(content.SizeBytes)
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
+	p.done += content.SizeBytes
+	return nil
+}
+
+// short is enough of a digest for people.
+func short(d string) string { return d[:min(len(d), len("sha256:")+12)] }
+
+func (p *pusher) report(sent int64) {
+	p.reporting.Lock()
+	defer p.reporting.Unlock()
+	if total := p.done + sent; total > p.reported {
+		p.reported = total
+		p.progress(total)
+	}
+}
+
+// contentError reports a content that is not what its digest says, or that cannot be read.
+type contentError struct{ err error }
+
+func (e *contentError) Error() string { return e.err.Error() }
+func (e *contentError) Unwrap() error { return e.err }
+
+// errLost reports that the registry has lost an upload, or never kept it.
+var errLost = errors.New("the registry lost the upload")
+
+// upload sends one blob. A registry keeps what it has received of an upload, so that the upload resumes there after an error; or it
+// does not, so that another upload begins.
+type upload struct {
+	*pusher
+	content Content
+	file    File
+	outage  *outage
+	chunk   int64 // bytes in a request
+	best    int64 // the most bytes that the registry had: more is progress
+}
+
+func (u *upload) run(ctx context.Context) error {
+	for {
+		exists, err := u.exists(ctx)
+		if exists || err != nil {
+			return err
+		}
+		if u.file == nil {
+			if u.file, err = u.content.Open(); err != nil {
+				u.file = nil
+				return &contentError{fmt.Errorf("open %s: %w", short(u.content.Digest), err)}
+			}
+		}
+		location, err := u.begin(ctx)
+		if err != nil {
+			return err
+		}
+		if err = u.send(ctx, location); !errors.Is(err, errLost) {
+			return err
+		}
+	}
+}
+
+func (u *upload) exists(ctx context.Context) (bool, error) {
+	resp, err := u.request(ctx, u.outage, http.MethodHead, u.url("/blobs/"+u.content.Digest))
+	if err != nil {
+		return false, err
+	}
+	switch resp.StatusCode {
+	case http.StatusOK:
+		_ = resp.Body.Close() // of a HEAD
+		return true, u.checkDigest(resp)
+	case http.StatusNotFound:
+		_ = resp.Body.Close()
+		return false, nil
+	}
+	return false, u.refusal(resp)
+}
+
+// checkDigest compares the digest that the registry computed, if it tells.
+func (u *upload) checkDigest(resp *http.Response) error {
+	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != u.content.Digest {
+		return u.fault(ReasonRegistryUnavailable, fmt.Sprintf("the registry answers with the digest %s instead of %s", u.scrub(got, nil), u.content.Digest), "", nil)
+	}
+	return nil
+}
+
+func (u *upload) begin(ctx context.Context) (*url.URL, error) {
+	resp, err := u.request(ctx, u.outage, http.MethodPost, u.url("/blobs/uploads/"))
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusAccepted {
+		return nil, u.refusal(resp)
+	}
+	_ = resp.Body.Close() // only read from
+	if least, err := strconv.ParseInt(resp.Header.Get("OCI-Chunk-Min-Length"), 10, 64); err == nil {
+		u.chunk = max(u.chunk, min(least, u.largest))
+	}
+	return u.next(resp)
+}
+
+// next returns where the upload goes on. A registry behind a proxy that ends TLS can refer to itself without TLS.
+func (u *upload) next(resp *http.Response) (*url.URL, error) {
+	header := resp.Header.Get("Location")
+	location, err := resp.Request.URL.Parse(header)
+	if err != nil || header == "" || location.Host == "" {
+		return nil, u.fault(ReasonRegistryRefused, "the registry does not tell where to upload", "", err)
+	}
+	if location.Hostname() == u.base.Hostname() && location.Scheme == "http" && u.base.Scheme == "https" {
+		location.Scheme, location.Host = u.base.Scheme, u.base.Host
+	}
+	location.User, location.Fragment = nil, ""
+	return location, nil
+}
+
+// send sends the blob to an upload, from its beginning.
+func (u *upload) send(ctx context.Context, location *url.URL) error {
+	offset := int64(0)
+	for {
+		from, end := offset, u.content.SizeBytes
+		last := from == end || from == 0 && end <= u.chunk
+		if !last {
+			end = min(end, (from+u.chunk)/u.smallest*u.smallest)
+		}
+		resp, err := u.sendPart(ctx, location, from, end, last)
+		if err == nil && resp.StatusCode < 300 {
+			_ = resp.Body.Close() // only read from
+			if last {
+				return u.checkDigest(resp)
+			}
+			if offset, location = u.accepted(resp, end, location); offset > from {
+				u.advance(offset)
+				continue
+			}
+			resp, err = nil, u.fault(ReasonRegistryUnavailable, "the registry keeps nothing of what it receives", "", nil)
+		}
+		if offset, location, err = u.recover(ctx, location, from, resp, err); err != nil {
+			return err
+		}
+	}
+}
+
+// accepted returns where to go on after a chunk that ends at end.
+func (u *upload) accepted(resp *http.Response, end int64, location *url.URL) (int64, *url.URL) {
+	if next, err := u.next(resp); err == nil {
+		location = next
+	}
+	if kept, ok := keptBytes(resp); ok && kept < end {
+		end = kept
+	}
+	return end, location
+}
+
+// advance ends an outage if the registry has more than ever before.
+func (u *upload) advance(offset int64) {
+	if offset > u.best {
+		u.best = offset
+		u.outage.over()
+	}
+}
+
+// recover returns where to go on after a request that failed.
+func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, resp *http.Response, err error) (int64, *url.URL, error) {
+	if err == nil {
+		switch resp.StatusCode {
+		case http.StatusRequestEntityTooLarge:
+			failure := u.refusal(resp)
+			if !u.shrink() {
+				failure.remedy = fmt.Sprintf("let the registry, and any proxy before it, accept requests of %d MiB", u.smallest>>20)
+				return 0, nil, failure
+			}
+		case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict: // the registry has another offset, or nothing
+			failure := u.refusal(resp)
+			unavailable := *failure
+			unavailable.Reason = ReasonRegistryUnavailable
+			if err := u.outage.wait(ctx, &unavailable); err != nil {
+				return 0, nil, err
+			}
+		case http.StatusBadRequest:
+			failure := u.refusal(resp)
+			if !failure.has(codeDigestInvalid) {
+				return 0, nil, failure
+			}
+			if err := u.checkContent(ctx); err != nil {
+				return 0, nil, err
+			}
+			damaged := *failure // on its way, or by the registry
+			damaged.Reason = ReasonRegistryUnavailable
+			if err := u.outage.wait(ctx, &damaged); err != nil {
+				return 0, nil, err
+			}
+			return 0, nil, errLost
+		default:
+			return 0, nil, u.refusal(resp)
+		}
+	} else {
+		if err := u.outage.wait(ctx, err); err != nil {
+			return 0, nil, err
+		}
+	}
+	kept, next, err := u.status(ctx, location)
+	if err != nil {
+		return 0, nil, err
+	}
+	if kept <= offset && offset < u.content.SizeBytes {
+		u.shrink() // a proxy can end requests that take too long
+	}
+	u.advance(kept)
+	return kept, next, nil
+}
+
+// shrink makes the next requests smaller, and reports whether it could.
+func (u *upload) shrink() bool {
+	if u.chunk <= u.smallest {
+		return false
+	}
+	u.chunk = max(u.chunk/4, u.smallest)
+	u.largest = u.chunk // of the other blobs, too
+	return true
+}
+
+// status asks what the registry has of the upload.
+func (u *upload) status(ctx context.Context, location *url.URL) (int64, *url.URL, error) {
+	resp, err := u.request(ctx, u.outage, http.MethodGet, location)
+	if err != nil {
+		return 0, nil, err
+	}
+	_ = resp.Body.Close() // only read from
+	kept, ok := keptBytes(resp)
+	if resp.StatusCode >= 300 || !ok || kept > u.content.SizeBytes {
+		return 0, nil, errLost
+	}
+	if next, err := u.next(resp); err == nil {
+		location = next
+	}
+	return kept, location, nil
+}
+
+// keptBytes reads how many bytes a registry has of an upload. The range 0-0 means none.
+func keptBytes(resp *http.Response) (int64, bool) {
+	_, last, ok := strings.Cut(strings.TrimPrefix(resp.Header.Get("Range"), "bytes="), "-")
+	if !ok {
+		return 0, false
+	}
+	end, err := strconv.ParseInt(last, 10, 64)
+	if err != nil || end < 0 {
+		return 0, false
+	}
+	if end == 0 {
+		return 0, true
+	}
+	return end + 1, true
+}
+
+// sendPart sends a part of the content, which may be empty. The last one ends the upload.
+func (u *upload) sendPart(ctx context.Context, location *url.URL, from, to int64, last bool) (*http.Response, error) {
+	if !last {
+		return u.sendBody(ctx, http.MethodPatch, location, from, to, http.Header{"Content-Range": {fmt.Sprintf("%d-%d", from, to-1)}})
+	}
+	final := *location
+	query := final.Query()
+	query.Set("digest", u.content.Digest)
+	final.RawQuery = query.Encode()
+	return u.sendBody(ctx, http.MethodPut, &final, from, to, http.Header{})
+}
+
+func (u *upload) sendBody(ctx context.Context, method string, location *url.URL, from, to int64, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, location.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header
+	req.Header.Set("Content-Type", "application/octet-stream")
+	if from < to {
+		req.ContentLength = to - from
+		req.GetBody = func() (io.ReadCloser, error) {
+			return &body{section: io.NewSectionReader(u.file, from, to-from), report: func(read int64) { u.report(from + read) }}, nil
+		}
+		if req.Body, err = req.GetBody(); err != nil {
+			return nil, err
+		}
+		req.Header.Set("Expect", "100-continue") // a request that is refused, for example because the token has expired, is not sent
+	} else {
+		req.Body = http.NoBody
+	}
+	return u.client.send(req)
+}
+
+// body is a part of a content.
+type body struct {
+	section *io.SectionReader
+	read    int64
+	report  func(read int64)
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	n, err := b.section.Read(p)
+	b.read += int64(n)
+	if n > 0 {
+		b.report(b.read)
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		err = &contentError{err}
+	}
+	return n, err
+}
+
+// Close leaves the content open.
+func (b *body) Close() error { return nil }
+
+// checkContent returns an error if the content is not what its digest says: the registry is right then.
+func (u *upload) checkContent(ctx context.Context) error {
+	verifier := digest.Digest(u.content.Digest).Verifier()
+	section := io.NewSectionReader(u.file, 0, u.content.SizeBytes+1)
+	for {
+		_, err := io.CopyN(verifier, section, 16<<20)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return &contentError{err}
+		}
+	}
+	if !verifier.Verified() {
+		return &contentError{fmt.Errorf("the content has another digest than %s", u.content.Digest)}
+	}
+	return nil
+}
+
+func (c *client) url(path string) *url.URL {
+	return c.base.JoinPath("v2", c.reference.Repository, path)
+}
+
+// request sends a request without a body, repeatedly.
+func (c *client) request(ctx context.Context, o *outage, method string, u *url.URL) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	return o.do(req)
+}
