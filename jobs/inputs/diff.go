@@ -73,6 +73,7 @@ func (s Snapshot) values() map[path]Value {
 		name := target.Platform + "/" + string(target.Format)
 		values[path{"targets", name}] = TextValue(name)
 	}
+	maps.Copy(values, outputValues(s.Inputs.Output))
 	maps.Copy(values, templateValues(s.Inputs.Template))
 	valueOf := FileValue
 	if s.Summarized {

@@ -80,6 +80,17 @@ func TestDiff(t *testing.T) {
 			},
 		},
 		{
+			name: "an output is added",
+			change: func(s *Snapshot) {
+				s.Inputs.Output = &v1alpha1.Output{Repository: "localhost/a", SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
+			},
+			want: []v1alpha1.InputChange{
+				{Path: "output.repository", To: "localhost/a"},
+				{Path: "output.secretRef", To: "registry"},
+				{Path: "output.tagTemplate", To: "{build}"},
+			},
+		},
+		{
 			name: "targets added and removed",
 			change: func(s *Snapshot) {
 				s.Inputs.Targets = append(s.Inputs.Targets[1:], v1alpha1.Target{Platform: "linux/riscv64", Format: "iso"})

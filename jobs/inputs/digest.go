@@ -19,6 +19,7 @@ type digested struct {
 	Base       digestedBase      `json:"base"`
 	Builder    digestedBuilder   `json:"builder"`
 	Files      map[string]string `json:"files"`
+	Output     *digestedOutput   `json:"output,omitempty"`
 	Parameters map[string]string `json:"parameters"`
 	Targets    []digestedTarget  `json:"targets"`
 	Template   any               `json:"template,omitempty"`
@@ -51,6 +52,7 @@ func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest str
 		Base:       digestedBase{Reference: inputs.Base.Reference},
 		Builder:    digestedBuilder{Command: inputs.Builder.Command, Image: inputs.Builder.Image, Name: inputs.Builder.Name},
 		Files:      files,
+		Output:     digestOutput(inputs.Output),
 		Parameters: Parameters(inputs),
 		Targets:    make([]digestedTarget, 0, len(inputs.Targets)),
 		Template:   digestedTemplate(inputs.Template),

@@ -76,6 +76,13 @@ func template(change func(*v1alpha1.BuildTemplate)) func(*v1alpha1.BuildInputs, 
 	}
 }
 
+func output(change func(*v1alpha1.Output)) func(*v1alpha1.BuildInputs, map[string]string) {
+	return func(i *v1alpha1.BuildInputs, _ map[string]string) {
+		i.Output = &v1alpha1.Output{Repository: "localhost/a"}
+		change(i.Output)
+	}
+}
+
 func TestDigestTakesATemplateThatSaysNothingForNone(t *testing.T) {
 	for _, empty := range []*v1alpha1.BuildTemplate{
 		{},
@@ -229,7 +236,12 @@ func TestDigestChangesWithEveryInput(t *testing.T) {
 		"swapped order": template(func(t *v1alpha1.BuildTemplate) {
 			t.Env = []corev1.EnvVar{{Name: "B", Value: "2"}, {Name: "A", Value: "1"}}
 		}),
-		"one more file": func(_ *v1alpha1.BuildInputs, f map[string]string) { f["empty"] = "" },
+		"output":                output(func(*v1alpha1.Output) {}),
+		"output repository":     output(func(o *v1alpha1.Output) { o.Repository = "localhost/b" }),
+		"output tags":           output(func(o *v1alpha1.Output) { o.TagTemplate = "latest" }),
+		"output Secret":         output(func(o *v1alpha1.Output) { o.SecretRef = &v1alpha1.SecretReference{Name: "a"} }),
+		"another output Secret": output(func(o *v1alpha1.Output) { o.SecretRef = &v1alpha1.SecretReference{Name: "b"} }),
+		"one more file":         func(_ *v1alpha1.BuildInputs, f map[string]string) { f["empty"] = "" },
 	}
 	seen := map[string]string{}
 	for name, change := range changes {

@@ -49,6 +49,14 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	if err != nil {
 		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
 	}
+	output, err := encodeOutput(build)
+	if err != nil {
+		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
+	}
+	annotations := map[string]string{v1alpha1.AnnotationInput: input}
+	if output != "" {
+		annotations[v1alpha1.AnnotationOutput] = output
+	}
 	build = build.DeepCopy()
 	v1alpha1.SetObjectDefaults_ImageBuild(build)
 
@@ -69,7 +77,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 			Template: corev1.PodTemplateSpec{
 				ObjectMeta: metav1.ObjectMeta{
 					Labels:      jobLabels(build, attempt),
-					Annotations: map[string]string{v1alpha1.AnnotationInput: input},
+					Annotations: annotations,
 				},
 				Spec: podSpec(build, builder),
 			},

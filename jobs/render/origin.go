@@ -124,6 +124,9 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 	var parts []string
 	add := func(name string, value any) { parts = append(parts, part(name, value)) }
 	add(inputPart, template.Annotations[v1alpha1.AnnotationInput])
+	if output, ok := template.Annotations[v1alpha1.AnnotationOutput]; ok {
+		add("annotation "+v1alpha1.AnnotationOutput, output)
+	}
 	add("restartPolicy", template.Spec.RestartPolicy)
 	i := slices.IndexFunc(template.Spec.Containers, func(c corev1.Container) bool { return c.Name == ContainerName })
 	if i < 0 {

@@ -56,6 +56,8 @@ type Artifact struct {
 	SBOM *Content `json:"sbom,omitempty"`
 	// Provenance tells how the artifact was built. Optional.
 	Provenance *Content `json:"provenance,omitempty"`
+	// Tag is the tag with which Goldsmith published the artifact. It is not part of the contract: what a builder sets here is ignored.
+	Tag string `json:"tag,omitempty"`
 }
 
 // Content is where the content of an artifact, or of a document about it, is, and what the builder knows about it.
@@ -81,6 +83,15 @@ type Check struct {
 	Invalid string `json:"invalid,omitempty"`
 	// NotStored is why the files could not be stored, for a reason that is not the builder's fault.
 	NotStored string `json:"notStored,omitempty"`
+	// NotPublished is why the artifacts could not be published.
+	NotPublished *NotPublished `json:"notPublished,omitempty"`
+}
+
+// NotPublished is why a registry does not have the artifacts.
+type NotPublished struct {
+	// Reason is RegistryDenied, RegistryRefused or RegistryUnavailable.
+	Reason  v1alpha1.FailureReason `json:"reason"`
+	Message string                 `json:"message"`
 }
 
 // Policy is what the operator and the place where builders run require of a result.

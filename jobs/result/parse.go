@@ -66,6 +66,9 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if check.NotStored != "" {
 		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, check.NotStored))
 	}
+	if failed := check.NotPublished; failed != nil {
+		return Outcome{Failure: failure(exitCode, failed.reason(), failed.Message)}
+	}
 	return Outcome{Artifacts: artifacts}
 }
 
@@ -103,9 +106,21 @@ func failed(failure *v1alpha1.BuildFailure) Outcome {
 // forgetCheck removes what only Goldsmith may set.
 func (r *Result) forgetCheck() {
 	r.Check = nil
+	for i := range r.Artifacts {
+		r.Artifacts[i].Tag = ""
+	}
 	for _, content := range r.Contents() {
 		content.Verified = ""
 	}
+}
+
+// reason returns the reason, or that of a registry that is to be tried again if a message of another version has another one.
+func (n *NotPublished) reason() v1alpha1.FailureReason {
+	switch n.Reason {
+	case v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused:
+		return n.Reason
+	}
+	return v1alpha1.ReasonRegistryUnavailable
 }
 
 // maxCheckedBytes is the maximum length of a message whose files were read: the digests and sizes make it longer.
@@ -204,6 +219,7 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 		Annotations: a.Annotations,
 		SBOM:        sbom,
 		Provenance:  provenance,
+		Tag:         a.Tag,
 	}, nil
 }
 

@@ -71,7 +71,7 @@ func TestParseSuccess(t *testing.T) {
 		{
 			name: "everything that a builder can tell, and what only Goldsmith can",
 			message: strings.Replace(good, `"file":"disk"`, `"location":"oci://registry.example/debian@`+digestA+`","mediaType":"a/b","annotations":{"k":"v"},`+
-				`"sbom":{"location":"https://example.com/sbom","digest":"`+digestB+`","sizeBytes":3,"mediaType":"application/vnd.cyclonedx+json","verified":"Content"},"verified":"Content"`, 1),
+				`"sbom":{"location":"https://example.com/sbom","digest":"`+digestB+`","sizeBytes":3,"mediaType":"application/vnd.cyclonedx+json","verified":"Content"},"verified":"Content","tag":"made-up"`, 1),
 			targets: oneTarget,
 			want: []v1alpha1.Artifact{{
 				Target: "linux/amd64/raw", Digest: digestA, SizeBytes: 7, MediaType: "a/b", Location: "oci://registry.example/debian@" + digestA,
@@ -139,6 +139,10 @@ func TestParseChecked(t *testing.T) {
 	}
 	read.Check = &Check{NotStored: "no space left on device"}
 	wantFailure(t, Parse(message(), 0, oneTarget, checked), v1alpha1.FailureInfrastructure, v1alpha1.ReasonArtifactNotStored, 0, "no space left on device")
+	for _, reason := range []v1alpha1.FailureReason{v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable} {
+		read.Check = &Check{NotPublished: &NotPublished{Reason: reason, Message: "it said no"}}
+		wantFailure(t, Parse(message(), 0, oneTarget, checked), reason.Class(), reason, 0, "it said no")
+	}
 	read.Check = &Check{}
 	if !Checked(message()) {
 		t.Error("a result whose check found nothing does not count as checked")

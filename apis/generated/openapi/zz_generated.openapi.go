@@ -86,6 +86,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.InputChange{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_InputChange(ref),
 		v1alpha1.LatestBuild{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_LatestBuild(ref),
 		v1alpha1.NoteRecord{}.OpenAPIModelName():              schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref),
+		v1alpha1.Output{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Output(ref),
 		v1alpha1.Parameter{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_Parameter(ref),
 		v1alpha1.PinnedInputs{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_PinnedInputs(ref),
 		v1alpha1.Quantity{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Quantity(ref),
@@ -97,6 +98,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ResourceRequirements{}.OpenAPIModelName():    schema_goldsmith_apis_images_v1alpha1_ResourceRequirements(ref),
 		v1alpha1.RetryPolicy{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_RetryPolicy(ref),
 		v1alpha1.Schedule{}.OpenAPIModelName():                schema_goldsmith_apis_images_v1alpha1_Schedule(ref),
+		v1alpha1.SecretReference{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_SecretReference(ref),
 		v1alpha1.Source{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Source(ref),
 		v1alpha1.SuccessfulBuild{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_SuccessfulBuild(ref),
 		v1alpha1.Target{}.OpenAPIModelName():                  schema_goldsmith_apis_images_v1alpha1_Target(ref),
@@ -219,7 +221,7 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 					},
 					"location": {
 						SchemaProps: spec.SchemaProps{
-							Description: "location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.",
+							Description: "location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which `kubectl get --raw` accepts. For an artifact that the build published it is the repository of output and the digest of the manifest there. location is empty if the builder reported none and Goldsmith does not keep the artifact.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -257,6 +259,13 @@ func schema_goldsmith_apis_images_v1alpha1_Artifact(ref common.ReferenceCallback
 						SchemaProps: spec.SchemaProps{
 							Description: "provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.",
 							Ref:         ref(v1alpha1.ArtifactDocument{}.OpenAPIModelName()),
+						},
+					},
+					"tag": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later build by now. tag is empty if the build published nothing, and for one-off builds.",
+							Type:        []string{"string"},
+							Format:      "",
 						},
 					},
 				},
@@ -630,7 +639,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildFailure(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class is the class of the failure. The retry policy lists the classes that are retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class is the class of the failure. The retry policy lists the classes that are retried.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -754,12 +763,18 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
+					"output": {
+						SchemaProps: spec.SchemaProps{
+							Description: "output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder or the server keeps them.",
+							Ref:         ref(v1alpha1.Output{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"builder", "base", "targets"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName()},
+			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName()},
 	}
 }
 
@@ -1836,7 +1851,7 @@ func schema_goldsmith_apis_images_v1alpha1_FailureCount(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"class": {
 						SchemaProps: spec.SchemaProps{
-							Description: "class is the failure class.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Description: "class is the failure class.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
 							Default:     "",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3679,6 +3694,12 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 							Ref:         ref(v1alpha1.BuildTemplate{}.OpenAPIModelName()),
 						},
 					},
+					"output": {
+						SchemaProps: spec.SchemaProps{
+							Description: "output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder or the server keeps them.",
+							Ref:         ref(v1alpha1.Output{}.OpenAPIModelName()),
+						},
+					},
 					"triggers": {
 						SchemaProps: spec.SchemaProps{
 							Description: "triggers configures the events that start a build without a request. If triggers is empty, the defaults of its fields apply.",
@@ -3723,7 +3744,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
+			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
 	}
 }
 
@@ -4135,6 +4156,45 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 		},
 		Dependencies: []string{
 			metav1.Time{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Output publishes the artifacts of a build in an OCI registry, after the builder has ended and before the build succeeds. The builder has no access to the Secret. Each artifact becomes a manifest of its own in the repository, and status.artifacts has its location, by digest. A build whose artifacts cannot be published fails with RegistryDenied, RegistryRefused or RegistryUnavailable.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"repository": {
+						SchemaProps: spec.SchemaProps{
+							Description: "repository is the repository to publish in: HOST[:PORT]/PATH, such as registry.example.com/team/web, without a tag or a digest. At most 255 characters. A repository on the host localhost, or on a loopback address, is reached over plain HTTP. All others are reached over TLS, unless the operator allows otherwise.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](255),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"tagTemplate": {
+						SchemaProps: spec.SchemaProps{
+							Description: "tagTemplate is the tag of each artifact, with placeholders: {build} is the name of the build, {image} the name of the Image, {number} the number of the build, {platform} the platform of the target with \"-\" for each \"/\", and {format} its format. Artifacts with the same tag are published as one image index with this tag. A one-off build moves no tag. If several builds publish the same tag, the tag has the artifacts of the build that published last. At most 128 characters, also of the tag. Defaults to {build}.",
+							MaxLength:   ptr.To[int64](128),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"secretRef": {
+						SchemaProps: spec.SchemaProps{
+							Description: "secretRef selects a Secret of the namespace with the credentials of the registry. Its type is kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the Secret. Defaults to none: the registry is accessed without credentials.",
+							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"repository"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.SecretReference{}.OpenAPIModelName()},
 	}
 }
 
@@ -4626,6 +4686,30 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 		},
 		Dependencies: []string{
 			v1alpha1.Duration{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_SecretReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "SecretReference selects a Secret of the same namespace.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the name of the Secret, a DNS subdomain of at most 253 characters.",
+							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](253),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name"},
+			},
+		},
 	}
 }
 

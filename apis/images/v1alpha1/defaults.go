@@ -22,6 +22,7 @@ const (
 	DefaultFileRetention    = 90 * 24 * time.Hour
 	DefaultMaxFailures      = 5
 	DefaultTimeZone         = "UTC"
+	DefaultTagTemplate      = "{build}"
 )
 
 // SetDefaults_ImageSpec makes every default of an Image visible in the object.
@@ -51,6 +52,13 @@ func SetDefaults_ImageBuildSpec(spec *ImageBuildSpec) {
 	}
 	if spec.Retry == nil {
 		spec.Retry = &RetryPolicy{}
+	}
+}
+
+// SetDefaults_Output sets tagTemplate.
+func SetDefaults_Output(output *Output) {
+	if output.TagTemplate == "" {
+		output.TagTemplate = DefaultTagTemplate
 	}
 }
 

@@ -117,6 +117,46 @@ type BuildInputs struct {
 	// any field except queueName changes the inputs. Defaults to none.
 	// +optional
 	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
+	// output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder
+	// or the server keeps them.
+	// +optional
+	Output *Output `json:"output,omitempty" protobuf:"bytes,7,opt,name=output"`
+}
+
+// Output publishes the artifacts of a build in an OCI registry, after the builder has ended and before the build succeeds.
+// The builder has no access to the Secret. Each artifact becomes a manifest of its own in the repository, and
+// status.artifacts has its location, by digest. A build whose artifacts cannot be published fails with RegistryDenied,
+// RegistryRefused or RegistryUnavailable.
+type Output struct {
+	// repository is the repository to publish in: HOST[:PORT]/PATH, such as registry.example.com/team/web, without a tag
+	// or a digest. At most 255 characters. A repository on the host localhost, or on a loopback address, is reached over plain
+	// HTTP. All others are reached over TLS, unless the operator allows otherwise.
+	// +k8s:validation:maxLength=255
+	// +required
+	Repository string `json:"repository" protobuf:"bytes,1,opt,name=repository"`
+	// tagTemplate is the tag of each artifact, with placeholders: {build} is the name of the build, {image} the name of
+	// the Image, {number} the number of the build, {platform} the platform of the target with "-" for each "/", and
+	// {format} its format. Artifacts with the same tag are published as one image index with this tag. A one-off build
+	// moves no tag. If several builds publish the same tag, the tag has the artifacts of the build that published last.
+	// At most 128 characters, also of the tag. Defaults to {build}.
+	// +optional
+	// +k8s:validation:maxLength=128
+	TagTemplate string `json:"tagTemplate,omitempty" protobuf:"bytes,2,opt,name=tagTemplate"`
+	// secretRef selects a Secret of the namespace with the credentials of the registry. Its type is
+	// kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's
+	// certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the
+	// Secret. Defaults to none: the registry is accessed without credentials.
+	// +optional
+	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`
+}
+
+// SecretReference selects a Secret of the same namespace.
+type SecretReference struct {
+	// name is the name of the Secret, a DNS subdomain of at most 253 characters.
+	// +k8s:validation:minLength=1
+	// +k8s:validation:maxLength=253
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
 // Builder selects the builder of an image. Exactly one of name and image is set.
@@ -639,7 +679,8 @@ type Artifact struct {
 	// +required
 	MediaType string `json:"mediaType" protobuf:"bytes,4,opt,name=mediaType"`
 	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which
-	// `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.
+	// `kubectl get --raw` accepts. For an artifact that the build published it is the repository of output and the digest of the
+	// manifest there. location is empty if the builder reported none and Goldsmith does not keep the artifact.
 	// +optional
 	Location string `json:"location,omitempty" protobuf:"bytes,5,opt,name=location"`
 	// verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are
@@ -655,6 +696,10 @@ type Artifact struct {
 	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
 	// +optional
 	Provenance *ArtifactDocument `json:"provenance,omitempty" protobuf:"bytes,9,opt,name=provenance"`
+	// tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later
+	// build by now. tag is empty if the build published nothing, and for one-off builds.
+	// +optional
+	Tag string `json:"tag,omitempty" protobuf:"bytes,10,opt,name=tag"`
 }
 
 // ArtifactVerification is what Goldsmith checked itself about an artifact.

@@ -182,7 +182,7 @@ const (
 	FailureConfig FailureClass = "Config"
 	// FailureInfrastructure is a failure of the infrastructure that runs the build.
 	FailureInfrastructure FailureClass = "Infrastructure"
-	// FailureRegistry is a failure to pull the builder's container image.
+	// FailureRegistry is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.
 	FailureRegistry FailureClass = "Registry"
 	// FailureTimeout means that the build exceeded one of its timeouts.
 	FailureTimeout FailureClass = "Timeout"
@@ -195,36 +195,39 @@ type FailureReason string
 
 // Reasons of failures. FailureReason.Meaning returns what each means.
 const (
-	ReasonBuilderFailed      FailureReason = "BuilderFailed"
-	ReasonOOMKilled          FailureReason = "OOMKilled"
-	ReasonBuilderNotFound    FailureReason = "BuilderNotFound"
-	ReasonBuilderNotAllowed  FailureReason = "BuilderNotAllowed"
-	ReasonBuilderNotRunnable FailureReason = "BuilderNotRunnable"
-	ReasonSourceNotFound     FailureReason = "SourceNotFound"
-	ReasonSourceTooLarge     FailureReason = "SourceTooLarge"
-	ReasonBaseNotFound       FailureReason = "BaseNotFound"
-	ReasonNoResult           FailureReason = "NoResult"
-	ReasonInvalidResult      FailureReason = "InvalidResult"
-	ReasonJobRejected        FailureReason = "JobRejected"
-	ReasonPodForbidden       FailureReason = "PodForbidden"
-	ReasonInvalidImageName   FailureReason = "InvalidImageName"
-	ReasonBuilderTempFail    FailureReason = "BuilderTempFail"
-	ReasonArtifactNotStored  FailureReason = "ArtifactNotStored"
-	ReasonNodeRejected       FailureReason = "NodeRejected"
-	ReasonEvicted            FailureReason = "Evicted"
-	ReasonPreempted          FailureReason = "Preempted"
-	ReasonNodeLost           FailureReason = "NodeLost"
-	ReasonNodeShutdown       FailureReason = "NodeShutdown"
-	ReasonPodDeleted         FailureReason = "PodDeleted"
-	ReasonJobDeleted         FailureReason = "JobDeleted"
-	ReasonJobConflict        FailureReason = "JobConflict"
-	ReasonProcessLost        FailureReason = "ProcessLost"
-	ReasonImagePullFailed    FailureReason = "ImagePullFailed"
-	ReasonQueueTimeout       FailureReason = "QueueTimeout"
-	ReasonStartTimeout       FailureReason = "StartTimeout"
-	ReasonRunTimeout         FailureReason = "RunTimeout"
-	ReasonCancelRequested    FailureReason = "CancelRequested"
-	ReasonSuperseded         FailureReason = "Superseded"
+	ReasonBuilderFailed       FailureReason = "BuilderFailed"
+	ReasonOOMKilled           FailureReason = "OOMKilled"
+	ReasonBuilderNotFound     FailureReason = "BuilderNotFound"
+	ReasonBuilderNotAllowed   FailureReason = "BuilderNotAllowed"
+	ReasonBuilderNotRunnable  FailureReason = "BuilderNotRunnable"
+	ReasonSourceNotFound      FailureReason = "SourceNotFound"
+	ReasonSourceTooLarge      FailureReason = "SourceTooLarge"
+	ReasonBaseNotFound        FailureReason = "BaseNotFound"
+	ReasonNoResult            FailureReason = "NoResult"
+	ReasonInvalidResult       FailureReason = "InvalidResult"
+	ReasonJobRejected         FailureReason = "JobRejected"
+	ReasonPodForbidden        FailureReason = "PodForbidden"
+	ReasonInvalidImageName    FailureReason = "InvalidImageName"
+	ReasonBuilderTempFail     FailureReason = "BuilderTempFail"
+	ReasonArtifactNotStored   FailureReason = "ArtifactNotStored"
+	ReasonNodeRejected        FailureReason = "NodeRejected"
+	ReasonEvicted             FailureReason = "Evicted"
+	ReasonPreempted           FailureReason = "Preempted"
+	ReasonNodeLost            FailureReason = "NodeLost"
+	ReasonNodeShutdown        FailureReason = "NodeShutdown"
+	ReasonPodDeleted          FailureReason = "PodDeleted"
+	ReasonJobDeleted          FailureReason = "JobDeleted"
+	ReasonJobConflict         FailureReason = "JobConflict"
+	ReasonProcessLost         FailureReason = "ProcessLost"
+	ReasonImagePullFailed     FailureReason = "ImagePullFailed"
+	ReasonRegistryDenied      FailureReason = "RegistryDenied"
+	ReasonRegistryRefused     FailureReason = "RegistryRefused"
+	ReasonRegistryUnavailable FailureReason = "RegistryUnavailable"
+	ReasonQueueTimeout        FailureReason = "QueueTimeout"
+	ReasonStartTimeout        FailureReason = "StartTimeout"
+	ReasonRunTimeout          FailureReason = "RunTimeout"
+	ReasonCancelRequested     FailureReason = "CancelRequested"
+	ReasonSuperseded          FailureReason = "Superseded"
 )
 
 // explanation is everything about a reason of a failure. Meaning and remedy are phrases in Markdown.
@@ -279,6 +282,12 @@ var failureReasons = []explanation{
 	{ReasonInvalidImageName, FailureConfig, false,
 		"the builder's image is not a valid reference",
 		"correct the reference"},
+	{ReasonRegistryDenied, FailureConfig, false,
+		"the registry of `spec.output` denies access, or its Secret is missing or cannot be read",
+		"correct the Secret that `spec.output.secretRef` names, or grant its user the right to push: [publishing](publishing.md#credentials)"},
+	{ReasonRegistryRefused, FailureConfig, false,
+		"the registry of `spec.output` refuses what is published, or Goldsmith does not trust its certificate",
+		"read the message, which has the answer of the registry, and correct `spec.output`: [publishing](publishing.md)"},
 	{ReasonBuilderTempFail, FailureInfrastructure, false,
 		"the builder reported that another attempt may help",
 		"build again; if it happens often, read the log: `goldsmith logs BUILD`"},
@@ -315,6 +324,9 @@ var failureReasons = []explanation{
 	{ReasonImagePullFailed, FailureRegistry, false,
 		"the builder's image could not be pulled within `timeouts.start`",
 		"read the kubelet's message: a wrong reference, missing `imagePullSecrets`, or an unavailable registry"},
+	{ReasonRegistryUnavailable, FailureRegistry, false,
+		"the registry of `spec.output` cannot be reached, is overloaded, or broke the connection",
+		"usually nothing: the build is retried. If it goes on, check the registry, and the address in `spec.output.repository`"},
 	{ReasonQueueTimeout, FailureTimeout, false,
 		"the build was not admitted within `timeouts.queue`",
 		"read in the message what it waited for; [raise a limit](queueing.md), or the timeout"},
@@ -412,6 +424,8 @@ const (
 	ManagedBy = "goldsmith"
 	// AnnotationInput is the builder's input, on pods.
 	AnnotationInput = GroupName + "/input"
+	// AnnotationOutput is where the artifacts of a build are published, on pods.
+	AnnotationOutput = GroupName + "/output"
 	// AnnotationQueueWeight is the weight of a Namespace's share of the queue, a whole number from 1 to 1000. Users with
 	// permission to update the Namespace set it. Defaults to 1.
 	AnnotationQueueWeight = GroupName + "/queue-weight"

@@ -43,6 +43,9 @@ func SetObjectDefaults_Image(in *Image) {
 			}
 		}
 	}
+	if in.Spec.BuildInputs.Output != nil {
+		SetDefaults_Output(in.Spec.BuildInputs.Output)
+	}
 	if in.Spec.Triggers != nil {
 		SetDefaults_Triggers(in.Spec.Triggers)
 		if in.Spec.Triggers.Schedule != nil {
@@ -77,6 +80,9 @@ func SetObjectDefaults_ImageBuild(in *ImageBuild) {
 				}
 			}
 		}
+	}
+	if in.Spec.Inputs.Output != nil {
+		SetDefaults_Output(in.Spec.Inputs.Output)
 	}
 	if in.Spec.Timeouts != nil {
 		SetDefaults_BuildTimeouts(in.Spec.Timeouts)
@@ -117,6 +123,9 @@ func SetObjectDefaults_ImagePlan(in *ImagePlan) {
 				}
 			}
 		}
+	}
+	if in.Spec.BuildInputs.Output != nil {
+		SetDefaults_Output(in.Spec.BuildInputs.Output)
 	}
 	if in.Spec.Triggers != nil {
 		SetDefaults_Triggers(in.Spec.Triggers)

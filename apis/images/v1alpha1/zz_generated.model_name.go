@@ -328,6 +328,11 @@ func (in NoteRecord) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Output) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Output"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Parameter) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Parameter"
 }
@@ -380,6 +385,11 @@ func (in RetryPolicy) OpenAPIModelName() string {
 // OpenAPIModelName returns the OpenAPI model name for this type.
 func (in Schedule) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.Schedule"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in SecretReference) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.SecretReference"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

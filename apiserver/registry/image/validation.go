@@ -31,6 +31,7 @@ func ValidateUpdate(image, _ *v1alpha1.Image) field.ErrorList {
 
 func validateImageSpec(image *v1alpha1.Image) field.ErrorList {
 	errs := validation.Inputs(&image.Spec.BuildInputs, spec)
+	errs = append(errs, validation.ImageOutput(image, spec.Child("output"))...)
 	if base := image.Spec.Base.ImageRef; base != nil && base.Name != "" && base.Name == image.Name {
 		errs = append(errs, cycleError(base.Name, []string{image.Name, base.Name}))
 	}

@@ -62,10 +62,23 @@ var written = map[string]func(*v1alpha1.Image, string){
 	"Builder.name":               func(image *v1alpha1.Image, text string) { image.Spec.Builder.Name = text },
 	"ConfigMapReference.name":    func(image *v1alpha1.Image, text string) { image.Spec.Source = configMap(text) },
 	"Parameter.name":             func(image *v1alpha1.Image, text string) { image.Spec.Parameters[0].Name = text },
+	"Output.repository":          func(image *v1alpha1.Image, text string) { image.Spec.Output = outputOf(text) },
+	"Output.tagTemplate": func(image *v1alpha1.Image, text string) {
+		image.Spec.Output = outputOf("localhost/a")
+		image.Spec.Output.TagTemplate = text
+	},
+	"SecretReference.name": func(image *v1alpha1.Image, text string) {
+		image.Spec.Output = outputOf("localhost/a")
+		image.Spec.Output.SecretRef.Name = text
+	},
 	"Schedule.cron": func(image *v1alpha1.Image, text string) {
 		schedule(func(schedule *v1alpha1.Schedule) { schedule.Cron = text })(image)
 	},
 	"Target.platform": func(image *v1alpha1.Image, text string) { image.Spec.Targets[0].Platform = text },
+}
+
+func outputOf(repository string) *v1alpha1.Output {
+	return &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "a"}}
 }
 
 // TestLimitsOfOpenAPIAreThoseOfTheServer holds that OpenAPI, by which clients judge a manifest without a server, never refuses what
@@ -136,8 +149,11 @@ func checkWritten(t *testing.T, field string, limits limits) {
 	}
 	if limits.MaxLength != nil {
 		prefix := ""
-		if field == "Target.platform" {
+		switch field {
+		case "Target.platform":
 			prefix = "linux/"
+		case "Output.repository":
+			prefix = "localhost/"
 		}
 		text := prefix + strings.Repeat("a", *limits.MaxLength-len(prefix))
 		if !accepts(text) || accepts(text+"a") {

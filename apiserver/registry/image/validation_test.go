@@ -107,6 +107,25 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"no platform":           {func(i *v1alpha1.Image) { i.Spec.Targets[0].Platform = "" }, []string{spec + "targets[0].platform"}},
 		"an unknown format":     {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "tape" }, []string{spec + "targets[0].format"}},
 		"no format":             {func(i *v1alpha1.Image) { i.Spec.Targets[0].Format = "" }, []string{spec + "targets[0].format"}},
+		"an output": {func(i *v1alpha1.Image) {
+			i.Spec.Output = outputOf("registry.example.com:5000/team/web")
+			i.Spec.Output.TagTemplate = "{build}.{platform}_{format}"
+		}, nil},
+		"an output without a repository":   {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("") }, []string{spec + "output.repository"}},
+		"a repository without a host":      {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("team/web") }, []string{spec + "output.repository"}},
+		"a repository with a tag":          {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("localhost/web:1") }, []string{spec + "output.repository"}},
+		"a URL instead of a repository":    {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("https://localhost/web") }, []string{spec + "output.repository"}},
+		"an output with a nameless Secret": {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("localhost/a"); i.Spec.Output.SecretRef.Name = "" }, []string{spec + "output.secretRef.name"}},
+		"an unknown placeholder":           {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("localhost/a"); i.Spec.Output.TagTemplate = "{date}" }, []string{spec + "output.tagTemplate"}},
+		"a template that makes no tag": {func(i *v1alpha1.Image) {
+			i.Spec.Output = outputOf("localhost/a")
+			i.Spec.Output.TagTemplate = "-{build}"
+		}, []string{spec + "output.tagTemplate"}},
+		"a placeholder that does not end": {func(i *v1alpha1.Image) { i.Spec.Output = outputOf("localhost/a"); i.Spec.Output.TagTemplate = "{build" }, []string{spec + "output.tagTemplate"}},
+		"a template that makes a long tag": {func(i *v1alpha1.Image) {
+			i.Spec.Output = outputOf("localhost/a")
+			i.Spec.Output.TagTemplate = strings.Repeat("a", 118) + "{platform}"
+		}, []string{spec + "output.tagTemplate"}},
 		"an unknown run policy": {func(i *v1alpha1.Image) { i.Spec.RunPolicy = "Random" }, []string{spec + "runPolicy"}},
 		"latest only":           {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly }, nil},
 		"side by side":          {func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicyParallel }, nil},

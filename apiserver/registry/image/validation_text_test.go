@@ -64,6 +64,8 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 			near := &image.Spec.Template.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]
 			near.MatchLabelKeys, near.MismatchLabelKeys = []string{"a"}, []string{"b"}
 			near.LabelSelector.MatchExpressions = []metav1.LabelSelectorRequirement{{Key: "a", Operator: metav1.LabelSelectorOpIn, Values: []string{"b"}}}
+			image.Spec.Output = outputOf("registry.example.com/team/web")
+			image.Spec.Output.TagTemplate = "{build}"
 			image.Spec.History.LogMaxBytes = &v1alpha1.Quantity{Text: "1Gi"}
 			image.Spec.Triggers = &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{Cron: "0 3 * * *", TimeZone: "Europe/Berlin", Mode: v1alpha1.ScheduleAlways}}
 			return image, func() field.ErrorList { return Validate(image) }

@@ -50,7 +50,7 @@ func ValidateDirect(build *v1alpha1.ImageBuild, trigger *v1alpha1.BuildTrigger) 
 	if build.Spec.OneOff != nil {
 		errs = append(errs, field.Forbidden(spec.Child("oneOff"), serverOwned))
 	}
-	return append(errs, validateImageBuildSpec(&build.Spec)...)
+	return append(errs, validateImageBuildSpec(build)...)
 }
 
 // ValidateRequested validates an ImageBuild that a user creates to request a build of an Image, or a rerun. defaults is the spec
@@ -110,23 +110,26 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 	if build.Spec.RunPolicy != "" {
 		errs = append(errs, validation.Enum(build.Spec.RunPolicy, validation.RunPolicies, spec.Child("runPolicy"))...)
 	}
-	return append(errs, validateImageBuildSpec(&build.Spec)...)
+	return append(errs, validateImageBuildSpec(build)...)
 }
 
 // ValidateRepeated validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
 func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
-	errs := validateImageBuildSpec(&v1alpha1.ImageBuildSpec{Inputs: earlier.Spec.Inputs, Timeouts: earlier.Spec.Timeouts, Retry: earlier.Spec.Retry})
+	repeated := &v1alpha1.ImageBuild{ObjectMeta: earlier.ObjectMeta, Spec: *earlier.Spec.DeepCopy()}
+	repeated.Spec.CancelRequested = nil
+	errs := validateImageBuildSpec(repeated)
 	for _, err := range errs {
 		err.Detail += "; this build is older than the rule and cannot be rerun: change the Image, and request a new build"
 	}
 	return errs
 }
 
-func validateImageBuildSpec(build *v1alpha1.ImageBuildSpec) field.ErrorList {
-	errs := validation.Inputs(&build.Inputs, spec.Child("inputs"))
-	errs = append(errs, validation.Timeouts(build.Timeouts, spec.Child("timeouts"))...)
-	errs = append(errs, validation.Retry(build.Retry, spec.Child("retry"))...)
-	if build.CancelRequested != nil {
+func validateImageBuildSpec(build *v1alpha1.ImageBuild) field.ErrorList {
+	errs := validation.Inputs(&build.Spec.Inputs, spec.Child("inputs"))
+	errs = append(errs, validation.Output(build, spec.Child("inputs", "output"))...)
+	errs = append(errs, validation.Timeouts(build.Spec.Timeouts, spec.Child("timeouts"))...)
+	errs = append(errs, validation.Retry(build.Spec.Retry, spec.Child("retry"))...)
+	if build.Spec.CancelRequested != nil {
 		errs = append(errs, field.Forbidden(spec.Child("cancelRequested"), "remove cancelRequested: to cancel a build, use the cancel subresource"))
 	}
 	return errs
@@ -149,6 +152,7 @@ func ValidateUpdate(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	errs = append(errs, validation.Immutable(current.Inputs.Parameters, stored.Inputs.Parameters, inputs.Child("parameters"), record)...)
 	errs = append(errs, validation.Immutable(current.Inputs.Targets, stored.Inputs.Targets, inputs.Child("targets"), record)...)
 	errs = append(errs, validation.Immutable(current.Inputs.Template, stored.Inputs.Template, inputs.Child("template"), record)...)
+	errs = append(errs, validation.Immutable(current.Inputs.Output, stored.Inputs.Output, inputs.Child("output"), record)...)
 	errs = append(errs, validation.Immutable(current.Timeouts, stored.Timeouts, spec.Child("timeouts"), record)...)
 	errs = append(errs, validation.Immutable(current.Retry, stored.Retry, spec.Child("retry"), record)...)
 	errs = append(errs, validation.Immutable(current.Pinned, stored.Pinned, spec.Child("pinned"), record)...)

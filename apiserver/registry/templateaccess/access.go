@@ -20,9 +20,12 @@ import (
 // defaultAccount is the service account of pods that name none, so that naming it grants no further permissions.
 const defaultAccount = "default"
 
-const configMaps = "configmaps"
+const (
+	configMaps = "configmaps"
+	secrets    = "secrets"
+)
 
-// access is the permission that a user needs for one field of a template.
+// access is the permission that a user needs for one field of inputs.
 type access struct {
 	field    *field.Path
 	verb     string
@@ -43,6 +46,9 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 	if source := inputs.Source; source != nil && source.ConfigMapRef != nil {
 		want(path.Child("source", "configMapRef", "name"), "get", configMaps, source.ConfigMapRef.Name)
 	}
+	if output := inputs.Output; output != nil && output.SecretRef != nil {
+		want(path.Child("output", "secretRef", "name"), "get", secrets, output.SecretRef.Name)
+	}
 	if inputs.Template == nil {
 		return wanted
 	}
@@ -56,7 +62,7 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 			continue
 		}
 		if key := from.SecretKeyRef; key != nil {
-			want(path.Child("secretKeyRef", "name"), "get", "secrets", key.Name)
+			want(path.Child("secretKeyRef", "name"), "get", secrets, key.Name)
 		}
 		if key := from.ConfigMapKeyRef; key != nil {
 			want(path.Child("configMapKeyRef", "name"), "get", configMaps, key.Name)

@@ -100,6 +100,16 @@ func build(template *v1alpha1.BuildTemplate) *v1alpha1.ImageBuild {
 	return &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{Template: template}}}
 }
 
+func withOutput(image *v1alpha1.Image) *v1alpha1.Image {
+	image.Spec.Output = &v1alpha1.Output{Repository: "localhost/a", SecretRef: &v1alpha1.SecretReference{Name: "key"}}
+	return image
+}
+
+func publishing(image *v1alpha1.Image, repository string) *v1alpha1.Image {
+	image.Spec.Output.Repository = repository
+	return image
+}
+
 func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 	const useBuilder, getKey, getMap, getFiles = "use serviceaccounts/builder", "get secrets/key", "get configmaps/key", "get configmaps/files"
 	relabelled := image("mock", withAccount("builder"))
@@ -127,6 +137,8 @@ func TestWhoeverWritesATemplateNeedsWhatItGives(t *testing.T) {
 		"an Image with a Secret, named twice":            {object: image("mock", withSecrets("key", "key")), needs: []string{getMap, getKey}},
 		"an Image with Secrets":                          {object: image("mock", withSecrets("key", "other")), needs: []string{getMap, getKey, "get secrets/other"}},
 		"an Image with a ConfigMap in its environment":   {object: image("mock", withSecrets()), needs: []string{getMap}},
+		"an Image with the Secret of a registry":         {object: withOutput(image("mock", nil)), needs: []string{getKey}},
+		"a repository for the same Secret":               {object: withOutput(image("mock", nil)), old: publishing(withOutput(image("mock", nil)), "localhost/b"), needs: []string{getKey}},
 		"an Image with files of a ConfigMap":             {object: withFiles(image("mock", nil)), needs: []string{getFiles}},
 		"an Image with files and an account":             {object: withFiles(image("mock", withAccount("builder"))), needs: []string{getFiles, useBuilder}},
 		"another builder for the same files":             {object: withFiles(image("other", nil)), old: withFiles(image("mock", nil)), needs: []string{getFiles}},

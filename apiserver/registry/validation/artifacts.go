@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Artifacts validates the artifacts of a build.
@@ -30,6 +31,9 @@ func Artifacts(artifacts []v1alpha1.Artifact, path *field.Path) field.ErrorList 
 			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType,
 			Location: artifact.Location, Verified: artifact.Verified,
 		}, path.Index(i))...)
+		if artifact.Tag != "" && !inputs.ValidTag(artifact.Tag) {
+			errs = append(errs, field.Invalid(path.Index(i).Child("tag"), artifact.Tag, "must be a tag of an OCI repository"))
+		}
 		errs = append(errs, document(artifact.SBOM, path.Index(i).Child("sbom"))...)
 		errs = append(errs, document(artifact.Provenance, path.Index(i).Child("provenance"))...)
 	}

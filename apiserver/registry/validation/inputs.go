@@ -37,7 +37,7 @@ var (
 	}
 )
 
-// Inputs validates the inputs of a build.
+// Inputs validates the inputs of a build, without its output.
 func Inputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	errs := validateBuilder(&build.Builder, path.Child("builder"))
 	errs = append(errs, validateBase(&build.Base, path.Child("base"))...)

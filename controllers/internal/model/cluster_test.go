@@ -232,9 +232,18 @@ var ends = [...]end{
 	{code: 137, reason: "OOMKilled", started: true},
 	{code: 128, reason: "StartError"},
 	{code: 255, reason: "ContainerStatusUnknown", started: true},
+	{code: 0, started: true, message: notPublished(v1alpha1.ReasonRegistryDenied)},
+	{code: 0, started: true, message: notPublished(v1alpha1.ReasonRegistryRefused)},
+	{code: 0, started: true, message: notPublished(v1alpha1.ReasonRegistryUnavailable)},
 	{code: 0, started: true, message: `{"version":1,"outcome":"Succeeded","check":{"notStored":"no space left on device"},` +
 		`"artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `","sizeBytes":1}]}`},
 	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"Flaky","retryable":true}}`},
+}
+
+// notPublished is the message of an agent that could not publish an artifact.
+func notPublished(reason v1alpha1.FailureReason) string {
+	return fmt.Sprintf(`{"version":1,"outcome":"Succeeded","check":{"notPublished":{"reason":%q,"message":"the registry said no"}},`+
+		`"artifacts":[{"target":"linux/amd64/raw","file":"disk"}]}`, reason)
 }
 
 // terminate ends the container of a pod. Each pod that succeeds makes a different artifact.

@@ -96,6 +96,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: numeric
       default: 0
+    - name: tag
+      type:
+        scalar: string
     - name: target
       type:
         scalar: string
@@ -249,6 +252,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.Builder
       default: {}
+    - name: output
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Output
     - name: parameters
       type:
         list:
@@ -655,6 +661,9 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: history
       type:
         namedType: dev.goldsmith.images.v1alpha1.HistoryLimits
+    - name: output
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.Output
     - name: parameters
       type:
         list:
@@ -797,6 +806,19 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: phase
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.Output
+  map:
+    fields:
+    - name: repository
+      type:
+        scalar: string
+      default: ""
+    - name: secretRef
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.SecretReference
+    - name: tagTemplate
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.Parameter
   map:
     fields:
@@ -888,6 +910,13 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: timeZone
       type:
         scalar: string
+- name: dev.goldsmith.images.v1alpha1.SecretReference
+  map:
+    fields:
+    - name: name
+      type:
+        scalar: string
+      default: ""
 - name: dev.goldsmith.images.v1alpha1.Source
   map:
     fields:

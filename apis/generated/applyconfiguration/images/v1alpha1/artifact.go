@@ -22,7 +22,8 @@ type ArtifactApplyConfiguration struct {
 	// mediaType is the media type of the artifact: the one that the builder reported, or that of the target's format.
 	MediaType *string `json:"mediaType,omitempty"`
 	// location is where the artifact can be fetched: a URL, an OCI reference, or a path of this API server, which
-	// `kubectl get --raw` accepts. location is empty if the builder reported none and Goldsmith does not keep the artifact.
+	// `kubectl get --raw` accepts. For an artifact that the build published it is the repository of output and the digest of the
+	// manifest there. location is empty if the builder reported none and Goldsmith does not keep the artifact.
 	Location *string `json:"location,omitempty"`
 	// verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are
 	// those of its content. verified is empty if digest and sizeBytes are only what the builder reported.
@@ -33,6 +34,9 @@ type ArtifactApplyConfiguration struct {
 	SBOM *ArtifactDocumentApplyConfiguration `json:"sbom,omitempty"`
 	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
 	Provenance *ArtifactDocumentApplyConfiguration `json:"provenance,omitempty"`
+	// tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later
+	// build by now. tag is empty if the build published nothing, and for one-off builds.
+	Tag *string `json:"tag,omitempty"`
 }
 
 // ArtifactApplyConfiguration constructs a declarative configuration of the Artifact type for use with
@@ -116,5 +120,13 @@ func (b *ArtifactApplyConfiguration) WithSBOM(value *ArtifactDocumentApplyConfig
 // If called multiple times, the Provenance field is set to the value of the last call.
 func (b *ArtifactApplyConfiguration) WithProvenance(value *ArtifactDocumentApplyConfiguration) *ArtifactApplyConfiguration {
 	b.Provenance = value
+	return b
+}
+
+// WithTag sets the Tag field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Tag field is set to the value of the last call.
+func (b *ArtifactApplyConfiguration) WithTag(value string) *ArtifactApplyConfiguration {
+	b.Tag = &value
 	return b
 }

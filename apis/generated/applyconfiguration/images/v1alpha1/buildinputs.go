@@ -26,6 +26,9 @@ type BuildInputsApplyConfiguration struct {
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
 	// any field except queueName changes the inputs. Defaults to none.
 	Template *BuildTemplateApplyConfiguration `json:"template,omitempty"`
+	// output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder
+	// or the server keeps them.
+	Output *OutputApplyConfiguration `json:"output,omitempty"`
 }
 
 // BuildInputsApplyConfiguration constructs a declarative configuration of the BuildInputs type for use with
@@ -89,5 +92,13 @@ func (b *BuildInputsApplyConfiguration) WithTargets(values ...*TargetApplyConfig
 // If called multiple times, the Template field is set to the value of the last call.
 func (b *BuildInputsApplyConfiguration) WithTemplate(value *BuildTemplateApplyConfiguration) *BuildInputsApplyConfiguration {
 	b.Template = value
+	return b
+}
+
+// WithOutput sets the Output field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Output field is set to the value of the last call.
+func (b *BuildInputsApplyConfiguration) WithOutput(value *OutputApplyConfiguration) *BuildInputsApplyConfiguration {
+	b.Output = value
 	return b
 }

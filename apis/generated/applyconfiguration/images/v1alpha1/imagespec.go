@@ -100,6 +100,14 @@ func (b *ImageSpecApplyConfiguration) WithTemplate(value *BuildTemplateApplyConf
 	return b
 }
 
+// WithOutput sets the Output field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Output field is set to the value of the last call.
+func (b *ImageSpecApplyConfiguration) WithOutput(value *OutputApplyConfiguration) *ImageSpecApplyConfiguration {
+	b.BuildInputsApplyConfiguration.Output = value
+	return b
+}
+
 // WithTriggers sets the Triggers field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Triggers field is set to the value of the last call.

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"fmt"
+
+	"github.com/distribution/reference"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// Limits of an Output.
+const (
+	maxRepositoryLength = 255
+	maxTagLength        = 128
+)
+
+// highNumber is the number of a build that an Image hardly ever reaches. Its tag is as long as tags get.
+const highNumber = 999999
+
+// ImageOutput validates the output of the builds of an Image.
+func ImageOutput(image *v1alpha1.Image, path *field.Path) field.ErrorList {
+	return Output(&v1alpha1.ImageBuild{
+		ObjectMeta: metav1.ObjectMeta{Name: fmt.Sprintf("%s-%d", image.Name, highNumber)},
+		Spec: v1alpha1.ImageBuildSpec{
+			ImageRef: &v1alpha1.ImageReference{Name: image.Name}, Number: new(int64(highNumber)), Inputs: image.Spec.BuildInputs,
+		},
+	}, path)
+}
+
+// Output validates where a build publishes its artifacts, and the tags that it gives them.
+func Output(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
+	output := build.Spec.Inputs.Output
+	if output == nil {
+		return nil
+	}
+	errs := validateRepository(output.Repository, path.Child("repository"))
+	template := path.Child("tagTemplate")
+	if len(output.TagTemplate) > maxTagLength {
+		errs = append(errs, field.TooLong(template, output.TagTemplate, maxTagLength))
+	} else {
+		errs = append(errs, validateTags(build, template)...)
+	}
+	if secret := output.SecretRef; secret != nil {
+		name := path.Child("secretRef", "name")
+		if secret.Name == "" {
+			errs = append(errs, field.Required(name, "set the name of a Secret of the same namespace, or remove secretRef"))
+		} else {
+			errs = append(errs, Names(validation.IsDNS1123Subdomain(secret.Name), secret.Name, name)...)
+		}
+	}
+	return errs
+}
+
+func validateTags(build *v1alpha1.ImageBuild, path *field.Path) field.ErrorList {
+	for _, target := range build.Spec.Inputs.Targets {
+		if _, err := inputs.Tag(build, target); err != nil {
+			return append(Line(build.Spec.Inputs.Output.TagTemplate, path), field.Invalid(path, build.Spec.Inputs.Output.TagTemplate, err.Error()))
+		}
+	}
+	return nil
+}
+
+func validateRepository(repository string, path *field.Path) field.ErrorList {
+	const form = "must be HOST[:PORT]/PATH, such as registry.example.com/team/web, in lower case"
+	switch {
+	case repository == "":
+		return field.ErrorList{field.Required(path, "set HOST[:PORT]/PATH, such as registry.example.com/team/web")}
+	case len(repository) > maxRepositoryLength:
+		return field.ErrorList{field.TooLong(path, repository, maxRepositoryLength)}
+	}
+	named, err := reference.ParseNormalizedNamed(repository)
+	switch {
+	case err != nil:
+		return field.ErrorList{field.Invalid(path, repository, form)}
+	case !reference.IsNameOnly(named):
+		return field.ErrorList{field.Invalid(path, repository, "must have neither a tag nor a digest: tagTemplate sets the tag")}
+	case named.Name() != repository:
+		return field.ErrorList{field.Invalid(path, repository, fmt.Sprintf("must name its host, such as %s", named.Name()))}
+	}
+	return nil
+}
