@@ -65,6 +65,7 @@ func newClient(verb, repository string, o Options) (*client, error) {
 	var err error
 	c.reference, err = registry.ParseReference(repository)
 	if err != nil || c.reference.Reference != "" {
+		c.repository = repository[strings.LastIndex(repository, "@")+1:] // it can be a URL with credentials
 		return nil, c.fault(ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
 	}
 	host := c.reference.Host() // docker.io is served by another host

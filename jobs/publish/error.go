@@ -206,12 +206,13 @@ func (c *client) unanswered(err error) error {
 func (c *client) unreachable(err *networkError) *Error {
 	_, authority := errors.AsType[x509.UnknownAuthorityError](err)
 	_, verification := errors.AsType[*tls.CertificateVerificationError](err)
+	_, record := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case authority:
 		return c.fault(ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
 	case verification:
 		return c.fault(ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error(), nil), "", err)
-	case errors.Is(err, http.ErrSchemeMismatch):
+	case record:
 		return c.fault(ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
 	}
 	return c.fault(ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error(), nil), "", err)

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -159,6 +160,107 @@ func TestFetchReadsFromAnOffset(t *testing.T) {
 		require.NoError(t, fetched.Close())
 		if !bytes.Equal(got, disk[offset:]) || fetched.SizeBytes != int64(len(disk)) || fetched.MediaType != "application/vnd.example.disk" {
 			t.Errorf("fetched %d bytes from %d of %d bytes, of type %s", len(got), offset, fetched.SizeBytes, fetched.MediaType)
+		}
+	}
+}
+
+func TestTheOrderOfAPush(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{Referrers: true})
+	artifacts := []Artifact{
+		withDocuments(artifact("linux/amd64/raw", "v1", []byte("one"))),
+		artifact("linux/arm64/raw", "v1", []byte("two")),
+		artifact("linux/arm64/qcow2", "v0", []byte("two")),
+	}
+	_, _, err := pushIn(t, r, Options{}, artifacts...)
+	require.NoError(t, err)
+	requests := r.Requests()
+	steps := []func(request string) bool{
+		func(r string) bool { return strings.HasPrefix(r, "PUT ") && strings.Contains(r, "/uploads/") },
+		func(r string) bool { return strings.HasPrefix(r, "PUT /v2/team/web/manifests/sha256:") },
+		func(r string) bool { return r == "PUT /v2/team/web/manifests/v0" },
+		func(r string) bool { return r == "PUT /v2/team/web/manifests/v1" },
+	}
+	counts := []int{5, 5, 1, 1} // 2 contents, 2 documents and the configuration; 2 manifests of artifacts, 2 of documents and an index
+	for i, step := range steps {
+		matching := slices.DeleteFunc(slices.Clone(requests), func(r string) bool { return !step(r) })
+		if len(matching) != counts[i] {
+			t.Errorf("step %d has the requests %q, want %d", i, matching, counts[i])
+		}
+	}
+	if got := requests[len(requests)-3:]; !slices.Equal(got, []string{"PUT /v2/team/web/manifests/v0", "HEAD /v2/team/web/manifests/v1", "PUT /v2/team/web/manifests/v1"}) {
+		t.Errorf("the last requests are %q, want that tags come last", got)
+	}
+
+	_, _, err = pushIn(t, r, Options{}, artifacts...)
+	require.NoError(t, err)
+	for _, request := range r.Requests() {
+		if referrer := strings.HasPrefix(request, "PUT /v2/team/web/manifests/sha256:"); !strings.HasPrefix(request, "HEAD ") && !referrer {
+			t.Errorf("the second push sends %s", request)
+		}
+	}
+}
+
+func TestATagOfSeveralArtifactsNamesAnIndex(t *testing.T) {
+	one, two := artifact("linux/amd64/raw", "v1", []byte("one")), artifact("linux/arm/v7/qcow2", "v1", []byte("two"))
+	var digests []string
+	for _, artifacts := range [][]Artifact{{one, two}, {two, one}} {
+		r := registrytest.New(t, registrytest.Options{})
+		pushed, _, err := pushIn(t, r, Options{}, artifacts...)
+		require.NoError(t, err)
+		_, content := r.Get("/team/web/manifests/v1")
+		digests = append(digests, digest.FromBytes(content).String())
+		var index ociv1.Index
+		require.NoError(t, json.Unmarshal(content, &index))
+		if len(index.Manifests) != 2 {
+			t.Fatalf("the index is %s", content)
+		}
+		arm := index.Manifests[1]
+		if index.MediaType != ociv1.MediaTypeImageIndex || arm.Annotations[AnnotationTarget] != "linux/arm/v7/qcow2" || arm.ArtifactType != two.MediaType ||
+			arm.Platform.OS != "linux" || arm.Platform.Architecture != "arm" || arm.Platform.Variant != "v7" {
+			t.Errorf("the index is %s", content)
+		}
+		for _, p := range pushed {
+			if !slices.ContainsFunc(index.Manifests, func(d ociv1.Descriptor) bool { return d.Digest.String() == p.Digest }) {
+				t.Errorf("the index does not have %+v", p)
+			}
+		}
+	}
+	if digests[0] != digests[1] {
+		t.Errorf("the same artifacts in another order have the index %s instead of %s", digests[1], digests[0])
+	}
+}
+
+// TestDigestsOfManifestsStay fails if a manifest has a time, or if another version writes other manifests of the same artifacts.
+func TestDigestsOfManifestsStay(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	pushed, _, err := pushIn(t, r, Options{}, withDocuments(artifact("linux/amd64/raw", "v1", []byte("disk"))))
+	require.NoError(t, err)
+	if want := "sha256:d75b963a71d1b2784f645f29d385fc7ed5ef8b93eb962cd4ec1cd284c2fb9289"; pushed[0].Digest != want {
+		t.Errorf("the manifest has the digest %s, want %s", pushed[0].Digest, want)
+	}
+}
+
+func TestPushesOfOneTagAtTheSameTimeLeaveAWholeArtifact(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	contents := [][]byte{randomBytes(100 << 10), randomBytes(110 << 10)}
+	errs := make(chan error)
+	for _, content := range contents {
+		go func() {
+			_, _, err := pushWith(t.Context(), r, Options{}, artifact("linux/amd64/raw", "v1", content))
+			errs <- err
+		}()
+	}
+	require.NoError(t, errors.Join(<-errs, <-errs))
+	if got := pulled(t, r); got != string(contents[0]) && got != string(contents[1]) {
+		t.Errorf("the tag names a content of %d bytes, which nobody pushed", len(got))
+	}
+}
+
+func TestTheRepositoryHasToBeOne(t *testing.T) {
+	for _, repository := range []string{"", "web", "registry.example", "registry.example/web:v1", "registry.example/Web", "https://registry.example/web", "user:password@registry.example/web"} {
+		_, err := Push(t.Context(), repository, nil, Options{})
+		if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != ReasonRegistryRefused || strings.Contains(err.Error(), "password") {
+			t.Errorf("%q: got %v, want that it is no repository", repository, err)
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/go-digest"
 )
 
@@ -198,7 +199,7 @@ func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, r
 		case http.StatusRequestEntityTooLarge:
 			failure := u.refusal(resp)
 			if !u.shrink() {
-				failure.remedy = fmt.Sprintf("let the registry, and any proxy before it, accept requests of %d MiB", u.smallest>>20)
+				failure.remedy = "let the registry, and any proxy before it, accept requests of " + humanize.IBytes(uint64(max(u.smallest, 0)))
 				return 0, nil, failure
 			}
 		case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict: // the registry has another offset, or nothing

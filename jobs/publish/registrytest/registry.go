@@ -137,36 +137,53 @@ func (r *Registry) Tags(repository string) []string {
 }
 
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
-	if req.URL.Path == "/token" {
-		r.serveToken(w, req)
-		return
-	}
 	r.mu.Lock()
 	shown := req.URL.Path
 	if before, _, ok := strings.Cut(shown, "/uploads/"); ok {
 		shown = before + "/uploads/"
 	}
 	r.requests = append(r.requests, req.Method+" "+shown)
+	r.mu.Unlock()
+	next := r.handle
+	if req.URL.Path == "/token" {
+		next = r.serveToken
+	} else if !r.authenticated(w, req) {
+		return
+	}
+	if do := r.fault(req); do != nil {
+		do(w, req, http.HandlerFunc(next))
+		return
+	}
+	next(w, req)
+}
+
+// fault returns the fault for a request, and counts it.
+func (r *Registry) fault(req *http.Request) Fault {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	matches := func(f *fault) bool {
 		return f.times > 0 && (f.method == "" || f.method == req.Method) && strings.Contains(req.URL.Path, f.path)
 	}
 	i := slices.IndexFunc(r.faults, matches)
-	if i >= 0 {
-		r.faults[i].times--
+	if i < 0 {
+		return nil
 	}
-	r.mu.Unlock()
-	if !r.authenticated(w, req) {
-		return
-	}
-	if i >= 0 {
-		r.faults[i].do(w, req, http.HandlerFunc(r.handle))
-		return
-	}
-	r.handle(w, req)
+	r.faults[i].times--
+	return r.faults[i].do
 }
 
-// handle adds to the registry that it tells what it has of an upload.
+// handle adds to the registry that it tells what it has of an upload, and that it lists referrers.
 func (r *Registry) handle(w http.ResponseWriter, req *http.Request) {
+	if r.options.Referrers && req.Method == http.MethodPut && strings.Contains(req.URL.Path, "/manifests/") {
+		var manifest struct {
+			Subject *struct{ Digest string }
+		}
+		content, _ := io.ReadAll(req.Body) // what is missing is no JSON
+		req.Body = io.NopCloser(bytes.NewReader(content))
+		if json.Unmarshal(content, &manifest) == nil && manifest.Subject != nil {
+			w.Header().Set("OCI-Subject", manifest.Subject.Digest)
+		}
+	}
 	id := path.Base(req.URL.Path)
 	if !strings.Contains(req.URL.Path, "/blobs/uploads/") || req.Method == http.MethodPost {
 		r.next.ServeHTTP(w, req)
@@ -237,7 +254,6 @@ func (r *Registry) authenticated(w http.ResponseWriter, req *http.Request) bool 
 func (r *Registry) serveToken(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.requests = append(r.requests, "GET /token")
 	if user, password, _ := req.BasicAuth(); user != User || password != Password {
 		WriteError(w, http.StatusUnauthorized, "UNAUTHORIZED", "wrong password "+password)
 		return

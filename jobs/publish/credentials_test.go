@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"oras.land/oras-go/v2/registry"
+	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+func TestTheCredentialsOfARepository(t *testing.T) {
+	encoded := base64.StdEncoding.EncodeToString([]byte("robot:pass:word"))
+	robot := auth.Credential{Username: "robot", Password: "pass:word"}
+	entry := `{"auth":"` + encoded + `"}`
+	other := `{"username":"other","password":"other"}`
+	for _, test := range []struct {
+		name, config, repository string
+		want                     auth.Credential
+	}{
+		{"no configuration", ``, "registry.example/web", auth.EmptyCredential},
+		{"no entries", `{}`, "registry.example/web", auth.EmptyCredential},
+		{"host", `{"auths":{"registry.example":` + entry + `}}`, "registry.example/web", robot},
+		{"URL", `{"auths":{"https://registry.example/v1/":` + entry + `}}`, "registry.example/web", robot},
+		{"URL of version 2", `{"auths":{"https://registry.example/v2/":` + entry + `}}`, "registry.example/web", robot},
+		{"host and port", `{"auths":{"registry.example:5000":` + entry + `}}`, "registry.example:5000/web", robot},
+		{"other port", `{"auths":{"registry.example:5000":` + entry + `}}`, "registry.example/web", auth.EmptyCredential},
+		{"port of TLS", `{"auths":{"registry.example:443":` + entry + `}}`, "registry.example/web", robot},
+		{"other host", `{"auths":{"registry.example":` + entry + `}}`, "registry.example.org/web", auth.EmptyCredential},
+		{"subdomain", `{"auths":{"example":` + entry + `}}`, "registry.example/web", auth.EmptyCredential},
+		{"path", `{"auths":{"registry.example/team":` + entry + `,"registry.example":` + other + `}}`, "registry.example/team/web", robot},
+		{"longest path", `{"auths":{"registry.example/team":` + other + `,"registry.example/team/web":` + entry + `}}`, "registry.example/team/web", robot},
+		{"other path", `{"auths":{"registry.example/team":` + other + `,"registry.example":` + entry + `}}`, "registry.example/teams/web", robot},
+		{"wildcard", `{"auths":{"*.example":` + entry + `}}`, "registry.example/web", robot},
+		{"wildcard of one label", `{"auths":{"*.example":` + entry + `}}`, "a.registry.example/web", auth.EmptyCredential},
+		{"host before wildcard", `{"auths":{"*.example":` + other + `,"registry.example":` + entry + `}}`, "registry.example/web", robot},
+		{"Docker Hub", `{"auths":{"https://index.docker.io/v1/":` + entry + `}}`, "docker.io/library/web", robot},
+		{"tokens", `{"auths":{"registry.example":{"identitytoken":"identity","registrytoken":"registry"}}}`, "registry.example/web",
+			auth.Credential{RefreshToken: "identity", AccessToken: "registry"}},
+		{"helpers are ignored", `{"credsStore":"x","credHelpers":{"registry.example":"y"},"auths":{"registry.example":` + entry + `}}`, "registry.example/web", robot},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			reference := require.Value(registry.ParseReference(test.repository))(t)
+			found, err := parseCredentials([]byte(test.config), reference, false)
+			require.NoError(t, err)
+			got := require.Value(found.get(t.Context()))(t)
+			if got != test.want || found.has != (test.want != auth.EmptyCredential) {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestAConfigurationThatIsNotValidNamesTheKeyOfTheSecret(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		o    Options
+		want v1alpha1.FailureReason
+		says string
+	}{
+		{"no JSON", Options{DockerConfig: []byte("hunter2")}, ReasonRegistryDenied, ".dockerconfigjson"},
+		{"other JSON", Options{DockerConfig: []byte(`{"auths":"hunter2"}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no base64", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"auth":"hunter2!"}}}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no password", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"username":"hunter2"}}}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no certificate", Options{CA: []byte("hunter2")}, ReasonRegistryRefused, "ca.crt"},
+		{"a certificate that is none", Options{CA: []byte("-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n")}, ReasonRegistryRefused, "ca.crt"},
+	} {
+		_, err := Push(t.Context(), "registry.example/web", nil, test.o)
+		failure, ok := errors.AsType[*Error](err)
+		if !ok || failure.Reason != test.want || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: got %v, want %s about %s", test.name, err, test.want, test.says)
+		}
+	}
+}
+
+func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
+	bin, ran := t.TempDir(), filepath.Join(t.TempDir(), "ran")
+	script := "#!/bin/sh\n: >" + ran + "\nprintf '{\"Username\":\"" + registrytest.User + "\",\"Secret\":\"" + registrytest.Password + "\"}'\n"
+	require.NoError(t, os.WriteFile(filepath.Join(bin, "docker-credential-test"), []byte(script), 0o700))
+	t.Setenv("PATH", bin)
+	t.Setenv("HOME", bin)
+	r := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	// What the user's own configuration has must not be used by itself.
+	require.NoError(t, os.Mkdir(filepath.Join(bin, ".docker"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(bin, ".docker", "config.json"), r.DockerConfig(registrytest.Password), 0o600))
+	config := []byte(`{"credHelpers":{"` + r.Host() + `":"test"}}`)
+	_, _, err := pushIn(t, r, Options{DockerConfig: config}, artifact("linux/amd64/raw", "v1", []byte("disk")))
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != ReasonRegistryDenied {
+		t.Errorf("got %v, want a denial", err)
+	}
+	if _, err := os.Stat(ran); err == nil {
+		t.Error("the helper ran for a Secret")
+	}
+	for _, config := range []string{string(config), `{"credsStore":"test"}`} {
+		_, _, err = pushIn(t, r, Options{DockerConfig: []byte(config), AllowCredentialHelpers: true}, artifact("linux/amd64/raw", "v1", []byte("disk")))
+		require.NoError(t, err)
+	}
+}
+
+// elsewhere is a registry that remembers what clients authenticate with.
+func elsewhere(t *testing.T) (other *registrytest.Registry, received func() []string) {
+	t.Helper()
+	other = registrytest.New(t, registrytest.Options{})
+	var mu sync.Mutex
+	var headers []string
+	other.Inject(always, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		mu.Lock()
+		headers = append(headers, req.Header.Get("Authorization"))
+		mu.Unlock()
+		next.ServeHTTP(w, req)
+	})
+	return other, func() []string {
+		mu.Lock()
+		defer mu.Unlock()
+		return headers
+	}
+}
+
+func TestCredentialsStayAtTheRegistry(t *testing.T) {
+	for _, scheme := range []string{"Basic", "Bearer"} {
+		t.Run(scheme, func(t *testing.T) {
+			other, received := elsewhere(t)
+			r := registrytest.New(t, registrytest.Options{Auth: scheme})
+			o := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
+			content := artifact("linux/amd64/raw", "", randomBytes(100<<10))
+			pushed, _, err := pushIn(t, r, o, content)
+			require.NoError(t, err)
+
+			// A redirect of a download. The other registry has the content.
+			_, _, err = pushIn(t, other, Options{}, content)
+			require.NoError(t, err)
+			before := len(received())
+			r.Inject(1, "GET", "/blobs/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+				http.Redirect(w, req, "http://"+other.Host()+req.URL.Path, http.StatusTemporaryRedirect)
+			})
+			fetched, err := Fetch(t.Context(), pushed[0].Location, content.Digest, 0, o)
+			require.NoError(t, err)
+			require.NoError(t, fetched.Close())
+
+			// An upload to another host.
+			r.Inject(1, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+				w.Header().Set("Location", "http://user:password@"+other.Host()+req.URL.Path+"1")
+				w.WriteHeader(http.StatusAccepted)
+			})
+			_, _, err = pushIn(t, r, o, artifact("linux/amd64/raw", "", randomBytes(90<<10)))
+			require.NoError(t, err)
+
+			if got := received()[before:]; len(got) < 3 || strings.Join(got, "") != "" {
+				t.Errorf("the other host received %q", got)
+			}
+		})
+	}
+}

@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+const always = 1 << 30
+
+// strangeCA is the certificate of an authority that no registry has.
+func strangeCA(t *testing.T) []byte {
+	t.Helper()
+	key := require.Value(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))(t)
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), IsCA: true, BasicConstraintsValid: true}
+	der := require.Value(x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key))(t)
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+}
+
+func TestFaultsHaveAClassAndARemedy(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		registry registrytest.Options
+		password string // credentials, if any
+		ca       func(t *testing.T) []byte
+		inject   func(r *registrytest.Registry)
+		want     v1alpha1.FailureReason
+		says     []string
+		retried  bool
+	}{
+		{name: "no credentials, Basic", registry: registrytest.Options{Auth: "Basic"},
+			want: ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
+		{name: "no credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"},
+			want: ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
+		{name: "wrong credentials, Basic", registry: registrytest.Options{Auth: "Basic"}, password: "not-the-password",
+			want: ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson"}},
+		{name: "wrong credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"}, password: "not-the-password",
+			want: ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson", "[hidden]"}},
+		{name: "token not accepted", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
+			inject: func(r *registrytest.Registry) {
+				r.Inject(always, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+					registrytest.WriteError(w, 403, "DENIED", "not with "+req.Header.Get("Authorization")+" at https://example.com/a?secret=b")
+				})
+			}, want: ReasonRegistryDenied, says: []string{"403", "DENIED", "Bearer [hidden]", "https://example.com/a)", "let the account push"}},
+		{name: "token server unavailable", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
+			inject: func(r *registrytest.Registry) { r.Inject(always, "", "/token", registrytest.Status(503)) },
+			want:   ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "forbidden", inject: status("POST", "/uploads/", 403), want: ReasonRegistryDenied, says: []string{"403 Forbidden (INJECTED: Forbidden)", "output.secretRef"}},
+		{name: "no repository", inject: status("POST", "/uploads/", 404), want: ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
+		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: ReasonRegistryRefused, says: []string{"405"}},
+		{name: "blob not accepted", inject: status("PUT", "/uploads/", 400), want: ReasonRegistryRefused, says: []string{"400"}},
+		{name: "manifest not accepted", inject: status("PUT", "/manifests/", 400), want: ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400"}},
+		{name: "tag not accepted", inject: status("PUT", "/manifests/v1", 400), want: ReasonRegistryRefused, says: []string{"push tag v1", "400"}},
+		{name: "requests too large", inject: status("PATCH", "", 413), want: ReasonRegistryRefused, says: []string{"413", "accept requests of 1.0 KiB"}},
+		{name: "rate limit", inject: status("", "", 429), want: ReasonRegistryUnavailable, says: []string{"429", "retried for"}, retried: true},
+		{name: "a rate limit that outlasts the patience", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "", "", registrytest.Status(429, "Retry-After", "3600"))
+		}, want: ReasonRegistryUnavailable, says: []string{"429"}},
+		{name: "server error", inject: status("POST", "", 500), want: ReasonRegistryUnavailable, says: []string{"500"}, retried: true},
+		{name: "unavailable", inject: status("PATCH", "", 503), want: ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "unavailable for manifests", inject: status("PUT", "/manifests/", 503), want: ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "each connection breaks", inject: func(r *registrytest.Registry) { r.Inject(always, "PATCH", "", registrytest.Reset(0)) },
+			want: ReasonRegistryUnavailable, says: []string{"push content of linux/amd64/raw (sha256:", "no answer of 127.0.0.1"}, retried: true},
+		{name: "another digest of a blob", inject: header("PUT", "/uploads/"), want: ReasonRegistryUnavailable, says: []string{"digest"}},
+		{name: "another digest of a blob that exists", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "HEAD", "/blobs/", registrytest.Status(200, "Docker-Content-Digest", otherDigest))
+		}, want: ReasonRegistryUnavailable, says: []string{"digest"}},
+		{name: "another digest of a manifest", inject: header("PUT", "/manifests/"), want: ReasonRegistryUnavailable, says: []string{"digest"}},
+		{name: "damaged on its way", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "PUT", "/uploads/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+				registrytest.WriteError(w, 400, "DIGEST_INVALID", "digest mismatch")
+			})
+		}, want: ReasonRegistryUnavailable, says: []string{"DIGEST_INVALID"}, retried: true},
+		{name: "nobody listens", inject: func(r *registrytest.Registry) { r.Close() }, want: ReasonRegistryUnavailable, says: []string{"connection refused"}, retried: true},
+		{name: "unknown authority", registry: registrytest.Options{TLS: true}, ca: strangeCA,
+			want: ReasonRegistryRefused, says: []string{"unknown authority", "ca.crt"}},
+		{name: "no TLS", ca: strangeCA, want: ReasonRegistryRefused, says: []string{"without TLS", "--plain-http-registries"}},
+		{name: "upload elsewhere without TLS", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "POST", "/uploads/", registrytest.Status(202, "Location", "http://registry.example/upload?state=secret"))
+		}, want: ReasonRegistryRefused, says: []string{"refers to registry.example without TLS"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := registrytest.New(t, test.registry)
+			var o Options
+			if test.password != "" {
+				o.DockerConfig = r.DockerConfig(test.password)
+			}
+			if test.ca != nil {
+				o.CA = test.ca(t)
+			}
+			if test.inject != nil {
+				test.inject(r)
+			}
+			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+			failure, ok := errors.AsType[*Error](err)
+			if !ok || failure.Reason != test.want {
+				t.Fatalf("got %v, want %s", err, test.want)
+			}
+			for _, part := range append(test.says, "push to "+r.Host()+"/team/web: ") {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the error %q does not contain %q", err, part)
+				}
+			}
+			for _, secret := range []string{registrytest.Password, "not-the-password", "token-", "secret=", "state=", "Um9ib3"} {
+				if strings.Contains(err.Error(), secret) {
+					t.Errorf("the error %q has the secret %q", err, secret)
+				}
+			}
+			if retried := skipping.waited > 0; retried != test.retried || skipping.waited > DefaultPatience {
+				t.Errorf("the outage was retried for %s, want %t", skipping.waited, test.retried)
+			}
+			if tags := r.Tags("team/web"); len(tags) != 0 {
+				t.Errorf("the repository has the tags %v", tags)
+			}
+		})
+	}
+}
+
+const otherDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+
+func status(method, path string, status int) func(r *registrytest.Registry) {
+	return func(r *registrytest.Registry) { r.Inject(always, method, path, registrytest.Status(status)) }
+}
+
+func header(method, path string) func(r *registrytest.Registry) {
+	return func(r *registrytest.Registry) {
+		r.Inject(always, method, path, registrytest.Header("Docker-Content-Digest", otherDigest))
+	}
+}
+
+func TestOutagesEndWithoutAnError(t *testing.T) {
+	type table struct {
+		name     string
+		registry registrytest.Options
+		tls      bool
+		inject   func(r *registrytest.Registry)
+		waits    time.Duration // at least
+	}
+	tests := []table{
+		{name: "rate limit", inject: func(r *registrytest.Registry) { r.Inject(1, "POST", "", registrytest.Status(429, "Retry-After", "7")) }, waits: 7 * time.Second},
+		{name: "rate limit until a date", inject: func(r *registrytest.Registry) {
+			r.Inject(1, "POST", "", registrytest.Status(503, "Retry-After", time.Unix(30, 0).UTC().Format(http.TimeFormat)))
+		}, waits: 29 * time.Second},
+		{name: "tokens for two requests", registry: registrytest.Options{Auth: "Bearer", TokenUses: 2}},
+		{name: "Basic", registry: registrytest.Options{Auth: "Basic"}},
+		{name: "TLS", registry: registrytest.Options{TLS: true, Auth: "Bearer"}, tls: true},
+		{name: "requests of at most 5 KB", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+				if req.ContentLength > 5000 {
+					registrytest.Status(413)(w, req, next)
+					return
+				}
+				next.ServeHTTP(w, req)
+			})
+		}},
+		{name: "the upload is lost", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(404)) }},
+		{name: "another part is expected", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(416)) }},
+		{name: "the content is damaged on its way once", inject: func(r *registrytest.Registry) {
+			r.Inject(1, "PUT", "/uploads/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+				registrytest.WriteError(w, 400, "DIGEST_INVALID", "digest mismatch")
+			})
+		}},
+		{name: "the answer to the end of an upload is lost", inject: func(r *registrytest.Registry) { r.Inject(2, "PUT", "/uploads/", registrytest.Truncate(0)) }},
+	}
+	for _, request := range []struct{ method, path string }{
+		{"HEAD", "/blobs/"}, {"POST", "/uploads/"}, {"PATCH", "/uploads/"}, {"PUT", "/uploads/"}, {"HEAD", "/manifests/"}, {"PUT", "/manifests/"},
+	} {
+		for _, code := range []int{429, 500, 502, 503, 504} {
+			tests = append(tests, table{name: fmt.Sprintf("%d to %s %s", code, request.method, request.path), waits: time.Millisecond,
+				inject: func(r *registrytest.Registry) { r.Inject(2, request.method, request.path, registrytest.Status(code)) }})
+		}
+	}
+	for _, noResume := range []bool{false, true} {
+		for _, percent := range []int64{0, 50, 100} {
+			for _, times := range []int{1, 4} {
+				tests = append(tests, table{
+					name:     fmt.Sprintf("the connection breaks %d times after %d %%, and the registry has lost the upload: %t", times, percent, noResume),
+					registry: registrytest.Options{NoResume: noResume},
+					inject:   func(r *registrytest.Registry) { r.Inject(times, "PATCH", "", registrytest.Reset(percent)) },
+				})
+			}
+		}
+	}
+	content := randomBytes(200 << 10)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := registrytest.New(t, test.registry)
+			o := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
+			if test.tls {
+				o.CA = r.CA()
+			}
+			if test.inject != nil {
+				test.inject(r)
+			}
+			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", content))
+			require.NoError(t, err)
+			if got := pulled(t, r); got != string(content) {
+				t.Errorf("the registry has %d other bytes than the %d pushed", len(got), len(content))
+			}
+			if skipping.waited < test.waits {
+				t.Errorf("waited %s, want %s", skipping.waited, test.waits)
+			}
+		})
+	}
+}
+
+// pulled returns the content that the tag v1 names.
+func pulled(t *testing.T, r *registrytest.Registry) string {
+	t.Helper()
+	_, content := r.Get("/team/web/blobs/" + manifestOf(t, r, "v1").Layers[0].Digest.String())
+	return string(content)
+}
+
+func TestEachChunkBreaksAndTheUploadResumes(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	content := randomBytes(640 << 10)
+	var seen []string
+	r.Inject(always, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		part := req.Header.Get("Content-Range")
+		if slices.Contains(seen, part) || req.ContentLength < 4<<10 {
+			next.ServeHTTP(w, req)
+			return
+		}
+		seen = append(seen, part)
+		registrytest.Reset(75)(w, req, next)
+	})
+	_, skipping, err := pushIn(t, r, Options{Patience: 10 * time.Second}, artifact("linux/amd64/raw", "v1", content))
+	require.NoError(t, err)
+	if pulled(t, r) != string(content) {
+		t.Error("the registry has another content")
+	}
+	posts := 0
+	for _, request := range r.Requests() {
+		if strings.HasPrefix(request, "POST ") {
+			posts++
+		}
+	}
+	if posts != 2 { // of the content and of the configuration
+		t.Errorf("%d uploads began, want 2", posts)
+	}
+	if len(seen) < 10 || skipping.waited < 2*time.Second {
+		t.Errorf("%d connections broke, and the push waited %s: that is no test of outages that end with progress", len(seen), skipping.waited)
+	}
+}
+
+func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
+	artifacts := []Artifact{
+		withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))),
+		withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))),
+	}
+	for allowed := range 100 {
+		r := registrytest.New(t, registrytest.Options{})
+		r.Inject(allowed, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
+		r.Inject(1, "", "", registrytest.Status(403))
+		_, _, err := pushIn(t, r, Options{}, artifacts...)
+		if err == nil {
+			if allowed < 20 {
+				t.Errorf("a push needs %d requests only", allowed)
+			}
+			return
+		}
+		if tags := slices.DeleteFunc(r.Tags("team/web"), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }); len(tags) != 0 {
+			t.Errorf("after %d requests the push ended, and the repository has the tags %v", allowed, tags)
+		}
+		pushed, _, err := pushIn(t, r, Options{}, artifacts...)
+		require.NoError(t, err)
+		for _, p := range pushed {
+			if got := referrersOf(t, r, p.Digest, false); len(got) != 2 {
+				t.Errorf("after a push that ended after %d requests, %s has the referrers %v", allowed, p.Target, got)
+			}
+		}
+	}
+	t.Error("the push did not end within 100 requests")
+}
+
+func TestACancelledPushEndsAtOnce(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.Inject(always, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		cancel()
+		registrytest.Status(503)(w, req, next)
+	})
+	_, _, err := pushWith(ctx, r, Options{}, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+	if _, classified := errors.AsType[*Error](err); classified || !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want that the context was cancelled", err)
+	}
+}
+
+func TestAContentThatIsNotItsDigestIsNoFaultOfTheRegistry(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	damaged := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	damaged.Digest = otherDigest
+	_, _, err := pushIn(t, r, Options{}, damaged)
+	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "another digest") {
+		t.Errorf("got %v, want that the content has another digest", err)
+	}
+	missing := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	missing.Open = func() (File, error) { return nil, errors.New("no such file") }
+	_, _, err = pushIn(t, r, Options{}, missing)
+	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "no such file") {
+		t.Errorf("got %v, want that there is no such file", err)
+	}
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
+	content := randomBytes(300 << 10)
+	pushed := artifact("linux/amd64/raw", "", content)
+	for _, test := range []struct {
+		name   string
+		offset int64
+		digest string
+		inject func(r *registrytest.Registry)
+		want   v1alpha1.FailureReason // of an *Error
+		says   string                 // in an error
+	}{
+		{name: "broken connections", inject: func(r *registrytest.Registry) { r.Inject(3, "GET", "/blobs/", registrytest.Truncate(40)) }},
+		{name: "broken connections from an offset", offset: 1000, inject: func(r *registrytest.Registry) { r.Inject(3, "GET", "/blobs/", registrytest.Truncate(40)) }},
+		{name: "unavailable", inject: func(r *registrytest.Registry) { r.Inject(2, "GET", "", registrytest.Status(503)) }},
+		{name: "no ranges", offset: 1000, inject: func(r *registrytest.Registry) {
+			r.Inject(1, "GET", "/blobs/", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+				req.Header.Del("Range")
+				next.ServeHTTP(w, req)
+			})
+		}},
+		{name: "another range", offset: 1000, inject: func(r *registrytest.Registry) {
+			r.Inject(1, "GET", "/blobs/", registrytest.Header("Content-Range", "bytes 0-9/10"))
+			r.Inject(1, "GET", "/blobs/", registrytest.Status(206, "Content-Range", "bytes 1000-1009/10"))
+		}, want: ReasonRegistryUnavailable, says: "another range"},
+		{name: "denied", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(403)) }, want: ReasonRegistryDenied, says: "403"},
+		{name: "no manifest", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/manifests/", registrytest.Status(404)) }, want: ReasonRegistryRefused, says: "404"},
+		{name: "no content", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(404)) }, want: ReasonRegistryRefused, says: "404"},
+		{name: "another manifest", inject: func(r *registrytest.Registry) {
+			r.Inject(1, "GET", "/manifests/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+				w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+				_, _ = io.WriteString(w, `{"schemaVersion":2}`)
+			})
+		}, want: ReasonRegistryUnavailable, says: "digest"},
+		{name: "another digest", digest: otherDigest, says: "has no content " + otherDigest},
+		{name: "offset after the end", offset: int64(len(content)) + 1, says: "offset"},
+		{name: "broken for good", inject: func(r *registrytest.Registry) { r.Inject(always, "GET", "/blobs/", registrytest.Truncate(0)) }, want: ReasonRegistryUnavailable, says: "retried for"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})
+			o := Options{DockerConfig: r.DockerConfig(registrytest.Password), Clock: newSkippingClock()}
+			location := require.Value(Push(t.Context(), r.Host()+"/team/web", []Artifact{pushed}, o))(t)[0].Location
+			if test.inject != nil {
+				test.inject(r)
+			}
+			if test.digest == "" {
+				test.digest = pushed.Digest
+			}
+			got, err := fetchAll(t.Context(), location, test.digest, test.offset, o)
+			if test.says == "" {
+				require.NoError(t, err)
+				if got != string(content[test.offset:]) {
+					t.Errorf("got other %d bytes", len(got))
+				}
+				return
+			}
+			failure, classified := errors.AsType[*Error](err)
+			if err == nil || classified != (test.want != "") || classified && failure.Reason != test.want ||
+				!strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "fetch from "+r.Host()+"/team/web: ") {
+				t.Errorf("got %v, want %s that says %q", err, test.want, test.says)
+			}
+		})
+	}
+	for _, location := range []string{"", "registry.example/web", "registry.example/web:v1", "registry.example/web@v1", "@" + otherDigest} {
+		if _, err := Fetch(t.Context(), location, otherDigest, 0, Options{}); err == nil {
+			t.Errorf("fetches from %q", location)
+		}
+	}
+}
+
+func fetchAll(ctx context.Context, location, digest string, offset int64, o Options) (string, error) {
+	fetched, err := Fetch(ctx, location, digest, offset, o)
+	if err != nil {
+		return "", err
+	}
+	got, err := io.ReadAll(fetched)
+	return string(got), errors.Join(err, fetched.Close())
+}
