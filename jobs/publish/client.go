@@ -22,6 +22,8 @@ import (
 	"oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 const (
@@ -66,7 +68,7 @@ func newClient(verb, repository string, o Options) (*client, error) {
 	c.reference, err = registry.ParseReference(repository)
 	if err != nil || c.reference.Reference != "" {
 		c.repository = repository[strings.LastIndex(repository, "@")+1:] // it can be a URL with credentials
-		return nil, c.fault(ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
+		return nil, c.fault(v1alpha1.ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
 	}
 	host := c.reference.Host() // docker.io is served by another host
 	c.remedies = remediesFor(c.reference, o.AllowCredentialHelpers)
@@ -76,11 +78,11 @@ func newClient(verb, repository string, o Options) (*client, error) {
 		c.base.Scheme = "http"
 	}
 	if c.credentials, err = parseCredentials(o.DockerConfig, c.reference, o.AllowCredentialHelpers); err != nil {
-		return nil, c.fault(ReasonRegistryDenied, err.Error(), "", err)
+		return nil, c.fault(v1alpha1.ReasonRegistryDenied, err.Error(), "", err)
 	}
 	roots, err := authorities(o.CA)
 	if err != nil {
-		return nil, c.fault(ReasonRegistryRefused, err.Error(), "", err)
+		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
 	}
 	c.transport = newTransport(roots)
 	guarded := &http.Client{Transport: &guard{next: c.transport, plain: plain}, CheckRedirect: checkRedirect}
@@ -104,7 +106,7 @@ func remediesFor(reference registry.Reference, user bool) remedies {
 	}
 	entry := fmt.Sprintf("the entry for %s in .dockerconfigjson of the Secret", reference.Registry)
 	return remedies{
-		missing:   "name a Secret in output.secretRef with credentials for " + reference.Registry,
+		missing:   "name a Secret in spec.output.secretRef with credentials for " + reference.Registry,
 		wrong:     "correct " + entry,
 		forbidden: "let the account push to the repository, or correct " + entry,
 		authority: "add the registry's authority to the Secret, as ca.crt",

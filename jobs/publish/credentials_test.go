@@ -69,12 +69,12 @@ func TestAConfigurationThatIsNotValidNamesTheKeyOfTheSecret(t *testing.T) {
 		want v1alpha1.FailureReason
 		says string
 	}{
-		{"no JSON", Options{DockerConfig: []byte("hunter2")}, ReasonRegistryDenied, ".dockerconfigjson"},
-		{"other JSON", Options{DockerConfig: []byte(`{"auths":"hunter2"}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
-		{"no base64", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"auth":"hunter2!"}}}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
-		{"no password", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"username":"hunter2"}}}`)}, ReasonRegistryDenied, ".dockerconfigjson"},
-		{"no certificate", Options{CA: []byte("hunter2")}, ReasonRegistryRefused, "ca.crt"},
-		{"a certificate that is none", Options{CA: []byte("-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n")}, ReasonRegistryRefused, "ca.crt"},
+		{"no JSON", Options{DockerConfig: []byte("hunter2")}, v1alpha1.ReasonRegistryDenied, ".dockerconfigjson"},
+		{"other JSON", Options{DockerConfig: []byte(`{"auths":"hunter2"}`)}, v1alpha1.ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no base64", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"auth":"hunter2!"}}}`)}, v1alpha1.ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no password", Options{DockerConfig: []byte(`{"auths":{"registry.example":{"username":"hunter2"}}}`)}, v1alpha1.ReasonRegistryDenied, ".dockerconfigjson"},
+		{"no certificate", Options{CA: []byte("hunter2")}, v1alpha1.ReasonRegistryRefused, "ca.crt"},
+		{"a certificate that is none", Options{CA: []byte("-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n")}, v1alpha1.ReasonRegistryRefused, "ca.crt"},
 	} {
 		_, err := Push(t.Context(), "registry.example/web", nil, test.o)
 		failure, ok := errors.AsType[*Error](err)
@@ -96,7 +96,7 @@ func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(bin, ".docker", "config.json"), r.DockerConfig(registrytest.Password), 0o600))
 	config := []byte(`{"credHelpers":{"` + r.Host() + `":"test"}}`)
 	_, _, err := pushIn(t, r, Options{DockerConfig: config}, artifact("linux/amd64/raw", "v1", []byte("disk")))
-	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != ReasonRegistryDenied {
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryDenied {
 		t.Errorf("got %v, want a denial", err)
 	}
 	if _, err := os.Stat(ran); err == nil {

@@ -78,7 +78,7 @@ func (e *Error) has(code string) bool {
 	return ok && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool { return e.Code == code })
 }
 
-func (e *Error) retriable() bool { return e.Reason == ReasonRegistryUnavailable }
+func (e *Error) retriable() bool { return e.Reason == v1alpha1.ReasonRegistryUnavailable }
 
 // failed adds the operation to an error, and finds the class of an answer that oras-go did not expect.
 func (c *client) failed(operation string, err error) error {
@@ -101,7 +101,7 @@ func (c *client) failed(operation string, err error) error {
 	} else if errors.Is(err, errdef.ErrNotFound) {
 		failure = c.status(http.StatusNotFound, "", nil)
 	} else { // such as another digest than that of the content
-		failure = c.fault(ReasonRegistryUnavailable, c.scrub(err.Error(), nil), "", err)
+		failure = c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub(err.Error(), nil), "", err)
 	}
 	failure.operation = operation
 	return failure
@@ -155,20 +155,20 @@ func (c *client) status(status int, message string, req *http.Request) *Error {
 	if message != "" {
 		cause += " (" + c.scrub(message, req) + ")"
 	}
-	reason, remedy := ReasonRegistryRefused, ""
+	reason, remedy := v1alpha1.ReasonRegistryRefused, ""
 	switch {
 	case status == http.StatusUnauthorized && !c.credentials.has:
-		reason, remedy = ReasonRegistryDenied, c.remedies.missing
+		reason, remedy = v1alpha1.ReasonRegistryDenied, c.remedies.missing
 	case status == http.StatusUnauthorized:
-		reason, remedy = ReasonRegistryDenied, c.remedies.wrong
+		reason, remedy = v1alpha1.ReasonRegistryDenied, c.remedies.wrong
 	case status == http.StatusForbidden && !c.credentials.has:
-		reason, remedy = ReasonRegistryDenied, c.remedies.missing
+		reason, remedy = v1alpha1.ReasonRegistryDenied, c.remedies.missing
 	case status == http.StatusForbidden:
-		reason, remedy = ReasonRegistryDenied, c.remedies.forbidden
+		reason, remedy = v1alpha1.ReasonRegistryDenied, c.remedies.forbidden
 	case status == http.StatusNotFound:
 		remedy = "check that the repository exists"
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		reason = ReasonRegistryUnavailable
+		reason = v1alpha1.ReasonRegistryUnavailable
 	}
 	failure := c.fault(reason, cause, remedy, nil)
 	failure.Status = status
@@ -181,26 +181,26 @@ func (c *client) unanswered(err error) error {
 		return local
 	}
 	if insecure, ok := errors.AsType[*insecureError](err); ok {
-		return c.fault(ReasonRegistryRefused, insecure.Error(), "the operator can allow that with --plain-http-registries", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), "the operator can allow that with --plain-http-registries", err)
 	}
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok { // of the token server
 		failure := c.answered(answer, nil)
-		if failure.Reason == ReasonRegistryRefused {
-			failure.Reason, failure.remedy = ReasonRegistryDenied, c.remedies.wrong
+		if failure.Reason == v1alpha1.ReasonRegistryRefused {
+			failure.Reason, failure.remedy = v1alpha1.ReasonRegistryDenied, c.remedies.wrong
 		}
 		return failure
 	}
 	if errors.Is(err, auth.ErrBasicCredentialNotFound) {
-		return c.fault(ReasonRegistryDenied, "HTTP 401 Unauthorized", c.remedies.missing, err)
+		return c.fault(v1alpha1.ReasonRegistryDenied, "HTTP 401 Unauthorized", c.remedies.missing, err)
 	}
 	if network, ok := errors.AsType[*networkError](err); ok {
 		return c.unreachable(network)
 	}
 	_, syntax := errors.AsType[*json.SyntaxError](err)
 	if syntax || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return c.fault(ReasonRegistryUnavailable, "the token server's answer is not valid", "", err)
+		return c.fault(v1alpha1.ReasonRegistryUnavailable, "the token server's answer is not valid", "", err)
 	}
-	return c.fault(ReasonRegistryRefused, c.scrub(err.Error(), nil), "", err)
+	return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub(err.Error(), nil), "", err)
 }
 
 func (c *client) unreachable(err *networkError) *Error {
@@ -209,13 +209,13 @@ func (c *client) unreachable(err *networkError) *Error {
 	_, record := errors.AsType[tls.RecordHeaderError](err)
 	switch {
 	case authority:
-		return c.fault(ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
 	case verification:
-		return c.fault(ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error(), nil), "", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error(), nil), "", err)
 	case record:
-		return c.fault(ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
 	}
-	return c.fault(ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error(), nil), "", err)
+	return c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error(), nil), "", err)
 }
 
 // retryAfter reads the header of this name: seconds, or a date.

@@ -46,55 +46,55 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		retried  bool
 	}{
 		{name: "no credentials, Basic", registry: registrytest.Options{Auth: "Basic"},
-			want: ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
 		{name: "no credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"},
-			want: ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
 		{name: "wrong credentials, Basic", registry: registrytest.Options{Auth: "Basic"}, password: "not-the-password",
-			want: ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson"}},
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson"}},
 		{name: "wrong credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"}, password: "not-the-password",
-			want: ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson", "[hidden]"}},
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson", "[hidden]"}},
 		{name: "token not accepted", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
 			inject: func(r *registrytest.Registry) {
 				r.Inject(always, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
 					registrytest.WriteError(w, 403, "DENIED", "not with "+req.Header.Get("Authorization")+" at https://example.com/a?secret=b")
 				})
-			}, want: ReasonRegistryDenied, says: []string{"403", "DENIED", "Bearer [hidden]", "https://example.com/a)", "let the account push"}},
+			}, want: v1alpha1.ReasonRegistryDenied, says: []string{"403", "DENIED", "Bearer [hidden]", "https://example.com/a)", "let the account push"}},
 		{name: "token server unavailable", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
 			inject: func(r *registrytest.Registry) { r.Inject(always, "", "/token", registrytest.Status(503)) },
-			want:   ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
-		{name: "forbidden", inject: status("POST", "/uploads/", 403), want: ReasonRegistryDenied, says: []string{"403 Forbidden (INJECTED: Forbidden)", "output.secretRef"}},
-		{name: "no repository", inject: status("POST", "/uploads/", 404), want: ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
-		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: ReasonRegistryRefused, says: []string{"405"}},
-		{name: "blob not accepted", inject: status("PUT", "/uploads/", 400), want: ReasonRegistryRefused, says: []string{"400"}},
-		{name: "manifest not accepted", inject: status("PUT", "/manifests/", 400), want: ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400"}},
-		{name: "tag not accepted", inject: status("PUT", "/manifests/v1", 400), want: ReasonRegistryRefused, says: []string{"push tag v1", "400"}},
-		{name: "requests too large", inject: status("PATCH", "", 413), want: ReasonRegistryRefused, says: []string{"413", "accept requests of 1.0 KiB"}},
-		{name: "rate limit", inject: status("", "", 429), want: ReasonRegistryUnavailable, says: []string{"429", "retried for"}, retried: true},
+			want:   v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "forbidden", inject: status("POST", "/uploads/", 403), want: v1alpha1.ReasonRegistryDenied, says: []string{"403 Forbidden (INJECTED: Forbidden)", "output.secretRef"}},
+		{name: "no repository", inject: status("POST", "/uploads/", 404), want: v1alpha1.ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
+		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: v1alpha1.ReasonRegistryRefused, says: []string{"405"}},
+		{name: "blob not accepted", inject: status("PUT", "/uploads/", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"400"}},
+		{name: "manifest not accepted", inject: status("PUT", "/manifests/", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400"}},
+		{name: "tag not accepted", inject: status("PUT", "/manifests/v1", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"push tag v1", "400"}},
+		{name: "requests too large", inject: status("PATCH", "", 413), want: v1alpha1.ReasonRegistryRefused, says: []string{"413", "accept requests of 1.0 KiB"}},
+		{name: "rate limit", inject: status("", "", 429), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429", "retried for"}, retried: true},
 		{name: "a rate limit that outlasts the patience", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "", "", registrytest.Status(429, "Retry-After", "3600"))
-		}, want: ReasonRegistryUnavailable, says: []string{"429"}},
-		{name: "server error", inject: status("POST", "", 500), want: ReasonRegistryUnavailable, says: []string{"500"}, retried: true},
-		{name: "unavailable", inject: status("PATCH", "", 503), want: ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
-		{name: "unavailable for manifests", inject: status("PUT", "/manifests/", 503), want: ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429"}},
+		{name: "server error", inject: status("POST", "", 500), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"500"}, retried: true},
+		{name: "unavailable", inject: status("PATCH", "", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "unavailable for manifests", inject: status("PUT", "/manifests/", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
 		{name: "each connection breaks", inject: func(r *registrytest.Registry) { r.Inject(always, "PATCH", "", registrytest.Reset(0)) },
-			want: ReasonRegistryUnavailable, says: []string{"push content of linux/amd64/raw (sha256:", "no answer of 127.0.0.1"}, retried: true},
-		{name: "another digest of a blob", inject: header("PUT", "/uploads/"), want: ReasonRegistryUnavailable, says: []string{"digest"}},
+			want: v1alpha1.ReasonRegistryUnavailable, says: []string{"push content of linux/amd64/raw (sha256:", "no answer of 127.0.0.1"}, retried: true},
+		{name: "another digest of a blob", inject: header("PUT", "/uploads/"), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"digest"}},
 		{name: "another digest of a blob that exists", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "HEAD", "/blobs/", registrytest.Status(200, "Docker-Content-Digest", otherDigest))
-		}, want: ReasonRegistryUnavailable, says: []string{"digest"}},
-		{name: "another digest of a manifest", inject: header("PUT", "/manifests/"), want: ReasonRegistryUnavailable, says: []string{"digest"}},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"digest"}},
+		{name: "another digest of a manifest", inject: header("PUT", "/manifests/"), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"digest"}},
 		{name: "damaged on its way", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "PUT", "/uploads/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 				registrytest.WriteError(w, 400, "DIGEST_INVALID", "digest mismatch")
 			})
-		}, want: ReasonRegistryUnavailable, says: []string{"DIGEST_INVALID"}, retried: true},
-		{name: "nobody listens", inject: func(r *registrytest.Registry) { r.Close() }, want: ReasonRegistryUnavailable, says: []string{"connection refused"}, retried: true},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"DIGEST_INVALID"}, retried: true},
+		{name: "nobody listens", inject: func(r *registrytest.Registry) { r.Close() }, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"connection refused"}, retried: true},
 		{name: "unknown authority", registry: registrytest.Options{TLS: true}, ca: strangeCA,
-			want: ReasonRegistryRefused, says: []string{"unknown authority", "ca.crt"}},
-		{name: "no TLS", ca: strangeCA, want: ReasonRegistryRefused, says: []string{"without TLS", "--plain-http-registries"}},
+			want: v1alpha1.ReasonRegistryRefused, says: []string{"unknown authority", "ca.crt"}},
+		{name: "no TLS", ca: strangeCA, want: v1alpha1.ReasonRegistryRefused, says: []string{"without TLS", "--plain-http-registries"}},
 		{name: "upload elsewhere without TLS", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "POST", "/uploads/", registrytest.Status(202, "Location", "http://registry.example/upload?state=secret"))
-		}, want: ReasonRegistryRefused, says: []string{"refers to registry.example without TLS"}},
+		}, want: v1alpha1.ReasonRegistryRefused, says: []string{"refers to registry.example without TLS"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, test.registry)

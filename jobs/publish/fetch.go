@@ -16,6 +16,8 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	orascontent "oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // Fetched is a stream of a published content. It resumes after broken connections. Nobody has compared it with its digest.
@@ -127,7 +129,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if ctxErr := s.ctx.Err(); ctxErr != nil {
 			return 0, s.client.failed("fetch content", ctxErr)
 		}
-		broken := s.client.fault(ReasonRegistryUnavailable, "the connection broke", "", err)
+		broken := s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the connection broke", "", err)
 		if err := s.outage.wait(s.ctx, broken); err != nil {
 			return 0, s.client.failed("fetch content ("+short(s.digest)+")", err)
 		}
@@ -153,12 +155,12 @@ func (s *stream) open() error {
 		skip = s.offset // the registry sends the whole
 	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", s.offset)):
 	case resp.StatusCode == http.StatusPartialContent:
-		return errors.Join(s.client.fault(ReasonRegistryUnavailable, "the registry answers with another range", "", nil), resp.Body.Close())
+		return errors.Join(s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the registry answers with another range", "", nil), resp.Body.Close())
 	default:
 		return s.client.refusal(resp)
 	}
 	if _, err := io.CopyN(io.Discard, resp.Body, skip); err != nil {
-		return errors.Join(s.client.fault(ReasonRegistryUnavailable, "the connection broke", "", err), resp.Body.Close())
+		return errors.Join(s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the connection broke", "", err), resp.Body.Close())
 	}
 	s.body = resp.Body
 	return nil

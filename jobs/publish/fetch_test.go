@@ -38,19 +38,19 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 		{name: "another range", offset: 1000, inject: func(r *registrytest.Registry) {
 			r.Inject(1, "GET", "/blobs/", registrytest.Header("Content-Range", "bytes 0-9/10"))
 			r.Inject(1, "GET", "/blobs/", registrytest.Status(206, "Content-Range", "bytes 1000-1009/10"))
-		}, want: ReasonRegistryUnavailable, says: "another range"},
-		{name: "denied", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(403)) }, want: ReasonRegistryDenied, says: "403"},
-		{name: "no manifest", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/manifests/", registrytest.Status(404)) }, want: ReasonRegistryRefused, says: "404"},
-		{name: "no content", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(404)) }, want: ReasonRegistryRefused, says: "404"},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: "another range"},
+		{name: "denied", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(403)) }, want: v1alpha1.ReasonRegistryDenied, says: "403"},
+		{name: "no manifest", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/manifests/", registrytest.Status(404)) }, want: v1alpha1.ReasonRegistryRefused, says: "404"},
+		{name: "no content", inject: func(r *registrytest.Registry) { r.Inject(1, "GET", "/blobs/", registrytest.Status(404)) }, want: v1alpha1.ReasonRegistryRefused, says: "404"},
 		{name: "another manifest", inject: func(r *registrytest.Registry) {
 			r.Inject(1, "GET", "/manifests/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
 				w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
 				_, _ = io.WriteString(w, `{"schemaVersion":2}`)
 			})
-		}, want: ReasonRegistryUnavailable, says: "digest"},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: "digest"},
 		{name: "another digest", digest: otherDigest, says: "has no content " + otherDigest},
 		{name: "offset after the end", offset: int64(len(content)) + 1, says: "offset"},
-		{name: "broken for good", inject: func(r *registrytest.Registry) { r.Inject(always, "GET", "/blobs/", registrytest.Truncate(0)) }, want: ReasonRegistryUnavailable, says: "retried for"},
+		{name: "broken for good", inject: func(r *registrytest.Registry) { r.Inject(always, "GET", "/blobs/", registrytest.Truncate(0)) }, want: v1alpha1.ReasonRegistryUnavailable, says: "retried for"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})

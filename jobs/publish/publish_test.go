@@ -20,6 +20,7 @@ import (
 	"k8s.io/utils/clock"
 	testingclock "k8s.io/utils/clock/testing"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 )
@@ -259,7 +260,7 @@ func TestPushesOfOneTagAtTheSameTimeLeaveAWholeArtifact(t *testing.T) {
 func TestTheRepositoryHasToBeOne(t *testing.T) {
 	for _, repository := range []string{"", "web", "registry.example", "registry.example/web:v1", "registry.example/Web", "https://registry.example/web", "user:password@registry.example/web"} {
 		_, err := Push(t.Context(), repository, nil, Options{})
-		if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != ReasonRegistryRefused || strings.Contains(err.Error(), "password") {
+		if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || strings.Contains(err.Error(), "password") {
 			t.Errorf("%q: got %v, want that it is no repository", repository, err)
 		}
 	}

@@ -14,6 +14,8 @@ import (
 
 	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/go-digest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // pushBlob pushes a content unless the repository has it.
@@ -112,7 +114,7 @@ func (u *upload) exists(ctx context.Context) (bool, error) {
 // checkDigest compares the digest that the registry computed, if it tells.
 func (u *upload) checkDigest(resp *http.Response) error {
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != u.content.Digest {
-		return u.fault(ReasonRegistryUnavailable, fmt.Sprintf("the registry answers with the digest %s instead of %s", u.scrub(got, nil), u.content.Digest), "", nil)
+		return u.fault(v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("the registry answers with the digest %s instead of %s", u.scrub(got, nil), u.content.Digest), "", nil)
 	}
 	return nil
 }
@@ -137,7 +139,7 @@ func (u *upload) next(resp *http.Response) (*url.URL, error) {
 	header := resp.Header.Get("Location")
 	location, err := resp.Request.URL.Parse(header)
 	if err != nil || header == "" || location.Host == "" {
-		return nil, u.fault(ReasonRegistryRefused, "the registry does not tell where to upload", "", err)
+		return nil, u.fault(v1alpha1.ReasonRegistryRefused, "the registry does not tell where to upload", "", err)
 	}
 	if location.Hostname() == u.base.Hostname() && location.Scheme == "http" && u.base.Scheme == "https" {
 		location.Scheme, location.Host = u.base.Scheme, u.base.Host
@@ -165,7 +167,7 @@ func (u *upload) send(ctx context.Context, location *url.URL) error {
 				u.advance(offset)
 				continue
 			}
-			resp, err = nil, u.fault(ReasonRegistryUnavailable, "the registry keeps nothing of what it receives", "", nil)
+			resp, err = nil, u.fault(v1alpha1.ReasonRegistryUnavailable, "the registry keeps nothing of what it receives", "", nil)
 		}
 		if offset, location, err = u.recover(ctx, location, from, resp, err); err != nil {
 			return err
@@ -205,7 +207,7 @@ func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, r
 		case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict: // the registry has another offset, or nothing
 			failure := u.refusal(resp)
 			unavailable := *failure
-			unavailable.Reason = ReasonRegistryUnavailable
+			unavailable.Reason = v1alpha1.ReasonRegistryUnavailable
 			if err := u.outage.wait(ctx, &unavailable); err != nil {
 				return 0, nil, err
 			}
@@ -218,7 +220,7 @@ func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, r
 				return 0, nil, err
 			}
 			damaged := *failure // on its way, or by the registry
-			damaged.Reason = ReasonRegistryUnavailable
+			damaged.Reason = v1alpha1.ReasonRegistryUnavailable
 			if err := u.outage.wait(ctx, &damaged); err != nil {
 				return 0, nil, err
 			}
