@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -33,14 +35,10 @@ func (e *invalidError) Error() string { return e.text }
 // digests and sizes, or with what is wrong. A deletion of the pod, and its deadline, leave as much time for this as for the process to
 // end. stopped is whether the agent stops.
 func (r *run) storeArtifacts(message string, e ending, started time.Time) (checked string, stopped bool) {
-	if r.agent.options.Artifacts == nil {
-		return message, false
+	if r.agent.options.Artifacts == nil || r.input == nil {
+		return message, false // no builder can have read an invalid input
 	}
-	input, targets, err := parseInput(r.input)
-	if err != nil {
-		return message, false // no builder can have read the input
-	}
-	reported := result.Readable(message, targets, r.agent.options.Results)
+	reported := result.Readable(message, targetsOf(r.input), r.agent.options.Results)
 	if reported == nil {
 		return message, false
 	}
@@ -49,7 +47,7 @@ func (r *run) storeArtifacts(message string, e ending, started time.Time) (check
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		reported.Check = r.check(ctx, input.Build, reported)
+		reported.Check = r.check(ctx, reported)
 	}()
 	e.killed = false // if it was to be, it has ended before
 	stopped = r.guard(&e, started, guarded{
@@ -61,25 +59,31 @@ func (r *run) storeArtifacts(message string, e ending, started time.Time) (check
 			}
 		},
 	})
-	if checked, err = reported.Message(); err != nil { // it was decoded from JSON
+	checked, err := reported.Message()
+	if err != nil { // it was decoded from JSON
 		r.agent.options.Logger.Error(err, "The result of a pod cannot be written", "pod", r.ref.String())
 	}
 	return checked, stopped
 }
 
-// parseInput returns the input of a builder, with its targets.
-func parseInput(text string) (input render.Input, targets []v1alpha1.Target, err error) {
-	if err := json.Unmarshal([]byte(text), &input); err != nil {
-		return input, nil, err
+// inputOf returns the input of a pod's builder, or nil if it is invalid: the builder refuses it itself.
+func inputOf(pod *corev1.Pod) *render.Input {
+	input := &render.Input{}
+	if err := json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationInput]), input); err != nil {
+		return nil
 	}
+	return input
+}
+
+func targetsOf(input *render.Input) (targets []v1alpha1.Target) {
 	for _, target := range input.Targets {
 		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
 	}
-	return input, targets, nil
+	return targets
 }
 
 // check stores and records the files of a result, completes their contents, and returns what it found.
-func (r *run) check(ctx context.Context, build render.InputBuild, reported *result.Result) *result.Check {
+func (r *run) check(ctx context.Context, reported *result.Result) *result.Check {
 	taken, err := r.take(ctx, reported)
 	defer r.agent.options.Artifacts.Release(taken...)
 	if fit := r.agent.options.Fit; err == nil && fit != nil {
@@ -89,7 +93,7 @@ func (r *run) check(ctx context.Context, build render.InputBuild, reported *resu
 		// The namespace is that of the pod: only its users can have chosen the rest.
 		pod, _ := r.newest()
 		err = r.record(artifacts.Build{
-			UID: build.UID, Namespace: r.ref.namespace, Name: build.Name, Image: pod.Labels[v1alpha1.LabelImage],
+			UID: r.input.Build.UID, Namespace: r.ref.namespace, Name: r.input.Build.Name, Image: pod.Labels[v1alpha1.LabelImage],
 		}, reported)
 	}
 	if invalid, ok := errors.AsType[*invalidError](err); ok {
@@ -238,14 +242,14 @@ func documentOf(document *result.Content) *artifacts.Document {
 }
 
 // provideBase gives the builder the artifacts of its base that the store has, each at the path that the input names. It returns whether
-// there are any. A confined builder cannot write to them, so it may get the store's own files.
-func (r *run) provideBase(ctx context.Context, confined bool) (bool, error) {
-	input, _, err := parseInput(r.input)
-	if err != nil || r.agent.options.Artifacts == nil {
-		return false, nil //nolint:nilerr // the builder refuses the input itself
+// there are any. A confined builder cannot write to them, so it may get the store's own files. Artifacts that only builds of other
+// namespaces made are not its base, whatever its input names.
+func (r *run) provideBase(ctx context.Context, confined bool) (provided bool, err error) {
+	if r.agent.options.Artifacts == nil || r.input == nil {
+		return false, nil
 	}
-	provided := false
-	for _, artifact := range input.Base.Artifacts {
+	base := &r.input.Base
+	for _, artifact := range base.Artifacts {
 		if artifact.Path == "" {
 			continue
 		}
@@ -255,9 +259,9 @@ func (r *run) provideBase(ctx context.Context, confined bool) (bool, error) {
 		if err := os.MkdirAll(r.dir.base(), 0o700); err != nil {
 			return false, err
 		}
-		err := r.agent.options.Artifacts.Provide(ctx, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
+		err := r.agent.options.Artifacts.Provide(ctx, r.ref.namespace, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
 		if errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("artifact %s of base %s is lost: build image %s again", artifact.Target, input.Base.Build, input.Base.Image)
+			return false, fmt.Errorf("artifact %s of base %s is lost: build image %s again", artifact.Target, base.Build, base.Image)
 		}
 		if err != nil {
 			return false, err

@@ -55,8 +55,7 @@ func (c *cluster) outcome(job *batchv1.Job) result.Outcome {
 	c.t.Helper()
 	c.finishedJob(job)
 	pod := require.Value(c.pod(job))(c.t)
-	_, targets, err := parseInput(twoTargets)
-	require.NoError(c.t, err)
+	targets := targetsOf(inputOf(pod))
 	end := terminatedOf(pod)
 	c.Eventually(func() []string {
 		left, _ := filepath.Glob(filepath.Join(c.options.Dir, string(pod.UID), "*"))
@@ -238,6 +237,13 @@ func TestABuilderReadsItsBase(t *testing.T) {
 			top := require.Value(os.OpenRoot(dir))(t)
 			defer func() { _ = top.Close() }() // only read from
 			base := require.Value(store.Take(t.Context(), top, "disk"))(t)
+			made := func(namespace string) {
+				t.Helper()
+				require.NoError(t, store.Record(artifacts.Build{UID: "uid-6", Namespace: namespace, Name: "debian-6"}, []artifacts.Artifact{{
+					Target: "linux/amd64/raw", Content: base,
+				}}))
+			}
+			made("elsewhere")
 			script := `ls "$GOLDSMITH_BASE"; chmod 600 "$GOLDSMITH_BASE"/*; echo changed >>"$GOLDSMITH_BASE/linux-amd64.raw"
 				cat "$GOLDSMITH_BASE/linux-amd64.raw" >"$GOLDSMITH_OUTPUT/disk"` + succeed(`"file":"disk"`)
 			c := newCluster(t, map[string]string{"good": "PATH=/usr/bin:/bin; " + script}, adapt, func(o *Options) {
@@ -246,21 +252,27 @@ func TestABuilderReadsItsBase(t *testing.T) {
 				good.Unconfined = unconfined
 				o.Builders["good"] = good
 			})
-			made, kept := digestOf("base\n"), digestOf("base\n")
+			lost := func(name, digest string) {
+				t.Helper()
+				job := c.run("good", withBase(digest), func(job *batchv1.Job) { job.Name, job.UID = name, "" })
+				c.finishedJob(job)
+				c.Expect(terminatedOf(require.Value(c.pod(job))(t))).To(And(HaveField("Reason", "StartError"),
+					HaveField("Message", ContainSubstring("artifact linux/amd64/raw of base debian-6 is lost: build image debian again"))))
+			}
+			lost("elsewhere", base.Digest) // only another namespace has it
+			made("default")
+			disk, kept := digestOf("base\n"), digestOf("base\n")
 			if unconfined || process.LandlockVersion() == 0 {
-				made = digestOf("base\nchanged\n")
+				disk = digestOf("base\nchanged\n")
 			}
 			outcome := c.outcome(c.run("good", withBase(base.Digest)))
 			c.Expect(outcome.Failure).To(BeNil())
-			c.Expect(outcome.Artifacts[0].Digest).To(Equal(made))
+			c.Expect(outcome.Artifacts[0].Digest).To(Equal(disk))
 			blob := require.Value(store.OpenBlob(kept))(t)
 			defer func() { _ = blob.Close() }() // only read from
 			c.Expect(string(require.Value(io.ReadAll(blob))(t))).To(Equal("base\n"), "no builder changes what is kept")
 
-			lost := c.run("good", withBase(digestOf("lost")), func(job *batchv1.Job) { job.Name, job.UID = "lost", "" })
-			c.finishedJob(lost)
-			c.Expect(terminatedOf(require.Value(c.pod(lost))(t))).To(And(HaveField("Reason", "StartError"),
-				HaveField("Message", ContainSubstring("artifact linux/amd64/raw of base debian-6 is lost: build image debian again"))))
+			lost("lost", digestOf("lost"))
 		})
 	}
 }

@@ -17,7 +17,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -39,7 +38,7 @@ type run struct {
 	ref     objectRef
 	dir     podDir
 	feed    *logfile.Feed
-	input   string
+	input   *render.Input // nil if it is invalid
 	changed chan struct{}
 
 	mu      sync.Mutex
@@ -53,7 +52,7 @@ type run struct {
 // startRun starts the process of a pod that has a worker. The run releases the worker.
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
 	r := &run{
-		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: pod.Annotations[v1alpha1.AnnotationInput],
+		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: inputOf(pod),
 		changed: make(chan struct{}, 1), pod: pod,
 	}
 	a.mu.Lock()

@@ -6,7 +6,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -45,9 +44,9 @@ func needsOutput(pod *corev1.Pod) bool {
 	if end == nil || end.ExitCode != 0 || result.Checked(end.Message) {
 		return false
 	}
-	_, targets, err := parseInput(pod.Annotations[v1alpha1.AnnotationInput])
-	if err != nil {
+	input := inputOf(pod)
+	if input == nil {
 		return false // no builder can have read the input
 	}
-	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{AllowUnlocated: true}).Failure == nil
+	return result.Parse(end.Message, end.ExitCode, targetsOf(input), result.Policy{AllowUnlocated: true}).Failure == nil
 }

@@ -6,15 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
 
-// Provide makes a new file with a content of the store, which costs neither time nor space if the file system can share blocks, or if
-// linked is set: then the file can be the store's own, so its reader must not be able to write to it. It returns fs.ErrNotExist if the
-// store does not have the content.
-func (s *Store) Provide(ctx context.Context, digest, path string, linked bool) error {
+// Provide makes a new file with the content of an artifact that a build of the namespace made. That costs neither time nor space if the
+// file system can share blocks, or if linked is set: then the file can be the store's own, so its reader must not be able to write to it.
+// Provide returns fs.ErrNotExist if the store does not have the content, or has it only of builds in other namespaces.
+func (s *Store) Provide(ctx context.Context, namespace, digest, path string, linked bool) error {
+	if !s.made(namespace, digest) {
+		return fmt.Errorf("provide content %s of namespace %s: %w", digest, namespace, fs.ErrNotExist)
+	}
 	blob, err := s.OpenBlob(digest)
 	if err == nil {
 		err = s.provide(ctx, blob, digest, path, linked)
@@ -24,6 +29,15 @@ func (s *Store) Provide(ctx context.Context, digest, path string, linked bool) e
 		return fmt.Errorf("provide content %s: %w", digest, err)
 	}
 	return nil
+}
+
+// made reports whether a build of the namespace made an artifact with a content.
+func (s *Store) made(namespace, digest string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.records, func(r record) bool {
+		return r.Build.Namespace == namespace && r.Artifact.Content.Digest == digest
+	})
 }
 
 func (s *Store) provide(ctx context.Context, blob *os.File, digest, path string, linked bool) error {
