@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"time"
 
@@ -109,23 +108,16 @@ func (r *run) check(ctx context.Context, reported *result.Result) *result.Check 
 	return &result.Check{NotStored: err.Error()}
 }
 
-// file is a file that a result names, maybe several times.
-type file struct {
-	content artifacts.Content
-	err     error
-	taken   bool
-}
-
 // take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
 // first of the builder's faults, or else the first fault of the store.
-func (r *run) take(ctx context.Context, reported *result.Result) (taken []artifacts.Content, err error) {
-	files := map[string]*file{}
+func (r *run) take(ctx context.Context, reported *result.Result) (contents []artifacts.Content, err error) {
+	var paths []string
 	for _, content := range reported.Contents() {
 		if content.File != "" {
-			files[filepath.Clean(content.File)] = &file{}
+			paths = append(paths, filepath.Clean(content.File))
 		}
 	}
-	if len(files) == 0 {
+	if len(paths) == 0 {
 		return nil, nil
 	}
 	output, err := r.dir.openOutput()
@@ -133,45 +125,33 @@ func (r *run) take(ctx context.Context, reported *result.Result) (taken []artifa
 		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
-	for path, file := range files {       // links before the files that they name, which are moved
-		if info, err := output.Lstat(path); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-			file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path)
-			file.taken = true
-		}
-	}
-	var group sync.WaitGroup
-	for path, file := range files { // the store limits how many it reads at the same time
-		if file.taken {
-			continue
-		}
-		group.Go(func() { file.content, file.err = r.agent.options.Artifacts.Take(ctx, output, path) })
-	}
-	group.Wait()
-	for _, file := range files {
-		if file.err == nil {
-			taken = append(taken, file.content)
+	taken := r.agent.options.Artifacts.Take(ctx, output, paths...)
+	for _, file := range taken {
+		if file.Err == nil {
+			contents = append(contents, file.Content)
 		}
 	}
 	var invalid, fault error
-	complete := func(content *result.Content, name string) {
+	completeNext := func(content *result.Content, name string) {
 		if content == nil || content.File == "" {
 			return
 		}
-		err := files[filepath.Clean(content.File)].complete(content, name)
+		err := complete(content, taken[0], name)
+		taken = taken[1:]
 		if _, ok := errors.AsType[*invalidError](err); ok {
 			invalid = cmp.Or(invalid, err)
 		} else {
 			fault = cmp.Or(fault, err)
 		}
 	}
-	for i := range reported.Artifacts {
+	for i := range reported.Artifacts { // in the order of Contents
 		artifact := &reported.Artifacts[i]
 		name := fmt.Sprintf("artifact %q", artifact.Target)
-		complete(&artifact.Content, name)
-		complete(artifact.SBOM, "sbom of "+name)
-		complete(artifact.Provenance, "provenance of "+name)
+		completeNext(&artifact.Content, name)
+		completeNext(artifact.SBOM, "sbom of "+name)
+		completeNext(artifact.Provenance, "provenance of "+name)
 	}
-	return taken, cmp.Or(invalid, fault)
+	return contents, cmp.Or(invalid, fault)
 }
 
 // openOutput opens the output directory, which the builder may have replaced.
@@ -183,19 +163,19 @@ func (d podDir) openOutput() (*os.Root, error) {
 }
 
 // complete compares what the builder reported about a file with the file, and adds what it did not report.
-func (f *file) complete(content *result.Content, name string) error {
-	if problem, ok := errors.AsType[*artifacts.FileError](f.err); ok {
+func complete(content *result.Content, file artifacts.Taken, name string) error {
+	if problem, ok := errors.AsType[*artifacts.FileError](file.Err); ok {
 		return &invalidError{name + ": " + problem.Error()}
 	}
 	switch {
-	case f.err != nil:
-		return fmt.Errorf("%s: %w", name, f.err)
-	case content.SizeBytes != nil && *content.SizeBytes != f.content.SizeBytes:
-		return &invalidError{fmt.Sprintf("sizeBytes of %s is %d, but file %q has %d bytes", name, *content.SizeBytes, content.File, f.content.SizeBytes)}
-	case content.Digest != "" && content.Digest != f.content.Digest:
-		return &invalidError{fmt.Sprintf("digest of %s is %s, but file %q has %s", name, content.Digest, content.File, f.content.Digest)}
+	case file.Err != nil:
+		return fmt.Errorf("%s: %w", name, file.Err)
+	case content.SizeBytes != nil && *content.SizeBytes != file.Content.SizeBytes:
+		return &invalidError{fmt.Sprintf("sizeBytes of %s is %d, but file %q has %d bytes", name, *content.SizeBytes, content.File, file.Content.SizeBytes)}
+	case content.Digest != "" && content.Digest != file.Content.Digest:
+		return &invalidError{fmt.Sprintf("digest of %s is %s, but file %q has %s", name, content.Digest, content.File, file.Content.Digest)}
 	}
-	content.Digest, content.SizeBytes, content.Verified = f.content.Digest, &f.content.SizeBytes, v1alpha1.ArtifactVerifiedContent
+	content.Digest, content.SizeBytes, content.Verified = file.Content.Digest, &file.Content.SizeBytes, v1alpha1.ArtifactVerifiedContent
 	return nil
 }
 

@@ -203,11 +203,12 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(out, "disk"), []byte("content"), 0o600))
 	output := require.Value(os.OpenRoot(out))(t)
 	defer func() { _ = output.Close() }() // only read from
-	content := require.Value(store.Take(t.Context(), output, "disk"))(t)
+	taken := store.Take(t.Context(), output, "disk")[0]
+	require.NoError(t, taken.Err)
 	for i := range 12 {
 		name := fmt.Sprintf("web-%02d", i)
 		require.NoError(t, store.Record(artifacts.Build{UID: types.UID(name), Namespace: "team", Name: name + "-1", Image: name}, []artifacts.Artifact{
-			{Target: "linux/amd64/raw", Content: content, MediaType: "a/b"},
+			{Target: "linux/amd64/raw", Content: taken.Content, MediaType: "a/b"},
 		}))
 	}
 	for complete, want := range map[bool]string{
@@ -220,8 +221,8 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 		notices := &bytes.Buffer{}
 		require.NoError(t, Restore(t.Context(), restored, file, notices))
 		again := require.Value(artifacts.Open(filepath.Join(restored, artifactsName), artifacts.Options{Volatile: true}))(t)
-		if entries := again.Entries(); notices.String() != want || len(entries) != 12 || again.Has(content.Digest) != complete {
-			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(content.Digest), notices)
+		if entries := again.Entries(); notices.String() != want || len(entries) != 12 || again.Has(taken.Content.Digest) != complete {
+			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(taken.Content.Digest), notices)
 		}
 	}
 }

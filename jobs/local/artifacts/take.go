@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 	"unicode"
@@ -48,28 +49,76 @@ type FileError struct {
 
 func (e *FileError) Error() string { return fmt.Sprintf("file %q %s", e.Path, e.Problem) }
 
-// Take moves a file from the output directory of a builder that has ended into the store, and returns its digest and size. The path
-// is relative to the directory, and the file may be a symbolic link to a file in the directory. Remove does not remove the content
-// until Release: Record it before.
-//
-// The builder is not trusted. A file that it must not or cannot have meant is a *FileError. A file that a process can still change,
-// because the file has a second name or because the file system has no leases, is copied; any other file is moved. Any other error
-// is a fault of the store. After an error the file may be lost. Take returns soon after ctx is done.
-func (s *Store) Take(ctx context.Context, output *os.Root, path string) (Content, error) {
-	content, err := s.take(ctx, output, path)
-	if _, ok := errors.AsType[*FileError](err); err != nil && !ok {
-		err = fmt.Errorf("store file %q: %w", path, err)
-	}
-	return content, err
+// Taken is what Take found at a path.
+type Taken struct {
+	Content Content
+	// Err is a *FileError if the file is one that the builder must not or cannot have meant. Any other error is a fault of the store.
+	Err error
 }
 
-func (s *Store) take(ctx context.Context, output *os.Root, path string) (Content, error) {
-	source, err := openSource(output, path)
-	if err != nil {
-		return Content{}, err
+// Take moves files from the output directory of a builder that has ended into the store, and returns the digest and the size of each
+// path's file. The paths are relative to the directory. Several paths can be names of one file: hard links, and symbolic links to a file in
+// the directory. Remove does not remove the contents until Release, once for each path without an error: Record them before.
+//
+// The builder is not trusted. A file that a process can still change, because the file has a second name or because the file system has
+// no leases, is copied; any other file is moved. After an error the file may be lost. Take returns soon after ctx is done.
+func (s *Store) Take(ctx context.Context, output *os.Root, paths ...string) []Taken {
+	taken := make([]Taken, len(paths))
+	sources := map[inode]*source{}
+	for i, path := range paths { // all before the first is moved
+		file, id, err := openSource(output, path)
+		switch named := sources[id]; {
+		case err != nil:
+			taken[i].Err = failure(path, err)
+		case named != nil:
+			_ = file.Close() // nothing was read
+			named.paths, named.places = append(named.paths, path), append(named.places, i)
+		default:
+			sources[id] = &source{File: file, paths: []string{path}, places: []int{i}}
+		}
 	}
+	var group sync.WaitGroup
+	for _, source := range sources {
+		group.Go(func() {
+			content, err := s.take(ctx, output, source)
+			for i, place := range source.places {
+				taken[place] = Taken{content, failure(source.paths[i], err)}
+			}
+		})
+	}
+	group.Wait()
+	return taken
+}
+
+// source is an open file of a builder.
+type source struct {
+	*os.File
+	paths  []string // its names
+	places []int    // of the paths among those of Take
+}
+
+// inode identifies a file.
+type inode struct{ device, number uint64 }
+
+func inodeOf(info fs.FileInfo) inode {
+	stat, _ := info.Sys().(*syscall.Stat_t)
+	return inode{stat.Dev, stat.Ino}
+}
+
+// failure returns the error for a path of a file.
+func failure(path string, err error) error {
+	if problem, ok := errors.AsType[*FileError](err); ok {
+		return &FileError{path, problem.Problem}
+	}
+	if err != nil {
+		return fmt.Errorf("store file %q: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Content, error) {
 	defer func() { _ = source.Close() }() // only read from
-	leased, err := s.lease(ctx, source, path)
+	leased, err := s.lease(ctx, source)
 	if err != nil {
 		return Content{}, err
 	}
@@ -80,9 +129,9 @@ func (s *Store) take(ctx context.Context, output *os.Root, path string) (Content
 	}
 	defer func() { <-s.readers }()
 	staged := s.ingest()
-	content, err := s.fill(ctx, staged, output, source, path, leased)
+	content, err := s.fill(ctx, staged, output, source, leased)
 	if err == nil {
-		err = s.keep(staged, content)
+		err = s.keep(staged, content, len(source.paths))
 	}
 	if err != nil {
 		return Content{}, errors.Join(err, removeIfExists(staged))
@@ -102,32 +151,32 @@ func (s *Store) Release(contents ...Content) {
 }
 
 // openSource opens a regular file that a builder named. It does not wait for another process.
-func openSource(output *os.Root, path string) (*os.File, error) {
+func openSource(output *os.Root, path string) (*os.File, inode, error) {
 	switch {
 	case filepath.IsAbs(path):
-		return nil, &FileError{path, "is not a path relative to the output directory"}
+		return nil, inode{}, &FileError{path, "is not a path relative to the output directory"}
 	case strings.ContainsFunc(path, unicode.IsControl):
-		return nil, &FileError{path, "has a control character in its name"}
+		return nil, inode{}, &FileError{path, "has a control character in its name"}
 	case !filepath.IsLocal(path):
-		return nil, &FileError{path, "is outside the output directory"}
+		return nil, inode{}, &FileError{path, "is outside the output directory"}
 	}
 	if info, err := output.Stat(path); err != nil {
-		return nil, openError(path, err)
+		return nil, inode{}, openError(output, path, err)
 	} else if err := checkRegular(path, info); err != nil {
-		return nil, err // opening it may have effects
+		return nil, inode{}, err // opening it may have effects
 	}
 	file, err := output.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, openError(path, err)
+		return nil, inode{}, openError(output, path, err)
 	}
 	info, err := file.Stat()
 	if err == nil {
 		err = checkRegular(path, info)
 	}
 	if err != nil {
-		return nil, errors.Join(err, file.Close())
+		return nil, inode{}, errors.Join(err, file.Close())
 	}
-	return file, nil
+	return file, inodeOf(info), nil
 }
 
 func checkRegular(path string, info fs.FileInfo) error {
@@ -148,22 +197,57 @@ func checkRegular(path string, info fs.FileInfo) error {
 }
 
 // openError tells the errors that are the builder's fault from the others.
-func openError(path string, err error) error {
+func openError(output *os.Root, path string, err error) error {
 	errno, ok := errors.AsType[syscall.Errno](err)
 	switch {
-	case !ok: // an os.Root refuses a link that leads out, without a call of the kernel
-		return &FileError{path, "leads outside the output directory"}
+	case !ok: // an os.Root refuses absolute links, and others that lead out, without a call of the kernel
+		return &FileError{path, escape(output, path)}
 	case slices.Contains([]syscall.Errno{unix.EIO, unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EUCLEAN, unix.ESTALE, unix.EINTR}, errno):
 		return err
-	case errno == unix.ENOENT, errno == unix.ENOTDIR:
+	case errno == unix.ENOENT:
+		if target, err := output.Readlink(path); err == nil {
+			return &FileError{path, fmt.Sprintf("is a dangling symbolic link to %q", target)}
+		}
+		return &FileError{path, "does not exist"}
+	case errno == unix.ENOTDIR:
 		return &FileError{path, "does not exist"}
 	}
 	return &FileError{path, "cannot be opened: " + errno.Error()}
 }
 
+// maxLinks is how many links of a path are followed, as many as Linux follows.
+const maxLinks = 40
+
+// escape returns how a path leaves the output directory, although it is relative: through which absolute link, or through others.
+func escape(output *os.Root, path string) string {
+	for range maxLinks {
+		link, target := firstLink(output, path)
+		if filepath.IsAbs(target) {
+			return fmt.Sprintf("leads through an absolute symbolic link, to %q: make the link relative", target)
+		}
+		if link == "" {
+			break
+		}
+		path = filepath.Join(filepath.Dir(link), target, strings.TrimPrefix(path, link))
+	}
+	return "leads outside the output directory"
+}
+
+// firstLink returns the first name in a clean path that is a symbolic link, and its target.
+func firstLink(output *os.Root, path string) (link, target string) {
+	parts := strings.Split(path, "/")
+	for i := range parts {
+		link = strings.Join(parts[:i+1], "/")
+		if target, err := output.Readlink(link); err == nil {
+			return link, target
+		}
+	}
+	return "", ""
+}
+
 // lease asks the kernel to let no process open the file for writing until the file is closed. It waits for a process that has it open
 // for writing. It returns false if the file system has no leases.
-func (s *Store) lease(ctx context.Context, file *os.File, path string) (bool, error) {
+func (s *Store) lease(ctx context.Context, file *source) (bool, error) {
 	for deadline := s.clock.Now().Add(writerLimit); ; {
 		_, err := unix.FcntlInt(file.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
 		switch {
@@ -172,7 +256,7 @@ func (s *Store) lease(ctx context.Context, file *os.File, path string) (bool, er
 		case !errors.Is(err, unix.EAGAIN):
 			return false, nil
 		case !s.clock.Now().Before(deadline):
-			return false, &FileError{path, "is still being written"}
+			return false, &FileError{file.paths[0], "is still being written"}
 		}
 		select {
 		case <-ctx.Done():
@@ -183,18 +267,19 @@ func (s *Store) lease(ctx context.Context, file *os.File, path string) (bool, er
 }
 
 // fill moves or copies a file to a path of the store, makes it durable, and identifies its content.
-func (s *Store) fill(ctx context.Context, staged string, output *os.Root, source *os.File, path string, leased bool) (Content, error) {
+func (s *Store) fill(ctx context.Context, staged string, output *os.Root, source *source, leased bool) (Content, error) {
 	before, err := source.Stat()
 	if err != nil {
 		return Content{}, err
 	}
-	file := source
-	if !leased || !move(output, path, staged, before) {
+	file := source.File
+	moves := func(path string) bool { return move(output, path, staged, before) }
+	if !leased || !slices.ContainsFunc(source.paths, moves) {
 		if file, err = os.OpenFile(staged, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600); err != nil {
 			return Content{}, err
 		}
 		defer func() { _ = file.Close() }() // a fault was found when it was flushed
-		if err := copyData(ctx, file, source, before.Size()); err != nil {
+		if err := copyData(ctx, file, source.File, before.Size()); err != nil {
 			return Content{}, err
 		}
 	}
@@ -209,8 +294,8 @@ func (s *Store) fill(ctx context.Context, staged string, output *os.Root, source
 	if err != nil {
 		return Content{}, err
 	}
-	if content.SizeBytes != before.Size() || changed(before, after) || leased && !leaseHeld(source) {
-		return Content{}, &FileError{path, "changed while it was read"}
+	if content.SizeBytes != before.Size() || changed(before, after) || leased && !leaseHeld(source.File) {
+		return Content{}, &FileError{source.paths[0], "changed while it was read"}
 	}
 	return content, nil
 }
@@ -329,8 +414,8 @@ func (s *Store) identify(ctx context.Context, file *os.File) (Content, error) {
 	}
 }
 
-// keep makes a complete file of ingestDir a blob.
-func (s *Store) keep(staged string, content Content) error {
+// keep makes a complete file of ingestDir a blob, which is taken for several paths.
+func (s *Store) keep(staged string, content Content, paths int) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.adopt(staged, content); err != nil {
@@ -339,7 +424,7 @@ func (s *Store) keep(staged string, content Content) error {
 	if err := s.syncDir(s.blobs()); err != nil {
 		return err
 	}
-	s.taken[content.Digest]++
+	s.taken[content.Digest] += paths
 	return nil
 }
 

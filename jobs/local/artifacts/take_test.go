@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -65,7 +66,8 @@ func (f *fixture) write(name, content string) {
 func (f *fixture) take(ctx context.Context, name string) (Content, error) {
 	root := require.Value(os.OpenRoot(f.output))(f.t)
 	defer func() { _ = root.Close() }() // nothing was written
-	return f.store.Take(ctx, root, name)
+	taken := f.store.Take(ctx, root, name)[0]
+	return taken.Content, taken.Err
 }
 
 func (f *fixture) taken(name, content string) Content {
@@ -144,16 +146,23 @@ func TestAFileThatCannotBeAnArtifactIsTheBuildersFault(t *testing.T) {
 			}
 			return err
 		}},
-		{name: "absolute link", path: "link", want: "leads outside the output directory", make: func(f *fixture) error {
+		{name: "absolute link", path: "link", want: `leads through an absolute symbolic link, to "/etc/passwd": make the link relative`, make: func(f *fixture) error {
 			return os.Symlink("/etc/passwd", f.path("link"))
 		}},
+		{name: "link to a directory behind an absolute link", path: "a/passwd", want: `leads through an absolute symbolic link, to "/etc": make the link relative`,
+			make: func(f *fixture) error {
+				return errors.Join(os.Mkdir(f.path("d"), 0o700), os.Symlink("d/b", f.path("a")), os.Symlink("/etc", f.path("d/b")))
+			}},
 		{name: "relative link", path: "link", want: "leads outside the output directory", make: func(f *fixture) error {
 			return errors.Join(os.WriteFile(f.path("../secret"), []byte("secret"), 0o600), os.Symlink("../secret", f.path("link")))
 		}},
-		{name: "directory that is a link", path: "etc/passwd", want: "leads outside the output directory", make: func(f *fixture) error {
-			return os.Symlink("/etc", f.path("etc"))
+		{name: "directory that is a link", path: "parent/secret", want: "leads outside the output directory", make: func(f *fixture) error {
+			return errors.Join(os.WriteFile(f.path("../secret"), []byte("secret"), 0o600), os.Symlink("..", f.path("parent")))
 		}},
-		{name: "dangling link", path: "link", want: "does not exist", make: func(f *fixture) error { return os.Symlink("nothing", f.path("link")) }},
+		{name: "dangling link", path: "link", want: `is a dangling symbolic link to "nothing"`, make: func(f *fixture) error {
+			return os.Symlink("nothing", f.path("link"))
+		}},
+		{name: "missing behind a link", path: "link/disk", want: "does not exist", make: func(f *fixture) error { return os.Symlink(".", f.path("link")) }},
 		{name: "link to itself", path: "link", want: "cannot be opened: too many levels of symbolic links", make: func(f *fixture) error {
 			return os.Symlink("link", f.path("link"))
 		}},
@@ -193,6 +202,48 @@ func TestAFileWithASecondNameIsCopied(t *testing.T) {
 	f.Expect(contentOf(f.read(contentOf(want).Digest))).To(Equal(contentOf(want)), "a write to the other name does not change the content")
 	f.Expect(f.take(t.Context(), "link")).To(Equal(contentOf("changed")))
 	f.Expect(f.ingested()).To(BeEmpty())
+}
+
+// The order of the names must not matter: a file that is moved has no other name any more.
+func TestTheNamesOfAFileAreTakenTogether(t *testing.T) {
+	for _, names := range [][]string{{"disk", "link"}, {"link", "disk"}, {"disk", "second", "link", "disk"}} {
+		t.Run(strings.Join(names, " "), func(t *testing.T) {
+			f := newFixture(t)
+			f.write("disk", "disk")
+			require.NoError(t, os.Symlink("disk", f.path("link")))
+			if slices.Contains(names, "second") {
+				require.NoError(t, os.Link(f.path("disk"), f.path("second")))
+			}
+			contents, rename := 0, f.store.rename
+			f.store.rename = func(from, to string) error { contents++; return rename(from, to) }
+			root := require.Value(os.OpenRoot(f.output))(t)
+			defer func() { _ = root.Close() }() // nothing was written
+			taken := f.store.Take(t.Context(), root, names...)
+			f.Expect(taken).To(HaveLen(len(names)))
+			f.Expect(taken).To(HaveEach(Taken{Content: contentOf("disk")}))
+			f.Expect(contents).To(Equal(1))
+			for range taken[1:] {
+				f.store.Release(contentOf("disk"))
+			}
+			f.Expect(f.store.Remove(func(Entry) bool { return false })).Error().NotTo(HaveOccurred())
+			f.Expect(f.read(contentOf("disk").Digest)).To(Equal("disk"), "one name is not released")
+			f.store.Release(contentOf("disk"))
+			f.Expect(f.store.Remove(func(Entry) bool { return false })).Error().NotTo(HaveOccurred())
+			f.Expect(f.store.Has(contentOf("disk").Digest)).To(BeFalse())
+		})
+	}
+
+	f := newFixture(t)
+	f.write("disk", "disk")
+	require.NoError(t, os.Symlink("disk", f.path("link")))
+	f.store.rename = func(string, string) error { return unix.ENOSPC }
+	root := require.Value(os.OpenRoot(f.output))(t)
+	defer func() { _ = root.Close() }() // nothing was written
+	taken := f.store.Take(t.Context(), root, "link", "missing", "disk")
+	for i, name := range []string{"link", "missing", "disk"} {
+		f.Expect(taken[i].Err).To(MatchError(ContainSubstring("file %q", name)))
+	}
+	f.Expect(problemOf(taken[1].Err)).To(Equal("does not exist"))
 }
 
 func TestAFileThatIsOpenForWritingGetsASecond(t *testing.T) {

@@ -64,8 +64,9 @@ func (s *shop) keep(build, content string) (digest string) {
 	output, err := os.OpenRoot(directory)
 	require.NoError(s.t, err)
 	defer func() { _ = output.Close() }() // only read from
-	taken, err := s.store.Take(s.t.Context(), output, "disk")
-	require.NoError(s.t, err)
+	file := s.store.Take(s.t.Context(), output, "disk")[0]
+	require.NoError(s.t, file.Err)
+	taken := file.Content
 	require.NoError(s.t, s.store.Record(artifacts.Build{UID: types.UID(build), Namespace: "team", Name: build},
 		[]artifacts.Artifact{{Target: "linux/amd64/raw", Content: taken, MediaType: "a/b"}}))
 	s.store.Release(taken)
