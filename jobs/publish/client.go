@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -47,6 +48,7 @@ type client struct {
 	credentials credentials
 	remedies    remedies
 	transport   *http.Transport
+	guard       *guard
 	signed      *auth.Client // with credentials, for the registry's host
 	bare        *http.Client // for other hosts
 	userAgent   string
@@ -85,7 +87,8 @@ func newClient(verb, repository string, o Options) (*client, error) {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
 	}
 	c.transport = newTransport(roots)
-	guarded := &http.Client{Transport: &guard{next: c.transport, plain: plain}, CheckRedirect: checkRedirect}
+	c.guard = &guard{next: c.transport, plain: plain}
+	guarded := &http.Client{Transport: c.guard, CheckRedirect: checkRedirect}
 	c.bare = guarded
 	c.signed = &auth.Client{Client: guarded, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
 	c.signed.SetUserAgent(c.userAgent)
@@ -195,10 +198,20 @@ func (e *networkError) Error() string { return e.host + ": " + e.err.Error() }
 func (e *networkError) Unwrap() error { return e.err }
 
 // guard refuses requests without TLS to hosts that need it, whoever named them: the registry, a redirect or the address of a token
-// server.
+// server. It remembers what clients authenticate with.
 type guard struct {
 	next  http.RoundTripper
 	plain plainHosts
+
+	mu     sync.Mutex
+	tokens []string
+}
+
+// secrets returns the tokens and the credentials that were sent.
+func (g *guard) secrets() []string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return slices.Clone(g.tokens)
 }
 
 // RoundTrip sends a request that may be sent.
@@ -208,6 +221,13 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 			_ = req.Body.Close()
 		}
 		return nil, &insecureError{req.URL.Hostname()}
+	}
+	if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
+		g.mu.Lock()
+		if !slices.Contains(g.tokens, token) {
+			g.tokens = append(g.tokens, token)
+		}
+		g.mu.Unlock()
 	}
 	resp, err := g.next.RoundTrip(req)
 	if err != nil {
@@ -237,7 +257,11 @@ func (c *client) credential(ctx context.Context, host string) (auth.Credential, 
 	if host != c.base.Host {
 		return auth.EmptyCredential, nil
 	}
-	return c.credentials.get(ctx)
+	found, err := c.credentials.get(ctx)
+	if err != nil {
+		return auth.EmptyCredential, c.fault(v1alpha1.ReasonRegistryDenied, c.scrub(err.Error()), "", err)
+	}
+	return found, nil
 }
 
 // scoped returns a context of which all requests share a token.
@@ -325,6 +349,9 @@ func (o *outage) wait(ctx context.Context, err error) error {
 	if now.Add(delay).Sub(o.since) > o.patience {
 		gaveUp := *failure
 		gaveUp.patience = now.Sub(o.since)
+		if failure.retryAfter > o.patience {
+			gaveUp.cause += ", which asks to wait " + failure.retryAfter.String()
+		}
 		return &gaveUp
 	}
 	timer := o.clock.NewTimer(delay)

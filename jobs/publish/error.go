@@ -97,11 +97,11 @@ func (c *client) failed(operation string, err error) error {
 	}
 	var failure *Error
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
-		failure = c.answered(answer, nil)
+		failure = c.answered(answer)
 	} else if errors.Is(err, errdef.ErrNotFound) {
-		failure = c.status(http.StatusNotFound, "", nil)
+		failure = c.status(http.StatusNotFound, "")
 	} else { // such as another digest than that of the content
-		failure = c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub(err.Error(), nil), "", err)
+		failure = c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub(err.Error()), "", err)
 	}
 	failure.operation = operation
 	return failure
@@ -130,18 +130,18 @@ func (c *client) refusal(resp *http.Response) *Error {
 	if err == nil {
 		_ = json.Unmarshal(content, &answer) // a proxy answers with something else, which is not shown
 	}
-	failure := c.answered(&errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode, Errors: answer.Errors}, resp.Request)
+	failure := c.answered(&errcode.ErrorResponse{Method: resp.Request.Method, URL: resp.Request.URL, StatusCode: resp.StatusCode, Errors: answer.Errors})
 	failure.retryAfter = retryAfter(resp.Header.Get("Retry-After"), c.clock.Now())
 	return failure
 }
 
 // answered returns the error of an answer of the registry, or of its token server.
-func (c *client) answered(answer *errcode.ErrorResponse, req *http.Request) *Error {
+func (c *client) answered(answer *errcode.ErrorResponse) *Error {
 	var messages []string
 	for _, e := range answer.Errors {
 		messages = append(messages, strings.TrimPrefix(e.Code+": "+e.Message, ": "))
 	}
-	failure := c.status(answer.StatusCode, strings.Join(messages, ", "), req)
+	failure := c.status(answer.StatusCode, strings.Join(messages, ", "))
 	if answer.URL != nil && answer.URL.Host != c.base.Host {
 		failure.cause = answer.URL.Hostname() + ": " + failure.cause
 	}
@@ -150,10 +150,10 @@ func (c *client) answered(answer *errcode.ErrorResponse, req *http.Request) *Err
 }
 
 // status returns the error of a status, with the message of the registry.
-func (c *client) status(status int, message string, req *http.Request) *Error {
+func (c *client) status(status int, message string) *Error {
 	cause := fmt.Sprintf("HTTP %d %s", status, http.StatusText(status))
 	if message != "" {
-		cause += " (" + c.scrub(message, req) + ")"
+		cause += " (" + c.scrub(message) + ")"
 	}
 	reason, remedy := v1alpha1.ReasonRegistryRefused, ""
 	switch {
@@ -184,7 +184,7 @@ func (c *client) unanswered(err error) error {
 		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), "the operator can allow that with --plain-http-registries", err)
 	}
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok { // of the token server
-		failure := c.answered(answer, nil)
+		failure := c.answered(answer)
 		if failure.Reason == v1alpha1.ReasonRegistryRefused {
 			failure.Reason, failure.remedy = v1alpha1.ReasonRegistryDenied, c.remedies.wrong
 		}
@@ -200,7 +200,7 @@ func (c *client) unanswered(err error) error {
 	if syntax || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return c.fault(v1alpha1.ReasonRegistryUnavailable, "the token server's answer is not valid", "", err)
 	}
-	return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub(err.Error(), nil), "", err)
+	return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub(err.Error()), "", err)
 }
 
 func (c *client) unreachable(err *networkError) *Error {
@@ -211,11 +211,11 @@ func (c *client) unreachable(err *networkError) *Error {
 	case authority:
 		return c.fault(v1alpha1.ReasonRegistryRefused, "the certificate of "+err.host+" is of an unknown authority", c.remedies.authority, err)
 	case verification:
-		return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error(), nil), "", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error()), "", err)
 	case record:
 		return c.fault(v1alpha1.ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
 	}
-	return c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error(), nil), "", err)
+	return c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error()), "", err)
 }
 
 // retryAfter reads the header of this name: seconds, or a date.
@@ -230,13 +230,11 @@ func retryAfter(header string, now time.Time) time.Duration {
 }
 
 // scrub makes a text of others fit for an error: printable, short, without credentials and without the query of URLs. A registry can
-// repeat what the request req sent.
-func (c *client) scrub(text string, req *http.Request) string {
+// repeat what it received.
+func (c *client) scrub(text string) string {
 	secrets := c.credentials.secrets()
-	if req != nil {
-		if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
-			secrets = append(secrets, token)
-		}
+	if c.guard != nil {
+		secrets = append(secrets, c.guard.secrets()...)
 	}
 	for _, secret := range secrets {
 		text = strings.ReplaceAll(text, secret, "[hidden]")

@@ -66,13 +66,18 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		{name: "no repository", inject: status("POST", "/uploads/", 404), want: v1alpha1.ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
 		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: v1alpha1.ReasonRegistryRefused, says: []string{"405"}},
 		{name: "blob not accepted", inject: status("PUT", "/uploads/", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"400"}},
-		{name: "manifest not accepted", inject: status("PUT", "/manifests/", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400"}},
+		{name: "manifest not accepted", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
+			inject: func(r *registrytest.Registry) {
+				r.Inject(always, "PUT", "/manifests/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+					registrytest.WriteError(w, 400, "MANIFEST_INVALID", "not with "+req.Header.Get("Authorization"))
+				})
+			}, want: v1alpha1.ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400", "MANIFEST_INVALID", "Bearer [hidden]"}},
 		{name: "tag not accepted", inject: status("PUT", "/manifests/v1", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"push tag v1", "400"}},
 		{name: "requests too large", inject: status("PATCH", "", 413), want: v1alpha1.ReasonRegistryRefused, says: []string{"413", "accept requests of 1.0 KiB"}},
 		{name: "rate limit", inject: status("", "", 429), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429", "retried for"}, retried: true},
 		{name: "a rate limit that outlasts the patience", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "", "", registrytest.Status(429, "Retry-After", "3600"))
-		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429"}},
+		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429", "asks to wait 1h"}},
 		{name: "server error", inject: status("POST", "", 500), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"500"}, retried: true},
 		{name: "unavailable", inject: status("PATCH", "", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
 		{name: "unavailable for manifests", inject: status("PUT", "/manifests/", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
@@ -150,6 +155,7 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 		name     string
 		registry registrytest.Options
 		tls      bool
+		plain    bool
 		inject   func(r *registrytest.Registry)
 		waits    time.Duration // at least
 	}
@@ -170,6 +176,14 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 				next.ServeHTTP(w, req)
 			})
 		}},
+		{name: "the registry calls itself by another name of its origin", tls: true, registry: registrytest.Options{TLS: true, Auth: "Basic"},
+			inject: func(r *registrytest.Registry) {
+				r.Inject(always, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
+					w.Header().Set("Location", "http://127.0.0.1"+req.URL.Path+"1")
+					w.WriteHeader(http.StatusAccepted)
+				})
+			}},
+		{name: "without TLS though there is an authority", inject: func(*registrytest.Registry) {}, plain: true},
 		{name: "the upload is lost", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(404)) }},
 		{name: "another part is expected", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(416)) }},
 		{name: "the content is damaged on its way once", inject: func(r *registrytest.Registry) {
@@ -205,6 +219,9 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 			o := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
 			if test.tls {
 				o.CA = r.CA()
+			}
+			if test.plain {
+				o.CA, o.PlainHTTP = strangeCA(t), []string{r.Host()}
 			}
 			if test.inject != nil {
 				test.inject(r)

@@ -99,6 +99,7 @@ type stream struct {
 	offset int64
 	size   int64
 	body   io.ReadCloser // of the present request
+	skip   int64         // bytes of the body that come before the offset
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -111,8 +112,13 @@ func (s *stream) Read(p []byte) (int, error) {
 				return 0, s.client.failed("fetch content ("+short(s.digest)+")", err)
 			}
 		}
-		n, err := s.body.Read(p[:min(int64(len(p)), s.size-s.offset)])
-		s.offset += int64(n)
+		skipped, err := io.CopyN(io.Discard, s.body, s.skip)
+		s.skip -= skipped
+		n := 0
+		if err == nil {
+			n, err = s.body.Read(p[:min(int64(len(p)), s.size-s.offset)])
+			s.offset += int64(n)
+		}
 		if n > 0 {
 			s.outage.over()
 		}
@@ -149,18 +155,15 @@ func (s *stream) open() error {
 	if err != nil {
 		return err
 	}
-	skip := int64(0)
+	s.skip = 0
 	switch {
 	case resp.StatusCode == http.StatusOK:
-		skip = s.offset // the registry sends the whole
+		s.skip = s.offset // the registry sends the whole
 	case resp.StatusCode == http.StatusPartialContent && strings.HasPrefix(resp.Header.Get("Content-Range"), fmt.Sprintf("bytes %d-", s.offset)):
 	case resp.StatusCode == http.StatusPartialContent:
 		return errors.Join(s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the registry answers with another range", "", nil), resp.Body.Close())
 	default:
 		return s.client.refusal(resp)
-	}
-	if _, err := io.CopyN(io.Discard, resp.Body, skip); err != nil {
-		return errors.Join(s.client.fault(v1alpha1.ReasonRegistryUnavailable, "the connection broke", "", err), resp.Body.Close())
 	}
 	s.body = resp.Body
 	return nil

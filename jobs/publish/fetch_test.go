@@ -35,6 +35,14 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 				next.ServeHTTP(w, req)
 			})
 		}},
+		{name: "no ranges, and broken connections", offset: 1000, inject: func(r *registrytest.Registry) {
+			for _, percent := range []int{0, 40, 100} {
+				r.Inject(1, "GET", "/blobs/", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+					req.Header.Del("Range")
+					registrytest.Truncate(percent)(w, req, next)
+				})
+			}
+		}},
 		{name: "another range", offset: 1000, inject: func(r *registrytest.Registry) {
 			r.Inject(1, "GET", "/blobs/", registrytest.Header("Content-Range", "bytes 0-9/10"))
 			r.Inject(1, "GET", "/blobs/", registrytest.Status(206, "Content-Range", "bytes 1000-1009/10"))

@@ -5,6 +5,7 @@ package publish
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -15,6 +16,8 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"k8s.io/utils/clock"
 	"oras.land/oras-go/v2/registry/remote/auth"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 const (
@@ -138,6 +141,13 @@ func newPusher(c *client, progress func(bytes int64)) *pusher {
 }
 
 func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, error) {
+	for i := range artifacts {
+		tagged := p.reference
+		if tagged.Reference = artifacts[i].Tag; tagged.Reference != "" && tagged.ValidateReferenceAsTag() != nil {
+			cause := fmt.Sprintf("%q is not a tag", p.scrub(tagged.Reference))
+			return nil, p.fault(v1alpha1.ReasonRegistryRefused, cause, "correct spec.output.tagTemplate", nil)
+		}
+	}
 	var pushed []Pushed
 	manifests := make([]manifest, len(artifacts))
 	for i := range artifacts {

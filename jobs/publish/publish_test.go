@@ -257,6 +257,14 @@ func TestPushesOfOneTagAtTheSameTimeLeaveAWholeArtifact(t *testing.T) {
 	}
 }
 
+func TestATagHasToBeOne(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	_, _, err := pushIn(t, r, Options{}, artifact("linux/amd64/raw", "a", nil), artifact("linux/arm64/raw", "a tag", nil))
+	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || len(r.Requests()) != 0 {
+		t.Errorf("got %v, want a refusal without a request", err)
+	}
+}
+
 func TestTheRepositoryHasToBeOne(t *testing.T) {
 	for _, repository := range []string{"", "web", "registry.example", "registry.example/web:v1", "registry.example/Web", "https://registry.example/web", "user:password@registry.example/web"} {
 		_, err := Push(t.Context(), repository, nil, Options{})

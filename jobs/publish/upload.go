@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -114,7 +115,7 @@ func (u *upload) exists(ctx context.Context) (bool, error) {
 // checkDigest compares the digest that the registry computed, if it tells.
 func (u *upload) checkDigest(resp *http.Response) error {
 	if got := resp.Header.Get("Docker-Content-Digest"); got != "" && got != u.content.Digest {
-		return u.fault(v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("the registry answers with the digest %s instead of %s", u.scrub(got, nil), u.content.Digest), "", nil)
+		return u.fault(v1alpha1.ReasonRegistryUnavailable, fmt.Sprintf("the registry answers with the digest %s instead of %s", u.scrub(got), u.content.Digest), "", nil)
 	}
 	return nil
 }
@@ -141,11 +142,16 @@ func (u *upload) next(resp *http.Response) (*url.URL, error) {
 	if err != nil || header == "" || location.Host == "" {
 		return nil, u.fault(v1alpha1.ReasonRegistryRefused, "the registry does not tell where to upload", "", err)
 	}
-	if location.Hostname() == u.base.Hostname() && location.Scheme == "http" && u.base.Scheme == "https" {
+	downgrade := location.Scheme == "http" && u.base.Scheme == "https"
+	if location.Hostname() == u.base.Hostname() && (downgrade || location.Scheme == u.base.Scheme && port(location) == port(u.base)) {
 		location.Scheme, location.Host = u.base.Scheme, u.base.Host
 	}
 	location.User, location.Fragment = nil, ""
 	return location, nil
+}
+
+func port(u *url.URL) string {
+	return cmp.Or(u.Port(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
 }
 
 // send sends the blob to an upload, from its beginning.
