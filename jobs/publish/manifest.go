@@ -116,20 +116,20 @@ func (memory) Close() error { return nil }
 
 // pushReferrer pushes a document as a referrer of a manifest. The manifest is sent even if the registry has it: without the
 // referrers API a push that ended early has not listed it.
-func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject manifest) error {
+func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject manifest) (manifest, error) {
 	about := ociv1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
 	referrer, err := newArtifactManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &about)
 	if err != nil {
-		return err
+		return manifest{}, err
 	}
 	operation := "push document " + document.MediaType
 	if err := p.pushBlob(ctx, operation, document.Content); err != nil {
-		return err
+		return manifest{}, err
 	}
 	if err := p.pushEmptyConfig(ctx); err != nil {
-		return err
+		return manifest{}, err
 	}
-	return p.failed(operation, p.remote.Manifests().Push(ctx, referrer.Descriptor, bytes.NewReader(referrer.content)))
+	return referrer, p.failed(operation, p.remote.Manifests().Push(ctx, referrer.Descriptor, bytes.NewReader(referrer.content)))
 }
 
 // pushManifest pushes a manifest by its digest.

@@ -104,6 +104,8 @@ type Pushed struct {
 	Digest string
 	// Location is REPOSITORY@DIGEST.
 	Location string
+	// SBOM and Provenance are the locations of the artifact's documents. Empty without the document.
+	SBOM, Provenance string
 	// Tag is Artifact.Tag. The tag names the manifest, or an index of it if several artifacts share the tag.
 	Tag string
 }
@@ -158,17 +160,22 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 		}
 		pushed = append(pushed, Pushed{
 			Target: artifact.Target, Digest: manifests[i].Digest.String(), Tag: artifact.Tag,
-			Location: p.repository + "@" + manifests[i].Digest.String(),
+			Location: p.location(manifests[i]),
 		})
 	}
 	for i := range artifacts {
-		for _, document := range []*Document{artifacts[i].SBOM, artifacts[i].Provenance} {
-			if document == nil {
+		for _, document := range []struct {
+			*Document
+			location *string
+		}{{artifacts[i].SBOM, &pushed[i].SBOM}, {artifacts[i].Provenance, &pushed[i].Provenance}} {
+			if document.Document == nil {
 				continue
 			}
-			if err := p.pushReferrer(ctx, document, manifests[i]); err != nil {
+			referrer, err := p.pushReferrer(ctx, document.Document, manifests[i])
+			if err != nil {
 				return nil, err
 			}
+			*document.location = p.location(referrer)
 		}
 	}
 	tags, err := tagged(artifacts, manifests)
@@ -190,6 +197,8 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 	}
 	return pushed, nil
 }
+
+func (p *pusher) location(m manifest) string { return p.repository + "@" + m.Digest.String() }
 
 // tagged returns what each tag names: the manifest of its artifact, or an index of the manifests of its artifacts.
 func tagged(artifacts []Artifact, manifests []manifest) (map[string]manifest, error) {

@@ -114,6 +114,12 @@ func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
 			if got := referrersOf(t, r, pushed[0].Digest, referrers); !slices.Equal(got, []string{"application/vnd.cyclonedx+json", "application/vnd.in-toto+json"}) {
 				t.Errorf("the referrers are %v", got)
 			}
+			for location, kind := range map[string]string{pushed[0].SBOM: "application/vnd.cyclonedx+json", pushed[0].Provenance: "application/vnd.in-toto+json"} {
+				digest, ok := strings.CutPrefix(location, r.Host()+"/team/web@")
+				if !ok || manifestOf(t, r, digest).ArtifactType != kind {
+					t.Errorf("the location %q is not that of the document of type %s", location, kind)
+				}
+			}
 			if !slices.IsSorted(progress) || progress[len(progress)-1] < int64(len(disk)) {
 				t.Errorf("the progress was %v", progress)
 			}
