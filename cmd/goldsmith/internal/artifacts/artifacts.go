@@ -6,6 +6,7 @@ package artifacts
 import (
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -27,8 +28,9 @@ func NewCommand() *cobra.Command {
 		Use:   "artifacts IMAGE[@CHANNEL]|BUILD",
 		Short: "List the artifacts of an image or a build, or fetch one",
 		Long: "List the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
-			"VERIFIED is Content if the server read the artifact, and computed its digest and size. LOCATION is where the " +
-			"artifact can be fetched. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
+			"VERIFIED is Content if the server read the artifact, and computed its digest and size. TAG is the tag that the build " +
+			"gave the artifact in a registry; the column is left out if no artifact has one. LOCATION is where the artifact can be " +
+			"fetched. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
 			"`goldsmith artifacts get` fetches an artifact. For an image named get, use image/get.",
 		Example: "  goldsmith artifacts debian\n" +
 			"  goldsmith artifacts debian@stable -o json",
@@ -57,6 +59,11 @@ func list(build *v1alpha1.ImageBuild, format *output.Format, out io.Writer) erro
 	if format.ForPrograms() {
 		return format.Print(build, out)
 	}
+	columns := []string{"Target", "Digest", "Size", "Media Type", "Verified", "Location"}
+	tagged := slices.ContainsFunc(build.Status.Artifacts, func(artifact v1alpha1.Artifact) bool { return artifact.Tag != "" })
+	if tagged {
+		columns = slices.Insert(columns, len(columns)-1, "Tag")
+	}
 	var rows [][]any
 	for i := range build.Status.Artifacts {
 		for _, content := range contentsOf(build, &build.Status.Artifacts[i]) {
@@ -64,13 +71,17 @@ func list(build *v1alpha1.ImageBuild, format *output.Format, out io.Writer) erro
 			if content.document != "" {
 				name += " " + content.document
 			}
-			rows = append(rows, []any{
+			row := []any{
 				output.OneLine(name), content.Digest, humanize.IBytes(uint64(max(0, content.SizeBytes))), output.OneLine(content.MediaType),
 				orNone(string(content.Verified)), orNone(output.OneLine(content.Location)),
-			})
+			}
+			if tagged {
+				row = slices.Insert(row, len(row)-1, any(orNone(output.OneLine(content.tag))))
+			}
+			rows = append(rows, row)
 		}
 	}
-	return output.Table([]string{"Target", "Digest", "Size", "Media Type", "Verified", "Location"}, rows, out)
+	return output.Table(columns, rows, out)
 }
 
 func orNone(text string) string {
@@ -95,6 +106,8 @@ type content struct {
 	document string
 	// fileName is the default name of the file.
 	fileName string
+	// artifact is the location of the artifact. tag is its tag, and empty for a document.
+	artifact, tag string
 }
 
 // String returns the name of the content for people.
@@ -113,6 +126,7 @@ func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []conte
 			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location, Verified: artifact.Verified,
 		},
 		namespace: build.Namespace, build: build.Name, target: artifact.Target, fileName: artifact.FileName(build.Name),
+		artifact: artifact.Location, tag: artifact.Tag,
 	}
 	contents := []content{itself}
 	for _, document := range []struct {
@@ -121,7 +135,7 @@ func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []conte
 	}{{sbom, artifact.SBOM}, {provenance, artifact.Provenance}} {
 		if document.ArtifactDocument != nil {
 			about := itself
-			about.ArtifactDocument, about.document = *document.ArtifactDocument, document.name
+			about.ArtifactDocument, about.document, about.tag = *document.ArtifactDocument, document.name, ""
 			about.fileName += "." + document.name
 			contents = append(contents, about)
 		}

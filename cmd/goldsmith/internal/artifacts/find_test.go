@@ -85,6 +85,16 @@ $`
 		t.Errorf("got\n%s", &out)
 	}
 	out.Reset()
+	build.Status.Artifacts[0].Tag, build.Status.Artifacts[0].Location = "debian-7", "registry.example.com/debian@"+digestOf("manifest")
+	require.NoError(t, list(build, new(output.Format), &out))
+	want = `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +TAG +LOCATION
+linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +debian-7 +registry\.example\.com/debian@` + digestOf("manifest") + `
+linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none> +<none>
+$`
+	if !regexp.MustCompile(want).MatchString(out.String()) {
+		t.Errorf("got\n%s", &out)
+	}
+	out.Reset()
 	format := output.Format(output.JSON)
 	require.NoError(t, list(build, &format, &out))
 	if !strings.Contains(out.String(), `"kind": "ImageBuild"`) {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 
 	"github.com/dustin/go-humanize"
@@ -22,6 +21,9 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
+// plainHTTPUsage describes a flag.
+const plainHTTPUsage = "plain HTTP instead of TLS for the registry; loopback hosts are reached without TLS anyway"
+
 // stdout is the FILE that stands for the standard output.
 const stdout = "-"
 
@@ -30,6 +32,8 @@ type options struct {
 	// file is where the content is written: a file, a directory or stdout. Defaults to the default name of the content.
 	file  string
 	force bool
+	// plainHTTP reaches registries without TLS.
+	plainHTTP bool
 
 	out, told io.Writer
 	style     output.Style
@@ -46,7 +50,9 @@ func newGetCommand() *cobra.Command {
 		Long: "Fetch an artifact of a build, of an image's latest successful build, or of the build that a channel names. The " +
 			"command verifies the digest, and prints the name of the file. If the connection breaks off, the command " +
 			"continues where it was. If the command ends early, the same command continues later: until the artifact is " +
-			"complete, it is in a file whose name ends with .partial. The command fetches only from the API server. If an " +
+			"complete, it is in a file whose name ends with .partial.\n\n" +
+			"If the API server does not keep the artifact, and its location is in an OCI registry, the command fetches it from " +
+			"there. It uses the credentials of `docker login`: $DOCKER_CONFIG/config.json, or else ~/.docker/config.json. If the " +
 			"artifact is elsewhere, the error names its location.",
 		Example: "  goldsmith artifacts get debian\n" +
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
@@ -72,6 +78,7 @@ func newGetCommand() *cobra.Command {
 	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
 	set.StringVarP(&asked.file, "output", "o", "", "`file` or directory for the artifact; - is standard output (default: BUILD-PLATFORM.FORMAT)")
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
+	set.BoolVar(&asked.plainHTTP, "plain-http", false, plainHTTPUsage)
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)),
 		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
@@ -104,9 +111,6 @@ func targetsOf(build *v1alpha1.ImageBuild) (targets []string) {
 func (o *options) run(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
 	content, err := o.choose(build)
 	if err != nil {
-		return err
-	}
-	if err := fromServer(content); err != nil {
 		return err
 	}
 	fetch, err := newFetch(connection, content, o)
@@ -149,26 +153,6 @@ func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
 		return nil, fmt.Errorf("%s has no %s", &contents[0], o.document)
 	}
 	return nil, fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, o.target, strings.Join(targetsOf(build), ", "))
-}
-
-// fromServer returns an error unless the API server has the content, which the builder may have published elsewhere too. The error names
-// the place, and what fetches from there.
-func fromServer(content *content) error {
-	location := output.OneLine(content.Location)
-	if content.Verified == v1alpha1.ArtifactVerifiedContent {
-		return nil
-	}
-	if location == "" {
-		return fmt.Errorf("the server does not keep the %s, and its builder reported no location", content)
-	}
-	if strings.HasPrefix(location, "/apis/") {
-		return nil
-	}
-	with := "a client of that place, such as oras or skopeo for an OCI reference"
-	if parsed, err := url.Parse(location); err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https") {
-		with = "curl --location --remote-name"
-	}
-	return fmt.Errorf("the server does not keep the %s: fetch it from %s with %s, and compare its digest with %s", content, location, with, content.Digest)
 }
 
 // size returns a number of bytes for people.

@@ -30,20 +30,24 @@ type progress struct {
 	clock clock.PassiveClock
 	name  string
 	size  int64
+	from  string // the place of the content, if it is not the server
 
-	from, at       int64 // where the fetch began, and is
+	first, at      int64 // where the fetch began, and is
 	started, shown time.Time
 	drawn          int // the width of the bar on the terminal
 }
 
 // begin shows the beginning of a fetch at an offset.
 func (p *progress) begin(at int64) {
-	p.from, p.at, p.started = at, at, p.clock.Now()
+	p.first, p.at, p.started = at, at, p.clock.Now()
 	if p.style.Rewrites {
 		p.draw()
 		return
 	}
 	text := fmt.Sprintf("%s fetching %s, %s", p.step(), p.name, size(p.size))
+	if p.from != "" {
+		text += ", from " + p.from
+	}
 	if at > 0 {
 		text += fmt.Sprintf(", of which %s are there", size(at))
 	}
@@ -70,7 +74,6 @@ func (c *counter) Write(data []byte) (int, error) {
 
 // interrupted shows why the fetch continues with another request.
 func (p *progress) interrupted(err error, at int64) {
-	p.at = at
 	_ = p.tell(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
 }
 
@@ -108,7 +111,7 @@ func (p *progress) line(took time.Duration) string {
 	done := min(max(float64(p.at)/float64(max(1, p.size)), 0), 1)
 	full := int(done * cells)
 	line := fmt.Sprintf("[%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(" ", cells-full), 100*done, size(p.at), size(p.size))
-	rate := float64(p.at-p.from) / max(took.Seconds(), redraw.Seconds())
+	rate := float64(p.at-p.first) / max(took.Seconds(), redraw.Seconds())
 	if rate > 0 {
 		left := time.Duration(float64(p.size-p.at) / rate * float64(time.Second))
 		line += fmt.Sprintf("  %s/s  %s left", size(int64(rate)), duration.HumanDuration(left))

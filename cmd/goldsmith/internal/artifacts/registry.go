@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/distribution/reference"
+	"github.com/opencontainers/go-digest"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/publish"
+)
+
+// published is a content in a registry.
+type published struct {
+	*content
+	// location is REPOSITORY@DIGEST of the artifact's manifest, or of a document's.
+	location string
+	// beside reports that the content is a document, and location that of its artifact.
+	beside  bool
+	options publish.Options
+}
+
+// String implements source.
+func (p *published) String() string { return p.location }
+
+// open implements source.
+func (p *published) open(ctx context.Context, at int64) (io.ReadCloser, error) {
+	if p.beside {
+		return p.opened(publish.FetchDocument(ctx, p.location, publish.Document{
+			Content: publish.Content{Digest: p.Digest, SizeBytes: p.SizeBytes}, MediaType: p.MediaType,
+		}, at, p.options))
+	}
+	if strings.HasSuffix(p.location, "@"+p.Digest) { // the builder pushed it, and reported the digest of its manifest
+		return nil, fmt.Errorf("it is an image or another manifest of OCI, and no file: pull it with `podman pull %s` or `oras pull %s`", p.location, p.location)
+	}
+	return p.opened(publish.Fetch(ctx, p.location, p.Digest, at, p.options))
+}
+
+func (p *published) opened(fetched *publish.Fetched, err error) (io.ReadCloser, error) {
+	if err != nil {
+		return nil, err
+	}
+	if fetched.SizeBytes != p.SizeBytes {
+		_ = fetched.Close() // was not read
+		return nil, fmt.Errorf("the registry has %d bytes, and the build reported %d: fetch the artifact of another build", fetched.SizeBytes, p.SizeBytes)
+	}
+	return fetched, nil
+}
+
+// sourcesOf returns where a content can be fetched from, the server first. If there is no such place, the error names the location of the
+// content, and what fetches from there.
+func (o *options) sourcesOf(connection *client.Connection, content *content, shown *progress) (sources []source, err error) {
+	if content.Verified == v1alpha1.ArtifactVerifiedContent || strings.HasPrefix(content.Location, "/apis/") {
+		server, err := newKept(connection, content, o.clock, shown.interrupted)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, server)
+	}
+	location, repository, ok := manifestAt(content.Location)
+	beside := !ok && content.document != "" && (content.Location == "" || len(sources) > 0)
+	if beside {
+		location, repository, ok = manifestAt(content.artifact)
+	}
+	if ok {
+		registry, err := registryOptions(repository, o.plainHTTP, o.clock)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, &published{content: content, location: location, beside: beside, options: registry})
+	}
+	if len(sources) == 0 {
+		return nil, elsewhere(content)
+	}
+	return sources, nil
+}
+
+// manifestAt returns an OCI reference with a digest, as REPOSITORY@DIGEST, and its repository.
+func manifestAt(location string) (canonical string, repository reference.Named, ok bool) {
+	named, err := reference.ParseNormalizedNamed(strings.TrimPrefix(location, "oci://"))
+	if err != nil {
+		return "", nil, false
+	}
+	digested, ok := named.(reference.Digested)
+	if !ok || digested.Digest().Algorithm() != digest.SHA256 {
+		return "", nil, false
+	}
+	repository = reference.TrimNamed(named)
+	return repository.Name() + "@" + digested.Digest().String(), repository, true
+}
+
+// elsewhere is the error for a content that this command cannot fetch.
+func elsewhere(content *content) error {
+	location := output.OneLine(content.Location)
+	if location == "" {
+		return fmt.Errorf("the server does not keep the %s, and its builder reported no location", content)
+	}
+	with := "a client of that place, such as oras or skopeo for an OCI reference"
+	if parsed, err := url.Parse(location); err == nil && (parsed.Scheme == "http" || parsed.Scheme == "https") {
+		with = "curl --location --remote-name"
+	}
+	return fmt.Errorf("the server does not keep the %s: fetch it from %s with %s, and compare its digest with %s", content, location, with, content.Digest)
+}
+
+// registryOptions returns how to reach the registry of a repository, with the credentials of the user.
+func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (publish.Options, error) {
+	config, err := dockerConfig()
+	if err != nil {
+		return publish.Options{}, err
+	}
+	options := publish.Options{DockerConfig: config, AllowCredentialHelpers: true, Clock: clock}
+	if plainHTTP {
+		options.PlainHTTP = []string{reference.Domain(repository)}
+	}
+	return options, nil
+}
+
+// dockerConfig returns Docker's configuration of the user, or nil if there is none.
+func dockerConfig() ([]byte, error) {
+	directory := os.Getenv("DOCKER_CONFIG")
+	if directory == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return nil, nil //nolint:nilerr // without a home there is no configuration
+		}
+		directory = filepath.Join(home, ".docker")
+	}
+	config, err := os.ReadFile(filepath.Join(directory, "config.json"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the credentials for registries: %w", err)
+	}
+	return config, nil
+}

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package artifacts
+
+import (
+	"archive/tar"
+	"bytes"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+const bom = `{"bomFormat": "CycloneDX"}`
+
+// memory is a file in memory.
+type memory struct{ *bytes.Reader }
+
+func (memory) Close() error { return nil }
+
+func contentOf(text string) publish.Content {
+	return publish.Content{
+		Digest: digestOf(text), SizeBytes: int64(len(text)), Open: func() (publish.File, error) { return memory{bytes.NewReader([]byte(text))}, nil },
+	}
+}
+
+// login lets the user have credentials for a registry.
+func login(t *testing.T, registry *registrytest.Registry, password string) {
+	t.Helper()
+	directory := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", directory)
+	require.NoError(t, os.WriteFile(filepath.Join(directory, "config.json"), registry.DockerConfig(password), 0o600))
+}
+
+// publishedIn returns a build whose artifact, which has a text, is in a registry, and not on the server. The server keeps it if kept is true, or
+// says so.
+func publishedIn(t *testing.T, registry *registrytest.Registry, mediaType, text string, kept bool) *v1alpha1.ImageBuild {
+	t.Helper()
+	pushed := require.Value(publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{{
+		Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: mediaType, Content: contentOf(text),
+		SBOM: &publish.Document{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"},
+	}}, publish.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
+	registry.Requests()
+	build := debian7()
+	artifact := &build.Status.Artifacts[0]
+	artifact.Location, artifact.Digest, artifact.SizeBytes = pushed[0].Location, digestOf(text), int64(len(text))
+	artifact.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json"}
+	if !kept {
+		artifact.Verified = ""
+	}
+	return build
+}
+
+func TestAnArtifactThatTheServerDoesNotKeepIsFetchedFromItsRegistry(t *testing.T) {
+	const blob, manifest, token = "GET /v2/team/debian/blobs/", "GET /v2/team/debian/manifests/", "GET /token"
+	gone, missing := refuse(http.StatusGone, "no longer kept"), refuse(http.StatusNotFound, "the builder published it elsewhere")
+	wrong := func(writer http.ResponseWriter, _ *http.Request, _ http.Handler) {
+		_, _ = writer.Write([]byte("9876543210"))
+	}
+	falls := "• the server does not keep the artifact linux/amd64/raw of build debian-7: fetching it from 127.0.0.1:"
+	for title, test := range map[string]struct {
+		options registrytest.Options
+		kept    bool
+		answers []answer           // of the server
+		fault   registrytest.Fault // of the registry's blob
+		ranges  []string           // that the server is asked for
+		// requests are those that the registry gets, without digests.
+		requests []string
+		told     string
+		fails    string
+	}{
+		"in one request":       {requests: []string{manifest, blob}, told: "• fetching artifact linux/amd64/raw of build debian-7, 10 B, from 127.0.0.1:"},
+		"not if it is kept":    {kept: true, ranges: []string{""}, told: "verified"},
+		"if it was removed":    {kept: true, answers: []answer{gone}, ranges: []string{""}, requests: []string{manifest, blob}, told: falls},
+		"if it was never kept": {kept: true, answers: []answer{missing}, ranges: []string{""}, requests: []string{manifest, blob}, told: falls},
+		"if it is removed meanwhile": {
+			kept: true, answers: []answer{cut(4), gone}, ranges: []string{"", "bytes=4-"}, requests: []string{manifest, blob}, told: falls,
+		},
+		"not if the server fails": {kept: true, answers: slices.Repeat([]answer{refuse(http.StatusBadGateway, "bad gateway")}, 6), ranges: slices.Repeat([]string{""}, 6), fails: "bad gateway"},
+		"with credentials":        {options: registrytest.Options{Auth: "Basic"}, requests: []string{manifest, manifest, blob}},
+		"after the connection breaks, with a new token": {
+			options: registrytest.Options{Auth: "Bearer", TokenUses: 2}, fault: registrytest.Truncate(40),
+			requests: []string{manifest, token, manifest, blob, blob, token, blob},
+		},
+		"not with other bytes": {fault: wrong, requests: []string{manifest, blob}, fails: "the fetched artifact linux/amd64/raw of build debian-7 is damaged: its digest is " + digestOf("9876543210")},
+		"not if it is lost":    {fault: registrytest.Status(http.StatusNotFound), requests: []string{manifest, blob}, fails: "fetch the artifact linux/amd64/raw of build debian-7: fetch from 127.0.0.1:"},
+	} {
+		t.Run(title, func(t *testing.T) {
+			registry := registrytest.New(t, test.options)
+			build := publishedIn(t, registry, "application/x-raw-disk-image", text, test.kept)
+			login(t, registry, registrytest.Password)
+			if test.fault != nil {
+				registry.Inject(1, http.MethodGet, "/blobs/", test.fault)
+			}
+			f := newFixture(t, test.answers...)
+			err := f.asked.run(t.Context(), f.connection, build)
+			var requests []string
+			for _, request := range registry.Requests() {
+				before, _, _ := strings.Cut(request, "sha256:")
+				requests = append(requests, before)
+			}
+			if !slices.Equal(f.ranges, test.ranges) || !slices.Equal(requests, test.requests) {
+				t.Errorf("got requests %q and %q", f.ranges, requests)
+			}
+			if !strings.Contains(f.told.String(), test.told) {
+				t.Errorf("told %q", &f.told)
+			}
+			files := f.files()
+			if test.fails != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fails) || len(files) > 0 {
+					t.Errorf("got error %v, left %v", err, files)
+				}
+				return
+			}
+			if err != nil || len(files) != 1 || files[name] != text {
+				t.Errorf("got %v and error %v", files, err)
+			}
+		})
+	}
+}
+
+func TestDocumentsAreFetchedFromTheRegistryOfTheirArtifact(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{})
+	build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
+	f := newFixture(t)
+	f.asked.document = sbom
+	require.NoError(t, f.asked.run(t.Context(), f.connection, build))
+	if files := f.files(); files[name+".sbom"] != bom {
+		t.Errorf("got %v", files)
+	}
+	build.Status.Artifacts[0].SBOM.Digest = digestOf("another")
+	f = newFixture(t)
+	f.asked.document = sbom
+	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.Contains(err.Error(), "404") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+// layoutOf returns the tar of an OCI image layout with one image that is empty.
+func layoutOf(t *testing.T) string {
+	t.Helper()
+	const config = `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
+	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+		`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[]}`, digestOf(config), len(config))
+	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}]}`,
+		digestOf(manifest), len(manifest))
+	var layout bytes.Buffer
+	writer := tar.NewWriter(&layout)
+	for _, file := range [][2]string{
+		{"oci-layout", `{"imageLayoutVersion":"1.0.0"}`}, {"index.json", index},
+		{"blobs/sha256/" + digestOf(manifest)[7:], manifest}, {"blobs/sha256/" + digestOf(config)[7:], config},
+	} {
+		require.NoError(t, writer.WriteHeader(&tar.Header{Name: file[0], Size: int64(len(file[1])), Mode: 0o644, Typeflag: tar.TypeReg}))
+		_ = require.Value(writer.Write([]byte(file[1])))(t)
+	}
+	require.NoError(t, writer.Close())
+	return layout.String()
+}
+
+func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	image := publishedIn(t, registry, publish.OCILayout, layoutOf(t), false)
+	file := func(change func(artifact *v1alpha1.Artifact)) *v1alpha1.ImageBuild {
+		build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
+		change(&build.Status.Artifacts[0])
+		return build
+	}
+	manifest := file(func(artifact *v1alpha1.Artifact) { _, artifact.Digest, _ = strings.Cut(artifact.Location, "@") })
+	for title, test := range map[string]struct {
+		build    *v1alpha1.ImageBuild
+		password string
+		config   string // in place of that with the password
+		want     []string
+	}{
+		"an image":               {build: image, password: registrytest.Password, want: []string{"pushed as an image", " pull " + image.Status.Artifacts[0].Location}},
+		"a manifest":             {build: manifest, password: registrytest.Password, want: []string{"`podman pull " + manifest.Status.Artifacts[0].Location + "`"}},
+		"another size":           {build: file(func(artifact *v1alpha1.Artifact) { artifact.SizeBytes++ }), password: registrytest.Password, want: []string{"the registry has 10 bytes, and the build reported 11"}},
+		"the wrong password":     {build: image, password: "wrong", want: []string{"401", "docker login " + registry.Host()}},
+		"no credentials":         {build: image, config: "{}", want: []string{"401", "docker login " + registry.Host()}},
+		"a broken configuration": {build: image, config: "{", want: []string{"not JSON of a Docker configuration"}},
+	} {
+		login(t, registry, test.password)
+		if test.config != "" {
+			require.NoError(t, os.WriteFile(filepath.Join(os.Getenv("DOCKER_CONFIG"), "config.json"), []byte(test.config), 0o600))
+		}
+		f := newFixture(t)
+		err := f.asked.run(t.Context(), f.connection, test.build)
+		for _, want := range test.want {
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got error %v", title, err)
+			}
+		}
+		if len(f.files()) > 0 || len(f.ranges) > 0 {
+			t.Errorf("%s: left %v after %d requests to the server", title, f.files(), len(f.ranges))
+		}
+	}
+}
+
+func TestOnlyManifestsAreFetchedFromRegistries(t *testing.T) {
+	digest := digestOf("manifest")
+	for location, want := range map[string]string{
+		"registry.example.com/team/debian@" + digest:          "registry.example.com/team/debian@" + digest,
+		"registry.example.com:5000/debian:7@" + digest:        "registry.example.com:5000/debian@" + digest,
+		"oci://registry.example.com/debian@" + digest:         "registry.example.com/debian@" + digest,
+		"debian@" + digest:                                    "docker.io/library/debian@" + digest,
+		"registry.example.com/debian:7":                       "",
+		"https://registry.example.com/debian@" + digest:       "",
+		"https://user:password@registry.example.com/debian:7": "",
+		"/apis/images.goldsmith.dev/v1alpha1/" + digest:       "",
+		"": "",
+	} {
+		if got, _, ok := manifestAt(location); got != want || ok != (want != "") {
+			t.Errorf("%s: got %q", location, got)
+		}
+	}
+}
