@@ -71,6 +71,9 @@ type Options struct {
 	// Artifacts gets the files that the results of successful processes name. It should be on the file system of Dir. The message of
 	// such a process is one for result.Policy.Checked. Default: the agent does not read the files.
 	Artifacts *artifacts.Store
+	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, to which artifacts are published without TLS, besides those on
+	// loopback hosts. Artifacts are published only if Artifacts is set.
+	PlainHTTPRegistries []string
 	// Fit makes the artifacts fit their limit, or fails, after files were added and before they are recorded. Default: no limit.
 	Fit func(context.Context) error
 	// Results is what a result must have, so that its files are read. Its Checked is not used.

@@ -30,9 +30,9 @@ type invalidError struct{ text string }
 
 func (e *invalidError) Error() string { return e.text }
 
-// storeArtifacts moves the files that the result of a successful process names into the store, and returns the message with their
-// digests and sizes, or with what is wrong. A deletion of the pod, and its deadline, leave as much time for this as for the process to
-// end. stopped is whether the agent stops.
+// storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
+// and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
+// publishing at once, and leave as much time to store the files as for the process to end. stopped is whether the agent stops.
 func (r *run) storeArtifacts(message string, e ending, started time.Time) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
@@ -43,16 +43,21 @@ func (r *run) storeArtifacts(message string, e ending, started time.Time) (check
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
+	publishing, endPublishing := context.WithCancel(ctx)
+	defer endPublishing()
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		reported.Check = r.check(ctx, reported)
+		if reported.Check = r.check(ctx, reported); *reported.Check == (result.Check{}) {
+			reported.Check = r.publish(publishing, reported)
+		}
 	}()
 	e.killed = false // if it was to be, it has ended before
 	stopped = r.guard(&e, started, guarded{
 		done: done,
 		stop: cancel,
 		signal: func(due syscall.Signal) {
+			endPublishing()
 			if due == syscall.SIGKILL {
 				cancel()
 			}

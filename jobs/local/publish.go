@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// keyAuthorities is the optional key of a registry's Secret with certificate authorities.
+const keyAuthorities = "ca.crt"
+
+// errNotInTime reports that the agent stopped to publish the artifacts of a pod.
+var errNotInTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were published: if the deadline passed, raise timeouts.run")
+
+// publish pushes the artifacts of a result that are in the store to the repository that the pod names, if it names one. It sets their tags,
+// and their locations and those of their documents, and returns what went wrong. Artifacts that the builder has published itself stay
+// where they are.
+func (r *run) publish(ctx context.Context, reported *result.Result) *result.Check {
+	pod, _ := r.newest()
+	encoded, ok := pod.Annotations[v1alpha1.AnnotationOutput]
+	if !ok {
+		return &result.Check{}
+	}
+	var output render.Output
+	if err := json.Unmarshal([]byte(encoded), &output); err != nil {
+		return notPublished(v1alpha1.ReasonRegistryRefused, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, r.ref, err))
+	}
+	var stored []*result.Artifact
+	for i := range reported.Artifacts {
+		if reported.Artifacts[i].Verified != "" {
+			stored = append(stored, &reported.Artifacts[i])
+		}
+	}
+	if len(stored) == 0 {
+		return &result.Check{}
+	}
+	options, reason, err := r.registryOptions(ctx, output.Secret)
+	if err != nil && ctx.Err() == nil {
+		return notPublished(reason, err)
+	}
+	var pushed []publish.Pushed
+	if err == nil {
+		pushed, err = publish.Push(ctx, output.Repository, r.toPush(stored, output.Tags), options)
+	}
+	if ctx.Err() != nil && err != nil {
+		return notPublished(v1alpha1.ReasonRegistryUnavailable, errNotInTime)
+	}
+	if failure, ok := errors.AsType[*publish.Error](err); ok {
+		return notPublished(failure.Reason, failure)
+	}
+	if err != nil {
+		r.agent.options.Logger.Error(err, "The stored artifacts of a pod cannot be read", "pod", r.ref.String())
+		return &result.Check{NotStored: err.Error()}
+	}
+	for i, artifact := range stored {
+		artifact.Location, artifact.Tag = pushed[i].Location, pushed[i].Tag
+		if pushed[i].SBOM != "" {
+			artifact.SBOM.Location = pushed[i].SBOM
+		}
+		if pushed[i].Provenance != "" {
+			artifact.Provenance.Location = pushed[i].Provenance
+		}
+	}
+	return &result.Check{}
+}
+
+func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
+	return &result.Check{NotPublished: &result.NotPublished{Reason: reason, Message: err.Error()}}
+}
+
+// toPush returns stored artifacts with their tags, by target.
+func (r *run) toPush(stored []*result.Artifact, tags map[string]string) []publish.Artifact {
+	platforms := map[string]string{}
+	for _, target := range r.input.Targets {
+		platforms[target.Name] = target.Platform
+	}
+	var artifacts []publish.Artifact
+	for _, artifact := range stored {
+		artifacts = append(artifacts, publish.Artifact{
+			Target: artifact.Target, Platform: platforms[artifact.Target], MediaType: mediaType(artifact), Content: r.blob(&artifact.Content),
+			Title: filepath.Base(artifact.File), Annotations: artifact.Annotations, Tag: tags[artifact.Target],
+			SBOM: r.documentToPush(artifact.SBOM), Provenance: r.documentToPush(artifact.Provenance),
+		})
+	}
+	return artifacts
+}
+
+// blob returns a content of the store.
+func (r *run) blob(content *result.Content) publish.Content {
+	return publish.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (publish.File, error) {
+		file, err := r.agent.options.Artifacts.OpenBlob(content.Digest)
+		if err != nil {
+			return nil, err
+		}
+		return file, nil
+	}}
+}
+
+func (r *run) documentToPush(document *result.Content) *publish.Document {
+	if document == nil || document.Verified == "" {
+		return nil
+	}
+	return &publish.Document{Content: r.blob(document), MediaType: document.MediaType}
+}
+
+// registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
+// on the disk. If it fails, it returns the reason of the failure.
+func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, v1alpha1.FailureReason, error) {
+	options := publish.Options{PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock}
+	if secretName == "" {
+		return options, "", nil
+	}
+	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
+	secret, err := r.agent.options.Client.CoreV1().Secrets(r.ref.namespace).Get(ctx, secretName, metav1.GetOptions{})
+	name := fmt.Sprintf("Secret %s/%s", r.ref.namespace, secretName)
+	switch {
+	case apierrors.IsNotFound(err):
+		return options, v1alpha1.ReasonRegistryDenied, fmt.Errorf("%s of spec.output.secretRef does not exist: create it with the type %s, or correct spec.output.secretRef",
+			name, corev1.SecretTypeDockerConfigJson)
+	case err != nil:
+		return options, v1alpha1.ReasonRegistryUnavailable, fmt.Errorf("read %s of spec.output.secretRef: %w", name, err)
+	case len(secret.Data[corev1.DockerConfigJsonKey]) == 0:
+		return options, v1alpha1.ReasonRegistryDenied, fmt.Errorf("%s of spec.output.secretRef has no key %s: create it with the type %s, or correct spec.output.secretRef",
+			name, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)
+	}
+	options.DockerConfig, options.CA = secret.Data[corev1.DockerConfigJsonKey], secret.Data[keyAuthorities]
+	return options, "", nil
+}
