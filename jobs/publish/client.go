@@ -49,7 +49,7 @@ type client struct {
 	remedies    remedies
 	transport   *http.Transport
 	guard       *guard
-	signed      *auth.Client // with credentials, for the registry's host
+	signed      *auth.Client // with credentials, for the registry's origin, which no redirect leaves with them
 	bare        *http.Client // for other hosts
 	userAgent   string
 	patience    time.Duration
@@ -88,9 +88,8 @@ func newClient(verb, repository string, o Options) (*client, error) {
 	}
 	c.transport = newTransport(roots)
 	c.guard = &guard{next: c.transport, plain: plain}
-	guarded := &http.Client{Transport: c.guard, CheckRedirect: checkRedirect}
-	c.bare = guarded
-	c.signed = &auth.Client{Client: guarded, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
+	c.bare = &http.Client{Transport: c.guard}
+	c.signed = &auth.Client{Client: c.bare, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
 	c.signed.SetUserAgent(c.userAgent)
 	c.remote = &remote.Repository{
 		Client: c, Reference: c.reference, PlainHTTP: c.base.Scheme == "http",
@@ -241,22 +240,8 @@ type insecureError struct{ host string }
 
 func (e *insecureError) Error() string { return "the registry refers to " + e.host + " without TLS" }
 
-// checkRedirect keeps credentials from other origins: net/http sends them to other ports of a host, and to its subdomains.
-func checkRedirect(req *http.Request, via []*http.Request) error {
-	if len(via) >= 10 {
-		return errors.New("stopped after 10 redirects")
-	}
-	if first := via[0].URL; req.URL.Scheme != first.Scheme || req.URL.Host != first.Host {
-		req.Header.Del("Authorization")
-	}
-	return nil
-}
-
-// credential returns the credential for the registry, and none for other hosts.
-func (c *client) credential(ctx context.Context, host string) (auth.Credential, error) {
-	if host != c.base.Host {
-		return auth.EmptyCredential, nil
-	}
+// credential returns the credential for the registry, the only host for which it is asked.
+func (c *client) credential(ctx context.Context, _ string) (auth.Credential, error) {
 	found, err := c.credentials.get(ctx)
 	if err != nil {
 		return auth.EmptyCredential, c.fault(v1alpha1.ReasonRegistryDenied, c.scrub(err.Error()), "", err)

@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,10 +12,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"math/big"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +65,15 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		{name: "token server unavailable", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
 			inject: func(r *registrytest.Registry) { r.Inject(always, "", "/token", registrytest.Status(503)) },
 			want:   v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
+		{name: "token server does not accept the request", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
+			inject: func(r *registrytest.Registry) { r.Inject(always, "", "/token", registrytest.Status(400)) },
+			want:   v1alpha1.ReasonRegistryDenied, says: []string{"400", ".dockerconfigjson"}},
+		{name: "the registry keeps nothing", inject: func(r *registrytest.Registry) { r.Inject(always, "PATCH", "", registrytest.Keep(0)) },
+			want: v1alpha1.ReasonRegistryUnavailable, says: []string{"416"}, retried: true},
+		{name: "requests too large, and too small", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "POST", "", registrytest.Header("OCI-Chunk-Min-Length", "16384"))
+			r.Inject(always, "PATCH", "", registrytest.Limit(16383, registrytest.Status(413)))
+		}, want: v1alpha1.ReasonRegistryRefused, says: []string{"413", "accept requests of 16 KiB"}},
 		{name: "forbidden", inject: status("POST", "/uploads/", 403), want: v1alpha1.ReasonRegistryDenied, says: []string{"403 Forbidden (INJECTED: Forbidden)", "output.secretRef"}},
 		{name: "no repository", inject: status("POST", "/uploads/", 404), want: v1alpha1.ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
 		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: v1alpha1.ReasonRegistryRefused, says: []string{"405"}},
@@ -158,6 +170,7 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 		plain    bool
 		inject   func(r *registrytest.Registry)
 		waits    time.Duration // at least
+		atOnce   bool
 	}
 	tests := []table{
 		{name: "rate limit", inject: func(r *registrytest.Registry) { r.Inject(1, "POST", "", registrytest.Status(429, "Retry-After", "7")) }, waits: 7 * time.Second},
@@ -168,14 +181,15 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 		{name: "Basic", registry: registrytest.Options{Auth: "Basic"}},
 		{name: "TLS", registry: registrytest.Options{TLS: true, Auth: "Bearer"}, tls: true},
 		{name: "requests of at most 5 KB", inject: func(r *registrytest.Registry) {
-			r.Inject(always, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
-				if req.ContentLength > 5000 {
-					registrytest.Status(413)(w, req, next)
-					return
-				}
-				next.ServeHTTP(w, req)
-			})
+			r.Inject(always, "PATCH", "", registrytest.Limit(5000, registrytest.Status(413)))
 		}},
+		{name: "a proxy with time for 5 KB", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "PATCH", "", registrytest.Limit(5000, registrytest.Status(504)))
+		}},
+		{name: "connections for at most 5 KB", inject: func(r *registrytest.Registry) {
+			r.Inject(always, "PATCH", "", registrytest.Limit(5000, registrytest.Reset(0)))
+		}},
+		{name: "the registry keeps a part", inject: func(r *registrytest.Registry) { r.Inject(3, "PATCH", "", registrytest.Keep(30)) }, atOnce: true},
 		{name: "the registry calls itself by another name of its origin", tls: true, registry: registrytest.Options{TLS: true, Auth: "Basic"},
 			inject: func(r *registrytest.Registry) {
 				r.Inject(always, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
@@ -187,8 +201,11 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 		{name: "the upload is lost", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(404)) }},
 		{name: "another part is expected", inject: func(r *registrytest.Registry) { r.Inject(1, "PATCH", "", registrytest.Status(416)) }},
 		{name: "the content is damaged on its way once", inject: func(r *registrytest.Registry) {
-			r.Inject(1, "PUT", "/uploads/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
-				registrytest.WriteError(w, 400, "DIGEST_INVALID", "digest mismatch")
+			r.Inject(1, "PATCH", "/uploads/", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+				damaged, _ := io.ReadAll(req.Body) // the test fails if something is missing
+				damaged[0]++
+				req.Body = io.NopCloser(bytes.NewReader(damaged))
+				next.ServeHTTP(w, req)
 			})
 		}},
 		{name: "the answer to the end of an upload is lost", inject: func(r *registrytest.Registry) { r.Inject(2, "PUT", "/uploads/", registrytest.Truncate(0)) }},
@@ -226,13 +243,18 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 			if test.inject != nil {
 				test.inject(r)
 			}
+			var progress []int64
+			o.Progress = func(bytes int64) { progress = append(progress, bytes) }
 			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", content))
 			require.NoError(t, err)
+			if !slices.IsSorted(progress) || progress[len(progress)-1] < int64(len(content)) {
+				t.Errorf("the progress was %v", progress)
+			}
 			if got := pulled(t, r); got != string(content) {
 				t.Errorf("the registry has %d other bytes than the %d pushed", len(got), len(content))
 			}
-			if skipping.waited < test.waits {
-				t.Errorf("waited %s, want %s", skipping.waited, test.waits)
+			if skipping.waited < test.waits || test.atOnce && skipping.waited > 0 {
+				t.Errorf("waited %s, want %s or more, or nothing: %t", skipping.waited, test.waits, test.atOnce)
 			}
 		})
 	}
@@ -310,11 +332,12 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 func TestACancelledPushEndsAtOnce(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())
-	r.Inject(always, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+	r.Inject(always, "PATCH", "", func(_ http.ResponseWriter, req *http.Request, _ http.Handler) {
+		_, _ = io.Copy(io.Discard, req.Body) // the end of a request is found after its body
 		cancel()
-		registrytest.Status(503)(w, req, next)
+		<-req.Context().Done()
 	})
-	_, _, err := pushWith(ctx, r, Options{}, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+	_, _, err := pushWith(ctx, r, Options{Patience: time.Nanosecond}, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
 	if _, classified := errors.AsType[*Error](err); classified || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the context was cancelled", err)
 	}
@@ -333,5 +356,30 @@ func TestAContentThatIsNotItsDigestIsNoFaultOfTheRegistry(t *testing.T) {
 	_, _, err = pushIn(t, r, Options{}, missing)
 	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v, want that there is no such file", err)
+	}
+	unreadable := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	unreadable.Open = func() (File, error) { return badDisk{memory{bytes.NewReader(nil)}}, nil }
+	_, skipping, err := pushIn(t, r, Options{}, unreadable)
+	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "bad sector") || skipping.waited > 0 {
+		t.Errorf("got %v after %s, want that a sector is bad", err, skipping.waited)
+	}
+}
+
+// badDisk is a file that cannot be read.
+type badDisk struct{ memory }
+
+func (badDisk) ReadAt([]byte, int64) (int, error) { return 0, errors.New("bad sector") }
+
+func TestTheSizeOfRequestsIsRemembered(t *testing.T) {
+	r := registrytest.New(t, registrytest.Options{})
+	var refused atomic.Int32
+	r.Inject(always, "PATCH", "", registrytest.Limit(5000, func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		refused.Add(1)
+		registrytest.Status(413)(w, req, next)
+	}))
+	_, _, err := pushIn(t, r, Options{}, artifact("linux/amd64/raw", "", randomBytes(200<<10)), artifact("linux/arm64/raw", "", randomBytes(190<<10)))
+	require.NoError(t, err)
+	if got := refused.Load(); got != 2 { // 64 KiB and 16 KiB
+		t.Errorf("%d requests were too large, want 2", got)
 	}
 }

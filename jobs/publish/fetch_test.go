@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -19,15 +20,17 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 	content := randomBytes(300 << 10)
 	pushed := artifact("linux/amd64/raw", "", content)
 	for _, test := range []struct {
-		name   string
-		offset int64
-		digest string
-		inject func(r *registrytest.Registry)
-		want   v1alpha1.FailureReason // of an *Error
-		says   string                 // in an error
+		name     string
+		offset   int64
+		digest   string
+		patience time.Duration
+		inject   func(r *registrytest.Registry)
+		want     v1alpha1.FailureReason // of an *Error
+		says     string                 // in an error
 	}{
 		{name: "broken connections", inject: func(r *registrytest.Registry) { r.Inject(3, "GET", "/blobs/", registrytest.Truncate(40)) }},
 		{name: "broken connections from an offset", offset: 1000, inject: func(r *registrytest.Registry) { r.Inject(3, "GET", "/blobs/", registrytest.Truncate(40)) }},
+		{name: "outages that end with progress", patience: time.Second, inject: func(r *registrytest.Registry) { r.Inject(12, "GET", "/blobs/", registrytest.Truncate(40)) }},
 		{name: "unavailable", inject: func(r *registrytest.Registry) { r.Inject(2, "GET", "", registrytest.Status(503)) }},
 		{name: "no ranges", offset: 1000, inject: func(r *registrytest.Registry) {
 			r.Inject(1, "GET", "/blobs/", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
@@ -62,7 +65,7 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})
-			o := Options{DockerConfig: r.DockerConfig(registrytest.Password), Clock: newSkippingClock()}
+			o := Options{DockerConfig: r.DockerConfig(registrytest.Password), Clock: newSkippingClock(), Patience: test.patience}
 			location := require.Value(Push(t.Context(), r.Host()+"/team/web", []Artifact{pushed}, o))(t)[0].Location
 			if test.inject != nil {
 				test.inject(r)

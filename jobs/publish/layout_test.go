@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -64,6 +65,17 @@ func TestALayoutWithOneImageIsPushedAsTheImage(t *testing.T) {
 	}
 	changed := layoutOf(t, long)
 	changed[ociv1.ImageIndexFile] = strings.Replace(changed[ociv1.ImageIndexFile], ociv1.MediaTypeImageManifest, ociv1.MediaTypeImageIndex, 1)
+	replaced := func(from, to string) map[string]string {
+		files := layoutOf(t, long)
+		for name := range files {
+			files[name] = strings.ReplaceAll(files[name], from, to)
+		}
+		return files
+	}
+	many := layoutOf(t, long)
+	for i := range layoutEntries {
+		many[strconv.Itoa(i)] = ""
+	}
 	for _, test := range []struct {
 		name    string
 		content []byte
@@ -76,6 +88,10 @@ func TestALayoutWithOneImageIsPushedAsTheImage(t *testing.T) {
 		{"an index", tarOf(t, "", changed), false},
 		{"no version", tarOf(t, "", without(ociv1.ImageLayoutFile)), false},
 		{"no layer", tarOf(t, "", without(blobName(digest.FromString(long)))), false},
+		{"a layer of another size", tarOf(t, "", replaced(long, "layer")), false},
+		{"another version", tarOf(t, "", replaced("1.0.0", "2.0.0")), false},
+		{"another manifest", tarOf(t, "", replaced(ociv1.MediaTypeImageConfig, ociv1.MediaTypeEmptyJSON)), false},
+		{"too many files", tarOf(t, "", many), false},
 		{"another tar", tarOf(t, "", map[string]string{"a": "b"}), false},
 		{"no tar", randomBytes(10_000), false},
 		{"half a tar", tarOf(t, "", one)[:5000], false},

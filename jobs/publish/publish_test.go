@@ -120,6 +120,9 @@ func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
 					t.Errorf("the location %q is not that of the document of type %s", location, kind)
 				}
 			}
+			if requests := r.Requests(); slices.ContainsFunc(requests, func(r string) bool { return strings.HasPrefix(r, "DELETE ") }) {
+				t.Errorf("the push deletes: %q", requests)
+			}
 			if !slices.IsSorted(progress) || progress[len(progress)-1] < int64(len(disk)) {
 				t.Errorf("the progress was %v", progress)
 			}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -71,6 +72,7 @@ type upload struct {
 	file    File
 	outage  *outage
 	chunk   int64 // bytes in a request
+	least   int64 // bytes in a request that the registry takes, unless it is the last one
 	best    int64 // the most bytes that the registry had: more is progress
 }
 
@@ -129,8 +131,9 @@ func (u *upload) begin(ctx context.Context) (*url.URL, error) {
 		return nil, u.refusal(resp)
 	}
 	_ = resp.Body.Close() // only read from
+	u.least = u.smallest
 	if least, err := strconv.ParseInt(resp.Header.Get("OCI-Chunk-Min-Length"), 10, 64); err == nil {
-		u.chunk = max(u.chunk, min(least, u.largest))
+		u.least = min(max(least, u.smallest), u.largest)
 	}
 	return u.next(resp)
 }
@@ -200,62 +203,66 @@ func (u *upload) advance(offset int64) {
 	}
 }
 
-// recover returns where to go on after a request that failed.
+// recover returns where to go on after a request that failed with an answer, or with err.
 func (u *upload) recover(ctx context.Context, location *url.URL, offset int64, resp *http.Response, err error) (int64, *url.URL, error) {
+	slow := tooSlow(err)
 	if err == nil {
-		switch resp.StatusCode {
-		case http.StatusRequestEntityTooLarge:
-			failure := u.refusal(resp)
-			if !u.shrink() {
-				failure.remedy = "let the registry, and any proxy before it, accept requests of " + humanize.IBytes(uint64(max(u.smallest, 0)))
-				return 0, nil, failure
-			}
-		case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict: // the registry has another offset, or nothing
-			failure := u.refusal(resp)
-			unavailable := *failure
-			unavailable.Reason = v1alpha1.ReasonRegistryUnavailable
-			if err := u.outage.wait(ctx, &unavailable); err != nil {
-				return 0, nil, err
-			}
-		case http.StatusBadRequest:
-			failure := u.refusal(resp)
-			if !failure.has(codeDigestInvalid) {
-				return 0, nil, failure
-			}
-			if err := u.checkContent(ctx); err != nil {
-				return 0, nil, err
-			}
-			damaged := *failure // on its way, or by the registry
-			damaged.Reason = v1alpha1.ReasonRegistryUnavailable
-			if err := u.outage.wait(ctx, &damaged); err != nil {
-				return 0, nil, err
-			}
-			return 0, nil, errLost
-		default:
-			return 0, nil, u.refusal(resp)
-		}
+		err = u.rejected(ctx, resp)
 	} else {
-		if err := u.outage.wait(ctx, err); err != nil {
-			return 0, nil, err
-		}
+		err = u.outage.wait(ctx, err)
+	}
+	if err != nil {
+		return 0, nil, err
 	}
 	kept, next, err := u.status(ctx, location)
 	if err != nil {
 		return 0, nil, err
 	}
-	if kept <= offset && offset < u.content.SizeBytes {
-		u.shrink() // a proxy can end requests that take too long
+	if slow && kept <= offset && offset < u.content.SizeBytes {
+		u.shrink()
 	}
 	u.advance(kept)
 	return kept, next, nil
 }
 
+// tooSlow reports whether smaller requests can help: a proxy can end those that take too long.
+func tooSlow(err error) bool {
+	failure, ok := errors.AsType[*Error](err)
+	return ok && slices.Contains([]int{0, http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout}, failure.Status)
+}
+
+// rejected returns nil if the upload can go on after an answer.
+func (u *upload) rejected(ctx context.Context, resp *http.Response) error {
+	failure := u.refusal(resp)
+	switch failure.Status {
+	case http.StatusRequestEntityTooLarge:
+		if u.shrink() {
+			return nil
+		}
+		failure.remedy = "let the registry, and any proxy before it, accept requests of " + humanize.IBytes(uint64(max(u.least, 0)))
+		return failure
+	case http.StatusNotFound, http.StatusRequestedRangeNotSatisfiable, http.StatusConflict: // the registry has another offset, or nothing
+		failure.Reason = v1alpha1.ReasonRegistryUnavailable
+		return u.outage.wait(ctx, failure)
+	case http.StatusBadRequest:
+		if !failure.has(codeDigestInvalid) {
+			return failure
+		}
+		if err := u.checkContent(ctx); err != nil {
+			return err
+		}
+		failure.Reason = v1alpha1.ReasonRegistryUnavailable // the content was damaged on its way, or by the registry
+		return cmp.Or(u.outage.wait(ctx, failure), errLost)
+	}
+	return failure
+}
+
 // shrink makes the next requests smaller, and reports whether it could.
 func (u *upload) shrink() bool {
-	if u.chunk <= u.smallest {
+	if u.chunk <= u.least {
 		return false
 	}
-	u.chunk = max(u.chunk/4, u.smallest)
+	u.chunk = max(u.chunk/4, u.least)
 	u.largest = u.chunk // of the other blobs, too
 	return true
 }

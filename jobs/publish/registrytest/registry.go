@@ -288,16 +288,34 @@ func Status(status int, headers ...string) Fault {
 func Reset(percent int64) Fault {
 	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 		if percent > 0 && req.ContentLength > 0 {
-			part, _ := io.ReadAll(io.LimitReader(req.Body, req.ContentLength*percent/100)) // the client may break it, too
-			kept := req.Clone(req.Context())
-			kept.Body, kept.ContentLength = io.NopCloser(bytes.NewReader(part)), int64(len(part))
-			if first, _, ok := strings.Cut(req.Header.Get("Content-Range"), "-"); ok {
-				from, _ := strconv.Atoi(first)
-				kept.Header.Set("Content-Range", fmt.Sprintf("%d-%d", from, from+len(part)-1))
-			}
-			next.ServeHTTP(httptest.NewRecorder(), kept)
+			Keep(percent)(httptest.NewRecorder(), req, next)
 		}
 		reset(w)
+	}
+}
+
+// Keep gives the registry a part of the request's body in percent.
+func Keep(percent int64) Fault {
+	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		part, _ := io.ReadAll(io.LimitReader(req.Body, req.ContentLength*percent/100)) // the client may break it, too
+		kept := req.Clone(req.Context())
+		kept.Body, kept.ContentLength = io.NopCloser(bytes.NewReader(part)), int64(len(part))
+		if first, _, ok := strings.Cut(req.Header.Get("Content-Range"), "-"); ok {
+			from, _ := strconv.Atoi(first)
+			kept.Header.Set("Content-Range", fmt.Sprintf("%d-%d", from, from+len(part)-1))
+		}
+		next.ServeHTTP(w, kept)
+	}
+}
+
+// Limit does something else to requests of more than so many bytes.
+func Limit(bytes int64, do Fault) Fault {
+	return func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+		if req.ContentLength > bytes {
+			do(w, req, next)
+			return
+		}
+		next.ServeHTTP(w, req)
 	}
 }
 
