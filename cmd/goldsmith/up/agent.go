@@ -34,17 +34,18 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
 	}
 	agent, err := local.New(local.Options{
-		Client:     client,
-		Builders:   s.builders.current.Load().local(),
-		Dir:        s.data.builds,
-		Artifacts:  s.artifacts,
-		Fit:        fit,
-		Results:    s.resultPolicy(),
-		Hidden:     hidden,
-		Workers:    s.options.Workers,
-		Reporting:  reporting,
-		Supervisor: []string{s.options.Executable, SuperviseCommand},
-		Logger:     klog.Background(),
+		Client:              client,
+		Builders:            s.builders.current.Load().local(),
+		Dir:                 s.data.builds,
+		Artifacts:           s.artifacts,
+		PlainHTTPRegistries: s.options.PlainHTTPRegistries,
+		Fit:                 fit,
+		Results:             s.resultPolicy(),
+		Hidden:              hidden,
+		Workers:             s.options.Workers,
+		Reporting:           reporting,
+		Supervisor:          []string{s.options.Executable, SuperviseCommand},
+		Logger:              klog.Background(),
 	})
 	if err != nil {
 		return err

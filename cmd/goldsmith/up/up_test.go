@@ -282,6 +282,7 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		{"--workers=0", "--workers must be 1 or greater"},
 		{"--files=objects", "--files is removed: --apply applies a directory of manifests"},
 		{"--apply=/nowhere", "--apply /nowhere: no such file or directory: create the directory, or correct the path"},
+		{"--plain-http-registries=localhost,http://registry", `--plain-http-registries: registry "http://registry": must be HOST or HOST:PORT`},
 		{"--workers=-1", "--workers must be 1 or greater"},
 		{"--cors-allowed-origins=https://example.com", `use '^https://example\.com$'`},
 	} {

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package up
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/clientcmd"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+)
+
+// publishingBuilder makes a disk, from the base if there is one.
+const publishingBuilder = `#!/bin/sh
+PATH=/usr/bin:/bin
+{ [ -z "$GOLDSMITH_BASE" ] || cat "$GOLDSMITH_BASE/linux-amd64.raw"; echo disk; } >"$GOLDSMITH_OUTPUT/disk"
+echo '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk"}]}' >"$GOLDSMITH_RESULT"
+`
+
+func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
+	t.Parallel()
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	authority := registrytest.New(t, registrytest.Options{TLS: true}).CA()
+	directory := t.TempDir()
+	script, data := filepath.Join(directory, "disk.sh"), filepath.Join(directory, "data")
+	require.NoError(t, os.WriteFile(script, []byte(publishingBuilder), 0o700))
+	options := Options{
+		DataDirectory: data, Memory: true, Builders: []string{"disk=" + script},
+		PlainHTTPRegistries: []string{registry.Host()}, // with authorities of its own, no other registry is reached without TLS
+	}
+	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
+		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
+		require.NoError(t, err)
+		_, err = kubernetes.NewForConfigOrDie(config).CoreV1().Secrets("default").Create(ctx, &corev1.Secret{
+			ObjectMeta: metav1.ObjectMeta{Name: "registry"}, Type: corev1.SecretTypeDockerConfigJson,
+			Data: map[string][]byte{corev1.DockerConfigJsonKey: registry.DockerConfig(registrytest.Password), "ca.crt": authority},
+		}, metav1.CreateOptions{})
+		require.NoError(t, err)
+		ready := func(name string, base v1alpha1.Base) v1alpha1.Artifact {
+			t.Helper()
+			image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputsFor("disk")}}
+			image.Spec.Base = base
+			image.Spec.Output = &v1alpha1.Output{
+				Repository: registry.Host() + "/team/" + name, TagTemplate: "{image}-{format}", SecretRef: &v1alpha1.SecretReference{Name: "registry"},
+			}
+			_, err := client.ImagesV1alpha1().Images("default").Create(ctx, image, metav1.CreateOptions{})
+			require.NoError(t, err)
+			image = awaited(ctx, t, client.ImagesV1alpha1().Images("default").Watch, name, func(image *v1alpha1.Image) bool {
+				return meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageReady) || meta.IsStatusConditionTrue(image.Status.Conditions, v1alpha1.ImageStalled)
+			})
+			if image.Status.LatestSuccessful == nil {
+				t.Fatalf("the status of image %s is %+v", name, image.Status.Conditions)
+			}
+			return image.Status.LatestSuccessful.Artifacts[0]
+		}
+		base := ready("debian", v1alpha1.Base{Reference: "debian:bookworm"})
+		web := ready("web", v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}})
+		for name, artifact := range map[string]v1alpha1.Artifact{"debian": base, "web": web} {
+			repository := "team/" + name
+			at, manifest, _ := strings.Cut(artifact.Location, "@")
+			if at != registry.Host()+"/"+repository || artifact.Tag != name+"-raw" || artifact.Verified != v1alpha1.ArtifactVerifiedContent {
+				t.Errorf("the artifact of %s is %+v", name, artifact)
+			}
+			if status, text := registry.Get("/" + repository + "/manifests/" + name + "-raw"); status != 200 || !strings.Contains(string(text), artifact.Digest) {
+				t.Errorf("the tag of %s is %d: %s", name, status, text)
+			}
+			if status, _ := registry.Get("/" + repository + "/manifests/" + manifest); status != 200 {
+				t.Errorf("the location of %s is %d", name, status)
+			}
+			path := v1alpha1.ArtifactPath("default", name+"-1", artifact.Digest)
+			if _, err := client.ImagesV1alpha1().RESTClient().Get().AbsPath(path).DoRaw(ctx); err != nil {
+				t.Errorf("the server does not serve the artifact of %s: %v", name, err)
+			}
+		}
+		if _, content := registry.Get("/team/web/blobs/" + web.Digest); string(content) != "disk\ndisk\n" {
+			t.Errorf("web was not made from its base: %q", content)
+		}
+
+		request := &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{parameter("edition", "minimal")}}
+		oneOff, err := client.ImagesV1alpha1().Images("default").Instantiate(ctx, "web", request, metav1.CreateOptions{})
+		require.NoError(t, err)
+		made := awaited(ctx, t, client.ImagesV1alpha1().ImageBuilds("default").Watch, oneOff.Name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+		if len(made.Status.Artifacts) != 1 || made.Status.Artifacts[0].Location != web.Location || made.Status.Artifacts[0].Tag != "" {
+			t.Errorf("the one-off build has %+v", made.Status)
+		}
+	})
+}
+
+// awaited watches the object of a name until wanted returns true.
+func awaited[T any](ctx context.Context, t *testing.T, watched func(context.Context, metav1.ListOptions) (watch.Interface, error), name string, wanted func(T) bool) (last T) {
+	t.Helper()
+	changes, err := watched(ctx, metav1.SingleObject(metav1.ObjectMeta{Name: name}))
+	require.NoError(t, err)
+	defer changes.Stop()
+	for event := range changes.ResultChan() {
+		if changed, ok := event.Object.(T); ok {
+			if last = changed; wanted(changed) {
+				return changed
+			}
+		}
+	}
+	t.Fatalf("%s is not what it is to be in time: %+v", name, last)
+	return last
+}
