@@ -60,7 +60,7 @@ type Options struct {
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
-	// Builders reads the builders that the operator allows, for plans and warnings. They are the same as for the controllers. It
+	// Builders reads the builders that the operator allows, for plans, warnings, and checks of parameters and targets. They are the same as for the controllers. It
 	// is called once, before the server serves, and Current of what it returns at each request. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
@@ -133,6 +133,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	}
 	builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
+		Builders: setup.Builders,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
@@ -159,7 +160,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	}, nil
 }
 
-// readSetup reads the settings that warnings about Images are based on. The options keep the values, because each function is
+// readSetup reads the settings that warnings and checks of Images are based on. The options keep the values, because each function is
 // called once.
 func readSetup(options *Options) (image.Setup, error) {
 	setup := image.Setup{Local: options.Local}

@@ -221,7 +221,8 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"debian --parameter x=1": client.ErrNoKubeconfig.Error(),
 		},
 		"builders": {
-			"mock":    `unknown command "mock"`,
+			"a b":     "takes at most one argument, the NAME of a builder, but got 2",
+			"mock":    client.ErrNoKubeconfig.Error(),
 			"-o json": "unknown shorthand flag: 'o'",
 			"-n team": client.ErrNoKubeconfig.Error(),
 		},

@@ -52,6 +52,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.showsColumnsInK9s()
 
 	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +DESCRIPTION +BUILDER\nmock +executable +yes +yes +1 +Test builder .* +/\S+ mock-builder\n$`)
+	s.types("builders", "mock").says("mock\n", "  targets       all\n")
+	s.types("__complete", "builders", "m").says("mock\n")
 
 	s.types("build", "web", "--request-id", "nightly", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/web-2\n")
 	s.types("build", "web", "--request-id", "nightly", "-f").says("web-2\n", "step 1/1")

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 // Builder is what makes an image: a container image that follows the builder contract.
@@ -20,6 +21,8 @@ type Builder struct {
 	// Reports is whether the builder reports its progress, for which it needs a token for the API. The operator sets it for a
 	// registered builder. A builder that is given by its image gets no token.
 	Reports bool
+	// Capabilities are the parameters that a registered builder takes, and the targets that it makes. Defaults to all.
+	Capabilities capability.Capabilities
 }
 
 // Builders are the builders that the operator allows.

@@ -200,6 +200,8 @@ const (
 	ReasonBuilderNotFound     FailureReason = "BuilderNotFound"
 	ReasonBuilderNotAllowed   FailureReason = "BuilderNotAllowed"
 	ReasonBuilderNotRunnable  FailureReason = "BuilderNotRunnable"
+	ReasonInvalidParameters   FailureReason = "InvalidParameters"
+	ReasonTargetNotSupported  FailureReason = "TargetNotSupported"
 	ReasonSourceNotFound      FailureReason = "SourceNotFound"
 	ReasonSourceTooLarge      FailureReason = "SourceTooLarge"
 	ReasonBaseNotFound        FailureReason = "BaseNotFound"
@@ -258,6 +260,12 @@ var failureReasons = []explanation{
 	{ReasonBuilderNotRunnable, FailureConfig, false,
 		"the container could not be started, or a Secret, ConfigMap or key of its `env` is missing",
 		"create or correct what the message names"},
+	{ReasonInvalidParameters, FailureConfig, false,
+		"the builder does not take the parameters: one is unknown, is missing or has a wrong value",
+		"correct `spec.parameters`; see what the builder takes: `goldsmith builders NAME`"},
+	{ReasonTargetNotSupported, FailureConfig, false,
+		"the builder does not make one of the targets",
+		"correct `spec.targets`, or name another builder; see what each makes: `goldsmith builders NAME`"},
 	{ReasonSourceNotFound, FailureConfig, false,
 		"the ConfigMap is missing, or holds something other than text",
 		"create or correct the ConfigMap"},

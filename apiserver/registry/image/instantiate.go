@@ -83,7 +83,12 @@ func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alph
 		return nil
 	}
 	parameters := merged(image.Spec.Parameters, request.Parameters)
-	errs := append(ValidateMergedParameters(parameters), r.policy.Parameters(parameters, field.NewPath("parameters"))...)
+	path := field.NewPath("parameters")
+	errs := append(ValidateMergedParameters(parameters), r.policy.Parameters(parameters, path)...)
+	if r.builders != nil {
+		builder := image.Spec.Builder
+		errs = append(errs, r.builders.Capabilities(builder).CheckValues(builder.Name, request.Parameters, path)...)
+	}
 	if len(errs) == 0 {
 		return nil
 	}

@@ -29,8 +29,8 @@ func (i *instantiation) checkReserved(ctx context.Context, image *v1alpha1.Image
 		return err
 	}
 	if i.builders != nil {
-		if _, notAllowed := i.builders.Lookup(image.Spec.Builder); notAllowed != nil {
-			observed.Resolved, observed.Unresolved = nil, notAllowed
+		if refused := i.builders.Check(&image.Spec.BuildInputs); refused != nil {
+			observed.Resolved, observed.Unresolved = nil, refused
 		}
 	}
 	if trigger.Requests(observed, i.requestID) {

@@ -39,6 +39,9 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 	if errs := append(Validate(image), s.policy.Image(image)...); len(errs) > 0 {
 		return errs
 	}
+	if errs := s.setup.Validate(image); len(errs) > 0 {
+		return errs
+	}
 	return s.bases.validate(ctx, image, nil)
 }
 
@@ -46,6 +49,7 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	errs := append(ValidateUpdate(image, stored), s.policy.Image(image)...)
+	errs = append(errs, s.setup.Validate(image)...)
 	return append(errs, s.bases.validate(ctx, image, stored)...)
 }
 

@@ -24,6 +24,14 @@ type Setup struct {
 	Records bool
 }
 
+// Validate checks the parameters and targets of an Image against what its builder takes.
+func (s Setup) Validate(image *v1alpha1.Image) field.ErrorList {
+	if s.Builders == nil {
+		return nil
+	}
+	return s.Builders.Validate(&image.Spec.BuildInputs, spec)
+}
+
 // ImageWarnings warns about fields of a valid Image that are probably mistakes, or have no effect on this server.
 func (s Setup) ImageWarnings(image *v1alpha1.Image) []string {
 	path := field.NewPath("spec")

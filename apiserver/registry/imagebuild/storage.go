@@ -30,6 +30,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Options are the options of the resource.
@@ -47,6 +48,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
+	// Builders are the builders that the operator allows, whose parameters and targets are checked. Nil means that the server does not know them.
+	Builders *inputs.Builders
 }
 
 // NewStorage creates the resource and its subresources, except rerun, which package image serves.
@@ -100,7 +103,7 @@ type REST struct {
 }
 
 func newREST(scope *resources.Scope, options Options, ranks *ranks) (*REST, error) {
-	direct := newStrategy(scope.Scheme, options.Policy, options.Clock)
+	direct := newStrategy(scope.Scheme, options)
 	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
 		NewList:    func() runtime.Object { return &v1alpha1.ImageBuildList{} },

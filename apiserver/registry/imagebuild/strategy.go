@@ -15,18 +15,20 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // strategy is the strategy for builds that are created directly, and for changes of any build.
 type strategy struct {
 	resources.DefaultStrategy
-	policy validation.Policy
-	clock  clock.PassiveClock
+	policy   validation.Policy
+	clock    clock.PassiveClock
+	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
 }
 
-func newStrategy(scheme *runtime.Scheme, policy validation.Policy, clock clock.PassiveClock) strategy {
-	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), policy, clock}
+func newStrategy(scheme *runtime.Scheme, options Options) strategy {
+	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Clock, options.Builders}
 }
 
 // PrepareForCreate drops the status, sets the first phase and conditions, and sets the user of the trigger.
@@ -82,7 +84,11 @@ func keep[T any](value **T, stored *T) {
 // Validate checks a build that a user creates.
 func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
 	build := object.(*v1alpha1.ImageBuild)
-	return append(ValidateDirect(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
+	errs := append(ValidateDirect(build, directTrigger(ctx)), s.policy.DirectImageBuild(build)...)
+	if len(errs) > 0 || s.builders == nil {
+		return errs
+	}
+	return s.builders.Validate(&build.Spec.Inputs, spec.Child("inputs"))
 }
 
 // ValidateUpdate refuses changes of the spec, except a request to cancel the build.

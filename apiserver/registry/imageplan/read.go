@@ -19,8 +19,8 @@ import (
 // resolve resolves the inputs of an Image as the controllers do, if the user may read the objects that they refer to.
 func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
 	given, found := image.Spec.BuildInputs, inputs.Found{}
-	if _, notAllowed := p.builders.Lookup(given.Builder); notAllowed != nil {
-		return nil, notAllowed, nil
+	if refused := p.builders.Check(&given); refused != nil {
+		return nil, refused, nil
 	}
 	if source := given.Source; source != nil && source.ConfigMapRef != nil {
 		forbidden, err := p.mayNotGet(ctx, configMaps, image.Namespace, source.ConfigMapRef.Name, "source.configMapRef")

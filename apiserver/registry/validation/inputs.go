@@ -4,7 +4,6 @@ package validation
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -22,19 +22,8 @@ const (
 	maxCommandElements = 64
 	maxParameters      = 64
 	maxParametersBytes = 64 << 10
-	maxParameterName   = 63
 	maxParameterBytes  = 4096
 	maxTargets         = 16
-)
-
-var (
-	parameterName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
-	platform      = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$`)
-
-	artifactFormats = []v1alpha1.ArtifactFormat{
-		v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatVMDK,
-		v1alpha1.ArtifactFormatISO, v1alpha1.ArtifactFormatOCI,
-	}
 )
 
 // Inputs validates the inputs of a build, without its output.
@@ -134,9 +123,9 @@ func Parameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorLi
 		switch {
 		case parameter.Name == "":
 			errs = append(errs, field.Required(name, "set 1 to 63 letters, digits, '-', '_' or '.'"))
-		case len(parameter.Name) > maxParameterName:
-			errs = append(errs, field.TooLong(name, parameter.Name, maxParameterName))
-		case !parameterName.MatchString(parameter.Name):
+		case len(parameter.Name) > capability.MaxParameterName:
+			errs = append(errs, field.TooLong(name, parameter.Name, capability.MaxParameterName))
+		case !capability.ParameterName.MatchString(parameter.Name):
 			errs = append(errs, field.Invalid(name, parameter.Name, "must consist of letters, digits, '-', '_' and '.'"))
 		case seen[parameter.Name]:
 			errs = append(errs, field.Duplicate(name, parameter.Name))
@@ -182,11 +171,11 @@ func validateTargets(targets []v1alpha1.Target, path *field.Path) field.ErrorLis
 			errs = append(errs, field.Required(path.Index(i).Child("platform"), "set os/architecture, such as linux/amd64"))
 		case len(target.Platform) > validation.DNS1123LabelMaxLength:
 			errs = append(errs, field.TooLong(path.Index(i).Child("platform"), target.Platform, validation.DNS1123LabelMaxLength))
-		case !platform.MatchString(target.Platform):
+		case !capability.Platform.MatchString(target.Platform):
 			errs = append(errs, field.Invalid(path.Index(i).Child("platform"), target.Platform,
 				"must be os/architecture or os/architecture/variant, such as linux/amd64"))
 		}
-		errs = append(errs, Enum(target.Format, artifactFormats, path.Index(i).Child("format"))...)
+		errs = append(errs, Enum(target.Format, capability.Formats(), path.Index(i).Child("format"))...)
 		if seen[target] {
 			errs = append(errs, field.Duplicate(path.Index(i), fmt.Sprintf("%s/%s", target.Platform, target.Format)))
 		}

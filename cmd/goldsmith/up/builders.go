@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,7 +107,7 @@ func (r *registrations) with(declared map[string]registry.Builder) *registered {
 		for name, builder := range builders {
 			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
 			next.builders[name] = builder
-			next.allowed[name] = inputs.Builder{Image: local.Image(name), Reports: true}
+			next.allowed[name] = inputs.Builder{Image: local.Image(name), Reports: true, Capabilities: builder.Capabilities}
 		}
 	}
 	return next
@@ -172,6 +173,9 @@ func (s *system) buildersConfigMap() corekinds.ComputedConfigMap {
 				made.Data[name] = strings.Join(append([]string{builder.Path}, builder.Args...), " ")
 				if builder.Description != "" {
 					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationDescription+name, builder.Description)
+				}
+				if declared, err := json.Marshal(builder.Capabilities); err == nil && string(declared) != "{}" {
+					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationCapabilities+name, string(declared))
 				}
 				if err := builder.Problem(); err != nil {
 					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationProblem+name, err.Error())

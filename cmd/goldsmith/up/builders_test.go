@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -71,7 +72,7 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	}}}
 	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
 	registered.current.Store(registered.with(map[string]registry.Builder{
-		"shell": {Builder: local.Builder{Path: tool}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
+		"shell": {Builder: local.Builder{Path: tool}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
 	}))
 	running := &system{builders: registered}
 	made := running.buildersConfigMap().Make()
@@ -81,9 +82,13 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 		"problem.images.goldsmith.dev/gone":       "stat " + tool + "-gone: no such file or directory",
 		"problem.images.goldsmith.dev/secret":     "read variable TOKEN from " + tool + "-token: no such file or directory",
 		"description.images.goldsmith.dev/secret": "Signs disks",
+		"capabilities.images.goldsmith.dev/shell": `{"targets":[{"format":"raw"}]}`,
 	}
 	if !maps.Equal(made.Data, wantData) || !maps.Equal(made.Annotations, want) {
 		t.Errorf("got %v", made)
+	}
+	if allowed := registered.allowed().Current()["shell"].Capabilities; len(allowed.Targets) != 1 {
+		t.Errorf("controllers and server check %+v", allowed)
 	}
 }
 

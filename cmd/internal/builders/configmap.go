@@ -19,4 +19,6 @@ const (
 	AnnotationProblem = "problem." + v1alpha1.GroupName + "/"
 	// AnnotationDescription, followed by the name of a builder, is what its operator wrote about it. Builders of a cluster have none.
 	AnnotationDescription = "description." + v1alpha1.GroupName + "/"
+	// AnnotationCapabilities, followed by the name of a builder, has the JSON of its capability.Capabilities, if its operator declared some.
+	AnnotationCapabilities = "capabilities." + v1alpha1.GroupName + "/"
 )

@@ -42,8 +42,8 @@ type Sources struct {
 
 // Of resolves inputs. An error is an error of the API, and not of the inputs.
 func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
-	if _, notAllowed := s.Builders.Lookup(given.Builder); notAllowed != nil {
-		return Resolution{Unresolved: notAllowed}, nil
+	if refused := s.Builders.Check(&given); refused != nil {
+		return Resolution{Unresolved: refused}, nil
 	}
 	configMap, missing, err := s.configMap(ctx, namespace, given.Source)
 	if err != nil {
@@ -88,8 +88,8 @@ func (s Sources) OfBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resol
 	if build.Spec.Pinned == nil {
 		return s.Of(ctx, build.Namespace, given)
 	}
-	if _, notAllowed := s.Builders.Lookup(given.Builder); notAllowed != nil {
-		return Resolution{Unresolved: notAllowed}, nil
+	if refused := s.Builders.Check(&given); refused != nil {
+		return Resolution{Unresolved: refused}, nil
 	}
 	return Resolution{Resolved: inputs.ResolvePinned(given, build.Spec.Pinned)}, nil
 }

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/resolution"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -47,7 +48,9 @@ func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources
 			}
 			return nil, apierrors.NewNotFound(v1alpha1.Resource("images"), name)
 		},
-		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {}}},
+		Builders: inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Capabilities: capability.Capabilities{
+			Parameters: &capability.Schema{}, Targets: []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
+		}}}},
 	}
 }
 
@@ -96,18 +99,20 @@ func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
 		reason    v1alpha1.FailureReason
 		mayAppear bool
 	}{
-		"all is there":                    {given: given(), base: "sha256:latest"},
-		"a channel":                       {given: given(channel("stable")), base: "sha256:stable"},
-		"a channel that is not there":     {given: given(channel("edge")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
-		"a base that is not there":        {given: given(base("nobody")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
-		"a base that was never built":     {given: given(base("new")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
-		"a base of another namespace":     {given: given(base("theirs")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
-		"a ConfigMap that is not there":   {given: given(source("nothing")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
-		"neither is there":                {given: given(source("nothing"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
-		"a ConfigMap that is wrong":       {given: given(source("binary")), reason: v1alpha1.ReasonSourceNotFound},
-		"wrong, and a base is not there":  {given: given(source("binary"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound},
-		"a builder that nobody registers": {given: given(func(i *v1alpha1.BuildInputs) { i.Builder.Name = "x" }), reason: v1alpha1.ReasonBuilderNotFound},
-		"a base by reference":             {given: given(func(i *v1alpha1.BuildInputs) { i.Base = v1alpha1.Base{Reference: "debian:bookworm"} })},
+		"all is there":                      {given: given(), base: "sha256:latest"},
+		"a channel":                         {given: given(channel("stable")), base: "sha256:stable"},
+		"a channel that is not there":       {given: given(channel("edge")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base that is not there":          {given: given(base("nobody")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base that was never built":       {given: given(base("new")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a base of another namespace":       {given: given(base("theirs")), reason: v1alpha1.ReasonBaseNotFound, mayAppear: true},
+		"a ConfigMap that is not there":     {given: given(source("nothing")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
+		"neither is there":                  {given: given(source("nothing"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound, mayAppear: true},
+		"a ConfigMap that is wrong":         {given: given(source("binary")), reason: v1alpha1.ReasonSourceNotFound},
+		"wrong, and a base is not there":    {given: given(source("binary"), base("nobody")), reason: v1alpha1.ReasonSourceNotFound},
+		"a builder that nobody registers":   {given: given(func(i *v1alpha1.BuildInputs) { i.Builder.Name = "x" }), reason: v1alpha1.ReasonBuilderNotFound},
+		"a parameter that it does not take": {given: given(func(i *v1alpha1.BuildInputs) { i.Parameters = []v1alpha1.Parameter{{Name: "x"}} }), reason: v1alpha1.ReasonInvalidParameters},
+		"a target that it does not make":    {given: given(func(i *v1alpha1.BuildInputs) { i.Targets[0].Format = v1alpha1.ArtifactFormatISO }), reason: v1alpha1.ReasonTargetNotSupported},
+		"a base by reference":               {given: given(func(i *v1alpha1.BuildInputs) { i.Base = v1alpha1.Base{Reference: "debian:bookworm"} })},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := sources(bases, nil).Of(t.Context(), "team", c.given)
@@ -152,6 +157,10 @@ func TestARerunResolvesToWhatItWas(t *testing.T) {
 	require.NoError(t, err)
 	if diff := cmp.Diff(first, got); diff != "" {
 		t.Error(diff)
+	}
+	rerun.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "x"}}
+	if got, err = now.OfBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonInvalidParameters {
+		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
 	}
 	rerun.Spec.Inputs.Builder.Name = "gone"
 	if got, err = now.OfBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonBuilderNotFound {

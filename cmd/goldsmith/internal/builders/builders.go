@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -24,16 +25,18 @@ import (
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	command := &cobra.Command{
-		Use:   "builders",
+		Use:   "builders [NAME]",
 		Short: "List the registered builders, and how many images use each",
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
 			"that are used by images but not registered. RUNS shows whether the builder can run. For an executable, " +
 			"the server checks that the file exists and is executable, and that the files of its variables can be read. The server cannot check whether a container " +
-			"image can run. DESCRIPTION is what the operator wrote in the document of builders. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+			"image can run. DESCRIPTION is what the operator wrote in the document of builders.\n\nWith a NAME, show one builder: its parameters with their types, defaults and values, and the targets that it makes. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
 		Example: "  goldsmith builders\n" +
-			"  goldsmith builders -n team",
-		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+			"  goldsmith builders -n team\n" +
+			"  goldsmith builders disk",
+		Args:              client.Names("at most one argument, the NAME of a builder", 0, client.Text),
+		ValidArgsFunction: complete(flags),
+		RunE: func(command *cobra.Command, args []string) error {
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
@@ -42,12 +45,40 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return fmt.Errorf("make a client: %w", err)
 			}
-			return run(command.Context(), connection, cluster, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
+			if len(args) == 0 {
+				return run(command.Context(), connection, cluster, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
+			}
+			registered, err := read(command.Context(), cluster)
+			if err != nil {
+				return err
+			}
+			return show(registered, args[0], command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().Lookup("namespace").Usage = "namespace of the images to count (default: all namespaces)"
 	return command
+}
+
+// complete completes the name of a registered builder.
+func complete(flags *client.Flags) cobra.CompletionFunc {
+	names := completion.Values(flags, func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
+		cluster, err := kubernetes.NewForConfig(connection.Config)
+		if err != nil {
+			return nil, err
+		}
+		registered, err := read(ctx, cluster)
+		if err != nil {
+			return nil, err
+		}
+		return slices.Sorted(maps.Keys(registered.builders)), nil
+	})
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names(command, args, begun)
+	}
 }
 
 func run(ctx context.Context, connection *client.Connection, cluster kubernetes.Interface, namespace string, out, told io.Writer) error {

@@ -97,6 +97,66 @@ moc      <none>   no          no        3        <none>        not registered; u
 	}
 }
 
+func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
+	content := configMap("goldsmith-builders", map[string]string{
+		"description.images.goldsmith.dev/disk": "Makes\x1b[2J disks", "problem.images.goldsmith.dev/disk": "/tools/disk is not an executable file",
+		"capabilities.images.goldsmith.dev/disk": `{"targets":[{"platform":"linux/amd64","format":"raw"},{"format":"oci"}],"parameters":{"description":"How","required":["size"],
+"additionalProperties":true,"properties":{"size":{"pattern":"^[0-9]+M$","description":"Size of\nthe disk"},"sector":{"type":"integer","enum":[512,4096],"default":512},"label":{"default":""}}}}`,
+		"capabilities.images.goldsmith.dev/none": `{"parameters":{}}`, "capabilities.images.goldsmith.dev/broken": `{`,
+	}, map[string]string{"disk": "/tools/disk --fast", "shell": "/tools/shell", "none": "/tools/none"})
+	registered, err := parse(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"disk": `
+disk
+  description   Makes^[[2J disks
+  executable    /tools/disk --fast
+  runs          no
+  problem       /tools/disk is not an executable file
+  reports       no
+  targets       linux/amd64/raw, */oci
+  parameters    3, and others
+                How
+
+PARAMETER   TYPE      REQUIRED   DEFAULT   VALUES              DESCRIPTION
+label       string    no         ""        any                 <none>
+sector      integer   no         512       one of 512, 4096    <none>
+size        string    yes        <none>    matches ^[0-9]+M$   Size of the disk
+`, "shell": `
+shell
+  executable   /tools/shell
+  runs         yes
+  reports      no
+  targets      all
+  parameters   all: the builder checks them itself
+`, "none": `
+none
+  executable   /tools/none
+  runs         yes
+  reports      no
+  targets      all
+  parameters   none
+`,
+	} {
+		out := &bytes.Buffer{}
+		if err := show(registered, name, out); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), out.String()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+	if err := show(registered, "dsk", t.Output()); err == nil || !strings.HasPrefix(err.Error(), `no builder is registered as "dsk"`) {
+		t.Errorf("an unknown builder: %v", err)
+	}
+	content.Data["broken"] = "/tools/broken"
+	if _, err := parse(content); err == nil || !strings.Contains(err.Error(), "capabilities.images.goldsmith.dev/broken of ConfigMap goldsmith-system/goldsmith-builders") {
+		t.Errorf("a broken annotation: %v", err)
+	}
+}
+
 func TestWhatCannotBeReadIsNamed(t *testing.T) {
 	forbidden := func(resource string) *clusterfake.Clientset {
 		cluster := clusterfake.NewClientset(controller())

@@ -4,6 +4,7 @@ package builders
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 // registry has the builders that an operator registered.
@@ -33,6 +35,8 @@ type builder struct {
 	problem     string
 	description string
 	reports     bool
+	// capabilities are all parameters and targets unless the operator declared some.
+	capabilities capability.Capabilities
 }
 
 const (
@@ -100,20 +104,26 @@ func readConfigMap(ctx context.Context, cluster kubernetes.Interface, name strin
 	if err != nil {
 		return nil, unreadable("ConfigMap", name, err)
 	}
-	return parse(content), nil
+	return parse(content)
 }
 
 // parse returns the builders of a ConfigMap.
-func parse(content *corev1.ConfigMap) *registry {
+func parse(content *corev1.ConfigMap) (*registry, error) {
 	registered := &registry{builders: map[string]builder{}}
 	for name, source := range content.Data {
-		registered.builders[name] = builder{
+		read := builder{
 			source: strings.TrimSpace(source), problem: content.Annotations[builders.AnnotationProblem+name],
 			description: content.Annotations[builders.AnnotationDescription+name],
 		}
+		if declared, ok := content.Annotations[builders.AnnotationCapabilities+name]; ok {
+			if err := json.Unmarshal([]byte(declared), &read.capabilities); err != nil {
+				return nil, fmt.Errorf("read annotation %s of ConfigMap %s/%s: %w", builders.AnnotationCapabilities+name, content.Namespace, content.Name, err)
+			}
+		}
+		registered.builders[name] = read
 	}
 	registered.report(strings.Split(content.Annotations[builders.AnnotationReporting], ","))
-	return registered
+	return registered, nil
 }
 
 // report sets which builders report their progress.

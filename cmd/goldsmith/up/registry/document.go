@@ -9,12 +9,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 // The type of a document.
@@ -32,13 +36,15 @@ type document struct {
 
 // declaration declares a builder.
 type declaration struct {
-	Name        string        `json:"name"`
-	Description string        `json:"description"`
-	Path        string        `json:"path"`
-	Args        []string      `json:"args"`
-	Env         []environment `json:"env"`
-	Workers     *int32        `json:"workers"`
-	Unconfined  bool          `json:"unconfined"`
+	Name        string              `json:"name"`
+	Description string              `json:"description"`
+	Path        string              `json:"path"`
+	Args        []string            `json:"args"`
+	Env         []environment       `json:"env"`
+	Workers     *int32              `json:"workers"`
+	Unconfined  bool                `json:"unconfined"`
+	Parameters  json.RawMessage     `json:"parameters"`
+	Targets     []capability.Target `json:"targets"`
 }
 
 // environment declares a variable.
@@ -50,6 +56,43 @@ type environment struct {
 
 type valueFrom struct {
 	File string `json:"file"`
+}
+
+// parameters is a capability.Schema whose properties are decoded one by one, because errors of the decoder have no keys of maps.
+type parameters struct {
+	Type                 string                     `json:"type"`
+	Description          string                     `json:"description"`
+	Properties           map[string]json.RawMessage `json:"properties"`
+	Required             []string                   `json:"required"`
+	AdditionalProperties bool                       `json:"additionalProperties"`
+}
+
+// capabilities returns what the builder takes and makes. The error joins all problems.
+func (d declaration) capabilities() (capability.Capabilities, error) {
+	declared := capability.Capabilities{Targets: d.Targets}
+	var problems []error
+	if d.Parameters != nil {
+		read := parameters{}
+		if err := strict(d.Parameters, &read); err != nil {
+			problems = append(problems, within("parameters", err)...)
+		}
+		schema := &capability.Schema{
+			Type: read.Type, Description: read.Description, Properties: map[string]capability.Property{},
+			Required: read.Required, AdditionalProperties: read.AdditionalProperties,
+		}
+		for _, name := range slices.Sorted(maps.Keys(read.Properties)) {
+			property := capability.Property{}
+			if err := strict(read.Properties[name], &property); err != nil {
+				problems = append(problems, within("parameters.properties."+name, err)...)
+			}
+			schema.Properties[name] = property
+		}
+		declared.Parameters = schema
+	}
+	if len(problems) == 0 {
+		problems = declared.Problems()
+	}
+	return declared, errors.Join(problems...)
 }
 
 // decode returns the builders of a document that have their fields. The error joins what is wrong with the others.
@@ -137,8 +180,10 @@ func kindOf(t reflect.Type) string {
 		return "text: write it in quotes"
 	case reflect.Bool:
 		return "true or false"
-	case reflect.Int32:
+	case reflect.Int32, reflect.Int64:
 		return "a whole number"
+	case reflect.Float64:
+		return "a number"
 	case reflect.Slice:
 		return "a list"
 	default:

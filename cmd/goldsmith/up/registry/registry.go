@@ -18,6 +18,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -35,6 +36,8 @@ type Builder struct {
 	local.Builder
 	// Description is a line for users. Optional.
 	Description string
+	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
+	Capabilities capability.Capabilities
 }
 
 // Problem returns why the builder cannot run, or nil. The agent would find the same at the start of the builder.
@@ -234,6 +237,10 @@ func (d declaration) builder(directory string) (Builder, error) {
 			continue
 		}
 		declared.Env = append(declared.Env, read)
+	}
+	var err error
+	if declared.Capabilities, err = d.capabilities(); err != nil {
+		report(err)
 	}
 	return declared, errors.Join(problems...)
 }

@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
@@ -53,6 +54,17 @@ builders:
   - {name: TOKEN, valueFrom: {file: secret.txt}}
   workers: 2
   unconfined: true
+  parameters:
+    type: object
+    description: How the disk is made
+    properties:
+      size: {type: string, pattern: "^[0-9]+M$", default: 64M}
+      level: {type: integer, minimum: 1, enum: [1, 2]}
+    required: [level]
+    additionalProperties: true
+  targets:
+  - {platform: linux/amd64, format: raw}
+  - {format: oci}
 `,
 		"b.yaml": header + "builders: [{name: small, path: " + tool + "}]\n",
 		"c.yaml": header,
@@ -63,6 +75,15 @@ builders:
 		"full": {Description: "Makes disks", Builder: local.Builder{
 			Path: tool, Args: []string{"--fast", ""}, Workers: 2, Unconfined: true,
 			Env: []local.EnvVar{{Name: "PLAIN", Value: "a b"}, {Name: "EMPTY"}, {Name: "TOKEN", File: filepath.Join(directory, "secret.txt")}},
+		}, Capabilities: capability.Capabilities{
+			Parameters: &capability.Schema{
+				Type: "object", Description: "How the disk is made", Required: []string{"level"}, AdditionalProperties: true,
+				Properties: map[string]capability.Property{
+					"size":  {Type: "string", Pattern: "^[0-9]+M$", Default: "64M"},
+					"level": {Type: "integer", Minimum: new(1.0), Enum: []any{int64(1), int64(2)}},
+				},
+			},
+			Targets: []capability.Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
 		}},
 		"small": {Builder: local.Builder{Path: tool}},
 	}
@@ -113,6 +134,14 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		`{name: x, path: tool, args: ["\0"]}`:                                                        `builder "x": args[0]: has a zero byte`,
 		"{name: x, path: tool, args: [a, " + large + "]}":                                            `builder "x": args[1]: is larger than 64 KiB: write it to a file`,
 		"{name: x, path: tool, env: [{name: A, value: " + large + "}]}":                              `builder "x": env[0] A: value: is larger than 64 KiB: write it to a file that the builder reads, and set the path`,
+		"{name: x, path: tool, parameters: 5}":                                                       `builder "x": parameters: it must be an object with fields`,
+		"{name: x, path: tool, parameters: {additionalProperties: {type: string}}}":                  `builder "x": parameters: additionalProperties: must be true or false`,
+		"{name: x, path: tool, parameters: {oneOf: []}}":                                             `builder "x": parameters: unknown field "oneOf"`,
+		"{name: x, path: tool, parameters: {properties: {size: {patern: a}}}}":                       `builder "x": parameters.properties.size: unknown field "patern"`,
+		"{name: x, path: tool, parameters: {properties: {size: {minLength: many}}}}":                 `builder "x": parameters.properties.size: minLength: must be a whole number`,
+		"{name: x, path: tool, parameters: {properties: {size: {minimum: many}}}}":                   `builder "x": parameters.properties.size: minimum: must be a number`,
+		`{name: x, path: tool, parameters: {properties: {size: {pattern: "("}}}}`:                    `builder "x": parameters.properties.size.pattern: missing closing )`,
+		"{name: x, path: tool, targets: [{format: tar}]}":                                            `builder "x": targets[0].format: must be one of raw`,
 		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
 		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,
 		"{name: x, path: tool, unconfined: maybe}":                                                   `builder "x": unconfined: must be true or false`,

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+)
+
+// TestTheServerChecksParametersAndTargetsAgainstTheBuilder registers a builder without limits, and then one with some.
+func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
+	t.Parallel()
+	var current atomic.Pointer[map[string]inputs.Builder]
+	current.Store(&map[string]inputs.Builder{"disk": {}, "other": {}})
+	server := start(t, builder.Memory(), apiserver.Register(builder.New("server"), apiserver.Options{
+		Builders: func() (inputs.Builders, error) {
+			return inputs.Builders{Current: func() map[string]inputs.Builder { return *current.Load() }}, nil
+		},
+	}))
+	client, ctx := server.ImagesV1alpha1(), t.Context()
+	given := func(builder string, format v1alpha1.ArtifactFormat, parameters ...v1alpha1.Parameter) v1alpha1.BuildInputs {
+		return v1alpha1.BuildInputs{
+			Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
+			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: format}},
+		}
+	}
+	size := func(value string) v1alpha1.Parameter { return v1alpha1.Parameter{Name: "size", Value: value} }
+	create := func(name string, given v1alpha1.BuildInputs) error {
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: given}}
+		_, err := client.Images(namespace).Create(ctx, image, metav1.CreateOptions{})
+		return err
+	}
+	build := func(given v1alpha1.BuildInputs) error {
+		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{GenerateName: "direct-"}, Spec: v1alpha1.ImageBuildSpec{Inputs: given}}
+		_, err := client.ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{})
+		return err
+	}
+	patch := func(patch string) error {
+		_, err := client.Images(namespace).Patch(ctx, "old", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+		return err
+	}
+	request := func(parameter v1alpha1.Parameter) error {
+		_, err := client.Images(namespace).Instantiate(ctx, "old", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{parameter}}, metav1.CreateOptions{})
+		return err
+	}
+	require.NoError(t, create("old", given("disk", v1alpha1.ArtifactFormatISO, size("large"))))
+	limited := inputs.Builder{Capabilities: capability.Capabilities{
+		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}, "label": {}}},
+		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
+	}}
+	current.Store(&map[string]inputs.Builder{"disk": limited, "other": limited})
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"an image", create("good", given("disk", v1alpha1.ArtifactFormatRaw, size("5M"))), ""},
+		{"a value of an image", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, size("5"))),
+			`spec.parameters[0].value: Invalid value: "5": builder disk: parameter size must match '^[0-9]+M$'`},
+		{"an unknown parameter", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, v1alpha1.Parameter{Name: "lable"})),
+			`spec.parameters[0].name: Invalid value: "lable": builder disk has no such parameter: did you mean label?`},
+		{"a target of an image", create("bad", given("disk", v1alpha1.ArtifactFormatISO)),
+			`spec.targets[0]: Invalid value: "linux/amd64/iso": builder disk makes only */raw`},
+		{"a builder that nobody registered", create("early", given("later", v1alpha1.ArtifactFormatISO, size("5"))), ""},
+		{"a build", build(given("disk", v1alpha1.ArtifactFormatRaw, size("5M"))), ""},
+		{"a value of a build", build(given("disk", v1alpha1.ArtifactFormatRaw, size("5"))), `spec.inputs.parameters[0].value: Invalid value: "5"`},
+		{"a target of a build", build(given("disk", v1alpha1.ArtifactFormatISO)), `spec.inputs.targets[0]: Invalid value: "linux/amd64/iso"`},
+		{"another field of a stored image", patch(`{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":true}}`), ""},
+		{"a further parameter of a stored image", patch(`{"spec":{"parameters":[{"name":"label","value":"x"}]}}`), ""},
+		{"the value of a stored image", patch(`{"spec":{"parameters":[{"name":"size","value":"huge"}]}}`), `spec.parameters[1].value: Invalid value: "huge"`},
+		{"the builder of a stored image", patch(`{"spec":{"builder":{"name":"other"}}}`), `spec.parameters[1].value: Invalid value: "large": builder other`},
+		{"a value of a request", request(size("5")), `parameters[0].value: Invalid value: "5"`},
+		{"a request", request(size("5M")), ""},
+	} {
+		switch {
+		case test.want == "" && test.err != nil:
+			t.Errorf("%s: %v", test.name, test.err)
+		case test.want != "" && (!apierrors.IsInvalid(test.err) || !strings.Contains(test.err.Error(), test.want)):
+			t.Errorf("%s: got error %v, want %s", test.name, test.err, test.want)
+		}
+	}
+}

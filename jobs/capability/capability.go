@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capability describes which parameters a builder takes and which targets it makes, and checks the inputs of builds against that.
+package capability
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Platform matches the platform of a target.
+var Platform = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$`)
+
+// ParameterName matches the name of a parameter, except for its length.
+var ParameterName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+// MaxParameterName is the maximum length of the name of a parameter.
+const MaxParameterName = 63
+
+// Formats returns the formats of artifacts.
+func Formats() []v1alpha1.ArtifactFormat {
+	return []v1alpha1.ArtifactFormat{
+		v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatVMDK,
+		v1alpha1.ArtifactFormatISO, v1alpha1.ArtifactFormatOCI,
+	}
+}
+
+// Capabilities are what an operator declares about a builder. A builder with the zero value takes all parameters and makes all targets.
+type Capabilities struct {
+	// Parameters are the parameters that the builder takes. Nil means all.
+	Parameters *Schema `json:"parameters,omitempty"`
+	// Targets are the targets that the builder makes. None means all.
+	Targets []Target `json:"targets,omitempty"`
+}
+
+// Target is a set of targets.
+type Target struct {
+	// Platform is the platform of the targets. The empty string is every platform.
+	Platform string `json:"platform,omitempty"`
+	// Format is the format of the targets. The empty string is every format.
+	Format v1alpha1.ArtifactFormat `json:"format,omitempty"`
+}
+
+// String returns PLATFORM/FORMAT, with * for what is not set.
+func (t Target) String() string {
+	platform, format := t.Platform, string(t.Format)
+	if platform == "" {
+		platform = "*"
+	}
+	if format == "" {
+		format = "*"
+	}
+	return platform + "/" + format
+}
+
+func (t Target) has(target v1alpha1.Target) bool {
+	return (t.Platform == "" || t.Platform == target.Platform) && (t.Format == "" || t.Format == target.Format)
+}
+
+// TargetNames returns the targets as a list.
+func (c Capabilities) TargetNames() string {
+	names := make([]string, len(c.Targets))
+	for i, target := range c.Targets {
+		names[i] = target.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+// Problems returns what is wrong with the declaration, each with the path of the field.
+func (c Capabilities) Problems() []error {
+	var problems []error
+	if c.Parameters != nil {
+		problems = c.Parameters.problems("parameters")
+	}
+	for i, target := range c.Targets {
+		path := fmt.Sprintf("targets[%d]", i)
+		if target == (Target{}) {
+			problems = append(problems, fmt.Errorf("%s: set platform or format, or remove targets, which is all targets", path))
+		}
+		if target.Platform != "" && !Platform.MatchString(target.Platform) {
+			problems = append(problems, fmt.Errorf("%s.platform: must be os/architecture or os/architecture/variant, such as linux/amd64", path))
+		}
+		if formats := Formats(); target.Format != "" && !slices.Contains(formats, target.Format) {
+			problems = append(problems, fmt.Errorf("%s.format: must be one of %s", path, list(formats)))
+		}
+	}
+	return problems
+}
+
+// CheckTargets returns an error for each target that the builder does not make.
+func (c Capabilities) CheckTargets(builder string, targets []v1alpha1.Target, path *field.Path) field.ErrorList {
+	if len(c.Targets) == 0 {
+		return nil
+	}
+	var errs field.ErrorList
+	for i, target := range targets {
+		if !slices.ContainsFunc(c.Targets, func(made Target) bool { return made.has(target) }) {
+			errs = append(errs, field.Invalid(path.Index(i), fmt.Sprintf("%s/%s", target.Platform, target.Format),
+				fmt.Sprintf("builder %s makes only %s", builder, c.TargetNames())))
+		}
+	}
+	return errs
+}
+
+// CheckParameters returns an error for each parameter that the builder does not take, and for each parameter that it requires.
+func (c Capabilities) CheckParameters(builder string, parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
+	if c.Parameters == nil {
+		return nil
+	}
+	errs := c.CheckValues(builder, parameters, path)
+	for _, name := range c.Parameters.Required {
+		if !slices.ContainsFunc(parameters, func(set v1alpha1.Parameter) bool { return set.Name == name }) {
+			errs = append(errs, field.Required(path, fmt.Sprintf("builder %s requires parameter %s", builder, name)))
+		}
+	}
+	return errs
+}
+
+// CheckValues returns the errors of CheckParameters, except those for missing parameters.
+func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
+	if c.Parameters == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for i, parameter := range parameters {
+		property, known := c.Parameters.Properties[parameter.Name]
+		if !known {
+			if !c.Parameters.AdditionalProperties {
+				errs = append(errs, field.Invalid(path.Index(i).Child("name"), parameter.Name, fmt.Sprintf("builder %s %s", builder, c.Parameters.known(parameter.Name))))
+			}
+			continue
+		}
+		if problem := property.check(parameter.Value); problem != "" {
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), parameter.Value, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+		}
+	}
+	return errs
+}
+
+// list joins values.
+func list[T ~string](values []T) string {
+	texts := make([]string, len(values))
+	for i, value := range values {
+		texts[i] = string(value)
+	}
+	return strings.Join(texts, ", ")
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package inputs
+
+import (
+	"testing"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/capability"
+)
+
+func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
+	builders := Builders{AllowImages: true, Registered: map[string]Builder{"any": {}, "disk": {Capabilities: capability.Capabilities{
+		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}}},
+		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
+	}}}}
+	for name, test := range map[string]struct {
+		builder     v1alpha1.Builder
+		size        string
+		format      v1alpha1.ArtifactFormat
+		wantReason  v1alpha1.FailureReason
+		wantMessage string
+		wantPath    string
+	}{
+		"it takes both":                {builder: v1alpha1.Builder{Name: "disk"}, size: "5M", format: "raw"},
+		"it takes everything":          {builder: v1alpha1.Builder{Name: "any"}, size: "large", format: "iso"},
+		"an image takes everything":    {builder: v1alpha1.Builder{Image: "example.com/disk"}, size: "large", format: "iso"},
+		"nobody registered it":         {builder: v1alpha1.Builder{Name: "dsk"}, size: "large", format: "iso", wantReason: v1alpha1.ReasonBuilderNotFound},
+		"it does not take a parameter": {v1alpha1.Builder{Name: "disk"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters[0].value: builder disk: parameter size must match", "spec.parameters[0].value"},
+		"it does not make a target":    {v1alpha1.Builder{Name: "disk"}, "5M", "iso", v1alpha1.ReasonTargetNotSupported, "targets[0]: builder disk makes only */raw", "spec.targets[0]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			given := &v1alpha1.BuildInputs{
+				Builder: test.builder, Parameters: []v1alpha1.Parameter{{Name: "size", Value: test.size}},
+				Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: test.format}},
+			}
+			checkFailure(t, builders.Check(given), test.wantReason, test.wantMessage)
+			path := ""
+			if errs := builders.Validate(given, field.NewPath("spec")); len(errs) > 0 {
+				path = errs[0].Field
+			}
+			if path != test.wantPath {
+				t.Errorf("the first error is at %q, want %q", path, test.wantPath)
+			}
+		})
+	}
+}
