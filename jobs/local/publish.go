@@ -49,12 +49,22 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 	if len(stored) == 0 {
 		return &result.Check{}
 	}
+	check := r.push(ctx, &output, stored)
+	if check.NotPublished != nil {
+		r.say("not published: %s", check.NotPublished.Message)
+	}
+	return check
+}
+
+// push pushes stored artifacts.
+func (r *run) push(ctx context.Context, output *render.Output, stored []*result.Artifact) *result.Check {
 	options, reason, err := r.registryOptions(ctx, output.Secret)
 	if err != nil && ctx.Err() == nil {
 		return notPublished(reason, err)
 	}
 	var pushed []publish.Pushed
 	if err == nil {
+		r.say("publishing in %s", output.Repository)
 		pushed, err = publish.Push(ctx, output.Repository, r.toPush(stored, output.Tags), options)
 	}
 	if ctx.Err() != nil && err != nil {
@@ -74,6 +84,11 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 		}
 		if pushed[i].Provenance != "" {
 			artifact.Provenance.Location = pushed[i].Provenance
+		}
+		if artifact.Tag != "" {
+			r.say("published %s: %s, tag %s", artifact.Target, artifact.Location, artifact.Tag)
+		} else {
+			r.say("published %s: %s", artifact.Target, artifact.Location)
 		}
 	}
 	return &result.Check{}

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
-const makeDisk = `cd "$GOLDSMITH_OUTPUT"; echo disk >disk; echo sbom >sbom`
+const makeDisk = `printf making; cd "$GOLDSMITH_OUTPUT"; echo disk >disk; echo sbom >sbom`
 
 // withOutput is a Job with the two targets whose artifacts are published.
 func withOutput(name string, output render.Output) func(*batchv1.Job) {
@@ -93,7 +93,8 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 			}
 			tt.output.Repository = tt.registry.Host() + "/team/" + tt.name
 			tt.registry.Requests()
-			outcome := c.outcome(c.run(builder, withOutput(tt.name, tt.output)))
+			job := c.run(builder, withOutput(tt.name, tt.output))
+			outcome := c.outcome(job)
 			g.Expect(store.Has(digestOf("disk\n"))).To(BeTrue(), "published or not, it is stored")
 			if tt.reason != "" {
 				g.Expect(outcome.Failure).To(And(HaveField("Reason", tt.reason), HaveField("Message", MatchRegexp(tt.says))))
@@ -102,6 +103,20 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 			} else {
 				g.Expect(outcome.Failure).To(BeNil())
 				g.Expect(tt.registry.Tags("team/" + tt.name)).To(ConsistOf(strings.Fields(tt.tag)))
+			}
+			log := c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), podName(job), metav1.GetOptions{}))(t), nil)
+			begun := "making\ngoldsmith: publishing in " + tt.output.Repository + "\ngoldsmith: "
+			switch {
+			case tt.builder != "":
+				g.Expect(log).To(Equal("making"))
+			case tt.reason == "":
+				line := "published linux/amd64/raw: " + outcome.Artifacts[0].Location
+				if tt.tag != "" {
+					line += ", tag " + tt.tag
+				}
+				g.Expect(log).To(Equal(begun + line + "\n"))
+			default:
+				g.Expect(log).To(And(HavePrefix("making\ngoldsmith: "), HaveSuffix("not published: "+outcome.Failure.Message+"\n")))
 			}
 			if tt.builder != "" {
 				g.Expect(tt.registry.Requests()).To(BeEmpty(), "there is nothing to publish")

@@ -41,6 +41,10 @@ type run struct {
 	input   *render.Input // nil if it is invalid
 	changed chan struct{}
 
+	// Set once the process has started.
+	log    *logfile.Writer
+	logged <-chan struct{} // closed once everything that the process wrote is in the log
+
 	mu      sync.Mutex
 	pod     *corev1.Pod // the newest known
 	kill    bool        // the process is to end at once
@@ -105,7 +109,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	defer r.finish()
 	a := r.agent
 	started := a.options.Clock.Now()
-	running, logged, endReports, err := r.launch(builder, log, mounts)
+	running, endReports, err := r.launch(builder, log, mounts)
 	if errors.Is(err, process.ErrEnded) {
 		r.setEnded()
 		a.workers.release(r.ref.uid)
@@ -143,7 +147,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	}
 	r.setEnded()
 	a.workers.release(r.ref.uid)
-	<-logged
+	r.closeLog()
 	<-reported
 	if stopped {
 		return // the next start reports it
@@ -190,9 +194,8 @@ func (r *run) finish() {
 	}
 }
 
-// launch starts the process, and writes its output to the log. logged is closed when the log is complete. endReports revokes
-// the permission to report.
-func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *process.Process, logged <-chan struct{}, endReports func(), err error) {
+// launch starts the process, and writes its output to the log, which closeLog closes. endReports revokes the permission to report.
+func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *process.Process, endReports func(), err error) {
 	defer func() {
 		if err != nil {
 			_ = log.Close() // nothing was written
@@ -201,24 +204,24 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	}()
 	own, err := builder.environment()
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
+		return nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	if err := r.dir.mount(mounts); err != nil {
-		return nil, nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
+		return nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
 	}
 	based, err := r.provideBase(r.agent.writes, r.confined(builder) && process.LandlockVersion() > 0)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("start the builder: provide the base: %w", err)
+		return nil, nil, fmt.Errorf("start the builder: provide the base: %w", err)
 	}
 	pod, _ := r.newest()
 	reporting, endReports, err := r.agent.prepareReport(pod, r.dir)
 	if err != nil {
-		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
+		return nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	output, input, err := pipe()
 	if err != nil {
 		endReports()
-		return nil, nil, nil, fmt.Errorf("start the builder: %w", err)
+		return nil, nil, fmt.Errorf("start the builder: %w", err)
 	}
 	defer func() { _ = input.Close() }() // the builder has its own
 	environment := append([]string{
@@ -243,20 +246,19 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	}, input, input) // one pipe for both streams, which keeps their order
 	if err != nil {
 		endReports()
-		return nil, nil, nil, errors.Join(err, output.Close())
+		return nil, nil, errors.Join(err, output.Close())
 	}
 	done := make(chan struct{})
+	r.log, r.logged = logfile.NewWriter(log, r.agent.options.Clock.Now, r.feed, maxLogBytes), done
 	go func() {
 		defer close(done)
-		if err := r.copyLog(log, output); err != nil {
-			r.agent.options.Logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
-		}
+		r.copyLog(output)
 	}()
 	go func() {
 		<-running.Done()
 		_ = output.SetReadDeadline(time.Now().Add(drainLimit)) // fails where it was read to its end before
 	}()
-	return running, done, endReports, nil
+	return running, endReports, nil
 }
 
 // confined reports whether a builder can change only what is its own, if the kernel can restrict it.
@@ -310,14 +312,29 @@ func pipe() (output, input *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "log"), input, nil
 }
 
-func (r *run) copyLog(log, output *os.File) error {
+func (r *run) copyLog(output *os.File) {
 	defer func() { _ = output.Close() }() // only read from
-	w := logfile.NewWriter(log, r.agent.options.Clock.Now, r.feed, maxLogBytes)
-	_, err := io.Copy(w, output)
-	if os.IsTimeout(err) {
-		err = nil
+	if _, err := io.Copy(r.log, output); err != nil && !os.IsTimeout(err) {
+		r.reportLog(err)
 	}
-	return errors.Join(err, w.Close())
+}
+
+// say writes a line of the agent to the log, after all that the process wrote.
+func (r *run) say(format string, args ...any) {
+	<-r.logged
+	r.log.WriteLine("goldsmith: " + fmt.Sprintf(format, args...))
+}
+
+// closeLog closes the log once it is complete.
+func (r *run) closeLog() {
+	<-r.logged
+	if err := r.log.Close(); err != nil {
+		r.reportLog(err)
+	}
+}
+
+func (r *run) reportLog(err error) {
+	r.agent.options.Logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
 }
 
 // guarded is a process, or the storing of its files.

@@ -76,6 +76,14 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, nil
 }
 
+// WriteLine writes a line that is not the container's. It ends an unfinished line of the container before.
+func (w *Writer) WriteLine(text string) {
+	if w.inLine {
+		text = "\n" + text
+	}
+	_, _ = w.Write([]byte(text + "\n")) // Close gives its error
+}
+
 // Close completes the feed and closes the file. It gives the first error met in writing the log.
 func (w *Writer) Close() error {
 	w.feed.Complete()
