@@ -3,8 +3,8 @@
 package publish
 
 import (
-	"context"
 	"crypto/sha256"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -22,48 +23,115 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
+const benchmarkBytes = 256 << 20
+
 // BenchmarkPush pushes a file beside the plain client of the same library, to a registry that keeps nothing. The metric MiB/peak is
 // how much the heap grew at most, with that of the registry.
 func BenchmarkPush(b *testing.B) {
-	const size = 256 << 20
+	r := newSink(b)
+	benchmark(b, "ours", func(progress func(int64)) error {
+		artifact := Artifact{Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: "application/vnd.example", Content: r.content}
+		_, err := Push(b.Context(), r.repository, []Artifact{artifact}, Options{Progress: progress})
+		return err
+	})
+	benchmark(b, "plain", func(progress func(int64)) error {
+		file := require.Value(r.content.Open())(b)
+		defer func() { _ = file.Close() }() // only read from
+		return r.plain(b).Blobs().Push(b.Context(), r.layer(), &reporting{Reader: file, progress: progress})
+	})
+}
+
+// BenchmarkFetch fetches the file, beside the plain client of the same library.
+func BenchmarkFetch(b *testing.B) {
+	r := newSink(b)
+	benchmark(b, "ours", func(progress func(int64)) error {
+		fetched, err := Fetch(b.Context(), r.repository+"@"+r.manifest.Digest.String(), r.content.Digest, 0, Options{})
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, &reporting{Reader: fetched, progress: progress})
+		return errors.Join(err, fetched.Close())
+	})
+	benchmark(b, "plain", func(progress func(int64)) error {
+		fetched, err := r.plain(b).Blobs().Fetch(b.Context(), r.layer())
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, &reporting{Reader: fetched, progress: progress})
+		return errors.Join(err, fetched.Close())
+	})
+}
+
+func benchmark(b *testing.B, name string, move func(progress func(int64)) error) {
+	b.Run(name, func(b *testing.B) {
+		b.SetBytes(benchmarkBytes)
+		var peak uint64
+		for b.Loop() {
+			m := &meter{}
+			m.sample(0)
+			idle := m.peak
+			require.NoError(b, move(m.sample))
+			peak = max(peak, m.peak-idle)
+		}
+		b.ReportMetric(float64(peak)/(1<<20), "MiB/peak")
+	})
+}
+
+// sink is a registry that has one artifact for those who fetch, and nothing for those who push. It takes everything.
+type sink struct {
+	repository string
+	content    Content
+	manifest   manifest
+}
+
+func newSink(b *testing.B) *sink {
+	b.Helper()
 	path := filepath.Join(b.TempDir(), "disk")
 	file := require.Value(os.Create(path))(b)
 	hash := sha256.New()
-	_, err := io.CopyN(io.MultiWriter(file, hash), rand.NewChaCha8([32]byte{}), size)
-	require.NoError(b, err)
-	require.NoError(b, file.Close())
-	content := Content{Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: size, Open: func() (File, error) { return os.Open(path) }}
-	server := httptest.NewServer(http.HandlerFunc(sink))
-	defer server.Close()
-	repository := strings.TrimPrefix(server.URL, "http://") + "/web"
+	_, err := io.CopyN(io.MultiWriter(file, hash), rand.NewChaCha8([32]byte{}), benchmarkBytes)
+	require.NoError(b, errors.Join(err, file.Close()))
+	s := &sink{content: Content{
+		Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: benchmarkBytes, Open: func() (File, error) { return os.Open(path) },
+	}}
+	s.manifest = require.Value(newArtifactManifest("application/vnd.example", s.layer(), nil, nil))(b)
+	server := httptest.NewServer(s)
+	b.Cleanup(server.Close)
+	s.repository = strings.TrimPrefix(server.URL, "http://") + "/web"
+	return s
+}
 
-	for name, push := range map[string]func(ctx context.Context, progress func(int64)) error{
-		"ours": func(ctx context.Context, progress func(int64)) error {
-			artifact := Artifact{Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: "application/vnd.example", Content: content}
-			_, err := Push(ctx, repository, []Artifact{artifact}, Options{Progress: progress})
-			return err
-		},
-		"plain": func(ctx context.Context, progress func(int64)) error {
-			client := require.Value(remote.NewRepository(repository))(b)
-			client.PlainHTTP = true
-			file := require.Value(os.Open(path))(b)
-			defer func() { _ = file.Close() }() // only read from
-			expected := ociv1.Descriptor{MediaType: "application/vnd.example", Digest: digest.Digest(content.Digest), Size: size}
-			return client.Blobs().Push(ctx, expected, &reporting{Reader: file, progress: progress})
-		},
-	} {
-		b.Run(name, func(b *testing.B) {
-			b.SetBytes(size)
-			var peak uint64
-			for b.Loop() {
-				m := &meter{}
-				m.sample(0)
-				idle := m.peak
-				require.NoError(b, push(b.Context(), m.sample))
-				peak = max(peak, m.peak-idle)
-			}
-			b.ReportMetric(float64(peak)/(1<<20), "MiB/peak")
-		})
+func (s *sink) layer() ociv1.Descriptor { return layerOf(s.content, "application/vnd.example") }
+
+func (s *sink) plain(b *testing.B) *remote.Repository {
+	client := require.Value(remote.NewRepository(s.repository))(b)
+	client.PlainHTTP = true
+	return client
+}
+
+// ServeHTTP answers a request.
+func (s *sink) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // the client notices
+	switch {
+	case r.Method == http.MethodPost, r.Method == http.MethodPatch:
+		w.Header().Set("Location", "/v2/web/blobs/uploads/1")
+		w.WriteHeader(http.StatusAccepted)
+	case r.Method == http.MethodPut:
+		w.WriteHeader(http.StatusCreated)
+	case r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/manifests/"):
+		w.Header().Set("Content-Type", s.manifest.MediaType)
+		_, _ = w.Write(s.manifest.content)
+	case r.Method == http.MethodGet:
+		file, err := s.content.Open()
+		if err != nil {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		defer func() { _ = file.Close() }() // only read from
+		w.Header().Set("Content-Length", strconv.FormatInt(benchmarkBytes, 10))
+		_, _ = io.Copy(w, file)
+	default:
+		w.WriteHeader(http.StatusNotFound)
 	}
 }
 
@@ -94,18 +162,4 @@ func (r *reporting) Read(p []byte) (int, error) {
 	r.read += int64(n)
 	r.progress(r.read)
 	return n, err
-}
-
-// sink is a registry that has nothing, and takes everything.
-func sink(w http.ResponseWriter, r *http.Request) {
-	_, _ = io.Copy(io.Discard, r.Body) // the client notices
-	switch r.Method {
-	case http.MethodPost, http.MethodPatch:
-		w.Header().Set("Location", "/v2/web/blobs/uploads/1")
-		w.WriteHeader(http.StatusAccepted)
-	case http.MethodPut:
-		w.WriteHeader(http.StatusCreated)
-	default:
-		w.WriteHeader(http.StatusNotFound)
-	}
 }

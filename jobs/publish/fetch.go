@@ -112,9 +112,13 @@ func (s *stream) Read(p []byte) (int, error) {
 				return 0, s.client.failed("fetch content ("+short(s.digest)+")", err)
 			}
 		}
-		skipped, err := io.CopyN(io.Discard, s.body, s.skip)
-		s.skip -= skipped
-		n := 0
+		var n int
+		var err error
+		if s.skip > 0 {
+			var skipped int64
+			skipped, err = io.CopyN(io.Discard, s.body, s.skip)
+			s.skip -= skipped
+		}
 		if err == nil {
 			n, err = s.body.Read(p[:min(int64(len(p)), s.size-s.offset)])
 			s.offset += int64(n)
