@@ -190,6 +190,16 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 			r.Inject(always, "PATCH", "", registrytest.Limit(5000, registrytest.Reset(0)))
 		}},
 		{name: "the registry keeps a part", inject: func(r *registrytest.Registry) { r.Inject(3, "PATCH", "", registrytest.Keep(30)) }, atOnce: true},
+		{name: "HTTP/2, with streams that break", registry: registrytest.Options{TLS: true, Auth: "Bearer", TokenUses: 3}, tls: true,
+			inject: func(r *registrytest.Registry) {
+				r.Inject(4, "PATCH", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+					if req.ProtoMajor != 2 {
+						registrytest.Status(400)(w, req, next)
+						return
+					}
+					registrytest.Reset(50)(w, req, next)
+				})
+			}},
 		{name: "the registry calls itself by another name of its origin", tls: true, registry: registrytest.Options{TLS: true, Auth: "Basic"},
 			inject: func(r *registrytest.Registry) {
 				r.Inject(always, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {

@@ -39,7 +39,7 @@ type Options struct {
 	Auth string
 	// TokenUses is how many requests a token of Bearer is for. 0 for any number.
 	TokenUses int
-	// TLS serves with a certificate of an authority that nobody knows.
+	// TLS serves HTTP/2, with a certificate of an authority that nobody knows.
 	TLS bool
 	// Referrers serves the referrers API.
 	Referrers bool
@@ -80,6 +80,7 @@ func New(t testing.TB, o Options) *Registry {
 	r.server.Config.ErrorLog = log.New(io.Discard, "", 0) // faults break connections
 	if o.TLS {
 		r.server.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
+		r.server.EnableHTTP2 = true
 		r.server.StartTLS()
 	} else {
 		r.server.Start()
