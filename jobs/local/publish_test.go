@@ -4,11 +4,13 @@ package local
 
 import (
 	"encoding/json"
+	"errors"
 	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,6 +20,8 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -208,6 +212,31 @@ func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 	c.start()
 	c.Expect(c.podWhen(stopped, terminal).Status.Reason).To(Equal("ProcessLost"))
 	c.Expect(registry.Tags("team/web")).To(BeEmpty())
+}
+
+func TestAnAttemptAfterALostOneSendsNothingTwice(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{})
+	_, adapt := withStore(t, t.TempDir(), nil)
+	c := newCluster(t, map[string]string{"good": makeDisk + succeed(`"file":"disk"`)}, adapt)
+	var down atomic.Bool
+	c.server.PrependReactor("update", "pods", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		pod, _ := action.(clienttesting.UpdateAction).GetObject().(*corev1.Pod)
+		return down.Load() && terminal(pod), nil, errors.New("the server is down")
+	})
+	output := render.Output{Repository: registry.Host() + "/team/web", Tags: map[string]string{"linux/amd64/raw": "v1"}}
+	down.Store(true)
+	lost := c.run("good", withOutput("lost", output))
+	c.Eventually(func() []string { return registry.Tags("team/web") }).Should(ConsistOf("v1"))
+	c.Expect(c.stop()).To(Succeed())
+	c.Expect(c.pod(lost)).To(Satisfy(running), "the agent ended before it has reported the end")
+	down.Store(false)
+	c.start()
+	c.Expect(c.podWhen(lost, terminal).Status.Reason).To(Equal("ProcessLost"))
+	registry.Requests()
+	outcome := c.outcome(c.run("good", withOutput("again", output)))
+	c.Expect(outcome.Failure).To(BeNil())
+	c.Expect(outcome.Artifacts[0].Tag).To(Equal("v1"))
+	c.Expect(registry.Requests()).To(HaveEach(HavePrefix("HEAD ")), "the registry has everything")
 }
 
 // A builder that could read the credentials of the registry could publish what it wants.
