@@ -9,14 +9,16 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 
 	"github.com/opencontainers/go-digest"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 const (
-	// layoutEntries and layoutJSON limit what is read into memory of a tar, which can be of any size.
+	// These limit what is read into memory of a tar, which can be of any size.
 	layoutEntries = 10_000
+	layoutName    = 256
 	layoutJSON    = 4 << 20
 )
 
@@ -107,10 +109,11 @@ type section struct{ *io.SectionReader }
 // Close leaves the tar open.
 func (section) Close() error { return nil }
 
-// scan finds the files of the tar. It returns false for a content that is no tar, or has too many files.
+// scan finds the files of the tar that a layout can have. It returns false for a content that is no tar, or has too many entries.
 func (l *layout) scan(size int64) (bool, error) {
 	source := io.NewSectionReader(l.file, 0, size)
-	for reader := tar.NewReader(source); ; {
+	reader := tar.NewReader(source)
+	for range layoutEntries {
 		header, err := reader.Next()
 		if errors.Is(err, io.EOF) {
 			return true, nil
@@ -121,18 +124,18 @@ func (l *layout) scan(size int64) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if header.Typeflag != tar.TypeReg {
+		name := path.Clean(header.Name)
+		known := name == ociv1.ImageLayoutFile || name == ociv1.ImageIndexFile || strings.HasPrefix(name, ociv1.ImageBlobsDir+"/")
+		if header.Typeflag != tar.TypeReg || !known || len(name) > layoutName {
 			continue
-		}
-		if len(l.entries) == layoutEntries {
-			return false, nil
 		}
 		offset, err := source.Seek(0, io.SeekCurrent) // the reader has read the header, and nothing of the file
 		if err != nil {
 			return false, err
 		}
-		l.entries[path.Clean(header.Name)] = layoutEntry{offset, header.Size}
+		l.entries[name] = layoutEntry{offset, header.Size}
 	}
+	return false, nil
 }
 
 // readJSON reads a file of the tar. It returns false if the file does not exist, or is no JSON of this type.

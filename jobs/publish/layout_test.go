@@ -76,6 +76,8 @@ func TestALayoutWithOneImageIsPushedAsTheImage(t *testing.T) {
 	for i := range layoutEntries {
 		many[strconv.Itoa(i)] = ""
 	}
+	more := layoutOf(t, long)
+	more["README"] = "readme"
 	for _, test := range []struct {
 		name    string
 		content []byte
@@ -83,6 +85,7 @@ func TestALayoutWithOneImageIsPushedAsTheImage(t *testing.T) {
 	}{
 		{"one image", tarOf(t, "", one), true},
 		{"one image, below .", tarOf(t, "./", one), true},
+		{"one image, and another file", tarOf(t, "", more), true},
 		{"two images", tarOf(t, "", layoutOf(t, "one", "two")), false},
 		{"no image", tarOf(t, "", layoutOf(t)), false},
 		{"an index", tarOf(t, "", changed), false},
@@ -134,5 +137,15 @@ func TestADamagedLayerIsNoFaultOfTheRegistry(t *testing.T) {
 	_, _, err := pushIn(t, r, Options{}, damaged)
 	if err == nil || !strings.Contains(err.Error(), "another digest") || slices.Contains(r.Tags("team/web"), "v1") {
 		t.Errorf("got %v, want that the layer has another digest", err)
+	}
+}
+
+// TestTheNamesOfATarAreNotKept fails if a tar of many long names needs much memory.
+func TestTheNamesOfATarAreNotKept(t *testing.T) {
+	long := "blobs/sha256/" + strings.Repeat("a", 1000)
+	content := tarOf(t, "", map[string]string{"other": "", long: "", "blobs/sha256/a": ""})
+	l := layout{memory{bytes.NewReader(content)}, map[string]layoutEntry{}}
+	if ok := require.Value(l.scan(int64(len(content))))(t); !ok || len(l.entries) != 1 {
+		t.Errorf("kept %d names, want that of the blob: %v", len(l.entries), l.entries)
 	}
 }
