@@ -32,8 +32,9 @@ func (e *invalidError) Error() string { return e.text }
 
 // storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
 // and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
-// publishing at once, and leave as much time to store the files as for the process to end. stopped is whether the agent stops.
-func (r *run) storeArtifacts(message string, e ending, started time.Time) (checked string, stopped bool) {
+// publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
+// it prevents something. stopped is whether the agent stops.
+func (r *run) storeArtifacts(message string, e *ending, started time.Time) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
 	}
@@ -52,8 +53,9 @@ func (r *run) storeArtifacts(message string, e ending, started time.Time) (check
 			reported.Check = r.publish(publishing, reported)
 		}
 	}()
-	e.killed = false // if it was to be, it has ended before
-	stopped = r.guard(&e, started, guarded{
+	meanwhile := *e
+	meanwhile.killed = false // if it was to be, it has ended before
+	stopped = r.guard(&meanwhile, started, guarded{
 		done: done,
 		stop: cancel,
 		signal: func(due syscall.Signal) {
@@ -63,6 +65,9 @@ func (r *run) storeArtifacts(message string, e ending, started time.Time) (check
 			}
 		},
 	})
+	if *reported.Check != (result.Check{}) {
+		e.deadlineExceeded = meanwhile.deadlineExceeded
+	}
 	checked, err := reported.Message()
 	if err != nil { // it was decoded from JSON
 		r.agent.options.Logger.Error(err, "The result of a pod cannot be written", "pod", r.ref.String())

@@ -189,7 +189,7 @@ func TestStoringFilesEndsWithWhatNeedsThem(t *testing.T) {
 	agentClock.Step(time.Hour)
 	stepUntil(c, agentClock, time.Second, func() bool { return c.agent.Running() == 0 })
 	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", errOutOfTime.Error())))
-	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(BeEmpty(), "the builder itself was in time")
+	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(Equal("DeadlineExceeded"))
 
 	deleted := c.storing(storeClock, named("deleted"))
 	pod := require.Value(c.pod(deleted))(t)

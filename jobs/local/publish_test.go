@@ -192,6 +192,7 @@ func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 	agentClock.Step(time.Hour)
 	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonRegistryUnavailable), HaveField("Message", errNotInTime.Error())),
 		"it does not wait for the grace period")
+	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(Equal("DeadlineExceeded"), "so the build has RunTimeout, and is not tried again for the registry")
 
 	deleted := publishing("deleted")
 	c.deletePod(deleted, 1000)

@@ -141,10 +141,11 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	if err := r.unmount(); err != nil {
 		a.options.Logger.Error(err, "The Secrets of a builder cannot be removed", "pod", r.ref.String())
 	}
-	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now(), deadlineExceeded: ended.deadlineExceeded}
+	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now()}
 	if !stopped && !e.exit.Lost {
-		e.message, stopped = r.finalMessage(e.exit, ended, started)
+		e.message, stopped = r.finalMessage(e.exit, &ended, started)
 	}
+	e.deadlineExceeded = ended.deadlineExceeded
 	r.setEnded()
 	a.workers.release(r.ref.uid)
 	r.closeLog()
@@ -161,7 +162,7 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 
 // finalMessage returns the result of a process that has ended. The worker is not released before its files are stored: that takes as
 // much of the processors and of the disk as a builder.
-func (r *run) finalMessage(exit process.Exit, e ending, started time.Time) (message string, stopped bool) {
+func (r *run) finalMessage(exit process.Exit, e *ending, started time.Time) (message string, stopped bool) {
 	message, err := r.dir.message()
 	if err != nil {
 		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
