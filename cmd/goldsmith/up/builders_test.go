@@ -204,10 +204,13 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 			require.NoError(t, err)
 			return image
 		}
-		stalled := func() bool {
-			stalled := meta.FindStatusCondition(image().Status.Conditions, v1alpha1.ImageStalled)
-			return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == string(v1alpha1.ReasonBuilderNotFound)
+		stalledBy := func(reason v1alpha1.FailureReason) func() bool {
+			return func() bool {
+				stalled := meta.FindStatusCondition(image().Status.Conditions, v1alpha1.ImageStalled)
+				return stalled != nil && stalled.Status == metav1.ConditionTrue && stalled.Reason == string(reason)
+			}
 		}
+		stalled := stalledBy(v1alpha1.ReasonBuilderNotFound)
 		await(ctx, "the builder is not registered", stalled)
 
 		write(document(`{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`))
@@ -219,6 +222,9 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		if stalled() {
 			t.Error("the broken document counts")
 		}
+		write(document(`{name: shell, path: shell.sh, targets: [{format: iso}]}`))
+		awaitLine(ctx, "builders: changed shell\n")
+		await(ctx, "the builder no longer makes the target", stalledBy(v1alpha1.ReasonTargetNotSupported))
 		write(document())
 		awaitLine(ctx, "builders: removed shell\n")
 		await(ctx, "the builder was removed", stalled)

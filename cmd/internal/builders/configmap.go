@@ -9,7 +9,8 @@ import "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 const (
 	// Namespace is the namespace of an installation.
 	Namespace = "goldsmith-system"
-	// ConfigMap maps each registered builder to its container image or, on one machine, to the path of its executable.
+	// ConfigMap maps each registered builder to its container image or, on one machine, to the path of its executable. Keys that end with
+	// .yaml have documents with builders.
 	ConfigMap = "goldsmith-builders"
 	// Deployment is the name of the controller's Deployment.
 	Deployment = "goldsmith-controller"

@@ -11,11 +11,12 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// read reads a file for each registered builder. Hidden files are not builders: a mounted ConfigMap keeps its
-// versions in them.
+// read reads the registered builders: a file is a builder, or a document with builders if its name ends with .yaml. Hidden files are not
+// builders: a mounted ConfigMap keeps its versions in them.
 func read(directory string) (map[string]inputs.Builder, error) {
 	if directory == "" {
 		return nil, nil
@@ -30,14 +31,43 @@ func read(directory string) (map[string]inputs.Builder, error) {
 		if strings.HasPrefix(entry.Name(), ".") {
 			continue
 		}
-		image, err := readOne(directory, entry.Name())
+		found, err := readFile(directory, entry.Name())
 		if err != nil {
-			problems = append(problems, fmt.Errorf("--builders-directory: builder %q: %w", entry.Name(), err))
+			problems = append(problems, err)
 			continue
 		}
-		builders[entry.Name()] = inputs.Builder{Image: image}
+		for name, builder := range found {
+			if _, twice := builders[name]; twice {
+				problems = append(problems, fmt.Errorf("--builders-directory: %s: builder %q: the directory has this name twice: choose another name", entry.Name(), name))
+			}
+			builders[name] = builder
+		}
 	}
 	return builders, errors.Join(problems...)
+}
+
+// readFile returns the builders of a file.
+func readFile(directory, name string) (map[string]inputs.Builder, error) {
+	if filepath.Ext(name) != document.Extension {
+		image, err := readOne(directory, name)
+		if err != nil {
+			return nil, fmt.Errorf("--builders-directory: builder %q: %w", name, err)
+		}
+		return map[string]inputs.Builder{name: {Image: image}}, nil
+	}
+	content, err := os.ReadFile(filepath.Join(directory, name))
+	if err != nil {
+		return nil, fmt.Errorf("--builders-directory: %w", err)
+	}
+	declared, err := document.DecodeImages(content)
+	if err != nil {
+		return nil, errors.Join(document.Within("--builders-directory: "+name, err)...)
+	}
+	builders := map[string]inputs.Builder{}
+	for name, builder := range declared {
+		builders[name] = inputs.Builder{Image: builder.Image, Capabilities: builder.Capabilities}
+	}
+	return builders, nil
 }
 
 func readOne(directory, name string) (image string, err error) {
@@ -49,12 +79,5 @@ func readOne(directory, name string) (image string, err error) {
 		return "", err
 	}
 	image = strings.TrimSpace(string(content))
-	switch {
-	case image == "":
-		return "", errors.New("the file is empty: it should hold the reference of a container image")
-	case strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }):
-		return "", fmt.Errorf("the content %q is not the reference of one container image", image)
-	default:
-		return image, nil
-	}
+	return image, document.CheckImage(image)
 }

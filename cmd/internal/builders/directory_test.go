@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -37,6 +40,40 @@ func TestABuilderIsAFileOfAMountedConfigMap(t *testing.T) {
 	}
 }
 
+func TestADocumentOfAMountedConfigMapDeclaresBuilders(t *testing.T) {
+	const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
+	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + `
+builders:
+- {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}]}
+- {name: plain, image: plain}
+`}))
+	require.NoError(t, err)
+	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain"}, "disk": {
+		Image: "registry.example.com/disk:2", Capabilities: capability.Capabilities{
+			Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
+		},
+	}}
+	if diff := cmp.Diff(expected, builders); diff != "" {
+		t.Error(diff)
+	}
+	for items, want := range map[string]string{
+		"{name: x}":                                `builder "x": image: it is empty`,
+		"{name: X, image: x}":                      `builder "X": name: a lowercase RFC 1123 label`,
+		"{name: x, image: a b}":                    `builder "x": image: "a b" is not the reference of one container image`,
+		"{name: x, image: x, path: /x}":            `builder "x": path: has no effect: it is for an executable of goldsmith up`,
+		"{name: x, image: x, env: []}":             `builder "x": env: has no effect`,
+		"{name: x, image: x, targets: [{}]}":       `builder "x": targets[0]: set platform or format`,
+		"{name: x, image: x, imag: x}":             `builder "x": unknown field "imag"`,
+		"{name: x, image: x}, {name: x, image: z}": `builder "x": name: is set twice`,
+		"{name: mock, image: x}":                   `builder "mock": the directory has this name twice`,
+	} {
+		_, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + "builders: [" + items + "]\n"}))
+		if err == nil || !strings.HasPrefix(err.Error(), "--builders-directory: more.yaml: "+want) {
+			t.Errorf("%s: got error %v, want %s", items, err, want)
+		}
+	}
+}
+
 func TestWithoutADirectoryThereAreNoBuilders(t *testing.T) {
 	if builders, err := read(""); err != nil || len(builders) > 0 {
 		t.Errorf("read %v: %v", builders, err)
@@ -51,8 +88,8 @@ func TestWhatIsNotABuilderIsNamed(t *testing.T) {
 		t.Fatal("it was read")
 	}
 	for _, part := range []string{
-		`builder "Mock": the name: a lowercase RFC 1123 label`, `builder "empty": the file is empty`,
-		`builder "two": the content "one two" is not the reference of one container image`, `builder "folder": read `,
+		`builder "Mock": the name: a lowercase RFC 1123 label`, `builder "empty": it is empty`,
+		`builder "two": "one two" is not the reference of one container image`, `builder "folder": read `,
 	} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q is not in the error:\n%v", part, err)

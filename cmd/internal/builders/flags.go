@@ -24,7 +24,7 @@ type Flags struct {
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringVar(&f.directory, "builders-directory", "",
 		"directory of registered builders, such as a mounted ConfigMap: each file has the name of a builder, "+
-			"and the reference of its container image as content; read at the start only; default: no registered builders")
+			"and the reference of its container image as content, and each file whose name ends with .yaml is a document with builders; read at the start only; default: no registered builders")
 	flags.BoolVar(&f.allowImages, "allow-builder-images", false, "permission for builds to name any container image as their builder")
 	flags.StringSliceVar(&f.reporting, "reporting-builders", nil,
 		"names of the builders that report their progress; only the pods of these builders get a token of their service account")

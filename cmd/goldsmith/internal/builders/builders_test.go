@@ -57,7 +57,10 @@ func TestListsRegisteredBuildersAndThoseThatImagesUse(t *testing.T) {
 		"problem.images.goldsmith.dev/shell":      "/tools/shell is not an executable file",
 		"description.images.goldsmith.dev/shell":  "Makes disks",
 	}, map[string]string{"mock": "/bin/goldsmith mock-builder", "shell": "/tools/shell"})
-	mounted := configMap("goldsmith-builders-2c7g", nil, map[string]string{"mock": "mock-builder:v1\n", "packer": "example.com/packer:2"})
+	mounted := configMap("goldsmith-builders-2c7g", nil, map[string]string{
+		"mock":      "mock-builder:v1\n",
+		"more.yaml": "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: packer, image: 'example.com/packer:2', description: Packs}]",
+	})
 	for _, test := range []struct {
 		name, namespace string
 		cluster         []runtime.Object
@@ -79,7 +82,7 @@ moc     <none>       no     no        2        <none>        not registered; use
 		{"in a cluster", "", []runtime.Object{mounted, configMap("goldsmith-builders-0old", nil, nil), controller("--reporting-builders=mock,gone", "--allow-builder-images")}, `
 NAME     KIND     RUNS        REPORTS   IMAGES   DESCRIPTION   BUILDER
 mock     image    <unknown>   yes       3        <none>        mock-builder:v1
-packer   image    <unknown>   no        0        <none>        example.com/packer:2
+packer   image    <unknown>   no        0        Packs         example.com/packer:2
 moc      <none>   no          no        3        <none>        not registered; used by other/e, other/f and 1 more
 <none>   image    <unknown>   no        1        <none>        example.com/packer:1
 `},
@@ -150,6 +153,10 @@ none
 	}
 	if err := show(registered, "dsk", t.Output()); err == nil || !strings.HasPrefix(err.Error(), `no builder is registered as "dsk"`) {
 		t.Errorf("an unknown builder: %v", err)
+	}
+	wrong := configMap("goldsmith-builders", nil, map[string]string{"more.yaml": "kind: {"})
+	if _, err := parse(wrong); err == nil || !strings.HasPrefix(err.Error(), "read key more.yaml of ConfigMap goldsmith-system/goldsmith-builders: yaml: ") {
+		t.Errorf("a broken document: %v", err)
 	}
 	content.Data["broken"] = "/tools/broken"
 	if _, err := parse(content); err == nil || !strings.Contains(err.Error(), "capabilities.images.goldsmith.dev/broken of ConfigMap goldsmith-system/goldsmith-builders") {

@@ -5,8 +5,10 @@ package builders
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"path"
 	"slices"
 	"strings"
 
@@ -18,6 +20,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
@@ -111,6 +114,16 @@ func readConfigMap(ctx context.Context, cluster kubernetes.Interface, name strin
 func parse(content *corev1.ConfigMap) (*registry, error) {
 	registered := &registry{builders: map[string]builder{}}
 	for name, source := range content.Data {
+		if path.Ext(name) == document.Extension {
+			declared, err := document.DecodeImages([]byte(source))
+			if err != nil {
+				return nil, errors.Join(document.Within(fmt.Sprintf("read key %s of ConfigMap %s/%s", name, content.Namespace, content.Name), err)...)
+			}
+			for name, read := range declared {
+				registered.builders[name] = builder{source: read.Image, description: read.Description, capabilities: read.Capabilities}
+			}
+			continue
+		}
 		read := builder{
 			source: strings.TrimSpace(source), problem: content.Annotations[builders.AnnotationProblem+name],
 			description: content.Annotations[builders.AnnotationDescription+name],

@@ -13,11 +13,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -27,8 +27,6 @@ const (
 	extension = ".yaml"
 	// maxDocument is the largest document that is read, in bytes: more than a thousand builders need.
 	maxDocument = 1 << 20
-	// maxDescription is the length of a description, in characters: it is a line of a table.
-	maxDescription = 120
 )
 
 // Builder is a builder that the operator registered.
@@ -92,9 +90,9 @@ func (s Source) Read() (map[string]Builder, error) {
 			problems = append(problems, fmt.Errorf("%s: %w", file, err))
 			continue
 		}
-		declarations, err := decode(content)
+		declarations, err := document.Decode(content)
 		if err != nil {
-			problems = append(problems, within(file, err)...)
+			problems = append(problems, document.Within(file, err)...)
 		}
 		for _, declaration := range declarations {
 			name := declaration.Name
@@ -107,9 +105,9 @@ func (s Source) Read() (map[string]Builder, error) {
 				problems = append(problems, fmt.Errorf("%s: name: %s is also set in %s: choose another name", subject, name, other))
 			default:
 				declared[name] = file
-				builder, err := declaration.builder(filepath.Dir(file))
+				builder, err := read(declaration, filepath.Dir(file))
 				if err != nil {
-					problems = append(problems, within(subject, err)...)
+					problems = append(problems, document.Within(subject, err)...)
 				}
 				found[name] = builder
 			}
@@ -119,18 +117,6 @@ func (s Source) Read() (map[string]Builder, error) {
 		return nil, errors.Join(problems...)
 	}
 	return found, nil
-}
-
-// within puts the subject in front of an error, or of each error that was joined.
-func within(subject string, err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, one := range joined.Unwrap() {
-			all = append(all, within(subject, one)...)
-		}
-		return all
-	}
-	return []error{fmt.Errorf("%s: %w", subject, err)}
 }
 
 // files returns the paths of the documents.
@@ -191,20 +177,14 @@ func withoutPath(err error) error {
 	return err
 }
 
-// builder returns the builder that is declared. Relative paths begin at the directory of the document.
-func (d declaration) builder(directory string) (Builder, error) {
+// read returns the builder that is declared. Relative paths begin at the directory of the document.
+func read(d document.Builder, directory string) (Builder, error) {
 	declared := Builder{Description: d.Description}
 	declared.Args, declared.Unconfined = d.Args, d.Unconfined
-	var problems []error
+	problems := d.Check()
 	report := func(err error) { problems = append(problems, err) }
-	if names := validation.IsDNS1123Label(d.Name); len(names) > 0 {
-		report(fmt.Errorf("name: %s", strings.Join(names, "; ")))
-	}
-	switch {
-	case strings.ContainsFunc(d.Description, func(r rune) bool { return !unicode.IsPrint(r) }):
-		report(errors.New("description: must be one line of printable characters"))
-	case utf8.RuneCountInString(d.Description) > maxDescription:
-		report(fmt.Errorf("description: must have at most %d characters", maxDescription))
+	if d.Image != "" {
+		report(errors.New("image: is for a cluster: set path"))
 	}
 	if d.Path == "" {
 		report(errors.New("path: set the path of the executable"))
@@ -228,7 +208,7 @@ func (d declaration) builder(directory string) (Builder, error) {
 		}
 	}
 	for i, variable := range d.Env {
-		read, err := variable.read(directory)
+		read, err := readVariable(variable, directory)
 		if err == nil && slices.ContainsFunc(declared.Env, func(other local.EnvVar) bool { return other.Name == read.Name }) {
 			err = errors.New("is set twice")
 		}
@@ -239,14 +219,14 @@ func (d declaration) builder(directory string) (Builder, error) {
 		declared.Env = append(declared.Env, read)
 	}
 	var err error
-	if declared.Capabilities, err = d.capabilities(); err != nil {
+	if declared.Capabilities, err = d.Capabilities(); err != nil {
 		report(err)
 	}
 	return declared, errors.Join(problems...)
 }
 
-// read returns the variable that is declared. Errors have no part of its value.
-func (e environment) read(directory string) (local.EnvVar, error) {
+// readVariable returns the variable that is declared. Errors have no part of its value.
+func readVariable(e document.EnvironmentVariable, directory string) (local.EnvVar, error) {
 	variable := local.EnvVar{Name: e.Name}
 	switch {
 	case len(validation.IsCIdentifier(e.Name)) > 0:

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
+	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -106,28 +107,29 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 	write(t, directory, map[string]string{"tool": "", "plain.txt": "", "big.txt": large, "zero.txt": "s3cret\x00"})
 	// The values are what follows "FILE: ". A document without a header consists of the items of a list of builders.
 	for document, want := range map[string]string{
-		"":                              "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
-		"# comment\n":                   "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
-		"\xff":                          "it is not UTF-8",
-		"kind: {":                       "yaml: line 1: did not find expected node content",
-		"- x":                           "it must be an object with fields",
-		"kind: [1]":                     "kind: must be text: write it in quotes",
-		"apiVersion: v1\nkind: List":    `apiVersion "v1" and kind "List" must be goldsmith.dev/v1alpha1 and BuilderConfiguration`,
-		header + "builder: []":          `unknown field "builder"`,
-		header + "builders: {}":         "builders: must be a list",
-		header + "---\n" + header:       "it has several YAML documents: write all builders in one",
-		header + "kind: x":              `yaml: unmarshal errors: line 3: key "kind" already set in map`,
-		"{path: tool}":                  "builders[0]: name: set the name of the builder",
-		"5":                             "builders[0]: it must be an object with fields",
-		"{name: 5, path: tool}":         "builders[0]: name: must be text: write it in quotes",
-		"{name: Bad, path: tool}":       `builder "Bad": name: a lowercase RFC 1123 label`,
-		"{name: mock, path: tool}":      `builder "mock": name: mock is built in: choose another name`,
-		"{name: x, path: tool, pth: 1}": `builder "x": unknown field "pth"`,
-		"{name: x, Path: tool}":         `builder "x": unknown field "Path"`,
-		"{name: x}":                     `builder "x": path: set the path of the executable`,
-		"{name: x, path: gone}":         `builder "x": path: stat ` + directory + `/gone: no such file or directory`,
-		"{name: x, path: plain.txt}":    `builder "x": path: ` + directory + `/plain.txt is not an executable file`,
-		"{name: x, path: .}":            `builder "x": path: ` + directory + ` is not an executable file`,
+		"":                                "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
+		"# comment\n":                     "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
+		"\xff":                            "it is not UTF-8",
+		"kind: {":                         "yaml: line 1: did not find expected node content",
+		"- x":                             "it must be an object with fields",
+		"kind: [1]":                       "kind: must be text: write it in quotes",
+		"apiVersion: v1\nkind: List":      `apiVersion "v1" and kind "List" must be goldsmith.dev/v1alpha1 and BuilderConfiguration`,
+		header + "builder: []":            `unknown field "builder"`,
+		header + "builders: {}":           "builders: must be a list",
+		header + "---\n" + header:         "it has several YAML documents: write all builders in one",
+		header + "kind: x":                `yaml: unmarshal errors: line 3: key "kind" already set in map`,
+		"{path: tool}":                    "builders[0]: name: set the name of the builder",
+		"5":                               "builders[0]: it must be an object with fields",
+		"{name: 5, path: tool}":           "builders[0]: name: must be text: write it in quotes",
+		"{name: Bad, path: tool}":         `builder "Bad": name: a lowercase RFC 1123 label`,
+		"{name: mock, path: tool}":        `builder "mock": name: mock is built in: choose another name`,
+		"{name: x, path: tool, pth: 1}":   `builder "x": unknown field "pth"`,
+		"{name: x, Path: tool}":           `builder "x": unknown field "Path"`,
+		"{name: x}":                       `builder "x": path: set the path of the executable`,
+		"{name: x, path: tool, image: x}": `builder "x": image: is for a cluster: set path`,
+		"{name: x, path: gone}":           `builder "x": path: stat ` + directory + `/gone: no such file or directory`,
+		"{name: x, path: plain.txt}":      `builder "x": path: ` + directory + `/plain.txt is not an executable file`,
+		"{name: x, path: .}":              `builder "x": path: ` + directory + ` is not an executable file`,
 		`{name: x, path: tool, description: "a\nb"}`:                                                 `builder "x": description: must be one line of printable characters`,
 		`{name: x, path: tool, description: ` + strings.Repeat("é", 121) + `}`:                       `builder "x": description: must have at most 120 characters`,
 		`{name: x, path: tool, args: text}`:                                                          `builder "x": args: must be a list`,
@@ -191,7 +193,7 @@ func TestTheExampleOfThePageIsADocument(t *testing.T) {
 	require.NoError(t, err)
 	_, after, _ := strings.Cut(string(page), "```yaml\n"+header)
 	example, _, _ := strings.Cut(after, "```")
-	if declarations, err := decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
+	if declarations, err := document.Decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
 		t.Errorf("%v %+v", err, declarations)
 	}
 }

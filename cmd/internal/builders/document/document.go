@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package registry
+// Package document decodes documents that declare builders: files of `goldsmith up`, and entries of a ConfigMap in a cluster.
+package document
 
 import (
 	"bufio"
@@ -13,7 +14,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/util/validation"
 	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
@@ -27,6 +31,9 @@ const (
 	kind       = "BuilderConfiguration"
 )
 
+// maxDescription is the length of a description, in characters: it is a line of a table.
+const maxDescription = 120
+
 // document is a file with builders.
 type document struct {
 	APIVersion string            `json:"apiVersion"`
@@ -34,28 +41,56 @@ type document struct {
 	Builders   []json.RawMessage `json:"builders"`
 }
 
-// declaration declares a builder.
-type declaration struct {
-	Name        string              `json:"name"`
-	Description string              `json:"description"`
-	Path        string              `json:"path"`
-	Args        []string            `json:"args"`
-	Env         []environment       `json:"env"`
-	Workers     *int32              `json:"workers"`
-	Unconfined  bool                `json:"unconfined"`
-	Parameters  json.RawMessage     `json:"parameters"`
-	Targets     []capability.Target `json:"targets"`
+// Builder declares a builder.
+type Builder struct {
+	// Name is the name of the builder.
+	Name string `json:"name"`
+	// Description is a line for users. Optional.
+	Description string `json:"description"`
+	// Image is the reference of the container image of a builder of a cluster.
+	Image string `json:"image"`
+	// Path is the executable of a builder of one machine.
+	Path string `json:"path"`
+	// Args, Env, Workers and Unconfined are for an executable. Optional.
+	Args       []string              `json:"args"`
+	Env        []EnvironmentVariable `json:"env"`
+	Workers    *int32                `json:"workers"`
+	Unconfined bool                  `json:"unconfined"`
+	// Parameters is the JSON of a capability.Schema. Optional.
+	Parameters json.RawMessage `json:"parameters"`
+	// Targets are the targets that the builder makes. Defaults to all.
+	Targets []capability.Target `json:"targets"`
 }
 
-// environment declares a variable.
-type environment struct {
-	Name      string     `json:"name"`
-	Value     *string    `json:"value"`
-	ValueFrom *valueFrom `json:"valueFrom"`
+// EnvironmentVariable declares a variable.
+type EnvironmentVariable struct {
+	// Name is the name of the variable.
+	Name string `json:"name"`
+	// Value is the value. It excludes ValueFrom.
+	Value *string `json:"value"`
+	// ValueFrom is where the value is. It excludes Value.
+	ValueFrom *ValueFrom `json:"valueFrom"`
 }
 
-type valueFrom struct {
+// ValueFrom is where a value is.
+type ValueFrom struct {
+	// File is the path of a file with the value.
 	File string `json:"file"`
+}
+
+// Check returns what is wrong with the name and the description.
+func (b Builder) Check() []error {
+	var problems []error
+	if names := validation.IsDNS1123Label(b.Name); len(names) > 0 {
+		problems = append(problems, fmt.Errorf("name: %s", strings.Join(names, "; ")))
+	}
+	switch {
+	case strings.ContainsFunc(b.Description, func(r rune) bool { return !unicode.IsPrint(r) }):
+		problems = append(problems, errors.New("description: must be one line of printable characters"))
+	case utf8.RuneCountInString(b.Description) > maxDescription:
+		problems = append(problems, fmt.Errorf("description: must have at most %d characters", maxDescription))
+	}
+	return problems
 }
 
 // parameters is a capability.Schema whose properties are decoded one by one, because errors of the decoder have no keys of maps.
@@ -67,14 +102,14 @@ type parameters struct {
 	AdditionalProperties bool                       `json:"additionalProperties"`
 }
 
-// capabilities returns what the builder takes and makes. The error joins all problems.
-func (d declaration) capabilities() (capability.Capabilities, error) {
-	declared := capability.Capabilities{Targets: d.Targets}
+// Capabilities returns what the builder takes and makes. The error joins all problems, each with the path of its field.
+func (b Builder) Capabilities() (capability.Capabilities, error) {
+	declared := capability.Capabilities{Targets: b.Targets}
 	var problems []error
-	if d.Parameters != nil {
+	if b.Parameters != nil {
 		read := parameters{}
-		if err := strict(d.Parameters, &read); err != nil {
-			problems = append(problems, within("parameters", err)...)
+		if err := strict(b.Parameters, &read); err != nil {
+			problems = append(problems, Within("parameters", err)...)
 		}
 		schema := &capability.Schema{
 			Type: read.Type, Description: read.Description, Properties: map[string]capability.Property{},
@@ -83,7 +118,7 @@ func (d declaration) capabilities() (capability.Capabilities, error) {
 		for _, name := range slices.Sorted(maps.Keys(read.Properties)) {
 			property := capability.Property{}
 			if err := strict(read.Properties[name], &property); err != nil {
-				problems = append(problems, within("parameters.properties."+name, err)...)
+				problems = append(problems, Within("parameters.properties."+name, err)...)
 			}
 			schema.Properties[name] = property
 		}
@@ -95,8 +130,8 @@ func (d declaration) capabilities() (capability.Capabilities, error) {
 	return declared, errors.Join(problems...)
 }
 
-// decode returns the builders of a document that have their fields. The error joins what is wrong with the others.
-func decode(content []byte) ([]declaration, error) {
+// Decode returns the builders of a document that have their fields. The error joins what is wrong with the others.
+func Decode(content []byte) ([]Builder, error) {
 	text, err := single(content)
 	if err != nil {
 		return nil, err
@@ -108,16 +143,16 @@ func decode(content []byte) ([]declaration, error) {
 	if read.APIVersion != apiVersion || read.Kind != kind {
 		return nil, fmt.Errorf("apiVersion %q and kind %q must be %s and %s", read.APIVersion, read.Kind, apiVersion, kind)
 	}
-	var declarations []declaration
+	var declarations []Builder
 	var problems []error
 	for i, text := range read.Builders {
-		declared := declaration{}
+		declared := Builder{}
 		err := strict(text, &declared)
 		switch {
 		case err != nil && declared.Name != "":
-			problems = append(problems, within(fmt.Sprintf("builder %q", declared.Name), err)...)
+			problems = append(problems, Within(fmt.Sprintf("builder %q", declared.Name), err)...)
 		case err != nil:
-			problems = append(problems, within(fmt.Sprintf("builders[%d]", i), err)...)
+			problems = append(problems, Within(fmt.Sprintf("builders[%d]", i), err)...)
 		case declared.Name == "":
 			problems = append(problems, fmt.Errorf("builders[%d]: name: set the name of the builder", i))
 		default:
@@ -125,6 +160,18 @@ func decode(content []byte) ([]declaration, error) {
 		}
 	}
 	return declarations, errors.Join(problems...)
+}
+
+// Within puts the subject in front of an error, or of each error that was joined.
+func Within(subject string, err error) []error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, one := range joined.Unwrap() {
+			all = append(all, Within(subject, one)...)
+		}
+		return all
+	}
+	return []error{fmt.Errorf("%s: %w", subject, err)}
 }
 
 // single returns the only YAML document of a file as JSON. A file without one is an error: it may be in the middle of a write.

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package document
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"goldsmith.dev/goldsmith/jobs/capability"
+)
+
+// Extension is the end of the names of documents in a ConfigMap. The names of builders have no dot.
+const Extension = ".yaml"
+
+// ImageBuilder is a builder of a cluster.
+type ImageBuilder struct {
+	// Image is the reference of its container image.
+	Image string
+	// Description is a line for users. Optional.
+	Description string
+	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
+	Capabilities capability.Capabilities
+}
+
+// DecodeImages returns the builders of a document of a ConfigMap by name. The error joins all problems, each with the builder and the field.
+func DecodeImages(content []byte) (map[string]ImageBuilder, error) {
+	declarations, err := Decode(content)
+	var problems []error
+	if err != nil {
+		problems = append(problems, err)
+	}
+	builders := map[string]ImageBuilder{}
+	for _, declaration := range declarations {
+		builder, err := declaration.imageBuilder()
+		if _, twice := builders[declaration.Name]; twice {
+			err = errors.Join(err, errors.New("name: is set twice: choose another name"))
+		}
+		if err != nil {
+			problems = append(problems, Within(fmt.Sprintf("builder %q", declaration.Name), err)...)
+		}
+		builders[declaration.Name] = builder
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	return builders, nil
+}
+
+func (b Builder) imageBuilder() (ImageBuilder, error) {
+	declared := ImageBuilder{Image: b.Image, Description: b.Description}
+	problems := b.Check()
+	if err := CheckImage(b.Image); err != nil {
+		problems = append(problems, fmt.Errorf("image: %w", err))
+	}
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{{"path", b.Path != ""}, {"args", b.Args != nil}, {"env", b.Env != nil}, {"workers", b.Workers != nil}, {"unconfined", b.Unconfined}} {
+		if field.set {
+			problems = append(problems, fmt.Errorf("%s: has no effect: it is for an executable of goldsmith up", field.name))
+		}
+	}
+	var err error
+	if declared.Capabilities, err = b.Capabilities(); err != nil {
+		problems = append(problems, err)
+	}
+	return declared, errors.Join(problems...)
+}
+
+// CheckImage reports why a text is not the reference of a container image.
+func CheckImage(image string) error {
+	switch {
+	case image == "":
+		return errors.New("it is empty: it should hold the reference of a container image")
+	case strings.ContainsFunc(image, func(r rune) bool { return r <= ' ' || r > '~' }):
+		return fmt.Errorf("%q is not the reference of one container image", image)
+	}
+	return nil
+}
