@@ -211,6 +211,11 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 	t.Chdir(t.TempDir()) // no kubeconfig
 	t.Setenv("KUBECONFIG", "")
 	for verb, lines := range map[string]map[string]string{
+		"artifacts": {
+			"push web":          "takes two arguments, IMAGE[@CHANNEL] or BUILD and REPOSITORY[:TAG], but got 1",
+			"push web team/web": "must begin with the host of the registry, such as registry.example.com/team/web",
+			"push web registry.example.com/team/web:new": client.ErrNoKubeconfig.Error(),
+		},
 		"build": {
 			"":                       "takes one argument, the name of an IMAGE, but got 0",
 			"a b":                    "takes one argument, the name of an IMAGE, but got 2",

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 )
 
 const web = `apiVersion: images.goldsmith.dev/v1alpha1
@@ -33,6 +34,25 @@ spec:
   targets: [{platform: linux/amd64, format: raw}]
   template: {resources: {requests: {cpu: 10m}}}
 `
+
+// pushesArtifacts publishes an artifact twice: the server with its build, and the user.
+func (s *session) pushesArtifacts() {
+	s.t.Helper()
+	s.t.Setenv("DOCKER_CONFIG", s.t.TempDir())
+	registry := registrytest.New(s.t, registrytest.Options{})
+	s.apply(strings.NewReplacer("{name: web}", "{name: published}", "spec:\n", "spec:\n  output: {repository: "+registry.Host()+"/team/web}\n").Replace(web))
+	s.types("build", "published", "--wait").says()
+	s.types("artifacts", "published").matches(`VERIFIED +TAG +LOCATION\n.* Content +published-2 +` + registry.Host() + `/team/web@sha256:[0-9a-f]{64}\n`)
+	location := s.types("artifacts", "published", "-o", "jsonpath={.status.artifacts[0].location}")
+	location.says()
+	s.types("artifacts", "push", "published", registry.Host()+"/team/copy:latest").says(strings.Replace(location.out, "/web@", "/copy@", 1) + "\n")
+	if tags := registry.Tags("team/copy"); !slices.Equal(tags, []string{"latest"}) {
+		s.t.Errorf("got tags %q", tags)
+	}
+	s.types("artifacts", "push", "web@stable", registry.Host()+"/team/web", "--target", "linux/amd64/iso").fails(exit.Failure, "its targets are linux/amd64/raw\n")
+	s.types("__complete", "artifacts", "push", "web").says("web\timage\n", "web@stable\tweb-7\n", "web-2\tSucceeded\n")
+	s.types("__complete", "artifacts", "push", "web", "--target", "").says("linux/amd64/raw\n")
+}
 
 // TestTheVerbsWorkWithAServer is the session of a user with a shell: later commands build on earlier commands.
 func TestTheVerbsWorkWithAServer(t *testing.T) {
@@ -129,6 +149,8 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("watch", "nothing").fails(exit.Failure, "no image named nothing in namespace default")
 	s.types("watch", "web").stopsAt("web-7 ").matches(`(?s)^NAME +IMAGE +PHASE +WHY .*web-6 +web +Cancelled .*web-7 +web +Succeeded `)
+
+	s.pushesArtifacts()
 
 	uid := s.deletesImage("web")
 	s.types("history", "--deleted", "image/web").matches(`^NAME +DELETED +UID\nweb +\d+s ago +` + uid + `\n$`)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -108,7 +107,7 @@ func (r *run) toPush(stored []*result.Artifact, tags map[string]string) []publis
 	for _, artifact := range stored {
 		artifacts = append(artifacts, publish.Artifact{
 			Target: artifact.Target, Platform: platforms[artifact.Target], MediaType: mediaType(artifact), Content: r.blob(&artifact.Content),
-			Title: filepath.Base(artifact.File), Annotations: artifact.Annotations, Tag: tags[artifact.Target],
+			Annotations: artifact.Annotations, Tag: tags[artifact.Target],
 			SBOM: r.documentToPush(artifact.SBOM), Provenance: r.documentToPush(artifact.Provenance),
 		})
 	}

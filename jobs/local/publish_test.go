@@ -136,7 +136,7 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 			var manifest ociv1.Manifest
 			require.NoError(t, json.Unmarshal(text, &manifest))
 			g.Expect(manifest).To(And(HaveField("ArtifactType", raw.MediaType), HaveField("Annotations", raw.Annotations), HaveField("Layers", ConsistOf(
-				And(HaveField("Digest", digest.Digest(raw.Digest)), HaveField("Annotations", HaveKeyWithValue(ociv1.AnnotationTitle, "disk")))))))
+				And(HaveField("Digest", digest.Digest(raw.Digest)), HaveField("Annotations", HaveKeyWithValue(ociv1.AnnotationTitle, "linux-amd64.raw")))))))
 			g.Expect(raw.SBOM.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
 			g.Expect(raw.Provenance.Location).To(HavePrefix(tt.output.Repository + "@sha256:"))
 			g.Expect(raw.Provenance.Location).NotTo(Equal(raw.SBOM.Location))

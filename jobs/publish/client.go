@@ -56,8 +56,8 @@ type client struct {
 	clock       clock.Clock
 }
 
-// remedies are what to do about a denial.
-type remedies struct{ missing, wrong, forbidden, authority string }
+// remedies are what to do about a denial. plainHTTP is for a registry without TLS, and otherHost for another host without TLS.
+type remedies struct{ missing, wrong, forbidden, authority, plainHTTP, otherHost string }
 
 func newClient(verb, repository string, o Options) (*client, error) {
 	c := &client{
@@ -104,14 +104,18 @@ func remediesFor(reference registry.Reference, user bool) remedies {
 		return remedies{
 			missing: login, wrong: login, forbidden: "ask for the permission on the repository, or " + login,
 			authority: "let the system trust the registry's authority",
+			plainHTTP: "--plain-http allows that",
 		}
 	}
+	const operator = "the operator can allow that with --plain-http-registries"
 	entry := fmt.Sprintf("the entry for %s in .dockerconfigjson of the Secret", reference.Registry)
 	return remedies{
 		missing:   "name a Secret in spec.output.secretRef with credentials for " + reference.Registry,
 		wrong:     "correct " + entry,
 		forbidden: "let the account push to the repository, or correct " + entry,
 		authority: "add the registry's authority to the Secret, as ca.crt",
+		plainHTTP: operator,
+		otherHost: operator,
 	}
 }
 

@@ -52,9 +52,13 @@ func parseCredentials(config []byte, reference registry.Reference, allowHelpers 
 	if len(config) == 0 {
 		return credentials{}, nil
 	}
+	file := ".dockerconfigjson"
+	if allowHelpers {
+		file = "config.json"
+	}
 	var parsed dockerConfig
 	if err := json.Unmarshal(config, &parsed); err != nil {
-		return credentials{}, errors.New(".dockerconfigjson is not JSON of a Docker configuration")
+		return credentials{}, errors.New(file + " is not JSON of a Docker configuration")
 	}
 	if allowHelpers {
 		for _, server := range slices.Sorted(maps.Keys(parsed.CredHelpers)) {
@@ -75,22 +79,23 @@ func parseCredentials(config []byte, reference registry.Reference, allowHelpers 
 	if length < 0 {
 		return credentials{}, nil
 	}
-	static, err := parsed.Auths[best].credential()
+	static, err := parsed.Auths[best].credential(file)
 	return credentials{has: static != auth.EmptyCredential, static: static}, err
 }
 
-func (a dockerAuth) credential() (auth.Credential, error) {
+// credential returns the credential of an entry. The file is for errors.
+func (a dockerAuth) credential(file string) (auth.Credential, error) {
 	c := auth.Credential{Username: a.Username, Password: a.Password, RefreshToken: a.IdentityToken, AccessToken: a.RegistryToken}
 	if a.Auth != "" {
 		decoded, err := base64.StdEncoding.DecodeString(a.Auth)
 		name, password, ok := strings.Cut(strings.TrimRight(string(decoded), "\x00"), ":")
 		if err != nil || !ok {
-			return auth.EmptyCredential, errors.New("an auth in .dockerconfigjson is not USER:PASSWORD in base64")
+			return auth.EmptyCredential, errors.New("an auth in " + file + " is not USER:PASSWORD in base64")
 		}
 		c.Username, c.Password = name, password
 	}
 	if c.RefreshToken == "" && c.AccessToken == "" && (c.Username == "") != (c.Password == "") {
-		return auth.EmptyCredential, errors.New("an entry in .dockerconfigjson has a user without a password, or a password without a user")
+		return auth.EmptyCredential, errors.New("an entry in " + file + " has a user without a password, or a password without a user")
 	}
 	return c, nil
 }

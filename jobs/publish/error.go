@@ -181,7 +181,7 @@ func (c *client) unanswered(err error) error {
 		return local
 	}
 	if insecure, ok := errors.AsType[*insecureError](err); ok {
-		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), "the operator can allow that with --plain-http-registries", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), c.remedies.otherHost, err)
 	}
 	if answer, ok := errors.AsType[*errcode.ErrorResponse](err); ok { // of the token server
 		failure := c.answered(answer)
@@ -213,7 +213,7 @@ func (c *client) unreachable(err *networkError) *Error {
 	case verification:
 		return c.fault(v1alpha1.ReasonRegistryRefused, c.scrub("the certificate of "+err.host+" is not valid: "+err.err.Error()), "", err)
 	case record:
-		return c.fault(v1alpha1.ReasonRegistryRefused, err.host+" answers without TLS", "the operator can allow that with --plain-http-registries", err)
+		return c.fault(v1alpha1.ReasonRegistryRefused, err.host+" answers without TLS", c.remedies.plainHTTP, err)
 	}
 	return c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error()), "", err)
 }

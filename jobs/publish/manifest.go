@@ -13,6 +13,8 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // manifest is a manifest or an index, with its descriptor.
@@ -74,9 +76,7 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 		}
 	}
 	layer := layerOf(artifact.Content, artifact.MediaType)
-	if artifact.Title != "" {
-		layer.Annotations = map[string]string{ociv1.AnnotationTitle: artifact.Title}
-	}
+	layer.Annotations = map[string]string{ociv1.AnnotationTitle: fileTitle(artifact.Target)}
 	pushed, err := newArtifactManifest(artifact.MediaType, layer, artifact.Annotations, nil)
 	if err != nil {
 		return manifest{}, err
@@ -88,6 +88,13 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 		return manifest{}, err
 	}
 	return pushed, p.pushManifest(ctx, "push manifest of "+artifact.Target, pushed)
+}
+
+// fileTitle returns the name of the file in which clients store the artifact of a target: its platform and format, such as
+// linux-amd64.raw. It is not the name of the builder's file, which the status of a build does not have, so that the manifest has one digest,
+// whoever pushes the artifact.
+func fileTitle(target string) string {
+	return strings.TrimPrefix((&v1alpha1.Artifact{Target: target}).FileName(""), "-")
 }
 
 // pushImage pushes the image of a layout.

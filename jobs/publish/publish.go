@@ -62,8 +62,6 @@ type Artifact struct {
 	// MediaType is the media type of the content.
 	MediaType string
 	Content
-	// Title is the name of the artifact's file. Empty if the artifact has none.
-	Title string
 	// Annotations are those that the builder set. An image keeps only its own.
 	Annotations map[string]string
 	// SBOM and Provenance are pushed as referrers of the artifact. They may be nil.

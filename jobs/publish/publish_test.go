@@ -58,7 +58,7 @@ func randomBytes(size int) []byte {
 func artifact(target, tag string, content []byte) Artifact {
 	platform := target[:strings.LastIndex(target, "/")]
 	return Artifact{
-		Target: target, Platform: platform, MediaType: "application/vnd.example.disk", Content: contentOf(content), Title: "disk.raw",
+		Target: target, Platform: platform, MediaType: "application/vnd.example.disk", Content: contentOf(content),
 		Annotations: map[string]string{"b": "2", "a": "1"}, Tag: tag,
 	}
 }
@@ -104,7 +104,7 @@ func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
 			}
 			manifest := manifestOf(t, r, "v1")
 			if manifest.ArtifactType != "application/vnd.example.disk" || len(manifest.Layers) != 1 ||
-				manifest.Layers[0].Annotations[ociv1.AnnotationTitle] != "disk.raw" || manifest.Annotations["a"] != "1" ||
+				manifest.Layers[0].Annotations[ociv1.AnnotationTitle] != "linux-amd64.raw" || manifest.Annotations["a"] != "1" ||
 				manifest.Config.MediaType != ociv1.MediaTypeEmptyJSON {
 				t.Errorf("the manifest is %+v", manifest)
 			}
@@ -190,7 +190,7 @@ func TestTheOrderOfAPush(t *testing.T) {
 		func(r string) bool { return r == "PUT /v2/team/web/manifests/v0" },
 		func(r string) bool { return r == "PUT /v2/team/web/manifests/v1" },
 	}
-	counts := []int{5, 5, 1, 1} // 2 contents, 2 documents and the configuration; 2 manifests of artifacts, 2 of documents and an index
+	counts := []int{5, 6, 1, 1} // 2 contents, 2 documents and the configuration; 3 manifests of artifacts, 2 of documents and an index
 	for i, step := range steps {
 		matching := slices.DeleteFunc(slices.Clone(requests), func(r string) bool { return !step(r) })
 		if len(matching) != counts[i] {
@@ -245,7 +245,7 @@ func TestDigestsOfManifestsStay(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
 	pushed, _, err := pushIn(t, r, Options{}, withDocuments(artifact("linux/amd64/raw", "v1", []byte("disk"))))
 	require.NoError(t, err)
-	if want := "sha256:d75b963a71d1b2784f645f29d385fc7ed5ef8b93eb962cd4ec1cd284c2fb9289"; pushed[0].Digest != want {
+	if want := "sha256:439f9f657164da2885e5817edb163b924b8b19989e30bdb32a4a711e48598c01"; pushed[0].Digest != want {
 		t.Errorf("the manifest has the digest %s, want %s", pushed[0].Digest, want)
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package artifacts is the verb that lists the artifacts of a build, and its subcommand that fetches one.
+// Package artifacts is the verb that lists the artifacts of a build, and its subcommands that fetch one and push all.
 package artifacts
 
 import (
@@ -26,12 +26,13 @@ func NewCommand() *cobra.Command {
 	var format output.Format
 	command := &cobra.Command{
 		Use:   "artifacts IMAGE[@CHANNEL]|BUILD",
-		Short: "List the artifacts of an image or a build, or fetch one",
+		Short: "List the artifacts of an image or a build, fetch one, or push them",
 		Long: "List the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
 			"VERIFIED is Content if the server read the artifact, and computed its digest and size. TAG is the tag that the build " +
 			"gave the artifact in a registry; the column is left out if no artifact has one. LOCATION is where the artifact can be " +
 			"fetched. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
-			"`goldsmith artifacts get` fetches an artifact. For an image named get, use image/get.",
+			"`goldsmith artifacts get` fetches an artifact, and `goldsmith artifacts push` pushes artifacts to a registry. For an image " +
+			"named get, use image/get.",
 		Example: "  goldsmith artifacts debian\n" +
 			"  goldsmith artifacts debian@stable -o json",
 		Args:              client.OneName(argument, client.Either),
@@ -50,7 +51,7 @@ func NewCommand() *cobra.Command {
 	}
 	flags.AddTo(command.Flags())
 	format.AddTo(command)
-	command.AddCommand(newGetCommand())
+	command.AddCommand(newGetCommand(), newPushCommand())
 	return command
 }
 

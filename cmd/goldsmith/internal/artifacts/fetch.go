@@ -33,13 +33,13 @@ type fetch struct {
 }
 
 func newFetch(connection *client.Connection, wanted *content, o *options) (*fetch, error) {
-	shown := &progress{out: o.told, style: o.style, clock: o.clock, name: wanted.String(), size: wanted.SizeBytes}
+	shown := &progress{out: o.told, style: o.style, clock: o.clock, task: "fetching " + wanted.String(), size: wanted.SizeBytes}
 	sources, err := o.sourcesOf(connection, wanted, shown)
 	if err != nil {
 		return nil, err
 	}
 	if from := sources[0].String(); from != theServer {
-		shown.from = from
+		shown.place = "from " + from
 	}
 	return &fetch{content: wanted, sources: sources, progress: shown}, nil
 }

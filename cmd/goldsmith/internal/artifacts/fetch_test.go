@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -43,7 +44,7 @@ type server struct {
 
 func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	s.ranges = append(s.ranges, request.Header.Get("Range"))
-	if at := request.Header.Get("Range"); at != "" && request.Header.Get("If-Range") != `"`+digestOf(text)+`"` {
+	if at := request.Header.Get("Range"); at != "" && request.Header.Get("If-Range") != `"`+path.Base(request.URL.Path)+`"` {
 		http.Error(writer, "If-Range", http.StatusBadRequest)
 		return
 	}
@@ -57,12 +58,14 @@ func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 }
 
 func correctly(writer http.ResponseWriter, request *http.Request) {
-	if request.URL.Path != v1alpha1.ArtifactPath("team", "debian-7", digestOf(text)) {
-		http.NotFound(writer, request)
-		return
+	for _, content := range []string{text, bom, layout()} {
+		if digest := digestOf(content); request.URL.Path == v1alpha1.ArtifactPath("team", "debian-7", digest) {
+			writer.Header().Set("ETag", `"`+digest+`"`)
+			http.ServeContent(writer, request, "", time.Time{}, strings.NewReader(content))
+			return
+		}
 	}
-	writer.Header().Set("ETag", `"`+digestOf(text)+`"`)
-	http.ServeContent(writer, request, "", time.Time{}, strings.NewReader(text))
+	http.NotFound(writer, request)
 }
 
 // cut breaks the connection off after some bytes.

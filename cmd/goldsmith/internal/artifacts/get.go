@@ -152,7 +152,11 @@ func (o *options) choose(build *v1alpha1.ImageBuild) (*content, error) {
 		}
 		return nil, fmt.Errorf("%s has no %s", &contents[0], o.document)
 	}
-	return nil, fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, o.target, strings.Join(targetsOf(build), ", "))
+	return nil, noTarget(build, o.target)
+}
+
+func noTarget(build *v1alpha1.ImageBuild, target string) error {
+	return fmt.Errorf("build %s has no artifact for target %s: its targets are %s", build.Name, target, strings.Join(targetsOf(build), ", "))
 }
 
 // size returns a number of bytes for people.

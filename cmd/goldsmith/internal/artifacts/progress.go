@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -22,31 +23,36 @@ const (
 	cells = 24
 )
 
-// progress shows how far a fetch is: a bar on a terminal, and otherwise a line at the beginning and for each interruption. A bar that
-// cannot be written does not end the fetch.
+// progress shows how far a transfer is: a bar on a terminal, and otherwise a line at the beginning and for each interruption. A bar that
+// cannot be written does not end the transfer.
 type progress struct {
 	out   io.Writer
 	style output.Style
 	clock clock.PassiveClock
-	name  string
+	task  string // such as "fetching NAME"
 	size  int64
-	from  string // the place of the content, if it is not the server
+	place string // such as "from LOCATION"; empty for the server
 
-	first, at      int64 // where the fetch began, and is
+	mu             sync.Mutex // of the fields below, and of the output
+	first, at      int64      // where the transfer began, and is
 	started, shown time.Time
 	drawn          int // the width of the bar on the terminal
 }
 
-// begin shows the beginning of a fetch at an offset.
+// begin shows the beginning of a transfer at an offset.
 func (p *progress) begin(at int64) {
+	p.mu.Lock()
 	p.first, p.at, p.started = at, at, p.clock.Now()
 	if p.style.Rewrites {
 		p.draw()
+	}
+	p.mu.Unlock()
+	if p.style.Rewrites {
 		return
 	}
-	text := fmt.Sprintf("%s fetching %s, %s", p.step(), p.name, size(p.size))
-	if p.from != "" {
-		text += ", from " + p.from
+	text := fmt.Sprintf("%s %s, %s", p.step(), p.task, size(p.size))
+	if p.place != "" {
+		text += ", " + p.place
 	}
 	if at > 0 {
 		text += fmt.Sprintf(", of which %s are there", size(at))
@@ -65,23 +71,41 @@ type counter struct {
 // Write implements io.Writer.
 func (c *counter) Write(data []byte) (int, error) {
 	n, err := c.Writer.Write(data)
-	p := c.progress
-	if p.at += int64(n); p.style.Rewrites && p.clock.Since(p.shown) >= redraw {
-		p.draw()
-	}
+	c.progress.mu.Lock()
+	defer c.progress.mu.Unlock()
+	c.progress.reached(c.progress.at + int64(n))
 	return n, err
 }
 
-// interrupted shows why the fetch continues with another request.
+// reach shows that the transfer is at an offset.
+func (p *progress) reach(at int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.reached(at)
+}
+
+func (p *progress) reached(at int64) {
+	if p.at = at; p.style.Rewrites && p.clock.Since(p.shown) >= redraw {
+		p.draw()
+	}
+}
+
+// interrupted shows why the transfer continues with another request.
 func (p *progress) interrupted(err error, at int64) {
 	_ = p.tell(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
 }
 
 // end removes the bar.
-func (p *progress) end() { p.clear() }
+func (p *progress) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.clear()
+}
 
 // tell writes a line in place of the bar.
 func (p *progress) tell(line string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.clear()
 	_, err := fmt.Fprintln(p.out, line)
 	return err
@@ -108,12 +132,13 @@ func (p *progress) draw() {
 
 // line returns the bar, for example "[######      ]  25%  256 MiB of 1.0 GiB  180 MiB/s  4s left".
 func (p *progress) line(took time.Duration) string {
-	done := min(max(float64(p.at)/float64(max(1, p.size)), 0), 1)
+	at := min(p.at, p.size) // a push counts what it adds, too
+	done := min(max(float64(at)/float64(max(1, p.size)), 0), 1)
 	full := int(done * cells)
-	line := fmt.Sprintf("[%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(" ", cells-full), 100*done, size(p.at), size(p.size))
-	rate := float64(p.at-p.first) / max(took.Seconds(), redraw.Seconds())
+	line := fmt.Sprintf("[%s%s] %3.0f%%  %s of %s", strings.Repeat("#", full), strings.Repeat(" ", cells-full), 100*done, size(at), size(p.size))
+	rate := float64(at-p.first) / max(took.Seconds(), redraw.Seconds())
 	if rate > 0 {
-		left := time.Duration(float64(p.size-p.at) / rate * float64(time.Second))
+		left := time.Duration(float64(p.size-at) / rate * float64(time.Second))
 		line += fmt.Sprintf("  %s/s  %s left", size(int64(rate)), duration.HumanDuration(left))
 	}
 	return line

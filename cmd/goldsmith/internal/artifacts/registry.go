@@ -63,7 +63,7 @@ func (p *published) opened(fetched *publish.Fetched, err error) (io.ReadCloser, 
 // sourcesOf returns where a content can be fetched from, the server first. If there is no such place, the error names the location of the
 // content, and what fetches from there.
 func (o *options) sourcesOf(connection *client.Connection, content *content, shown *progress) (sources []source, err error) {
-	if content.Verified == v1alpha1.ArtifactVerifiedContent || strings.HasPrefix(content.Location, "/apis/") {
+	if onServer(content) {
 		server, err := newKept(connection, content, o.clock, shown.interrupted)
 		if err != nil {
 			return nil, err
@@ -86,6 +86,11 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 		return nil, elsewhere(content)
 	}
 	return sources, nil
+}
+
+// onServer reports whether the API server should keep a content.
+func onServer(content *content) bool {
+	return content.Verified == v1alpha1.ArtifactVerifiedContent || strings.HasPrefix(content.Location, "/apis/")
 }
 
 // manifestAt returns an OCI reference with a digest, as REPOSITORY@DIGEST, and its repository.

@@ -144,30 +144,33 @@ func TestDocumentsAreFetchedFromTheRegistryOfTheirArtifact(t *testing.T) {
 	}
 }
 
-// layoutOf returns the tar of an OCI image layout with one image that is empty.
-func layoutOf(t *testing.T) string {
-	t.Helper()
+// layout returns the tar of an OCI image layout with one image that is empty.
+func layout() string {
 	const config = `{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}`
-	manifest := fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
-		`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[]}`, digestOf(config), len(config))
+	manifest := manifestOf(config)
 	index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}]}`,
 		digestOf(manifest), len(manifest))
-	var layout bytes.Buffer
-	writer := tar.NewWriter(&layout)
+	var packed bytes.Buffer
+	writer := tar.NewWriter(&packed)
 	for _, file := range [][2]string{
 		{"oci-layout", `{"imageLayoutVersion":"1.0.0"}`}, {"index.json", index},
 		{"blobs/sha256/" + digestOf(manifest)[7:], manifest}, {"blobs/sha256/" + digestOf(config)[7:], config},
 	} {
-		require.NoError(t, writer.WriteHeader(&tar.Header{Name: file[0], Size: int64(len(file[1])), Mode: 0o644, Typeflag: tar.TypeReg}))
-		_ = require.Value(writer.Write([]byte(file[1])))(t)
+		_ = writer.WriteHeader(&tar.Header{Name: file[0], Size: int64(len(file[1])), Mode: 0o644, Typeflag: tar.TypeReg}) // writes into memory
+		_, _ = writer.Write([]byte(file[1]))
 	}
-	require.NoError(t, writer.Close())
-	return layout.String()
+	_ = writer.Close()
+	return packed.String()
+}
+
+func manifestOf(config string) string {
+	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+		`"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":%q,"size":%d},"layers":[]}`, digestOf(config), len(config))
 }
 
 func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
-	image := publishedIn(t, registry, publish.OCILayout, layoutOf(t), false)
+	image := publishedIn(t, registry, publish.OCILayout, layout(), false)
 	file := func(change func(artifact *v1alpha1.Artifact)) *v1alpha1.ImageBuild {
 		build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
 		change(&build.Status.Artifacts[0])
@@ -185,7 +188,7 @@ func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
 		"another size":           {build: file(func(artifact *v1alpha1.Artifact) { artifact.SizeBytes++ }), password: registrytest.Password, want: []string{"the registry has 10 bytes, and the build reported 11"}},
 		"the wrong password":     {build: image, password: "wrong", want: []string{"401", "docker login " + registry.Host()}},
 		"no credentials":         {build: image, config: "{}", want: []string{"401", "docker login " + registry.Host()}},
-		"a broken configuration": {build: image, config: "{", want: []string{"not JSON of a Docker configuration"}},
+		"a broken configuration": {build: image, config: "{", want: []string{"config.json is not JSON of a Docker configuration"}},
 	} {
 		login(t, registry, test.password)
 		if test.config != "" {
