@@ -107,8 +107,8 @@ type content struct {
 	document string
 	// fileName is the default name of the file.
 	fileName string
-	// artifact is the location of the artifact. tag is its tag, and empty for a document.
-	artifact, tag string
+	// tag is the tag of the artifact, and empty for a document.
+	tag string
 }
 
 // String returns the name of the content for people.
@@ -127,7 +127,7 @@ func contentsOf(build *v1alpha1.ImageBuild, artifact *v1alpha1.Artifact) []conte
 			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, MediaType: artifact.MediaType, Location: artifact.Location, Verified: artifact.Verified,
 		},
 		namespace: build.Namespace, build: build.Name, target: artifact.Target, fileName: artifact.FileName(build.Name),
-		artifact: artifact.Location, tag: artifact.Tag,
+		tag: artifact.Tag,
 	}
 	contents := []content{itself}
 	for _, document := range []struct {

@@ -26,11 +26,10 @@ import (
 // published is a content in a registry.
 type published struct {
 	*content
-	// location is REPOSITORY@DIGEST of the artifact's manifest, or of a document's.
+	// location is REPOSITORY@DIGEST of the manifest.
 	location string
-	// beside reports that the content is a document, and location that of its artifact.
-	beside  bool
-	options publish.Options
+	// options returns how to reach the registry.
+	options func() (publish.Options, error)
 }
 
 // String implements source.
@@ -38,18 +37,14 @@ func (p *published) String() string { return p.location }
 
 // open implements source.
 func (p *published) open(ctx context.Context, at int64) (io.ReadCloser, error) {
-	if p.beside {
-		return p.opened(publish.FetchDocument(ctx, p.location, publish.Document{
-			Content: publish.Content{Digest: p.Digest, SizeBytes: p.SizeBytes}, MediaType: p.MediaType,
-		}, at, p.options))
-	}
 	if strings.HasSuffix(p.location, "@"+p.Digest) { // the builder pushed it, and reported the digest of its manifest
 		return nil, fmt.Errorf("it is an image or another manifest of OCI, and no file: pull it with `podman pull %s` or `oras pull %s`", p.location, p.location)
 	}
-	return p.opened(publish.Fetch(ctx, p.location, p.Digest, at, p.options))
-}
-
-func (p *published) opened(fetched *publish.Fetched, err error) (io.ReadCloser, error) {
+	options, err := p.options()
+	if err != nil {
+		return nil, err
+	}
+	fetched, err := publish.Fetch(ctx, p.location, p.Digest, at, options)
 	if err != nil {
 		return nil, err
 	}
@@ -70,17 +65,10 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 		}
 		sources = append(sources, server)
 	}
-	location, repository, ok := manifestAt(content.Location)
-	beside := !ok && content.document != "" && (content.Location == "" || len(sources) > 0)
-	if beside {
-		location, repository, ok = manifestAt(content.artifact)
-	}
-	if ok {
-		registry, err := registryOptions(repository, o.plainHTTP, o.clock)
-		if err != nil {
-			return nil, err
-		}
-		sources = append(sources, &published{content: content, location: location, beside: beside, options: registry})
+	if location, repository, ok := manifestAt(content.Location); ok {
+		sources = append(sources, &published{content: content, location: location, options: func() (publish.Options, error) {
+			return registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
+		}})
 	}
 	if len(sources) == 0 {
 		return nil, elsewhere(content)

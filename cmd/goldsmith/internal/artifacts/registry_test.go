@@ -40,8 +40,7 @@ func login(t *testing.T, registry *registrytest.Registry, password string) {
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "config.json"), registry.DockerConfig(password), 0o600))
 }
 
-// publishedIn returns a build whose artifact, which has a text, is in a registry, and not on the server. The server keeps it if kept is true, or
-// says so.
+// publishedIn returns a build whose artifact, which has a text, is in a registry. If kept is true, the server should have it, too.
 func publishedIn(t *testing.T, registry *registrytest.Registry, mediaType, text string, kept bool) *v1alpha1.ImageBuild {
 	t.Helper()
 	pushed := require.Value(publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{{
@@ -52,7 +51,7 @@ func publishedIn(t *testing.T, registry *registrytest.Registry, mediaType, text 
 	build := debian7()
 	artifact := &build.Status.Artifacts[0]
 	artifact.Location, artifact.Digest, artifact.SizeBytes = pushed[0].Location, digestOf(text), int64(len(text))
-	artifact.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json"}
+	artifact.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json", Location: pushed[0].SBOM}
 	if !kept {
 		artifact.Verified = ""
 	}
@@ -127,7 +126,7 @@ func TestAnArtifactThatTheServerDoesNotKeepIsFetchedFromItsRegistry(t *testing.T
 	}
 }
 
-func TestDocumentsAreFetchedFromTheRegistryOfTheirArtifact(t *testing.T) {
+func TestDocumentsAreFetchedFromTheRegistry(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{})
 	build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
 	f := newFixture(t)
@@ -139,7 +138,7 @@ func TestDocumentsAreFetchedFromTheRegistryOfTheirArtifact(t *testing.T) {
 	build.Status.Artifacts[0].SBOM.Digest = digestOf("another")
 	f = newFixture(t)
 	f.asked.document = sbom
-	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.Contains(err.Error(), "404") {
+	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.Contains(err.Error(), "has no content "+digestOf("another")) {
 		t.Errorf("got error %v", err)
 	}
 }
@@ -204,6 +203,21 @@ func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
 		if len(f.files()) > 0 || len(f.ranges) > 0 {
 			t.Errorf("%s: left %v after %d requests to the server", title, f.files(), len(f.ranges))
 		}
+	}
+}
+
+func TestCredentialsAreReadOnlyForARegistry(t *testing.T) {
+	directory := t.TempDir()
+	t.Setenv("DOCKER_CONFIG", directory)
+	require.NoError(t, os.Mkdir(filepath.Join(directory, "config.json"), 0o700))
+	build := debian7()
+	build.Status.Artifacts[0].Location = "registry.example.com/debian@" + digestOf("manifest")
+	f := newFixture(t)
+	require.NoError(t, f.asked.run(t.Context(), f.connection, build)) // the server keeps it
+	build.Status.Artifacts[0].Verified = ""
+	f = newFixture(t)
+	if err := f.asked.run(t.Context(), f.connection, build); err == nil || !strings.Contains(err.Error(), ": read the credentials for registries: ") {
+		t.Errorf("got error %v", err)
 	}
 }
 
