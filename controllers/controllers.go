@@ -50,7 +50,7 @@ type Options struct {
 	Config *rest.Config
 	// Builders are what the operator allows.
 	Builders inputs.Builders
-	// BuildersChanged receives after a change of Builders.Current: Images whose builder was added or removed have another status then. The
+	// BuildersChanged receives after a change of Builders.Current: Images whose builder was added, changed or removed can have another status then. The
 	// controllers alone receive from it. Optional.
 	BuildersChanged <-chan struct{}
 	// Results is what the results of builders must have. Defaults to artifacts with a file or a location, whose files nobody has read.

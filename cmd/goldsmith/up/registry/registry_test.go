@@ -4,9 +4,13 @@ package registry
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -195,6 +199,34 @@ func TestTheExampleOfThePageIsADocument(t *testing.T) {
 	example, _, _ := strings.Cut(after, "```")
 	if declarations, err := document.Decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
 		t.Errorf("%v %+v", err, declarations)
+	}
+}
+
+// TestTheExamplesDeclareWhatTheyTake compares the document of the examples with what each script refuses.
+func TestTheExamplesDeclareWhatTheyTake(t *testing.T) {
+	t.Parallel()
+	directory, err := filepath.Abs("../../../../examples/builders")
+	require.NoError(t, err)
+	examples, err := Source{Path: directory}.Read()
+	require.NoError(t, err)
+	scripts, err := filepath.Glob(filepath.Join(directory, "*.sh"))
+	require.NoError(t, err)
+	if len(examples) != 3 || len(scripts) != 3 {
+		t.Errorf("examples %v, scripts %v", examples, scripts)
+	}
+	for name, example := range examples {
+		script, err := os.ReadFile(example.Path)
+		require.NoError(t, err)
+		parameters, err := json.Marshal(slices.Sorted(maps.Keys(example.Capabilities.Parameters.Properties)))
+		require.NoError(t, err)
+		for _, check := range []string{
+			".parameters | keys - " + strings.ReplaceAll(string(parameters), ",", ", "),
+			fmt.Sprintf("[.targets[].format] | unique - [%q]", example.Capabilities.Targets[0].Format),
+		} {
+			if !strings.Contains(string(script), check) {
+				t.Errorf("%s does not check %s", name, check)
+			}
+		}
 	}
 }
 
