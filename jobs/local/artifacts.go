@@ -65,7 +65,7 @@ func (r *run) storeArtifacts(message string, e *ending, started time.Time) (chec
 			}
 		},
 	})
-	if *reported.Check != (result.Check{}) {
+	if reported.Check.NotStored != "" || reported.Check.NotPublished != nil {
 		e.deadlineExceeded = meanwhile.deadlineExceeded
 	}
 	checked, err := reported.Message()

@@ -191,6 +191,12 @@ func TestStoringFilesEndsWithWhatNeedsThem(t *testing.T) {
 	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", errOutOfTime.Error())))
 	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(Equal("DeadlineExceeded"))
 
+	wrong := c.storing(storeClock, named("wrong"), func(job *batchv1.Job) { job.Spec.Template.Spec.ActiveDeadlineSeconds = new(int64(3600)) })
+	agentClock.Step(time.Hour)
+	stepUntil(c, storeClock, time.Second, func() bool { return c.agent.Running() == 0 })
+	c.Expect(c.outcome(wrong).Failure).To(HaveField("Reason", v1alpha1.ReasonInvalidResult))
+	c.Expect(require.Value(c.pod(wrong))(t).Status.Reason).To(BeEmpty(), "the deadline has prevented nothing")
+
 	deleted := c.storing(storeClock, named("deleted"))
 	pod := require.Value(c.pod(deleted))(t)
 	c.deletePod(deleted, 0)
