@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
 	"goldsmith.dev/goldsmith/controllers/certificates"
@@ -33,6 +34,9 @@ type options struct {
 	records    records.Flags
 	results    results.Flags
 	retention  retention.Flags
+	registries registries.Flags
+
+	publisherImage string
 
 	leaderElect          bool
 	leaderElectNamespace string
@@ -71,6 +75,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	}
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
+	command.AddCommand(newPublishCommand())
 	return command
 }
 
@@ -82,6 +87,9 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.records.AddTo(flags, "none")
 	o.results.AddTo(flags)
 	o.retention.AddTo(flags)
+	o.registries.AddTo(flags)
+	flags.StringVar(&o.publisherImage, "publisher-image", "",
+		"container image of the publisher, which pushes the artifacts of builds with spec.output; default: the image of this process's pod")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"leader election with a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, identifies this process, which then continues without waiting after a restart")
@@ -104,7 +112,6 @@ func (o *options) validate() error {
 		return errors.New("--certificates needs --certificate-directory, the directory with the certificate of this process")
 	case o.certificateValidity < certificates.MinValidity:
 		return fmt.Errorf("--certificate-validity must be at least %s, not %s", certificates.MinValidity, o.certificateValidity)
-	default:
-		return nil
 	}
+	return o.registries.Check()
 }

@@ -68,6 +68,9 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	if builders.Publisher, err = o.publisher(ctx, config, namespace); err != nil {
+		return err
+	}
 	monitor := outages.NewMonitor(logger, clock.RealClock{})
 	manager, err := controllers.New(ctx, controllers.Options{
 		Config:        config,

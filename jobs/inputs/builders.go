@@ -23,6 +23,18 @@ type Builder struct {
 	Reports bool
 	// Capabilities are the parameters that a registered builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
+	// Publisher publishes the artifacts, if the build has an output.
+	Publisher Publisher
+}
+
+// Publisher is what publishes artifacts in registries. With the zero value, builds with an output cannot run.
+type Publisher struct {
+	// Agent is whether the agent that runs the builder publishes. Then the other fields are not read.
+	Agent bool
+	// Image is the reference of a container image whose program publishes, with the arguments that package render gives it.
+	Image string
+	// PlainHTTP are the registries, HOST[:PORT], that are reached without TLS besides those on loopback addresses.
+	PlainHTTP []string
 }
 
 // Builders are the builders that the operator allows.
@@ -34,6 +46,8 @@ type Builders struct {
 	Current func() map[string]Builder
 	// AllowImages is whether a build may also name a container image of its own.
 	AllowImages bool
+	// Publisher publishes the artifacts of all builders.
+	Publisher Publisher
 }
 
 // Lookup finds the builder that a build asks for. The failure is BuilderNotFound or BuilderNotAllowed.
@@ -43,12 +57,13 @@ func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFail
 			return Builder{}, v1alpha1.ReasonBuilderNotAllowed.Failure(
 				"builder.image %q is not allowed on this server: use a registered builder (%s)", builder.Image, b.names(shownNames))
 		}
-		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command)}, nil
+		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command), Publisher: b.Publisher}, nil
 	}
 	registered, ok := b.registered()[builder.Name]
 	if !ok {
 		return Builder{}, b.notFound(builder.Name)
 	}
+	registered.Publisher = b.Publisher
 	return registered, nil
 }
 

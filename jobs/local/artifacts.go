@@ -142,9 +142,9 @@ func (r *run) take(ctx context.Context, reported *result.Result) (contents []art
 		}
 	}
 	var invalid, fault error
-	completeNext := func(content *result.Content, name string) {
-		if content == nil || content.File == "" {
-			return
+	for name, content := range reported.Named() {
+		if content.File == "" {
+			continue
 		}
 		err := complete(content, taken[0], name)
 		taken = taken[1:]
@@ -153,13 +153,6 @@ func (r *run) take(ctx context.Context, reported *result.Result) (contents []art
 		} else {
 			fault = cmp.Or(fault, err)
 		}
-	}
-	for i := range reported.Artifacts { // in the order of Contents
-		artifact := &reported.Artifacts[i]
-		name := fmt.Sprintf("artifact %q", artifact.Target)
-		completeNext(&artifact.Content, name)
-		completeNext(artifact.SBOM, "sbom of "+name)
-		completeNext(artifact.Provenance, "provenance of "+name)
 	}
 	return contents, cmp.Or(invalid, fault)
 }
@@ -177,15 +170,12 @@ func complete(content *result.Content, file artifacts.Taken, name string) error 
 	if problem, ok := errors.AsType[*artifacts.FileError](file.Err); ok {
 		return &invalidError{name + ": " + problem.Error()}
 	}
-	switch {
-	case file.Err != nil:
+	if file.Err != nil {
 		return fmt.Errorf("%s: %w", name, file.Err)
-	case content.SizeBytes != nil && *content.SizeBytes != file.Content.SizeBytes:
-		return &invalidError{fmt.Sprintf("sizeBytes of %s is %d, but file %q has %d bytes", name, *content.SizeBytes, content.File, file.Content.SizeBytes)}
-	case content.Digest != "" && content.Digest != file.Content.Digest:
-		return &invalidError{fmt.Sprintf("digest of %s is %s, but file %q has %s", name, content.Digest, content.File, file.Content.Digest)}
 	}
-	content.Digest, content.SizeBytes, content.Verified = file.Content.Digest, &file.Content.SizeBytes, v1alpha1.ArtifactVerifiedContent
+	if err := content.Confirm(name, file.Content.Digest, file.Content.SizeBytes); err != nil {
+		return &invalidError{err.Error()}
+	}
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
@@ -19,9 +20,6 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
-
-// keyAuthorities is the optional key of a registry's Secret with certificate authorities.
-const keyAuthorities = "ca.crt"
 
 // errNotInTime reports that the agent stopped to publish the artifacts of a pod.
 var errNotInTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were published: if the deadline passed, raise timeouts.run")
@@ -39,97 +37,49 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 	if err := json.Unmarshal([]byte(encoded), &output); err != nil {
 		return notPublished(v1alpha1.ReasonRegistryRefused, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, r.ref, err))
 	}
-	var stored []*result.Artifact
-	for i := range reported.Artifacts {
-		if reported.Artifacts[i].Verified != "" {
-			stored = append(stored, &reported.Artifacts[i])
-		}
-	}
-	if len(stored) == 0 {
+	if !slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" }) {
 		return &result.Check{}
 	}
-	check := r.push(ctx, &output, stored)
+	check := r.push(ctx, &output, reported)
 	if check.NotPublished != nil {
 		r.say("not published: %s", check.NotPublished.Message)
 	}
 	return check
 }
 
-// push pushes stored artifacts.
-func (r *run) push(ctx context.Context, output *render.Output, stored []*result.Artifact) *result.Check {
+// push pushes the stored artifacts of a result.
+func (r *run) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
 	options, reason, err := r.registryOptions(ctx, output.Secret)
 	if err != nil && ctx.Err() == nil {
 		return notPublished(reason, err)
 	}
-	var pushed []publish.Pushed
 	if err == nil {
 		r.say("publishing in %s", output.Repository)
-		pushed, err = publish.Push(ctx, output.Repository, r.toPush(stored, output.Tags), options)
+		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (publish.File, error) {
+			file, err := r.agent.options.Artifacts.OpenBlob(content.Digest)
+			if err != nil {
+				return nil, err
+			}
+			return file, nil
+		}, options)
 	}
 	if ctx.Err() != nil && err != nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, errNotInTime)
 	}
-	if failure, ok := errors.AsType[*publish.Error](err); ok {
-		return notPublished(failure.Reason, failure)
-	}
-	if err != nil {
+	check := publish.CheckOf(err)
+	if check.NotStored != "" {
 		r.agent.options.Logger.Error(err, "The stored artifacts of a pod cannot be read", "pod", r.ref.String())
-		return &result.Check{NotStored: err.Error()}
 	}
-	for i, artifact := range stored {
-		artifact.Location, artifact.Tag = pushed[i].Location, pushed[i].Tag
-		if pushed[i].SBOM != "" {
-			artifact.SBOM.Location = pushed[i].SBOM
-		}
-		if pushed[i].Provenance != "" {
-			artifact.Provenance.Location = pushed[i].Provenance
-		}
-		if artifact.Tag != "" {
-			r.say("published %s: %s, tag %s", artifact.Target, artifact.Location, artifact.Tag)
-		} else {
-			r.say("published %s: %s", artifact.Target, artifact.Location)
+	if *check == (result.Check{}) {
+		for _, line := range publish.Published(reported) {
+			r.say("%s", line)
 		}
 	}
-	return &result.Check{}
+	return check
 }
 
 func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 	return &result.Check{NotPublished: &result.NotPublished{Reason: reason, Message: err.Error()}}
-}
-
-// toPush returns stored artifacts with their tags, by target.
-func (r *run) toPush(stored []*result.Artifact, tags map[string]string) []publish.Artifact {
-	platforms := map[string]string{}
-	for _, target := range r.input.Targets {
-		platforms[target.Name] = target.Platform
-	}
-	var artifacts []publish.Artifact
-	for _, artifact := range stored {
-		artifacts = append(artifacts, publish.Artifact{
-			Target: artifact.Target, Platform: platforms[artifact.Target], MediaType: mediaType(artifact), Content: r.blob(&artifact.Content),
-			Annotations: artifact.Annotations, Tag: tags[artifact.Target],
-			SBOM: r.documentToPush(artifact.SBOM), Provenance: r.documentToPush(artifact.Provenance),
-		})
-	}
-	return artifacts
-}
-
-// blob returns a content of the store.
-func (r *run) blob(content *result.Content) publish.Content {
-	return publish.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (publish.File, error) {
-		file, err := r.agent.options.Artifacts.OpenBlob(content.Digest)
-		if err != nil {
-			return nil, err
-		}
-		return file, nil
-	}}
-}
-
-func (r *run) documentToPush(document *result.Content) *publish.Document {
-	if document == nil || document.Verified == "" {
-		return nil
-	}
-	return &publish.Document{Content: r.blob(document), MediaType: document.MediaType}
 }
 
 // registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
@@ -152,6 +102,6 @@ func (r *run) registryOptions(ctx context.Context, secretName string) (publish.O
 		return options, v1alpha1.ReasonRegistryDenied, fmt.Errorf("%s of spec.output.secretRef has no key %s: create it with the type %s, or correct spec.output.secretRef",
 			name, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)
 	}
-	options.DockerConfig, options.CA = secret.Data[corev1.DockerConfigJsonKey], secret.Data[keyAuthorities]
+	options.DockerConfig, options.CA = secret.Data[corev1.DockerConfigJsonKey], secret.Data[render.RegistryAuthorities]
 	return options, "", nil
 }

@@ -56,6 +56,10 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	annotations := map[string]string{v1alpha1.AnnotationInput: input}
 	if output != "" {
 		annotations[v1alpha1.AnnotationOutput] = output
+		annotations[defaultContainer] = ContainerName
+		if !builder.Publisher.Agent && builder.Publisher.Image == "" {
+			return nil, fmt.Errorf("render Job %s/%s: this controller cannot publish: the operator sets --publisher-image", build.Namespace, name)
+		}
 	}
 	build = build.DeepCopy()
 	v1alpha1.SetObjectDefaults_ImageBuild(build)

@@ -124,7 +124,21 @@ var rendered = []struct {
 		builder: inputs.Builder{Image: "registry.example.com/team/packer:2", Command: []string{"/usr/bin/packer", "build"}},
 	},
 	{name: "template", build: templateBuild(), attempt: 1, builder: mockBuilder},
+	{
+		name: "publishes", build: publishingBuild(), attempt: 1,
+		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
+	},
 	{name: "reports", build: basedBuild(), attempt: 1, builder: inputs.Builder{Image: mockBuilder.Image, Reports: true}},
+}
+
+// publishingBuild is a build that publishes two artifacts, each with a tag of its own.
+func publishingBuild() *v1alpha1.ImageBuild {
+	build := templateBuild()
+	build.Spec.Inputs.Targets = []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}, {Platform: "linux/arm64/v8", Format: "oci"}}
+	build.Spec.Inputs.Output = &v1alpha1.Output{
+		Repository: "registry.example.com/team/debian", TagTemplate: "{build}-{platform}", SecretRef: &v1alpha1.SecretReference{Name: "registry"},
+	}
+	return build
 }
 
 func TestJobIsTheGoldenOne(t *testing.T) {
@@ -318,6 +332,7 @@ func TestJobIsRefused(t *testing.T) {
 		{"before the base is resolved", unseen, mockBuilder, `render Job team/once-7c5a508: digest of base Image "debian" is not resolved: build again`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
 		{"before the files are resolved", unresolved, mockBuilder, `files of ConfigMap "setup" are not resolved: build again`},
+		{"without a publisher", publishingBuild(), mockBuilder, "this controller cannot publish: the operator sets --publisher-image"},
 		{"where the input is too large", tooLarge, mockBuilder, "more than the limit of 245760"},
 	}
 	for _, tt := range tests {

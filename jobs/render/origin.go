@@ -128,29 +128,43 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 		add("annotation "+v1alpha1.AnnotationOutput, output)
 	}
 	add("restartPolicy", template.Spec.RestartPolicy)
-	i := slices.IndexFunc(template.Spec.Containers, func(c corev1.Container) bool { return c.Name == ContainerName })
-	if i < 0 {
-		return strings.Join(parts, "\n")
+	for _, container := range template.Spec.InitContainers {
+		if container.Name == ContainerName {
+			parts = append(parts, fingerprintContainer(container, "", template.Spec.Volumes)...)
+		}
 	}
-	builder := template.Spec.Containers[i]
-	for i, value := range []any{builder.Image, builder.Command, builder.Args} {
-		parts = append(parts, told[i]+separator+readable(value))
+	for _, container := range template.Spec.Containers {
+		switch container.Name {
+		case ContainerName:
+			parts = append(parts, fingerprintContainer(container, "", template.Spec.Volumes)...)
+		case PublisherName:
+			parts = append(parts, fingerprintContainer(container, PublisherName+" ", template.Spec.Volumes)...)
+		}
+	}
+	return strings.Join(parts, "\n")
+}
+
+// fingerprintContainer returns the lines of a container, with a prefix.
+func fingerprintContainer(container corev1.Container, prefix string, volumes []corev1.Volume) (parts []string) {
+	add := func(name string, value any) { parts = append(parts, part(prefix+name, value)) }
+	for i, value := range []any{container.Image, container.Command, container.Args} {
+		parts = append(parts, prefix+told[i]+separator+readable(value))
 	}
 	env := map[string][]corev1.EnvVar{} // the last variable of a name is the one that counts
-	for _, variable := range builder.Env {
+	for _, variable := range container.Env {
 		env[variable.Name] = append(env[variable.Name], variable)
 	}
 	for _, name := range slices.Sorted(maps.Keys(env)) {
 		add(fmt.Sprintf("env %q", name), env[name])
 	}
-	for _, mount := range builder.VolumeMounts {
-		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(path.Join("/", mount.MountPath), &builder, template.Spec.Volumes))
+	for _, mount := range container.VolumeMounts {
+		add(fmt.Sprintf("volumeMount %q", mount.MountPath), mountedAt(path.Join("/", mount.MountPath), &container, volumes))
 	}
-	builder.Image, builder.Command, builder.Args, builder.Env, builder.VolumeMounts = "", nil, nil, nil, nil
+	container.Image, container.Command, container.Args, container.Env, container.VolumeMounts = "", nil, nil, nil, nil
 	// Admission may set these fields of any container.
-	builder.Resources, builder.ResizePolicy, builder.ImagePullPolicy, builder.SecurityContext = corev1.ResourceRequirements{}, nil, "", nil
-	add("another field of the container", builder)
-	return strings.Join(parts, "\n")
+	container.Resources, container.ResizePolicy, container.ImagePullPolicy, container.SecurityContext = corev1.ResourceRequirements{}, nil, "", nil
+	add("another field of the container", container)
+	return parts
 }
 
 func part(name string, value any) string {

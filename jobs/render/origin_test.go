@@ -47,6 +47,35 @@ func TestAJobOfOtherPodsIsNotTheSame(t *testing.T) {
 	}
 }
 
+func TestAPodThatDoesNotPublishLikeItsJobDeviates(t *testing.T) {
+	job := mustRender(t, publishingBuild(), 1, inputs.Builder{Image: "builder:1", Publisher: inputs.Publisher{Image: "controller:1"}})
+	for name, test := range map[string]struct {
+		want   string
+		change func(pod *corev1.Pod)
+	}{
+		"nothing":       {"", func(*corev1.Pod) {}},
+		"the result":    {"", func(pod *corev1.Pod) { pod.Annotations[v1alpha1.AnnotationResult] = "{}" }},
+		"the builder":   {`image is "mine:1", and "builder:1" in its Job`, func(pod *corev1.Pod) { pod.Spec.InitContainers[0].Image = "mine:1" }},
+		"no builder":    {"image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.InitContainers = nil }},
+		"the publisher": {"publisher image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.Containers[0].Image = "mine:1" }},
+		"the repository": {"annotation images.goldsmith.dev/output is not that of its Job", func(pod *corev1.Pod) {
+			pod.Annotations[v1alpha1.AnnotationOutput] = "{}"
+		}},
+		"the Secret": {`publisher volumeMount "/goldsmith/registry" is not that of its Job`, func(pod *corev1.Pod) {
+			pod.Spec.Volumes[len(pod.Spec.Volumes)-1].Secret.SecretName = "mine"
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			template := job.DeepCopy().Spec.Template
+			pod := &corev1.Pod{ObjectMeta: template.ObjectMeta, Spec: template.Spec}
+			test.change(pod)
+			if got := Deviation(job, pod); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
 func addContainer(job *batchv1.Job) {
 	job.Spec.Template.Spec.InitContainers = []corev1.Container{{Name: "init", Image: "mine:1"}}
 }

@@ -21,24 +21,31 @@ type Output struct {
 	Tags map[string]string `json:"tags,omitempty"`
 }
 
+// Tags returns the tags that a build gives its artifacts, by target. A target without a valid tag is missing.
+func Tags(build *v1alpha1.ImageBuild) map[string]string {
+	tags := map[string]string{}
+	for _, target := range build.Spec.Inputs.Targets {
+		if tag, err := inputs.Tag(build, target); err == nil && tag != "" {
+			tags[result.TargetName(target)] = tag
+		}
+	}
+	return tags
+}
+
 // encodeOutput returns where a build publishes its artifacts, or "" if it publishes none.
 func encodeOutput(build *v1alpha1.ImageBuild) (string, error) {
 	declared := build.Spec.Inputs.Output
 	if declared == nil {
 		return "", nil
 	}
-	output := Output{Repository: declared.Repository, Tags: map[string]string{}}
-	if declared.SecretRef != nil {
-		output.Secret = declared.SecretRef.Name
-	}
 	for _, target := range build.Spec.Inputs.Targets {
-		tag, err := inputs.Tag(build, target)
-		if err != nil {
+		if _, err := inputs.Tag(build, target); err != nil {
 			return "", fmt.Errorf("output.tagTemplate %q: %w", declared.TagTemplate, err)
 		}
-		if tag != "" {
-			output.Tags[result.TargetName(target)] = tag
-		}
+	}
+	output := Output{Repository: declared.Repository, Tags: Tags(build)}
+	if declared.SecretRef != nil {
+		output.Secret = declared.SecretRef.Name
 	}
 	encoded, err := inputs.CanonicalJSON(output)
 	return string(encoded), err

@@ -77,6 +77,9 @@ func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec 
 		addReports(&pod, build)
 	}
 	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
+	if output := build.Spec.Inputs.Output; output != nil && !builder.Publisher.Agent {
+		addPublisher(&pod, output, builder.Publisher)
+	}
 	return pod
 }
 
@@ -95,11 +98,15 @@ func container(builder inputs.Builder, template *v1alpha1.BuildTemplate) corev1.
 		},
 		TerminationMessagePath:   resultPath,
 		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
-		SecurityContext: &corev1.SecurityContext{
-			AllowPrivilegeEscalation: new(false),
-			ReadOnlyRootFilesystem:   new(true),
-			Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
-		},
+		SecurityContext:          restricted(),
+	}
+}
+
+func restricted() *corev1.SecurityContext {
+	return &corev1.SecurityContext{
+		AllowPrivilegeEscalation: new(false),
+		ReadOnlyRootFilesystem:   new(true),
+		Capabilities:             &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}},
 	}
 }
 

@@ -3,6 +3,9 @@
 package result
 
 import (
+	"fmt"
+	"iter"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
@@ -94,6 +97,33 @@ type NotPublished struct {
 	Message string                 `json:"message"`
 }
 
+// Confirm compares what the builder reported about a file, which the name tells, with what was read, and adds what it did not report.
+func (c *Content) Confirm(name, digest string, sizeBytes int64) error {
+	switch {
+	case c.SizeBytes != nil && *c.SizeBytes != sizeBytes:
+		return fmt.Errorf("sizeBytes of %s is %d, but file %q has %d bytes", name, *c.SizeBytes, c.File, sizeBytes)
+	case c.Digest != "" && c.Digest != digest:
+		return fmt.Errorf("digest of %s is %s, but file %q has %s", name, c.Digest, c.File, digest)
+	}
+	c.Digest, c.SizeBytes, c.Verified = digest, &sizeBytes, v1alpha1.ArtifactVerifiedContent
+	return nil
+}
+
+// Named returns the contents, in the order of Contents, with their names in messages.
+func (r *Result) Named() iter.Seq2[string, *Content] {
+	return func(yield func(string, *Content) bool) {
+		for i := range r.Artifacts {
+			artifact := &r.Artifacts[i]
+			name := fmt.Sprintf("artifact %q", artifact.Target)
+			if !yield(name, &artifact.Content) ||
+				artifact.SBOM != nil && !yield("sbom of "+name, artifact.SBOM) ||
+				artifact.Provenance != nil && !yield("provenance of "+name, artifact.Provenance) {
+				return
+			}
+		}
+	}
+}
+
 // Policy is what the operator and the place where builders run require of a result.
 type Policy struct {
 	// AllowUnlocated accepts artifacts that have neither a file nor a location, so that nobody can fetch them.
@@ -104,16 +134,9 @@ type Policy struct {
 }
 
 // Contents returns the content of each artifact and of the documents about it.
-func (r *Result) Contents() []*Content {
-	var contents []*Content
-	for i := range r.Artifacts {
-		artifact := &r.Artifacts[i]
-		contents = append(contents, &artifact.Content)
-		for _, document := range []*Content{artifact.SBOM, artifact.Provenance} {
-			if document != nil {
-				contents = append(contents, document)
-			}
-		}
+func (r *Result) Contents() (contents []*Content) {
+	for _, content := range r.Named() {
+		contents = append(contents, content)
 	}
 	return contents
 }

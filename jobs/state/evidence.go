@@ -196,7 +196,7 @@ func (t *transition) missingPodEvidence() evidence {
 func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	end := terminated(pod)
 	if end != nil && end.ExitCode == 0 {
-		if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets, t.Results); outcome.Failure == nil {
+		if outcome := t.outcome(pod, end); outcome.Failure == nil && outcome.Artifacts != nil {
 			return evidence{succeeded: outcome.Artifacts, started: true}
 		}
 	}
@@ -216,6 +216,23 @@ func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 		return evidence{started: true}
 	}
 	return t.startDelayOf(pod)
+}
+
+// outcome returns the outcome of a pod whose builder has ended. It is empty if the pod's publisher has not ended.
+func (t *transition) outcome(pod *corev1.Pod, end *corev1.ContainerStateTerminated) result.Outcome {
+	message, policy := end.Message, t.Results
+	if t.Build.Spec.Inputs.Output != nil && render.Publishes(pod) && end.ExitCode == 0 {
+		published := publisherEnd(pod)
+		if published == nil {
+			return result.Outcome{}
+		}
+		if published.ExitCode != 0 {
+			return result.Outcome{Failure: withExitCode(v1alpha1.ReasonArtifactNotStored.Failure(
+				"the publisher of pod %s ended with exit code %d: %s", pod.Name, published.ExitCode, cmp.Or(published.Message, published.Reason)), published)}
+		}
+		message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build)), true
+	}
+	return result.Parse(message, end.ExitCode, t.Build.Spec.Inputs.Targets, policy)
 }
 
 // classify returns the failure of a pod that has ended.
@@ -251,8 +268,11 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}
-	if outcome := result.Parse(end.Message, end.ExitCode, t.Build.Spec.Inputs.Targets, t.Results); outcome.Failure != nil {
+	switch outcome := t.outcome(pod, end); {
+	case outcome.Failure != nil:
 		return suspectMemory(outcome.Failure, pod)
+	case outcome.Artifacts == nil:
+		return v1alpha1.ReasonArtifactNotStored.Failure("pod %s ended before its publisher: %s", pod.Name, cmp.Or(told, noReason))
 	}
 	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(told, noReason))
 }
@@ -262,7 +282,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 // (https://github.com/containerd/containerd/issues/12260).
 func suspectMemory(killed *v1alpha1.BuildFailure, pod *corev1.Pod) *v1alpha1.BuildFailure {
 	const exitKilled = 128 + 9 // of a process that signal 9 ended
-	resources := container(pod).Resources
+	resources := render.BuilderStatus(pod).Resources
 	if *killed.ExitCode != exitKilled || resources == nil {
 		return killed
 	}
@@ -324,14 +344,14 @@ func terminal(pod *corev1.Pod) bool {
 }
 
 func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
-	if status := container(pod); status != nil {
+	if status := render.BuilderStatus(pod); status != nil {
 		return status.State.Terminated
 	}
 	return nil
 }
 
 func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
-	if status := container(pod); status != nil {
+	if status := render.BuilderStatus(pod); status != nil {
 		return status.State.Waiting
 	}
 	return nil
@@ -340,24 +360,42 @@ func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 // hasStarted reports whether the container has run, even briefly. A container that could not be started has a time of its end, but
 // its start is in 1970.
 func hasStarted(pod *corev1.Pod) bool {
-	status := container(pod)
+	status := render.BuilderStatus(pod)
 	if status == nil {
 		return false
 	}
 	return status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0
 }
 
-func container(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Status.ContainerStatuses {
-		if pod.Status.ContainerStatuses[i].Name == render.ContainerName {
-			return &pod.Status.ContainerStatuses[i]
-		}
+// publisherEnd returns how the publisher of a pod ended; nil if it has not.
+func publisherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
+	if status := render.PublisherStatus(pod); status != nil {
+		return status.State.Terminated
 	}
 	return nil
 }
 
-// Ended reports whether a pod's container, or the pod itself, has ended.
-func Ended(pod *corev1.Pod) bool { return terminal(pod) || terminated(pod) != nil }
+// Ended reports whether nothing of a pod runs any more that belongs to the build: its builder and, if that succeeded, its publisher have
+// ended, or the pod itself.
+func Ended(pod *corev1.Pod) bool {
+	end := terminated(pod)
+	return terminal(pod) || end != nil && (!render.Publishes(pod) || end.ExitCode != 0 || publisherEnd(pod) != nil)
+}
+
+// waitsForResult reports whether a pod's publisher waits for the result of the builder.
+func waitsForResult(pod *corev1.Pod) bool {
+	end := terminated(pod)
+	_, told := pod.Annotations[v1alpha1.AnnotationResult]
+	return render.Publishes(pod) && end != nil && end.ExitCode == 0 && !told && !Ended(pod) && pod.DeletionTimestamp == nil
+}
+
+// ResultOf returns the result of a builder that has ended, as it is in the status of its pod.
+func ResultOf(pod *corev1.Pod) string {
+	if end := terminated(pod); end != nil {
+		return end.Message
+	}
+	return ""
+}
 
 func finished(job *batchv1.Job) bool {
 	return hasCondition(job, batchv1.JobComplete, batchv1.JobFailed)

@@ -110,6 +110,8 @@ const (
 	// DeletePod deletes a pod of the current attempt that is not deleted with its Job, for example because the Job was deleted with
 	// propagationPolicy Orphan.
 	DeletePod Action = "DeletePod"
+	// PassResult annotates the pod with the result of its builder, for which the pod's publisher waits.
+	PassResult Action = "PassResult"
 	// StopPod lowers the pod's deadline, so that it ends and its log stays.
 	StopPod Action = "StopPod"
 )
@@ -234,6 +236,9 @@ func (t *transition) follow() {
 		t.fail(t.runTimeout())
 	case evidence.started:
 		t.run()
+		if waitsForResult(t.Pod) {
+			t.action = PassResult
+		}
 	case evidence.orphaned:
 		t.discard()
 	case t.startTimeLeft() <= 0:

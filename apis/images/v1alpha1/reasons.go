@@ -434,6 +434,9 @@ const (
 	AnnotationInput = GroupName + "/input"
 	// AnnotationOutput is where the artifacts of a build are published, on pods.
 	AnnotationOutput = GroupName + "/output"
+	// AnnotationResult is the result of the builder, on pods that publish artifacts. The controller sets it when the builder has ended,
+	// and the pod's publisher reads it.
+	AnnotationResult = GroupName + "/result"
 	// AnnotationQueueWeight is the weight of a Namespace's share of the queue, a whole number from 1 to 1000. Users with
 	// permission to update the Namespace set it. Defaults to 1.
 	AnnotationQueueWeight = GroupName + "/queue-weight"

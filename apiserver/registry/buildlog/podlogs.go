@@ -71,10 +71,8 @@ func (l podLogs) ended(ctx context.Context, build *v1alpha1.ImageBuild, attempt 
 	case pod.UID != attempt.PodUID:
 		return false, ErrGone
 	}
-	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name == render.ContainerName && status.State.Terminated != nil {
-			return true, nil
-		}
+	if status := render.BuilderStatus(pod); status != nil && status.State.Terminated != nil {
+		return true, nil
 	}
 	if pod.DeletionTimestamp != nil {
 		return false, ErrGone
@@ -84,10 +82,6 @@ func (l podLogs) ended(ctx context.Context, build *v1alpha1.ImageBuild, attempt 
 
 // started reports whether the builder's container runs or has run. Otherwise requesting its log is an error.
 func started(pod *corev1.Pod) bool {
-	for _, status := range pod.Status.ContainerStatuses {
-		if status.Name == render.ContainerName {
-			return status.State.Running != nil || status.State.Terminated != nil
-		}
-	}
-	return false
+	status := render.BuilderStatus(pod)
+	return status != nil && (status.State.Running != nil || status.State.Terminated != nil)
 }

@@ -130,6 +130,7 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		},
 		Status: v1alpha1.ImageBuildStatus{Resolved: resolved},
 	}
+	builder.Publisher = inputs.Publisher{Agent: true} // only the controller knows the image of the publisher
 	job, err := render.Job(build, 1, builder)
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		Builders:            s.builders.current.Load().local(),
 		Dir:                 s.data.builds,
 		Artifacts:           s.artifacts,
-		PlainHTTPRegistries: s.options.PlainHTTPRegistries,
+		PlainHTTPRegistries: s.options.Registries.PlainHTTP,
 		Fit:                 fit,
 		Results:             s.resultPolicy(),
 		Hidden:              hidden,

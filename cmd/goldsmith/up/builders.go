@@ -141,7 +141,10 @@ func (r *registrations) replace(declared map[string]registry.Builder, set func(m
 
 // allowed returns the builders of the agent for controllers and server. Each builder can report its progress.
 func (r *registrations) allowed() inputs.Builders {
-	return inputs.Builders{Current: func() map[string]inputs.Builder { return r.current.Load().allowed }}
+	return inputs.Builders{
+		Current:   func() map[string]inputs.Builder { return r.current.Load().allowed },
+		Publisher: inputs.Publisher{Agent: true},
+	}
 }
 
 // watch registers the builders of changed documents until ctx is done. set is called with the builders for the agent.

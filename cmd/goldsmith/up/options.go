@@ -22,9 +22,9 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/cmd/internal/results"
 	"goldsmith.dev/goldsmith/cmd/internal/retention"
-	"goldsmith.dev/goldsmith/jobs/publish"
 )
 
 // Options configure Run. The zero value of each option is its default.
@@ -75,8 +75,8 @@ type Options struct {
 	// ArtifactsMax is how many bytes of the disk the artifacts may occupy, as a quantity such as 20Gi. Defaults to "", which is no limit.
 	ArtifactsMax string
 
-	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS. Those on loopback hosts always are.
-	PlainHTTPRegistries []string
+	// Registries is how registries are reached. Defaults to TLS, except for loopback hosts.
+	Registries registries.Flags
 
 	// Users are the names of further users with the administrator's rights. Each has the kubeconfig DataDirectory/kubeconfigs/NAME.
 	Users []string
@@ -148,8 +148,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
 	flags.StringVar(&o.ArtifactsMax, "artifacts-max", "",
 		"limit of the disk space of all artifacts, such as 20Gi: when it is exceeded, artifacts that nothing needs are removed, the oldest first (default: no limit)")
-	flags.StringSliceVar(&o.PlainHTTPRegistries, "plain-http-registries", nil,
-		"registries, as `host` or host:port, to which artifacts are published without TLS, besides those on loopback hosts; repeatable")
+	o.Registries.AddTo(flags)
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
 
@@ -202,8 +201,8 @@ func (o *Options) complete() (err error) {
 	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
 		return err
 	}
-	if err := publish.CheckPlainHTTP(o.PlainHTTPRegistries); err != nil {
-		return fmt.Errorf("--plain-http-registries: %w", err)
+	if err := o.Registries.Check(); err != nil {
+		return err
 	}
 	if err := checkUserNames(o.Users); err != nil {
 		return err

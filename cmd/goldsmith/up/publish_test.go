@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 )
@@ -38,7 +39,7 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 	require.NoError(t, os.WriteFile(script, []byte(publishingBuilder), 0o700))
 	options := Options{
 		DataDirectory: data, Memory: true, Builders: []string{"disk=" + script},
-		PlainHTTPRegistries: []string{registry.Host()}, // with authorities of its own, no other registry is reached without TLS
+		Registries: registries.Flags{PlainHTTP: []string{registry.Host()}}, // with authorities of its own, no other registry is reached without TLS
 	}
 	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
 		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))

@@ -131,6 +131,9 @@ func strip(object any) (any, error) {
 	case *corev1.Pod:
 		render.KeepFingerprint(kept)
 		delete(kept.Annotations, v1alpha1.AnnotationInput)
+		if _, ok := kept.Annotations[v1alpha1.AnnotationResult]; ok {
+			kept.Annotations[v1alpha1.AnnotationResult] = "" // its presence is enough: the status has it
+		}
 		kept.Spec = corev1.PodSpec{NodeName: kept.Spec.NodeName, ActiveDeadlineSeconds: kept.Spec.ActiveDeadlineSeconds}
 	case *metav1.PartialObjectMetadata:
 		kept.Labels = nil

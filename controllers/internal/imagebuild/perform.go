@@ -3,6 +3,7 @@
 package imagebuild
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -33,6 +34,8 @@ func (r *reconciler) perform(ctx context.Context, build *v1alpha1.ImageBuild, ob
 		return false, r.deletePod(ctx, observed.Living)
 	case state.StopPod:
 		return false, r.stopPod(ctx, observed.Pod)
+	case state.PassResult:
+		return false, r.passResult(ctx, observed.Pod)
 	case state.NoAction:
 	}
 	return false, nil
@@ -90,13 +93,28 @@ func (r *reconciler) stopPod(ctx context.Context, pod *corev1.Pod) error {
 	if deadline := pod.Spec.ActiveDeadlineSeconds; deadline != nil && *deadline <= stopDeadline {
 		return nil
 	}
-	patch, err := json.Marshal(map[string]any{
+	return r.patchPod(ctx, pod, map[string]any{
 		"metadata": map[string]any{"uid": pod.UID},
 		"spec":     map[string]any{"activeDeadlineSeconds": stopDeadline},
 	})
+}
+
+// passResult gives the publisher of a pod the result of the builder. A result without text is told apart from none.
+func (r *reconciler) passResult(ctx context.Context, pod *corev1.Pod) error {
+	return r.patchPod(ctx, pod, map[string]any{"metadata": map[string]any{
+		"uid":         pod.UID,
+		"annotations": map[string]any{v1alpha1.AnnotationResult: cmp.Or(state.ResultOf(pod), "\n")},
+	}})
+}
+
+// patchPod applies a merge patch that has the UID of the pod. A pod that does not exist is no error.
+func (r *reconciler) patchPod(ctx context.Context, pod *corev1.Pod, change map[string]any) error {
+	patch, err := json.Marshal(change)
 	if err != nil {
-		return fmt.Errorf("pod %s: %w", pod.Name, err)
+		return fmt.Errorf("patch pod %s: %w", pod.Name, err)
 	}
-	_, err = r.Kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{})
-	return client.IgnoreNotFound(err)
+	if _, err = r.Kube.CoreV1().Pods(pod.Namespace).Patch(ctx, pod.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil && !apierrors.IsNotFound(err) {
+		return fmt.Errorf("patch pod %s: %w", pod.Name, err)
+	}
+	return nil
 }

@@ -391,6 +391,36 @@ func nextData(file *os.File, offset, size int64) (begin, end int64, err error) {
 func (s *Store) identify(ctx context.Context, file *os.File) (Content, error) {
 	flushed := make(chan error, 1)
 	go func() { flushed <- s.sync(file) }()
+	content, err := identify(ctx, file)
+	if err != nil {
+		return Content{}, err
+	}
+	select {
+	case err := <-flushed:
+		return content, err
+	case <-ctx.Done():
+		return Content{}, ctx.Err()
+	}
+}
+
+// Identify returns the digest and the size of a file in the output directory of a builder, in which nothing can change any more. The path
+// is relative to the directory, and the file may be a symbolic link to a file in the directory. A file that the builder must not or cannot
+// have meant is a *FileError.
+func Identify(ctx context.Context, output *os.Root, path string) (Content, error) {
+	file, _, err := openSource(output, path)
+	if err != nil {
+		return Content{}, err
+	}
+	defer func() { _ = file.Close() }() // only read from
+	content, err := identify(ctx, file)
+	if err != nil {
+		return Content{}, fmt.Errorf("read file %q: %w", path, err)
+	}
+	return content, nil
+}
+
+// identify reads a file.
+func identify(ctx context.Context, file *os.File) (Content, error) {
 	_ = unix.Fadvise(int(file.Fd()), 0, 0, unix.FADV_SEQUENTIAL) // it only helps
 	hash, buffer := sha256.New(), make([]byte, readBytes)
 	for size := int64(0); ; {
@@ -402,12 +432,7 @@ func (s *Store) identify(ctx context.Context, file *os.File) (Content, error) {
 		size += int64(n)
 		switch {
 		case errors.Is(err, io.EOF):
-			select {
-			case err := <-flushed:
-				return Content{Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: size}, err
-			case <-ctx.Done():
-				return Content{}, ctx.Err()
-			}
+			return Content{Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: size}, nil
 		case err != nil:
 			return Content{}, err
 		}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/registries"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/publisher"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// containerName is the container of this process in its pod.
+const containerName = "goldsmith-controller"
+
+// newPublishCommand returns the command of the publisher, which the controller runs in the pods of builds with an output.
+func newPublishCommand() *cobra.Command {
+	var trusted registries.Flags
+	command := &cobra.Command{
+		Use:   render.PublishCommand,
+		Short: "Publish what the builder of this pod made; the controller starts it",
+		Args:  cobra.NoArgs,
+		RunE: func(command *cobra.Command, _ []string) error {
+			return publisher.Run(command.Context(), publisher.Options{
+				PlainHTTP: trusted.PlainHTTP,
+				UserAgent: "goldsmith/" + buildversion.Of(version),
+				Log: func(format string, args ...any) {
+					_, _ = fmt.Fprintf(command.OutOrStdout(), format+"\n", args...) // a log that cannot be written is lost
+				},
+			})
+		},
+	}
+	trusted.AddTo(command.Flags())
+	return command
+}
+
+// publisher returns the publisher of builds. Without the flag its image is that of this process, whose pod is in the namespace.
+func (o *options) publisher(ctx context.Context, config *rest.Config, namespace string) (inputs.Publisher, error) {
+	found := inputs.Publisher{Image: o.publisherImage, PlainHTTP: o.registries.PlainHTTP}
+	name := os.Getenv(podNameVariable)
+	if found.Image != "" || name == "" || namespace == "" {
+		return found, nil
+	}
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return found, fmt.Errorf("find the image of this process: %w", err)
+	}
+	pod, err := client.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+	if err != nil {
+		return found, fmt.Errorf("find the image of this process, or set --publisher-image: %w", err)
+	}
+	for i := range pod.Spec.Containers {
+		if pod.Spec.Containers[i].Name == containerName {
+			found.Image = pod.Spec.Containers[i].Image
+		}
+	}
+	return found, nil
+}

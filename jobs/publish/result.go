@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
+// Artifacts that the builder published itself, without a file, stay where they are. open opens the file of a content. The errors are those
+// of Push.
+func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open func(*result.Content) (File, error), o Options) error {
+	var files []*result.Artifact
+	var artifacts []Artifact
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		if artifact.Verified == "" {
+			continue
+		}
+		platform, format := path.Split(artifact.Target)
+		files = append(files, artifact)
+		artifacts = append(artifacts, Artifact{
+			Target: artifact.Target, Platform: path.Clean(platform),
+			MediaType: cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(format))),
+			Content:   contentOfFile(&artifact.Content, open), Annotations: artifact.Annotations,
+			Tag: output.Tags[artifact.Target], SBOM: documentOfFile(artifact.SBOM, open), Provenance: documentOfFile(artifact.Provenance, open),
+		})
+	}
+	if len(artifacts) == 0 {
+		return nil
+	}
+	pushed, err := Push(ctx, output.Repository, artifacts, o)
+	if err != nil {
+		return err
+	}
+	for i, artifact := range files {
+		artifact.Location, artifact.Tag = pushed[i].Location, pushed[i].Tag
+		for document, location := range map[*result.Content]string{artifact.SBOM: pushed[i].SBOM, artifact.Provenance: pushed[i].Provenance} {
+			if document != nil && location != "" {
+				document.Location = location
+			}
+		}
+	}
+	return nil
+}
+
+func contentOfFile(content *result.Content, open func(*result.Content) (File, error)) Content {
+	return Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (File, error) { return open(content) }}
+}
+
+func documentOfFile(document *result.Content, open func(*result.Content) (File, error)) *Document {
+	if document == nil || document.Verified == "" {
+		return nil
+	}
+	return &Document{contentOfFile(document, open), document.MediaType}
+}
+
+// Published returns a line for each artifact of a result that PushResult has pushed.
+func Published(reported *result.Result) (lines []string) {
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		if artifact.Verified == "" {
+			continue
+		}
+		line := fmt.Sprintf("published %s: %s", artifact.Target, artifact.Location)
+		if artifact.Tag != "" {
+			line += ", tag " + artifact.Tag
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// CheckOf returns what an error of PushResult is in a result.
+func CheckOf(err error) *result.Check {
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return &result.Check{NotPublished: &result.NotPublished{Reason: failure.Reason, Message: failure.Error()}}
+	}
+	if err != nil {
+		return &result.Check{NotStored: err.Error()}
+	}
+	return &result.Check{}
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publisher
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const target = "linux/amd64/raw"
+
+// pod is what a publisher sees of its pod.
+type pod struct {
+	t      *testing.T
+	root   string
+	output render.Output
+}
+
+// newPod is a pod whose builder has ended and made the file disk, and which publishes in a registry.
+func newPod(t *testing.T, registry *registrytest.Registry) *pod {
+	t.Helper()
+	p := &pod{t, t.TempDir(), render.Output{Repository: registry.Host() + "/team/web", Secret: "registry", Tags: map[string]string{target: "web-1"}}}
+	p.write(render.PublishInput, require.Value(json.Marshal(render.Input{
+		Build: render.InputBuild{Namespace: "team", Name: "web-1"}, Targets: []render.InputTarget{{Name: target, Platform: "linux/amd64", Format: "raw"}},
+	}))(t))
+	p.write(render.PublishOutput, require.Value(json.Marshal(p.output))(t))
+	p.write(filepath.Join(render.PublishFiles, "disk"), []byte("content"))
+	p.write(render.SecretFile(corev1.DockerConfigJsonKey), registry.DockerConfig(registrytest.Password))
+	p.write(render.PublishMessage, nil)
+	p.write(render.PublishResult, nil)
+	return p
+}
+
+func (p *pod) at(path string) string { return filepath.Join(p.root, path) }
+
+func (p *pod) write(path string, content []byte) {
+	p.t.Helper()
+	require.NoError(p.t, os.MkdirAll(filepath.Dir(p.at(path)), 0o755))
+	require.NoError(p.t, os.WriteFile(p.at(path), content, 0o600))
+}
+
+// publish gives the publisher the result of the builder once it waits for it, and returns how the controller judges both.
+func (p *pod) publish(message string) (outcome result.Outcome, log string) {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	var lines strings.Builder
+	require.NoError(p.t, Run(ctx, Options{Root: p.root, Log: func(format string, args ...any) {
+		_, _ = fmt.Fprintf(&lines, format+"\n", args...)
+		if lines.Len() == len("waiting for the result of the builder\n") {
+			p.write(render.PublishResult, []byte(message))
+		}
+	}}))
+	told := require.Value(os.ReadFile(p.at(render.PublishMessage)))(p.t)
+	message = result.WithFindings(strings.TrimSpace(message), string(told), p.output.Repository, p.output.Tags)
+	return result.Parse(message, 0, []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}}, result.Policy{Checked: true}), lines.String()
+}
+
+func succeeded(artifact string) string {
+	return `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"` + target + `",` + artifact + `}]}`
+}
+
+func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic", Referrers: true})
+	p := newPod(t, registry)
+	p.write(filepath.Join(render.PublishFiles, "sbom.json"), []byte("{}"))
+	outcome, log := p.publish(succeeded(`"file":"disk","sizeBytes":7,"sbom":{"file":"sbom.json","mediaType":"application/vnd.cyclonedx+json"}`))
+	if outcome.Failure != nil {
+		t.Fatalf("%+v", outcome.Failure)
+	}
+	artifact := outcome.Artifacts[0]
+	digest, ok := strings.CutPrefix(artifact.Location, p.output.Repository+"@")
+	if status, _ := registry.Get("/team/web/manifests/" + digest); !ok || status != http.StatusOK || artifact.SizeBytes != 7 || artifact.Tag != "web-1" ||
+		artifact.Verified != v1alpha1.ArtifactVerifiedContent || !strings.HasPrefix(artifact.SBOM.Location, p.output.Repository+"@sha256:") {
+		t.Errorf("%d, %+v", status, artifact)
+	}
+	if tags := registry.Tags("team/web"); len(tags) != 1 || tags[0] != "web-1" {
+		t.Errorf("the tags are %v", tags)
+	}
+	if !strings.Contains(log, target+": "+artifact.Location) {
+		t.Errorf("the log is %q", log)
+	}
+}
+
+func TestThePublisherReportsWhatIsWrong(t *testing.T) {
+	for name, test := range map[string]struct {
+		artifact string
+		change   func(*pod, *registrytest.Registry)
+		reason   v1alpha1.FailureReason
+		says     string
+	}{
+		"no result":      {reason: v1alpha1.ReasonNoResult, says: "no result"},
+		"no file":        {artifact: `"file":"other"`, reason: v1alpha1.ReasonInvalidResult, says: `file "other" does not exist`},
+		"a file outside": {artifact: `"file":"../input/input.json"`, reason: v1alpha1.ReasonInvalidResult, says: "must be a path in the output directory"},
+		"a link outside": {
+			artifact: `"file":"link"`, reason: v1alpha1.ReasonInvalidResult, says: "leads outside the output directory",
+			change: func(p *pod, _ *registrytest.Registry) {
+				require.NoError(p.t, os.Symlink("../registry/.dockerconfigjson", p.at(filepath.Join(render.PublishFiles, "link"))))
+			},
+		},
+		"another size":     {artifact: `"file":"disk","sizeBytes":8`, reason: v1alpha1.ReasonInvalidResult, says: "has 7 bytes"},
+		"another digest":   {artifact: `"file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `"`, reason: v1alpha1.ReasonInvalidResult, says: "digest of artifact"},
+		"a missing Secret": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryDenied, says: "the Secret team/registry of output.secretRef does not exist", change: (*pod).loseSecret},
+		"a wrong password": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryDenied, says: "401", change: (*pod).mistakePassword},
+		"a registry that does not know the repository": {artifact: `"file":"disk"`, reason: v1alpha1.ReasonRegistryRefused, says: "404", change: func(_ *pod, r *registrytest.Registry) {
+			r.Inject(1, http.MethodPost, "/uploads/", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) { w.WriteHeader(http.StatusNotFound) })
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+			p := newPod(t, registry)
+			if test.change != nil {
+				test.change(p, registry)
+			}
+			message := "\n"
+			if test.artifact != "" {
+				message = succeeded(test.artifact)
+			}
+			outcome, log := p.publish(message)
+			if outcome.Failure == nil || outcome.Failure.Reason != test.reason || !strings.Contains(outcome.Failure.Message, test.says) {
+				t.Errorf("the failure is %+v, want %s: …%s…", outcome.Failure, test.reason, test.says)
+			}
+			if strings.Contains(log, registrytest.Password) {
+				t.Errorf("the log has the password: %s", log)
+			}
+			if tags := registry.Tags("team/web"); len(tags) != 0 {
+				t.Errorf("the tags are %v", tags)
+			}
+		})
+	}
+}
+
+func (p *pod) loseSecret(*registrytest.Registry) {
+	require.NoError(p.t, os.Remove(p.at(render.SecretFile(corev1.DockerConfigJsonKey))))
+}
+
+func (p *pod) mistakePassword(r *registrytest.Registry) {
+	p.write(render.SecretFile(corev1.DockerConfigJsonKey), r.DockerConfig("wrong"))
+}
+
+func TestThePublisherEndsWithItsPod(t *testing.T) {
+	p := newPod(t, registrytest.New(t, registrytest.Options{}))
+	ctx, cancel := context.WithCancel(t.Context())
+	err := Run(ctx, Options{Root: p.root, Log: func(string, ...any) { cancel() }})
+	if err == nil || !strings.Contains(err.Error(), "wait for "+render.PublishResult) {
+		t.Errorf("%v", err)
+	}
+}
