@@ -118,6 +118,7 @@ func ClusterSpecs(environment func() Environment) {
 		describePulling(w)
 		describeAdmission(w)
 		describeTemplates(w)
+		describePublishing(w)
 		describeKueue(w)
 	})
 }
