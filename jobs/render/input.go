@@ -109,13 +109,13 @@ type InputTarget struct {
 	Platform string `json:"platform"`
 }
 
-func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
+func newInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) Input {
 	spec := build.Spec.Inputs
 	input := Input{
 		Version:    InputVersion,
 		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
 		Attempt:    attempt,
-		Base:       inputBase(build),
+		Base:       inputBase(build, kept),
 		Files:      inputs.Files(spec, build.Status.Resolved),
 		Parameters: inputs.Parameters(spec),
 		Targets:    make([]InputTarget, 0, len(spec.Targets)),
@@ -135,7 +135,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32) Input {
 	return input
 }
 
-func inputBase(build *v1alpha1.ImageBuild) InputBase {
+func inputBase(build *v1alpha1.ImageBuild, kept bool) InputBase {
 	image, resolved := build.Spec.Inputs.Base.ImageRef, build.Status.Resolved
 	if image == nil || resolved == nil {
 		return InputBase{Reference: build.Spec.Inputs.Base.Reference}
@@ -153,7 +153,7 @@ func inputBase(build *v1alpha1.ImageBuild) InputBase {
 			SizeBytes: artifact.SizeBytes,
 			MediaType: artifact.MediaType,
 			Location:  artifact.Location,
-			Path:      basePath(artifact),
+			Path:      basePath(artifact, kept),
 		})
 	}
 	slices.SortFunc(input.Artifacts, func(a, b InputArtifact) int { return strings.Compare(a.Target, b.Target) })
@@ -161,9 +161,9 @@ func inputBase(build *v1alpha1.ImageBuild) InputBase {
 }
 
 // basePath is the path at which a builder finds an artifact of its base, such as linux-amd64.raw. It is empty if the server does not
-// keep the artifact.
-func basePath(artifact *v1alpha1.Artifact) string {
-	if artifact.Verified != v1alpha1.ArtifactVerifiedContent {
+// keep the artifact. kept is whether it keeps the artifacts that it has read: in a cluster they are only in their registry.
+func basePath(artifact *v1alpha1.Artifact, kept bool) string {
+	if !kept || artifact.Verified != v1alpha1.ArtifactVerifiedContent {
 		return ""
 	}
 	platform, format := path.Split(artifact.Target)
@@ -181,14 +181,14 @@ func baseTarget(target v1alpha1.Target, resolved *v1alpha1.ResolvedInputs) strin
 	return ""
 }
 
-func encodeInput(build *v1alpha1.ImageBuild, attempt int32) (string, error) {
+func encodeInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) (string, error) {
 	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
 		return "", fmt.Errorf("files of ConfigMap %q are not resolved: build again", source.ConfigMapRef.Name)
 	}
 	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
 		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)
 	}
-	encoded, err := inputs.CanonicalJSON(newInput(build, attempt))
+	encoded, err := inputs.CanonicalJSON(newInput(build, attempt, kept))
 	if err != nil {
 		return "", err
 	}

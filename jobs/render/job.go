@@ -45,7 +45,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	if builder.Image == "" {
 		return nil, fmt.Errorf("render Job %s/%s: the builder has no image", build.Namespace, name)
 	}
-	input, err := encodeInput(build, attempt)
+	input, err := encodeInput(build, attempt, builder.Publisher.Agent)
 	if err != nil {
 		return nil, fmt.Errorf("render Job %s/%s: %w", build.Namespace, name, err)
 	}

@@ -128,7 +128,10 @@ var rendered = []struct {
 		name: "publishes", build: publishingBuild(), attempt: 1,
 		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
 	},
-	{name: "reports", build: basedBuild(), attempt: 1, builder: inputs.Builder{Image: mockBuilder.Image, Reports: true}},
+	{
+		name: "reports", build: basedBuild(), attempt: 1,
+		builder: inputs.Builder{Image: mockBuilder.Image, Reports: true, Publisher: inputs.Publisher{Agent: true}},
+	},
 }
 
 // publishingBuild is a build that publishes two artifacts, each with a tag of its own.

@@ -87,9 +87,9 @@ func Deviation(job *batchv1.Job, pod *corev1.Pod) string {
 }
 
 // HasInput reports whether a Job, which may be cached after KeepFingerprint, has the input that Job renders. Users can change it while the
-// Job is suspended.
-func HasInput(job *batchv1.Job, build *v1alpha1.ImageBuild, attempt int32) bool {
-	input, err := encodeInput(build, attempt)
+// Job is suspended. agent is Publisher.Agent of the builder.
+func HasInput(job *batchv1.Job, build *v1alpha1.ImageBuild, attempt int32, agent bool) bool {
+	input, err := encodeInput(build, attempt, agent)
 	parts := strings.Split(fingerprint(&job.ObjectMeta, &job.Spec.Template), "\n")
 	return err == nil && slices.Contains(parts, part(inputPart, input))
 }

@@ -95,6 +95,19 @@ func TestTheInputSaysWhatTheBaseIs(t *testing.T) {
 	}
 }
 
+func TestOnlyAnAgentHandsOverArtifacts(t *testing.T) {
+	for _, agent := range []bool{true, false} {
+		builder := inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Agent: agent}}
+		job := mustRender(t, basedBuild(), 1, builder)
+		if path := `"path":"linux-amd64.raw"`; strings.Contains(inputOf(job), path) != agent {
+			t.Errorf("with agent %t, the input is %s", agent, inputOf(job))
+		}
+		if !HasInput(job, basedBuild(), 1, agent) || HasInput(job, basedBuild(), 1, !agent) {
+			t.Errorf("with agent %t, the input is taken for another one", agent)
+		}
+	}
+}
+
 // Builders make the same of the same input: without build and attempt a rerun's is that of the build before.
 func TestARerunsInputIsThatOfItsBuild(t *testing.T) {
 	content := func(build *v1alpha1.ImageBuild) map[string]any {

@@ -188,7 +188,7 @@ func (t *transition) forgetStrangers() {
 	}
 	deviation := render.Deviation(t.Job, t.Pod)
 	// A Job can be suspended, changed and resumed before the Job controller looks at it. Every such change has a generation.
-	if deviation == "" && (t.wasSuspended() || t.Job.Generation > 1) && !render.HasInput(t.Job, t.Build, attempt.Number) {
+	if deviation == "" && (t.wasSuspended() || t.Job.Generation > 1) && !render.HasInput(t.Job, t.Build, attempt.Number, t.Results.Checked) {
 		deviation = "the input in its Job was changed"
 	}
 	if deviation != "" {
