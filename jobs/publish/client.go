@@ -73,7 +73,7 @@ func newClient(verb, repository string, o Options) (*client, error) {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
 	}
 	host := c.reference.Host() // docker.io is served by another host
-	c.remedies = remediesFor(c.reference, o.AllowCredentialHelpers)
+	c.remedies = remediesFor(c.reference, o)
 	plain := plainHosts{named: o.PlainHTTP, loopback: len(o.CA) == 0}
 	c.base = &url.URL{Scheme: "https", Host: host}
 	if plain.allow(host) {
@@ -98,9 +98,9 @@ func newClient(verb, repository string, o Options) (*client, error) {
 	return c, nil
 }
 
-func remediesFor(reference registry.Reference, user bool) remedies {
+func remediesFor(reference registry.Reference, o Options) remedies {
 	login := "run: docker login " + reference.Registry
-	if user {
+	if o.AllowCredentialHelpers {
 		return remedies{
 			missing: login, wrong: login, forbidden: "ask for the permission on the repository, or " + login,
 			authority: "let the system trust the registry's authority",
@@ -108,9 +108,14 @@ func remediesFor(reference registry.Reference, user bool) remedies {
 		}
 	}
 	const operator = "the operator can allow that with --plain-http-registries"
-	entry := fmt.Sprintf("the entry for %s in .dockerconfigjson of the Secret", reference.Registry)
+	const file = "in .dockerconfigjson of the Secret"
+	entry := fmt.Sprintf("the entry for %s %s", reference.Registry, file)
+	missing := "name a Secret in spec.output.secretRef with credentials for " + reference.Registry
+	if len(o.DockerConfig) > 0 {
+		missing = fmt.Sprintf("add an entry for %s %s, which has none", reference.Registry, file)
+	}
 	return remedies{
-		missing:   "name a Secret in spec.output.secretRef with credentials for " + reference.Registry,
+		missing:   missing,
 		wrong:     "correct " + entry,
 		forbidden: "let the account push to the repository, or correct " + entry,
 		authority: "add the registry's authority to the Secret, as ca.crt",

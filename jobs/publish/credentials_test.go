@@ -106,6 +106,11 @@ func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
 		_, _, err = pushIn(t, r, Options{DockerConfig: []byte(config), AllowCredentialHelpers: true}, artifact("linux/amd64/raw", "v1", []byte("disk")))
 		require.NoError(t, err)
 	}
+	_, _, err = pushIn(t, r, Options{DockerConfig: []byte(`{"credsStore":"lost"}`), AllowCredentialHelpers: true}, artifact("linux/amd64/raw", "v1", []byte("other disk")))
+	failure, ok := errors.AsType[*Error](err)
+	if !ok || failure.Reason != v1alpha1.ReasonRegistryDenied || !strings.Contains(err.Error(), "): ask docker-credential-lost: ") || !strings.Contains(err.Error(), "not found") {
+		t.Errorf("got %v, want a denial that names the helper which is lost", err)
+	}
 }
 
 // elsewhere is a registry that remembers what clients authenticate with.

@@ -167,6 +167,8 @@ func (c *client) status(status int, message string) *Error {
 		reason, remedy = v1alpha1.ReasonRegistryDenied, c.remedies.forbidden
 	case status == http.StatusNotFound:
 		remedy = "check that the repository exists"
+	case status < 300: // a web server that answers every request
+		remedy = fmt.Sprintf("check that %s is an OCI registry, because a registry answers otherwise", c.reference.Registry)
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
 		reason = v1alpha1.ReasonRegistryUnavailable
 	}
@@ -179,6 +181,9 @@ func (c *client) status(status int, message string) *Error {
 func (c *client) unanswered(err error) error {
 	if local, ok := errors.AsType[*contentError](err); ok {
 		return local
+	}
+	if own, ok := errors.AsType[*Error](err); ok { // of credential
+		return own
 	}
 	if insecure, ok := errors.AsType[*insecureError](err); ok {
 		return c.fault(v1alpha1.ReasonRegistryRefused, insecure.Error(), c.remedies.otherHost, err)

@@ -42,6 +42,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		name     string
 		registry registrytest.Options
 		password string // credentials, if any
+		config   string // instead of a password
 		ca       func(t *testing.T) []byte
 		inject   func(r *registrytest.Registry)
 		want     v1alpha1.FailureReason
@@ -52,6 +53,10 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
 		{name: "no credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"},
 			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "output.secretRef"}},
+		{name: "no credentials for this registry, Basic", registry: registrytest.Options{Auth: "Basic"}, config: `{"auths":{"other.example":{"username":"a","password":"b"}}}`,
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "; add an entry for 127.0.0.1:", " in .dockerconfigjson of the Secret, which has none"}},
+		{name: "no credentials for this registry, Bearer", registry: registrytest.Options{Auth: "Bearer"}, config: `{}`,
+			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", "; add an entry for 127.0.0.1:"}},
 		{name: "wrong credentials, Basic", registry: registrytest.Options{Auth: "Basic"}, password: "not-the-password",
 			want: v1alpha1.ReasonRegistryDenied, says: []string{"401", ".dockerconfigjson"}},
 		{name: "wrong credentials, Bearer", registry: registrytest.Options{Auth: "Bearer"}, password: "not-the-password",
@@ -76,6 +81,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		}, want: v1alpha1.ReasonRegistryRefused, says: []string{"413", "accept requests of 16 KiB"}},
 		{name: "forbidden", inject: status("POST", "/uploads/", 403), want: v1alpha1.ReasonRegistryDenied, says: []string{"403 Forbidden (INJECTED: Forbidden)", "output.secretRef"}},
 		{name: "no repository", inject: status("POST", "/uploads/", 404), want: v1alpha1.ReasonRegistryRefused, says: []string{"404", "check that the repository exists"}},
+		{name: "no registry", inject: status("POST", "/uploads/", 200), want: v1alpha1.ReasonRegistryRefused, says: []string{"HTTP 200 OK", "is an OCI registry"}},
 		{name: "method not allowed", inject: status("POST", "/uploads/", 405), want: v1alpha1.ReasonRegistryRefused, says: []string{"405"}},
 		{name: "blob not accepted", inject: status("PUT", "/uploads/", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"400"}},
 		{name: "manifest not accepted", registry: registrytest.Options{Auth: "Bearer"}, password: registrytest.Password,
@@ -115,7 +121,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, test.registry)
-			var o Options
+			o := Options{DockerConfig: []byte(test.config)}
 			if test.password != "" {
 				o.DockerConfig = r.DockerConfig(test.password)
 			}
