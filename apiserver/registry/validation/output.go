@@ -4,6 +4,9 @@ package validation
 
 import (
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 
 	"github.com/distribution/reference"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -74,9 +77,13 @@ func validateRepository(repository string, path *field.Path) field.ErrorList {
 	case len(repository) > maxRepositoryLength:
 		return field.ErrorList{field.TooLong(path, repository, maxRepositoryLength)}
 	}
+	host, _, hasPath := strings.Cut(repository, "/")
+	if !hasPath && strings.ContainsAny(host, ".:") { // it would be a repository of Docker Hub, perhaps with a tag
+		return field.ErrorList{field.Invalid(path, repository, "must have a path, such as "+host+"/team/web")}
+	}
 	named, err := reference.ParseNormalizedNamed(repository)
 	switch {
-	case err != nil:
+	case err != nil, repository != strings.ToLower(repository), !validPort(host): // the host of "Team/web" would be "Team"
 		return field.ErrorList{field.Invalid(path, repository, form)}
 	case !reference.IsNameOnly(named):
 		return field.ErrorList{field.Invalid(path, repository, "must have neither a tag nor a digest: tagTemplate sets the tag")}
@@ -84,4 +91,14 @@ func validateRepository(repository string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Invalid(path, repository, fmt.Sprintf("must name its host, such as %s", named.Name()))}
 	}
 	return nil
+}
+
+// validPort reports whether a host has a port from 1 to 65535, or none.
+func validPort(host string) bool {
+	_, text, err := net.SplitHostPort(host)
+	if err != nil {
+		return true // without a port
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && port > 0
 }
