@@ -248,6 +248,8 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
 		return v1alpha1.ReasonStartTimeout.Failure("container did not start within the pod's deadline of %s (timeouts.run): see the events of pod %s",
 			t.Build.Spec.Timeouts.Run, pod.Name)
+	case reason == "DeadlineExceeded" && publishing(pod):
+		return t.publishedLate(pod)
 	case reason == "DeadlineExceeded":
 		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run), end)
 	case reason == "Evicted":
@@ -263,8 +265,11 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 			pod.Name, cmp.Or(strings.TrimSpace(reason+" "+pod.Status.Message), noReason))
 	case end.Reason == "OOMKilled":
 		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory: raise template.resources.limits.memory"), end)
-	case end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown": // the kubelet's and containerd's, as after a reboot
+	case lost(end):
 		return v1alpha1.ReasonNodeLost.Failure("node %s lost the builder's container, for example by a restart: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
+	case publishing(pod) && lost(publisherEnd(pod)):
+		return v1alpha1.ReasonNodeLost.Failure("node %s lost the publisher's container, for example by a restart: %s",
+			pod.Spec.NodeName, cmp.Or(publisherEnd(pod).Message, publisherEnd(pod).Reason))
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}
@@ -275,6 +280,11 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return v1alpha1.ReasonArtifactNotStored.Failure("pod %s ended before its publisher: %s", pod.Name, cmp.Or(told, noReason))
 	}
 	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(told, noReason))
+}
+
+// lost reports whether a node does not know how a container ended, as after a reboot: the kubelet and containerd tell this differently.
+func lost(end *corev1.ContainerStateTerminated) bool {
+	return end != nil && (end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown")
 }
 
 // suspectMemory names a likely cause in the failure of a builder that was killed and has a memory limit. The kernel kills a
@@ -360,19 +370,11 @@ func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 // hasStarted reports whether the container has run, even briefly. A container that could not be started has a time of its end, but
 // its start is in 1970.
 func hasStarted(pod *corev1.Pod) bool {
-	status := render.BuilderStatus(pod)
-	if status == nil {
-		return false
-	}
-	return status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0
+	return ran(render.BuilderStatus(pod))
 }
 
-// publisherEnd returns how the publisher of a pod ended; nil if it has not.
-func publisherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
-	if status := render.PublisherStatus(pod); status != nil {
-		return status.State.Terminated
-	}
-	return nil
+func ran(status *corev1.ContainerStatus) bool {
+	return status != nil && (status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0)
 }
 
 // Ended reports whether nothing of a pod runs any more that belongs to the build: its builder and, if that succeeded, its publisher have
@@ -380,13 +382,6 @@ func publisherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 func Ended(pod *corev1.Pod) bool {
 	end := terminated(pod)
 	return terminal(pod) || end != nil && (!render.Publishes(pod) || end.ExitCode != 0 || publisherEnd(pod) != nil)
-}
-
-// waitsForResult reports whether a pod's publisher waits for the result of the builder.
-func waitsForResult(pod *corev1.Pod) bool {
-	end := terminated(pod)
-	_, told := pod.Annotations[v1alpha1.AnnotationResult]
-	return render.Publishes(pod) && end != nil && end.ExitCode == 0 && !told && !Ended(pod) && pod.DeletionTimestamp == nil
 }
 
 // ResultOf returns the result of a builder that has ended, as it is in the status of its pod.

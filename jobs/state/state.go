@@ -236,9 +236,7 @@ func (t *transition) follow() {
 		t.fail(t.runTimeout())
 	case evidence.started:
 		t.run()
-		if waitsForResult(t.Pod) {
-			t.action = PassResult
-		}
+		t.publish()
 	case evidence.orphaned:
 		t.discard()
 	case t.startTimeLeft() <= 0:

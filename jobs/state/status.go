@@ -145,6 +145,9 @@ func (t *transition) endAttempt(outcome v1alpha1.AttemptOutcome, f *v1alpha1.Bui
 	}
 	t.record()
 	t.endWait(t.now())
+	if meta.IsStatusConditionTrue(t.status.Conditions, v1alpha1.BuildPodReady) {
+		t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "") // it publishes no longer
+	}
 	attempt.CompletionTime = t.now()
 	attempt.Outcome = outcome
 	attempt.Failure = f
