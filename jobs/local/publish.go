@@ -85,7 +85,9 @@ func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 // registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
 // on the disk. If it fails, it returns the reason of the failure.
 func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, v1alpha1.FailureReason, error) {
-	options := publish.Options{PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock}
+	options := publish.Options{
+		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) },
+	}
 	if secretName == "" {
 		return options, "", nil
 	}

@@ -147,8 +147,11 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 		})
 	}
 
+	open.Inject(1, "", "/team/anonymous/", registrytest.Status(http.StatusServiceUnavailable))
 	again := c.run("two", withOutput("again", render.Output{Repository: open.Host() + "/team/anonymous", Tags: tags}))
 	c.Expect(c.outcome(again).Failure).To(BeNil())
+	c.Expect(c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), podName(again), metav1.GetOptions{}))(t), nil)).
+		To(ContainSubstring("\ngoldsmith: retrying: push to "+open.Host()+"/team/anonymous: HTTP 503 Service Unavailable"), "an outage can last for minutes")
 	_, text := open.Get("/team/anonymous/manifests/v1")
 	var index ociv1.Index
 	require.NoError(t, json.Unmarshal(text, &index))

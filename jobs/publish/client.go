@@ -36,6 +36,8 @@ const (
 	// firstDelay is how long the first retry waits at most. Each further one of the same outage waits twice as long, up to lastDelay.
 	firstDelay = 500 * time.Millisecond
 	lastDelay  = 15 * time.Second
+	// noticeInterval is the time between two notices about retries.
+	noticeInterval = time.Minute
 )
 
 // client sends requests to one repository. It is the client of oras-go's repository, too.
@@ -54,6 +56,8 @@ type client struct {
 	userAgent   string
 	patience    time.Duration
 	clock       clock.Clock
+	retrying    func(err error)
+	noticed     time.Time // of the last notice about a retry
 }
 
 // remedies are what to do about a denial. plainHTTP is for a registry without TLS, and otherHost for another host without TLS.
@@ -62,6 +66,7 @@ type remedies struct{ missing, wrong, forbidden, authority, plainHTTP, otherHost
 func newClient(verb, repository string, o Options) (*client, error) {
 	c := &client{
 		verb: verb, repository: repository, userAgent: cmp.Or(o.UserAgent, "goldsmith"), patience: cmp.Or(o.Patience, DefaultPatience), clock: o.Clock,
+		retrying: o.Retrying,
 	}
 	if c.clock == nil {
 		c.clock = clock.RealClock{}
@@ -348,6 +353,7 @@ func (o *outage) wait(ctx context.Context, err error) error {
 		}
 		return &gaveUp
 	}
+	o.notice(failure, now)
 	timer := o.clock.NewTimer(delay)
 	defer timer.Stop()
 	select {
@@ -356,4 +362,13 @@ func (o *outage) wait(ctx context.Context, err error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// notice tells why a request is repeated.
+func (c *client) notice(failure *Error, now time.Time) {
+	if c.retrying == nil || !c.noticed.IsZero() && now.Sub(c.noticed) < noticeInterval {
+		return
+	}
+	c.noticed = now
+	c.retrying(failure)
 }

@@ -131,7 +131,12 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 			if test.inject != nil {
 				test.inject(r)
 			}
+			var notices []string
+			o.Retrying = func(err error) { notices = append(notices, err.Error()) }
 			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+			if retries := skipping.waited > 0; retries != (len(notices) > 0) || len(notices) > 3 {
+				t.Errorf("waited %s with the notices %q", skipping.waited, notices)
+			}
 			failure, ok := errors.AsType[*Error](err)
 			if !ok || failure.Reason != test.want {
 				t.Fatalf("got %v, want %s", err, test.want)
@@ -142,8 +147,8 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 				}
 			}
 			for _, secret := range []string{registrytest.Password, "not-the-password", "token-", "secret=", "state=", "Um9ib3"} {
-				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the error %q has the secret %q", err, secret)
+				if told := strings.Join(append(notices, err.Error()), "\n"); strings.Contains(told, secret) {
+					t.Errorf("%q has the secret %q", told, secret)
 				}
 			}
 			if retried := skipping.waited > 0; retried != test.retried || skipping.waited > DefaultPatience {

@@ -92,6 +92,9 @@ type Options struct {
 	// Progress is called with the number of bytes of all contents that the registry has, or that are sent to it. It never decreases.
 	// May be nil.
 	Progress func(bytes int64)
+	// Retrying is called with an *Error before a request is repeated, but at most once a minute, because an outage can end after each
+	// request. May be nil.
+	Retrying func(err error)
 }
 
 // Pushed is an artifact that was pushed.

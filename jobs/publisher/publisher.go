@@ -200,7 +200,7 @@ type secretError struct{ error }
 
 // registry returns how to reach the registry, with the credentials of the Secret if the output names one.
 func (p *publisher) registry() (publish.Options, error) {
-	options := publish.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent}
+	options := publish.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Retrying: func(err error) { p.Log("retrying: %v", err) }}
 	if p.output.Secret == "" {
 		return options, nil
 	}

@@ -79,6 +79,7 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic", Referrers: true})
 	p := newPod(t, registry)
 	p.write(filepath.Join(render.PublishFiles, "sbom.json"), []byte("{}"))
+	registry.Inject(1, "", "", registrytest.Status(http.StatusServiceUnavailable))
 	outcome, log := p.publish(succeeded(`"file":"disk","sizeBytes":7,"sbom":{"file":"sbom.json","mediaType":"application/vnd.cyclonedx+json"}`))
 	if outcome.Failure != nil {
 		t.Fatalf("%+v", outcome.Failure)
@@ -92,7 +93,7 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 	if tags := registry.Tags("team/web"); len(tags) != 1 || tags[0] != "web-1" {
 		t.Errorf("the tags are %v", tags)
 	}
-	if !strings.Contains(log, target+": "+artifact.Location) {
+	if !strings.Contains(log, target+": "+artifact.Location) || !strings.Contains(log, "retrying: push to "+p.output.Repository+": HTTP 503") {
 		t.Errorf("the log is %q", log)
 	}
 }

@@ -95,6 +95,11 @@ func (p *progress) interrupted(err error, at int64) {
 	_ = p.tell(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
 }
 
+// retrying shows why a request to a registry is repeated.
+func (p *progress) retrying(err error) {
+	_ = p.tell(fmt.Sprintf("%s retrying: %s", p.step(), output.OneLine(err.Error())))
+}
+
 // end removes the bar.
 func (p *progress) end() {
 	p.mu.Lock()

@@ -114,7 +114,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 		what = fmt.Sprintf("artifact %s of build %s", output.OneLine(artifacts[0].Target), build.Name)
 	}
 	shown.task, shown.place = "pushing "+what, "to "+p.repository.Name()
-	options.Progress = shown.reach
+	options.Progress, options.Retrying = shown.reach, shown.retrying
 	shown.begin(0)
 	pushed, err := publish.Push(ctx, p.repository.Name(), artifacts, options)
 	shown.end()

@@ -121,7 +121,8 @@ func TestAPushReadsTheServerAgainAfterFaults(t *testing.T) {
 	if _, content := f.registry.Get("/team/debian/blobs/" + digestOf(text)); string(content) != text {
 		t.Errorf("got %q", content)
 	}
-	for _, want := range []string{"\r[                        ]   0%  0 B of 36 B", "] 100%  36 B of 36 B", "interrupted after 4 B, continuing: unexpected EOF\n"} {
+	for _, want := range []string{"\r[                        ]   0%  0 B of 36 B", "] 100%  36 B of 36 B", "interrupted after 4 B, continuing: unexpected EOF\n",
+		"• retrying: push to " + f.registry.Host() + "/team/debian: no answer of 127.0.0.1: "} {
 		if !strings.Contains(f.told.String(), want) {
 			t.Errorf("no %q in %q", want, &f.told)
 		}

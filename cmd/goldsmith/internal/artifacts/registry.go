@@ -67,7 +67,9 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 	}
 	if location, repository, ok := manifestAt(content.Location); ok {
 		sources = append(sources, &published{content: content, location: location, options: func() (publish.Options, error) {
-			return registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
+			options, err := registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
+			options.Retrying = shown.retrying
+			return options, err
 		}})
 	}
 	if len(sources) == 0 {
