@@ -149,6 +149,7 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "requested", p.request())
 	output.Labelled(lines, "waits for", p.obstacle())
 	output.Labelled(lines, "progress", p.progress())
+	output.Labelled(lines, "now", p.present())
 	switch {
 	case len(p.changes) > 0:
 		output.Labelled(lines, "changed", p.changes...)
@@ -221,6 +222,15 @@ func (p *page) obstacle() string {
 		text += ": " + condition.Message
 	}
 	return text
+}
+
+// present returns what happens after the end of the builder of an unfinished build, such as that its artifacts are being published.
+func (p *page) present() string {
+	ready := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildPodReady)
+	if ready == nil || ready.Status != metav1.ConditionTrue || p.build.Status.Finished {
+		return ""
+	}
+	return ready.Message
 }
 
 // progress returns the last report of an unfinished build's builder.

@@ -235,12 +235,14 @@ func TestABuildIsAPage(t *testing.T) {
 				build.Status.StartTime, build.Status.CurrentAttempt = ago(4*time.Minute), 1
 				build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
 				build.Status.Progress = &v1alpha1.BuildProgress{Percent: new(int32(40)), Stage: "packages", Message: "installing vim"}
+				build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Message: "its artifacts are being published"}}
 			}), nil, `
 • build web-1 is Running, started 4m ago
   image       web
   why         Manual: after the release
   requested   5m ago by ann
   progress    40%  packages  installing vim
+  now         its artifacts are being published
   next        goldsmith logs web-1 -f
 `,
 		},
