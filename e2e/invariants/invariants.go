@@ -21,6 +21,8 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // Transition returns the violations of these rules by a version of a build and an earlier version, which need not follow each other
@@ -106,7 +108,7 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 		return c
 	}
 	if ended := pod(last.PodUID); ended != nil {
-		reported, err := reportedDigests(ended)
+		reported, err := reportedDigests(build, ended)
 		if made := byTarget(status.Artifacts); err != nil {
 			c.add("build %s: %v", build.Name, err)
 		} else if !maps.Equal(made, reported) {
@@ -117,18 +119,24 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 }
 
 // reportedDigests are the digests of artifacts, by target, in the result that a builder left as the termination message of its container.
-func reportedDigests(pod *corev1.Pod) (map[string]string, error) {
-	for _, container := range pod.Status.ContainerStatuses {
-		if container.State.Terminated == nil {
-			continue
-		}
-		var result struct{ Artifacts []v1alpha1.Artifact }
-		if err := json.Unmarshal([]byte(container.State.Terminated.Message), &result); err != nil {
-			return nil, fmt.Errorf("the result of pod %s: %w", pod.Name, err)
-		}
-		return byTarget(result.Artifacts), nil
+// If the pod publishes, the findings of the publisher complete them.
+func reportedDigests(build *v1alpha1.ImageBuild, pod *corev1.Pod) (map[string]string, error) {
+	builder, publisher := render.BuilderStatus(pod), render.PublisherStatus(pod)
+	if builder == nil || builder.State.Terminated == nil {
+		return nil, fmt.Errorf("pod %s has not ended", pod.Name)
 	}
-	return nil, fmt.Errorf("pod %s has not ended", pod.Name)
+	message := builder.State.Terminated.Message
+	if output := build.Spec.Inputs.Output; output != nil && render.Publishes(pod) {
+		if publisher == nil || publisher.State.Terminated == nil {
+			return nil, fmt.Errorf("the publisher of pod %s has not ended", pod.Name)
+		}
+		message = result.WithFindings(message, publisher.State.Terminated.Message, output.Repository, render.Tags(build))
+	}
+	var reported struct{ Artifacts []v1alpha1.Artifact }
+	if err := json.Unmarshal([]byte(message), &reported); err != nil {
+		return nil, fmt.Errorf("the result of pod %s: %w", pod.Name, err)
+	}
+	return byTarget(reported.Artifacts), nil
 }
 
 // Latest returns the violations by the status of an Image when nothing is left to do: the latest successful build has succeeded, with
@@ -210,9 +218,10 @@ func OneRuns(pods []*corev1.Pod, owners map[types.UID]types.UID, now time.Time) 
 	return c
 }
 
-// Runs reports whether a container of a pod runs.
+// Runs reports whether a container of a pod runs: its builder or its publisher.
 func Runs(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(c corev1.ContainerStatus) bool { return c.State.Running != nil })
+	runs := func(c corev1.ContainerStatus) bool { return c.State.Running != nil }
+	return slices.ContainsFunc(pod.Status.InitContainerStatuses, runs) || slices.ContainsFunc(pod.Status.ContainerStatuses, runs)
 }
 
 // isLost reports whether nobody can confirm the end of a pod: Kubernetes has given it up, or its node has not answered in time.

@@ -33,6 +33,9 @@ type finding struct {
 	Manifest string `json:"m,omitempty"`
 }
 
+// notTheResult is why nothing is published if a user has set the annotation from which the publisher knows the result.
+const notTheResult = "the publisher read another result than that of the builder"
+
 // digestPrefix is the algorithm of all digests.
 const digestPrefix = "sha256:"
 
@@ -73,7 +76,10 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 	}
 	reported.forgetCheck()
 	reported.Check = found.Check
-	if found.Check != nil && *found.Check == (Check{}) {
+	switch {
+	case found.Check == nil: // Parse tells first how the result violates the contract
+		reported.Check = &Check{NotStored: notTheResult}
+	case *found.Check == (Check{}):
 		reported.complete(found.Contents, repository, tags)
 	}
 	completed, err := reported.Message()
@@ -86,7 +92,7 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 func (r *Result) complete(found []finding, repository string, tags map[string]string) {
 	contents := r.Contents()
 	if len(contents) != len(found) {
-		r.Check = &Check{NotStored: "the publisher read another result than that of the builder"}
+		r.Check = &Check{NotStored: notTheResult}
 		return
 	}
 	for i, content := range contents {

@@ -287,13 +287,16 @@ func (c podClient) Delete(_ context.Context, name string, options metav1.DeleteO
 	return c.p.write("pod deleted", func() error { return c.p.deleteAbandonedPod(name, options.Preconditions) })
 }
 
-// Patch lowers the deadline of a pod.
+// Patch passes the result of a pod's builder to its publisher, or lowers the deadline of a pod.
 func (c podClient) Patch(_ context.Context, name string, _ types.PatchType, data []byte, _ metav1.PatchOptions, _ ...string) (*corev1.Pod, error) {
 	patch := &corev1.Pod{}
 	if err := json.Unmarshal(data, patch); err != nil {
 		return nil, err
 	}
 	overtake(c.p, &c.p.pods, name)
+	if text, ok := patch.Annotations[v1alpha1.AnnotationResult]; ok {
+		return nil, c.p.write(resultPassed, func() error { return c.p.passResult(name, patch.UID, text) })
+	}
 	return nil, c.p.write("pod stopped", func() error { return c.p.stopPod(name, patch.UID, *patch.Spec.ActiveDeadlineSeconds) })
 }
 

@@ -154,17 +154,40 @@ func podOver(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// stateOf is the state of the pod's container.
-func stateOf(pod *corev1.Pod) corev1.ContainerState {
-	if len(pod.Status.ContainerStatuses) == 0 {
-		return corev1.ContainerState{}
-	}
-	return pod.Status.ContainerStatuses[0].State
+// publishes reports whether a pod has a publisher, which starts once the builder has succeeded.
+func publishes(pod *corev1.Pod) bool { return len(pod.Spec.InitContainers) > 0 }
+
+// publishing reports whether the publisher of a pod is the next container to start, runs or has ended.
+func publishing(pod *corev1.Pod) bool {
+	builder := render.BuilderStatus(pod)
+	return publishes(pod) && builder != nil && builder.State.Terminated != nil && builder.State.Terminated.ExitCode == 0
 }
 
+// stateOf is the state of the pod's publisher, if the builder has succeeded, otherwise the state of the builder.
+func stateOf(pod *corev1.Pod) corev1.ContainerState {
+	status := render.BuilderStatus(pod)
+	if publishing(pod) {
+		status = render.PublisherStatus(pod)
+	}
+	if status == nil {
+		return corev1.ContainerState{}
+	}
+	return status.State
+}
+
+// setState sets the state that stateOf returns.
 func setState(pod *corev1.Pod, state corev1.ContainerState) {
-	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}
 	pod.Status.ObservedGeneration = pod.Generation
+	switch builder := []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}; {
+	case publishing(pod):
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: state}}
+	case publishes(pod):
+		waiting := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "PodInitializing"}}
+		pod.Status.InitContainerStatuses = builder
+		pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: waiting}}
+	default:
+		pod.Status.ContainerStatuses = builder
+	}
 }
 
 func (w *environment) addCondition(pod *corev1.Pod, kind corev1.PodConditionType, status corev1.ConditionStatus, reason string) {
@@ -246,13 +269,19 @@ func notPublished(reason v1alpha1.FailureReason) string {
 		`"artifacts":[{"target":"linux/amd64/raw","file":"disk"}]}`, reason)
 }
 
+// digest is the digest of an artifact or of a manifest.
+func digest(number int) string { return fmt.Sprintf("sha256:%064d", number) }
+
 // terminate ends the container of a pod. Each pod that succeeds makes a different artifact.
 func (w *environment) terminate(pod *corev1.Pod, how end, success bool) {
 	truth := w.truth.pods[pod.UID]
-	if success {
+	switch {
+	case success && publishing(pod):
+		how.message = w.publish(pod)
+	case success:
 		w.truth.results++
-		truth.made = true
-		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:%064d","sizeBytes":1}]}`, w.truth.results)
+		truth.made = !publishes(pod)
+		how.message = fmt.Sprintf(`{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":%q,"sizeBytes":1}]}`, digest(w.truth.results))
 	}
 	began := time.Unix(0, 0)
 	if how.started {

@@ -22,6 +22,7 @@ type coverage struct {
 	attemptFailures map[v1alpha1.FailureReason]int
 	triggers        map[v1alpha1.TriggerReason]int
 	points          map[string]int
+	publishers      map[string]int
 	faults          map[faultPoint]int
 	attempts        [12]int
 }
@@ -36,7 +37,7 @@ type faultPoint struct {
 func newCoverage() *coverage {
 	return &coverage{
 		transitions: map[transition]int{}, failures: map[v1alpha1.FailureReason]int{}, attemptFailures: map[v1alpha1.FailureReason]int{},
-		triggers: map[v1alpha1.TriggerReason]int{}, points: map[string]int{}, faults: map[faultPoint]int{},
+		triggers: map[v1alpha1.TriggerReason]int{}, points: map[string]int{}, publishers: map[string]int{}, faults: map[faultPoint]int{},
 	}
 }
 
@@ -47,6 +48,7 @@ func (c *coverage) transition(from, to v1alpha1.BuildPhase) {
 }
 
 func (c *coverage) point(name string)             { c.points[name]++ }
+func (c *coverage) publisher(outcome string)      { c.publishers[outcome]++ }
 func (c *coverage) fault(kind fault, name string) { c.faults[faultPoint{kind, name}]++ }
 
 // add adds what another part of the schedules has reached.
@@ -57,6 +59,7 @@ func (c *coverage) add(other *coverage) {
 	addAll(c.attemptFailures, other.attemptFailures)
 	addAll(c.triggers, other.triggers)
 	addAll(c.points, other.points)
+	addAll(c.publishers, other.publishers)
 	addAll(c.faults, other.faults)
 	for i, n := range other.attempts {
 		c.attempts[i] += n
@@ -75,8 +78,9 @@ var unused = []transition{
 	{v1alpha1.BuildStarting, v1alpha1.BuildCancelled}, {v1alpha1.BuildRunning, v1alpha1.BuildCancelled}, {v1alpha1.BuildRetrying, v1alpha1.BuildFailed},
 }
 
-// elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large.
-var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge}
+// elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large, and the
+// builder takes all parameters and makes all targets.
+var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonInvalidParameters, v1alpha1.ReasonTargetNotSupported}
 
 // publicTypes is the folder with the sources of the public types.
 const publicTypes = "../../../apis/images/v1alpha1"
@@ -91,7 +95,7 @@ func valuesOf(t *testing.T, kind string) []string {
 
 // points are the writes of the controllers.
 func points() []string {
-	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped"}
+	writes := []string{"image status", "build asked for", "build superseded", "build pruned", "build expired", "status", "Job created", "Job deleted", "pod deleted", "pod stopped", resultPassed}
 	for _, phase := range []v1alpha1.BuildPhase{
 		v1alpha1.BuildQueued, v1alpha1.BuildStarting, v1alpha1.BuildRunning, v1alpha1.BuildRetrying, v1alpha1.BuildCancelling, v1alpha1.BuildSucceeded,
 		v1alpha1.BuildFailed, v1alpha1.BuildCancelled,
@@ -148,7 +152,14 @@ func (c *coverage) report(t *testing.T, least int) []*group {
 	for _, reason := range valuesOf(t, "TriggerReason") {
 		triggers.count(reason, c.triggers[v1alpha1.TriggerReason(reason)], least)
 	}
-	groups := []*group{transitions, failures, triggers}
+	publishers := &group{name: "publishers"}
+	for _, outcome := range []string{"published", "nothing to publish", "never started", "crashed before it knew the result", "deleted", "ended by its deadline"} {
+		publishers.count(outcome, c.publishers[outcome], least)
+	}
+	for _, end := range publisherEnds {
+		publishers.count(end.name, c.publishers[end.name], least)
+	}
+	groups := []*group{transitions, failures, triggers, publishers}
 	for kind := crash; kind < serverCrash; kind++ {
 		faults := &group{name: faultNames[kind]}
 		for _, point := range points() {

@@ -34,6 +34,9 @@ type environment struct {
 	version   int
 	uids      int
 
+	// cluster is true if the pods of builds with an output publish. Otherwise an agent checks all results, and no build has an output.
+	cluster bool
+
 	images table[*v1alpha1.Image]
 	builds table[*v1alpha1.ImageBuild]
 	jobs   table[*batchv1.Job]

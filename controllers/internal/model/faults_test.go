@@ -103,9 +103,12 @@ type api bool
 
 const ofKubernetes, ofGoldsmith api = false, true
 
+// resultPassed is the write that passes the result of a builder to its publisher.
+const resultPassed = "result passed"
+
 // apiOf is the API of a write.
 func apiOf(point string) api {
-	return !api(strings.HasPrefix(point, "Job ") || strings.HasPrefix(point, "pod "))
+	return !api(strings.HasPrefix(point, "Job ") || strings.HasPrefix(point, "pod ") || point == resultPassed)
 }
 
 // unanswered are errors after which the outcome of a request is unknown.
@@ -140,7 +143,7 @@ func (w *environment) read(by api) error {
 
 // rarely reports whether a write comes so seldom that faults have to be aimed at it.
 func rarely(point string) bool {
-	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == "Retrying" || point == "Succeeded"
+	return point == "build superseded" || point == "build pruned" || point == "build expired" || point == "pod stopped" || point == "pod deleted" || point == resultPassed || point == "Retrying" || point == "Succeeded"
 }
 
 // request is a moment at which a controller waits for the API, and something else may happen.

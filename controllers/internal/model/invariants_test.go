@@ -199,6 +199,8 @@ func (w *environment) checkEnd(build *v1alpha1.ImageBuild, status *v1alpha1.Imag
 	if attempt := lastAttempt(build); status.Phase == v1alpha1.BuildSucceeded {
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || w.truth.jobs[pod.job] == "" {
 			w.broken("%s succeeded by a pod that is not its attempt's", build.Name)
+		} else {
+			w.checkPublished(build, status, pod)
 		}
 		return
 	}
@@ -237,7 +239,7 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 	switch attempt.Failure.Reason {
 	case v1alpha1.ReasonJobConflict:
 		if !w.truth.strangers[attempt.JobName] && !w.truth.uncompared[attempt.JobName] {
-			w.broken("attempt %d of %s ended with JobConflict, and its Job and pod are its own", attempt.Number, build.Name)
+			w.broken("attempt %d of %s ended with JobConflict, and its Job and pod are its own: %s", attempt.Number, build.Name, attempt.Failure.Message)
 		}
 	case v1alpha1.ReasonPodDeleted:
 		job, ok := w.jobs.get(attempt.JobName)
@@ -267,7 +269,8 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 		if !w.truth.rejected[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobRejected, and its Job was not rejected", attempt.Number, build.Name)
 		}
-	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled:
+	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled,
+		v1alpha1.ReasonArtifactNotStored, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable:
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || pod.made || pod.killed {
 			w.broken("attempt %d of %s ended with %s, which its pod does not say", attempt.Number, build.Name, attempt.Failure.Reason)
 		}
@@ -323,7 +326,6 @@ func (p *process) checkDeletion(name string) {
 }
 
 func hasRun(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.ContainerStatuses, func(container corev1.ContainerStatus) bool {
-		return container.State.Terminated != nil && container.State.Terminated.StartedAt.Unix() > 0 // 1970 is that it was never started
-	})
+	end := stateOf(pod).Terminated
+	return end != nil && (publishing(pod) || end.StartedAt.Unix() > 0) // 1970 is that it was never started
 }

@@ -42,18 +42,24 @@ func (w *environment) workOnPod(pod *corev1.Pod, how int) bool {
 		return true
 	case pod.DeletionTimestamp != nil && container.Running != nil:
 		// It ends by the signal, or just before.
-		truth.killed = how%4 > 0
-		w.terminate(pod, end{code: 143, started: true}, how%4 == 0)
+		success := how%4 == 0 && (!publishing(pod) || told(pod))
+		truth.killed = !success
+		if publishing(pod) && !success {
+			w.cover.publisher("deleted")
+		}
+		w.terminate(pod, end{code: 143, started: true}, success)
 		return true
 	case container.Terminated != nil:
 		w.finishPod(pod, "")
+		return true
+	case publishing(pod) && container.Running == nil && (pod.DeletionTimestamp != nil || stopping(pod)):
+		w.finishBetween(pod)
 		return true
 	case pod.DeletionTimestamp != nil:
 		remove(w, &w.pods, pod)
 		return true
 	case container.Running != nil:
-		w.run(pod, how)
-		return true
+		return w.run(pod, how)
 	case pod.Spec.NodeName == "":
 		w.schedule(pod, how)
 		return true
@@ -77,7 +83,7 @@ func (w *environment) schedule(pod *corev1.Pod, how int) {
 	})
 }
 
-// startPod starts the container, or sets the reason why the container waits.
+// startPod starts the builder or the publisher, or sets the reason why the container waits.
 func (w *environment) startPod(pod *corev1.Pod, how int) {
 	waiting := func(reason, message string) {
 		w.changePod(pod, func(next *corev1.Pod) {
@@ -95,10 +101,11 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 	case how%24 == 3:
 		waiting("CreateContainerConfigError", `secret "s" not found`)
 		return
-	case how%24 == 4:
+	case how%24 == 4 && !publishing(pod):
 		w.finishPod(pod, "OutOfcpu")
 		return
 	case how%24 == 5:
+		w.truth.pods[pod.UID].overdue = publishing(pod)
 		w.finishPod(pod, "DeadlineExceeded")
 		return
 	case how%24 == 6:
@@ -106,27 +113,69 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 		return
 	}
 	w.changePod(pod, func(next *corev1.Pod) {
-		w.truth.pods[pod.UID].startedAt = w.now
-		next.Status.Phase = corev1.PodRunning
+		if !publishing(pod) {
+			w.truth.pods[pod.UID].startedAt = w.now
+		}
+		if publishing(pod) || !publishes(pod) {
+			next.Status.Phase = corev1.PodRunning
+		}
 		setState(next, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: w.time()}})
 	})
 	w.hold(invariants.OneRuns(w.pods.all, w.truth.owners, w.now))
 }
 
-// run has a container that runs end, one way or another.
-func (w *environment) run(pod *corev1.Pod, how int) {
-	switch stopping := pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds <= 1; {
-	case stopping && how%4 > 0, !stopping && !w.peace && how%16 == 1:
+// stopping reports whether the deadline of a pod has passed because it was lowered.
+func stopping(pod *corev1.Pod) bool {
+	return pod.Spec.ActiveDeadlineSeconds != nil && *pod.Spec.ActiveDeadlineSeconds <= 1
+}
+
+// told reports whether the publisher of a pod knows the result of the builder.
+func told(pod *corev1.Pod) bool { return pod.Annotations[v1alpha1.AnnotationResult] != "" }
+
+// finishBetween ends a pod whose builder has ended and whose publisher has not started.
+func (w *environment) finishBetween(pod *corev1.Pod) {
+	w.cover.publisher("never started")
+	if pod.DeletionTimestamp != nil {
+		w.finishPod(pod, "")
+		return
+	}
+	w.truth.pods[pod.UID].overdue = true
+	w.finishPod(pod, "DeadlineExceeded")
+}
+
+// run has a container that runs end, one way or another. It returns false if the container waits.
+func (w *environment) run(pod *corev1.Pod, how int) bool {
+	waits := publishing(pod) && !told(pod)
+	switch {
+	case stopping(pod) && (how%4 > 0 || waits), !stopping(pod) && !w.peace && how%16 == 1:
+		if publishing(pod) {
+			w.cover.publisher("ended by its deadline")
+		}
 		w.terminate(pod, end{code: 137, started: true}, false)
 		if now, ok := w.pods.get(pod.Name); ok {
 			w.truth.pods[pod.UID].overdue = true
 			w.finishPod(now, "DeadlineExceeded")
 		}
+	case waits && !w.peace && how%16 == 3:
+		w.cover.publisher("crashed before it knew the result")
+		w.terminate(pod, end{code: 2, started: true}, false)
+	case waits:
+		return false
+	case publishing(pod) && (!w.peace && how%4 > 0 || w.peace && w.version%8 == 0): // also in peace, because more schedules come so far
+		how := publisherEnds[(how/16+w.version/8)%len(publisherEnds)]
+		w.cover.publisher(how.name)
+		w.terminate(pod, how.end, false)
+	case publishes(pod) && !publishing(pod) && w.peace && w.version%16 == 0:
+		w.terminate(pod, end{started: true}, false) // without a result
 	case w.peace || how%2 == 0:
 		w.terminate(pod, end{code: 0, started: true}, true)
+		if next, ok := w.pods.get(pod.Name); ok && publishes(pod) && !publishing(pod) && how%8 > 0 {
+			w.startPod(next, how/8) // at once
+		}
 	default:
 		w.terminate(pod, ends[how/16%len(ends)], false)
 	}
+	return true
 }
 
 // disrupt plays a disruption of a pod or its node.

@@ -27,10 +27,10 @@ type memo struct {
 
 // resolveKey is all that inputs differ in here.
 type resolveKey struct {
-	builder, reference, image, channel, source, queue string
-	parameters                                        [2]v1alpha1.Parameter
-	baseThere                                         bool
-	baseDigest                                        string
+	builder, reference, image, channel, source, queue, repository string
+	parameters                                                    [2]v1alpha1.Parameter
+	baseThere                                                     bool
+	baseDigest                                                    string
 }
 
 // maxRemembered is how many answers of a kind are kept: more cost the garbage collector more than they save.
@@ -43,7 +43,7 @@ func newMemo() *memo {
 		panic(err)
 	}
 	return &memo{
-		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}}},
+		builders:    inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock:1"}}, Publisher: inputs.Publisher{Agent: true}},
 		resolutions: map[resolveKey]resolution{},
 		ctx:         logr.NewContext(context.Background(), logr.Discard()),
 		counts:      counts, waits: waits, logs: newLogs(),
@@ -56,6 +56,15 @@ func (m *memo) registered(gone bool) inputs.Builders {
 		return inputs.Builders{}
 	}
 	return m.builders
+}
+
+// registered are the builders that a process has. In a cluster their pods publish, otherwise the agent would.
+func (w *environment) registered(gone bool) inputs.Builders {
+	builders := w.memo.registered(gone)
+	if w.cluster {
+		builders.Publisher = inputs.Publisher{Image: "controller:1"}
+	}
+	return builders
 }
 
 // lookup finds a builder, which may not be registered at the moment.
@@ -79,6 +88,9 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 	}
 	if given.Template != nil {
 		key.queue = given.Template.QueueName
+	}
+	if given.Output != nil {
+		key.repository = given.Output.Repository
 	}
 	return key
 }

@@ -15,7 +15,8 @@
 // Everything follows from a seed: no goroutine, no timer and no map decides anything.
 //
 // Limits may be exceeded by a late write or a second leader: no process can see these. The model has no
-// reports of progress, no files, no archive of logs, no records, and no settings of Namespaces. Each build has one artifact.
+// reports of progress, no files, no archive of logs, no records, and no settings of Namespaces. Each build has one artifact. In half of
+// the schedules the builds run in a cluster, where half of the Images publish it.
 package model_test
 
 import (

@@ -266,7 +266,7 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/perform.go", `		r.created.Store(client.ObjectKeyFromObject(build), created.UID)`, `		_ = created`, "the Job is compared with a dry run instead"},
 	{"controllers/internal/imagebuild/perform.go", `seen.job, err = nil, nil // deleted meanwhile`, `seen.job = nil // deleted meanwhile`, ""},
 	{"controllers/internal/imagebuild/perform.go", `if err != nil && !apierrors.IsNotFound(err) {`, `if err != nil {`, podIsEvent},
-	{"controllers/internal/imagebuild/perform.go", `return client.IgnoreNotFound(err)`, `return err`, podIsEvent},
+	{"controllers/internal/imagebuild/perform.go", `metav1.PatchOptions{}); err != nil && !apierrors.IsNotFound(err) {`, `metav1.PatchOptions{}); err != nil {`, podIsEvent},
 	{"controllers/internal/imagebuild/perform.go", `		seen.job, err = jobs.Get(ctx, job.Name, metav1.GetOptions{})
 `, `		seen.reject(err)
 		return true, nil
@@ -274,6 +274,9 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/perform.go", `case refused(err):`, `case false:`, ""},
 	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
 	{"controllers/internal/imagebuild/perform.go", `"activeDeadlineSeconds": stopDeadline}`, `"activeDeadlineSeconds": 3600}`, ""},
+	{"controllers/internal/imagebuild/perform.go", `		"uid":         pod.UID,
+		"annotations"`, `		"annotations"`, ""},
+	{"controllers/internal/imagebuild/perform.go", `cmp.Or(state.ResultOf(pod), "\n")`, `cmp.Or(pod.Status.Message, "\n")`, ""},
 	{"controllers/internal/imagebuild/origin.go", `created == job.UID {`, `created != "" {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `uid == "" || number == 0 {`, "jobs/state asks again whose the Job says to be"},
 	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if render.SameJob(expected, expected) {`, ""},
@@ -344,6 +347,14 @@ var mutants = []mutant{
 	{"jobs/state/state.go", `	case t.Job == nil && t.Rejected == "" && t.lives():
 		t.discard()
 `, ``, ""},
+	{"jobs/state/publishing.go", `	if waitsForResult(t.Pod) {`, `	if false {`, ""},
+	{"jobs/state/evidence.go", `end != nil && (!render.Publishes(pod) || end.ExitCode != 0 || publisherEnd(pod) != nil)`, `end != nil`, ""},
+	{"jobs/state/evidence.go", `			return result.Outcome{}
+`, `			return result.Parse(message, end.ExitCode, t.Build.Spec.Inputs.Targets, policy)
+`, ""},
+	{"jobs/state/evidence.go", `message, policy.Checked = result.WithFindings(message, published.Message, t.Build.Spec.Inputs.Output.Repository, render.Tags(t.Build)), true`,
+		`policy.Checked = true`, ""},
+	{"jobs/result/findings.go", `reported.Check = &Check{NotStored: notTheResult}`, `reported.Check = nil`, ""},
 	{"jobs/state/evidence.go", `			if pod.UID == attempt.PodUID {`, `			if true {`, ""},
 	{"jobs/state/evidence.go", `return owner != nil && owner.UID == job`, `return owner != nil`, ""},
 	{"jobs/state/evidence.go", `(end == nil || endedByDeletion(pod))`, `end == nil`, ""},

@@ -93,7 +93,7 @@ func (w *environment) clusterWorks() (worked bool) {
 		worked = w.resumeJob(job) || w.workOnJob(job, 0) || worked
 	}
 	for _, pod := range slices.Clone(w.pods.all) {
-		for range 3 { // scheduled, started, ended
+		for range 3 { // scheduled, started, ended; the publisher follows when it has been told
 			if now, ok := w.pods.get(pod.Name); ok {
 				worked = w.workOnPod(now, 0) || worked
 			}
@@ -129,6 +129,9 @@ func (w *environment) waitForNext() bool {
 		if active(build) {
 			w.broken("%s is %s, and nobody looks at it", build.Name, build.Status.Phase)
 		}
+	}
+	if next.IsZero() || next.After(w.now.Add(time.Minute)) {
+		w.checkTold()
 	}
 	if next.IsZero() {
 		return false

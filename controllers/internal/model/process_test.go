@@ -70,8 +70,8 @@ func (w *environment) start(ago int) {
 
 	cached := cacheReader{p: p}
 	given := reconciliation.Options{
-		Client: goldsmithClient{p: p}, Kube: kubeClient{p: p}, Builders: w.memo.registered(w.builderGone), Events: recorder{}, Clock: modelClock{w},
-		Results: result.Policy{Checked: true},
+		Client: goldsmithClient{p: p}, Kube: kubeClient{p: p}, Builders: w.registered(w.builderGone), Events: recorder{}, Clock: modelClock{w},
+		Results: result.Policy{Checked: !w.cluster},
 	}
 	p.queue = admission.New(admission.Options{
 		Limits: w.limits, Cache: cached, API: apiReader{w: w}, Events: recorder{}, Metrics: w.memo.waits, Clock: modelClock{w},

@@ -35,6 +35,9 @@ func (w *environment) createImage(name, namespace string, settings uint32) {
 	if two(0) == 0 || bit(22) && bit(23) {
 		spec.Template = &v1alpha1.BuildTemplate{QueueName: "q"}
 	}
+	if w.cluster && bit(24) {
+		spec.Output = &v1alpha1.Output{Repository: repository}
+	}
 	spec.RunPolicy = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel, v1alpha1.RunPolicySerialLatestOnly}[two(2)]
 	spec.Triggers = &v1alpha1.Triggers{DisableAfterFailures: new([]int32{0, 1, 2, 5}[two(4)])}
 	if bit(6) && bit(7) {
@@ -106,6 +109,14 @@ func (w *environment) editSomething(image *v1alpha1.Image, how int) {
 	case how%16 == 11:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) {
 			spec.RunPolicy = []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicySerialLatestOnly, v1alpha1.RunPolicyParallel}[how/16%3]
+		})
+	case how%16 == 12 && w.cluster:
+		w.edit(image, func(spec *v1alpha1.ImageSpec) {
+			if spec.Output == nil {
+				spec.Output = &v1alpha1.Output{Repository: repository}
+			} else {
+				spec.Output = nil
+			}
 		})
 	case how%16 > 12:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) { spec.Suspend = new(!*spec.Suspend) })
@@ -219,7 +230,8 @@ func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild, how int) {
 	}
 	w.truth.strangers[name] = true
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}}
-	if forged, err := render.Job(build, int32(len(build.Status.Attempts))+1, w.memo.builders.Registered["mock"]); how%4 > 0 && err == nil {
+	builder, _ := w.registered(false).Lookup(v1alpha1.Builder{Name: "mock"}) // it is registered
+	if forged, err := render.Job(build, int32(len(build.Status.Attempts))+1, builder); how%4 > 0 && err == nil {
 		job = forged.DeepCopy()
 		job.UID = w.uid()
 		job.Annotations = nil
@@ -241,7 +253,7 @@ func (w *environment) createStrangersPod(job *batchv1.Job, how int) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name: job.Name + "-" + string(uid), Namespace: job.Namespace, UID: uid, Generation: 1, CreationTimestamp: w.time(), Labels: labels,
 	}, Spec: job.Spec.Template.Spec}
-	pod.Spec.Containers = []corev1.Container{{Name: render.ContainerName, Image: "mine:1"}}
+	pod.Spec.InitContainers, pod.Spec.Containers = nil, []corev1.Container{{Name: render.ContainerName, Image: "mine:1"}}
 	if how%2 == 0 {
 		pod.OwnerReferences = []metav1.OwnerReference{{APIVersion: "batch/v1", Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true)}}
 	}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"cmp"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// repository is where builds with an output publish.
+const repository = "registry.example.com/images"
+
+// publisherEnds are the ways in which publishers fail that know the result of their builder.
+var publisherEnds = [...]struct {
+	name string
+	end  end
+}{
+	{"crashed", end{code: 137, reason: "OOMKilled", started: true}},
+	{"denied", end{started: true, message: publisherCheck(v1alpha1.ReasonRegistryDenied)}},
+	{"refused", end{started: true, message: publisherCheck(v1alpha1.ReasonRegistryRefused)}},
+	{"registry unavailable", end{started: true, message: publisherCheck(v1alpha1.ReasonRegistryUnavailable)}},
+	{"not stored", end{started: true, message: `{"check":{"notStored":"no space left on device"}}`}},
+	{"invalid", end{started: true, message: `{"check":{"invalid":"the file is missing"}}`}},
+	{"unreadable", end{started: true, message: `{`}},
+	{"of another result", end{started: true, message: `{"check":{}}`}},
+	{"without a check", end{started: true, message: `{}`}},
+}
+
+// publisherCheck is the message of a publisher that could not publish.
+func publisherCheck(reason v1alpha1.FailureReason) string {
+	return fmt.Sprintf(`{"check":{"notPublished":{"reason":%q,"message":"the registry said no"}}}`, reason)
+}
+
+// publish publishes what the publisher of a pod knows the builder to have made. It returns the message of the publisher.
+func (w *environment) publish(pod *corev1.Pod) string {
+	targets := []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}}
+	reported := result.Readable(pod.Annotations[v1alpha1.AnnotationResult], targets, result.Policy{})
+	if reported == nil {
+		w.cover.publisher("nothing to publish")
+	} else {
+		w.cover.publisher("published")
+		w.truth.results++
+		truth, made := w.truth.pods[pod.UID], &reported.Artifacts[0].Content
+		reported.Check = &result.Check{}
+		made.Digest, made.SizeBytes, made.Verified = cmp.Or(made.Digest, digest(w.truth.results)), new(int64(1)), v1alpha1.ArtifactVerifiedContent
+		made.Location = repository + "@" + digest(w.truth.results)
+		truth.made, truth.published = true, v1alpha1.Artifact{Digest: made.Digest, Location: made.Location}
+	}
+	message, err := result.Findings(reported)
+	if err != nil {
+		panic(err)
+	}
+	return message
+}
+
+// passResult lets the publisher of a pod know the result of the builder.
+func (w *environment) passResult(name string, uid types.UID, text string) error {
+	if uid == "" {
+		w.broken("a result is passed to any pod with the name %s", name)
+	}
+	pod, ok := w.pods.get(name)
+	switch {
+	case !ok:
+		return notFound(name)
+	case pod.UID != uid:
+		return errConflict
+	case w.truth.jobs[w.truth.pods[uid].job] == "":
+		w.broken("a result is passed to pod %s of a stranger", name)
+	case !publishing(pod):
+		w.broken("a result is passed to pod %s, whose builder has not succeeded", name)
+	case text != cmp.Or(render.BuilderStatus(pod).State.Terminated.Message, "\n"):
+		w.broken("the publisher of pod %s is told %q, which is not the result of its builder", name, text)
+	}
+	w.changePod(pod, func(next *corev1.Pod) {
+		next.Annotations = map[string]string{v1alpha1.AnnotationResult: text}
+		for key, value := range pod.Annotations {
+			if key != v1alpha1.AnnotationResult {
+				next.Annotations[key] = value
+			}
+		}
+	})
+	if now, ok := w.pods.get(name); ok && !w.peace && w.version%4 > 0 && w.truth.pods[uid].node == nodeUp && stateOf(now).Running != nil {
+		w.workOnPod(now, w.version) // before the controller has the answer
+	}
+	return nil
+}
+
+// checkPublished checks that a build with an output has succeeded by its publisher, and that it reports what was published.
+func (w *environment) checkPublished(build *v1alpha1.ImageBuild, status *v1alpha1.ImageBuildStatus, pod *podTruth) {
+	if build.Spec.Inputs.Output == nil {
+		return
+	}
+	if pod.published.Location == "" || len(status.Artifacts) != 1 {
+		w.broken("%s succeeded with %+v, and its publisher has published %+v", build.Name, status.Artifacts, pod.published)
+	}
+	tag := build.Name
+	if build.IsOneOff() {
+		tag = ""
+	}
+	if made := status.Artifacts[0]; made.Digest != pod.published.Digest || made.Location != pod.published.Location ||
+		made.Tag != tag || made.Verified != v1alpha1.ArtifactVerifiedContent {
+		w.broken("%s reports %+v with the tag %q wanted, and its publisher has published %+v", build.Name, made, tag, pod.published)
+	}
+}
+
+// checkTold checks that no publisher waits while nothing is about to happen.
+func (w *environment) checkTold() {
+	for _, build := range w.builds.all {
+		if !active(build) || build.Status.Phase == v1alpha1.BuildCancelling {
+			continue
+		}
+		for _, pod := range w.pods.all {
+			if pod.UID == lastAttempt(build).PodUID && publishing(pod) && !told(pod) && !podOver(pod) && pod.DeletionTimestamp == nil && stateOf(pod).Terminated == nil {
+				w.broken("the publisher of pod %s waits, and nobody passes the result to it", pod.Name)
+			}
+		}
+	}
+}
