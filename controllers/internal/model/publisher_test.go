@@ -110,14 +110,14 @@ func (w *environment) checkPublished(build *v1alpha1.ImageBuild, status *v1alpha
 	}
 }
 
-// checkTold checks that no publisher waits while nothing is about to happen.
+// checkTold checks that no publisher waits while nothing is about to happen, unless its pod has been told to end.
 func (w *environment) checkTold() {
 	for _, build := range w.builds.all {
 		if !active(build) || build.Status.Phase == v1alpha1.BuildCancelling {
 			continue
 		}
 		for _, pod := range w.pods.all {
-			if pod.UID == lastAttempt(build).PodUID && publishing(pod) && !told(pod) && !podOver(pod) && pod.DeletionTimestamp == nil && stateOf(pod).Terminated == nil {
+			if pod.UID == lastAttempt(build).PodUID && publishing(pod) && !told(pod) && !stopping(pod) && !podOver(pod) && pod.DeletionTimestamp == nil && stateOf(pod).Terminated == nil {
 				w.broken("the publisher of pod %s waits, and nobody passes the result to it", pod.Name)
 			}
 		}
