@@ -765,7 +765,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 					},
 					"output": {
 						SchemaProps: spec.SchemaProps{
-							Description: "output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder or the server keeps them.",
+							Description: "output publishes the artifacts of each build in a registry. Without output the artifacts stay where the builder or the server keeps them. Defaults to none.",
 							Ref:         ref(v1alpha1.Output{}.OpenAPIModelName()),
 						},
 					},
@@ -3696,7 +3696,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 					},
 					"output": {
 						SchemaProps: spec.SchemaProps{
-							Description: "output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder or the server keeps them.",
+							Description: "output publishes the artifacts of each build in a registry. Without output the artifacts stay where the builder or the server keeps them. Defaults to none.",
 							Ref:         ref(v1alpha1.Output{}.OpenAPIModelName()),
 						},
 					},
@@ -4185,7 +4185,7 @@ func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) 
 					},
 					"secretRef": {
 						SchemaProps: spec.SchemaProps{
-							Description: "secretRef selects a Secret of the namespace with the credentials of the registry. Its type is kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the Secret. Defaults to none: the registry is accessed without credentials.",
+							Description: "secretRef selects a Secret of the namespace with the credentials of the registry. Its type is kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the Secret. Without secretRef the registry is accessed without credentials. Defaults to none.",
 							Ref:         ref(v1alpha1.SecretReference{}.OpenAPIModelName()),
 						},
 					},

@@ -117,8 +117,8 @@ type BuildInputs struct {
 	// any field except queueName changes the inputs. Defaults to none.
 	// +optional
 	Template *BuildTemplate `json:"template,omitempty" protobuf:"bytes,6,opt,name=template"`
-	// output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder
-	// or the server keeps them.
+	// output publishes the artifacts of each build in a registry. Without output the artifacts stay where the builder or the
+	// server keeps them. Defaults to none.
 	// +optional
 	Output *Output `json:"output,omitempty" protobuf:"bytes,7,opt,name=output"`
 }
@@ -145,7 +145,7 @@ type Output struct {
 	// secretRef selects a Secret of the namespace with the credentials of the registry. Its type is
 	// kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's
 	// certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the
-	// Secret. Defaults to none: the registry is accessed without credentials.
+	// Secret. Without secretRef the registry is accessed without credentials. Defaults to none.
 	// +optional
 	SecretRef *SecretReference `json:"secretRef,omitempty" protobuf:"bytes,3,opt,name=secretRef"`
 }

@@ -238,12 +238,15 @@ func defaultsOf(kind string) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	withSchedule := v1alpha1.ImageSpec{Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}}}
+	inputs := v1alpha1.BuildInputs{Output: &v1alpha1.Output{}}
+	image := v1alpha1.ImageSpec{BuildInputs: inputs, Triggers: &v1alpha1.Triggers{Schedule: &v1alpha1.Schedule{}}}
 	switch of := empty.(type) {
 	case *v1alpha1.Image:
-		of.Spec = withSchedule
+		of.Spec = image
 	case *v1alpha1.ImagePlan:
-		of.Spec = withSchedule
+		of.Spec = image
+	case *v1alpha1.ImageBuild:
+		of.Spec.Inputs = inputs
 	}
 	scheme.Default(empty)
 	return runtime.DefaultUnstructuredConverter.ToUnstructured(empty)

@@ -26,8 +26,8 @@ type BuildInputsApplyConfiguration struct {
 	// template configures the pods of builds: service account, resources, nodes and environment variables. A change of
 	// any field except queueName changes the inputs. Defaults to none.
 	Template *BuildTemplateApplyConfiguration `json:"template,omitempty"`
-	// output publishes the artifacts of each build in a registry. Defaults to none: the artifacts stay where the builder
-	// or the server keeps them.
+	// output publishes the artifacts of each build in a registry. Without output the artifacts stay where the builder or the
+	// server keeps them. Defaults to none.
 	Output *OutputApplyConfiguration `json:"output,omitempty"`
 }
 

@@ -25,7 +25,7 @@ type OutputApplyConfiguration struct {
 	// secretRef selects a Secret of the namespace with the credentials of the registry. Its type is
 	// kubernetes.io/dockerconfigjson. Its optional key ca.crt has certificate authorities in PEM that the registry's
 	// certificate may be of, besides those of the system. The user who sets secretRef needs permission to get the
-	// Secret. Defaults to none: the registry is accessed without credentials.
+	// Secret. Without secretRef the registry is accessed without credentials. Defaults to none.
 	SecretRef *SecretReferenceApplyConfiguration `json:"secretRef,omitempty"`
 }
 
