@@ -140,15 +140,16 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 	t.Parallel()
 	wrong := Capabilities{
 		Parameters: &Schema{Type: "array", Required: []string{"a", "b"}, Properties: map[string]Property{
-			"a":   {Pattern: "("},
-			"a b": {},
-			"c":   {Type: "array"},
-			"d":   {Type: "integer", Pattern: "x", MinLength: new(int64(1)), Default: "5", Enum: []any{1.5, int64(1)}},
-			"e":   {Minimum: new(1.0), Default: int64(5)},
-			"f":   {Type: "boolean", Enum: []any{}, Default: true},
-			"g":   {Type: "number", Minimum: new(1.0), Enum: []any{0.5}, Default: int64(2)},
-			"h":   {Type: "number", MultipleOf: new(0.0)},
-			"i":   {Description: strings.Repeat("é", 1025)},
+			"a":     {Pattern: "("},
+			"a b":   {},
+			"c":     {Type: "array"},
+			"d":     {Type: "integer", Pattern: "x", MinLength: new(int64(1)), Default: "5", Enum: []any{1.5, int64(1)}},
+			"e":     {Minimum: new(1.0), Default: int64(5)},
+			"f":     {Type: "boolean", Enum: []any{}, Default: true},
+			"g":     {Type: "number", Minimum: new(1.0), Enum: []any{0.5}, Default: int64(2)},
+			"h":     {Type: "number", MultipleOf: new(0.0)},
+			"false": {},
+			"i":     {Description: strings.Repeat("é", 1025)},
 		}},
 		Targets: []Target{{}, {Platform: "linux", Format: "raw"}, {Format: "tar"}},
 	}
@@ -164,6 +165,7 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 		"parameters.properties.e.minimum: has no effect: it is for type integer or number",
 		"parameters.properties.e.default: must be text: write it in quotes",
 		"parameters.properties.f.enum: must have a value",
+		"parameters.properties.false: quote the name, which YAML takes for a boolean: y, n, yes, no, on and off, too",
 		"parameters.properties.g.enum[0]: must be greater than or equal to 1",
 		"parameters.properties.g.default: must be one of 0.5",
 		"parameters.properties.h.multipleOf: must be greater than 0",

@@ -89,6 +89,9 @@ func (s *Schema) problems(path string) []error {
 		if len(name) > MaxParameterName || !ParameterName.MatchString(name) {
 			problems = append(problems, fmt.Errorf("%s: the name must be 1 to %d letters, digits, '-', '_' and '.'", at, MaxParameterName))
 		}
+		if name == "true" || name == "false" {
+			problems = append(problems, fmt.Errorf("%s: quote the name, which YAML takes for a boolean: y, n, yes, no, on and off, too", at))
+		}
 		problems = append(problems, s.Properties[name].problems(at)...)
 	}
 	for i, name := range s.Required {

@@ -4,6 +4,7 @@ package state
 
 import (
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -14,8 +15,7 @@ import (
 )
 
 // publish lets the publisher of a pod go on, and tells in the condition PodReady what it does. A publisher that does not start within
-// timeouts.start of the builder's end, for example because its image cannot be pulled, ends its pod, which keeps the log. Both times are
-// compared although the node tells the one: the limit is long.
+// timeouts.start of the builder's end, for example because its image cannot be pulled, ends its pod, which keeps the log.
 func (t *transition) publish() {
 	if !publishing(t.Pod) || Ended(t.Pod) {
 		return
@@ -23,7 +23,7 @@ func (t *transition) publish() {
 	if waitsForResult(t.Pod) {
 		t.action = PassResult
 	}
-	age := t.Now.Sub(terminated(t.Pod).FinishedAt.Time)
+	age := t.sinceBuilder(t.Pod)
 	message := "the builder has ended, and its artifacts are being published"
 	if !publisherStarted(t.Pod) {
 		message = v1alpha1.CutMessage(notPublishing + t.publisherDelay(t.Pod))
@@ -38,6 +38,17 @@ func (t *transition) publish() {
 		return
 	}
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, message)
+}
+
+// sinceBuilder returns how long ago the builder of a pod ended. The clock of a node may differ, so the node tells only how long the builder
+// ran, after the start that the status has.
+func (t *transition) sinceBuilder(pod *corev1.Pod) time.Duration {
+	started := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
+	end := terminated(pod)
+	if started == nil || started.Status != metav1.ConditionTrue {
+		return 0
+	}
+	return t.Now.Sub(started.LastTransitionTime.Add(end.FinishedAt.Sub(end.StartedAt.Time)))
 }
 
 // publishedLate returns the failure of a pod whose deadline passed after the end of its builder.

@@ -147,6 +147,10 @@ func TestTheStatusTellsWhatAPublisherDoes(t *testing.T) {
 	known := func(w *scenario) {
 		w.Build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Message: notPublishing + "no such host"}}
 	}
+	behind := func(w *scenario) {
+		end := w.Pod.Status.InitContainerStatuses[0].State.Terminated
+		end.StartedAt, end.FinishedAt = metav1.NewTime(end.StartedAt.Add(-time.Hour)), metav1.NewTime(end.FinishedAt.Add(-time.Hour))
+	}
 	ended := terminatedWith(0, fileResult)
 	for name, test := range map[string]struct {
 		given  *scenario
@@ -159,6 +163,9 @@ func TestTheStatusTellsWhatAPublisherDoes(t *testing.T) {
 		"it publishes":                       {given: publishes(corev1.PodRunning, ended, pushes), after: 2 * limit, action: PassResult, told: "are being published"},
 		"its image cannot be pulled":         {given: publishes(corev1.PodPending, ended, unpulled), after: limit, action: PassResult, told: "ErrImagePull: no such host"},
 		"its image cannot be pulled in time": {given: publishes(corev1.PodPending, ended, unpulled), after: limit + 2*rounding, action: StopPod, told: "ErrImagePull: no such host"},
+		"the clock of its node is behind": {
+			given: publishes(corev1.PodPending, ended, unpulled).with(behind), after: limit, action: PassResult, told: "ErrImagePull: no such host",
+		},
 		"it did not start": {
 			given: publishes(corev1.PodFailed, ended, lost).with(deadline).with(known), told: "timeouts.start (20s) of the builder's end, or within timeouts.run: no such host: the operator",
 			reason: v1alpha1.ReasonArtifactNotStored,
@@ -173,6 +180,11 @@ func TestTheStatusTellsWhatAPublisherDoes(t *testing.T) {
 			w := test.given
 			w.Build.Spec.Timeouts.Start = &v1alpha1.Duration{Duration: limit}
 			w.Now = t0.Add(5*time.Second + test.after)
+			if len(w.Build.Status.Conditions) == 0 { // the builder was seen to start
+				meta.SetStatusCondition(&w.Build.Status.Conditions, metav1.Condition{
+					Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted, LastTransitionTime: metav1.NewTime(t0),
+				})
+			}
 			next := Next(w.Observed)
 			if next.Action != test.action {
 				t.Errorf("action %q, want %q", next.Action, test.action)

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -74,14 +75,16 @@ func (c conditions) setReady() {
 	}
 }
 
-// missing describes an artifact of the latest successful build that the server has lost. It is empty if there is none.
+// missing describes an artifact of the latest successful build that the server has lost. It is empty if there is none. An artifact
+// with another location, such as that of a registry, is there.
 func (c conditions) missing() string {
 	latest := c.status.LatestSuccessful
 	if latest == nil || c.Kept == nil {
 		return ""
 	}
 	for _, artifact := range latest.Artifacts {
-		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !c.Kept(artifact.Digest) {
+		elsewhere := artifact.Location != "" && !strings.HasPrefix(artifact.Location, "/")
+		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !elsewhere && !c.Kept(artifact.Digest) {
 			return fmt.Sprintf("artifact %s of build %s is lost: build again, or restore a backup that has artifacts", artifact.Target, latest.Name)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -153,6 +154,21 @@ func nightly(mode v1alpha1.ScheduleMode) *v1alpha1.Image {
 		image.Spec.Triggers.Schedule = &v1alpha1.Schedule{Cron: "30 3 * * *", Mode: mode}
 		v1alpha1.SetObjectDefaults_Image(image)
 	})
+}
+
+func TestAPublishedArtifactIsNotLost(t *testing.T) {
+	for location, want := range map[string]metav1.ConditionStatus{
+		"registry.example.com/debian@sha256:0": metav1.ConditionTrue, "": metav1.ConditionFalse,
+		v1alpha1.ArtifactPath("default", "debian-1", "lost"): metav1.ConditionFalse,
+	} {
+		build := withArtifact(newBuild(1, v1alpha1.BuildSucceeded, "A"))
+		build.Status.Artifacts[0].Location = location
+		o := observed(newImage(), "A", build)
+		o.Kept = func(string) bool { return false }
+		if ready := meta.FindStatusCondition(Next(o).Status.Conditions, v1alpha1.ImageReady); ready.Status != want {
+			t.Errorf("with location %q, Ready is %s: %s", location, ready.Status, ready.Message)
+		}
+	}
 }
 
 // TestStatesAreWhatClientsTakeThemFor shows each state to kstatus, which Flux, Helm and kpt wait with, and compares the table of

@@ -214,7 +214,7 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 	for complete, want := range map[bool]string{
 		true: "",
 		false: "warning: the backup has no artifacts of team/web-00, team/web-01, team/web-02, team/web-03, team/web-04, team/web-05, team/web-06, team/web-07, " +
-			"team/web-08, team/web-09 and 2 more: they are not ready until they are built again; goldsmith backup --artifacts includes artifacts\n",
+			"team/web-08, team/web-09 and 2 more: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts\n",
 	} {
 		file, restored := filepath.Join(out, fmt.Sprint(complete)), filepath.Join(t.TempDir(), "restored")
 		require.NoError(t, Backup(t.Context(), data, file, BackupOptions{Artifacts: complete}, t.Output()))

@@ -131,7 +131,7 @@ func lackingNotice(images []string) string {
 	if n := len(images) - maxLacking; n > 0 {
 		named, more = images[:maxLacking], fmt.Sprintf(" and %d more", n)
 	}
-	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: they are not ready until they are built again; goldsmith backup --artifacts includes artifacts",
+	return fmt.Sprintf("warning: the backup has no artifacts of %s%s: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts",
 		strings.Join(named, ", "), more)
 }
 
