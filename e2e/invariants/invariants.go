@@ -21,8 +21,6 @@ import (
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // Transition returns the violations of these rules by a version of a build and an earlier version, which need not follow each other
@@ -108,10 +106,10 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 		return c
 	}
 	if ended := pod(last.PodUID); ended != nil {
-		reported, err := reportedDigests(build, ended)
+		reported, err := reportedDigests(ended)
 		if made := byTarget(status.Artifacts); err != nil {
 			c.add("build %s: %v", build.Name, err)
-		} else if !maps.Equal(made, reported) {
+		} else if !maps.EqualFunc(made, reported, func(made, reported string) bool { return reported == "" || reported == made }) {
 			c.add("build %s made %v, and its builder has reported %v", build.Name, made, reported)
 		}
 	}
@@ -119,24 +117,25 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 }
 
 // reportedDigests are the digests of artifacts, by target, in the result that a builder left as the termination message of its container.
-// If the pod publishes, the findings of the publisher complete them.
-func reportedDigests(build *v1alpha1.ImageBuild, pod *corev1.Pod) (map[string]string, error) {
-	builder, publisher := render.BuilderStatus(pod), render.PublisherStatus(pod)
-	if builder == nil || builder.State.Terminated == nil {
-		return nil, fmt.Errorf("pod %s has not ended", pod.Name)
-	}
-	message := builder.State.Terminated.Message
-	if output := build.Spec.Inputs.Output; output != nil && render.Publishes(pod) {
-		if publisher == nil || publisher.State.Terminated == nil {
+// A digest that it left to the publisher of its pod is empty. The publisher must have ended, too.
+func reportedDigests(pod *corev1.Pod) (map[string]string, error) {
+	ended := func(c corev1.ContainerStatus) bool { return c.State.Terminated != nil }
+	builders := pod.Status.ContainerStatuses
+	if len(pod.Status.InitContainerStatuses) > 0 {
+		builders = pod.Status.InitContainerStatuses
+		if !slices.ContainsFunc(pod.Status.ContainerStatuses, ended) {
 			return nil, fmt.Errorf("the publisher of pod %s has not ended", pod.Name)
 		}
-		message = result.WithFindings(message, publisher.State.Terminated.Message, output.Repository, render.Tags(build))
 	}
-	var reported struct{ Artifacts []v1alpha1.Artifact }
-	if err := json.Unmarshal([]byte(message), &reported); err != nil {
+	i := slices.IndexFunc(builders, ended)
+	if i < 0 {
+		return nil, fmt.Errorf("pod %s has not ended", pod.Name)
+	}
+	var result struct{ Artifacts []v1alpha1.Artifact }
+	if err := json.Unmarshal([]byte(builders[i].State.Terminated.Message), &result); err != nil {
 		return nil, fmt.Errorf("the result of pod %s: %w", pod.Name, err)
 	}
-	return byTarget(reported.Artifacts), nil
+	return byTarget(result.Artifacts), nil
 }
 
 // Latest returns the violations by the status of an Image when nothing is left to do: the latest successful build has succeeded, with

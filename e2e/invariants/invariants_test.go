@@ -15,9 +15,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/invariants"
-	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // expect expects a violation that contains a text, or none if it is empty.
@@ -44,7 +41,7 @@ func newBuild() *v1alpha1.ImageBuild {
 func newPod(uid, job types.UID, state corev1.ContainerState) corev1.Pod {
 	return corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: string(uid), UID: uid, Labels: map[string]string{batchv1.ControllerUidLabel: string(job)}},
-		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: render.ContainerName, State: state}}},
+		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: state}}},
 	}
 }
 
@@ -121,28 +118,21 @@ func TestABuildEndsWithTheResultOfItsPod(t *testing.T) {
 	expect(t, "", invariants.End(newBuild(), func(types.UID) *corev1.Pod { return nil }))
 }
 
-func TestAPublishedBuildEndsWithWhatItsPublisherFound(t *testing.T) {
-	const reported = `{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","file":"disk"}]}`
-	checked := &result.Result{Check: &result.Check{}, Artifacts: []result.Artifact{{Target: "linux/amd64/raw", Content: result.Content{
-		File: "disk", Digest: "sha256:" + strings.Repeat("1", 64), SizeBytes: new(int64(1)), Verified: v1alpha1.ArtifactVerifiedContent,
-	}}}}
-	found, err := result.Findings(checked)
-	require.NoError(t, err)
+func TestAPublishedBuildEndsAfterItsPublisher(t *testing.T) {
+	ended := corev1.ContainerStatus{State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}}
 	for _, test := range []struct {
-		made, publisher, want string
+		reported  string
+		publisher []corev1.ContainerStatus
+		want      string
 	}{
-		{checked.Artifacts[0].Digest, found, ""},
-		{"sha256:other", found, "and its builder has reported map[linux/amd64/raw:sha256:1"},
-		{checked.Artifacts[0].Digest, "", "the publisher of pod pod-2 has not ended"},
+		{"", []corev1.ContainerStatus{ended}, ""},
+		{"sha256:other", []corev1.ContainerStatus{ended}, "and its builder has reported map[linux/amd64/raw:sha256:other"},
+		{"", []corev1.ContainerStatus{{}}, "the publisher of pod pod-2 has not ended"},
 	} {
-		build, pod := newBuild(), newPod("pod-2", "job-2", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: reported}})
-		build.Spec.Inputs.Output, build.Status.Artifacts[0].Digest = &v1alpha1.Output{Repository: "registry.example.com/web"}, test.made
-		pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses = pod.Status.ContainerStatuses, nil
-		if test.publisher != "" {
-			ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: test.publisher}}
-			pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: ended}}
-		}
-		expect(t, test.want, invariants.End(build, func(types.UID) *corev1.Pod { return &pod }))
+		message := `{"artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"` + test.reported + `"}]}`
+		pod := newPod("pod-2", "job-2", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}})
+		pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses = pod.Status.ContainerStatuses, test.publisher
+		expect(t, test.want, invariants.End(newBuild(), func(types.UID) *corev1.Pod { return &pod }))
 	}
 }
 
