@@ -3,6 +3,7 @@
 package result
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
@@ -19,6 +20,8 @@ import (
 type findings struct {
 	// Check is what the publisher found. Nil if it read no file, because the result violates the contract.
 	Check *Check `json:"check,omitempty"`
+	// Of identifies what the result names, which a user may have changed on its way to the publisher.
+	Of string `json:"of,omitempty"`
 	// Contents are the contents that it read, in the order of Result.Contents.
 	Contents []finding `json:"contents,omitempty"`
 }
@@ -44,7 +47,7 @@ const digestPrefix = "sha256:"
 func Findings(checked *Result) (string, error) {
 	found := findings{}
 	if checked != nil {
-		found.Check = checked.Check
+		found.Check, found.Of = checked.Check, checked.named()
 		for _, content := range checked.Contents() {
 			if content.Verified == "" {
 				found.Contents = append(found.Contents, finding{})
@@ -80,7 +83,7 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 	case found.Check == nil: // Parse tells first how the result violates the contract
 		reported.Check = &Check{NotStored: notTheResult}
 	case *found.Check == (Check{}):
-		reported.complete(found.Contents, repository, tags)
+		reported.complete(&found, repository, tags)
 	}
 	completed, err := reported.Message()
 	if err != nil { // it was decoded from JSON
@@ -89,9 +92,21 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 	return completed
 }
 
-func (r *Result) complete(found []finding, repository string, tags map[string]string) {
-	contents := r.Contents()
-	if len(contents) != len(found) {
+// named returns a digest of what decides what is published: the targets, their files and what the builder tells about them.
+func (r *Result) named() string {
+	hash := sha256.New()
+	for name, content := range r.Named() {
+		_, _ = fmt.Fprintf(hash, "%q %q %q\n", name, content.File, content.MediaType)
+	}
+	for i := range r.Artifacts {
+		_, _ = fmt.Fprintf(hash, "%q\n", r.Artifacts[i].Annotations) // in the order of the keys
+	}
+	return base64.RawURLEncoding.EncodeToString(hash.Sum(nil))
+}
+
+func (r *Result) complete(all *findings, repository string, tags map[string]string) {
+	contents, found := r.Contents(), all.Contents
+	if len(contents) != len(found) || all.Of != r.named() {
 		r.Check = &Check{NotStored: notTheResult}
 		return
 	}

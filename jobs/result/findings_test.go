@@ -59,9 +59,10 @@ func TestMessagesThatDoNotFitTogetherAreNoSuccess(t *testing.T) {
 		"no message of the publisher": {message, "", targets, v1alpha1.ReasonArtifactNotStored, "cannot be read"},
 		"a cut message":               {message, require.Value(Findings(checked))(t)[:50], targets, v1alpha1.ReasonArtifactNotStored, "cannot be read"},
 		"findings about another":      {message, require.Value(Findings(other))(t), targets, v1alpha1.ReasonArtifactNotStored, "another result"},
+		"findings about other files":  {strings.Replace(message, `"file":"1"`, `"file":"0"`, 1), require.Value(Findings(checked))(t), targets, v1alpha1.ReasonArtifactNotStored, "another result"},
 		"no findings":                 {message, require.Value(Findings(nil))(t), targets, v1alpha1.ReasonArtifactNotStored, "another result"},
 		"no findings, but digests":    {require.Value(checked.Message())(t), require.Value(Findings(nil))(t), targets, v1alpha1.ReasonArtifactNotStored, "another result"},
-		"a digest that is none":       {message, `{"check":{},"contents":[{"d":"!"},{},{},{}]}`, targets, v1alpha1.ReasonInvalidResult, "must be sha256:"},
+		"a digest that is none":       {message, strings.Replace(require.Value(Findings(checked))(t), packed(checked.Artifacts[0].Digest), "!", 1), targets, v1alpha1.ReasonInvalidResult, "must be sha256:"},
 		"a result that is no JSON":    {"{", require.Value(Findings(checked))(t), targets, v1alpha1.ReasonInvalidResult, "not JSON"},
 		"too many contents":           {manyMessage, require.Value(Findings(many))(t), manyTargets, v1alpha1.ReasonInvalidResult, "80 contents are more than a pod can report"},
 	} {
