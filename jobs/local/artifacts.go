@@ -25,11 +25,6 @@ import (
 // errOutOfTime reports that the agent stopped to store the files of a pod.
 var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
 
-// invalidError reports a result that does not agree with its files.
-type invalidError struct{ text string }
-
-func (e *invalidError) Error() string { return e.text }
-
 // storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
 // and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
 // publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
@@ -38,7 +33,7 @@ func (r *run) storeArtifacts(message string, e *ending, started time.Time) (chec
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
 	}
-	reported := result.Readable(message, targetsOf(r.input), r.agent.options.Results)
+	reported := result.Readable(message, r.input.BuildTargets(), r.agent.options.Results)
 	if reported == nil {
 		return message, false
 	}
@@ -84,13 +79,6 @@ func inputOf(pod *corev1.Pod) *render.Input {
 	return input
 }
 
-func targetsOf(input *render.Input) (targets []v1alpha1.Target) {
-	for _, target := range input.Targets {
-		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
-	}
-	return targets
-}
-
 // check stores and records the files of a result, completes their contents, and returns what it found.
 func (r *run) check(ctx context.Context, reported *result.Result) *result.Check {
 	taken, err := r.take(ctx, reported)
@@ -105,8 +93,8 @@ func (r *run) check(ctx context.Context, reported *result.Result) *result.Check 
 			UID: r.input.Build.UID, Namespace: r.ref.namespace, Name: r.input.Build.Name, Image: pod.Labels[v1alpha1.LabelImage],
 		}, reported)
 	}
-	if invalid, ok := errors.AsType[*invalidError](err); ok {
-		return &result.Check{Invalid: invalid.text}
+	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
+		return &result.Check{Invalid: invalid.Text}
 	}
 	switch {
 	case err == nil:
@@ -121,12 +109,7 @@ func (r *run) check(ctx context.Context, reported *result.Result) *result.Check 
 // take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
 // first of the builder's faults, or else the first fault of the store.
 func (r *run) take(ctx context.Context, reported *result.Result) (contents []artifacts.Content, err error) {
-	var paths []string
-	for _, content := range reported.Contents() {
-		if content.File != "" {
-			paths = append(paths, filepath.Clean(content.File))
-		}
-	}
+	paths := artifacts.Paths(reported)
 	if len(paths) == 0 {
 		return nil, nil
 	}
@@ -135,48 +118,22 @@ func (r *run) take(ctx context.Context, reported *result.Result) (contents []art
 		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
-	taken := r.agent.options.Artifacts.Take(ctx, output, paths...)
-	for _, file := range taken {
+	read := map[string]artifacts.Taken{}
+	for i, file := range r.agent.options.Artifacts.Take(ctx, output, paths...) {
+		read[paths[i]] = file
 		if file.Err == nil {
 			contents = append(contents, file.Content)
 		}
 	}
-	var invalid, fault error
-	for name, content := range reported.Named() {
-		if content.File == "" {
-			continue
-		}
-		err := complete(content, taken[0], name)
-		taken = taken[1:]
-		if _, ok := errors.AsType[*invalidError](err); ok {
-			invalid = cmp.Or(invalid, err)
-		} else {
-			fault = cmp.Or(fault, err)
-		}
-	}
-	return contents, cmp.Or(invalid, fault)
+	return contents, artifacts.Complete(reported, read)
 }
 
 // openOutput opens the output directory, which the builder may have replaced.
 func (d podDir) openOutput() (*os.Root, error) {
 	if info, err := os.Lstat(d.output()); err != nil || !info.IsDir() {
-		return nil, &invalidError{"the output directory does not exist any more"}
+		return nil, &artifacts.InvalidError{Text: "the output directory does not exist any more"}
 	}
 	return os.OpenRoot(d.output())
-}
-
-// complete compares what the builder reported about a file with the file, and adds what it did not report.
-func complete(content *result.Content, file artifacts.Taken, name string) error {
-	if problem, ok := errors.AsType[*artifacts.FileError](file.Err); ok {
-		return &invalidError{name + ": " + problem.Error()}
-	}
-	if file.Err != nil {
-		return fmt.Errorf("%s: %w", name, file.Err)
-	}
-	if err := content.Confirm(name, file.Content.Digest, file.Content.SizeBytes); err != nil {
-		return &invalidError{err.Error()}
-	}
-	return nil
 }
 
 // record adds the contents that were taken to the index of the store.

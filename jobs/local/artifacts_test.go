@@ -55,7 +55,7 @@ func (c *cluster) outcome(job *batchv1.Job) result.Outcome {
 	c.t.Helper()
 	c.finishedJob(job)
 	pod := require.Value(c.pod(job))(c.t)
-	targets := targetsOf(inputOf(pod))
+	targets := inputOf(pod).BuildTargets()
 	end := terminatedOf(pod)
 	c.Eventually(func() []string {
 		left, _ := filepath.Glob(filepath.Join(c.options.Dir, string(pod.UID), "*"))

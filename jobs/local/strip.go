@@ -48,5 +48,5 @@ func needsOutput(pod *corev1.Pod) bool {
 	if input == nil {
 		return false // no builder can have read the input
 	}
-	return result.Parse(end.Message, end.ExitCode, targetsOf(input), result.Policy{AllowUnlocated: true}).Failure == nil
+	return result.Parse(end.Message, end.ExitCode, input.BuildTargets(), result.Policy{AllowUnlocated: true}).Failure == nil
 }

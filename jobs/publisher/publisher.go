@@ -6,7 +6,6 @@
 package publisher
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -15,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -76,11 +76,7 @@ func (p *publisher) run(ctx context.Context) (message string, err error) {
 	if err != nil {
 		return "", err
 	}
-	var targets []v1alpha1.Target
-	for _, target := range p.input.Targets {
-		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
-	}
-	reported := result.Readable(text, targets, result.Policy{AllowUnlocated: true}) // the controller decides about these
+	reported := result.Readable(text, p.input.BuildTargets(), result.Policy{AllowUnlocated: true}) // the controller decides about these
 	if reported == nil {
 		p.Log("the result has no artifacts to publish")
 		return result.Findings(nil)
@@ -120,9 +116,9 @@ func (p *publisher) awaitResult(ctx context.Context) (text string, err error) {
 // check reads and publishes the files of a result, completes their contents, and returns what it found.
 func (p *publisher) check(ctx context.Context, reported *result.Result) *result.Check {
 	err := p.confirm(ctx, reported)
-	if problem, ok := errors.AsType[*invalidError](err); ok {
+	if problem, ok := errors.AsType[*artifacts.InvalidError](err); ok {
 		p.Log("%v", problem)
-		return &result.Check{Invalid: problem.Error()}
+		return &result.Check{Invalid: problem.Text}
 	}
 	var options publish.Options
 	if err == nil {
@@ -143,56 +139,29 @@ func (p *publisher) check(ctx context.Context, reported *result.Result) *result.
 	return publish.CheckOf(err)
 }
 
-// invalidError reports a result that does not agree with its files.
-type invalidError struct{ error }
-
-// file is a file that a result names, maybe several times.
-type file struct {
-	content artifacts.Content
-	err     error
-}
-
 // confirm reads the files of a result, and completes their contents.
 func (p *publisher) confirm(ctx context.Context, reported *result.Result) error {
 	output, err := os.OpenRoot(p.at(render.PublishFiles))
 	if err != nil {
 		return fmt.Errorf("open the output directory: %w", err)
 	}
-	files := map[string]*file{}
 	defer func() { _ = output.Close() }() // only read from
-	for _, content := range reported.Contents() {
-		if content.File != "" {
-			files[filepath.Clean(content.File)] = &file{}
-		}
-	}
+	paths := slices.Compact(slices.Sorted(slices.Values(artifacts.Paths(reported))))
+	files := make([]artifacts.Taken, len(paths))
 	var group errgroup.Group
 	group.SetLimit(runtime.GOMAXPROCS(0))
-	for path, file := range files {
+	for i, path := range paths {
 		group.Go(func() error {
-			file.content, file.err = artifacts.Identify(ctx, output, path)
+			files[i].Content, files[i].Err = artifacts.Identify(ctx, output, path)
 			return nil
 		})
 	}
-	_ = group.Wait()         // the errors are in the files
-	var invalid, fault error // the builder's faults are told first
-	for name, content := range reported.Named() {
-		if content.File == "" {
-			continue
-		}
-		read := files[filepath.Clean(content.File)]
-		problem, ok := errors.AsType[*artifacts.FileError](read.err)
-		switch {
-		case ok:
-			invalid = cmp.Or(invalid, error(&invalidError{fmt.Errorf("%s: %w", name, problem)}))
-		case read.err != nil:
-			fault = cmp.Or(fault, fmt.Errorf("%s: %w", name, read.err))
-		default:
-			if err := content.Confirm(name, read.content.Digest, read.content.SizeBytes); err != nil {
-				invalid = cmp.Or(invalid, error(&invalidError{err}))
-			}
-		}
+	_ = group.Wait() // the errors are in the files
+	read := map[string]artifacts.Taken{}
+	for i, path := range paths {
+		read[path] = files[i]
 	}
-	return cmp.Or(invalid, fault)
+	return artifacts.Complete(reported, read)
 }
 
 // secretError reports a Secret without credentials.

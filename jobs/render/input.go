@@ -109,6 +109,14 @@ type InputTarget struct {
 	Platform string `json:"platform"`
 }
 
+// BuildTargets returns the targets as the API has them.
+func (i *Input) BuildTargets() (targets []v1alpha1.Target) {
+	for _, target := range i.Targets {
+		targets = append(targets, v1alpha1.Target{Platform: target.Platform, Format: target.Format})
+	}
+	return targets
+}
+
 func newInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) Input {
 	spec := build.Spec.Inputs
 	input := Input{
