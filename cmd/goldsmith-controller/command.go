@@ -75,7 +75,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	}
 	command.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	o.addTo(command.Flags())
-	command.AddCommand(newPublishCommand())
+	command.AddCommand(newTransferCommands()...)
 	return command
 }
 
@@ -89,7 +89,7 @@ func (o *options) addTo(flags *pflag.FlagSet) {
 	o.retention.AddTo(flags)
 	o.registries.AddTo(flags)
 	flags.StringVar(&o.publisherImage, "publisher-image", "",
-		"container image of the publisher, which pushes the artifacts of builds with spec.output; default: the image of this process's pod")
+		"container image of the containers that push the artifacts of builds with spec.output, and fetch the artifacts of bases; default: the image of this process's pod")
 	flags.BoolVar(&o.leaderElect, "leader-elect", true,
 		"leader election with a Lease, so that several of these processes can run; "+
 			"$POD_NAME, if set, identifies this process, which then continues without waiting after a restart")

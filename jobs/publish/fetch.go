@@ -30,12 +30,12 @@ type Fetched struct {
 }
 
 // Fetch opens a content, which the manifest at a location has as a layer, from an offset. The location is that of Pushed. Fetch fails
-// for an artifact that was pushed as an image: its tar cannot be fetched back. A failure of the registry is an *Error, also one that
-// Read returns.
+// with a *MissingError if the manifest has no such content, as that of an artifact that was pushed as an image: its tar cannot be fetched back.
+// A failure of the registry is an *Error, also one that Read returns, and also if it has no such manifest.
 func Fetch(ctx context.Context, location, contentDigest string, offset int64, o Options) (*Fetched, error) {
 	repository, manifestDigest, ok := strings.Cut(location, "@")
 	if !ok || digest.Digest(manifestDigest).Validate() != nil {
-		return nil, fmt.Errorf("fetch from %s: not a location of a published artifact", location)
+		return nil, &MissingError{fmt.Sprintf("fetch from %s: not a location of a published artifact", location)}
 	}
 	c, err := newClient("fetch from", repository, o)
 	if err != nil {
@@ -58,9 +58,9 @@ func (c *client) fetch(ctx context.Context, location, contentDigest string, offs
 	i := slices.IndexFunc(read.Layers, func(l ociv1.Descriptor) bool { return l.Digest.String() == contentDigest })
 	switch {
 	case i < 0 && read.Config.MediaType == ociv1.MediaTypeImageConfig:
-		return nil, fmt.Errorf("fetch from %s: it was pushed as an image, whose tar the registry does not have; pull it: docker pull %s", c.repository, location)
+		return nil, &MissingError{fmt.Sprintf("fetch from %s: it was pushed as an image, whose tar the registry does not have; pull it: docker pull %s", c.repository, location)}
 	case i < 0:
-		return nil, fmt.Errorf("fetch from %s: the manifest %s has no content %s", c.repository, short(manifestDigest), contentDigest)
+		return nil, &MissingError{fmt.Sprintf("fetch from %s: the manifest %s has no content %s", c.repository, short(manifestDigest), contentDigest)}
 	case offset < 0 || offset > read.Layers[i].Size:
 		return nil, fmt.Errorf("fetch from %s: the offset %d is not in a content of %d bytes", c.repository, offset, read.Layers[i].Size)
 	}

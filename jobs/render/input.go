@@ -4,7 +4,6 @@ package render
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -85,8 +84,8 @@ type InputArtifact struct {
 	// Location is where the artifact can be fetched. Empty if it is unknown.
 	Location  string `json:"location,omitempty"`
 	MediaType string `json:"mediaType"`
-	// Path of the file with the artifact, relative to the directory that $GOLDSMITH_BASE names. Empty if the server does not keep the
-	// artifact.
+	// Path of the file with the artifact, relative to the directory that $GOLDSMITH_BASE names. Empty if the artifact
+	// is only at its location.
 	Path      string `json:"path,omitempty"`
 	SizeBytes int64  `json:"sizeBytes"`
 	Target    string `json:"target"`
@@ -117,13 +116,13 @@ func (i *Input) BuildTargets() (targets []v1alpha1.Target) {
 	return targets
 }
 
-func newInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) Input {
+func newInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) Input {
 	spec := build.Spec.Inputs
 	input := Input{
 		Version:    InputVersion,
 		Build:      InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID},
 		Attempt:    attempt,
-		Base:       inputBase(build, kept),
+		Base:       inputBase(build, agent),
 		Files:      inputs.Files(spec, build.Status.Resolved),
 		Parameters: inputs.Parameters(spec),
 		Targets:    make([]InputTarget, 0, len(spec.Targets)),
@@ -143,7 +142,7 @@ func newInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) Input {
 	return input
 }
 
-func inputBase(build *v1alpha1.ImageBuild, kept bool) InputBase {
+func inputBase(build *v1alpha1.ImageBuild, agent bool) InputBase {
 	image, resolved := build.Spec.Inputs.Base.ImageRef, build.Status.Resolved
 	if image == nil || resolved == nil {
 		return InputBase{Reference: build.Spec.Inputs.Base.Reference}
@@ -161,21 +160,11 @@ func inputBase(build *v1alpha1.ImageBuild, kept bool) InputBase {
 			SizeBytes: artifact.SizeBytes,
 			MediaType: artifact.MediaType,
 			Location:  artifact.Location,
-			Path:      basePath(artifact, kept),
+			Path:      basePath(artifact, agent),
 		})
 	}
 	slices.SortFunc(input.Artifacts, func(a, b InputArtifact) int { return strings.Compare(a.Target, b.Target) })
 	return input
-}
-
-// basePath is the path at which a builder finds an artifact of its base, such as linux-amd64.raw. It is empty if the server does not
-// keep the artifact. kept is whether it keeps the artifacts that it has read: in a cluster they are only in their registry.
-func basePath(artifact *v1alpha1.Artifact, kept bool) string {
-	if !kept || artifact.Verified != v1alpha1.ArtifactVerifiedContent {
-		return ""
-	}
-	platform, format := path.Split(artifact.Target)
-	return strings.ReplaceAll(strings.Trim(platform, "/"), "/", "-") + "." + format
 }
 
 // baseTarget is the target of the artifact from which a target is made, or "" if the base has no artifacts.
@@ -189,14 +178,14 @@ func baseTarget(target v1alpha1.Target, resolved *v1alpha1.ResolvedInputs) strin
 	return ""
 }
 
-func encodeInput(build *v1alpha1.ImageBuild, attempt int32, kept bool) (string, error) {
+func encodeInput(build *v1alpha1.ImageBuild, attempt int32, agent bool) (string, error) {
 	if source := build.Spec.Inputs.Source; source != nil && source.ConfigMapRef != nil && build.Status.Resolved == nil {
 		return "", fmt.Errorf("files of ConfigMap %q are not resolved: build again", source.ConfigMapRef.Name)
 	}
 	if image := build.Spec.Inputs.Base.ImageRef; image != nil && (build.Status.Resolved == nil || build.Status.Resolved.BaseDigest == "") {
 		return "", fmt.Errorf("digest of base Image %q is not resolved: build again", image.Name)
 	}
-	encoded, err := inputs.CanonicalJSON(newInput(build, attempt, kept))
+	encoded, err := inputs.CanonicalJSON(newInput(build, attempt, agent))
 	if err != nil {
 		return "", err
 	}

@@ -56,9 +56,11 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	annotations := map[string]string{v1alpha1.AnnotationInput: input}
 	if output != "" {
 		annotations[v1alpha1.AnnotationOutput] = output
+	}
+	if (output != "" || fetches(build)) && !builder.Publisher.Agent {
 		annotations[defaultContainer] = ContainerName
-		if !builder.Publisher.Agent && builder.Publisher.Image == "" {
-			return nil, fmt.Errorf("render Job %s/%s: this controller cannot publish: the operator sets --publisher-image", build.Namespace, name)
+		if builder.Publisher.Image == "" {
+			return nil, fmt.Errorf("render Job %s/%s: this controller cannot fetch a base or publish: the operator sets --publisher-image", build.Namespace, name)
 		}
 	}
 	build = build.DeepCopy()

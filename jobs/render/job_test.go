@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -129,6 +130,10 @@ var rendered = []struct {
 		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
 	},
 	{
+		name: "fetches", build: fetchingBuild(), attempt: 1,
+		builder: inputs.Builder{Image: mockBuilder.Image, Publisher: inputs.Publisher{Image: "goldsmith-controller:1", PlainHTTP: []string{"registry.lan:5000"}}},
+	},
+	{
 		name: "reports", build: basedBuild(), attempt: 1,
 		builder: inputs.Builder{Image: mockBuilder.Image, Reports: true, Publisher: inputs.Publisher{Agent: true}},
 	},
@@ -142,6 +147,52 @@ func publishingBuild() *v1alpha1.ImageBuild {
 		Repository: "registry.example.com/team/debian", TagTemplate: "{build}-{platform}", SecretRef: &v1alpha1.SecretReference{Name: "registry"},
 	}
 	return build
+}
+
+// fetchingBuild is a build that publishes, and whose base is published: one artifact as a file, and one as an image.
+func fetchingBuild() *v1alpha1.ImageBuild {
+	build := publishingBuild()
+	build.Spec.Inputs.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}}
+	digest := "sha256:" + strings.Repeat("d", 64)
+	location := "registry.example.com/team/base@sha256:" + strings.Repeat("e", 64)
+	build.Status.Resolved = &v1alpha1.ResolvedInputs{BaseDigest: digest, Base: &v1alpha1.BaseBuild{Name: "debian-7", Artifacts: []v1alpha1.Artifact{
+		{Target: "linux/arm64/v8/oci", Digest: digest, SizeBytes: 7, MediaType: result.MediaTypeLayout, Location: location, Verified: v1alpha1.ArtifactVerifiedContent},
+		{Target: "linux/amd64/raw", Digest: digest, SizeBytes: 9, MediaType: "application/x-raw-disk-image", Location: location, Verified: v1alpha1.ArtifactVerifiedContent},
+	}}}
+	return build
+}
+
+func withoutOutput(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+	build.Spec.Inputs.Output = nil
+	return build
+}
+
+func TestOnlyWhatGoldsmithPublishedAsAFileIsFetched(t *testing.T) {
+	for name, test := range map[string]struct {
+		change       func(*v1alpha1.Artifact)
+		fetched, has bool // in a cluster, and for the agent
+	}{
+		"published":                 {func(*v1alpha1.Artifact) {}, true, true},
+		"kept by the server":        {func(a *v1alpha1.Artifact) { a.Location = v1alpha1.ArtifactPath("team", "debian-7", a.Digest) }, false, true},
+		"published by the builder":  {func(a *v1alpha1.Artifact) { a.Verified = "" }, false, false},
+		"published as an image":     {func(a *v1alpha1.Artifact) { a.MediaType = result.MediaTypeLayout }, false, true},
+		"at a digest that is short": {func(a *v1alpha1.Artifact) { a.Location = "registry.example.com/a@sha256:e" }, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			build := withoutOutput(fetchingBuild())
+			build.Status.Resolved.Base.Artifacts = build.Status.Resolved.Base.Artifacts[1:]
+			test.change(&build.Status.Resolved.Base.Artifacts[0])
+			for agent, want := range map[bool]bool{false: test.fetched, true: test.has} {
+				job := mustRender(t, build, 1, inputs.Builder{Image: "builder", Publisher: inputs.Publisher{Image: "controller", Agent: agent}})
+				if got := strings.Contains(inputOf(job), `"path":"linux-amd64.raw"`); got != want {
+					t.Errorf("agent %v: a path is %v, want %v", agent, got, want)
+				}
+				if got := len(job.Spec.Template.Spec.InitContainers) == 1; got != (want && !agent) {
+					t.Errorf("agent %v: a fetcher is %v", agent, got)
+				}
+			}
+		})
+	}
 }
 
 func TestJobIsTheGoldenOne(t *testing.T) {
@@ -335,7 +386,8 @@ func TestJobIsRefused(t *testing.T) {
 		{"before the base is resolved", unseen, mockBuilder, `render Job team/once-7c5a508: digest of base Image "debian" is not resolved: build again`},
 		{"without an image", bareBuild(), inputs.Builder{}, "render Job team/once-7c5a508: the builder has no image"},
 		{"before the files are resolved", unresolved, mockBuilder, `files of ConfigMap "setup" are not resolved: build again`},
-		{"without a publisher", publishingBuild(), mockBuilder, "this controller cannot publish: the operator sets --publisher-image"},
+		{"without a publisher", publishingBuild(), mockBuilder, "this controller cannot fetch a base or publish: the operator sets --publisher-image"},
+		{"without a fetcher", withoutOutput(fetchingBuild()), mockBuilder, "this controller cannot fetch a base or publish"},
 		{"where the input is too large", tooLarge, mockBuilder, "more than the limit of 245760"},
 	}
 	for _, tt := range tests {

@@ -129,8 +129,11 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 	}
 	add("restartPolicy", template.Spec.RestartPolicy)
 	for _, container := range template.Spec.InitContainers {
-		if container.Name == ContainerName {
+		switch container.Name {
+		case ContainerName:
 			parts = append(parts, fingerprintContainer(container, "", template.Spec.Volumes)...)
+		case FetcherName:
+			parts = append(parts, fingerprintContainer(container, FetcherName+" ", template.Spec.Volumes)...)
 		}
 	}
 	for _, container := range template.Spec.Containers {

@@ -47,21 +47,30 @@ func TestAJobOfOtherPodsIsNotTheSame(t *testing.T) {
 	}
 }
 
-func TestAPodThatDoesNotPublishLikeItsJobDeviates(t *testing.T) {
-	job := mustRender(t, publishingBuild(), 1, inputs.Builder{Image: "builder:1", Publisher: inputs.Publisher{Image: "controller:1"}})
+func TestAPodThatDoesNotFetchOrPublishLikeItsJobDeviates(t *testing.T) {
+	job := mustRender(t, fetchingBuild(), 1, inputs.Builder{Image: "builder:1", Publisher: inputs.Publisher{Image: "controller:1"}})
 	for name, test := range map[string]struct {
 		want   string
 		change func(pod *corev1.Pod)
 	}{
-		"nothing":       {"", func(*corev1.Pod) {}},
-		"the result":    {"", func(pod *corev1.Pod) { pod.Annotations[v1alpha1.AnnotationResult] = "{}" }},
-		"the builder":   {`image is "mine:1", and "builder:1" in its Job`, func(pod *corev1.Pod) { pod.Spec.InitContainers[0].Image = "mine:1" }},
-		"no builder":    {"image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.InitContainers = nil }},
+		"nothing":     {"", func(*corev1.Pod) {}},
+		"the result":  {"", func(pod *corev1.Pod) { pod.Annotations[v1alpha1.AnnotationResult] = "{}" }},
+		"the builder": {`image is "mine:1", and "builder:1" in its Job`, func(pod *corev1.Pod) { pod.Spec.InitContainers[1].Image = "mine:1" }},
+		"no builder":  {"image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.InitContainers = pod.Spec.InitContainers[:1] }},
+		"the fetcher": {"fetcher image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.InitContainers[0].Image = "mine:1" }},
+		"no fetcher":  {"fetcher image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.InitContainers = pod.Spec.InitContainers[1:] }},
+		"the base": {`fetcher volumeMount "/goldsmith/base" is not that of its Job`, func(pod *corev1.Pod) {
+			for i := range pod.Spec.Volumes {
+				if pod.Spec.Volumes[i].Name == baseVolume {
+					pod.Spec.Volumes[i].VolumeSource = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/"}}
+				}
+			}
+		}},
 		"the publisher": {"publisher image is not that of its Job", func(pod *corev1.Pod) { pod.Spec.Containers[0].Image = "mine:1" }},
 		"the repository": {"annotation images.goldsmith.dev/output is not that of its Job", func(pod *corev1.Pod) {
 			pod.Annotations[v1alpha1.AnnotationOutput] = "{}"
 		}},
-		"the Secret": {`publisher volumeMount "/goldsmith/registry" is not that of its Job`, func(pod *corev1.Pod) {
+		"the Secret": {`fetcher volumeMount "/goldsmith/registry" is not that of its Job`, func(pod *corev1.Pod) {
 			pod.Spec.Volumes[len(pod.Spec.Volumes)-1].Secret.SecretName = "mine"
 		}},
 	} {

@@ -76,6 +76,9 @@ func podSpec(build *v1alpha1.ImageBuild, builder inputs.Builder) corev1.PodSpec 
 	if builder.Reports {
 		addReports(&pod, build)
 	}
+	if !builder.Publisher.Agent {
+		addFetcher(&pod, build, builder.Publisher)
+	}
 	pod.Containers[0].Env = append(pod.Containers[0].Env, templateVariables(template)...)
 	if output := build.Spec.Inputs.Output; output != nil && !builder.Publisher.Agent {
 		addPublisher(&pod, output, builder.Publisher)

@@ -52,25 +52,9 @@ const (
 // pod with the builder's result, which is in the status of the pod only; the kubelet passes on annotations at once (Tekton starts its steps
 // so). The builder cannot read the Secret, and the publisher cannot change the files.
 func addPublisher(pod *corev1.PodSpec, output *v1alpha1.Output, publisher inputs.Publisher) {
-	builder := pod.Containers[0]
-	container := corev1.Container{
-		Name:            PublisherName,
-		Image:           publisher.Image,
-		ImagePullPolicy: corev1.PullIfNotPresent,
-		Args:            []string{PublishCommand},
-		Resources:       publisherResources(builder.Resources),
-		VolumeMounts: []corev1.VolumeMount{
-			{Name: "input", MountPath: inputDir, ReadOnly: true},
-			{Name: "output", MountPath: outputDir, ReadOnly: true},
-			{Name: publishVolume, MountPath: publishDir, ReadOnly: true},
-		},
-		TerminationMessagePath:   resultPath,
-		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
-		SecurityContext:          restricted(),
-	}
-	for _, host := range publisher.PlainHTTP {
-		container.Args = append(container.Args, fmt.Sprintf("--%s=%s", PlainHTTPFlag, host))
-	}
+	container := ownContainer(PublisherName, PublishCommand, &pod.Containers[0], publisher)
+	container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: "output", MountPath: outputDir, ReadOnly: true})
+	container.VolumeMounts = append(container.VolumeMounts, outputMounts(output)...)
 	annotation := func(file, name string) corev1.DownwardAPIVolumeFile {
 		return corev1.DownwardAPIVolumeFile{
 			Path:     file,
@@ -83,7 +67,6 @@ func addPublisher(pod *corev1.PodSpec, output *v1alpha1.Output, publisher inputs
 		}},
 	}})
 	if secret := output.SecretRef; secret != nil {
-		container.VolumeMounts = append(container.VolumeMounts, corev1.VolumeMount{Name: secretVolume, MountPath: PublishSecret, ReadOnly: true})
 		pod.Volumes = append(pod.Volumes, corev1.Volume{Name: secretVolume, VolumeSource: corev1.VolumeSource{
 			Secret: &corev1.SecretVolumeSource{
 				SecretName: secret.Name,
@@ -92,14 +75,42 @@ func addPublisher(pod *corev1.PodSpec, output *v1alpha1.Output, publisher inputs
 			},
 		}})
 	}
-	pod.InitContainers, pod.Containers = pod.Containers, []corev1.Container{container}
+	pod.InitContainers, pod.Containers = append(pod.InitContainers, pod.Containers...), []corev1.Container{container}
 }
 
-// publisherMemory is how much memory a publisher needs at most.
+// ownContainer is a container that runs a command of the publisher's image beside a builder. It reads the builder's Input.
+func ownContainer(name, command string, builder *corev1.Container, publisher inputs.Publisher) corev1.Container {
+	container := corev1.Container{
+		Name:                     name,
+		Image:                    publisher.Image,
+		ImagePullPolicy:          corev1.PullIfNotPresent,
+		Args:                     []string{command},
+		Resources:                publisherResources(builder.Resources),
+		VolumeMounts:             []corev1.VolumeMount{{Name: "input", MountPath: inputDir, ReadOnly: true}},
+		TerminationMessagePath:   resultPath,
+		TerminationMessagePolicy: corev1.TerminationMessageReadFile,
+		SecurityContext:          restricted(),
+	}
+	for _, host := range publisher.PlainHTTP {
+		container.Args = append(container.Args, fmt.Sprintf("--%s=%s", PlainHTTPFlag, host))
+	}
+	return container
+}
+
+// outputMounts are where a container finds the Output and its Secret. The volumes are those of addPublisher.
+func outputMounts(output *v1alpha1.Output) []corev1.VolumeMount {
+	mounts := []corev1.VolumeMount{{Name: publishVolume, MountPath: publishDir, ReadOnly: true}}
+	if output.SecretRef != nil {
+		mounts = append(mounts, corev1.VolumeMount{Name: secretVolume, MountPath: PublishSecret, ReadOnly: true})
+	}
+	return mounts
+}
+
+// publisherMemory is how much memory a publisher or a fetcher needs at most.
 const publisherMemory = 128 << 20
 
-// publisherResources are those of the builder, of which a publisher needs less, except memory: a pod needs the most that one of its phases
-// needs, so most publishers add nothing to their pods.
+// publisherResources are those of the builder, of which a publisher or a fetcher needs less, except memory: a pod needs the most that one
+// of its phases needs, so most of them add nothing to their pods.
 func publisherResources(builder corev1.ResourceRequirements) corev1.ResourceRequirements {
 	resources := *builder.DeepCopy()
 	if limit, limited := resources.Limits[corev1.ResourceMemory]; limited && limit.CmpInt64(publisherMemory) < 0 {

@@ -128,6 +128,8 @@ func (r *Result) Named() iter.Seq2[string, *Content] {
 type Policy struct {
 	// AllowUnlocated accepts artifacts that have neither a file nor a location, so that nobody can fetch them.
 	AllowUnlocated bool
+	// RequireKept refuses artifacts without a location whose file nobody reads before it is deleted with its pod.
+	RequireKept bool
 	// Checked means that Goldsmith has read the files of every success before its message is judged, and has set Check and
 	// Verified. Otherwise both are ignored.
 	Checked bool
@@ -145,6 +147,9 @@ func (r *Result) Contents() (contents []*Content) {
 func TargetName(target v1alpha1.Target) string {
 	return target.Platform + "/" + string(target.Format)
 }
+
+// MediaTypeLayout is the media type of the tar of an OCI image layout. It is published as its image.
+const MediaTypeLayout = "application/vnd.oci.image.layout.v1+tar"
 
 // MediaType is the media type of artifacts of a format.
 func MediaType(format v1alpha1.ArtifactFormat) string {

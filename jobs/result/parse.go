@@ -193,7 +193,7 @@ func (r *Result) artifacts(targets []v1alpha1.Target, policy Policy, required co
 func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, required completeness) (*v1alpha1.Artifact, error) {
 	content := a.Content
 	content.MediaType = cmp.Or(content.MediaType, MediaType(format))
-	if err := content.validate(fmt.Sprintf("artifact %q", a.Target), policy.AllowUnlocated, required); err != nil {
+	if err := content.validate(fmt.Sprintf("artifact %q", a.Target), policy, required); err != nil {
 		return nil, err
 	}
 	for key, value := range a.Annotations {
@@ -201,11 +201,11 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 			return nil, fmt.Errorf("annotation %q of artifact %q: key and value must be printable, and the key not empty", key, a.Target)
 		}
 	}
-	sbom, err := a.document("sbom", a.SBOM, required)
+	sbom, err := a.document("sbom", a.SBOM, policy, required)
 	if err != nil {
 		return nil, err
 	}
-	provenance, err := a.document("provenance", a.Provenance, required)
+	provenance, err := a.document("provenance", a.Provenance, policy, required)
 	if err != nil {
 		return nil, err
 	}
@@ -223,11 +223,15 @@ func (a *Artifact) validate(format v1alpha1.ArtifactFormat, policy Policy, requi
 	}, nil
 }
 
-func (a *Artifact) document(field string, content *Content, required completeness) (*v1alpha1.ArtifactDocument, error) {
+func (a *Artifact) document(field string, content *Content, policy Policy, required completeness) (*v1alpha1.ArtifactDocument, error) {
 	if content == nil {
 		return nil, nil
 	}
-	if err := content.validate(fmt.Sprintf("%s of artifact %q", field, a.Target), false, required); err != nil {
+	name := fmt.Sprintf("%s of artifact %q", field, a.Target)
+	if content.File == "" && content.Location == "" {
+		return nil, errUnlocated(name)
+	}
+	if err := content.validate(name, policy, required); err != nil {
 		return nil, err
 	}
 	return &v1alpha1.ArtifactDocument{
@@ -239,12 +243,17 @@ func (a *Artifact) document(field string, content *Content, required completenes
 	}, nil
 }
 
+func errUnlocated(name string) error {
+	return fmt.Errorf("%s has neither file nor location: set file to its path in the output directory, or location to where it can be fetched", name)
+}
+
 // validate checks the content of what the name tells.
-func (c *Content) validate(name string, allowUnlocated bool, required completeness) error {
+func (c *Content) validate(name string, policy Policy, required completeness) error {
 	optional := required == incomplete && c.File != ""
+	lost := policy.RequireKept && required == complete && !policy.Checked // nobody has read the file
 	switch {
-	case c.File == "" && c.Location == "" && !allowUnlocated:
-		return fmt.Errorf("%s has neither file nor location: set file to its path in the output directory, or location to where it can be fetched", name)
+	case c.File == "" && c.Location == "" && !policy.AllowUnlocated:
+		return errUnlocated(name)
 	case c.File != "" && (!filepath.IsLocal(c.File) || filepath.Clean(c.File) == "."):
 		return fmt.Errorf("file of %s is %q, must be a path in the output directory, and relative to it", name, c.File)
 	case !v1alpha1.Printable(c.File):
@@ -263,6 +272,8 @@ func (c *Content) validate(name string, allowUnlocated bool, required completene
 		return fmt.Errorf("%s has no sizeBytes", name)
 	case c.SizeBytes != nil && *c.SizeBytes < 0:
 		return fmt.Errorf("sizeBytes of %s is negative", name)
+	case c.File != "" && c.Location == "" && lost:
+		return fmt.Errorf("%s is a file, which is deleted with its pod: set spec.output of the image, so that Goldsmith publishes it, or location to where the builder published it", name)
 	}
 	return nil
 }

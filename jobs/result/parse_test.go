@@ -168,6 +168,35 @@ func TestParseChecked(t *testing.T) {
 }
 
 // An invalid message with exit code 0 is InvalidResult. With any other exit code, the exit code decides.
+func TestAFileThatNobodyReadsIsRefusedWhereFilesMustBeKept(t *testing.T) {
+	const lost = "is a file, which is deleted with its pod: set spec.output"
+	file := succeeded(`{"target":"linux/amd64/raw","file":"disk","digest":"` + digestA + `","sizeBytes":7}`)
+	located := strings.Replace(file, `"file":"disk"`, `"file":"disk","location":"https://example.com/disk"`, 1)
+	documented := strings.Replace(located, `"sizeBytes":7`, `"sizeBytes":7,"sbom":{"file":"sbom","mediaType":"a/b","digest":"`+digestA+`","sizeBytes":7}`, 1)
+	for name, test := range map[string]struct {
+		message string
+		policy  Policy
+		want    string
+	}{
+		"a file":                        {file, Policy{RequireKept: true}, lost},
+		"a file, without a digest":      {succeeded(`{"target":"linux/amd64/raw","file":"disk"}`), Policy{RequireKept: true}, "has no digest"},
+		"a file that somebody has read": {file, Policy{RequireKept: true, Checked: true}, ""},
+		"where nothing must be kept":    {file, Policy{}, ""},
+		"a file that is elsewhere, too": {located, Policy{RequireKept: true}, ""},
+		"a document":                    {documented, Policy{RequireKept: true}, "sbom of artifact \"linux/amd64/raw\" " + lost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if read := Readable(test.message, oneTarget, test.policy); read == nil {
+				t.Error("the files cannot be read")
+			}
+			failure := Parse(test.message, 0, oneTarget, test.policy).Failure
+			if (failure == nil) != (test.want == "") || failure != nil && !strings.Contains(failure.Message, test.want) {
+				t.Errorf("%+v, want %q", failure, test.want)
+			}
+		})
+	}
+}
+
 func TestParseInvalidMessage(t *testing.T) {
 	tests := map[string]struct {
 		message string

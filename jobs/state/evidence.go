@@ -245,6 +245,9 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	}
 	reason, told := pod.Status.Reason, cmp.Or(pod.Status.Message, pod.Status.Reason)
 	switch {
+	case reason == "DeadlineExceeded" && fetching(pod):
+		return v1alpha1.ReasonRunTimeout.Failure("the artifacts of the base were not fetched within %s of the start of pod %s: raise timeouts.run, or find out why their registry is slow",
+			t.Build.Spec.Timeouts.Run, pod.Name)
 	case reason == "DeadlineExceeded" && !hasStarted(pod):
 		return v1alpha1.ReasonStartTimeout.Failure("container did not start within the pod's deadline of %s (timeouts.run): see the events of pod %s",
 			t.Build.Spec.Timeouts.Run, pod.Name)
@@ -260,6 +263,8 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return v1alpha1.ReasonPreempted.Failure("pod %s: %s", pod.Name, told)
 	case reason == "NodeLost":
 		return v1alpha1.ReasonNodeLost.Failure("pod %s: %s", pod.Name, told)
+	case end == nil && fetcherEnd(pod) != nil && fetcherEnd(pod).ExitCode != 0:
+		return notFetched(pod)
 	case end == nil:
 		return v1alpha1.ReasonNodeRejected.Failure("pod %s failed before the container started: %s",
 			pod.Name, cmp.Or(strings.TrimSpace(reason+" "+pod.Status.Message), noReason))

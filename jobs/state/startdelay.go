@@ -45,6 +45,9 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 		}
 		return evidence{delay: startDelay{v1alpha1.ReasonUnschedulable, unscheduled.Message}}
 	}
+	if delay := t.fetcherDelay(pod); delay != (startDelay{}) {
+		return evidence{delay: delay}
+	}
 	state := containerWaiting(pod)
 	if state == nil {
 		return evidence{delay: podNotStarted}

@@ -371,9 +371,13 @@ func (t *transition) attempt() *v1alpha1.BuildAttempt {
 	return &t.status.Attempts[len(t.status.Attempts)-1]
 }
 
-// startTimeLeft is how long the attempt may still take to start its container.
+// startTimeLeft is how long the attempt may still take to start its builder, without the time of its fetcher.
 func (t *transition) startTimeLeft() time.Duration {
-	return t.begun().Add(t.Build.Spec.Timeouts.Start.Duration + rounding).Sub(t.Now)
+	limit := t.Build.Spec.Timeouts.Start.Duration + rounding
+	if t.Pod != nil {
+		limit += t.fetchTime()
+	}
+	return t.begun().Add(limit).Sub(t.Now)
 }
 
 // begun is when the attempt could start its container: when the attempt was recorded or, if that was later, when it was last

@@ -136,6 +136,8 @@ const (
 	ReasonQuotaExceeded = "QuotaExceeded"
 	// ReasonImagePulling means that the node pulls the builder's container image.
 	ReasonImagePulling = "ImagePulling"
+	// ReasonFetchingBase means that the artifacts of the base are fetched from their registry.
+	ReasonFetchingBase = "FetchingBase"
 	// ReasonBackingOff means that the next attempt waits for its backoff.
 	ReasonBackingOff = "BackingOff"
 )
@@ -273,8 +275,8 @@ var failureReasons = []explanation{
 		"the files are larger than 64 KiB in all",
 		"make the files smaller"},
 	{ReasonBaseNotFound, FailureConfig, false,
-		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, or has no artifact for a platform of this image",
-		"create, promote or build that image, or add a target to it; this image is then built automatically"},
+		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact",
+		"create, promote or build that image, or add a target to it; this image is then built automatically. If an artifact was lost and is built again as it was, build this image yourself: `goldsmith build`"},
 	{ReasonNoResult, FailureConfig, false,
 		"the builder ended with exit code 0 and left no result",
 		"correct the builder: [the contract](builders.md)"},
@@ -291,10 +293,10 @@ var failureReasons = []explanation{
 		"the builder's image is not a valid reference",
 		"correct the reference"},
 	{ReasonRegistryDenied, FailureConfig, false,
-		"the registry of `spec.output` denies access, or its Secret is missing or cannot be read",
-		"correct the Secret that `spec.output.secretRef` names, or grant its user the right to push: [publishing](publishing.md#credentials)"},
+		"the registry of `spec.output`, or that of the base, denies access, or its Secret is missing or cannot be read",
+		"correct the Secret that `spec.output.secretRef` names, or grant its user the right to push, and to pull the base: [publishing](publishing.md#credentials)"},
 	{ReasonRegistryRefused, FailureConfig, false,
-		"the registry of `spec.output` refuses what is published, or Goldsmith does not trust its certificate",
+		"the registry of `spec.output` refuses what is published, or Goldsmith does not trust the certificate of a registry",
 		"read the message, which has the answer of the registry, and correct `spec.output`: [publishing](publishing.md)"},
 	{ReasonBuilderTempFail, FailureInfrastructure, false,
 		"the builder reported that another attempt may help",

@@ -21,7 +21,7 @@ type Flags struct {
 // AddTo adds the flag.
 func (f *Flags) AddTo(flags *pflag.FlagSet) {
 	flags.StringSliceVar(&f.PlainHTTP, render.PlainHTTPFlag, nil,
-		"registries, as `host` or host:port, to which artifacts are published without TLS, besides those on loopback hosts; repeatable")
+		"registries, as `host` or host:port, that are reached without TLS when artifacts are published and fetched, besides those on loopback hosts; repeatable")
 }
 
 // Check checks the value of the flag.

@@ -28,6 +28,8 @@ var waits = []report{
 		"change `spec.template`, or add a node; the message says what is missing"},
 	{"", v1alpha1.ReasonImagePulling, "the builder's container image, also if it cannot be pulled now",
 		"wait; if the message reports an error, correct the reference or `imagePullSecrets`"},
+	{"", v1alpha1.ReasonFetchingBase, "the artifacts of its base, which a container of its pod fetches from their registry",
+		"wait; `timeouts.run` counts the time"},
 	{"", v1alpha1.ReasonBackingOff, "the time of the next attempt, which is in the message",
 		"nothing; or read the log of the last attempt"},
 }

@@ -15,22 +15,29 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/registries"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/publisher"
 	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/transfer"
 )
 
 // containerName is the container of this process in its pod.
 const containerName = "goldsmith-controller"
 
-// newPublishCommand returns the command of the publisher, which the controller runs in the pods of builds with an output.
-func newPublishCommand() *cobra.Command {
+// newTransferCommands returns the commands that the controller runs in the pods of builds, beside their builders.
+func newTransferCommands() []*cobra.Command {
+	return []*cobra.Command{
+		newTransferCommand(render.FetchCommand, "Fetch the artifacts of the base for the builder of this pod; the controller starts it", transfer.Fetch),
+		newTransferCommand(render.PublishCommand, "Publish what the builder of this pod made; the controller starts it", transfer.Publish),
+	}
+}
+
+func newTransferCommand(name, short string, run func(context.Context, transfer.Options) error) *cobra.Command {
 	var trusted registries.Flags
 	command := &cobra.Command{
-		Use:   render.PublishCommand,
-		Short: "Publish what the builder of this pod made; the controller starts it",
+		Use:   name,
+		Short: short,
 		Args:  cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			return publisher.Run(command.Context(), publisher.Options{
+			return run(command.Context(), transfer.Options{
 				PlainHTTP: trusted.PlainHTTP,
 				UserAgent: "goldsmith/" + buildversion.Of(version),
 				Log: func(format string, args ...any) {

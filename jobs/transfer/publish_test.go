@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publisher
+package transfer
 
 import (
 	"context"
@@ -60,7 +60,7 @@ func (p *pod) publish(message string) (outcome result.Outcome, log string) {
 	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
 	defer cancel()
 	var lines strings.Builder
-	require.NoError(p.t, Run(ctx, Options{Root: p.root, Log: func(format string, args ...any) {
+	require.NoError(p.t, Publish(ctx, Options{Root: p.root, Log: func(format string, args ...any) {
 		_, _ = fmt.Fprintf(&lines, format+"\n", args...)
 		if lines.Len() == len("waiting for the result of the builder\n") {
 			p.write(render.PublishResult, []byte(message))
@@ -157,7 +157,7 @@ func (p *pod) mistakePassword(r *registrytest.Registry) {
 func TestThePublisherEndsWithItsPod(t *testing.T) {
 	p := newPod(t, registrytest.New(t, registrytest.Options{}))
 	ctx, cancel := context.WithCancel(t.Context())
-	err := Run(ctx, Options{Root: p.root, Log: func(string, ...any) { cancel() }})
+	err := Publish(ctx, Options{Root: p.root, Log: func(string, ...any) { cancel() }})
 	if err == nil || !strings.Contains(err.Error(), "wait for "+render.PublishResult) {
 		t.Errorf("%v", err)
 	}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package publish
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// MissingError reports that a registry does not have a content where it should be.
+type MissingError struct{ text string }
+
+func (e *MissingError) Error() string { return e.text }
+
+// FetchFile fetches a content as Fetch does, and writes it to a file once, from its beginning. It compares the size and the digest with those of
+// the content, and then the file has other bytes only after an error. The error is a *MissingError if the content is not there, an *Error for
+// any other failure of the registry, or that of the file or of the context.
+func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o Options) error {
+	fetched, err := Fetch(ctx, location, contentDigest, 0, o)
+	if err != nil {
+		return missing(err)
+	}
+	defer func() { _ = fetched.Close() }() // only read from
+	if fetched.SizeBytes != sizeBytes {
+		return &MissingError{fmt.Sprintf("fetch from %s: the registry has %d bytes, and the artifact %d", location, fetched.SizeBytes, sizeBytes)}
+	}
+	hash := sha256.New()
+	if _, err := io.Copy(io.MultiWriter(file, hash), fetched); err != nil {
+		return missing(err)
+	}
+	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != contentDigest {
+		repository, _, _ := strings.Cut(location, "@")
+		return &Error{
+			Reason: v1alpha1.ReasonRegistryUnavailable, repository: "fetch from " + repository, operation: "fetch content (" + short(contentDigest) + ")",
+			cause: "the registry sent another content, " + short(got),
+		}
+	}
+	return nil
+}
+
+// missing returns what an error of Fetch or of reading what it fetched means for FetchFile.
+func missing(err error) error {
+	failure, answered := errors.AsType[*Error](err)
+	if answered && failure.Status == http.StatusNotFound {
+		return &MissingError{failure.Error()}
+	}
+	return err
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package render
+
+import (
+	"path"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// FetcherName is the name of the container that fetches the artifacts of the base.
+const FetcherName = "fetcher"
+
+// Where the fetcher finds what it reads, and writes what it fetches. It reads PublishInput, PublishOutput and PublishSecret, too.
+const (
+	// FetchCommand is the argument with which the program of the publisher's image fetches.
+	FetchCommand = "fetch"
+	// FetchFiles is the directory for the artifacts, each at its path of the Input.
+	FetchFiles = "/goldsmith/base"
+	// FetchMessage is the file for why an artifact could not be fetched.
+	FetchMessage = resultPath
+
+	baseVolume = "base"
+)
+
+// addFetcher lets a pod fetch the artifacts of its base before its builder runs. It uses the Secret of the build's own output, whose
+// author may read it, and not that of the base. The builder cannot change the files.
+func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, publisher inputs.Publisher) {
+	if !fetches(build) {
+		return
+	}
+	pod.Volumes = append(pod.Volumes, corev1.Volume{Name: baseVolume, VolumeSource: corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}})
+	builder := &pod.Containers[0]
+	fetcher := ownContainer(FetcherName, FetchCommand, builder, publisher)
+	fetcher.VolumeMounts = append(fetcher.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles})
+	if output := build.Spec.Inputs.Output; output != nil {
+		fetcher.VolumeMounts = append(fetcher.VolumeMounts, outputMounts(output)...)
+	}
+	pod.InitContainers = append(pod.InitContainers, fetcher)
+	builder.Env = append(builder.Env, corev1.EnvVar{Name: EnvBase, Value: FetchFiles})
+	builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles, ReadOnly: true})
+}
+
+// fetches reports whether the pod of a build fetches artifacts of its base.
+func fetches(build *v1alpha1.ImageBuild) bool {
+	if build.Status.Resolved == nil || build.Status.Resolved.Base == nil {
+		return false
+	}
+	for i := range build.Status.Resolved.Base.Artifacts {
+		if fetchable(&build.Status.Resolved.Base.Artifacts[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// fetchable reports whether an artifact is in the registry in which Goldsmith published it, as the file that it was. The tar of an OCI image
+// layout was published as its image.
+func fetchable(artifact *v1alpha1.Artifact) bool {
+	_, digest, published := strings.Cut(artifact.Location, "@")
+	return published && result.ValidDigest(digest) && artifact.Verified == v1alpha1.ArtifactVerifiedContent && artifact.MediaType != result.MediaTypeLayout
+}
+
+// basePath is the path at which a builder finds an artifact of its base, such as linux-amd64.raw. It is empty if neither the agent nor the
+// fetcher of a pod provides the artifact.
+func basePath(artifact *v1alpha1.Artifact, agent bool) string {
+	if artifact.Verified != v1alpha1.ArtifactVerifiedContent || !agent && !fetchable(artifact) {
+		return ""
+	}
+	platform, format := path.Split(artifact.Target)
+	return strings.ReplaceAll(strings.Trim(platform, "/"), "/", "-") + "." + format
+}
+
+// FetcherStatus returns the status of the fetcher's container; nil if the pod has none, or the kubelet has reported none.
+func FetcherStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	return status(pod.Status.InitContainerStatuses, FetcherName)
+}

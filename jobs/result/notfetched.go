@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package result
+
+import (
+	"encoding/json"
+	"slices"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// NotFetched is why an artifact of the base could not be fetched, as the message of the container that fetches it.
+type NotFetched struct {
+	// Reason is BaseNotFound, RegistryDenied, RegistryRefused or RegistryUnavailable.
+	Reason  v1alpha1.FailureReason `json:"reason"`
+	Message string                 `json:"message"`
+}
+
+// Text returns the message for ParseNotFetched, of at most MaxBytes.
+func (n NotFetched) Text() (string, error) {
+	n.Message = v1alpha1.CutMessage(n.Message)
+	text, err := json.Marshal(n)
+	return string(text), err
+}
+
+// ParseNotFetched returns the failure that a message tells, or nil if it is not the Text of a NotFetched: the container crashed.
+func ParseNotFetched(message string) *v1alpha1.BuildFailure {
+	var told NotFetched
+	reasons := []v1alpha1.FailureReason{v1alpha1.ReasonBaseNotFound, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable}
+	if json.Unmarshal([]byte(message), &told) != nil || !slices.Contains(reasons, told.Reason) {
+		return nil
+	}
+	return told.Reason.Failure("%s", v1alpha1.CutMessage(told.Message))
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// Fetch fetches the artifacts of the base, each to its path. If one cannot be fetched, it writes why as the message of the container, and
+// returns an error.
+func Fetch(ctx context.Context, o Options) error {
+	p, err := start(o)
+	if err != nil {
+		return err
+	}
+	if err = p.fetchBase(ctx); err == nil {
+		return nil
+	}
+	p.Log("%v", err)
+	reason := notFetched(err)
+	if reason == "" {
+		return err // a fault of the pod, such as a full disk
+	}
+	message, encoding := result.NotFetched{Reason: reason, Message: err.Error()}.Text()
+	if encoding == nil {
+		encoding = os.WriteFile(p.at(render.FetchMessage), []byte(message), 0o600)
+	}
+	return errors.Join(err, encoding)
+}
+
+// notFetched returns the reason of a failure that the registry or the build causes.
+func notFetched(err error) v1alpha1.FailureReason {
+	if failure, ok := errors.AsType[*publish.Error](err); ok {
+		return failure.Reason
+	}
+	if _, ok := errors.AsType[*publish.MissingError](err); ok {
+		return v1alpha1.ReasonBaseNotFound
+	}
+	if _, ok := errors.AsType[*secretError](err); ok {
+		return v1alpha1.ReasonRegistryDenied
+	}
+	return ""
+}
+
+func (p *program) fetchBase(ctx context.Context) error {
+	options, err := p.registry()
+	if err != nil {
+		return err
+	}
+	for i := range p.input.Base.Artifacts {
+		artifact := &p.input.Base.Artifacts[i]
+		if artifact.Path == "" {
+			continue
+		}
+		p.Log("fetching %s of build %s of base %s: %s", artifact.Target, p.input.Base.Build, p.input.Base.Image, artifact.Location)
+		if err := p.fetch(ctx, artifact, options); err != nil {
+			return fmt.Errorf("artifact %s of build %s of base %s: %w", artifact.Target, p.input.Base.Build, p.input.Base.Image, err)
+		}
+	}
+	return nil
+}
+
+// fetch fetches an artifact. Its file can be read, and not written to.
+func (p *program) fetch(ctx context.Context, artifact *render.InputArtifact, options publish.Options) error {
+	files, err := os.OpenRoot(p.at(render.FetchFiles))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = files.Close() }() // nothing is written by it
+	file, err := files.OpenFile(artifact.Path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
+	if err != nil {
+		return err
+	}
+	err = publish.FetchFile(ctx, artifact.Location, artifact.Digest, artifact.SizeBytes, file, options)
+	return errors.Join(err, file.Close())
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transfer holds the programs that move artifacts between the pod of a builder and registries. Fetch runs before the builder, and
+// fetches the artifacts of the base. Publish starts when the builder has ended successfully, waits for the builder's result, reads the files
+// that the result names, pushes them to the repository of the build's output, and reports what it found. Package render makes the pod. The
+// controller judges what the programs report.
+package transfer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// Options are where a program reads and writes, and how it reaches the registry.
+type Options struct {
+	// Root is the directory below which the paths of package render are. Defaults to the root of the file system.
+	Root string
+	// PlainHTTP are the registries that are reached without TLS besides those on loopback addresses.
+	PlainHTTP []string
+	// UserAgent is sent to the registry.
+	UserAgent string
+	// Log gets one line for each step. Defaults to none.
+	Log func(format string, args ...any)
+}
+
+// program is what both programs know.
+type program struct {
+	Options
+	input  render.Input
+	output render.Output // zero if the build has no output
+}
+
+// start reads what the pod is for.
+func start(o Options) (*program, error) {
+	p := &program{Options: o}
+	if p.Log == nil {
+		p.Log = func(string, ...any) {}
+	}
+	if err := p.read(render.PublishInput, &p.input); err != nil {
+		return nil, err
+	}
+	if err := p.read(render.PublishOutput, &p.output); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return p, nil
+}
+
+func (p *program) at(path string) string { return filepath.Join(p.Root, path) }
+
+func (p *program) read(path string, into any) error {
+	content, err := os.ReadFile(p.at(path))
+	if err == nil {
+		err = json.Unmarshal(content, into)
+	}
+	if err != nil {
+		return fmt.Errorf("read %s: %w", path, err)
+	}
+	return nil
+}
+
+// registry returns how to reach the registry, with the credentials of the Secret if the output names one.
+func (p *program) registry() (publish.Options, error) {
+	options := publish.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Retrying: func(err error) { p.Log("retrying: %v", err) }}
+	if p.output.Secret == "" {
+		return options, nil
+	}
+	var err error
+	if options.DockerConfig, err = os.ReadFile(p.at(render.SecretFile(corev1.DockerConfigJsonKey))); errors.Is(err, fs.ErrNotExist) {
+		return options, &secretError{fmt.Errorf("the Secret %s/%s of output.secretRef does not exist, or has no key %s: create it with the type %s, or correct output.secretRef",
+			p.input.Build.Namespace, p.output.Secret, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)}
+	}
+	if err != nil {
+		return options, fmt.Errorf("read the credentials of the registry: %w", err)
+	}
+	if options.CA, err = os.ReadFile(p.at(render.SecretFile(render.RegistryAuthorities))); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return options, fmt.Errorf("read the authorities of the registry: %w", err)
+	}
+	return options, nil
+}
+
+// secretError reports a Secret without credentials.
+type secretError struct{ error }
