@@ -24,9 +24,9 @@ func (t *transition) publish() {
 		t.action = PassResult
 	}
 	age := t.sinceBuilder(t.Pod)
-	message := "the builder has ended, and its artifacts are being published"
+	reason, message := v1alpha1.ReasonContainerStarted, "the builder has ended, and its artifacts are being published"
 	if !publisherStarted(t.Pod) {
-		message = v1alpha1.CutMessage(notPublishing + t.publisherDelay(t.Pod))
+		reason, message = v1alpha1.ReasonWaitingForPublisher, v1alpha1.CutMessage(notPublishing+t.publisherDelay(t.Pod))
 		if left := t.Build.Spec.Timeouts.Start.Duration + rounding - age; left > 0 {
 			t.after = min(t.after, left)
 		} else if t.mayBeStopped() {
@@ -37,7 +37,7 @@ func (t *transition) publish() {
 		t.after = min(t.after, early)
 		return
 	}
-	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, message)
+	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, reason, message)
 }
 
 // sinceBuilder returns how long ago the builder of a pod ended. The clock of a node may differ, so the node tells only how long the builder

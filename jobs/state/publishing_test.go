@@ -202,6 +202,9 @@ func TestTheStatusTellsWhatAPublisherDoes(t *testing.T) {
 					told = next.Status.Failure.Message
 				}
 			}
+			if delay := next.Status.Delay(); (delay != nil && delay.Reason == v1alpha1.ReasonWaitingForPublisher) != (test.reason == "" && strings.Contains(test.told, "ErrImagePull")) {
+				t.Errorf("the build waits for %+v", delay)
+			}
 			if !strings.Contains(told, test.told) || test.told == "" && told != "" {
 				t.Errorf("told %q, want …%s…", told, test.told)
 			}

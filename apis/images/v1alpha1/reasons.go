@@ -138,6 +138,9 @@ const (
 	ReasonImagePulling = "ImagePulling"
 	// ReasonFetchingBase means that the artifacts of the base are fetched from their registry.
 	ReasonFetchingBase = "FetchingBase"
+	// ReasonWaitingForPublisher means that the builder has ended, and the container that publishes its artifacts has not
+	// started. PodReady is True meanwhile.
+	ReasonWaitingForPublisher = "WaitingForPublisher"
 	// ReasonBackingOff means that the next attempt waits for its backoff.
 	ReasonBackingOff = "BackingOff"
 )

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/utils/clock"
@@ -57,13 +56,8 @@ func why(build *v1alpha1.ImageBuild) string {
 	if build.Status.Failure != nil {
 		return string(build.Status.Failure.Reason)
 	}
-	if build.Status.Phase.Finished() {
-		return ""
-	}
-	for _, kind := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
-		if condition := meta.FindStatusCondition(build.Status.Conditions, kind); condition != nil && condition.Status == metav1.ConditionFalse {
-			return condition.Reason
-		}
+	if delay := build.Status.Delay(); delay != nil {
+		return delay.Reason
 	}
 	return ""
 }

@@ -60,6 +60,12 @@ func TestTable(t *testing.T) {
 		}),
 		build("debian-5", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &v1alpha1.BuildProgress{Percent: new(int32(40))}}),
 		build("debian-6", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &v1alpha1.BuildProgress{Percent: new(int32(0)), Stage: "packages"}}),
+		build("debian-10", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: []metav1.Condition{
+			{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWaitingForPublisher},
+		}}),
+		build("debian-11", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: []metav1.Condition{
+			{Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonContainerStarted},
+		}}),
 		build("debian-7", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Progress: &v1alpha1.BuildProgress{Stage: "packages"}}),
 	}})
 }

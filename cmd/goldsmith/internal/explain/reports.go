@@ -30,6 +30,8 @@ var waits = []report{
 		"wait; if the message reports an error, correct the reference or `imagePullSecrets`"},
 	{"", v1alpha1.ReasonFetchingBase, "the artifacts of its base, which a container of its pod fetches from their registry",
 		"wait; `timeouts.run` counts the time"},
+	{"", v1alpha1.ReasonWaitingForPublisher, "the container that publishes its artifacts, whose image is pulled or cannot be pulled; the builder has ended",
+		"wait; if the message reports an error, the operator corrects `--publisher-image`: [publishing in a cluster](cluster.md#publishing)"},
 	{"", v1alpha1.ReasonBackingOff, "the time of the next attempt, which is in the message",
 		"nothing; or read the log of the last attempt"},
 }

@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/dustin/go-humanize"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/kubectl/pkg/util/term"
@@ -46,7 +45,7 @@ func waiting(build *v1alpha1.ImageBuild) string {
 	default:
 		return ""
 	}
-	condition := WaitsFor(build)
+	condition := build.Status.Delay()
 	if condition == nil {
 		return ""
 	}
@@ -55,20 +54,6 @@ func waiting(build *v1alpha1.ImageBuild) string {
 		reason += ": " + output.OneLine(condition.Message)
 	}
 	return reason
-}
-
-// WaitsFor returns the condition that delays an unfinished build, or nil.
-func WaitsFor(build *v1alpha1.ImageBuild) *metav1.Condition {
-	if build.Status.Finished {
-		return nil
-	}
-	for _, name := range []string{v1alpha1.BuildAdmitted, v1alpha1.BuildPodReady} {
-		condition := meta.FindStatusCondition(build.Status.Conditions, name)
-		if condition != nil && condition.Status != metav1.ConditionTrue {
-			return condition
-		}
-	}
-	return nil
 }
 
 // requestedBy returns the user who cancelled a build, and the reason.

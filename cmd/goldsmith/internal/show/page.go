@@ -213,7 +213,7 @@ func (p *page) request() string {
 }
 
 func (p *page) obstacle() string {
-	condition := follow.WaitsFor(p.build)
+	condition := p.build.Status.Delay()
 	if condition == nil {
 		return ""
 	}
@@ -227,7 +227,7 @@ func (p *page) obstacle() string {
 // present returns what happens after the end of the builder of an unfinished build, such as that its artifacts are being published.
 func (p *page) present() string {
 	ready := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildPodReady)
-	if ready == nil || ready.Status != metav1.ConditionTrue || p.build.Status.Finished {
+	if ready == nil || ready.Status != metav1.ConditionTrue || p.build.Status.Finished || p.build.Status.Delay() != nil {
 		return ""
 	}
 	return ready.Message
@@ -295,7 +295,7 @@ func (p *page) next() string {
 	case v1alpha1.BuildQueued:
 		return verb("queue")
 	}
-	if waits := follow.WaitsFor(p.build); waits != nil && status.Phase == v1alpha1.BuildStarting {
+	if waits := status.Delay(); waits != nil && (status.Phase == v1alpha1.BuildStarting || waits.Reason == v1alpha1.ReasonWaitingForPublisher) {
 		return p.asked.program + " explain " + waits.Reason
 	}
 	return verb("logs " + name + " -f")

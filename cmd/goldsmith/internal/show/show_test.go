@@ -246,6 +246,22 @@ func TestABuildIsAPage(t *testing.T) {
   next        goldsmith logs web-1 -f
 `,
 		},
+		{
+			"its publisher cannot start", build(1, v1alpha1.BuildRunning, func(build *v1alpha1.ImageBuild) {
+				build.Status.StartTime, build.Status.CurrentAttempt = ago(4*time.Minute), 1
+				build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: 1}}
+				build.Status.Conditions = []metav1.Condition{{
+					Type: v1alpha1.BuildPodReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonWaitingForPublisher, Message: "no such host",
+				}}
+			}), nil, `
+• build web-1 is Running, started 4m ago
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  waits for   WaitingForPublisher: no such host
+  next        goldsmith explain WaitingForPublisher
+`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := build(1, v1alpha1.BuildSucceeded, func(*v1alpha1.ImageBuild) {})

@@ -123,6 +123,9 @@ func ofBuild(build *v1alpha1.ImageBuild, now time.Time) *finding {
 	if of := ofRetry(build); of != nil {
 		return of
 	}
+	if delay := build.Status.Delay(); delay != nil && delay.Reason == v1alpha1.ReasonWaitingForPublisher { // the status has no time of the builder's end
+		return &finding{severity: waiting, reason: delay.Reason, message: delay.Message}
+	}
 	kind, since := v1alpha1.BuildAdmitted, build.Status.QueuedTime
 	if again := build.Status.RequeuedSince(); again != nil {
 		since = again
