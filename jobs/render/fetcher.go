@@ -46,6 +46,12 @@ func addFetcher(pod *corev1.PodSpec, build *v1alpha1.ImageBuild, publisher input
 	builder.VolumeMounts = append(builder.VolumeMounts, corev1.VolumeMount{Name: baseVolume, MountPath: FetchFiles, ReadOnly: true})
 }
 
+// HasOwnContainers reports whether the pod of a build has containers of Goldsmith besides the builder: a fetcher or a publisher. It has none
+// where an agent runs the builder.
+func HasOwnContainers(build *v1alpha1.ImageBuild) bool {
+	return build.Spec.Inputs.Output != nil || fetches(build)
+}
+
 // fetches reports whether the pod of a build fetches artifacts of its base.
 func fetches(build *v1alpha1.ImageBuild) bool {
 	if build.Status.Resolved == nil || build.Status.Resolved.Base == nil {

@@ -57,7 +57,7 @@ func Job(build *v1alpha1.ImageBuild, attempt int32, builder inputs.Builder) (*ba
 	if output != "" {
 		annotations[v1alpha1.AnnotationOutput] = output
 	}
-	if (output != "" || fetches(build)) && !builder.Publisher.Agent {
+	if HasOwnContainers(build) && !builder.Publisher.Agent {
 		annotations[defaultContainer] = ContainerName
 		if builder.Publisher.Image == "" {
 			return nil, fmt.Errorf("render Job %s/%s: this controller cannot fetch a base or publish: the operator sets --publisher-image", build.Namespace, name)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -105,7 +106,9 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 		return status, nil
 	}
 	status.InputsDigest, status.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
-	status.Job, err = p.job(image, number, resolved)
+	var adds string
+	status.Job, adds, err = p.job(image, number, resolved)
+	status.Message = strings.TrimPrefix(status.Message+adds, "; ")
 	if err != nil {
 		// The build would fail with this error, so the plan reports it before.
 		status.Message = fmt.Sprintf("%s; a build would fail: %v", status.Message, err)
@@ -113,11 +116,11 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 	return status, nil
 }
 
-// job renders the Job of the first attempt of the next build.
-func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.ResolvedInputs) (*runtime.RawExtension, error) {
+// job renders the Job of the first attempt of the next build. It also returns what the plan's message adds about the Job.
+func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.ResolvedInputs) (*runtime.RawExtension, string, error) {
 	builder, notAllowed := p.builders.Lookup(image.Spec.Builder)
 	if notAllowed != nil {
-		return nil, fmt.Errorf("%s", notAllowed.Message)
+		return nil, "", fmt.Errorf("%s", notAllowed.Message)
 	}
 	build := &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{Name: trigger.BuildName(image.Name, number), Namespace: image.Namespace},
@@ -130,14 +133,18 @@ func (p *planner) job(image *v1alpha1.Image, number int64, resolved *v1alpha1.Re
 		},
 		Status: v1alpha1.ImageBuildStatus{Resolved: resolved},
 	}
-	builder.Publisher = inputs.Publisher{Agent: true} // only the controller knows the image of the publisher
+	adds := ""
+	if !builder.Publisher.Agent && render.HasOwnContainers(build) {
+		adds = "; the controller adds containers to this Job that fetch the base or publish, because only the controller knows their image"
+	}
+	builder.Publisher = inputs.Publisher{Agent: true}
 	job, err := render.Job(build, 1, builder)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	text, err := json.Marshal(job)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	return &runtime.RawExtension{Raw: text}, nil
+	return &runtime.RawExtension{Raw: text}, adds, nil
 }

@@ -55,6 +55,18 @@ func TestThePlannedJobIsTheOneThatIsRun(t *testing.T) {
 	expected, err := render.Job(like, 1, registered["mock"])
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(job).To(Equal(expected))
+	g.Expect(s.plan(t).Status.Message).NotTo(ContainSubstring("adds containers"))
+}
+
+func TestAPlanTellsThatTheJobLacksThePublisher(t *testing.T) {
+	t.Parallel()
+	g, s := NewWithT(t), newSpace(t, admin)
+	published := spec()
+	published.Output = &v1alpha1.Output{Repository: "registry.example.com/debian"}
+	s.create(t, imageName, published)
+	plan := s.plan(t)
+	g.Expect(plan.Status.Message).To(HaveSuffix("; the controller adds containers to this Job that fetch the base or publish, because only the controller knows their image"))
+	g.Expect(jobOf(t, plan).Spec.Template.Spec.Containers).To(HaveLen(1))
 }
 
 func TestAPlanTellsOfWhatHasChanged(t *testing.T) {
