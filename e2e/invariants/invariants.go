@@ -121,8 +121,9 @@ func End(build *v1alpha1.ImageBuild, pod func(types.UID) *corev1.Pod) []string {
 func reportedDigests(pod *corev1.Pod) (map[string]string, error) {
 	ended := func(c corev1.ContainerStatus) bool { return c.State.Terminated != nil }
 	builders := pod.Status.ContainerStatuses
-	if len(pod.Status.InitContainerStatuses) > 0 {
-		builders = pod.Status.InitContainerStatuses
+	isBuilder := func(c corev1.ContainerStatus) bool { return c.Name == "builder" } // a pod may also fetch its base before
+	if i := slices.IndexFunc(pod.Status.InitContainerStatuses, isBuilder); i >= 0 {
+		builders = pod.Status.InitContainerStatuses[i : i+1]
 		if !slices.ContainsFunc(pod.Status.ContainerStatuses, ended) {
 			return nil, fmt.Errorf("the publisher of pod %s has not ended", pod.Name)
 		}

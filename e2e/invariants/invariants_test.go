@@ -41,7 +41,7 @@ func newBuild() *v1alpha1.ImageBuild {
 func newPod(uid, job types.UID, state corev1.ContainerState) corev1.Pod {
 	return corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: string(uid), UID: uid, Labels: map[string]string{batchv1.ControllerUidLabel: string(job)}},
-		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{State: state}}},
+		Status:     corev1.PodStatus{ContainerStatuses: []corev1.ContainerStatus{{Name: "builder", State: state}}},
 	}
 }
 
@@ -131,7 +131,8 @@ func TestAPublishedBuildEndsAfterItsPublisher(t *testing.T) {
 	} {
 		message := `{"artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"` + test.reported + `"}]}`
 		pod := newPod("pod-2", "job-2", corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: message}})
-		pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses = pod.Status.ContainerStatuses, test.publisher
+		fetcher := corev1.ContainerStatus{Name: "fetcher", State: ended.State}
+		pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses = append([]corev1.ContainerStatus{fetcher}, pod.Status.ContainerStatuses...), test.publisher
 		expect(t, test.want, invariants.End(newBuild(), func(types.UID) *corev1.Pod { return &pod }))
 	}
 }

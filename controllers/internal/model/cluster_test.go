@@ -155,7 +155,9 @@ func podOver(pod *corev1.Pod) bool {
 }
 
 // publishes reports whether a pod has a publisher, which starts once the builder has succeeded.
-func publishes(pod *corev1.Pod) bool { return len(pod.Spec.InitContainers) > 0 }
+func publishes(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Spec.Containers, func(c corev1.Container) bool { return c.Name == render.PublisherName })
+}
 
 // publishing reports whether the publisher of a pod is the next container to start, runs or has ended.
 func publishing(pod *corev1.Pod) bool {
