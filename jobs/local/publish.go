@@ -10,7 +10,6 @@ import (
 	"slices"
 
 	"github.com/go-logr/logr"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
@@ -49,9 +48,9 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 
 // push pushes the stored artifacts of a result.
 func (r *run) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
-	options, reason, err := r.registryOptions(ctx, output.Secret)
-	if err != nil && ctx.Err() == nil {
-		return notPublished(reason, err)
+	options, err := r.registryOptions(ctx, output.Secret)
+	if _, denied := errors.AsType[*publish.Error](err); err != nil && !denied && ctx.Err() == nil {
+		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
 		r.say("publishing in %s", output.Repository)
@@ -83,27 +82,21 @@ func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 }
 
 // registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
-// on the disk. If it fails, it returns the reason of the failure.
-func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, v1alpha1.FailureReason, error) {
+// on the disk. The error is a *publish.Error if the Secret has none, or that of reading the Secret.
+func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, error) {
 	options := publish.Options{
 		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) },
 	}
 	if secretName == "" {
-		return options, "", nil
+		return options, nil
 	}
 	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
 	secret, err := r.agent.options.Client.CoreV1().Secrets(r.ref.namespace).Get(ctx, secretName, metav1.GetOptions{})
-	name := fmt.Sprintf("Secret %s/%s", r.ref.namespace, secretName)
-	switch {
-	case apierrors.IsNotFound(err):
-		return options, v1alpha1.ReasonRegistryDenied, fmt.Errorf("%s of spec.output.secretRef does not exist: create it with the type %s, or correct spec.output.secretRef",
-			name, corev1.SecretTypeDockerConfigJson)
-	case err != nil:
-		return options, v1alpha1.ReasonRegistryUnavailable, fmt.Errorf("read %s of spec.output.secretRef: %w", name, err)
-	case len(secret.Data[corev1.DockerConfigJsonKey]) == 0:
-		return options, v1alpha1.ReasonRegistryDenied, fmt.Errorf("%s of spec.output.secretRef has no key %s: create it with the type %s, or correct spec.output.secretRef",
-			name, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)
+	if apierrors.IsNotFound(err) {
+		return options.WithSecret(r.ref.namespace, secretName, nil)
 	}
-	options.DockerConfig, options.CA = secret.Data[corev1.DockerConfigJsonKey], secret.Data[render.RegistryAuthorities]
-	return options, "", nil
+	if err != nil {
+		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", r.ref.namespace, secretName, err)
+	}
+	return options.WithSecret(r.ref.namespace, secretName, secret.Data)
 }

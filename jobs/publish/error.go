@@ -42,7 +42,7 @@ type Error struct {
 	// Status is the status of the registry's answer; 0 without an answer.
 	Status int
 
-	repository string // with the verb
+	repository string // with the verb; empty for a Secret without credentials
 	operation  string
 	cause      string
 	remedy     string
@@ -54,11 +54,7 @@ type Error struct {
 // Error tells what was done where, how the registry answered, and what to do about it. It has no credentials, no tokens, and no URL
 // with a query.
 func (e *Error) Error() string {
-	parts := []string{e.repository}
-	if e.operation != "" {
-		parts = append(parts, e.operation)
-	}
-	parts = append(parts, e.cause)
+	parts := slices.DeleteFunc([]string{e.repository, e.operation, e.cause}, func(part string) bool { return part == "" })
 	message := strings.Join(parts, ": ")
 	if e.patience > 0 {
 		message += fmt.Sprintf(" (retried for %s)", e.patience.Round(time.Second))

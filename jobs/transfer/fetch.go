@@ -44,9 +44,6 @@ func notFetched(err error) v1alpha1.FailureReason {
 	if _, ok := errors.AsType[*publish.MissingError](err); ok {
 		return v1alpha1.ReasonBaseNotFound
 	}
-	if _, ok := errors.AsType[*secretError](err); ok {
-		return v1alpha1.ReasonRegistryDenied
-	}
 	return ""
 }
 

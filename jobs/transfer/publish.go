@@ -15,7 +15,6 @@ import (
 	"golang.org/x/sync/errgroup"
 	"k8s.io/apimachinery/pkg/util/wait"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -89,9 +88,6 @@ func (p *program) check(ctx context.Context, reported *result.Result) *result.Ch
 	}
 	if err != nil {
 		p.Log("%v", err)
-	}
-	if denied, ok := errors.AsType[*secretError](err); ok {
-		return &result.Check{NotPublished: &result.NotPublished{Reason: v1alpha1.ReasonRegistryDenied, Message: denied.Error()}}
 	}
 	return publish.CheckOf(err)
 }

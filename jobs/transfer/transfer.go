@@ -73,19 +73,13 @@ func (p *program) registry() (publish.Options, error) {
 	if p.output.Secret == "" {
 		return options, nil
 	}
-	var err error
-	if options.DockerConfig, err = os.ReadFile(p.at(render.SecretFile(corev1.DockerConfigJsonKey))); errors.Is(err, fs.ErrNotExist) {
-		return options, &secretError{fmt.Errorf("the Secret %s/%s of output.secretRef does not exist, or has no key %s: create it with the type %s, or correct output.secretRef",
-			p.input.Build.Namespace, p.output.Secret, corev1.DockerConfigJsonKey, corev1.SecretTypeDockerConfigJson)}
+	data := map[string][]byte{}
+	for _, key := range []string{corev1.DockerConfigJsonKey, render.RegistryAuthorities} {
+		content, err := os.ReadFile(p.at(render.SecretFile(key)))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return options, fmt.Errorf("read key %s of Secret %s/%s of output.secretRef: %w", key, p.input.Build.Namespace, p.output.Secret, err)
+		}
+		data[key] = content
 	}
-	if err != nil {
-		return options, fmt.Errorf("read the credentials of the registry: %w", err)
-	}
-	if options.CA, err = os.ReadFile(p.at(render.SecretFile(render.RegistryAuthorities))); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return options, fmt.Errorf("read the authorities of the registry: %w", err)
-	}
-	return options, nil
+	return options.WithSecret(p.input.Build.Namespace, p.output.Secret, data)
 }
-
-// secretError reports a Secret without credentials.
-type secretError struct{ error }
