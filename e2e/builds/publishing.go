@@ -28,7 +28,7 @@ import (
 
 func describePublishing(w *fixture) {
 	Describe("An image with an output", func() {
-		It("is published with the credentials of its Secret, and not without them", Label("gate"), func(ctx SpecContext) {
+		It("is published with the credentials of its Secret, and not without them, and others start from it", Label("gate"), func(ctx SpecContext) {
 			registry := newRegistry(w.hostAddress(ctx))
 			image := workspace.NewImage("web")
 			image.Spec.Output = &v1alpha1.Output{Repository: registry.host + "/team/web", SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
@@ -49,6 +49,18 @@ func describePublishing(w *fixture) {
 			Expect(artifact.Tag).To(Equal(build.Name))
 			Expect(registry.digestOf("team/web", build.Name)).To(Equal(digest))
 			Expect(registry.digestOf("team/web", "web-1")).To(BeEmpty())
+
+			By("another image starts from the published artifact")
+			based := workspace.NewImage("based")
+			based.Spec.Base = v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "web"}}
+			w.CreateImage(ctx, based)
+			denied = w.WaitForBuild(ctx, "based-1", failedWith("Config/RegistryRefused")) // without an output it has no Secret, which has the authority of the registry
+			Expect(denied.Status.Failure.Message).To(ContainSubstring("artifact linux/amd64/raw of build %s of base web: fetch from %s", build.Name, registry.host))
+			w.ChangeImage(ctx, "based", func(image *v1alpha1.Image) {
+				image.Spec.Output = &v1alpha1.Output{Repository: registry.host + "/team/based", SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
+			})
+			w.Succeeded(ctx, "based-2")
+			Expect(w.Log(ctx, "based-2", nil)).To(ContainSubstring("the base has linux/amd64/raw, %d bytes, %s", artifact.SizeBytes, artifact.Digest))
 		})
 	})
 }

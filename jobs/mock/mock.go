@@ -47,6 +47,7 @@ func complain(stderr io.Writer, err error) {
 
 // builder is one run of the mock builder.
 type builder struct {
+	baseDir    string
 	outputDir  string
 	resultPath string
 	stdout     io.Writer
@@ -62,6 +63,7 @@ type builder struct {
 // newBuilder is a run that is told to end by the end of ctx.
 func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) *builder {
 	return &builder{
+		baseDir:    getenv(render.EnvBase),
 		outputDir:  getenv(render.EnvOutput),
 		resultPath: getenv(render.EnvResult),
 		stdout:     stdout,
@@ -79,6 +81,9 @@ func (b *builder) run(inputPath string) int {
 	b.behaviour, err = newBehaviour(input.Parameters, input.Attempt)
 	if err != nil {
 		return b.refuse("InvalidParameter", err)
+	}
+	if err := b.readBase(input.Base.Artifacts); err != nil {
+		return b.refuse("BaseNotReadable", err)
 	}
 	if told := b.work(input); told {
 		return exitTerminated

@@ -369,6 +369,39 @@ func TestArtifactsAreTheInputOfTheirTargetWithoutBuildAndAttempt(t *testing.T) {
 	}
 }
 
+func TestTheFilesOfTheBaseAreCompared(t *testing.T) {
+	content := []byte("the disk of the base")
+	for name, test := range map[string]struct {
+		has  []byte // nil: no file
+		want string // of the failure
+	}{
+		"that of the digest": {has: content},
+		"another":            {[]byte("another"), "BaseNotReadable: read artifact linux/amd64/raw of the base: its digest is " + contents.Digest([]byte("another")) + ", must be " + contents.Digest(content)},
+		"none":               {nil, "BaseNotReadable: read artifact linux/amd64/raw of the base: open "},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input := sampleInput(1, map[string]string{"duration": "0s"})
+			input.Base = render.InputBase{Image: "base", Artifacts: []render.InputArtifact{
+				{Target: "linux/amd64/raw", Path: "linux-amd64.raw", Digest: contents.Digest(content), SizeBytes: int64(len(content))},
+				{Target: "linux/arm64/v8/qcow2", Location: "https://images.example/base"},
+			}}
+			c := newContract(t, input)
+			require.NoError(t, os.Mkdir(c.getenv(render.EnvBase), 0o700))
+			if test.has != nil {
+				require.NoError(t, os.WriteFile(filepath.Join(c.getenv(render.EnvBase), "linux-amd64.raw"), test.has, 0o400))
+			}
+			runBubbled(t, c)
+			outcome := result.Parse(c.result(t), 0, targets, result.Policy{})
+			if failed := outcome.Failure != nil; failed != (test.want != "") || failed && !strings.HasPrefix(outcome.Failure.Message, test.want) {
+				t.Errorf("%+v, want %q", outcome.Failure, test.want)
+			}
+			if told := strings.Contains(c.stdout.String(), "the base has linux/amd64/raw, 20 bytes, "+contents.Digest(content)+"\n"); told != (test.want == "") {
+				t.Errorf("log %q", c.stdout.String())
+			}
+		})
+	}
+}
+
 func TestDigestIsThatOfTheInputsAndTheTargetAlone(t *testing.T) {
 	digests := func(change func(*render.Input)) []string {
 		input := sampleInput(1, map[string]string{"duration": "0s"})
