@@ -201,13 +201,12 @@ func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 	c.deletePod(deleted, 1000)
 	c.podGone(deleted)
 
-	unreachable := registrytest.New(t, registrytest.Options{})
-	unreachable.Close()
-	lost := c.run("good", withOutput("unreachable", render.Output{Repository: unreachable.Host() + "/team/web"}))
+	const unreachable = "127.0.0.1:1" // a port that no other server gets, unlike one that was closed
+	lost := c.run("good", withOutput("unreachable", render.Output{Repository: unreachable + "/team/web"}))
 	c.podWhen(lost, running)
 	stepUntil(c, agentClock, 10*time.Second, func() bool { return c.agent.Running() == 0 })
 	c.Expect(c.outcome(lost).Failure).To(And(HaveField("Reason", v1alpha1.ReasonRegistryUnavailable), HaveField("Class", v1alpha1.FailureRegistry),
-		HaveField("Message", And(ContainSubstring(unreachable.Host()), ContainSubstring("retried for ")))))
+		HaveField("Message", And(ContainSubstring(unreachable), ContainSubstring("retried for ")))))
 	c.Expect(store.Entries()).To(HaveLen(2), "the artifacts are kept")
 
 	stopped := publishing("stopped")
