@@ -49,7 +49,7 @@ func based(t *testing.T, registry *registrytest.Registry) (*pod, *render.InputAr
 }
 
 // fetch runs the fetcher of a pod with artifacts of its base.
-func (p *pod) fetch(artifacts ...render.InputArtifact) (err error, message, log string) {
+func (p *pod) fetch(artifacts ...render.InputArtifact) (message, log string, err error) {
 	p.t.Helper()
 	p.write(render.PublishInput, require.Value(json.Marshal(render.Input{
 		Build: render.InputBuild{Namespace: "team", Name: "web-1"}, Base: render.InputBase{Image: "base", Build: "base-1", Artifacts: artifacts},
@@ -58,14 +58,14 @@ func (p *pod) fetch(artifacts ...render.InputArtifact) (err error, message, log 
 	defer cancel()
 	var lines strings.Builder
 	err = Fetch(ctx, Options{Root: p.root, Log: func(format string, args ...any) { _, _ = fmt.Fprintf(&lines, format+"\n", args...) }})
-	return err, string(require.Value(os.ReadFile(p.at(render.FetchMessage)))(p.t)), lines.String()
+	return string(require.Value(os.ReadFile(p.at(render.FetchMessage)))(p.t)), lines.String(), err
 }
 
 func TestTheFetcherFetchesTheArtifactsThatHaveAPath(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
 	p, artifact := based(t, registry)
 	registry.Inject(1, "GET", "/blobs/", registrytest.Truncate(50))
-	err, message, log := p.fetch(*artifact, render.InputArtifact{Target: "linux/arm64/oci", Location: "elsewhere"})
+	message, log, err := p.fetch(*artifact, render.InputArtifact{Target: "linux/arm64/oci", Location: "elsewhere"})
 	if err != nil || message != "" {
 		t.Fatalf("%v, message %q", err, message)
 	}
@@ -113,7 +113,7 @@ func TestTheFetcherTellsWhyAnArtifactIsNotFetched(t *testing.T) {
 			registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
 			p, artifact := based(t, registry)
 			test.change(p, registry, artifact)
-			err, message, log := p.fetch(*artifact)
+			message, log, err := p.fetch(*artifact)
 			if err == nil || !strings.Contains(err.Error(), test.saying) || !strings.HasSuffix(log, err.Error()+"\n") {
 				t.Errorf("%v, log %q", err, log)
 			}
