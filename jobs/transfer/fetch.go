@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -19,6 +20,9 @@ import (
 func Fetch(ctx context.Context, o Options) error {
 	p, err := start(o)
 	if err != nil {
+		return err
+	}
+	if err := p.read(render.PublishOutput, &p.output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if err = p.fetchBase(ctx); err == nil {

@@ -30,6 +30,9 @@ func Publish(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	if err := p.read(render.PublishOutput, &p.output); err != nil {
+		return err
+	}
 	message, err := p.publish(ctx)
 	if err != nil {
 		return err

@@ -162,3 +162,12 @@ func TestThePublisherEndsWithItsPod(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+func TestAPublisherThatDoesNotKnowWhereToIsAFaultOfThePod(t *testing.T) {
+	p := newPod(t, registrytest.New(t, registrytest.Options{}))
+	require.NoError(t, os.Remove(p.at(render.PublishOutput)))
+	p.write(render.PublishResult, []byte(succeeded(`"file":"disk"`)))
+	if err := Publish(t.Context(), Options{Root: p.root}); err == nil || !strings.HasPrefix(err.Error(), "read "+render.PublishOutput+": ") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -36,7 +36,7 @@ type Options struct {
 type program struct {
 	Options
 	input  render.Input
-	output render.Output // zero if the build has no output
+	output render.Output // zero if the build has no output, and its base is fetched
 }
 
 // start reads what the pod is for.
@@ -46,9 +46,6 @@ func start(o Options) (*program, error) {
 		p.Log = func(string, ...any) {}
 	}
 	if err := p.read(render.PublishInput, &p.input); err != nil {
-		return nil, err
-	}
-	if err := p.read(render.PublishOutput, &p.output); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	return p, nil
