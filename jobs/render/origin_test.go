@@ -70,6 +70,10 @@ func TestAPodThatDoesNotFetchOrPublishLikeItsJobDeviates(t *testing.T) {
 		"the repository": {"annotation images.goldsmith.dev/output is not that of its Job", func(pod *corev1.Pod) {
 			pod.Annotations[v1alpha1.AnnotationOutput] = "{}"
 		}},
+		"the Secret of the publisher": {`publisher volumeMount "/goldsmith/registry" is not that of its Job`, func(pod *corev1.Pod) {
+			mounts := pod.Spec.Containers[0].VolumeMounts
+			mounts[len(mounts)-1].Name = "mine"
+		}},
 		"the Secret": {`fetcher volumeMount "/goldsmith/registry" is not that of its Job`, func(pod *corev1.Pod) {
 			pod.Spec.Volumes[len(pod.Spec.Volumes)-1].Secret.SecretName = "mine"
 		}},
