@@ -3,11 +3,11 @@
 package mock
 
 import (
-	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/opencontainers/go-digest"
 
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -19,14 +19,14 @@ func (b *builder) readBase(artifacts []render.InputArtifact) error {
 		if artifact.Path == "" {
 			continue
 		}
-		digest, err := digestOf(filepath.Join(b.baseDir, artifact.Path))
-		if err == nil && digest != artifact.Digest {
-			err = fmt.Errorf("its digest is %s, must be %s", digest, artifact.Digest)
+		found, err := digestOf(filepath.Join(b.baseDir, artifact.Path))
+		if err == nil && found != artifact.Digest {
+			err = fmt.Errorf("its digest is %s, must be %s", found, artifact.Digest)
 		}
 		if err != nil {
 			return fmt.Errorf("read artifact %s of the base: %w", artifact.Target, err)
 		}
-		b.logf("the base has %s, %d bytes, %s\n", artifact.Target, artifact.SizeBytes, digest)
+		b.logf("the base has %s, %d bytes, %s\n", artifact.Target, artifact.SizeBytes, found)
 	}
 	return nil
 }
@@ -37,9 +37,6 @@ func digestOf(path string) (string, error) {
 		return "", err
 	}
 	defer func() { _ = file.Close() }() // only read from
-	hash := sha256.New()
-	if _, err := io.Copy(hash, file); err != nil {
-		return "", err
-	}
-	return fmt.Sprintf("sha256:%x", hash.Sum(nil)), nil
+	found, err := digest.FromReader(file)
+	return found.String(), err
 }

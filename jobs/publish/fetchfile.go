@@ -20,7 +20,7 @@ type MissingError struct{ text string }
 func (e *MissingError) Error() string { return e.text }
 
 // FetchFile fetches a content as Fetch does, and writes it to a file once, from its beginning. It compares the size and the digest with those of
-// the content, and then the file has other bytes only after an error. The error is a *MissingError if the content is not there, an *Error for
+// the content: after an error the file may have a part of it, or other bytes. The error is a *MissingError if the content is not there, an *Error for
 // any other failure of the registry, or that of the file or of the context.
 func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o Options) error {
 	fetched, err := Fetch(ctx, location, contentDigest, 0, o)

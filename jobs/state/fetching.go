@@ -24,7 +24,7 @@ func fetching(pod *corev1.Pod) bool {
 	return ran(render.FetcherStatus(pod)) && (end == nil || end.ExitCode != 0)
 }
 
-// fetcherEnd returns how the fetcher of a pod ended; nil if it has not, or there is none.
+// fetcherEnd returns how the fetcher of a pod ended; nil while it has not ended, and without a fetcher.
 func fetcherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	if status := render.FetcherStatus(pod); status != nil {
 		return status.State.Terminated
