@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -91,19 +92,19 @@ func getImage(ctx context.Context, connection *client.Connection, name string) (
 	return image, nil
 }
 
-// latestOf returns the latest successful build of an Image.
+// latestOf returns the latest successful build of an Image. The status of the Image may be behind, but it alone knows a deleted build.
 func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
-	latest := image.Status.LatestSuccessful
-	if latest == nil {
-		return nil, fmt.Errorf("image %s has no successful build yet", image.Name)
-	}
-	if _, err := fmt.Fprintf(told, "the latest successful build of image %s is %s\n", image.Name, latest.Name); err != nil {
+	build, err := connection.LastGoodBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+	if err != nil {
 		return nil, err
 	}
-	build, err := get(ctx, connection, latest.Name)
-	if build == nil && err == nil {
+	if latest := image.Status.LatestSuccessful; latest != nil && (build == nil || latest.Number > *build.Spec.Number) {
 		build = recorded(image, latest.Name)
 	}
+	if build == nil {
+		return nil, fmt.Errorf("image %s has no successful build yet", image.Name)
+	}
+	_, err = fmt.Fprintf(told, "the latest successful build of image %s is %s\n", image.Name, build.Name)
 	return build, err
 }
 

@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -19,19 +22,27 @@ import (
 
 func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 	image := func(name, latest string, channels ...v1alpha1.ImageChannel) *v1alpha1.Image {
-		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name, UID: types.UID(name)}}
 		image.Status.Channels = channels
 		if latest != "" {
-			image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: latest, Artifacts: debian7().Status.Artifacts}
+			image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: latest, Number: 3, Artifacts: debian7().Status.Artifacts}
 		}
 		return image
 	}
 	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-8"}}
 	running.Status.Phase = v1alpha1.BuildRunning
-	clients := fake.NewClientset(debian7(), running,
-		image("debian", "debian-7", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
+	succeeded := debian7()
+	succeeded.Spec.Number = new(int64(7))
+	clients := fake.NewClientset(succeeded, running,
+		image("debian", "debian-3", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
 			v1alpha1.ImageChannel{Name: "old", Build: "debian-3", Artifacts: debian7().Status.Artifacts}),
 		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""))
+	clients.PrependReactor("list", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
+		if action.(clienttesting.ListAction).GetListRestrictions().Fields.String() != "spec.imageRef.uid=debian,status.phase=Succeeded" {
+			return true, &v1alpha1.ImageBuildList{}, nil
+		}
+		return true, &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*succeeded}}, nil
+	})
 	connection := &client.Connection{Interface: clients, Namespace: "team"}
 	for argument, want := range map[string]struct{ build, told, fails string }{
 		"debian-7":              {build: "debian-7"},
