@@ -11,11 +11,13 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -30,9 +32,10 @@ import (
 const (
 	dialTimeout = 30 * time.Second
 	// writeStall is how long a connection may take no byte, and answerStall how long a registry may be silent: it can need minutes to
-	// check a large blob.
+	// check a large blob. To a request that gives it nothing to do a registry has to answer within promptStall.
 	writeStall  = time.Minute
 	answerStall = 5 * time.Minute
+	promptStall = time.Minute
 	// firstDelay is how long the first retry waits at most. Each further one of the same outage waits twice as long, up to lastDelay.
 	firstDelay = 500 * time.Millisecond
 	lastDelay  = 15 * time.Second
@@ -92,7 +95,7 @@ func newClient(verb, repository string, o Options) (*client, error) {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
 	}
 	c.transport = newTransport(roots)
-	c.guard = &guard{next: c.transport, plain: plain}
+	c.guard = &guard{next: c.transport, plain: plain, clock: clock.RealClock{}}
 	c.bare = &http.Client{Transport: c.guard}
 	c.signed = &auth.Client{Client: c.bare, Cache: auth.NewCache(), ClientID: "goldsmith", Credential: c.credential}
 	c.signed.SetUserAgent(c.userAgent)
@@ -215,6 +218,7 @@ func (e *networkError) Unwrap() error { return e.err }
 type guard struct {
 	next  http.RoundTripper
 	plain plainHosts
+	clock clock.WithDelayedExecution // of the network, which no fake clock of a caller moves
 
 	mu     sync.Mutex
 	tokens []string
@@ -242,11 +246,42 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		g.mu.Unlock()
 	}
-	resp, err := g.next.RoundTrip(req)
+	resp, err := g.await(req)
 	if err != nil {
 		return nil, &networkError{req.URL.Hostname(), err}
 	}
 	return resp, nil
+}
+
+// await sends a request. It closes the connection if the answer does not begin in time, so that another request gets another connection.
+func (g *guard) await(req *http.Request) (*http.Response, error) {
+	if slow(req) {
+		return g.next.RoundTrip(req)
+	}
+	var silent atomic.Bool
+	stop := func() {}
+	ctx := httptrace.WithClientTrace(req.Context(), &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		stop() // the transport can try a second connection
+		silent.Store(false)
+		timer := g.clock.AfterFunc(promptStall, func() {
+			silent.Store(true)
+			_ = got.Conn.Close() // it is broken on purpose
+		})
+		stop = func() { timer.Stop() }
+	}})
+	resp, err := g.next.RoundTrip(req.WithContext(ctx))
+	stop()
+	if err != nil && silent.Load() {
+		return nil, fmt.Errorf("it was silent for %s: %w", promptStall, err)
+	}
+	return resp, err
+}
+
+// slow reports whether a registry can need minutes before it answers: to store or check a content, or to get it from a registry that
+// it mirrors.
+func slow(req *http.Request) bool {
+	upload := req.Method == http.MethodPut || req.Body != nil && req.Body != http.NoBody
+	return upload || req.Method == http.MethodGet && strings.Contains(req.URL.Path, "/blobs/sha256:")
 }
 
 // insecureError reports a host that must not be reached without TLS.

@@ -350,6 +350,77 @@ func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
 	t.Error("the push did not end within 100 requests")
 }
 
+func TestASilentRegistryIsUnavailable(t *testing.T) {
+	for _, request := range []struct {
+		method, path string
+		want         string // empty if the registry has time for the answer
+	}{
+		{"HEAD", "/blobs/", "silent for 1m0s"},
+		{"POST", "/uploads/", "silent for 1m0s"},
+		{"HEAD", "/manifests/", "silent for 1m0s"},
+		{"GET", "/manifests/", "silent for 1m0s"},
+		{"GET", "/blobs/", ""},
+		{"PATCH", "/uploads/", ""},
+		{"PUT", "/uploads/", ""},
+		{"PUT", "/manifests/", ""},
+	} {
+		for _, tls := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s %s, TLS %t", request.method, request.path, tls), func(t *testing.T) {
+				r := registrytest.New(t, registrytest.Options{TLS: tls})
+				o := Options{}
+				if tls {
+					o.CA = r.CA()
+				}
+				skipping := newSkippingClock()
+				var clients []string
+				r.Inject(always, request.method, request.path, func(w http.ResponseWriter, req *http.Request, next http.Handler) {
+					clients = append(clients, req.RemoteAddr)
+					skipping.Step(promptStall)
+					if request.want != "" {
+						<-req.Context().Done()
+						return
+					}
+					next.ServeHTTP(w, req)
+				})
+				err := pushAndFetchAt(t.Context(), skipping, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+				if request.want == "" {
+					require.NoError(t, err)
+					return
+				}
+				failure, ok := errors.AsType[*Error](err)
+				if !ok || failure.Reason != v1alpha1.ReasonRegistryUnavailable || !strings.Contains(err.Error(), request.want) {
+					t.Errorf("got %v, want RegistryUnavailable with %q", err, request.want)
+				}
+				if len(slices.Compact(clients)) < 3 {
+					t.Errorf("the requests came from %v, want connections of their own", clients)
+				}
+				if elapsed := skipping.Since(time.Unix(0, 0)); elapsed > 5*time.Minute {
+					t.Errorf("the push failed after %s, want 5 minutes at most", elapsed)
+				}
+			})
+		}
+	}
+}
+
+func pushAndFetchAt(ctx context.Context, skipping *skippingClock, r *registrytest.Registry, o Options, artifact Artifact) error {
+	pushed, err := pushAt(ctx, skipping, r, o, artifact)
+	if err != nil {
+		return err
+	}
+	o.Clock = skipping
+	c, err := newClient("fetch from", r.Host()+"/team/web", o)
+	if err != nil {
+		return err
+	}
+	c.guard.clock = skipping
+	fetched, err := c.fetch(ctx, pushed[0].Location, artifact.Digest, 0)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(io.Discard, fetched)
+	return errors.Join(err, fetched.Close())
+}
+
 func TestACancelledPushEndsAtOnce(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
 	ctx, cancel := context.WithCancel(t.Context())

@@ -77,16 +77,21 @@ func pushIn(t *testing.T, r *registrytest.Registry, o Options, artifacts ...Arti
 
 func pushWith(ctx context.Context, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, *skippingClock, error) {
 	skipping := newSkippingClock()
+	pushed, err := pushAt(ctx, skipping, r, o, artifacts...)
+	return pushed, skipping, err
+}
+
+func pushAt(ctx context.Context, skipping *skippingClock, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, error) {
 	o.Clock = skipping
 	c, err := newClient("push to", r.Host()+"/team/web", o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer c.close()
+	c.guard.clock = skipping
 	p := newPusher(c, o.Progress)
 	p.largest, p.smallest = 64<<10, 1<<10
-	pushed, err := p.push(c.scoped(ctx, "pull", "push"), artifacts)
-	return pushed, skipping, err
+	return p.push(c.scoped(ctx, "pull", "push"), artifacts)
 }
 
 func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
