@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -65,7 +64,7 @@ type process struct {
 func start(t *testing.T, server *apitest.Server, identity string, changes ...func(*controllers.Options)) *process {
 	t.Helper()
 	g := NewWithT(t)
-	p := &process{health: freeAddress(t), log: &apitest.Log{}, ended: make(chan error, 1)}
+	p := &process{health: require.FreeAddress(t), log: &apitest.Log{}, ended: make(chan error, 1)}
 	running, stop := context.WithCancel(context.Background())
 	p.stop = stop
 	options := controllers.Options{
@@ -86,14 +85,6 @@ func start(t *testing.T, server *apitest.Server, identity string, changes ...fun
 		p.ended <- nil
 	})
 	return p
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { _ = listener.Close() }() // it was never served
-	return listener.Addr().String()
 }
 
 // check asks a health endpoint, and returns its status and text.

@@ -43,9 +43,7 @@ func startSecureEtcd(t *testing.T) (endpoint, authority string) {
 	g.Expect(os.WriteFile(certificateFile, certificate, 0o600)).To(Succeed())
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 
-	free := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
-	address := url.URL{Scheme: "https", Host: free.Addr().String()}
-	g.Expect(free.Close()).To(Succeed())
+	address := url.URL{Scheme: "https", Host: require.FreeAddress(t)}
 	config := embed.NewConfig()
 	config.Dir = filepath.Join(directory, "etcd")
 	config.ListenPeerUrls = nil

@@ -42,10 +42,13 @@ func newFixture(t *testing.T) *fixture {
 	t.Cleanup(w.server.Close)
 	logger := funcr.New(func(_, line string) { w.lines = append(w.lines, line) }, funcr.Options{})
 	w.monitor = outages.NewMonitor(logger, w.clock)
-	client, err := versioned.NewForConfig(w.monitor.Watch(&rest.Config{Host: w.server.URL, QPS: -1}))
-	require.NoError(t, err)
-	w.client = client
+	w.connect(w.server.URL)
 	return w
+}
+
+func (w *fixture) connect(url string) {
+	w.t.Helper()
+	w.client = require.Value(versioned.NewForConfig(w.monitor.Watch(&rest.Config{Host: url, QPS: -1})))(w.t)
 }
 
 // list asks for images, which are answered as given.
@@ -135,9 +138,9 @@ func TestSaysEachNewReason(t *testing.T) {
 
 func TestSaysThatNobodyListens(t *testing.T) {
 	w := newFixture(t)
-	w.server.Close()
+	w.connect("http://127.0.0.1:1")
 	_ = w.list(nil)
-	w.expect("waiting for images.goldsmith.dev/v1alpha1: dial tcp " + w.server.Listener.Addr().String() + ": connect: connection refused")
+	w.expect("waiting for images.goldsmith.dev/v1alpha1: dial tcp 127.0.0.1:1: connect: connection refused")
 }
 
 func TestIsQuietAboutANodeThatDoesNotGiveALog(t *testing.T) {

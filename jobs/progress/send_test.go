@@ -103,10 +103,10 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 }
 
 func TestAServerThatCannotBeReachedOrIsAnotherIsTriedAgain(t *testing.T) {
-	server := httptest.NewUnstartedServer(nil)
-	server.StartTLS()
+	server := httptest.NewTLSServer(nil)
+	defer server.Close()
 	sender := newTestSender(t, environment(t, server))
-	server.Close()
+	sender.url = "https://127.0.0.1:1"
 	if got := sender.send(t.Context(), report{}); got != (verdict{again: true}) {
 		t.Errorf("nobody is there: %+v", got)
 	}

@@ -111,7 +111,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 				registrytest.WriteError(w, 400, "DIGEST_INVALID", "digest mismatch")
 			})
 		}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"DIGEST_INVALID"}, retried: true},
-		{name: "nobody listens", inject: func(r *registrytest.Registry) { r.Close() }, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"connection refused"}, retried: true},
+		{name: "nobody listens", registry: registrytest.Options{Unreachable: true}, want: v1alpha1.ReasonRegistryUnavailable, says: []string{"connection refused"}, retried: true},
 		{name: "unknown authority", registry: registrytest.Options{TLS: true}, ca: strangeCA,
 			want: v1alpha1.ReasonRegistryRefused, says: []string{"unknown authority", "ca.crt"}},
 		{name: "no TLS", ca: strangeCA, want: v1alpha1.ReasonRegistryRefused, says: []string{"without TLS", "--plain-http-registries"}},

@@ -117,11 +117,11 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	path := filepath.Join(data, encryptionFile)
-	discard, notices := false, &bytes.Buffer{}
+	address, discard, notices := require.FreeAddress(t), false, &bytes.Buffer{}
 	start := func(use func(ctx context.Context, client kubernetes.Interface)) error {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
 		defer stop()
-		return Run(ctx, Options{DataDirectory: data, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
+		return Run(ctx, Options{DataDirectory: data, Listen: address, DiscardSecrets: discard, Notices: notices, OnReady: func(config *rest.Config, _ string) {
 			defer stop()
 			use(ctx, kubernetes.NewForConfigOrDie(config))
 		}})

@@ -43,6 +43,8 @@ type Options struct {
 	TLS bool
 	// Referrers serves the referrers API.
 	Referrers bool
+	// Unreachable lets Host be where nobody listens.
+	Unreachable bool
 	// NoResume loses an upload with each connection that breaks.
 	NoResume bool
 }
@@ -90,15 +92,17 @@ func New(t testing.TB, o Options) *Registry {
 }
 
 // Host is HOST:PORT.
-func (r *Registry) Host() string { return r.server.Listener.Addr().String() }
+func (r *Registry) Host() string {
+	if r.options.Unreachable {
+		return "127.0.0.1:1" // no other server gets this port, unlike one that was closed
+	}
+	return r.server.Listener.Addr().String()
+}
 
 // CA is the certificate of a registry with TLS, as PEM.
 func (r *Registry) CA() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: r.server.Certificate().Raw})
 }
-
-// Close stops the registry before the test ends.
-func (r *Registry) Close() { r.server.Close() }
 
 // DockerConfig is a .dockerconfigjson with credentials for the registry.
 func (r *Registry) DockerConfig(password string) []byte {
