@@ -36,6 +36,11 @@ type Result struct {
 	// Check is what Goldsmith found when it read the files of the artifacts. It is not part of the contract: what a builder sets
 	// here is ignored.
 	Check *Check `json:"check,omitempty"`
+	// Ignored names what the message has and the contract does not. It is not part of the contract: what a builder sets here is
+	// ignored.
+	Ignored string `json:"ignored,omitempty"`
+
+	unknown string // what decode has found for Ignored
 }
 
 // Failure is why a builder failed.

@@ -26,11 +26,14 @@ func ValidDigest(text string) bool { return digestPattern.MatchString(text) }
 type Outcome struct {
 	Artifacts []v1alpha1.Artifact
 	Failure   *v1alpha1.BuildFailure
+	// Ignored names the fields of the message that the contract does not have, such as misspelt ones, next to Artifacts. The message
+	// of a failure has them at its end.
+	Ignored string
 }
 
 // Parse judges a builder that has ended by its message and its exit code. If only one of the two is a failure, the outcome is
 // a failure. A message that violates the contract is InvalidResult if the exit code is 0. Otherwise the exit code decides.
-// Unknown fields are ignored. A failure always has the exit code.
+// Unknown fields are ignored, and named. A failure always has the exit code.
 func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Policy) Outcome {
 	if strings.TrimSpace(message) == "" {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result"))
@@ -44,7 +47,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if result.Outcome == OutcomeFailed {
-		return failed(judgeFailure(exitCode, result.Failure))
+		return failed(judgeFailure(exitCode, result.Failure, result.unknown))
 	}
 	if !policy.Checked || result.Check == nil { // an agent of an earlier version passed it on as it was
 		result.forgetCheck()
@@ -58,7 +61,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 		err = errors.New(check.Invalid)
 	}
 	if err != nil {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
+		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, ignoring("invalid result: "+err.Error(), result.Ignored)))
 	}
 	if exitCode != 0 {
 		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
@@ -69,7 +72,15 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if failed := check.NotPublished; failed != nil {
 		return Outcome{Failure: failure(exitCode, failed.reason(), failed.Message)}
 	}
-	return Outcome{Artifacts: artifacts}
+	return Outcome{Artifacts: artifacts, Ignored: result.Ignored}
+}
+
+// ignoring adds to a fault what the message has and the contract does not: a misspelt field is often the cause.
+func ignoring(fault, ignored string) string {
+	if ignored == "" {
+		return fault
+	}
+	return fault + "; ignored: " + ignored
 }
 
 // Readable returns the result in the message of a builder that ended with exit code 0, so that the files that it names can be
@@ -105,7 +116,7 @@ func failed(failure *v1alpha1.BuildFailure) Outcome {
 
 // forgetCheck removes what only Goldsmith may set.
 func (r *Result) forgetCheck() {
-	r.Check = nil
+	r.Check, r.Ignored = nil, r.unknown
 	for i := range r.Artifacts {
 		r.Artifacts[i].Tag = ""
 	}
@@ -131,19 +142,29 @@ func decode(text string, limit int) (*Result, error) {
 		return nil, fmt.Errorf("longer than %d bytes", limit)
 	}
 	decoded := &Result{}
-	if err := kjson.UnmarshalCaseSensitivePreserveInts([]byte(text), decoded); err != nil {
+	unknown, err := kjson.UnmarshalStrict([]byte(text), decoded)
+	if err != nil {
 		if len(text) == MaxBytes {
 			return nil, fmt.Errorf("not JSON, probably cut at %d bytes", MaxBytes)
 		}
 		return nil, fmt.Errorf("not JSON that matches the builder contract: %w", err)
 	}
+	names := make([]string, len(unknown))
+	for i := range unknown {
+		names[i] = unknown[i].Error()
+	}
+	decoded.unknown = v1alpha1.CutMessage(strings.Join(names, ", "))
+	fault := ""
 	switch {
 	case decoded.Version != Version:
-		return nil, fmt.Errorf("version is %d, must be %d", decoded.Version, Version)
+		fault = fmt.Sprintf("version is %d, must be %d", decoded.Version, Version)
 	case decoded.Outcome != OutcomeSucceeded && decoded.Outcome != OutcomeFailed:
-		return nil, fmt.Errorf("outcome is %q, must be %s or %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
+		fault = fmt.Sprintf("outcome is %q, must be %s or %s", decoded.Outcome, OutcomeSucceeded, OutcomeFailed)
 	case decoded.Outcome == OutcomeSucceeded && decoded.Failure != nil && *decoded.Failure != Failure{}:
-		return nil, errors.New("outcome is Succeeded, but failure is set")
+		fault = "outcome is Succeeded, but failure is set"
+	}
+	if fault != "" {
+		return nil, errors.New(ignoring(fault, decoded.unknown))
 	}
 	return decoded, nil
 }
@@ -291,7 +312,7 @@ func judgeExit(exitCode int32, onZero v1alpha1.FailureReason, fault string) *v1a
 }
 
 // judgeFailure judges a builder that reports a failure itself.
-func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
+func judgeFailure(exitCode int32, said *Failure, ignored string) *v1alpha1.BuildFailure {
 	if said == nil {
 		said = &Failure{}
 	}
@@ -299,7 +320,7 @@ func judgeFailure(exitCode int32, said *Failure) *v1alpha1.BuildFailure {
 	if said.Retryable || exitCode == ExitTempFail {
 		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure(exitCode, reason, failureText(exitCode, said))
+	return failure(exitCode, reason, v1alpha1.CutMessage(ignoring(failureText(exitCode, said), ignored)))
 }
 
 func failure(exitCode int32, reason v1alpha1.FailureReason, message string) *v1alpha1.BuildFailure {

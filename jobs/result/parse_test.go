@@ -115,6 +115,53 @@ func TestParseSuccess(t *testing.T) {
 	}
 }
 
+// A field that the contract does not have is ignored, and told: with the artifacts, or with the failure.
+func TestIgnoredFieldsAreNamed(t *testing.T) {
+	located := strings.Replace(good, `"file"`, `"location":"https://example.com/disk","file"`, 1)
+	for name, test := range map[string]struct {
+		message string
+		exit    int32
+		want    string // in Ignored, or in the message of the failure
+		failure v1alpha1.FailureReason
+	}{
+		"nothing": {message: good},
+		"at the top, in an artifact and in a document": {
+			message: strings.NewReplacer(`"version":1`, `"version":1,"tool":"packer"`, `"file"`, `"mediatype":"a/b","sbom":{"mediaType":"a/b","path":"x","file":"x","digest":"`+digestA+`","sizeBytes":1},"file"`).Replace(good),
+			want:    `unknown field "tool", unknown field "artifacts[0].mediatype", unknown field "artifacts[0].sbom.path"`,
+		},
+		"twice":            {message: strings.Replace(good, `"sizeBytes":7`, `"sizeBytes":7,"sizeBytes":7`, 1), want: `duplicate field "artifacts[0].sizeBytes"`},
+		"a made-up text":   {message: strings.Replace(good, `"version":1`, `"version":1,"ignored":"made-up"`, 1)},
+		"without a digest": {message: strings.Replace(located, `"digest"`, `"digst"`, 1), failure: v1alpha1.ReasonInvalidResult, want: `has no digest; ignored: unknown field "artifacts[0].digst": builder ended`},
+		"no outcome":       {message: strings.Replace(good, `"outcome"`, `"outcom"`, 1), failure: v1alpha1.ReasonInvalidResult, want: `must be Succeeded or Failed; ignored: unknown field "outcom"`},
+		"a failure":        {message: strings.Replace(failedForNow, `"retryable"`, `"retriable"`, 1), exit: 1, failure: v1alpha1.ReasonBuilderFailed, want: `MirrorDown: 503; ignored: unknown field "failure.retriable"`},
+		"an exit code":     {message: strings.Replace(good, `"version":1`, `"version":1,"x":1`, 1), exit: 1, failure: v1alpha1.ReasonBuilderFailed, want: "but exit code is not 0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := Parse(test.message, test.exit, oneTarget, Policy{}); test.failure == "" {
+				if got.Failure != nil || got.Ignored != test.want {
+					t.Errorf("got %+v, want the ignored %q", got, test.want)
+				}
+			} else if got.Failure == nil || got.Failure.Reason != test.failure || !strings.Contains(got.Failure.Message, test.want) || got.Ignored != "" {
+				t.Errorf("got %+v, want %s with %q", got, test.failure, test.want)
+			}
+			if read := Readable(test.message, oneTarget, Policy{}); read != nil { // as the agent passes it on
+				read.Check = &Check{}
+				checked, err := read.Message()
+				if got := Parse(checked, 0, oneTarget, Policy{Checked: true}); err != nil || test.failure == "" && got.Ignored != test.want {
+					t.Errorf("once its files were read: got %+v, %v, want the ignored %q", got, err, test.want)
+				}
+			}
+			if read := WithFindings(test.message, `{"check":{"notStored":"full"}}`, "", nil); test.want != "" && test.failure == "" && !strings.Contains(read, "unknown field") && !strings.Contains(read, "duplicate field") {
+				t.Errorf("with findings it is %s", read)
+			}
+		})
+	}
+	long := Parse(strings.Replace(good, `"version":1`, `"version":1,"`+strings.Repeat("x", 3000)+`":1`, 1), 0, oneTarget, Policy{})
+	if len(long.Ignored) > v1alpha1.MaxMessageBytes || long.Failure != nil {
+		t.Errorf("%d bytes are ignored: %v", len(long.Ignored), long.Failure)
+	}
+}
+
 // A message whose files were read has what Goldsmith found, whatever the builder had set there.
 func TestParseChecked(t *testing.T) {
 	incomplete := strings.Replace(good, `"digest":"`+digestA+`","sizeBytes":7`, `"verified":"Content"`, 1)

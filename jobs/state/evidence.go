@@ -22,6 +22,7 @@ import (
 // evidence is what the attempt's Job and pod report. At most one of succeeded and failure is set.
 type evidence struct {
 	succeeded []v1alpha1.Artifact
+	ignored   string // fields of the result of a success that the contract does not have
 	failure   *v1alpha1.BuildFailure
 	started   bool
 	orphaned  bool       // the Job is deleted, and one of its pods may run
@@ -197,7 +198,7 @@ func (t *transition) podEvidence(pod *corev1.Pod) evidence {
 	end := terminated(pod)
 	if end != nil && end.ExitCode == 0 {
 		if outcome := t.outcome(pod, end); outcome.Failure == nil && outcome.Artifacts != nil {
-			return evidence{succeeded: outcome.Artifacts, started: true}
+			return evidence{succeeded: outcome.Artifacts, ignored: outcome.Ignored, started: true}
 		}
 	}
 	started := hasStarted(pod)

@@ -225,7 +225,7 @@ func (t *transition) follow() {
 	t.recordStart(&evidence)
 	switch {
 	case evidence.succeeded != nil:
-		t.succeed(evidence.succeeded)
+		t.succeed(&evidence)
 	case t.mustEnd():
 		t.stop()
 	case evidence.failure != nil:
@@ -277,7 +277,7 @@ func (t *transition) cancel() {
 	evidence := t.gatherEvidence()
 	t.recordStart(&evidence)
 	if evidence.succeeded != nil {
-		t.succeed(evidence.succeeded)
+		t.succeed(&evidence)
 		return
 	}
 	t.recordStop()

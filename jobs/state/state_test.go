@@ -524,6 +524,17 @@ func TestAKeptArtifactHasALocation(t *testing.T) {
 	}
 }
 
+func TestFieldsThatAreIgnoredAreToldByTheConditionSucceeded(t *testing.T) {
+	misspelt := strings.Replace(goodResult, `"file":`, `"mediatype":"a/b","file":`, 1)
+	for message, want := range map[string]string{goodResult: "", misspelt: `unknown field "artifacts[0].mediatype"`} {
+		status := Next(given(v1alpha1.BuildRunning).recorded().job().pod(corev1.PodSucceeded, exited(0, message)).Observed).Status
+		succeeded := meta.FindStatusCondition(status.Conditions, v1alpha1.BuildConditionSucceeded)
+		if succeeded.Status != metav1.ConditionTrue || (succeeded.Message == "") != (want == "") || !strings.HasSuffix(succeeded.Message, want) {
+			t.Errorf("%s: the condition is %+v, want the message %q", message, succeeded, want)
+		}
+	}
+}
+
 func TestAPodWhoseContainerNeverStartedIsNotRecorded(t *testing.T) {
 	w := given(v1alpha1.BuildStarting).job().pod(corev1.PodPending)
 	w.Now = t0.Add(v1alpha1.DefaultStartTimeout + rounding)

@@ -88,11 +88,15 @@ func (t *transition) record() {
 	}
 }
 
-func (t *transition) succeed(artifacts []v1alpha1.Artifact) {
+func (t *transition) succeed(seen *evidence) {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.endAttempt(v1alpha1.AttemptSucceeded, nil)
-	t.status.Artifacts = located(artifacts, t.Build)
+	t.status.Artifacts = located(seen.succeeded, t.Build)
 	t.finish(v1alpha1.BuildSucceeded, nil)
+	if seen.ignored != "" {
+		t.condition(v1alpha1.BuildConditionSucceeded, metav1.ConditionTrue, v1alpha1.ReasonSucceeded, v1alpha1.CutMessage(
+			"the builder's result has fields that are ignored, because they are misspelt or of a newer version: "+seen.ignored))
+	}
 }
 
 // located returns artifacts in which every content that Goldsmith keeps has a location: a content that was verified is kept.

@@ -163,6 +163,7 @@ func (p *page) write(out io.Writer) error {
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
 	output.Labelled(lines, "lost", p.lost)
+	output.Labelled(lines, "warning", p.warning())
 	output.Labelled(lines, "next", p.next())
 	return lines.Flush()
 }
@@ -231,6 +232,14 @@ func (p *page) present() string {
 		return ""
 	}
 	return ready.Message
+}
+
+// warning returns what is to be told about a success.
+func (p *page) warning() string {
+	if succeeded := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildConditionSucceeded); succeeded != nil && succeeded.Status == metav1.ConditionTrue {
+		return succeeded.Message
+	}
+	return ""
 }
 
 // progress returns the last report of an unfinished build's builder.

@@ -161,6 +161,18 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"succeeded, with a field that was ignored", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
+				build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildConditionSucceeded, Status: metav1.ConditionTrue, Message: `ignored: unknown field "x"`}}
+			}), nil, `
+✓ build web-1 succeeded in 2m
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  warning     ignored: unknown field "x"
+  next        goldsmith promote web-1 CHANNEL
+`,
+		},
+		{
 			"succeeded, and the artifact is lost", build(1, v1alpha1.BuildSucceeded, func(*v1alpha1.ImageBuild) {}),
 			answers{"images/web": lost("web-1")}, `
 ✓ build web-1 succeeded in 2m
