@@ -134,7 +134,7 @@ var _ = Describe("An Image", func() {
 	Describe("applied by the server", func() {
 		wanted := func(reference string) *apply.ImageApplyConfiguration {
 			return apply.Image("debian", namespace).WithSpec(apply.ImageSpec().
-				WithBuilder(apply.Builder().WithName("mock")).
+				WithBuilder(apply.BuilderReference().WithName("mock")).
 				WithBase(apply.Base().WithReference(reference)).
 				WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 		}

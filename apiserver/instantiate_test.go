@@ -265,7 +265,7 @@ var _ = Describe("Instantiating an Image", func() {
 
 	It("refuses a build that is too large to be stored, though the Image was not", func(ctx SpecContext) {
 		large := newImage("large")
-		large.Spec.Builder = v1alpha1.Builder{Image: "example.com/builder", Command: []string{strings.Repeat("x", 1500<<10)}}
+		large.Spec.Builder = v1alpha1.BuilderReference{Image: "example.com/builder", Command: []string{strings.Repeat("x", 1500<<10)}}
 		must(images.Create(ctx, large, metav1.CreateOptions{}))
 		change := v1alpha1.InputChange{Path: strings.Repeat("\U0001f600", 512), From: strings.Repeat("\U0001f600", 128)}
 		_, err := images.Instantiate(ctx, "large", &v1alpha1.BuildRequest{Changes: slices.Repeat([]v1alpha1.InputChange{change}, 32)}, metav1.CreateOptions{})

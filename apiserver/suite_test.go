@@ -96,7 +96,7 @@ func buildsIn(namespace string) typed.ImageBuildInterface {
 
 func inputs() v1alpha1.BuildInputs {
 	return v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}

@@ -79,7 +79,7 @@ func numbered(image string, number int64) *v1alpha1.ImageBuild {
 	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: image, UID: types.UID(image)}
 	build.Spec.Number, build.Spec.RunPolicy = &number, v1alpha1.RunPolicySerial
 	build.Spec.Inputs = v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}

@@ -151,7 +151,7 @@ func newBuild(image records.ImageKey, number int64, created int) *v1alpha1.Image
 			Number:   &number,
 			Trigger:  &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual, Message: "please", RequestedBy: "jane"},
 			Inputs: v1alpha1.BuildInputs{
-				Builder: v1alpha1.Builder{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
+				Builder: v1alpha1.BuilderReference{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
 				Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			},
 		},

@@ -60,7 +60,7 @@ func TestABuildThatEndsWhileTheAPIIsUnavailableIsNotForgotten(t *testing.T) {
 	images := serve(t, interruption, release)
 	build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
 		Base:    v1alpha1.Base{Reference: "debian:13"},
-		Builder: v1alpha1.Builder{Name: "patient"},
+		Builder: v1alpha1.BuilderReference{Name: "patient"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}}}
 	build.GenerateName = "unavailable-"

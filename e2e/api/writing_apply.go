@@ -21,7 +21,7 @@ func describeApply(w *fixture) {
 	// wanted is an Image of a user that starts no builds.
 	wanted := func(reference string) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.Namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
-			WithBuilder(apply.Builder().WithName("mock")).
+			WithBuilder(apply.BuilderReference().WithName("mock")).
 			WithBase(apply.Base().WithReference(reference)).
 			WithTargets(apply.Target().WithPlatform("linux/amd64").WithFormat(v1alpha1.ArtifactFormatRaw)))
 	}

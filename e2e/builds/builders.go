@@ -11,11 +11,11 @@ import (
 )
 
 func describeBuilders(w *fixture) {
-	nobodys := v1alpha1.Builder{Name: "nobodys"}
-	byImage := v1alpha1.Builder{Image: "example.com/builder:1", Command: []string{"sh", "-c", "true"}}
+	nobodys := v1alpha1.BuilderReference{Name: "nobodys"}
+	byImage := v1alpha1.BuilderReference{Image: "example.com/builder:1", Command: []string{"sh", "-c", "true"}}
 
 	DescribeTable("An image whose builder cannot be used is stalled until that is changed",
-		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
+		func(ctx SpecContext, builder v1alpha1.BuilderReference, reason, named string) {
 			image := workspace.NewImage("web")
 			image.Spec.Builder = builder
 			w.CreateImage(ctx, image)
@@ -23,7 +23,7 @@ func describeBuilders(w *fixture) {
 				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason, "Ready=False/NeverBuilt"),
 				saying(v1alpha1.ImageInputsResolved, ContainSubstring(named)))
 
-			w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "mock"} })
+			w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.BuilderReference{Name: "mock"} })
 			w.waitForImage(ctx, "web", built(1))
 			Expect(w.buildNames(ctx)).To(ConsistOf("web-1"))
 		},
@@ -32,7 +32,7 @@ func describeBuilders(w *fixture) {
 	)
 
 	DescribeTable("A build whose builder cannot be used fails without an attempt",
-		func(ctx SpecContext, builder v1alpha1.Builder, reason, named string) {
+		func(ctx SpecContext, builder v1alpha1.BuilderReference, reason, named string) {
 			build := workspace.NewBuild("once")
 			build.Spec.Inputs.Builder = builder
 			w.CreateBuild(ctx, build)

@@ -41,7 +41,7 @@ func describeInvalidFields(w *fixture) {
 				ObjectMeta: metav1.ObjectMeta{Name: strings.Repeat("n", 46)},
 				Spec: v1alpha1.ImageSpec{
 					BuildInputs: v1alpha1.BuildInputs{
-						Builder:    v1alpha1.Builder{Name: "mock", Image: "example.com/builder"},
+						Builder:    v1alpha1.BuilderReference{Name: "mock", Image: "example.com/builder"},
 						Base:       v1alpha1.Base{Reference: "debian bookworm"},
 						Source:     &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"../motd": ""}}, ConfigMapRef: &v1alpha1.ConfigMapReference{}},
 						Parameters: []v1alpha1.Parameter{{Name: "a"}, {Name: "a"}, {Name: "b c"}},

@@ -135,7 +135,7 @@ func (u *users) createImage(ctx context.Context, pick uint64) error {
 	policies := []v1alpha1.RunPolicy{v1alpha1.RunPolicySerial, v1alpha1.RunPolicyParallel, v1alpha1.RunPolicySerialLatestOnly}
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: imageName(pick)}, Spec: v1alpha1.ImageSpec{
 		BuildInputs: v1alpha1.BuildInputs{
-			Builder:    v1alpha1.Builder{Name: "mock"},
+			Builder:    v1alpha1.BuilderReference{Name: "mock"},
 			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
 			Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			Parameters: parameters(pick >> 8),

@@ -11,7 +11,7 @@ func describeExplain(s *shell) {
 	Describe("explain", func() {
 		It("tells what a field means", Label("gate"), func(ctx SpecContext) {
 			Expect(s.Run(ctx, "", "explain", "image.spec.builder")).To(And(
-				ContainSubstring("FIELD: builder <Builder>"),
+				ContainSubstring("FIELD: builder <BuilderReference>"),
 				MatchRegexp(`(?m)^  name\t<string>\n    name selects a builder that the operator`),
 				MatchRegexp(`(?m)^  image\t<string>`), MatchRegexp(`(?m)^  command\t<\[\]string>`)))
 			Expect(s.Run(ctx, "", "explain", "image.spec.timeouts.run")).To(And(ContainSubstring("FIELD: run <string>"), ContainSubstring("Defaults to 1h")))

@@ -64,7 +64,7 @@ func describeTemplates(w *cluster.Workspace) {
 			By("in a change of something else, where somebody else has put it")
 			w.CreateImage(ctx, image)
 			w.Succeeded(ctx, "web-1")
-			refused(change(ctx, editor, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.Builder{Name: "other"} }))
+			refused(change(ctx, editor, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.BuilderReference{Name: "other"} }))
 			refused(change(ctx, editor, "web", func(image *v1alpha1.Image) { image.Spec.Parameters[0].Value = "1s" }))
 
 			By("not in a request for another build of the same, nor in a change of a label")

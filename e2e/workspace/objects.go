@@ -31,7 +31,7 @@ func NewBuild(name string, parameters ...string) *v1alpha1.ImageBuild {
 // NewInputs returns inputs for the mock builder, with one target.
 func NewInputs(parameters ...string) v1alpha1.BuildInputs {
 	inputs := v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}

@@ -51,7 +51,7 @@ type Builders struct {
 }
 
 // Lookup finds the builder that a build asks for. The failure is BuilderNotFound or BuilderNotAllowed.
-func (b Builders) Lookup(builder v1alpha1.Builder) (Builder, *v1alpha1.BuildFailure) {
+func (b Builders) Lookup(builder v1alpha1.BuilderReference) (Builder, *v1alpha1.BuildFailure) {
 	if builder.Image != "" {
 		if !b.AllowImages {
 			return Builder{}, v1alpha1.ReasonBuilderNotAllowed.Failure(

@@ -24,7 +24,7 @@ func TestLookup(t *testing.T) {
 	tests := []struct {
 		name        string
 		builders    Builders
-		ask         v1alpha1.Builder
+		ask         v1alpha1.BuilderReference
 		want        Builder
 		wantReason  v1alpha1.FailureReason
 		wantMessage string
@@ -32,7 +32,7 @@ func TestLookup(t *testing.T) {
 		{
 			name:     "a registered name is found",
 			builders: Builders{Registered: registered},
-			ask:      v1alpha1.Builder{Name: "debuild"},
+			ask:      v1alpha1.BuilderReference{Name: "debuild"},
 			want:     Builder{Image: "example.com/debuild:1", Command: []string{"/debuild"}, Reports: true},
 		},
 		{
@@ -41,34 +41,34 @@ func TestLookup(t *testing.T) {
 				Registered: map[string]Builder{"packer": {}},
 				Current:    func() map[string]Builder { return registered },
 			},
-			ask:         v1alpha1.Builder{Name: "packer"},
+			ask:         v1alpha1.BuilderReference{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
 			wantMessage: `"packer": use debuild, mock; or register it`,
 		},
 		{
 			name:        "an unknown name is answered with the registered ones",
 			builders:    Builders{Registered: registered},
-			ask:         v1alpha1.Builder{Name: "packer"},
+			ask:         v1alpha1.BuilderReference{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
 			wantMessage: `"packer": use debuild, mock; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:        "without registered builders the message says so",
-			ask:         v1alpha1.Builder{Name: "packer"},
+			ask:         v1alpha1.BuilderReference{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
 			wantMessage: `no builder is registered as "packer": register it: goldsmith up`,
 		},
 		{
 			name:        "of many registered ones, those that have no room are counted",
 			builders:    Builders{Registered: many},
-			ask:         v1alpha1.Builder{Name: "packer"},
+			ask:         v1alpha1.BuilderReference{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
 			wantMessage: `"packer": use builder-10, builder-11, builder-12, builder-13, builder-14, builder-15 or 84 more; or register it`,
 		},
 		{
 			name:        "a long name leaves room for the number only",
 			builders:    Builders{Registered: map[string]Builder{long + "1": {}, long + "2": {}}},
-			ask:         v1alpha1.Builder{Name: long},
+			ask:         v1alpha1.BuilderReference{Name: long},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
 			wantMessage: `": use one of 2 builders; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
 		},
@@ -80,20 +80,20 @@ func TestLookup(t *testing.T) {
 		{
 			name:        "an image is refused where images are not allowed, even that of a registered builder",
 			builders:    Builders{Registered: registered},
-			ask:         v1alpha1.Builder{Image: "goldsmith.dev/mock"},
+			ask:         v1alpha1.BuilderReference{Image: "goldsmith.dev/mock"},
 			wantReason:  v1alpha1.ReasonBuilderNotAllowed,
 			wantMessage: `"goldsmith.dev/mock" is not allowed on this server: use a registered builder (debuild, mock)`,
 		},
 		{
 			name:     "the image of a registered builder does not make a token of it",
 			builders: Builders{Registered: registered, AllowImages: true},
-			ask:      v1alpha1.Builder{Image: "example.com/debuild:1"},
+			ask:      v1alpha1.BuilderReference{Image: "example.com/debuild:1"},
 			want:     Builder{Image: "example.com/debuild:1"},
 		},
 		{
 			name:     "an image is taken with its command where images are allowed",
 			builders: Builders{AllowImages: true},
-			ask:      v1alpha1.Builder{Image: "example.com/own", Command: []string{"/own", "-v"}},
+			ask:      v1alpha1.BuilderReference{Image: "example.com/own", Command: []string{"/own", "-v"}},
 			want:     Builder{Image: "example.com/own", Command: []string{"/own", "-v"}},
 		},
 	}

@@ -38,7 +38,7 @@ func (b Builders) Validate(given *v1alpha1.BuildInputs, path *field.Path) field.
 }
 
 // Capabilities returns what the builder of a build can do. A builder that is not registered has no limits.
-func (b Builders) Capabilities(builder v1alpha1.Builder) capability.Capabilities {
+func (b Builders) Capabilities(builder v1alpha1.BuilderReference) capability.Capabilities {
 	if builder.Image != "" {
 		return capability.Capabilities{}
 	}

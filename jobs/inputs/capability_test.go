@@ -17,19 +17,19 @@ func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
 		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
 	}}}}
 	for name, test := range map[string]struct {
-		builder     v1alpha1.Builder
+		builder     v1alpha1.BuilderReference
 		size        string
 		format      v1alpha1.ArtifactFormat
 		wantReason  v1alpha1.FailureReason
 		wantMessage string
 		wantPath    string
 	}{
-		"it takes both":                {builder: v1alpha1.Builder{Name: "disk"}, size: "5M", format: "raw"},
-		"it takes everything":          {builder: v1alpha1.Builder{Name: "any"}, size: "large", format: "iso"},
-		"an image takes everything":    {builder: v1alpha1.Builder{Image: "example.com/disk"}, size: "large", format: "iso"},
-		"nobody registered it":         {builder: v1alpha1.Builder{Name: "dsk"}, size: "large", format: "iso", wantReason: v1alpha1.ReasonBuilderNotFound},
-		"it does not take a parameter": {v1alpha1.Builder{Name: "disk"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters[0].value: builder disk: parameter size must match", "spec.parameters[0].value"},
-		"it does not make a target":    {v1alpha1.Builder{Name: "disk"}, "5M", "iso", v1alpha1.ReasonTargetNotSupported, "targets[0]: builder disk makes only */raw", "spec.targets[0]"},
+		"it takes both":                {builder: v1alpha1.BuilderReference{Name: "disk"}, size: "5M", format: "raw"},
+		"it takes everything":          {builder: v1alpha1.BuilderReference{Name: "any"}, size: "large", format: "iso"},
+		"an image takes everything":    {builder: v1alpha1.BuilderReference{Image: "example.com/disk"}, size: "large", format: "iso"},
+		"nobody registered it":         {builder: v1alpha1.BuilderReference{Name: "dsk"}, size: "large", format: "iso", wantReason: v1alpha1.ReasonBuilderNotFound},
+		"it does not take a parameter": {v1alpha1.BuilderReference{Name: "disk"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters[0].value: builder disk: parameter size must match", "spec.parameters[0].value"},
+		"it does not make a target":    {v1alpha1.BuilderReference{Name: "disk"}, "5M", "iso", v1alpha1.ReasonTargetNotSupported, "targets[0]: builder disk makes only */raw", "spec.targets[0]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			given := &v1alpha1.BuildInputs{

@@ -86,7 +86,7 @@ func (s Snapshot) values() map[path]Value {
 }
 
 // builderText is a builder in one line. A builder by image cannot be confused with a builder by name.
-func builderText(builder v1alpha1.Builder) string {
+func builderText(builder v1alpha1.BuilderReference) string {
 	if builder.Image == "" {
 		return builder.Name
 	}

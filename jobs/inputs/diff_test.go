@@ -57,13 +57,13 @@ func TestDiff(t *testing.T) {
 		},
 		{
 			name:   "a builder by image of the same name",
-			change: func(s *Snapshot) { s.Inputs.Builder = v1alpha1.Builder{Image: "mock"} },
+			change: func(s *Snapshot) { s.Inputs.Builder = v1alpha1.BuilderReference{Image: "mock"} },
 			want:   []v1alpha1.InputChange{{Path: "builder", From: "mock", To: "image mock"}},
 		},
 		{
 			name: "a builder's command",
 			change: func(s *Snapshot) {
-				s.Inputs.Builder = v1alpha1.Builder{Image: "mock", Command: []string{"/mock", "a b"}}
+				s.Inputs.Builder = v1alpha1.BuilderReference{Image: "mock", Command: []string{"/mock", "a b"}}
 			},
 			want: []v1alpha1.InputChange{{Path: "builder", From: "mock", To: `image mock ["/mock" "a b"]`}},
 		},

@@ -16,7 +16,7 @@ import (
 
 func sampleInputs() v1alpha1.BuildInputs {
 	return v1alpha1.BuildInputs{
-		Builder:    v1alpha1.Builder{Name: "mock"},
+		Builder:    v1alpha1.BuilderReference{Name: "mock"},
 		Base:       v1alpha1.Base{Reference: "debian:bookworm"},
 		Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "minimal"}, {Name: "locale", Value: "en"}},
 		Targets: []v1alpha1.Target{
@@ -202,9 +202,11 @@ func TestArtifactsDigest(t *testing.T) {
 
 func TestDigestChangesWithEveryInput(t *testing.T) {
 	changes := map[string]func(*v1alpha1.BuildInputs, map[string]string){
-		"nothing":         func(*v1alpha1.BuildInputs, map[string]string) {},
-		"builder name":    func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Name = "other" },
-		"builder image":   func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder = v1alpha1.Builder{Image: "mock"} },
+		"nothing":      func(*v1alpha1.BuildInputs, map[string]string) {},
+		"builder name": func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Name = "other" },
+		"builder image": func(i *v1alpha1.BuildInputs, _ map[string]string) {
+			i.Builder = v1alpha1.BuilderReference{Image: "mock"}
+		},
 		"builder command": func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Command = []string{"a", "b"} },
 		"joined command":  func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Builder.Command = []string{"a b"} },
 		"base":            func(i *v1alpha1.BuildInputs, _ map[string]string) { i.Base.Reference = "debian:trixie" },

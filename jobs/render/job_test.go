@@ -37,7 +37,7 @@ func bareBuild() *v1alpha1.ImageBuild {
 	return &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "once", UID: "0b5c1a52-0000-4000-8000-000000000001"},
 		Spec: v1alpha1.ImageBuildSpec{Inputs: v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: "mock"},
+			Builder: v1alpha1.BuilderReference{Name: "mock"},
 			Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 		}},

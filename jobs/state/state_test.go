@@ -46,7 +46,7 @@ type scenario struct{ Observed }
 func given(phase v1alpha1.BuildPhase) *scenario {
 	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Name: "debian-1", Namespace: "default", UID: "build-uid", Generation: 1, CreationTimestamp: metav1.NewTime(t0)}}
 	build.Spec.Inputs = v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}

@@ -34,8 +34,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.BaseImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildAttempt"):
 		return &imagesv1alpha1.BuildAttemptApplyConfiguration{}
-	case v1alpha1.SchemeGroupVersion.WithKind("Builder"):
-		return &imagesv1alpha1.BuilderApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BuilderReference"):
+		return &imagesv1alpha1.BuilderReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildFailure"):
 		return &imagesv1alpha1.BuildFailureApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BuildInputs"):

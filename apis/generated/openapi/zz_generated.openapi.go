@@ -43,7 +43,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BuildTemplate{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
 		v1alpha1.BuildTimeouts{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
 		v1alpha1.BuildTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
-		v1alpha1.Builder{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Builder(ref),
+		v1alpha1.BuilderReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
 		v1alpha1.CancelRequest{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
@@ -693,7 +693,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 						SchemaProps: spec.SchemaProps{
 							Description: "builder selects the builder of the image.",
 							Default:     map[string]interface{}{},
-							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.BuilderReference{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
@@ -774,7 +774,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildInputs(ref common.ReferenceCallb
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName()},
+			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuilderReference{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName()},
 	}
 }
 
@@ -1567,11 +1567,11 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 	}
 }
 
-func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback) common.OpenAPIDefinition {
+func schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "Builder selects the builder of an image. Exactly one of name and image is set.",
+				Description: "BuilderReference selects the builder of an image. Exactly one of name and image is set.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"name": {
@@ -1598,7 +1598,7 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements. Defaults to the entry point of image.",
+							Description: "command replaces the entry point of image. A reference without image cannot set command. At most 64 elements. Defaults to the entry point of image.",
 							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
@@ -3624,7 +3624,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "builder selects the builder of the image.",
 							Default:     map[string]interface{}{},
-							Ref:         ref(v1alpha1.Builder{}.OpenAPIModelName()),
+							Ref:         ref(v1alpha1.BuilderReference{}.OpenAPIModelName()),
 						},
 					},
 					"base": {
@@ -3744,7 +3744,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageSpec(ref common.ReferenceCallbac
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.Builder{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
+			v1alpha1.Base{}.OpenAPIModelName(), v1alpha1.BuildTemplate{}.OpenAPIModelName(), v1alpha1.BuildTimeouts{}.OpenAPIModelName(), v1alpha1.BuilderReference{}.OpenAPIModelName(), v1alpha1.HistoryLimits{}.OpenAPIModelName(), v1alpha1.Output{}.OpenAPIModelName(), v1alpha1.Parameter{}.OpenAPIModelName(), v1alpha1.RetryPolicy{}.OpenAPIModelName(), v1alpha1.Source{}.OpenAPIModelName(), v1alpha1.Target{}.OpenAPIModelName(), v1alpha1.Triggers{}.OpenAPIModelName()},
 	}
 }
 

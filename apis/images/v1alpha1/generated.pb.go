@@ -65,7 +65,7 @@ func (m *BuildTimeouts) Reset() { *m = BuildTimeouts{} }
 
 func (m *BuildTrigger) Reset() { *m = BuildTrigger{} }
 
-func (m *Builder) Reset() { *m = Builder{} }
+func (m *BuilderReference) Reset() { *m = BuilderReference{} }
 
 func (m *CancelRequest) Reset() { *m = CancelRequest{} }
 
@@ -1634,7 +1634,7 @@ func (m *BuildTrigger) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
-func (m *Builder) Marshal() (dAtA []byte, err error) {
+func (m *BuilderReference) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
 	n, err := m.MarshalToSizedBuffer(dAtA[:size])
@@ -1644,12 +1644,12 @@ func (m *Builder) Marshal() (dAtA []byte, err error) {
 	return dAtA[:n], nil
 }
 
-func (m *Builder) MarshalTo(dAtA []byte) (int, error) {
+func (m *BuilderReference) MarshalTo(dAtA []byte) (int, error) {
 	size := m.Size()
 	return m.MarshalToSizedBuffer(dAtA[:size])
 }
 
-func (m *Builder) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+func (m *BuilderReference) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	i := len(dAtA)
 	_ = i
 	var l int
@@ -5606,7 +5606,7 @@ func (m *BuildTrigger) Size() (n int) {
 	return n
 }
 
-func (m *Builder) Size() (n int) {
+func (m *BuilderReference) Size() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -7018,7 +7018,7 @@ func (this *BuildInputs) String() string {
 	}
 	repeatedStringForTargets += "}"
 	s := strings.Join([]string{`&BuildInputs{`,
-		`Builder:` + strings.Replace(strings.Replace(this.Builder.String(), "Builder", "Builder", 1), `&`, ``, 1) + `,`,
+		`Builder:` + strings.Replace(strings.Replace(this.Builder.String(), "BuilderReference", "BuilderReference", 1), `&`, ``, 1) + `,`,
 		`Base:` + strings.Replace(strings.Replace(this.Base.String(), "Base", "Base", 1), `&`, ``, 1) + `,`,
 		`Source:` + strings.Replace(this.Source.String(), "Source", "Source", 1) + `,`,
 		`Parameters:` + repeatedStringForParameters + `,`,
@@ -7236,11 +7236,11 @@ func (this *BuildTrigger) String() string {
 	}, "")
 	return s
 }
-func (this *Builder) String() string {
+func (this *BuilderReference) String() string {
 	if this == nil {
 		return "nil"
 	}
-	s := strings.Join([]string{`&Builder{`,
+	s := strings.Join([]string{`&BuilderReference{`,
 		`Name:` + fmt.Sprintf("%v", this.Name) + `,`,
 		`Image:` + fmt.Sprintf("%v", this.Image) + `,`,
 		`Command:` + fmt.Sprintf("%v", this.Command) + `,`,
@@ -13247,7 +13247,7 @@ func (m *BuildTrigger) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
-func (m *Builder) Unmarshal(dAtA []byte) error {
+func (m *BuilderReference) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
 	for iNdEx < l {
@@ -13270,10 +13270,10 @@ func (m *Builder) Unmarshal(dAtA []byte) error {
 		fieldNum := int32(wire >> 3)
 		wireType := int(wire & 0x7)
 		if wireType == 4 {
-			return fmt.Errorf("proto: Builder: wiretype end group for non-group")
+			return fmt.Errorf("proto: BuilderReference: wiretype end group for non-group")
 		}
 		if fieldNum <= 0 {
-			return fmt.Errorf("proto: Builder: illegal tag %d (wire type %d)", fieldNum, wire)
+			return fmt.Errorf("proto: BuilderReference: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

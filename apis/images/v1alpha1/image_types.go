@@ -86,7 +86,7 @@ type ImageSpec struct {
 type BuildInputs struct {
 	// builder selects the builder of the image.
 	// +required
-	Builder Builder `json:"builder" protobuf:"bytes,1,opt,name=builder"`
+	Builder BuilderReference `json:"builder" protobuf:"bytes,1,opt,name=builder"`
 	// base selects the base of the image.
 	// +required
 	Base Base `json:"base" protobuf:"bytes,2,opt,name=base"`
@@ -159,8 +159,8 @@ type SecretReference struct {
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 }
 
-// Builder selects the builder of an image. Exactly one of name and image is set.
-type Builder struct {
+// BuilderReference selects the builder of an image. Exactly one of name and image is set.
+type BuilderReference struct {
 	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
 	// characters. The builder "mock" is always registered.
 	// +optional
@@ -173,7 +173,7 @@ type Builder struct {
 	// +optional
 	// +k8s:validation:maxLength=512
 	Image string `json:"image,omitempty" protobuf:"bytes,2,opt,name=image"`
-	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.
+	// command replaces the entry point of image. A reference without image cannot set command. At most 64 elements.
 	// Defaults to the entry point of image.
 	// +optional
 	// +listType=atomic

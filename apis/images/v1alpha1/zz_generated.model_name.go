@@ -113,8 +113,8 @@ func (in BuildTrigger) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
-func (in Builder) OpenAPIModelName() string {
-	return "dev.goldsmith.images.v1alpha1.Builder"
+func (in BuilderReference) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuilderReference"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

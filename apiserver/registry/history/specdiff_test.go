@@ -20,7 +20,7 @@ import (
 func fullSpec() *v1alpha1.ImageSpec {
 	return &v1alpha1.ImageSpec{
 		BuildInputs: v1alpha1.BuildInputs{
-			Builder:    v1alpha1.Builder{Image: "registry/builder:1", Command: []string{"make", "image"}},
+			Builder:    v1alpha1.BuilderReference{Image: "registry/builder:1", Command: []string{"make", "image"}},
 			Base:       v1alpha1.Base{Reference: "debian:bookworm"},
 			Source:     &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": "hello", "run.sh": "true"}}},
 			Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}, {Name: "quiet"}},

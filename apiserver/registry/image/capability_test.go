@@ -32,7 +32,7 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 	client, ctx := server.ImagesV1alpha1(), t.Context()
 	given := func(builder string, format v1alpha1.ArtifactFormat, parameters ...v1alpha1.Parameter) v1alpha1.BuildInputs {
 		return v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
+			Builder: v1alpha1.BuilderReference{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
 			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: format}},
 		}
 	}

@@ -35,7 +35,7 @@ func TestTable(t *testing.T) {
 		},
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "failed", CreationTimestamp: ago(time.Minute)},
-			Spec:       v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"}}},
+			Spec:       v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.BuilderReference{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"}}},
 			Status: v1alpha1.ImageStatus{
 				LatestBuild: &v1alpha1.LatestBuild{Name: "failed-1", Phase: v1alpha1.BuildFailed, Deleted: true},
 				Conditions:  conditions("False", "False", v1alpha1.ReasonBuildFailed, v1alpha1.ReasonResolved, string(v1alpha1.ReasonOOMKilled)),
@@ -44,7 +44,7 @@ func TestTable(t *testing.T) {
 		{
 			ObjectMeta: metav1.ObjectMeta{Name: "cancelled", CreationTimestamp: ago(time.Minute)},
 			Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
-				Builder: v1alpha1.Builder{Image: "example.com/builder"}, Base: v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}},
+				Builder: v1alpha1.BuilderReference{Image: "example.com/builder"}, Base: v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian", Channel: "stable"}},
 			}},
 			Status: v1alpha1.ImageStatus{
 				Conditions: conditions("False", "False", v1alpha1.ReasonNeverBuilt, v1alpha1.ReasonResolved, v1alpha1.ReasonBuildCancelled),

@@ -26,8 +26,8 @@ type limits struct {
 var counted = map[string]func(*v1alpha1.Image, int){
 	"BuildInputs.parameters": setParameters, "ImageSpec.parameters": setParameters,
 	"BuildInputs.targets": setTargets, "ImageSpec.targets": setTargets,
-	"Builder.command": func(image *v1alpha1.Image, n int) {
-		image.Spec.Builder = v1alpha1.Builder{Image: "builder", Command: make([]string, n)}
+	"BuilderReference.command": func(image *v1alpha1.Image, n int) {
+		image.Spec.Builder = v1alpha1.BuilderReference{Image: "builder", Command: make([]string, n)}
 	},
 	"HistoryLimits.failed":    func(image *v1alpha1.Image, n int) { image.Spec.History.Failed = new(int32(n)) },
 	"HistoryLimits.succeeded": func(image *v1alpha1.Image, n int) { image.Spec.History.Succeeded = new(int32(n)) },
@@ -58,8 +58,8 @@ var written = map[string]func(*v1alpha1.Image, string){
 	"Base.reference":             func(image *v1alpha1.Image, text string) { image.Spec.Base.Reference = text },
 	"BaseImageReference.channel": func(image *v1alpha1.Image, text string) { image.Spec.Base = baseImage("base", text) },
 	"BaseImageReference.name":    func(image *v1alpha1.Image, text string) { image.Spec.Base = baseImage(text, "") },
-	"Builder.image":              func(image *v1alpha1.Image, text string) { image.Spec.Builder = v1alpha1.Builder{Image: text} },
-	"Builder.name":               func(image *v1alpha1.Image, text string) { image.Spec.Builder.Name = text },
+	"BuilderReference.image":     func(image *v1alpha1.Image, text string) { image.Spec.Builder = v1alpha1.BuilderReference{Image: text} },
+	"BuilderReference.name":      func(image *v1alpha1.Image, text string) { image.Spec.Builder.Name = text },
 	"ConfigMapReference.name":    func(image *v1alpha1.Image, text string) { image.Spec.Source = configMap(text) },
 	"Parameter.name":             func(image *v1alpha1.Image, text string) { image.Spec.Parameters[0].Name = text },
 	"Output.repository":          func(image *v1alpha1.Image, text string) { image.Spec.Output = outputOf(text) },

@@ -35,20 +35,24 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 	}
 
 	return map[string]example[v1alpha1.Image]{
-		"a complete image":      {func(*v1alpha1.Image) {}, nil},
-		"the longest name":      {func(i *v1alpha1.Image) { i.Name = long[:45] }, nil},
-		"a name too long":       {func(i *v1alpha1.Image) { i.Name = long[:46] }, []string{name}},
-		"no name":               {func(i *v1alpha1.Image) { i.Name = "" }, []string{name}},
-		"a name with a dot":     {func(i *v1alpha1.Image) { i.Name = "debian.12" }, []string{name}},
-		"an invalid label":      {func(i *v1alpha1.Image) { i.Labels = map[string]string{"a b": "c"} }, []string{"metadata.labels"}},
-		"no builder":            {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{} }, []string{spec + "builder"}},
-		"two builders":          {func(i *v1alpha1.Image) { i.Spec.Builder.Image = "x" }, []string{spec + "builder"}},
-		"a builder's bad name":  {func(i *v1alpha1.Image) { i.Spec.Builder.Name = "../mock" }, []string{spec + "builder.name"}},
-		"a builder by image":    {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x:1", Command: []string{"y"}} }, nil},
-		"a builder's bad image": {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x 1"} }, []string{spec + "builder.image"}},
+		"a complete image":     {func(*v1alpha1.Image) {}, nil},
+		"the longest name":     {func(i *v1alpha1.Image) { i.Name = long[:45] }, nil},
+		"a name too long":      {func(i *v1alpha1.Image) { i.Name = long[:46] }, []string{name}},
+		"no name":              {func(i *v1alpha1.Image) { i.Name = "" }, []string{name}},
+		"a name with a dot":    {func(i *v1alpha1.Image) { i.Name = "debian.12" }, []string{name}},
+		"an invalid label":     {func(i *v1alpha1.Image) { i.Labels = map[string]string{"a b": "c"} }, []string{"metadata.labels"}},
+		"no builder":           {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.BuilderReference{} }, []string{spec + "builder"}},
+		"two builders":         {func(i *v1alpha1.Image) { i.Spec.Builder.Image = "x" }, []string{spec + "builder"}},
+		"a builder's bad name": {func(i *v1alpha1.Image) { i.Spec.Builder.Name = "../mock" }, []string{spec + "builder.name"}},
+		"a builder by image": {func(i *v1alpha1.Image) {
+			i.Spec.Builder = v1alpha1.BuilderReference{Image: "x:1", Command: []string{"y"}}
+		}, nil},
+		"a builder's bad image": {func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.BuilderReference{Image: "x 1"} }, []string{spec + "builder.image"}},
 		"a command of a name":   {func(i *v1alpha1.Image) { i.Spec.Builder.Command = []string{"sh"} }, []string{spec + "builder.command"}},
 		"a command too long": {
-			func(i *v1alpha1.Image) { i.Spec.Builder = v1alpha1.Builder{Image: "x", Command: make([]string, 65)} },
+			func(i *v1alpha1.Image) {
+				i.Spec.Builder = v1alpha1.BuilderReference{Image: "x", Command: make([]string, 65)}
+			},
 			[]string{spec + "builder.command"},
 		},
 		"no base":                  {func(i *v1alpha1.Image) { i.Spec.Base.Reference = "" }, []string{spec + "base.reference"}},

@@ -35,7 +35,7 @@ const (
 
 // notOneLine are the types and fields whose text is not judged. A type stands for all its fields.
 var notOneLine = map[string]string{
-	"v1alpha1.Parameter.Value": manyLines, "v1alpha1.Builder.Command": manyLines, "v1alpha1.InlineSource.Files value": manyLines, "v1.EnvVar.Value": manyLines,
+	"v1alpha1.Parameter.Value": manyLines, "v1alpha1.BuilderReference.Command": manyLines, "v1alpha1.InlineSource.Files value": manyLines, "v1.EnvVar.Value": manyLines,
 	"v1alpha1.InputChange.From": manyLines, "v1alpha1.InputChange.To": manyLines,
 
 	"v1.TypeMeta": byKubernetes, "v1.ObjectMeta": byKubernetes, "v1.ListMeta": byKubernetes,
@@ -58,7 +58,7 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 	return map[string]func() (any, func() field.ErrorList){
 		"an image": func() (any, func() field.ErrorList) {
 			image := validationtest.Image()
-			image.Spec.Builder = v1alpha1.Builder{Image: "builder:1"}
+			image.Spec.Builder = v1alpha1.BuilderReference{Image: "builder:1"}
 			image.Spec.Template = validTemplate()
 			image.Spec.Template.QueueName = "builds"
 			near := &image.Spec.Template.Affinity.PodAffinity.RequiredDuringSchedulingIgnoredDuringExecution[0]

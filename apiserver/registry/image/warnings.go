@@ -37,7 +37,7 @@ func (s Setup) ImageWarnings(image *v1alpha1.Image) []string {
 	path := field.NewPath("spec")
 	warnings := validation.InputWarnings(&image.Spec.BuildInputs, path)
 	if s.Builders != nil {
-		builder := v1alpha1.Builder{Name: image.Spec.Builder.Name, Image: image.Spec.Builder.Image}
+		builder := v1alpha1.BuilderReference{Name: image.Spec.Builder.Name, Image: image.Spec.Builder.Image}
 		if _, failure := s.Builders.Lookup(builder); failure != nil {
 			warnings = append(warnings, fmt.Sprintf("%s: %s", path.Child("builder"), failure.Message))
 		}

@@ -17,7 +17,7 @@ import (
 func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 	image := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
 		BuildInputs: v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: "nobodys"},
+			Builder: v1alpha1.BuilderReference{Name: "nobodys"},
 			Source:  &v1alpha1.Source{},
 			Template: &v1alpha1.BuildTemplate{
 				ServiceAccountName: "builder", Resources: &v1alpha1.ResourceRequirements{}, NodeSelector: map[string]string{"disk": "fast"},
@@ -31,7 +31,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 		},
 	}}
 	byDefault := &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
-		BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Name: "mock"}, Template: &v1alpha1.BuildTemplate{}},
+		BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.BuilderReference{Name: "mock"}, Template: &v1alpha1.BuildTemplate{}},
 		History:     &v1alpha1.HistoryLimits{LogMaxBytes: &v1alpha1.Quantity{Text: "1024Mi"}, FileRetention: &v1alpha1.Duration{Duration: v1alpha1.DefaultFileRetention}},
 	}}
 	allowed := &inputs.Builders{Registered: map[string]inputs.Builder{"mock": {Image: "mock"}}}
@@ -49,7 +49,7 @@ func TestFieldsWithoutEffectAreWarnedOf(t *testing.T) {
 			"spec.template.affinity", "spec.template.runtimeClassName", "spec.template.env",
 		}},
 		"an image by name that is not allowed": {Setup{Builders: allowed}, &v1alpha1.Image{Spec: v1alpha1.ImageSpec{
-			BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Image: "example.com/builder"}},
+			BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.BuilderReference{Image: "example.com/builder"}},
 		}}, []string{"spec.builder"}},
 		"defaults": {Setup{Builders: allowed, Local: true}, byDefault, nil},
 	} {

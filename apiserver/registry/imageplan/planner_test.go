@@ -113,7 +113,7 @@ func TestAPlanSaysWhyInputsDoNotResolve(t *testing.T) {
 	s := newSpace(t, admin)
 	for reason, change := range map[string]func(*v1alpha1.ImageSpec){
 		"BuilderNotFound":   func(spec *v1alpha1.ImageSpec) { spec.Builder.Name = "unknown" },
-		"BuilderNotAllowed": func(spec *v1alpha1.ImageSpec) { spec.Builder = v1alpha1.Builder{Image: "example.com/builder"} },
+		"BuilderNotAllowed": func(spec *v1alpha1.ImageSpec) { spec.Builder = v1alpha1.BuilderReference{Image: "example.com/builder"} },
 		"SourceNotFound": func(spec *v1alpha1.ImageSpec) {
 			spec.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "nothing"}}
 		},

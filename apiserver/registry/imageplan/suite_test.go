@@ -142,7 +142,7 @@ func (s *space) builds() typed.ImageBuildInterface {
 
 func spec() v1alpha1.ImageSpec {
 	return v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{Reference: "debian:bookworm"},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}}

@@ -63,7 +63,7 @@ func newImage(t *testing.T, client typed.ImagesV1alpha1Interface, namespace, nam
 	image, err := client.Images(namespace).Create(t.Context(), &v1alpha1.Image{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
+			Builder: v1alpha1.BuilderReference{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
 			Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: "raw"}},
 		}},
 	}, metav1.CreateOptions{})

@@ -87,7 +87,7 @@ func withSecrets(names ...string) *v1alpha1.BuildTemplate {
 }
 
 func image(builder string, template *v1alpha1.BuildTemplate) *v1alpha1.Image {
-	return &v1alpha1.Image{Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.Builder{Name: builder}, Template: template}}}
+	return &v1alpha1.Image{Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: v1alpha1.BuilderReference{Name: builder}, Template: template}}}
 }
 
 // withFiles has an Image take its files from a ConfigMap.

@@ -38,7 +38,7 @@ func Inputs(build *v1alpha1.BuildInputs, path *field.Path) field.ErrorList {
 	return append(errs, validateTemplate(build.Template, path.Child("template"))...)
 }
 
-func validateBuilder(builder *v1alpha1.Builder, path *field.Path) field.ErrorList {
+func validateBuilder(builder *v1alpha1.BuilderReference, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch {
 	case builder.Name == "" && builder.Image == "":

@@ -181,7 +181,7 @@ func finish(ctx context.Context, t *testing.T, client versioned.Interface, build
 // inputsFor returns the inputs of a build with a builder.
 func inputsFor(builder string, parameters ...v1alpha1.Parameter) v1alpha1.BuildInputs {
 	return v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
+		Builder: v1alpha1.BuilderReference{Name: builder}, Base: v1alpha1.Base{Reference: "debian:bookworm"}, Parameters: parameters,
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 	}
 }

@@ -17,7 +17,7 @@ import (
 func TestFieldsWithoutEffectOnOneMachineAreWarnedOf(t *testing.T) {
 	withSystem(t, Options{DataDirectory: filepath.Join(t.TempDir(), "data"), Memory: true}, func(ctx context.Context, client versioned.Interface) {
 		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "web"}, Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
-			Builder: v1alpha1.Builder{Name: "nobodys"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
+			Builder: v1alpha1.BuilderReference{Name: "nobodys"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
 			Targets:  []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			Template: &v1alpha1.BuildTemplate{NodeSelector: map[string]string{"disk": "fast"}},
 		}}}

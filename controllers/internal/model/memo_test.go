@@ -68,7 +68,7 @@ func (w *environment) registered(gone bool) inputs.Builders {
 }
 
 // lookup finds a builder, which may not be registered at the moment.
-func (m *memo) lookup(builder v1alpha1.Builder, gone bool) *v1alpha1.BuildFailure {
+func (m *memo) lookup(builder v1alpha1.BuilderReference, gone bool) *v1alpha1.BuildFailure {
 	builders := m.registered(gone)
 	if _, ok := builders.Registered[builder.Name]; ok && builder.Image == "" {
 		return nil

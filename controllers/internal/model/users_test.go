@@ -95,9 +95,9 @@ func (w *environment) editSomething(image *v1alpha1.Image, how int) {
 	case how%16 == 9:
 		w.edit(image, func(spec *v1alpha1.ImageSpec) {
 			if spec.Builder.Image == "" {
-				spec.Builder = v1alpha1.Builder{Image: "mine"}
+				spec.Builder = v1alpha1.BuilderReference{Image: "mine"}
 			} else {
-				spec.Builder = v1alpha1.Builder{Name: "mock"}
+				spec.Builder = v1alpha1.BuilderReference{Name: "mock"}
 			}
 		})
 	case how%16 == 10 && image.Spec.Base.ImageRef != nil:
@@ -230,7 +230,7 @@ func (w *environment) createStrangersJob(build *v1alpha1.ImageBuild, how int) {
 	}
 	w.truth.strangers[name] = true
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: build.Namespace, UID: w.uid()}}
-	builder, _ := w.registered(false).Lookup(v1alpha1.Builder{Name: "mock"}) // it is registered
+	builder, _ := w.registered(false).Lookup(v1alpha1.BuilderReference{Name: "mock"}) // it is registered
 	if forged, err := render.Job(build, int32(len(build.Status.Attempts))+1, builder); how%4 > 0 && err == nil {
 		job = forged.DeepCopy()
 		job.UID = w.uid()

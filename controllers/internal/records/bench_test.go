@@ -76,7 +76,7 @@ func newListed(count int) *listed {
 				Number: &number, ImageRef: &v1alpha1.ImageReference{Name: "web", UID: "web"},
 				Trigger: &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSchedule, Message: "by the schedule"},
 				Inputs: v1alpha1.BuildInputs{
-					Builder: v1alpha1.Builder{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
+					Builder: v1alpha1.BuilderReference{Name: "mock"}, Base: v1alpha1.Base{Reference: "debian:bookworm"},
 					Parameters: []v1alpha1.Parameter{{Name: "edition", Value: strconv.Itoa(i)}, {Name: "steps", Value: "3"}},
 					Targets:    []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 				},

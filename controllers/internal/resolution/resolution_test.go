@@ -25,7 +25,7 @@ import (
 // given returns the inputs of an Image that has both a ConfigMap and a base, with the changes of a test.
 func given(change ...func(*v1alpha1.BuildInputs)) v1alpha1.BuildInputs {
 	all := v1alpha1.BuildInputs{
-		Builder: v1alpha1.Builder{Name: "mock"},
+		Builder: v1alpha1.BuilderReference{Name: "mock"},
 		Base:    v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}},
 		Source:  &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "files"}},
 		Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},

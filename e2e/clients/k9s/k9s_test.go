@@ -48,7 +48,7 @@ var _ = Describe("k9s", Label("browser"), func() {
 		_, err := images.Images("default").Create(ctx, &v1alpha1.Image{
 			ObjectMeta: metav1.ObjectMeta{Name: "web"},
 			Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{
-				Base: v1alpha1.Base{Reference: "debian:13"}, Builder: v1alpha1.Builder{Name: "mock"},
+				Base: v1alpha1.Base{Reference: "debian:13"}, Builder: v1alpha1.BuilderReference{Name: "mock"},
 				Targets: []v1alpha1.Target{{Platform: "linux/amd64", Format: v1alpha1.ArtifactFormatRaw}},
 			}},
 		}, metav1.CreateOptions{})

@@ -250,7 +250,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: builder
       type:
-        namedType: dev.goldsmith.images.v1alpha1.Builder
+        namedType: dev.goldsmith.images.v1alpha1.BuilderReference
       default: {}
     - name: output
       type:
@@ -411,7 +411,7 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: rerunOf
       type:
         scalar: string
-- name: dev.goldsmith.images.v1alpha1.Builder
+- name: dev.goldsmith.images.v1alpha1.BuilderReference
   map:
     fields:
     - name: command
@@ -656,7 +656,7 @@ var schemaYAML = typed.YAMLObject(`types:
       default: {}
     - name: builder
       type:
-        namedType: dev.goldsmith.images.v1alpha1.Builder
+        namedType: dev.goldsmith.images.v1alpha1.BuilderReference
       default: {}
     - name: history
       type:

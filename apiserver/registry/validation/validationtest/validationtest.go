@@ -23,7 +23,7 @@ func Image() *v1alpha1.Image {
 		ObjectMeta: metav1.ObjectMeta{Name: "debian", Namespace: "default"},
 		Spec: v1alpha1.ImageSpec{
 			BuildInputs: v1alpha1.BuildInputs{
-				Builder:    v1alpha1.Builder{Name: "mock"},
+				Builder:    v1alpha1.BuilderReference{Name: "mock"},
 				Base:       v1alpha1.Base{Reference: "debian:bookworm"},
 				Source:     &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"etc/motd": "hello"}}},
 				Parameters: []v1alpha1.Parameter{{Name: "edition", Value: "server"}},

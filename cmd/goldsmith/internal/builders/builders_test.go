@@ -38,16 +38,16 @@ func controller(args ...string) *appsv1.Deployment {
 	return controller
 }
 
-func image(namespace, name string, builder v1alpha1.Builder) *v1alpha1.Image {
+func image(namespace, name string, builder v1alpha1.BuilderReference) *v1alpha1.Image {
 	return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: builder}}}
 }
 
 func usedBuilders() []runtime.Object {
 	return []runtime.Object{
-		image("team", "a", v1alpha1.Builder{Name: "mock"}), image("team", "b", v1alpha1.Builder{Name: "mock"}),
-		image("other", "c", v1alpha1.Builder{Name: "mock"}), image("team", "d", v1alpha1.Builder{Name: "moc"}),
-		image("other", "e", v1alpha1.Builder{Name: "moc"}), image("other", "f", v1alpha1.Builder{Name: "moc"}),
-		image("team", "g", v1alpha1.Builder{Image: "example.com/packer:1"}),
+		image("team", "a", v1alpha1.BuilderReference{Name: "mock"}), image("team", "b", v1alpha1.BuilderReference{Name: "mock"}),
+		image("other", "c", v1alpha1.BuilderReference{Name: "mock"}), image("team", "d", v1alpha1.BuilderReference{Name: "moc"}),
+		image("other", "e", v1alpha1.BuilderReference{Name: "moc"}), image("other", "f", v1alpha1.BuilderReference{Name: "moc"}),
+		image("team", "g", v1alpha1.BuilderReference{Image: "example.com/packer:1"}),
 	}
 }
 

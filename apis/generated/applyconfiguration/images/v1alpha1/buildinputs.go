@@ -10,7 +10,7 @@ package v1alpha1
 // BuildInputs contains the inputs of a build.
 type BuildInputsApplyConfiguration struct {
 	// builder selects the builder of the image.
-	Builder *BuilderApplyConfiguration `json:"builder,omitempty"`
+	Builder *BuilderReferenceApplyConfiguration `json:"builder,omitempty"`
 	// base selects the base of the image.
 	Base *BaseApplyConfiguration `json:"base,omitempty"`
 	// source provides files for the builder, of at most 64 KiB in total. The limit of 64 KiB applies to the JSON
@@ -40,7 +40,7 @@ func BuildInputs() *BuildInputsApplyConfiguration {
 // WithBuilder sets the Builder field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Builder field is set to the value of the last call.
-func (b *BuildInputsApplyConfiguration) WithBuilder(value *BuilderApplyConfiguration) *BuildInputsApplyConfiguration {
+func (b *BuildInputsApplyConfiguration) WithBuilder(value *BuilderReferenceApplyConfiguration) *BuildInputsApplyConfiguration {
 	b.Builder = value
 	return b
 }

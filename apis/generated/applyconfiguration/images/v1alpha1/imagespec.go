@@ -45,7 +45,7 @@ func ImageSpec() *ImageSpecApplyConfiguration {
 // WithBuilder sets the Builder field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Builder field is set to the value of the last call.
-func (b *ImageSpecApplyConfiguration) WithBuilder(value *BuilderApplyConfiguration) *ImageSpecApplyConfiguration {
+func (b *ImageSpecApplyConfiguration) WithBuilder(value *BuilderReferenceApplyConfiguration) *ImageSpecApplyConfiguration {
 	b.BuildInputsApplyConfiguration.Builder = value
 	return b
 }

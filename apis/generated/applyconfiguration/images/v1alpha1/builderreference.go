@@ -4,11 +4,11 @@
 
 package v1alpha1
 
-// BuilderApplyConfiguration represents a declarative configuration of the Builder type for use
+// BuilderReferenceApplyConfiguration represents a declarative configuration of the BuilderReference type for use
 // with apply.
 //
-// Builder selects the builder of an image. Exactly one of name and image is set.
-type BuilderApplyConfiguration struct {
+// BuilderReference selects the builder of an image. Exactly one of name and image is set.
+type BuilderReferenceApplyConfiguration struct {
 	// name selects a builder that the operator of the server registered. The name is a DNS label of at most 63
 	// characters. The builder "mock" is always registered.
 	Name *string `json:"name,omitempty"`
@@ -16,21 +16,21 @@ type BuilderApplyConfiguration struct {
 	// without spaces.
 	// If the operator has not enabled builders by image, builds fail with BuilderNotAllowed.
 	Image *string `json:"image,omitempty"`
-	// command replaces the entry point of image. A Builder without image cannot set command. At most 64 elements.
+	// command replaces the entry point of image. A reference without image cannot set command. At most 64 elements.
 	// Defaults to the entry point of image.
 	Command []string `json:"command,omitempty"`
 }
 
-// BuilderApplyConfiguration constructs a declarative configuration of the Builder type for use with
+// BuilderReferenceApplyConfiguration constructs a declarative configuration of the BuilderReference type for use with
 // apply.
-func Builder() *BuilderApplyConfiguration {
-	return &BuilderApplyConfiguration{}
+func BuilderReference() *BuilderReferenceApplyConfiguration {
+	return &BuilderReferenceApplyConfiguration{}
 }
 
 // WithName sets the Name field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Name field is set to the value of the last call.
-func (b *BuilderApplyConfiguration) WithName(value string) *BuilderApplyConfiguration {
+func (b *BuilderReferenceApplyConfiguration) WithName(value string) *BuilderReferenceApplyConfiguration {
 	b.Name = &value
 	return b
 }
@@ -38,7 +38,7 @@ func (b *BuilderApplyConfiguration) WithName(value string) *BuilderApplyConfigur
 // WithImage sets the Image field in the declarative configuration to the given value
 // and returns the receiver, so that objects can be built by chaining "With" function invocations.
 // If called multiple times, the Image field is set to the value of the last call.
-func (b *BuilderApplyConfiguration) WithImage(value string) *BuilderApplyConfiguration {
+func (b *BuilderReferenceApplyConfiguration) WithImage(value string) *BuilderReferenceApplyConfiguration {
 	b.Image = &value
 	return b
 }
@@ -46,7 +46,7 @@ func (b *BuilderApplyConfiguration) WithImage(value string) *BuilderApplyConfigu
 // WithCommand adds the given value to the Command field in the declarative configuration
 // and returns the receiver, so that objects can be build by chaining "With" function invocations.
 // If called multiple times, values provided by each call will be appended to the Command field.
-func (b *BuilderApplyConfiguration) WithCommand(values ...string) *BuilderApplyConfiguration {
+func (b *BuilderReferenceApplyConfiguration) WithCommand(values ...string) *BuilderReferenceApplyConfiguration {
 	for i := range values {
 		b.Command = append(b.Command, values[i])
 	}
