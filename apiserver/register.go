@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	builders "goldsmith.dev/goldsmith/apiserver/registry/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
@@ -60,7 +61,7 @@ type Options struct {
 	// Records finds the connection to the database of records; nil is none. It is called once, before the server serves, and
 	// the caller closes the connection. ConnectRecords makes such a function. Defaults to none.
 	Records func() (history.Connection, error)
-	// Builders reads the builders that the operator allows, for plans, warnings, and checks of parameters and targets. They are the same as for the controllers. It
+	// Builders reads the builders that the operator allows, for the resource builders, plans, warnings, and checks of parameters and targets. They are the same as for the controllers. It
 	// is called once, before the server serves, and Current of what it returns at each request. Defaults to none.
 	Builders func() (inputs.Builders, error)
 	// Local is true if builds run as processes of the server's machine. Images with fields that only pods of a cluster follow get
@@ -101,7 +102,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds"},
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders"},
 			func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				return provide(scope, options, database, edits)
 			}).
@@ -157,6 +158,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	ofBuilds["rerun"], ofImages["plan"] = images.Rerun(), plans.Subresource()
 	return map[string]resources.Storages{
 		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
+		"builders": builders.NewStorage(setup.Builders),
 	}, nil
 }
 

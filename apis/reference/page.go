@@ -25,7 +25,7 @@ Every resource, and every field of every type. In a cluster, ` + "`kubectl expla
 
 ## Resources
 
-All resources are namespaced. In a Role, write a subresource in the same form as here: ` + "`images/plan`" + `.
+All resources except ` + "`builders`" + ` are namespaced. In a Role, write a subresource in the same form as here: ` + "`images/plan`" + `.
 
 `
 

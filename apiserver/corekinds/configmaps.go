@@ -10,58 +10,27 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/validation"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// ComputedConfigMap is a ConfigMap that is made when a client gets it, and stored nowhere. No list has it, and nobody can change it.
-type ComputedConfigMap struct {
-	types.NamespacedName
-	// Make returns the content: data and annotations.
-	Make func() *corev1.ConfigMap
-}
-
-func configMapStorage(computed []ComputedConfigMap) resources.Provider {
-	return func(scope *resources.Scope) (resources.Storages, error) {
-		store, err := resources.NewStore(scope, resources.Resource{
-			New:        func() runtime.Object { return &corev1.ConfigMap{} },
-			NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
-			Resource:   corev1.Resource("configmaps"),
-			Singular:   "configmap",
-			ShortNames: []string{"cm"},
-			Strategy:   configMapStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
-			Table:      configMapTable,
-		})
-		if err != nil {
-			return nil, err
-		}
-		return resources.Storages{"": &configMaps{Store: store, computed: computed}}, nil
+func configMapStorage(scope *resources.Scope) (resources.Storages, error) {
+	store, err := resources.NewStore(scope, resources.Resource{
+		New:        func() runtime.Object { return &corev1.ConfigMap{} },
+		NewList:    func() runtime.Object { return &corev1.ConfigMapList{} },
+		Resource:   corev1.Resource("configmaps"),
+		Singular:   "configmap",
+		ShortNames: []string{"cm"},
+		Strategy:   configMapStrategy{resources.NewDefaultStrategy(scope.Scheme, corev1.SchemeGroupVersion)},
+		Table:      configMapTable,
+	})
+	if err != nil {
+		return nil, err
 	}
-}
-
-// configMaps are those that are stored, and those that are computed.
-type configMaps struct {
-	*resources.Store
-	computed []ComputedConfigMap
-}
-
-// Get returns a ConfigMap.
-func (c *configMaps) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
-	asked := types.NamespacedName{Namespace: apirequest.NamespaceValue(ctx), Name: name}
-	for _, computed := range c.computed {
-		if computed.NamespacedName == asked {
-			made := computed.Make()
-			made.Namespace, made.Name = asked.Namespace, asked.Name
-			return made, nil
-		}
-	}
-	return c.Store.Get(ctx, name, options)
+	return resources.Storages{"": store}, nil
 }
 
 type configMapStrategy struct {

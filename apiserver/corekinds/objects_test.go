@@ -29,17 +29,6 @@ var _ = Describe("config maps", func() {
 		return created
 	}
 
-	It("computes a ConfigMap that nobody stored and nobody can change", func(ctx SpecContext) {
-		computed := client.CoreV1().ConfigMaps("nowhere")
-		got := must(computed.Get(ctx, "computed", metav1.GetOptions{}))
-		Expect(got.Namespace + "/" + got.Name).To(Equal("nowhere/computed"))
-		Expect(got.Data).To(Equal(map[string]string{"made": "now"}))
-		Expect(errorOf(computed.Update(ctx, got, metav1.UpdateOptions{}))).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
-		Expect(computed.Delete(ctx, "computed", metav1.DeleteOptions{})).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
-		Expect(must(computed.List(ctx, metav1.ListOptions{})).Items).To(BeEmpty())
-		Expect(errorOf(configMaps.Get(ctx, "computed", metav1.GetOptions{}))).To(MatchError(apierrors.IsNotFound, "IsNotFound"))
-	})
-
 	It("creates, reads, updates and deletes", func(ctx SpecContext) {
 		created := create(ctx, "a", map[string]string{"k": "v"})
 		created.Data["k"] = "w"

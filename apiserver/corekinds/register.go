@@ -30,15 +30,14 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// Register adds the core kinds to a server. logs is asked for every pod log. The server answers with the computed ConfigMaps
-// whether their namespaces exist or not. The namespace "default" exists once the server is ready. A server whose storage is not
-// in memory encrypts Secrets: see builder.Server.WithEncryption.
-func Register(server *builder.Server, logs LogOpener, computed ...ComputedConfigMap) *builder.Server {
+// Register adds the core kinds to a server. logs is asked for every pod log. The namespace "default" exists once the server is ready.
+// A server whose storage is not in memory encrypts Secrets: see builder.Server.WithEncryption.
+func Register(server *builder.Server, logs LogOpener) *builder.Server {
 	return registerReviews(server).
 		WithScheme(Install).
 		WithOpenAPI("", "", OpenAPIDefinitions).
 		WithResource(corev1.SchemeGroupVersion, "namespaces", namespaceStorage).
-		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage(computed)).
+		WithResource(corev1.SchemeGroupVersion, "configmaps", configMapStorage).
 		WithResource(corev1.SchemeGroupVersion, "secrets", secretStorage).
 		WithResource(corev1.SchemeGroupVersion, "events", eventStorage, eventsv1.SchemeGroupVersion).
 		WithResource(corev1.SchemeGroupVersion, "pods", podStorage(logs)).

@@ -16,7 +16,6 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/authentication/authenticator"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
@@ -46,10 +45,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 		WithStorage(builder.Memory()).
 		WithBearerToken("secret", &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}).
 		WithGuests(authenticator.TokenFunc(visitors), authorizer.AuthorizerFunc(rightsOfVisitors))
-	options := must(corekinds.Register(server, podLogs, corekinds.ComputedConfigMap{
-		NamespacedName: types.NamespacedName{Namespace: "nowhere", Name: "computed"},
-		Make:           func() *corev1.ConfigMap { return &corev1.ConfigMap{Data: map[string]string{"made": "now"}} },
-	}).ToServerOptions())
+	options := must(corekinds.Register(server, podLogs).ToServerOptions())
 	serving, stop := context.WithCancel(context.Background())
 	running := must(options.Start(serving))
 	DeferCleanup(func() {

@@ -4,6 +4,7 @@ package kubectl
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -58,10 +59,23 @@ func describeGet(s *shell) {
 			var resources [][]string
 			for _, served := range served {
 				if !strings.Contains(served.Name, "/") {
-					resources = append(resources, slices.Concat([]string{served.Name}, served.ShortNames, []string{"images.goldsmith.dev/v1alpha1", "true", served.Kind}))
+					resources = append(resources, slices.Concat([]string{served.Name}, served.ShortNames, []string{"images.goldsmith.dev/v1alpha1", strconv.FormatBool(served.Namespaced), served.Kind}))
 				}
 			}
 			Expect(rows(s.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(resources))
+		})
+
+		It("shows the registered builders, which nobody can change", Label("gate"), func(ctx SpecContext) {
+			builders := rows(s.Run(ctx, "", "get", "builders"))
+			Expect(builders[0]).To(Equal(strings.Fields("NAME TARGETS PARAMETERS DESCRIPTION")))
+			Expect(builders).To(ContainElement(HaveExactElements("mock", "<all>", "<all>", "Test", "builder", "that", "writes", "small", "files", "and", "fails", "on", "request")))
+			Expect(rows(s.Run(ctx, "", "get", "builder", "mock", "-o", "wide"))[0]).To(Equal(strings.Fields("NAME TARGETS PARAMETERS DESCRIPTION REPORTS PROGRAM")))
+			Expect(s.Run(ctx, "", "get", "builders", "--field-selector=metadata.name=mock", "-o", "name")).To(Equal("builder.images.goldsmith.dev/mock\n"))
+			Expect(s.Run(ctx, "", "get", "builder", "mock", "-o", "yaml")).To(And(HavePrefix("apiVersion: images.goldsmith.dev/v1alpha1\n"), ContainSubstring("\nreports: true\n")))
+			Expect(s.Run(ctx, "", "describe", "builder", "mock")).To(And(MatchRegexp(`(?m)^Kind: +Builder$`), MatchRegexp(`(?m)^Reports: +true$`)))
+			Expect(s.Run(ctx, "", "explain", "builder.parameters")).To(ContainSubstring("parameters is a JSON schema"))
+			Expect(s.Fail(ctx, "", "get", "builder", "gone")).To(ContainSubstring(`builders.images.goldsmith.dev "gone" not found`))
+			Expect(s.Fail(ctx, "", "delete", "builder", "mock")).To(ContainSubstring("MethodNotAllowed"))
 		})
 
 		It("selects by fields and labels, sorts, and reads page by page", func(ctx SpecContext) {

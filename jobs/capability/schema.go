@@ -64,6 +64,24 @@ type Property struct {
 	MultipleOf *float64 `json:"multipleOf,omitempty"`
 }
 
+// MarshalJSON writes the defaults that differ from those of JSON schema, so that every reader of JSON schema understands the schema.
+func (s Schema) MarshalJSON() ([]byte, error) {
+	type fields Schema // without this method
+	explicit := struct {
+		fields
+		AdditionalProperties bool `json:"additionalProperties"`
+	}{fields(s), s.AdditionalProperties}
+	explicit.Type = "object"
+	return json.Marshal(explicit)
+}
+
+// MarshalJSON writes the type even if it is the default.
+func (p Property) MarshalJSON() ([]byte, error) {
+	type fields Property // without this method
+	p.Type = p.TypeName()
+	return json.Marshal(fields(p))
+}
+
 // The types of values.
 const (
 	typeString  = "string"

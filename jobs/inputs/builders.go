@@ -23,6 +23,11 @@ type Builder struct {
 	Reports bool
 	// Capabilities are the parameters that a registered builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
+	// Description is a line about a registered builder, for users. Optional.
+	Description string
+	// Executable describes, for users, the program that runs on the server's machine in place of Image. It is called for each request.
+	// Nil means that Image is a container image.
+	Executable func() *v1alpha1.BuilderExecutable
 	// Publisher publishes the artifacts, if the build has an output.
 	Publisher Publisher
 }
@@ -59,7 +64,7 @@ func (b Builders) Lookup(builder v1alpha1.BuilderReference) (Builder, *v1alpha1.
 		}
 		return Builder{Image: builder.Image, Command: slices.Clone(builder.Command), Publisher: b.Publisher}, nil
 	}
-	registered, ok := b.registered()[builder.Name]
+	registered, ok := b.All()[builder.Name]
 	if !ok {
 		return Builder{}, b.notFound(builder.Name)
 	}
@@ -67,7 +72,8 @@ func (b Builders) Lookup(builder v1alpha1.BuilderReference) (Builder, *v1alpha1.
 	return registered, nil
 }
 
-func (b Builders) registered() map[string]Builder {
+// All returns the registered builders by name. Callers do not change the map.
+func (b Builders) All() map[string]Builder {
 	if b.Current != nil {
 		return b.Current()
 	}
@@ -84,7 +90,7 @@ const maxLookupMessage = 200
 func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 	problem := fmt.Sprintf("no builder is registered as %.63q: ", name)
 	const remedy = "register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
-	if len(b.registered()) > 0 {
+	if len(b.All()) > 0 {
 		room := maxLookupMessage - len(problem) - len(remedy) - len("use ; or ")
 		problem += "use " + b.names(room) + "; or "
 	}
@@ -93,7 +99,7 @@ func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 
 // names lists the registered builders, sorted. Builders for which there is no room are only counted.
 func (b Builders) names(room int) string {
-	names := slices.Sorted(maps.Keys(b.registered()))
+	names := slices.Sorted(maps.Keys(b.All()))
 	if len(names) == 0 {
 		return "none is registered"
 	}

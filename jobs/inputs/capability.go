@@ -42,5 +42,5 @@ func (b Builders) Capabilities(builder v1alpha1.BuilderReference) capability.Cap
 	if builder.Image != "" {
 		return capability.Capabilities{}
 	}
-	return b.registered()[builder.Name].Capabilities
+	return b.All()[builder.Name].Capabilities
 }

@@ -43,7 +43,11 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.BuildTemplate{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref),
 		v1alpha1.BuildTimeouts{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuildTimeouts(ref),
 		v1alpha1.BuildTrigger{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref),
+		v1alpha1.Builder{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Builder(ref),
+		v1alpha1.BuilderExecutable{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
+		v1alpha1.BuilderList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
 		v1alpha1.BuilderReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
+		v1alpha1.BuilderTarget{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
 		v1alpha1.CancelRequest{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
 		v1alpha1.CancelRequested{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref),
 		v1alpha1.ComparedBuild{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ComparedBuild(ref),
@@ -1567,6 +1571,198 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "Builder describes a builder that the operator registered. Images select it by spec.builder.name.\n\nThe server computes Builders from the configuration of the operator. The server does not store them, and they cannot be changed or watched. A Builder has no spec and no status, because no client writes one and no controller acts on one: its fields are top-level, as those of a StorageClass. They have the names that they have in the document of builders. No field has variables of the builder, because their values can be secret.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata, of which only name is set: the name under which the builder is registered.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description is a line of at most 120 characters for users. description is empty if the operator set none.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"image": {
+						SchemaProps: spec.SchemaProps{
+							Description: "image is the reference of the container image of the builder. image is empty if executable is set.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"executable": {
+						SchemaProps: spec.SchemaProps{
+							Description: "executable is the program of the builder. Only goldsmith up has such builders; executable is empty if image is set.",
+							Ref:         ref(v1alpha1.BuilderExecutable{}.OpenAPIModelName()),
+						},
+					},
+					"reports": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reports is whether the builder gets a token with which it can report the progress of builds.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"targets": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "targets lists the targets that the builder makes. An Image with another target is refused. If targets is empty, the server accepts all targets.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.BuilderTarget{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"parameters": {
+						SchemaProps: spec.SchemaProps{
+							Description: "parameters is a JSON schema, draft 2020-12, of the object that maps the names of spec.parameters of an Image to their values. The text of a value whose type is integer, number or boolean is its JSON. An Image with other parameters is refused. If parameters is empty, the server accepts all parameters.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.BuilderExecutable{}.OpenAPIModelName(), v1alpha1.BuilderTarget{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuilderExecutable is a program that runs as a process of the server's machine.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"path": {
+						SchemaProps: spec.SchemaProps{
+							Description: "path is the absolute path of the program.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"args": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "args lists the arguments of the program.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"workers": {
+						SchemaProps: spec.SchemaProps{
+							Description: "workers is the maximum number of attempts with this builder that run at a time. workers is empty if only --workers of the server limits them.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"problem": {
+						SchemaProps: spec.SchemaProps{
+							Description: "problem explains why the program cannot run. The server checks at each request that the program is an executable file, and that the files with values of its variables can be read. problem is empty if no problem was found.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"path"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuilderList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuilderList is a list of builders.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the builders, sorted by name.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.Builder{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.Builder{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -1609,6 +1805,34 @@ func schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref common.Reference
 									},
 								},
 							},
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuilderTarget describes targets that a builder makes. At least one of platform and format is set.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"platform": {
+						SchemaProps: spec.SchemaProps{
+							Description: "platform is the platform of the targets, os/architecture or os/architecture/variant. If platform is empty, the builder makes the format for all platforms.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"format": {
+						SchemaProps: spec.SchemaProps{
+							Description: "format is the format of the targets. If format is empty, the builder makes all formats for the platform.\n\nPossible enum values:\n - `\"iso\"` is an ISO 9660 image.\n - `\"oci\"` is an OCI image.\n - `\"qcow2\"` is a QEMU copy-on-write disk image.\n - `\"raw\"` is the bytes of a disk, without an image format.\n - `\"vmdk\"` is a VMware disk image.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"iso", "oci", "qcow2", "raw", "vmdk"},
 						},
 					},
 				},

@@ -42,6 +42,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&RerunRequest{},
 		&BuildReport{},
 		&ImageChannels{},
+		&Builder{},
+		&BuilderList{},
 		&ImagePlan{},
 		&QueuedBuild{},
 		&QueuedBuildList{},

@@ -113,8 +113,28 @@ func (in BuildTrigger) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in Builder) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.Builder"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuilderExecutable) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuilderExecutable"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuilderList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuilderList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuilderReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuilderReference"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuilderTarget) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuilderTarget"
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.

@@ -30,6 +30,7 @@ const (
 	asNumber     = "a text that is no number or duration is refused before, or ignored"
 	elsewhere    = "validateReport of package imagebuild refuses them, and its test has examples"
 	nobodyReads  = "it only selects what the same user reads"
+	byOperator   = "the operator registers builders, and tables escape their texts"
 	asWhole      = "a template with this field is refused"
 )
 
@@ -47,7 +48,7 @@ var notOneLine = map[string]string{
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.CancelRequested": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageReport": fromStored,
-	"v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
+	"v1alpha1.Builder": byOperator, "v1alpha1.ImageHistory": fromStored, "v1alpha1.ImageStats": fromStored, "v1alpha1.ImageChanges": fromStored,
 }
 
 // unprintable are a control, an override, an isolate, and invisible characters of each kind.

@@ -4,22 +4,16 @@ package up
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
 
-	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/klog/v2"
 
-	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
-	published "goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -107,7 +101,10 @@ func (r *registrations) with(declared map[string]registry.Builder) *registered {
 		for name, builder := range builders {
 			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
 			next.builders[name] = builder
-			next.allowed[name] = inputs.Builder{Image: local.Image(name), Reports: true, Capabilities: builder.Capabilities}
+			next.allowed[name] = inputs.Builder{
+				Image: local.Image(name), Reports: true, Capabilities: builder.Capabilities,
+				Description: builder.Description, Executable: builder.Describe,
+			}
 		}
 	}
 	return next
@@ -161,30 +158,4 @@ func (s *system) startBuilders(ctx context.Context, agent *local.Agent) {
 			_, _ = fmt.Fprintln(s.options.Notices, line) // a line that nobody can read is no failure
 		})
 	})
-}
-
-// buildersConfigMap returns the list of registered builders for clients, under the name that it has in a cluster. It checks again
-// whether each can run, because files may have changed since the start.
-func (s *system) buildersConfigMap() corekinds.ComputedConfigMap {
-	return corekinds.ComputedConfigMap{
-		NamespacedName: types.NamespacedName{Namespace: published.Namespace, Name: published.ConfigMap},
-		Make: func() *corev1.ConfigMap {
-			builders := s.builders.current.Load().builders
-			made := &corev1.ConfigMap{Data: map[string]string{}}
-			metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationReporting, strings.Join(slices.Sorted(maps.Keys(builders)), ","))
-			for name, builder := range builders {
-				made.Data[name] = strings.Join(append([]string{builder.Path}, builder.Args...), " ")
-				if builder.Description != "" {
-					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationDescription+name, builder.Description)
-				}
-				if declared, err := json.Marshal(builder.Capabilities); err == nil && string(declared) != "{}" {
-					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationCapabilities+name, string(declared))
-				}
-				if err := builder.Problem(); err != nil {
-					metav1.SetMetaDataAnnotation(&made.ObjectMeta, published.AnnotationProblem+name, err.Error())
-				}
-			}
-			return made
-		},
-	}
 }

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -72,22 +73,27 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	}}}
 	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
 	registered.current.Store(registered.with(map[string]registry.Builder{
-		"shell": {Builder: local.Builder{Path: tool}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
+		"shell": {Builder: local.Builder{Path: tool, Workers: 2}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
 	}))
-	running := &system{builders: registered}
-	made := running.buildersConfigMap().Make()
-	wantData := map[string]string{"mock": tool + " " + MockBuilderCommand, "shell": tool, "secret": tool + " -v", "gone": tool + "-gone"}
-	want := map[string]string{
-		"images.goldsmith.dev/reporting-builders": "gone,mock,secret,shell",
-		"problem.images.goldsmith.dev/gone":       "stat " + tool + "-gone: no such file or directory",
-		"problem.images.goldsmith.dev/secret":     "read variable TOKEN from " + tool + "-token: no such file or directory",
-		"description.images.goldsmith.dev/secret": "Signs disks",
-		"capabilities.images.goldsmith.dev/shell": `{"targets":[{"format":"raw"}]}`,
+	allowed := registered.allowed().Current()
+	want := map[string]v1alpha1.BuilderExecutable{
+		"mock":   {Path: tool, Args: []string{MockBuilderCommand}},
+		"shell":  {Path: tool, Workers: new(int32(2))},
+		"secret": {Path: tool, Args: []string{"-v"}, Problem: "read variable TOKEN from " + tool + "-token: no such file or directory"},
+		"gone":   {Path: tool + "-gone", Problem: "stat " + tool + "-gone: no such file or directory"},
 	}
-	if !maps.Equal(made.Data, wantData) || !maps.Equal(made.Annotations, want) {
-		t.Errorf("got %v", made)
+	got := map[string]v1alpha1.BuilderExecutable{}
+	for name, builder := range allowed {
+		got[name] = *builder.Executable()
 	}
-	if allowed := registered.allowed().Current()["shell"].Capabilities; len(allowed.Targets) != 1 {
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	require.NoError(t, os.WriteFile(tool+"-token", nil, 0o600))
+	if problem := allowed["secret"].Executable().Problem; problem != "" || allowed["secret"].Description != "Signs disks" {
+		t.Errorf("the file is there, but the problem is %q (%+v)", problem, allowed["secret"])
+	}
+	if allowed := allowed["shell"].Capabilities; len(allowed.Targets) != 1 {
 		t.Errorf("controllers and server check %+v", allowed)
 	}
 }
@@ -215,6 +221,9 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 
 		write(document(`{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`))
 		awaitLine(ctx, "builders: registered shell\n")
+		shell, err := client.ImagesV1alpha1().Builders().Get(ctx, "shell", metav1.GetOptions{})
+		require.NoError(t, err)
+		shown := []any{shell}
 		await(ctx, "the image is built", func() bool { return image().Status.LatestSuccessful != nil })
 
 		write(document(`{name: shell, path: shell.sh, argv: []}`))
@@ -230,13 +239,12 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		await(ctx, "the builder was removed", stalled)
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 		require.NoError(t, err)
-		configMaps := kubernetes.NewForConfigOrDie(config).CoreV1().ConfigMaps("")
-		everything := []any{told.String()}
+		everything := []any{told.String(), shown}
 		pods, err := kubernetes.NewForConfigOrDie(config).CoreV1().Pods("").List(ctx, metav1.ListOptions{})
 		require.NoError(t, err)
-		maps, err := configMaps.List(ctx, metav1.ListOptions{})
+		builders, err := client.ImagesV1alpha1().Builders().List(ctx, metav1.ListOptions{})
 		require.NoError(t, err)
-		everything = append(everything, pods, maps, image())
+		everything = append(everything, pods, builders, image())
 		if shown, err := json.Marshal(everything); err != nil || strings.Contains(string(shown), "s3cret") || len(pods.Items) == 0 {
 			t.Errorf("the value of a variable is shown, or there are no pods: %s (%v)", shown, err)
 		}

@@ -32,7 +32,7 @@ var landingPage []byte
 
 // describeServer configures the APIs of the server, but neither its address nor its users.
 func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, kept *artifacts.Store,
-	logs corekinds.LogOpener, computed ...corekinds.ComputedConfigMap) *builder.Server {
+	logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
 		Local:      true,
@@ -41,7 +41,7 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 		LogArchive: func() (*archive.Store, error) { return archived, nil },
 		Records:    apiserver.ConnectRecords(func(context.Context) (*records.Connection, error) { return recorded, nil }),
 	}
-	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs, computed...)
+	return corekinds.Register(apiserver.Register(builder.New(serverName), options), logs)
 }
 
 // keptArtifacts gives the server the contents of the store.
@@ -58,7 +58,7 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.builders.allowed(), s.options.Limits, s.logs, s.records, s.artifacts, logs, s.buildersConfigMap())).
+	server := users.admit(describeServer(s.builders.allowed(), s.options.Limits, s.logs, s.records, s.artifacts, logs)).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)

@@ -65,7 +65,7 @@ func readFile(directory, name string) (map[string]inputs.Builder, error) {
 	}
 	builders := map[string]inputs.Builder{}
 	for name, builder := range declared {
-		builders[name] = inputs.Builder{Image: builder.Image, Capabilities: builder.Capabilities}
+		builders[name] = inputs.Builder{Image: builder.Image, Description: builder.Description, Capabilities: builder.Capabilities}
 	}
 	return builders, nil
 }

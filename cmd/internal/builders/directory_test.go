@@ -49,7 +49,7 @@ builders:
 `}))
 	require.NoError(t, err)
 	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain"}, "disk": {
-		Image: "registry.example.com/disk:2", Capabilities: capability.Capabilities{
+		Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
 			Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
 		},
 	}}

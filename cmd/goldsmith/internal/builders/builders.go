@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/client-go/kubernetes"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -30,7 +29,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
 			"that are used by images but not registered. RUNS shows whether the builder can run. For an executable, " +
 			"the server checks that the file exists and is executable, and that the files of its variables can be read. The server cannot check whether a container " +
-			"image can run. DESCRIPTION is what the operator wrote in the document of builders.\n\nWith a NAME, show one builder: its parameters with their types, defaults and values, and the targets that it makes. In a cluster, the command needs permission to get Deployments and ConfigMaps in namespace goldsmith-system.",
+			"image can run. DESCRIPTION is what the operator wrote in the document of builders.\n\nWith a NAME, show one builder: its parameters with their types, defaults and values, and the targets that it makes. The command reads the resource builders, as kubectl get builders does.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team\n" +
 			"  goldsmith builders disk",
@@ -41,18 +40,14 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cluster, err := kubernetes.NewForConfig(connection.Config)
-			if err != nil {
-				return fmt.Errorf("make a client: %w", err)
-			}
 			if len(args) == 0 {
-				return run(command.Context(), connection, cluster, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
+				return run(command.Context(), connection, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
 			}
-			registered, err := read(command.Context(), cluster)
+			builder, err := get(command.Context(), connection, args[0])
 			if err != nil {
 				return err
 			}
-			return show(registered, args[0], command.OutOrStdout())
+			return show(builder, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -63,15 +58,15 @@ func NewCommand() *cobra.Command {
 // complete completes the name of a registered builder.
 func complete(flags *client.Flags) cobra.CompletionFunc {
 	names := completion.Values(flags, func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
-		cluster, err := kubernetes.NewForConfig(connection.Config)
+		registered, err := list(ctx, connection)
 		if err != nil {
 			return nil, err
 		}
-		registered, err := read(ctx, cluster)
-		if err != nil {
-			return nil, err
+		names := make([]string, len(registered))
+		for i := range registered {
+			names[i] = registered[i].Name
 		}
-		return slices.Sorted(maps.Keys(registered.builders)), nil
+		return names, nil
 	})
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
@@ -81,8 +76,8 @@ func complete(flags *client.Flags) cobra.CompletionFunc {
 	}
 }
 
-func run(ctx context.Context, connection *client.Connection, cluster kubernetes.Interface, namespace string, out, told io.Writer) error {
-	registered, err := read(ctx, cluster)
+func run(ctx context.Context, connection *client.Connection, namespace string, out, told io.Writer) error {
+	registered, err := list(ctx, connection)
 	if err != nil {
 		return err
 	}
@@ -96,31 +91,32 @@ func run(ctx context.Context, connection *client.Connection, cluster kubernetes.
 const none = "<none>"
 
 // rows returns the registered builders, then the unregistered names that images use, then the container images that images use.
-func rows(registered *registry, images []v1alpha1.Image) [][]any {
-	byName, byImage := map[string][]string{}, map[string][]string{}
+func rows(registered []v1alpha1.Builder, images []v1alpha1.Image) [][]any {
+	byName, byImage, refused := map[string][]string{}, map[string][]string{}, map[string]bool{}
 	for i := range images {
 		builder, user := &images[i].Spec.Builder, images[i].Namespace+"/"+images[i].Name
 		if builder.Image != "" {
 			byImage[builder.Image] = append(byImage[builder.Image], user)
+			resolved := client.CurrentCondition(&images[i], v1alpha1.ImageInputsResolved)
+			refused[builder.Image] = refused[builder.Image] || resolved != nil && resolved.Reason == string(v1alpha1.ReasonBuilderNotAllowed)
 		} else {
 			byName[builder.Name] = append(byName[builder.Name], user)
 		}
 	}
 	var rows [][]any
-	for _, name := range slices.Sorted(maps.Keys(registered.builders)) {
-		builder := registered.builders[name]
+	for i := range registered {
+		builder := &registered[i]
 		rows = append(rows, []any{
-			name, builder.kind(), builder.runs(), yes(builder.reports), len(byName[name]), cmp.Or(builder.description, none), cmp.Or(builder.problem, builder.source),
+			builder.Name, kind(builder), runs(builder), yes(builder.Reports), len(byName[builder.Name]), cmp.Or(builder.Description, none), cmp.Or(problem(builder), program(builder)),
 		})
+		delete(byName, builder.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if _, known := registered.builders[name]; !known {
-			rows = append(rows, []any{name, none, "no", "no", len(byName[name]), none, "not registered; used by " + users(byName[name])})
-		}
+		rows = append(rows, []any{name, none, "no", "no", len(byName[name]), none, "not registered; used by " + users(byName[name])})
 	}
 	for _, image := range slices.Sorted(maps.Keys(byImage)) {
 		runs, text := unknown, image
-		if !registered.allowsImages {
+		if refused[image] {
 			runs, text = "no", image+": not allowed here; used by "+users(byImage[image])
 		}
 		rows = append(rows, []any{none, kindImage, runs, "no", len(byImage[image]), none, text})

@@ -5,16 +5,14 @@ package builders
 import (
 	"bytes"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	clusterfake "k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
@@ -22,24 +20,26 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-func configMap(name string, annotations, data map[string]string) *corev1.ConfigMap {
-	return &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "goldsmith-system", Name: name, Annotations: annotations}, Data: data}
-}
-
-// controller returns the Deployment of an installation.
-func controller(args ...string) *appsv1.Deployment {
-	controller := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: "goldsmith-system", Name: "goldsmith-controller"}}
-	pod := &controller.Spec.Template.Spec
-	pod.Containers = []corev1.Container{{Args: append([]string{"--builders-directory=/etc/goldsmith/builders", "--certificates"}, args...)}}
-	for _, name := range []string{"goldsmith-other", "goldsmith-builders-2c7g"} {
-		source := &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: name}}
-		pod.Volumes = append(pod.Volumes, corev1.Volume{VolumeSource: corev1.VolumeSource{ConfigMap: source}})
+// builder returns a registered builder that runs a program, if it is a path, or a container image.
+func builder(name, program string, change ...func(*v1alpha1.Builder)) *v1alpha1.Builder {
+	builder := &v1alpha1.Builder{ObjectMeta: metav1.ObjectMeta{Name: name}, Image: program}
+	if words := strings.Fields(program); strings.HasPrefix(program, "/") {
+		builder.Image, builder.Executable = "", &v1alpha1.BuilderExecutable{Path: words[0], Args: words[1:]}
 	}
-	return controller
+	for _, change := range change {
+		change(builder)
+	}
+	return builder
 }
 
-func image(namespace, name string, builder v1alpha1.BuilderReference) *v1alpha1.Image {
-	return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: builder}}}
+func reporting(builder *v1alpha1.Builder) { builder.Reports = true }
+
+func image(namespace, name string, builder v1alpha1.BuilderReference, resolved ...string) *v1alpha1.Image {
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: v1alpha1.BuildInputs{Builder: builder}}}
+	for _, reason := range resolved {
+		image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageInputsResolved, Status: metav1.ConditionFalse, Reason: reason}}
+	}
+	return image
 }
 
 func usedBuilders() []runtime.Object {
@@ -48,49 +48,50 @@ func usedBuilders() []runtime.Object {
 		image("other", "c", v1alpha1.BuilderReference{Name: "mock"}), image("team", "d", v1alpha1.BuilderReference{Name: "moc"}),
 		image("other", "e", v1alpha1.BuilderReference{Name: "moc"}), image("other", "f", v1alpha1.BuilderReference{Name: "moc"}),
 		image("team", "g", v1alpha1.BuilderReference{Image: "example.com/packer:1"}),
+		image("team", "h", v1alpha1.BuilderReference{Image: "example.com/packer:2"}, "BuilderNotAllowed"),
 	}
 }
 
 func TestListsRegisteredBuildersAndThoseThatImagesUse(t *testing.T) {
-	local := configMap("goldsmith-builders", map[string]string{
-		"images.goldsmith.dev/reporting-builders": "mock,shell",
-		"problem.images.goldsmith.dev/shell":      "/tools/shell is not an executable file",
-		"description.images.goldsmith.dev/shell":  "Makes disks",
-	}, map[string]string{"mock": "/bin/goldsmith mock-builder", "shell": "/tools/shell"})
-	mounted := configMap("goldsmith-builders-2c7g", nil, map[string]string{
-		"mock":      "mock-builder:v1\n",
-		"more.yaml": "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: packer, image: 'example.com/packer:2', description: Packs}]",
-	})
+	local := []runtime.Object{
+		builder("mock", "/bin/goldsmith mock-builder", reporting),
+		builder("shell", "/tools/shell", reporting, func(b *v1alpha1.Builder) {
+			b.Description, b.Executable.Problem = "Makes disks", "/tools/shell is not an executable file"
+		}),
+	}
 	for _, test := range []struct {
 		name, namespace string
-		cluster         []runtime.Object
+		registered      []runtime.Object
 		want            string
 	}{
-		{"on one machine", "", []runtime.Object{local}, `
-NAME     KIND         RUNS   REPORTS   IMAGES   DESCRIPTION   BUILDER
-mock     executable   yes    yes       3        <none>        /bin/goldsmith mock-builder
-shell    executable   no     yes       0        Makes disks   /tools/shell is not an executable file
-moc      <none>       no     no        3        <none>        not registered; used by other/e, other/f and 1 more
-<none>   image        no     no        1        <none>        example.com/packer:1: not allowed here; used by team/g
+		{"on one machine", "", local, `
+NAME     KIND         RUNS        REPORTS   IMAGES   DESCRIPTION   BUILDER
+mock     executable   yes         yes       3        <none>        /bin/goldsmith mock-builder
+shell    executable   no          yes       0        Makes disks   /tools/shell is not an executable file
+moc      <none>       no          no        3        <none>        not registered; used by other/e, other/f and 1 more
+<none>   image        <unknown>   no        1        <none>        example.com/packer:1
+<none>   image        no          no        1        <none>        example.com/packer:2: not allowed here; used by team/h
 `},
-		{"for one namespace", "other", []runtime.Object{local}, `
+		{"for one namespace", "other", local, `
 NAME    KIND         RUNS   REPORTS   IMAGES   DESCRIPTION   BUILDER
 mock    executable   yes    yes       1        <none>        /bin/goldsmith mock-builder
 shell   executable   no     yes       0        Makes disks   /tools/shell is not an executable file
 moc     <none>       no     no        2        <none>        not registered; used by other/e, other/f
 `},
-		{"in a cluster", "", []runtime.Object{mounted, configMap("goldsmith-builders-0old", nil, nil), controller("--reporting-builders=mock,gone", "--allow-builder-images")}, `
+		{"in a cluster", "other", []runtime.Object{
+			builder("mock", "mock-builder:v1", reporting),
+			builder("packer", "example.com/packer:2", func(b *v1alpha1.Builder) { b.Description = "Packs" }),
+		}, `
 NAME     KIND     RUNS        REPORTS   IMAGES   DESCRIPTION   BUILDER
-mock     image    <unknown>   yes       3        <none>        mock-builder:v1
+mock     image    <unknown>   yes       1        <none>        mock-builder:v1
 packer   image    <unknown>   no        0        Packs         example.com/packer:2
-moc      <none>   no          no        3        <none>        not registered; used by other/e, other/f and 1 more
-<none>   image    <unknown>   no        1        <none>        example.com/packer:1
+moc      <none>   no          no        2        <none>        not registered; used by other/e, other/f
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out, told bytes.Buffer
-			connection := &client.Connection{Interface: fake.NewClientset(usedBuilders()...), Namespace: "team"}
-			if err := run(t.Context(), connection, clusterfake.NewClientset(test.cluster...), test.namespace, &out, &told); err != nil || told.Len() > 0 {
+			connection := &client.Connection{Interface: fake.NewClientset(append(usedBuilders(), test.registered...)...), Namespace: "team"}
+			if err := run(t.Context(), connection, test.namespace, &out, &told); err != nil || told.Len() > 0 {
 				t.Fatalf("error %v (%s)", err, &told)
 			}
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), out.String()); diff != "" {
@@ -101,16 +102,18 @@ moc      <none>   no          no        3        <none>        not registered; u
 }
 
 func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
-	content := configMap("goldsmith-builders", map[string]string{
-		"description.images.goldsmith.dev/disk": "Makes\x1b[2J disks", "problem.images.goldsmith.dev/disk": "/tools/disk is not an executable file",
-		"capabilities.images.goldsmith.dev/disk": `{"targets":[{"platform":"linux/amd64","format":"raw"},{"format":"oci"}],"parameters":{"description":"How","required":["size"],
-"additionalProperties":true,"properties":{"size":{"pattern":"^[0-9]+M$","description":"Size of\nthe disk"},"sector":{"type":"integer","enum":[512,4096],"default":512},"label":{"default":""}}}}`,
-		"capabilities.images.goldsmith.dev/none": `{"parameters":{}}`, "capabilities.images.goldsmith.dev/broken": `{`,
-	}, map[string]string{"disk": "/tools/disk --fast", "shell": "/tools/shell", "none": "/tools/none"})
-	registered, err := parse(content)
-	if err != nil {
-		t.Fatal(err)
+	schema := func(text string) func(*v1alpha1.Builder) {
+		return func(builder *v1alpha1.Builder) { builder.Parameters = &runtime.RawExtension{Raw: []byte(text)} }
 	}
+	connection := &client.Connection{Interface: fake.NewClientset(
+		builder("disk", "/tools/disk --fast", schema(`{"description":"How","required":["size"],"additionalProperties":true,"properties":{
+"size":{"pattern":"^[0-9]+M$","description":"Size of\nthe disk"},"sector":{"type":"integer","enum":[512,4096],"default":512},"label":{"default":"","newKeyword":1}}}`),
+			func(b *v1alpha1.Builder) {
+				b.Description, b.Executable.Problem, b.Executable.Workers = "Makes\x1b[2J disks", "/tools/disk is not an executable file", new(int32(2))
+				b.Targets = []v1alpha1.BuilderTarget{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}}
+			}),
+		builder("shell", "example.com/shell:1", reporting), builder("none", "/tools/none", schema(`{}`)), builder("broken", "/tools/broken", schema(`[]`)),
+	)}
 	for name, want := range map[string]string{
 		"disk": `
 disk
@@ -118,6 +121,7 @@ disk
   executable    /tools/disk --fast
   runs          no
   problem       /tools/disk is not an executable file
+  workers       2
   reports       no
   targets       linux/amd64/raw, */oci
   parameters    3, and others
@@ -129,9 +133,9 @@ sector      integer   no         512       one of 512, 4096    <none>
 size        string    yes        <none>    matches ^[0-9]+M$   Size of the disk
 `, "shell": `
 shell
-  executable   /tools/shell
-  runs         yes
-  reports      no
+  image        example.com/shell:1
+  runs         <unknown>
+  reports      yes
   targets      all
   parameters   all: the builder checks them itself
 `, "none": `
@@ -143,46 +147,53 @@ none
   parameters   none
 `,
 	} {
+		found, err := get(t.Context(), connection, name)
+		if err != nil {
+			t.Fatal(err)
+		}
 		out := &bytes.Buffer{}
-		if err := show(registered, name, out); err != nil {
+		if err := show(found, out); err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), out.String()); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
-	if err := show(registered, "dsk", t.Output()); err == nil || !strings.HasPrefix(err.Error(), `no builder is registered as "dsk"`) {
-		t.Errorf("an unknown builder: %v", err)
+	broken, err := get(t.Context(), connection, "broken")
+	if err == nil {
+		err = show(broken, t.Output())
 	}
-	wrong := configMap("goldsmith-builders", nil, map[string]string{"more.yaml": "kind: {"})
-	if _, err := parse(wrong); err == nil || !strings.HasPrefix(err.Error(), "read key more.yaml of ConfigMap goldsmith-system/goldsmith-builders: yaml: ") {
-		t.Errorf("a broken document: %v", err)
-	}
-	content.Data["broken"] = "/tools/broken"
-	if _, err := parse(content); err == nil || !strings.Contains(err.Error(), "capabilities.images.goldsmith.dev/broken of ConfigMap goldsmith-system/goldsmith-builders") {
-		t.Errorf("a broken annotation: %v", err)
+	if err == nil || !strings.HasPrefix(err.Error(), "read the parameters of Builder broken: ") {
+		t.Errorf("a broken schema: %v", err)
 	}
 }
 
-func TestWhatCannotBeReadIsNamed(t *testing.T) {
-	forbidden := func(resource string) *clusterfake.Clientset {
-		cluster := clusterfake.NewClientset(controller())
-		cluster.PrependReactor("get", resource, func(action clienttesting.Action) (bool, runtime.Object, error) {
-			return true, nil, apierrors.NewForbidden(action.GetResource().GroupResource(), action.(clienttesting.GetAction).GetName(), errors.New("no"))
-		})
-		return cluster
-	}
-	const remedy = "; ask the operator which builders are registered, or for this permission"
-	for want, cluster := range map[string]*clusterfake.Clientset{
-		`get Deployment goldsmith-system/goldsmith-controller: deployments.apps "goldsmith-controller" is forbidden: no` + remedy: forbidden("deployments"),
-		`get ConfigMap goldsmith-system/goldsmith-builders-2c7g: configmaps "goldsmith-builders-2c7g" is forbidden: no` + remedy:  forbidden("configmaps"),
-		`get ConfigMap goldsmith-system/goldsmith-builders: configmaps "goldsmith-builders" not found`:                            clusterfake.NewClientset(),
-		`read the arguments of Deployment goldsmith-system/goldsmith-controller: invalid argument "x" for "--allow-builder-images" flag: strconv.ParseBool: parsing "x": invalid syntax`: clusterfake.NewClientset(
-			controller("--allow-builder-images=x"), configMap("goldsmith-builders-2c7g", nil, nil)),
+func TestWhatCannotBeReadIsExplained(t *testing.T) {
+	resource := v1alpha1.Resource("builders")
+	for _, test := range []struct {
+		refusal   error
+		list, get string
+	}{
+		{apierrors.NewGenericServerResponse(http.StatusNotFound, "get", resource, "", "404 page not found", 0, true),
+			"list the builders: the server has no resource builders, because it is older than this command: update the server, or use the goldsmith of its version",
+			"get builder dsk: the server has no resource builders, because it is older than this command: update the server, or use the goldsmith of its version"},
+		{apierrors.NewForbidden(resource, "", errors.New("no")),
+			"list the builders: builders.images.goldsmith.dev is forbidden: no; ask the operator which builders are registered, or for this permission in a ClusterRoleBinding",
+			"get builder dsk: builders.images.goldsmith.dev is forbidden: no; ask the operator which builders are registered, or for this permission in a ClusterRoleBinding"},
+		{errors.New("connection refused"), "list the builders: connection refused", "get builder dsk: connection refused"},
+		{nil, "", "no builder is registered as \"dsk\": `goldsmith builders` lists the registered builders"},
 	} {
-		err := run(t.Context(), &client.Connection{Interface: fake.NewClientset()}, cluster, "", t.Output(), t.Output())
-		if err == nil || err.Error() != want {
-			t.Errorf("got error %v, want %s", err, want)
+		clientset := fake.NewClientset()
+		if test.refusal != nil {
+			clientset.PrependReactor("*", "builders", func(clienttesting.Action) (bool, runtime.Object, error) { return true, nil, test.refusal })
+		}
+		connection := &client.Connection{Interface: clientset}
+		_, getting := get(t.Context(), connection, "dsk")
+		for i, err := range []error{run(t.Context(), connection, "", t.Output(), t.Output()), getting} {
+			want := []string{test.list, test.get}[i]
+			if (err == nil) != (want == "") || err != nil && err.Error() != want {
+				t.Errorf("got error %v, want %s", err, want)
+			}
 		}
 	}
 }

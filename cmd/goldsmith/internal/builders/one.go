@@ -10,25 +10,29 @@ import (
 	"slices"
 	"text/tabwriter"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 // show prints what a registered builder takes and makes.
-func show(registered *registry, name string, out io.Writer) error {
-	builder, known := registered.builders[name]
-	if !known {
-		return fmt.Errorf("no builder is registered as %q: `goldsmith builders` lists the registered builders", name)
+func show(builder *v1alpha1.Builder, out io.Writer) error {
+	capabilities, err := capability.Described(builder)
+	if err != nil {
+		return err
 	}
 	lines := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
-	_, _ = fmt.Fprintln(lines, output.OneLine(name)) // the writer keeps errors until its Flush
-	output.Labelled(lines, "description", builder.description)
-	output.Labelled(lines, builder.kind(), builder.source)
-	output.Labelled(lines, "runs", builder.runs())
-	output.Labelled(lines, "problem", builder.problem)
-	output.Labelled(lines, "reports", yes(builder.reports))
-	output.Labelled(lines, "targets", cmp.Or(builder.capabilities.TargetNames(), "all"))
-	schema := builder.capabilities.Parameters
+	_, _ = fmt.Fprintln(lines, output.OneLine(builder.Name)) // the writer keeps errors until its Flush
+	output.Labelled(lines, "description", builder.Description)
+	output.Labelled(lines, kind(builder), program(builder))
+	output.Labelled(lines, "runs", runs(builder))
+	output.Labelled(lines, "problem", problem(builder))
+	if builder.Executable != nil && builder.Executable.Workers != nil {
+		output.Labelled(lines, "workers", fmt.Sprint(*builder.Executable.Workers))
+	}
+	output.Labelled(lines, "reports", yes(builder.Reports))
+	output.Labelled(lines, "targets", cmp.Or(capabilities.TargetNames(), "all"))
+	schema := capabilities.Parameters
 	if schema == nil {
 		output.Labelled(lines, "parameters", "all: the builder checks them itself")
 		return lines.Flush()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -38,8 +40,21 @@ type Builder struct {
 	Capabilities capability.Capabilities
 }
 
-// Problem returns why the builder cannot run, or nil. The agent would find the same at the start of the builder.
-func (b Builder) Problem() error {
+// Describe returns what users see of the program: no variables. It checks again whether the program can run, because files may have
+// changed since the start.
+func (b Builder) Describe() *v1alpha1.BuilderExecutable {
+	described := &v1alpha1.BuilderExecutable{Path: b.Path, Args: b.Args}
+	if b.Workers > 0 {
+		described.Workers = new(int32(min(b.Workers, math.MaxInt32)))
+	}
+	if err := b.problem(); err != nil {
+		described.Problem = err.Error()
+	}
+	return described
+}
+
+// problem returns why the builder cannot run, or nil. The agent would find the same at the start of the builder.
+func (b Builder) problem() error {
 	problems := []error{CheckExecutable(b.Path)}
 	for _, variable := range b.Env {
 		_, err := variable.Read()

@@ -4,6 +4,10 @@
 
 package v1alpha1
 
+// BuilderListerExpansion allows custom methods to be added to
+// BuilderLister.
+type BuilderListerExpansion interface{}
+
 // ImageListerExpansion allows custom methods to be added to
 // ImageLister.
 type ImageListerExpansion interface{}

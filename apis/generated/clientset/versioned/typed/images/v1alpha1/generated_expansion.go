@@ -4,6 +4,8 @@
 
 package v1alpha1
 
+type BuilderExpansion interface{}
+
 type ImageExpansion interface{}
 
 type ImageBuildExpansion interface{}

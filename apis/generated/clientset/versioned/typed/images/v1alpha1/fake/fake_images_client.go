@@ -14,6 +14,10 @@ type FakeImagesV1alpha1 struct {
 	*testing.Fake
 }
 
+func (c *FakeImagesV1alpha1) Builders() v1alpha1.BuilderInterface {
+	return newFakeBuilders(c)
+}
+
 func (c *FakeImagesV1alpha1) Images(namespace string) v1alpha1.ImageInterface {
 	return newFakeImages(c, namespace)
 }
