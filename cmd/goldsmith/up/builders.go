@@ -44,7 +44,7 @@ func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
 		if err := registry.CheckExecutable(path); err != nil {
 			return nil, fmt.Errorf("--builder %q: %w", pair, err)
 		}
-		builders[name] = registry.Builder{Builder: local.Builder{Path: path}}
+		builders[name] = registry.Builder{Builder: local.Builder{Path: path}, Reports: true}
 	}
 	return builders, nil
 }
@@ -65,6 +65,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 	fixed[mockName] = registry.Builder{
 		Builder:     local.Builder{Path: o.Executable, Args: []string{MockBuilderCommand}},
 		Description: "Test builder that writes small files and fails on request",
+		Reports:     true,
 	}
 	declared, err := source.Read()
 	if err != nil {
@@ -102,7 +103,7 @@ func (r *registrations) with(declared map[string]registry.Builder) *registered {
 			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
 			next.builders[name] = builder
 			next.allowed[name] = inputs.Builder{
-				Image: local.Image(name), Reports: true, Capabilities: builder.Capabilities,
+				Image: local.Image(name), Reports: builder.Reports, Capabilities: builder.Capabilities,
 				Description: builder.Description, Executable: builder.Describe,
 			}
 		}
@@ -136,7 +137,7 @@ func (r *registrations) replace(declared map[string]registry.Builder, set func(m
 	return set(next.local())
 }
 
-// allowed returns the builders of the agent for controllers and server. Each builder can report its progress.
+// allowed returns the builders of the agent for controllers and server.
 func (r *registrations) allowed() inputs.Builders {
 	return inputs.Builders{
 		Current:   func() map[string]inputs.Builder { return r.current.Load().allowed },

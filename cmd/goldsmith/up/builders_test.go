@@ -68,7 +68,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	tool := filepath.Join(t.TempDir(), "tool")
 	require.NoError(t, os.WriteFile(tool, nil, 0o700))
-	secret := registry.Builder{Description: "Signs disks", Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
+	secret := registry.Builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
 	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
@@ -85,6 +85,9 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	got := map[string]v1alpha1.BuilderExecutable{}
 	for name, builder := range allowed {
 		got[name] = *builder.Executable()
+		if builder.Reports != (name == "secret") {
+			t.Errorf("builder %s reports: %t", name, builder.Reports)
+		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

@@ -15,59 +15,54 @@ import (
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
-// read reads the registered builders: a file is a builder, or a document with builders if its name ends with .yaml. Hidden files are not
-// builders: a mounted ConfigMap keeps its versions in them.
+// read reads the registered builders: a file has the container image of a builder, or is a document with builders if its name ends with
+// .yaml. A document can also describe the builder of another file. Hidden files are not builders: a mounted ConfigMap keeps its
+// versions in them.
 func read(directory string) (map[string]inputs.Builder, error) {
 	if directory == "" {
 		return nil, nil
 	}
-	entries, err := os.ReadDir(directory)
+	files, err := os.ReadDir(directory)
 	if err != nil {
 		return nil, fmt.Errorf("--builders-directory: %w", err)
 	}
-	builders := map[string]inputs.Builder{}
+	builders, entries, declared := map[string]inputs.Builder{}, map[string]string{}, map[string]string{}
+	var documents []string
 	var problems []error
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), ".") {
+	for _, file := range files {
+		name := file.Name()
+		switch {
+		case strings.HasPrefix(name, "."):
+		case filepath.Ext(name) == document.Extension:
+			documents = append(documents, name)
+		default:
+			image, err := readOne(directory, name)
+			if err != nil {
+				problems = append(problems, fmt.Errorf("--builders-directory: builder %q: %w", name, err))
+				continue
+			}
+			entries[name], builders[name] = image, inputs.Builder{Image: image}
+		}
+	}
+	for _, file := range documents {
+		content, err := os.ReadFile(filepath.Join(directory, file))
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--builders-directory: %w", err))
 			continue
 		}
-		found, err := readFile(directory, entry.Name())
+		found, err := document.DecodeImages(content, entries)
 		if err != nil {
-			problems = append(problems, err)
-			continue
+			problems = append(problems, document.Within("--builders-directory: "+file, err)...)
 		}
 		for name, builder := range found {
-			if _, twice := builders[name]; twice {
-				problems = append(problems, fmt.Errorf("--builders-directory: %s: builder %q: the directory has this name twice: choose another name", entry.Name(), name))
+			if other, twice := declared[name]; twice {
+				problems = append(problems, fmt.Errorf("--builders-directory: %s: builder %q: name: is also set in %s: choose another name", file, name, other))
 			}
-			builders[name] = builder
+			declared[name] = file
+			builders[name] = inputs.Builder{Image: builder.Image, Description: builder.Description, Reports: builder.Reports, Capabilities: builder.Capabilities}
 		}
 	}
 	return builders, errors.Join(problems...)
-}
-
-// readFile returns the builders of a file.
-func readFile(directory, name string) (map[string]inputs.Builder, error) {
-	if filepath.Ext(name) != document.Extension {
-		image, err := readOne(directory, name)
-		if err != nil {
-			return nil, fmt.Errorf("--builders-directory: builder %q: %w", name, err)
-		}
-		return map[string]inputs.Builder{name: {Image: image}}, nil
-	}
-	content, err := os.ReadFile(filepath.Join(directory, name))
-	if err != nil {
-		return nil, fmt.Errorf("--builders-directory: %w", err)
-	}
-	declared, err := document.DecodeImages(content)
-	if err != nil {
-		return nil, errors.Join(document.Within("--builders-directory: "+name, err)...)
-	}
-	builders := map[string]inputs.Builder{}
-	for name, builder := range declared {
-		builders[name] = inputs.Builder{Image: builder.Image, Description: builder.Description, Capabilities: builder.Capabilities}
-	}
-	return builders, nil
 }
 
 func readOne(directory, name string) (image string, err error) {

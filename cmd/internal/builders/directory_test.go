@@ -45,14 +45,18 @@ func TestADocumentOfAMountedConfigMapDeclaresBuilders(t *testing.T) {
 	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + `
 builders:
 - {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}]}
-- {name: plain, image: plain}
-`}))
+- {name: plain, image: plain, reports: true}
+- {name: short, description: Has its image elsewhere, reports: true}
+- {name: quiet, image: quiet, reports: false}
+`, "short": "short:v1"}))
 	require.NoError(t, err)
-	expected := map[string]inputs.Builder{"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain"}, "disk": {
-		Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
-			Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
-		},
-	}}
+	expected := map[string]inputs.Builder{
+		"mock": {Image: "mock-builder:v1"}, "plain": {Image: "plain", Reports: true}, "quiet": {Image: "quiet"},
+		"short": {Image: "short:v1", Description: "Has its image elsewhere", Reports: true}, "disk": {
+			Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
+				Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
+			},
+		}}
 	if diff := cmp.Diff(expected, builders); diff != "" {
 		t.Error(diff)
 	}
@@ -65,9 +69,13 @@ builders:
 		"{name: x, image: x, targets: [{}]}":       `builder "x": targets[0]: set platform or format`,
 		"{name: x, image: x, imag: x}":             `builder "x": unknown field "imag"`,
 		"{name: x, image: x}, {name: x, image: z}": `builder "x": name: is set twice`,
-		"{name: mock, image: x}":                   `builder "mock": the directory has this name twice`,
+		"{name: mock, image: x}":                   `builder "mock": image: entry mock has the image, too: remove one of them`,
+		"{name: other, image: x}":                  `builder "other": name: is also set in last.yaml: choose another name`,
+		"{name: x, image: x, reports: maybe}":      `builder "x": reports: must be true or false`,
 	} {
-		_, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + "builders: [" + items + "]\n"}))
+		_, err := read(mount(t, map[string]string{
+			"mock": "mock-builder:v1", "last.yaml": header + "builders: [{name: other, image: x}]", "more.yaml": header + "builders: [" + items + "]\n",
+		}))
 		if err == nil || !strings.HasPrefix(err.Error(), "--builders-directory: more.yaml: "+want) {
 			t.Errorf("%s: got error %v, want %s", items, err, want)
 		}
@@ -100,5 +108,14 @@ func TestWhatIsNotABuilderIsNamed(t *testing.T) {
 	}
 	if _, err := read(filepath.Join(directory, "missing")); err == nil || !strings.Contains(err.Error(), "--builders-directory") {
 		t.Errorf("a missing directory: %v", err)
+	}
+}
+
+func TestTheMockBuilderOfAnInstallationReports(t *testing.T) {
+	content, err := os.ReadFile("../../../kustomize/base/mock-builder.yaml")
+	require.NoError(t, err)
+	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "mock.yaml": string(content)}))
+	if mock := builders["mock"]; err != nil || mock.Image != "mock-builder:v1" || !mock.Reports || mock.Description == "" {
+		t.Errorf("got %+v, error %v", builders, err)
 	}
 }

@@ -4,7 +4,6 @@ package builders
 
 import (
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
@@ -21,12 +20,12 @@ func parse(t *testing.T, args ...string) *Flags {
 	return flags
 }
 
-func TestTheFlagsSayWhichBuildersThereAreAndWhichReport(t *testing.T) {
+func TestTheFlagsSayWhichBuildersThereAre(t *testing.T) {
 	directory := mount(t, map[string]string{"mock": "mock-builder:v1", "disk": "disk:v2"})
-	builders, err := parse(t, "--builders-directory", directory, "--reporting-builders=mock,gone", "--allow-builder-images").Read()
+	builders, err := parse(t, "--builders-directory", directory, "--allow-builder-images").Read()
 	require.NoError(t, err)
 	expected := inputs.Builders{AllowImages: true, Registered: map[string]inputs.Builder{
-		"mock": {Image: "mock-builder:v1", Reports: true}, "disk": {Image: "disk:v2"},
+		"mock": {Image: "mock-builder:v1"}, "disk": {Image: "disk:v2"},
 	}}
 	if !reflect.DeepEqual(builders, expected) {
 		t.Errorf("read %+v", builders)
@@ -36,12 +35,5 @@ func TestTheFlagsSayWhichBuildersThereAreAndWhichReport(t *testing.T) {
 func TestWithoutFlagsNoBuilderIsAllowed(t *testing.T) {
 	if builders, err := parse(t).Read(); err != nil || len(builders.Registered) > 0 || builders.AllowImages {
 		t.Errorf("read %+v: %v", builders, err)
-	}
-}
-
-func TestANameThatNoBuilderCanHaveIsRefused(t *testing.T) {
-	_, err := parse(t, "--reporting-builders=Mock").Read()
-	if err == nil || !strings.HasPrefix(err.Error(), `--reporting-builders: builder "Mock": the name: a lowercase RFC 1123 label`) {
-		t.Errorf("the error is %v", err)
 	}
 }

@@ -36,6 +36,8 @@ type Builder struct {
 	local.Builder
 	// Description is a line for users. Optional.
 	Description string
+	// Reports is whether the builder gets a token with which it can report its progress.
+	Reports bool
 	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
 }
@@ -194,7 +196,7 @@ func withoutPath(err error) error {
 
 // read returns the builder that is declared. Relative paths begin at the directory of the document.
 func read(d document.Builder, directory string) (Builder, error) {
-	declared := Builder{Description: d.Description}
+	declared := Builder{Description: d.Description, Reports: d.Reports == nil || *d.Reports}
 	declared.Args, declared.Unconfined = d.Args, d.Unconfined
 	problems := d.Check()
 	report := func(err error) { problems = append(problems, err) }

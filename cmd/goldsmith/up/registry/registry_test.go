@@ -59,6 +59,7 @@ builders:
   - {name: TOKEN, valueFrom: {file: secret.txt}}
   workers: 2
   unconfined: true
+  reports: false
   parameters:
     type: object
     description: How the disk is made
@@ -90,7 +91,7 @@ builders:
 			},
 			Targets: []capability.Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
 		}},
-		"small": {Builder: local.Builder{Path: tool}},
+		"small": {Builder: local.Builder{Path: tool}, Reports: true},
 	}
 	if diff := cmp.Diff(want, found); diff != "" {
 		t.Error(diff)
@@ -151,6 +152,7 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
 		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,
 		"{name: x, path: tool, unconfined: maybe}":                                                   `builder "x": unconfined: must be true or false`,
+		"{name: x, path: tool, reports: maybe}":                                                      `builder "x": reports: must be true or false`,
 		"{name: x, path: tool, env: [{name: 1A, value: x}]}":                                         `builder "x": env[0] 1A: name: must have letters, digits and underscores, and not begin with a digit`,
 		"{name: x, path: tool, env: [{name: GOLDSMITH_BASE, value: x}]}":                             `builder "x": env[0] GOLDSMITH_BASE: name: Goldsmith sets`,
 		"{name: x, path: tool, env: [{name: TMPDIR, value: x}]}":                                     `builder "x": env[0] TMPDIR: name: Goldsmith sets`,

@@ -51,6 +51,9 @@ type Builder struct {
 	Image string `json:"image"`
 	// Path is the executable of a builder of one machine.
 	Path string `json:"path"`
+	// Reports is whether the builder reports its progress. Defaults to true for an executable, and to false for a container image, whose
+	// pods get a token of their service account for it.
+	Reports *bool `json:"reports"`
 	// Args, Env, Workers and Unconfined are for an executable. Optional.
 	Args       []string              `json:"args"`
 	Env        []EnvironmentVariable `json:"env"`

@@ -3,6 +3,7 @@
 package document
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -19,12 +20,15 @@ type ImageBuilder struct {
 	Image string
 	// Description is a line for users. Optional.
 	Description string
+	// Reports is whether the builder reports its progress.
+	Reports bool
 	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
 }
 
-// DecodeImages returns the builders of a document of a ConfigMap by name. The error joins all problems, each with the builder and the field.
-func DecodeImages(content []byte) (map[string]ImageBuilder, error) {
+// DecodeImages returns the builders of a document of a ConfigMap by name. entries are the container images of the other entries by name: a
+// builder without an image has that of its name. The error joins all problems, each with the builder and the field.
+func DecodeImages(content []byte, entries map[string]string) (map[string]ImageBuilder, error) {
 	declarations, err := Decode(content)
 	var problems []error
 	if err != nil {
@@ -32,7 +36,7 @@ func DecodeImages(content []byte) (map[string]ImageBuilder, error) {
 	}
 	builders := map[string]ImageBuilder{}
 	for _, declaration := range declarations {
-		builder, err := declaration.imageBuilder()
+		builder, err := declaration.imageBuilder(entries[declaration.Name])
 		if _, twice := builders[declaration.Name]; twice {
 			err = errors.Join(err, errors.New("name: is set twice: choose another name"))
 		}
@@ -47,10 +51,14 @@ func DecodeImages(content []byte) (map[string]ImageBuilder, error) {
 	return builders, nil
 }
 
-func (b Builder) imageBuilder() (ImageBuilder, error) {
-	declared := ImageBuilder{Image: b.Image, Description: b.Description}
+// imageBuilder returns the builder that is declared. entry is the image of the entry of its name, or "".
+func (b Builder) imageBuilder(entry string) (ImageBuilder, error) {
+	declared := ImageBuilder{Image: cmp.Or(b.Image, entry), Description: b.Description, Reports: b.Reports != nil && *b.Reports}
 	problems := b.Check()
-	if err := CheckImage(b.Image); err != nil {
+	if b.Image != "" && entry != "" {
+		problems = append(problems, fmt.Errorf("image: entry %s has the image, too: remove one of them", b.Name))
+	}
+	if err := CheckImage(declared.Image); err != nil {
 		problems = append(problems, fmt.Errorf("image: %w", err))
 	}
 	for _, field := range []struct {
