@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // layoutOf returns the files of a layout with images of a layer each.
@@ -102,7 +103,7 @@ func TestALayoutWithOneImageIsPushedAsTheImage(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{})
 			pushedArtifact := withDocuments(artifact("linux/amd64/oci", "v1", test.content))
-			pushedArtifact.MediaType = OCILayout
+			pushedArtifact.MediaType = result.MediaTypeLayout
 			pushed, _, err := pushIn(t, r, Options{}, pushedArtifact)
 			require.NoError(t, err)
 			got := manifestOf(t, r, "v1")
@@ -133,7 +134,7 @@ func TestADamagedLayerIsNoFaultOfTheRegistry(t *testing.T) {
 	files[blobName(digest.FromString("layer"))] = "LAYER"
 	r := registrytest.New(t, registrytest.Options{})
 	damaged := artifact("linux/amd64/oci", "v1", tarOf(t, "", files))
-	damaged.MediaType = OCILayout
+	damaged.MediaType = result.MediaTypeLayout
 	_, _, err := pushIn(t, r, Options{}, damaged)
 	if err == nil || !strings.Contains(err.Error(), "another digest") || slices.Contains(r.Tags("team/web"), "v1") {
 		t.Errorf("got %v, want that the layer has another digest", err)

@@ -15,6 +15,7 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // manifest is a manifest or an index, with its descriptor.
@@ -66,7 +67,7 @@ func parsePlatform(platform string) *ociv1.Platform {
 
 // pushArtifact pushes the blobs and the manifest of an artifact.
 func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest, error) {
-	if artifact.MediaType == OCILayout {
+	if artifact.MediaType == result.MediaTypeLayout {
 		switch image, err := openLayout(artifact.Content); {
 		case err != nil:
 			return manifest{}, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)

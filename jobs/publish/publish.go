@@ -18,12 +18,9 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
-	// OCILayout is the media type of a tar of an OCI image layout.
-	OCILayout = result.MediaTypeLayout
 	// AnnotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
 	AnnotationTarget = "dev.goldsmith.target"
 	// DefaultPatience is how long an outage of a registry is retried by default.

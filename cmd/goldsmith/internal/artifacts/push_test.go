@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // keptBuild is a build with artifacts and documents that the server keeps, of a file and of an image.
@@ -26,7 +27,7 @@ func keptBuild() *v1alpha1.ImageBuild {
 	file.SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf(bom), SizeBytes: int64(len(bom)), MediaType: "application/vnd.cyclonedx+json", Verified: v1alpha1.ArtifactVerifiedContent}
 	file.Provenance = &v1alpha1.ArtifactDocument{Digest: digestOf("elsewhere"), Location: "https://example.com/provenance", MediaType: "application/vnd.in-toto+json"}
 	build.Status.Artifacts = append(build.Status.Artifacts, v1alpha1.Artifact{
-		Target: "linux/arm64/oci", Digest: digestOf(layout()), SizeBytes: int64(len(layout())), MediaType: publish.OCILayout, Verified: v1alpha1.ArtifactVerifiedContent,
+		Target: "linux/arm64/oci", Digest: digestOf(layout()), SizeBytes: int64(len(layout())), MediaType: result.MediaTypeLayout, Verified: v1alpha1.ArtifactVerifiedContent,
 	})
 	return build
 }
@@ -60,7 +61,7 @@ func TestPushedArtifactsAreThoseOfABuildThatPublishes(t *testing.T) {
 			Annotations: map[string]string{"org.opencontainers.image.version": "13"},
 			SBOM:        &publish.Document{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"},
 		},
-		{Target: "linux/arm64/oci", Platform: "linux/arm64", MediaType: publish.OCILayout, Content: contentOf(layout())},
+		{Target: "linux/arm64/oci", Platform: "linux/arm64", MediaType: result.MediaTypeLayout, Content: contentOf(layout())},
 	}
 	expected := require.Value(publish.Push(t.Context(), published.Host()+"/team/debian", artifacts, publish.Options{}))(t)
 	const at = "127.0.0.1/team/debian"

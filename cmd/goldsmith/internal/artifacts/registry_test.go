@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const bom = `{"bomFormat": "CycloneDX"}`
@@ -169,7 +170,7 @@ func manifestOf(config string) string {
 
 func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
-	image := publishedIn(t, registry, publish.OCILayout, layout(), false)
+	image := publishedIn(t, registry, result.MediaTypeLayout, layout(), false)
 	file := func(change func(artifact *v1alpha1.Artifact)) *v1alpha1.ImageBuild {
 		build := publishedIn(t, registry, "application/x-raw-disk-image", text, false)
 		change(&build.Status.Artifacts[0])
