@@ -15,6 +15,8 @@ func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
 	builders := Builders{AllowImages: true, Registered: map[string]Builder{"any": {}, "disk": {Capabilities: capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}}},
 		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
+	}}, "suite": {Capabilities: capability.Capabilities{
+		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}, "suite": {}}, Required: []string{"suite"}},
 	}}}}
 	for name, test := range map[string]struct {
 		builder     v1alpha1.BuilderReference
@@ -29,6 +31,7 @@ func TestInputsAreCheckedAgainstWhatTheBuilderTakes(t *testing.T) {
 		"an image takes everything":    {builder: v1alpha1.BuilderReference{Image: "example.com/disk"}, size: "large", format: "iso"},
 		"nobody registered it":         {builder: v1alpha1.BuilderReference{Name: "dsk"}, size: "large", format: "iso", wantReason: v1alpha1.ReasonBuilderNotFound},
 		"it does not take a parameter": {v1alpha1.BuilderReference{Name: "disk"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters[0].value: builder disk: parameter size must match", "spec.parameters[0].value"},
+		"it requires another one":      {v1alpha1.BuilderReference{Name: "suite"}, "large", "iso", v1alpha1.ReasonInvalidParameters, "parameters: builder suite requires parameter suite", "spec.parameters"},
 		"it does not make a target":    {v1alpha1.BuilderReference{Name: "disk"}, "5M", "iso", v1alpha1.ReasonTargetNotSupported, "targets[0]: builder disk makes only */raw", "spec.targets[0]"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -227,15 +227,20 @@ func TestATimeAndAChangeAreOneBuild(t *testing.T) {
 }
 
 func TestATimeWaitsForInputsThatDoNotResolve(t *testing.T) {
-	w := scheduled(t)
-	resolved := w.Resolved
-	w.Resolved, w.Unresolved, w.MayAppear = nil, &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonSourceNotFound}, true
-	w.at("2026-03-02T03:30:00Z").settle()
-	w.at("2026-03-03T03:30:00Z").settle()
-	w.expect()
-	w.Resolved, w.Unresolved = resolved, nil
-	w.at("2026-03-03T12:00:00Z").settle()
-	w.expect("2026-03-03T03:30:00Z")
+	for reason, mayAppear := range map[v1alpha1.FailureReason]bool{v1alpha1.ReasonSourceNotFound: true, v1alpha1.ReasonInvalidParameters: false} {
+		w := scheduled(t)
+		resolved := w.Resolved
+		w.Resolved, w.Unresolved, w.MayAppear = nil, &v1alpha1.BuildFailure{Reason: reason}, mayAppear
+		w.at("2026-03-02T03:30:00Z").settle()
+		w.at("2026-03-03T03:30:00Z").settle()
+		w.expect()
+		if stalled := meta.IsStatusConditionTrue(w.Image.Status.Conditions, v1alpha1.ImageStalled); stalled == mayAppear {
+			t.Errorf("%s: the image is stalled: %t", reason, stalled)
+		}
+		w.Resolved, w.Unresolved = resolved, nil
+		w.at("2026-03-03T12:00:00Z").settle()
+		w.expect("2026-03-03T03:30:00Z")
+	}
 }
 
 func TestAnInvalidScheduleStallsTheImageAndIsReportedOnce(t *testing.T) {

@@ -47,15 +47,21 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 		_, err := client.ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{})
 		return err
 	}
-	patch := func(patch string) error {
-		_, err := client.Images(namespace).Patch(ctx, "old", types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
+	patchOf := func(image, patch string) error {
+		_, err := client.Images(namespace).Patch(ctx, image, types.StrategicMergePatchType, []byte(patch), metav1.PatchOptions{})
 		return err
 	}
-	request := func(parameter v1alpha1.Parameter) error {
-		_, err := client.Images(namespace).Instantiate(ctx, "old", &v1alpha1.BuildRequest{Parameters: []v1alpha1.Parameter{parameter}}, metav1.CreateOptions{})
+	patch := func(text string) error { return patchOf("old", text) }
+	request := func(image string, parameters ...v1alpha1.Parameter) error {
+		_, err := client.Images(namespace).Instantiate(ctx, image, &v1alpha1.BuildRequest{Parameters: parameters}, metav1.CreateOptions{})
+		return err
+	}
+	rerun := func(build string) error {
+		_, err := client.ImageBuilds(namespace).Rerun(ctx, build, &v1alpha1.RerunRequest{}, metav1.CreateOptions{})
 		return err
 	}
 	require.NoError(t, create("old", given("disk", v1alpha1.ArtifactFormatISO, size("large"))))
+	require.NoError(t, request("old")) // build old-1
 	limited := inputs.Builder{Capabilities: capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}, "label": {}}},
 		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
@@ -81,14 +87,44 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 		{"a further parameter of a stored image", patch(`{"spec":{"parameters":[{"name":"label","value":"x"}]}}`), ""},
 		{"the value of a stored image", patch(`{"spec":{"parameters":[{"name":"size","value":"huge"}]}}`), `spec.parameters[1].value: Invalid value: "huge"`},
 		{"the builder of a stored image", patch(`{"spec":{"builder":{"name":"other"}}}`), `spec.parameters[1].value: Invalid value: "large": builder other`},
-		{"a value of a request", request(size("5")), `parameters[0].value: Invalid value: "5"`},
-		{"a request", request(size("5M")), ""},
+		{"a value of a request", request("old", size("5")), `parameters[0].value: Invalid value: "5"`},
+		{"a request", request("old", size("5M")), ""},
+		{"a request of the stored values: the build fails with InvalidParameters", request("old"), ""},
+		{"a rerun of a build with values from before: it fails with InvalidParameters", rerun("old-1"), ""},
 	} {
-		switch {
-		case test.want == "" && test.err != nil:
-			t.Errorf("%s: %v", test.name, test.err)
-		case test.want != "" && (!apierrors.IsInvalid(test.err) || !strings.Contains(test.err.Error(), test.want)):
-			t.Errorf("%s: got error %v, want %s", test.name, test.err, test.want)
-		}
+		expectInvalid(t, test.name, test.err, test.want)
+	}
+
+	label := func(value string) v1alpha1.Parameter { return v1alpha1.Parameter{Name: "label", Value: value} }
+	requiring := limited
+	requiring.Capabilities.Parameters = &capability.Schema{Properties: limited.Capabilities.Parameters.Properties, Required: []string{"label"}}
+	current.Store(&map[string]inputs.Builder{"disk": requiring})
+	const missing = "spec.parameters: Required value: builder disk requires parameter label"
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"an image without the new parameter", create("bad", given("disk", v1alpha1.ArtifactFormatRaw, size("5M"))), missing},
+		{"another field of a stored image without it", patchOf("good", `{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":true}}`), ""},
+		{"another parameter of a stored image without it", patchOf("good", `{"spec":{"parameters":[{"name":"size","value":"6M"}]}}`), missing},
+		{"a request without it: the build fails with InvalidParameters", request("good"), ""},
+		{"a request of another parameter, too", request("good", size("6M")), ""},
+		{"a request with it", request("good", label("x")), ""},
+		{"the parameter", patchOf("good", `{"spec":{"parameters":[{"name":"label","value":"x"}]}}`), ""},
+		{"another parameter, once it is set", patchOf("good", `{"spec":{"parameters":[{"name":"size","value":"6M"}]}}`), ""},
+	} {
+		expectInvalid(t, test.name, test.err, test.want)
+	}
+}
+
+// expectInvalid compares an error with a part of its text. Without a text there must be none.
+func expectInvalid(t *testing.T, name string, err error, want string) {
+	t.Helper()
+	switch {
+	case want == "" && err != nil:
+		t.Errorf("%s: %v", name, err)
+	case want != "" && (!apierrors.IsInvalid(err) || !strings.Contains(err.Error(), want)):
+		t.Errorf("%s: got error %v, want %s", name, err, want)
 	}
 }
