@@ -68,11 +68,11 @@ type Options struct {
 	// removes everything there but the log and the marker that prevents a second start. It also keeps the output of an attempt that
 	// succeeded without Artifacts. Only one agent at a time may use Dir. The agent does not touch other files in Dir.
 	Dir string
-	// Artifacts gets the files that the results of successful processes name. It should be on the file system of Dir. The message of
+	// Artifacts gets the files that the results of successful processes name, and those that are fetched for a base. It should be on the file system of Dir. The message of
 	// such a process is one for result.Policy.Checked. Default: the agent does not read the files.
 	Artifacts *artifacts.Store
-	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, to which artifacts are published without TLS, besides those on
-	// loopback hosts. Artifacts are published only if Artifacts is set.
+	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
+	// Artifacts are published, and those of a base are fetched, only if Artifacts is set.
 	PlainHTTPRegistries []string
 	// Fit makes the artifacts fit their limit, or fails, after files were added and before they are recorded. Default: no limit.
 	Fit func(context.Context) error

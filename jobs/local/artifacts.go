@@ -7,8 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -29,7 +27,7 @@ var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, befo
 // and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
 // publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
 // it prevents something. stopped is whether the agent stops.
-func (r *run) storeArtifacts(message string, e *ending, started time.Time) (checked string, stopped bool) {
+func (r *run) storeArtifacts(message string, e *ending, began time.Time) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
 	}
@@ -50,7 +48,7 @@ func (r *run) storeArtifacts(message string, e *ending, started time.Time) (chec
 	}()
 	meanwhile := *e
 	meanwhile.killed = false // if it was to be, it has ended before
-	stopped = r.guard(&meanwhile, started, guarded{
+	stopped = r.guard(&meanwhile, began, guarded{
 		done: done,
 		stop: cancel,
 		signal: func(due syscall.Signal) {
@@ -176,34 +174,4 @@ func documentOf(document *result.Content) *artifacts.Document {
 		return nil
 	}
 	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
-}
-
-// provideBase gives the builder the artifacts of its base that the store has, each at the path that the input names. It returns whether
-// there are any. A confined builder cannot write to them, so it may get the store's own files. Artifacts that only builds of other
-// namespaces made are not its base, whatever its input names.
-func (r *run) provideBase(ctx context.Context, confined bool) (provided bool, err error) {
-	if r.agent.options.Artifacts == nil || r.input == nil {
-		return false, nil
-	}
-	base := &r.input.Base
-	for _, artifact := range base.Artifacts {
-		if artifact.Path == "" {
-			continue
-		}
-		if !filepath.IsLocal(artifact.Path) || filepath.Base(artifact.Path) != artifact.Path {
-			return false, fmt.Errorf("the path %q of a base leaves its directory", artifact.Path)
-		}
-		if err := os.MkdirAll(r.dir.base(), 0o700); err != nil {
-			return false, err
-		}
-		err := r.agent.options.Artifacts.Provide(ctx, r.ref.namespace, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
-		if errors.Is(err, fs.ErrNotExist) {
-			return false, fmt.Errorf("artifact %s of base %s is lost: build image %s again", artifact.Target, base.Build, base.Image)
-		}
-		if err != nil {
-			return false, err
-		}
-		provided = true
-	}
-	return provided, nil
 }

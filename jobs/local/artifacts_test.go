@@ -263,8 +263,8 @@ func TestABuilderReadsItsBase(t *testing.T) {
 				t.Helper()
 				job := c.run("good", withBase(digest), func(job *batchv1.Job) { job.Name, job.UID = name, "" })
 				c.finishedJob(job)
-				c.Expect(terminatedOf(require.Value(c.pod(job))(t))).To(And(HaveField("Reason", "StartError"),
-					HaveField("Message", ContainSubstring("artifact linux/amd64/raw of base debian-6 is lost: build image debian again"))))
+				c.Expect(result.ParseNotFetched(fetcherEnd(require.Value(c.pod(job))(t)).Message)).To(And(HaveField("Reason", v1alpha1.ReasonBaseNotFound),
+					HaveField("Message", ContainSubstring("artifact linux/amd64/raw of build debian-6 of base debian: it is lost, and no registry has its file: build image debian again"))))
 			}
 			lost("elsewhere", base.Digest) // only another namespace has it
 			made("default")

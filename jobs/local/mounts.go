@@ -31,8 +31,10 @@ const (
 	// mountRetry is the interval at which a pod asks for a missing Secret.
 	mountRetry = time.Second
 	// reasonCreating and reasonFailedMount are a kubelet's reasons for a container that waits for a volume, and for the event about it.
-	reasonCreating    = "ContainerCreating"
-	reasonFailedMount = "FailedMount"
+	// reasonInitializing is that for a container that waits for one before it.
+	reasonCreating     = "ContainerCreating"
+	reasonInitializing = "PodInitializing"
+	reasonFailedMount  = "FailedMount"
 )
 
 // mount is a directory with the files of a Secret.

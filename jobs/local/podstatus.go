@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // Reasons and messages. If the scheduler or the kubelet has one, it is the same.
@@ -31,6 +32,7 @@ const (
 	reasonNotStarted = "ProcessNotStarted"
 	exitStartError   = 128
 	exitLost         = 137
+	exitTerminated   = 143 // of a process that SIGTERM ended
 )
 
 func refOf(object metav1.Object) objectRef {
@@ -71,6 +73,22 @@ func waiting(pod *corev1.Pod) bool {
 
 // setCreating reports that the pod's container waits for a volume.
 func setCreating(pod *corev1.Pod, now time.Time, message string) {
+	setPending(pod, now, reasonCreating, message)
+}
+
+// setFetching reports that the artifacts of the pod's base are fetched, as a kubelet reports it of a pod that has a container for that.
+func setFetching(pod *corev1.Pod, began time.Time) {
+	setObserved(pod, began)
+	setCondition(pod, began, corev1.PodInitialized, corev1.ConditionFalse, "ContainersNotInitialized", "")
+	setPending(pod, began, reasonInitializing, "")
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{
+		Name: render.FetcherName, Started: new(true),
+		State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(began)}},
+	}}
+}
+
+// setPending reports what the pod's container waits for.
+func setPending(pod *corev1.Pod, now time.Time, reason, message string) {
 	pod.Status.Phase = corev1.PodPending
 	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionTrue, "", "")
 	for _, kind := range []corev1.PodConditionType{corev1.PodReady, corev1.ContainersReady} {
@@ -79,7 +97,7 @@ func setCreating(pod *corev1.Pod, now time.Time, message string) {
 	container := &pod.Spec.Containers[0]
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{
 		Name: container.Name, Image: container.Image, Started: new(false),
-		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reasonCreating, Message: message}},
+		State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: reason, Message: message}},
 	}}
 }
 
@@ -96,12 +114,51 @@ func setRunning(pod *corev1.Pod, started time.Time) {
 }
 
 func setStarted(pod *corev1.Pod, at time.Time) {
+	setObserved(pod, at)
+	endFetching(pod, corev1.ContainerStateTerminated{Reason: "Completed", FinishedAt: metav1.NewTime(at)})
+	setCondition(pod, at, corev1.PodInitialized, corev1.ConditionTrue, "", "")
+}
+
+func setObserved(pod *corev1.Pod, at time.Time) {
 	pod.Status.ObservedGeneration = pod.Generation
 	if pod.Status.StartTime == nil {
 		pod.Status.StartTime = new(metav1.NewTime(at))
 	}
 	setCondition(pod, at, corev1.PodScheduled, corev1.ConditionTrue, "", "")
-	setCondition(pod, at, corev1.PodInitialized, corev1.ConditionTrue, "", "")
+}
+
+// endFetching reports how the fetching of the base ended, and whether it has run until now.
+func endFetching(pod *corev1.Pod, end corev1.ContainerStateTerminated) bool {
+	fetcher := render.FetcherStatus(pod)
+	if fetcher == nil || fetcher.State.Running == nil {
+		return false
+	}
+	end.StartedAt = fetcher.State.Running.StartedAt
+	fetcher.Ready, fetcher.Started = end.ExitCode == 0, new(false)
+	fetcher.State = corev1.ContainerState{Terminated: &end}
+	return true
+}
+
+// notProvided is why a builder was not started that has a base.
+type notProvided struct {
+	began            time.Time
+	deadlineExceeded bool
+	exitCode         int32
+	message          string // of the container in a cluster
+	told             string
+}
+
+// setNotProvided reports that the pod's process was not started, because its base could not be provided.
+func setNotProvided(pod *corev1.Pod, now time.Time, why notProvided) {
+	if render.FetcherStatus(pod) == nil {
+		setFetching(pod, why.began)
+	}
+	endFetching(pod, corev1.ContainerStateTerminated{ExitCode: why.exitCode, Reason: "Error", Message: why.message, FinishedAt: metav1.NewTime(now)})
+	pod.Status.Message = why.told
+	if why.deadlineExceeded {
+		pod.Status.Reason, pod.Status.Message = reasonDeadlineExceeded, messageDeadline
+	}
+	setNeverStarted(pod, now)
 }
 
 // end is how a pod's process ended.
@@ -137,24 +194,32 @@ func setEnded(pod *corev1.Pod, e end) {
 
 // setLost reports that it is unknown how the pod's process ended, and why.
 func setLost(pod *corev1.Pod, now time.Time, why string) {
-	setStarted(pod, now)
 	pod.Status.Reason, pod.Status.Message = reasonProcessLost, why
 	setCondition(pod, now, corev1.DisruptionTarget, corev1.ConditionTrue, reasonProcessLost, why)
-	started := *pod.Status.StartTime
-	if status := containerStatus(pod); status.State.Running != nil {
-		started = status.State.Running.StartedAt
+	lost := corev1.ContainerStateTerminated{ExitCode: exitLost, Reason: reasonUnknown, Message: why, FinishedAt: metav1.NewTime(now)}
+	if endFetching(pod, lost) {
+		setNeverStarted(pod, now)
+		return
 	}
-	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
-		ExitCode: exitLost, Reason: reasonUnknown, Message: why, StartedAt: started, FinishedAt: metav1.NewTime(now),
-	})
+	setStarted(pod, now)
+	lost.StartedAt = *pod.Status.StartTime
+	if status := containerStatus(pod); status.State.Running != nil {
+		lost.StartedAt = status.State.Running.StartedAt
+	}
+	setTerminated(pod, corev1.PodFailed, lost)
 }
 
 // setRejected reports that the pod's process was not started for a reason that is not the builder's fault. The container has
 // no state, as in a pod that a kubelet rejects.
 func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
-	pod.Status.Phase = corev1.PodFailed
 	pod.Status.Reason, pod.Status.Message = reasonNotStarted, message
+	setNeverStarted(pod, now)
+}
+
+func setNeverStarted(pod *corev1.Pod, now time.Time) {
+	setObserved(pod, now)
+	pod.Status.Phase = corev1.PodFailed
 	for _, kind := range []corev1.PodConditionType{corev1.PodReady, corev1.ContainersReady} {
 		setCondition(pod, now, kind, corev1.ConditionFalse, "PodFailed", "")
 	}

@@ -27,23 +27,35 @@ var errNotInTime = errors.New("the pod was deleted, or its deadline passed, befo
 // and their locations and those of their documents, and returns what went wrong. Artifacts that the builder has published itself stay
 // where they are.
 func (r *run) publish(ctx context.Context, reported *result.Result) *result.Check {
-	pod, _ := r.newest()
-	encoded, ok := pod.Annotations[v1alpha1.AnnotationOutput]
-	if !ok {
-		return &result.Check{}
+	output, err := r.output()
+	if err != nil {
+		return notPublished(v1alpha1.ReasonRegistryRefused, err)
 	}
-	var output render.Output
-	if err := json.Unmarshal([]byte(encoded), &output); err != nil {
-		return notPublished(v1alpha1.ReasonRegistryRefused, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, r.ref, err))
+	if output == nil {
+		return &result.Check{}
 	}
 	if !slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" }) {
 		return &result.Check{}
 	}
-	check := r.push(ctx, &output, reported)
+	check := r.push(ctx, output, reported)
 	if check.NotPublished != nil {
 		r.say("not published: %s", check.NotPublished.Message)
 	}
 	return check
+}
+
+// output returns where the pod publishes, or nil if it publishes nowhere.
+func (r *run) output() (*render.Output, error) {
+	pod, _ := r.newest()
+	encoded, ok := pod.Annotations[v1alpha1.AnnotationOutput]
+	if !ok {
+		return nil, nil
+	}
+	output := &render.Output{}
+	if err := json.Unmarshal([]byte(encoded), output); err != nil {
+		return nil, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, r.ref, err)
+	}
+	return output, nil
 }
 
 // push pushes the stored artifacts of a result.

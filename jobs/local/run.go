@@ -41,9 +41,9 @@ type run struct {
 	input   *render.Input // nil if it is invalid
 	changed chan struct{}
 
-	// Set once the process has started.
-	log    *logfile.Writer
-	logged <-chan struct{} // closed once everything that the process wrote is in the log
+	log      *logfile.Writer
+	logged   <-chan struct{} // closed once everything that the process wrote is in the log; nil before it has started
+	reported <-chan struct{} // closed once the last status that report got is stored; nil before the first
 
 	mu      sync.Mutex
 	pod     *corev1.Pod // the newest known
@@ -59,14 +59,15 @@ func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.F
 		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: inputOf(pod),
 		changed: make(chan struct{}, 1), pod: pod,
 	}
+	r.log = logfile.NewWriter(log, a.options.Clock.Now, r.feed, maxLogBytes)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.runs[r.ref.uid] = r
 	if a.stopped {
-		_ = log.Close() // nothing was written
-		return          // the marker is there, so the pod counts as lost
+		r.closeLog()
+		return // the marker is there, so the pod counts as lost
 	}
-	a.active.Go(func() { r.execute(builder, log, mounts) })
+	a.active.Go(func() { r.execute(builder, mounts) })
 }
 
 // observe passes the current pod to the run.
@@ -105,20 +106,31 @@ func (r *run) notify() {
 	}
 }
 
-func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
+func (r *run) execute(builder Builder, mounts []mount) {
 	defer r.finish()
 	a := r.agent
+	began := a.options.Clock.Now()
+	var ended ending
+	based, stopped, err := r.prepareBase(builder, &ended, began)
+	if stopped {
+		r.end()
+		return // the next start reports it
+	}
+	if err != nil {
+		why := r.whyNotProvided(err, &ended, began)
+		r.end()
+		r.store(func(pod *corev1.Pod) { setNotProvided(pod, a.options.Clock.Now(), why) })
+		return
+	}
 	started := a.options.Clock.Now()
-	running, endReports, err := r.launch(builder, log, mounts)
+	running, endReports, err := r.launch(builder, mounts, based)
 	if errors.Is(err, process.ErrEnded) {
-		r.setEnded()
-		a.workers.release(r.ref.uid)
+		r.end()
 		r.storeLost()
 		return
 	}
 	if err != nil {
-		r.setEnded()
-		a.workers.release(r.ref.uid)
+		r.end()
 		say := setNotStarted
 		if noRoom(err) {
 			say = setRejected
@@ -126,13 +138,8 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 		r.store(func(pod *corev1.Pod) { say(pod, a.options.Clock.Now(), err.Error()) })
 		return
 	}
-	reported := make(chan struct{})
-	go func() {
-		defer close(reported)
-		r.store(func(pod *corev1.Pod) { setRunning(pod, started) })
-	}()
-	var ended ending
-	stopped := r.guard(&ended, started, guarded{
+	r.report(func(pod *corev1.Pod) { setRunning(pod, started) })
+	stopped = r.guard(&ended, began, guarded{
 		done:   running.Done(),
 		signal: func(due syscall.Signal) { r.signal(running, due) },
 		stop:   func() { r.signal(running, syscall.SIGTERM) },
@@ -143,13 +150,10 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	}
 	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now()}
 	if !stopped && !e.exit.Lost {
-		e.message, stopped = r.finalMessage(e.exit, &ended, started)
+		e.message, stopped = r.finalMessage(e.exit, &ended, began)
 	}
 	e.deadlineExceeded = ended.deadlineExceeded
-	r.setEnded()
-	a.workers.release(r.ref.uid)
-	r.closeLog()
-	<-reported
+	r.end()
 	if stopped {
 		return // the next start reports it
 	}
@@ -160,9 +164,17 @@ func (r *run) execute(builder Builder, log *os.File, mounts []mount) {
 	r.store(func(pod *corev1.Pod) { setEnded(pod, e) })
 }
 
+// end ends the work of a run before its end is stored.
+func (r *run) end() {
+	r.setEnded()
+	r.agent.workers.release(r.ref.uid)
+	r.closeLog()
+	r.awaitReport()
+}
+
 // finalMessage returns the result of a process that has ended. The worker is not released before its files are stored: that takes as
 // much of the processors and of the disk as a builder.
-func (r *run) finalMessage(exit process.Exit, e *ending, started time.Time) (message string, stopped bool) {
+func (r *run) finalMessage(exit process.Exit, e *ending, began time.Time) (message string, stopped bool) {
 	message, err := r.dir.message()
 	if err != nil {
 		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
@@ -170,7 +182,7 @@ func (r *run) finalMessage(exit process.Exit, e *ending, started time.Time) (mes
 	if exit.Status() != 0 {
 		return message, false
 	}
-	return r.storeArtifacts(message, e, started)
+	return r.storeArtifacts(message, e, began)
 }
 
 // unmount removes the Secrets of the pod.
@@ -195,11 +207,10 @@ func (r *run) finish() {
 	}
 }
 
-// launch starts the process, and writes its output to the log, which closeLog closes. endReports revokes the permission to report.
-func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *process.Process, endReports func(), err error) {
+// launch starts the process, and writes its output to the log. endReports revokes the permission to report.
+func (r *run) launch(builder Builder, mounts []mount, based bool) (running *process.Process, endReports func(), err error) {
 	defer func() {
 		if err != nil {
-			_ = log.Close() // nothing was written
 			err = errors.Join(err, r.unmount())
 		}
 	}()
@@ -209,10 +220,6 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 	}
 	if err := r.dir.mount(mounts); err != nil {
 		return nil, nil, fmt.Errorf("start the builder: mount Secrets: %w", err)
-	}
-	based, err := r.provideBase(r.agent.writes, r.confined(builder) && process.LandlockVersion() > 0)
-	if err != nil {
-		return nil, nil, fmt.Errorf("start the builder: provide the base: %w", err)
 	}
 	pod, _ := r.newest()
 	reporting, endReports, err := r.agent.prepareReport(pod, r.dir)
@@ -250,7 +257,7 @@ func (r *run) launch(builder Builder, log *os.File, mounts []mount) (running *pr
 		return nil, nil, errors.Join(err, output.Close())
 	}
 	done := make(chan struct{})
-	r.log, r.logged = logfile.NewWriter(log, r.agent.options.Clock.Now, r.feed, maxLogBytes), done
+	r.logged = done
 	go func() {
 		defer close(done)
 		r.copyLog(output)
@@ -320,15 +327,21 @@ func (r *run) copyLog(output *os.File) {
 	}
 }
 
-// say writes a line of the agent to the log, after all that the process wrote.
+// say writes a line of the agent to the log, before the process has started or after all that it wrote.
 func (r *run) say(format string, args ...any) {
-	<-r.logged
+	r.awaitLogged()
 	r.log.WriteLine("goldsmith: " + fmt.Sprintf(format, args...))
+}
+
+func (r *run) awaitLogged() {
+	if r.logged != nil {
+		<-r.logged
+	}
 }
 
 // closeLog closes the log once it is complete.
 func (r *run) closeLog() {
-	<-r.logged
+	r.awaitLogged()
 	if err := r.log.Close(); err != nil {
 		r.reportLog(err)
 	}
@@ -338,7 +351,7 @@ func (r *run) reportLog(err error) {
 	r.agent.options.Logger.Error(err, "The log of a pod is incomplete", "pod", r.ref.String())
 }
 
-// guarded is a process, or the storing of its files.
+// guarded is a process, what provides its base, or the storing of its files.
 type guarded struct {
 	done   <-chan struct{}
 	signal func(syscall.Signal)
@@ -346,10 +359,10 @@ type guarded struct {
 }
 
 // guard waits for the end of what it guards, and ends it if the pod or the agent requires that. stopped is whether the agent did.
-func (r *run) guard(e *ending, started time.Time, g guarded) (stopped bool) {
+func (r *run) guard(e *ending, began time.Time, g guarded) (stopped bool) {
 	a, stopping := r.agent, r.agent.stopping
 	for {
-		due, again := r.next(e, started)
+		due, again := r.next(e, began)
 		if due != 0 {
 			g.signal(due)
 		}
@@ -377,10 +390,10 @@ func (a *Agent) timer(at time.Time) (stop func(), c <-chan time.Time) {
 	return func() { timer.Stop() }, timer.C()
 }
 
-func (r *run) next(e *ending, started time.Time) (due syscall.Signal, again time.Time) {
+func (r *run) next(e *ending, began time.Time) (due syscall.Signal, again time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return e.next(r.pod, started, r.kill, r.agent.options.Clock.Now())
+	return e.next(r.pod, began, r.kill, r.agent.options.Clock.Now())
 }
 
 func (r *run) newest() (pod *corev1.Pod, removed bool) {
@@ -407,6 +420,26 @@ func (r *run) storeLost() {
 	case <-r.agent.stopping:
 	default:
 		r.store(func(pod *corev1.Pod) { setLost(pod, r.agent.options.Clock.Now(), messageSupervisorLost) })
+	}
+}
+
+// report stores a change of the pod's status after those that it got before, and does not wait for that.
+func (r *run) report(change func(*corev1.Pod)) {
+	before, stored := r.reported, make(chan struct{})
+	r.reported = stored
+	go func() {
+		defer close(stored)
+		if before != nil {
+			<-before
+		}
+		r.store(change)
+	}()
+}
+
+// awaitReport waits until the changes that report got are stored.
+func (r *run) awaitReport() {
+	if r.reported != nil {
+		<-r.reported
 	}
 }
 

@@ -25,7 +25,7 @@ func strip(object any) (any, error) {
 				o.Annotations = map[string]string{markOutput: ""}
 			}
 			o.Spec = corev1.PodSpec{NodeName: o.Spec.NodeName}
-			o.Status.ContainerStatuses = nil
+			o.Status.ContainerStatuses, o.Status.InitContainerStatuses = nil, nil
 		}
 	case *batchv1.Job:
 		o.ManagedFields = nil

@@ -12,12 +12,16 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // MissingError reports that a registry does not have a content where it should be.
-type MissingError struct{ text string }
+type MissingError struct {
+	// Text says what is missing where.
+	Text string
+}
 
-func (e *MissingError) Error() string { return e.text }
+func (e *MissingError) Error() string { return e.Text }
 
 // FetchFile fetches a content as Fetch does, and writes it to a file once, from its beginning. It compares the size and the digest with those of
 // the content: after an error the file may have a part of it, or other bytes. The error is a *MissingError if the content is not there, an *Error for
@@ -52,4 +56,16 @@ func missing(err error) error {
 		return &MissingError{failure.Error()}
 	}
 	return err
+}
+
+// NotFetchedOf returns what an error of FetchFile or of WithSecret tells about the base of a build. It is nil for a fault of the machine, such as a
+// full disk.
+func NotFetchedOf(err error) *result.NotFetched {
+	if failure, ok := errors.AsType[*Error](err); ok {
+		return &result.NotFetched{Reason: failure.Reason, Message: err.Error()}
+	}
+	if _, ok := errors.AsType[*MissingError](err); ok {
+		return &result.NotFetched{Reason: v1alpha1.ReasonBaseNotFound, Message: err.Error()}
+	}
+	return nil
 }

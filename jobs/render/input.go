@@ -22,7 +22,7 @@ const (
 	EnvInput = "GOLDSMITH_INPUT"
 	// EnvOutput is the path of an empty, writable directory for what the builder makes.
 	EnvOutput = "GOLDSMITH_OUTPUT"
-	// EnvBase is the path of a directory with the artifacts of the base Image that the server keeps. It is set only if there are any.
+	// EnvBase is the path of a directory with the artifacts of the base Image that Goldsmith provides. It is set only if there are any.
 	EnvBase = "GOLDSMITH_BASE"
 	// EnvResult is the path of the file that the builder writes its result to.
 	EnvResult = "GOLDSMITH_RESULT"
@@ -76,6 +76,11 @@ type InputBase struct {
 	Image string `json:"image,omitempty"`
 	// Reference of the base, in a form that the builder understands. Empty for an Image.
 	Reference string `json:"reference,omitempty"`
+}
+
+// Name returns how messages name an artifact of the base.
+func (b *InputBase) Name(artifact *InputArtifact) string {
+	return fmt.Sprintf("%s of build %s of base %s", artifact.Target, b.Build, b.Image)
 }
 
 // InputArtifact is an artifact of the base.

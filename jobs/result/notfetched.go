@@ -17,10 +17,10 @@ type NotFetched struct {
 }
 
 // Text returns the message for ParseNotFetched, of at most MaxBytes.
-func (n NotFetched) Text() (string, error) {
+func (n NotFetched) Text() string {
 	n.Message = v1alpha1.CutMessage(n.Message)
-	text, err := json.Marshal(n)
-	return string(text), err
+	text, _ := json.Marshal(n) // which is text only
+	return string(text)
 }
 
 // ParseNotFetched returns the failure that a message tells, or nil if it is not the Text of a NotFetched: the container crashed.

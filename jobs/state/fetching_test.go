@@ -12,7 +12,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -56,7 +55,7 @@ func TestAPodFetchesItsBaseBeforeItsBuilder(t *testing.T) {
 	fetched := terminatedWith(0, "")
 	unpulled := waitingFor("ErrImagePull", "no such host")
 	told := func(reason v1alpha1.FailureReason) corev1.ContainerState {
-		return terminatedWith(1, require.Value(result.NotFetched{Reason: reason, Message: "the registry said no"}.Text())(t))
+		return terminatedWith(1, result.NotFetched{Reason: reason, Message: "the registry said no"}.Text())
 	}
 	because := func(w *scenario) { w.Pod.Status.Reason = "DeadlineExceeded" }
 	for name, test := range map[string]struct {

@@ -9,10 +9,8 @@ import (
 	"io/fs"
 	"os"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // Fetch fetches the artifacts of the base, each to its path. If one cannot be fetched, it writes why as the message of the container, and
@@ -29,26 +27,11 @@ func Fetch(ctx context.Context, o Options) error {
 		return nil
 	}
 	p.Log("%v", err)
-	reason := notFetched(err)
-	if reason == "" {
-		return err // a fault of the pod, such as a full disk
+	told := publish.NotFetchedOf(err)
+	if told == nil {
+		return err // a fault of the pod
 	}
-	message, encoding := result.NotFetched{Reason: reason, Message: err.Error()}.Text()
-	if encoding == nil {
-		encoding = os.WriteFile(p.at(render.FetchMessage), []byte(message), 0o600)
-	}
-	return errors.Join(err, encoding)
-}
-
-// notFetched returns the reason of a failure that the registry or the build causes.
-func notFetched(err error) v1alpha1.FailureReason {
-	if failure, ok := errors.AsType[*publish.Error](err); ok {
-		return failure.Reason
-	}
-	if _, ok := errors.AsType[*publish.MissingError](err); ok {
-		return v1alpha1.ReasonBaseNotFound
-	}
-	return ""
+	return errors.Join(err, os.WriteFile(p.at(render.FetchMessage), []byte(told.Text()), 0o600))
 }
 
 func (p *program) fetchBase(ctx context.Context) error {
@@ -61,9 +44,9 @@ func (p *program) fetchBase(ctx context.Context) error {
 		if artifact.Path == "" {
 			continue
 		}
-		p.Log("fetching %s of build %s of base %s: %s", artifact.Target, p.input.Base.Build, p.input.Base.Image, artifact.Location)
+		p.Log("fetching %s: %s", p.input.Base.Name(artifact), artifact.Location)
 		if err := p.fetch(ctx, artifact, options); err != nil {
-			return fmt.Errorf("artifact %s of build %s of base %s: %w", artifact.Target, p.input.Base.Build, p.input.Base.Image, err)
+			return fmt.Errorf("artifact %s: %w", p.input.Base.Name(artifact), err)
 		}
 	}
 	return nil

@@ -278,7 +278,7 @@ var failureReasons = []explanation{
 		"the files are larger than 64 KiB in all",
 		"make the files smaller"},
 	{ReasonBaseNotFound, FailureConfig, false,
-		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact",
+		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
 		"create, promote or build that image, or add a target to it; this image is then built automatically. If an artifact was lost and is built again as it was, build this image yourself: `goldsmith build`"},
 	{ReasonNoResult, FailureConfig, false,
 		"the builder ended with exit code 0 and left no result",

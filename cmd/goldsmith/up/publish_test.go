@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -96,6 +97,31 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 		if len(made.Status.Artifacts) != 1 || made.Status.Artifacts[0].Location != web.Location || made.Status.Artifacts[0].Tag != "" {
 			t.Errorf("the one-off build has %+v", made.Status)
 		}
+
+		// The base that the store has lost is fetched.
+		blobs := filepath.Join(data, "run", temporaryArtifacts+"*", "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))
+		lost := require.Value(filepath.Glob(blobs))(t)
+		if len(lost) != 1 {
+			t.Fatalf("the store has %v", lost)
+		}
+		require.NoError(t, os.Remove(lost[0]))
+		noticed := make(chan struct{})
+		registry.Inject(1, http.MethodGet, "/team/debian/blobs/", func(w http.ResponseWriter, request *http.Request, next http.Handler) {
+			<-noticed
+			next.ServeHTTP(w, request)
+		})
+		again, err := client.ImagesV1alpha1().Images("default").Instantiate(ctx, "web", request, metav1.CreateOptions{})
+		require.NoError(t, err)
+		awaited(ctx, t, client.ImagesV1alpha1().ImageBuilds("default").Watch, again.Name, func(build *v1alpha1.ImageBuild) bool {
+			ready := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildPodReady)
+			return build.Status.Finished || ready != nil && ready.Reason == v1alpha1.ReasonFetchingBase
+		})
+		close(noticed)
+		made = awaited(ctx, t, client.ImagesV1alpha1().ImageBuilds("default").Watch, again.Name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+		if len(made.Status.Artifacts) != 1 || made.Status.Artifacts[0].Digest != web.Digest {
+			t.Errorf("the build whose base is fetched has %+v", made.Status)
+		}
+		require.Value(os.Stat(lost[0]))(t)
 	})
 }
 

@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // Resolution is what inputs resolve to, or why they do not.
@@ -64,13 +65,13 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
 }
 
-// lostBase returns a failure if the server has lost an artifact that the inputs start from.
+// lostBase returns a failure if the server has lost an artifact that the inputs start from, and no registry has it.
 func lostBase(ref *v1alpha1.BaseImageReference, base *v1alpha1.BaseBuild, kept func(digest string) bool) *v1alpha1.BuildFailure {
 	if base == nil {
 		return nil
 	}
 	for _, artifact := range base.Artifacts {
-		if artifact.Verified != v1alpha1.ArtifactVerifiedContent || kept(artifact.Digest) {
+		if artifact.Verified != v1alpha1.ArtifactVerifiedContent || render.Published(&artifact) || kept(artifact.Digest) {
 			continue
 		}
 		remedy := fmt.Sprintf("build image %s again", ref.Name)

@@ -61,7 +61,7 @@ func built(digest string) *v1alpha1.Image {
 	return image
 }
 
-func TestALostBaseIsNotFound(t *testing.T) {
+func TestALostBaseThatNoRegistryHasIsNotFound(t *testing.T) {
 	base := built("sha256:lost")
 	base.Status.LatestSuccessful.Name = "debian-1"
 	base.Status.LatestSuccessful.Artifacts[0].Verified = v1alpha1.ArtifactVerifiedContent
@@ -71,12 +71,16 @@ func TestALostBaseIsNotFound(t *testing.T) {
 		"":       "artifact linux/amd64/raw of build debian-1 is lost: build image debian again",
 		"stable": "artifact linux/amd64/raw of build debian-1 is lost: build image debian again, and promote that build to channel stable",
 	} {
-		for _, kept := range []bool{false, true} {
-			all.Kept = func(digest string) bool { return kept || digest != "sha256:lost" }
-			got, err := all.Of(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
-			require.NoError(t, err)
-			if lost := got.Unresolved; kept != (lost == nil) || !kept && (lost.Reason != v1alpha1.ReasonBaseNotFound || !strings.HasSuffix(lost.Message, want) || !got.MayAppear) {
-				t.Errorf("channel %q, kept %t: %+v", channel, kept, got)
+		for location, published := range map[string]bool{"": false, "/apis/x": false, "registry.example.com/debian@sha256:" + strings.Repeat("a", 64): true} {
+			base.Status.LatestSuccessful.Artifacts[0].Location = location
+			for _, kept := range []bool{false, true} {
+				all.Kept = func(digest string) bool { return kept || digest != "sha256:lost" }
+				got, err := all.Of(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
+				require.NoError(t, err)
+				there := kept || published
+				if lost := got.Unresolved; there != (lost == nil) || !there && (lost.Reason != v1alpha1.ReasonBaseNotFound || !strings.HasSuffix(lost.Message, want) || !got.MayAppear) {
+					t.Errorf("channel %q, location %q, kept %t: %+v", channel, location, kept, got)
+				}
 			}
 		}
 	}

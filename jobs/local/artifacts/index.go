@@ -32,7 +32,8 @@ const (
 
 // Build identifies a build.
 type Build struct {
-	UID             types.UID
+	UID types.UID
+	// Name is empty for a content that was fetched, whose UID is its digest.
 	Namespace, Name string
 	// Image is the name of the build's Image. It is empty for a build that belongs to no Image.
 	Image string
@@ -88,7 +89,7 @@ func (r *record) digests() []string {
 }
 
 // Record adds the artifacts of a build to the index, in place of those that the build had. Take has returned their contents and
-// those of their documents before. An artifact without Content is not in the store, but its documents are. The artifacts are in the
+// those of their documents before, or Add has added them. An artifact without Content is not in the store, but its documents are. The artifacts are in the
 // index all or none, also after a crash.
 func (s *Store) Record(build Build, artifacts []Artifact) error {
 	s.mu.Lock()
@@ -133,8 +134,10 @@ func (s *Store) describe(build Build, artifact Artifact) (record, error) {
 	r := record{Entry: Entry{Build: build, Artifact: artifact}}
 	annotations := map[string]string{
 		annotationUID: string(build.UID), annotationNamespace: build.Namespace, annotationName: build.Name, annotationImage: build.Image,
-		annotationTarget:        artifact.Target,
-		ociv1.AnnotationRefName: build.Namespace + "/" + build.Name + "/" + artifact.Target,
+		annotationTarget: artifact.Target,
+	}
+	if build.Name != "" {
+		annotations[ociv1.AnnotationRefName] = build.Namespace + "/" + build.Name + "/" + artifact.Target
 	}
 	layer := layerOf(artifact.Content, artifact.MediaType)
 	if artifact.Content == (Content{}) {
@@ -201,7 +204,7 @@ func (s *Store) putBlob(contentDigest digest.Digest, content []byte) error {
 		return nil
 	}
 	path := s.ingest()
-	if err := s.writeFile(path, content, blobMode); err != nil {
+	if err := s.writeFile(path, blobMode, whole(content)); err != nil {
 		return err
 	}
 	if err := s.adopt(path, Content{contentDigest.String(), int64(len(content))}); err != nil {

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -207,7 +208,7 @@ func (s *Store) writeJSON(name string, value any) error {
 		return err
 	}
 	path := s.ingest()
-	if err := s.writeFile(path, content, 0o600); err != nil {
+	if err := s.writeFile(path, 0o600, whole(content)); err != nil {
 		return err
 	}
 	if err := s.rename(path, s.join(name)); err != nil {
@@ -216,13 +217,21 @@ func (s *Store) writeJSON(name string, value any) error {
 	return s.syncDir(s.dir)
 }
 
+// whole writes a content.
+func whole(content []byte) func(io.Writer) error {
+	return func(file io.Writer) error {
+		_, err := file.Write(content)
+		return err
+	}
+}
+
 // writeFile writes a new file, or nothing.
-func (s *Store) writeFile(path string, content []byte, mode fs.FileMode) error {
+func (s *Store) writeFile(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err
 	}
-	_, err = file.Write(content)
+	err = write(file)
 	if err == nil {
 		err = s.sync(file)
 	}

@@ -139,7 +139,20 @@ func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Cont
 	return content, nil
 }
 
-// Release lets Remove remove contents that Take returned, each once, unless an artifact in the index has them.
+// Add adds a content. write writes it to a new file, and compares it with its digest and its size; its error is that of Add. Remove does not
+// remove the content until Release: Record it before. After an error, or a crash, the store has nothing of it.
+func (s *Store) Add(content Content, write func(io.Writer) error) error {
+	staged := s.ingest()
+	if err := s.writeFile(staged, blobMode, write); err != nil {
+		return err
+	}
+	if err := s.keep(staged, content, 1); err != nil {
+		return errors.Join(err, removeIfExists(staged))
+	}
+	return nil
+}
+
+// Release lets Remove remove contents that Take returned or Add added, each once, unless an artifact in the index has them.
 func (s *Store) Release(contents ...Content) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -28,7 +28,7 @@ var waits = []report{
 		"change `spec.template`, or add a node; the message says what is missing"},
 	{"", v1alpha1.ReasonImagePulling, "the builder's container image, also if it cannot be pulled now",
 		"wait; if the message reports an error, correct the reference or `imagePullSecrets`"},
-	{"", v1alpha1.ReasonFetchingBase, "the artifacts of its base, which a container of its pod fetches from their registry",
+	{"", v1alpha1.ReasonFetchingBase, "the artifacts of its base, which Goldsmith fetches from their registry before the builder starts",
 		"wait; `timeouts.run` counts the time"},
 	{"", v1alpha1.ReasonWaitingForPublisher, "the container that publishes its artifacts, whose image is pulled or cannot be pulled; the builder has ended",
 		"wait; if the message reports an error, the operator corrects `--publisher-image`: [publishing in a cluster](cluster.md#publishing)"},
