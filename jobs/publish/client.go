@@ -81,15 +81,16 @@ func newClient(verb, repository string, o Options) (*client, error) {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, "not a repository", "write HOST[:PORT]/PATH without a tag, in lower case", err)
 	}
 	host := c.reference.Host() // docker.io is served by another host
-	c.remedies = remediesFor(c.reference, o)
 	plain := plainHosts{named: o.PlainHTTP, loopback: len(o.CA) == 0}
 	c.base = &url.URL{Scheme: "https", Host: host}
 	if plain.allow(host) {
 		c.base.Scheme = "http"
 	}
-	if c.credentials, err = parseCredentials(o.DockerConfig, c.reference, o.AllowCredentialHelpers); err != nil {
+	var login string
+	if c.credentials, login, err = o.credentials(c.reference); err != nil {
 		return nil, c.fault(v1alpha1.ReasonRegistryDenied, err.Error(), "", err)
 	}
+	c.remedies = remediesFor(c.reference, o, login)
 	roots, err := authorities(o.CA)
 	if err != nil {
 		return nil, c.fault(v1alpha1.ReasonRegistryRefused, err.Error(), "", err)
@@ -106,9 +107,9 @@ func newClient(verb, repository string, o Options) (*client, error) {
 	return c, nil
 }
 
-func remediesFor(reference registry.Reference, o Options) remedies {
-	login := "run: docker login " + reference.Registry
-	if o.AllowCredentialHelpers {
+func remediesFor(reference registry.Reference, o Options, login string) remedies {
+	if login != "" {
+		login = "run: " + login + " " + reference.Registry
 		return remedies{
 			missing: login, wrong: login, forbidden: "ask for the permission on the repository, or " + login,
 			authority: "let the system trust the registry's authority",

@@ -3,6 +3,7 @@
 package publish
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -46,15 +47,28 @@ type dockerAuth struct {
 	RegistryToken string `json:"registrytoken"`
 }
 
-// parseCredentials finds the credentials for a repository. An entry is for a host, or for a host and the beginning of a path; the
+// credentials finds the credentials for a repository, and the command that stores those of a user. The command is empty for a Secret.
+func (o *Options) credentials(reference registry.Reference) (found credentials, command string, err error) {
+	if len(o.Logins) == 0 {
+		found, err = parseCredentials(o.DockerConfig, ".dockerconfigjson", reference, false)
+		return found, "", err
+	}
+	for _, login := range o.Logins {
+		if found, err = parseCredentials(login.Config, login.File, reference, true); err != nil || found.has {
+			return found, login.Command, err
+		}
+		if login.Config != nil {
+			command = cmp.Or(command, login.Command)
+		}
+	}
+	return found, cmp.Or(command, o.Logins[len(o.Logins)-1].Command), nil
+}
+
+// parseCredentials finds the credentials for a repository in a file. An entry is for a host, or for a host and the beginning of a path; the
 // longest path wins, as in Kubernetes. Errors name no content.
-func parseCredentials(config []byte, reference registry.Reference, allowHelpers bool) (credentials, error) {
+func parseCredentials(config []byte, file string, reference registry.Reference, allowHelpers bool) (credentials, error) {
 	if len(config) == 0 {
 		return credentials{}, nil
-	}
-	file := ".dockerconfigjson"
-	if allowHelpers {
-		file = "config.json"
 	}
 	var parsed dockerConfig
 	if err := json.Unmarshal(config, &parsed); err != nil {

@@ -52,7 +52,7 @@ func TestTheCredentialsOfARepository(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			reference := require.Value(registry.ParseReference(test.repository))(t)
-			found, err := parseCredentials([]byte(test.config), reference, false)
+			found, err := parseCredentials([]byte(test.config), ".dockerconfigjson", reference, false)
 			require.NoError(t, err)
 			got := require.Value(found.get(t.Context()))(t)
 			if got != test.want || found.has != (test.want != auth.EmptyCredential) {
@@ -103,13 +103,52 @@ func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
 		t.Error("the helper ran for a Secret")
 	}
 	for _, config := range []string{string(config), `{"credsStore":"test"}`} {
-		_, _, err = pushIn(t, r, Options{DockerConfig: []byte(config), AllowCredentialHelpers: true}, artifact("linux/amd64/raw", "v1", []byte("disk")))
+		_, _, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(config)}}}, artifact("linux/amd64/raw", "v1", []byte("disk")))
 		require.NoError(t, err)
 	}
-	_, _, err = pushIn(t, r, Options{DockerConfig: []byte(`{"credsStore":"lost"}`), AllowCredentialHelpers: true}, artifact("linux/amd64/raw", "v1", []byte("other disk")))
+	_, _, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(`{"credsStore":"lost"}`), Command: "docker login"}}}, artifact("linux/amd64/raw", "v1", []byte("other disk")))
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || failure.Reason != v1alpha1.ReasonRegistryDenied || !strings.Contains(err.Error(), "): ask docker-credential-lost: ") || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("got %v, want a denial that names the helper which is lost", err)
+	}
+}
+
+func TestTheFirstLoginWithCredentialsCounts(t *testing.T) {
+	entry := func(user string) []byte {
+		return []byte(`{"auths":{"registry.example":{"username":"` + user + `","password":"x"}}}`)
+	}
+	other := []byte(`{"auths":{"other.example":{"username":"other","password":"x"}}}`)
+	broken := []byte("{")
+	for _, test := range []struct {
+		name           string
+		podman, docker []byte
+		user, command  string
+		says           string
+	}{
+		{name: "none", command: "docker login"},
+		{name: "docker's", docker: entry("docker"), user: "docker", command: "docker login"},
+		{name: "podman's", podman: entry("podman"), user: "podman", command: "podman login"},
+		{name: "both", podman: entry("podman"), docker: entry("docker"), user: "podman", command: "podman login"},
+		{name: "both, and podman's are for another registry", podman: other, docker: entry("docker"), user: "docker", command: "docker login"},
+		{name: "both for another registry", podman: other, docker: other, command: "podman login"},
+		{name: "podman's are broken", podman: broken, docker: entry("docker"), says: "auth.json is not JSON of a Docker configuration"},
+		{name: "docker's are broken", podman: entry("podman"), docker: broken, user: "podman", command: "podman login"},
+		{name: "docker's are needed and broken", podman: other, docker: broken, says: "config.json is not JSON of a Docker configuration"},
+	} {
+		o := Options{Logins: []Login{{"auth.json", test.podman, "podman login"}, {"config.json", test.docker, "docker login"}}}
+		found, command, err := o.credentials(registry.Reference{Registry: "registry.example", Repository: "web"})
+		if test.says != "" {
+			if err == nil || err.Error() != test.says {
+				t.Errorf("%s: got error %v, want %s", test.name, err, test.says)
+			}
+			continue
+		}
+		if err != nil || found.static.Username != test.user || found.has != (test.user != "") || command != test.command {
+			t.Errorf("%s: got %+v of %q, %v", test.name, found, command, err)
+		}
+		if got := remediesFor(registry.Reference{Registry: "registry.example"}, o, command); got.wrong != "run: "+test.command+" registry.example" {
+			t.Errorf("%s: the remedy is %q", test.name, got.wrong)
+		}
 	}
 }
 

@@ -14,6 +14,6 @@
 // go-containerregistry sends a blob in one request, too, and needs the modules of Docker's CLI.
 //
 // The package never reads the configuration of a user or a machine by itself, never runs a credential helper unless
-// Options.AllowCredentialHelpers is set, and never puts credentials, tokens, or URLs with a query into errors. It sends credentials
+// Options.Logins names it, and never puts credentials, tokens, or URLs with a query into errors. It sends credentials
 // only to the registry's host and to the token server that the registry names.
 package publish

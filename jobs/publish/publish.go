@@ -68,13 +68,24 @@ type Artifact struct {
 	Tag string
 }
 
+// Login is where a user has stored credentials for registries.
+type Login struct {
+	// File names the configuration in errors.
+	File string
+	// Config is the content of the file, in the format of DockerConfig. Its credHelpers and credsStore may name programs to run. Nil
+	// without a file.
+	Config []byte
+	// Command is the command that stores credentials there, such as docker login.
+	Command string
+}
+
 // Options are how to reach a registry.
 type Options struct {
 	// DockerConfig is the content of a .dockerconfigjson. Nil for an anonymous client.
 	DockerConfig []byte
-	// AllowCredentialHelpers lets credHelpers and credsStore of DockerConfig name programs to run. Set it only if DockerConfig is
-	// the configuration of the user who runs this process: remedies in errors then name docker login instead of a Secret.
-	AllowCredentialHelpers bool
+	// Logins are the credentials of the user who runs this process, instead of DockerConfig. The first of them that has some for the
+	// repository counts. Remedies in errors name a command to log in instead of a Secret.
+	Logins []Login
 	// CA are certificates of authorities as PEM, which are trusted besides those of the system. With them, loopback hosts are
 	// reached with TLS, too.
 	CA []byte

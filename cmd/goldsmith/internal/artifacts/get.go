@@ -52,8 +52,8 @@ func newGetCommand() *cobra.Command {
 			"continues where it was. If the command ends early, the same command continues later: until the artifact is " +
 			"complete, it is in a file whose name ends with .partial.\n\n" +
 			"If the API server does not keep the artifact, and its location is in an OCI registry, the command fetches it from " +
-			"there. It uses the credentials of `docker login`: $DOCKER_CONFIG/config.json, or else ~/.docker/config.json. If the " +
-			"artifact is elsewhere, the error names its location.",
+			"there. If the artifact is elsewhere, the error names its location.\n\n" +
+			credentialFiles,
 		Example: "  goldsmith artifacts get debian\n" +
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
 		Args:              client.OneName(argument, client.Either),

@@ -3,6 +3,7 @@
 package artifacts
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,33 +113,45 @@ func elsewhere(content *content) error {
 
 // registryOptions returns how to reach the registry of a repository, with the credentials of the user.
 func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (publish.Options, error) {
-	config, err := dockerConfig()
+	logins, err := readLogins()
 	if err != nil {
 		return publish.Options{}, err
 	}
-	options := publish.Options{DockerConfig: config, AllowCredentialHelpers: true, Clock: clock}
+	options := publish.Options{Logins: logins, Clock: clock}
 	if plainHTTP {
 		options.PlainHTTP = []string{reference.Domain(repository)}
 	}
 	return options, nil
 }
 
-// dockerConfig returns Docker's configuration of the user, or nil if there is none.
-func dockerConfig() ([]byte, error) {
-	directory := os.Getenv("DOCKER_CONFIG")
-	if directory == "" {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, nil //nolint:nilerr // without a home there is no configuration
+// credentialFiles is where users store credentials for registries, for the help of commands.
+const credentialFiles = "The command uses your credentials for the registry. The first of these files that has some counts: " +
+	"$REGISTRY_AUTH_FILE, or else $XDG_RUNTIME_DIR/containers/auth.json; ~/.config/containers/auth.json; $DOCKER_CONFIG/config.json, or else " +
+	"~/.docker/config.json. `podman login` and `docker login` store them there."
+
+// readLogins reads where the user stores credentials for registries, in the order of containers-auth.json(5).
+func readLogins() ([]publish.Login, error) {
+	path := func(directory string, below ...string) string {
+		if directory == "" {
+			return ""
 		}
-		directory = filepath.Join(home, ".docker")
+		return filepath.Join(append([]string{directory}, below...)...)
 	}
-	config, err := os.ReadFile(filepath.Join(directory, "config.json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+	home, _ := os.UserHomeDir() // empty without a home
+	const podman, auth = "podman login", "containers/auth.json"
+	logins := []publish.Login{
+		{Command: podman, File: cmp.Or(os.Getenv("REGISTRY_AUTH_FILE"), path(os.Getenv("XDG_RUNTIME_DIR"), auth))},
+		{Command: podman, File: cmp.Or(path(os.Getenv("XDG_CONFIG_HOME"), auth), path(home, ".config", auth))},
+		{Command: "docker login", File: cmp.Or(path(os.Getenv("DOCKER_CONFIG"), "config.json"), path(home, ".docker", "config.json"))},
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read the credentials for registries: %w", err)
+	for i := range logins {
+		if logins[i].File == "" {
+			continue
+		}
+		var err error
+		if logins[i].Config, err = os.ReadFile(logins[i].File); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("read the credentials for registries: %w", err)
+		}
 	}
-	return config, nil
+	return logins, nil
 }

@@ -33,10 +33,21 @@ func contentOf(text string) publish.Content {
 	}
 }
 
+// noLogins gives the user an empty home, without credentials.
+func noLogins(t *testing.T) (home string) {
+	t.Helper()
+	home = t.TempDir()
+	t.Setenv("HOME", home)
+	for _, variable := range []string{"REGISTRY_AUTH_FILE", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "DOCKER_CONFIG"} {
+		t.Setenv(variable, "")
+	}
+	return home
+}
+
 // login lets the user have credentials for a registry.
 func login(t *testing.T, registry *registrytest.Registry, password string) {
 	t.Helper()
-	directory := t.TempDir()
+	directory := noLogins(t)
 	t.Setenv("DOCKER_CONFIG", directory)
 	require.NoError(t, os.WriteFile(filepath.Join(directory, "config.json"), registry.DockerConfig(password), 0o600))
 }
@@ -207,8 +218,43 @@ func TestWhatARegistryDoesNotHaveAsAFileHasARemedy(t *testing.T) {
 	}
 }
 
+// The order is that of containers-auth.json(5).
+func TestCredentialsAreThoseOfPodmanThenOfDocker(t *testing.T) {
+	for name, test := range map[string]struct {
+		variables map[string]string
+		want      [3]string
+	}{
+		"by default": {nil, [3]string{"", "HOME/.config/containers/auth.json", "HOME/.docker/config.json"}},
+		"with variables": {map[string]string{"XDG_RUNTIME_DIR": "/run/user/1", "XDG_CONFIG_HOME": "/etc/me", "DOCKER_CONFIG": "/docker"},
+			[3]string{"/run/user/1/containers/auth.json", "/etc/me/containers/auth.json", "/docker/config.json"}},
+		"with a file":    {map[string]string{"XDG_RUNTIME_DIR": "/run/user/1", "REGISTRY_AUTH_FILE": "/auth"}, [3]string{"/auth", "HOME/.config/containers/auth.json", "HOME/.docker/config.json"}},
+		"without a home": {map[string]string{"HOME": ""}, [3]string{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			home := noLogins(t)
+			for variable, value := range test.variables {
+				t.Setenv(variable, value)
+			}
+			logins := require.Value(readLogins())(t)
+			for i, command := range []string{"podman login", "podman login", "docker login"} {
+				if want := strings.ReplaceAll(test.want[i], "HOME", home); logins[i].File != want || logins[i].Config != nil || logins[i].Command != command {
+					t.Errorf("got %+v, want the file %q of %s", logins[i], want, command)
+				}
+			}
+		})
+	}
+	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
+	build := publishedIn(t, registry, "application/x-raw-disk-image", "an image", false)
+	login(t, registry, "wrong")
+	file := filepath.Join(t.TempDir(), "auth.json")
+	t.Setenv("REGISTRY_AUTH_FILE", file)
+	require.NoError(t, os.WriteFile(file, registry.DockerConfig(registrytest.Password), 0o600))
+	f := newFixture(t)
+	require.NoError(t, f.asked.run(t.Context(), f.connection, build))
+}
+
 func TestCredentialsAreReadOnlyForARegistry(t *testing.T) {
-	directory := t.TempDir()
+	directory := noLogins(t)
 	t.Setenv("DOCKER_CONFIG", directory)
 	require.NoError(t, os.Mkdir(filepath.Join(directory, "config.json"), 0o700))
 	build := debian7()
