@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package podlog reads the log of a build's container from its pod. The API server reads it for users, and the controllers
-// for the archive.
+// Package podlog reads the log of a build from its pod. The API server reads it for users, and the controllers for the archive.
 package podlog
 
 import (
@@ -26,10 +25,16 @@ const endingPoll, endingLimit = 200 * time.Millisecond, 10 * time.Second
 // ErrKubelet is the end of a log that the kubelet ended with an error of its own. The log may continue after it.
 var ErrKubelet = errors.New("the kubelet ended the log with an error")
 
-// Open opens the log of the builder's container in a pod. The caller closes it.
+// Open opens the log of a pod: the logs of its fetcher, its builder and its publisher, one after the other, as far as it has these
+// containers. The pod tells which of them have started. A followed log goes on with the next container once that has started, and ends
+// when none will start any more. The caller closes the log, and checks that the pod has ended: a log also ends if its pod is deleted, or
+// does not report the end of a container soon after the end of its log.
+//
+// TailLines and SinceTime count over all containers. Lines that are written while the tail is counted come in addition. If the log of a
+// container that has ended is lost, and another container has started, a line of package archive reports the gap.
 //
 // The kubelet writes its own errors into the log: "rpc error: code = NotFound ..." comes after the lines, or in their place,
-// once the container is removed. Only the timestamps tell these errors from the builder's lines, so Open always asks for
+// once the container is removed. Only the timestamps tell these errors from the lines of the container, so Open always asks for
 // timestamps. It leaves out lines that have none, and ErrKubelet is the end of a log that ends with one. With SinceTime, that
 // may also be the rest of a long line: the kubelet leaves out the timestamp with the beginning of the line, and the archive
 // leaves out such a rest, too.
@@ -43,9 +48,29 @@ var ErrKubelet = errors.New("the kubelet ended the log with an error")
 // On one machine the error is Gone if the builder replaced or removed its log: see WhyGone.
 //
 // The kubelet would count the timestamps in LimitBytes: callers limit what they read.
-func Open(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
+func Open(ctx context.Context, pods typedcorev1.PodInterface, pod *corev1.Pod, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	l := &podLog{ctx: ctx, pods: pods, pod: pod, options: options}
+	tail, err := l.begin()
+	if err != nil {
+		return nil, err
+	}
+	if l.log, err = l.open(l.of.Name, tail); err != nil {
+		err = l.goOn(err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+// OpenBuilder opens the log of the builder's container in a pod, as Open does.
+func OpenBuilder(ctx context.Context, pods typedcorev1.PodInterface, pod string, options corev1.PodLogOptions) (io.ReadCloser, error) {
+	return openContainer(ctx, pods, pod, render.ContainerName, options)
+}
+
+func openContainer(ctx context.Context, pods typedcorev1.PodInterface, pod, container string, options corev1.PodLogOptions) (io.ReadCloser, error) {
 	timestamps := options.Timestamps
-	options.Container, options.Timestamps = render.ContainerName, true
+	options.Container, options.Timestamps = container, true
 	var since time.Time
 	if options.SinceTime != nil {
 		since = options.SinceTime.Time

@@ -36,7 +36,7 @@ func kubelet(t *testing.T, log string) *fake.Clientset {
 func read(t *testing.T, log string, options corev1.PodLogOptions) (text string, end error) {
 	t.Helper()
 	for i, size := range []func(io.Reader) io.Reader{iotest.OneByteReader, func(r io.Reader) io.Reader { return r }} {
-		opened, err := Open(t.Context(), kubelet(t, log).CoreV1().Pods("default"), "pod", options)
+		opened, err := OpenBuilder(t.Context(), kubelet(t, log).CoreV1().Pods("default"), "pod", options)
 		require.NoError(t, err)
 		got, err := io.ReadAll(size(opened))
 		if i > 0 && (string(got) != text || !errors.Is(err, end)) {

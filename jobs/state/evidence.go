@@ -379,6 +379,11 @@ func hasStarted(pod *corev1.Pod) bool {
 	return ran(render.BuilderStatus(pod))
 }
 
+// hasLog reports whether a container of the pod has run: the builder, or before it the fetcher.
+func hasLog(pod *corev1.Pod) bool {
+	return hasStarted(pod) || ran(render.FetcherStatus(pod))
+}
+
 func ran(status *corev1.ContainerStatus) bool {
 	return status != nil && (status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0)
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -78,7 +79,9 @@ func TestAPodFetchesItsBaseBeforeItsBuilder(t *testing.T) {
 		"the builder runs":                  {given: fetches(corev1.PodRunning, fetched, fetching), phase: v1alpha1.BuildRunning, why: v1alpha1.ReasonContainerStarted},
 		"the build has succeeded":           {given: fetches(corev1.PodSucceeded, fetched, terminatedWith(0, goodResult)), phase: v1alpha1.BuildSucceeded, why: v1alpha1.ReasonContainerStarted},
 		"the builder fails":                 {given: fetches(failed, fetched, terminatedWith(1, "")), phase: v1alpha1.BuildFailed, why: "BuilderFailed"},
-		"the build is cancelled":            {given: fetches(pending, fetching, later).cancelRequested(), phase: v1alpha1.BuildCancelling, action: DeleteJob},
+		"the build is cancelled":            {given: fetches(pending, fetching, later).cancelRequested(), phase: v1alpha1.BuildCancelling, action: StopPod},
+		"the build is cancelled before it":  {given: fetches(pending, later, later).cancelRequested(), phase: v1alpha1.BuildCancelling, action: DeleteJob},
+		"the build is cancelled after it":   {given: fetches(pending, fetched, unpulled).cancelRequested(), phase: v1alpha1.BuildCancelling, action: StopPod},
 		"the artifact is not there":         {given: fetches(failed, told("BaseNotFound"), later), phase: v1alpha1.BuildFailed, why: "BaseNotFound", saying: "the registry said no"},
 		"the registry denies":               {given: fetches(failed, told("RegistryDenied"), later), phase: v1alpha1.BuildFailed, why: "RegistryDenied", saying: "the registry said no"},
 		"the registry refuses":              {given: fetches(failed, told("RegistryRefused"), later), phase: v1alpha1.BuildFailed, why: "RegistryRefused", saying: "the registry said no"},
@@ -115,5 +118,47 @@ func TestAPodFetchesItsBaseBeforeItsBuilder(t *testing.T) {
 				t.Errorf("%s: %q, want %s: …%s…", why, message, test.why, test.saying)
 			}
 		})
+	}
+}
+
+func TestAPodWithAFetcherIsRecordedOnceItHasALog(t *testing.T) {
+	waiting, ran := waitingFor("PodInitializing", ""), corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(t0)}}
+	for name, test := range map[string]struct {
+		given *scenario
+		want  types.UID
+	}{
+		"its image is being pulled": {fetches(corev1.PodPending, waiting, waiting), ""},
+		"it could not be started":   {fetches(corev1.PodFailed, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{ExitCode: 128, Reason: "StartError"}}, waiting), ""},
+		"it fetches":                {fetches(corev1.PodPending, ran, waiting), "pod-uid"},
+		"it has failed":             {fetches(corev1.PodFailed, terminatedWith(1, ""), waiting), "pod-uid"},
+	} {
+		if attempt := Next(test.given.Observed).Status.Attempts[0]; attempt.PodUID != test.want {
+			t.Errorf("%s: pod %q is recorded, want %q", name, attempt.PodUID, test.want)
+		}
+	}
+}
+
+// Nobody saw that the Job was suspended and resumed.
+func TestASuspensionWhileTheBaseIsFetchedIsNoFailure(t *testing.T) {
+	fetching := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(t0)}}
+	for name, change := range map[string]func(*scenario){
+		"its pod is gone":  func(w *scenario) { w.Pod = nil },
+		"its pod is going": func(w *scenario) { w.Pod.DeletionTimestamp = new(metav1.NewTime(t0.Add(time.Minute))) },
+		"its pod has ended and is": func(w *scenario) {
+			w.Pod.DeletionTimestamp = new(metav1.NewTime(t0.Add(time.Minute)))
+			w.Pod.Status.Phase, w.Pod.Status.InitContainerStatuses[0].State = corev1.PodFailed, terminatedWith(143, "")
+		},
+	} {
+		w := fetches(corev1.PodPending, fetching, waitingFor("PodInitializing", ""))
+		w.Build.Status = Next(w.Observed).Status
+		if w.Build.Status.Attempts[0].PodUID == "" {
+			t.Fatal("the pod is not recorded")
+		}
+		resumed(w.Job)
+		w.Job.Status.Conditions[0].LastTransitionTime = metav1.NewTime(t0.Add(time.Minute))
+		change(w)
+		if status := Next(w.Observed).Status; status.Phase != v1alpha1.BuildQueued || status.Attempts[0].Outcome != "" || status.Attempts[0].PodUID != "" {
+			t.Errorf("%s: phase %s, attempt %+v", name, status.Phase, status.Attempts[0])
+		}
 	}
 }

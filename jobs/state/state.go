@@ -293,9 +293,9 @@ func (t *transition) cancel() {
 	}
 }
 
-// mayBeStopped reports whether the attempt's container runs, and can end without its log being deleted.
+// mayBeStopped reports whether the attempt's pod has a log and has not ended, and can end without its log being deleted.
 func (t *transition) mayBeStopped() bool {
-	return t.Pod != nil && !Ended(t.Pod) && hasStarted(t.Pod) && t.Pod.DeletionTimestamp == nil &&
+	return t.Pod != nil && !Ended(t.Pod) && hasLog(t.Pod) && t.Pod.DeletionTimestamp == nil &&
 		t.Job != nil && t.ours(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
 }
 

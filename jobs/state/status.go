@@ -70,7 +70,7 @@ func (t *transition) runTimeout() *v1alpha1.BuildFailure {
 		t.Build.Spec.Timeouts.Run, t.Pod.Spec.NodeName, t.Pod.Name)
 }
 
-// record binds the attempt to the observed Job, and to its pod once the container has started. A pod that has not started has no
+// record binds the attempt to the observed Job, and to its pod once a container has started. A pod that has not started has no
 // log to lose. The attempt ignores any other Job or pod from now on.
 func (t *transition) record() {
 	attempt := t.attempt()
@@ -80,7 +80,7 @@ func (t *transition) record() {
 	if t.Pod == nil || attempt.PodUID != "" && attempt.PodUID != t.Pod.UID {
 		return
 	}
-	if hasStarted(t.Pod) {
+	if hasLog(t.Pod) {
 		attempt.PodName, attempt.PodUID = t.Pod.Name, t.Pod.UID
 	}
 	if attempt.NodeName == "" || attempt.PodUID != "" { // before, the recorded node may be that of another pod of the Job

@@ -158,11 +158,11 @@ func (t *transition) suspended() bool {
 }
 
 // resumed reports whether the attempt's Job was suspended and resumed, unobserved, since the container was seen to start. The times
-// of the Job and of the condition are whole seconds, so equal times count as resumed. If the Job was not resumed, a later
-// observation has the Job's failure.
+// of the Job and of the condition are whole seconds, so equal times count as resumed. The start of a fetcher is not recorded, so before
+// that of the builder every resumption counts. If the Job was not resumed, a later observation has the Job's failure.
 func (t *transition) resumed() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
-	return ready != nil && ready.Status == metav1.ConditionTrue && t.Job != nil && t.Job.DeletionTimestamp == nil &&
+	return ready != nil && t.Job != nil && t.Job.DeletionTimestamp == nil &&
 		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job) &&
 		slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool {
 			return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse && !c.LastTransitionTime.Before(&ready.LastTransitionTime)

@@ -98,7 +98,7 @@ func (h *handover) goOn(end error) error {
 	return nil
 }
 
-// isWhole waits until the pod reports the end of its container, which it does a moment after the end of the log.
+// isWhole waits until the pod reports the end of its containers, which it does a moment after the end of the log.
 func (h *handover) isWhole() bool {
 	err := podlog.AwaitEnd(h.ctx, func(ctx context.Context) (bool, error) {
 		return h.logs.pods.ended(ctx, h.build, h.attempt)

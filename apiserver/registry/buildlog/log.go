@@ -48,7 +48,7 @@ func (e *replacedError) Is(target error) bool { return target == ErrGone }
 
 // Source reads the logs of attempts.
 type Source interface {
-	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's container has
+	// Open returns the log of an attempt whose pod is recorded. With options.Follow it ends when the attempt's containers have
 	// ended, and at the latest when ctx is done. Errors: ErrNotStarted and ErrGone, possibly wrapped. The caller closes the log.
 	Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, options corev1.PodLogOptions) (io.ReadCloser, error)
 }

@@ -16,7 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/podlog"
-	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/state"
 )
 
 // podLogs reads the logs of attempts from their pods.
@@ -39,10 +39,10 @@ func (l podLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *
 		return nil, fmt.Errorf("get pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case pod.UID != attempt.PodUID:
 		return nil, ErrGone
-	case !started(pod):
+	case !podlog.Started(pod):
 		return nil, ErrNotStarted
 	}
-	log, err := podlog.Open(ctx, pods, attempt.PodName, options)
+	log, err := podlog.Open(ctx, pods, pod, options)
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone
@@ -60,7 +60,7 @@ func (l podLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *
 	return limited{Reader: buffered, Closer: log}, nil
 }
 
-// ended reports whether the container of the attempt's pod has ended. The error is ErrGone if the pod is deleted or being deleted.
+// ended reports whether the containers of the attempt's pod have ended. The error is ErrGone if the pod is deleted or being deleted.
 func (l podLogs) ended(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt) (bool, error) {
 	pod, err := l.client.CoreV1().Pods(build.Namespace).Get(ctx, attempt.PodName, metav1.GetOptions{})
 	switch {
@@ -71,17 +71,9 @@ func (l podLogs) ended(ctx context.Context, build *v1alpha1.ImageBuild, attempt 
 	case pod.UID != attempt.PodUID:
 		return false, ErrGone
 	}
-	if status := render.BuilderStatus(pod); status != nil && status.State.Terminated != nil {
-		return true, nil
-	}
-	if pod.DeletionTimestamp != nil {
+	ended := state.Ended(pod)
+	if !ended && pod.DeletionTimestamp != nil {
 		return false, ErrGone
 	}
-	return false, nil
-}
-
-// started reports whether the builder's container runs or has run. Otherwise requesting its log is an error.
-func started(pod *corev1.Pod) bool {
-	status := render.BuilderStatus(pod)
-	return status != nil && (status.State.Running != nil || status.State.Terminated != nil)
+	return ended, nil
 }

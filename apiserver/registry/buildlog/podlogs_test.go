@@ -30,6 +30,8 @@ func TestPodLogs(t *testing.T) {
 	running := pod(corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})
 	stranger := running.DeepCopy()
 	stranger.UID = "another"
+	fetches := pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})
+	fetches.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: render.FetcherName, State: running.Status.ContainerStatuses[0].State}}
 	evicted := running.DeepCopy()
 	evicted.Status.ContainerStatuses = nil
 
@@ -40,6 +42,7 @@ func TestPodLogs(t *testing.T) {
 	}{
 		"a running pod":             {[]*corev1.Pod{running}, nil, nil},
 		"a pod that has ended":      {[]*corev1.Pod{pod(corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}})}, nil, nil},
+		"a pod that fetches":        {[]*corev1.Pod{fetches}, nil, nil},
 		"a waiting pod":             {[]*corev1.Pod{pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})}, ErrNotStarted, nil},
 		"a pod without containers":  {[]*corev1.Pod{evicted}, ErrNotStarted, nil},
 		"a stranger's pod":          {[]*corev1.Pod{stranger}, ErrGone, nil},
@@ -75,5 +78,35 @@ func TestPodLogs(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+func TestAPodEndsWithItsPublisher(t *testing.T) {
+	running, ended := corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}, corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	for what, test := range map[string]struct {
+		publisher corev1.ContainerState
+		change    func(*corev1.Pod)
+		want      bool
+		err       error
+	}{
+		"it publishes":               {publisher: running},
+		"it has published":           {publisher: ended, want: true},
+		"it waits, and is going":     {change: func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{} }, err: ErrGone},
+		"it has ended, and is going": {publisher: ended, change: func(pod *corev1.Pod) { pod.DeletionTimestamp = &metav1.Time{} }, want: true},
+		"it has failed":              {change: func(pod *corev1.Pod) { pod.Status.Phase = corev1.PodFailed }, want: true},
+		"another has its name":       {publisher: ended, change: func(pod *corev1.Pod) { pod.UID = "another" }, err: ErrGone},
+	} {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "pod", UID: "ours"}, Status: corev1.PodStatus{
+			InitContainerStatuses: []corev1.ContainerStatus{{Name: render.ContainerName, State: ended}},
+			ContainerStatuses:     []corev1.ContainerStatus{{Name: render.PublisherName, State: test.publisher}},
+		}}
+		if test.change != nil {
+			test.change(pod)
+		}
+		build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "once"}}
+		got, err := podLogs{client: fake.NewClientset(pod)}.ended(t.Context(), build, &v1alpha1.BuildAttempt{Number: 1, PodName: "pod", PodUID: "ours"})
+		if got != test.want || !errors.Is(err, test.err) {
+			t.Errorf("%s: %t, %v, want %t, %v", what, got, err, test.want, test.err)
+		}
 	}
 }

@@ -26,7 +26,7 @@ const (
 	logTailTimeout = 10 * time.Second
 )
 
-// addLogTail adds the end of the log to a failure that is about to be stored: to that of the build if the attempt is its last, or else
+// addLogTail adds the end of the builder's log to a failure that is about to be stored: to that of the build if the attempt is its last, or else
 // to that of the attempt. Without a log there is no tail.
 func (r *reconciler) addLogTail(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status *v1alpha1.ImageBuildStatus) {
 	if pod == nil || len(status.Attempts) == 0 || len(status.Attempts) != len(build.Status.Attempts) {
@@ -47,7 +47,7 @@ func (r *reconciler) readLogTail(ctx context.Context, pod *corev1.Pod) string {
 	ctx, cancel := context.WithTimeout(ctx, logTailTimeout)
 	defer cancel()
 	lines := int64(logTailBytes) // the end has no more: each line has a byte at least
-	stream, err := podlog.Open(ctx, r.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{TailLines: &lines})
+	stream, err := podlog.OpenBuilder(ctx, r.Kube.CoreV1().Pods(pod.Namespace), pod.Name, corev1.PodLogOptions{TailLines: &lines})
 	if err != nil {
 		klog.FromContext(ctx).V(2).Info("the failure has no log tail", "pod", klog.KObj(pod), "err", err)
 		return ""

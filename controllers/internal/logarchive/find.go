@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/archive"
 )
@@ -25,7 +26,7 @@ const (
 )
 
 // find returns how much of the pod's log is stored already. It gives up a log that is silent after its attempt has ended.
-func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err error) {
+func (s *stream) find(ctx context.Context, w *archive.Writer, pod *corev1.Pod) (skip int64, err error) {
 	anchor, err := w.Tail(ctx)
 	if err != nil {
 		return 0, archiveError{err}
@@ -37,7 +38,7 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 	done, progress := make(chan struct{}), &atomic.Int64{}
 	group.Go(func() (err error) {
 		defer close(done)
-		skip, err = s.search(reading, w, anchor[max(0, len(anchor)-anchorLength):], progress)
+		skip, err = s.search(reading, w, pod, anchor[max(0, len(anchor)-anchorLength):], progress)
 		return err
 	})
 	group.Go(func() error {
@@ -50,13 +51,13 @@ func (s *stream) find(ctx context.Context, w *archive.Writer) (skip int64, err e
 // search finds the anchor, the end of the stored log, in the pod's log. A node keeps only the end of a long log, or its
 // beginning and its end, so the anchor may be anywhere in it. If the anchor is missing, search writes a line that reports the
 // gap, and the lines continue that are later than the anchor. If none is later, the whole pod's log comes after the anchor.
-func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, progress *atomic.Int64) (skip int64, err error) {
+func (s *stream) search(ctx context.Context, w *archive.Writer, pod *corev1.Pod, anchor []byte, progress *atomic.Int64) (skip int64, err error) {
 	offset := w.Offset()
 	for _, look := range []func(io.Reader) (int64, error){
 		func(log io.Reader) (int64, error) { return endsAt(log, anchor, offset) },
 		func(log io.Reader) (int64, error) { return endOfAnchor(log, lastLine(anchor)) },
 	} {
-		log, err := s.open(ctx, false, progress)
+		log, err := s.open(ctx, pod, false, progress)
 		if err != nil {
 			return 0, err
 		}
@@ -69,7 +70,7 @@ func (s *stream) search(ctx context.Context, w *archive.Writer, anchor []byte, p
 			return 0, nil // the pod's log is empty
 		}
 	}
-	log, err := s.open(ctx, false, progress)
+	log, err := s.open(ctx, pod, false, progress)
 	if err != nil {
 		return 0, err
 	}

@@ -255,14 +255,12 @@ func (l *podLog) next(at int) (text []byte, ended, broken bool, more <-chan stru
 }
 
 func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string) {
-	w.lock.Lock()
-	log := w.logs[pod]
-	w.lock.Unlock()
+	log := w.log(pod, in.URL.Query().Get("container"))
 	if _, err := w.kube.CoreV1().Pods(namespace).Get(in.Context(), pod, metav1.GetOptions{}); err != nil || log == nil {
 		http.NotFound(out, in)
 		return
 	}
-	if in.URL.Query().Get("container") != render.ContainerName || in.URL.Query().Get("timestamps") != "true" {
+	if in.URL.Query().Get("timestamps") != "true" {
 		http.Error(out, "not what was expected", http.StatusBadRequest)
 		return
 	}
@@ -306,6 +304,22 @@ func (w *fixture) serveLog(out http.ResponseWriter, in *http.Request, pod string
 	}
 }
 
+// log is the log of a container of a pod; nil if there is none.
+func (w *fixture) log(pod, container string) *podLog {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	return w.logs[pod+"/"+container]
+}
+
+// addLog adds the log of a container of a pod.
+func (w *fixture) addLog(pod, container string) *podLog {
+	w.lock.Lock()
+	defer w.lock.Unlock()
+	log := &podLog{more: make(chan struct{})}
+	w.logs[pod+"/"+container] = log
+	return log
+}
+
 func (l *podLog) readersSoFar() int {
 	l.lock.Lock()
 	defer l.lock.Unlock()
@@ -321,10 +335,7 @@ func (l *podLog) isSilent() bool {
 // start makes a build with an attempt whose container runs, and its Job.
 func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1alpha1.ImageBuild, *podLog) {
 	w.t.Helper()
-	log := &podLog{more: make(chan struct{})}
-	w.lock.Lock()
-	w.logs[name+"-pod"] = log
-	w.lock.Unlock()
+	log := w.addLog(name+"-pod", render.ContainerName)
 	ours := map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name + "-pod", Labels: ours}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.ContainerName, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}
@@ -343,13 +354,21 @@ func (w *fixture) start(name string, change ...func(*v1alpha1.ImageBuild)) (*v1a
 // end has the container end, with its log.
 func (w *fixture) end(name string) {
 	w.t.Helper()
-	w.lock.Lock()
-	log := w.logs[name+"-pod"]
-	w.lock.Unlock()
+	log := w.log(name+"-pod", render.ContainerName)
 	log.change(func() { log.ended = true })
 	pods := w.kube.CoreV1().Pods(namespace)
 	pod := require.Value(pods.Get(w.t.Context(), name+"-pod", metav1.GetOptions{}))(w.t)
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	require.Value(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
+}
+
+// setContainers sets the states of the fetcher, the builder and the publisher of the pod of the build once.
+func (w *fixture) setContainers(states ...corev1.ContainerState) {
+	w.t.Helper()
+	pods := w.kube.CoreV1().Pods(namespace)
+	pod := require.Value(pods.Get(w.t.Context(), "once-pod", metav1.GetOptions{}))(w.t)
+	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: render.FetcherName, State: states[0]}, {Name: render.ContainerName, State: states[1]}}
+	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: states[2]}}
 	require.Value(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
 }
 

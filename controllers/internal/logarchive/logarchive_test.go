@@ -27,6 +27,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/controllers/internal/apitest"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // linesFrom are lines of a log, numbered and each with a time of its own.
@@ -90,6 +91,77 @@ func TestALogThatBreaksOffGoesOnWithoutAGapOrARepeat(t *testing.T) {
 	w.finish("once", v1alpha1.BuildSucceeded)
 	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
 	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 200)))
+}
+
+func TestTheLogsOfAllContainersAreArchivedWithoutAGapOrARepeat(t *testing.T) {
+	waits, runs := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}}, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	for name, killed := range map[string]bool{"by one process": false, "by a process for each step": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newFixture(t, "mem://")
+			build, builder := w.start("once")
+			fetcher, publisher := w.addLog("once-pod", render.FetcherName), w.addLog("once-pod", render.PublisherName)
+			want, stop := "", w.run()
+			archived := func(step string) {
+				t.Helper()
+				w.Eventually(func() string { return w.archived(build) }).Should(Equal(want), step)
+				if killed {
+					stop()
+					stop = w.run()
+				}
+			}
+			write := func(log *podLog, first, last int) {
+				want += linesFrom(first, last)
+				log.write(linesFrom(first, last))
+			}
+			end := func(log *podLog) { log.change(func() { log.ended = true }) }
+
+			w.setContainers(runs, waits, waits)
+			write(fetcher, 1, 3)
+			archived("fetching")
+			write(fetcher, 4, 6)
+			end(fetcher)
+			w.setContainers(ended, waits, waits)
+			archived("fetched")
+			w.setContainers(ended, runs, waits)
+			write(builder, 7, 9)
+			archived("building")
+			write(builder, 10, 12)
+			end(builder)
+			w.setContainers(ended, ended, waits)
+			archived("built")
+			w.Expect(w.condition("once")()).To(BeEmpty())
+			w.setContainers(ended, ended, runs)
+			write(publisher, 13, 15)
+			archived("publishing")
+			end(publisher)
+			w.setContainers(ended, ended, ended)
+			w.finish("once", v1alpha1.BuildSucceeded)
+			w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+			w.Expect(w.archived(build)).To(Equal(want))
+		})
+	}
+}
+
+func TestAPublisherThatNeverStartsIsNoLostLog(t *testing.T) {
+	w := newFixture(t, "mem://")
+	w.run()
+	build, builder := w.start("once")
+	fetcher := w.addLog("once-pod", render.FetcherName)
+	ended := corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
+	waits := corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "ErrImagePull"}}
+	builder.write(linesFrom(1, 3))
+	builder.change(func() { builder.ended = true })
+	fetcher.change(func() { fetcher.ended = true })
+	w.setContainers(ended, ended, waits)
+	w.Eventually(func() string { return w.archived(build) }).Should(Equal(linesFrom(1, 3)))
+	pods := w.kube.CoreV1().Pods(namespace)
+	pod := require.Value(pods.Get(t.Context(), "once-pod", metav1.GetOptions{}))(w.t)
+	pod.Status.Phase = corev1.PodFailed // its deadline has passed
+	require.Value(pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}))(w.t)
+	w.finish("once", v1alpha1.BuildFailed)
+	w.Eventually(w.condition("once")).Should(Equal("True/Archived"))
+	w.Expect(w.archived(build)).To(Equal(linesFrom(1, 3)))
 }
 
 func TestWhatIsReadWhenTheProcessEndsIsStored(t *testing.T) {

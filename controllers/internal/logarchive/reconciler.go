@@ -89,7 +89,7 @@ func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, re
 	for i := range build.Status.Attempts {
 		attempt := &build.Status.Attempts[i]
 		if attempt.PodUID == "" {
-			continue // its container never started
+			continue // its containers never started
 		}
 		if settled { // so it is not remembered: finished builds would add up
 			r.streams.forget(build.UID)

@@ -58,7 +58,7 @@ func newStream(options Options, build *v1alpha1.ImageBuild, attempt *v1alpha1.Bu
 
 var (
 	errSilent = errors.New("the node sent neither more lines nor the end of the log after the attempt ended")
-	errMoved  = errors.New("the log ended before the container ended")
+	errMoved  = errors.New("the log ended before the containers ended")
 )
 
 // run reads the log to its end, and seals it.
@@ -85,7 +85,7 @@ func (s *stream) run(ctx context.Context) error {
 			return s.seal(ctx, w, archive.Seal{InPart: true, Why: gone})
 		}
 		ended := state.Ended(pod)
-		err = s.read(ctx, w, !ended)
+		err = s.read(ctx, w, pod)
 		failed := errors.Is(err, podlog.ErrKubelet)
 		switch {
 		case err == nil && ended:
@@ -132,7 +132,7 @@ func (s *stream) origin(ctx context.Context) (io.ReadCloser, error) {
 	if pod == nil {
 		return nil, errors.New(gone)
 	}
-	return s.open(ctx, false, &atomic.Int64{})
+	return s.open(ctx, pod, false, &atomic.Int64{})
 }
 
 // seal marks the log as ended.
@@ -174,7 +174,7 @@ func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
 	return reconciliation.Live(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.build.Namespace, s.pod, s.attempt.Pod)
 }
 
-// awaitEnd waits until the pod reports the end of its container, which it does a moment after the end of the log.
+// awaitEnd waits until the pod reports the end of its containers, which it does a moment after the end of the log.
 func (s *stream) awaitEnd(ctx context.Context) error {
 	err := podlog.AwaitEnd(ctx, func(ctx context.Context) (bool, error) {
 		pod, err := s.getPod(ctx)
@@ -186,25 +186,24 @@ func (s *stream) awaitEnd(ctx context.Context) error {
 	return err
 }
 
-// read stores the part of the pod's log that the archive does not have. If follow is true, it also stores what the pod writes
-// later.
-func (s *stream) read(ctx context.Context, w *archive.Writer, follow bool) error {
+// read stores the part of the pod's log that the archive does not have. It also stores what a pod that has not ended writes later.
+func (s *stream) read(ctx context.Context, w *archive.Writer, pod *corev1.Pod) error {
 	if w.Accepted() == 0 {
-		return s.copy(ctx, w, follow, 0)
+		return s.copy(ctx, w, pod, 0)
 	}
 	if err := w.Flush(ctx); err != nil {
 		return archiveError{err}
 	}
-	skip, err := s.find(ctx, w)
+	skip, err := s.find(ctx, w, pod)
 	if err != nil {
 		return err
 	}
-	return s.copy(ctx, w, follow, skip)
+	return s.copy(ctx, w, pod, skip)
 }
 
-// open opens the pod's log until ctx is done. progress counts the bytes that are read.
-func (s *stream) open(ctx context.Context, follow bool, progress *atomic.Int64) (io.ReadCloser, error) {
-	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), s.pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
+// open opens the log of the pod, as it was observed last, until ctx is done. progress counts the bytes that are read.
+func (s *stream) open(ctx context.Context, pod *corev1.Pod, follow bool, progress *atomic.Int64) (io.ReadCloser, error) {
+	log, err := podlog.Open(ctx, s.Kube.CoreV1().Pods(s.build.Namespace), pod, corev1.PodLogOptions{Follow: follow, Timestamps: true})
 	if err != nil {
 		return nil, fmt.Errorf("read the log of pod %s: %w", s.pod, err)
 	}
@@ -225,14 +224,14 @@ func (l *countedLog) Read(buffer []byte) (int, error) {
 }
 
 // copy stores the pod's log without its first skip bytes. Every other second it flushes them to the archive.
-func (s *stream) copy(ctx context.Context, w *archive.Writer, follow bool, skip int64) error {
+func (s *stream) copy(ctx context.Context, w *archive.Writer, pod *corev1.Pod, skip int64) error {
 	group, reading := errgroup.WithContext(ctx)
 	progress := &atomic.Int64{}
 	done := make(chan struct{})
 	var lock sync.Mutex
 	group.Go(func() error {
 		defer close(done)
-		log, err := s.open(reading, follow, progress)
+		log, err := s.open(reading, pod, !state.Ended(pod), progress)
 		if err != nil {
 			return err
 		}
