@@ -121,6 +121,7 @@ type Agent struct {
 	stopped    bool
 	runs       map[types.UID]*run // pods with a process, until their end is seen in the cache
 	jobRecords map[types.UID]jobRecord
+	fetches    map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
 	active     sync.WaitGroup
 }
 
@@ -160,6 +161,7 @@ func New(o Options) (*Agent, error) {
 		stopping:   make(chan struct{}),
 		runs:       map[types.UID]*run{},
 		jobRecords: map[types.UID]jobRecord{},
+		fetches:    map[string]<-chan struct{}{},
 	}
 	a.workers = newWorkers(o.Workers, a.podQueue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {

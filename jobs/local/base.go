@@ -83,6 +83,14 @@ func (r *run) fetch(ctx context.Context, artifact *render.InputArtifact, began t
 	if r.reported == nil {
 		r.report(func(pod *corev1.Pod) { setFetching(pod, began) })
 	}
+	done, err := r.agent.beginFetch(ctx, r.ref.namespace+"/"+artifact.Digest)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := provide(); !errors.Is(err, fs.ErrNotExist) {
+		return err // another build has fetched it meanwhile
+	}
 	r.say("fetching %s: %s", base.Name(artifact), artifact.Location)
 	output, err := r.output()
 	if err != nil {
@@ -113,6 +121,32 @@ func (r *run) fetch(ctx context.Context, artifact *render.InputArtifact, began t
 		return err
 	}
 	return provide()
+}
+
+// beginFetch waits until nobody else fetches the same. The caller calls done in the end.
+func (a *Agent) beginFetch(ctx context.Context, what string) (done func(), err error) {
+	mine := make(chan struct{})
+	for {
+		a.mu.Lock()
+		other, busy := a.fetches[what]
+		if !busy {
+			a.fetches[what] = mine
+		}
+		a.mu.Unlock()
+		if !busy {
+			return func() {
+				a.mu.Lock()
+				defer a.mu.Unlock()
+				delete(a.fetches, what)
+				close(mine)
+			}, nil
+		}
+		select {
+		case <-other:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // whyNotProvided returns why the base could not be provided, and writes it to the log unless something ended that.

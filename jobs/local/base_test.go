@@ -99,6 +99,41 @@ func TestABaseThatIsPublishedIsFetchedOnce(t *testing.T) {
 	}}))
 }
 
+func TestBuildsThatNeedTheSameBaseFetchItOnce(t *testing.T) {
+	registry := registrytest.New(t, registrytest.Options{})
+	base := published(t, registry)
+	_, adapt := withStore(t, t.TempDir(), nil)
+	c := newCluster(t, map[string]string{"good": useBase}, adapt)
+	started, release := make(chan struct{}), make(chan struct{})
+	registry.Inject(1, http.MethodGet, "/blobs/", func(w http.ResponseWriter, request *http.Request, next http.Handler) {
+		close(started)
+		<-release
+		next.ServeHTTP(w, request)
+	})
+	registry.Requests()
+	var jobs []*batchv1.Job
+	for _, name := range []string{"first", "second", "third"} {
+		jobs = append(jobs, c.run("good", startingFrom(name, base, "")))
+	}
+	for _, job := range jobs {
+		c.podWhen(job, func(pod *corev1.Pod) bool { return render.FetcherStatus(pod) != nil })
+	}
+	c.Eventually(started).Should(BeClosed())
+	waiting := jobs[2]
+	if log := c.log(require.Value(c.pod(waiting))(t), nil); log != "" { // this one fetches
+		waiting = jobs[1]
+	}
+	c.deletePod(waiting, 1000)
+	c.podGone(waiting)
+	close(release)
+	for _, job := range jobs {
+		if job != waiting {
+			c.Expect(c.outcome(job).Failure).To(BeNil())
+		}
+	}
+	c.Expect(registry.Requests()).To(ConsistOf(HavePrefix("GET /v2/team/debian/manifests/"), HavePrefix("GET /v2/team/debian/blobs/")))
+}
+
 func TestABaseThatIsNotFetchedTellsWhy(t *testing.T) {
 	registry := registrytest.New(t, registrytest.Options{Auth: "Basic"})
 	base, dir := published(t, registry), t.TempDir()
