@@ -28,9 +28,19 @@ const startPoll = time.Second
 // Started reports whether a container of a pod runs or has run whose log Open reads. Otherwise opening its log is an error.
 func Started(pod *corev1.Pod) bool { return slices.ContainsFunc(containers(pod), started) }
 
-// containers returns the statuses of the containers whose logs are the log of a pod, in order. The kubelet reports them together.
+// containers returns the statuses of the containers whose logs are the log of a pod, in order. The kubelet reports them together. On one
+// machine the agent reports a fetcher that is no container of the pod: its lines are the beginning of the builder's log.
 func containers(pod *corev1.Pod) []*corev1.ContainerStatus {
-	return slices.DeleteFunc([]*corev1.ContainerStatus{render.FetcherStatus(pod), render.BuilderStatus(pod), render.PublisherStatus(pod)},
+	fetcher, builder := render.FetcherStatus(pod), render.BuilderStatus(pod)
+	isFetcher := func(c corev1.Container) bool { return c.Name == render.FetcherName }
+	if fetcher != nil && builder != nil && !slices.ContainsFunc(pod.Spec.InitContainers, isFetcher) {
+		both := *builder
+		if !started(builder) {
+			both.State = fetcher.State
+		}
+		fetcher, builder = nil, &both
+	}
+	return slices.DeleteFunc([]*corev1.ContainerStatus{fetcher, builder, render.PublisherStatus(pod)},
 		func(status *corev1.ContainerStatus) bool { return status == nil })
 }
 

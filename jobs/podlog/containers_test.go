@@ -53,6 +53,7 @@ const fetcher, builder, publisher = render.FetcherName, render.ContainerName, re
 // newNode is a node with a pod of three containers, in these states.
 func newNode(t *testing.T, states ...corev1.ContainerState) *node {
 	n := &node{t: t, pod: &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "pod", UID: "ours"}}, logs: map[string]string{}, fail: map[string]error{}}
+	n.pod.Spec.InitContainers = []corev1.Container{{Name: fetcher}, {Name: builder}}
 	n.pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: fetcher}, {Name: "injected", State: ended}, {Name: builder}}
 	n.pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: publisher}}
 	require.NoError(t, n.set(states...)())
@@ -81,6 +82,14 @@ func (n *node) set(states ...corev1.ContainerState) func() error {
 		}
 		return nil
 	}
+}
+
+// agent is an agent on one machine, which fetches before it starts the builder.
+func (n *node) agent() {
+	n.pod.Spec.InitContainers = nil
+	n.pod.Status.ContainerStatuses = n.pod.Status.InitContainerStatuses[2:]
+	n.pod.Status.InitContainerStatuses = n.pod.Status.InitContainerStatuses[:1]
+	n.fail[fetcher] = apierrors.NewBadRequest("there is no such container")
 }
 
 func (n *node) client() *fake.Clientset {
@@ -168,6 +177,9 @@ func TestTheLogOfAPodIsThatOfItsContainers(t *testing.T) {
 		"without a fetcher": {[]corev1.ContainerState{ended, ended, ended}, func(n *node) {
 			n.pod.Status.InitContainerStatuses = n.pod.Status.InitContainerStatuses[1:]
 		}, stampedFrom(builder, 4, 3) + stampedFrom(publisher, 7, 3)},
+		"an agent fetches":     {[]corev1.ContainerState{runs, waiting, waiting}, (*node).agent, stampedFrom(builder, 4, 3)},
+		"an agent has failed":  {[]corev1.ContainerState{exited(1), waiting, waiting}, (*node).agent, stampedFrom(builder, 4, 3)},
+		"an agent has fetched": {[]corev1.ContainerState{ended, runs, waiting}, (*node).agent, stampedFrom(builder, 4, 3)},
 		"only a builder": {[]corev1.ContainerState{ended, ended, ended}, func(n *node) {
 			n.pod.Status.ContainerStatuses, n.pod.Status.InitContainerStatuses = n.pod.Status.InitContainerStatuses[2:], nil
 		}, stampedFrom(builder, 4, 3)},

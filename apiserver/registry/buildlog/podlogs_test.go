@@ -31,6 +31,7 @@ func TestPodLogs(t *testing.T) {
 	stranger := running.DeepCopy()
 	stranger.UID = "another"
 	fetches := pod(corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{}})
+	fetches.Spec.InitContainers = []corev1.Container{{Name: render.FetcherName}}
 	fetches.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: render.FetcherName, State: running.Status.ContainerStatuses[0].State}}
 	evicted := running.DeepCopy()
 	evicted.Status.ContainerStatuses = nil

@@ -3,7 +3,9 @@
 package up
 
 import (
+	"bufio"
 	"context"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -116,7 +118,16 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 			ready := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildPodReady)
 			return build.Status.Finished || ready != nil && ready.Reason == v1alpha1.ReasonFetchingBase
 		})
+		log := require.Value(client.ImagesV1alpha1().RESTClient().Get().Namespace("default").Resource("imagebuilds").Name(again.Name).SubResource("log").
+			Param("follow", "true").Stream(ctx))(t)
+		lines := bufio.NewReader(log)
+		told := require.Value(lines.ReadString('\n'))(t)
 		close(noticed)
+		told += string(require.Value(io.ReadAll(lines))(t))
+		require.NoError(t, log.Close())
+		if !strings.HasPrefix(told, "goldsmith: fetching linux/amd64/raw of build ") || strings.Count(told, "fetching") != 1 || strings.Contains(told, "missing") {
+			t.Errorf("the followed log is %q", told)
+		}
 		made = awaited(ctx, t, client.ImagesV1alpha1().ImageBuilds("default").Watch, again.Name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
 		if len(made.Status.Artifacts) != 1 || made.Status.Artifacts[0].Digest != web.Digest {
 			t.Errorf("the build whose base is fetched has %+v", made.Status)

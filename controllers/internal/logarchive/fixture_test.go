@@ -367,6 +367,7 @@ func (w *fixture) setContainers(states ...corev1.ContainerState) {
 	w.t.Helper()
 	pods := w.kube.CoreV1().Pods(namespace)
 	pod := require.Value(pods.Get(w.t.Context(), "once-pod", metav1.GetOptions{}))(w.t)
+	pod.Spec.InitContainers = []corev1.Container{{Name: render.FetcherName}, {Name: render.ContainerName}}
 	pod.Status.InitContainerStatuses = []corev1.ContainerStatus{{Name: render.FetcherName, State: states[0]}, {Name: render.ContainerName, State: states[1]}}
 	pod.Status.ContainerStatuses = []corev1.ContainerStatus{{Name: render.PublisherName, State: states[2]}}
 	require.Value(pods.UpdateStatus(w.t.Context(), pod, metav1.UpdateOptions{}))(w.t)
