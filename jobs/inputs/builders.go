@@ -89,7 +89,7 @@ const maxLookupMessage = 200
 // notFound reports an unknown name, the registered builders, and how to register one.
 func (b Builders) notFound(name string) *v1alpha1.BuildFailure {
 	problem := fmt.Sprintf("no builder is registered as %.63q: ", name)
-	const remedy = "register it: goldsmith up --builder, or ConfigMap goldsmith-builders"
+	const remedy = "register it: goldsmith up --builders, or ConfigMap goldsmith-builders"
 	if len(b.All()) > 0 {
 		room := maxLookupMessage - len(problem) - len(remedy) - len("use ; or ")
 		problem += "use " + b.names(room) + "; or "

@@ -50,7 +50,7 @@ func TestLookup(t *testing.T) {
 			builders:    Builders{Registered: registered},
 			ask:         v1alpha1.BuilderReference{Name: "packer"},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: `"packer": use debuild, mock; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
+			wantMessage: `"packer": use debuild, mock; or register it: goldsmith up --builders, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:        "without registered builders the message says so",
@@ -70,7 +70,7 @@ func TestLookup(t *testing.T) {
 			builders:    Builders{Registered: map[string]Builder{long + "1": {}, long + "2": {}}},
 			ask:         v1alpha1.BuilderReference{Name: long},
 			wantReason:  v1alpha1.ReasonBuilderNotFound,
-			wantMessage: `": use one of 2 builders; or register it: goldsmith up --builder, or ConfigMap goldsmith-builders`,
+			wantMessage: `": use one of 2 builders; or register it: goldsmith up --builders, or ConfigMap goldsmith-builders`,
 		},
 		{
 			name:       "no name at all is an unknown name",

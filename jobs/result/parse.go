@@ -15,6 +15,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/wrongtype"
 )
 
 var digestPattern = regexp.MustCompile(`\Asha256:[0-9a-f]{64}\z`)
@@ -147,7 +148,7 @@ func decode(text string, limit int) (*Result, error) {
 		if len(text) == MaxBytes {
 			return nil, fmt.Errorf("not JSON, probably cut at %d bytes", MaxBytes)
 		}
-		return nil, fmt.Errorf("not JSON that matches the builder contract: %w", err)
+		return nil, fmt.Errorf("not JSON that matches the builder contract: %w", wrongtype.Explain(err))
 	}
 	names := make([]string, len(unknown))
 	for i := range unknown {

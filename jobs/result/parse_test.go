@@ -288,7 +288,7 @@ func TestParseInvalidMessage(t *testing.T) {
 		"no digest":                 {strings.Replace(good, `"digest":"`+digestA+`",`, "", 1), "has no digest"},
 		"no size":                   {strings.Replace(good, `,"sizeBytes":7`, "", 1), "no sizeBytes"},
 		"a negative size":           {strings.Replace(good, `:7`, ":-7", 1), "negative"},
-		"a fraction as size":        {strings.Replace(good, `:7`, ":7.5", 1), "not JSON that matches the builder contract"},
+		"a fraction as size":        {strings.Replace(good, `:7`, ":7.5", 1), "not JSON that matches the builder contract: artifacts.sizeBytes: must be a whole number"},
 		"a size beyond 64 bits":     {strings.Replace(good, `:7`, ":9223372036854775808", 1), "not JSON that matches the builder contract"},
 		"oversized":                 {paddedTo(4097, good), "longer than 4096 bytes"},
 		"oversized and cut":         {strings.Repeat("x", 4096), "probably cut at 4096 bytes"},

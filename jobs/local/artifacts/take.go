@@ -236,7 +236,7 @@ func escape(output *os.Root, path string) string {
 	for range maxLinks {
 		link, target := firstLink(output, path)
 		if filepath.IsAbs(target) {
-			return fmt.Sprintf("leads through an absolute symbolic link, to %q: make the link relative", target)
+			return fmt.Sprintf("leads through an absolute symbolic link, to %q: copy the file, or make the link relative within the directory", target)
 		}
 		if link == "" {
 			break

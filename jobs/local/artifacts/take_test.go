@@ -146,10 +146,10 @@ func TestAFileThatCannotBeAnArtifactIsTheBuildersFault(t *testing.T) {
 			}
 			return err
 		}},
-		{name: "absolute link", path: "link", want: `leads through an absolute symbolic link, to "/etc/passwd": make the link relative`, make: func(f *fixture) error {
+		{name: "absolute link", path: "link", want: `leads through an absolute symbolic link, to "/etc/passwd": copy the file, or make the link relative within the directory`, make: func(f *fixture) error {
 			return os.Symlink("/etc/passwd", f.path("link"))
 		}},
-		{name: "link to a directory behind an absolute link", path: "a/passwd", want: `leads through an absolute symbolic link, to "/etc": make the link relative`,
+		{name: "link to a directory behind an absolute link", path: "a/passwd", want: `leads through an absolute symbolic link, to "/etc": copy the file, or make the link relative within the directory`,
 			make: func(f *fixture) error {
 				return errors.Join(os.Mkdir(f.path("d"), 0o700), os.Symlink("d/b", f.path("a")), os.Symlink("/etc", f.path("d/b")))
 			}},

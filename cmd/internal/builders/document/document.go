@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"unicode"
@@ -22,6 +21,7 @@ import (
 	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
+	"goldsmith.dev/goldsmith/apis/wrongtype"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
@@ -210,33 +210,8 @@ func single(content []byte) ([]byte, error) {
 // strict decodes JSON. The error names fields, and no types of Go.
 func strict(text []byte, into any) error {
 	problems, err := kjson.UnmarshalStrict(text, into)
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		field := wrong.Field
-		if field == "" {
-			return fmt.Errorf("it must be %s", kindOf(wrong.Type))
-		}
-		return fmt.Errorf("%s: must be %s", field, kindOf(wrong.Type))
-	}
 	if err != nil {
-		return err
+		return wrongtype.Explain(err)
 	}
 	return errors.Join(problems...)
-}
-
-// kindOf describes the values of a type.
-func kindOf(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.String:
-		return "text: write it in quotes"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int32, reflect.Int64:
-		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Slice:
-		return "a list"
-	default:
-		return "an object with fields"
-	}
 }
