@@ -136,6 +136,57 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 	})
 }
 
+func TestSIGKILLWhileABaseIsFetchedLosesOneAttempt(t *testing.T) {
+	t.Parallel()
+	registry := registrytest.New(t, registrytest.Options{})
+	path, directory := executable(t), t.TempDir()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	script, data := filepath.Join(directory, "disk.sh"), filepath.Join(directory, "data")
+	require.NoError(t, os.WriteFile(script, []byte(publishingBuilder), 0o700))
+	create := func(server *program, name string, base v1alpha1.Base) {
+		t.Helper()
+		image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputsFor("disk")}}
+		image.Spec.Base, image.Spec.Output = base, &v1alpha1.Output{Repository: registry.Host() + "/team/" + name}
+		_, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, image, metav1.CreateOptions{})
+		require.NoError(t, err)
+	}
+	finished := func(server *program, name string) *v1alpha1.ImageBuild {
+		t.Helper()
+		return awaited(ctx, t, server.images.ImagesV1alpha1().ImageBuilds("default").Watch, name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Finished })
+	}
+	server := startProgram(t, path, data, "--builder", "disk="+script)
+	create(server, "debian", v1alpha1.Base{Reference: "debian:bookworm"})
+	base := finished(server, "debian-1").Status.Artifacts[0]
+	require.NoError(t, os.Remove(filepath.Join(data, artifactsName, "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))))
+	fetching := make(chan struct{})
+	registry.Inject(1, http.MethodGet, "/team/debian/blobs/", func(_ http.ResponseWriter, request *http.Request, _ http.Handler) {
+		close(fetching)
+		<-request.Context().Done()
+	})
+	create(server, "web", v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "debian"}})
+	select {
+	case <-fetching:
+	case <-ctx.Done():
+		t.Fatal("nothing is fetched")
+	}
+	server.kill(t)
+	awaitNoProcess(ctx, t, data)
+
+	server = startProgram(t, path, data, "--builder", "disk="+script)
+	web := finished(server, "web-1").Status
+	if len(web.Attempts) != 2 || web.Attempts[0].Outcome != v1alpha1.AttemptDisrupted || web.Attempts[0].Failure.Reason != v1alpha1.ReasonProcessLost || web.Phase != v1alpha1.BuildSucceeded {
+		t.Fatalf("the build is %+v", web)
+	}
+	if _, content := registry.Get("/team/web/blobs/" + web.Artifacts[0].Digest); string(content) != "disk\ndisk\n" {
+		t.Errorf("web was not made from its base: %q", content)
+	}
+	if left := require.Value(os.ReadDir(filepath.Join(data, artifactsName, "ingest")))(t); len(left) > 0 {
+		t.Errorf("the store has %v", left)
+	}
+	server.terminate(t)
+}
+
 // awaited watches the object of a name until wanted returns true.
 func awaited[T any](ctx context.Context, t *testing.T, watched func(context.Context, metav1.ListOptions) (watch.Interface, error), name string, wanted func(T) bool) (last T) {
 	t.Helper()
