@@ -4,9 +4,12 @@
 package filelock
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,16 +20,77 @@ var ErrHeld = errors.New("the lock is held by another process")
 // Take locks a file without waiting, and creates the file if it does not exist. Closing the returned file unlocks it. The
 // kernel releases the lock when the process ends, even if it is killed.
 func Take(path string) (*os.File, error) {
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the lock: %w", err)
+		return nil, err
 	}
-	err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	if errors.Is(err, unix.EWOULDBLOCK) {
-		err = ErrHeld
+	if err := lock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+	}
+	return file, nil
+}
+
+// Await locks a file as Take does, but waits until nobody else holds the lock. If ctx is done first, the error is ErrHeld.
+func Await(ctx context.Context, path string) (*os.File, error) {
+	file, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	locked := make(chan error)
+	go func() {
+		err := lock(file, unix.LOCK_EX)
+		select {
+		case locked <- err:
+		case <-ctx.Done():
+			_ = file.Close() // it unlocks the file, which nobody waits for any more
+		}
+	}()
+	select {
+	case err = <-locked:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("lock %s: %w: %w", path, ErrHeld, ctx.Err())
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
 	}
 	return file, nil
+}
+
+// Holder returns the process that holds the lock of a file, or 0 if it is not known. If nobody holds the lock, it returns the last holder.
+func Holder(path string) int {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(content)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+func open(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("open the lock: %w", err)
+	}
+	return file, nil
+}
+
+// lock locks a file, and writes into it for Holder which process has the lock.
+func lock(file *os.File, how int) error {
+	err := unix.Flock(int(file.Fd()), how)
+	for errors.Is(err, unix.EINTR) {
+		err = unix.Flock(int(file.Fd()), how)
+	}
+	switch {
+	case errors.Is(err, unix.EWOULDBLOCK):
+		return ErrHeld
+	case err != nil:
+		return err
+	}
+	if file.Truncate(0) == nil {
+		_, _ = file.WriteString(strconv.Itoa(os.Getpid()) + "\n") // on a full disk, Holder does not know the process
+	}
+	return nil
 }

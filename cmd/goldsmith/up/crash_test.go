@@ -136,7 +136,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	require.NoError(t, options.complete())
 	builders, err := options.readBuilders()
 	require.NoError(t, err)
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
+	data, err := options.claimDataDirectory(t.Context())
 	require.NoError(t, err)
 	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, builders: builders, components: newComponents()}}
 	users, err := lab.system.newUsers()

@@ -3,6 +3,7 @@
 package up
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -23,7 +26,7 @@ import (
 //	kubeconfig   for clients
 //	kubeconfigs/ the kubeconfigs of --user
 //	.gitignore   keeps all of it out of version control: kubeconfigs and server/ hold keys
-//	lock         held while a process uses the directory
+//	lock         locked while a process uses the directory; it contains the process ID
 //	up.log       logs of the libraries since the last start
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
 //	builders.yaml the builders, which the operator writes and the server only reads
@@ -46,23 +49,79 @@ const (
 	temporaryRecords   = "goldsmith-records-"
 )
 
+// endLimit is how long a start waits for the end of a process that holds the data directory and is ending.
+const endLimit = 15 * time.Second
+
 // claimDataDirectory creates the directory and locks it. The kernel releases the lock when the process ends, even after a crash.
-func claimDataDirectory(path string, memory bool) (*dataDirectory, error) {
+func (o *Options) claimDataDirectory(ctx context.Context) (*dataDirectory, error) {
+	path := o.DataDirectory
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("create data directory %s: %w", path, err)
 	}
-	lock, err := filelock.Take(filepath.Join(path, "lock"))
-	if errors.Is(err, filelock.ErrHeld) {
-		return nil, fmt.Errorf("data directory %s is in use by another `goldsmith up`: stop the other server, or set --data-dir to another directory", path)
-	}
+	lock, err := o.lockDataDirectory(ctx, filepath.Join(path, "lock"))
 	if err != nil {
-		return nil, fmt.Errorf("lock data directory %s: %w", path, err)
+		return nil, err
 	}
-	directory := &dataDirectory{path: path, memory: memory, lock: lock}
+	directory := &dataDirectory{path: path, memory: o.Memory, lock: lock}
 	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds()); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil
+}
+
+// lockDataDirectory takes the lock. It waits for a holder that is ending: a process that was killed while it stored a large artifact keeps
+// its lock until the kernel has written the artifact to the disk.
+func (o *Options) lockDataDirectory(ctx context.Context, path string) (*os.File, error) {
+	lock, err := filelock.Take(path)
+	if holder := filelock.Holder(path); errors.Is(err, filelock.ErrHeld) && isEnding(holder) {
+		limited, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer o.clock.AfterFunc(endLimit, cancel).Stop()
+		err = o.awaitQuietly(time.Second, fmt.Sprintf("the former server, process %d, to end", holder), func() (err error) {
+			lock, err = filelock.Await(limited, path)
+			return err
+		})
+	}
+	switch {
+	case err == nil:
+		return lock, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !errors.Is(err, filelock.ErrHeld):
+		return nil, fmt.Errorf("lock data directory %s: %w", o.DataDirectory, err)
+	}
+	process := ""
+	if holder := filelock.Holder(path); holder != 0 {
+		process = fmt.Sprintf(", process %d", holder)
+	}
+	return nil, fmt.Errorf("data directory %s is in use by another `goldsmith up`%s: stop the other server, or set --data-dir to another directory", o.DataDirectory, process)
+}
+
+// isEnding reports whether a process was killed, or has ended, and the kernel may not have released its locks yet. Its first thread ends at
+// once, and others end when their writes have reached the disk.
+func isEnding(pid int) bool {
+	if pid == 0 {
+		return false
+	}
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		value = strings.TrimSpace(value)
+		switch name {
+		case "State":
+			if strings.HasPrefix(value, "Z") || strings.HasPrefix(value, "X") {
+				return true
+			}
+		case "SigPnd", "ShdPnd":
+			if pending, err := strconv.ParseUint(value, 16, 64); err == nil && pending&(1<<(syscall.SIGKILL-1)) != 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // keepOutOfGit lets Git ignore a directory with keys, unless somebody has written a .gitignore there already.

@@ -3,19 +3,27 @@
 package up
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"k8s.io/utils/clock"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func claim(t *testing.T, path string, memory bool) *dataDirectory {
 	t.Helper()
-	directory, err := claimDataDirectory(path, memory)
+	directory, err := (&Options{DataDirectory: path, Memory: memory}).claimDataDirectory(t.Context())
 	require.NoError(t, err)
 	return directory
 }
@@ -38,11 +46,90 @@ func token(t *testing.T, directory *dataDirectory) string {
 func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	first := claim(t, path, false)
-	if _, err := claimDataDirectory(path, true); err == nil || !strings.Contains(err.Error(), path) {
-		t.Errorf("got error %v, want one that names %s", err, path)
+	want := fmt.Sprintf("data directory %s is in use by another `goldsmith up`, process %d: stop", path, os.Getpid())
+	if _, err := (&Options{DataDirectory: path, Memory: true}).claimDataDirectory(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want %s", err, want)
 	}
 	release(t, first)
 	release(t, claim(t, path, false))
+}
+
+// announcing is a clock that tells when a function waits for it.
+type announcing struct {
+	*clocktesting.FakeClock
+	waits chan time.Duration
+}
+
+func (a announcing) AfterFunc(d time.Duration, f func()) clock.Timer {
+	defer func() { a.waits <- d }()
+	return a.FakeClock.AfterFunc(d, f)
+}
+
+// A process that is killed while it writes to a disk keeps its locks until it has written.
+func TestAStartWaitsForAFormerServerThatIsEnding(t *testing.T) {
+	killed := exec.CommandContext(t.Context(), "true")
+	require.NoError(t, killed.Start())
+	defer func() { _ = killed.Wait() }() // it has no other result than its end
+	require.NoError(t, unix.Waitid(unix.P_PID, killed.Process.Pid, nil, unix.WEXITED|unix.WNOWAIT, nil))
+	for name, test := range map[string]struct {
+		ends, interrupted bool
+		want              string // the error
+	}{
+		"it ends":         {ends: true},
+		"it stays":        {want: fmt.Sprintf("is in use by another `goldsmith up`, process %d: stop the other server", killed.Process.Pid)},
+		"an interruption": {interrupted: true, want: context.Canceled.Error()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := t.TempDir()
+			held := claim(t, path, false)
+			require.NoError(t, os.WriteFile(filepath.Join(path, "lock"), fmt.Appendln(nil, killed.Process.Pid), 0o600))
+			ctx, interrupt := context.WithCancel(t.Context())
+			defer interrupt()
+			fake, notices := announcing{clocktesting.NewFakeClock(time.Now()), make(chan time.Duration, 2)}, &strings.Builder{}
+			options := Options{DataDirectory: path, Notices: notices, clock: fake}
+			claimed := make(chan error)
+			go func() {
+				directory, err := options.claimDataDirectory(ctx)
+				if err == nil {
+					err = directory.release()
+				}
+				claimed <- err
+			}()
+			for range 2 { // the notice and the limit
+				select {
+				case <-fake.waits:
+				case err := <-claimed:
+					t.Fatalf("it did not wait: %v", err)
+				}
+			}
+			fake.Step(time.Second)
+			if want := fmt.Sprintf("still starting: waiting for the former server, process %d, to end\n", killed.Process.Pid); notices.String() != want {
+				t.Errorf("got %q, want %q", notices, want)
+			}
+			switch {
+			case test.ends:
+				release(t, held)
+			case test.interrupted:
+				interrupt()
+			default:
+				fake.Step(endLimit)
+			}
+			if err := <-claimed; (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+			if !test.ends {
+				release(t, held)
+			}
+		})
+	}
+}
+
+func TestAServerThatRunsIsNotEnding(t *testing.T) {
+	for pid, want := range map[int]bool{0: false, os.Getpid(): false, 1 << 30: true} {
+		if got := isEnding(pid); got != want {
+			t.Errorf("process %d: %t", pid, got)
+		}
+	}
 }
 
 func TestGitIgnoresADataDirectoryUnlessItsOwnerDecidesOtherwise(t *testing.T) {

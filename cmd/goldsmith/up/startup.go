@@ -22,7 +22,12 @@ const quietTime = 10 * time.Second
 
 // await runs a step of the start. If it takes long, a line tells what the start waits for.
 func (o *Options) await(what string, step func() error) error {
-	timer := o.clock.AfterFunc(quietTime, func() {
+	return o.awaitQuietly(quietTime, what, step)
+}
+
+// awaitQuietly runs a step of the start, which may take so long without a line.
+func (o *Options) awaitQuietly(quiet time.Duration, what string, step func() error) error {
+	timer := o.clock.AfterFunc(quiet, func() {
 		_, _ = fmt.Fprintf(o.Notices, "still starting: waiting for %s\n", what) // a notice that nobody can read is no failure
 	})
 	defer timer.Stop()

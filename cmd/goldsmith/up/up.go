@@ -47,7 +47,7 @@ func Run(ctx context.Context, options Options) (err error) {
 			return err
 		}
 	}
-	data, err := claimDataDirectory(options.DataDirectory, options.Memory)
+	data, err := options.claimDataDirectory(ctx)
 	if err != nil {
 		return err
 	}
