@@ -60,6 +60,12 @@ func (f *fakeArtifacts) Open(_ context.Context, digest string) (io.ReadSeekClose
 	return open()
 }
 
+func (f *fakeArtifacts) Has(digest string) bool {
+	f.lock.Lock()
+	defer f.lock.Unlock()
+	return f.contents[digest] != nil
+}
+
 func artifactOf(target, content string) v1alpha1.Artifact {
 	return v1alpha1.Artifact{
 		Target: target, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))), SizeBytes: int64(len(content)), MediaType: "application/x-raw-disk-image",

@@ -143,7 +143,11 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
-	plans, err := imageplan.NewStorage(scope, images, builds, imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy})
+	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy}
+	if options.Artifacts != nil {
+		ofPlans.Kept = options.Artifacts.Has
+	}
+	plans, err := imageplan.NewStorage(scope, images, builds, ofPlans)
 	if err != nil {
 		return nil, fmt.Errorf("provide imageplans: %w", err)
 	}

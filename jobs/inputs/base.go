@@ -4,10 +4,12 @@ package inputs
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // resolveBase returns the digest of the base Image's artifacts that the targets start from, and the build that made them. The build
@@ -47,6 +49,37 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 		}
 	}
 	return ArtifactsDigest(base.Artifacts), base, nil
+}
+
+// lostBase returns a failure if the server has lost an artifact of a base, and no registry has the artifact.
+func lostBase(ref v1alpha1.BaseImageReference, base *v1alpha1.BaseBuild, kept func(digest string) bool) *v1alpha1.BuildFailure {
+	if base == nil || kept == nil {
+		return nil
+	}
+	for i := range base.Artifacts {
+		artifact := &base.Artifacts[i]
+		if artifact.Verified != v1alpha1.ArtifactVerifiedContent || Published(artifact) || kept(artifact.Digest) {
+			continue
+		}
+		remedy := fmt.Sprintf("build image %s again", ref.Name)
+		if ref.Channel != "" {
+			remedy += ", and promote that build to channel " + ref.Channel
+		}
+		return v1alpha1.ReasonBaseNotFound.Failure("base.imageRef: artifact %s of build %s is lost: %s", artifact.Target, base.Name, remedy)
+	}
+	return nil
+}
+
+// Published reports whether an artifact is in the registry in which Goldsmith published it, as the file that it was. The tar of an OCI image
+// layout was published as its image.
+func Published(artifact *v1alpha1.Artifact) bool {
+	return artifact.Verified == v1alpha1.ArtifactVerifiedContent && PublishedAt(artifact.Location, artifact.MediaType)
+}
+
+// PublishedAt reports what Published reports about an artifact with this location and media type whose content is verified.
+func PublishedAt(location, mediaType string) bool {
+	_, digest, published := strings.Cut(location, "@")
+	return published && result.ValidDigest(digest) && mediaType != result.MediaTypeLayout
 }
 
 // BaseOf returns the artifact of a base from which a target is made: that of the same target, else the first one of the same platform

@@ -18,6 +18,8 @@ type Found struct {
 	ConfigMap *corev1.ConfigMap
 	// Base is the Image that base.imageRef names. It is nil if it does not exist.
 	Base *v1alpha1.Image
+	// Kept reports whether the server keeps the content with a digest. If it is nil, Resolve takes no artifact of the base for lost.
+	Kept func(digest string) bool
 }
 
 // Resolve resolves inputs with the objects that they refer to. The failure is SourceNotFound, SourceTooLarge or BaseNotFound,
@@ -41,6 +43,9 @@ func Resolve(inputs v1alpha1.BuildInputs, found Found) (*v1alpha1.ResolvedInputs
 		digest, base, failure := resolveBase(*inputs.Base.ImageRef, found.Base, inputs.Targets)
 		if failure != nil {
 			return nil, failure
+		}
+		if lost := lostBase(*inputs.Base.ImageRef, base, found.Kept); lost != nil {
+			return nil, lost
 		}
 		resolved.BaseDigest, resolved.Base = digest, base
 	}

@@ -10,7 +10,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // FetcherName is the name of the container that fetches the artifacts of the base.
@@ -58,31 +57,22 @@ func fetches(build *v1alpha1.ImageBuild) bool {
 		return false
 	}
 	for i := range build.Status.Resolved.Base.Artifacts {
-		if Published(&build.Status.Resolved.Base.Artifacts[i]) {
+		if inputs.Published(&build.Status.Resolved.Base.Artifacts[i]) {
 			return true
 		}
 	}
 	return false
 }
 
-// Published reports whether an artifact is in the registry in which Goldsmith published it, as the file that it was. The tar of an OCI image
-// layout was published as its image.
-func Published(artifact *v1alpha1.Artifact) bool {
-	return artifact.Verified == v1alpha1.ArtifactVerifiedContent && published(artifact.Location, artifact.MediaType)
-}
-
-// Published reports what the function Published reports about the artifact.
-func (a *InputArtifact) Published() bool { return a.Path != "" && published(a.Location, a.MediaType) }
-
-func published(location, mediaType string) bool {
-	_, digest, published := strings.Cut(location, "@")
-	return published && result.ValidDigest(digest) && mediaType != result.MediaTypeLayout
+// Published reports what inputs.Published reports about the artifact.
+func (a *InputArtifact) Published() bool {
+	return a.Path != "" && inputs.PublishedAt(a.Location, a.MediaType)
 }
 
 // basePath is the path at which a builder finds an artifact of its base, such as linux-amd64.raw. It is empty if neither the agent nor the
 // fetcher of a pod provides the artifact.
 func basePath(artifact *v1alpha1.Artifact, agent bool) string {
-	if artifact.Verified != v1alpha1.ArtifactVerifiedContent || !agent && !Published(artifact) {
+	if artifact.Verified != v1alpha1.ArtifactVerifiedContent || !agent && !inputs.Published(artifact) {
 		return ""
 	}
 	platform, format := path.Split(artifact.Target)

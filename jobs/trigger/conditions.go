@@ -66,8 +66,8 @@ func (c conditions) setReady() {
 	case last == nil:
 		reason, message := c.unbuilt()
 		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, reason, message)
-	case last.Phase == v1alpha1.BuildSucceeded && c.missing() != "":
-		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonArtifactMissing, c.missing())
+	case last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
+		c.set(v1alpha1.ImageReady, metav1.ConditionFalse, v1alpha1.ReasonArtifactMissing, c.missing(c.status))
 	case last.Phase == v1alpha1.BuildSucceeded:
 		c.set(v1alpha1.ImageReady, metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+last.Name+" succeeded")
 	default:
@@ -77,14 +77,14 @@ func (c conditions) setReady() {
 
 // missing describes an artifact of the latest successful build that the server has lost. It is empty if there is none. An artifact
 // with another location, such as that of a registry, is there.
-func (c conditions) missing() string {
-	latest := c.status.LatestSuccessful
-	if latest == nil || c.Kept == nil {
+func (o Observed) missing(status *v1alpha1.ImageStatus) string {
+	latest := status.LatestSuccessful
+	if latest == nil || o.Kept == nil {
 		return ""
 	}
 	for _, artifact := range latest.Artifacts {
 		elsewhere := artifact.Location != "" && !strings.HasPrefix(artifact.Location, "/")
-		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !elsewhere && !c.Kept(artifact.Digest) {
+		if artifact.Verified == v1alpha1.ArtifactVerifiedContent && !elsewhere && !o.Kept(artifact.Digest) {
 			return fmt.Sprintf("artifact %s of build %s is lost: build again, or restore a backup that has artifacts", artifact.Target, latest.Name)
 		}
 	}
@@ -197,8 +197,8 @@ func (c conditions) setProgress(s schedule, due bool) {
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
 		c.stalled(failureReason(last), ending(last)+notAgain)
-	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing() != "":
-		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing())
+	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
+		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing(c.status))
 	default:
 		c.settled()
 	}

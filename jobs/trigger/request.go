@@ -46,6 +46,8 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
 		if o.abandoned(status) {
 			d.Message += ", which was cancelled or deleted: ask for a build"
+		} else if missing := o.missing(status); missing != "" && newest(o.Builds, unfinishedAndCounts) == nil {
+			d.Message += ", but " + missing
 		}
 		return
 	}

@@ -54,6 +54,12 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 	override.Status.Resolved, override.Spec.Trigger = nil, &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
 	waiting := newBuild(2, v1alpha1.BuildPending, "")
 	running := builtOn(2, v1alpha1.BuildRunning, onImage(edited), "one")
+	lost := func(o Observed) Observed {
+		o.Kept = func(string) bool { return false }
+		return o
+	}
+	made := withArtifact(builtOn(1, v1alpha1.BuildSucceeded, onImage(), "one"))
+	again := builtOn(2, v1alpha1.BuildRunning, onImage(), "one")
 	for name, c := range map[string]struct {
 		observed Observed
 		// due is the reason of the request, why the reason that there is none
@@ -67,6 +73,8 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 		"never built, onSpecChange off":             {based(onImage(noSpec), "one"), "", v1alpha1.ReasonSuspended, "triggers.onSpecChange is false"},
 		"unchanged":                                 {based(onImage(), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
 		"unchanged, suspended":                      {based(onImage(suspend), "one", before), "", v1alpha1.ReasonInputsUnchanged, "debian-1"},
+		"unchanged, an artifact is lost":            {lost(based(onImage(), "one", made)), "", v1alpha1.ReasonInputsUnchanged, "debian-1, but artifact linux/amd64/raw of build debian-1 is lost: build again"},
+		"unchanged, the lost is built again":        {lost(based(onImage(), "one", made, again)), "", v1alpha1.ReasonInputsUnchanged, "the last attempted build, debian-2$"},
 		"the base moved":                            {based(onImage(), "two", before), v1alpha1.TriggerBaseChange, "", "base, channel stable) has changed since build debian-1"},
 		"the base moved, onSpecChange off":          {based(onImage(noSpec), "two", before), v1alpha1.TriggerBaseChange, "", "has changed since"},
 		"the base moved, onBaseChange off":          {based(onImage(noBase), "two", before), "", v1alpha1.ReasonSuspended, "triggers.onBaseChange is false"},

@@ -35,6 +35,8 @@ type Artifacts interface {
 	// Open opens the content of a digest. The error is fs.ErrNotExist, possibly wrapped, if the content is not kept. The caller
 	// closes the content.
 	Open(ctx context.Context, digest string) (io.ReadSeekCloser, error)
+	// Has reports whether the content of a digest is kept.
+	Has(digest string) bool
 }
 
 // artifactsREST serves the subresource artifacts: GET of imagebuilds/NAME/artifacts/DIGEST answers the content of an artifact, of its

@@ -40,6 +40,7 @@ type planner struct {
 	sources  *image.Sources
 	clock    clock.PassiveClock
 	policy   validation.Policy
+	kept     func(digest string) bool // nil if the server keeps no artifacts
 }
 
 func sameSpec(image, stored *v1alpha1.Image) bool {
@@ -89,7 +90,7 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 			return nil, err
 		}
 	}
-	decision := trigger.Next(trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Now: p.clock.Now()})
+	decision := trigger.Next(trigger.Observed{Image: image, Builds: builds, Resolved: resolved, Unresolved: unresolved, Kept: p.kept, Now: p.clock.Now()})
 	status := &v1alpha1.ImagePlanStatus{
 		Build:            decision.Request != nil,
 		Reason:           decision.Reason,

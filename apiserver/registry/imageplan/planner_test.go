@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -145,6 +146,27 @@ func TestAPlanResolvesConfigMapsAndBases(t *testing.T) {
 	g.Expect(plan.Status.BaseDigest).To(Equal(madeDigest))
 	input := jobOf(t, plan).Spec.Template.Annotations[v1alpha1.AnnotationInput]
 	g.Expect(input).To(And(ContainSubstring(`"setup.sh":"true\n"`), ContainSubstring(madeDigest)))
+}
+
+func TestAPlanTellsOfLostArtifacts(t *testing.T) {
+	t.Parallel()
+	g, s := NewWithT(t), newSpace(t, admin)
+	s.create(t, imageName, spec())
+	lost := v1alpha1.Artifact{
+		Target: "linux/amd64/raw", Digest: madeDigest, MediaType: "application/octet-stream", SizeBytes: 1, Verified: v1alpha1.ArtifactVerifiedContent,
+	}
+	s.succeedWith(t, imageName, lost)
+	const message = "artifact linux/amd64/raw of build debian-1 is lost: build "
+	g.Expect(s.plannedAs(t, "second", basedOn(imageName)).Status).To(And(
+		HaveField("Build", false), HaveField("Reason", "BaseNotFound"), HaveField("Message", ContainSubstring(message)),
+		HaveField("BaseDigest", ""), HaveField("Job", BeNil()),
+	))
+	g.Expect(s.plan(t).Status).To(And(HaveField("Reason", v1alpha1.ReasonInputsUnchanged), HaveField("Message", ContainSubstring(message))))
+
+	lost.Location = "registry.example.com/debian@sha256:" + strings.Repeat("a", 64)
+	s.succeedWith(t, imageName, lost)
+	g.Expect(s.plannedAs(t, "second", basedOn(imageName)).Status.BaseDigest).To(Equal(madeDigest), "a registry has it")
+	g.Expect(s.plan(t).Status.Message).NotTo(ContainSubstring("lost"))
 }
 
 func TestWhoMayNotReadAConfigMapDoesNotReadItInAPlan(t *testing.T) {

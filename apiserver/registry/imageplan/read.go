@@ -18,7 +18,7 @@ import (
 
 // resolve resolves the inputs of an Image as the controllers do, if the user may read the objects that they refer to.
 func (p *planner) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1.ResolvedInputs, *v1alpha1.BuildFailure, error) {
-	given, found := image.Spec.BuildInputs, inputs.Found{}
+	given, found := image.Spec.BuildInputs, inputs.Found{Kept: p.kept}
 	if refused := p.builders.Check(&given); refused != nil {
 		return nil, refused, nil
 	}

@@ -33,6 +33,8 @@ type Options struct {
 	Clock clock.PassiveClock
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
+	// Kept reports whether the server keeps the content with a digest. If it is nil, the server keeps no artifacts.
+	Kept func(digest string) bool
 }
 
 // NewStorage creates the resource imageplans.
@@ -40,7 +42,7 @@ func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.RES
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock, policy: options.Policy}
+	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock, policy: options.Policy, kept: options.Kept}
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {

@@ -28,6 +28,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -64,8 +65,9 @@ func TestMain(m *testing.M) {
 
 func serve(ctx context.Context) error {
 	server := apiserver.Register(builder.New("test"), apiserver.Options{
-		Builders: func() (inputs.Builders, error) { return inputs.Builders{Registered: registered}, nil },
-		Clock:    testingclock.NewFakePassiveClock(time.Date(2030, 1, 2, 5, 0, 0, 0, time.UTC)),
+		Builders:  func() (inputs.Builders, error) { return inputs.Builders{Registered: registered}, nil },
+		Artifacts: nothingKept{},
+		Clock:     testingclock.NewFakePassiveClock(time.Date(2030, 1, 2, 5, 0, 0, 0, time.UTC)),
 	})
 	options, err := corekinds.Register(server, noLogs{}).WithStorage(builder.Memory()).
 		WithBearerToken(admin.Name, admin).WithGuests(authenticator.TokenFunc(asViewer), authorizer.AuthorizerFunc(mayDoOurs)).
@@ -90,6 +92,11 @@ func mayDoOurs(_ context.Context, attributes authorizer.Attributes) (authorizer.
 	}
 	return authorizer.DecisionNoOpinion, "", nil
 }
+
+// nothingKept are the artifacts of a server that has lost all.
+type nothingKept struct{ imagebuild.Artifacts }
+
+func (nothingKept) Has(string) bool { return false }
 
 type noLogs struct{}
 
@@ -215,10 +222,20 @@ func (s *space) attempt(t *testing.T, image string) *v1alpha1.ImageBuild {
 // succeed writes down that an Image has a successful build.
 func (s *space) succeed(t *testing.T, name string) {
 	t.Helper()
+	s.succeedWith(t, name, v1alpha1.Artifact{Target: "linux/amd64/raw", Digest: madeDigest, MediaType: "application/octet-stream"})
+}
+
+func (s *space) succeedWith(t *testing.T, name string, artifact v1alpha1.Artifact) {
+	t.Helper()
 	image, err := s.images().Get(t.Context(), name, metav1.GetOptions{})
 	require.NoError(t, err)
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: name + "-1", Number: 1, InputsDigest: madeDigest, CompletionTime: metav1.Now(),
-		Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: madeDigest, MediaType: "application/octet-stream"}}}
+		Artifacts: []v1alpha1.Artifact{artifact}}
+	resolved, failure := inputs.Resolve(image.Spec.BuildInputs, inputs.Found{})
+	if failure != nil {
+		t.Fatal(failure.Message)
+	}
+	image.Status.LastAttempted = &v1alpha1.AttemptedBuild{Number: 1, InputsDigest: resolved.InputsDigest}
 	if _, err := s.images().UpdateStatus(t.Context(), image, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

@@ -45,11 +45,11 @@ func describeServer(allowed inputs.Builders, limited limits.Flags, archived *arc
 }
 
 // keptArtifacts gives the server the contents of the store.
-type keptArtifacts struct{ store *artifacts.Store }
+type keptArtifacts struct{ *artifacts.Store }
 
 // Open opens the content with a digest.
 func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser, error) {
-	blob, err := k.store.OpenBlob(digest)
+	blob, err := k.OpenBlob(digest)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // Resolution is what inputs resolve to, or why they do not.
@@ -54,33 +53,10 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 	if err != nil {
 		return Resolution{}, err
 	}
-	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base})
-	if unresolved == nil && s.Kept != nil {
-		if unresolved = lostBase(given.Base.ImageRef, resolved.Base, s.Kept); unresolved != nil {
-			resolved = nil
-		}
-	}
+	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept})
 	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
 	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
-}
-
-// lostBase returns a failure if the server has lost an artifact that the inputs start from, and no registry has it.
-func lostBase(ref *v1alpha1.BaseImageReference, base *v1alpha1.BaseBuild, kept func(digest string) bool) *v1alpha1.BuildFailure {
-	if base == nil {
-		return nil
-	}
-	for _, artifact := range base.Artifacts {
-		if artifact.Verified != v1alpha1.ArtifactVerifiedContent || render.Published(&artifact) || kept(artifact.Digest) {
-			continue
-		}
-		remedy := fmt.Sprintf("build image %s again", ref.Name)
-		if ref.Channel != "" {
-			remedy += ", and promote that build to channel " + ref.Channel
-		}
-		return v1alpha1.ReasonBaseNotFound.Failure("base.imageRef: artifact %s of build %s is lost: %s", artifact.Target, base.Name, remedy)
-	}
-	return nil
 }
 
 // OfBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.
