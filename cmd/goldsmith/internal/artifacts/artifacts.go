@@ -4,9 +4,11 @@
 package artifacts
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -30,7 +32,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
 			"VERIFIED is Content if the server read the artifact, and computed its digest and size. TAG is the tag that the build " +
 			"gave the artifact in a registry; the column is left out if no artifact has one. LOCATION is where the artifact can be " +
-			"fetched. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
+			"fetched, and <lost> if the server no longer keeps it. With -o, the command prints the build, whose status.artifacts lists the artifacts.\n\n" +
 			"`goldsmith artifacts get` fetches an artifact, and `goldsmith artifacts push` pushes artifacts to a registry. For an image " +
 			"named get, use image/get.",
 		Example: "  goldsmith artifacts debian\n" +
@@ -46,7 +48,15 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return list(build, &format, command.OutOrStdout())
+			if format.ForPrograms() {
+				return format.Print(build, command.OutOrStdout())
+			}
+			lost := lostContents(command.Context(), connection, build)
+			if err := list(build, lost, command.OutOrStdout()); err != nil || len(lost) == 0 {
+				return err
+			}
+			_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, again(args[0], build))
+			return err
 		},
 	}
 	flags.AddTo(command.Flags())
@@ -55,11 +65,33 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// list prints the artifacts of a build, and their documents.
-func list(build *v1alpha1.ImageBuild, format *output.Format, out io.Writer) error {
-	if format.ForPrograms() {
-		return format.Print(build, out)
+// lostContents returns the digests of a build's artifacts and documents that the server should keep, and has lost.
+func lostContents(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) []string {
+	var lost []string
+	for i := range build.Status.Artifacts {
+		for _, content := range contentsOf(build, &build.Status.Artifacts[i]) {
+			if strings.HasPrefix(content.Location, "/") && connection.ArtifactLost(ctx, content.namespace, content.build, content.Digest) {
+				lost = append(lost, content.Digest)
+			}
+		}
 	}
+	return lost
+}
+
+// again returns how a user gets the lost artifacts of a build back. argument is how the user named the build.
+func again(argument string, build *v1alpha1.ImageBuild) string {
+	remedy := "run `goldsmith rerun " + build.Name + "`"
+	if image := build.Spec.ImageRef; image != nil {
+		remedy = "build image " + image.Name + " again"
+		if _, channel, named := strings.Cut(argument, "@"); named {
+			remedy += " and promote that build to channel " + channel
+		}
+	}
+	return remedy + ", or restore a backup that has artifacts"
+}
+
+// list prints the artifacts of a build, and their documents. lost has the digests of those that the server has lost.
+func list(build *v1alpha1.ImageBuild, lost []string, out io.Writer) error {
 	columns := []string{"Target", "Digest", "Size", "Media Type", "Verified", "Location"}
 	tagged := slices.ContainsFunc(build.Status.Artifacts, func(artifact v1alpha1.Artifact) bool { return artifact.Tag != "" })
 	if tagged {
@@ -72,9 +104,13 @@ func list(build *v1alpha1.ImageBuild, format *output.Format, out io.Writer) erro
 			if content.document != "" {
 				name += " " + content.document
 			}
+			location := orNone(output.OneLine(content.Location))
+			if slices.Contains(lost, content.Digest) {
+				location = "<lost>"
+			}
 			row := []any{
 				output.OneLine(name), content.Digest, humanize.IBytes(uint64(max(0, content.SizeBytes))), output.OneLine(content.MediaType),
-				orNone(string(content.Verified)), orNone(output.OneLine(content.Location)),
+				orNone(string(content.Verified)), location,
 			}
 			if tagged {
 				row = slices.Insert(row, len(row)-1, any(orNone(output.OneLine(content.tag))))

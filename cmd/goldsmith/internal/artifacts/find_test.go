@@ -4,6 +4,7 @@ package artifacts
 
 import (
 	"bytes"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,7 +17,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -87,7 +87,7 @@ func TestArtifactsAreListedWithTheirDocuments(t *testing.T) {
 	build := debian7()
 	build.Status.Artifacts[0].SBOM = &v1alpha1.ArtifactDocument{Digest: digestOf("sbom"), SizeBytes: 2048, MediaType: "application/spdx+json"}
 	var out bytes.Buffer
-	require.NoError(t, list(build, new(output.Format), &out))
+	require.NoError(t, list(build, nil, &out))
 	want := `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +LOCATION
 linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/debian-7/artifacts/` + digestOf(text) + `
 linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none>
@@ -97,7 +97,7 @@ $`
 	}
 	out.Reset()
 	build.Status.Artifacts[0].Tag, build.Status.Artifacts[0].Location = "debian-7", "registry.example.com/debian@"+digestOf("manifest")
-	require.NoError(t, list(build, new(output.Format), &out))
+	require.NoError(t, list(build, nil, &out))
 	want = `^TARGET +DIGEST +SIZE +MEDIA TYPE +VERIFIED +TAG +LOCATION
 linux/amd64/raw +` + digestOf(text) + ` +10 B +application/x-raw-disk-image +Content +debian-7 +registry\.example\.com/debian@` + digestOf("manifest") + `
 linux/amd64/raw sbom +` + digestOf("sbom") + ` +2.0 KiB +application/spdx\+json +<none> +<none> +<none>
@@ -105,10 +105,30 @@ $`
 	if !regexp.MustCompile(want).MatchString(out.String()) {
 		t.Errorf("got\n%s", &out)
 	}
-	out.Reset()
-	format := output.Format(output.JSON)
-	require.NoError(t, list(build, &format, &out))
-	if !strings.Contains(out.String(), `"kind": "ImageBuild"`) {
+}
+
+func TestALostArtifactHasNoLocation(t *testing.T) {
+	f := newFixture(t, refuse(http.StatusGone, "no longer kept"), refuse(http.StatusInternalServerError, "cannot read the disk"))
+	build := debian7()
+	lost := lostContents(t.Context(), f.connection, build)
+	var out bytes.Buffer
+	require.NoError(t, list(build, lost, &out))
+	if !strings.HasSuffix(out.String(), " Content    <lost>\n") {
 		t.Errorf("got\n%s", &out)
+	}
+	if unknown := lostContents(t.Context(), f.connection, build); len(unknown) > 0 {
+		t.Errorf("after an error, %v are lost", unknown)
+	}
+	if there := lostContents(t.Context(), f.connection, build); len(there) > 0 {
+		t.Errorf("there, but %v are lost", there)
+	}
+	build.Status.Artifacts[0].Location = "registry.example.com/debian@" + digestOf("manifest")
+	if lostContents(t.Context(), f.connection, build); len(f.ranges) != 3 {
+		t.Errorf("%d requests, though a registry has the artifact", len(f.ranges))
+	}
+	const remedy = "build image debian again and promote that build to channel stable, or restore a backup that has artifacts"
+	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
+	if got := again("debian@stable", build); got != remedy {
+		t.Errorf("got %q", got)
 	}
 }

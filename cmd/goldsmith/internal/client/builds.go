@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"net/http"
 	"slices"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
@@ -71,6 +73,12 @@ func (c *Connection) FindBuild(ctx context.Context, kind Kind, name string) (*v1
 	}
 	build, err := c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 	return build, image, err
+}
+
+// ArtifactLost reports whether the server answers that it no longer keeps a content of a build. Any other answer is no report.
+func (c *Connection) ArtifactLost(ctx context.Context, namespace, build, digest string) bool {
+	request := c.ImagesV1alpha1().RESTClient().Verb(http.MethodHead).Namespace(namespace).Resource("imagebuilds").Name(build).SubResource("artifacts", digest)
+	return apierrors.IsGone(request.MaxRetries(0).Do(ctx).Error())
 }
 
 // StalledWithoutBuild returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller
