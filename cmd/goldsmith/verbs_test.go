@@ -113,7 +113,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
 	s.types("rerun", "web", "--wait").fails(exit.Failure, "web is an image, but rerun takes a build: the latest build is web-7: goldsmith rerun web-7 --kubeconfig=", " --wait\n")
-	s.types("promote", "web", "stable").fails(exit.Failure, "web is an image, but promote takes a build: the latest build is web-7: goldsmith promote web-7 stable --kubeconfig=")
+	s.types("promote", "web", "stable").fails(exit.Failure, "web is an image, but promote takes a build: the latest successful build is web-7: goldsmith promote web-7 stable --kubeconfig=")
 	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
 	s.types("cancel", "image/nothing").fails(exit.Failure, "Error: image/nothing is an image, but cancel takes a build: see `goldsmith cancel --help`")
 	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, but build takes an image: its image is web: goldsmith build web --kubeconfig=")

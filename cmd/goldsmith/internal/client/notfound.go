@@ -35,7 +35,12 @@ type OtherKindError struct {
 	Wanted Kind
 	// Instead is the latest build of the Image, or the Image of the build. It is empty if there is none.
 	Instead string
+	// Succeeded is the latest successful build of the Image. It is empty if there is none.
+	Succeeded string
 }
+
+// Successful is the annotation of verbs that take only builds that have succeeded.
+const Successful = "successful"
 
 // Error is the message without a verb.
 func (e *OtherKindError) Error() string {
@@ -50,11 +55,18 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	if i < 0 {
 		return e
 	}
-	err := fmt.Errorf("%s is %s, but %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], e.instead())
-	if e.Instead == "" {
+	meant, instead := e.Instead, e.instead()
+	if _, successful := verb.Annotations[Successful]; successful && e.Wanted == ImageBuild {
+		meant, instead = e.Succeeded, "it has no successful build"
+		if meant != "" {
+			instead = "the latest successful build is " + meant
+		}
+	}
+	err := fmt.Errorf("%s is %s, but %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], instead)
+	if meant == "" {
 		return err
 	}
-	args[i] = e.Instead
+	args[i] = meant
 	return fmt.Errorf("%w: %s", err, Line(verb, args))
 }
 
@@ -97,6 +109,9 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 		}
 		if newest != nil {
 			found.Instead = newest.Name
+			if good, failure := c.LastGoodBuild(ctx, image.Namespace, image.UID, math.MaxInt64); failure == nil && good != nil {
+				found.Succeeded = good.Name
+			}
 		}
 		if err == nil {
 			return found

@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clienttesting "k8s.io/client-go/testing"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -88,7 +90,10 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		kind       Kind
 		fresh      bool // the image has no build
 		line, want string
+		successful string // the latest successful build, for a verb that takes only such a build
 	}{
+		{kind: ImageBuild, line: "web stable", successful: "web-9", want: "web is an image, but verb takes a build: the latest successful build is web-9: goldsmith verb web-9 stable"},
+		{kind: ImageBuild, line: "web stable", successful: "none", want: "web is an image, but verb takes a build: it has no successful build"},
 		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10"},
 		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace=team"},
 		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 web"},
@@ -105,11 +110,24 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 			}
 			require.NoError(t, clients.Tracker().Add(build))
 		}
+		clients.PrependReactor("list", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
+			succeeded := &v1alpha1.ImageBuildList{}
+			for _, build := range builds {
+				if build.Name == test.successful {
+					succeeded.Items = append(succeeded.Items, *build)
+				}
+			}
+			_, selects := action.(clienttesting.ListAction).GetListRestrictions().Fields.RequiresExactMatch("status.phase")
+			return selects, succeeded, nil
+		})
 		connection := &Connection{Interface: clients, Namespace: "team"}
 		flags := &Flags{}
 		verb := &cobra.Command{Use: "verb", SilenceErrors: true, SilenceUsage: true, RunE: func(command *cobra.Command, args []string) error {
 			return connection.NotFound(command.Context(), test.kind, strings.TrimPrefix(args[0], "imagebuild/"))
 		}}
+		if test.successful != "" {
+			verb.Annotations = map[string]string{Successful: ""}
+		}
 		flags.AddTo(verb.Flags())
 		root := &cobra.Command{Use: "goldsmith"}
 		root.AddCommand(verb)

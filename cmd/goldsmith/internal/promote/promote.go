@@ -24,8 +24,9 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	var from string
 	command := &cobra.Command{
-		Use:   "promote BUILD CHANNEL",
-		Short: "Move a channel of an image to a build",
+		Annotations: map[string]string{client.Successful: ""},
+		Use:         "promote BUILD CHANNEL",
+		Short:       "Move a channel of an image to a build",
 		Long: "Move a channel of an image to a build of the image. The build must have succeeded. If the channel " +
 			"does not exist, the command creates the channel. If another user moves the channel at the same time, " +
 			"the command fails and does not move the channel.",
