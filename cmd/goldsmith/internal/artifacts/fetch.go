@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"net/http"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
@@ -30,6 +31,7 @@ type fetch struct {
 	*content
 	sources  []source
 	progress *progress
+	again    string // how the user gets the content back if the server has lost it
 }
 
 func newFetch(connection *client.Connection, wanted *content, o *options) (*fetch, error) {
@@ -41,7 +43,7 @@ func newFetch(connection *client.Connection, wanted *content, o *options) (*fetc
 	if from := sources[0].String(); from != theServer {
 		shown.place = "from " + from
 	}
-	return &fetch{content: wanted, sources: sources, progress: shown}, nil
+	return &fetch{content: wanted, sources: sources, progress: shown, again: o.again}, nil
 }
 
 // hashing is a writer that hashes what it writes, at the same time.
@@ -69,9 +71,17 @@ func (f *fetch) toWriter(ctx context.Context, out io.Writer) error {
 	err := f.rest(ctx, &hashing{out, sum}, 0)
 	f.progress.end()
 	if err != nil {
-		return fmt.Errorf("fetch the %s: %w", f.content, err)
+		return f.failed(err)
 	}
 	return f.verify(sum)
+}
+
+// failed completes the error of a fetch. For a content that the server has lost, it has the user's next step.
+func (f *fetch) failed(err error) error {
+	if refused, ok := errors.AsType[*refusal](err); ok && refused.code == http.StatusGone {
+		return fmt.Errorf("the server has lost the %s: %s", f.content, f.again)
+	}
+	return fmt.Errorf("fetch the %s: %w", f.content, err)
 }
 
 // verify compares the digest of the fetched bytes.

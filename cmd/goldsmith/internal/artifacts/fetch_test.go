@@ -138,7 +138,7 @@ func newFixture(t *testing.T, answers ...answer) *fixture {
 	t.Cleanup(serving.Close)
 	config := &rest.Config{Host: serving.URL}
 	f.connection = &client.Connection{Interface: versioned.NewForConfigOrDie(config), Namespace: "team", Config: config}
-	f.asked = &options{file: f.directory, out: &f.out, told: &f.told, clock: f.clock}
+	f.asked = &options{file: f.directory, out: &f.out, told: &f.told, clock: f.clock, again: "promote another build"}
 	return f
 }
 
@@ -204,7 +204,7 @@ func TestAFetchContinuesUntilTheFileIsVerified(t *testing.T) {
 		"not with other bytes":                      {answers: []answer{say("9876543210")}, ranges: []string{""}, fails: "damaged: its digest is " + digestOf("9876543210") + ", not " + digestOf(text)},
 		"not with other bytes of an earlier call":   {partial: "x", ranges: []string{"bytes=1-"}, fails: "its partial file was removed: run the command again"},
 		"not without credentials":                   {answers: []answer{cut(4), expired, expired}, ranges: []string{"", "bytes=4-", "bytes=4-"}, waits: 1, fails: "the token has expired", left: text[:4]},
-		"not if it is not kept":                     {answers: []answer{refuse(http.StatusGone, "no longer kept: build again")}, ranges: []string{""}, fails: "fetch the artifact linux/amd64/raw of build debian-7: no longer kept: build again"},
+		"not if it is not kept":                     {answers: []answer{refuse(http.StatusGone, "no longer kept: build again")}, ranges: []string{""}, fails: "the server has lost the artifact linux/amd64/raw of build debian-7: promote another build"},
 		"not without progress":                      {answers: []answer{cut(4), cut(0), cut(0), cut(0), cut(0), unavailable}, ranges: []string{"", "bytes=4-", "bytes=4-", "bytes=4-", "bytes=4-", "bytes=4-"}, waits: 5, fails: "6 requests in a row got nothing: the storage restarts", left: text[:4]},
 		"not from a server that sends another part": {answers: []answer{cut(4), part("bytes 0-9/10")}, ranges: []string{"", "bytes=4-"}, waits: 1, fails: "the server answered other bytes (bytes 0-9/10) than those from 4", left: text[:4]},
 	} {

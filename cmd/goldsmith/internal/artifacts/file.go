@@ -170,5 +170,5 @@ func (f *fetch) explain(err error, partial string) error {
 	default:
 		_ = f.progress.tell(fmt.Sprintf("%s %s keeps %s of %s: run the command again to continue", f.progress.step(), partial, size(info.Size()), size(f.SizeBytes)))
 	}
-	return fmt.Errorf("fetch the %s: %w", f.content, err)
+	return f.failed(err)
 }

@@ -32,6 +32,8 @@ type options struct {
 	// file is where the content is written: a file, a directory or stdout. Defaults to the default name of the content.
 	file  string
 	force bool
+	// again is how the user gets a lost artifact of the build back.
+	again string
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
 
@@ -69,6 +71,7 @@ func newGetCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			asked.again = again(args[0], build)
 			return asked.run(command.Context(), connection, build)
 		},
 	}
