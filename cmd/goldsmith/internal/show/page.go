@@ -162,6 +162,7 @@ func (p *page) write(out io.Writer) error {
 	}
 	output.Labelled(lines, "log", p.log...)
 	output.Labelled(lines, "artifacts", artifacts...)
+	output.Labelled(lines, "location", p.locations()...)
 	output.Labelled(lines, "lost", p.lost)
 	output.Labelled(lines, "warning", p.warning())
 	output.Labelled(lines, "next", p.next())
@@ -182,6 +183,21 @@ func (p *page) headline() (line string, artifacts []string) {
 		line += fmt.Sprintf(", started %s ago", p.ago(*status.StartTime))
 	}
 	return line, nil
+}
+
+// locations returns where each artifact is that is not on the server, with its tag.
+func (p *page) locations() (places []string) {
+	for _, artifact := range p.build.Status.Artifacts {
+		if artifact.Location == "" || strings.HasPrefix(artifact.Location, "/") {
+			continue
+		}
+		place := artifact.Target + " " + artifact.Location
+		if artifact.Tag != "" {
+			place += ", tag " + artifact.Tag
+		}
+		places = append(places, place)
+	}
+	return places
 }
 
 func (p *page) ago(time metav1.Time) string {

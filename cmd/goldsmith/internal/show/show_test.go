@@ -150,6 +150,8 @@ func TestABuildIsAPage(t *testing.T) {
 			"succeeded", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Spec.Trigger.Reason, build.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "web-0"
 				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 12 << 20}, {Target: "linux/arm64/raw", Digest: "sha256:def"}}
+				build.Status.Artifacts[0].Location, build.Status.Artifacts[0].Tag = "registry.example.com/web@sha256:012", "web-raw"
+				build.Status.Artifacts[1].Location = v1alpha1.ArtifactPath("team", "web-1", "sha256:def")
 			}), nil, `
 ✓ build web-1 succeeded in 2m
   image       web
@@ -157,6 +159,7 @@ func TestABuildIsAPage(t *testing.T) {
   requested   5m ago by ann
   artifacts   linux/amd64/raw sha256:abc (12 MiB)
               linux/arm64/raw sha256:def (0 B)
+  location    linux/amd64/raw registry.example.com/web@sha256:012, tag web-raw
   next        goldsmith promote web-1 CHANNEL
 `,
 		},
