@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -39,7 +40,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
 			"stalled or not ready, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
-			"messages. The last line counts images and unfinished builds. With -o json, yaml, name or a template, the " +
+			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. `goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
 			"  goldsmith status -n team -o wide",
@@ -184,10 +185,14 @@ func (f *finding) ago(now time.Time) string {
 
 // summary counts images and unfinished builds.
 func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, namespace string, style output.Style) string {
-	ready, building, starting, queued := 0, 0, 0, 0
+	ready, both, building, starting, queued := 0, 0, 0, 0, 0
 	for i := range images {
-		if isReady(&images[i]) {
-			ready++
+		if !isReady(&images[i]) {
+			continue
+		}
+		ready++
+		if meta.IsStatusConditionTrue(images[i].Status.Conditions, v1alpha1.ImageStalled) {
+			both++ // its last build succeeded, and its present inputs cannot be built
 		}
 	}
 	for i := range builds {
@@ -212,11 +217,15 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 	default:
 		good = style.Good(output.Success) + " nothing needs attention: "
 	}
+	troubled := ""
+	if both > 0 {
+		troubled = fmt.Sprintf(" (%d of them stalled)", both)
+	}
 	begun := ""
 	if starting > 0 {
 		begun = fmt.Sprintf(", %d starting", starting)
 	}
-	return fmt.Sprintf("%s%s, %d ready, %d building%s, %d queued", good, counted(len(images), "image"), ready, building, begun, queued)
+	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, counted(len(images), "image"), ready, troubled, building, begun, queued)
 }
 
 func areReady(images int) string {

@@ -124,7 +124,7 @@ func TestListsWhatNeedsAttentionWorstFirst(t *testing.T) {
 • build team/queued-1   WaitingForSlot, 6m
   the namespace runs as many builds as it may (0)
 and 2 more: -o wide shows all
-10 images, 3 ready, 3 building, 3 starting, 3 queued
+10 images, 3 ready (1 of them stalled), 3 building, 3 starting, 3 queued
 `},
 		{name: "as a table of all", asked: options{format: output.Wide, namespace: "team"}, objects: troubled(), want: `
 NAMESPACE   KIND    NAME        REASON            SINCE    MESSAGE
@@ -139,7 +139,7 @@ team        build   starts-1    Unschedulable     7m       no node fits
 team        build   queued-1    WaitingForSlot    6m       the namespace runs as many builds as it may (0)
 team        image   paused      Suspended         <none>   no trigger starts a build, and no build has succeeded or failed yet
 team        image   resting     Suspended         <none>   no trigger starts a build
-9 images, 3 ready, 3 building, 3 starting, 3 queued
+9 images, 3 ready (1 of them stalled), 3 building, 3 starting, 3 queued
 `},
 		{name: "of a namespace", asked: options{namespace: "ateam"}, objects: troubled(), want: `
 ✗ image misspelt  BuilderNotFound, 60s
