@@ -15,6 +15,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -52,7 +54,7 @@ func NewBackupCommand() *cobra.Command {
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
 			"holds objects, records, archived logs, the logs of pods, the document of builders, the server's token and certificate, " +
-			"and the key of Secrets. The backup omits artifacts without --artifacts, and data outside the data " +
+			"and the key of Secrets. The backup omits artifacts without --artifacts, the executables and files of builders, and data outside the data " +
 			"directory. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --artifacts --data-dir /var/lib/goldsmith goldsmith.tar.gz",
@@ -80,7 +82,7 @@ type BackupOptions struct {
 }
 
 // Backup writes a backup of a data directory to a new file. Notices receives a line for each file of a builder that the backup leaves
-// out or shortens, and a warning if it holds Secrets.
+// out or shortens, and warnings if it holds Secrets, and if it omits files that builders need.
 func Backup(ctx context.Context, directory, file string, options BackupOptions, notices io.Writer) (err error) {
 	if err := mayWrite(file, options.Force); err != nil {
 		return err
@@ -254,8 +256,16 @@ func (b *backup) addServer(ctx context.Context) error {
 	})
 }
 
-// addBuilders adds the document of builders in the data directory, which may be a link to a file elsewhere.
+// addBuilders adds the document of builders in the data directory, which may be a link to a file elsewhere. It tells what builders need that
+// the backup omits: files with passwords can be among it.
 func (b *backup) addBuilders(ctx context.Context) error {
+	flags := (&dataDirectory{path: b.directory}).recallBuilders()
+	if len(flags) > 0 {
+		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits builders that the server has from %s: back them up by other means\n", shellWords(flags)) // a notice that nobody can read is no failure
+	}
+	if files := neededFiles(b.directory, flags); len(files) > 0 {
+		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits files that builders need: back up %s by other means\n", strings.Join(files, ", "))
+	}
 	path := filepath.Join(b.directory, buildersFile)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
@@ -269,6 +279,18 @@ func (b *backup) addBuilders(ctx context.Context) error {
 		return err
 	}
 	return errors.Join(b.addChanging(ctx, buildersFile, io.LimitReader(content, maxServerFile+1)), content.Close())
+}
+
+// neededFiles returns the files that the document of builders in a data directory needs, unless other documents replace it.
+func neededFiles(directory string, flags []string) []string {
+	if slices.Contains(flags, "--builders") {
+		return nil
+	}
+	path, err := filepath.Abs(filepath.Join(directory, buildersFile))
+	if err != nil {
+		return nil
+	}
+	return registry.Files(path)
 }
 
 func (b *backup) addBuilds(ctx context.Context) error {

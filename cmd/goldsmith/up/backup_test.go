@@ -19,6 +19,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,7 +42,8 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 	defer cancel()
 	data, restored := filepath.Join(t.TempDir(), "data"), filepath.Join(t.TempDir(), "restored")
 	file := filepath.Join(t.TempDir(), "backup.tar.gz")
-	flags := []string{"--workers", "3", "--max-builds", "4"}
+	builders := []string{"--builders", t.TempDir()}
+	flags := append([]string{"--workers", "3", "--max-builds", "4"}, builders...)
 	server := startProgram(t, program, data, flags...)
 	for _, image := range newMockImages() {
 		if _, err := server.images.ImagesV1alpha1().Images("default").Create(ctx, &image, metav1.CreateOptions{}); err != nil {
@@ -82,6 +84,9 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		t.Errorf("restored over a data directory: %v: %s", err, out)
 	}
 	mustRun(t, program, "restore", "--data-dir", restored, file)
+	if recalled := (&dataDirectory{path: restored}).recallBuilders(); !slices.Equal(recalled, builders) {
+		t.Errorf("the backed-up server ran with %v, and not with %v", builders, recalled)
+	}
 	server = startProgram(t, program, restored, flags...)
 	server.await(ctx, t, "every restored build has finished", func(b []v1alpha1.ImageBuild) bool { return finished(b) == killedBuilds })
 	server.checkNothingLost(ctx, t)
@@ -224,6 +229,71 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 		if entries := again.Entries(); notices.String() != want || len(entries) != 12 || again.Has(taken.Content.Digest) != complete {
 			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(taken.Content.Digest), notices)
 		}
+	}
+}
+
+// A backup has neither the executables of builders nor their files with passwords, and the document of --builders is elsewhere.
+func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
+	t.Parallel()
+	tools := t.TempDir()
+	tool, document := filepath.Join(tools, "tool"), filepath.Join(tools, "lab.yaml")
+	require.NoError(t, errors.Join(os.WriteFile(tool, nil, 0o700), os.WriteFile(document, nil, 0o600))) //nolint:gosec // it is an executable
+	for name, test := range map[string]struct {
+		options Options
+		gone    string   // what does not exist at the restore
+		backup  []string // the lines of the backup
+		restore []string // the lines of the restore
+		start   string   // the flags of its last line
+	}{
+		"a document of the data directory": {
+			backup:  []string{"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
+			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},
+		},
+		"flags": {
+			options: Options{BuilderDocuments: document, Builders: []string{"shell=" + tool}, Unconfined: []string{"shell"}},
+			backup:  []string{"warning: the backup omits builders that the server has from --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell: back them up by other means"},
+			start:   " --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell",
+		},
+		"flags with a path that does not exist": {
+			options: Options{BuilderDocuments: document, Builders: []string{"shell=" + tool}},
+			gone:    document,
+			backup:  []string{"warning: the backup omits builders that the server has from --builders DOCUMENT --builder 'shell=TOOL': back them up by other means"},
+			restore: []string{"warning: the backed-up server ran with --builders DOCUMENT --builder 'shell=TOOL': start with these flags too, but with paths that exist instead of DOCUMENT"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, restored, file := t.TempDir(), filepath.Join(t.TempDir(), "restored"), filepath.Join(t.TempDir(), "backup")
+			test.options.DataDirectory = data
+			require.NoError(t, test.options.complete())
+			server := &system{options: test.options, data: claim(t, data, false)}
+			require.NoError(t, errors.Join(server.rememberBuilders(), server.data.release()))
+			const builders = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders:\n- {name: disk, path: %s, env: [{name: TOKEN, valueFrom: {file: secrets/token}}]}\n"
+			require.NoError(t, errors.Join(os.WriteFile(filepath.Join(data, "builders.yaml"), fmt.Appendf(nil, builders, tool), 0o600),
+				os.Mkdir(filepath.Join(data, "secrets"), 0o700), os.WriteFile(filepath.Join(data, "secrets", "token"), []byte("hunter2"), 0o600)))
+			paths := strings.NewReplacer(tool, "TOOL", document, "DOCUMENT", data, "DATA", restored, "RESTORED", file, "FILE")
+			run := func(command *cobra.Command, arguments ...string) []string {
+				out := &strings.Builder{}
+				command.SetOut(out)
+				command.SetErr(out)
+				command.SetArgs(arguments)
+				require.NoError(t, command.ExecuteContext(t.Context()))
+				return strings.Split(strings.TrimSuffix(paths.Replace(out.String()), "\n"), "\n")
+			}
+			if got, want := run(NewBackupCommand(), "--data-dir", data, file), append(test.backup, "FILE holds a backup of DATA"); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if test.gone != "" {
+				require.NoError(t, os.Rename(test.gone, test.gone+".gone"))
+				defer func() { require.NoError(t, os.Rename(test.gone+".gone", test.gone)) }()
+			}
+			want := append(test.restore, "RESTORED is restored from FILE; start it with: goldsmith up --data-dir RESTORED"+test.start)
+			if got := run(NewRestoreCommand(), "--data-dir", restored, file); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if exists(filepath.Join(restored, "secrets")) {
+				t.Error("the backup has a file with a password")
+			}
+		})
 	}
 }
 

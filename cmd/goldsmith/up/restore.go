@@ -40,12 +40,28 @@ func NewRestoreCommand() *cobra.Command {
 			if err := Restore(command.Context(), directory, arguments[0], command.ErrOrStderr()); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: goldsmith up --data-dir %s\n", directory, arguments[0], directory)
+			start := startCommand(directory, command.ErrOrStderr())
+			_, err := fmt.Fprintf(command.OutOrStdout(), "%s is restored from %s; start it with: %s\n", directory, arguments[0], start)
 			return err
 		},
 	}
 	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to restore, which must be empty or not exist")
 	return command
+}
+
+// startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders of the server.
+// Notices receives a line with the files that builders need and that do not exist, and a line instead of flags with such a path.
+func startCommand(directory string, notices io.Writer) string {
+	flags := (&dataDirectory{path: directory}).recallBuilders()
+	if files := slices.DeleteFunc(neededFiles(directory, flags), exists); len(files) > 0 {
+		_, _ = fmt.Fprintf(notices, "warning: the backup has no files of builders: before the start, create %s\n", strings.Join(files, ", ")) // a notice that nobody can read is no failure
+	}
+	if missing := missingPaths(flags); len(missing) > 0 {
+		_, _ = fmt.Fprintf(notices, "warning: the backed-up server ran with %s: start with these flags too, but with paths that exist instead of %s\n",
+			shellWords(flags), strings.Join(missing, ", "))
+		flags = nil
+	}
+	return shellWords(append([]string{"goldsmith", "up", "--data-dir", directory}, flags...))
 }
 
 // errNoBackup reports a file that Backup did not write, or not completely.

@@ -139,7 +139,7 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	if err := s.data.remember("address", listener.Addr().String()); err != nil {
+	if err := errors.Join(s.data.remember("address", listener.Addr().String()), s.rememberBuilders()); err != nil {
 		return err
 	}
 	keeper, err := s.startRetention(ctx, server.ClientConfig())

@@ -155,6 +155,33 @@ func (s Source) files() ([]string, error) {
 	return files, nil
 }
 
+// Files returns the absolute paths of what the builders of a document need: executables, and files with the values of variables. A document
+// that cannot be read needs none, and a builder with mistakes is left out.
+func Files(path string) []string {
+	content, err := readDocument(path)
+	if err != nil {
+		return nil
+	}
+	var files []string
+	add := func(file string) {
+		if file = from(filepath.Dir(path), file); !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	declarations, _ := document.Decode(content) // the start of a server reports mistakes
+	for _, declaration := range declarations {
+		if declaration.Path != "" {
+			add(declaration.Path)
+		}
+		for _, variable := range declaration.Env {
+			if variable.ValueFrom != nil && variable.ValueFrom.File != "" {
+				add(variable.ValueFrom.File)
+			}
+		}
+	}
+	return files
+}
+
 // isDocument reports whether a file of a directory is read. Editors give their temporary files other names, or names with a dot in front.
 func isDocument(name string) bool {
 	return filepath.Ext(name) == extension && !strings.HasPrefix(name, ".")
