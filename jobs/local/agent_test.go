@@ -234,7 +234,11 @@ func TestWhatIsNotARegisteredBuilderIsNotRun(t *testing.T) {
 		c.Expect(pod.Status.Phase).To(Equal(corev1.PodFailed))
 		c.Expect(pod.Status.Message).To(And(HavePrefix(message), HaveSuffix(name)))
 		end := terminatedOf(pod)
-		c.Expect(end.Reason).To(Equal("StartError"))
+		reason := "StartError"
+		if strings.HasPrefix(name, "builders/") { // it may be registered later
+			reason = "BuilderNotFound"
+		}
+		c.Expect(end.Reason).To(Equal(reason))
 		c.Expect(end.StartedAt.IsZero()).To(BeTrue())
 		c.Expect(c.log(pod, nil)).To(BeEmpty())
 	}

@@ -57,9 +57,9 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		a.workers.abandon(ref.uid)
 		return a.deletePod(ctx, pod)
 	}
-	builder, name, refusal := a.builderFor(pod)
-	if refusal != "" {
-		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setNotStarted(pod, a.options.Clock.Now(), refusal) })
+	builder, name, refused := a.builderFor(pod)
+	if refused != nil {
+		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setRefused(pod, a.options.Clock.Now(), refused) })
 	}
 	mounts, err := a.readMounts(ctx, pod)
 	if missing, ok := errors.AsType[*missingError](err); ok {

@@ -225,12 +225,17 @@ func setNeverStarted(pod *corev1.Pod, now time.Time) {
 	}
 }
 
-// setNotStarted reports that the pod's process was not started, and never will be.
+// setNotStarted reports that the pod's process could not be started, and never will be.
 func setNotStarted(pod *corev1.Pod, now time.Time, message string) {
+	setRefused(pod, now, &refusal{reasonStartError, message})
+}
+
+// setRefused reports that the pod's process is not started, and never will be.
+func setRefused(pod *corev1.Pod, now time.Time, why *refusal) {
 	setStarted(pod, now)
-	pod.Status.Message = message
+	pod.Status.Message = why.message
 	setTerminated(pod, corev1.PodFailed, corev1.ContainerStateTerminated{
-		ExitCode: exitStartError, Reason: reasonStartError, Message: message, FinishedAt: metav1.NewTime(now),
+		ExitCode: exitStartError, Reason: why.reason, Message: why.message, FinishedAt: metav1.NewTime(now),
 	})
 }
 

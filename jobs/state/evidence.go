@@ -276,6 +276,8 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case publishing(pod) && lost(publisherEnd(pod)):
 		return v1alpha1.ReasonNodeLost.Failure("node %s lost the publisher's container, for example by a restart: %s",
 			pod.Spec.NodeName, cmp.Or(publisherEnd(pod).Message, publisherEnd(pod).Reason))
+	case end.Reason == string(v1alpha1.ReasonBuilderNotFound): // from the agent of goldsmith up
+		return v1alpha1.ReasonBuilderNotFound.Failure("%s", end.Message)
 	case slices.Contains([]string{"StartError", "ContainerCannotRun", "CreateContainerError", "RunContainerError"}, end.Reason):
 		return withExitCode(v1alpha1.ReasonBuilderNotRunnable.Failure("%s: %s", end.Reason, end.Message), end)
 	}

@@ -51,7 +51,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 		}
 		return
 	}
-	reason, message := o.change(attempted)
+	reason, message := o.change(status)
 	switch why := o.prevented(reason, status); {
 	case why.reason != "":
 		d.Reason, d.Message = why.reason, message+", but "+why.message
@@ -66,8 +66,44 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	}
 }
 
-// change returns why the inputs differ from those of the last attempted build.
-func (o Observed) change(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
+// change returns why the inputs have to be built: they differ from those of the last attempt, or their last build attempted nothing.
+func (o Observed) change(status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, string) {
+	last, attempted := status.LastFinished, status.LastAttempted
+	if attempted == nil || attempted.InputsDigest != "" {
+		return o.difference(attempted)
+	}
+	var since *v1alpha1.AttemptedBuild
+	if earlier := o.compared(attempted); earlier != nil {
+		since = o.attempt(earlier)
+	} else if latest := status.LatestSuccessful; latest != nil { // it was deleted
+		since = &v1alpha1.AttemptedBuild{Number: latest.Number, InputsDigest: latest.InputsDigest}
+	}
+	reason, message := o.difference(since)
+	same := since != nil && since.InputsDigest == status.InputsDigest
+	switch failed := last != nil && last.Number == attempted.Number; {
+	case failed && same:
+		return reason, ending(last) + " before it built anything"
+	case failed:
+		return reason, ending(last) + " before it built anything: " + message
+	case same: // the build was cancelled before its other inputs were resolved
+		return reason, "the inputs differ from those of build " + BuildName(o.Image.Name, attempted.Number)
+	}
+	return reason, message
+}
+
+// compared returns the build with whose inputs the present ones are compared: the last attempted build or, if it attempted nothing, the
+// newest build before it that attempted its inputs. It is nil if that build was deleted, or if its inputs were never resolved.
+func (o Observed) compared(attempted *v1alpha1.AttemptedBuild) *v1alpha1.ImageBuild {
+	return newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
+		if build.Status.Resolved == nil || build.IsOneOff() || attemptedNothing(build) {
+			return false
+		}
+		return number(build) == attempted.Number || attempted.InputsDigest == "" && number(build) < attempted.Number
+	})
+}
+
+// difference returns how the inputs differ from those of an attempted build. It is nil if there is none.
+func (o Observed) difference(attempted *v1alpha1.AttemptedBuild) (v1alpha1.TriggerReason, string) {
 	if attempted == nil {
 		return v1alpha1.TriggerCreated, "the image was never built"
 	}
@@ -122,17 +158,16 @@ func changed(status *v1alpha1.ImageStatus) bool {
 	return status.InputsDigest != "" && (status.LastAttempted == nil || status.LastAttempted.InputsDigest != status.InputsDigest)
 }
 
-// changes returns the changes since the last attempted build, if that build still exists.
+// changes returns the changes since the last attempt, if its build still exists.
 func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
 	if status.LastAttempted == nil || !changed(status) {
 		return nil
 	}
-	for i := range o.Builds {
-		if build := &o.Builds[i]; number(build) == status.LastAttempted.Number {
-			return inputs.Diff(inputs.Taken(build.Spec.Inputs, build.Status.Resolved), inputs.Taken(o.Image.Spec.BuildInputs, o.Resolved))
-		}
+	build := o.compared(status.LastAttempted)
+	if build == nil {
+		return nil
 	}
-	return nil
+	return inputs.Diff(inputs.Taken(build.Spec.Inputs, build.Status.Resolved), inputs.Taken(o.Image.Spec.BuildInputs, o.Resolved))
 }
 
 // requestID identifies the request for a build of these inputs after the last attempted build. After a crash, the repeated request

@@ -132,6 +132,81 @@ func TestChangesAreTold(t *testing.T) {
 	}
 }
 
+func TestABuildThatAttemptedNothingIsRepeatedForWhatHasChangedBeforeIt(t *testing.T) {
+	const nothing = "build debian-2 ended with BuilderNotFound before it built anything"
+	edited := func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}} }
+	noSpec := func(i *v1alpha1.Image) { i.Spec.Triggers.OnSpecChange = new(false) }
+	first := builtOn(1, v1alpha1.BuildSucceeded, onImage(), "one")
+	fails := func(reason v1alpha1.TriggerReason, image *v1alpha1.Image, base string) v1alpha1.ImageBuild {
+		build := builtOn(2, v1alpha1.BuildFailed, image, base)
+		build.Status.Failure = v1alpha1.ReasonBuilderNotFound.Failure("lab")
+		build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: reason}
+		return build
+	}
+	moved := []v1alpha1.InputChange{{Path: "base.digest", From: "one", To: "two"}}
+	full := []v1alpha1.InputChange{{Path: "parameters[edition]", To: "full"}}
+	for name, c := range map[string]struct {
+		image   *v1alpha1.Image
+		base    string
+		builds  []v1alpha1.ImageBuild
+		due     bool
+		reason  string
+		message string
+		changes []v1alpha1.InputChange
+	}{
+		"the base moved": {onImage(), "two", list(first, fails(v1alpha1.TriggerBaseChange, onImage(), "two")), true,
+			"BaseChange", nothing + ": the base (image base, channel stable) has changed since build debian-1", moved},
+		"the spec changed": {onImage(edited), "one", list(first, fails(v1alpha1.TriggerSpecChange, onImage(edited), "one")), true,
+			"SpecChange", nothing + ": the inputs differ from those of build debian-1", full},
+		"of an image that was never built": {onImage(), "one", list(fails(v1alpha1.TriggerCreated, onImage(), "one")), true,
+			"Created", nothing + ": the image was never built", nil},
+		"a user requested it":                       {onImage(), "one", list(first, fails(v1alpha1.TriggerManual, onImage(), "one")), true, "SpecChange", nothing, nil},
+		"a schedule requested it, onSpecChange off": {onImage(noSpec), "one", list(first, fails(v1alpha1.TriggerSchedule, onImage(), "one")), false, "Suspended", nothing + ", but triggers.onSpecChange is false: ask for a build", nil},
+		"the spec is again what it was":             {onImage(), "one", list(first, fails(v1alpha1.TriggerSpecChange, onImage(edited), "one")), true, "SpecChange", nothing, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, resolved := range []bool{true, false} {
+				last := &c.builds[len(c.builds)-1]
+				if !resolved {
+					last.Status.Resolved = nil
+				}
+				decision := Next(based(c.image, c.base, c.builds...))
+				if due := decision.Request != nil; due != c.due || decision.Reason != c.reason || decision.Message != c.message {
+					t.Errorf("resolved %t: due %t: %s: %s", resolved, due, decision.Reason, decision.Message)
+				}
+				if diff := cmp.Diff(c.changes, decision.Changes); diff != "" {
+					t.Errorf("resolved %t: %s", resolved, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestABuildThatAttemptedNothingIsRepeatedOncePerBuild(t *testing.T) {
+	image := newImage()
+	waits := newBuild(1, v1alpha1.BuildQueued, "A")
+	if status := keep(observed(image, "A", waits)); status.LastAttempted.InputsDigest != "A" {
+		t.Fatalf("a build that waits attempts %+v", status.LastAttempted)
+	}
+	failed := failedBy(v1alpha1.ReasonBuilderNotFound, 1, "A")
+	missing := unresolved(image, v1alpha1.ReasonBuilderNotFound, false)
+	missing.Builds = list(failed)
+	if image.Status = Next(missing).Status; Next(missing).Request != nil {
+		t.Error("a build is due while its builder is missing")
+	}
+	for name, builds := range map[string][]v1alpha1.ImageBuild{"kept": list(failed), "deleted": nil, "outdated in the cache": list(waits)} {
+		if request := Next(observed(image, "A", builds...)).Request; request == nil || request.RequestID != "A:1" {
+			t.Errorf("the failed build is %s: request %+v", name, request)
+		}
+	}
+	if decision := Next(observed(image, "A", failed, newBuild(2, v1alpha1.BuildQueued, "A"))); decision.Request != nil {
+		t.Errorf("request %+v while the build that repeats it waits", decision.Request)
+	}
+	if decision := Next(observed(image, "A", failed, newBuild(2, v1alpha1.BuildFailed, "A"))); decision.Request != nil {
+		t.Errorf("request %+v after the build that repeats it has failed", decision.Request)
+	}
+}
+
 func TestARequestIsTheSameUntilItsBuildIsSeen(t *testing.T) {
 	image := newImage()
 	first := Next(observed(image, "A"))

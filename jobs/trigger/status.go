@@ -62,11 +62,8 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 		}
 	}
 	known := build.Status.Resolved != nil || build.Status.Finished
-	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number) {
-		status.LastAttempted = &v1alpha1.AttemptedBuild{Number: n}
-		if resolved := o.attemptedInputs(build); resolved != nil {
-			status.LastAttempted.InputsDigest, status.LastAttempted.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
-		}
+	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number || n == attempted.Number && attemptedNothing(build)) {
+		status.LastAttempted = o.attempt(build)
 	}
 	if last := status.LastFinished; build.Status.Finished && build.Counts() && (last == nil || n >= last.Number) {
 		status.LastFinished = finishedBuild(build)
@@ -82,10 +79,33 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 	}
 }
 
-// attemptedInputs are the resolved inputs of a build. If it was cancelled in the queue, they are those that it would have resolved
+// attempt is what the status of an Image stores about an attempted build.
+func (o Observed) attempt(build *v1alpha1.ImageBuild) *v1alpha1.AttemptedBuild {
+	attempt := &v1alpha1.AttemptedBuild{Number: number(build)}
+	if resolved := o.attemptedInputs(build); resolved != nil {
+		attempt.InputsDigest, attempt.BaseDigest = resolved.InputsDigest, resolved.BaseDigest
+	}
+	return attempt
+}
+
+// attemptedNothing reports whether a build failed before its inputs could be built: they did not resolve, or the server no longer had
+// their builder. The Image's own inputs fail to resolve for the same reasons, so no build is due until they resolve again. Reasons that
+// can also end an attempt of resolved inputs, such as BaseNotFound, do not count then: the next build would fail again at once.
+func attemptedNothing(build *v1alpha1.ImageBuild) bool {
+	if build.Status.Phase != v1alpha1.BuildFailed {
+		return false
+	}
+	failure := build.Status.Failure
+	return build.Status.Resolved == nil ||
+		failure != nil && (failure.Reason == v1alpha1.ReasonBuilderNotFound || failure.Reason == v1alpha1.ReasonBuilderNotAllowed)
+}
+
+// attemptedInputs are the resolved inputs of a build. They are nil for a build that attempted nothing. If the build was cancelled in the queue, they are those that it would have resolved
 // to: whoever cancels a build does not want the next one of the same inputs. They are nil if they are unknown.
 func (o Observed) attemptedInputs(build *v1alpha1.ImageBuild) *v1alpha1.ResolvedInputs {
 	switch {
+	case attemptedNothing(build):
+		return nil
 	case build.Status.Resolved != nil:
 		return build.Status.Resolved
 	case build.Status.Phase == v1alpha1.BuildCancelled && o.Resolved != nil && !inputs.OneOff(&build.Spec, o.Image.Spec.BuildInputs, o.Resolved):

@@ -47,6 +47,13 @@ func newBuild(n int64, phase v1alpha1.BuildPhase, digest string) v1alpha1.ImageB
 	return build
 }
 
+// failedBy is a build that failed for a reason.
+func failedBy(reason v1alpha1.FailureReason, n int64, digest string) v1alpha1.ImageBuild {
+	build := newBuild(n, v1alpha1.BuildFailed, digest)
+	build.Status.Failure = reason.Failure("it is missing")
+	return build
+}
+
 // observed is an Image and its builds, with inputs that resolve to a digest.
 func observed(image *v1alpha1.Image, digest string, builds ...v1alpha1.ImageBuild) Observed {
 	return Observed{Image: image, Builds: builds, Resolved: &v1alpha1.ResolvedInputs{InputsDigest: digest}, Now: now.Time}
@@ -95,6 +102,12 @@ func TestStatusFollowsTheBuilds(t *testing.T) {
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
 		{"failed before its inputs resolved", observed(newImage(), "A", newBuild(1, failed, "")), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
+		{"its builder was removed while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotFound, 1, "A")), true,
+			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
+		{"builders by image were forbidden while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotAllowed, 1, "A")), true,
+			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
+		{"an attempt ended with a base that is lost: the next would, too", observed(newImage(), "A", failedBy(v1alpha1.ReasonBaseNotFound, 1, "A")), false,
+			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "True BaseNotFound"}},
 		{"a failure after a success", observed(newImage(), "B", newBuild(1, succeeded, "A"), newBuild(2, failed, "B")), false,
 			[5]string{"False BuildFailed", "False InputsChanged", "False Idle", "True Resolved", "True BuilderFailed"}},
 		{"back to what succeeded before", observed(newImage(), "A", newBuild(1, succeeded, "A"), newBuild(2, failed, "B")), true,

@@ -387,14 +387,14 @@ func schema_goldsmith_apis_images_v1alpha1_AttemptedBuild(ref common.ReferenceCa
 					},
 					"inputsDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.",
+							Description: "inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the controller resolves the inputs at that time. inputsDigest is empty if the build attempted nothing: its inputs could not be resolved, or the server no longer had their builder. The inputs are then built once they can be resolved.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
 					"baseDigest": {
 						SchemaProps: spec.SchemaProps{
-							Description: "baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if the inputs could not be resolved.",
+							Description: "baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if inputsDigest is empty.",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -873,7 +873,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRecord(ref common.ReferenceCallb
 					},
 					"trigger": {
 						SchemaProps: spec.SchemaProps{
-							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "trigger is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -1066,7 +1066,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					},
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason sets the trigger reason of the build: Created, SpecChange, BaseChange, Schedule or Manual. The server refuses Rerun. Defaults to Manual.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},
@@ -1488,7 +1488,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTrigger(ref common.ReferenceCall
 				Properties: map[string]spec.Schema{
 					"reason": {
 						SchemaProps: spec.SchemaProps{
-							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build.",
+							Description: "reason is the trigger reason of the build: Created, SpecChange, BaseChange, Schedule, Manual or Rerun.\n\nPossible enum values:\n - `\"BaseChange\"` starts a build because base.imageRef resolves to a new digest.\n - `\"Created\"` starts the first build of an Image.\n - `\"Manual\"` starts a build because a user requested it.\n - `\"Rerun\"` repeats an earlier build with the same resolved inputs.\n - `\"Schedule\"` starts a build at a time of the schedule.\n - `\"SpecChange\"` starts a build because the inputs differ from those of the last attempted build, or because the last build attempted nothing.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"BaseChange", "Created", "Manual", "Rerun", "Schedule", "SpecChange"},

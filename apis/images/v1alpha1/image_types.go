@@ -596,11 +596,12 @@ type AttemptedBuild struct {
 	// +required
 	Number int64 `json:"number" protobuf:"varint,1,opt,name=number"`
 	// inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the
-	// controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.
+	// controller resolves the inputs at that time. inputsDigest is empty if the build attempted nothing: its inputs could
+	// not be resolved, or the server no longer had their builder. The inputs are then built once they can be resolved.
 	// +optional
 	InputsDigest string `json:"inputsDigest,omitempty" protobuf:"bytes,2,opt,name=inputsDigest"`
 	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
-	// the inputs could not be resolved.
+	// inputsDigest is empty.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
 }

@@ -153,7 +153,8 @@ type TriggerReason string
 const (
 	// TriggerCreated starts the first build of an Image.
 	TriggerCreated TriggerReason = "Created"
-	// TriggerSpecChange starts a build because the inputs differ from those of the last attempted build.
+	// TriggerSpecChange starts a build because the inputs differ from those of the last attempted build, or because the
+	// last build attempted nothing.
 	TriggerSpecChange TriggerReason = "SpecChange"
 	// TriggerManual starts a build because a user requested it.
 	TriggerManual TriggerReason = "Manual"

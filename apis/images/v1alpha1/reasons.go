@@ -258,28 +258,28 @@ var failureReasons = []explanation{
 		"raise `spec.template.resources.limits.memory`"},
 	{ReasonBuilderNotFound, FailureConfig, false,
 		"no builder of this name is registered",
-		"see the registered names: `goldsmith builders`. Correct `spec.builder.name`, or register the builder with [`goldsmith up --builder`](builders.md) or in the ConfigMap [`goldsmith-builders`](cluster.md#which-builders-may-be-used)"},
+		"see the registered names: `goldsmith builders`. Correct `spec.builder.name`, or register the builder with [`goldsmith up --builder`](builders.md) or in the ConfigMap [`goldsmith-builders`](cluster.md#which-builders-may-be-used)" + thenBuilt},
 	{ReasonBuilderNotAllowed, FailureConfig, false,
 		"this server allows no container images as builders",
-		"use a registered builder"},
+		"use a registered builder" + thenBuilt},
 	{ReasonBuilderNotRunnable, FailureConfig, false,
 		"the container could not be started, or a Secret, ConfigMap or key of its `env` is missing",
 		"create or correct what the message names"},
 	{ReasonInvalidParameters, FailureConfig, false,
 		"the builder does not take the parameters: one is unknown, is missing or has a wrong value",
-		"correct `spec.parameters`; see what the builder takes: `goldsmith builders NAME`"},
+		"see what the builder takes: `goldsmith builders NAME`. Correct `spec.parameters`" + thenBuilt},
 	{ReasonTargetNotSupported, FailureConfig, false,
 		"the builder does not make one of the targets",
-		"correct `spec.targets`, or name another builder; see what each makes: `goldsmith builders NAME`"},
+		"see what each builder makes: `goldsmith builders NAME`. Correct `spec.targets`, or name another builder" + thenBuilt},
 	{ReasonSourceNotFound, FailureConfig, false,
 		"the ConfigMap is missing, or holds something other than text",
-		"create or correct the ConfigMap"},
+		"create or correct the ConfigMap" + thenBuilt},
 	{ReasonSourceTooLarge, FailureConfig, false,
 		"the files are larger than 64 KiB in all",
-		"make the files smaller"},
+		"make the files smaller" + thenBuilt},
 	{ReasonBaseNotFound, FailureConfig, false,
 		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
-		"create, promote or build that image, or add a target to it; this image is then built automatically. If an artifact was lost and is built again as it was, build this image yourself: `goldsmith build`"},
+		"create, promote or build that image, or add a target to it" + thenBuilt + ". After an attempt that could not fetch an artifact, and if the base is built again as it was, build this image yourself: `goldsmith build`"},
 	{ReasonNoResult, FailureConfig, false,
 		"the builder ended with exit code 0 and left no result",
 		"correct the builder: [the contract](builders.md)"},
@@ -358,6 +358,8 @@ var failureReasons = []explanation{
 }
 
 const (
+	// thenBuilt is true of each reason for which inputs do not resolve: a build that failed so has attempted nothing.
+	thenBuilt       = "; the image is then built automatically"
 	afterDisruption = "nothing: the next attempt starts at once. The tenth disruption fails the build"
 	afterDeletion   = afterDisruption + ": find out who deletes its pods"
 )

@@ -202,7 +202,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		t.Helper()
 		await(ctx, line, func() bool { return strings.Contains(told.String(), line) })
 	}
-	options := Options{DataDirectory: data, Memory: true, Notices: told}
+	options := Options{DataDirectory: data, Memory: true, Notices: told, Workers: 2}
 	kubeconfig := filepath.Join(data, "kubeconfig")
 	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
 		images := client.ImagesV1alpha1().Images("default")
@@ -222,12 +222,60 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		stalled := stalledBy(v1alpha1.ReasonBuilderNotFound)
 		await(ctx, "the builder is not registered", stalled)
 
-		write(document(`{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`))
+		const shellDocument = `{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`
+		write(document(shellDocument))
 		awaitLine(ctx, "builders: registered shell\n")
 		shell, err := client.ImagesV1alpha1().Builders().Get(ctx, "shell", metav1.GetOptions{})
 		require.NoError(t, err)
 		shown := []any{shell}
 		await(ctx, "the image is built", func() bool { return image().Status.LatestSuccessful != nil })
+
+		// One build of lab runs, one waits for its worker, and one for the queue, while lab is removed and registered again.
+		released := filepath.Join(t.TempDir(), "released")
+		require.NoError(t, os.WriteFile(filepath.Join(data, "lab.sh"), []byte("#!/bin/sh\nuntil [ -e "+released+` ]; do sleep 0.05; done
+printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/raw","location":"https://images.example/disk","digest":"sha256:%064d","sizeBytes":1}]}' 0 >"$GOLDSMITH_RESULT"
+`), 0o700))
+		const labDocument = `{name: lab, path: lab.sh, workers: 1, unconfined: true}`
+		write(document(shellDocument, labDocument))
+		awaitLine(ctx, "registered lab")
+		builds := client.ImagesV1alpha1().ImageBuilds("default")
+		awaitBuild := func(name string, holds func(*v1alpha1.ImageBuild) bool) {
+			t.Helper()
+			await(ctx, name, func() bool {
+				build, err := builds.Get(ctx, name, metav1.GetOptions{})
+				return err == nil && holds(build)
+			})
+		}
+		for _, waits := range []struct {
+			name  string
+			until func(*v1alpha1.ImageBuild) bool
+		}{
+			{"runs", func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildRunning }},
+			{"worker", func(build *v1alpha1.ImageBuild) bool {
+				admitted := meta.FindStatusCondition(build.Status.Conditions, v1alpha1.BuildAdmitted)
+				return admitted != nil && admitted.Reason == v1alpha1.ReasonWaitingForWorker
+			}},
+			{"queue", func(build *v1alpha1.ImageBuild) bool {
+				return build.Status.Phase == v1alpha1.BuildQueued && build.Status.Resolved != nil
+			}},
+		} {
+			_, err := images.Create(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: waits.name}, Spec: v1alpha1.ImageSpec{BuildInputs: inputsFor("lab")}}, metav1.CreateOptions{})
+			require.NoError(t, err)
+			awaitBuild(waits.name+"-1", waits.until)
+		}
+		write(document(shellDocument))
+		awaitLine(ctx, "removed lab")
+		require.NoError(t, os.WriteFile(released, nil, 0o600))
+		awaitBuild("runs-1", func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildSucceeded })
+		for _, name := range []string{"worker-1", "queue-1"} {
+			awaitBuild(name, func(build *v1alpha1.ImageBuild) bool {
+				return build.Status.Failure != nil && build.Status.Failure.Reason == v1alpha1.ReasonBuilderNotFound
+			})
+		}
+		write(document(shellDocument, labDocument))
+		for _, name := range []string{"worker-2", "queue-2"} {
+			awaitBuild(name, func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildSucceeded })
+		}
 
 		write(document(`{name: shell, path: shell.sh, argv: []}`))
 		awaitLine(ctx, "builders: "+file+`: builder "shell": unknown field "argv": the registered builders stay as they were`)
@@ -235,7 +283,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 			t.Error("the broken document counts")
 		}
 		write(document(`{name: shell, path: shell.sh, targets: [{format: iso}]}`))
-		awaitLine(ctx, "builders: changed shell\n")
+		awaitLine(ctx, "builders: changed shell; removed lab\n")
 		await(ctx, "the builder no longer makes the target", stalledBy(v1alpha1.ReasonTargetNotSupported))
 		write(document())
 		awaitLine(ctx, "builders: removed shell\n")

@@ -29,7 +29,10 @@ func (w *environment) checkStatus(was, is *v1alpha1.ImageBuild) {
 	if before.Phase != after.Phase && !slices.Contains(nextPhases(before.Phase), after.Phase) {
 		w.broken("%s went from %s to %s", is.Name, before.Phase, after.Phase)
 	}
-	if after.Resolved != nil {
+	switch failure := after.Failure; {
+	case failure != nil && failure.Reason == v1alpha1.ReasonBuilderNotFound:
+		delete(w.truth.digests, is.UID) // they are built once there is a builder
+	case after.Resolved != nil:
 		w.truth.digests[is.UID] = after.Resolved.InputsDigest
 	}
 	w.checkRequeued(is, before, after)

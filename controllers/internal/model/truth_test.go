@@ -16,7 +16,7 @@ type truth struct {
 	given   []given
 	created []*v1alpha1.ImageBuild // every build that ever was, as it was created
 	byHand  map[types.UID]bool     // builds that somebody deleted
-	digests map[types.UID]string   // the resolved inputs of builds
+	digests map[types.UID]string   // the resolved inputs of builds that did not lack their builder
 	ended   map[numbered]ended     // how builds of Images ended
 	asked   []asked
 	jobs    map[types.UID]string    // names of Jobs of ours

@@ -12,10 +12,11 @@ type AttemptedBuildApplyConfiguration struct {
 	// number is the number of the build.
 	Number *int64 `json:"number,omitempty"`
 	// inputsDigest is the digest of the resolved inputs of the build. For a build that was cancelled in the queue, the
-	// controller resolves the inputs at that time. inputsDigest is empty if the inputs could not be resolved.
+	// controller resolves the inputs at that time. inputsDigest is empty if the build attempted nothing: its inputs could
+	// not be resolved, or the server no longer had their builder. The inputs are then built once they can be resolved.
 	InputsDigest *string `json:"inputsDigest,omitempty"`
 	// baseDigest is the digest that base.imageRef resolved to. baseDigest is empty if the base is not an Image, or if
-	// the inputs could not be resolved.
+	// inputsDigest is empty.
 	BaseDigest *string `json:"baseDigest,omitempty"`
 }
 
