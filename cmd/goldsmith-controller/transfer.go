@@ -41,7 +41,7 @@ func newTransferCommand(name, short string, run func(context.Context, transfer.O
 				PlainHTTP: trusted.PlainHTTP,
 				UserAgent: "goldsmith/" + buildversion.Of(version),
 				Log: func(format string, args ...any) {
-					_, _ = fmt.Fprintf(command.OutOrStdout(), format+"\n", args...) // a log that cannot be written is lost
+					_, _ = fmt.Fprintf(command.OutOrStdout(), "goldsmith: "+format+"\n", args...) // a log that cannot be written is lost
 				},
 			})
 		},

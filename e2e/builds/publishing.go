@@ -36,7 +36,7 @@ func describePublishing(w *fixture) {
 			denied := w.WaitForBuild(ctx, "web-1", failedWith("Config/RegistryDenied"))
 			Expect(denied.Status.Failure.Message).To(ContainSubstring("Secret %s/registry of output.secretRef does not exist", w.Namespace))
 			Expect(denied.Status.Artifacts).To(BeEmpty())
-			Expect(w.Log(ctx, "web-1", nil)).To(ContainSubstring("step 1/1"))
+			Expect(w.Log(ctx, "web-1", nil)).To(MatchRegexp(`(?s)step 1/1.*\ngoldsmith: waiting for the result.*output\.secretRef does not exist`))
 
 			_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.secret(), metav1.CreateOptions{})
 			Expect(err).NotTo(HaveOccurred())
@@ -56,11 +56,14 @@ func describePublishing(w *fixture) {
 			w.CreateImage(ctx, based)
 			denied = w.WaitForBuild(ctx, "based-1", failedWith("Config/RegistryRefused")) // without an output it has no Secret, which has the authority of the registry
 			Expect(denied.Status.Failure.Message).To(ContainSubstring("artifact linux/amd64/raw of build %s of base web: fetch from %s", build.Name, registry.host))
+			Expect(w.Log(ctx, "based-1", nil)).To(MatchRegexp(`(?s)goldsmith: fetching linux/amd64/raw of build .*\ngoldsmith: artifact linux/amd64/raw of build .*: fetch from `))
 			w.ChangeImage(ctx, "based", func(image *v1alpha1.Image) {
 				image.Spec.Output = &v1alpha1.Output{Repository: registry.host + "/team/based", SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
 			})
 			w.Succeeded(ctx, "based-2")
-			Expect(w.Log(ctx, "based-2", nil)).To(ContainSubstring("the base has linux/amd64/raw, %d bytes, %s", artifact.SizeBytes, artifact.Digest))
+			Expect(w.Log(ctx, "based-2", nil)).To(And(
+				MatchRegexp(`(?s)goldsmith: fetching linux/amd64/raw of build .*\ngoldsmith: fetched .*\nstep 1/1.*\ngoldsmith: pushed linux/amd64/raw in .*\ngoldsmith: published linux/amd64/raw: `),
+				ContainSubstring("the base has linux/amd64/raw, %d bytes, %s", artifact.SizeBytes, artifact.Digest)))
 		})
 	})
 }

@@ -78,7 +78,7 @@ func TestABaseThatIsPublishedIsFetchedOnce(t *testing.T) {
 	first := c.run("good", startingFrom("first", base, "registry"))
 	c.Expect(c.outcome(first).Failure).To(BeNil())
 	pod := require.Value(c.pod(first))(t)
-	c.Expect(c.log(pod, nil)).To(MatchRegexp("^goldsmith: fetching linux/amd64/raw of build debian-6 of base debian: " + base.Location + "\ngoldsmith: retrying: .*\nbase\n$"))
+	c.Expect(c.log(pod, nil)).To(MatchRegexp("^goldsmith: fetching linux/amd64/raw of build debian-6 of base debian: " + base.Location + "\ngoldsmith: retrying: .*\ngoldsmith: fetched 5 B, .*\nbase\n$"))
 	c.Expect(fetcherEnd(pod)).To(And(HaveField("ExitCode", int32(0)), HaveField("StartedAt", *pod.Status.StartTime), HaveField("FinishedAt", terminatedOf(pod).StartedAt)))
 	c.Expect(conditionOf(pod, corev1.PodInitialized)).To(HaveField("Status", corev1.ConditionTrue))
 

@@ -97,7 +97,7 @@ func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 // on the disk. The error is a *publish.Error if the Secret has none, or that of reading the Secret.
 func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, error) {
 	options := publish.Options{
-		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) },
+		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) }, Log: r.say,
 	}
 	if secretName == "" {
 		return options, nil

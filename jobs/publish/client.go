@@ -3,7 +3,6 @@
 package publish
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -60,6 +59,7 @@ type client struct {
 	patience    time.Duration
 	clock       clock.Clock
 	retrying    func(err error)
+	log         func(format string, args ...any)
 	noticed     time.Time // of the last notice about a retry
 }
 
@@ -67,13 +67,8 @@ type client struct {
 type remedies struct{ missing, wrong, forbidden, authority, plainHTTP, otherHost string }
 
 func newClient(verb, repository string, o Options) (*client, error) {
-	c := &client{
-		verb: verb, repository: repository, userAgent: cmp.Or(o.UserAgent, "goldsmith"), patience: cmp.Or(o.Patience, DefaultPatience), clock: o.Clock,
-		retrying: o.Retrying,
-	}
-	if c.clock == nil {
-		c.clock = clock.RealClock{}
-	}
+	o = o.withDefaults()
+	c := &client{verb: verb, repository: repository, userAgent: o.UserAgent, patience: o.Patience, clock: o.Clock, retrying: o.Retrying, log: o.Log}
 	var err error
 	c.reference, err = registry.ParseReference(repository)
 	if err != nil || c.reference.Reference != "" {

@@ -131,8 +131,9 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 			if test.inject != nil {
 				test.inject(r)
 			}
-			var notices []string
+			var lines, notices []string
 			o.Retrying = func(err error) { notices = append(notices, err.Error()) }
+			o.Log = func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
 			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
 			if retries := skipping.waited > 0; retries != (len(notices) > 0) || len(notices) > 3 {
 				t.Errorf("waited %s with the notices %q", skipping.waited, notices)
@@ -147,7 +148,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 				}
 			}
 			for _, secret := range []string{registrytest.Password, "not-the-password", "token-", "secret=", "state=", "Um9ib3"} {
-				if told := strings.Join(append(notices, err.Error()), "\n"); strings.Contains(told, secret) {
+				if told := strings.Join(append(append(lines, notices...), err.Error()), "\n"); strings.Contains(told, secret) {
 					t.Errorf("%q has the secret %q", told, secret)
 				}
 			}

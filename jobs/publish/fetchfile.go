@@ -27,6 +27,8 @@ func (e *MissingError) Error() string { return e.Text }
 // the content: after an error the file may have a part of it, or other bytes. The error is a *MissingError if the content is not there, an *Error for
 // any other failure of the registry, or that of the file or of the context.
 func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o Options) error {
+	o = o.withDefaults()
+	began := o.Clock.Now()
 	fetched, err := Fetch(ctx, location, contentDigest, 0, o)
 	if err != nil {
 		return missing(err)
@@ -46,6 +48,7 @@ func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes in
 			cause: "the registry sent another content, " + short(got),
 		}
 	}
+	o.Log("fetched %s in %s", describe(contentDigest, sizeBytes), took(o.Clock, began))
 	return nil
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"k8s.io/utils/clock"
@@ -104,6 +105,30 @@ type Options struct {
 	// Retrying is called with an *Error before a request is repeated, but at most once a minute, because an outage can end after each
 	// request. May be nil.
 	Retrying func(err error)
+	// Log gets one line before an artifact is pushed, and one after an artifact was pushed or fetched. The lines have no secrets. Defaults
+	// to none.
+	Log func(format string, args ...any)
+}
+
+func (o Options) withDefaults() Options {
+	o.UserAgent, o.Patience = cmp.Or(o.UserAgent, "goldsmith"), cmp.Or(o.Patience, DefaultPatience)
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if o.Log == nil {
+		o.Log = func(string, ...any) {}
+	}
+	return o
+}
+
+// describe describes a content in the log.
+func describe(digest string, sizeBytes int64) string {
+	return humanize.IBytes(uint64(max(sizeBytes, 0))) + ", " + short(digest)
+}
+
+// took is how long something took, for the log.
+func took(c clock.PassiveClock, began time.Time) time.Duration {
+	return c.Since(began).Round(time.Millisecond)
 }
 
 // Pushed is an artifact that was pushed.
@@ -164,10 +189,13 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 	manifests := make([]manifest, len(artifacts))
 	for i := range artifacts {
 		artifact := &artifacts[i]
+		began := p.clock.Now()
+		p.log("pushing %s: %s", artifact.Target, describe(artifact.Digest, artifact.SizeBytes))
 		var err error
 		if manifests[i], err = p.pushArtifact(ctx, artifact); err != nil {
 			return nil, err
 		}
+		p.log("pushed %s in %s", artifact.Target, took(p.clock, began))
 		pushed = append(pushed, Pushed{
 			Target: artifact.Target, Digest: manifests[i].Digest.String(), Tag: artifact.Tag,
 			Location: p.location(manifests[i]),

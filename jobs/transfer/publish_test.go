@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -93,7 +94,8 @@ func TestThePublisherPublishesWhatTheBuilderMade(t *testing.T) {
 	if tags := registry.Tags("team/web"); len(tags) != 1 || tags[0] != "web-1" {
 		t.Errorf("the tags are %v", tags)
 	}
-	if !strings.Contains(log, target+": "+artifact.Location) || !strings.Contains(log, "retrying: push to "+p.output.Repository+": HTTP 503") {
+	steps := regexp.MustCompile(`\npushing linux/amd64/raw: 7 B, sha256:[0-9a-f]{12}\n(?s:.*)\npushed linux/amd64/raw in [0-9.]+m?s\n(?s:.*)published linux/amd64/raw: `)
+	if !steps.MatchString(log) || !strings.Contains(log, target+": "+artifact.Location) || !strings.Contains(log, "retrying: push to "+p.output.Repository+": HTTP 503") {
 		t.Errorf("the log is %q", log)
 	}
 }
