@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/snapshot"
 	restore "go.etcd.io/etcd/etcdutl/v3/snapshot"
 	"go.uber.org/zap"
@@ -78,6 +79,28 @@ func Restore(directory, file string, at time.Time) (err error) {
 		return fmt.Errorf("restore etcd in %s: %w", directory, err)
 	}
 	return nil
+}
+
+// Keys returns all keys of a data directory, which no server may use meanwhile.
+func Keys(ctx context.Context, directory string) (keys []string, err error) {
+	server, err := Start(ctx, directory)
+	if err != nil {
+		return nil, fmt.Errorf("list the keys of etcd in %s: %w", directory, err)
+	}
+	defer func() { err = errors.Join(err, server.Stop()) }()
+	client, err := server.Connect()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	all, err := client.Get(ctx, "", clientv3.WithPrefix(), clientv3.WithKeysOnly())
+	if err != nil {
+		return nil, fmt.Errorf("list the keys of etcd in %s: %w", directory, err)
+	}
+	for _, pair := range all.Kvs {
+		keys = append(keys, string(pair.Key))
+	}
+	return keys, nil
 }
 
 func memberDirectory(directory string) string { return filepath.Join(directory, "etcd") }

@@ -26,6 +26,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -216,6 +217,15 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 			{Target: "linux/amd64/raw", Content: taken.Content, MediaType: "a/b"},
 		}))
 	}
+	server := require.Value(etcd.Start(t.Context(), filepath.Join(data, "storage")))(t)
+	client := require.Value(server.Connect())(t)
+	for i := range 12 {
+		require.Value(client.Put(t.Context(), fmt.Sprintf("/registry/images.goldsmith.dev/images/team/web-%02d", i), "x"))(t)
+	}
+	require.NoError(t, errors.Join(client.Close(), server.Stop()))
+	require.NoError(t, store.Record(artifacts.Build{UID: "deleted", Namespace: "team", Name: "deleted-1", Image: "deleted"}, []artifacts.Artifact{
+		{Target: "linux/amd64/raw", Content: taken.Content, MediaType: "a/b"},
+	}))
 	for complete, want := range map[bool]string{
 		true: "",
 		false: "warning: the backup has no artifacts of team/web-00, team/web-01, team/web-02, team/web-03, team/web-04, team/web-05, team/web-06, team/web-07, " +
@@ -226,7 +236,7 @@ func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
 		notices := &bytes.Buffer{}
 		require.NoError(t, Restore(t.Context(), restored, file, notices))
 		again := require.Value(artifacts.Open(filepath.Join(restored, artifactsName), artifacts.Options{Volatile: true}))(t)
-		if entries := again.Entries(); notices.String() != want || len(entries) != 12 || again.Has(taken.Content.Digest) != complete {
+		if entries := again.Entries(); notices.String() != want || len(entries) != 13 || again.Has(taken.Content.Digest) != complete {
 			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(taken.Content.Digest), notices)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +21,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/codecs"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -103,7 +106,7 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, cancellable{ctx, in}, partial)); err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
-	lacking, err := lackingArtifacts(partial)
+	lacking, err := lackingArtifacts(ctx, partial)
 	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
@@ -120,24 +123,38 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 }
 
 // lackingArtifacts returns the images of a restored data directory, and the builds that belong to no image, of which an artifact is in
-// the index, but not in the store.
-func lackingArtifacts(directory string) (images []string, err error) {
-	directory = filepath.Join(directory, artifactsName)
-	if !exists(directory) {
+// the index, but not in the store. Deleted ones are left out: their artifacts stay in the index until the server finds that nothing needs
+// them.
+func lackingArtifacts(ctx context.Context, directory string) (names []string, err error) {
+	kept, storage := filepath.Join(directory, artifactsName), filepath.Join(directory, "storage")
+	if !exists(kept) {
 		return nil, nil
 	}
-	store, err := artifacts.Open(directory, artifacts.Options{})
+	store, err := artifacts.Open(kept, artifacts.Options{})
 	if err != nil {
 		return nil, err
 	}
+	lacking := map[string]string{} // the names by the ends of the keys of the objects
 	for _, entry := range store.Entries() {
-		name := entry.Build.Namespace + "/" + cmp.Or(entry.Build.Image, entry.Build.Name)
-		if !store.Complete(entry) && !slices.Contains(images, name) {
-			images = append(images, name)
+		if store.Complete(entry) {
+			continue
 		}
+		resource, name := "images", entry.Build.Namespace+"/"+entry.Build.Image
+		if entry.Build.Image == "" {
+			resource, name = "imagebuilds", entry.Build.Namespace+"/"+entry.Build.Name
+		}
+		lacking["/"+codecs.ResourcePrefix(v1alpha1.Resource(resource))+"/"+name] = name
 	}
-	slices.Sort(images)
-	return images, nil
+	if len(lacking) > 0 && exists(storage) {
+		keys, err := etcd.Keys(ctx, storage)
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(lacking, func(end, _ string) bool {
+			return !slices.ContainsFunc(keys, func(key string) bool { return strings.HasSuffix(key, end) })
+		})
+	}
+	return slices.Sorted(maps.Values(lacking)), nil
 }
 
 // lackingNotice names images, at most maxLacking of them.
