@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -19,6 +20,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
+
+// largeFile is the size in bytes above which storing a file has a line in the log: a disk writes less at once.
+const largeFile = 64 << 20
 
 // errOutOfTime reports that the agent stopped to store the files of a pod.
 var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
@@ -116,6 +120,7 @@ func (r *run) take(ctx context.Context, reported *result.Result) (contents []art
 		return nil, err
 	}
 	defer func() { _ = output.Close() }() // nothing was written
+	r.sayLarge(output, reported)
 	read := map[string]artifacts.Taken{}
 	for i, file := range r.agent.options.Artifacts.Take(ctx, output, paths...) {
 		read[paths[i]] = file
@@ -124,6 +129,19 @@ func (r *run) take(ctx context.Context, reported *result.Result) (contents []art
 		}
 	}
 	return contents, artifacts.Complete(reported, read)
+}
+
+// sayLarge writes a line for each artifact whose file takes long to store.
+func (r *run) sayLarge(output *os.Root, reported *result.Result) {
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		if artifact.File == "" {
+			continue
+		}
+		if info, err := output.Stat(artifact.File); err == nil && info.Size() > largeFile { // Take reports an error
+			r.say("storing %s, %s", artifact.Target, humanize.IBytes(uint64(max(0, info.Size()))))
+		}
+	}
 }
 
 // openOutput opens the output directory, which the builder may have replaced.

@@ -67,6 +67,19 @@ func (c *cluster) outcome(job *batchv1.Job) result.Outcome {
 	return result.Parse(end.Message, end.ExitCode, targets, result.Policy{Checked: true})
 }
 
+func TestTheLogTellsThatALargeFileIsStored(t *testing.T) {
+	c := newCluster(t, nil)
+	require.NoError(t, c.stop())
+	_, adapt := withStore(t, t.TempDir(), nil)
+	adapt(&c.options)
+	c.options.Builders = map[string]Builder{"large": {Path: "/bin/bash", Args: []string{"-c", `PATH=/usr/bin:/bin; echo made; cd "$GOLDSMITH_OUTPUT"
+truncate -s 67108865 disk` + succeed(`"file":"disk"`)}}}
+	c.start()
+	job := c.run("large", withTwoTargets)
+	c.Expect(c.outcome(job).Failure).To(BeNil())
+	c.Expect(c.log(require.Value(c.pod(job))(t), nil)).To(Equal("made\ngoldsmith: storing linux/amd64/raw, 64 MiB\n"), "the small file has no line")
+}
+
 func TestFilesOfASuccessAreVerifiedAndStored(t *testing.T) {
 	const disk = `cd "$GOLDSMITH_OUTPUT"; mkdir d; echo disk >d/disk; echo sbom >sbom; chmod 500 d`
 	c := newCluster(t, nil)
