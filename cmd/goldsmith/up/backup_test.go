@@ -247,7 +247,7 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 	t.Parallel()
 	tools := t.TempDir()
 	tool, document := filepath.Join(tools, "tool"), filepath.Join(tools, "lab.yaml")
-	require.NoError(t, errors.Join(os.WriteFile(tool, nil, 0o700), os.WriteFile(document, nil, 0o600))) //nolint:gosec // it is an executable
+	require.NoError(t, errors.Join(os.WriteFile(tool, nil, 0o700), os.WriteFile(document, nil, 0o600)))
 	for name, test := range map[string]struct {
 		options Options
 		gone    string   // what does not exist at the restore
@@ -289,14 +289,14 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 				require.NoError(t, command.ExecuteContext(t.Context()))
 				return strings.Split(strings.TrimSuffix(paths.Replace(out.String()), "\n"), "\n")
 			}
-			if got, want := run(NewBackupCommand(), "--data-dir", data, file), append(test.backup, "FILE holds a backup of DATA"); !slices.Equal(got, want) {
+			if got, want := run(NewBackupCommand(), "--data-dir", data, file), slices.Concat(test.backup, []string{"FILE holds a backup of DATA"}); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
 			if test.gone != "" {
 				require.NoError(t, os.Rename(test.gone, test.gone+".gone"))
 				defer func() { require.NoError(t, os.Rename(test.gone+".gone", test.gone)) }()
 			}
-			want := append(test.restore, "RESTORED is restored from FILE; start it with: goldsmith up --data-dir RESTORED"+test.start)
+			want := slices.Concat(test.restore, []string{"RESTORED is restored from FILE; start it with: goldsmith up --data-dir RESTORED" + test.start})
 			if got := run(NewRestoreCommand(), "--data-dir", restored, file); !slices.Equal(got, want) {
 				t.Errorf("got %q, want %q", got, want)
 			}
