@@ -5,6 +5,7 @@ package wrongtype_test
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"testing"
 
 	kjson "sigs.k8s.io/json"
@@ -46,7 +47,7 @@ func TestTheFieldAndItsFormAreNamed(t *testing.T) {
 			t.Errorf("%s, with the standard library: got %v, want %s", text, got, want)
 		}
 	}
-	if other := errors.New("other"); wrongtype.Explain(other) != other {
+	if other := io.ErrUnexpectedEOF; !errors.Is(wrongtype.Explain(other), other) {
 		t.Error("another error was changed")
 	}
 }
