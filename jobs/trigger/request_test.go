@@ -188,7 +188,7 @@ func TestABuildThatAttemptedNothingIsRepeatedOncePerBuild(t *testing.T) {
 	if status := keep(observed(image, "A", waits)); status.LastAttempted.InputsDigest != "A" {
 		t.Fatalf("a build that waits attempts %+v", status.LastAttempted)
 	}
-	failed := failedBy(v1alpha1.ReasonBuilderNotFound, "A")
+	failed := failedBy(v1alpha1.ReasonBuilderNotFound)
 	missing := unresolved(image, v1alpha1.ReasonBuilderNotFound, false)
 	missing.Builds = list(failed)
 	if image.Status = Next(missing).Status; Next(missing).Request != nil {

@@ -47,9 +47,9 @@ func newBuild(n int64, phase v1alpha1.BuildPhase, digest string) v1alpha1.ImageB
 	return build
 }
 
-// failedBy is the first build, which failed for a reason.
-func failedBy(reason v1alpha1.FailureReason, digest string) v1alpha1.ImageBuild {
-	build := newBuild(1, v1alpha1.BuildFailed, digest)
+// failedBy is the first build, of the inputs A, which failed for a reason.
+func failedBy(reason v1alpha1.FailureReason) v1alpha1.ImageBuild {
+	build := newBuild(1, v1alpha1.BuildFailed, "A")
 	build.Status.Failure = reason.Failure("it is missing")
 	return build
 }
@@ -102,11 +102,11 @@ func TestStatusFollowsTheBuilds(t *testing.T) {
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
 		{"failed before its inputs resolved", observed(newImage(), "A", newBuild(1, failed, "")), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"its builder was removed while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotFound, "A")), true,
+		{"its builder was removed while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotFound)), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"builders by image were forbidden while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotAllowed, "A")), true,
+		{"builders by image were forbidden while its build waited", observed(newImage(), "A", failedBy(v1alpha1.ReasonBuilderNotAllowed)), true,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "False Progressing"}},
-		{"an attempt ended with a base that is lost: the next would, too", observed(newImage(), "A", failedBy(v1alpha1.ReasonBaseNotFound, "A")), false,
+		{"an attempt ended with a base that is lost: the next would, too", observed(newImage(), "A", failedBy(v1alpha1.ReasonBaseNotFound)), false,
 			[5]string{"False BuildFailed", "False NeverBuilt", "False Idle", "True Resolved", "True BaseNotFound"}},
 		{"a failure after a success", observed(newImage(), "B", newBuild(1, succeeded, "A"), newBuild(2, failed, "B")), false,
 			[5]string{"False BuildFailed", "False InputsChanged", "False Idle", "True Resolved", "True BuilderFailed"}},
