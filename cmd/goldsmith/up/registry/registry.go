@@ -17,6 +17,7 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
@@ -223,7 +224,7 @@ func withoutPath(err error) error {
 
 // read returns the builder that is declared. Relative paths begin at the directory of the document.
 func read(d document.Builder, directory string) (Builder, error) {
-	declared := Builder{Description: d.Description, Reports: d.Reports == nil || *d.Reports}
+	declared := Builder{Description: d.Description, Reports: ptr.Deref(d.Reports, true)}
 	declared.Args, declared.Unconfined = d.Args, d.Unconfined
 	problems := d.Check()
 	report := func(err error) { problems = append(problems, err) }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"strings"
 
+	"k8s.io/utils/ptr"
+
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
@@ -53,7 +55,7 @@ func DecodeImages(content []byte, entries map[string]string) (map[string]ImageBu
 
 // imageBuilder returns the builder that is declared. entry is the image of the entry of its name, or "".
 func (b Builder) imageBuilder(entry string) (ImageBuilder, error) {
-	declared := ImageBuilder{Image: cmp.Or(b.Image, entry), Description: b.Description, Reports: b.Reports != nil && *b.Reports}
+	declared := ImageBuilder{Image: cmp.Or(b.Image, entry), Description: b.Description, Reports: ptr.Deref(b.Reports, false)}
 	problems := b.Check()
 	if b.Image != "" && entry != "" {
 		problems = append(problems, fmt.Errorf("image: entry %s has the image, too: remove one of them", b.Name))
