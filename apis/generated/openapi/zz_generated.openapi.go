@@ -74,6 +74,15 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageHistory{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
 		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
 		v1alpha1.ImageJournalOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref),
+		v1alpha1.ImageKind{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageKind(ref),
+		v1alpha1.ImageKindBinding{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref),
+		v1alpha1.ImageKindColumn{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref),
+		v1alpha1.ImageKindDerivation{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref),
+		v1alpha1.ImageKindList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
+		v1alpha1.ImageKindNames{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
+		v1alpha1.ImageKindSpec{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
+		v1alpha1.ImageKindValue{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
+		v1alpha1.ImageKindVersion{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
 		v1alpha1.ImageList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
 		v1alpha1.ImageNote{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageNote(ref),
 		v1alpha1.ImageNoteList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageNoteList(ref),
@@ -3350,6 +3359,530 @@ func schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref common.Refere
 				},
 			},
 		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKind(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKind declares a kind of the API group catalog.goldsmith.dev, whose objects are stored as Images. Users of the kind set only the fields of its schema, and need no permissions for Images. The name is the plural name of the kind in lower case. Only the configuration of the server declares ImageKinds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard object's metadata. The name is a DNS label of at most 63 characters.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ObjectMeta{}.OpenAPIModelName()),
+						},
+					},
+					"spec": {
+						SchemaProps: spec.SchemaProps{
+							Description: "spec describes the kind.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ImageKindSpec{}.OpenAPIModelName()),
+						},
+					},
+				},
+				Required: []string{"spec"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageKindSpec{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the Image of its own. A binding has at most one of a prefix, a list of values, and the encoding as JSON. Without them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"field": {
+						SchemaProps: spec.SchemaProps{
+							Description: "field is the path of the field in objects of the kind, such as spec.size.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the service account, the queue, the priority, the targets and variables cannot be bound.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"prefix": {
+						SchemaProps: spec.SchemaProps{
+							Description: "prefix is the start of the text in the Image: the text of the field follows. Defaults to none.",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"values": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"value",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "value",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "values lists every value of the field with its value in the Image. At most 128. Defaults to none.",
+							MaxItems:    ptr.To[int64](128),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKindValue{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"json": {
+						SchemaProps: spec.SchemaProps{
+							Description: "json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic. Defaults to false.",
+							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"field", "to"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageKindValue{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindColumn is a column that kubectl get prints.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the heading of the column.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](63),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"type": {
+						SchemaProps: spec.SchemaProps{
+							Description: "type is the type of the values: string, integer, number, boolean or date.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"format": {
+						SchemaProps: spec.SchemaProps{
+							Description: "format is the format of the values, such as int64. Defaults to none.",
+							MaxLength:   ptr.To[int64](63),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"description": {
+						SchemaProps: spec.SchemaProps{
+							Description: "description explains the column to users. Defaults to none.",
+							MaxLength:   ptr.To[int64](1024),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"priority": {
+						SchemaProps: spec.SchemaProps{
+							Description: "priority is 0 for a column that is always printed, and greater for a column that only -o wide prints. Defaults to 0.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"jsonPath": {
+						SchemaProps: spec.SchemaProps{
+							Description: "jsonPath is the path of the value in the object, such as .spec.size.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"name", "type", "jsonPath"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindDerivation computes a field of the Image from the object.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the path of the field in the Image, like to of a binding. No binding has the same.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"expression": {
+						SchemaProps: spec.SchemaProps{
+							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The server evaluates it when a field of the object changes.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](4096),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"to", "expression"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindList is a list of ImageKinds.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Kind is a string value representing the REST resource this object represents. Servers may infer this from the endpoint the client submits requests to. Cannot be updated. In CamelCase. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#types-kinds",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"apiVersion": {
+						SchemaProps: spec.SchemaProps{
+							Description: "APIVersion defines the versioned schema of this representation of an object. Servers should convert recognized schemas to the latest internal value, and may reject unrecognized values. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#resources",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"metadata": {
+						SchemaProps: spec.SchemaProps{
+							Description: "Standard list metadata.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(metav1.ListMeta{}.OpenAPIModelName()),
+						},
+					},
+					"items": {
+						SchemaProps: spec.SchemaProps{
+							Description: "items lists the ImageKinds.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKind{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"items"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageKind{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindNames are the names of a kind, besides the plural name.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"kind": {
+						SchemaProps: spec.SchemaProps{
+							Description: "kind is the name of the kind in manifests, such as DebianServer: 1 to 63 letters and digits, of which the first is an upper-case letter. The kind of lists has the suffix List.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^[A-Z][A-Za-z0-9]*$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"singular": {
+						SchemaProps: spec.SchemaProps{
+							Description: "singular is the name of one object in commands. The name is a DNS label of at most 63 characters. Defaults to kind in lower case.",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"shortNames": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "shortNames lists abbreviations for commands, each a DNS label of at most 63 characters. At most 16. Defaults to none.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"categories": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters. At most 16. Defaults to none.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"kind"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindSpec describes a kind: its names, the part of the Image that all its objects share, and the fields that its users set.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"names": {
+						SchemaProps: spec.SchemaProps{
+							Description: "names are the names of the kind. No other kind of the group has the same names.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ImageKindNames{}.OpenAPIModelName()),
+						},
+					},
+					"template": {
+						SchemaProps: spec.SchemaProps{
+							Description: "template is a part of the spec of an Image: the fields that all Images of the kind have in common. Users of the kind do not see them. A field that a binding or a derived value sets must be absent. Together they make a valid spec of an Image. At most 256 KiB.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"versions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "versions lists the versions of the kind: exactly one.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](1),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKindVersion{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"names", "template", "versions"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageKindNames{}.OpenAPIModelName(), v1alpha1.ImageKindVersion{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindValue is a value of a field, and its value in the Image.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"value": {
+						SchemaProps: spec.SchemaProps{
+							Description: "value is the text of the value of the field.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](512),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"to": {
+						SchemaProps: spec.SchemaProps{
+							Description: "to is the text of the value in the Image. No other value of the field has the same.",
+							Default:     "",
+							MaxLength:   ptr.To[int64](4096),
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"value", "to"},
+			},
+		},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindVersion is a version of a kind.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"name": {
+						SchemaProps: spec.SchemaProps{
+							Description: "name is the version in apiVersion: v1alpha1, v1beta1 or v1.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"schema": {
+						SchemaProps: spec.SchemaProps{
+							Description: "schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in CEL. Each field that has no properties of its own has exactly one binding. At most 256 KiB.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"bindings": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"field",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "field",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "bindings lists which field of the Image has the value of each field. 1 to 128 bindings.",
+							MinItems:    ptr.To[int64](1),
+							MaxItems:    ptr.To[int64](128),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKindBinding{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"derived": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"to",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "to",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "derived lists fields of the Image whose values are computed from the object. Users of the kind do not see them. At most 64. Defaults to none.",
+							MaxItems:    ptr.To[int64](64),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKindDerivation{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"columns": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"name",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "name",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "columns lists the columns that kubectl get prints besides NAME, as additionalPrinterColumns of a CustomResourceDefinition. At most 16. Defaults to AGE.",
+							MaxItems:    ptr.To[int64](16),
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.ImageKindColumn{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+				},
+				Required: []string{"name", "schema", "bindings"},
+			},
+		},
+		Dependencies: []string{
+			v1alpha1.ImageKindBinding{}.OpenAPIModelName(), v1alpha1.ImageKindColumn{}.OpenAPIModelName(), v1alpha1.ImageKindDerivation{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 

@@ -60,6 +60,8 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 		&ImageNoteList{},
 		&ImageChanges{},
 		&ImageJournalOptions{},
+		&ImageKind{},
+		&ImageKindList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -268,6 +268,51 @@ func (in ImageJournalOptions) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKind) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKind"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindBinding) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindBinding"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindColumn) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindColumn"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindDerivation) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindDerivation"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindList) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindList"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindNames) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindNames"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindSpec) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindSpec"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindValue) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindValue"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindVersion) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindVersion"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageList) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageList"
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageKind declares a kind of the API group catalog.goldsmith.dev, whose objects are stored as Images. Users of the kind set only
+// the fields of its schema, and need no permissions for Images. The name is the plural name of the kind in lower case.
+// Only the configuration of the server declares ImageKinds.
+type ImageKind struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard object's metadata. The name is a DNS label of at most 63 characters.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// spec describes the kind.
+	// +required
+	Spec ImageKindSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
+}
+
+// +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
+
+// ImageKindList is a list of ImageKinds.
+type ImageKindList struct {
+	metav1.TypeMeta `json:",inline"`
+	// Standard list metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
+
+	// items lists the ImageKinds.
+	Items []ImageKind `json:"items" protobuf:"bytes,2,rep,name=items"`
+}
+
+// ImageKindSpec describes a kind: its names, the part of the Image that all its objects share, and the fields that its users set.
+type ImageKindSpec struct {
+	// names are the names of the kind. No other kind of the group has the same names.
+	// +required
+	Names ImageKindNames `json:"names" protobuf:"bytes,1,opt,name=names"`
+	// template is a part of the spec of an Image: the fields that all Images of the kind have in common. Users of the kind do not
+	// see them. A field that a binding or a derived value sets must be absent. Together they make a valid spec of an Image. At most
+	// 256 KiB.
+	// +required
+	Template runtime.RawExtension `json:"template" protobuf:"bytes,2,opt,name=template"`
+	// versions lists the versions of the kind: exactly one.
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:validation:minItems=1
+	// +k8s:validation:maxItems=1
+	// +required
+	Versions []ImageKindVersion `json:"versions" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,3,rep,name=versions"`
+}
+
+// ImageKindNames are the names of a kind, besides the plural name.
+type ImageKindNames struct {
+	// kind is the name of the kind in manifests, such as DebianServer: 1 to 63 letters and digits, of which the first is an
+	// upper-case letter. The kind of lists has the suffix List.
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^[A-Z][A-Za-z0-9]*$"
+	// +required
+	Kind string `json:"kind" protobuf:"bytes,1,opt,name=kind"`
+	// singular is the name of one object in commands. The name is a DNS label of at most 63 characters. Defaults to kind in
+	// lower case.
+	// +optional
+	// +k8s:validation:maxLength=63
+	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
+	Singular string `json:"singular,omitempty" protobuf:"bytes,2,opt,name=singular"`
+	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters. At most 16. Defaults to none.
+	// +optional
+	// +listType=atomic
+	// +k8s:validation:maxItems=16
+	ShortNames []string `json:"shortNames,omitempty" protobuf:"bytes,3,rep,name=shortNames"`
+	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters.
+	// At most 16. Defaults to none.
+	// +optional
+	// +listType=atomic
+	// +k8s:validation:maxItems=16
+	Categories []string `json:"categories,omitempty" protobuf:"bytes,4,rep,name=categories"`
+}
+
+// ImageKindVersion is a version of a kind.
+type ImageKindVersion struct {
+	// name is the version in apiVersion: v1alpha1, v1beta1 or v1.
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in
+	// CEL. Each field that has no properties of its own has exactly one binding. At most 256 KiB.
+	// +required
+	Schema runtime.RawExtension `json:"schema" protobuf:"bytes,2,opt,name=schema"`
+	// bindings lists which field of the Image has the value of each field. 1 to 128 bindings.
+	// +patchMergeKey=field
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=field
+	// +k8s:validation:minItems=1
+	// +k8s:validation:maxItems=128
+	// +required
+	Bindings []ImageKindBinding `json:"bindings" patchStrategy:"merge" patchMergeKey:"field" protobuf:"bytes,3,rep,name=bindings"`
+	// derived lists fields of the Image whose values are computed from the object. Users of the kind do not see them. At most 64.
+	// Defaults to none.
+	// +optional
+	// +patchMergeKey=to
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=to
+	// +k8s:validation:maxItems=64
+	Derived []ImageKindDerivation `json:"derived,omitempty" patchStrategy:"merge" patchMergeKey:"to" protobuf:"bytes,4,rep,name=derived"`
+	// columns lists the columns that kubectl get prints besides NAME, as additionalPrinterColumns of a CustomResourceDefinition. At
+	// most 16. Defaults to AGE.
+	// +optional
+	// +patchMergeKey=name
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=name
+	// +k8s:validation:maxItems=16
+	Columns []ImageKindColumn `json:"columns,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,5,rep,name=columns"`
+}
+
+// ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the
+// Image of its own. A binding has at most one of a prefix, a list of values, and the encoding as JSON. Without them, a field whose value is a string in the Image has the
+// text of the value there, and other fields have the value itself.
+type ImageKindBinding struct {
+	// field is the path of the field in objects of the kind, such as spec.size.
+	// +k8s:validation:maxLength=512
+	// +required
+	Field string `json:"field" protobuf:"bytes,1,opt,name=field"`
+	// to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is
+	// selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the
+	// service account, the queue, the priority, the targets and variables cannot be bound.
+	// +k8s:validation:maxLength=512
+	// +required
+	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
+	// prefix is the start of the text in the Image: the text of the field follows. Defaults to none.
+	// +optional
+	// +k8s:validation:maxLength=512
+	Prefix string `json:"prefix,omitempty" protobuf:"bytes,3,opt,name=prefix"`
+	// values lists every value of the field with its value in the Image. At most 128. Defaults to none.
+	// +optional
+	// +patchMergeKey=value
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=value
+	// +k8s:validation:maxItems=128
+	Values []ImageKindValue `json:"values,omitempty" patchStrategy:"merge" patchMergeKey:"value" protobuf:"bytes,4,rep,name=values"`
+	// json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.
+	// Defaults to false.
+	// +optional
+	JSON bool `json:"json,omitempty" protobuf:"varint,5,opt,name=json"`
+}
+
+// ImageKindValue is a value of a field, and its value in the Image.
+type ImageKindValue struct {
+	// value is the text of the value of the field.
+	// +k8s:validation:maxLength=512
+	// +required
+	Value string `json:"value" protobuf:"bytes,1,opt,name=value"`
+	// to is the text of the value in the Image. No other value of the field has the same.
+	// +k8s:validation:maxLength=4096
+	// +required
+	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
+}
+
+// ImageKindDerivation computes a field of the Image from the object.
+type ImageKindDerivation struct {
+	// to is the path of the field in the Image, like to of a binding. No binding has the same.
+	// +k8s:validation:maxLength=512
+	// +required
+	To string `json:"to" protobuf:"bytes,1,opt,name=to"`
+	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
+	// namespace. The server evaluates it when a field of the object changes.
+	// +k8s:validation:maxLength=4096
+	// +required
+	Expression string `json:"expression" protobuf:"bytes,2,opt,name=expression"`
+}
+
+// ImageKindColumn is a column that kubectl get prints.
+type ImageKindColumn struct {
+	// name is the heading of the column.
+	// +k8s:validation:maxLength=63
+	// +required
+	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
+	// type is the type of the values: string, integer, number, boolean or date.
+	// +required
+	Type string `json:"type" protobuf:"bytes,2,opt,name=type"`
+	// format is the format of the values, such as int64. Defaults to none.
+	// +optional
+	// +k8s:validation:maxLength=63
+	Format string `json:"format,omitempty" protobuf:"bytes,3,opt,name=format"`
+	// description explains the column to users. Defaults to none.
+	// +optional
+	// +k8s:validation:maxLength=1024
+	Description string `json:"description,omitempty" protobuf:"bytes,4,opt,name=description"`
+	// priority is 0 for a column that is always printed, and greater for a column that only -o wide prints. Defaults to 0.
+	// +optional
+	Priority int32 `json:"priority,omitempty" protobuf:"varint,5,opt,name=priority"`
+	// jsonPath is the path of the value in the object, such as .spec.size.
+	// +k8s:validation:maxLength=512
+	// +required
+	JSONPath string `json:"jsonPath" protobuf:"bytes,6,opt,name=jsonPath"`
+}
