@@ -32,7 +32,7 @@ type layer struct {
 	may    []string
 }
 
-var pureFunctions = []string{"jobs/capability", "jobs/inputs", "jobs/queue", "jobs/render", "jobs/result", "jobs/state", "jobs/trigger"}
+var pureFunctions = []string{"jobs/capability", "jobs/catalog", "jobs/inputs", "jobs/queue", "jobs/render", "jobs/result", "jobs/state", "jobs/trigger"}
 
 var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
