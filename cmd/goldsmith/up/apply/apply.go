@@ -22,9 +22,8 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/klog/v2"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 )
 
 const (
@@ -40,7 +39,7 @@ func Check(directory, data string) error {
 	info, err := os.Stat(directory)
 	switch {
 	case err != nil:
-		return fmt.Errorf("--apply %s: %w: create the directory, or correct the path", directory, withoutPath(err))
+		return fmt.Errorf("--apply %s: %w: create the directory, or correct the path", directory, documents.WithoutPath(err))
 	case !info.IsDir():
 		return fmt.Errorf("--apply %s: must be a directory", directory)
 	}
@@ -94,39 +93,16 @@ func Run(ctx context.Context, directory string, config *rest.Config, tell func(l
 	defer events.Shutdown()
 	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: client.CoreV1().Events("")})
 	a := &applier{
-		set: set, watch: func(string) {}, tell: func(line string) { tell(printable(line)) }, told: map[string]bool{}, delay: firstDelay,
+		set: set, tell: func(line string) { tell(printable(line)) }, told: map[string]bool{}, delay: firstDelay,
 		events: events.NewRecorder(scheme.Scheme, corev1.EventSource{Component: FieldManager}),
 	}
-	var changes chan fsnotify.Event
-	var lost chan error
-	if watcher, err := fsnotify.NewWatcher(); err != nil { // the user has too many, for instance
-		klog.FromContext(ctx).Info("Cannot watch a directory, which is read at intervals", "directory", directory, "err", err)
-	} else {
-		defer func() { _ = watcher.Close() }() // nothing was written
-		// A directory that cannot be watched is read in time, too.
-		a.watch = func(directory string) { _ = watcher.Add(directory) }
-		changes, lost = watcher.Events, watcher.Errors
-	}
-	var unread settle.Changes
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case event := <-changes:
-			name := filepath.Base(event.Name)
-			if isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) { // a directory has any name
-				timer.Reset(unread.Add(time.Now()))
-			}
-		case err := <-lost: // such as too many events at once
-			klog.FromContext(ctx).Info("Cannot watch a directory", "directory", directory, "err", err)
-			timer.Reset(settle.Time)
-		case <-timer.C:
-			unread = settle.Changes{}
-			timer.Reset(a.pass(ctx))
-		}
-	}
+	return documents.Follow(ctx, directory, func(event fsnotify.Event) bool {
+		name := filepath.Base(event.Name)
+		return isManifest(name) || !hidden(name) && !event.Has(fsnotify.Write) // a directory has any name
+	}, func(watch func(string)) time.Duration {
+		a.watch = watch
+		return a.pass(ctx)
+	})
 }
 
 type applier struct {
@@ -150,7 +126,7 @@ func (a *applier) pass(ctx context.Context) time.Duration {
 	case found.digest == a.done && len(found.failures) == 0:
 		return longestDelay
 	case changed:
-		return settle.Time
+		return documents.SettleTime
 	}
 	failures := a.set.reconcile(ctx, found, a.tell)
 	if ctx.Err() != nil {

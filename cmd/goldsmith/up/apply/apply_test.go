@@ -342,7 +342,7 @@ func testRows(t *testing.T, config *rest.Config) {
 		"a document in the line of its separator": func(d *directory, ns string) {
 			d.write("a.yaml", configMap("a", ns, "1")+"--- {apiVersion: v1, kind: ConfigMap, metadata: {name: b}}\n", "b.yaml", string([]byte{0xff, 0xfe, 'a', 0}))
 			d.expect("a.yaml:5: text follows the separator: write it in the next line")
-			d.expect("b.yaml: file is not UTF-8")
+			d.expect("b.yaml: it is not UTF-8: make it readable, or delete it")
 			d.isGone("a")
 		},
 		"metadata that is no text": func(d *directory, ns string) {
@@ -486,7 +486,7 @@ func testRows(t *testing.T, config *rest.Config) {
 			d.Expect(os.Symlink("nowhere", filepath.Join(d.path, "a.yaml"))).To(Succeed())
 			d.Expect(syscall.Mkfifo(filepath.Join(d.path, "pipe.yaml"), 0o600)).To(Succeed())
 			d.expect("a.yaml: no such file or directory: make it readable, or delete it")
-			d.expect("pipe.yaml: it is no regular file: make it readable, or delete it")
+			d.expect("pipe.yaml: it is not a regular file: make it readable, or delete it")
 			d.settle()
 			d.get("a")
 		},

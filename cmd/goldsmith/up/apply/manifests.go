@@ -14,20 +14,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
-	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 )
 
-const (
-	// maxFile is the largest file that is read, in bytes: more than any ten objects can have.
-	maxFile = 16 << 20
-	// separator begins the next document of a YAML file, and end ends a document.
-	separator, end = "---", "..."
-)
+// maxFile is the size of the largest file that is read, in MiB: more than any ten objects can have.
+const maxFile = 16
 
 // extensions are the ends of the names of manifests. Editors give their temporary files other ones, or a name with a dot in front.
 var extensions = []string{".yaml", ".yml", ".json"}
@@ -68,7 +64,7 @@ func read(root string, enter func(directory string)) contents {
 		switch {
 		case err != nil:
 			_, _ = fmt.Fprintf(sum, "%q %v\n", name, err) // a write to a hash never fails
-			found.failures = append(found.failures, fmt.Errorf("%s: %w: until it can be read, nothing is deleted", path, withoutPath(err)))
+			found.failures = append(found.failures, fmt.Errorf("%s: %w: until it can be read, nothing is deleted", path, documents.WithoutPath(err)))
 		case name != "." && hidden(entry.Name()):
 			if entry.IsDir() {
 				return fs.SkipDir
@@ -76,9 +72,11 @@ func read(root string, enter func(directory string)) contents {
 		case entry.IsDir():
 			enter(path)
 		case isManifest(entry.Name()):
-			content, err := readFile(path)
+			content, err := documents.ReadFile(path, maxFile)
 			_, _ = fmt.Fprintf(sum, "%q %d %v\n%s", name, len(content), err, content)
-			if err == nil {
+			if err != nil {
+				err = fmt.Errorf("%s: %w: make it readable, or delete it", path, err)
+			} else {
 				err = found.add(path, content)
 			}
 			if err != nil {
@@ -94,33 +92,6 @@ func read(root string, enter func(directory string)) contents {
 	return found
 }
 
-// readFile reads a file, but no named pipe or device, which would wait for ever.
-func readFile(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is no regular file")
-	}
-	if err == nil && info.Size() > maxFile {
-		err = fmt.Errorf("it is larger than %d MiB", maxFile>>20)
-	}
-	var content []byte
-	if err == nil {
-		content, err = os.ReadFile(path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: make it readable, or delete it", path, withoutPath(err))
-	}
-	return content, nil
-}
-
-// withoutPath returns the cause of an error that names a path.
-func withoutPath(err error) error {
-	if named, ok := errors.AsType[*fs.PathError](err); ok {
-		return named.Err
-	}
-	return err
-}
-
 // add adds the objects of a file. After an error it has added no object of the file.
 func (c *contents) add(path string, content []byte) error {
 	if slices.Contains(kustomizations, filepath.Base(path)) {
@@ -131,17 +102,14 @@ func (c *contents) add(path string, content []byte) error {
 	if len(bytes.TrimSpace(content)) == 0 {
 		return fmt.Errorf("%s: file is empty, as while it is being written: write its objects, or delete it", path)
 	}
-	if !utf8.Valid(content) {
-		return fmt.Errorf("%s: file is not UTF-8: convert it", path)
-	}
-	documents, err := split(path, content)
+	parts, err := split(path, content)
 	if err != nil {
 		return err
 	}
 	var manifests []manifest
-	for _, document := range documents {
-		source := fmt.Sprintf("%s:%d", path, document.line)
-		objects, err := parse(document)
+	for _, part := range parts {
+		source := fmt.Sprintf("%s:%d", path, part.Line)
+		objects, err := parse(part)
 		if err != nil {
 			return fmt.Errorf("%s: %w", source, err)
 		}
@@ -153,54 +121,33 @@ func (c *contents) add(path string, content []byte) error {
 	return nil
 }
 
-// document is a part of a file, which begins at a line.
-type document struct {
-	line int
-	text []byte
-}
-
 // split returns the documents of a file.
-func split(path string, content []byte) ([]document, error) {
-	var found []document
-	if filepath.Ext(path) == ".json" {
-		decoder := json.NewDecoder(bytes.NewReader(content))
-		for {
-			var text json.RawMessage
-			err := decoder.Decode(&text)
-			if errors.Is(err, io.EOF) {
-				return found, nil
-			}
-			if err != nil {
-				line := 1 + bytes.Count(content[:decoder.InputOffset()], []byte("\n"))
-				return nil, fmt.Errorf("%s:%d: document is no JSON: %w: correct it", path, line, err)
-			}
-			begin := decoder.InputOffset() - int64(len(text))
-			found = append(found, document{line: 1 + bytes.Count(content[:begin], []byte("\n")), text: text})
-		}
+func split(path string, content []byte) ([]documents.Document, error) {
+	if filepath.Ext(path) != ".json" {
+		return documents.Split(content), nil
 	}
-	current, number := document{line: 1}, 0
-	for line := range bytes.Lines(content) {
-		number++
-		marker, rest := line[:min(len(separator), len(line))], line[min(len(separator), len(line)):]
-		if (string(marker) == separator || string(marker) == end) && (len(rest) == 0 || bytes.ContainsAny(rest[:1], " \t\r\n")) {
-			if rest = bytes.TrimSpace(rest); len(rest) > 0 && rest[0] != '#' { // the parser would ignore it
-				return nil, fmt.Errorf("%s:%d: text follows the separator: write it in the next line", path, number)
-			}
-			found = append(found, current)
-			current = document{line: number + 1}
-			continue
+	var found []documents.Document
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	for {
+		var text json.RawMessage
+		err := decoder.Decode(&text)
+		if errors.Is(err, io.EOF) {
+			return found, nil
 		}
-		current.text = append(current.text, line...)
+		if err != nil {
+			line := 1 + bytes.Count(content[:decoder.InputOffset()], []byte("\n"))
+			return nil, fmt.Errorf("%s:%d: document is no JSON: %w: correct it", path, line, err)
+		}
+		begin := decoder.InputOffset() - int64(len(text))
+		found = append(found, documents.Document{Line: 1 + bytes.Count(content[:begin], []byte("\n")), Text: text})
 	}
-	return append(found, current), nil
 }
 
 // parse returns the objects of a document: none if it has only comments, and several if it is a list.
-func parse(document document) ([]*unstructured.Unstructured, error) {
-	// Lines above it let a message name the line of the file.
-	text, err := yaml.YAMLToJSONStrict(append(bytes.Repeat([]byte("\n"), document.line-1), document.text...))
+func parse(document documents.Document) ([]*unstructured.Unstructured, error) {
+	text, err := document.JSON()
 	if err != nil {
-		return nil, fmt.Errorf("%s: correct the file", strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "))
+		return nil, err
 	}
 	var value any
 	if err := utiljson.Unmarshal(text, &value); err != nil {

@@ -9,7 +9,7 @@ import (
 
 	. "github.com/onsi/gomega"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 )
 
 // TestWhatIsReadOnceIsNotApplied moves a file while the directory is read, so that it is nowhere. The set has no server.
@@ -27,12 +27,12 @@ func TestWhatIsReadOnceIsNotApplied(t *testing.T) {
 			_ = os.Rename(before, after) // once
 		}
 	}
-	g.Expect(a.pass(t.Context())).To(Equal(settle.Time), "the file is nowhere")
-	g.Expect(a.pass(t.Context())).To(Equal(settle.Time), "the file is read for the first time")
+	g.Expect(a.pass(t.Context())).To(Equal(documents.SettleTime), "the file is nowhere")
+	g.Expect(a.pass(t.Context())).To(Equal(documents.SettleTime), "the file is read for the first time")
 	a.done = a.seen
 	g.Expect(a.pass(t.Context())).To(Equal(longestDelay))
 	g.Expect(os.Remove(after)).To(Succeed())
-	g.Expect(a.pass(t.Context())).To(Equal(settle.Time), "no file")
+	g.Expect(a.pass(t.Context())).To(Equal(documents.SettleTime), "no file")
 	g.Expect(os.RemoveAll(root)).To(Succeed())
-	g.Expect(a.pass(t.Context())).To(Equal(settle.Time), "an error")
+	g.Expect(a.pass(t.Context())).To(Equal(documents.SettleTime), "an error")
 }

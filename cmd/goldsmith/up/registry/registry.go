@@ -5,32 +5,28 @@ package registry
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-const (
-	// extension is the end of the names of documents in a directory.
-	extension = ".yaml"
-	// maxDocument is the largest document that is read, in bytes: more than a thousand builders need.
-	maxDocument = 1 << 20
-)
+// maxDocument is the size of the largest document that is read, in MiB: more than a thousand builders need.
+const maxDocument = 1
 
 // Builder is a builder that the operator registered.
 type Builder struct {
@@ -91,24 +87,27 @@ type Source struct {
 	Taken map[string]string
 }
 
+func (s Source) place() documents.Place {
+	return documents.Place{Path: s.Path, Optional: s.Optional, MaxMiB: maxDocument}
+}
+
+// Watch reads the documents whenever they change until ctx is done. Current are the builders that it has read before. change gets the
+// builders of changed documents, if there is no problem with any document, and gets them again until it succeeds. tell gets a line for each
+// change of the builders, and a line for each new problem.
+func (s Source) Watch(ctx context.Context, current map[string]Builder, change func(map[string]Builder) error, tell func(line string)) error {
+	return documents.Watch[Builder]{
+		Place: s.place(), Subject: "builders", Read: s.Read, Change: change, Tell: tell,
+		Equal: func(a, b Builder) bool { return reflect.DeepEqual(a, b) },
+	}.Run(ctx, current)
+}
+
 // Read returns the builders of all documents by name. The error has a line for each problem, with the file, the builder and the field.
 func (s Source) Read() (map[string]Builder, error) {
-	files, err := s.files()
-	if err != nil {
-		return nil, err
-	}
+	files, problems := s.place().Read()
 	found, declared := map[string]Builder{}, map[string]string{}
-	var problems []error
-	for _, file := range files {
-		content, err := readDocument(file)
-		if s.Optional && errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", file, err))
-			continue
-		}
-		declarations, err := document.Decode(content)
+	for _, read := range files {
+		file := read.Path
+		declarations, err := document.Decode(read.Content)
 		if err != nil {
 			problems = append(problems, document.Within(file, err)...)
 		}
@@ -123,7 +122,7 @@ func (s Source) Read() (map[string]Builder, error) {
 				problems = append(problems, fmt.Errorf("%s: name: %s is also set in %s: choose another name", subject, name, other))
 			default:
 				declared[name] = file
-				builder, err := read(declaration, filepath.Dir(file))
+				builder, err := fromDocument(declaration, filepath.Dir(file))
 				if err != nil {
 					problems = append(problems, document.Within(subject, err)...)
 				}
@@ -137,29 +136,10 @@ func (s Source) Read() (map[string]Builder, error) {
 	return found, nil
 }
 
-// files returns the paths of the documents.
-func (s Source) files() ([]string, error) {
-	info, err := os.Stat(s.Path)
-	if err != nil || !info.IsDir() {
-		return []string{s.Path}, nil //nolint:nilerr // reading the document has the same error
-	}
-	entries, err := os.ReadDir(s.Path)
-	if err != nil {
-		return nil, fmt.Errorf("read the directory of builders: %w", err)
-	}
-	var files []string
-	for _, entry := range entries {
-		if isDocument(entry.Name()) {
-			files = append(files, filepath.Join(s.Path, entry.Name()))
-		}
-	}
-	return files, nil
-}
-
 // Files returns the absolute paths of what the builders of a document need: executables, and files with the values of variables. A document
 // that cannot be read needs none, and a builder with mistakes is left out.
 func Files(path string) []string {
-	content, err := readDocument(path)
+	content, err := documents.ReadFile(path, maxDocument)
 	if err != nil {
 		return nil
 	}
@@ -183,47 +163,8 @@ func Files(path string) []string {
 	return files
 }
 
-// isDocument reports whether a file of a directory is read. Editors give their temporary files other names, or names with a dot in front.
-func isDocument(name string) bool {
-	return filepath.Ext(name) == extension && !strings.HasPrefix(name, ".")
-}
-
-// readDocument reads a regular file. A named pipe would wait for ever.
-func readDocument(path string) (content []byte, err error) {
-	info, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return nil, withoutPath(err)
-	case !info.Mode().IsRegular():
-		return nil, errors.New("it is not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, withoutPath(err)
-	}
-	defer func() { _ = file.Close() }() // only read from
-	content, err = io.ReadAll(io.LimitReader(file, maxDocument+1))
-	switch {
-	case err != nil:
-		return nil, withoutPath(err)
-	case len(content) > maxDocument:
-		return nil, fmt.Errorf("it is larger than %d KiB", maxDocument>>10)
-	case !utf8.Valid(content):
-		return nil, errors.New("it is not UTF-8")
-	}
-	return content, nil
-}
-
-// withoutPath returns the cause of an error that names a path.
-func withoutPath(err error) error {
-	if named, ok := errors.AsType[*fs.PathError](err); ok {
-		return named.Err
-	}
-	return err
-}
-
-// read returns the builder that is declared. Relative paths begin at the directory of the document.
-func read(d document.Builder, directory string) (Builder, error) {
+// fromDocument returns the builder that is declared. Relative paths begin at the directory of the document.
+func fromDocument(d document.Builder, directory string) (Builder, error) {
 	declared := Builder{Description: d.Description, Reports: ptr.Deref(d.Reports, true)}
 	declared.Args, declared.Unconfined = d.Args, d.Unconfined
 	problems := d.Check()

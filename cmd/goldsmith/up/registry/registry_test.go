@@ -3,7 +3,6 @@
 package registry
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,13 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/fsnotify/fsnotify"
 	"github.com/google/go-cmp/cmp"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/settle"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
@@ -230,140 +225,4 @@ func TestTheExamplesDeclareWhatTheyTake(t *testing.T) {
 			}
 		}
 	}
-}
-
-func TestChangesAreAppliedOnceAndProblemsToldOnce(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	file := filepath.Join(directory, "builders.yaml")
-	write(t, directory, map[string]string{"tool": "", "other.txt": ""})
-	one := header + "builders: [{name: one, path: tool}]\n"
-	var told []string
-	var applied map[string]Builder
-	start := map[string]Builder{}
-	w := &watch{
-		source: Source{Path: file, Optional: true}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
-		change: func(builders map[string]Builder) error { applied = builders; return nil },
-		tell:   func(line string) { told = append(told, line) },
-	}
-	stay := ": the registered builders stay as they were"
-	for _, step := range []struct {
-		name, content, want string
-		builders            int
-	}{
-		{"nothing", "", "", 0},
-		{"the first document", one, "registered one", 1},
-		{"another format", one + "# the same\n", "", 1},
-		{"two builders", header + "builders: [{name: one, path: tool, workers: 1}, {name: two, path: tool}]\n", "registered two; changed one", 2},
-		{"broken", header + "builders: [{name: one}]\n", file + `: builder "one": path: set the path of the executable` + stay, 2},
-		{"broken elsewhere", header + "builders: [{name: one, path: other.txt}]\n", file + `: builder "one": path: ` + directory + "/other.txt is not an executable file" + stay, 2},
-		{"repaired", header + "builders: [{name: one, path: tool, workers: 1}, {name: two, path: tool}]\n", "the documents are correct again, and the registered builders are the same", 2},
-		{"one less", one, "changed one; removed two", 1},
-		{"deleted", "", "removed one", 0},
-	} {
-		told = nil
-		var err error
-		if step.content == "" {
-			err = os.RemoveAll(file)
-		} else {
-			err = os.WriteFile(file, []byte(step.content), 0o600)
-		}
-		require.NoError(t, err)
-		for range 4 {
-			w.pass()
-		}
-		if got := strings.Join(told, "\n"); got != step.want || len(applied) != step.builders {
-			t.Errorf("%s: told %q, want %q; builders %v", step.name, got, step.want, applied)
-		}
-	}
-	// A document in the middle of a write does not count.
-	told = nil
-	for _, content := range []string{header[:20], one} {
-		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-		if after := w.pass(); after != settle.Time {
-			t.Errorf("the next pass is due after %s", after)
-		}
-	}
-	w.pass()
-	if strings.Join(told, "\n") != "registered one" {
-		t.Errorf("told %q", told)
-	}
-}
-
-func TestAChangeThatIsRefusedIsMadeAgain(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	file := filepath.Join(directory, "builders.yaml")
-	write(t, directory, map[string]string{"tool": "", "builders.yaml": header + "builders: [{name: one, path: tool}]\n"})
-	var told []string
-	var refusal error
-	calls, start := 0, map[string]Builder{}
-	w := &watch{
-		source: Source{Path: file, Optional: true}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
-		change: func(map[string]Builder) error { calls++; return refusal },
-		tell:   func(line string) { told = append(told, line) },
-	}
-	for _, step := range []struct {
-		name    string
-		refusal error
-		change  func() error
-		want    string
-		again   bool
-	}{
-		{"refused", errors.New("no room"), nil, "no room", true},
-		{"refused again", errors.New("no room"), nil, "", true},
-		{"refused otherwise", errors.New("no time"), nil, "no time", true},
-		{"accepted", nil, nil, "registered one", false},
-		{"a removal is refused", errors.New("no room"), func() error { return os.Remove(file) }, "no room", true},
-		{"what was registered is there again", nil, func() error {
-			return os.WriteFile(file, []byte(header+"builders: [{name: one, path: tool}]\n"), 0o600)
-		}, "the documents are correct again, and the registered builders are the same", false},
-	} {
-		if step.change != nil {
-			require.NoError(t, step.change())
-		}
-		told, refusal, calls = nil, step.refusal, 0
-		var next time.Duration
-		for range 3 {
-			next = w.pass()
-		}
-		if got := strings.Join(told, "\n"); got != step.want || (next == problemInterval) != step.again || calls == 0 || !step.again && calls > 1 {
-			t.Errorf("%s: told %q, want %q; %d changes, the next pass after %s", step.name, got, step.want, calls, next)
-		}
-	}
-}
-
-// TestSteadyChangesDoNotPostponeAReadingForEver changes a file beside the document until the document counts.
-func TestSteadyChangesDoNotPostponeAReadingForEver(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	file := filepath.Join(directory, "builders.yaml")
-	write(t, directory, map[string]string{"tool": "", "builders.yaml": header + "builders: [{name: one, path: tool}]\n"})
-	synctest.Test(t, func(t *testing.T) {
-		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
-		defer stop()
-		start := map[string]Builder{}
-		w := &watch{
-			source: Source{Path: file}, current: start, applied: reading{builders: start}, seen: reading{builders: start},
-			change: func(map[string]Builder) error { stop(); return nil }, tell: func(string) {},
-		}
-		changes := make(chan fsnotify.Event)
-		go func() {
-			for {
-				select {
-				case <-time.After(settle.Time / 2):
-				case <-ctx.Done():
-					return
-				}
-				select {
-				case changes <- fsnotify.Event{Name: filepath.Join(directory, "other.yaml")}:
-				case <-ctx.Done():
-					return
-				}
-			}
-		}()
-		if err := w.run(ctx, changes, nil, func() {}); !errors.Is(err, context.Canceled) {
-			t.Errorf("the document is not read: %v", err)
-		}
-	})
 }

@@ -4,12 +4,9 @@
 package document
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -17,11 +14,10 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	utilyaml "k8s.io/apimachinery/pkg/util/yaml"
 	kjson "sigs.k8s.io/json"
-	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/wrongtype"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
@@ -179,21 +175,12 @@ func Within(subject string, err error) []error {
 
 // single returns the only YAML document of a file as JSON. A file without one is an error: it may be in the middle of a write.
 func single(content []byte) ([]byte, error) {
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(content)))
 	var only []byte
-	for {
-		part, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		text, err := yaml.YAMLToJSONStrict(part)
+	for _, part := range documents.Split(content) {
+		text, err := part.JSON()
 		switch {
 		case err != nil:
-			message := strings.TrimPrefix(err.Error(), "error converting YAML to JSON: ")
-			return nil, errors.New(strings.Join(strings.Fields(message), " ")) // in one line
+			return nil, err
 		case string(text) == "null": // comments alone
 		case only != nil:
 			return nil, errors.New("it has several YAML documents: write all builders in one")
