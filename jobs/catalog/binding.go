@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// A binding stores a field of a kind in a field of the Image.
+type binding struct {
+	leaf   leaf
+	way    []string // the names of the fields to the leaf, after spec
+	target *target
+	codec  codec
+	// ifEmpty is the value of a field whose target is empty. It is nil if the field is absent then.
+	ifEmpty any
+}
+
+// read returns the value of the field in an Image. It returns false if the Image has none, or one that cannot be decoded.
+func (b *binding) read(spec *v1alpha1.ImageSpec) (any, bool) {
+	stored, found := b.target.get(spec)
+	if !found {
+		return b.ifEmpty, b.ifEmpty != nil
+	}
+	return b.codec.decode(stored)
+}
+
+// value returns what an object has in the field.
+func (b *binding) value(object map[string]any) (any, bool) {
+	at, found := object["spec"]
+	for _, name := range b.way {
+		fields, ok := at.(map[string]any)
+		if !ok {
+			return nil, false
+		}
+		at, found = fields[name]
+	}
+	return at, found && at != nil
+}
+
+// stored returns what the Image of an object has in the target.
+func (b *binding) stored(object map[string]any) (any, bool, error) {
+	value, found := b.value(object)
+	if !found {
+		return nil, false, nil
+	}
+	stored, err := b.codec.encode(value)
+	return stored, err == nil, err
+}
+
+// path is the path of the field in objects.
+func (b *binding) path() *field.Path { return field.NewPath("spec", b.way...) }
+
+func (k *Kind) compileBindings(path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	bound, used := map[string]bool{}, map[string]bool{}
+	for i := range k.version.Bindings {
+		binding, faults := k.newBinding(&k.version.Bindings[i], path.Index(i))
+		errs = append(errs, faults...)
+		declared := &k.version.Bindings[i]
+		if bound[declared.Field] {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("field"), declared.Field))
+		}
+		if used[declared.To] {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("to"), declared.To))
+		}
+		bound[declared.Field], used[declared.To] = true, true
+		k.bindings = append(k.bindings, binding)
+	}
+	for _, name := range k.schema.Order {
+		if !bound[name] {
+			errs = append(errs, field.Required(path, "add a binding of "+name))
+		}
+	}
+	return errs
+}
+
+// newBinding compiles a binding. It returns nil, or an incomplete one, with the faults.
+func (k *Kind) newBinding(declared *v1alpha1.ImageKindBinding, path *field.Path) (*binding, field.ErrorList) {
+	var errs field.ErrorList
+	leaf, found := k.schema.Leaves[declared.Field]
+	if !found {
+		errs = append(errs, field.Invalid(path.Child("field"), declared.Field, "must be the path of a field of the schema that has no fields of its own"))
+	}
+	target, err := newTarget(declared.To)
+	if err != nil {
+		errs = append(errs, field.Invalid(path.Child("to"), declared.To, err.Error()))
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	if k.template.has(target) {
+		errs = append(errs, field.Forbidden(path.Child("to"), "the template sets "+declared.To))
+	}
+	for i := range target.parents {
+		parent := &target.parents[i]
+		parent.kept = k.template.hasFields(target.fields[:parent.names])
+	}
+	b := &binding{leaf: leaf, way: strings.Split(leaf.Path, ".")[1:], target: target}
+	codec, faults := newCodec(declared, leaf, target, path)
+	b.codec = codec
+	return b, append(errs, faults...)
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"fmt"
+	"reflect"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// newCodec returns the codec of a binding. path is the path of the binding.
+func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *target, path *field.Path) (codec, field.ErrorList) {
+	isScalar := leaf.Type == "string" || leaf.Type == "integer" || leaf.Type == "number" || leaf.Type == "boolean"
+	anyText := target.scalar() == textScalar && !target.written
+	switch prefix, values := declared.Prefix != "", len(declared.Values) > 0; {
+	case prefix && values:
+		return nil, field.ErrorList{field.Forbidden(path.Child("prefix"), "a binding with values has no prefix")}
+	case declared.JSON && (prefix || values):
+		return nil, field.ErrorList{field.Forbidden(path.Child("json"), "a binding with a prefix or with values has no JSON")}
+	case !isScalar && !declared.JSON:
+		return nil, field.ErrorList{field.Required(path.Child("json"), fmt.Sprintf("must be true, because %s is of type %s", leaf.Path, leaf.Type))}
+	case values:
+		return newTable(declared.Values, leaf, target, path.Child("values"))
+	case (declared.JSON || prefix) && !anyText:
+		return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To, "must be a string of any form, because the binding has a prefix or JSON")}
+	case declared.JSON:
+		return asJSON{leaf.Schema}, nil
+	case !prefix && string(target.scalar()) == leaf.Type:
+		return identity{leaf.Type}, nil
+	case anyText, target.value == reflect.TypeFor[v1alpha1.Quantity]() && leaf.Type == "integer":
+		return prefixed{declared.Prefix, leaf.Type}, nil
+	}
+	return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To,
+		fmt.Sprintf("is of type %s in an Image, and %s is of type %s: list values", target.scalar(), leaf.Path, leaf.Type))}
+}
+
+// newTable returns the codec of a binding that lists its values: exactly those of the enum of the field.
+func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *target, path *field.Path) (codec, field.ErrorList) {
+	var errs field.ErrorList
+	t := table{typ: leaf.Type, toStored: map[string]any{}, toValue: map[any]any{}}
+	for i := range values {
+		value, valid := readScalar(values[i].Value, leaf.Type)
+		if !valid {
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), values[i].Value, "must be the text of a value of type "+leaf.Type))
+		}
+		stored, valid := readScalar(values[i].To, string(target.scalar()))
+		if !valid {
+			errs = append(errs, field.Invalid(path.Index(i).Child("to"), values[i].To, "must be the text of a value of type "+string(target.scalar())))
+			continue
+		}
+		if _, err := target.parse(stored); err != nil {
+			errs = append(errs, field.Invalid(path.Index(i).Child("to"), values[i].To, err.Error()))
+		}
+		if _, found := t.toStored[values[i].Value]; found {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("value"), values[i].Value))
+		}
+		if _, found := t.toValue[stored]; found {
+			errs = append(errs, field.Duplicate(path.Index(i).Child("to"), values[i].To))
+		}
+		t.toStored[values[i].Value], t.toValue[stored] = stored, value
+	}
+	return t, errs
+}

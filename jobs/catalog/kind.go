@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// A Kind is a declared kind in the form in which a server uses it. It is immutable, and safe for concurrent use.
+type Kind struct {
+	declared *v1alpha1.ImageKind
+	version  *v1alpha1.ImageKindVersion
+	schema   *declaredSchema
+	template *template
+	bindings []*binding
+	// fields are the bindings by the fields of spec, in the order in which views have them.
+	fields   []fieldNode
+	revision string
+}
+
+// Compile checks a declared kind, and returns it in the form in which a server uses it. Each fault is at its path in the ImageKind.
+// The kind is nil if there is a fault.
+func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
+	spec := field.NewPath("spec")
+	if len(declared.Spec.Versions) != 1 {
+		return nil, field.ErrorList{field.Invalid(spec.Child("versions"), len(declared.Spec.Versions), "must be exactly one version")}
+	}
+	declared = declared.DeepCopy()
+	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0]}
+	var errs, faults field.ErrorList
+	version := spec.Child("versions").Index(0)
+	kind.template, errs = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
+	kind.schema, faults = readSchema(kind.version.Schema.Raw, version.Child("schema"))
+	if errs = append(errs, faults...); len(errs) > 0 {
+		return nil, errs
+	}
+	if errs = append(errs, kind.compileBindings(version.Child("bindings"))...); len(errs) > 0 {
+		return nil, errs
+	}
+	kind.fields = fieldTree(kind.bindings)
+	kind.revision = kind.hash()
+	return kind, nil
+}
+
+// Name is the name of the ImageKind: the plural name of the kind.
+func (k *Kind) Name() string { return k.declared.Name }
+
+// Declared is the ImageKind that the kind was compiled from. It must not be changed.
+func (k *Kind) Declared() *v1alpha1.ImageKind { return k.declared }
+
+// GroupVersionKind is the version that the kind has, and its kind in manifests.
+func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
+	return schema.GroupVersionKind{Group: Group, Version: k.version.Name, Kind: k.declared.Spec.Names.Kind}
+}
+
+// Revision changes with everything that decides what an object of the kind has in its Image: the template, the bindings and the
+// derived fields.
+func (k *Kind) Revision() string { return k.revision }
+
+// Owns reports whether an Image stores an object of the kind.
+func (k *Kind) Owns(image *v1alpha1.Image) bool { return image.Labels[KindLabel] == k.Name() }

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"encoding/json"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+const debianServers = `
+apiVersion: images.goldsmith.dev/v1alpha1
+kind: ImageKind
+metadata: {name: debianservers}
+spec:
+  names: {kind: DebianServer, singular: debianserver, shortNames: [deb], categories: [catalog]}
+  template:
+    builder: {name: debian}
+    targets: [{platform: linux/amd64, format: qcow2}]
+    parameters: [{name: flavour, value: server}]
+    template: {serviceAccountName: image-builder}
+  versions:
+  - name: v1
+    schema:
+      type: object
+      required: [size]
+      properties:
+        release: {type: string, enum: [bookworm, trixie], default: bookworm}
+        size: {type: string, enum: [small, large]}
+        packages: {type: array, maxItems: 16, x-kubernetes-list-type: atomic, items: {type: string, maxLength: 63}}
+        owner: {type: string, maxLength: 32}
+        paused: {type: boolean, default: false}
+        retries: {type: integer, minimum: 0, maximum: 10, default: 2}
+        rebuild:
+          type: object
+          required: [at]
+          properties:
+            at: {type: string, minLength: 1, maxLength: 64}
+            within: {type: string, pattern: "^[0-9]+m$", maxLength: 8}
+    bindings:
+    - {field: spec.release, to: spec.base.reference, prefix: "debian:"}
+    - {field: spec.size, to: "spec.parameters[disk]", values: [{value: small, to: 20Gi}, {value: large, to: 100Gi}]}
+    - {field: spec.packages, to: "spec.parameters[packages]", json: true}
+    - {field: spec.owner, to: "spec.parameters[owner]"}
+    - {field: spec.paused, to: spec.suspend}
+    - {field: spec.retries, to: spec.retry.limit}
+    - {field: spec.rebuild.at, to: spec.triggers.schedule.cron}
+    - {field: spec.rebuild.within, to: spec.triggers.schedule.startingDeadline}
+`
+
+func parseKind(t testing.TB, document string) *v1alpha1.ImageKind {
+	t.Helper()
+	declared := &v1alpha1.ImageKind{}
+	require.NoError(t, yaml.UnmarshalStrict([]byte(document), declared))
+	return declared
+}
+
+func compile(t testing.TB, document string) *Kind {
+	t.Helper()
+	kind, errs := Compile(parseKind(t, document))
+	if len(errs) > 0 {
+		t.Fatal(errs.ToAggregate())
+	}
+	return kind
+}
+
+func object(t testing.TB, document string) *unstructured.Unstructured {
+	t.Helper()
+	read := &unstructured.Unstructured{}
+	require.NoError(t, json.Unmarshal(require.Value(yaml.YAMLToJSON([]byte(document)))(t), &read.Object))
+	return normal(t, read)
+}
+
+// normal returns an object in the form in which a server reads it.
+func normal(t testing.TB, object *unstructured.Unstructured) *unstructured.Unstructured {
+	t.Helper()
+	read := &unstructured.Unstructured{}
+	require.NoError(t, read.UnmarshalJSON(require.Value(json.Marshal(object))(t)))
+	return read
+}
+
+func jsonOf(t testing.TB, value any) string {
+	t.Helper()
+	return string(require.Value(json.Marshal(value))(t))
+}
+
+func TestAnObjectIsStoredAsItsImage(t *testing.T) {
+	kind := compile(t, debianServers)
+	view := object(t, `
+apiVersion: catalog.goldsmith.dev/v1
+kind: DebianServer
+metadata: {name: web, namespace: red, labels: {app: web}}
+spec: {release: trixie, size: small, packages: [nginx, "a<b"], owner: ada, paused: true, retries: 3, rebuild: {at: "@daily", within: 90m}}
+`)
+	image := require.Value(kind.Put(view, nil, nil))(t)
+	image.ManagedFields = nil
+	want := &v1alpha1.Image{}
+	require.NoError(t, yaml.UnmarshalStrict([]byte(`
+metadata:
+  name: web
+  namespace: red
+  labels: {app: web, catalog.goldsmith.dev/kind: debianservers, catalog.goldsmith.dev/revision: `+`"`+kind.Revision()+`"`+`}
+spec:
+  builder: {name: debian}
+  targets: [{platform: linux/amd64, format: qcow2}]
+  base: {reference: "debian:trixie"}
+  parameters:
+  - {name: flavour, value: server}
+  - {name: disk, value: 20Gi}
+  - {name: packages, value: '["nginx","a<b"]'}
+  - {name: owner, value: ada}
+  template: {serviceAccountName: image-builder}
+  suspend: true
+  retry: {limit: 3}
+  triggers: {schedule: {cron: "@daily", startingDeadline: 90m}}
+`), want))
+	if got := jsonOf(t, image); got != jsonOf(t, want) {
+		t.Errorf("the Image is\n%s\nwant\n%s", got, jsonOf(t, want))
+	}
+
+	read := require.Value(kind.Get(image))(t)
+	got := require.Value(read.Unstructured())(t)
+	delete(got.Object, "status")
+	unstructured.RemoveNestedField(got.Object, "metadata", "creationTimestamp")
+	if jsonOf(t, got) != jsonOf(t, view) {
+		t.Errorf("the object is\n%s\nwant\n%s", jsonOf(t, got), jsonOf(t, view))
+	}
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// A target is a field of the spec of an Image that a kind sets: a scalar, an entry of a map, or the value of a parameter. Its path is
+// compiled to the indices of struct fields, so that access needs no map of the whole Image.
+type target struct {
+	path string
+	// fields are the names of the fields to the target, after spec.
+	fields []string
+	// indices are the indices of the struct fields to the target, from v1alpha1.ImageSpec. Pointers on the way are followed.
+	indices []int
+	// entry is the key of the map, or the name of the parameter.
+	entry string
+	// place is the form in which the Image has the value.
+	place place
+	// value is the Go type of the value.
+	value reflect.Type
+	// written reports whether values are texts that must have a certain form, such as durations. An Image has them as they were written.
+	written bool
+	// omitted reports whether the Image can leave the field out. The Image cannot be valid with the parent and without the field
+	// otherwise.
+	omitted bool
+	// parents are the fields on the way that are removed when nothing is left in them, the outermost first.
+	parents []parent
+	// defaulted reports whether an Image that has the parents of the target gets a default for the target.
+	defaulted bool
+}
+
+// A parent is a pointer on the way to a target.
+type parent struct {
+	names int // the number of names to the parent
+	depth int // the number of indices to the parent
+	// empty is a value of the parent that only has defaults.
+	empty any
+	// kept reports that the template sets the parent.
+	kept bool
+}
+
+// place is the form in which an Image has a value.
+type place int
+
+const (
+	// inString is a field that is a string. It has no value if the string is empty.
+	inString place = iota
+	// inPointer is a pointer to a value.
+	inPointer
+	// inMap is an entry of a map whose keys are strings.
+	inMap
+	// inParameter is the value of a parameter.
+	inParameter
+)
+
+// scalarType is the type of the values of a target, as JSON has it.
+type scalarType string
+
+const (
+	textScalar    scalarType = "string"
+	integerScalar scalarType = "integer"
+	booleanScalar scalarType = "boolean"
+)
+
+var errNoTarget = errors.New("must be the path of a scalar field of an Image, or of an entry in brackets, such as spec.base.reference or spec.parameters[size]")
+
+// forbiddenTargets are the fields of an Image that no user of a kind may choose, with those below.
+var forbiddenTargets = []string{
+	"spec.builder", "spec.targets", "spec.template.serviceAccountName", "spec.template.priorityClassName", "spec.template.queueName", "spec.template.env",
+}
+
+// newTarget compiles the path of a target.
+func newTarget(path string) (*target, error) {
+	for _, forbidden := range forbiddenTargets {
+		if rest, found := strings.CutPrefix(path, forbidden); found && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
+			return nil, fmt.Errorf("%s cannot be set by users of the kind: set it in the template", forbidden)
+		}
+	}
+	way, entry, bracket := strings.Cut(path, "[")
+	way, found := strings.CutPrefix(way, "spec.")
+	if !found || bracket && (!strings.HasSuffix(entry, "]") || entry == "]") {
+		return nil, errNoTarget
+	}
+	t := &target{path: path, fields: strings.Split(way, "."), entry: strings.TrimSuffix(entry, "]")}
+	at := reflect.TypeFor[v1alpha1.ImageSpec]()
+	for i, name := range t.fields {
+		if at.Kind() == reflect.Pointer {
+			t.parents = append(t.parents, parent{names: i, depth: len(t.indices)})
+			at = at.Elem()
+		}
+		field, omitted, ok := jsonField(at, name)
+		if !ok {
+			return nil, errNoTarget
+		}
+		t.indices, t.omitted = append(t.indices, field.Index...), omitted
+		at = field.Type
+	}
+	if err := t.setPlace(at, bracket); err != nil {
+		return nil, err
+	}
+	for i := range t.parents {
+		image := &v1alpha1.Image{}
+		at, _ := t.descend(&image.Spec, t.parents[i].depth, true)
+		at.Set(reflect.New(at.Type().Elem()))
+		v1alpha1.SetObjectDefaults_Image(image)
+		t.parents[i].empty = at.Elem().Interface()
+	}
+	image := &v1alpha1.Image{}
+	t.descend(&image.Spec, len(t.indices), true)
+	v1alpha1.SetObjectDefaults_Image(image)
+	_, t.defaulted = t.get(&image.Spec)
+	return t, nil
+}
+
+// jsonField returns the field of a struct with a name in JSON, and whether JSON omits it when it is empty. Embedded structs are
+// those whose fields JSON has inline.
+func jsonField(at reflect.Type, name string) (reflect.StructField, bool, bool) {
+	if at.Kind() != reflect.Struct {
+		return reflect.StructField{}, false, false
+	}
+	for _, field := range reflect.VisibleFields(at) {
+		tag, options, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if tag != "" && tag == name {
+			return field, strings.Contains(options, "omitempty"), true
+		}
+	}
+	return reflect.StructField{}, false, false
+}
+
+// setPlace sets the form of the value whose Go type is at the end of the path.
+func (t *target) setPlace(at reflect.Type, bracket bool) error {
+	switch {
+	case bracket && at == reflect.TypeFor[[]v1alpha1.Parameter]():
+		t.place, t.value = inParameter, reflect.TypeFor[string]()
+	case bracket && at.Kind() == reflect.Map && at.Key().Kind() == reflect.String:
+		t.place, t.value = inMap, at.Elem()
+	case bracket:
+		return errNoTarget
+	case at.Kind() == reflect.String:
+		t.place, t.value = inString, at
+	case at.Kind() == reflect.Pointer:
+		t.place, t.value = inPointer, at.Elem()
+	default:
+		return errNoTarget
+	}
+	t.written = reflect.PointerTo(t.value).Implements(reflect.TypeFor[json.Unmarshaler]()) && t.value.Implements(reflect.TypeFor[fmt.Stringer]())
+	if t.scalar() == "" {
+		return errNoTarget
+	}
+	return nil
+}
+
+// scalar returns the type of the values in JSON, and nothing for values that are no scalars.
+func (t *target) scalar() scalarType {
+	switch {
+	case t.written, t.value.Kind() == reflect.String:
+		return textScalar
+	case t.value.Kind() == reflect.Bool:
+		return booleanScalar
+	case t.value.Kind() == reflect.Int32:
+		return integerScalar
+	}
+	return ""
+}
