@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -17,8 +19,10 @@ type Kind struct {
 	template *template
 	bindings []*binding
 	// fields are the bindings by the fields of spec, in the order in which views have them.
-	fields   []fieldNode
-	revision string
+	fields     []fieldNode
+	revision   string
+	definition *apiextensionsv1.CustomResourceDefinition
+	structural *structuralschema.Structural
 }
 
 // Compile checks a declared kind, and returns it in the form in which a server uses it. Each fault is at its path in the ImageKind.
@@ -42,6 +46,10 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	}
 	kind.fields = fieldTree(kind.bindings)
 	kind.revision = kind.hash()
+	var err error
+	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
+		return nil, field.ErrorList{field.InternalError(spec, err)}
+	}
 	return kind, nil
 }
 
@@ -59,6 +67,13 @@ func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
 // Revision changes with everything that decides what an object of the kind has in its Image: the template, the bindings and the
 // derived fields.
 func (k *Kind) Revision() string { return k.revision }
+
+// Definition returns what a CustomResourceDefinition of the kind would declare, with the status of Images. No cluster has it. It must
+// not be changed.
+func (k *Kind) Definition() *apiextensionsv1.CustomResourceDefinition { return k.definition }
+
+// Structural returns the schema of the whole object. It must not be changed.
+func (k *Kind) Structural() *structuralschema.Structural { return k.structural }
 
 // Owns reports whether an Image stores an object of the kind.
 func (k *Kind) Owns(image *v1alpha1.Image) bool { return image.Labels[KindLabel] == k.Name() }
