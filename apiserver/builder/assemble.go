@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/authentication"
 	"goldsmith.dev/goldsmith/apiserver/codecs"
 	"goldsmith.dev/goldsmith/apiserver/dependencies"
+	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/locks"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/apiserver/resources"
@@ -180,6 +181,9 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 			return fmt.Errorf("install group %q: %w", name, err)
 		}
 	}
+	if err := o.installDynamic(server, &config.Config, scope); err != nil {
+		return err
+	}
 	for _, hook := range o.server.hooks {
 		if err := server.AddPostStartHook(hook.name, hook.run); err != nil {
 			return fmt.Errorf("add the post-start hook %s: %w", hook.name, err)
@@ -193,6 +197,23 @@ func (o *Options) install(server *genericapiserver.GenericAPIServer, config *gen
 		return fmt.Errorf("add checks to /readyz: %w", err)
 	}
 	return nil
+}
+
+// installDynamic adds the groups whose kinds can be replaced. Their kinds join the OpenAPI documents, which the server creates just
+// before it serves.
+func (o *Options) installDynamic(server *genericapiserver.GenericAPIServer, config *genericapiserver.Config, scope *resources.Scope) error {
+	if len(o.server.dynamic) == 0 {
+		return nil
+	}
+	for _, group := range o.server.dynamic {
+		if err := group.Install(server, config, scope); err != nil {
+			return err
+		}
+	}
+	return server.AddPostStartHook("openapi-of-dynamic-groups", func(genericapiserver.PostStartHookContext) error {
+		dynamic.Publish(server, o.server.dynamic)
+		return nil
+	})
 }
 
 func (o *Options) groupInfo(group string) *genericapiserver.APIGroupInfo {

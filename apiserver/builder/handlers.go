@@ -36,6 +36,11 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 // always the kube-apiserver's own.
 func (o *Options) forwardedGroups() sets.Set[string] {
 	groups := sets.New[string]()
+	for _, group := range o.server.dynamic {
+		if o.server.delegated {
+			groups.Insert(group.Name())
+		}
+	}
 	for _, provision := range o.server.provisions {
 		for _, version := range provision.versions {
 			if o.server.delegated && version.Group != "" {

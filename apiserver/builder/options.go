@@ -41,6 +41,9 @@ func (s *Server) ToServerOptions() (*Options, error) {
 	if s.descriptionErr != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, s.descriptionErr)
 	}
+	if err := s.checkDynamic(); err != nil {
+		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
+	}
 	scheme, err := s.scheme()
 	if err != nil {
 		return nil, fmt.Errorf("describe server %s: %w", s.name, err)
@@ -108,7 +111,7 @@ func (o *Options) Validate() error {
 	if o.server.landing != nil && o.server.delegated {
 		failures = append(failures, errors.New("a server with delegated authentication has no landing page"))
 	}
-	if len(o.server.provisions) == 0 {
+	if len(o.server.provisions)+len(o.server.dynamic) == 0 {
 		failures = append(failures, errors.New("the server has no resources"))
 	}
 	if err := utilerrors.NewAggregate(failures); err != nil {

@@ -23,6 +23,7 @@ import (
 	"k8s.io/kube-openapi/pkg/common"
 
 	"goldsmith.dev/goldsmith/apiserver/authentication"
+	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -36,6 +37,7 @@ type Server struct {
 	version    string
 	openapi    []common.GetOpenAPIDefinitions
 	provisions []provision
+	dynamic    []*dynamic.Group
 	hooks      []hook
 	checks     []healthz.HealthChecker
 	plugins    []plugin
@@ -146,6 +148,13 @@ func (s *Server) WithResources(version schema.GroupVersion, names []string, prov
 	}
 	s.provisions = append(s.provisions, provision{versions: versions, names: names, provider: provider})
 	return s
+}
+
+// WithDynamicGroup serves a group whose kinds can be replaced while the server serves: see package dynamic. The server is not ready
+// until the group knows its kinds. Resources of other calls cannot be in the group.
+func (s *Server) WithDynamicGroup(group *dynamic.Group) *Server {
+	s.dynamic = append(s.dynamic, group)
+	return s.WithReadyzCheck(group.Check())
 }
 
 // WithStorageVersion sets the version in which the objects of its group are stored. The default is the first version in the
@@ -284,6 +293,17 @@ func (s *Server) versions(group string) []schema.GroupVersion {
 		}
 	}
 	return versions
+}
+
+// checkDynamic refuses a group that is described twice.
+func (s *Server) checkDynamic() error {
+	for i, group := range s.dynamic {
+		same := func(other *dynamic.Group) bool { return other.Name() == group.Name() }
+		if slices.ContainsFunc(s.dynamic[:i], same) || len(s.versions(group.Name())) > 0 {
+			return fmt.Errorf("group %s is registered twice: a dynamic group has no other resources", group.Name())
+		}
+	}
+	return nil
 }
 
 // scheme creates the scheme of the described server.

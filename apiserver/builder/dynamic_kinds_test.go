@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builder_test
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apiextensions-apiserver/pkg/crdserverscheme"
+	"k8s.io/apiextensions-apiserver/pkg/registry/customresource"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apiserver/pkg/registry/generic"
+
+	"goldsmith.dev/goldsmith/apiserver/dynamic"
+	"goldsmith.dev/goldsmith/apiserver/resources"
+)
+
+const shopGroup = "shop.example.com"
+
+var toys = schema.GroupVersionResource{Group: shopGroup, Version: "v1", Resource: "toys"}
+
+// definition describes a kind in a namespace whose spec has these fields.
+func definition(plural, kind string, fields map[string]apiextensionsv1.JSONSchemaProps) *apiextensionsv1.CustomResourceDefinition {
+	return &apiextensionsv1.CustomResourceDefinition{Spec: apiextensionsv1.CustomResourceDefinitionSpec{
+		Group: shopGroup,
+		Scope: apiextensionsv1.NamespaceScoped,
+		Names: apiextensionsv1.CustomResourceDefinitionNames{Plural: plural, Singular: plural + "-one", Kind: kind, ListKind: kind + "List"},
+		Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
+			Name: "v1",
+			Schema: &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &apiextensionsv1.JSONSchemaProps{
+				Type: "object",
+				Properties: map[string]apiextensionsv1.JSONSchemaProps{
+					"spec": {Type: "object", Description: "spec is what the kind is about.", Properties: fields},
+				},
+			}},
+			AdditionalPrinterColumns: []apiextensionsv1.CustomResourceColumnDefinition{{Name: "Size", Type: "string", JSONPath: ".spec.size"}},
+		}},
+	}}
+}
+
+// toyFields are the fields of the kind Toy.
+func toyFields() map[string]apiextensionsv1.JSONSchemaProps {
+	return map[string]apiextensionsv1.JSONSchemaProps{
+		"size":   {Type: "string", Default: &apiextensionsv1.JSON{Raw: []byte(`"small"`)}, Enum: []apiextensionsv1.JSON{{Raw: []byte(`"small"`)}, {Raw: []byte(`"large"`)}}},
+		"colour": {Type: "string", Description: "colour is what children see first."},
+		"parts":  {Type: "array", Items: &apiextensionsv1.JSONSchemaPropsOrArray{Schema: &apiextensionsv1.JSONSchemaProps{Type: "string"}}},
+	}
+}
+
+// toy is the kind Toy with a revision.
+func toy(revision string) dynamic.Kind {
+	return kindOf(definition("toys", "Toy", toyFields()), revision)
+}
+
+// kindOf stores a kind like a custom resource, in the storage of the server.
+func kindOf(definition *apiextensionsv1.CustomResourceDefinition, revision string) dynamic.Kind {
+	internal := &apiextensions.JSONSchemaProps{}
+	must(apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, internal, nil))
+	structural, err := structuralschema.NewStructural(internal)
+	must(err)
+	return dynamic.Kind{Definition: definition, Structural: structural, Revision: revision, Storages: func(serving dynamic.Serving) (resources.Storages, error) {
+		names, version := definition.Spec.Names, schema.GroupVersion{Group: definition.Spec.Group, Version: definition.Spec.Versions[0].Name}
+		validator, _, err := apiservervalidation.NewSchemaValidator(internal)
+		if err != nil {
+			return nil, err
+		}
+		strategy := customresource.NewStrategy(crdserverscheme.NewUnstructuredObjectTyper(), true, version.WithKind(names.Kind), validator, nil, structural, nil, nil, nil)
+		storage, err := customresource.NewStorage(version.WithResource(names.Plural).GroupResource(), version.WithResource(names.Singular).GroupResource(),
+			version.WithKind(names.Kind), version.WithKind(names.ListKind), strategy, untyped{serving.Scope.RESTOptions}, nil, serving.Table, nil)
+		return resources.Storages{"": storage.CustomResource}, err
+	}}
+}
+
+// untyped stores objects as JSON.
+type untyped struct{ generic.RESTOptionsGetter }
+
+func (u untyped) GetRESTOptions(resource schema.GroupResource, _ runtime.Object) (generic.RESTOptions, error) {
+	options, err := u.RESTOptionsGetter.GetRESTOptions(corev1.Resource("configmaps"), &corev1.ConfigMap{})
+	if err != nil {
+		return options, err
+	}
+	options.ResourcePrefix = resource.Group + "/" + resource.Resource
+	options.StorageConfig.Codec = unstructured.UnstructuredJSONScheme
+	options.StorageConfig.GroupResource = resource
+	return options, nil
+}

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package dynamic
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	openapibuilder "k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/uuid"
+	genericapiserver "k8s.io/apiserver/pkg/server"
+	"k8s.io/kube-openapi/pkg/cached"
+	"k8s.io/kube-openapi/pkg/handler"
+	"k8s.io/kube-openapi/pkg/spec3"
+	"k8s.io/kube-openapi/pkg/validation/spec"
+)
+
+// verbOf are the verbs of the actions in OpenAPI documents.
+var verbOf = map[string]string{
+	"get": "get", "list": "list", "put": "update", "patch": "patch", "post": "create", "delete": "delete", "deletecollection": "deletecollection",
+}
+
+// documents describe a kind. They are created when a client first asks for them, and stay in memory: merging them is fast.
+type documents struct {
+	v2 func() (*spec.Swagger, error)
+	v3 func() (*spec3.OpenAPI, error)
+}
+
+// documents returns the documents of a kind, with the operations that its storages have.
+func (s *served) describe() documents {
+	version := s.resource.Version
+	return documents{
+		v2: sync.OnceValues(func() (*spec.Swagger, error) {
+			document, err := openapibuilder.BuildOpenAPIV2(s.Definition, version, openapibuilder.Options{V2: true, IncludeSelectableFields: true})
+			if err != nil {
+				return nil, fmt.Errorf("describe %s in OpenAPI v2: %w", s.resource, err)
+			}
+			document.Definitions = handler.PruneDefaults(document.Definitions) // as those of the other resources
+			for path, item := range document.Paths.Paths {
+				for _, operation := range []**spec.Operation{&item.Get, &item.Put, &item.Post, &item.Delete, &item.Patch} {
+					if *operation != nil && !s.serves(path, (*operation).Extensions) {
+						*operation = nil
+					}
+				}
+				document.Paths.Paths[path] = item
+			}
+			return document, nil
+		}),
+		v3: sync.OnceValues(func() (*spec3.OpenAPI, error) {
+			document, err := openapibuilder.BuildOpenAPIV3(s.Definition, version, openapibuilder.Options{IncludeSelectableFields: true})
+			if err != nil {
+				return nil, fmt.Errorf("describe %s in OpenAPI v3: %w", s.resource, err)
+			}
+			for path, item := range document.Paths.Paths {
+				for _, operation := range []**spec3.Operation{&item.Get, &item.Put, &item.Post, &item.Delete, &item.Patch} {
+					if *operation != nil && !s.serves(path, (*operation).Extensions) {
+						*operation = nil
+					}
+				}
+			}
+			return document, nil
+		}),
+	}
+}
+
+// serves reports whether a storage has the verb of an operation.
+func (s *served) serves(path string, extensions spec.Extensions) bool {
+	action, _ := extensions.GetString("x-kubernetes-action")
+	_, subresource, _ := strings.Cut(path, "/{name}/")
+	endpoint := s.endpoints[subresource]
+	return endpoint != nil && endpoint.handler(verbOf[action]) != nil
+}
+
+// publisher adds the kinds of all groups of a server to its OpenAPI documents.
+type publisher struct {
+	generic *genericapiserver.GenericAPIServer
+	groups  []*Group
+}
+
+// Publish adds the kinds of these groups to the OpenAPI documents of their server, now and after each Replace. Package builder calls
+// it once, when the server has these documents.
+func Publish(generic *genericapiserver.GenericAPIServer, groups []*Group) {
+	publisher := &publisher{generic: generic, groups: groups}
+	for _, group := range groups {
+		group.mutex.Lock()
+		group.openapi = publisher
+		group.mutex.Unlock()
+	}
+	publisher.publish()
+}
+
+// publish replaces the documents. They are merged when a client next asks for them.
+func (p *publisher) publish() {
+	etag := string(uuid.NewUUID())
+	for _, group := range p.groups {
+		for _, version := range group.versions {
+			version := schema.GroupVersion{Group: group.name, Version: version}
+			p.generic.OpenAPIV3VersionedService.UpdateGroupVersionLazy("apis/"+version.String(), cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
+				document, err := group.v3(version)
+				return document, etag, err
+			})))
+		}
+	}
+	p.generic.OpenAPIVersionedService.UpdateSpecLazy(cached.Once(cached.Func(func() (*spec.Swagger, string, error) {
+		document, err := p.v2()
+		return document, etag, err
+	})))
+}
+
+// v3 merges the documents of the kinds in a version.
+func (g *Group) v3(version schema.GroupVersion) (*spec3.OpenAPI, error) {
+	all := []*spec3.OpenAPI{{
+		Version:    "3.0.0",
+		Info:       &spec.Info{InfoProps: spec.InfoProps{Title: g.name, Version: version.Version}},
+		Paths:      &spec3.Paths{Paths: map[string]*spec3.Path{}},
+		Components: &spec3.Components{Schemas: map[string]*spec.Schema{}},
+	}}
+	for _, kind := range g.served() {
+		if kind.resource.GroupVersion() == version {
+			document, err := kind.documents.v3()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, document)
+		}
+	}
+	merged, err := openapibuilder.MergeSpecsV3(all...)
+	if err != nil {
+		return nil, fmt.Errorf("merge the OpenAPI v3 documents of %s: %w", version, err)
+	}
+	return merged, nil
+}
+
+// v2 merges the documents of all kinds with the document of the server.
+func (p *publisher) v2() (*spec.Swagger, error) {
+	var all []*spec.Swagger
+	for _, group := range p.groups {
+		for _, kind := range group.served() {
+			document, err := kind.documents.v2()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, document)
+		}
+	}
+	merged, err := openapibuilder.MergeSpecs(p.generic.StaticOpenAPISpec, all...)
+	if err != nil {
+		return nil, fmt.Errorf("merge the OpenAPI v2 documents: %w", err)
+	}
+	return merged, nil
+}
+
+// served returns the kinds that are served.
+func (g *Group) served() (kinds []*served) {
+	if current := g.current.Load(); current != nil {
+		for _, resource := range sorted(current.kinds) {
+			kinds = append(kinds, current.kinds[resource])
+		}
+	}
+	return kinds
+}
