@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -18,6 +19,10 @@ type binding struct {
 	codec  codec
 	// ifEmpty is the value of a field whose target is empty. It is nil if the field is absent then.
 	ifEmpty any
+	// viewPath is the path of the field in the managed fields of a view. imagePaths are those of the target in the managed fields of an
+	// Image: the first one decides who owns the field.
+	viewPath   fieldpath.Path
+	imagePaths []fieldpath.Path
 }
 
 // read returns the value of the field in an Image. It returns false if the Image has none, or one that cannot be decoded.
@@ -100,7 +105,10 @@ func (k *Kind) newBinding(declared *v1alpha1.ImageKindBinding, path *field.Path)
 		parent := &target.parents[i]
 		parent.kept = k.template.hasFields(target.fields[:parent.names])
 	}
-	b := &binding{leaf: leaf, way: strings.Split(leaf.Path, ".")[1:], target: target}
+	b := &binding{
+		leaf: leaf, way: strings.Split(leaf.Path, ".")[1:], target: target,
+		viewPath: fieldPath(strings.Split(leaf.Path, ".")...), imagePaths: target.ownerPaths(),
+	}
 	codec, faults := newCodec(declared, leaf, target, path)
 	b.codec = codec
 	return b, append(errs, faults...)

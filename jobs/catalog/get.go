@@ -16,7 +16,10 @@ func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
 	view := &View{ObjectMeta: viewMeta(&image.ObjectMeta)}
 	view.SetGroupVersionKind(k.GroupVersionKind())
 	var err error
-	if view.Spec, err = k.appendFields(nil, k.fields, &image.Spec); err != nil {
+	if view.ManagedFields, err = k.viewOwners(image.ManagedFields); err != nil {
+		return nil, err
+	}
+	if view.Spec, err = appendFields(nil, k.fields, &image.Spec); err != nil {
 		return nil, err
 	}
 	status := image.Status
@@ -58,7 +61,7 @@ func fieldsBelow(bindings []*binding, depth int) []fieldNode {
 }
 
 // appendFields appends an object with those fields that the Image has. An object without any has no place in its parent.
-func (k *Kind) appendFields(to []byte, fields []fieldNode, spec *v1alpha1.ImageSpec) ([]byte, error) {
+func appendFields(to []byte, fields []fieldNode, spec *v1alpha1.ImageSpec) ([]byte, error) {
 	to = append(to, '{')
 	empty := len(to)
 	for i := range fields {
@@ -70,7 +73,7 @@ func (k *Kind) appendFields(to []byte, fields []fieldNode, spec *v1alpha1.ImageS
 		value := len(to)
 		var err error
 		if bound := fields[i].bound; bound == nil {
-			to, err = k.appendFields(to, fields[i].fields, spec)
+			to, err = appendFields(to, fields[i].fields, spec)
 			if string(to[value:]) == "{}" {
 				to = to[:before]
 			}

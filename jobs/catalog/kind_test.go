@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -80,7 +81,7 @@ func object(t testing.TB, document string) *unstructured.Unstructured {
 func normal(t testing.TB, object *unstructured.Unstructured) *unstructured.Unstructured {
 	t.Helper()
 	read := &unstructured.Unstructured{}
-	require.NoError(t, read.UnmarshalJSON(require.Value(json.Marshal(object))(t)))
+	require.NoError(t, utiljson.Unmarshal(require.Value(json.Marshal(object.Object))(t), &read.Object))
 	return read
 }
 

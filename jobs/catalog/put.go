@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -22,49 +23,70 @@ import (
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
 // *field.Error.
 func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Image) (*v1alpha1.Image, error) {
-	made, old := &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, metav1.ObjectMeta{}
-	var former map[string]any
-	if image != nil {
-		made, old = image.DeepCopy(), image.ObjectMeta
-		former = k.withDefaults(before)
-	} else {
-		old.Labels = map[string]string{KindLabel: k.Name(), RevisionLabel: k.Revision()}
-	}
-	errs, err := k.putMeta(view, &old, &made.ObjectMeta)
+	metadata, err := metaOf(view)
 	if err != nil {
 		return nil, err
 	}
-	for _, b := range k.bindings {
-		stored, found, err := b.stored(view.Object)
+	p := &put{view: metadata.ManagedFields}
+	var former map[string]any // nil for a new object
+	was := &metav1.ObjectMeta{Labels: map[string]string{KindLabel: k.Name(), RevisionLabel: k.Revision()}}
+	if image == nil {
+		p.made, p.own = &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, k.constants()
+	} else {
+		p.made, p.own, p.image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
+		was = &p.made.ObjectMeta
+		beforeMetadata, err := metaOf(before)
 		if err != nil {
-			errs = append(errs, field.Invalid(b.path(), field.OmitValueType{}, err.Error()))
+			return nil, err
+		}
+		p.before, former = beforeMetadata.ManagedFields, k.withDefaults(before)
+	}
+	made, errs := imageMeta(metadata, was)
+	p.made.ObjectMeta = made
+	if errs = append(errs, k.putFields(p, view.Object, former)...); len(errs) > 0 {
+		return nil, errs.ToAggregate()
+	}
+	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
+		return nil, fmt.Errorf("write managed fields of %s %s: %w", view.GetKind(), view.GetName(), err)
+	}
+	return p.made, nil
+}
+
+// putFields sets the fields of an Image that are bound to fields that differ from those of the former object. There is none for a new
+// Image.
+func (k *Kind) putFields(p *put, object, former map[string]any) field.ErrorList {
+	var errs field.ErrorList
+	refuse := func(b *binding, err error) {
+		value, _ := b.value(object)
+		errs = append(errs, field.Invalid(b.path(), value, err.Error()))
+	}
+	for _, b := range k.bindings {
+		stored, found, err := b.stored(object)
+		if err != nil {
+			refuse(b, err)
 			continue
 		}
-		if was, had, err := b.stored(former); image != nil && err == nil && had == found && was == stored {
+		if was, had, err := b.stored(former); former != nil && err == nil && had == found && was == stored {
 			continue
 		}
 		if !found {
-			b.target.remove(&made.Spec)
-		} else if err := b.target.set(&made.Spec, stored); err != nil {
-			errs = append(errs, field.Invalid(b.path(), field.OmitValueType{}, err.Error()))
+			b.target.remove(&p.made.Spec)
+			p.removed = append(p.removed, b.target)
+		} else if err := b.target.set(&p.made.Spec, stored); err != nil {
+			refuse(b, err)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errs.ToAggregate()
-	}
-	return made, nil
+	return errs
 }
 
-// putMeta sets the metadata of an Image, which had the metadata old.
-func (k *Kind) putMeta(view *unstructured.Unstructured, old, made *metav1.ObjectMeta) (field.ErrorList, error) {
-	metadata, _ := view.Object["metadata"].(map[string]any)
-	var read metav1.ObjectMeta
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(metadata, &read); err != nil {
-		return nil, fmt.Errorf("read metadata of %s %s: %w", k.Name(), view.GetName(), err)
+// metaOf returns the metadata of an object.
+func metaOf(object *unstructured.Unstructured) (*metav1.ObjectMeta, error) {
+	content, _ := object.Object["metadata"].(map[string]any)
+	metadata := &metav1.ObjectMeta{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, metadata); err != nil {
+		return nil, fmt.Errorf("read metadata of %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	var errs field.ErrorList
-	*made, errs = imageMeta(&read, old)
-	return errs, nil
+	return metadata, nil
 }
 
 // withDefaults returns an object that has the spec of another one with the defaults of the schema, as view has them. Otherwise a
@@ -72,7 +94,7 @@ func (k *Kind) putMeta(view *unstructured.Unstructured, old, made *metav1.Object
 func (k *Kind) withDefaults(object *unstructured.Unstructured) map[string]any {
 	spec, ok := runtime.DeepCopyJSONValue(object.Object["spec"]).(map[string]any)
 	if !ok {
-		return nil
+		spec = map[string]any{}
 	}
 	structuraldefaulting.Default(spec, k.schema.Structural)
 	return map[string]any{"spec": spec}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"slices"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+	"sigs.k8s.io/structured-merge-diff/v6/value"
+)
+
+// constants are the paths that a new Image has from the kind itself: the two labels, the template and the derived fields.
+func (k *Kind) constants() *fieldpath.Set {
+	set := fieldpath.NewSet(fieldPath("metadata", "labels", KindLabel), fieldPath("metadata", "labels", RevisionLabel))
+	if len(k.template.declared) > 0 {
+		insertOwned(set, fieldPath("spec"), "spec", k.template.declared)
+	}
+	return set
+}
+
+// Keys of the lists in the spec of an Image whose items are owned one by one. All other lists are owned as a whole.
+var listKeys = map[string][]string{
+	"spec.parameters":   {"name"},
+	"spec.targets":      {"platform", "format"},
+	"spec.template.env": {"name"},
+}
+
+// Objects in the spec of an Image that are owned as a whole, and lists whose items are.
+var (
+	wholeObjects = []string{
+		"spec.template.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution",
+		"spec.template.env.valueFrom.configMapKeyRef", "spec.template.env.valueFrom.fieldRef", "spec.template.env.valueFrom.fileKeyRef",
+		"spec.template.env.valueFrom.resourceFieldRef", "spec.template.env.valueFrom.secretKeyRef",
+	}
+	setLists = []string{"spec.retry.classes"}
+)
+
+// insertOwned inserts the paths that an owner of a value has, as in the managed fields of an Image that was created with the value. at is
+// the path without the keys of lists.
+func insertOwned(set *fieldpath.Set, path fieldpath.Path, at string, content any) {
+	switch content := content.(type) {
+	case map[string]any:
+		if len(content) > 0 && !slices.Contains(wholeObjects, at) {
+			for name, member := range content {
+				insertOwned(set, append(slices.Clip(path), fieldPath(name)...), at+"."+name, member)
+			}
+			return
+		}
+	case []any:
+		if keys := listKeys[at]; keys != nil {
+			for _, item := range content {
+				insertItem(set, path, at, keys, item)
+			}
+			return
+		}
+		if slices.Contains(setLists, at) {
+			for _, item := range content {
+				set.Insert(append(slices.Clip(path), fieldpath.ValueElement(value.NewValueInterface(item))))
+			}
+			return
+		}
+	}
+	set.Insert(path)
+}
+
+// insertItem inserts the paths of an item of a list whose items have keys.
+func insertItem(set *fieldpath.Set, list fieldpath.Path, at string, keys []string, item any) {
+	object, _ := item.(map[string]any)
+	var key []any
+	for _, name := range keys {
+		key = append(key, name, object[name])
+	}
+	path := append(slices.Clip(list), fieldpath.KeyElementByFields(key...))
+	set.Insert(path)
+	insertOwned(set, path, at, object)
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// An owner is the manager of fields, and how it set them. An object has at most one entry of an owner.
+type owner struct {
+	manager   string
+	operation metav1.ManagedFieldsOperationType
+}
+
+func ownerOf(entry *metav1.ManagedFieldsEntry) owner { return owner{entry.Manager, entry.Operation} }
+
+// readOwned returns the paths of an entry. It returns false for an entry that cannot be read.
+func readOwned(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
+	set := fieldpath.NewSet()
+	if entry.FieldsV1 == nil {
+		return set, true
+	}
+	return set, set.FromJSON(entry.FieldsV1.GetRawReader()) == nil
+}
+
+// isShown reports whether a view can show an entry of its Image: not the owners of a status, and not what another version of the API
+// stored, whose paths are unknown.
+func isShown(entry *metav1.ManagedFieldsEntry) bool {
+	return entry.Subresource == "" && entry.APIVersion == v1alpha1.SchemeGroupVersion.String()
+}
+
+// viewOwners returns the managed fields of a view: those of the Image with paths that the view has. Entries without any are left out.
+func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry) ([]metav1.ManagedFieldsEntry, error) {
+	var view []metav1.ManagedFieldsEntry
+	for i := range image {
+		if !isShown(&image[i]) {
+			continue
+		}
+		owned, valid := readOwned(&image[i])
+		if !valid {
+			continue
+		}
+		set := fieldpath.NewSet()
+		for path := range owned.WithPrefix(metadataElement).All() {
+			if path, visible := viewMetaPath(path); visible {
+				set.Insert(append(fieldPath("metadata"), path...))
+			}
+		}
+		for _, b := range k.bindings {
+			if owned.Has(b.imagePaths[0]) {
+				set.Insert(b.viewPath)
+			}
+		}
+		if set.Empty() {
+			continue
+		}
+		entry := metav1.ManagedFieldsEntry{Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time}
+		if err := writeOwned(&entry, k.GroupVersionKind().GroupVersion().String(), set); err != nil {
+			return nil, err
+		}
+		view = append(view, entry)
+	}
+	return view, nil
+}
+
+// writeOwned sets the paths of an entry.
+func writeOwned(entry *metav1.ManagedFieldsEntry, version string, set *fieldpath.Set) error {
+	fields, err := set.ToJSON()
+	entry.APIVersion, entry.FieldsType, entry.FieldsV1 = version, "FieldsV1", metav1.NewFieldsV1(string(fields))
+	return err
+}
+
+var metadataElement = fieldpath.FieldNameElement("metadata")
+
+// viewMetaPath returns the path in the metadata of a view for a path in the metadata of its Image. It returns false if the view does
+// not have it.
+func viewMetaPath(path fieldpath.Path) (fieldpath.Path, bool) {
+	if len(path) != 2 || path[0].FieldName == nil {
+		return path, true
+	}
+	switch name := *path[0].FieldName; {
+	case name == "finalizers" && path[1].Value != nil:
+		finalizer := *path[1].Value
+		return path, !finalizer.IsString() || !slices.Contains(imageFinalizers, finalizer.AsString())
+	case keysApart(name) != nil && path[1].FieldName != nil:
+		key, visible := viewKey(*path[1].FieldName, keysApart(name))
+		return fieldPath(name, key), visible
+	}
+	return path, true
+}
+
+// imageMetaPath returns the path in the metadata of an Image for a path in the metadata of a view.
+func imageMetaPath(path fieldpath.Path) fieldpath.Path {
+	if len(path) != 2 || path[0].FieldName == nil || path[1].FieldName == nil || keysApart(*path[0].FieldName) == nil {
+		return path
+	}
+	return fieldPath(*path[0].FieldName, imageKey(*path[1].FieldName, keysApart(*path[0].FieldName)))
+}
+
+// keysApart returns the keys that are kept apart in a field of the metadata.
+func keysApart(name string) []string {
+	switch name {
+	case "labels":
+		return apartLabels
+	case "annotations":
+		return apartAnnotations
+	}
+	return nil
+}
+
+// imagePaths returns the paths in the managed fields of an Image for paths in those of a view, except for those of fields that stored
+// refuses. Objects on the way to a field of the view have no place in the Image: each exists as long as one of its fields does.
+func (k *Kind) imagePaths(view *fieldpath.Set, stored func(*binding) bool) *fieldpath.Set {
+	set := fieldpath.NewSet()
+	for path := range view.WithPrefix(metadataElement).All() {
+		set.Insert(append(fieldPath("metadata"), imageMetaPath(path)...))
+	}
+	for _, b := range k.bindings {
+		if view.Has(b.viewPath) && stored(b) {
+			insertAll(set, b.imagePaths)
+		}
+	}
+	return set
+}
+
+func insertAll(set *fieldpath.Set, paths []fieldpath.Path) {
+	for _, path := range paths {
+		set.Insert(path)
+	}
+}
