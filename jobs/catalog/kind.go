@@ -34,22 +34,25 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	}
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0]}
-	var errs, faults field.ErrorList
 	version := spec.Child("versions").Index(0)
-	kind.template, errs = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
+	errs := checkNames(declared)
+	var faults field.ErrorList
+	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
+	errs = append(errs, faults...)
 	kind.schema, faults = readSchema(kind.version.Schema.Raw, version.Child("schema"))
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
-	if errs = append(errs, kind.compileBindings(version.Child("bindings"))...); len(errs) > 0 {
-		return nil, errs
-	}
-	kind.fields = fieldTree(kind.bindings)
-	kind.revision = kind.hash()
 	var err error
 	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
+	errs = append(errs, kind.compileBindings(version.Child("bindings"))...)
+	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
+		return nil, errs
+	}
+	kind.fields = fieldTree(kind.bindings)
+	kind.revision = kind.hash()
 	return kind, nil
 }
 
