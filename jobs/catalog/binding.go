@@ -60,9 +60,21 @@ func (b *binding) stored(object map[string]any) (any, bool, error) {
 // path is the path of the field in objects.
 func (b *binding) path() *field.Path { return field.NewPath("spec", b.way...) }
 
+// bind compiles the bindings and the derived values, and checks them together.
+func (k *Kind) bind(version, template *field.Path) field.ErrorList {
+	errs := k.compileBindings(version.Child("bindings"))
+	if errs = append(errs, k.compileDerived(version.Child("derived"))...); len(errs) > 0 {
+		return errs
+	}
+	for _, b := range k.bindings {
+		errs = append(errs, k.checkPresence(b)...)
+	}
+	return append(errs, k.checkBase(template)...)
+}
+
 func (k *Kind) compileBindings(path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	bound, used := map[string]bool{}, map[string]bool{}
+	bound := map[string]bool{}
 	for i := range k.version.Bindings {
 		binding, faults := k.newBinding(&k.version.Bindings[i], path.Index(i))
 		errs = append(errs, faults...)
@@ -70,10 +82,7 @@ func (k *Kind) compileBindings(path *field.Path) field.ErrorList {
 		if bound[declared.Field] {
 			errs = append(errs, field.Duplicate(path.Index(i).Child("field"), declared.Field))
 		}
-		if used[declared.To] {
-			errs = append(errs, field.Duplicate(path.Index(i).Child("to"), declared.To))
-		}
-		bound[declared.Field], used[declared.To] = true, true
+		bound[declared.Field] = true
 		k.bindings = append(k.bindings, binding)
 	}
 	for _, name := range k.schema.Order {
@@ -91,25 +100,17 @@ func (k *Kind) newBinding(declared *v1alpha1.ImageKindBinding, path *field.Path)
 	if !found {
 		errs = append(errs, field.Invalid(path.Child("field"), declared.Field, "must be the path of a field of the schema that has no fields of its own"))
 	}
-	target, err := newTarget(declared.To)
-	if err != nil {
-		errs = append(errs, field.Invalid(path.Child("to"), declared.To, err.Error()))
-	}
-	if len(errs) > 0 {
+	target, faults := k.freeTarget(declared.To, path.Child("to"))
+	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
-	}
-	if k.template.has(target) {
-		errs = append(errs, field.Forbidden(path.Child("to"), "the template sets "+declared.To))
-	}
-	for i := range target.parents {
-		parent := &target.parents[i]
-		parent.kept = k.template.hasFields(target.fields[:parent.names])
 	}
 	b := &binding{
 		leaf: leaf, way: strings.Split(leaf.Path, ".")[1:], target: target,
 		viewPath: fieldPath(strings.Split(leaf.Path, ".")...), imagePaths: target.ownerPaths(),
 	}
-	codec, faults := newCodec(declared, leaf, target, path)
-	b.codec = codec
-	return b, append(errs, faults...)
+	b.codec, faults = newCodec(declared, leaf, target, path)
+	if errs = append(errs, faults...); len(errs) > 0 {
+		return b, errs
+	}
+	return b, b.checkTarget(declared, path)
 }

@@ -5,6 +5,7 @@ package catalog
 import (
 	"fmt"
 	"reflect"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -62,5 +63,39 @@ func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *target, path 
 		}
 		t.toStored[values[i].Value], t.toValue[stored] = stored, value
 	}
-	return t, errs
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return t, t.checkEnum(values, leaf, path)
+}
+
+// checkEnum checks that the values are those of the enum of the field. Those of a boolean are known.
+func (t table) checkEnum(values []v1alpha1.ImageKindValue, leaf leaf, path *field.Path) field.ErrorList {
+	allowed := []string{"false", "true"}
+	if leaf.Type != "boolean" || leaf.Schema.ValueValidation != nil && len(leaf.Schema.ValueValidation.Enum) > 0 {
+		allowed = nil
+	}
+	if limits := leaf.Schema.ValueValidation; limits != nil {
+		for _, value := range limits.Enum {
+			text, err := scalarText(value.Object, leaf.Type)
+			if err == nil {
+				allowed = append(allowed, text)
+			}
+		}
+	}
+	if len(allowed) == 0 {
+		return field.ErrorList{field.Required(leaf.At.Child("enum"), "list the values of the binding")}
+	}
+	var errs field.ErrorList
+	for i := range values {
+		if !slices.Contains(allowed, values[i].Value) {
+			errs = append(errs, field.NotSupported(path.Index(i).Child("value"), values[i].Value, allowed))
+		}
+	}
+	for _, text := range allowed {
+		if _, found := t.toStored[text]; !found {
+			errs = append(errs, field.Required(path, fmt.Sprintf("list the value %q, which the schema allows", text)))
+		}
+	}
+	return errs
 }

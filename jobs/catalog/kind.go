@@ -6,6 +6,7 @@ import (
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -18,6 +19,8 @@ type Kind struct {
 	schema   *declaredSchema
 	template *template
 	bindings []*binding
+	derived  []derivation
+	targets  sets.Set[string] // of the bindings and the derived values
 	// fields are the bindings by the fields of spec, in the order in which views have them.
 	fields     []fieldNode
 	revision   string
@@ -33,7 +36,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 		return nil, field.ErrorList{field.Invalid(spec.Child("versions"), len(declared.Spec.Versions), "must be exactly one version")}
 	}
 	declared = declared.DeepCopy()
-	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0]}
+	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
 	errs := checkNames(declared)
 	var faults field.ErrorList
@@ -47,7 +50,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
-	errs = append(errs, kind.compileBindings(version.Child("bindings"))...)
+	errs = append(errs, kind.bind(version, spec.Child("template"))...)
 	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}

@@ -43,7 +43,8 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 	}
 	made, errs := imageMeta(metadata, was)
 	p.made.ObjectMeta = made
-	if errs = append(errs, k.putFields(p, view.Object, former)...); len(errs) > 0 {
+	errs = append(errs, k.putFields(p, view.Object, former)...)
+	if errs = append(errs, k.putDerived(p, view.Object, former)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
@@ -70,13 +71,18 @@ func (k *Kind) putFields(p *put, object, former map[string]any) field.ErrorList 
 			continue
 		}
 		if !found {
-			b.target.remove(&p.made.Spec)
-			p.removed = append(p.removed, b.target)
+			p.remove(b.target)
 		} else if err := b.target.set(&p.made.Spec, stored); err != nil {
 			refuse(b, err)
 		}
 	}
 	return errs
+}
+
+// remove removes a target from the Image.
+func (p *put) remove(target *target) {
+	target.remove(&p.made.Spec)
+	p.removed = append(p.removed, target)
 }
 
 // metaOf returns the metadata of an object.
@@ -97,5 +103,5 @@ func (k *Kind) withDefaults(object *unstructured.Unstructured) map[string]any {
 		spec = map[string]any{}
 	}
 	structuraldefaulting.Default(spec, k.schema.Structural)
-	return map[string]any{"spec": spec}
+	return map[string]any{"metadata": object.Object["metadata"], "spec": spec}
 }

@@ -46,8 +46,8 @@ func TestRemovalOfAField(t *testing.T) {
 			"{a: x}", "a", "{source: {inline: {}}}"},
 		{"an amount", "", "a: " + text, `{field: spec.a, to: "spec.template.resources.limits[cpu]"}`, "{a: 500m}", "a", "{}"},
 		{"a parent with a default", "", "a: " + text, "{field: spec.a, to: spec.output.repository}", "{a: example.com/x}", "a", "{}"},
-		{"a parent whose default was changed", ", output: {tagTemplate: x}", "a: " + text, "{field: spec.a, to: spec.output.repository}", "{a: example.com/x}", "a",
-			"{output: {repository: '', tagTemplate: x}}"},
+		{"a parent with other fields", ", triggers: {schedule: {cron: '@daily'}}", "a: " + minutes, "{field: spec.a, to: spec.triggers.schedule.startingDeadline}",
+			"{a: 5m}", "a", "{triggers: {schedule: {cron: '@daily'}}}"},
 		{"a field of a pointer", "", "a: " + minutes, "{field: spec.a, to: spec.history.ttl.failed}", "{a: 5m}", "a", "{}"},
 		{"a field that is not there", "", "a: " + minutes, "{field: spec.a, to: spec.history.ttl.failed}", "{}", "a", "{}"},
 	} {
@@ -103,7 +103,7 @@ func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 }
 
 func TestValuesThatAnImageCannotHave(t *testing.T) {
-	kind := compile(t, kindWith("", `a: {type: string}, b: {type: string, enum: [x]}, c: {type: integer, minimum: 0, maximum: 10}, d: {type: string}`,
+	kind := compile(t, kindWith("", `a: {type: string, default: 1h}, b: {type: string, enum: [x]}, c: {type: integer, minimum: 0, maximum: 10, default: 1}, d: {type: string}`,
 		`{field: spec.a, to: spec.timeouts.run}, {field: spec.b, to: "spec.parameters[b]", values: [{value: x, to: z}]}, {field: spec.c, to: spec.history.failed},
 		{field: spec.d, to: "spec.template.resources.limits[cpu]"}`))
 	_, err := kind.Put(object(t, "metadata: {name: a}\nspec: {a: soon, b: z, c: x, d: much}"), nil, nil)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -28,13 +29,13 @@ type target struct {
 	value reflect.Type
 	// written reports whether values are texts that must have a certain form, such as durations. An Image has them as they were written.
 	written bool
-	// omitted reports whether the Image can leave the field out. The Image cannot be valid with the parent and without the field
-	// otherwise.
-	omitted bool
+	// needed reports whether an Image that has the parent of the field needs the field.
+	needed bool
 	// parents are the fields on the way that are removed when nothing is left in them, the outermost first.
 	parents []parent
-	// defaulted reports whether an Image that has the parents of the target gets a default for the target.
-	defaulted bool
+	// defaulted reports whether an Image that has the parents of the target gets a default for the target, and always whether every
+	// Image does.
+	defaulted, always bool
 }
 
 // A parent is a pointer on the way to a target.
@@ -77,6 +78,8 @@ var forbiddenTargets = []string{
 	"spec.builder", "spec.targets", "spec.template.serviceAccountName", "spec.template.priorityClassName", "spec.template.queueName", "spec.template.env",
 }
 
+var parameterName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
+
 // newTarget compiles the path of a target.
 func newTarget(path string) (*target, error) {
 	for _, forbidden := range forbiddenTargets {
@@ -89,7 +92,8 @@ func newTarget(path string) (*target, error) {
 	if !found || bracket && (!strings.HasSuffix(entry, "]") || entry == "]") {
 		return nil, errNoTarget
 	}
-	t := &target{path: path, fields: strings.Split(way, "."), entry: strings.TrimSuffix(entry, "]")}
+	entry = strings.TrimSuffix(entry, "]")
+	t := &target{path: path, fields: strings.Split(way, "."), entry: entry}
 	at := reflect.TypeFor[v1alpha1.ImageSpec]()
 	for i, name := range t.fields {
 		if at.Kind() == reflect.Pointer {
@@ -100,9 +104,10 @@ func newTarget(path string) (*target, error) {
 		if !ok {
 			return nil, errNoTarget
 		}
-		t.indices, t.omitted = append(t.indices, field.Index...), omitted
+		t.indices, t.needed = append(t.indices, field.Index...), !omitted
 		at = field.Type
 	}
+	t.needed = t.needed || path == "spec.base.reference" // or imageRef, but a kind has one of them
 	if err := t.setPlace(at, bracket); err != nil {
 		return nil, err
 	}
@@ -117,6 +122,9 @@ func newTarget(path string) (*target, error) {
 	t.descend(&image.Spec, len(t.indices), true)
 	v1alpha1.SetObjectDefaults_Image(image)
 	_, t.defaulted = t.get(&image.Spec)
+	image = &v1alpha1.Image{}
+	v1alpha1.SetObjectDefaults_Image(image)
+	_, t.always = t.get(&image.Spec)
 	return t, nil
 }
 
@@ -140,6 +148,9 @@ func (t *target) setPlace(at reflect.Type, bracket bool) error {
 	switch {
 	case bracket && at == reflect.TypeFor[[]v1alpha1.Parameter]():
 		t.place, t.value = inParameter, reflect.TypeFor[string]()
+		if !parameterName.MatchString(t.entry) {
+			return errors.New("the name of a parameter must be 1 to 63 letters, digits, '-', '_' and '.'")
+		}
 	case bracket && at.Kind() == reflect.Map && at.Key().Kind() == reflect.String:
 		t.place, t.value = inMap, at.Elem()
 	case bracket:

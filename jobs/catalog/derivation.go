@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// A derivation sets a field of the Image to what an expression makes of the object.
+type derivation struct {
+	target     *target
+	expression *expression
+}
+
+// compileDerived compiles the derived values, after the bindings.
+func (k *Kind) compileDerived(path *field.Path) field.ErrorList {
+	if len(k.version.Derived) == 0 {
+		return nil
+	}
+	compiler, err := newExpressionCompiler(k.schema.Structural)
+	if err != nil {
+		return field.ErrorList{field.InternalError(path, err)}
+	}
+	var errs field.ErrorList
+	for i := range k.version.Derived {
+		declared, at := &k.version.Derived[i], path.Index(i)
+		target, faults := k.freeTarget(declared.To, at.Child("to"))
+		if errs = append(errs, faults...); len(faults) > 0 {
+			continue
+		}
+		expression, faults := compiler.compile(declared.Expression, target.scalar(), at.Child("expression"))
+		errs = append(errs, faults...)
+		k.derived = append(k.derived, derivation{target, expression})
+	}
+	return errs
+}
+
+// freeTarget compiles a target that neither the template nor a binding nor a derived value sets yet.
+func (k *Kind) freeTarget(path string, at *field.Path) (*target, field.ErrorList) {
+	target, err := newTarget(path)
+	switch {
+	case err != nil:
+		return nil, field.ErrorList{field.Invalid(at, path, err.Error())}
+	case k.targets.Has(path):
+		return nil, field.ErrorList{field.Duplicate(at, path)}
+	case k.template.has(target):
+		return nil, field.ErrorList{field.Forbidden(at, "the template sets "+path)}
+	}
+	k.targets.Insert(path)
+	for i := range target.parents {
+		parent := &target.parents[i]
+		parent.kept = k.template.hasFields(target.fields[:parent.names])
+	}
+	return target, nil
+}
+
+// putDerived sets the derived values of an Image that differ from those of the former object. There is none for a new Image.
+func (k *Kind) putDerived(p *put, object, former map[string]any) field.ErrorList {
+	var errs field.ErrorList
+	for i := range k.derived {
+		d := &k.derived[i]
+		value, found, err := d.expression.evaluate(object)
+		if err != nil {
+			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error()))
+			continue
+		}
+		if former != nil {
+			if was, had, err := d.expression.evaluate(former); err == nil && had == found && was == value {
+				continue
+			}
+		}
+		if !found {
+			p.remove(d.target)
+		} else if err := d.target.set(&p.made.Spec, value); err != nil {
+			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.path+", which the kind derives, "+err.Error()))
+		} else {
+			insertAll(p.own, d.target.ownerPaths())
+		}
+	}
+	return errs
+}
+
+// derivesBelow reports whether a derived value is below a path of the Image.
+func (k *Kind) derivesBelow(path string) bool {
+	for i := range k.derived {
+		if isBelow(k.derived[i].target.path, path) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"math"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+// derivedBindings has one binding, and derived values after it.
+const derivedBindings = `{field: spec.size, to: "spec.parameters[size]"}]
+    derived:
+    - {to: "spec.parameters[host]", expression: "'srv-' + metadata.name"}
+    - {to: spec.history.failed, expression: "spec.size * 2"}
+    - {to: spec.template.runtimeClassName, expression: "spec.size > 9 ? optional.of('kata') : optional.none()"}
+    columns: [`
+
+func TestDerivedValues(t *testing.T) {
+	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
+	view := object(t, "metadata: {name: web}\nspec: {size: 10}")
+	image := require.Value(kind.Put(view, nil, nil))(t)
+	v1alpha1.SetObjectDefaults_Image(image)
+	expectDerived(t, image, "srv-web", 20, "kata")
+	own := find(image.ManagedFields, owner{Manager, metav1.ManagedFieldsOperationUpdate})
+	for _, path := range []string{"spec.parameters[host]", "spec.history.failed", "spec.template.runtimeClassName"} {
+		if !owned(t, own).Has(require.Value(newTarget(path))(t).ownerPath()) {
+			t.Errorf("the kind does not own %s: %s", path, jsonOf(t, own))
+		}
+	}
+
+	// A change of what an expression does not use keeps what somebody has set directly.
+	image.Spec.Parameters[1].Value = "mine"
+	image.Spec.History.Failed = new(int32(7))
+	before := viewOf(t, kind, image)
+	view = before.DeepCopy()
+	view.SetLabels(map[string]string{"a": "b"})
+	made := require.Value(kind.Put(view, before, image))(t)
+	expectDerived(t, made, "mine", 7, "kata")
+
+	// Another result replaces it, takes it from its owner, and removes what is no longer derived.
+	image.ManagedFields = append(image.ManagedFields,
+		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:failed":{},"f:succeeded":{}},"f:template":{".":{},"f:runtimeClassName":{}}}}`, 1))
+	before = viewOf(t, kind, image)
+	view = before.DeepCopy()
+	require.NoError(t, unstructured.SetNestedField(view.Object, int64(2), "spec", "size"))
+	made = require.Value(kind.Put(view, before, image))(t)
+	expectDerived(t, made, "mine", 4, "")
+	if made.Spec.Template != nil {
+		t.Errorf("an empty template is left: %s", jsonOf(t, made.Spec.Template))
+	}
+	expectOwners(t, made.ManagedFields,
+		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:succeeded":{}}}}`, 1),
+		func() metav1.ManagedFieldsEntry {
+			set := kind.constants()
+			insertAll(set, require.Value(newTarget("spec.parameters[host]"))(t).ownerPaths())
+			insertAll(set, require.Value(newTarget("spec.history.failed"))(t).ownerPaths())
+			want := entry("Update", Manager, imageVersion, "", 1)
+			require.NoError(t, writeOwned(&want, imageVersion, set))
+			want.Time = nil
+			return want
+		}())
+}
+
+func expectDerived(t *testing.T, image *v1alpha1.Image, host string, failed int32, class string) {
+	t.Helper()
+	values := map[string]any{"spec.parameters[host]": host, "spec.history.failed": int64(failed), "spec.template.runtimeClassName": class}
+	for path, want := range values {
+		if got, found := require.Value(newTarget(path))(t).get(&image.Spec); found != (want != "") || found && got != want {
+			t.Errorf("%s is %v, want %v", path, got, want)
+		}
+	}
+}
+
+func TestDerivedValuesThatAnImageCannotHave(t *testing.T) {
+	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
+	_, err := kind.Put(object(t, "metadata: {name: web}\nspec: {size: 2000000000}"), nil, nil)
+	const want = "spec: Invalid value: spec.history.failed, which the kind derives, must be between -2147483648 and 2147483647"
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is %v, want %s", err, want)
+	}
+	view := object(t, "metadata: {name: web}")
+	view.Object["spec"] = map[string]any{"size": int64(math.MaxInt64)}
+	_, err = kind.Put(view, nil, nil)
+	const overflow = "spec: Invalid value: evaluate spec.versions[0].derived[1].expression: integer overflow"
+	if err == nil || err.Error() != overflow {
+		t.Errorf("the error is %v, want %s", err, overflow)
+	}
+}
+
+func TestDerivedValuesThatAreRefused(t *testing.T) {
+	const derived = "spec.versions[0].derived[0]"
+	for _, test := range []struct {
+		name, template, properties, bindings, derived string
+		want                                          []string
+	}{
+		{"the target of a binding", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: "spec.parameters[a]", expression: "'x'"}`, []string{
+			derived + `.to: Duplicate value: "spec.parameters[a]"`}},
+		{"a target twice", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.suspend, expression: "true"}, {to: spec.suspend, expression: "false"}`, []string{
+			`spec.versions[0].derived[1].to: Duplicate value: "spec.suspend"`}},
+		{"a target of the template", ", suspend: true", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.suspend, expression: "true"}`, []string{
+			derived + ".to: Forbidden: the template sets spec.suspend"}},
+		{"a forbidden target", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.template.queueName, expression: "'x'"}`, []string{
+			derived + `.to: Invalid value: "spec.template.queueName": spec.template.queueName cannot be set by users of the kind: set it in the template`}},
+		{"the parent of a field that may be absent", "", "a: {type: string, minLength: 1}", "{field: spec.a, to: spec.output.repository}", `{to: spec.output.tagTemplate, expression: "'x'"}`, []string{
+			"spec.versions[0].schema.properties[a]: Invalid value: must be required or have a default, because an Image needs spec.output.repository"}},
+		{"an expression of another type", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.suspend, expression: "'x'"}`, []string{
+			derived + `.expression: Invalid value: "'x'": the result is of type string, and must be of type bool or optional_type(bool)`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			expectFaults(t, kindWith(test.template, test.properties, test.bindings+"]\n    derived: ["+test.derived), test.want...)
+		})
+	}
+}
