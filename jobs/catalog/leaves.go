@@ -82,8 +82,11 @@ func isLeaf(s *structuralschema.Structural) bool {
 
 // alwaysSet reports whether an object that is valid has the property, once defaults are applied.
 func alwaysSet(object *structuralschema.Structural, property string) bool {
-	required := object.ValueValidation != nil && slices.Contains(object.ValueValidation.Required, property)
-	return required || object.Properties[property].Default.Object != nil
+	return isRequired(object, property) || object.Properties[property].Default.Object != nil
+}
+
+func isRequired(object *structuralschema.Structural, property string) bool {
+	return object.ValueValidation != nil && slices.Contains(object.ValueValidation.Required, property)
 }
 
 // checkField reports what neither a leaf nor an object with fields of its own can have. Schemas within a leaf can.

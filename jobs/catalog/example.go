@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+	"reflect"
+
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// Example returns an object of the kind named example, from which users can start. It has the required fields, and those for which
+// the schema has an example. Their values are, in this order: the example of the schema, its default, its first value, or a text or
+// number of its form. If the rules of the schema refuse this object, the example has all fields. If the rules refuse that too, the
+// example is only a start.
+func (k *Kind) Example() *unstructured.Unstructured {
+	required := k.example(false)
+	if k.accepts(required) {
+		return k.exampleObject(required)
+	}
+	if full := k.example(true); k.accepts(full) {
+		return k.exampleObject(full)
+	}
+	return k.exampleObject(required)
+}
+
+func (k *Kind) exampleObject(spec map[string]any) *unstructured.Unstructured {
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(k.GroupVersionKind())
+	object.SetName("example")
+	return object
+}
+
+// example returns the spec of an example, with all fields or only with those that it needs.
+func (k *Kind) example(all bool) map[string]any {
+	sampler := &sampler{all: all, texts: map[string]string{}}
+	for _, binding := range k.bindings {
+		if text, ok := writtenExamples[binding.target.value]; ok {
+			sampler.texts[binding.leaf.Path] = text
+		}
+	}
+	return sampler.object(k.schema.Structural, "spec")
+}
+
+// writtenExamples are examples of texts that must have the form of a type of Images.
+var writtenExamples = map[reflect.Type]string{
+	reflect.TypeFor[v1alpha1.Duration](): "1h",
+	reflect.TypeFor[v1alpha1.Quantity](): "1Gi",
+}
+
+// accepts reports whether the schema accepts a new object with the spec.
+func (k *Kind) accepts(spec map[string]any) bool {
+	spec, schema := runtime.DeepCopyJSON(spec), k.schema.Structural
+	defaulting.Default(spec, schema)
+	validator := apiservervalidation.NewSchemaValidatorFromOpenAPI(schema.ToKubeOpenAPI())
+	if errs := apiservervalidation.ValidateCustomResource(nil, spec, validator); len(errs) > 0 {
+		return false
+	}
+	rules := structuralcel.NewValidator(schema, false, celconfig.PerCallLimit)
+	if rules == nil {
+		return true
+	}
+	errs, _ := rules.Validate(context.Background(), nil, schema, spec, nil, celconfig.RuntimeCELCostBudget)
+	return len(errs) == 0
+}
+
+// A sampler makes values that a schema accepts.
+type sampler struct {
+	// all reports whether objects have their optional fields.
+	all bool
+	// texts are the values of fields, by path, whose form the schema does not know.
+	texts map[string]string
+	// items is the number of items of lists that were made.
+	items int
+}
+
+// maxItems is the number of items of lists that an example has: nobody reads more.
+const maxItems = 100
+
+func (s *sampler) object(schema *structuralschema.Structural, path string) map[string]any {
+	object := map[string]any{}
+	for name, property := range schema.Properties {
+		if s.all || isRequired(schema, name) || property.Example.Object != nil {
+			object[name] = s.value(&property, path+"."+name)
+		}
+	}
+	return object
+}
+
+func (s *sampler) value(schema *structuralschema.Structural, path string) any {
+	rules := schema.ValueValidation
+	if rules == nil {
+		rules = &structuralschema.ValueValidation{}
+	}
+	switch {
+	case schema.Example.Object != nil:
+		return runtime.DeepCopyJSONValue(schema.Example.Object)
+	case schema.Default.Object != nil && (len(schema.Properties) == 0 || !s.all):
+		return runtime.DeepCopyJSONValue(schema.Default.Object)
+	case len(rules.Enum) > 0:
+		return runtime.DeepCopyJSONValue(rules.Enum[0].Object)
+	}
+	switch schema.Type {
+	case "object":
+		if schema.AdditionalProperties != nil && schema.AdditionalProperties.Structural != nil {
+			return map[string]any{"example": s.value(schema.AdditionalProperties.Structural, path)}
+		}
+		return s.object(schema, path)
+	case "array":
+		list := []any{}
+		for range itemCount(rules) {
+			if s.items++; s.items > maxItems {
+				break
+			}
+			list = append(list, s.value(schema.Items, path))
+		}
+		return list
+	case "integer", "number":
+		return sampleNumber(rules, schema.Type == "integer")
+	case "boolean":
+		return false
+	}
+	return sampleText(rules, s.texts[path])
+}
+
+// itemCount returns how many items the example of a list has.
+func itemCount(rules *structuralschema.ValueValidation) int64 {
+	count := int64(1)
+	if rules.MinItems != nil {
+		count = max(count, *rules.MinItems)
+	}
+	if rules.MaxItems != nil {
+		count = min(count, *rules.MaxItems)
+	}
+	return count
+}
