@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
@@ -27,14 +28,14 @@ func read(directory string) (map[string]inputs.Builder, error) {
 		return nil, fmt.Errorf("--builders-directory: %w", err)
 	}
 	builders, entries, declared := map[string]inputs.Builder{}, map[string]string{}, map[string]string{}
-	var documents []string
+	var described []string
 	var problems []error
 	for _, file := range files {
 		name := file.Name()
 		switch {
 		case strings.HasPrefix(name, "."):
 		case filepath.Ext(name) == document.Extension:
-			documents = append(documents, name)
+			described = append(described, name)
 		default:
 			image, err := readOne(directory, name)
 			if err != nil {
@@ -44,7 +45,7 @@ func read(directory string) (map[string]inputs.Builder, error) {
 			entries[name], builders[name] = image, inputs.Builder{Image: image}
 		}
 	}
-	for _, file := range documents {
+	for _, file := range described {
 		content, err := os.ReadFile(filepath.Join(directory, file))
 		if err != nil {
 			problems = append(problems, fmt.Errorf("--builders-directory: %w", err))
@@ -52,7 +53,7 @@ func read(directory string) (map[string]inputs.Builder, error) {
 		}
 		found, err := document.DecodeImages(content, entries)
 		if err != nil {
-			problems = append(problems, document.Within("--builders-directory: "+file, err)...)
+			problems = append(problems, documents.Within("--builders-directory: "+file, err)...)
 		}
 		for name, builder := range found {
 			if other, twice := declared[name]; twice {

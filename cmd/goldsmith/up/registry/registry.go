@@ -109,7 +109,7 @@ func (s Source) Read() (map[string]Builder, error) {
 		file := read.Path
 		declarations, err := document.Decode(read.Content)
 		if err != nil {
-			problems = append(problems, document.Within(file, err)...)
+			problems = append(problems, documents.Within(file, err)...)
 		}
 		for _, declaration := range declarations {
 			name := declaration.Name
@@ -124,7 +124,7 @@ func (s Source) Read() (map[string]Builder, error) {
 				declared[name] = file
 				builder, err := fromDocument(declaration, filepath.Dir(file))
 				if err != nil {
-					problems = append(problems, document.Within(subject, err)...)
+					problems = append(problems, documents.Within(subject, err)...)
 				}
 				found[name] = builder
 			}

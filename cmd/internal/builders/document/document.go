@@ -14,9 +14,7 @@ import (
 	"unicode/utf8"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	kjson "sigs.k8s.io/json"
 
-	"goldsmith.dev/goldsmith/apis/wrongtype"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
@@ -107,8 +105,8 @@ func (b Builder) Capabilities() (capability.Capabilities, error) {
 	var problems []error
 	if b.Parameters != nil {
 		read := parameters{}
-		if err := strict(b.Parameters, &read); err != nil {
-			problems = append(problems, Within("parameters", err)...)
+		if err := documents.Strict(b.Parameters, &read); err != nil {
+			problems = append(problems, documents.Within("parameters", err)...)
 		}
 		schema := &capability.Schema{
 			Type: read.Type, Description: read.Description, Properties: map[string]capability.Property{},
@@ -116,8 +114,8 @@ func (b Builder) Capabilities() (capability.Capabilities, error) {
 		}
 		for _, name := range slices.Sorted(maps.Keys(read.Properties)) {
 			property := capability.Property{}
-			if err := strict(read.Properties[name], &property); err != nil {
-				problems = append(problems, Within("parameters.properties."+name, err)...)
+			if err := documents.Strict(read.Properties[name], &property); err != nil {
+				problems = append(problems, documents.Within("parameters.properties."+name, err)...)
 			}
 			schema.Properties[name] = property
 		}
@@ -136,7 +134,7 @@ func Decode(content []byte) ([]Builder, error) {
 		return nil, err
 	}
 	read := document{}
-	if err := strict(text, &read); err != nil {
+	if err := documents.Strict(text, &read); err != nil {
 		return nil, err
 	}
 	if read.APIVersion != apiVersion || read.Kind != kind {
@@ -146,12 +144,12 @@ func Decode(content []byte) ([]Builder, error) {
 	var problems []error
 	for i, text := range read.Builders {
 		declared := Builder{}
-		err := strict(text, &declared)
+		err := documents.Strict(text, &declared)
 		switch {
 		case err != nil && declared.Name != "":
-			problems = append(problems, Within(fmt.Sprintf("builder %q", declared.Name), err)...)
+			problems = append(problems, documents.Within(fmt.Sprintf("builder %q", declared.Name), err)...)
 		case err != nil:
-			problems = append(problems, Within(fmt.Sprintf("builders[%d]", i), err)...)
+			problems = append(problems, documents.Within(fmt.Sprintf("builders[%d]", i), err)...)
 		case declared.Name == "":
 			problems = append(problems, fmt.Errorf("builders[%d]: name: set the name of the builder", i))
 		default:
@@ -159,18 +157,6 @@ func Decode(content []byte) ([]Builder, error) {
 		}
 	}
 	return declarations, errors.Join(problems...)
-}
-
-// Within puts the subject in front of an error, or of each error that was joined.
-func Within(subject string, err error) []error {
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, one := range joined.Unwrap() {
-			all = append(all, Within(subject, one)...)
-		}
-		return all
-	}
-	return []error{fmt.Errorf("%s: %w", subject, err)}
 }
 
 // single returns the only YAML document of a file as JSON. A file without one is an error: it may be in the middle of a write.
@@ -192,13 +178,4 @@ func single(content []byte) ([]byte, error) {
 		return nil, fmt.Errorf("it is empty: set apiVersion: %s and kind: %s", apiVersion, kind)
 	}
 	return only, nil
-}
-
-// strict decodes JSON. The error names fields, and no types of Go.
-func strict(text []byte, into any) error {
-	problems, err := kjson.UnmarshalStrict(text, into)
-	if err != nil {
-		return wrongtype.Explain(err)
-	}
-	return errors.Join(problems...)
 }

@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
@@ -43,7 +44,7 @@ func DecodeImages(content []byte, entries map[string]string) (map[string]ImageBu
 			err = errors.Join(err, errors.New("name: is set twice: choose another name"))
 		}
 		if err != nil {
-			problems = append(problems, Within(fmt.Sprintf("builder %q", declaration.Name), err)...)
+			problems = append(problems, documents.Within(fmt.Sprintf("builder %q", declaration.Name), err)...)
 		}
 		builders[declaration.Name] = builder
 	}
