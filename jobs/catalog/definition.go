@@ -27,19 +27,21 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 		return nil, nil, err
 	}
 	version, names := &declared.Spec.Versions[0], namesOf(declared)
-	specSchema := *schema.Props
-	if specSchema.Default == nil {
+	specProps, specStructural := *schema.Props, *schema.Structural
+	if specProps.Default == nil {
 		// Views always have a spec. Objects without one mean the same as with an empty one.
-		specSchema.Default = &apiextensionsv1.JSON{Raw: []byte("{}")}
+		specProps.Default = &apiextensionsv1.JSON{Raw: []byte("{}")}
+		specStructural.Default = structuralschema.JSON{Object: map[string]any{}}
 	}
 	object := apiextensionsv1.JSONSchemaProps{
 		Type:        "object",
 		Description: schema.Props.Description,
-		Properties:  map[string]apiextensionsv1.JSONSchemaProps{"spec": specSchema, "status": *status},
+		Properties:  map[string]apiextensionsv1.JSONSchemaProps{"spec": specProps, "status": *status.props},
 	}
-	structural, err := structuralOf(&object)
-	if err != nil {
-		return nil, nil, err
+	structural := &structuralschema.Structural{
+		Generic:         structuralschema.Generic{Type: "object", Description: schema.Props.Description},
+		Properties:      map[string]structuralschema.Structural{"spec": specStructural, "status": *status.structural},
+		ValueValidation: &structuralschema.ValueValidation{},
 	}
 	return &apiextensionsv1.CustomResourceDefinition{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiextensionsv1.SchemeGroupVersion.String(), Kind: "CustomResourceDefinition"},
@@ -59,19 +61,17 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	}, structural, nil
 }
 
-func structuralOf(schema *apiextensionsv1.JSONSchemaProps) (*structuralschema.Structural, error) {
-	internal := &apiextensions.JSONSchemaProps{}
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(schema, internal, nil); err != nil {
-		return nil, err
-	}
-	return structuralschema.NewStructural(internal)
-}
-
 // hiddenStatus are the fields of the status of an Image that views leave out: records that only the server uses.
 var hiddenStatus = []string{"recentRequests", "buildCounter", "countedBuild"}
 
+// sharedSchema is a schema in both forms.
+type sharedSchema struct {
+	props      *apiextensionsv1.JSONSchemaProps
+	structural *structuralschema.Structural
+}
+
 // statusSchema returns the schema of the status of views. All kinds share it.
-var statusSchema = sync.OnceValues(func() (*apiextensionsv1.JSONSchemaProps, error) {
+var statusSchema = sync.OnceValues(func() (*sharedSchema, error) {
 	definitions := openapi.GetOpenAPIDefinitions(func(name string) spec.Ref { return spec.MustCreateRef("#/" + name) })
 	status := writtenOut(definitions[v1alpha1.ImageStatus{}.OpenAPIModelName()].Schema, definitions)
 	for _, name := range hiddenStatus {
@@ -81,11 +81,18 @@ var statusSchema = sync.OnceValues(func() (*apiextensionsv1.JSONSchemaProps, err
 	if err != nil {
 		return nil, fmt.Errorf("write the schema of status: %w", err)
 	}
-	schema := &apiextensionsv1.JSONSchemaProps{}
-	if err := json.Unmarshal(raw, schema); err != nil {
+	props, internal := &apiextensionsv1.JSONSchemaProps{}, &apiextensions.JSONSchemaProps{}
+	if err := json.Unmarshal(raw, props); err != nil {
 		return nil, fmt.Errorf("read the schema of status: %w", err)
 	}
-	return schema, nil
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil); err != nil {
+		return nil, fmt.Errorf("convert the schema of status: %w", err)
+	}
+	structural, err := structuralschema.NewStructural(internal)
+	if err != nil {
+		return nil, fmt.Errorf("convert the schema of status: %w", err)
+	}
+	return &sharedSchema{props, structural}, nil
 })
 
 // writtenOut returns the schema without references, because CustomResourceDefinitions have none, and without defaults and enums:

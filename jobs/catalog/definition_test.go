@@ -51,6 +51,15 @@ func defined(t *testing.T, declared *v1alpha1.ImageKind) (*apiextensionsv1.Custo
 	return definition, structural
 }
 
+func apiextensionsOf(t *testing.T, schema *apiextensionsv1.JSONSchemaProps) *apiextensions.JSONSchemaProps {
+	t.Helper()
+	internal := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(schema, internal, nil); err != nil {
+		t.Fatal(err)
+	}
+	return internal
+}
+
 func TestTheDefinitionIsAValidCustomResourceDefinition(t *testing.T) {
 	definition, structural := defined(t, debian())
 	object := definition.DeepCopy().Spec.Versions[0].Schema.OpenAPIV3Schema
@@ -65,6 +74,10 @@ func TestTheDefinitionIsAValidCustomResourceDefinition(t *testing.T) {
 	}
 	if errs := validation.ValidateCustomResourceDefinition(context.Background(), internal); len(errs) > 0 {
 		t.Error(errs)
+	}
+	converted, err := structuralschema.NewStructural(apiextensionsOf(t, definition.Spec.Versions[0].Schema.OpenAPIV3Schema))
+	if err != nil || !reflect.DeepEqual(converted, structural) {
+		t.Errorf("the schema of the definition is another one than the structural one: %v", err)
 	}
 	names := definition.Spec.Names
 	if names.Plural != "debianservers" || names.Singular != "debianserver" || names.ListKind != "DebianServerList" {
@@ -89,12 +102,8 @@ func TestTheColumnsDefaultToAge(t *testing.T) {
 // TestEveryStatusFitsTheSchema fills every field of a status: the schema neither drops one nor adds a default.
 func TestEveryStatusFitsTheSchema(t *testing.T) {
 	definition, structural := defined(t, debian())
-	internal := &apiextensions.JSONSchemaProps{}
 	status := definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
-	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(&status, internal, nil); err != nil {
-		t.Fatal(err)
-	}
-	validator, _, err := apiservervalidation.NewSchemaValidator(internal)
+	validator, _, err := apiservervalidation.NewSchemaValidator(apiextensionsOf(t, &status))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ const (
 	maxDepth = 32
 	// maxFields is the number of bindings that a version can have.
 	maxFields = 128
-	// maxRules bounds the time of Compile: a rule takes about a millisecond.
+	// maxRules bounds the time of Compile: a rule takes about three milliseconds.
 	maxRules = 128
 	// maxPattern bounds the time that matching takes for each byte of a value.
 	maxPattern = 2000
