@@ -141,6 +141,9 @@ func scalarText(value any, typ string) (string, error) {
 	if text, ok := value.(string); ok {
 		return text, nil
 	}
+	if value == 0.0 {
+		return "0", nil // and not -0, which is the same number
+	}
 	return jsonText(value)
 }
 

@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"slices"
+
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -54,8 +56,9 @@ func (k *Kind) freeTarget(path string, at *field.Path) (*target, field.ErrorList
 	return target, nil
 }
 
-// putDerived sets the derived values of an Image that differ from those of the former object. There is none for a new Image.
-func (k *Kind) putDerived(p *put, object, former map[string]any) field.ErrorList {
+// putDerived sets the derived values of an Image that differ from those of the former object, with and without the defaults of the
+// schema. A new Image has no former object.
+func (k *Kind) putDerived(p *put, object map[string]any, formers []map[string]any) field.ErrorList {
 	var errs field.ErrorList
 	for i := range k.derived {
 		d := &k.derived[i]
@@ -64,10 +67,11 @@ func (k *Kind) putDerived(p *put, object, former map[string]any) field.ErrorList
 			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error()))
 			continue
 		}
-		if former != nil {
-			if was, had, err := d.expression.evaluate(former); err == nil && had == found && was == value {
-				continue
-			}
+		if slices.ContainsFunc(formers, func(former map[string]any) bool {
+			was, had, err := d.expression.evaluate(former)
+			return err == nil && had == found && was == value
+		}) {
+			continue
 		}
 		if !found {
 			p.remove(d.target)

@@ -52,16 +52,28 @@ func (o *owners) change(i int, gone, come *fieldpath.Set) {
 	o.sets[i], o.changed[i] = o.sets[i].Difference(gone).Union(come), true
 }
 
-// forget removes paths, and everything below them, from every entry but one.
-func (o *owners) forget(paths *fieldpath.Set, except int) {
+// lose removes paths, and everything below them, from every entry.
+func (o *owners) lose(paths *fieldpath.Set) {
 	for i, set := range o.sets {
-		if i == except || set == nil {
+		if set == nil {
 			continue
 		}
 		if kept := set.RecursiveDifference(paths); !kept.Equals(set) {
 			o.sets[i], o.changed[i] = kept, true
 		}
 	}
+}
+
+// take gives paths to one owner, and removes them from all others.
+func (o *owners) take(owner owner, paths *fieldpath.Set, time *metav1.Time) {
+	own, none := o.find(owner), fieldpath.NewSet()
+	for i, set := range o.sets {
+		if i != own && set != nil {
+			o.change(i, set.Intersection(paths), none)
+		}
+	}
+	o.change(own, none, paths)
+	o.entries[own].Time = time
 }
 
 // write returns the entries.
@@ -107,12 +119,9 @@ func (k *Kind) putOwners(p *put) ([]metav1.ManagedFieldsEntry, error) {
 	for _, target := range p.removed {
 		insertAll(lost, target.lostPaths(&p.made.Spec))
 	}
-	owners.forget(lost, -1)
+	owners.lose(lost)
 	if !p.own.Empty() {
-		own := owners.find(owner{Manager, metav1.ManagedFieldsOperationUpdate})
-		owners.forget(p.own, own)
-		owners.change(own, fieldpath.NewSet(), p.own)
-		owners.entries[own].Time = latest(p.view)
+		owners.take(owner{Manager, metav1.ManagedFieldsOperationUpdate}, p.own, latest(p.view))
 	}
 	return owners.write()
 }
@@ -131,8 +140,8 @@ func (k *Kind) putOwner(owners *owners, p *put, before, view *metav1.ManagedFiel
 	}
 	gone := k.imagePaths(had.Difference(has), func(*binding) bool { return true })
 	come := k.imagePaths(has.Difference(had), func(b *binding) bool {
-		_, stored := b.target.get(&p.made.Spec)
-		return stored || b.ifEmpty != nil // and not a default of the schema that is not stored
+		_, stored := b.read(&p.made.Spec)
+		return stored // and not a default of the schema
 	})
 	if gone.Empty() && come.Empty() && (view == nil || before == nil || view.Time.Equal(before.Time)) {
 		return

@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 
 	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -28,7 +29,7 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 		return nil, err
 	}
 	p := &put{view: metadata.ManagedFields}
-	var former map[string]any // nil for a new object
+	var formers []map[string]any
 	was := &metav1.ObjectMeta{Labels: map[string]string{KindLabel: k.Name(), RevisionLabel: k.Revision()}}
 	if image == nil {
 		p.made, p.own = &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, k.constants()
@@ -39,12 +40,12 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 		if err != nil {
 			return nil, err
 		}
-		p.before, former = beforeMetadata.ManagedFields, k.withDefaults(before)
+		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.withDefaults(before)}
 	}
 	made, errs := imageMeta(metadata, was)
 	p.made.ObjectMeta = made
-	errs = append(errs, k.putFields(p, view.Object, former)...)
-	if errs = append(errs, k.putDerived(p, view.Object, former)...); len(errs) > 0 {
+	errs = append(errs, k.putFields(p, view.Object, formers)...)
+	if errs = append(errs, k.putDerived(p, view.Object, formers)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
@@ -53,9 +54,9 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 	return p.made, nil
 }
 
-// putFields sets the fields of an Image that are bound to fields that differ from those of the former object. There is none for a new
-// Image.
-func (k *Kind) putFields(p *put, object, former map[string]any) field.ErrorList {
+// putFields sets the fields of an Image that are bound to fields that differ from the former object, with and without the defaults of the
+// schema. A new Image has no former object.
+func (k *Kind) putFields(p *put, object map[string]any, formers []map[string]any) field.ErrorList {
 	var errs field.ErrorList
 	refuse := func(b *binding, err error) {
 		value, _ := b.value(object)
@@ -67,7 +68,10 @@ func (k *Kind) putFields(p *put, object, former map[string]any) field.ErrorList 
 			refuse(b, err)
 			continue
 		}
-		if was, had, err := b.stored(former); former != nil && err == nil && had == found && was == stored {
+		if slices.ContainsFunc(formers, func(former map[string]any) bool {
+			was, had, err := b.stored(former)
+			return err == nil && had == found && was == stored
+		}) {
 			continue
 		}
 		if !found {

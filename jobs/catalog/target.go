@@ -42,7 +42,7 @@ type target struct {
 type parent struct {
 	names int // the number of names to the parent
 	depth int // the number of indices to the parent
-	// empty is a value of the parent that only has defaults.
+	// empty is the parent with nothing but its defaults, and without the target.
 	empty any
 	// kept reports that the template sets the parent.
 	kept bool
@@ -116,6 +116,9 @@ func newTarget(path string) (*target, error) {
 		at, _ := t.descend(&image.Spec, t.parents[i].depth, true)
 		at.Set(reflect.New(at.Type().Elem()))
 		v1alpha1.SetObjectDefaults_Image(image)
+		if leaf, found := t.descend(&image.Spec, len(t.indices), false); found {
+			leaf.SetZero()
+		}
 		t.parents[i].empty = at.Elem().Interface()
 	}
 	image := &v1alpha1.Image{}
