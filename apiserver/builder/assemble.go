@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	apiextensionsopenapi "k8s.io/apiextensions-apiserver/pkg/generated/openapi"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apiserver/pkg/endpoints/openapi"
@@ -105,7 +106,12 @@ func (o *Options) config(transformers encryptionconfig.StaticTransformers) (*gen
 
 // describe sets both OpenAPI documents, from the same definitions.
 func (o *Options) describe(config *genericapiserver.RecommendedConfig) {
-	definitions := mergedDefinitions(o.server.openapi)
+	sources := o.server.openapi
+	if len(o.server.dynamic) > 0 {
+		// The library ends the process if a document lacks the types of discovery. A server of dynamic groups may have no definitions.
+		sources = append(slices.Clip(sources), apiextensionsopenapi.GetOpenAPIDefinitions)
+	}
+	definitions := mergedDefinitions(sources)
 	namer := openapi.NewDefinitionNamer(published(o.scheme))
 	config.OpenAPIConfig = genericapiserver.DefaultOpenAPIConfig(definitions, namer)
 	config.OpenAPIV3Config = genericapiserver.DefaultOpenAPIV3Config(definitions, namer)

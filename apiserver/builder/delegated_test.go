@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -148,7 +149,9 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 	frontProxy := frontProxyCA.issue(t, "front-proxy")
 	cluster := newFakeCluster(t, frontProxyCA.pem())
 	cluster.tokens["of-bob"] = "bob"
-	running := startDelegated(t, delegatedServer(), cluster)
+	group := dynamic.NewGroup(shopGroup, "v1")
+	require.NoError(t, group.Replace([]dynamic.Kind{newShelf().toy("1")}))
+	running := startDelegated(t, delegatedServer().WithDynamicGroup(group), cluster)
 	const jobsPath = "/apis/batch/v1/namespaces/default/jobs"
 	forwarded := caller{&frontProxy, map[string]string{"X-Remote-User": "bob"}}
 
@@ -157,6 +160,17 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 		code, body := forwarded.get(t, running, jobsPath)
 		g.Expect(code).To(Equal(http.StatusOK), body)
 		g.Expect(cluster.askedAbout("bob")).To(BeEmpty())
+	})
+	t.Run("where the cluster forwards a dynamic group", func(t *testing.T) {
+		g := NewWithT(t)
+		eve := caller{&frontProxy, map[string]string{"X-Remote-User": "eve"}}
+		g.Eventually(func() int { code, _ := eve.get(t, running, toysPath); return code }).Should(Equal(http.StatusOK))
+		g.Expect(cluster.askedAbout("eve")).To(BeEmpty())
+	})
+	t.Run("but for a patch that would create an object of a dynamic kind", func(t *testing.T) {
+		toy := `{"apiVersion":"shop.example.com/v1","kind":"Toy","metadata":{"name":"a"},"spec":{}}`
+		code, body := forwarded.do(t, running, http.MethodPatch, toysPath+"/a?fieldManager=test", "application/apply-patch+yaml", toy)
+		NewWithT(t).Expect(code).To(Equal(http.StatusForbidden), body)
 	})
 	t.Run("but for what the request itself does not say: a patch that would create", func(t *testing.T) {
 		g := NewWithT(t)

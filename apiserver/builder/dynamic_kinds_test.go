@@ -3,6 +3,8 @@
 package builder_test
 
 import (
+	"sync"
+
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -51,28 +53,82 @@ func toyFields() map[string]apiextensionsv1.JSONSchemaProps {
 	}
 }
 
-// toy is the kind Toy with a revision.
-func toy(revision string) dynamic.Kind {
-	return kindOf(definition("toys", "Toy", toyFields()), revision)
+// shelf stores kinds like custom resources, in the storage of one server. A kind that is replaced leaves its store to the next one.
+type shelf struct {
+	mutex  sync.Mutex
+	stores map[string]*customresource.REST
+	users  map[string]int
 }
 
-// kindOf stores a kind like a custom resource, in the storage of the server.
-func kindOf(definition *apiextensionsv1.CustomResourceDefinition, revision string) dynamic.Kind {
+func newShelf() *shelf {
+	return &shelf{stores: map[string]*customresource.REST{}, users: map[string]int{}}
+}
+
+// toy is the kind Toy with a revision.
+func (s *shelf) toy(revision string) dynamic.Kind {
+	return s.kind(definition("toys", "Toy", toyFields()), revision)
+}
+
+// kind is a kind with a revision.
+func (s *shelf) kind(definition *apiextensionsv1.CustomResourceDefinition, revision string) dynamic.Kind {
+	kind := withoutStorages(definition, revision)
+	kind.Storages = func(serving dynamic.Serving) (resources.Storages, error) {
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		plural := definition.Spec.Names.Plural
+		if s.stores[plural] == nil {
+			store, err := newUntypedStore(kind, serving)
+			if err != nil {
+				return nil, err
+			}
+			s.stores[plural] = store
+		}
+		s.users[plural]++
+		return resources.Storages{"": &shelved{s.stores[plural], s}}, nil
+	}
+	return kind
+}
+
+// shelved is the store of a kind.
+type shelved struct {
+	*customresource.REST
+	shelf *shelf
+}
+
+// Destroy closes the store when no kind uses it.
+func (s *shelved) Destroy() {
+	s.shelf.mutex.Lock()
+	defer s.shelf.mutex.Unlock()
+	plural := s.DefaultQualifiedResource.Resource
+	if s.shelf.users[plural]--; s.shelf.users[plural] == 0 {
+		s.REST.Destroy()
+		delete(s.shelf.stores, plural)
+	}
+}
+
+// withoutStorages is a kind with a revision.
+func withoutStorages(definition *apiextensionsv1.CustomResourceDefinition, revision string) dynamic.Kind {
+	structural, err := structuralschema.NewStructural(internalSchema(definition))
+	must(err)
+	return dynamic.Kind{Definition: definition, Structural: structural, Revision: revision}
+}
+
+func internalSchema(definition *apiextensionsv1.CustomResourceDefinition) *apiextensions.JSONSchemaProps {
 	internal := &apiextensions.JSONSchemaProps{}
 	must(apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, internal, nil))
-	structural, err := structuralschema.NewStructural(internal)
-	must(err)
-	return dynamic.Kind{Definition: definition, Structural: structural, Revision: revision, Storages: func(serving dynamic.Serving) (resources.Storages, error) {
-		names, version := definition.Spec.Names, schema.GroupVersion{Group: definition.Spec.Group, Version: definition.Spec.Versions[0].Name}
-		validator, _, err := apiservervalidation.NewSchemaValidator(internal)
-		if err != nil {
-			return nil, err
-		}
-		strategy := customresource.NewStrategy(crdserverscheme.NewUnstructuredObjectTyper(), true, version.WithKind(names.Kind), validator, nil, structural, nil, nil, nil)
-		storage, err := customresource.NewStorage(version.WithResource(names.Plural).GroupResource(), version.WithResource(names.Singular).GroupResource(),
-			version.WithKind(names.Kind), version.WithKind(names.ListKind), strategy, untyped{serving.Scope.RESTOptions}, nil, serving.Table, nil)
-		return resources.Storages{"": storage.CustomResource}, err
-	}}
+	return internal
+}
+
+func newUntypedStore(kind dynamic.Kind, serving dynamic.Serving) (*customresource.REST, error) {
+	names, version := kind.Definition.Spec.Names, schema.GroupVersion{Group: kind.Definition.Spec.Group, Version: kind.Definition.Spec.Versions[0].Name}
+	validator, _, err := apiservervalidation.NewSchemaValidator(internalSchema(kind.Definition))
+	if err != nil {
+		return nil, err
+	}
+	strategy := customresource.NewStrategy(crdserverscheme.NewUnstructuredObjectTyper(), true, version.WithKind(names.Kind), validator, nil, kind.Structural, nil, nil, nil)
+	storage, err := customresource.NewStorage(version.WithResource(names.Plural).GroupResource(), version.WithResource(names.Singular).GroupResource(),
+		version.WithKind(names.Kind), version.WithKind(names.ListKind), strategy, untyped{serving.Scope.RESTOptions}, nil, serving.Table, nil)
+	return storage.CustomResource, err
 }
 
 // untyped stores objects as JSON.

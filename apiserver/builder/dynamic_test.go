@@ -35,14 +35,21 @@ func clientOf(t *testing.T, running *builder.Running) dynamicclient.Interface {
 
 // newToy is a toy with a spec.
 func newToy(name string, spec map[string]any) *unstructured.Unstructured {
+	return newObject("Toy", name, spec)
+}
+
+func newObject(kind, name string, spec map[string]any) *unstructured.Unstructured {
+	if spec == nil {
+		spec = map[string]any{}
+	}
 	return &unstructured.Unstructured{Object: map[string]any{
-		"apiVersion": shopGroup + "/v1", "kind": "Toy", "metadata": map[string]any{"name": name}, "spec": spec,
+		"apiVersion": shopGroup + "/v1", "kind": kind, "metadata": map[string]any{"name": name}, "spec": spec,
 	}}
 }
 
 func TestADynamicKindIsServedLikeACustomResource(t *testing.T) {
 	t.Parallel()
-	_, running := shop(t, toy("1"))
+	_, running := shop(t, newShelf().toy("1"))
 	t.Run("create, get, list, update, patch and delete", func(t *testing.T) { changesToys(t, running) })
 }
 
@@ -106,7 +113,7 @@ func TestADynamicGroupIsUnavailableUntilItKnowsItsKinds(t *testing.T) {
 		code, _ := get("/apis/" + shopGroup + path)
 		g.Expect(code).To(Equal(want), path)
 	}
-	g.Expect(group.Replace([]dynamic.Kind{toy("1")})).To(Succeed())
+	g.Expect(group.Replace([]dynamic.Kind{computed(definition("toys", "Toy", toyFields()), "1", nil)})).To(Succeed())
 	code, _ = get("/apis/" + shopGroup + "/v1/toys")
 	g.Expect(code).To(Equal(200))
 }

@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strings"
 
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	openapibuilder "k8s.io/apiextensions-apiserver/pkg/controller/openapi/builder"
 	"k8s.io/apiextensions-apiserver/pkg/registry/customresource/tableconvertor"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -32,8 +34,8 @@ func (c *compiled) namespaced() bool {
 // key identifies what a kind takes the place of.
 func key(kind Kind) (schema.GroupVersionResource, error) {
 	definition := kind.Definition
-	if definition == nil || kind.Structural == nil || kind.Revision == "" || kind.Storages == nil {
-		return schema.GroupVersionResource{}, errors.New("a kind needs a definition, a structural schema, a revision and storages")
+	if definition == nil || kind.Revision == "" || kind.Storages == nil {
+		return schema.GroupVersionResource{}, errors.New("a kind needs a definition, a revision and storages")
 	}
 	if len(definition.Spec.Versions) != 1 {
 		return schema.GroupVersionResource{}, fmt.Errorf("kind %s has %d versions, not 1", definition.Spec.Names.Kind, len(definition.Spec.Versions))
@@ -56,6 +58,10 @@ func (g *Group) compile(kind Kind, resource schema.GroupVersionResource) (*compi
 	if path := booleanProperties(version.Schema.OpenAPIV3Schema, ""); path != "" {
 		return nil, fmt.Errorf("kind %s: additionalProperties of %s must be a schema, because clients cannot read an OpenAPI document with a boolean", names.Kind, path)
 	}
+	structural, err := structuralOf(kind)
+	if err != nil {
+		return nil, fmt.Errorf("read the schema of kind %s: %w", names.Kind, err)
+	}
 	table, err := tableconvertor.New(version.AdditionalPrinterColumns)
 	if err != nil {
 		return nil, fmt.Errorf("kind %s: %w", names.Kind, err)
@@ -75,10 +81,26 @@ func (g *Group) compile(kind Kind, resource schema.GroupVersionResource) (*compi
 	return &compiled{
 		Kind:     kind,
 		resource: resource,
-		objects:  objects{kind: resource.GroupVersion().WithKind(names.Kind), structural: kind.Structural, selectable: selectable},
+		objects:  objects{kind: resource.GroupVersion().WithKind(names.Kind), structural: structural, selectable: selectable},
 		table:    table,
 		types:    types,
 	}, nil
+}
+
+// structuralOf returns the structural schema of whole objects.
+func structuralOf(kind Kind) (*structuralschema.Structural, error) {
+	if kind.Structural != nil {
+		return kind.Structural, nil
+	}
+	internal := &apiextensions.JSONSchemaProps{}
+	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(kind.Definition.Spec.Versions[0].Schema.OpenAPIV3Schema, internal, nil); err != nil {
+		return nil, err
+	}
+	structural, err := structuralschema.NewStructural(internal)
+	if err != nil {
+		return nil, err
+	}
+	return structural, structuralschema.ValidateStructural(nil, structural).ToAggregate()
 }
 
 // booleanProperties returns the path of a field whose additionalProperties are a boolean, or "". An allowed boolean would make the

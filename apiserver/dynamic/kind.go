@@ -10,14 +10,15 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// Kind is a kind that a Group serves. Nothing changes it: a changed kind is another Kind. All fields are required.
+// Kind is a kind that a Group serves. Nothing changes it: a changed kind is another Kind. All fields are required unless they are
+// marked as optional.
 type Kind struct {
 	// Definition describes the kind as a CustomResourceDefinition would: group, names, scope, and exactly one version with its name,
 	// schema, printer columns and selectable fields. Other fields have no effect. The server does not store the definition.
 	Definition *apiextensionsv1.CustomResourceDefinition
 
 	// Structural is the structural schema of whole objects. Objects of requests get its defaults, and lose fields that the schema
-	// lacks.
+	// lacks. Optional: the schema of the definition.
 	Structural *structuralschema.Structural
 
 	// Revision identifies the contents of the kind. Replace keeps a kind whose names, version and revision are those of a served
@@ -28,10 +29,10 @@ type Kind struct {
 	// subresource have the verbs of their interfaces: rest.Getter, Lister, Watcher, Creater, Updater, Patcher, GracefulDeleter,
 	// CollectionDeleter and, for subresources, Connecter. Other verbs are answered with 405.
 	//
-	// New returns an *unstructured.Unstructured with the kind, and so are the objects that the handlers get. The handlers validate
-	// them. UpdatedObjectInfo and the functions that validate are given an *unstructured.Unstructured, too. Everything else that
-	// the handlers return may have any type that encodes as JSON and has its apiVersion and kind. The server does not change it, so
-	// requests can share it.
+	// The objects that the handlers get are *unstructured.Unstructured, and so is what New returns where objects are created or
+	// updated. They have the defaults of the schema, and no unknown fields. The handlers validate the values. They pass
+	// *unstructured.Unstructured to UpdatedObjectInfo and to functions that validate. What they return may have any type that
+	// encodes as JSON with its apiVersion and kind. The server does not change it, so that requests can share it.
 	//
 	// Destroy is called when the kind is replaced and its last request has ended, or the server stops.
 	Storages func(serving Serving) (resources.Storages, error)

@@ -4,6 +4,7 @@ package dynamic
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 
@@ -133,7 +134,8 @@ func (g *Group) v3(version schema.GroupVersion) (*spec3.OpenAPI, error) {
 	return merged, nil
 }
 
-// v2 merges the documents of all kinds with the document of the server.
+// v2 merges the documents of all kinds with the document of the server. Both have the definitions of metadata, which differ in small
+// things. Those of the server suffice: two definitions of ObjectMeta would confuse clients.
 func (p *publisher) v2() (*spec.Swagger, error) {
 	var all []*spec.Swagger
 	for _, group := range p.groups {
@@ -142,7 +144,13 @@ func (p *publisher) v2() (*spec.Swagger, error) {
 			if err != nil {
 				return nil, err
 			}
-			all = append(all, document)
+			own := *document
+			own.Definitions = maps.Clone(document.Definitions)
+			maps.DeleteFunc(own.Definitions, func(name string, _ spec.Schema) bool {
+				_, known := p.generic.StaticOpenAPISpec.Definitions[name]
+				return known
+			})
+			all = append(all, &own)
 		}
 	}
 	merged, err := openapibuilder.MergeSpecs(p.generic.StaticOpenAPISpec, all...)

@@ -61,7 +61,9 @@ func (s *served) end() {
 // endpoint describes a storage to the handlers of the library.
 func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*endpoint, error) {
 	kind := s.objects.kind
-	if example, ok := storage.New().(*unstructured.Unstructured); !ok || example.GroupVersionKind() != kind {
+	_, creates := storage.(rest.Creater)
+	_, updates := storage.(rest.Updater)
+	if example, ok := storage.New().(*unstructured.Unstructured); (creates || updates) && (!ok || example.GroupVersionKind() != kind) {
 		return nil, fmt.Errorf("a storage of %s must make new objects of type *unstructured.Unstructured and kind %s", s.resource, kind.Kind)
 	}
 	table, ok := storage.(rest.TableConvertor)
