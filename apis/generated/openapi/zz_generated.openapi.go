@@ -3528,7 +3528,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceC
 					},
 					"jsonPath": {
 						SchemaProps: spec.SchemaProps{
-							Description: "jsonPath is the path of the value in the object, such as .spec.size.",
+							Description: "jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.",
 							Default:     "",
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
@@ -3560,7 +3560,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 					},
 					"expression": {
 						SchemaProps: spec.SchemaProps{
-							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The server evaluates it when a field of the object changes.",
+							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.",
 							Default:     "",
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
@@ -3633,9 +3633,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 				Properties: map[string]spec.Schema{
 					"kind": {
 						SchemaProps: spec.SchemaProps{
-							Description: "kind is the name of the kind in manifests, such as DebianServer: 1 to 63 letters and digits, of which the first is an upper-case letter. The kind of lists has the suffix List.",
+							Description: "kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the other names.",
 							Default:     "",
-							MaxLength:   ptr.To[int64](63),
+							MaxLength:   ptr.To[int64](59),
 							Pattern:     "^[A-Z][A-Za-z0-9]*$",
 							Type:        []string{"string"},
 							Format:      "",
@@ -3643,9 +3643,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 					},
 					"singular": {
 						SchemaProps: spec.SchemaProps{
-							Description: "singular is the name of one object in commands. The name is a DNS label of at most 63 characters. Defaults to kind in lower case.",
+							Description: "singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Defaults to kind in lower case.",
 							MaxLength:   ptr.To[int64](63),
-							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
+							Pattern:     "^([a-z]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3657,7 +3657,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "shortNames lists abbreviations for commands, each a DNS label of at most 63 characters. At most 16. Defaults to none.",
+							Description: "shortNames lists abbreviations for commands, each a DNS label of at most 63 characters that begins with a letter. At most 16. Defaults to none.",
 							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
@@ -3677,7 +3677,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters. At most 16. Defaults to none.",
+							Description: "categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters that begins with a letter. At most 16. Defaults to none.",
 							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
@@ -3800,7 +3800,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref common.Reference
 					},
 					"schema": {
 						SchemaProps: spec.SchemaProps{
-							Description: "schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in CEL. Each field that has no properties of its own has exactly one binding. At most 256 KiB.",
+							Description: "schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in CEL. Each field that has no properties of its own has exactly one binding. Lists, maps, and objects that the schema declares as atomic are one field. At most 256 KiB, 128 fields and 128 rules, with schemas nested at most 32 deep.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},

@@ -59,25 +59,27 @@ type ImageKindSpec struct {
 
 // ImageKindNames are the names of a kind, besides the plural name.
 type ImageKindNames struct {
-	// kind is the name of the kind in manifests, such as DebianServer: 1 to 63 letters and digits, of which the first is an
-	// upper-case letter. The kind of lists has the suffix List.
-	// +k8s:validation:maxLength=63
+	// kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an
+	// upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the
+	// other names.
+	// +k8s:validation:maxLength=59
 	// +k8s:validation:pattern="^[A-Z][A-Za-z0-9]*$"
 	// +required
 	Kind string `json:"kind" protobuf:"bytes,1,opt,name=kind"`
-	// singular is the name of one object in commands. The name is a DNS label of at most 63 characters. Defaults to kind in
-	// lower case.
+	// singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Defaults to kind
+	// in lower case.
 	// +optional
 	// +k8s:validation:maxLength=63
-	// +k8s:validation:pattern="^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$"
+	// +k8s:validation:pattern="^([a-z]([-a-z0-9]*[a-z0-9])?)?$"
 	Singular string `json:"singular,omitempty" protobuf:"bytes,2,opt,name=singular"`
-	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters. At most 16. Defaults to none.
+	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters that begins with a letter. At most 16.
+	// Defaults to none.
 	// +optional
 	// +listType=atomic
 	// +k8s:validation:maxItems=16
 	ShortNames []string `json:"shortNames,omitempty" protobuf:"bytes,3,rep,name=shortNames"`
-	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters.
-	// At most 16. Defaults to none.
+	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters that begins
+	// with a letter. At most 16. Defaults to none.
 	// +optional
 	// +listType=atomic
 	// +k8s:validation:maxItems=16
@@ -90,7 +92,8 @@ type ImageKindVersion struct {
 	// +required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in
-	// CEL. Each field that has no properties of its own has exactly one binding. At most 256 KiB.
+	// CEL. Each field that has no properties of its own has exactly one binding. Lists, maps, and objects that the schema declares as
+	// atomic are one field. At most 256 KiB, 128 fields and 128 rules, with schemas nested at most 32 deep.
 	// +required
 	Schema runtime.RawExtension `json:"schema" protobuf:"bytes,2,opt,name=schema"`
 	// bindings lists which field of the Image has the value of each field. 1 to 128 bindings.
@@ -173,7 +176,8 @@ type ImageKindDerivation struct {
 	// +required
 	To string `json:"to" protobuf:"bytes,1,opt,name=to"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
-	// namespace. The server evaluates it when a field of the object changes.
+	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
+	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.
 	// +k8s:validation:maxLength=4096
 	// +required
 	Expression string `json:"expression" protobuf:"bytes,2,opt,name=expression"`
@@ -199,7 +203,7 @@ type ImageKindColumn struct {
 	// priority is 0 for a column that is always printed, and greater for a column that only -o wide prints. Defaults to 0.
 	// +optional
 	Priority int32 `json:"priority,omitempty" protobuf:"varint,5,opt,name=priority"`
-	// jsonPath is the path of the value in the object, such as .spec.size.
+	// jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.
 	// +k8s:validation:maxLength=512
 	// +required
 	JSONPath string `json:"jsonPath" protobuf:"bytes,6,opt,name=jsonPath"`
