@@ -148,12 +148,23 @@ func (t *target) remove(spec *v1alpha1.ImageSpec) {
 		at.SetZero()
 	}
 	for _, parent := range slices.Backward(t.parents) {
-		at, _ := t.descend(spec, parent.depth, false)
-		if parent.kept || !at.Elem().IsZero() && !reflect.DeepEqual(at.Elem().Interface(), parent.empty) {
+		if parent.kept || !reflect.DeepEqual(t.parentWithDefaults(spec, parent.depth), parent.empty) {
 			return
 		}
+		at, _ := t.descend(spec, parent.depth, false)
 		at.SetZero()
 	}
+}
+
+// parentWithDefaults returns a parent with the defaults of Images, but without one for the target.
+func (t *target) parentWithDefaults(spec *v1alpha1.ImageSpec, depth int) any {
+	image := &v1alpha1.Image{Spec: *spec.DeepCopy()}
+	v1alpha1.SetObjectDefaults_Image(image)
+	if leaf, found := t.descend(&image.Spec, len(t.indices), false); found && t.place != inMap {
+		leaf.SetZero()
+	}
+	at, _ := t.descend(&image.Spec, depth, false)
+	return at.Elem().Interface()
 }
 
 // parameter returns the index of the parameter of the target, or -1.

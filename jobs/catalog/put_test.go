@@ -48,6 +48,8 @@ func TestRemovalOfAField(t *testing.T) {
 		{"a parent with a default", "", "a: " + text, "{field: spec.a, to: spec.output.repository}", "{a: example.com/x}", "a", "{}"},
 		{"a parent with other fields", ", triggers: {schedule: {cron: '@daily'}}", "a: " + minutes, "{field: spec.a, to: spec.triggers.schedule.startingDeadline}",
 			"{a: 5m}", "a", "{triggers: {schedule: {cron: '@daily'}}}"},
+		{"all fields of an object, one of which has a default", "", "a: {type: object, required: [b, c], properties: {b: {type: string, minLength: 1, default: Always}, c: " + text + "}}",
+			"{field: spec.a.b, to: spec.triggers.schedule.mode}, {field: spec.a.c, to: spec.triggers.schedule.cron}", "{a: {b: IfChanged, c: '@daily'}}", "a", "{}"},
 		{"a field of a pointer", "", "a: " + minutes, "{field: spec.a, to: spec.history.ttl.failed}", "{a: 5m}", "a", "{}"},
 		{"a field that is not there", "", "a: " + minutes, "{field: spec.a, to: spec.history.ttl.failed}", "{}", "a", "{}"},
 	} {

@@ -112,14 +112,10 @@ func newTarget(path string) (*target, error) {
 		return nil, err
 	}
 	for i := range t.parents {
-		image := &v1alpha1.Image{}
-		at, _ := t.descend(&image.Spec, t.parents[i].depth, true)
+		spec := &v1alpha1.ImageSpec{}
+		at, _ := t.descend(spec, t.parents[i].depth, true)
 		at.Set(reflect.New(at.Type().Elem()))
-		v1alpha1.SetObjectDefaults_Image(image)
-		if leaf, found := t.descend(&image.Spec, len(t.indices), false); found {
-			leaf.SetZero()
-		}
-		t.parents[i].empty = at.Elem().Interface()
+		t.parents[i].empty = t.parentWithDefaults(spec, t.parents[i].depth)
 	}
 	image := &v1alpha1.Image{}
 	t.descend(&image.Spec, len(t.indices), true)
