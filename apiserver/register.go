@@ -22,6 +22,8 @@ import (
 	"fmt"
 	"sync"
 
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
@@ -31,9 +33,11 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	builders "goldsmith.dev/goldsmith/apiserver/registry/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/imagekind"
 	"goldsmith.dev/goldsmith/apiserver/registry/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagereport"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
@@ -72,6 +76,9 @@ type Options struct {
 	Queue func() (queue.Limits, error)
 	// Policy reads the policy of the operator. It is called once, before the server serves. Defaults to allowing everything but Kueue.
 	Policy func() (Policy, error)
+	// Kinds are the kinds of the group catalog.goldsmith.dev that the operator configures. They can change while the server serves.
+	// Defaults to none.
+	Kinds *catalog.Configuration
 	// Clock tells the time. Defaults to the real one.
 	Clock clock.PassiveClock
 }
@@ -93,8 +100,12 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
+	if options.Kinds == nil {
+		options.Kinds = catalog.NewConfiguration(nil)
+	}
 	database := history.NewDatabase(options.Records)
 	edits := history.NewQueue(database, nil)
+	kinds := catalog.NewPublisher(options.Kinds, options.Clock)
 	return server.
 		WithScheme(install.Install).
 		WithStreamed("artifacts").
@@ -102,10 +113,19 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
 		WithAdmissionPlugin(objectquota.PluginName, objectquota.New). // the last plugin: it counts the objects that the other plugins have admitted
 		WithOpenAPI("Goldsmith", v1alpha1.SchemeGroupVersion.Version, openapi.GetOpenAPIDefinitions).
-		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders"},
+		WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans", "imagereports", "queuedbuilds", "builders", "imagekinds"},
 			func(scope *resources.Scope) (map[string]resources.Storages, error) {
-				return provide(scope, options, database, edits)
+				return provide(scope, options, database, edits, kinds)
 			}).
+		WithDynamicGroup(kinds.Group).
+		WithPostStartHook("catalog", func(hook genericapiserver.PostStartHookContext) error {
+			go func() {
+				if err := kinds.Run(hook, hook.LoopbackClientConfig); err != nil {
+					utilruntime.HandleErrorWithContext(hook, err, "Serve the kinds of the catalogue")
+				}
+			}()
+			return nil
+		}).
 		WithPostStartHook("records", func(hook genericapiserver.PostStartHookContext) error {
 			if err := edits.Register(legacyregistry.Registerer()); err != nil {
 				return err
@@ -118,7 +138,8 @@ func Register(server *builder.Server, options Options) *builder.Server {
 }
 
 // provide creates the resources. Each gets the stores of the other resources that it uses.
-func provide(scope *resources.Scope, options Options, database *history.Database, edits *history.Queue) (map[string]resources.Storages, error) {
+func provide(scope *resources.Scope, options Options, database *history.Database, edits *history.Queue,
+	kinds *catalog.Publisher) (map[string]resources.Storages, error) {
 	setup, err := readSetup(&options)
 	if err != nil {
 		return nil, err
@@ -143,6 +164,14 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
+	kinds.Serve(images, scope)
+	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{Clock: options.Clock, Check: func(declared *v1alpha1.ImageKind) field.ErrorList {
+		_, errs := catalog.Compile(declared)
+		return errs
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("provide imagekinds: %w", err)
+	}
 	ofPlans := imageplan.Options{Builders: options.Builders, Clock: options.Clock, Policy: policy}
 	if options.Artifacts != nil {
 		ofPlans.Kept = options.Artifacts.Has
@@ -162,7 +191,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	ofBuilds["rerun"], ofImages["plan"] = images.Rerun(), plans.Subresource()
 	return map[string]resources.Storages{
 		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
-		"builders": builders.NewStorage(setup.Builders),
+		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds,
 	}, nil
 }
 

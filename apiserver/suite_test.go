@@ -17,7 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/state"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -35,15 +37,18 @@ var (
 	client versioned.Interface
 	logs   = newFakeLogs()
 	kept   = newFakeArtifacts()
-	token  = "a-token-of-the-tests"
+	// configured has the kinds of the catalogue.
+	configured *catalog.Configuration
+	token      = "a-token-of-the-tests"
 )
 
 // maxHistory is how many builds the operator of the server lets Images keep.
 const maxHistory = 900
 
 var _ = BeforeSuite(func(ctx SpecContext) {
+	configured = catalog.NewConfiguration([]*kinds.Kind{readKind("testdata/catalog/debianservers.yaml")})
 	running := start(ctx, apiserver.Register(builder.New("test"), apiserver.Options{
-		Logs: logs, Artifacts: kept, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
+		Logs: logs, Artifacts: kept, Kinds: configured, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
 	}))
 	config = running.ClientConfig()
 	config.BearerToken = token

@@ -21,6 +21,14 @@ var exceptions = map[string]string{
 	"patch imagebuilds/status":  "",
 	"update imagebuilds/status": "",
 	"create imagebuilds/report": "", // the service accounts of pods have a role of their own for it
+	"update imagekinds/status":  "", // the server and the controllers write the status
+	"patch imagekinds/status":   "",
+	// Administrators of the cluster offer kinds to all namespaces.
+	"create imagekinds":           "",
+	"update imagekinds":           "",
+	"patch imagekinds":            "",
+	"delete imagekinds":           "",
+	"deletecollection imagekinds": "",
 }
 
 // role returns the first role that permits a verb of a resource: users with view can read, and users with edit can change.

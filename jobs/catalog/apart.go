@@ -8,6 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // apartSuffix ends the prefix of the keys that an Image has for a view.
@@ -17,10 +19,13 @@ const apartSuffix = ".view.catalog.goldsmith.dev"
 // and delete it, because it is not in the manifests. A name of * means every name with the prefix.
 var (
 	apartLabels = []string{
-		KindLabel, RevisionLabel, "app.kubernetes.io/instance", "applyset.kubernetes.io/*", "kustomize.toolkit.fluxcd.io/*", "helm.toolkit.fluxcd.io/*",
+		KindLabel, RevisionLabel, v1alpha1.GroupName + "/*", "app.kubernetes.io/instance", "applyset.kubernetes.io/*", "kustomize.toolkit.fluxcd.io/*", "helm.toolkit.fluxcd.io/*",
 	}
-	apartAnnotations = []string{corev1.LastAppliedConfigAnnotation, "argocd.argoproj.io/*", "meta.helm.sh/*"}
+	apartAnnotations = []string{v1alpha1.GroupName + "/*", corev1.LastAppliedConfigAnnotation, "argocd.argoproj.io/*", "meta.helm.sh/*"}
 )
+
+// reservedKeys are the keys of labels and annotations that only the Image has. Users of a kind neither see nor set them.
+var reservedKeys = []string{KindLabel, RevisionLabel, v1alpha1.GroupName + "/*"}
 
 // isApart reports whether a key is in a list of keys that are kept apart, or is the key that an Image has for one.
 func isApart(key string, list []string) bool {

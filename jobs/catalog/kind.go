@@ -83,3 +83,6 @@ func (k *Kind) Structural() *structuralschema.Structural { return k.structural }
 
 // Owns reports whether an Image stores an object of the kind.
 func (k *Kind) Owns(image *v1alpha1.Image) bool { return image.Labels[KindLabel] == k.Name() }
+
+// Template is the part of the spec that all Images of the kind have in common. It must not be changed.
+func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.spec }

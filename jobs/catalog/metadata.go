@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/google/uuid"
@@ -56,6 +57,8 @@ func imageMeta(view, image *metav1.ObjectMeta) (metav1.ObjectMeta, field.ErrorLi
 	made.UID = image.UID
 	made.Labels = imageKeys(view.Labels, image.Labels, apartLabels)
 	made.Annotations = imageKeys(view.Annotations, image.Annotations, apartAnnotations)
+	errs = append(errs, checkReserved(view.Labels, path.Child("labels"))...)
+	errs = append(errs, checkReserved(view.Annotations, path.Child("annotations"))...)
 	for i, finalizer := range view.Finalizers {
 		if slices.Contains(imageFinalizers, finalizer) {
 			errs = append(errs, field.Forbidden(path.Child("finalizers").Index(i), "set the propagation policy of the deletion instead"))
@@ -69,4 +72,15 @@ func imageMeta(view, image *metav1.ObjectMeta) (metav1.ObjectMeta, field.ErrorLi
 	}
 	made.ManagedFields = nil
 	return made, errs
+}
+
+// checkReserved refuses keys that only the Image has.
+func checkReserved(keys map[string]string, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if isApart(key, reservedKeys) {
+			errs = append(errs, field.Forbidden(path.Key(key), "is reserved for Goldsmith: leave it out"))
+		}
+	}
+	return errs
 }

@@ -23,8 +23,8 @@ func TestKeysOfToolsAreKeptApart(t *testing.T) {
 	}{
 		{"others pass", apartLabels,
 			map[string]string{"app": "web", "images.goldsmith.dev/legal-hold": "true", "instance": "x"},
-			map[string]string{"app": "web", "images.goldsmith.dev/legal-hold": "true", "instance": "x"},
-			map[string]string{"app": "web", "images.goldsmith.dev/legal-hold": "true", "instance": "x"}},
+			map[string]string{"app": "web", "instance": "x"},
+			map[string]string{"app": "web", "instance": "x"}},
 		{"the label of Argo CD", apartLabels,
 			map[string]string{"app.kubernetes.io/instance": "image", "app.kubernetes.io.view.catalog.goldsmith.dev/instance": "view", "app.kubernetes.io/name": "x"},
 			map[string]string{"app.kubernetes.io/instance": "view", "app.kubernetes.io/name": "x"},
@@ -81,12 +81,17 @@ func TestMetadata(t *testing.T) {
 	view.SetFinalizers([]string{"example.com/c"})
 	view.SetAnnotations(map[string]string{"argocd.argoproj.io/tracking-id": "view"})
 	view.SetLabels(map[string]string{"tier": "gold", KindLabel: "mine"})
+	_, err := kind.Put(view, before, image)
+	if want := "metadata.labels[catalog.goldsmith.dev/kind]: Forbidden: is reserved for Goldsmith: leave it out"; err == nil || err.Error() != want {
+		t.Errorf("a reserved label: %v", err)
+	}
+	view.SetLabels(map[string]string{"tier": "gold"})
 	made := require.Value(kind.Put(view, before, image))(t)
 	if !slices.Equal(made.Finalizers, []string{"foregroundDeletion", "example.com/c"}) {
 		t.Errorf("the Image has finalizers %q", made.Finalizers)
 	}
 	if want := map[string]string{
-		"tier": "gold", KindLabel: "debianservers", RevisionLabel: kind.Revision(), "catalog.goldsmith.dev.view.catalog.goldsmith.dev/kind": "mine",
+		"tier": "gold", KindLabel: "debianservers", RevisionLabel: kind.Revision(),
 	}; !maps.Equal(made.Labels, want) {
 		t.Errorf("the Image has labels %v, want %v", made.Labels, want)
 	}

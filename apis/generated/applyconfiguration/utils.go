@@ -72,6 +72,24 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageBuildStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageChannel"):
 		return &imagesv1alpha1.ImageChannelApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKind"):
+		return &imagesv1alpha1.ImageKindApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindBinding"):
+		return &imagesv1alpha1.ImageKindBindingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindColumn"):
+		return &imagesv1alpha1.ImageKindColumnApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindDerivation"):
+		return &imagesv1alpha1.ImageKindDerivationApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindNames"):
+		return &imagesv1alpha1.ImageKindNamesApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindSpec"):
+		return &imagesv1alpha1.ImageKindSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindStatus"):
+		return &imagesv1alpha1.ImageKindStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindValue"):
+		return &imagesv1alpha1.ImageKindValueApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindVersion"):
+		return &imagesv1alpha1.ImageKindVersionApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageReference"):
 		return &imagesv1alpha1.ImageReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageSpec"):

@@ -81,6 +81,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageKindList{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindList(ref),
 		v1alpha1.ImageKindNames{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref),
 		v1alpha1.ImageKindSpec{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref),
+		v1alpha1.ImageKindStatus{}.OpenAPIModelName():         schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref),
 		v1alpha1.ImageKindValue{}.OpenAPIModelName():          schema_goldsmith_apis_images_v1alpha1_ImageKindValue(ref),
 		v1alpha1.ImageKindVersion{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref),
 		v1alpha1.ImageList{}.OpenAPIModelName():               schema_goldsmith_apis_images_v1alpha1_ImageList(ref),
@@ -3366,7 +3367,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKind(ref common.ReferenceCallbac
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageKind declares a kind of the API group catalog.goldsmith.dev, whose objects are stored as Images. Users of the kind set only the fields of its schema, and need no permissions for Images. The name is the plural name of the kind in lower case. Only the configuration of the server declares ImageKinds.",
+				Description: "ImageKind declares a kind of the API group catalog.goldsmith.dev, whose objects are stored as Images. Users of the kind set only the fields of its schema, and need no permissions for Images. The name is the plural name of the kind in lower case.\n\nThe configuration of the server can also declare ImageKinds, in files with the same form. They are not objects, and have no status.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"kind": {
@@ -3397,12 +3398,19 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKind(ref common.ReferenceCallbac
 							Ref:         ref(v1alpha1.ImageKindSpec{}.OpenAPIModelName()),
 						},
 					},
+					"status": {
+						SchemaProps: spec.SchemaProps{
+							Description: "status reports whether the kind is served, and its objects. The server ignores status in requests that create or update the ImageKind.",
+							Default:     map[string]interface{}{},
+							Ref:         ref(v1alpha1.ImageKindStatus{}.OpenAPIModelName()),
+						},
+					},
 				},
 				Required: []string{"spec"},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.ImageKindSpec{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
+			v1alpha1.ImageKindSpec{}.OpenAPIModelName(), v1alpha1.ImageKindStatus{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName()},
 	}
 }
 
@@ -3748,6 +3756,79 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref common.ReferenceCal
 		},
 		Dependencies: []string{
 			v1alpha1.ImageKindNames{}.OpenAPIModelName(), v1alpha1.ImageKindVersion{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageKindStatus reports whether a kind is served, and its objects.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"observedGeneration": {
+						SchemaProps: spec.SchemaProps{
+							Description: "observedGeneration is the generation of the ImageKind that conditions and revision describe. The server sets it.",
+							Type:        []string{"integer"},
+							Format:      "int64",
+						},
+					},
+					"revision": {
+						SchemaProps: spec.SchemaProps{
+							Description: "revision identifies how the kind makes Images: it changes with the template, the bindings and the derived values. The server sets it. revision is empty if the kind is not served.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"conditions": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"type",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "type",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "conditions contains the types Accepted, NamesAccepted and Established. The server sets them.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(metav1.Condition{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
+					"instances": {
+						SchemaProps: spec.SchemaProps{
+							Description: "instances is the number of Images of the kind. The controller sets it.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"outdated": {
+						SchemaProps: spec.SchemaProps{
+							Description: "outdated is the number of Images that an earlier revision of the kind made. The controller sets it.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+					"nonconforming": {
+						SchemaProps: spec.SchemaProps{
+							Description: "nonconforming is the number of Images with a value that no object of the kind can have: a user with permission to change Images has set it. The controller sets it.",
+							Type:        []string{"integer"},
+							Format:      "int32",
+						},
+					},
+				},
+			},
+		},
+		Dependencies: []string{
+			metav1.Condition{}.OpenAPIModelName()},
 	}
 }
 

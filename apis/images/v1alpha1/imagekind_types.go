@@ -7,11 +7,14 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
+// +genclient
+// +genclient:nonNamespaced
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageKind declares a kind of the API group catalog.goldsmith.dev, whose objects are stored as Images. Users of the kind set only
 // the fields of its schema, and need no permissions for Images. The name is the plural name of the kind in lower case.
-// Only the configuration of the server declares ImageKinds.
+//
+// The configuration of the server can also declare ImageKinds, in files with the same form. They are not objects, and have no status.
 type ImageKind struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is a DNS label of at most 63 characters.
@@ -21,7 +24,14 @@ type ImageKind struct {
 	// spec describes the kind.
 	// +required
 	Spec ImageKindSpec `json:"spec" protobuf:"bytes,2,opt,name=spec"`
+	// status reports whether the kind is served, and its objects. The server ignores status in requests that create or update
+	// the ImageKind.
+	// +optional
+	Status ImageKindStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
+
+// NamespaceScoped is false: the kinds are the same in all namespaces.
+func (*ImageKind) NamespaceScoped() bool { return false }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
@@ -207,4 +217,32 @@ type ImageKindColumn struct {
 	// +k8s:validation:maxLength=512
 	// +required
 	JSONPath string `json:"jsonPath" protobuf:"bytes,6,opt,name=jsonPath"`
+}
+
+// ImageKindStatus reports whether a kind is served, and its objects.
+type ImageKindStatus struct {
+	// observedGeneration is the generation of the ImageKind that conditions and revision describe. The server sets it.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty" protobuf:"varint,1,opt,name=observedGeneration"`
+	// revision identifies how the kind makes Images: it changes with the template, the bindings and the derived values. The server
+	// sets it. revision is empty if the kind is not served.
+	// +optional
+	Revision string `json:"revision,omitempty" protobuf:"bytes,2,opt,name=revision"`
+	// conditions contains the types Accepted, NamesAccepted and Established. The server sets them.
+	// +optional
+	// +patchMergeKey=type
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=type
+	Conditions []metav1.Condition `json:"conditions,omitempty" patchStrategy:"merge" patchMergeKey:"type" protobuf:"bytes,3,rep,name=conditions"`
+	// instances is the number of Images of the kind. The controller sets it.
+	// +optional
+	Instances int32 `json:"instances,omitempty" protobuf:"varint,4,opt,name=instances"`
+	// outdated is the number of Images that an earlier revision of the kind made. The controller sets it.
+	// +optional
+	Outdated int32 `json:"outdated,omitempty" protobuf:"varint,5,opt,name=outdated"`
+	// nonconforming is the number of Images with a value that no object of the kind can have: a user with permission to change
+	// Images has set it. The controller sets it.
+	// +optional
+	Nonconforming int32 `json:"nonconforming,omitempty" protobuf:"varint,6,opt,name=nonconforming"`
 }

@@ -52,6 +52,33 @@ const (
 	BuildRecorded = "Recorded"
 )
 
+// Condition types of an ImageKind.
+const (
+	// ImageKindAccepted is True when the spec is valid. It is False when an earlier version of the server accepted a value that
+	// this version refuses.
+	ImageKindAccepted = "Accepted"
+	// ImageKindNamesAccepted is True when no other kind has one of the names. Of two ImageKinds with a name, the older one has it.
+	ImageKindNamesAccepted = "NamesAccepted"
+	// ImageKindEstablished is True when the kind is served.
+	ImageKindEstablished = "Established"
+)
+
+// Reasons of an ImageKind's conditions.
+const (
+	// ReasonValidSpec means that the spec is valid.
+	ReasonValidSpec = "ValidSpec"
+	// ReasonInvalidSpec means that this version of the server refuses the spec. The message names the fields.
+	ReasonInvalidSpec = "InvalidSpec"
+	// ReasonNoConflicts means that no other kind has one of the names.
+	ReasonNoConflicts = "NoConflicts"
+	// ReasonNamesConflict means that an older ImageKind, or a kind of the configuration, has one of the names. The message names both.
+	ReasonNamesConflict = "NamesConflict"
+	// ReasonConfigured means that the configuration of the server declares a kind of this name, which is served instead.
+	ReasonConfigured = "Configured"
+	// ReasonServed means that the kind is served.
+	ReasonServed = "Served"
+)
+
 // Reasons of an Image's conditions, besides the reasons of failures.
 const (
 	// ReasonBuildSucceeded means that the last finished build that counts succeeded.

@@ -303,6 +303,11 @@ func (in ImageKindSpec) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageKindStatus) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageKindStatus"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageKindValue) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageKindValue"
 }

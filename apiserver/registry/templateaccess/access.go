@@ -71,6 +71,29 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 	return wanted
 }
 
+// grantedKey is the key of granted inputs in a context.
+type grantedKey struct{}
+
+// Granting returns a context in which users need no permissions for the objects that these inputs name, because somebody with the
+// permissions has granted their use: the author of a kind of the catalogue, whose users only choose the values of its fields.
+func Granting(ctx context.Context, inputs *v1alpha1.BuildInputs) context.Context {
+	return context.WithValue(ctx, grantedKey{}, inputs)
+}
+
+// withoutGranted returns the wanted permissions without those that Granting grants.
+func withoutGranted(ctx context.Context, wanted []access) []access {
+	inputs, ok := ctx.Value(grantedKey{}).(*v1alpha1.BuildInputs)
+	if !ok {
+		return wanted
+	}
+	granted := wantedBy(inputs, nil)
+	return slices.DeleteFunc(wanted, func(one access) bool {
+		return slices.ContainsFunc(granted, func(other access) bool {
+			return other.verb == one.verb && other.resource == one.resource && other.name == one.name
+		})
+	})
+}
+
 // check checks whether the user has all permissions. The error names all missing permissions.
 func (p *plugin) check(ctx context.Context, attributes admission.Attributes, wanted []access) error {
 	var missing []error
@@ -101,9 +124,13 @@ func (p *plugin) check(ctx context.Context, attributes admission.Attributes, wan
 
 // denied describes a missing permission as the rule of a role that an administrator can grant.
 func (a access) denied(attributes admission.Attributes) error {
-	return fmt.Errorf("%s: user %q may not %s %s %q in namespace %q; an administrator can grant it with a role that has "+
+	where, role := fmt.Sprintf("namespace %q", attributes.GetNamespace()), "role"
+	if attributes.GetNamespace() == "" {
+		where, role = "all namespaces", "cluster role"
+	}
+	return fmt.Errorf("%s: user %q may not %s %s %q in %s; an administrator can grant it with a %s that has "+
 		"apiGroups [\"\"], resources [%q], resourceNames [%q], verbs [%q]",
-		a.field, userName(attributes), a.verb, a.resource, a.name, attributes.GetNamespace(), a.resource, a.name, a.verb)
+		a.field, userName(attributes), a.verb, a.resource, a.name, where, role, a.resource, a.name, a.verb)
 }
 
 func userName(attributes admission.Attributes) string {

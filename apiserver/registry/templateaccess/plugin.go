@@ -10,10 +10,13 @@
 // The plugin checks every change of an Image's inputs, not only changes of names, because the author of a changed builder
 // decides what the service account runs. Other changes, such as of spec.suspend, need no permissions: unchanged inputs of an
 // author with the permissions may be built by every user who can request builds.
+//
+// The author of an ImageKind needs the permissions for its template in all namespaces. Its users need none: see Granting.
 package templateaccess
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"slices"
@@ -67,7 +70,7 @@ func (p *plugin) Validate(ctx context.Context, attributes admission.Attributes, 
 	if inputs == nil {
 		return nil
 	}
-	wanted := wantedBy(inputs, path)
+	wanted := withoutGranted(ctx, wantedBy(inputs, path))
 	if build, ok := attributes.GetObject().(*v1alpha1.ImageBuild); ok && build.Spec.ImageRef != nil {
 		// The Image names the ConfigMaps, and every user who can get builds of the Image can read their files.
 		wanted = slices.DeleteFunc(wanted, func(access access) bool { return access.resource == configMaps })
@@ -91,6 +94,16 @@ func written(attributes admission.Attributes) (*v1alpha1.BuildInputs, *field.Pat
 			return nil, nil
 		}
 		return &object.Spec.Inputs, field.NewPath("spec", "inputs")
+	case *v1alpha1.ImageKind:
+		old, updated := attributes.GetOldObject().(*v1alpha1.ImageKind)
+		if updated && equality.Semantic.DeepEqual(old.Spec, object.Spec) {
+			return nil, nil
+		}
+		inputs := &v1alpha1.BuildInputs{}
+		if json.Unmarshal(object.Spec.Template.Raw, inputs) != nil {
+			return nil, nil // validation refuses it
+		}
+		return inputs, field.NewPath("spec", "template")
 	}
 	return nil, nil
 }

@@ -224,3 +224,62 @@ func TestItDoesNotStartWithoutAnAuthorizer(t *testing.T) {
 		t.Error("it does")
 	}
 }
+
+func TestUsersNeedNoPermissionForWhatAKindGrants(t *testing.T) {
+	granted := image("mock", withAccount("builder")).Spec.BuildInputs
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	none := &rights{}
+	made.(initializer.WantsUnconditionalAuthorizer).SetUnconditionalAuthorizer(none)
+	for name, test := range map[string]struct {
+		object *v1alpha1.Image
+		asked  []string
+	}{
+		"the account of the kind": {object: image("mock", withAccount("builder"))},
+		"another account":         {object: image("mock", withAccount("root")), asked: []string{"use serviceaccounts/root"}},
+		"files of the user":       {object: withFiles(image("mock", withAccount("builder"))), asked: []string{"get configmaps/files"}},
+	} {
+		none.asked = nil
+		attributes := admission.NewAttributesRecord(test.object, nil, v1alpha1.Kind("Image"), "team", "debian",
+			v1alpha1.SchemeGroupVersion.WithResource("images"), "", admission.Create, &metav1.CreateOptions{}, false, &user.DefaultInfo{Name: "ada"})
+		err := made.(admission.ValidationInterface).Validate(Granting(t.Context(), &granted), attributes, nil)
+		if !slices.Equal(none.asked, test.asked) || apierrors.IsForbidden(err) != (test.asked != nil) {
+			t.Errorf("%s: asked for %q: %v", name, none.asked, err)
+		}
+	}
+}
+
+func TestTheAuthorOfAKindNeedsWhatItsTemplateGivesInAllNamespaces(t *testing.T) {
+	declared := &v1alpha1.ImageKind{Spec: v1alpha1.ImageKindSpec{Template: runtime.RawExtension{Raw: []byte(`{"template": {"serviceAccountName": "builder"}}`)}}}
+	made, err := New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var asked []string
+	made.(initializer.WantsUnconditionalAuthorizer).SetUnconditionalAuthorizer(authorizer.AuthorizerFunc(
+		func(_ context.Context, attributes authorizer.Attributes) (authorizer.Decision, string, error) {
+			asked = append(asked, fmt.Sprintf("%s %s/%s in %q", attributes.GetVerb(), attributes.GetResource(), attributes.GetName(), attributes.GetNamespace()))
+			return authorizer.DecisionNoOpinion, "", nil
+		}))
+	validate := func(old runtime.Object, operation admission.Operation) error {
+		asked = nil
+		attributes := admission.NewAttributesRecord(declared, old, v1alpha1.Kind("ImageKind"), "", "debianservers",
+			v1alpha1.SchemeGroupVersion.WithResource("imagekinds"), "", operation, nil, false, &user.DefaultInfo{Name: "ada"})
+		return made.(admission.ValidationInterface).Validate(t.Context(), attributes, nil)
+	}
+	err = validate(nil, admission.Create)
+	if want := []string{`use serviceaccounts/builder in ""`}; !slices.Equal(asked, want) || !apierrors.IsForbidden(err) {
+		t.Errorf("asked for %q: %v", asked, err)
+	}
+	const message = `spec.template.template.serviceAccountName: user "ada" may not use serviceaccounts "builder" in all namespaces; an administrator can grant it with a cluster role`
+	if err == nil || !strings.Contains(err.Error(), message) {
+		t.Errorf("the error is %v", err)
+	}
+	relabelled := declared.DeepCopy()
+	relabelled.Labels = map[string]string{"team": "red"}
+	if err := validate(relabelled, admission.Update); err != nil {
+		t.Errorf("a change of labels: %v", err)
+	}
+}

@@ -67,6 +67,27 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.ImageBuildStatus
       default: {}
+- name: dev.goldsmith.goldsmith.apis.images.v1alpha1.ImageKind
+  map:
+    fields:
+    - name: apiVersion
+      type:
+        scalar: string
+    - name: kind
+      type:
+        scalar: string
+    - name: metadata
+      type:
+        namedType: io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta
+      default: {}
+    - name: spec
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageKindSpec
+      default: {}
+    - name: status
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageKindStatus
+      default: {}
 - name: dev.goldsmith.images.v1alpha1.Artifact
   map:
     fields:
@@ -637,6 +658,177 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ImageKindBinding
+  map:
+    fields:
+    - name: field
+      type:
+        scalar: string
+      default: ""
+    - name: json
+      type:
+        scalar: boolean
+    - name: prefix
+      type:
+        scalar: string
+    - name: to
+      type:
+        scalar: string
+      default: ""
+    - name: values
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageKindValue
+          elementRelationship: associative
+          keys:
+          - value
+- name: dev.goldsmith.images.v1alpha1.ImageKindColumn
+  map:
+    fields:
+    - name: description
+      type:
+        scalar: string
+    - name: format
+      type:
+        scalar: string
+    - name: jsonPath
+      type:
+        scalar: string
+      default: ""
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: priority
+      type:
+        scalar: numeric
+    - name: type
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ImageKindDerivation
+  map:
+    fields:
+    - name: expression
+      type:
+        scalar: string
+      default: ""
+    - name: to
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ImageKindNames
+  map:
+    fields:
+    - name: categories
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: kind
+      type:
+        scalar: string
+      default: ""
+    - name: shortNames
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: singular
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.ImageKindSpec
+  map:
+    fields:
+    - name: names
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageKindNames
+      default: {}
+    - name: template
+      type:
+        namedType: __untyped_atomic_
+    - name: versions
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageKindVersion
+          elementRelationship: associative
+          keys:
+          - name
+- name: dev.goldsmith.images.v1alpha1.ImageKindStatus
+  map:
+    fields:
+    - name: conditions
+      type:
+        list:
+          elementType:
+            namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Condition
+          elementRelationship: associative
+          keys:
+          - type
+    - name: instances
+      type:
+        scalar: numeric
+    - name: nonconforming
+      type:
+        scalar: numeric
+    - name: observedGeneration
+      type:
+        scalar: numeric
+    - name: outdated
+      type:
+        scalar: numeric
+    - name: revision
+      type:
+        scalar: string
+- name: dev.goldsmith.images.v1alpha1.ImageKindValue
+  map:
+    fields:
+    - name: to
+      type:
+        scalar: string
+      default: ""
+    - name: value
+      type:
+        scalar: string
+      default: ""
+- name: dev.goldsmith.images.v1alpha1.ImageKindVersion
+  map:
+    fields:
+    - name: bindings
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageKindBinding
+          elementRelationship: associative
+          keys:
+          - field
+    - name: columns
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageKindColumn
+          elementRelationship: associative
+          keys:
+          - name
+    - name: derived
+      type:
+        list:
+          elementType:
+            namedType: dev.goldsmith.images.v1alpha1.ImageKindDerivation
+          elementRelationship: associative
+          keys:
+          - to
+    - name: name
+      type:
+        scalar: string
+      default: ""
+    - name: schema
+      type:
+        namedType: __untyped_atomic_
 - name: dev.goldsmith.images.v1alpha1.ImageReference
   map:
     fields:
@@ -1442,6 +1634,18 @@ var schemaYAML = typed.YAMLObject(`types:
     elementRelationship: atomic
 - name: io.k8s.apimachinery.pkg.apis.meta.v1.Time
   scalar: untyped
+- name: io.k8s.apimachinery.pkg.runtime.RawExtension
+  map:
+    elementType:
+      scalar: untyped
+      list:
+        elementType:
+          namedType: __untyped_atomic_
+        elementRelationship: atomic
+      map:
+        elementType:
+          namedType: __untyped_deduced_
+        elementRelationship: separable
 - name: __untyped_atomic_
   scalar: untyped
   list:

@@ -24,6 +24,10 @@ type ImageBuildListerExpansion interface{}
 // ImageBuildNamespaceLister.
 type ImageBuildNamespaceListerExpansion interface{}
 
+// ImageKindListerExpansion allows custom methods to be added to
+// ImageKindLister.
+type ImageKindListerExpansion interface{}
+
 // ImageReportListerExpansion allows custom methods to be added to
 // ImageReportLister.
 type ImageReportListerExpansion interface{}

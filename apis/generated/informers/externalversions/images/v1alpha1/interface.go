@@ -14,6 +14,8 @@ type Interface interface {
 	Images() TypedImageInformer
 	// ImageBuilds returns a ImageBuildInformer.
 	ImageBuilds() TypedImageBuildInformer
+	// ImageKinds returns a ImageKindInformer.
+	ImageKinds() TypedImageKindInformer
 }
 
 type version struct {
@@ -35,4 +37,9 @@ func (v *version) Images() TypedImageInformer {
 // ImageBuilds returns a TypedImageBuildInformer.
 func (v *version) ImageBuilds() TypedImageBuildInformer {
 	return &imageBuildInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// ImageKinds returns a TypedImageKindInformer.
+func (v *version) ImageKinds() TypedImageKindInformer {
+	return &imageKindInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
 }

@@ -10,6 +10,8 @@ type ImageExpansion interface{}
 
 type ImageBuildExpansion interface{}
 
+type ImageKindExpansion interface{}
+
 type ImagePlanExpansion interface{}
 
 type ImageReportExpansion interface{}

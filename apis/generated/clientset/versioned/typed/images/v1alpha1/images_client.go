@@ -17,6 +17,7 @@ type ImagesV1alpha1Interface interface {
 	BuildersGetter
 	ImagesGetter
 	ImageBuildsGetter
+	ImageKindsGetter
 	ImagePlansGetter
 	ImageReportsGetter
 	QueuedBuildsGetter
@@ -37,6 +38,10 @@ func (c *ImagesV1alpha1Client) Images(namespace string) ImageInterface {
 
 func (c *ImagesV1alpha1Client) ImageBuilds(namespace string) ImageBuildInterface {
 	return newImageBuilds(c, namespace)
+}
+
+func (c *ImagesV1alpha1Client) ImageKinds() ImageKindInterface {
+	return newImageKinds(c)
 }
 
 func (c *ImagesV1alpha1Client) ImagePlans(namespace string) ImagePlanInterface {

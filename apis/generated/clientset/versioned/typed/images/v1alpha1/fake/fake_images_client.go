@@ -26,6 +26,10 @@ func (c *FakeImagesV1alpha1) ImageBuilds(namespace string) v1alpha1.ImageBuildIn
 	return newFakeImageBuilds(c, namespace)
 }
 
+func (c *FakeImagesV1alpha1) ImageKinds() v1alpha1.ImageKindInterface {
+	return newFakeImageKinds(c)
+}
+
 func (c *FakeImagesV1alpha1) ImagePlans(namespace string) v1alpha1.ImagePlanInterface {
 	return newFakeImagePlans(c, namespace)
 }

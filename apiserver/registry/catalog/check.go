@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// Compile compiles a declared kind and checks all of it. Errors have paths of the ImageKind.
+func Compile(declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
+	kind, errs := kinds.Compile(declared)
+	if len(errs) == 0 {
+		errs = Check(kind)
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return kind, nil
+}
+
+// Check returns what an Image of a kind would have wrong in the fields that the kind sets itself, with paths of the ImageKind. The values
+// of bound fields are those of an example, which the users of the kind choose: their errors are left out.
+func Check(kind *kinds.Kind) field.ErrorList {
+	made, err := kind.Put(kind.Example(), nil, nil)
+	if err != nil {
+		return field.ErrorList{field.InternalError(field.NewPath("spec"), err)}
+	}
+	v1alpha1.SetObjectDefaults_Image(made)
+	var errs field.ErrorList
+	for _, problem := range image.Validate(made) {
+		path, ok := strings.CutPrefix(problem.Field, "spec")
+		if _, bound := kind.ViewPath(made, problem.Field); !ok || bound {
+			continue
+		}
+		problem.Field = "spec.template" + path
+		errs = append(errs, problem)
+	}
+	return errs
+}

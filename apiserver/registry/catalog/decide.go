@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// decision is what becomes of a stored ImageKind.
+type decision struct {
+	object *v1alpha1.ImageKind
+	kind   *kinds.Kind // nil if it is not served
+	// conditions are the status and the reason of Accepted, NamesAccepted and Established.
+	conditions []metav1.Condition
+}
+
+// decide decides which kinds are served: those of the configuration, and the stored ones that are valid and whose names no other kind has.
+// Of two stored kinds with a name, the older one has it.
+func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func(*v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList)) ([]*kinds.Kind, []decision) {
+	stored = slices.Clone(stored)
+	slices.SortFunc(stored, func(a, b *v1alpha1.ImageKind) int {
+		if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+			return a.CreationTimestamp.Compare(b.CreationTimestamp.Time)
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	served, decisions := slices.Clone(configured), make([]decision, 0, len(stored))
+	for _, object := range stored {
+		decided := decision{object: object}
+		kind, errs := compile(object)
+		if len(errs) > 0 {
+			decided.add(v1alpha1.ImageKindAccepted, false, v1alpha1.ReasonInvalidSpec, errs.ToAggregate().Error())
+		} else {
+			decided.add(v1alpha1.ImageKindAccepted, true, v1alpha1.ReasonValidSpec, "")
+			reason, message := nameOf(kind, configured, served)
+			decided.add(v1alpha1.ImageKindNamesAccepted, reason == v1alpha1.ReasonNoConflicts, reason, message)
+			if reason == v1alpha1.ReasonNoConflicts {
+				decided.kind = kind
+				served = append(served, kind)
+			}
+		}
+		decisions = append(decisions, decided)
+	}
+	return served, decisions
+}
+
+// nameOf returns the reason of NamesAccepted.
+func nameOf(kind *kinds.Kind, configured, served []*kinds.Kind) (reason, message string) {
+	for _, other := range served {
+		conflicts := kind.Conflicts(other)
+		switch {
+		case len(conflicts) == 0:
+		case kind.Name() == other.Name() && slices.Contains(configured, other):
+			return v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
+		default:
+			return v1alpha1.ReasonNamesConflict, fmt.Sprintf("ImageKind %s has the name already: %s", other.Name(), conflicts[0].Error())
+		}
+	}
+	return v1alpha1.ReasonNoConflicts, ""
+}
+
+func (d *decision) add(condition string, holds bool, reason, message string) {
+	status := metav1.ConditionFalse
+	if holds {
+		status = metav1.ConditionTrue
+	}
+	d.conditions = append(d.conditions, metav1.Condition{
+		Type: condition, Status: status, Reason: reason, Message: v1alpha1.CutMessage(message), ObservedGeneration: d.object.Generation,
+	})
+}
+
+// status returns the status of the object once the served kinds are served.
+func (d *decision) status(now metav1.Time) *v1alpha1.ImageKindStatus {
+	status := d.object.Status.DeepCopy()
+	status.ObservedGeneration, status.Revision = d.object.Generation, ""
+	if d.kind != nil {
+		status.Revision = d.kind.Revision()
+	}
+	established := metav1.Condition{Type: v1alpha1.ImageKindEstablished, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonServed, ObservedGeneration: d.object.Generation}
+	for _, condition := range d.conditions {
+		condition.LastTransitionTime = now
+		meta.SetStatusCondition(&status.Conditions, condition)
+		if condition.Status != metav1.ConditionTrue {
+			established.Status, established.Reason, established.Message = metav1.ConditionFalse, condition.Reason, condition.Message
+		}
+	}
+	established.LastTransitionTime = now
+	meta.SetStatusCondition(&status.Conditions, established)
+	return status
+}

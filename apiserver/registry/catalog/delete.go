@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/admission"
+	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// Delete deletes the Image of an object.
+func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
+	image, err := store.Get[*v1alpha1.Image](ctx, r.images, name)
+	if err != nil {
+		return nil, false, err
+	}
+	if !r.kind.Owns(image) {
+		return nil, false, apierrors.NewNotFound(r.resource(), name)
+	}
+	own := options.DeepCopy()
+	if requested := options.Preconditions; requested != nil && requested.UID != nil {
+		viewed := &metav1.ObjectMeta{UID: kinds.ViewUID(image.UID)}
+		if err := checkUID(requested, viewed); err != nil {
+			return nil, false, apierrors.NewConflict(r.resource(), name, err)
+		}
+		own.Preconditions.UID = &image.UID
+	}
+	attributes := r.imageAttributes(ctx, name, nil, nil, admission.Delete, options, options.DryRun)
+	result, now, err := r.images.Delete(ctx, name, r.deleteValidation(attributes, validate), own)
+	if err != nil {
+		return nil, false, err
+	}
+	result, err = r.deleted(result)
+	return result, now, err
+}
+
+// deleted returns the answer to a deletion in the terms of the kind.
+func (r *REST) deleted(result runtime.Object) (runtime.Object, error) {
+	switch result := result.(type) {
+	case *v1alpha1.Image: // finalizers delay the deletion
+		return r.written(result)
+	case *metav1.Status:
+		if result.Details != nil {
+			result.Details.UID = kinds.ViewUID(result.Details.UID)
+		}
+	}
+	return result, nil
+}
+
+// DeleteCollection deletes the Images of the selected objects.
+func (r *REST) DeleteCollection(ctx context.Context, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions,
+	listOptions *internalversion.ListOptions) (runtime.Object, error) {
+	selected, err := r.selected(listOptions)
+	if err != nil {
+		return nil, err
+	}
+	attributes := r.imageAttributes(ctx, "", nil, nil, admission.Delete, options, options.DryRun)
+	object, err := r.images.DeleteCollection(ctx, r.deleteValidation(attributes, validate), options, selected)
+	if err != nil {
+		return nil, err
+	}
+	images, err := store.As[*v1alpha1.ImageList](object)
+	if err != nil {
+		return nil, err
+	}
+	return r.listOf(images)
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// noField is the field of errors without one.
+var noField = (*field.Path)(nil).String()
+
+// invalid returns the errors of an object as one error. It leaves out the remark of the library that rules of an invalid object were not
+// checked, which has no field.
+func (r *REST) invalid(name string, errs field.ErrorList) error {
+	if located := slices.DeleteFunc(slices.Clone(errs), func(err *field.Error) bool { return err.Field == noField }); len(located) > 0 {
+		errs = located
+	}
+	return apierrors.NewInvalid(r.kind.GroupVersionKind().GroupKind(), name, errs)
+}
+
+// explain returns an error about an Image in the terms of the kind, whose users do not know the Image: an invalid field of the Image is
+// the field of the kind that sets it. A field that no user of the kind sets is a mistake of the kind, which the error says.
+func (r *REST) explain(err error, image *v1alpha1.Image) error {
+	var status *apierrors.StatusError
+	if image == nil || !errors.As(err, &status) || status.ErrStatus.Reason != metav1.StatusReasonInvalid || status.ErrStatus.Details == nil ||
+		status.ErrStatus.Details.Group != v1alpha1.GroupName {
+		return err
+	}
+	kind := r.kind.GroupVersionKind().GroupKind()
+	explained := apierrors.NewInvalid(kind, image.Name, nil)
+	messages := make([]string, 0, len(status.ErrStatus.Details.Causes))
+	for _, cause := range status.ErrStatus.Details.Causes {
+		if path, ok := r.kind.ViewPath(image, cause.Field); ok {
+			cause.Field = path
+		} else if !strings.HasPrefix(cause.Field, "metadata.") {
+			cause.Message += fmt.Sprintf(" (kind %s sets this field of the Image: its author can correct it)", kind.Kind)
+		}
+		explained.ErrStatus.Details.Causes = append(explained.ErrStatus.Details.Causes, cause)
+		messages = append(messages, cause.Field+": "+cause.Message)
+	}
+	text := strings.Join(messages, ", ")
+	if len(messages) > 1 {
+		text = "[" + text + "]" // as an aggregate prints it
+	}
+	explained.ErrStatus.Message = fmt.Sprintf("%s %q is invalid: %s", kind, image.Name, text)
+	return explained
+}

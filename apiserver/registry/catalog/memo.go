@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"k8s.io/utils/lru"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// memoSize is how many objects the memo keeps. An object takes about 2 KiB, more with a long status.
+const memoSize = 4096
+
+// memo keeps the objects that were read last, for all kinds. Lists and watches of a kind read the same Images again and again.
+type memo struct {
+	views *lru.Cache
+}
+
+// memorized is the view of one version of an Image.
+type memorized struct {
+	kind    *kinds.Kind
+	version string
+	view    *kinds.View
+}
+
+func newMemo() *memo { return &memo{lru.New(memoSize)} }
+
+// get returns the view of a stored Image. Views are shared and must not be changed.
+func (m *memo) get(kind *kinds.Kind, image *v1alpha1.Image) (*kinds.View, error) {
+	if found, ok := m.views.Get(image.UID); ok {
+		if kept, ok := found.(*memorized); ok && kept.kind == kind && kept.version == image.ResourceVersion {
+			return kept.view, nil
+		}
+	}
+	view, err := kind.Get(image)
+	if err != nil {
+		return nil, err
+	}
+	m.views.Add(image.UID, &memorized{kind, image.ResourceVersion, view})
+	return view, nil
+}
