@@ -65,7 +65,7 @@ func describeDiscovery(w *fixture) {
 			readable := discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"get", "list", "watch"}}, lists)
 			Expect(readable).To(ContainElement(And(
 				HaveField("GroupVersion", v1alpha1.SchemeGroupVersion.String()),
-				HaveField("APIResources", HaveLen(2)))))
+				HaveField("APIResources", HaveLen(3)))))
 		},
 			Entry("at once", false),
 			Entry("group by group", true),

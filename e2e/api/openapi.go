@@ -20,7 +20,7 @@ import (
 )
 
 // kinds are those that clients read or write.
-var kinds = [...]string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "BuildRequest", "CancelRequest"}
+var kinds = [...]string{"Image", "ImageList", "ImageBuild", "ImageBuildList", "ImageKind", "ImageKindList", "BuildRequest", "CancelRequest"}
 
 func describeOpenAPI(w *fixture) {
 	Describe("OpenAPI", func() {
