@@ -39,6 +39,8 @@
 // Resources whose handlers use the stores of each other are provided together (WithResources). A server without stored
 // resources needs no storage.
 //
+// A group can replace its kinds while the server serves it (WithDynamicGroup). Package dynamic describes such kinds.
+//
 // Package apiserver/example has a complete API in two versions.
 //
 // A server writes one line, to its writer, once it serves. The Kubernetes libraries log through klog, which belongs to

@@ -62,6 +62,7 @@ func TestObjectsOfDynamicKindsHaveTheFormatsOfCustomResources(t *testing.T) {
 	t.Run("refusals", func(t *testing.T) { refuses(t, running) })
 	t.Run("Go types", func(t *testing.T) { showsGoTypes(t, running) })
 	t.Run("discovery", func(t *testing.T) { discovers(t, running) })
+	t.Run("metrics", func(t *testing.T) { counts(t, running) })
 	t.Run("OpenAPI", func(t *testing.T) { describesToys(t, running) })
 }
 
@@ -167,7 +168,10 @@ func appliesToys(t *testing.T, running *builder.Running) {
 	applied = require.Value(client.Apply(t.Context(), "doll", newToy("doll", nil), metav1.ApplyOptions{FieldManager: "ben"}))(t)
 	g.Expect(applied.Object["spec"]).To(Equal(map[string]any{"size": "small"}), "fields that nobody applies any more are removed")
 	_, err = client.Apply(t.Context(), "doll", newToy("doll", map[string]any{"wheels": int64(4)}), metav1.ApplyOptions{FieldManager: "ben"})
-	g.Expect(err).To(MatchError(ContainSubstring(".spec.wheels: field not declared in schema")))
+	g.Expect(apierrors.IsBadRequest(err)).To(BeTrue(), "%v", err)
+	g.Expect(err).To(MatchError("the patch cannot be applied: spec.wheels: field not declared in schema"))
+	_, err = client.Apply(t.Context(), "doll", newToy("doll", map[string]any{"colour": int64(4)}), metav1.ApplyOptions{FieldManager: "ben"})
+	g.Expect(err).To(MatchError("the patch cannot be applied: spec.colour: expected string"))
 	require.NoError(t, client.Delete(t.Context(), "doll", metav1.DeleteOptions{}))
 }
 
@@ -194,7 +198,7 @@ func refuses(t *testing.T, running *builder.Running) {
 	}{
 		{http.MethodPost, toysPath, strings.Replace(toy, "Toy", "Game", 1), 400, "kind: must be Toy, not Game"},
 		{http.MethodPost, toysPath, strings.Replace(toy, "/v1", "/v2", 1), 400, "does not match the expected API version"},
-		{http.MethodPost, toysPath, strings.Replace(toy, `"toy"`, `7`, 1), 400, "metadata"},
+		{http.MethodPost, toysPath, strings.Replace(toy, `"toy"`, `7`, 1), 400, "metadata.name: must be a string, not a number"},
 		{http.MethodPost, toysPath, `{"spec": "` + strings.Repeat("x", 3<<20) + `"}`, 413, "limit is"},
 		{http.MethodPost, "/apis/" + shopGroup + "/v1/toys", toy, 404, ""},
 		{http.MethodGet, "/apis/" + shopGroup + "/v1/toys/bear", "", 404, ""},
@@ -202,6 +206,10 @@ func refuses(t *testing.T, running *builder.Running) {
 		{http.MethodGet, toysPath + "?fieldSelector=spec.size=large", "", 400, "field label not supported: spec.size"},
 		{http.MethodGet, toysPath + "?limit=many", "", 400, `limit must be a number`},
 		{http.MethodDelete, toysPath + "/bear", `{"gracePeriodSeconds": "soon"}`, 400, "the options of the deletion: gracePeriodSeconds"},
+		{http.MethodPatch, toysPath + "/bear", `[]`, 400, "must be an object, not a list"},
+		{http.MethodPatch, toysPath + "/bear", `{"metadata": {"labels": 7}}`, 422, "metadata.labels: must be an object, not a number"},
+		{http.MethodPatch, toysPath + "/bear", `{"metadata": {"resourceVersion": "new"}}`, 400, "is no version of an object"},
+		{http.MethodPut, toysPath + "/bear", strings.Replace(toy, `"toy"`, `"bear", "resourceVersion": "new"`, 1), 400, "is no version of an object"},
 		{http.MethodPost, views, toy, 405, "create"},
 		{http.MethodPut, views + "/bear", toy, 405, "update"},
 		{http.MethodPatch, views + "/bear", "{}", 405, "patch"},
@@ -211,7 +219,11 @@ func refuses(t *testing.T, running *builder.Running) {
 		{http.MethodPost, views + "/bear/log", "", 405, "create"},
 		{http.MethodGet, views + "/bear/other", "", 404, ""},
 	} {
-		code, body := request(t, running, wrong.method, wrong.path, wrong.body, "Content-Type", "application/json")
+		contentType := "application/json"
+		if wrong.method == http.MethodPatch {
+			contentType = string(types.MergePatchType)
+		}
+		code, body := request(t, running, wrong.method, wrong.path, wrong.body, "Content-Type", contentType)
 		g.Expect(code).To(Equal(wrong.code), "%s %s: %s", wrong.method, wrong.path, body)
 		g.Expect(body).To(ContainSubstring(wrong.message))
 	}
@@ -261,6 +273,14 @@ func discovers(t *testing.T, running *builder.Running) {
 	_, resources, err := client.ServerGroupsAndResources()
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(resources).To(ContainElement(And(HaveField("GroupVersion", shopGroup+"/v1"), HaveField("APIResources", HaveLen(4)))))
+}
+
+func counts(t *testing.T, running *builder.Running) {
+	g := NewWithT(t)
+	_, text := request(t, running, http.MethodGet, "/metrics", "")
+	for _, labels := range []string{`code="201".*group="shop.example.com",resource="toys",scope="resource",subresource="",verb="POST",version="v1"`, `resource="views".*subresource="log",verb="CONNECT"`} {
+		g.Expect(text).To(MatchRegexp(`apiserver_request_total{` + ".*" + labels))
+	}
 }
 
 func describesToys(t *testing.T, running *builder.Running) {

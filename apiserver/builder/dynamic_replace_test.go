@@ -285,6 +285,8 @@ func TestGroupsOfOneServer(t *testing.T) {
 	g.Expect(body).To(And(ContainSubstring("com.example.shop.v1.Toy"), ContainSubstring("com.example.other.v1.Game")))
 	g.Expect(errorOf(require.Value(storing(builder.Memory()).WithDynamicGroup(first).ToServerOptions())(t).Start(t.Context()))).
 		To(MatchError(ContainSubstring("it belongs to another server")))
+	g.Expect(errorOf(require.Value(storing(builder.Memory()).WithDynamicGroup(dynamic.NewGroup("empty.example.com")).ToServerOptions())(t).Start(t.Context()))).
+		To(MatchError(ContainSubstring("it has no versions")))
 	stop()
 	g.Expect(first.Check().Check(nil)).NotTo(Succeed())
 }

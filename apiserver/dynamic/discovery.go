@@ -38,27 +38,38 @@ func (g *Group) apiGroup() metav1.APIGroup {
 	return group
 }
 
-// discover sets the discovery documents of the next kinds.
-func (g *Group) discover(next *state) {
+// list sets the documents of each version, which change together with the kinds.
+func (g *Group) list(next *state) {
 	for _, version := range g.versions {
-		resources, aggregated := []metav1.APIResource{}, []apidiscoveryv2.APIResourceDiscovery{}
-		for _, resource := range sorted(next.kinds) {
-			if resource.Version == version {
-				kind := next.kinds[resource]
-				resources, aggregated = append(resources, kind.resources()...), append(aggregated, kind.aggregated())
-			}
+		resources := []metav1.APIResource{}
+		for _, kind := range next.in(version) {
+			resources = append(resources, kind.resources()...)
 		}
 		list := discovery.APIResourceListerFunc(func() []metav1.APIResource { return resources })
 		next.discovery[version] = discovery.NewAPIVersionHandler(g.codecs, schema.GroupVersion{Group: g.name, Version: version}, list)
-		g.server.generic.AggregatedDiscoveryGroupManager.AddGroupVersion(g.name, apidiscoveryv2.APIVersionDiscovery{
-			Version: version, Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent, Resources: aggregated,
-		})
 	}
 }
 
-// sorted returns the resources by their names.
-func sorted(kinds map[schema.GroupVersionResource]*served) []schema.GroupVersionResource {
-	return slices.SortedFunc(maps.Keys(kinds), func(a, b schema.GroupVersionResource) int { return strings.Compare(a.Resource, b.Resource) })
+// aggregate changes the document of all groups.
+func (g *Group) aggregate(current *state) {
+	for _, version := range g.versions {
+		document := apidiscoveryv2.APIVersionDiscovery{Version: version, Freshness: apidiscoveryv2.DiscoveryFreshnessCurrent}
+		for _, kind := range current.in(version) {
+			document.Resources = append(document.Resources, kind.aggregated())
+		}
+		g.server.generic.AggregatedDiscoveryGroupManager.AddGroupVersion(g.name, document)
+	}
+}
+
+// in returns the kinds of a version, by their names.
+func (s *state) in(version string) (kinds []*served) {
+	for _, kind := range s.kinds {
+		if kind.resource.Version == version {
+			kinds = append(kinds, kind)
+		}
+	}
+	slices.SortFunc(kinds, func(a, b *served) int { return strings.Compare(a.resource.Resource, b.resource.Resource) })
+	return kinds
 }
 
 // resources returns the resource and its subresources, as a version lists them.

@@ -141,8 +141,9 @@ func (g *Group) swap(kinds []*compiled) error {
 		}
 		next.kinds[kind.resource] = created
 	}
-	g.discover(next)
+	g.list(next)
 	g.current.Store(next)
+	g.aggregate(next)
 	if g.openapi != nil {
 		g.openapi.publish()
 	}
@@ -164,7 +165,10 @@ func retireUnless(kinds, others map[schema.GroupVersionResource]*served) {
 func (g *Group) Install(generic *genericapiserver.GenericAPIServer, config *genericapiserver.Config, scope *resources.Scope) error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
-	if g.server != nil {
+	switch {
+	case len(g.versions) == 0:
+		return fmt.Errorf("install group %s: it has no versions", g.name)
+	case g.server != nil:
 		return fmt.Errorf("install group %s: it belongs to another server", g.name)
 	}
 	g.server = &server{

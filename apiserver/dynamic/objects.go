@@ -48,6 +48,13 @@ func (objects) New(kind schema.GroupVersionKind) (runtime.Object, error) {
 	return object, nil
 }
 
+// empty returns an empty object of the kind.
+func (o objects) empty() *unstructured.Unstructured {
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(o.kind)
+	return object
+}
+
 // Default sets the defaults of the schema.
 func (o objects) Default(object runtime.Object) {
 	if object, ok := object.(*unstructured.Unstructured); ok && object.GroupVersionKind() == o.kind {

@@ -118,14 +118,12 @@ func (g *Group) v3(version schema.GroupVersion) (*spec3.OpenAPI, error) {
 		Paths:      &spec3.Paths{Paths: map[string]*spec3.Path{}},
 		Components: &spec3.Components{Schemas: map[string]*spec.Schema{}},
 	}}
-	for _, kind := range g.served() {
-		if kind.resource.GroupVersion() == version {
-			document, err := kind.documents.v3()
-			if err != nil {
-				return nil, err
-			}
-			all = append(all, document)
+	for _, kind := range g.served(version.Version) {
+		document, err := kind.documents.v3()
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, document)
 	}
 	merged, err := openapibuilder.MergeSpecsV3(all...)
 	if err != nil {
@@ -139,7 +137,7 @@ func (g *Group) v3(version schema.GroupVersion) (*spec3.OpenAPI, error) {
 func (p *publisher) v2() (*spec.Swagger, error) {
 	var all []*spec.Swagger
 	for _, group := range p.groups {
-		for _, kind := range group.served() {
+		for _, kind := range group.served(group.versions...) {
 			document, err := kind.documents.v2()
 			if err != nil {
 				return nil, err
@@ -160,11 +158,11 @@ func (p *publisher) v2() (*spec.Swagger, error) {
 	return merged, nil
 }
 
-// served returns the kinds that are served.
-func (g *Group) served() (kinds []*served) {
+// served returns the kinds that are served in these versions.
+func (g *Group) served(versions ...string) (kinds []*served) {
 	if current := g.current.Load(); current != nil {
-		for _, resource := range sorted(current.kinds) {
-			kinds = append(kinds, current.kinds[resource])
+		for _, version := range versions {
+			kinds = append(kinds, current.in(version)...)
 		}
 	}
 	return kinds

@@ -10,11 +10,14 @@ import (
 	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	schemaobjectmeta "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/objectmeta"
 	structuralpruning "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/pruning"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer/json"
 	"k8s.io/apimachinery/pkg/runtime/serializer/protobuf"
+
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // serializer reads and writes the objects of a kind. Objects of other kinds, such as Status and WatchEvent, belong to the codecs of
@@ -119,7 +122,7 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 	}
 	unknown, err := d.prune(object)
 	if err != nil {
-		return nil, kind, err
+		return nil, kind, requesterrors.NameWrongTypes(err, data, &metav1.PartialObjectMetadata{})
 	}
 	d.objects.Default(object)
 	if d.strict {

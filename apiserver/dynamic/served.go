@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
@@ -78,6 +79,13 @@ func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*
 	if err != nil {
 		return nil, fmt.Errorf("manage the fields of %s: %w", s.resource, err)
 	}
+	// Only the metadata has Go types that errors can name.
+	scheme := runtime.NewScheme()
+	scheme.AddKnownTypeWithName(kind, &metav1.PartialObjectMetadata{})
+	patches, err := requesterrors.ForPatches(scheme, s.objects.empty())
+	if err != nil {
+		return nil, fmt.Errorf("explain patches of %s: %w", s.resource, err)
+	}
 	equivalent := runtime.NewEquivalentResourceRegistry()
 	equivalent.RegisterKindFor(s.resource, subresource, kind)
 	serializer := newSerializer(s.objects, g)
@@ -86,6 +94,7 @@ func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*
 		admission:         g.server.scope.Admission,
 		minRequestTimeout: g.server.minRequestTimeout,
 		retired:           s.retired,
+		patches:           patches,
 		scope: &handlers.RequestScope{
 			Namer:                    handlers.ContextBasedNaming{Namer: meta.NewAccessor(), ClusterScoped: !s.namespaced()},
 			Serializer:               serializer,

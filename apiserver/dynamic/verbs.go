@@ -3,15 +3,19 @@
 package dynamic
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/endpoints/handlers"
 	"k8s.io/apiserver/pkg/registry/rest"
+
+	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
 // verbs are those of requests, and of discovery.
@@ -27,6 +31,25 @@ type endpoint struct {
 	admission         admission.Interface
 	minRequestTimeout time.Duration
 	retired           <-chan struct{}
+	patches           requesterrors.Patches
+}
+
+// explaining blames clients for their patches, and names the fields.
+type explaining struct {
+	rest.Updater
+	patches requesterrors.Patches
+}
+
+// Update changes an object.
+func (e explaining) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
+	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	return e.Updater.Update(ctx, name, e.patches.Of(object), createValidation, updateValidation, forceAllowCreate, options)
+}
+
+// patcher is a rest.Patcher whose errors are explained.
+type patcher struct {
+	rest.Getter
+	explaining
 }
 
 // verbs returns the verbs of the endpoint, for discovery.
@@ -81,11 +104,11 @@ func (e *endpoint) handler(verb string) http.HandlerFunc {
 		}
 	case "update":
 		if storage, ok := e.storage.(rest.Updater); ok {
-			return handlers.UpdateResource(storage, e.scope, e.admission)
+			return handlers.UpdateResource(explaining{storage, e.patches}, e.scope, e.admission)
 		}
 	case "patch":
 		if storage, ok := e.storage.(rest.Patcher); ok {
-			return handlers.PatchResource(storage, e.scope, e.admission, patchTypes)
+			return handlers.PatchResource(patcher{storage, explaining{storage, e.patches}}, e.scope, e.admission, patchTypes)
 		}
 	case "delete":
 		if storage, ok := e.storage.(rest.GracefulDeleter); ok {

@@ -137,6 +137,8 @@ var errCutNumber = errors.New("a number does not fit into its field")
 var (
 	// ofAppliedObject begins the errors of server-side apply about the fields of the patch, which follow.
 	ofAppliedObject = regexp.MustCompile(`^failed to create typed patch object \(.*?\): (errors:)?`)
+	// ofGoValue is the end of such an error. It shows the value with Go types.
+	ofGoValue = regexp.MustCompile(`, got &?value\.\w+\{.*$`)
 	// wrongForm is the error for a patch that is a list instead of an object, or the reverse.
 	wrongForm = regexp.MustCompile(`json: cannot unmarshal (\w+) into Go value of type (map\[|\[\])\S+( \{\})?`)
 	// otherElement is the error of a strategic merge patch with an element of the wrong type, which shows the stored list.
@@ -148,7 +150,8 @@ func (p Patches) explain(problem string) string {
 	if prefix := ofAppliedObject.FindString(problem); prefix != "" {
 		var faults []string
 		for fault := range strings.Lines(strings.TrimPrefix(problem, prefix)) {
-			if fault = strings.TrimPrefix(strings.TrimSpace(fault), "."); fault != "" {
+			fault = ofGoValue.ReplaceAllString(strings.TrimSpace(fault), "")
+			if fault = strings.TrimPrefix(fault, "."); fault != "" {
 				faults = append(faults, fault)
 			}
 		}
