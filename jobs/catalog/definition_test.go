@@ -130,6 +130,9 @@ func TestEveryStatusFitsTheSchema(t *testing.T) {
 			t.Error(errs)
 		}
 	}
+	if text := jsonOf(t, status); strings.Contains(text, `"default":`) || strings.Contains(text, `"$ref":`) {
+		t.Errorf("the schema has defaults or references: %s", text)
+	}
 	for _, name := range hiddenStatus {
 		if _, ok := status.Properties[name]; ok {
 			t.Errorf("the schema has %s", name)

@@ -82,6 +82,20 @@ func (c *keywordCheck) schema(value any, path *field.Path, depth int) {
 		return
 	}
 	c.members(object, keywords, path, depth)
+	c.required(object, path)
+}
+
+// required reports required fields that an object does not declare, because then no object would be valid.
+func (c *keywordCheck) required(object map[string]any, path *field.Path) {
+	properties, declared := object["properties"].(map[string]any)
+	_, typed := object["type"] // otherwise the fields are declared further up
+	names, _ := object["required"].([]any)
+	for i, value := range names {
+		name, ok := value.(string)
+		if _, found := properties[name]; ok && declared && typed && !found {
+			c.errs = append(c.errs, field.Invalid(path.Child("required").Index(i), name, "is no field of the schema"))
+		}
+	}
 }
 
 // members checks the members of one JSON object, of which known has the forms.

@@ -77,6 +77,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 		{"wrong form", property(`{"type": "string", "maxLength": "3"}`), `.` + a + `.maxLength: Invalid value: must be an integer that is not negative`},
 		{"negative length", property(`{"type": "string", "maxLength": -3}`), `.` + a + `.maxLength: Invalid value: must be an integer that is not negative`},
 		{"number as boolean", property(`{"type": "integer", "exclusiveMinimum": 3}`), `.` + a + `.exclusiveMinimum: Invalid value: must be true or false`},
+		{"unknown required field", `{"type": "object", "required": ["a", "b"], "properties": {"a": {"type": "string"}}}`, `.required[1]: Invalid value: "b": is no field of the schema`},
 		{"reference", property(`{"$ref": "#/a"}`), `.` + a + `.$ref: Forbidden: schemas must be written out`},
 		{"boolean additionalProperties", property(`{"type": "object", "additionalProperties": true}`), `.` + a + `.additionalProperties: Invalid value: must be a schema: clients cannot read boolean schemas`},
 		{"unknown fields", property(`{"type": "object", "x-kubernetes-preserve-unknown-fields": true}`), `.` + a + `.x-kubernetes-preserve-unknown-fields: Forbidden: declare the fields, because each one needs a binding`},
@@ -118,6 +119,15 @@ func TestReadSchemaRefuses(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRequiredFieldsOfAPartOfASchema has conditions whose fields the schema declares outside of them.
+func TestRequiredFieldsOfAPartOfASchema(t *testing.T) {
+	const fields = `"properties": {"a": {"type": "string"}, "b": {"type": "string"}}`
+	_, errs := readSchema([]byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
+	if len(errs) > 0 {
+		t.Error(errs)
 	}
 }
 
