@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/image"
 	"goldsmith.dev/goldsmith/controllers/internal/imagebuild"
+	"goldsmith.dev/goldsmith/controllers/internal/imagekind"
 	"goldsmith.dev/goldsmith/controllers/internal/logarchive"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	admission "goldsmith.dev/goldsmith/controllers/internal/queue"
@@ -166,7 +167,7 @@ func addControllers(ctx context.Context, mgr manager.Manager, options Options, g
 	if err := images.AddTo(mgr, image.BuilderChanges(options.BuildersChanged, mgr.GetCache())); err != nil {
 		return err
 	}
-	decisive := []*reconciliation.Controller{imagebuild.NewOrphans(given, mgr.GetCache())}
+	decisive := []*reconciliation.Controller{imagebuild.NewOrphans(given, mgr.GetCache()), imagekind.New(given, mgr.GetCache())}
 	if options.BuildTTL > 0 {
 		decisive = append(decisive, imagebuild.NewExpiry(imagebuild.ExpiryOptions{
 			Options: given, TTL: options.BuildTTL, LogsArchived: options.LogArchive != nil, BuildsRecorded: options.Records != nil, Metrics: builds,

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -31,6 +32,8 @@ const (
 	ImagesByConfigMap = "spec.source.configMapRef.name"
 	// ImagesByBase finds the Images that are based on an Image by its name.
 	ImagesByBase = "spec.base.imageRef.name"
+	// ImagesByKind finds the Images of a kind of the catalogue by the name of its ImageKind.
+	ImagesByKind = "metadata.labels.kind"
 	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"
 )
@@ -74,6 +77,7 @@ func AddIndexes(ctx context.Context, indexer client.FieldIndexer) error {
 		{&v1alpha1.ImageBuild{}, BuildsByImage, imageUID},
 		{&v1alpha1.Image{}, ImagesByConfigMap, configMapName},
 		{&v1alpha1.Image{}, ImagesByBase, baseName},
+		{&v1alpha1.Image{}, ImagesByKind, kindName},
 		{&corev1.Pod{}, PodsByJob, jobName},
 	} {
 		if err := indexer.IndexField(ctx, index.kind, index.name, index.values); err != nil {
@@ -104,6 +108,13 @@ func baseName(object client.Object) []string {
 		return nil
 	}
 	return []string{image.Spec.Base.ImageRef.Name}
+}
+
+func kindName(object client.Object) []string {
+	if name := object.GetLabels()[catalog.KindLabel]; name != "" {
+		return []string{name}
+	}
+	return nil
 }
 
 func jobName(object client.Object) []string {

@@ -28,5 +28,6 @@ func Mapper(*rest.Config, *http.Client) (meta.RESTMapper, error) {
 		mapper.Add(kind, meta.RESTScopeNamespace)
 	}
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Namespace"), meta.RESTScopeRoot)
+	mapper.Add(v1alpha1.SchemeGroupVersion.WithKind("ImageKind"), meta.RESTScopeRoot)
 	return mapper, nil
 }

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package imagekind counts the Images of each ImageKind in its status. The API server sets the rest of the status.
+package imagekind
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/caches"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+const (
+	workers = 1
+	// settle is how long a changed Image waits until it is counted, so that many changes cost one write.
+	settle = time.Second
+)
+
+// New makes the controller. The cache was made with package caches.
+func New(options reconciliation.Options, cache client.Reader) *reconciliation.Controller {
+	return &reconciliation.Controller{Reconciler: &reconciler{Options: options, cache: cache}, Name: "imagekind", Workers: workers, Watches: []reconciliation.Watch{
+		{Object: &v1alpha1.ImageKind{}, Passes: reconciliation.SpecChanged()},
+		{Object: &v1alpha1.Image{}, Events: imageEvents()},
+	}}
+}
+
+// imageEvents reconciles the kinds of an Image whose spec or kind has changed.
+func imageEvents() handler.EventHandler {
+	enqueue := func(object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+		if kind := object.GetLabels()[catalog.KindLabel]; kind != "" {
+			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: kind}}, settle)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(e.Object, queue)
+		},
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			if e.ObjectOld.GetGeneration() == e.ObjectNew.GetGeneration() && labelsOf(e.ObjectOld) == labelsOf(e.ObjectNew) {
+				return
+			}
+			enqueue(e.ObjectOld, queue)
+			enqueue(e.ObjectNew, queue)
+		},
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
+			enqueue(e.Object, queue)
+		},
+	}
+}
+
+// kindLabels are the labels of an Image that tell how its kind made it.
+type kindLabels struct{ kind, revision string }
+
+func labelsOf(object client.Object) kindLabels {
+	labels := object.GetLabels()
+	return kindLabels{labels[catalog.KindLabel], labels[catalog.RevisionLabel]}
+}
+
+type reconciler struct {
+	reconciliation.Options
+	cache client.Reader
+}
+
+// counts are the part of the status that this controller sets.
+type counts struct {
+	Instances     int32 `json:"instances"`
+	Outdated      int32 `json:"outdated"`
+	Nonconforming int32 `json:"nonconforming"`
+}
+
+// Reconcile counts the Images of a kind.
+func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	declared := &v1alpha1.ImageKind{}
+	if err := r.cache.Get(ctx, request.NamespacedName, declared); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	return reconciliation.Result("ImageKind", request, ctrl.Result{}, r.count(ctx, declared))
+}
+
+func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) error {
+	images := &v1alpha1.ImageList{}
+	if err := r.cache.List(ctx, images, client.MatchingFields{caches.ImagesByKind: declared.Name}, client.UnsafeDisableDeepCopy); err != nil {
+		return fmt.Errorf("list the Images of the kind: %w", err)
+	}
+	kind, errs := catalog.Compile(declared)
+	now := counts{Instances: count(len(images.Items))}
+	for i := range images.Items {
+		image := &images.Items[i]
+		if len(errs) > 0 { // it is not served, which the conditions report
+			continue
+		}
+		if image.Labels[catalog.RevisionLabel] != kind.Revision() {
+			now.Outdated++
+		}
+		if len(kind.Conforms(image)) > 0 {
+			now.Nonconforming++
+		}
+	}
+	if status := declared.Status; now == (counts{status.Instances, status.Outdated, status.Nonconforming}) {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": declared.UID}, "status": now})
+	if err != nil {
+		return fmt.Errorf("encode the counts: %w", err)
+	}
+	if _, err := r.Client.ImagesV1alpha1().ImageKinds().Patch(ctx, declared.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		return fmt.Errorf("write the counts: %w", err)
+	}
+	return nil
+}
+
+// count returns a number of objects.
+func count(objects int) int32 { return int32(min(objects, math.MaxInt32)) }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package imagekind
+
+import (
+	"context"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// cached is a cache that has one kind and its Images.
+type cached struct {
+	client.Reader
+	kind   *v1alpha1.ImageKind
+	images []v1alpha1.Image
+}
+
+func (c *cached) Get(_ context.Context, _ client.ObjectKey, object client.Object, _ ...client.GetOption) error {
+	c.kind.DeepCopyInto(object.(*v1alpha1.ImageKind))
+	return nil
+}
+
+func (c *cached) List(_ context.Context, list client.ObjectList, _ ...client.ListOption) error {
+	list.(*v1alpha1.ImageList).Items = c.images
+	return nil
+}
+
+func TestTheImagesOfAKindAreCounted(t *testing.T) {
+	declared := &v1alpha1.ImageKind{ObjectMeta: metav1.ObjectMeta{Name: "servers", UID: "kind-uid"}}
+	declared.Spec.Names.Kind = "Server"
+	declared.Spec.Template.Raw = []byte(`{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`)
+	version := v1alpha1.ImageKindVersion{Name: "v1", Bindings: []v1alpha1.ImageKindBinding{{Field: "spec.release", To: "spec.base.reference", Prefix: "debian:"}}}
+	version.Schema.Raw = []byte(`{"type": "object", "required": ["release"], "properties": {"release": {"type": "string", "minLength": 1, "maxLength": 16}}}`)
+	declared.Spec.Versions = []v1alpha1.ImageKindVersion{version}
+	kind, errs := catalog.Compile(declared)
+	require.NoError(t, errs.ToAggregate())
+	image := func(revision, base string) v1alpha1.Image {
+		made := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{catalog.KindLabel: "servers", catalog.RevisionLabel: revision}}}
+		made.Spec = *kind.Template().DeepCopy()
+		made.Spec.Base.Reference = base
+		v1alpha1.SetObjectDefaults_Image(&made)
+		return made
+	}
+	client := fake.NewClientset(declared.DeepCopy())
+	cache := &cached{kind: declared}
+	r := &reconciler{Options: reconciliation.Options{Client: client}, cache: cache}
+	reconcile := func(want counts) {
+		t.Helper()
+		_, err := r.Reconcile(t.Context(), ctrl.Request{})
+		require.NoError(t, err)
+		cache.kind = require.Value(client.ImagesV1alpha1().ImageKinds().Get(t.Context(), "servers", metav1.GetOptions{}))(t)
+		if status := cache.kind.Status; want != (counts{status.Instances, status.Outdated, status.Nonconforming}) {
+			t.Errorf("the status is %+v, want %+v", status, want)
+		}
+	}
+	reconcile(counts{})
+	cache.images = []v1alpha1.Image{image(kind.Revision(), "debian:trixie"), image("earlier", "debian:trixie"), image(kind.Revision(), "fedora:42")}
+	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
+	writes := len(client.Actions())
+	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
+	if again := len(client.Actions()) - writes; again != 1 { // the test itself reads
+		t.Errorf("unchanged counts cost %d requests", again)
+	}
+	cache.images = nil
+	reconcile(counts{})
+}
