@@ -239,11 +239,42 @@ func (c *conversion) unchanged(image *v1alpha1.Image) {
 	if got := jsonOf(c, c.put(before, before, image)); got != want {
 		c.Errorf("an unchanged view changes its Image to\n%s\nfrom\n%s\nof\n%s", got, want, jsonOf(c, c.kind.declared))
 	}
+	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields))(c)), jsonOf(c, c.projected(image.ManagedFields)); got != want {
+		c.Errorf("the view has owners\n%s\nwant\n%s\nof\n%s", got, want, jsonOf(c, image.ManagedFields))
+	}
 	view := before.DeepCopy()
 	view.Object["spec"] = c.kind.withDefaults(before)["spec"]
 	if got := jsonOf(c, c.put(view, before, image)); got != want {
 		c.Errorf("defaults change the Image to\n%s\nfrom\n%s\nof\n%s", got, want, jsonOf(c, c.kind.declared))
 	}
+}
+
+// projected returns the managed fields of a view as sets have them. viewOwners finds the same in the text.
+func (c *conversion) projected(image []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	var view []metav1.ManagedFieldsEntry
+	for i := range image {
+		if !isShown(&image[i]) {
+			continue
+		}
+		owned, set := require.Value(readSet(&image[i]))(c), fieldpath.NewSet()
+		for path := range owned.WithPrefix(metadataElement).All() {
+			if path, visible := viewMetaPath(path); visible {
+				set.Insert(append(fieldPath("metadata"), path...))
+			}
+		}
+		for _, b := range c.kind.bindings {
+			if owned.Has(b.imagePaths[0]) {
+				set.Insert(b.viewPath)
+			}
+		}
+		if set.Empty() {
+			continue
+		}
+		entry := metav1.ManagedFieldsEntry{Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time}
+		require.NoError(c, writeOwned(&entry, viewVersion, set))
+		view = append(view, entry)
+	}
+	return view
 }
 
 // change changes some fields of spec of a view, with their owners and labels, and checks that the Image has that and nothing else.

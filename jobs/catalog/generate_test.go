@@ -168,7 +168,11 @@ func generateLeaf(c *choices) map[string]any {
 	case 5:
 		return map[string]any{"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": text}
 	case 6:
-		return map[string]any{"type": "string", "enum": []any{"", "a", "true"}}
+		schema := map[string]any{"type": "string", "enum": []any{"", "a", "true"}}
+		if c.often(4) {
+			schema["default"] = ""
+		}
+		return schema
 	case 7:
 		return map[string]any{"type": "string", "minLength": 1, "default": "a"}
 	}
@@ -190,7 +194,7 @@ func suits(leaf *generatedLeaf, target *target) bool {
 	case target.written:
 		return typ == "string"
 	case target.place == inString:
-		return typ != "string" || leaf.schema["minLength"] != nil
+		return typ != "string" || leaf.schema["minLength"] != nil || leaf.schema["default"] != nil
 	}
 	return true
 }

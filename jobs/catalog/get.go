@@ -14,7 +14,7 @@ import (
 // out. The view shares memory with the Image. An error is a bug.
 func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
 	view := &View{ObjectMeta: viewMeta(&image.ObjectMeta)}
-	view.SetGroupVersionKind(k.GroupVersionKind())
+	view.APIVersion, view.Kind = k.apiVersion, k.declared.Spec.Names.Kind
 	var err error
 	if view.ManagedFields, err = k.viewOwners(image.ManagedFields); err != nil {
 		return nil, err

@@ -23,6 +23,8 @@ type Kind struct {
 	targets  sets.Set[string] // of the bindings and the derived values
 	// fields are the bindings by the fields of spec, in the order in which views have them.
 	fields     []fieldNode
+	owners     *ownerNode // the paths of the targets of bindings in managed fields
+	apiVersion string
 	revision   string
 	definition *apiextensionsv1.CustomResourceDefinition
 	structural *structuralschema.Structural
@@ -54,7 +56,11 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}
+	if kind.owners, err = ownerTree(kind.bindings); err != nil {
+		return nil, field.ErrorList{field.InternalError(spec, err)}
+	}
 	kind.fields = fieldTree(kind.bindings)
+	kind.apiVersion = kind.GroupVersionKind().GroupVersion().String()
 	kind.revision = kind.hash()
 	return kind, nil
 }

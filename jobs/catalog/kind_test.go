@@ -90,6 +90,22 @@ func jsonOf(t testing.TB, value any) string {
 	return string(require.Value(json.Marshal(value))(t))
 }
 
+func TestAViewHasTheStatusWithoutRecordsOfTheServer(t *testing.T) {
+	kind := compile(t, debianServers)
+	image := storedServer(t, kind)
+	image.Status = v1alpha1.ImageStatus{
+		ObservedGeneration: 3, BuildCounter: 7, CountedBuild: 6, RecentRequests: []v1alpha1.BuildRequestRecord{{RequestID: "a", Number: 7}},
+	}
+	former := jsonOf(t, image)
+	if got := jsonOf(t, require.Value(kind.Get(image))(t).Status); got != `{"observedGeneration":3}` {
+		t.Errorf("the status is %s", got)
+	}
+	before := viewOf(t, kind, image)
+	if got := jsonOf(t, require.Value(kind.Put(before, before, image))(t)); got != former || jsonOf(t, image) != former {
+		t.Errorf("the Image is\n%s\nwant\n%s", got, former)
+	}
+}
+
 func TestAnObjectIsStoredAsItsImage(t *testing.T) {
 	kind := compile(t, debianServers)
 	view := object(t, `

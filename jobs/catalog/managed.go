@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"fmt"
+	"io"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,11 +23,16 @@ func ownerOf(entry *metav1.ManagedFieldsEntry) owner { return owner{entry.Manage
 
 // readOwned returns the paths of an entry. It returns false for an entry that cannot be read.
 func readOwned(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
-	set := fieldpath.NewSet()
 	if entry.FieldsV1 == nil {
-		return set, true
+		return fieldpath.NewSet(), true
 	}
-	return set, set.FromJSON(entry.FieldsV1.GetRawReader()) == nil
+	return readPaths(entry.FieldsV1.GetRawReader())
+}
+
+// readPaths returns the paths in the text of an entry.
+func readPaths(text io.Reader) (*fieldpath.Set, bool) {
+	set := fieldpath.NewSet()
+	return set, set.FromJSON(text) == nil
 }
 
 // isShown reports whether a view can show an entry of its Image: not the owners of a status, and not what another version of the API
@@ -38,32 +45,33 @@ func isShown(entry *metav1.ManagedFieldsEntry) bool {
 func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry) ([]metav1.ManagedFieldsEntry, error) {
 	var view []metav1.ManagedFieldsEntry
 	for i := range image {
-		if !isShown(&image[i]) {
+		if !isShown(&image[i]) || image[i].FieldsV1 == nil {
 			continue
 		}
-		owned, valid := readOwned(&image[i])
-		if !valid {
+		p := &projection{text: image[i].FieldsV1.GetRawString()}
+		if !p.read(k.owners) {
 			continue
 		}
-		set := fieldpath.NewSet()
-		for path := range owned.WithPrefix(metadataElement).All() {
-			if path, visible := viewMetaPath(path); visible {
-				set.Insert(append(fieldPath("metadata"), path...))
-			}
+		const metadata, spec = `"f:metadata":`, `"f:spec":`
+		fields, shown, err := appendMetadata([]byte("{"+metadata), p.metadata)
+		if err != nil {
+			return nil, fmt.Errorf("write managed fields of %s: %w", image[i].Manager, err)
 		}
-		for _, b := range k.bindings {
-			if owned.Has(b.imagePaths[0]) {
-				set.Insert(b.viewPath)
-			}
-		}
-		if set.Empty() {
+		switch {
+		case shown && len(p.owned) > 0:
+			fields = append(fields, ","+spec...)
+		case !shown && len(p.owned) > 0:
+			fields = append(fields[:0], "{"+spec...)
+		case !shown:
 			continue
 		}
-		entry := metav1.ManagedFieldsEntry{Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time}
-		if err := writeOwned(&entry, k.GroupVersionKind().GroupVersion().String(), set); err != nil {
-			return nil, err
+		if len(p.owned) > 0 {
+			fields = appendOwned(fields, k.fields, p.owned)
 		}
-		view = append(view, entry)
+		view = append(view, metav1.ManagedFieldsEntry{
+			Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time,
+			APIVersion: k.apiVersion, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(append(fields, '}'))),
+		})
 	}
 	return view, nil
 }

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -79,7 +80,7 @@ func viewOf(t *testing.T, kind *Kind, image *v1alpha1.Image) *unstructured.Unstr
 
 func TestOwnersOfAnImageAreOwnersOfItsView(t *testing.T) {
 	kind := compile(t, debianServers)
-	status := entry("Update", "controller", imageVersion, `{"f:status":{"f:activeBuilds":{}}}`, 7)
+	status := entry("Update", "controller", imageVersion, `{"f:metadata":{"f:labels":{"f:app":{}}},"f:spec":{"f:base":{"f:reference":{}}},"f:status":{"f:activeBuilds":{}}}`, 7)
 	status.Subresource = "status"
 	image := storedServer(t, kind,
 		entry("Apply", "argocd", imageVersion, `{"f:metadata":{"f:labels":{"f:app":{},"f:app.kubernetes.io/instance":{},"f:app.kubernetes.io.view.catalog.goldsmith.dev/instance":{}}},
@@ -125,6 +126,9 @@ spec: {size: small, rebuild: {at: "@daily"}}
 			"f:parameters":{"k:{\"name\":\"flavour\"}":{".":{},"f:name":{},"f:value":{}}},"f:template":{"f:serviceAccountName":{}}}}`, 1),
 	)
 	expectOwners(t, require.Value(kind.Get(made))(t).ManagedFields, view.GetManagedFields()...)
+	if own := find(made.ManagedFields, owner{Manager, "Update"}); !strings.Contains(own.FieldsV1.GetRawString(), `"f:metadata":`+ownMetadata+",") {
+		t.Errorf("the kind owns %s", jsonOf(t, own))
+	}
 }
 
 func TestOwnersOfAChangedView(t *testing.T) {

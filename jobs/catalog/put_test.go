@@ -75,6 +75,17 @@ func TestRemovalOfAField(t *testing.T) {
 	}
 }
 
+func TestAnEmptyTextThatIsAlwaysThereIsShown(t *testing.T) {
+	kind := compile(t, kindWith("", "a: {type: string, default: ''}, b: {type: string, enum: [none, kata], default: none}",
+		"{field: spec.a, to: spec.base.imageRef.channel}, {field: spec.b, to: spec.template.runtimeClassName, values: [{value: none, to: ''}, {value: kata, to: kata}]}"))
+	for _, spec := range []string{`{"a":"","b":"none"}`, `{"a":"x","b":"kata"}`} {
+		image := require.Value(kind.Put(object(t, "metadata: {name: a}\nspec: "+spec), nil, nil))(t)
+		if got := string(require.Value(kind.Get(image))(t).Spec); got != spec {
+			t.Errorf("the spec is %s, want %s", got, spec)
+		}
+	}
+}
+
 func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 	kind := compile(t, debianServers)
 	image := storedServer(t, kind)

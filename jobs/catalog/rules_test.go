@@ -122,6 +122,8 @@ func TestBindingsThatAreRefused(t *testing.T) {
 			a + ".minLength: Required value: must not be empty, because spec.output.repository of an Image cannot be empty"}},
 		{"no value where every Image has a default", "", "a: {type: boolean}", "{field: spec.a, to: spec.suspend}", []string{
 			a + ": Invalid value: must be required or have a default, because the server sets spec.suspend"}},
+		{"no value where every Image has the parent with a default", "", "a: {type: integer, minimum: 0, maximum: 9}", "{field: spec.a, to: spec.retry.limit}", []string{
+			a + ": Invalid value: must be required or have a default, because the server sets spec.retry.limit"}},
 		{"no value where the template has the parent", ", output: {repository: example.com/x}", "a: {type: string, minLength: 1}", "{field: spec.a, to: spec.output.tagTemplate}", []string{
 			a + ": Invalid value: must be required or have a default, because the server sets spec.output.tagTemplate"}},
 		{"no value where another field has the parent", "", "a: {type: string, minLength: 1}, b: {type: string, minLength: 1}",
@@ -194,6 +196,9 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 			"spec.template.base: Required value: set the base, or bind a field that is required or has a default to it"}},
 		{"a base that is not always there", strings.Replace(kind("{builder: {name: mock}, targets: [{platform: linux/amd64, format: raw}]}"), "spec.parameters[a]", "spec.base.imageRef.name", 1), []string{
 			"spec.versions[0].schema.properties[a]: Invalid value: must be required or have a default, because every Image has a base"}},
+		{"a base that can be empty", strings.NewReplacer("spec.parameters[a]", "spec.base.reference", "minLength: 1", "default: debian").Replace(
+			kind("{builder: {name: mock}, targets: [{platform: linux/amd64, format: raw}]}")), []string{
+			"spec.versions[0].schema.properties[a].minLength: Required value: must not be empty, because spec.base.reference of an Image cannot be empty"}},
 		{"an unknown field", kind("{" + complete + ", sauce: {}}"), []string{`spec.template: Invalid value: unknown field "sauce"`}},
 		{"a wrong type", kind("{" + complete + ", suspend: soon}"), []string{"spec.template: Invalid value: json: cannot unmarshal string into Go struct field ImageSpec.suspend of type bool"}},
 		{"no object", kind("[]"), []string{"spec.template: Invalid value: json: cannot unmarshal array into Go value of type v1alpha1.ImageSpec"}},

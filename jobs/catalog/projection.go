@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+)
+
+// An ownerNode is an element of a path in the managed fields of an Image, on the way to a bound field.
+type ownerNode struct {
+	// children are the next elements, by the text between the quotes in JSON.
+	children map[string]*ownerNode
+	// bound is the binding whose target the path is. It is nil on the way.
+	bound *binding
+}
+
+// ownerTree returns the first elements of the paths of all targets.
+func ownerTree(bindings []*binding) (*ownerNode, error) {
+	root := &ownerNode{children: map[string]*ownerNode{}}
+	for _, b := range bindings {
+		at := root
+		for _, element := range b.imagePaths[0] {
+			name, err := fieldpath.SerializePathElement(element)
+			if err != nil {
+				return nil, fmt.Errorf("write path %s: %w", b.imagePaths[0], err)
+			}
+			quoted, err := jsonText(name)
+			if err != nil {
+				return nil, fmt.Errorf("write path %s: %w", b.imagePaths[0], err)
+			}
+			name = quoted[1 : len(quoted)-1]
+			if at.children[name] == nil {
+				at.children[name] = &ownerNode{children: map[string]*ownerNode{}}
+			}
+			at = at.children[name]
+		}
+		at.bound = b
+	}
+	return root, nil
+}
+
+// A projection reads the JSON of an entry of managed fields of an Image, and collects what a view shows of it. It reads the text once and
+// keeps no paths: reading them into a set takes longer than all other parts of Get.
+type projection struct {
+	text string
+	at   int
+	// metadata is the JSON of the paths in the metadata.
+	metadata string
+	// owned are the bindings whose targets are owned.
+	owned []*binding
+}
+
+// read reads an entry. It returns false for a text that is not an object of objects.
+func (p *projection) read(root *ownerNode) bool {
+	return p.members(func(name string) bool {
+		if name != "f:metadata" {
+			return p.element(root.children[name])
+		}
+		start := p.at
+		valid := p.skip()
+		p.metadata = p.text[start:p.at]
+		return valid
+	})
+}
+
+// element reads the object of an element.
+func (p *projection) element(node *ownerNode) bool {
+	switch {
+	case node == nil:
+		return p.skip()
+	case node.bound == nil:
+		return p.members(func(name string) bool { return p.element(node.child(name)) })
+	}
+	start := p.at
+	valid := p.skip()
+	if text := p.text[start:p.at]; text == "{}" || strings.HasPrefix(text, `{".":{}`) {
+		p.owned = append(p.owned, node.bound)
+	}
+	return valid
+}
+
+// child returns the next element with a name as JSON has it. Names can be written in several ways.
+func (n *ownerNode) child(name string) *ownerNode {
+	if found := n.children[name]; found != nil || !strings.Contains(name, `\`) {
+		return found
+	}
+	var decoded string
+	if json.Unmarshal([]byte(`"`+name+`"`), &decoded) != nil {
+		return nil
+	}
+	quoted, err := jsonText(decoded)
+	if err != nil {
+		return nil
+	}
+	return n.children[quoted[1:len(quoted)-1]]
+}
+
+// members reads an object. It calls read with the name of each member, to read its value.
+func (p *projection) members(read func(name string) bool) bool {
+	if !p.next('{') {
+		return false
+	}
+	if p.next('}') {
+		return true
+	}
+	for {
+		name, valid := p.name()
+		if !valid || !p.next(':') || !read(name) {
+			return false
+		}
+		if p.next('}') {
+			return true
+		}
+		if !p.next(',') {
+			return false
+		}
+	}
+}
+
+// skip reads an object of objects.
+func (p *projection) skip() bool {
+	return p.members(func(string) bool { return p.skip() })
+}
+
+// name reads a string, and returns the text between its quotes.
+func (p *projection) name() (string, bool) {
+	if !p.next('"') {
+		return "", false
+	}
+	for start := p.at; p.at < len(p.text); p.at++ {
+		switch p.text[p.at] {
+		case '\\':
+			p.at++
+		case '"':
+			p.at++
+			return p.text[start : p.at-1], true
+		}
+	}
+	return "", false
+}
+
+// next reads a character after any white space, if it is the next one.
+func (p *projection) next(character byte) bool {
+	for p.at < len(p.text) && strings.IndexByte(" \t\r\n", p.text[p.at]) >= 0 {
+		p.at++
+	}
+	if p.at >= len(p.text) || p.text[p.at] != character {
+		return false
+	}
+	p.at++
+	return true
+}
+
+// appendOwned appends the JSON of the paths to those fields of an object that are owned. An object without any has no place in its
+// parent.
+func appendOwned(to []byte, fields []fieldNode, owned []*binding) []byte {
+	to = append(to, '{')
+	empty := len(to)
+	for i := range fields {
+		before := len(to)
+		if before > empty {
+			to = append(to, ',')
+		}
+		to = append(append(to, `"f:`...), fields[i].name[1:]...)
+		value := len(to)
+		if bound := fields[i].bound; bound == nil {
+			to = appendOwned(to, fields[i].fields, owned)
+		} else if slices.Contains(owned, bound) {
+			to = append(to, "{}"...)
+			continue
+		}
+		if len(to)-value <= len("{}") {
+			to = to[:before]
+		}
+	}
+	return append(to, '}')
+}
+
+// ownMetadata is what the kind itself owns in the metadata of nearly every Image. A view shows none of it.
+const ownMetadata = `{"f:labels":{"f:` + KindLabel + `":{},"f:` + RevisionLabel + `":{}}}`
+
+// appendMetadata appends the JSON of the paths in the metadata of a view, for those in the metadata of its Image. Most have no key that is
+// kept apart, and are the same. It returns false if the view shows none.
+func appendMetadata(to []byte, image string) ([]byte, bool, error) {
+	if image == "" || image == "{}" || image == ownMetadata {
+		return to, false, nil
+	}
+	if !mayBeApart(image) {
+		return append(to, image...), true, nil
+	}
+	paths, valid := readPaths(strings.NewReader(image))
+	if !valid {
+		return to, false, nil
+	}
+	view := fieldpath.NewSet()
+	for path := range paths.All() {
+		if path, visible := viewMetaPath(path); visible {
+			view.Insert(path)
+		}
+	}
+	if view.Empty() {
+		return to, false, nil
+	}
+	text, err := view.ToJSON()
+	return append(to, text...), true, err
+}
+
+// mayBeApart reports whether a text can have a key that is kept apart, or a finalizer that a view does not show.
+func mayBeApart(text string) bool {
+	contains := func(key string) bool {
+		prefix, _, _ := strings.Cut(key, "/")
+		return strings.Contains(text, prefix)
+	}
+	return strings.Contains(text, `\u`) || slices.ContainsFunc(apartLabels, contains) || slices.ContainsFunc(apartAnnotations, contains) ||
+		slices.ContainsFunc(imageFinalizers, contains)
+}

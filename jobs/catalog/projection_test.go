@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+func TestManagedFieldsAreReadAsText(t *testing.T) {
+	kind := compile(t, kindWith("", `a: {type: string}, b: {type: string}, c: {type: object, required: [d], properties: {d: {type: string}}}`,
+		`{field: spec.a, to: "spec.parameters[a]"}, {field: spec.b, to: 'spec.source.inline.files[a"<\b]'}, {field: spec.c.d, to: "spec.source.inline.files[c]"}`))
+	const item = `"k:{\"name\":\"a\"}"`
+	for _, test := range []struct{ name, image, want string }{
+		{"nothing", `{}`, ""},
+		{"an item without its value", `{"f:spec":{"f:parameters":{` + item + `:{".":{},"f:name":{}}}}}`, ""},
+		{"a value", `{"f:spec":{"f:parameters":{` + item + `:{".":{},"f:name":{},"f:value":{}}}}}`, `{"f:spec":{"f:a":{}}}`},
+		{"white space", " {\n\"f:spec\" : { \"f:parameters\":{" + item + ": {\t\"f:value\" :{}} } }\r\n}", `{"f:spec":{"f:a":{}}}`},
+		{"a name that is written in another way", `{"f:spec":{"f:parameters":{"k:{\u0022name\":\"\u0061\"}":{"f:value":{}}}}}`, `{"f:spec":{"f:a":{}}}`},
+		{"special characters", `{"f:spec":{"f:source":{"f:inline":{"f:files":{"f:a\"<\\b":{},"f:c":{}}}}}}`, `{"f:spec":{"f:b":{},"f:c":{"f:d":{}}}}`},
+		{"escaped special characters", `{"f:spec":{"f:source":{"f:inline":{"f:files":{"f:a\"\u003c\\b":{}}}}}}`, `{"f:spec":{"f:b":{}}}`},
+		{"a nested field alone", `{"f:spec":{"f:source":{"f:inline":{"f:files":{"f:c":{}}}}}}`, `{"f:spec":{"f:c":{"f:d":{}}}}`},
+		{"only paths below a field", `{"f:spec":{"f:source":{"f:inline":{"f:files":{"f:c":{"f:d":{}}}}}}}`, ""},
+		{"a field with paths below it", `{"f:spec":{"f:source":{"f:inline":{"f:files":{"f:c":{".":{},"f:d":{}}}}}}}`, `{"f:spec":{"f:c":{"f:d":{}}}}`},
+		{"metadata", `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`, `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`},
+		{"metadata and a field", `{"f:metadata":{"f:finalizers":{"v:\"a\"":{}}},"f:spec":{"f:parameters":{` + item + `:{"f:value":{}}}}}`,
+			`{"f:metadata":{"f:finalizers":{"v:\"a\"":{}}},"f:spec":{"f:a":{}}}`},
+		{"a key that is kept apart", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}},"f:spec":{"f:parameters":{` + item + `:{"f:value":{}}}}}`, `{"f:spec":{"f:a":{}}}`},
+		{"only keys that are kept apart", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}}}`, ""},
+		{"a key of the view", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io.view.catalog.goldsmith.dev/instance":{}}}}`, `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}}}`},
+		{"an escaped key that is kept apart", `{"f:metadata":{"f:labels":{"f:\u0061pp.kubernetes.io/instance":{},"f:b":{}}}}`, `{"f:metadata":{"f:labels":{"f:b":{}}}}`},
+		{"a finalizer of deletions", `{"f:metadata":{"f:finalizers":{".":{},"v:\"foregroundDeletion\"":{}}}}`, `{"f:metadata":{"f:finalizers":{}}}`},
+		{"the labels of the kind", `{"f:metadata":` + ownMetadata + `}`, ""},
+		{"empty metadata", `{"f:metadata":{}}`, ""},
+		{"no object", `[]`, ""},
+		{"a path that is no object", `{"f:metadata":{"f:labels":{}},"f:spec":1}`, ""},
+		{"a text that ends early", `{"f:metadata":{"f:labels":{}},"f:spec":{`, ""},
+		{"a name that ends early", `{"f:metadata":{"f:labels":{}},"f:sp\`, ""},
+		{"no colon", `{"f:spec"}`, ""},
+		{"no comma", `{"f:metadata":{}"f:spec":{}}`, ""},
+		{"a name that cannot be decoded", `{"f:spec":{"f:parameters":{"\x":{}}}}`, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			view := require.Value(kind.viewOwners([]metav1.ManagedFieldsEntry{entry("Apply", "kubectl", imageVersion, test.image, 1)}))(t)
+			got := ""
+			if len(view) > 0 {
+				got = view[0].FieldsV1.GetRawString()
+			}
+			if got != test.want || len(view) > 1 {
+				t.Errorf("the view has %s, want %s", got, test.want)
+			}
+		})
+	}
+}
