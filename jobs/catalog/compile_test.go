@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+// FuzzCompile compiles kinds that nobody would write. Faults have the paths of an ImageKind. What compiles can be defined, and its
+// example can be stored and read, or is refused with an error.
+func FuzzCompile(f *testing.F) {
+	seed, err := yaml.YAMLToJSON([]byte(debianServers))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(string(seed))
+	f.Add(strings.Replace(string(seed), `"bindings":[`, `"derived":[{"to":"spec.parameters[host]","expression":"'srv-' + metadata.name"}],"bindings":[`, 1))
+	f.Add(`{"metadata":{"name":"a"},"spec":{"names":{"kind":"A"},"template":{},"versions":[{"name":"v1","schema":{"type":"object","properties":{"b":{"type":"string"}}},` +
+		`"bindings":[{"field":"spec.b","to":"spec.source.inline.files[b]","prefix":"p","json":true}],"columns":[{"name":"B","type":"string","jsonPath":".spec.b"}]}]}}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		declared := &v1alpha1.ImageKind{}
+		if json.Unmarshal([]byte(document), declared) != nil {
+			return
+		}
+		kind, errs := Compile(declared)
+		if (kind == nil) != (len(errs) > 0) {
+			t.Fatalf("got a kind: %t, and %v", kind != nil, errs)
+		}
+		for _, err := range errs {
+			if !strings.HasPrefix(err.Field, "spec.") && err.Field != "metadata.name" {
+				t.Errorf("path of another object: %v", err)
+			}
+		}
+		if kind == nil {
+			return
+		}
+		if errs := kind.Conflicts(kind); len(errs) == 0 {
+			t.Error("the kind has no names")
+		}
+		image, err := kind.Put(kind.Example(), nil, nil)
+		if err != nil {
+			return
+		}
+		if _, err := kind.Get(image); err != nil {
+			t.Error(err)
+		}
+	})
+}
