@@ -73,7 +73,7 @@ spec: {release: trixie, size: small, owner: ada, rebuild: {at: "@daily", within:
 	return image
 }
 
-func viewOf(t *testing.T, kind *Kind, image *v1alpha1.Image) *unstructured.Unstructured {
+func viewOf(t testing.TB, kind *Kind, image *v1alpha1.Image) *unstructured.Unstructured {
 	t.Helper()
 	return normal(t, require.Value(require.Value(kind.Get(image))(t).Unstructured())(t))
 }
