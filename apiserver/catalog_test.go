@@ -15,6 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -64,6 +65,12 @@ func parametersOf(image *v1alpha1.Image) map[string]string {
 	return values
 }
 
+// warnings are the warnings that a client got.
+type warnings []string
+
+// HandleWarningHeader notes a warning.
+func (w *warnings) HandleWarningHeader(_ int, _, text string) { *w = append(*w, text) }
+
 var _ = Describe("a kind of the catalogue", func() {
 	var namespace string
 	var servers dynamic.ResourceInterface
@@ -74,7 +81,7 @@ var _ = Describe("a kind of the catalogue", func() {
 
 	It("stores its objects as Images", func(ctx SpecContext) {
 		created := must(servers.Create(ctx, newServer("web"), metav1.CreateOptions{}))
-		Expect(specOf(created)).To(Equal(map[string]any{"release": "bookworm", "size": "small", "packages": []any{"nginx"}}), "with defaults")
+		Expect(specOf(created)).To(Equal(map[string]any{"release": "bookworm", "size": "small", "packages": []any{"nginx"}, "retention": "2160h"}), "with defaults")
 		image := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
 		Expect(image.Spec.Builder.Name).To(Equal("mock"))
 		Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
@@ -174,7 +181,7 @@ var _ = Describe("a kind of the catalogue", func() {
 		Expect(err).To(MatchError(ContainSubstring(".spec.size")))
 		delete(ours.Object["spec"].(map[string]any), "size")
 		applied := must(servers.Apply(ctx, "web", ours, metav1.ApplyOptions{FieldManager: "ours"}))
-		Expect(specOf(applied)).To(Equal(map[string]any{"release": "bookworm", "size": "large", "packages": []any{"vim"}}))
+		Expect(specOf(applied)).To(Equal(map[string]any{"release": "bookworm", "size": "large", "packages": []any{"vim"}, "retention": "2160h"}))
 
 		constants := []byte(`{"apiVersion": "images.goldsmith.dev/v1alpha1", "kind": "Image", "metadata": {"name": "web"}, "spec": {"builder": {"name": "other"}}}`)
 		_, err = imagesIn(namespace).Patch(ctx, "web", types.ApplyPatchType, constants, metav1.PatchOptions{FieldManager: "theirs"})
@@ -208,6 +215,18 @@ var _ = Describe("a kind of the catalogue", func() {
 		owned.Object["spec"].(map[string]any)["owner"] = "bob"
 		err = errorOf(servers.Update(ctx, owned, metav1.UpdateOptions{}))
 		Expect(err).To(MatchError(ContainSubstring("spec.owner: Invalid value: \"bob\": is immutable")))
+	})
+
+	It("passes on warnings about its own fields, and not about those that the kind sets", func(ctx SpecContext) {
+		var warned warnings
+		recording := rest.CopyConfig(config)
+		recording.WarningHandler = &warned
+		servers := must(dynamic.NewForConfig(recording)).Resource(debianServers).Namespace(namespace)
+		must(servers.Create(ctx, newServer("web"), metav1.CreateOptions{}))
+		retained := newServer("retained")
+		Expect(unstructured.SetNestedField(retained.Object, "48h", "spec", "retention")).To(Succeed())
+		must(servers.Create(ctx, retained, metav1.CreateOptions{}))
+		Expect(warned).To(ConsistOf("spec.retention: has no effect: no database of records is configured"))
 	})
 
 	It("answers preconditions, dry runs, generated names and finalizers as other resources", func(ctx SpecContext) {

@@ -51,6 +51,7 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 	if err := r.mutate(ctx, attributes); err != nil {
 		return nil, err
 	}
+	ctx = r.warningsOf(ctx, func() *v1alpha1.Image { return image })
 	created, err := r.images.Create(ctx, image, r.validation(attributes, validate), options)
 	if apierrors.IsAlreadyExists(err) {
 		return nil, r.taken(ctx, image.Name, err)
@@ -92,6 +93,7 @@ func (r *REST) put(view, before *unstructured.Unstructured, stored *v1alpha1.Ima
 func (r *REST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	change := &change{requested: object, rest: r, name: name, creates: forceAllowCreate, options: options}
+	ctx = r.warningsOf(ctx, func() *v1alpha1.Image { return change.image })
 	updated, created, err := r.images.Update(ctx, name, change,
 		r.validation(r.imageAttributes(ctx, name, nil, nil, admission.Create, creation(options), options.DryRun), createValidation),
 		r.updateValidation(r.imageAttributes(ctx, name, nil, nil, admission.Update, options, options.DryRun), updateValidation),
