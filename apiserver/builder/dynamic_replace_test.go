@@ -99,19 +99,20 @@ func TestFiftyWatchersWhileKindsAreReplaced(t *testing.T) {
 	kind := definition("toys", "Toy", toyFields())
 	group, running := shop(t, computed(kind, "0", []*View{newView("first")}))
 	client := clientOf(t, running).Resource(toys)
-	var began, ended sync.WaitGroup
-	began.Add(watchers)
-	failures := make(chan error, watchers)
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	began, failures := make(chan struct{}, watchers), make(chan error, watchers)
 	for range watchers {
-		ended.Go(func() { failures <- seeLast(t.Context(), client, sync.OnceFunc(began.Done)) })
+		go func() { failures <- seeLast(ctx, client, sync.OnceFunc(func() { began <- struct{}{} })) }()
 	}
-	began.Wait()
+	for range watchers {
+		g.Eventually(began).WithTimeout(patience).Should(Receive())
+	}
 	for i := range replacements {
 		require.NoError(t, group.Replace([]dynamic.Kind{computed(kind, fmt.Sprint("changed-", i), []*View{newView("next")})}))
 		require.Value(client.List(t.Context(), metav1.ListOptions{}))(t)
 	}
 	require.NoError(t, group.Replace([]dynamic.Kind{computed(kind, "last", []*View{newView("last")})}))
-	ended.Wait()
 	for range watchers {
 		g.Expect(<-failures).NotTo(HaveOccurred())
 	}
@@ -119,7 +120,7 @@ func TestFiftyWatchersWhileKindsAreReplaced(t *testing.T) {
 
 // seeLast watches again whenever a watch ends, until a toy has the last colour.
 func seeLast(ctx context.Context, client dynamicclient.ResourceInterface, began func()) error {
-	for {
+	for ctx.Err() == nil {
 		events, err := client.Watch(ctx, metav1.ListOptions{})
 		if err != nil {
 			return err
@@ -138,6 +139,7 @@ func seeLast(ctx context.Context, client dynamicclient.ResourceInterface, began 
 			}
 		}
 	}
+	return ctx.Err()
 }
 
 // slowStorage answers when it is told to.
