@@ -5,6 +5,7 @@ package catalog
 import (
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -27,7 +28,9 @@ func Compile(declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
 // Check returns what an Image of a kind would have wrong in the fields that the kind sets itself, with paths of the ImageKind. The values
 // of bound fields are those of an example, which the users of the kind choose: their errors are left out.
 func Check(kind *kinds.Kind) field.ErrorList {
-	made, err := kind.Put(kind.Example(), nil, nil)
+	example := kind.Example()
+	example.SetNamespace(metav1.NamespaceDefault) // derived values can have it
+	made, err := kind.Put(example, nil, nil)
 	if err != nil {
 		return field.ErrorList{field.InternalError(field.NewPath("spec"), err)}
 	}

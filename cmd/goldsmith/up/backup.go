@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -53,7 +54,7 @@ func NewBackupCommand() *cobra.Command {
 		Use:   "backup FILE",
 		Short: "Back up a data directory, even while a server uses it",
 		Long: "Write a backup of a data directory to FILE, even while `goldsmith up` uses the directory. The backup " +
-			"holds objects, records, archived logs, the logs of pods, the document of builders, the server's token and certificate, " +
+			"holds objects, records, archived logs, the logs of pods, the documents of builders and kinds, the server's token and certificate, " +
 			"and the key of Secrets. The backup omits artifacts without --artifacts, the executables and files of builders, and data outside the data " +
 			"directory. FILE contains the server's token and the Secrets, so its mode is 0600. The command refuses " +
 			"an existing FILE without --force. `goldsmith restore` restores the backup.",
@@ -167,7 +168,7 @@ func (b *backup) addAll(ctx context.Context) error {
 	if err := b.add(backupFormatName, []byte(backupFormat)); err != nil {
 		return err
 	}
-	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addBuilders, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
+	for _, step := range []func(context.Context) error{b.addStorage, b.addServer, b.addDocuments, b.addBuilds, b.addArtifacts, b.addLogs, b.addRecords} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -256,17 +257,22 @@ func (b *backup) addServer(ctx context.Context) error {
 	})
 }
 
-// addBuilders adds the document of builders in the data directory, which may be a link to a file elsewhere. It tells what builders need that
-// the backup omits: files with passwords can be among it.
-func (b *backup) addBuilders(ctx context.Context) error {
-	flags := (&dataDirectory{path: b.directory}).recallBuilders()
+// addDocuments adds the documents of builders and of kinds in the data directory, which may be links to files elsewhere. It tells what
+// builders and kinds need that the backup omits: files with passwords can be among it.
+func (b *backup) addDocuments(ctx context.Context) error {
+	flags := (&dataDirectory{path: b.directory}).recallFlags()
 	if len(flags) > 0 {
-		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits builders that the server has from %s: back them up by other means\n", shellWords(flags)) // a notice that nobody can read is no failure
+		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits the files that the server has from %s: back them up by other means\n", shellWords(flags)) // a notice that nobody can read is no failure
 	}
 	if files := neededFiles(b.directory, flags); len(files) > 0 {
 		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits files that builders need: back up %s by other means\n", strings.Join(files, ", "))
 	}
-	path := filepath.Join(b.directory, buildersFile)
+	return errors.Join(b.addDocument(ctx, buildersFile), b.addDocument(ctx, kindsFile))
+}
+
+// addDocument adds a file of the data directory that the operator writes, if the file exists.
+func (b *backup) addDocument(ctx context.Context, name string) error {
+	path := filepath.Join(b.directory, name)
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
 		return nil
@@ -278,7 +284,7 @@ func (b *backup) addBuilders(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(b.addChanging(ctx, buildersFile, io.LimitReader(content, maxServerFile+1)), content.Close())
+	return errors.Join(b.addChanging(ctx, name, io.LimitReader(content, maxBytes(name)+1)), content.Close())
 }
 
 // neededFiles returns the files that the document of builders in a data directory needs, unless other documents replace it.
@@ -413,10 +419,21 @@ func (c cancellable) Read(p []byte) (int, error) {
 // checkSize refuses a file that is larger than any file of its kind. Files of builders have limits of their own, as have archived
 // logs. Databases have none.
 func checkSize(name string, size int64) error {
-	if (strings.HasPrefix(name, "server/") || name == buildersFile) && size > maxServerFile {
-		return fmt.Errorf("%s has %d bytes, but a file of the server has at most %d: move the file away", name, size, maxServerFile)
+	if most := maxBytes(name); most > 0 && size > most {
+		return fmt.Errorf("%s has %d bytes, but a file of the server has at most %d: move the file away", name, size, most)
 	}
 	return nil
+}
+
+// maxBytes returns the size of the largest file of a name, or 0 if it has no limit.
+func maxBytes(name string) int64 {
+	switch {
+	case name == kindsFile:
+		return kinds.MaxMiB << 20
+	case name == buildersFile || strings.HasPrefix(name, "server/"):
+		return maxServerFile
+	}
+	return 0
 }
 
 // restorable are the names in a backup that Restore writes to the data directory unchanged.
@@ -430,5 +447,5 @@ func restorable(name string) bool {
 	case nested:
 		return first == "server" || first == "builds"
 	}
-	return name == recordsName || name == buildersFile
+	return name == recordsName || name == buildersFile || name == kindsFile
 }

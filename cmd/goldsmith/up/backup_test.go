@@ -85,7 +85,7 @@ func TestABackupUnderLoadIsRestored(t *testing.T) {
 		t.Errorf("restored over a data directory: %v: %s", err, out)
 	}
 	mustRun(t, program, "restore", "--data-dir", restored, file)
-	if recalled := (&dataDirectory{path: restored}).recallBuilders(); !slices.Equal(recalled, builders) {
+	if recalled := (&dataDirectory{path: restored}).recallFlags(); !slices.Equal(recalled, builders) {
 		t.Errorf("the backed-up server ran with %v, and not with %v", builders, recalled)
 	}
 	server = startProgram(t, program, restored, flags...)
@@ -261,13 +261,20 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 		},
 		"flags": {
 			options: Options{BuilderDocuments: document, Builders: []string{"shell=" + tool}, Unconfined: []string{"shell"}},
-			backup:  []string{"warning: the backup omits builders that the server has from --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell: back them up by other means"},
+			backup:  []string{"warning: the backup omits the files that the server has from --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell: back them up by other means"},
 			start:   " --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell",
+		},
+		"kinds": {
+			options: Options{Kinds: document},
+			backup: []string{"warning: the backup omits the files that the server has from --kinds DOCUMENT: back them up by other means",
+				"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
+			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},
+			start:   " --kinds DOCUMENT",
 		},
 		"flags with a path that does not exist": {
 			options: Options{BuilderDocuments: document, Builders: []string{"shell=" + tool}},
 			gone:    document,
-			backup:  []string{"warning: the backup omits builders that the server has from --builders DOCUMENT --builder 'shell=TOOL': back them up by other means"},
+			backup:  []string{"warning: the backup omits the files that the server has from --builders DOCUMENT --builder 'shell=TOOL': back them up by other means"},
 			restore: []string{"warning: the backed-up server ran with --builders DOCUMENT --builder 'shell=TOOL': start with these flags too, but with paths that exist instead of DOCUMENT"},
 		},
 	} {
@@ -276,7 +283,7 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 			test.options.DataDirectory = data
 			require.NoError(t, test.options.complete())
 			server := &system{options: test.options, data: claim(t, data, false)}
-			require.NoError(t, errors.Join(server.rememberBuilders(), server.data.release()))
+			require.NoError(t, errors.Join(server.rememberFlags(), server.data.release()))
 			const builders = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders:\n- {name: disk, path: %s, env: [{name: TOKEN, valueFrom: {file: secrets/token}}]}\n"
 			require.NoError(t, errors.Join(os.WriteFile(filepath.Join(data, "builders.yaml"), fmt.Appendf(nil, builders, tool), 0o600),
 				os.Mkdir(filepath.Join(data, "secrets"), 0o700), os.WriteFile(filepath.Join(data, "secrets", "token"), []byte("hunter2"), 0o600)))
@@ -329,6 +336,7 @@ func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
 		"logs/v1/team/b-1/build.json": {1 << 40, 17 << 20, "larger than the limit of 16777216 bytes"},
 		"server/token":                {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
 		"builders.yaml":               {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
+		"kinds.yaml":                  {8 << 20, 0, "has 8388608 bytes, but a file of the server has at most 4194304"},
 		"records.db":                  {1 << 60, 0, "declares 1152921504606846976 bytes, but the file system of"},
 		"storage.snapshot":            {2, 1, "not a complete backup"},
 		pod + "output/disk.raw":       {1, 1, "a backup has no file of this name"},
@@ -365,7 +373,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
 	for name, want := range map[string]bool{
-		"server/token": true, "records.db": true, "builders.yaml": true, "builders.yaml/x": false, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
+		"server/token": true, "records.db": true, "builders.yaml": true, "builders.yaml/x": false, "kinds.yaml": true, "kinds": false, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
 		"../token": false, "server/../../token": false, "/etc/passwd": false, "kubeconfig": false, "lock": false, "storage/etcd": false, "records.db/x": false,
 		"artifacts/index.json": true, "artifacts/blobs/sha256/" + strings.Repeat("a", 64): true, "artifacts/blobs/sha256/a": false, "artifacts/ingest/a": false,
 	} {

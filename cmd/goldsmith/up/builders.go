@@ -4,18 +4,14 @@ package up
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/klog/v2"
 
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -59,7 +55,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 		return nil, err
 	}
 	source := registry.Source{
-		Path: o.BuilderDocuments, Optional: o.defaultDocument,
+		Path: o.BuilderDocuments, Optional: o.defaultBuilders,
 		Taken: map[string]string{mockName: "is built in"},
 	}
 	for name := range fixed {
@@ -80,69 +76,6 @@ func (o *Options) readBuilders() (*registrations, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-// builderFlagsName is the file of the server with the flags of builderFlags, as a list of JSON.
-const builderFlagsName = "builder-flags"
-
-// builderFlags returns the flags that name builders. They have no values of variables. The document of the data directory needs no flag.
-func (o *Options) builderFlags() []string {
-	flags := []string{}
-	if o.BuilderDocuments != filepath.Join(o.DataDirectory, buildersFile) {
-		flags = append(flags, "--builders", o.BuilderDocuments)
-	}
-	for _, pair := range o.Builders {
-		flags = append(flags, "--builder", pair)
-	}
-	for _, name := range o.Unconfined {
-		flags = append(flags, "--unconfined", name)
-	}
-	return flags
-}
-
-// rememberBuilders keeps the flags that name builders, so that a restore can tell them.
-func (s *system) rememberBuilders() error {
-	flags, err := json.Marshal(s.options.builderFlags())
-	if err != nil {
-		return fmt.Errorf("keep the flags of builders: %w", err)
-	}
-	return s.data.remember(builderFlagsName, string(flags))
-}
-
-// recallBuilders returns the flags that named builders when a server last used the directory, or none if they cannot be read: they only
-// serve to tell users.
-func (d *dataDirectory) recallBuilders() (flags []string) {
-	content, err := d.recall(builderFlagsName)
-	if err != nil || json.Unmarshal([]byte(content), &flags) != nil {
-		return nil
-	}
-	return flags
-}
-
-// shellWords returns words of a command line.
-func shellWords(words []string) string {
-	quoted := make([]string, len(words))
-	for i, word := range words {
-		quoted[i] = shellword.Quote(word)
-	}
-	return strings.Join(quoted, " ")
-}
-
-// missingPaths returns the paths in flags of builders that do not exist.
-func missingPaths(flags []string) (missing []string) {
-	for i := 0; i+1 < len(flags); i += 2 {
-		path := flags[i+1]
-		switch flags[i] {
-		case "--builder":
-			_, path, _ = strings.Cut(path, "=")
-		case "--unconfined":
-			continue
-		}
-		if !exists(path) {
-			missing = append(missing, path)
-		}
-	}
-	return missing
 }
 
 // registrations are the registered builders. They are safe for concurrent use.
@@ -219,10 +152,6 @@ func (r *registrations) watch(ctx context.Context, set func(map[string]local.Bui
 // startBuilders watches the documents of builders.
 func (s *system) startBuilders(ctx context.Context, agent *local.Agent) {
 	s.components.start(ctx, "builders", func(ctx context.Context) error {
-		return s.builders.watch(ctx, agent.SetBuilders, func(line string) {
-			line = "builders: " + line
-			klog.FromContext(ctx).Info(line)
-			_, _ = fmt.Fprintln(s.options.Notices, line) // a line that nobody can read is no failure
-		})
+		return s.builders.watch(ctx, agent.SetBuilders, func(line string) { s.notice(ctx, "builders: "+line) })
 	})
 }

@@ -165,6 +165,27 @@ func (n *notices) String() string {
 	return n.lines.String()
 }
 
+// await waits until a condition holds. Controllers read everything again after a minute, so a longer wait would not tell whether they
+// learned of a change.
+func (n *notices) await(ctx context.Context, t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(ctx, 45*time.Second)
+	defer stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("%s: %s", what, n)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// awaitLine waits for a line.
+func (n *notices) awaitLine(ctx context.Context, t *testing.T, line string) {
+	t.Helper()
+	n.await(ctx, t, line, func() bool { return strings.Contains(n.String(), line) })
+}
+
 // document returns a document of builders whose items are in JSON.
 func document(builders ...string) string {
 	return "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [" + strings.Join(builders, ", ") + "]\n"
@@ -185,23 +206,6 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		require.NoError(t, errors.Join(os.WriteFile(file+".new", []byte(content), 0o600), os.Rename(file+".new", file)))
 	}
 	told := &notices{}
-	// Controllers read everything again after a minute, so a longer wait would not tell whether they learned of the change.
-	await := func(ctx context.Context, what string, holds func() bool) {
-		t.Helper()
-		ctx, stop := context.WithTimeout(ctx, 45*time.Second)
-		defer stop()
-		for !holds() {
-			select {
-			case <-ctx.Done():
-				t.Fatalf("%s: %s", what, told)
-			case <-time.After(20 * time.Millisecond):
-			}
-		}
-	}
-	awaitLine := func(ctx context.Context, line string) {
-		t.Helper()
-		await(ctx, line, func() bool { return strings.Contains(told.String(), line) })
-	}
 	options := Options{DataDirectory: data, Memory: true, Notices: told, Workers: 2}
 	kubeconfig := filepath.Join(data, "kubeconfig")
 	withSystem(t, options, func(ctx context.Context, client versioned.Interface) {
@@ -220,15 +224,15 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 			}
 		}
 		stalled := stalledBy(v1alpha1.ReasonBuilderNotFound)
-		await(ctx, "the builder is not registered", stalled)
+		told.await(ctx, t, "the builder is not registered", stalled)
 
 		const shellDocument = `{name: shell, path: shell.sh, env: [{name: GREETING, value: hello}, {name: TOKEN, valueFrom: {file: token}}]}`
 		write(document(shellDocument))
-		awaitLine(ctx, "builders: registered shell\n")
+		told.awaitLine(ctx, t, "builders: registered shell\n")
 		shell, err := client.ImagesV1alpha1().Builders().Get(ctx, "shell", metav1.GetOptions{})
 		require.NoError(t, err)
 		shown := []any{shell}
-		await(ctx, "the image is built", func() bool { return image().Status.LatestSuccessful != nil })
+		told.await(ctx, t, "the image is built", func() bool { return image().Status.LatestSuccessful != nil })
 
 		// One build of lab runs, one waits for its worker, and one for the queue, while lab is removed and registered again.
 		released := filepath.Join(t.TempDir(), "released")
@@ -237,11 +241,11 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 `), 0o700))
 		const labDocument = `{name: lab, path: lab.sh, workers: 1, unconfined: true}`
 		write(document(shellDocument, labDocument))
-		awaitLine(ctx, "registered lab")
+		told.awaitLine(ctx, t, "registered lab")
 		builds := client.ImagesV1alpha1().ImageBuilds("default")
 		awaitBuild := func(name string, holds func(*v1alpha1.ImageBuild) bool) {
 			t.Helper()
-			await(ctx, name, func() bool {
+			told.await(ctx, t, name, func() bool {
 				build, err := builds.Get(ctx, name, metav1.GetOptions{})
 				return err == nil && holds(build)
 			})
@@ -264,7 +268,7 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 			awaitBuild(waits.name+"-1", waits.until)
 		}
 		write(document(shellDocument))
-		awaitLine(ctx, "removed lab")
+		told.awaitLine(ctx, t, "removed lab")
 		require.NoError(t, os.WriteFile(released, nil, 0o600))
 		awaitBuild("runs-1", func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase == v1alpha1.BuildSucceeded })
 		for _, name := range []string{"worker-1", "queue-1"} {
@@ -278,16 +282,16 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 		}
 
 		write(document(`{name: shell, path: shell.sh, argv: []}`))
-		awaitLine(ctx, "builders: "+file+`: builder "shell": unknown field "argv": the registered builders stay as they were`)
+		told.awaitLine(ctx, t, "builders: "+file+`: builder "shell": unknown field "argv": the registered builders stay as they were`)
 		if stalled() {
 			t.Error("the broken document counts")
 		}
 		write(document(`{name: shell, path: shell.sh, targets: [{format: iso}]}`))
-		awaitLine(ctx, "builders: changed shell; removed lab\n")
-		await(ctx, "the builder no longer makes the target", stalledBy(v1alpha1.ReasonTargetNotSupported))
+		told.awaitLine(ctx, t, "builders: changed shell; removed lab\n")
+		told.await(ctx, t, "the builder no longer makes the target", stalledBy(v1alpha1.ReasonTargetNotSupported))
 		write(document())
-		awaitLine(ctx, "builders: removed shell\n")
-		await(ctx, "the builder was removed", stalled)
+		told.awaitLine(ctx, t, "builders: removed shell\n")
+		told.await(ctx, t, "the builder was removed", stalled)
 		config, err := clientcmd.BuildConfigFromFlags("", kubeconfig)
 		require.NoError(t, err)
 		everything := []any{told.String(), shown}

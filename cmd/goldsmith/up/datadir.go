@@ -30,6 +30,7 @@ import (
 //	up.log       logs of the libraries since the last start
 //	server/      token, address and certificate, so that a kubeconfig stays valid after a restart; the key of stored Secrets
 //	builders.yaml the builders, which the operator writes and the server only reads
+//	kinds.yaml   the kinds of images, as builders.yaml
 //	records.db   the records database: SQLite, which adds files with suffixes to this name
 //	storage/     the objects: etcd, unless --memory keeps them in memory
 //	artifacts/   the artifacts of builds: an OCI image layout

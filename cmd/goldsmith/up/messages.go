@@ -3,10 +3,13 @@
 package up
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"k8s.io/klog/v2"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 )
@@ -19,6 +22,12 @@ func nextSteps(kubeconfig string) string {
   goldsmith kubectl apply -f web.yaml   # create the image; its first build starts
   goldsmith build web -f                # build it again and follow the log
 `
+}
+
+// notice tells the user a line, and logs it.
+func (s *system) notice(ctx context.Context, line string) {
+	klog.FromContext(ctx).Info(line)
+	_, _ = fmt.Fprintln(s.options.Notices, line) // a line that nobody can read is no failure
 }
 
 // announceStop tells the user what the stop does to running builds.

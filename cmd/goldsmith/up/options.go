@@ -64,6 +64,9 @@ type Options struct {
 	// BuilderDocuments is a document with builders, or a directory of documents, which the server reads whenever they change: see package
 	// registry. Defaults to DataDirectory/builders.yaml, which may be missing. A path that is set must exist.
 	BuilderDocuments string
+	// Kinds is a file with kinds of images, or a directory of such files, which the server reads whenever they change: see package kinds.
+	// Defaults to DataDirectory/kinds.yaml, which may be missing. A path that is set must exist.
+	Kinds string
 	// Unconfined are the names of builders that can read and write all files that the user can. Other builders, and "mock", can write
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
 	Unconfined []string
@@ -83,8 +86,8 @@ type Options struct {
 
 	// Out receives the lines for a user. Defaults to nowhere.
 	Out io.Writer
-	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply and
-	// BuilderDocuments change and their errors, and when a stop begins. Its writes may be concurrent. Defaults to nowhere. It is not Out, because Out may have no reader by then.
+	// Notices receives a line when a start takes long, when it discards Secrets, if the kernel cannot confine builders, for what Apply,
+	// BuilderDocuments and Kinds change and their errors, and when a stop begins. Its writes may be concurrent. Defaults to nowhere. It is not Out, because Out may have no reader by then.
 	Notices io.Writer
 	// Log is written to DataDirectory/up.log while the server runs. With Memory, or if Log is nil, there is no such file.
 	Log *Log
@@ -98,7 +101,8 @@ type Options struct {
 	Executable string
 
 	artifactsMax    int64 // ArtifactsMax in bytes, or 0
-	defaultDocument bool  // BuilderDocuments was not set
+	defaultBuilders bool  // BuilderDocuments was not set
+	defaultKinds    bool  // Kinds was not set
 
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
@@ -143,6 +147,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
 	flags.StringVar(&o.BuilderDocuments, "builders", "",
 		"`path` of a document with builders, or of a directory of such documents, which the server reads whenever they change (default DATA-DIR/builders.yaml, if it exists)")
+	flags.StringVar(&o.Kinds, "kinds", "",
+		"`path` of a file with kinds of images, or of a directory of such files, which the server reads whenever they change (default DATA-DIR/kinds.yaml, if it exists)")
 	filters.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
@@ -192,11 +198,17 @@ func (o *Options) complete() (err error) {
 			return err
 		}
 	}
-	if o.BuilderDocuments == "" {
-		o.BuilderDocuments, o.defaultDocument = filepath.Join(o.DataDirectory, buildersFile), true
-	}
-	if o.BuilderDocuments, err = filepath.Abs(o.BuilderDocuments); err != nil {
-		return fmt.Errorf("find the documents of builders: %w", err)
+	for _, documents := range []struct {
+		path      *string
+		isDefault *bool
+		file      string
+	}{{&o.BuilderDocuments, &o.defaultBuilders, buildersFile}, {&o.Kinds, &o.defaultKinds, kindsFile}} {
+		if *documents.path == "" {
+			*documents.path, *documents.isDefault = filepath.Join(o.DataDirectory, documents.file), true
+		}
+		if *documents.path, err = filepath.Abs(*documents.path); err != nil {
+			return fmt.Errorf("find %s: %w", documents.file, err)
+		}
 	}
 	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
 		return err

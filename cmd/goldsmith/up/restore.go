@@ -52,10 +52,10 @@ func NewRestoreCommand() *cobra.Command {
 	return command
 }
 
-// startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders of the server.
+// startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders and kinds of the server.
 // Notices receives a line with the files that builders need and that do not exist, and a line instead of flags with such a path.
 func startCommand(directory string, notices io.Writer) string {
-	flags := (&dataDirectory{path: directory}).recallBuilders()
+	flags := (&dataDirectory{path: directory}).recallFlags()
 	if files := slices.DeleteFunc(neededFiles(directory, flags), exists); len(files) > 0 {
 		_, _ = fmt.Fprintf(notices, "warning: the backup has no files of builders: before the start, create %s\n", strings.Join(files, ", ")) // a notice that nobody can read is no failure
 	}

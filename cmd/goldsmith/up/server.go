@@ -14,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 	"goldsmith.dev/goldsmith/archive"
@@ -31,10 +32,11 @@ const serverName = "goldsmith"
 var landingPage []byte
 
 // describeServer configures the APIs of the server, but neither its address nor its users.
-func describeServer(allowed inputs.Builders, limited limits.Flags, archived *archive.Store, recorded *records.Connection, kept *artifacts.Store,
+func describeServer(allowed inputs.Builders, kinds *catalog.Configuration, limited limits.Flags, archived *archive.Store, recorded *records.Connection, kept *artifacts.Store,
 	logs corekinds.LogOpener) *builder.Server {
 	options := apiserver.Options{
 		Builders:   func() (inputs.Builders, error) { return allowed, nil },
+		Kinds:      kinds,
 		Local:      true,
 		Artifacts:  keptArtifacts{kept},
 		Queue:      limited.Read,
@@ -58,7 +60,7 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.builders.allowed(), s.options.Limits, s.logs, s.records, s.artifacts, logs)).
+	server := users.admit(describeServer(s.builders.allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, logs)).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
 		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)

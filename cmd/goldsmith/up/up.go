@@ -36,6 +36,10 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
+	kinds, err := options.readKinds()
+	if err != nil {
+		return err
+	}
 	if err := checkTypes(options.DataDirectory); err != nil {
 		return explain(options.DataDirectory, err)
 	}
@@ -98,7 +102,7 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	running := &system{
-		options: options, data: data, builders: builders, logs: logs, records: history, artifacts: kept,
+		options: options, data: data, builders: builders, kinds: kinds, logs: logs, records: history, artifacts: kept,
 		components: newComponents(), agent: &agentLogs{},
 	}
 	starting, started := running.components.whileRunning(ctx)
@@ -121,6 +125,7 @@ type system struct {
 	options    Options
 	data       *dataDirectory
 	builders   *registrations
+	kinds      *configuredKinds
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
 	artifacts  *artifacts.Store
@@ -139,9 +144,10 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.data.remember("address", listener.Addr().String()), s.rememberBuilders()); err != nil {
+	if err := errors.Join(s.data.remember("address", listener.Addr().String()), s.rememberFlags()); err != nil {
 		return err
 	}
+	s.startKinds(ctx)
 	keeper, err := s.startRetention(ctx, server.ClientConfig())
 	if err != nil {
 		return err
