@@ -148,4 +148,13 @@ func TestServerSideApplyOnBothSides(t *testing.T) {
 			t.Errorf("an owner has a parameter that does not exist: %s", jsonOf(t, s.image.ManagedFields[i]))
 		}
 	}
+
+	// A manager of both sides is one owner.
+	require.NoError(t, s.applyView("kubectl", "{size: small, packages: [curl]}", true))
+	require.NoError(t, s.applyView("kubectl", "{size: small}", false))
+	s.expectSpec(`{"paused":false,"retries":2,"size":"small"}`)
+	require.NoError(t, s.applyImage("argocd", "{runPolicy: Serial}", false))
+	if found := find(s.image.ManagedFields, owner{"argocd", "Apply"}); found == nil || found.FieldsV1.GetRawString() != `{"f:spec":{"f:runPolicy":{}}}` {
+		t.Errorf("argocd owns %s", jsonOf(t, found))
+	}
 }
