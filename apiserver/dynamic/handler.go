@@ -43,16 +43,19 @@ func (g *Group) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 func (g *Group) serveResource(info *apirequest.RequestInfo, writer http.ResponseWriter, request *http.Request) {
 	kind := g.acquire(schema.GroupVersionResource{Group: info.APIGroup, Version: info.APIVersion, Resource: info.Resource})
 	if kind == nil {
-		http.NotFound(writer, request)
+		g.notFound(writer, request)
 		return
 	}
 	defer kind.requests.Done()
 	endpoint := kind.endpoints[info.Subresource]
 	if endpoint == nil || !kind.isIn(info) {
-		http.NotFound(writer, request)
+		g.notFound(writer, request)
 		return
 	}
 	verb, handler := strings.ToUpper(info.Verb), endpoint.handler(info.Verb)
+	if changes := info.Verb == "update" || info.Verb == "patch"; changes && info.Name == "" || info.Verb == "create" && info.Name != "" && info.Subresource == "" {
+		handler = nil // neither all objects at once, nor one that has a name already
+	}
 	if info.Subresource != "" && endpoint.connects(request.Method) {
 		verb, handler = apirequest.MethodConnect, endpoint.connect()
 	}
@@ -86,6 +89,11 @@ func (s *served) isIn(info *apirequest.RequestInfo) bool {
 		return info.Namespace == ""
 	}
 	return info.Namespace != "" || info.Verb == "list" || info.Verb == "watch"
+}
+
+// notFound answers a request for a resource or subresource that the group lacks.
+func (g *Group) notFound(writer http.ResponseWriter, request *http.Request) {
+	g.fail(apierrors.NewGenericServerResponse(http.StatusNotFound, "", schema.GroupResource{}, "", "", 0, false), writer, request)
 }
 
 // fail answers a request with an error.

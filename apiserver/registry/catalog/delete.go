@@ -4,11 +4,13 @@ package catalog
 
 import (
 	"context"
+	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/internalversion"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/admission"
 	"k8s.io/apiserver/pkg/registry/rest"
 
@@ -28,9 +30,10 @@ func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateOb
 	}
 	own := options.DeepCopy()
 	if requested := options.Preconditions; requested != nil && requested.UID != nil {
-		viewed := &metav1.ObjectMeta{UID: kinds.ViewUID(image.UID)}
-		if err := checkUID(requested, viewed); err != nil {
-			return nil, false, apierrors.NewConflict(r.resource(), name, err)
+		if uid := kinds.ViewUID(image.UID); *requested.UID != uid {
+			kind := r.kind.GroupVersionKind()
+			return nil, false, apierrors.NewConflict(schema.GroupResource{Group: kind.Group, Resource: kind.Kind}, name, fmt.Errorf( // as the library has it
+				"the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *requested.UID, uid))
 		}
 		own.Preconditions.UID = &image.UID
 	}

@@ -160,7 +160,7 @@ func (c *change) UpdatedObject(ctx context.Context, old runtime.Object) (runtime
 	if err != nil {
 		return nil, err
 	}
-	if errs := c.rest.strategy.ValidateUpdate(ctx, withVersion(view, before), before); len(errs) > 0 {
+	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(view, before), before); len(errs) > 0 {
 		return nil, c.rest.invalid(c.name, errs)
 	}
 	image, err := c.rest.put(view, before, stored)
@@ -192,13 +192,22 @@ func (c *change) change(ctx context.Context, object runtime.Object) (*unstructur
 	return store.As[*unstructured.Unstructured](changed)
 }
 
-// withVersion returns the object with a resource version, which the strategy wants where a client leaves it out.
-func withVersion(view, before *unstructured.Unstructured) *unstructured.Unstructured {
-	if view.GetResourceVersion() != "" {
-		return view
-	}
+// withSystemFields returns the object with the metadata that the library sets before it validates an update. The store compares the
+// resource version with that of the Image.
+func withSystemFields(view, before *unstructured.Unstructured) *unstructured.Unstructured {
 	view = view.DeepCopy()
 	view.SetResourceVersion(before.GetResourceVersion())
+	view.SetGeneration(before.GetGeneration())
+	view.SetCreationTimestamp(before.GetCreationTimestamp())
+	if view.GetUID() == "" {
+		view.SetUID(before.GetUID())
+	}
+	if before.GetDeletionTimestamp() != nil {
+		view.SetDeletionTimestamp(before.GetDeletionTimestamp())
+	}
+	if view.GetDeletionGracePeriodSeconds() == nil {
+		view.SetDeletionGracePeriodSeconds(before.GetDeletionGracePeriodSeconds())
+	}
 	return view
 }
 
@@ -207,7 +216,7 @@ func checkUID(preconditions *metav1.Preconditions, object metav1.Object) error {
 	if preconditions == nil || preconditions.UID == nil || *preconditions.UID == object.GetUID() {
 		return nil
 	}
-	return fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *preconditions.UID, object.GetUID()) //nolint:revive,staticcheck // as the library has it
+	return fmt.Errorf("Precondition failed: UID in precondition: %v, UID in object meta: %v", *preconditions.UID, object.GetUID()) //nolint:staticcheck // as the library has it
 }
 
 // taken explains an error of a creation whose name another object has: users of the kind cannot see an Image that is not of the kind.
