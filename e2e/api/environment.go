@@ -25,33 +25,41 @@ type Environment struct {
 
 // Specs are all specs that hold everywhere. Each creates a namespace of its own, and no build runs in it unless the spec requests
 // one. What they hold is Goldsmith's own; for each feature of k8s.io/apiserver there is one spec which shows that it is wired up.
+// The specs of a subject hold for Images and for a kind of the catalogue.
 func Specs(environment func() Environment) {
 	Describe("the API", func() {
 		w := newFixture(environment)
-		describeStored(w)
-		describeForwarded(w)
-		describeCreation(w)
-		describePatches(w)
-		describeApply(w)
-		describeDryRun(w)
-		describeSelectors(w)
+		describeImages(w)
+		describeWritten(images(w))
+		describeStrategicPatches(w)
+		describeImageApply(w)
+		describeImageDryRun(w)
+		describeImageSelectors(w)
+	})
+	Describe("the API of a kind", func() {
+		w := newFixture(environment)
+		establishAppliances(w)
+		describeStored(appliances(w))
+		describeForwarded(appliances(w))
+		describeWritten(appliances(w))
 	})
 }
 
 // StorageSpecs are the specs that read and write through every feature of a storage. What a storage has to do is tested in
 // apiserver/storage; these specs show that a server uses it.
 func StorageSpecs(environment func() Environment) {
-	Describe("the API", func() { describeStored(newFixture(environment)) })
+	Describe("the API", func() {
+		w := newFixture(environment)
+		describeStored(images(w))
+		describeImageUpdates(w)
+		describeImageDeletion(w)
+	})
 }
 
 // AggregationSpecs are those of Specs that can fail behind kube-apiserver and pass in front of one server: kube-apiserver
 // forwards the request, merges discovery and OpenAPI, or spreads the requests of a client over several replicas.
 func AggregationSpecs(environment func() Environment) {
-	Describe("the API", func() {
-		w := newFixture(environment)
-		describeStored(w)
-		describeForwarded(w)
-	})
+	Describe("the API", func() { describeImages(newFixture(environment)) })
 }
 
 // ClusterSpecs are those that hold only where a whole Kubernetes is around.
@@ -61,8 +69,21 @@ func ClusterSpecs(environment func() Environment) {
 	})
 }
 
+// describeImages depends on the storage or the aggregator of images and builds.
+func describeImages(w *fixture) {
+	describeStored(images(w))
+	describeForwarded(images(w))
+	describeImageUpdates(w)
+	describeImageDeletion(w)
+	describeImageFieldValidation(w)
+	describeWarnings(w)
+	describeBuildTables(w)
+	describeProtobuf(w)
+	describeSubresources(w)
+}
+
 // describeStored depends on the storage, and on which replica's cache of it answers.
-func describeStored(w *fixture) {
+func describeStored(w *subject) {
 	describePages(w)
 	describeWatches(w)
 	describeExpiry(w)
@@ -71,15 +92,21 @@ func describeStored(w *fixture) {
 }
 
 // describeForwarded depends on how a request and its answer are encoded, merged and forwarded.
-func describeForwarded(w *fixture) {
+func describeForwarded(w *subject) {
 	describeNumbers(w)
 	describeRefusals(w)
 	describeFieldValidation(w)
-	describeWarnings(w)
 	describeTables(w)
 	describeEncodings(w)
-	describeProtobuf(w)
 	describeDiscovery(w)
 	describeOpenAPI(w)
-	describeSubresources(w)
+}
+
+// describeWritten depends on how the server changes an object.
+func describeWritten(w *subject) {
+	describeCreation(w)
+	describePatches(w)
+	describeApply(w)
+	describeDryRun(w)
+	describeSelectors(w)
 }

@@ -33,9 +33,9 @@ func newFixture(environment func() Environment) *fixture {
 }
 
 // create creates an Image of which nothing is built.
-func (w *fixture) create(ctx context.Context, name string, adjust ...func(*v1alpha1.Image)) *v1alpha1.Image {
+func (w *fixture) create(ctx context.Context, name string, adjust ...func(*v1alpha1.Image)) {
 	GinkgoHelper()
-	return w.CreateImage(ctx, image(name, adjust...))
+	w.CreateImage(ctx, image(name, adjust...))
 }
 
 // image is an Image of which nothing is built.

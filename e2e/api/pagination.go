@@ -6,11 +6,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func describePages(w *fixture) {
+func describePages(w *subject) {
 	Describe("a list in pages", func() {
 		It("is of one moment, whatever changes between its pages", Label("gate"), func(ctx SpecContext) {
 			for _, name := range []string{"a", "b", "c", "d", "e"} {
@@ -18,18 +17,22 @@ func describePages(w *fixture) {
 			}
 			w.retryExpired(ctx, func() error {
 				first := w.list(ctx, metav1.ListOptions{Limit: 2})
-				Expect(first.RemainingItemCount).To(HaveValue(BeNumerically(">=", 3)))
-				remaining := names(w.list(ctx, metav1.ListOptions{ResourceVersion: first.ResourceVersion, ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}))[2:]
-				changed := w.ChangeImage(ctx, "c", func(image *v1alpha1.Image) { image.Labels["letter"] += "-again" })
+				if w.counted {
+					Expect(first.GetRemainingItemCount()).To(HaveValue(BeNumerically(">=", 3)))
+				}
+				remaining := names(w.list(ctx, metav1.ListOptions{ResourceVersion: first.GetResourceVersion(), ResourceVersionMatch: metav1.ResourceVersionMatchNotOlderThan}))[2:]
+				changed := w.change(ctx, "c", func(object *unstructured.Unstructured) {
+					labelled("letter", object.GetLabels()["letter"]+"-again")(object)
+				})
 				w.remove(ctx, remaining[1])
 				w.create(ctx, "", generated)
-				rest, err := w.Images().List(ctx, metav1.ListOptions{Continue: first.Continue})
+				rest, err := w.client().List(ctx, metav1.ListOptions{Continue: first.GetContinue()})
 				if err != nil {
 					return err
 				}
 				Expect(names(rest)).To(Equal(remaining))
-				Expect(rest.Items[0].Labels["letter"] + "-again").To(Equal(changed.Labels["letter"]))
-				Expect(rest.ResourceVersion).To(Equal(first.ResourceVersion))
+				Expect(rest.Items[0].GetLabels()["letter"] + "-again").To(Equal(changed.GetLabels()["letter"]))
+				Expect(rest.GetResourceVersion()).To(Equal(first.GetResourceVersion()))
 				return nil
 			})
 		})

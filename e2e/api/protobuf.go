@@ -48,7 +48,8 @@ func describeProtobuf(w *fixture) {
 
 // full is an Image of which nothing is built, with something in most fields.
 func full(name string) *v1alpha1.Image {
-	return image(name, labelled("colour", "gold"), func(image *v1alpha1.Image) {
+	return image(name, func(image *v1alpha1.Image) {
+		image.Labels = map[string]string{"colour": "gold"}
 		image.Annotations = map[string]string{"note": "<\"ä\">"}
 		image.Spec.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"a": "x\n", "b": ""}}}
 		image.Spec.Parameters = []v1alpha1.Parameter{{Name: "duration", Value: "1s"}, {Name: "empty", Value: ""}}

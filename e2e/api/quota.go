@@ -71,7 +71,7 @@ func describeQuota(w *fixture) {
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects, requested: count/images.images.goldsmith.dev=1, " +
 				"used: count/images.images.goldsmith.dev=2, limited: count/images.images.goldsmith.dev=2")))
-			w.patch(ctx, "second", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
+			images(w).patch(ctx, "second", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}}}`)
 			_, err = w.Images().Patch(ctx, "third", types.ApplyPatchType,
 				[]byte(`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"third"},`+imageContent+`}`), metav1.PatchOptions{FieldManager: "one"})
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)

@@ -13,14 +13,39 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeSelectors(w *fixture) {
+func describeSelectors(w *subject) {
+	Describe("a selection", func() {
+		DescribeTable("by names, labels and fields:", func(ctx SpecContext, labels, fields string, expected ...string) {
+			w.create(ctx, "gold", labelled("colour", "gold"))
+			w.create(ctx, "silver", labelled("colour", "silver"), set(w.edited, w.other))
+			w.create(ctx, "plain")
+			Expect(names(w.list(ctx, metav1.ListOptions{LabelSelector: labels, FieldSelector: fields}))).To(ConsistOf(expected))
+		},
+			Entry("a name", "", "metadata.name=gold", "gold"),
+			Entry("other names", "", "metadata.name!=gold", "silver", "plain"),
+			Entry("a label", "colour in (gold,bronze)", "", "gold"),
+			Entry("no such label", "colour notin (gold,bronze)", "", "silver", "plain"),
+			Entry("a label and a name", "colour", "metadata.name!=gold", "silver"),
+			Entry("nothing of both", "colour=silver", "metadata.name=gold"),
+		)
+
+		DescribeTable("that makes no sense is refused:", func(ctx SpecContext, query, says string) {
+			w.refuses(ctx, w.path("?"+query), says)
+		},
+			Entry("an unknown field", "fieldSelector=spec.colour%3Dgold", "spec.colour"),
+			Entry("a field that is not selected by", "fieldSelector=spec.retry.limit%3D2", "spec.retry.limit"),
+			Entry("an unknown field beside a known one", "fieldSelector=metadata.name%3Dweb,status.colour%3Dgold", "status.colour"),
+			Entry("a bad label", "labelSelector=a+in+b", "unable to parse requirement"),
+		)
+	})
+}
+
+func describeImageSelectors(w *fixture) {
 	Describe("a selection", func() {
 		DescribeTable("of images by fields:", func(ctx SpecContext, selector string, expected ...string) {
 			w.createSelectable(ctx)
-			Expect(names(w.list(ctx, metav1.ListOptions{FieldSelector: selector}))).To(ConsistOf(expected), selector)
+			Expect(names(images(w).list(ctx, metav1.ListOptions{FieldSelector: selector}))).To(ConsistOf(expected), selector)
 		},
-			selectorEntry("metadata.name=gold", "gold"),
-			selectorEntry("metadata.name!=gold", "silver", "plain"),
 			selectorEntry("spec.suspend=true", "gold", "silver", "plain"),
 			selectorEntry("spec.suspend=false"),
 			selectorEntry("spec.suspend!=false", "gold", "silver", "plain"),
@@ -55,23 +80,23 @@ func describeSelectors(w *fixture) {
 			}
 		})
 
-		DescribeTable("that makes no sense is refused:", func(ctx SpecContext, query, says string) {
-			for _, kind := range []string{"images", "imagebuilds"} {
-				for _, request := range []struct{ method, more string }{
-					{http.MethodGet, ""}, {http.MethodGet, "&watch=true"}, {http.MethodGet, "&limit=1"}, {http.MethodDelete, ""},
-				} {
-					refused := w.ask(ctx, request.method, w.at(kind+"?"+query+request.more), "")
-					Expect(refused.code).To(Equal(http.StatusBadRequest), "%s: %s", request, refused.body)
-					Expect(refused.status().Reason).To(Equal(metav1.StatusReasonBadRequest))
-					Expect(refused.status().Message).To(ContainSubstring(says))
-				}
-			}
-		},
-			Entry("an unknown field", "fieldSelector=spec.colour%3Dgold", "spec.colour"),
-			Entry("a field of the other kind", "fieldSelector=spec.base.reference%3Dgold", "spec.base.reference"),
-			Entry("an unknown field beside a known one", "fieldSelector=metadata.name%3Dweb,status.colour%3Dgold", "status.colour"),
-		)
+		It("of builds by a field that they lack is refused", func(ctx SpecContext) {
+			w.refuses(ctx, w.at("imagebuilds?fieldSelector=spec.base.reference%3Dgold"), "spec.base.reference")
+		})
 	})
+}
+
+// refuses expects that each verb with selectors refuses the query in a path.
+func (w *fixture) refuses(ctx context.Context, path, says string) {
+	GinkgoHelper()
+	for _, request := range []struct{ method, more string }{
+		{http.MethodGet, ""}, {http.MethodGet, "&watch=true"}, {http.MethodGet, "&limit=1"}, {http.MethodDelete, ""},
+	} {
+		refused := w.ask(ctx, request.method, path+request.more, "")
+		Expect(refused.code).To(Equal(http.StatusBadRequest), "%s: %s", request, refused.body)
+		Expect(refused.status().Reason).To(Equal(metav1.StatusReasonBadRequest))
+		Expect(refused.status().Message).To(ContainSubstring(says))
+	}
 }
 
 // selectorEntry is described by its selector.

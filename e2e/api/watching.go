@@ -8,15 +8,14 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/watch"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // step is a label that specs count their changes with.
 const step = "step"
 
-// eventReader reads the events of a watch of images. It skips the changes of controllers, which leave the labels alone.
+// eventReader reads the events of a watch of a subject. It skips the changes of controllers, which leave the labels alone.
 type eventReader struct {
 	fixture *fixture
 	watch   watch.Interface
@@ -25,13 +24,13 @@ type eventReader struct {
 	version string
 }
 
-// follow watches images until the spec ends.
-func (w *fixture) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
+// follow watches the objects until the spec ends.
+func (s *subject) follow(ctx context.Context, options metav1.ListOptions) *eventReader {
 	GinkgoHelper()
-	watching, err := w.Images().Watch(ctx, options)
+	watching, err := s.client().Watch(ctx, options)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(watching.Stop)
-	return &eventReader{fixture: w, watch: watching, steps: map[string]string{}}
+	return &eventReader{fixture: s.fixture, watch: watching, steps: map[string]string{}}
 }
 
 // next is the next event: "ADDED web 1" where the label step is 1, or "BOOKMARK" at the end of the initial events.
@@ -39,26 +38,26 @@ func (s *eventReader) next(ctx context.Context) string {
 	GinkgoHelper()
 	for {
 		event := s.fixture.receive(ctx, s.watch)
-		image, ok := event.Object.(*v1alpha1.Image)
+		object, ok := event.Object.(*unstructured.Unstructured)
 		Expect(ok).To(BeTrue(), "%s %v", event.Type, event.Object)
 		if s.version != "" {
-			Expect(image.ResourceVersion).To(newer(s.version))
+			Expect(object.GetResourceVersion()).To(newer(s.version))
 		}
-		s.version = image.ResourceVersion
+		s.version = object.GetResourceVersion()
 		if event.Type == watch.Bookmark {
-			if image.Annotations[metav1.InitialEventsAnnotationKey] == "true" { // others may be sent at any time
+			if object.GetAnnotations()[metav1.InitialEventsAnnotationKey] == "true" { // others may be sent at any time
 				return string(watch.Bookmark)
 			}
 			continue
 		}
-		told := string(event.Type) + " " + image.Name
-		last, known := s.steps[image.Name]
-		if event.Type == watch.Modified && known && last == image.Labels[step] {
+		told := string(event.Type) + " " + object.GetName()
+		last, known := s.steps[object.GetName()]
+		if event.Type == watch.Modified && known && last == object.GetLabels()[step] {
 			continue
 		}
-		s.steps[image.Name] = image.Labels[step]
-		if image.Labels[step] != "" {
-			told += " " + image.Labels[step]
+		s.steps[object.GetName()] = object.GetLabels()[step]
+		if object.GetLabels()[step] != "" {
+			told += " " + object.GetLabels()[step]
 		}
 		return told
 	}

@@ -5,11 +5,13 @@ package api
 import (
 	"context"
 	"errors"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 
 	apply "goldsmith.dev/goldsmith/apis/generated/applyconfiguration/images/v1alpha1"
@@ -17,7 +19,53 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-func describeApply(w *fixture) {
+func describeApply(w *subject) {
+	applied := func(ctx context.Context, object *unstructured.Unstructured, options metav1.ApplyOptions) *unstructured.Unstructured {
+		GinkgoHelper()
+		applied, err := w.client().Apply(ctx, "web", object, options)
+		Expect(err).NotTo(HaveOccurred())
+		return applied
+	}
+
+	Describe("An apply", func() {
+		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
+			object := applied(ctx, w.object("web", set("status.activeBuilds", int64(7))), by("one"))
+			Expect(object).To(beNew())
+			Expect(object.GetManagedFields()).To(HaveExactElements(And(
+				HaveField("APIVersion", w.resource.GroupVersion().String()), HaveField("FieldsType", "FieldsV1"), HaveField("Time", Not(BeNil())))))
+			Expect(owned(object, "one Apply")).To(MatchJSON(w.fields))
+			before := w.observed(ctx)
+			Expect(applied(ctx, w.object("web"), by("one"))).To(BeComparableTo(before), "the same again")
+		})
+
+		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
+			applied(ctx, w.object("web"), by("one"))
+			w.observed(ctx)
+			_, err := w.client().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
+			Expect(err).NotTo(HaveOccurred())
+			other := w.object("web", set(w.edited, w.other), set("spec.retry.limit", int64(3)))
+			_, err = w.client().Apply(ctx, "web", other, by("two"))
+
+			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
+			var status apierrors.APIStatus
+			Expect(errors.As(err, &status)).To(BeTrue())
+			Expect(status.Status().Message).To(HavePrefix("Apply failed with 2 conflicts: "))
+			Expect(status.Status().Details.Causes).To(ConsistOf(
+				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: `conflict with "one"`, Field: "." + w.edited},
+				And(HaveField("Type", metav1.CauseTypeFieldManagerConflict), HaveField("Field", ".spec.retry.limit"),
+					HaveField("Message", MatchRegexp(`^conflict with "editor" using `+w.resource.GroupVersion().String()+`( at \S+)?$`)))))
+			Expect(field(w.read(ctx), w.edited)).To(Equal(w.value))
+
+			forced := applied(ctx, other, metav1.ApplyOptions{FieldManager: "two", Force: true})
+			Expect(field(forced, w.edited)).To(Equal(w.other))
+			Expect(owned(forced, "one Apply")).NotTo(ContainSubstring(`"f:` + w.edited[strings.LastIndex(w.edited, ".")+1:]))
+		})
+	})
+}
+
+func by(manager string) metav1.ApplyOptions { return metav1.ApplyOptions{FieldManager: manager} }
+
+func describeImageApply(w *fixture) {
 	// wanted is an Image of a user that starts no builds.
 	wanted := func(reference string) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.Namespace).WithSpec(apply.ImageSpec().WithSuspend(true).
@@ -29,7 +77,6 @@ func describeApply(w *fixture) {
 	only := func(spec *apply.ImageSpecApplyConfiguration) *apply.ImageApplyConfiguration {
 		return apply.Image("web", w.Namespace).WithSpec(spec)
 	}
-	by := func(manager string) metav1.ApplyOptions { return metav1.ApplyOptions{FieldManager: manager} }
 	applied := func(ctx context.Context, configuration *apply.ImageApplyConfiguration, options metav1.ApplyOptions) *v1alpha1.Image {
 		GinkgoHelper()
 		image, err := w.Images().Apply(ctx, configuration, options)
@@ -38,37 +85,6 @@ func describeApply(w *fixture) {
 	}
 
 	Describe("An apply", func() {
-		It("owns what is in it, and neither defaults nor what it ignores", func(ctx SpecContext) {
-			image := applied(ctx, wanted("debian:bookworm").WithLabels(map[string]string{"team": "red"}).
-				WithStatus(apply.ImageStatus().WithActiveBuilds(7)), by("one"))
-			Expect(image.Status).To(beNew())
-			Expect(image.ManagedFields).To(HaveLen(1))
-			Expect(image.ManagedFields[0]).To(And(
-				HaveField("APIVersion", "images.goldsmith.dev/v1alpha1"), HaveField("FieldsType", "FieldsV1"), HaveField("Time", Not(BeNil()))))
-			Expect(owned(image, "one Apply")).To(MatchJSON(`{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:suspend":{},"f:builder":{"f:name":{}},
-				"f:base":{"f:reference":{}},"f:targets":{"k:{\"format\":\"raw\",\"platform\":\"linux/amd64\"}":{".":{},"f:format":{},"f:platform":{}}}}}`))
-		})
-
-		It("of what another one owns is a conflict that names both, and everything at once", func(ctx SpecContext) {
-			applied(ctx, wanted("debian:bookworm"), by("one"))
-			w.observedImage(ctx)
-			_, err := w.Images().Patch(ctx, "web", types.MergePatchType, []byte(`{"spec":{"suspend":true,"retry":{"limit":7}}}`), metav1.PatchOptions{FieldManager: "editor"})
-			Expect(err).NotTo(HaveOccurred())
-			other := wanted("debian:trixie")
-			other.Spec.WithRetry(apply.RetryPolicy().WithLimit(3))
-			_, err = w.Images().Apply(ctx, other, by("two"))
-
-			Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)
-			var status apierrors.APIStatus
-			Expect(errors.As(err, &status)).To(BeTrue())
-			Expect(status.Status().Message).To(HavePrefix("Apply failed with 2 conflicts: "))
-			Expect(status.Status().Details.Causes).To(ConsistOf(
-				metav1.StatusCause{Type: metav1.CauseTypeFieldManagerConflict, Message: `conflict with "one"`, Field: ".spec.base.reference"},
-				And(HaveField("Type", metav1.CauseTypeFieldManagerConflict), HaveField("Field", ".spec.retry.limit"),
-					HaveField("Message", MatchRegexp(`^conflict with "editor" using images.goldsmith.dev/v1alpha1( at \S+)?$`)))))
-			Expect(w.getImage(ctx).Spec.Base.Reference).To(Equal("debian:bookworm"))
-		})
-
 		It("merges lists by their keys", func(ctx SpecContext) {
 			parameter := func(name, value string) *apply.ParameterApplyConfiguration {
 				return apply.Parameter().WithName(name).WithValue(value)

@@ -8,9 +8,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	kubetypes "k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -47,14 +45,6 @@ func (w *fixture) finishedBuild(ctx context.Context, name string) *v1alpha1.Imag
 	return w.Settled(ctx, name)
 }
 
-// patch patches an Image.
-func (w *fixture) patch(ctx context.Context, name string, kind kubetypes.PatchType, body string) *v1alpha1.Image {
-	GinkgoHelper()
-	patched, err := w.Images().Patch(ctx, name, kind, []byte(body), metav1.PatchOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	return patched
-}
-
 // getImage reads the Image web.
 func (w *fixture) getImage(ctx context.Context) *v1alpha1.Image {
 	GinkgoHelper()
@@ -62,24 +52,6 @@ func (w *fixture) getImage(ctx context.Context) *v1alpha1.Image {
 	Expect(err).NotTo(HaveOccurred())
 	return found
 }
-
-// waitForImageDeletion waits until there is no Image of this name.
-func (w *fixture) waitForImageDeletion(ctx context.Context, name string) {
-	GinkgoHelper()
-	w.Eventually(ctx, func(ctx context.Context) error {
-		_, err := w.Images().Get(ctx, name, metav1.GetOptions{})
-		return err
-	}).Should(Satisfy(apierrors.IsNotFound))
-}
-
-// release removes the finalizer of the specs from an Image.
-func (w *fixture) release(ctx context.Context, name string) {
-	GinkgoHelper()
-	w.patch(ctx, name, kubetypes.JSONPatchType, `[{"op":"test","path":"/metadata/finalizers","value":["`+finalizer+`"]},{"op":"remove","path":"/metadata/finalizers"}]`)
-}
-
-// held is a change of an Image that keeps it after it was deleted.
-func held(image *v1alpha1.Image) { image.Finalizers = append(image.Finalizers, finalizer) }
 
 // owner is an entry of the managed fields, written as "manager operation subresource".
 func owner(entry metav1.ManagedFieldsEntry) string {

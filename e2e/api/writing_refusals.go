@@ -5,7 +5,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -21,31 +20,10 @@ type request struct {
 	headers            []string
 }
 
-// served is a resource, and what its objects are besides their metadata.
-type served struct {
-	prefix, apiVersion, kind, resource, group string
-	content                                   string
-}
-
-const imageContent = `"spec":{"suspend":true,"builder":{"name":"mock"},"base":{"reference":"debian:bookworm"},"targets":[{"platform":"linux/amd64","format":"raw"}]}`
-
-func configMaps() served {
-	return served{prefix: "/api/v1", apiVersion: "v1", kind: "ConfigMap", resource: "configmaps", content: `"data":{"a":"b"}`}
-}
-
-func imagesServed() served {
-	const group = "images.goldsmith.dev"
-	return served{
-		prefix: "/apis/" + group + "/v1alpha1", apiVersion: group + "/v1alpha1", kind: "Image", resource: "images", group: group,
-		content: imageContent,
-	}
-}
-
-// of replaces the placeholders OBJECTS, VERSION, KIND, CONTENT and NAMESPACE of a request by the values of this resource.
-func (s served) of(r request, namespace string) request {
+// of replaces the placeholders OBJECTS, VERSION, KIND and CONTENT of a request by the values of this resource.
+func (s *subject) of(r request) request {
 	replace := strings.NewReplacer(
-		"OBJECTS", s.prefix+"/namespaces/"+namespace+"/"+s.resource,
-		"VERSION", s.apiVersion, "KIND", s.kind, "CONTENT", s.content, "NAMESPACE", namespace,
+		"OBJECTS", s.path(""), "VERSION", s.resource.GroupVersion().String(), "KIND", s.kind, "CONTENT", s.content,
 	).Replace
 	r.path, r.body = replace(r.path), replace(r.body)
 	return r
@@ -56,13 +34,13 @@ func (s served) of(r request, namespace string) request {
 var particulars = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|"\{.*\}"|\(\{.* \.\.\.\)|Key: [^,]*|record \(\d+\)|scheme "[^"]*"`)
 
 // impersonal returns the Status of a reply without the parts that are specific to the resource.
-func (s served) impersonal(r reply) metav1.Status {
+func (s *subject) impersonal(r reply) metav1.Status {
 	GinkgoHelper()
 	var names []string
-	if s.group != "" {
-		names = append(names, s.kind+"."+s.group, "KIND", s.resource+"."+s.group, "OBJECTS", s.apiVersion, "VERSION")
+	if s.resource.Group != "" {
+		names = append(names, s.kind+"."+s.resource.Group, "KIND", s.resource.GroupResource().String(), "OBJECTS", s.resource.GroupVersion().String(), "VERSION")
 	}
-	names = append(names, path.Base(s.apiVersion), "VERSION", s.resource, "OBJECTS", s.kind, "KIND", strings.ToLower(s.kind), "KIND")
+	names = append(names, s.resource.Version, "VERSION", s.resource.Resource, "OBJECTS", s.kind, "KIND", strings.ToLower(s.kind), "KIND")
 	general := func(text string) string {
 		text = builtInForms.Replace(text) // a documented difference
 		return strings.NewReplacer(names...).Replace(particulars.ReplaceAllString(text, "…"))
@@ -70,7 +48,7 @@ func (s served) impersonal(r reply) metav1.Status {
 	status := r.status()
 	status.Message = general(status.Message)
 	if details := status.Details; details != nil {
-		if details.Group == s.group {
+		if details.Group == s.resource.Group {
 			details.Group = ""
 		}
 		details.Kind = general(details.Kind)
@@ -89,11 +67,12 @@ var builtInForms = strings.NewReplacer(
 	"json: cannot unmarshal object into Go value of type []handlers.jsonPatchOp", "must be a list, not an object",
 )
 
-func describeRefusals(w *fixture) {
-	// exchange sends the same request for a ConfigMap and for an Image.
+func describeRefusals(w *subject) {
+	builtIns := configMaps(w.fixture)
+	// exchange sends the same request for a ConfigMap and for an object of ours.
 	exchange := func(ctx context.Context, r request) (builtIn, ours reply) {
 		GinkgoHelper()
-		one, other := configMaps().of(r, w.Namespace), imagesServed().of(r, w.Namespace)
+		one, other := builtIns.of(r), w.of(r)
 		return w.ask(ctx, one.method, one.path, one.body, one.headers...), w.ask(ctx, other.method, other.path, other.body, other.headers...)
 	}
 	const there = `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},CONTENT}`
@@ -114,37 +93,47 @@ func describeRefusals(w *fixture) {
 	}
 	const jsonPatch, mergePatch, strategicPatch, applyPatch = "json-patch+json", "merge-patch+json", "strategic-merge-patch+json", "apply-patch+yaml"
 
+	// Resources without Go types have other messages, and no strategic merge patch.
+	typed := func(entries ...TableEntry) []TableEntry {
+		if w.strategic {
+			return entries
+		}
+		return nil
+	}
+
 	DescribeTable("What cannot be done is answered as for a built-in resource:", func(ctx SpecContext, r request, code int) {
 		created, ourCreated := exchange(ctx, post(objects, there))
 		Expect(created.code).To(Equal(http.StatusCreated), "%s", created.body)
 		Expect(ourCreated.code).To(Equal(http.StatusCreated), "%s", ourCreated.body)
 
 		builtIn, ours := exchange(ctx, r)
-		Expect(imagesServed().impersonal(ours)).To(Equal(configMaps().impersonal(builtIn)))
+		Expect(w.impersonal(ours)).To(Equal(builtIns.impersonal(builtIn)))
 		Expect(ours.code).To(Equal(builtIn.code))
 		Expect(ours.header["Warning"]).To(Equal(builtIn.header["Warning"]))
 		Expect(ours.status()).To(And(HaveField("Status", metav1.StatusFailure), HaveField("Code", BeEquivalentTo(code))))
 	},
+		typed(
+			Entry("a creation of another kind", post(objects, `{"apiVersion":"VERSION","kind":"Other","metadata":{"name":"new"}}`), 400),
+			Entry("a creation with labels of another type", post(objects, with(`"name":"new","labels":["a"]`)), 400),
+			Entry("a patch of an unknown type", patch("patch+json", object, `{}`), 415),
+			Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
+		),
 		Entry("a creation with a name that is taken", post(objects, there), 409),
 		Entry("a creation without a name", post(objects, with(``)), 422),
 		Entry("a creation in another namespace than the path's", post(objects, with(`"name":"new","namespace":"other"`)), 400),
-		Entry("a creation of another kind", post(objects, `{"apiVersion":"VERSION","kind":"Other","metadata":{"name":"new"}}`), 400),
 		Entry("a creation with two controllers", post(objects, with(`"name":"new","ownerReferences":[
 			{"apiVersion":"a/v2","kind":"A","name":"a","uid":"a","controller":true},{"apiVersion":"a/v2","kind":"A","name":"b","uid":"b","controller":true}]`)), 422),
 		Entry("a creation by a manager whose name is too long", post(objects+"?fieldManager="+strings.Repeat("x", 129), with(`"name":"new"`)), 422),
 		Entry("a creation out of nothing", post(objects, ``), 400),
 		Entry("a creation out of half an object", post(objects, `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":`), 400),
 		Entry("a creation out of YAML that is none", send(http.MethodPost, objects, "yaml", "a: [b"), 400),
-		Entry("a creation with labels of another type", post(objects, with(`"name":"new","labels":["a"]`)), 400),
 		Entry("an update of what is not there", put("OBJECTS/absent", with(`"name":"absent"`)), 404),
 		Entry("an update of an old version", put(object, with(`"name":"there","resourceVersion":"1"`)), 409),
-		Entry("a patch of an unknown type", patch("patch+json", object, `{}`), 415),
 		Entry("a patch of an object with another UID", patch(mergePatch, object, `{"metadata":{"uid":"other"}}`), 422),
 		Entry("a patch of the name", patch(mergePatch, object, `{"metadata":{"name":"other"}}`), 400),
 		Entry("a patch of the namespace", patch(mergePatch, object, `{"metadata":{"namespace":"other"}}`), 400),
 		Entry("a merge patch that is no JSON", patch(mergePatch, object, `{"metadata":`), 400),
 		Entry("a merge patch that is a list", patch(mergePatch, object, `[]`), 400),
-		Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
 		Entry("a JSON patch that is no list", patch(jsonPatch, object, `{}`), 400),
 		Entry("a JSON patch with an unknown operation", patch(jsonPatch, object, `[{"op":"shake","path":"/metadata/labels"}]`), 422),
 		Entry("a JSON patch whose test fails", patch(jsonPatch, object, `[{"op":"test","path":"/metadata/name","value":"other"}]`), 422),
@@ -169,9 +158,11 @@ func describeRefusals(w *fixture) {
 		Expect(builtIn.code).To(BeElementOf(http.StatusInternalServerError, ours.code), "\"goldsmith up\" serves both")
 		Expect(ours.status()).To(And(HaveField("Code", BeEquivalentTo(http.StatusBadRequest)), HaveField("Message", ContainSubstring(message))))
 	},
+		typed(
+			Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), "shake"),
+		),
 		Entry("a creation with a resourceVersion", post(objects, with(`"name":"new","resourceVersion":"7"`)), "metadata.resourceVersion"),
 		Entry("an update of a version that is none", put(object, with(`"name":"there","resourceVersion":"newest"`)), "metadata.resourceVersion"),
-		Entry("a strategic merge patch with an unknown directive", patch(strategicPatch, object, `{"metadata":{"$patch":"shake"}}`), "shake"),
 		Entry("an apply with an unknown field", patch(applyPatch, object+"?fieldManager=one", `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},"colour":"red"}`), "colour: field not declared in schema"),
 		Entry("a look at a version that is none", get(object+"?resourceVersion=newest"), "resourceVersion"),
 	)

@@ -16,32 +16,79 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-func describeFieldValidation(w *fixture) {
+func describeFieldValidation(w *subject) {
 	const (
 		unknown   = `unknown field "spec.colour"`
 		duplicate = `duplicate field "spec.suspend"`
-		head      = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"Image","metadata":{"name":"web"},`
 		asJSON    = "Content-Type: application/json"
+		asMerge   = "Content-Type: application/merge-patch+json"
+		asApply   = "Content-Type: application/apply-patch+yaml"
 	)
 	odd := func(method, path, kind, body string, complaints ...string) request {
 		return request{method: method, path: path, body: body, headers: append([]string{kind}, complaints...)}
 	}
-	twice := head + strings.Replace(imageContent, `"suspend":true,`, `"suspend":true,"suspend":true,"colour":"gold",`, 1) + `}`
-	const yaml = "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\nmetadata: {name: web}\nspec:\n  suspend: true\n  suspend: true\n  colour: gold\n" +
-		"  builder: {name: mock}\n  base: {reference: debian:bookworm}\n  targets: [{platform: linux/amd64, format: raw}]\n"
+	twice := func(more string) string {
+		return strings.Replace(w.manifest(`{"name":"web"}`), `"suspend":true,`, `"suspend":true,"suspend":true,`+more, 1)
+	}
 
-	DescribeTable("Fields that nobody knows, and those that are there twice, are treated as is asked for:", func(ctx SpecContext, r request) {
+	DescribeTable(nobodyKnows, treated(w),
+		Entry("in a creation", odd(http.MethodPost, "", asJSON, twice(`"colour":"gold",`), duplicate, unknown)),
+		Entry("in a JSON patch", odd(http.MethodPatch, "/web", "Content-Type: application/json-patch+json",
+			`[{"op":"add","op":"add","path":"/spec/colour","value":"gold"}]`, `json patch duplicate field "[0].op"`, unknown)),
+		Entry("in a merge patch", odd(http.MethodPatch, "/web", asMerge,
+			`{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`, duplicate, unknown)),
+	)
+
+	It("An apply of fields that nobody knows is refused in any case, of those that are there twice as is asked for", func(ctx SpecContext) {
+		for _, directive := range []string{"Strict", "Warn", "Ignore"} {
+			unknown := strings.Replace(w.manifest(`{"name":"web"}`), `"suspend":true,`, `"colour":"gold",`, 1)
+			refused := w.ask(ctx, http.MethodPatch, w.path("/web?fieldManager=one&fieldValidation="+directive), unknown, asApply)
+			Expect(refused.code).To(Equal(http.StatusBadRequest))
+			Expect(refused.status().Message).To(HaveSuffix(": spec.colour: field not declared in schema"))
+		}
+		path := w.path("/web?fieldManager=one&fieldValidation=")
+		refused := w.ask(ctx, http.MethodPatch, path+"Strict", twice(""), asApply)
+		Expect(refused.code).To(Equal(http.StatusBadRequest))
+		Expect(refused.status().Message).To(ContainSubstring(`key "suspend" already set in map`))
+		warned := w.ask(ctx, http.MethodPatch, path+"Warn", twice(""), asApply)
+		Expect(warned.code).To(Equal(http.StatusCreated), "%s", warned.body)
+		Expect(warnings(warned)).To(ConsistOf(ContainSubstring(`key "suspend" already set in map`)))
+	})
+
+	It("A request that is too large is refused before anything is done", func(ctx SpecContext) {
+		w.create(ctx, "web")
+		large := w.manifest(`{"name":"web","annotations":{"a":"` + strings.Repeat("x", 3<<20) + `"}}`)
+		for _, r := range []request{
+			{method: http.MethodPost, headers: []string{asJSON}},
+			{method: http.MethodPut, path: "/web", headers: []string{asJSON}},
+			{method: http.MethodPatch, path: "/web", headers: []string{asMerge}},
+			{method: http.MethodPatch, path: "/web?fieldManager=one", headers: []string{asApply}},
+			{method: http.MethodDelete, path: "/web", headers: []string{asJSON}},
+		} {
+			refused := w.ask(ctx, r.method, w.path(r.path), large, r.headers...)
+			Expect(refused.code).To(Equal(http.StatusRequestEntityTooLarge), "%s %s: %s", r.method, r.path, refused.body)
+			Expect(refused.status().Reason).To(Equal(metav1.StatusReasonRequestEntityTooLarge))
+			Expect(refused.status().Message).To(ContainSubstring("limit is 3145728"))
+		}
+	})
+}
+
+const nobodyKnows = "Fields that nobody knows, and those that are there twice, are treated as is asked for:"
+
+// treated sends a request with such fields in each mode. Its headers are the type of the body, and the complaints.
+func treated(w *subject) func(SpecContext, request) {
+	return func(ctx SpecContext, r request) {
 		kind, complaints := r.headers[0], r.headers[1:]
-		if r.path != "images" {
+		if r.path != "" {
 			w.create(ctx, "web")
-			w.observedImage(ctx)
+			w.observed(ctx)
 		}
 		try := func(directive string) reply {
 			path := r.path + "?fieldManager=one&dryRun=All"
 			if directive != "" {
 				path += "&fieldValidation=" + directive
 			}
-			return w.ask(ctx, r.method, w.at(path), r.body, kind)
+			return w.ask(ctx, r.method, w.path(path), r.body, kind)
 		}
 		By("strictly: refused")
 		strict := try("Strict")
@@ -61,51 +108,20 @@ func describeFieldValidation(w *fixture) {
 		Expect(ignored.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", ignored.body)
 		Expect(warnings(ignored)).To(BeEmpty())
 		Expect(string(ignored.body)).NotTo(ContainSubstring("colour"))
-	},
-		Entry("in a creation", odd(http.MethodPost, "images", asJSON, twice, duplicate, unknown)),
-		Entry("in a JSON patch", odd(http.MethodPatch, "images/web", "Content-Type: application/json-patch+json",
-			`[{"op":"add","op":"add","path":"/spec/colour","value":"gold"}]`, `json patch duplicate field "[0].op"`, unknown)),
-		Entry("in a merge patch", odd(http.MethodPatch, "images/web", "Content-Type: application/merge-patch+json",
-			`{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`, duplicate, unknown)),
-		Entry("in a strategic merge patch", odd(http.MethodPatch, "images/web", "Content-Type: application/strategic-merge-patch+json",
-			`{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`, duplicate, unknown)),
-		Entry("in a request for a build", odd(http.MethodPost, "images/web/instantiate", asJSON,
-			`{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildRequest","colour":"gold"}`, `unknown field "colour"`)),
+	}
+}
+
+func describeImageFieldValidation(w *fixture) {
+	DescribeTable(nobodyKnows, treated(images(w)),
+		Entry("in a strategic merge patch", request{
+			method: http.MethodPatch, path: "/web", body: `{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`,
+			headers: []string{"Content-Type: application/strategic-merge-patch+json", `duplicate field "spec.suspend"`, `unknown field "spec.colour"`},
+		}),
+		Entry("in a request for a build", request{
+			method: http.MethodPost, path: "/web/instantiate", body: `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildRequest","colour":"gold"}`,
+			headers: []string{"Content-Type: application/json", `unknown field "colour"`},
+		}),
 	)
-
-	It("An apply of fields that nobody knows is refused in any case, of those that are there twice as is asked for", func(ctx SpecContext) {
-		const kind = "Content-Type: application/apply-patch+yaml"
-		for _, directive := range []string{"Strict", "Warn", "Ignore"} {
-			refused := w.ask(ctx, http.MethodPatch, w.at("images/web?fieldManager=one&fieldValidation="+directive), strings.Replace(yaml, "  suspend: true\n", "", 1), kind)
-			Expect(refused.code).To(Equal(http.StatusBadRequest))
-			Expect(refused.status().Message).To(HaveSuffix(": spec.colour: field not declared in schema"))
-		}
-		repeated := strings.Replace(yaml, "  colour: gold\n", "", 1)
-		path := w.at("images/web?fieldManager=one&fieldValidation=")
-		refused := w.ask(ctx, http.MethodPatch, path+"Strict", repeated, kind)
-		Expect(refused.code).To(Equal(http.StatusBadRequest))
-		Expect(refused.status().Message).To(ContainSubstring(`key "suspend" already set in map`))
-		warned := w.ask(ctx, http.MethodPatch, path+"Warn", repeated, kind)
-		Expect(warned.code).To(Equal(http.StatusCreated), "%s", warned.body)
-		Expect(warnings(warned)).To(ConsistOf(ContainSubstring(`key "suspend" already set in map`)))
-	})
-
-	It("A request that is too large is refused before anything is done", func(ctx SpecContext) {
-		w.create(ctx, "web")
-		large := head + `"spec":{"base":{"reference":"` + strings.Repeat("x", 3<<20) + `"}}}`
-		for _, r := range []request{
-			{method: http.MethodPost, path: "images", headers: []string{asJSON}},
-			{method: http.MethodPut, path: "images/web", headers: []string{asJSON}},
-			{method: http.MethodPatch, path: "images/web", headers: []string{"Content-Type: application/merge-patch+json"}},
-			{method: http.MethodPatch, path: "images/web?fieldManager=one", headers: []string{"Content-Type: application/apply-patch+yaml"}},
-			{method: http.MethodDelete, path: "images/web", headers: []string{asJSON}},
-		} {
-			refused := w.ask(ctx, r.method, w.at(r.path), large, r.headers...)
-			Expect(refused.code).To(Equal(http.StatusRequestEntityTooLarge), "%s %s: %s", r.method, r.path, refused.body)
-			Expect(refused.status().Reason).To(Equal(metav1.StatusReasonRequestEntityTooLarge))
-			Expect(refused.status().Message).To(ContainSubstring("limit is 3145728"))
-		}
-	})
 }
 
 func describeWarnings(w *fixture) {
