@@ -143,6 +143,7 @@ func describeRefusals(w *subject) {
 		Entry("an apply that is no YAML", patch(applyPatch, object+"?fieldManager=one", "a: [b"), 400),
 		Entry("an apply with managed fields", patch(applyPatch, object+"?fieldManager=one", with(`"name":"there","managedFields":[{"manager":"two"}]`)), 400),
 		Entry("a deletion of an object with another UID", remove(object, `{"preconditions":{"uid":"other"}}`), 409),
+		Entry("a deletion of another version", remove(object, `{"preconditions":{"resourceVersion":"1"}}`), 409),
 		Entry("a deletion with an unknown policy", remove(object, `{"propagationPolicy":"Sideways"}`), 422),
 		Entry("a deletion with options of another kind", remove(object, `{"kind":"Other","apiVersion":"a/v2"}`), 400),
 		Entry("a look at what is not there", get("OBJECTS/absent"), 404),

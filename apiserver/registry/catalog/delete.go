@@ -29,13 +29,13 @@ func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateOb
 		return nil, false, apierrors.NewNotFound(r.resource(), name)
 	}
 	own := options.DeepCopy()
-	if requested := options.Preconditions; requested != nil && requested.UID != nil {
-		if uid := kinds.ViewUID(image.UID); *requested.UID != uid {
-			kind := r.kind.GroupVersionKind()
-			return nil, false, apierrors.NewConflict(schema.GroupResource{Group: kind.Group, Resource: kind.Kind}, name, fmt.Errorf( // as the library has it
-				"the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *requested.UID, uid))
+	if requested := options.Preconditions; requested != nil {
+		if err := r.checkDeletion(image, requested); err != nil {
+			return nil, false, err
 		}
-		own.Preconditions.UID = &image.UID
+		if requested.UID != nil {
+			own.Preconditions.UID = &image.UID
+		}
 	}
 	attributes := r.imageAttributes(ctx, name, nil, nil, admission.Delete, options, options.DryRun)
 	result, now, err := r.images.Delete(ctx, name, r.deleteValidation(attributes, validate), own)
@@ -44,6 +44,22 @@ func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateOb
 	}
 	result, err = r.deleted(result)
 	return result, now, err
+}
+
+// checkDeletion checks preconditions with the messages of the library, which would name the Image.
+func (r *REST) checkDeletion(image *v1alpha1.Image, requested *metav1.Preconditions) error {
+	var err error
+	if uid := kinds.ViewUID(image.UID); requested.UID != nil && *requested.UID != uid {
+		err = fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *requested.UID, uid)
+	} else if requested.ResourceVersion != nil && *requested.ResourceVersion != image.ResourceVersion {
+		err = fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified",
+			*requested.ResourceVersion, image.ResourceVersion)
+	}
+	if err == nil {
+		return nil
+	}
+	kind := r.kind.GroupVersionKind()
+	return apierrors.NewConflict(schema.GroupResource{Group: kind.Group, Resource: kind.Kind}, image.Name, err)
 }
 
 // deleted returns the answer to a deletion in the terms of the kind.
