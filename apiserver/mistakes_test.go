@@ -120,7 +120,7 @@ type served struct {
 func servedResources(ctx context.Context, client *http.Client, config *restclient.Config) []served {
 	GinkgoHelper()
 	var all []served
-	for _, root := range []string{"/api/v1", "/apis/batch/v1", "/apis/scheduling.k8s.io/v1", "/apis/images.goldsmith.dev/v1alpha1", "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1", "/apis/apiextensions.k8s.io/v1"} {
+	for _, root := range []string{"/api/v1", "/apis/batch/v1", "/apis/scheduling.k8s.io/v1", "/apis/images.goldsmith.dev/v1alpha1", "/apis/catalog.goldsmith.dev/v1", "/apis/authorization.k8s.io/v1", "/apis/authentication.k8s.io/v1", "/apis/apiextensions.k8s.io/v1"} {
 		code, text := answer(ctx, client, config, mistake{method: http.MethodGet, path: root})
 		Expect(code).To(Equal(http.StatusOK))
 		list := &metav1.APIResourceList{}

@@ -191,6 +191,8 @@ func refuses(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	const toy = `{"apiVersion": "shop.example.com/v1", "kind": "Toy", "metadata": {"name": "toy"}}`
 	views := strings.Replace(toysPath, "toys", "views", 1)
+	code, body := request(t, running, http.MethodPost, toysPath+"?dryRun=All", `{"metadata": {"name": "toy"}}`, "Content-Type", "application/json")
+	g.Expect(code).To(Equal(http.StatusCreated), "the URL tells the kind: %s", body)
 	for _, wrong := range []struct {
 		method, path, body string
 		code               int

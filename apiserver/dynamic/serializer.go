@@ -105,6 +105,10 @@ type decoder struct {
 // together with an error that names unknown and duplicate fields.
 func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	decoded, kind, err := d.Decoder.Decode(data, defaults, into)
+	if object, ok := into.(*unstructured.Unstructured); ok && (runtime.IsMissingKind(err) || runtime.IsMissingVersion(err)) {
+		decoded, kind, err = object, &d.objects.kind, nil
+		withKind(object, d.objects.kind)
+	}
 	var mistakes []error
 	if err != nil {
 		strict, ok := runtime.AsStrictDecodingError(err)
@@ -134,6 +138,16 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 		}
 	}
 	return object, kind, nil
+}
+
+// withKind sets the kind that an object lacks, or a part of it: the URL of the request tells it, as for Go types.
+func withKind(object *unstructured.Unstructured, kind schema.GroupVersionKind) {
+	if object.GetKind() == "" {
+		object.SetKind(kind.Kind)
+	}
+	if object.GetAPIVersion() == "" {
+		object.SetAPIVersion(kind.GroupVersion().String())
+	}
 }
 
 // prune does for an object what decoding into a Go type does: it removes unknown fields and nulls, and refuses metadata of the wrong

@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"math"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -98,9 +97,10 @@ func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) er
 		return fmt.Errorf("list the Images of the kind: %w", err)
 	}
 	kind, errs := catalog.Compile(declared)
-	now := counts{Instances: count(len(images.Items))}
+	now := counts{}
 	for i := range images.Items {
 		image := &images.Items[i]
+		now.Instances++
 		if len(errs) > 0 { // it is not served, which the conditions report
 			continue
 		}
@@ -123,6 +123,3 @@ func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) er
 	}
 	return nil
 }
-
-// count returns a number of objects.
-func count(objects int) int32 { return int32(min(objects, math.MaxInt32)) }
