@@ -40,7 +40,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
-	errs := checkNames(declared)
+	errs := append(checkNames(declared), checkTexts(kind.version, version)...)
 	var faults field.ErrorList
 	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)

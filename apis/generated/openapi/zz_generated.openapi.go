@@ -3473,7 +3473,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 					},
 					"json": {
 						SchemaProps: spec.SchemaProps{
-							Description: "json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic. Defaults to false.",
+							Description: "json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.",
 							Type:        []string{"boolean"},
 							Format:      "",
 						},
@@ -3651,7 +3651,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 					},
 					"singular": {
 						SchemaProps: spec.SchemaProps{
-							Description: "singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Defaults to kind in lower case.",
+							Description: "singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Without singular, it is kind in lower case.",
 							MaxLength:   ptr.To[int64](63),
 							Pattern:     "^([a-z]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
@@ -3946,7 +3946,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref common.Reference
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "columns lists the columns that kubectl get prints besides NAME, as additionalPrinterColumns of a CustomResourceDefinition. At most 16. Defaults to AGE.",
+							Description: "columns lists the columns that kubectl get prints after NAME, as additionalPrinterColumns of a CustomResourceDefinition. Ready, Latest and Age follow, unless columns has them. At most 16. Defaults to none.",
 							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{

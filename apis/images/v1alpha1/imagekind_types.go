@@ -76,8 +76,8 @@ type ImageKindNames struct {
 	// +k8s:validation:pattern="^[A-Z][A-Za-z0-9]*$"
 	// +required
 	Kind string `json:"kind" protobuf:"bytes,1,opt,name=kind"`
-	// singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Defaults to kind
-	// in lower case.
+	// singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Without
+	// singular, it is kind in lower case.
 	// +optional
 	// +k8s:validation:maxLength=63
 	// +k8s:validation:pattern="^([a-z]([-a-z0-9]*[a-z0-9])?)?$"
@@ -124,8 +124,8 @@ type ImageKindVersion struct {
 	// +listMapKey=to
 	// +k8s:validation:maxItems=64
 	Derived []ImageKindDerivation `json:"derived,omitempty" patchStrategy:"merge" patchMergeKey:"to" protobuf:"bytes,4,rep,name=derived"`
-	// columns lists the columns that kubectl get prints besides NAME, as additionalPrinterColumns of a CustomResourceDefinition. At
-	// most 16. Defaults to AGE.
+	// columns lists the columns that kubectl get prints after NAME, as additionalPrinterColumns of a CustomResourceDefinition. Ready,
+	// Latest and Age follow, unless columns has them. At most 16. Defaults to none.
 	// +optional
 	// +patchMergeKey=name
 	// +patchStrategy=merge
@@ -162,7 +162,6 @@ type ImageKindBinding struct {
 	// +k8s:validation:maxItems=128
 	Values []ImageKindValue `json:"values,omitempty" patchStrategy:"merge" patchMergeKey:"value" protobuf:"bytes,4,rep,name=values"`
 	// json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.
-	// Defaults to false.
 	// +optional
 	JSON bool `json:"json,omitempty" protobuf:"varint,5,opt,name=json"`
 }

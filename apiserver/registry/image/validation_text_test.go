@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation/validationtest"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Why a field may have unprintable characters, which every output for people escapes.
@@ -44,7 +45,7 @@ var notOneLine = map[string]string{
 	"v1alpha1.ImageHistoryOptions.Continue": nobodyReads, "v1alpha1.ImageJournalOptions.Continue": nobodyReads,
 	"v1.ObjectFieldSelector": asWhole, "v1.ResourceFieldSelector": asWhole, "v1.FileKeySelector": asWhole,
 
-	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
+	"v1alpha1.ImageStatus": byController, "v1alpha1.ImageKindStatus": byController, "v1alpha1.ImageBuildStatus": byController, "v1alpha1.ImagePlanStatus": fromStored,
 	"v1alpha1.ImageReference": fromStored, "v1alpha1.BuildTrigger": fromStored, "v1alpha1.PinnedInputs": fromStored, "v1alpha1.CancelRequested": fromStored,
 	"v1alpha1.ImageBuildSpec.RunPolicy": fromStored, "v1alpha1.ImageChannel.Digest": fromStored, "v1alpha1.Artifact": fromStored, "v1alpha1.ArtifactDocument": fromStored, "v1alpha1.ImageChannel.By": fromStored,
 	"v1alpha1.NoteRecord.Author": fromStored, "v1alpha1.QueuedBuild": fromStored, "v1alpha1.ImageBuildDiff": fromStored, "v1alpha1.ImageReport": fromStored,
@@ -103,6 +104,26 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 		"a note": func() (any, func() field.ErrorList) {
 			note := &v1alpha1.ImageNote{NoteRecord: v1alpha1.NoteRecord{ID: "a", Text: "two\nlines"}}
 			return note, func() field.ErrorList { return history.ValidateNote(note, "debian") }
+		},
+		"a kind": func() (any, func() field.ErrorList) {
+			kind := &v1alpha1.ImageKind{ObjectMeta: metav1.ObjectMeta{Name: "servers"}}
+			kind.Spec.Names = v1alpha1.ImageKindNames{Kind: "Server", Singular: "server", ShortNames: []string{"srv"}, Categories: []string{"offers"}}
+			kind.Spec.Template.Raw = []byte(`{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`)
+			version := v1alpha1.ImageKindVersion{Name: "v1"}
+			version.Schema.Raw = []byte(`{"type": "object", "required": ["base", "size"], "properties": {
+				"base": {"type": "string", "minLength": 1, "maxLength": 64}, "size": {"type": "string", "enum": ["small"]}, "count": {"type": "integer"}}}`)
+			version.Bindings = []v1alpha1.ImageKindBinding{
+				{Field: "spec.base", To: "spec.base.reference", Prefix: "debian:"},
+				{Field: "spec.size", To: "spec.parameters[size]", Values: []v1alpha1.ImageKindValue{{Value: "small", To: "20Gi"}}},
+				{Field: "spec.count", To: "spec.parameters[count]"},
+			}
+			version.Derived = []v1alpha1.ImageKindDerivation{{To: "spec.parameters[host]", Expression: "metadata.name"}}
+			version.Columns = []v1alpha1.ImageKindColumn{{Name: "Count", Type: "integer", Format: "int64", Description: "Number", JSONPath: ".spec.count"}}
+			kind.Spec.Versions = []v1alpha1.ImageKindVersion{version}
+			return kind, func() field.ErrorList {
+				_, errs := catalog.Compile(kind)
+				return errs
+			}
 		},
 		"a query of the history": func() (any, func() field.ErrorList) {
 			options := &v1alpha1.ImageHistoryOptions{Outcome: string(v1alpha1.BuildFailed), Trigger: string(v1alpha1.TriggerManual), Since: "7d", Until: "1d", UID: "a"}

@@ -25,13 +25,12 @@ type Options struct {
 // NewStorage creates the resource and its status.
 func NewStorage(scope *resources.Scope, options Options) (resources.Storages, error) {
 	store, err := resources.NewStore(scope, resources.Resource{
-		New:        func() runtime.Object { return &v1alpha1.ImageKind{} },
-		NewList:    func() runtime.Object { return &v1alpha1.ImageKindList{} },
-		Resource:   v1alpha1.Resource("imagekinds"),
-		Singular:   "imagekind",
-		Categories: []string{"goldsmith"},
-		Strategy:   strategy{resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion), options.Check},
-		Table:      newTable(options.Clock),
+		New:      func() runtime.Object { return &v1alpha1.ImageKind{} },
+		NewList:  func() runtime.Object { return &v1alpha1.ImageKindList{} },
+		Resource: v1alpha1.Resource("imagekinds"),
+		Singular: "imagekind",
+		Strategy: strategy{resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion), options.Check},
+		Table:    newTable(options.Clock),
 	})
 	if err != nil {
 		return nil, err

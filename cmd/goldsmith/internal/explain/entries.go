@@ -37,7 +37,7 @@ func entries() []entry {
 		}
 	}
 	add("a build that waits", "it waits for ", waits)
-	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions))
+	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions, kindConditions))
 	add("event ", "", events)
 	return all
 }

@@ -63,6 +63,19 @@ var finishedConditions = []report{
 		"read the cause in the message. Goldsmith prunes the build as usual, and there is no record of it"},
 }
 
+// kindConditions are the reasons of the conditions of an ImageKind.
+var kindConditions = []report{
+	{"`Accepted`: True", v1alpha1.ReasonValidSpec, "the spec of the ImageKind is valid", ""},
+	{"`Accepted`: False, `Established`: False", v1alpha1.ReasonInvalidSpec, "this version of the server refuses the spec of the ImageKind, which an earlier version accepted",
+		"correct the fields that the message names"},
+	{"`NamesAccepted`: True", v1alpha1.ReasonNoConflicts, "no other kind has one of the names", ""},
+	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonNamesConflict, "an older ImageKind, or a kind of the configuration, has one of the names",
+		"change the names, or delete the other kind"},
+	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonConfigured, "the [configuration of the server](catalogue.md) declares a kind of this name, which is served instead",
+		"remove the kind from the configuration, or delete the ImageKind"},
+	{"`Established`: True", v1alpha1.ReasonServed, "the kind is served", ""},
+}
+
 // imageConditions are the reasons of an image's conditions.
 var imageConditions = []report{
 	{"`Ready`: True", v1alpha1.ReasonBuildSucceeded, "the last finished build that [counts](images.md#which-build-does-a-line-of-kubectl-get-images-report-on) succeeded", ""},

@@ -22,7 +22,6 @@ type ImageKindBindingApplyConfiguration struct {
 	// values lists every value of the field with its value in the Image. At most 128. Defaults to none.
 	Values []ImageKindValueApplyConfiguration `json:"values,omitempty"`
 	// json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.
-	// Defaults to false.
 	JSON *bool `json:"json,omitempty"`
 }
 

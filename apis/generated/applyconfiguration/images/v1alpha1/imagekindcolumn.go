@@ -19,7 +19,7 @@ type ImageKindColumnApplyConfiguration struct {
 	Description *string `json:"description,omitempty"`
 	// priority is 0 for a column that is always printed, and greater for a column that only -o wide prints. Defaults to 0.
 	Priority *int32 `json:"priority,omitempty"`
-	// jsonPath is the path of the value in the object, such as .spec.size.
+	// jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.
 	JSONPath *string `json:"jsonPath,omitempty"`
 }
 

@@ -12,7 +12,8 @@ type ImageKindDerivationApplyConfiguration struct {
 	// to is the path of the field in the Image, like to of a binding. No binding has the same.
 	To *string `json:"to,omitempty"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
-	// namespace. The server evaluates it when a field of the object changes.
+	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
+	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.
 	Expression *string `json:"expression,omitempty"`
 }
 

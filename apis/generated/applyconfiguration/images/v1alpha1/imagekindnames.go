@@ -9,16 +9,18 @@ package v1alpha1
 //
 // ImageKindNames are the names of a kind, besides the plural name.
 type ImageKindNamesApplyConfiguration struct {
-	// kind is the name of the kind in manifests, such as DebianServer: 1 to 63 letters and digits, of which the first is an
-	// upper-case letter. The kind of lists has the suffix List.
+	// kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an
+	// upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the
+	// other names.
 	Kind *string `json:"kind,omitempty"`
-	// singular is the name of one object in commands. The name is a DNS label of at most 63 characters. Defaults to kind in
-	// lower case.
+	// singular is the name of one object in commands: a DNS label of at most 63 characters that begins with a letter. Without
+	// singular, it is kind in lower case.
 	Singular *string `json:"singular,omitempty"`
-	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters. At most 16. Defaults to none.
+	// shortNames lists abbreviations for commands, each a DNS label of at most 63 characters that begins with a letter. At most 16.
+	// Defaults to none.
 	ShortNames []string `json:"shortNames,omitempty"`
-	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters.
-	// At most 16. Defaults to none.
+	// categories lists groups of resources that the kind belongs to, such as all, each a DNS label of at most 63 characters that begins
+	// with a letter. At most 16. Defaults to none.
 	Categories []string `json:"categories,omitempty"`
 }
 

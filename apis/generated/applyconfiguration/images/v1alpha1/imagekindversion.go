@@ -16,15 +16,16 @@ type ImageKindVersionApplyConfiguration struct {
 	// name is the version in apiVersion: v1alpha1, v1beta1 or v1.
 	Name *string `json:"name,omitempty"`
 	// schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in
-	// CEL. Each field that has no properties of its own has exactly one binding. At most 256 KiB.
+	// CEL. Each field that has no properties of its own has exactly one binding. Lists, maps, and objects that the schema declares as
+	// atomic are one field. At most 256 KiB, 128 fields and 128 rules, with schemas nested at most 32 deep.
 	Schema *runtime.RawExtension `json:"schema,omitempty"`
 	// bindings lists which field of the Image has the value of each field. 1 to 128 bindings.
 	Bindings []ImageKindBindingApplyConfiguration `json:"bindings,omitempty"`
 	// derived lists fields of the Image whose values are computed from the object. Users of the kind do not see them. At most 64.
 	// Defaults to none.
 	Derived []ImageKindDerivationApplyConfiguration `json:"derived,omitempty"`
-	// columns lists the columns that kubectl get prints besides NAME, as additionalPrinterColumns of a CustomResourceDefinition. At
-	// most 16. Defaults to AGE.
+	// columns lists the columns that kubectl get prints after NAME, as additionalPrinterColumns of a CustomResourceDefinition. Ready,
+	// Latest and Age follow, unless columns has them. At most 16. Defaults to none.
 	Columns []ImageKindColumnApplyConfiguration `json:"columns,omitempty"`
 }
 
