@@ -3,12 +3,15 @@
 package apiserver_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -298,6 +301,33 @@ var _ = Describe("a kind of the catalogue", func() {
 		Expect(apierrors.IsMethodNotSupported(err)).To(BeTrue(), "%v", err)
 		_, err = servers.Patch(ctx, "web", types.StrategicMergePatchType, []byte(`{}`), metav1.PatchOptions{})
 		Expect(apierrors.ReasonForError(err)).To(Equal(metav1.StatusReasonUnsupportedMediaType), "%v", err)
+	})
+})
+
+var _ = Describe("an ImageKind", func() {
+	It("is served as it is declared, and changed by any patch", func(ctx SpecContext) {
+		kinds := client.ImagesV1alpha1().ImageKinds()
+		declared := &v1alpha1.ImageKind{}
+		document := strings.NewReplacer("debianservers", "patched", "debianserver", "patch", "DebianServer", "Patch", "[deb]", "[ptc]").Replace(
+			string(must(os.ReadFile("testdata/catalog/debianservers.yaml"))))
+		Expect(yaml.UnmarshalStrict([]byte(document), declared)).To(Succeed())
+		must(kinds.Create(ctx, declared, metav1.CreateOptions{}))
+		DeferCleanup(func(ctx SpecContext) { Expect(kinds.Delete(ctx, "patched", metav1.DeleteOptions{})).To(Succeed()) })
+		established := func(ctx context.Context) bool {
+			read := must(kinds.Get(ctx, "patched", metav1.GetOptions{}))
+			return meta.IsStatusConditionTrue(read.Status.Conditions, v1alpha1.ImageKindEstablished) && read.Status.ObservedGeneration == read.Generation
+		}
+		Eventually(ctx, established).WithContext(ctx).Should(BeTrue())
+		for kind, template := range map[types.PatchType]string{
+			types.StrategicMergePatchType: `{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`,
+			types.MergePatchType:          `{"runPolicy": "Parallel"}`,
+		} {
+			must(kinds.Patch(ctx, "patched", kind, []byte(`{"spec": {"template": `+template+`}}`), metav1.PatchOptions{}))
+			Eventually(ctx, established).WithContext(ctx).Should(BeTrue())
+		}
+		_, err := kinds.Patch(ctx, "patched", types.MergePatchType, []byte(`{"spec": {"template": {"builder": null}}}`), metav1.PatchOptions{})
+		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
+		Expect(err).To(MatchError(ContainSubstring("spec.template.builder: Required value")))
 	})
 })
 

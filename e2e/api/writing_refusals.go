@@ -86,7 +86,7 @@ func describeRefusals(w *subject) {
 	}
 	post := func(path, body string) request { return send(http.MethodPost, path, "json", body) }
 	put := func(path, body string) request { return send(http.MethodPut, path, "json", body) }
-	remove := func(path, body string) request { return send(http.MethodDelete, path, "json", body) }
+	remove := func(body string) request { return send(http.MethodDelete, object, "json", body) }
 	patch := func(kind, path, body string) request { return send(http.MethodPatch, path, kind, body) }
 	get := func(path string, headers ...string) request {
 		return request{method: http.MethodGet, path: path, headers: headers}
@@ -142,10 +142,10 @@ func describeRefusals(w *subject) {
 		Entry("an apply by nobody", patch(applyPatch, object, there), 422),
 		Entry("an apply that is no YAML", patch(applyPatch, object+"?fieldManager=one", "a: [b"), 400),
 		Entry("an apply with managed fields", patch(applyPatch, object+"?fieldManager=one", with(`"name":"there","managedFields":[{"manager":"two"}]`)), 400),
-		Entry("a deletion of an object with another UID", remove(object, `{"preconditions":{"uid":"other"}}`), 409),
-		Entry("a deletion of another version", remove(object, `{"preconditions":{"resourceVersion":"1"}}`), 409),
-		Entry("a deletion with an unknown policy", remove(object, `{"propagationPolicy":"Sideways"}`), 422),
-		Entry("a deletion with options of another kind", remove(object, `{"kind":"Other","apiVersion":"a/v2"}`), 400),
+		Entry("a deletion of an object with another UID", remove(`{"preconditions":{"uid":"other"}}`), 409),
+		Entry("a deletion of another version", remove(`{"preconditions":{"resourceVersion":"1"}}`), 409),
+		Entry("a deletion with an unknown policy", remove(`{"propagationPolicy":"Sideways"}`), 422),
+		Entry("a deletion with options of another kind", remove(`{"kind":"Other","apiVersion":"a/v2"}`), 400),
 		Entry("a look at what is not there", get("OBJECTS/absent"), 404),
 		Entry("a look at an unknown subresource", get(object+"/colour"), 404),
 	)

@@ -3720,6 +3720,11 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref common.ReferenceCal
 						},
 					},
 					"template": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-patch-strategy": "replace",
+							},
+						},
 						SchemaProps: spec.SchemaProps{
 							Description: "template is a part of the spec of an Image: the fields that all Images of the kind have in common. Users of the kind do not see them. A field that a binding or a derived value sets must be absent. Together they make a valid spec of an Image. At most 256 KiB.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
@@ -3819,7 +3824,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref common.ReferenceC
 					},
 					"nonconforming": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nonconforming is the number of Images with a value that no object of the kind can have: a user with permission to change Images has set it. The controller sets it.",
+							Description: "nonconforming is the number of Images of the current revision with a value that no object of the kind can have: a user with permission to change Images has set it. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -3880,6 +3885,11 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindVersion(ref common.Reference
 						},
 					},
 					"schema": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-patch-strategy": "replace",
+							},
+						},
 						SchemaProps: spec.SchemaProps{
 							Description: "schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in CEL. Each field that has no properties of its own has exactly one binding. Lists, maps, and objects that the schema declares as atomic are one field. At most 256 KiB, 128 fields and 128 rules, with schemas nested at most 32 deep.",
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),

@@ -54,8 +54,9 @@ type ImageKindSpec struct {
 	// template is a part of the spec of an Image: the fields that all Images of the kind have in common. Users of the kind do not
 	// see them. A field that a binding or a derived value sets must be absent. Together they make a valid spec of an Image. At most
 	// 256 KiB.
+	// +patchStrategy=replace
 	// +required
-	Template runtime.RawExtension `json:"template" protobuf:"bytes,2,opt,name=template"`
+	Template runtime.RawExtension `json:"template" patchStrategy:"replace" protobuf:"bytes,2,opt,name=template"`
 	// versions lists the versions of the kind: exactly one.
 	// +patchMergeKey=name
 	// +patchStrategy=merge
@@ -104,8 +105,9 @@ type ImageKindVersion struct {
 	// schema is the structural OpenAPI v3 schema of spec of the kind, as in a CustomResourceDefinition, with its rules in
 	// CEL. Each field that has no properties of its own has exactly one binding. Lists, maps, and objects that the schema declares as
 	// atomic are one field. At most 256 KiB, 128 fields and 128 rules, with schemas nested at most 32 deep.
+	// +patchStrategy=replace
 	// +required
-	Schema runtime.RawExtension `json:"schema" protobuf:"bytes,2,opt,name=schema"`
+	Schema runtime.RawExtension `json:"schema" patchStrategy:"replace" protobuf:"bytes,2,opt,name=schema"`
 	// bindings lists which field of the Image has the value of each field. 1 to 128 bindings.
 	// +patchMergeKey=field
 	// +patchStrategy=merge
@@ -240,8 +242,8 @@ type ImageKindStatus struct {
 	// outdated is the number of Images that an earlier revision of the kind made. The controller sets it.
 	// +optional
 	Outdated int32 `json:"outdated,omitempty" protobuf:"varint,5,opt,name=outdated"`
-	// nonconforming is the number of Images with a value that no object of the kind can have: a user with permission to change
-	// Images has set it. The controller sets it.
+	// nonconforming is the number of Images of the current revision with a value that no object of the kind can have: a user with
+	// permission to change Images has set it. The controller sets it.
 	// +optional
 	Nonconforming int32 `json:"nonconforming,omitempty" protobuf:"varint,6,opt,name=nonconforming"`
 }

@@ -62,7 +62,8 @@ func nameOf(kind *kinds.Kind, configured, served []*kinds.Kind) (reason, message
 		case kind.Name() == other.Name() && slices.Contains(configured, other):
 			return v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
 		default:
-			return v1alpha1.ReasonNamesConflict, fmt.Sprintf("ImageKind %s has the name already: %s", other.Name(), conflicts[0].Error())
+			return v1alpha1.ReasonNamesConflict, fmt.Sprintf("%s: %v is a name of the kind %s: choose another name, or remove that kind",
+				conflicts[0].Field, conflicts[0].BadValue, other.Name())
 		}
 	}
 	return v1alpha1.ReasonNoConflicts, ""

@@ -19,7 +19,10 @@ import (
 
 // newTable returns the columns of a kind: those that it declares, and then those that all kinds have.
 func newTable(kind *kinds.Kind) (rest.TableConvertor, error) {
-	columns := slices.Clone(kind.Definition().Spec.Versions[0].AdditionalPrinterColumns)
+	var columns []apiextensionsv1.CustomResourceColumnDefinition
+	if len(kind.Declared().Spec.Versions[0].Columns) > 0 { // the definition of a kind without columns has Age
+		columns = slices.Clone(kind.Definition().Spec.Versions[0].AdditionalPrinterColumns)
+	}
 	for _, column := range []apiextensionsv1.CustomResourceColumnDefinition{
 		{Name: "Ready", Type: "string", JSONPath: `.status.conditions[?(@.type=="Ready")].status`, Description: "Whether the last finished build that counts succeeded."},
 		{Name: "Latest", Type: "string", JSONPath: ".status.latestBuild.name", Description: "Newest build that counts."},

@@ -104,10 +104,10 @@ func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) er
 		if len(errs) > 0 { // it is not served, which the conditions report
 			continue
 		}
-		if image.Labels[catalog.RevisionLabel] != kind.Revision() {
+		switch { // an earlier revision had other values, too
+		case image.Labels[catalog.RevisionLabel] != kind.Revision():
 			now.Outdated++
-		}
-		if len(kind.Conforms(image)) > 0 {
+		case len(kind.Conforms(image)) > 0:
 			now.Nonconforming++
 		}
 	}

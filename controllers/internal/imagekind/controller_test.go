@@ -63,7 +63,7 @@ func TestTheImagesOfAKindAreCounted(t *testing.T) {
 		}
 	}
 	reconcile(counts{})
-	cache.images = []v1alpha1.Image{image(kind.Revision(), "debian:trixie"), image("earlier", "debian:trixie"), image(kind.Revision(), "fedora:42")}
+	cache.images = []v1alpha1.Image{image(kind.Revision(), "debian:trixie"), image("earlier", "fedora:41"), image(kind.Revision(), "fedora:42")}
 	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
 	writes := len(client.Actions())
 	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
