@@ -3,16 +3,12 @@
 package catalog
 
 import (
-	"context"
 	"fmt"
 	"reflect"
 	"slices"
 
-	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
-	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -50,13 +46,7 @@ func (k *Kind) checkDecodable(image *v1alpha1.Image) (errs field.ErrorList) {
 // checkSchema checks the object of an Image against the schema and its rules, except for rules about changes.
 func (k *Kind) checkSchema(image *v1alpha1.Image, object map[string]any) (errs field.ErrorList) {
 	spec, _ := object["spec"].(map[string]any)
-	schema := k.schema.Structural
-	validator := apiservervalidation.NewSchemaValidatorFromOpenAPI(schema.ToKubeOpenAPI())
-	found := apiservervalidation.ValidateCustomResource(field.NewPath("spec"), spec, validator)
-	if rules := structuralcel.NewValidator(schema, false, celconfig.PerCallLimit); rules != nil && len(found) == 0 {
-		found, _ = rules.Validate(context.Background(), field.NewPath("spec"), schema, spec, nil, celconfig.RuntimeCELCostBudget)
-	}
-	for _, fault := range found {
+	for _, fault := range k.validators().check(spec, field.NewPath("spec")) {
 		at := field.NewPath("spec")
 		for _, b := range k.bindings {
 			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {

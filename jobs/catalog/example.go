@@ -3,16 +3,12 @@
 package catalog
 
 import (
-	"context"
 	"reflect"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
-	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -60,16 +56,7 @@ var writtenExamples = map[reflect.Type]string{
 func (k *Kind) accepts(spec map[string]any) bool {
 	spec, schema := runtime.DeepCopyJSON(spec), k.schema.Structural
 	defaulting.Default(spec, schema)
-	validator := apiservervalidation.NewSchemaValidatorFromOpenAPI(schema.ToKubeOpenAPI())
-	if errs := apiservervalidation.ValidateCustomResource(nil, spec, validator); len(errs) > 0 {
-		return false
-	}
-	rules := structuralcel.NewValidator(schema, false, celconfig.PerCallLimit)
-	if rules == nil {
-		return true
-	}
-	errs, _ := rules.Validate(context.Background(), nil, schema, spec, nil, celconfig.RuntimeCELCostBudget)
-	return len(errs) == 0
+	return len(newValidators(schema).check(spec, nil)) == 0
 }
 
 // A sampler makes values that a schema accepts.

@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"sync"
+
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -28,6 +30,7 @@ type Kind struct {
 	revision   string
 	definition *apiextensionsv1.CustomResourceDefinition
 	structural *structuralschema.Structural
+	validators func() *validators // compiled by the first call, and kept: only Conforms needs them
 }
 
 // Compile checks a declared kind, and returns it in the form in which a server uses it. Each fault is at its path in the ImageKind.
@@ -62,6 +65,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	kind.fields = fieldTree(kind.bindings)
 	kind.apiVersion = kind.GroupVersionKind().GroupVersion().String()
 	kind.revision = kind.hash()
+	kind.validators = sync.OnceValue(func() *validators { return newValidators(kind.schema.Structural) })
 	return kind, nil
 }
 

@@ -99,7 +99,7 @@ func metaOf(object *unstructured.Unstructured) (*metav1.ObjectMeta, error) {
 	return metadata, nil
 }
 
-// withDefaults returns an object that has the spec of another one with the defaults of the schema, as view has them. Otherwise a
+// withDefaults returns the metadata of an object, and its spec with the defaults of the schema, as view has them. Otherwise a
 // default that was added to the schema would be stored with the next change of a label, and start a build.
 func (k *Kind) withDefaults(object *unstructured.Unstructured) map[string]any {
 	spec, ok := runtime.DeepCopyJSONValue(object.Object["spec"]).(map[string]any)

@@ -94,7 +94,7 @@ func (k *Kind) mayLack(b *binding) bool {
 	return slices.ContainsFunc(k.bindings, func(other *binding) bool { return isBelow(other.target.path, parent) && !k.implies(other, b) })
 }
 
-// implies reports whether every object that has a field has another one.
+// implies reports whether every object that has one field has the other field.
 func (k *Kind) implies(has, other *binding) bool {
 	object := k.schema.Structural
 	common := true

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog
+
+import (
+	"context"
+
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
+	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
+)
+
+// validators check specs against a schema and its rules. To compile them costs far more than to check a spec.
+type validators struct {
+	structural *structuralschema.Structural
+	schema     apiservervalidation.SchemaValidator
+	rules      *structuralcel.Validator // nil if the schema has none
+}
+
+func newValidators(schema *structuralschema.Structural) *validators {
+	return &validators{
+		structural: schema,
+		schema:     apiservervalidation.NewSchemaValidatorFromOpenAPI(schema.ToKubeOpenAPI()),
+		rules:      structuralcel.NewValidator(schema, false, celconfig.PerCallLimit),
+	}
+}
+
+// check returns what is wrong with a spec. It runs the rules only if the schema accepts the spec, and no rules about changes.
+func (v *validators) check(spec map[string]any, path *field.Path) field.ErrorList {
+	errs := apiservervalidation.ValidateCustomResource(path, spec, v.schema)
+	if len(errs) == 0 && v.rules != nil {
+		errs, _ = v.rules.Validate(context.Background(), path, v.structural, spec, nil, celconfig.RuntimeCELCostBudget)
+	}
+	return errs
+}
