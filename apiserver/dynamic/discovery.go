@@ -82,6 +82,8 @@ func (s *served) resources() []metav1.APIResource {
 			resource.SingularName, resource.ShortNames, resource.Categories = names.Singular, names.ShortNames, names.Categories
 		} else {
 			resource.Name += "/" + subresource
+			kind := s.kindOf(subresource)
+			resource.Group, resource.Version, resource.Kind = kind.Group, kind.Version, kind.Kind
 		}
 		all = append(all, resource)
 	}
@@ -94,6 +96,7 @@ func (s *served) aggregated() apidiscoveryv2.APIResourceDiscovery {
 	kind := metav1.GroupVersionKind(s.objects.kind)
 	for _, each := range s.resources() {
 		if _, subresource, ok := strings.Cut(each.Name, "/"); ok {
+			kind := metav1.GroupVersionKind(s.endpoints[subresource].scope.Kind)
 			resource.Subresources = append(resource.Subresources, apidiscoveryv2.APISubresourceDiscovery{Subresource: subresource, ResponseKind: &kind, Verbs: each.Verbs})
 			continue
 		}

@@ -17,8 +17,8 @@
 //  1. kind.go describes a kind.
 //  2. group.go replaces kinds: compile.go checks a kind, served.go combines it with its storages.
 //  3. handler.go answers requests, with the verbs of verbs.go. serializer.go and objects.go read and write objects, watch.go
-//     ends the watches of a kind that is replaced.
-//  4. discovery.go and openapi.go describe the kinds to clients.
+//     ends the watches of a kind that is replaced. subresource.go serves requests of other kinds at subresources.
+//  4. discovery.go and openapi.go describe the kinds to clients, and operations.go their subresources.
 //
 // The package must never know a kind.
 package dynamic

@@ -16,6 +16,7 @@ import (
 	runtimeserializer "k8s.io/apimachinery/pkg/runtime/serializer"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/apiserver/pkg/server/healthz"
+	"k8s.io/kube-openapi/pkg/common"
 
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
@@ -48,6 +49,8 @@ type server struct {
 	scope               *resources.Scope
 	minRequestTimeout   time.Duration
 	maxRequestBodyBytes int64
+	openAPIv2           *common.Config
+	openAPIv3           *common.OpenAPIV3Config
 }
 
 // NewGroup returns a group without kinds, for one server. The server always serves these versions, of which it prefers the first.
@@ -176,6 +179,8 @@ func (g *Group) Install(generic *genericapiserver.GenericAPIServer, config *gene
 		scope:               scope,
 		minRequestTimeout:   time.Duration(config.MinRequestTimeout) * time.Second,
 		maxRequestBodyBytes: config.MaxRequestBodyBytes,
+		openAPIv2:           config.OpenAPIConfig,
+		openAPIv3:           config.OpenAPIV3Config,
 	}
 	g.announce()
 	generic.Handler.NonGoRestfulMux.Handle("/apis/"+g.name, g)

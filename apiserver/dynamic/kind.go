@@ -27,9 +27,14 @@ type Kind struct {
 
 	// Storages creates the handlers of the kind: "" is the resource itself, other names are subresources. The resource and each
 	// subresource have the verbs of their interfaces: rest.Getter, Lister, Watcher, Creater, Updater, Patcher, GracefulDeleter,
-	// CollectionDeleter and, for subresources, Connecter. Other verbs are answered with 405.
+	// CollectionDeleter and, for subresources, GetterWithOptions, NamedCreater and Connecter. Other verbs are answered with 405.
 	//
-	// The objects that the handlers get are *unstructured.Unstructured, and so is what New returns where objects are created or
+	// A subresource that is a NamedCreater can have requests of another kind, such as autoscaling/v1 Scale: New returns a Go type
+	// that the scheme of the server knows. Its requests and answers are read, checked and written as those of static resources.
+	// Options of a GetterWithOptions are of a Go type of that scheme, too. If its answer is a rest.ResourceStreamer, the answer
+	// goes on when the kind is replaced. rest.StorageMetadata describes answers.
+	//
+	// All other objects that the handlers get are *unstructured.Unstructured, and so is what New returns where objects are created or
 	// updated. They have the defaults of the schema, and no unknown fields. The handlers validate the values. They pass
 	// *unstructured.Unstructured to UpdatedObjectInfo and to functions that validate. What they return may have any type that
 	// encodes as JSON with its apiVersion and kind. The server does not change it, so that requests can share it.

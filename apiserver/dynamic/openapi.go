@@ -30,7 +30,7 @@ type documents struct {
 }
 
 // documents returns the documents of a kind, with the operations that its storages have.
-func (s *served) describe() documents {
+func (s *served) describe(server *server) documents {
 	version := s.resource.Version
 	return documents{
 		v2: sync.OnceValues(func() (*spec.Swagger, error) {
@@ -47,6 +47,9 @@ func (s *served) describe() documents {
 				}
 				document.Paths.Paths[path] = item
 			}
+			if err := s.addOperationsV2(document, server); err != nil {
+				return nil, fmt.Errorf("describe the subresources of %s in OpenAPI v2: %w", s.resource, err)
+			}
 			return document, nil
 		}),
 		v3: sync.OnceValues(func() (*spec3.OpenAPI, error) {
@@ -60,6 +63,9 @@ func (s *served) describe() documents {
 						*operation = nil
 					}
 				}
+			}
+			if err := s.addOperationsV3(document, server); err != nil {
+				return nil, fmt.Errorf("describe the subresources of %s in OpenAPI v3: %w", s.resource, err)
 			}
 			return document, nil
 		}),
@@ -110,26 +116,24 @@ func (p *publisher) publish() {
 	})))
 }
 
-// v3 merges the documents of the kinds in a version.
+// v3 merges the documents of the kinds in a version. Kinds have different paths and schemas. Schemas that they share, such as those of
+// metadata and of requests at subresources, are the same.
 func (g *Group) v3(version schema.GroupVersion) (*spec3.OpenAPI, error) {
-	all := []*spec3.OpenAPI{{
+	all := &spec3.OpenAPI{
 		Version:    "3.0.0",
 		Info:       &spec.Info{InfoProps: spec.InfoProps{Title: g.name, Version: version.Version}},
 		Paths:      &spec3.Paths{Paths: map[string]*spec3.Path{}},
 		Components: &spec3.Components{Schemas: map[string]*spec.Schema{}},
-	}}
+	}
 	for _, kind := range g.served(version.Version) {
 		document, err := kind.documents.v3()
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, document)
+		maps.Copy(all.Paths.Paths, document.Paths.Paths)
+		maps.Copy(all.Components.Schemas, document.Components.Schemas)
 	}
-	merged, err := openapibuilder.MergeSpecsV3(all...)
-	if err != nil {
-		return nil, fmt.Errorf("merge the OpenAPI v3 documents of %s: %w", version, err)
-	}
-	return merged, nil
+	return all, nil
 }
 
 // v2 merges the documents of all kinds with the document of the server. Both have the definitions of metadata, which differ in small

@@ -37,7 +37,7 @@ func (g *Group) serve(kind *compiled) (*served, error) {
 		return nil, fmt.Errorf("create the storages of %s: %w", kind.resource, err)
 	}
 	s := &served{compiled: kind, storages: storages, endpoints: map[string]*endpoint{}, retired: retired}
-	s.documents = s.describe()
+	s.documents = s.describe(g.server)
 	if storages[""] == nil {
 		s.end()
 		return nil, fmt.Errorf("%s has no storage for the resource itself", kind.resource)
@@ -63,8 +63,10 @@ func (s *served) end() {
 func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*endpoint, error) {
 	kind := s.objects.kind
 	_, creates := storage.(rest.Creater)
+	_, createsNamed := storage.(rest.NamedCreater)
 	_, updates := storage.(rest.Updater)
-	if example, ok := storage.New().(*unstructured.Unstructured); (creates || updates) && (!ok || example.GroupVersionKind() != kind) {
+	typed := isTyped(subresource, storage)
+	if example, ok := storage.New().(*unstructured.Unstructured); (creates || createsNamed || updates) && !typed && (!ok || example.GroupVersionKind() != kind) {
 		return nil, fmt.Errorf("a storage of %s must make new objects of type *unstructured.Unstructured and kind %s", s.resource, kind.Kind)
 	}
 	table, ok := storage.(rest.TableConvertor)
@@ -86,35 +88,41 @@ func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*
 	if err != nil {
 		return nil, fmt.Errorf("explain patches of %s: %w", s.resource, err)
 	}
-	equivalent := runtime.NewEquivalentResourceRegistry()
-	equivalent.RegisterKindFor(s.resource, subresource, kind)
 	serializer := newSerializer(s.objects, g)
+	scope := &handlers.RequestScope{
+		Namer:               handlers.ContextBasedNaming{Namer: meta.NewAccessor(), ClusterScoped: !s.namespaced()},
+		Serializer:          serializer,
+		StandardSerializers: serializer.forObjects(),
+		ParameterCodec:      parameters{runtime.NewParameterCodec(g.server.scope.Scheme), g.server.scope.Scheme},
+		Creater:             s.objects,
+		Convertor:           s.objects,
+		Defaulter:           s.objects,
+		Typer:               s.objects,
+		UnsafeConvertor:     s.objects,
+		Authorizer:          g.server.scope.Authorizer,
+		TableConvertor:      table,
+		FieldManager:        manager,
+		Resource:            s.resource,
+		Subresource:         subresource,
+		Kind:                kind,
+		HubGroupVersion:     kind.GroupVersion(),
+		MetaGroupVersion:    metav1.SchemeGroupVersion,
+		MaxRequestBodyBytes: g.server.maxRequestBodyBytes,
+	}
+	if typed {
+		if err := g.useTypes(scope, storage); err != nil {
+			return nil, err
+		}
+	}
+	equivalent := runtime.NewEquivalentResourceRegistry()
+	equivalent.RegisterKindFor(s.resource, subresource, scope.Kind)
+	scope.EquivalentResourceMapper = equivalent
 	return &endpoint{
 		storage:           storage,
 		admission:         g.server.scope.Admission,
 		minRequestTimeout: g.server.minRequestTimeout,
 		retired:           s.retired,
 		patches:           patches,
-		scope: &handlers.RequestScope{
-			Namer:                    handlers.ContextBasedNaming{Namer: meta.NewAccessor(), ClusterScoped: !s.namespaced()},
-			Serializer:               serializer,
-			StandardSerializers:      serializer.forObjects(),
-			ParameterCodec:           runtime.NewParameterCodec(g.scheme),
-			Creater:                  s.objects,
-			Convertor:                s.objects,
-			Defaulter:                s.objects,
-			Typer:                    s.objects,
-			UnsafeConvertor:          s.objects,
-			Authorizer:               g.server.scope.Authorizer,
-			EquivalentResourceMapper: equivalent,
-			TableConvertor:           table,
-			FieldManager:             manager,
-			Resource:                 s.resource,
-			Subresource:              subresource,
-			Kind:                     kind,
-			HubGroupVersion:          kind.GroupVersion(),
-			MetaGroupVersion:         metav1.SchemeGroupVersion,
-			MaxRequestBodyBytes:      g.server.maxRequestBodyBytes,
-		},
+		scope:             scope,
 	}, nil
 }

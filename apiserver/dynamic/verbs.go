@@ -89,6 +89,9 @@ func (e *endpoint) handler(verb string) http.HandlerFunc {
 		if storage, ok := e.storage.(rest.Getter); ok {
 			return handlers.GetResource(storage, e.scope)
 		}
+		if storage, ok := e.storage.(rest.GetterWithOptions); ok {
+			return handlers.GetResourceWithOptions(storage, e.scope, e.scope.Subresource != "")
+		}
 	case "list":
 		if storage, ok := e.storage.(rest.Lister); ok {
 			return handlers.ListResource(storage, nil, e.scope, false, e.minRequestTimeout)
@@ -101,6 +104,9 @@ func (e *endpoint) handler(verb string) http.HandlerFunc {
 	case "create":
 		if storage, ok := e.storage.(rest.Creater); ok {
 			return handlers.CreateResource(storage, e.scope, e.admission)
+		}
+		if storage, ok := e.storage.(rest.NamedCreater); ok {
+			return handlers.CreateNamedResource(storage, e.scope, e.admission)
 		}
 	case "update":
 		if storage, ok := e.storage.(rest.Updater); ok {
