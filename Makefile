@@ -20,7 +20,6 @@ export CGO_ENABLED := 0
 TOOLS ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/goldsmith/tools
 # The programs that a cluster runs, one container image each.
 IMAGES := goldsmith-apiserver goldsmith-controller mock-builder
-API := v1alpha1.images.goldsmith.dev
 # The cluster of kind-up and kind-down.
 CLUSTER ?= goldsmith
 # The registry to which push pushes.
@@ -82,7 +81,7 @@ kind-up: images bin/install/kustomization.yaml ## Create a kind cluster with Gol
 	$(kind) load $(CLUSTER) $(tagged)
 	@tools=$$($(kind) tools) && kubectl="$$tools/kubectl --context kind-$(CLUSTER)" && \
 	$$kubectl apply --kustomize bin/install >/dev/null && \
-	$$kubectl wait apiservice/$(API) --for=condition=Available --timeout=3m && \
+	$$kubectl wait apiservice --selector=app.kubernetes.io/part-of=goldsmith --for=condition=Available --timeout=3m && \
 	echo "try: kubectl apply -f examples/ && kubectl get imgb -w"
 
 .PHONY: kind-down

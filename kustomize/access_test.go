@@ -22,6 +22,9 @@ var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-api
 // reports is the only role, with its binding, for accounts outside of Goldsmith. It allows to create imagebuilds/report.
 const reports = "goldsmith-builder-reports"
 
+// catalogue is the API group of the kinds of images.
+const catalogue = "catalog.goldsmith.dev"
+
 // role is a Role or a ClusterRole.
 type role struct {
 	object
@@ -48,7 +51,11 @@ func rolesNameWhatTheyAllow(t *testing.T, built installation) {
 			t.Errorf("%s allows nothing", each)
 		}
 		for _, rule := range each.rules {
-			if slices.Contains(slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs), "*") {
+			resources := rule.Resources
+			if slices.Equal(rule.APIGroups, []string{catalogue}) {
+				resources = nil // kinds are not known beforehand
+			}
+			if slices.Contains(slices.Concat(rule.APIGroups, resources, rule.Verbs, rule.NonResourceURLs), "*") {
 				t.Errorf("%s has a wildcard: %+v", each, rule)
 			}
 			if slices.ContainsFunc(rule.Verbs, func(verb string) bool { return slices.Contains(escalation, verb) }) {
@@ -140,7 +147,7 @@ func bindingsAreOfRolesAndAccountsThatThereAre(t *testing.T, built installation)
 		check(each.Name, each.RoleRef, each.Subjects)
 	}
 	for _, each := range roles(built.objects) {
-		aggregated := slices.Contains([]string{"goldsmith-view", "goldsmith-edit", "goldsmith-admin"}, each.name)
+		aggregated := slices.Contains([]string{"goldsmith-view", "goldsmith-edit", "goldsmith-admin", "goldsmith-catalog-view", "goldsmith-catalog-edit"}, each.name)
 		if each.name == "goldsmith-builds" && built.has(namespaced) {
 			aggregated = true // it is bound in single namespaces
 		}
@@ -166,17 +173,18 @@ func onlyTheRoleOfBuildsCreatesJobs(t *testing.T, built installation) {
 	}
 }
 
-// The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin.
+// The cluster's roles contain each other: what is in view is in edit, and what is in edit is in admin. With the component catalog-only they
+// have no permissions for Images.
 func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation) {
 	wanted, err := permissions.ByRole()
 	require.NoError(t, err)
 	allowed := map[string][]string{}
 	for _, each := range of[*rbacv1.ClusterRole](built.objects) {
 		for _, into := range permissions.Roles {
-			if each.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
+			if each.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" || each.Name == "goldsmith-catalog-"+into {
 				continue
 			}
-			if each.Name != "goldsmith-"+into {
+			if each.Name != "goldsmith-"+into || built.has(catalogOnly) {
 				t.Errorf("%s becomes part of %s", each.Name, into)
 			}
 			for _, rule := range each.Rules {
@@ -188,9 +196,29 @@ func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation
 			}
 		}
 	}
+	if built.has(catalogOnly) {
+		wanted = nil
+	}
 	for _, role := range permissions.Roles {
 		if diff := cmp.Diff(wanted[role], allowed[role], cmpopts.SortSlices(strings.Compare)); diff != "" {
 			t.Errorf("permissions of goldsmith-%s (-of the package permissions +of the manifests):\n%s", role, diff)
+		}
+	}
+}
+
+// theCatalogueIsForUsersOfEveryNamespace ensures that users with view can read all objects of the catalogue, and users with edit can change
+// them.
+func theCatalogueIsForUsersOfEveryNamespace(t *testing.T, built installation) {
+	for into, verbs := range map[string][]string{"view": {"get", "list", "watch"}, "edit": {"create", "update", "patch", "delete", "deletecollection"}} {
+		index := slices.IndexFunc(built.objects, func(o object) bool { return o.name == "goldsmith-catalog-"+into })
+		if index < 0 {
+			t.Errorf("there is no role for %s", into)
+			continue
+		}
+		role := built.objects[index].value.(*rbacv1.ClusterRole)
+		want := []rbacv1.PolicyRule{{APIGroups: []string{catalogue}, Resources: []string{"*"}, Verbs: verbs}}
+		if !reflect.DeepEqual(role.Rules, want) || role.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
+			t.Errorf("%s has labels %v, and allows %+v", role.Name, role.Labels, role.Rules)
 		}
 	}
 }

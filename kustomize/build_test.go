@@ -38,11 +38,13 @@ const (
 	recordsPostgres = "records-postgres"
 	recordsSQLite   = "records-sqlite"
 	kueue           = "kueue"
+	catalogOnly     = "catalog-only"
+	catalogKinds    = "catalog-kinds"
 	namespaced      = "namespaced"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
-var operators = map[string]string{externalEtcd: "goldsmith-etcd", archiveS3: "goldsmith-log-archive"}
+var operators = map[string]string{externalEtcd: "goldsmith-etcd", archiveS3: "goldsmith-log-archive", catalogKinds: "goldsmith-kinds"}
 
 // installation is something that can be applied.
 type installation struct {
@@ -77,7 +79,7 @@ func installations(t *testing.T) []installation {
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}} {
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),
@@ -124,6 +126,7 @@ func layer(t *testing.T, tree filesys.FileSystem, components []string) (folder s
 	for component, literals := range map[string]string{
 		externalEtcd: `"servers=https://etcd.example.com:2379"`,
 		archiveS3:    `"url=s3://logs?region=test", "ca.crt=of the authority"`,
+		catalogKinds: `"servers.yaml=# no kind yet"`,
 	} {
 		if slices.Contains(components, component) {
 			fmt.Fprintf(&text, "  - {name: %s, namespace: %s, literals: [%s]}\n", operators[component], namespace, literals)
@@ -173,7 +176,8 @@ func TestInstallations(t *testing.T) {
 		"NoObjectIsThereTwice":                          noObjectIsThereTwice,
 		"EveryObjectSaysWhatItIsPartOf":                 everyObjectSaysWhatItIsPartOf,
 		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
-		"TheAPIServiceHasItsServerAndIsVerified":        theAPIServiceHasItsServerAndIsVerified,
+		"TheAPIServicesHaveTheirServerAndAreVerified":   theAPIServicesHaveTheirServerAndAreVerified,
+		"TheControllerMayInjectTheBundles":              theControllerMayInjectTheBundleOfEachAPIService,
 		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
 		"OnlyTheRoleOfBuildsCreatesJobs":                onlyTheRoleOfBuildsCreatesJobs,
 		"TheAPIIsCritical":                              theAPIIsCritical,
@@ -201,6 +205,7 @@ func TestInstallations(t *testing.T) {
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"UsersGetTheirPermissionsByTheClustersRoles":    usersGetTheirPermissionsByTheClustersRoles,
+		"TheCatalogueIsForUsersOfEveryNamespace":        theCatalogueIsForUsersOfEveryNamespace,
 	}
 	for _, each := range installations(t) {
 		t.Run(each.name, func(t *testing.T) {

@@ -126,28 +126,45 @@ func theNamespaceIsRestricted(t *testing.T, built installation) {
 	}
 }
 
-func theAPIServiceHasItsServerAndIsVerified(t *testing.T, built installation) {
-	services := of[*apiregistrationv1.APIService](built.objects)
-	if len(services) != 1 {
-		t.Fatalf("there are %d APIServices", len(services))
+func theAPIServicesHaveTheirServerAndAreVerified(t *testing.T, built installation) {
+	want := []string{"v1alpha1.images.goldsmith.dev", "v1.catalog.goldsmith.dev", "v1beta1.catalog.goldsmith.dev", "v1alpha1.catalog.goldsmith.dev"}
+	if found := names(built.objects, "APIService"); !slices.Equal(found, want) {
+		t.Errorf("the APIServices are %v, want %v", found, want)
 	}
-	spec := services[0].Spec
-	if services[0].Name != spec.Version+"."+spec.Group || spec.InsecureSkipTLSVerify || spec.GroupPriorityMinimum == 0 || spec.VersionPriority == 0 {
-		t.Errorf("%s is %+v", services[0].Name, spec)
+	priority := map[string]int32{} // of the last version of each group
+	for _, each := range of[*apiregistrationv1.APIService](built.objects) {
+		spec := each.Spec
+		if each.Name != spec.Version+"."+spec.Group || spec.InsecureSkipTLSVerify || spec.GroupPriorityMinimum == 0 || spec.VersionPriority == 0 {
+			t.Errorf("%s is %+v", each.Name, spec)
+		}
+		if before, ok := priority[spec.Group]; ok && spec.VersionPriority >= before {
+			t.Errorf("clients prefer %s", each.Name)
+		}
+		priority[spec.Group] = spec.VersionPriority
+		if len(spec.CABundle) > 0 {
+			t.Errorf("%s: its bundle is applied, and so what makes certificates is undone", each.Name)
+		}
+		found := slices.ContainsFunc(of[*corev1.Service](built.objects), func(service *corev1.Service) bool {
+			return spec.Service != nil && service.Name == spec.Service.Name && service.Namespace == spec.Service.Namespace &&
+				slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Port == *spec.Service.Port })
+		})
+		if !found {
+			t.Errorf("%s: there is no Service %+v", each.Name, spec.Service)
+		}
+		if _, injected := each.Annotations["cert-manager.io/inject-ca-from"]; injected != built.has(certManager) {
+			t.Errorf("%s has annotations %v", each.Name, each.Annotations)
+		}
 	}
-	if len(spec.CABundle) > 0 {
-		t.Error("its bundle is applied, and so what makes certificates is undone")
-	}
-	found := slices.ContainsFunc(of[*corev1.Service](built.objects), func(service *corev1.Service) bool {
-		return spec.Service != nil && service.Name == spec.Service.Name && service.Namespace == spec.Service.Namespace &&
-			slices.ContainsFunc(service.Spec.Ports, func(port corev1.ServicePort) bool { return port.Port == *spec.Service.Port })
-	})
-	if !found {
-		t.Errorf("there is no Service %+v", spec.Service)
-	}
-	_, injected := services[0].Annotations["cert-manager.io/inject-ca-from"]
-	if injected != built.has(certManager) {
-		t.Errorf("annotations %v", services[0].Annotations)
+}
+
+// theControllerMayInjectTheBundleOfEachAPIService ensures that no version is unavailable because its server is not trusted.
+func theControllerMayInjectTheBundleOfEachAPIService(t *testing.T, built installation) {
+	for _, each := range roles(built.objects) {
+		for _, rule := range each.rules {
+			if slices.Contains(rule.Resources, "apiservices") && slices.Contains(rule.Verbs, "update") && !slices.Equal(rule.ResourceNames, names(built.objects, "APIService")) {
+				t.Errorf("%s can update %v", each, rule.ResourceNames)
+			}
+		}
 	}
 }
 

@@ -50,8 +50,10 @@ func theAPIIsCritical(t *testing.T, built installation) {
 		if critical := each.name == "goldsmith-apiserver" || each.name == "goldsmith-etcd"; critical != (spec.PriorityClassName == "system-cluster-critical") {
 			t.Errorf("%s has the priority class %q", each, spec.PriorityClassName)
 		}
-		if turnedOn := each.name == "goldsmith-apiserver" && built.has(kueue); turnedOn != slices.Contains(spec.Containers[0].Args, "--kueue") {
-			t.Errorf("%s has the flags %v", each, spec.Containers[0].Args)
+		for component, flag := range map[string]string{kueue: "--kueue", catalogKinds: "--kinds=/etc/goldsmith/kinds"} {
+			if turnedOn := each.name == "goldsmith-apiserver" && built.has(component); turnedOn != slices.Contains(spec.Containers[0].Args, flag) {
+				t.Errorf("%s has the flags %v", each, spec.Containers[0].Args)
+			}
 		}
 	}
 }

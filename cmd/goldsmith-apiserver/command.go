@@ -15,9 +15,11 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
@@ -45,8 +47,9 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithPort(securePort).
 		WithWriter(out)
 	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{}, &records.Flags{}
+	documents, configured := &kinds.Flags{}, catalog.NewConfiguration(nil)
 	command, err := apiserver.Register(server, apiserver.Options{
-		Builders: registered.Read, Queue: limited.Read, Policy: allowed.Read,
+		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
 		Records:    apiserver.ConnectRecords(recorded.Open),
 	}).ToServerCommand()
@@ -55,10 +58,14 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	}
 	command.PreRunE = func(command *cobra.Command, _ []string) error {
 		memory.Manage(command.Context())
-		_, err := registered.Read() // invalid builders fail the start before the server waits for its dependencies
-		return err
+		// Invalid builders and kinds fail the start before the server waits for its dependencies.
+		if _, err := registered.Read(); err != nil {
+			return err
+		}
+		return startKinds(command.Context(), documents, configured)
 	}
 	registered.AddTo(command.Flags())
+	documents.AddTo(command.Flags(), "none")
 	limited.AddTo(command.Flags(), "no limit")
 	allowed.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
@@ -68,6 +75,18 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		return nil, err
 	}
 	return command, nil
+}
+
+// startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes.
+func startKinds(ctx context.Context, flags *kinds.Flags, configured *catalog.Configuration) error {
+	documents, err := flags.Configure(configured, false)
+	if err != nil {
+		return err
+	}
+	go func() {
+		_ = documents.Watch(ctx, func(line string) { klog.FromContext(ctx).Info(line) }) // it ends with ctx
+	}()
+	return nil
 }
 
 // addLogFlag adds the flag for the verbosity of the log. Otherwise the log has the defaults of klog: text, on standard error.

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"math"
 	"runtime/debug"
@@ -74,5 +75,23 @@ func TestItDoesNotStartWithoutTheBuildersThatItIsToKnow(t *testing.T) {
 	command.SetArgs([]string{"--builders-directory", "/no/such/directory"})
 	if err := command.ExecuteContext(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "--builders-directory: open /no/such/directory") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestKindsOfDocumentsAreReadAtTheStart(t *testing.T) {
+	const examples = "../../examples/kinds"
+	for _, test := range []struct{ path, want string }{
+		{examples, "--etcd-servers must be specified"}, // the check that follows
+		{examples + "/instances", "read the kinds: "},
+		{"/no/such/file", "read the kinds: /no/such/file: no such file or directory"},
+	} {
+		command, err := newCommand(io.Discard)
+		require.NoError(t, err)
+		command.SetArgs([]string{"--kinds", test.path})
+		ctx, stop := context.WithCancel(t.Context())
+		if err := command.ExecuteContext(ctx); err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v, want %s", test.path, err, test.want)
+		}
+		stop()
 	}
 }

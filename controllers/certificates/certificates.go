@@ -2,7 +2,7 @@
 
 // Package certificates creates the serving certificates of Goldsmith's programs, and replaces them before they expire. It does
 // so with cert-controller. Each certificate is stored in a Secret with a certificate authority (CA) of its own. The CA of the
-// API server is also stored in the APIService. A Secret that is emptied, damaged or deleted is filled again.
+// API server is also stored in the APIServices. A Secret that is emptied, damaged or deleted is filled again.
 //
 // The package works before there is any certificate: it uses neither Goldsmith's API nor a mounted Secret. A pod that mounts one
 // of the Secrets waits until the Secret is filled.
@@ -38,7 +38,7 @@ import (
 const (
 	// lease is the name of the Lease whose holder creates certificates.
 	lease = "goldsmith-certificates"
-	// fieldOwner of the APIService's bundle.
+	// fieldOwner of the bundle in an APIService.
 	fieldOwner = "goldsmith-controller"
 	// authorityValidity is how long an authority is valid.
 	authorityValidity = 10 * 365 * 24 * time.Hour
@@ -124,8 +124,8 @@ func (o Options) rotator(certificate certificate) *rotator.CertRotator {
 		RequireLeaderElection:  true,
 		IsReady:                make(chan struct{}),
 	}
-	if certificate.apiService != "" {
-		made.Webhooks = []rotator.WebhookInfo{{Type: rotator.APIService, Name: certificate.apiService}}
+	for _, name := range certificate.apiServices {
+		made.Webhooks = append(made.Webhooks, rotator.WebhookInfo{Type: rotator.APIService, Name: name})
 	}
 	return made
 }

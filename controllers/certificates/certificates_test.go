@@ -60,7 +60,10 @@ var permissions = sets.New(
 	apitest.Call{Verb: "update", Resource: "secrets", Name: certificates.ControllerSecret},
 	apitest.Call{Verb: "list", Group: apiService.Group, Resource: "apiservices"},
 	apitest.Call{Verb: "watch", Group: apiService.Group, Resource: "apiservices"},
-	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: "v1alpha1.images.goldsmith.dev"},
+	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: registrations[0]},
+	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: registrations[1]},
+	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: registrations[2]},
+	apitest.Call{Verb: "update", Group: apiService.Group, Resource: "apiservices", Name: registrations[3]},
 	apitest.Call{Verb: "create", Group: coordinationv1.GroupName, Resource: "leases"},
 	apitest.Call{Verb: "get", Group: coordinationv1.GroupName, Resource: "leases", Name: "goldsmith-certificates"},
 	apitest.Call{Verb: "update", Group: coordinationv1.GroupName, Resource: "leases", Name: "goldsmith-certificates"},
@@ -83,7 +86,9 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	})
 	client = kubernetes.NewForConfigOrDie(server.Config("test"))
 	objects = dynamic.NewForConfigOrDie(server.Config("test"))
-	createAPIService(ctx)
+	for _, name := range registrations {
+		createAPIService(ctx, name)
+	}
 
 	directory := GinkgoT().TempDir()
 	Expect(os.WriteFile(filepath.Join(directory, "tls.crt"), nil, 0o600)).To(Succeed())
@@ -140,15 +145,17 @@ var _ = Describe("The certificates", func() {
 			"goldsmith-controller.goldsmith-system.svc"),
 	)
 
-	It("are verified by the bundle in the APIService", func(ctx SpecContext) {
-		Eventually(bundle).WithContext(ctx).Should(Equal(secret(ctx, certificates.APIServerSecret).Data["ca.crt"]))
+	It("are verified by the bundle in each APIService", func(ctx SpecContext) {
+		for _, name := range registrations {
+			Eventually(bundle).WithContext(ctx).WithArguments(name).Should(Equal(secret(ctx, certificates.APIServerSecret).Data["ca.crt"]))
+		}
 	})
 
 	It("put the bundle into an APIService that was made again", func(ctx SpecContext) {
-		name := "v1alpha1.images.goldsmith.dev"
+		name := registrations[0]
 		Expect(objects.Resource(apiServices).Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
-		createAPIService(ctx)
-		Eventually(bundle).WithContext(ctx).Should(Equal(secret(ctx, certificates.APIServerSecret).Data["ca.crt"]))
+		createAPIService(ctx, name)
+		Eventually(bundle).WithContext(ctx).WithArguments(name).Should(Equal(secret(ctx, certificates.APIServerSecret).Data["ca.crt"]))
 	})
 
 	It("are replaced under the same authority where only they are lost", func(ctx SpecContext) {
@@ -160,7 +167,7 @@ var _ = Describe("The certificates", func() {
 		after := secret(ctx, certificates.APIServerSecret).Data
 		Expect(after["ca.crt"]).To(Equal(before["ca.crt"]))
 		Expect(after["tls.crt"]).NotTo(Equal(before["tls.crt"]))
-		Consistently(bundle).WithContext(ctx).Should(Equal(before["ca.crt"]))
+		Consistently(bundle).WithContext(ctx).WithArguments(registrations[0]).Should(Equal(before["ca.crt"]))
 	})
 
 	DescribeTable("are made again", func(ctx SpecContext, damage func(data map[string][]byte)) {

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -16,18 +17,23 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-func createAPIService(ctx context.Context) {
+// registrations are the names of the APIServices of an installation.
+var registrations = []string{"v1alpha1.images.goldsmith.dev", "v1.catalog.goldsmith.dev", "v1beta1.catalog.goldsmith.dev", "v1alpha1.catalog.goldsmith.dev"}
+
+func createAPIService(ctx context.Context, name string) {
+	GinkgoHelper()
+	_, group, _ := strings.Cut(name, ".")
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(apiService)
-	object.SetName("v1alpha1.images.goldsmith.dev")
-	Expect(unstructured.SetNestedField(object.Object, "images.goldsmith.dev", "spec", "group")).To(Succeed())
+	object.SetName(name)
+	Expect(unstructured.SetNestedField(object.Object, group, "spec", "group")).To(Succeed())
 	_, err := objects.Resource(apiServices).Create(ctx, object, metav1.CreateOptions{})
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// bundle is the caBundle by which the APIService verifies the API server.
-func bundle(ctx context.Context) ([]byte, error) {
-	object, err := objects.Resource(apiServices).Get(ctx, "v1alpha1.images.goldsmith.dev", metav1.GetOptions{})
+// bundle is the caBundle by which an APIService verifies the API server.
+func bundle(ctx context.Context, name string) ([]byte, error) {
+	object, err := objects.Resource(apiServices).Get(ctx, name, metav1.GetOptions{})
 	if err != nil {
 		return nil, err
 	}

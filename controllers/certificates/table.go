@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Names of the Secrets. Each has tls.crt and tls.key, the certificate and its key, and ca.crt, the authority that
@@ -26,8 +27,8 @@ type certificate struct {
 	// names that it is valid for, the first one as its common name.
 	names  []string
 	usages []x509.ExtKeyUsage
-	// apiService is the APIService that gets the authority as its bundle. It may be empty.
-	apiService string
+	// apiServices are the APIServices that get the authority as their bundle.
+	apiServices []string
 }
 
 // all are the certificates of an installation in a namespace.
@@ -40,14 +41,23 @@ func all(namespace string) []certificate {
 	}
 	return []certificate{
 		{
-			secret:     APIServerSecret,
-			names:      serviceNames("goldsmith-apiserver", namespace),
-			usages:     serving,
-			apiService: v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName,
+			secret:      APIServerSecret,
+			names:       serviceNames("goldsmith-apiserver", namespace),
+			usages:      serving,
+			apiServices: apiServices(),
 		},
 		{secret: EtcdSecret, names: append(etcd, "localhost"), usages: both},
 		{secret: ControllerSecret, names: serviceNames("goldsmith-controller", namespace), usages: serving},
 	}
+}
+
+// apiServices are the names of the registrations of Goldsmith's API with kube-apiserver: one for each version of a group.
+func apiServices() []string {
+	names := []string{v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName}
+	for _, version := range catalog.Versions() {
+		names = append(names, version+"."+catalog.Group)
+	}
+	return names
 }
 
 // serviceNames are the DNS names of a Service, in its namespace and from other namespaces.

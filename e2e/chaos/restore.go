@@ -67,7 +67,7 @@ func (c *inCluster) restore(ctx context.Context) error {
 		"scale statefulset/goldsmith-etcd --replicas=1",
 		"rollout status statefulset/goldsmith-etcd --timeout=5m",
 		"scale deployment/goldsmith-apiserver --replicas=2",
-		"wait apiservice/"+cluster.APIService+" --for=condition=Available --timeout=5m",
+		"wait apiservice --selector=app.kubernetes.io/part-of="+cluster.PartOf+" --for=condition=Available --timeout=5m",
 		"scale deployment/goldsmith-controller --replicas=2",
 	)
 	if err != nil {

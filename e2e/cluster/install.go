@@ -12,18 +12,17 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/e2e-framework/klient/k8s"
-	"sigs.k8s.io/e2e-framework/klient/k8s/resources"
+	"k8s.io/client-go/dynamic"
 	"sigs.k8s.io/e2e-framework/klient/wait"
-	"sigs.k8s.io/e2e-framework/klient/wait/conditions"
 
 	"goldsmith.dev/goldsmith/e2e/deadline"
 )
 
-// apiServiceKind is that of a registration with kube-apiserver.
-var apiServiceKind = schema.GroupVersionKind{Group: "apiregistration.k8s.io", Version: "v1", Kind: "APIService"}
+// apiServices are the registrations with kube-apiserver.
+var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
 // Install applies the overlay, with the container images of the version, and waits until it is ready.
 func (e Environment) Install(ctx context.Context) error {
@@ -75,44 +74,54 @@ func (e Environment) WaitReady(ctx context.Context) error {
 	return e.WaitAvailable(ctx)
 }
 
-// WaitAvailable waits until kube-apiserver reports that Goldsmith's API is available.
+// WaitAvailable waits until kube-apiserver reports that each version of Goldsmith's API is available.
 func (e Environment) WaitAvailable(ctx context.Context) error {
-	cluster, err := resources.New(e.Config)
+	client, err := dynamic.NewForConfig(e.Config)
 	if err != nil {
 		return err
 	}
-	registration := &unstructured.Unstructured{}
-	registration.SetGroupVersionKind(apiServiceKind)
-	registration.SetName(APIService)
-	said := "nothing"
-	isAvailable := conditions.New(cluster).ResourceMatch(registration, func(registration k8s.Object) bool {
-		var status corev1.ConditionStatus
-		status, said = available(registration.(*unstructured.Unstructured))
-		return status == corev1.ConditionTrue
-	})
+	var unavailable error
 	err = wait.For(func(ctx context.Context) (bool, error) {
-		there, err := isAvailable(ctx)
-		if err != nil {
-			said = err.Error() // it may not be registered yet
-		}
-		return there, nil
+		unavailable = checkAvailable(ctx, client.Resource(apiServices))
+		return unavailable == nil, nil
 	}, wait.WithContext(ctx), wait.WithTimeout(deadline.Rollout.Deadline()), wait.WithInterval(polling), wait.WithImmediate())
 	if err != nil {
-		return fmt.Errorf("APIService %s is not available: it says %s: %w", APIService, said, err)
+		return fmt.Errorf("waiting for Goldsmith's API: %w: %w", err, unavailable)
 	}
 	return nil
 }
 
-// available returns the status of an APIService's condition Available, and its reason with the message.
-func available(apiService *unstructured.Unstructured) (status corev1.ConditionStatus, said string) {
+// checkAvailable returns an error if a version of Goldsmith's API is unavailable, or none is registered.
+func checkAvailable(ctx context.Context, client dynamic.ResourceInterface) error {
+	registered, err := client.List(ctx, metav1.ListOptions{LabelSelector: "app.kubernetes.io/part-of=" + PartOf})
+	if err != nil {
+		return err
+	}
+	if len(registered.Items) == 0 {
+		return errors.New("no APIService is registered")
+	}
+	for i := range registered.Items {
+		if err := available(&registered.Items[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// available returns an error with what an APIService reports, unless it is available.
+func available(apiService *unstructured.Unstructured) error {
 	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
 	for _, entry := range conditions {
 		condition, ok := entry.(map[string]any)
-		if ok && condition["type"] == "Available" {
-			return corev1.ConditionStatus(fmt.Sprint(condition["status"])), fmt.Sprintf("%v: %v", condition["reason"], condition["message"])
+		switch {
+		case !ok || condition["type"] != "Available":
+		case condition["status"] == string(corev1.ConditionTrue):
+			return nil
+		default:
+			return fmt.Errorf("APIService %s is not available: %v: %v", apiService.GetName(), condition["reason"], condition["message"])
 		}
 	}
-	return corev1.ConditionUnknown, "nothing yet"
+	return fmt.Errorf("APIService %s reports nothing", apiService.GetName())
 }
 
 // kubectl runs kubectl. An error includes its output.

@@ -21,10 +21,10 @@ const (
 	maxNames = 16
 )
 
-var (
-	kindName     = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	versionNames = []string{"v1", "v1alpha1", "v1beta1"}
-)
+var kindName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+
+// Versions returns the names that versions of kinds can have, in the order in which clients prefer them.
+func Versions() []string { return []string{"v1", "v1beta1", "v1alpha1"} }
 
 // namesOf returns the names of a kind, with those that it leaves to defaults.
 func namesOf(declared *v1alpha1.ImageKind) apiextensionsv1.CustomResourceDefinitionNames {
@@ -96,8 +96,8 @@ func checkNames(declared *v1alpha1.ImageKind) field.ErrorList {
 			seen[used.name] = true
 		}
 	}
-	if version := declared.Spec.Versions[0].Name; !slices.Contains(versionNames, version) {
-		errs = append(errs, field.NotSupported(field.NewPath("spec", "versions").Index(0).Child("name"), version, versionNames))
+	if version := declared.Spec.Versions[0].Name; !slices.Contains(Versions(), version) {
+		errs = append(errs, field.NotSupported(field.NewPath("spec", "versions").Index(0).Child("name"), version, Versions()))
 	}
 	return append(errs, used.checkBuiltIn()...)
 }

@@ -51,7 +51,7 @@ func TestNames(t *testing.T) {
 		{"category twice", func(k *v1alpha1.ImageKind) { k.Spec.Names.Categories = []string{"a", "b", "a"} }, `spec.names.categories[2]: Duplicate value: "a"`},
 		{"many short names", func(k *v1alpha1.ImageKind) { k.Spec.Names.ShortNames = strings.Split("abcdefghijklmnopq", "") }, `spec.names.shortNames: Too many: 17: must have at most 16 items`},
 		{"many categories", func(k *v1alpha1.ImageKind) { k.Spec.Names.Categories = strings.Split("abcdefghijklmnopq", "") }, `spec.names.categories: Too many: 17: must have at most 16 items`},
-		{"version", func(k *v1alpha1.ImageKind) { k.Spec.Versions[0].Name = "v2" }, `spec.versions[0].name: Unsupported value: "v2": supported values: "v1", "v1alpha1", "v1beta1"`},
+		{"version", func(k *v1alpha1.ImageKind) { k.Spec.Versions[0].Name = "v2" }, `spec.versions[0].name: Unsupported value: "v2": supported values: "v1", "v1beta1", "v1alpha1"`},
 
 		{"plural of Images", func(k *v1alpha1.ImageKind) { k.Name = "images" }, `metadata.name: Invalid value: "images": is a name of the kind Image` + clash},
 		{"kind of Images", func(k *v1alpha1.ImageKind) { k.Spec.Names.Kind = "Image" }, `spec.names.kind: Invalid value: "Image": is a name of the kind Image` + clash},

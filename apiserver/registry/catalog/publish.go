@@ -34,10 +34,6 @@ import (
 	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
-// versions are the versions of the group, in the order of preference. All of them are always served, because an APIService whose version is
-// not found blocks the deletion of namespaces in its cluster.
-var versions = []string{"v1", "v1beta1", "v1alpha1"}
-
 // key is the only key of the queue: all kinds are published together.
 const key = "kinds"
 
@@ -62,9 +58,10 @@ type compiled struct {
 	errs       field.ErrorList
 }
 
-// NewPublisher returns a publisher, whose group has no kinds yet.
+// NewPublisher returns a publisher, whose group has no kinds yet. All versions of the group are always served, because an APIService whose
+// version is not found blocks the deletion of namespaces in its cluster.
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
-	return &Publisher{Group: dynamic.NewGroup(kinds.Group, versions...), configuration: configuration, clock: clock, memo: newMemo(), compiled: map[types.UID]compiled{}}
+	return &Publisher{Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(), compiled: map[types.UID]compiled{}}
 }
 
 // Serve sets the resource images, whose Images the objects of all kinds are. It must be called before Run.

@@ -27,6 +27,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -265,7 +266,7 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 			start:   " --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell",
 		},
 		"kinds": {
-			options: Options{Kinds: document},
+			options: Options{Kinds: kinds.Flags{Path: document}},
 			backup: []string{"warning: the backup omits the files that the server has from --kinds DOCUMENT: back them up by other means",
 				"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
 			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},

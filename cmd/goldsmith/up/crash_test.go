@@ -136,11 +136,11 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	require.NoError(t, options.complete())
 	builders, err := options.readBuilders()
 	require.NoError(t, err)
-	kinds, err := options.readKinds()
+	configured, err := options.readKinds()
 	require.NoError(t, err)
 	data, err := options.claimDataDirectory(t.Context())
 	require.NoError(t, err)
-	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, builders: builders, kinds: kinds, components: newComponents()}}
+	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, builders: builders, kinds: configured, components: newComponents()}}
 	users, err := lab.system.newUsers()
 	require.NoError(t, err)
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))

@@ -18,8 +18,8 @@ const configurationFlagsName = "configuration-flags"
 // need no flag.
 func (o *Options) configurationFlags() []string {
 	flags := []string{}
-	if o.Kinds != filepath.Join(o.DataDirectory, kindsFile) {
-		flags = append(flags, "--kinds", o.Kinds)
+	if o.Kinds.Path != filepath.Join(o.DataDirectory, kindsFile) {
+		flags = append(flags, "--kinds", o.Kinds.Path)
 	}
 	if o.BuilderDocuments != filepath.Join(o.DataDirectory, buildersFile) {
 		flags = append(flags, "--builders", o.BuilderDocuments)

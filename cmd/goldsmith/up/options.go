@@ -19,6 +19,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -66,7 +67,7 @@ type Options struct {
 	BuilderDocuments string
 	// Kinds is a file with kinds of images, or a directory of such files, which the server reads whenever they change: see package kinds.
 	// Defaults to DataDirectory/kinds.yaml, which may be missing. A path that is set must exist.
-	Kinds string
+	Kinds kinds.Flags
 	// Unconfined are the names of builders that can read and write all files that the user can. Other builders, and "mock", can write
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
 	Unconfined []string
@@ -147,8 +148,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
 	flags.StringVar(&o.BuilderDocuments, "builders", "",
 		"`path` of a document with builders, or of a directory of such documents, which the server reads whenever they change (default DATA-DIR/builders.yaml, if it exists)")
-	flags.StringVar(&o.Kinds, "kinds", "",
-		"`path` of a file with kinds of images, or of a directory of such files, which the server reads whenever they change (default DATA-DIR/kinds.yaml, if it exists)")
+	o.Kinds.AddTo(flags, "DATA-DIR/kinds.yaml, if it exists")
 	filters.AddOriginsFlag(flags, &o.Origins)
 	flags.StringArrayVar(&o.Unconfined, "unconfined", nil,
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
@@ -202,7 +202,7 @@ func (o *Options) complete() (err error) {
 		path      *string
 		isDefault *bool
 		file      string
-	}{{&o.BuilderDocuments, &o.defaultBuilders, buildersFile}, {&o.Kinds, &o.defaultKinds, kindsFile}} {
+	}{{&o.BuilderDocuments, &o.defaultBuilders, buildersFile}, {&o.Kinds.Path, &o.defaultKinds, kindsFile}} {
 		if *documents.path == "" {
 			*documents.path, *documents.isDefault = filepath.Join(o.DataDirectory, documents.file), true
 		}

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
@@ -36,7 +37,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	kinds, err := options.readKinds()
+	configured, err := options.readKinds()
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func Run(ctx context.Context, options Options) (err error) {
 		return err
 	}
 	running := &system{
-		options: options, data: data, builders: builders, kinds: kinds, logs: logs, records: history, artifacts: kept,
+		options: options, data: data, builders: builders, kinds: configured, logs: logs, records: history, artifacts: kept,
 		components: newComponents(), agent: &agentLogs{},
 	}
 	starting, started := running.components.whileRunning(ctx)
@@ -125,7 +126,7 @@ type system struct {
 	options    Options
 	data       *dataDirectory
 	builders   *registrations
-	kinds      *configuredKinds
+	kinds      *kinds.Documents
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
 	artifacts  *artifacts.Store

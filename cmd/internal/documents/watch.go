@@ -20,6 +20,9 @@ const (
 	// problemInterval is the interval while there is a problem, which a change of another file may solve, such as chmod, and while what
 	// the documents declare is refused.
 	problemInterval = time.Second
+	// configMapLink is a link in the volume of a ConfigMap, through which the links to all files lead. A change of the ConfigMap replaces
+	// only this link.
+	configMapLink = "..data"
 )
 
 // Watch registers what documents declare whenever they change.
@@ -69,7 +72,8 @@ type reading[T any] struct {
 
 // concerns reports whether a change of a file can change the documents.
 func (r *run[T]) concerns(event fsnotify.Event) bool {
-	return event.Name == r.Place.Path || isRead(filepath.Base(event.Name))
+	name := filepath.Base(event.Name)
+	return event.Name == r.Place.Path || name == configMapLink || isRead(name)
 }
 
 // pass reads the documents, and returns when the next pass is due. Reading is not atomic, and neither is writing. So declarations and

@@ -166,3 +166,45 @@ func TestSteadyChangesDoNotPostponeAReadingForEver(t *testing.T) {
 		}
 	})
 }
+
+// TestAChangedConfigMapIsRead changes files as a kubelet does. Unchanged files are not read again.
+func TestAChangedConfigMapIsRead(t *testing.T) {
+	t.Parallel()
+	for name, path := range map[string]string{"a directory": "", "a file": "pairs.yaml"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			volume := t.TempDir()
+			update := func(revision, content string) {
+				directory, link := filepath.Join(volume, ".."+revision), filepath.Join(volume, "..data_tmp")
+				require.NoError(t, errors.Join(
+					os.Mkdir(directory, 0o700), os.WriteFile(filepath.Join(directory, "pairs.yaml"), []byte(content), 0o600),
+					os.Symlink(filepath.Base(directory), link), os.Rename(link, filepath.Join(volume, "..data")),
+				))
+			}
+			update("2026_11_27_1", "one=1")
+			require.NoError(t, os.Symlink("..data/pairs.yaml", filepath.Join(volume, "pairs.yaml")))
+			ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+			defer stop()
+			var changed map[string]string
+			watch := pairs(Place{Path: filepath.Join(volume, path), MaxMiB: 1})
+			watch.Change = func(declared map[string]string) error { changed = declared; stop(); return nil }
+			r := watch.start(map[string]string{"one": "1"})
+			started := false
+			err := Follow(ctx, volume, r.concerns, func(follow func(string)) time.Duration {
+				follow(volume)
+				next := r.pass()
+				if !started {
+					started = true
+					update("2026_11_27_2", "one=2")
+				}
+				if next == interval {
+					return time.Hour
+				}
+				return next
+			})
+			if !errors.Is(err, context.Canceled) || changed["one"] != "2" {
+				t.Errorf("read %v: %v", changed, err)
+			}
+		})
+	}
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package kinds reads the kinds of images that an operator configures, and reads them again when their documents change. A document is an
-// ImageKind in YAML. The package knows no server: its user gets the kinds, compiled.
+// ImageKind in YAML.
 package kinds
 
 import (
