@@ -14,16 +14,20 @@
 //	images/plan                              imageplan (plan.go), because a plan is also a resource
 //	imagebuilds/rerun                        image, because the Image allocates the new build
 //
+// Package catalog serves the kinds of the catalogue, with their subresources build, log and status.
+//
 // A created ImageBuild with an imageRef and without a name is a request, too: requested.go in package image answers it.
 package apiserver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
@@ -108,6 +112,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 	kinds := catalog.NewPublisher(options.Kinds, options.Clock)
 	return server.
 		WithScheme(install.Install).
+		WithScheme(catalog.Install).
 		WithStreamed("artifacts").
 		WithEqualities(validation.Unchanged).
 		WithAdmissionPlugin(templateaccess.PluginName, templateaccess.New).
@@ -164,7 +169,11 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
-	kinds.Serve(images, scope)
+	log, ok := ofBuilds["log"].(rest.GetterWithOptions)
+	if !ok {
+		return nil, errors.New("provide the kinds of the catalogue: the log of builds cannot be read with options")
+	}
+	kinds.Serve(catalog.Sources{Images: images, Builds: builds, Log: log}, scope)
 	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{Clock: options.Clock, Check: func(declared *v1alpha1.ImageKind) field.ErrorList {
 		_, errs := catalog.Compile(declared)
 		return errs

@@ -42,6 +42,7 @@ func Specs(environment func() Environment) {
 		describeStored(appliances(w))
 		describeForwarded(appliances(w))
 		describeWritten(appliances(w))
+		describeCatalogBuilds(appliances(w))
 	})
 }
 

@@ -21,12 +21,9 @@ import (
 
 // Delete deletes the Image of an object.
 func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
-	image, err := store.Get[*v1alpha1.Image](ctx, r.images, name)
+	image, err := r.owned(ctx, name)
 	if err != nil {
 		return nil, false, err
-	}
-	if !r.kind.Owns(image) {
-		return nil, false, apierrors.NewNotFound(r.resource(), name)
 	}
 	own := options.DeepCopy()
 	if requested := options.Preconditions; requested != nil {

@@ -6,4 +6,7 @@
 //
 // A request for a kind is authorized for the kind alone. Its writes pass the admission of both resources: the library's handlers run
 // the admission of the kind, and this package runs the admission of Images (see admission.go).
+//
+// The subresource build requests a build (build.go), and log shows the log of one (log.go). Their answers and errors never name what
+// the kind sets.
 package catalog

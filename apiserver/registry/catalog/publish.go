@@ -17,7 +17,6 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/registry/rest"
 	restclient "k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
@@ -45,7 +44,7 @@ type Publisher struct {
 
 	configuration *Configuration
 	clock         clock.PassiveClock
-	images        rest.StandardStorage
+	sources       Sources
 	scope         *resources.Scope
 	memo          *memo
 	compiled      map[types.UID]compiled
@@ -64,9 +63,9 @@ func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publi
 	return &Publisher{Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(), compiled: map[types.UID]compiled{}}
 }
 
-// Serve sets the resource images, whose Images the objects of all kinds are. It must be called before Run.
-func (p *Publisher) Serve(images rest.StandardStorage, scope *resources.Scope) {
-	p.images, p.scope = images, scope
+// Serve sets the resources that all kinds show. It must be called before Run.
+func (p *Publisher) Serve(sources Sources, scope *resources.Scope) {
+	p.sources, p.scope = sources, scope
 }
 
 // Run serves the kinds, and replaces them whenever they change, until ctx is done. It reads the stored ImageKinds as the server itself.
@@ -169,7 +168,9 @@ func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
 	for i, kind := range current {
 		served[i] = dynamic.Kind{
 			Definition: kind.Definition(), Structural: kind.Structural(), Revision: digest(kind),
-			Storages: func(dynamic.Serving) (resources.Storages, error) { return newStorages(kind, p.images, p.scope, p.memo) },
+			Storages: func(dynamic.Serving) (resources.Storages, error) {
+				return newStorages(kind, p.sources, p.scope, p.memo)
+			},
 		}
 	}
 	return served

@@ -24,7 +24,7 @@ import (
 // REST is a kind of the catalogue: the Images of the kind, as the objects that its users see.
 type REST struct {
 	kind      *kinds.Kind
-	images    rest.StandardStorage
+	images    Images
 	strategy  strategy
 	table     rest.TableConvertor
 	memo      *memo
@@ -38,15 +38,7 @@ var (
 	_ rest.Scoper               = &REST{}
 )
 
-func newStorages(kind *kinds.Kind, images rest.StandardStorage, scope *resources.Scope, memo *memo) (resources.Storages, error) {
-	main, err := newREST(kind, images, scope, memo)
-	if err != nil {
-		return nil, err
-	}
-	return resources.Storages{"": main, "status": &statusREST{main}}, nil
-}
-
-func newREST(kind *kinds.Kind, images rest.StandardStorage, scope *resources.Scope, memo *memo) (*REST, error) {
+func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo) (*REST, error) {
 	strategy, err := newStrategy(kind)
 	if err != nil {
 		return nil, fmt.Errorf("serve kind %s: %w", kind.Name(), err)
@@ -107,6 +99,18 @@ func (r *REST) Get(ctx context.Context, name string, options *metav1.GetOptions)
 		return nil, apierrors.NewNotFound(r.resource(), name)
 	}
 	return r.read(image)
+}
+
+// owned returns the Image of an object.
+func (r *REST) owned(ctx context.Context, name string) (*v1alpha1.Image, error) {
+	stored, err := store.Get[*v1alpha1.Image](ctx, r.images, name)
+	if err != nil {
+		return nil, err
+	}
+	if !r.kind.Owns(stored) {
+		return nil, apierrors.NewNotFound(r.resource(), name)
+	}
+	return stored, nil
 }
 
 // read returns the object of a stored Image of the kind. The object shares memory with others and must not be changed.
@@ -174,22 +178,4 @@ func (r *REST) selected(options *internalversion.ListOptions) (*internalversion.
 	}
 	selected.LabelSelector = r.kind.Selector(selected.LabelSelector)
 	return selected, nil
-}
-
-// statusREST is the status subresource, which is only read: the status is that of the Image.
-type statusREST struct {
-	main *REST
-}
-
-var _ rest.Getter = &statusREST{}
-
-// New returns an empty object of the kind.
-func (s *statusREST) New() runtime.Object { return s.main.New() }
-
-// Destroy does nothing.
-func (s *statusREST) Destroy() {}
-
-// Get returns the whole object.
-func (s *statusREST) Get(ctx context.Context, name string, options *metav1.GetOptions) (runtime.Object, error) {
-	return s.main.Get(ctx, name, options)
 }

@@ -59,6 +59,15 @@ func newInstantiateREST(images *resources.Store, builds *imagebuild.REST, source
 	return r
 }
 
+// Build answers a request for a build as the subresource instantiate does, for the Image with a UID.
+func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+	build, err := s.instantiate.build(ctx, name, uid, request, options)
+	if err != nil {
+		return nil, err
+	}
+	return store.As[*v1alpha1.ImageBuild](build)
+}
+
 // instantiate returns the build of a request, which it creates unless it was created before.
 func (r *instantiateREST) instantiate(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.build(ctx, name, "", request, options)

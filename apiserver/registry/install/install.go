@@ -36,7 +36,7 @@ func Install(scheme *runtime.Scheme) error {
 		if !strings.HasSuffix(kind, "Options") {
 			continue
 		}
-		if err := addQueryParameters(scheme, object); err != nil {
+		if err := AddQueryParameters(scheme, object); err != nil {
 			return fmt.Errorf("register the query parameters of %s: %w", kind, err)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// addQueryParameters lets the options of a subresource be read from the query of a request.
-func addQueryParameters(scheme *runtime.Scheme, options runtime.Object) error {
+// AddQueryParameters lets the options of a subresource be read from the query of a request. The scheme knows the options.
+func AddQueryParameters(scheme *runtime.Scheme, options runtime.Object) error {
 	return scheme.AddConversionFunc((*url.Values)(nil), options, func(query, into any, _ conversion.Scope) error {
 		return readQuery(*query.(*url.Values), reflect.ValueOf(into).Elem())
 	})
