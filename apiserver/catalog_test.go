@@ -275,6 +275,9 @@ var _ = Describe("a kind of the catalogue", func() {
 		must(imagesIn(namespace).Patch(ctx, "web", types.MergePatchType, release, metav1.PatchOptions{}))
 		Expect(next().Type).To(Equal(watch.Deleted))
 		Expect(apierrors.IsNotFound(errorOf(servers.Get(ctx, "web", metav1.GetOptions{})))).To(BeTrue())
+		released := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
+		Expect(released.Labels).To(BeEmpty())
+		Expect(released.ManagedFields).NotTo(ContainElement(HaveField("Manager", kinds.Manager)))
 		adopt := []byte(`{"metadata": {"labels": {"catalog.goldsmith.dev/kind": "debianservers"}}}`)
 		must(imagesIn(namespace).Patch(ctx, "web", types.MergePatchType, adopt, metav1.PatchOptions{}))
 		Expect(next().Type).To(Equal(watch.Added))
@@ -304,26 +307,89 @@ var _ = Describe("a kind of the catalogue", func() {
 	})
 })
 
+// declare creates an ImageKind like that of DebianServer with another plural and another kind, and waits until the kind is served. The
+// plural has no more than an s in addition to the singular.
+func declare(ctx context.Context, plural, kind string) *v1alpha1.ImageKind {
+	GinkgoHelper()
+	declared := &v1alpha1.ImageKind{}
+	document := strings.NewReplacer("debianservers", plural, "debianserver", strings.TrimSuffix(plural, "s"), "DebianServer", kind, "[deb]", "[]").Replace(
+		string(must(os.ReadFile("testdata/catalog/debianservers.yaml"))))
+	Expect(yaml.UnmarshalStrict([]byte(document), declared)).To(Succeed())
+	created := must(client.ImagesV1alpha1().ImageKinds().Create(ctx, declared, metav1.CreateOptions{}))
+	Eventually(ctx, func() bool { return established(ctx, plural) }).Should(BeTrue())
+	return created
+}
+
+// established reports whether the server serves a kind as its ImageKind declares it now.
+func established(ctx context.Context, name string) bool {
+	GinkgoHelper()
+	read := must(client.ImagesV1alpha1().ImageKinds().Get(ctx, name, metav1.GetOptions{}))
+	return meta.IsStatusConditionTrue(read.Status.Conditions, v1alpha1.ImageKindEstablished) && read.Status.ObservedGeneration == read.Generation
+}
+
+// remove deletes an ImageKind, whatever its Images are: no controller runs.
+func remove(ctx context.Context, name string) {
+	GinkgoHelper()
+	kinds := client.ImagesV1alpha1().ImageKinds()
+	Expect(kinds.Delete(ctx, name, metav1.DeleteOptions{})).To(Succeed())
+	must(kinds.Patch(ctx, name, types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`), metav1.PatchOptions{}))
+	Expect(apierrors.IsNotFound(errorOf(kinds.Get(ctx, name, metav1.GetOptions{})))).To(BeTrue())
+}
+
 var _ = Describe("an ImageKind", func() {
+	It("is served without new objects while it is being deleted", func(ctx SpecContext) {
+		stored := client.ImagesV1alpha1().ImageKinds()
+		declared := declare(ctx, "leaving", "Leaving")
+		Expect(declared.Finalizers).To(ConsistOf(v1alpha1.ImageKindFinalizer))
+		Expect(declared.Spec.OnDelete).To(Equal(v1alpha1.ImageKindWait))
+		kept := must(stored.Patch(ctx, "leaving", types.MergePatchType, []byte(`{"metadata": {"finalizers": null}}`), metav1.PatchOptions{}))
+		Expect(kept.Finalizers).To(ConsistOf(v1alpha1.ImageKindFinalizer), "nobody takes it away by a replacement")
+
+		namespace := newNamespace()
+		leaving := must(dynamic.NewForConfig(config)).Resource(debianServers.GroupVersion().WithResource("leaving")).Namespace(namespace)
+		object := newServer("web")
+		object.SetKind("Leaving")
+		must(leaving.Create(ctx, object, metav1.CreateOptions{}))
+		watched := must(leaving.Watch(ctx, metav1.ListOptions{}))
+		defer watched.Stop()
+		Eventually(ctx, watched.ResultChan()).Should(Receive(HaveField("Type", watch.Added)))
+
+		Expect(stored.Delete(ctx, "leaving", metav1.DeleteOptions{})).To(Succeed())
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, "leaving") })
+		Eventually(ctx, func() bool { return established(ctx, "leaving") }).Should(BeTrue())
+		object.SetName("new")
+		applied := object.DeepCopy()
+		for _, err := range []error{
+			errorOf(leaving.Create(ctx, object, metav1.CreateOptions{})),
+			errorOf(leaving.Apply(ctx, "new", applied, metav1.ApplyOptions{FieldManager: "test"})),
+		} {
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring(`leaving.catalog.goldsmith.dev "new" is forbidden: ImageKind leaving is being deleted`)))
+		}
+		must(stored.Patch(ctx, "leaving", types.MergePatchType, []byte(`{"spec": {"onDelete": "Release"}}`), metav1.PatchOptions{}))
+		Eventually(ctx, func() bool { return established(ctx, "leaving") }).Should(BeTrue())
+		must(leaving.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec": {"size": "large"}}`), metav1.PatchOptions{}))
+		Eventually(ctx, watched.ResultChan()).Should(Receive(HaveField("Type", watch.Modified)), "the watch goes on")
+		Expect(leaving.Delete(ctx, "web", metav1.DeleteOptions{})).To(Succeed())
+	})
+
+	It("has an onDelete of its list", func(ctx SpecContext) {
+		declare(ctx, "choosy", "Choosy")
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, "choosy") })
+		_, err := client.ImagesV1alpha1().ImageKinds().Patch(ctx, "choosy", types.MergePatchType, []byte(`{"spec": {"onDelete": "Orphan"}}`), metav1.PatchOptions{})
+		Expect(err).To(MatchError(ContainSubstring(`spec.onDelete: Unsupported value: "Orphan": supported values: "Wait", "Release"`)))
+	})
+
 	It("is served as it is declared, and changed by any patch", func(ctx SpecContext) {
 		kinds := client.ImagesV1alpha1().ImageKinds()
-		declared := &v1alpha1.ImageKind{}
-		document := strings.NewReplacer("debianservers", "patched", "debianserver", "patch", "DebianServer", "Patch", "[deb]", "[ptc]").Replace(
-			string(must(os.ReadFile("testdata/catalog/debianservers.yaml"))))
-		Expect(yaml.UnmarshalStrict([]byte(document), declared)).To(Succeed())
-		must(kinds.Create(ctx, declared, metav1.CreateOptions{}))
-		DeferCleanup(func(ctx SpecContext) { Expect(kinds.Delete(ctx, "patched", metav1.DeleteOptions{})).To(Succeed()) })
-		established := func(ctx context.Context) bool {
-			read := must(kinds.Get(ctx, "patched", metav1.GetOptions{}))
-			return meta.IsStatusConditionTrue(read.Status.Conditions, v1alpha1.ImageKindEstablished) && read.Status.ObservedGeneration == read.Generation
-		}
-		Eventually(ctx, established).WithContext(ctx).Should(BeTrue())
+		declare(ctx, "patched", "Patch")
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, "patched") })
 		for kind, template := range map[types.PatchType]string{
 			types.StrategicMergePatchType: `{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`,
 			types.MergePatchType:          `{"runPolicy": "Parallel"}`,
 		} {
 			must(kinds.Patch(ctx, "patched", kind, []byte(`{"spec": {"template": `+template+`}}`), metav1.PatchOptions{}))
-			Eventually(ctx, established).WithContext(ctx).Should(BeTrue())
+			Eventually(ctx, func() bool { return established(ctx, "patched") }).Should(BeTrue())
 		}
 		_, err := kinds.Patch(ctx, "patched", types.MergePatchType, []byte(`{"spec": {"template": {"builder": null}}}`), metav1.PatchOptions{})
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)

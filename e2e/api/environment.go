@@ -43,6 +43,7 @@ func Specs(environment func() Environment) {
 		describeForwarded(appliances(w))
 		describeWritten(appliances(w))
 		describeCatalogBuilds(appliances(w))
+		describeKindDeletion(w)
 	})
 }
 

@@ -44,6 +44,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
 	errs := append(checkNames(declared), checkTexts(kind.version, version)...)
+	errs = append(errs, checkChoice(declared.Spec.OnDelete, spec.Child("onDelete"), v1alpha1.ImageKindWait, v1alpha1.ImageKindRelease)...)
 	var faults field.ErrorList
 	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)

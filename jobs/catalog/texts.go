@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -68,4 +69,12 @@ func checkTexts(version *v1alpha1.ImageKindVersion, path *field.Path) field.Erro
 		text(at.Child("jsonPath"), column.JSONPath, maxPath)
 	}
 	return errs
+}
+
+// checkChoice checks a field with listed values. Documents of the configuration can leave it out.
+func checkChoice[T ~string](value T, path *field.Path, values ...T) field.ErrorList {
+	if value == "" || slices.Contains(values, value) {
+		return nil
+	}
+	return field.ErrorList{field.NotSupported(path, value, values)}
 }

@@ -3755,6 +3755,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref common.ReferenceCal
 							},
 						},
 					},
+					"onDelete": {
+						SchemaProps: spec.SchemaProps{
+							Description: "onDelete sets what the deletion of the ImageKind does with its Images, which it never deletes. Wait keeps the kind until its last object is deleted. Release makes its Images Images of no kind, which are built as before. Meanwhile no object of the kind can be created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.\n\nPossible enum values:\n - `\"Release\"` removes the labels catalog.goldsmith.dev/kind and catalog.goldsmith.dev/revision from the Images of the kind.\n - `\"Wait\"` keeps the kind until its last object is deleted.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Release", "Wait"},
+						},
+					},
 				},
 				Required: []string{"names", "template", "versions"},
 			},
@@ -3797,7 +3805,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref common.ReferenceC
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "conditions contains the types Accepted, NamesAccepted and Established. The server sets them.",
+							Description: "conditions contains the types Accepted, NamesAccepted and Established, which the server sets, and Terminating, which the controller sets.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{

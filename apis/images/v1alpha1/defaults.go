@@ -55,6 +55,13 @@ func SetDefaults_ImageBuildSpec(spec *ImageBuildSpec) {
 	}
 }
 
+// SetDefaults_ImageKindSpec makes the defaults of an ImageKind visible in the object.
+func SetDefaults_ImageKindSpec(spec *ImageKindSpec) {
+	if spec.OnDelete == "" {
+		spec.OnDelete = ImageKindWait
+	}
+}
+
 // SetDefaults_Output sets tagTemplate.
 func SetDefaults_Output(output *Output) {
 	if output.TagTemplate == "" {

@@ -3769,6 +3769,11 @@ func (m *ImageKindSpec) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.OnDelete)
+	copy(dAtA[i:], m.OnDelete)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.OnDelete)))
+	i--
+	dAtA[i] = 0x22
 	if len(m.Versions) > 0 {
 		for iNdEx := len(m.Versions) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -7153,6 +7158,8 @@ func (m *ImageKindSpec) Size() (n int) {
 			n += 1 + l + sovGenerated(uint64(l))
 		}
 	}
+	l = len(m.OnDelete)
+	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
 
@@ -8844,6 +8851,7 @@ func (this *ImageKindSpec) String() string {
 		`Names:` + strings.Replace(strings.Replace(this.Names.String(), "ImageKindNames", "ImageKindNames", 1), `&`, ``, 1) + `,`,
 		`Template:` + strings.Replace(strings.Replace(fmt.Sprintf("%v", this.Template), "RawExtension", "runtime.RawExtension", 1), `&`, ``, 1) + `,`,
 		`Versions:` + repeatedStringForVersions + `,`,
+		`OnDelete:` + fmt.Sprintf("%v", this.OnDelete) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -21360,6 +21368,38 @@ func (m *ImageKindSpec) Unmarshal(dAtA []byte) error {
 			if err := m.Versions[len(m.Versions)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OnDelete", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.OnDelete = ImageKindDeletion(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -66,7 +66,27 @@ type ImageKindSpec struct {
 	// +k8s:validation:maxItems=1
 	// +required
 	Versions []ImageKindVersion `json:"versions" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,3,rep,name=versions"`
+	// onDelete sets what the deletion of the ImageKind does with its Images, which it never deletes. Wait keeps the kind until its last
+	// object is deleted. Release makes its Images Images of no kind, which are built as before. Meanwhile no object of the kind can be
+	// created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.
+	// +optional
+	OnDelete ImageKindDeletion `json:"onDelete,omitempty" protobuf:"bytes,4,opt,name=onDelete,casttype=ImageKindDeletion"`
 }
+
+// ImageKindDeletion sets what the deletion of an ImageKind does with its Images.
+// +enum
+type ImageKindDeletion string
+
+const (
+	// ImageKindWait keeps the kind until its last object is deleted.
+	ImageKindWait ImageKindDeletion = "Wait"
+	// ImageKindRelease removes the labels catalog.goldsmith.dev/kind and catalog.goldsmith.dev/revision from the Images of the kind.
+	ImageKindRelease ImageKindDeletion = "Release"
+)
+
+// ImageKindFinalizer delays the deletion of an ImageKind until no Image has its label catalog.goldsmith.dev/kind. The server adds it when
+// an ImageKind is created or changed. The controller removes it.
+const ImageKindFinalizer = "catalog.goldsmith.dev/instances"
 
 // ImageKindNames are the names of a kind, besides the plural name.
 type ImageKindNames struct {
@@ -229,7 +249,8 @@ type ImageKindStatus struct {
 	// sets it. revision is empty if the kind is not served.
 	// +optional
 	Revision string `json:"revision,omitempty" protobuf:"bytes,2,opt,name=revision"`
-	// conditions contains the types Accepted, NamesAccepted and Established. The server sets them.
+	// conditions contains the types Accepted, NamesAccepted and Established, which the server sets, and Terminating, which the
+	// controller sets.
 	// +optional
 	// +patchMergeKey=type
 	// +patchStrategy=merge

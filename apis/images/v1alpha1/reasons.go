@@ -61,6 +61,8 @@ const (
 	ImageKindNamesAccepted = "NamesAccepted"
 	// ImageKindEstablished is True when the kind is served.
 	ImageKindEstablished = "Established"
+	// ImageKindTerminating is True while the ImageKind is being deleted and Images of the kind exist.
+	ImageKindTerminating = "Terminating"
 )
 
 // Reasons of an ImageKind's conditions.
@@ -77,6 +79,11 @@ const (
 	ReasonConfigured = "Configured"
 	// ReasonServed means that the kind is served.
 	ReasonServed = "Served"
+	// ReasonInstancesRemain means that the deletion waits until the objects of the kind are deleted. The message has their number.
+	ReasonInstancesRemain = "InstancesRemain"
+	// ReasonReleasingInstances means that the Images of the kind become Images of no kind. The message has their number, or why an Image
+	// cannot be changed.
+	ReasonReleasingInstances = "ReleasingInstances"
 )
 
 // Reasons of an Image's conditions, besides the reasons of failures.

@@ -19,6 +19,8 @@ func RegisterDefaults(scheme *runtime.Scheme) error {
 	scheme.AddTypeDefaultingFunc(&Image{}, func(obj interface{}) { SetObjectDefaults_Image(obj.(*Image)) })
 	scheme.AddTypeDefaultingFunc(&ImageBuild{}, func(obj interface{}) { SetObjectDefaults_ImageBuild(obj.(*ImageBuild)) })
 	scheme.AddTypeDefaultingFunc(&ImageBuildList{}, func(obj interface{}) { SetObjectDefaults_ImageBuildList(obj.(*ImageBuildList)) })
+	scheme.AddTypeDefaultingFunc(&ImageKind{}, func(obj interface{}) { SetObjectDefaults_ImageKind(obj.(*ImageKind)) })
+	scheme.AddTypeDefaultingFunc(&ImageKindList{}, func(obj interface{}) { SetObjectDefaults_ImageKindList(obj.(*ImageKindList)) })
 	scheme.AddTypeDefaultingFunc(&ImageList{}, func(obj interface{}) { SetObjectDefaults_ImageList(obj.(*ImageList)) })
 	scheme.AddTypeDefaultingFunc(&ImagePlan{}, func(obj interface{}) { SetObjectDefaults_ImagePlan(obj.(*ImagePlan)) })
 	return nil
@@ -99,6 +101,17 @@ func SetObjectDefaults_ImageBuildList(in *ImageBuildList) {
 	for i := range in.Items {
 		a := &in.Items[i]
 		SetObjectDefaults_ImageBuild(a)
+	}
+}
+
+func SetObjectDefaults_ImageKind(in *ImageKind) {
+	SetDefaults_ImageKindSpec(&in.Spec)
+}
+
+func SetObjectDefaults_ImageKindList(in *ImageKindList) {
+	for i := range in.Items {
+		a := &in.Items[i]
+		SetObjectDefaults_ImageKind(a)
 	}
 }
 

@@ -48,6 +48,7 @@ type Publisher struct {
 	scope         *resources.Scope
 	memo          *memo
 	compiled      map[types.UID]compiled
+	terminating   *terminating
 }
 
 // compiled is a stored ImageKind of a generation.
@@ -60,7 +61,10 @@ type compiled struct {
 // NewPublisher returns a publisher, whose group has no kinds yet. All versions of the group are always served, because an APIService whose
 // version is not found blocks the deletion of namespaces in its cluster.
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
-	return &Publisher{Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(), compiled: map[types.UID]compiled{}}
+	return &Publisher{
+		Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
+		compiled: map[types.UID]compiled{}, terminating: &terminating{},
+	}
 }
 
 // Serve sets the resources that all kinds show. It must be called before Run.
@@ -128,6 +132,7 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 	configured, _ := p.configuration.current()
 	served, decisions := decide(configured, stored, p.compile)
 	p.forget(stored)
+	p.terminating.set(decisions)
 	if err := p.Group.Replace(p.serve(served)); err != nil {
 		return fmt.Errorf("serve kinds: %w", err)
 	}
@@ -169,16 +174,18 @@ func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
 		served[i] = dynamic.Kind{
 			Definition: kind.Definition(), Structural: kind.Structural(), Revision: digest(kind),
 			Storages: func(dynamic.Serving) (resources.Storages, error) {
-				return newStorages(kind, p.sources, p.scope, p.memo)
+				return newStorages(kind, p.sources, p.scope, p.memo, p.terminating)
 			},
 		}
 	}
 	return served
 }
 
-// digest identifies what a kind declares. A kind that is read again without a change stays, with its watches.
+// digest identifies what is served of a kind. A kind that is read again without a change stays, with its watches.
 func digest(kind *kinds.Kind) string {
-	declared, err := json.Marshal(kind.Declared().Spec)
+	served := kind.Declared().Spec
+	served.OnDelete = "" // nothing that is read depends on it
+	declared, err := json.Marshal(served)
 	if err != nil { // a compiled kind has been JSON
 		panic(err)
 	}

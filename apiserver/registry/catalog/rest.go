@@ -30,6 +30,8 @@ type REST struct {
 	memo      *memo
 	admission admission.Interface
 	objects   admission.ObjectInterfaces
+
+	terminating *terminating
 }
 
 var (
@@ -38,7 +40,7 @@ var (
 	_ rest.Scoper               = &REST{}
 )
 
-func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo) (*REST, error) {
+func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo, terminating *terminating) (*REST, error) {
 	strategy, err := newStrategy(kind)
 	if err != nil {
 		return nil, fmt.Errorf("serve kind %s: %w", kind.Name(), err)
@@ -50,6 +52,7 @@ func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo
 	return &REST{
 		kind: kind, images: images, strategy: strategy, table: table, memo: memo,
 		admission: admission.WithAudit(scope.Admission), objects: admission.NewObjectInterfacesFromScheme(scope.Scheme),
+		terminating: terminating,
 	}, nil
 }
 

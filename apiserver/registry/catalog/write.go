@@ -62,8 +62,11 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 	return r.written(created)
 }
 
-// compose returns the Image of a new object.
+// compose returns the Image of a new object. Create and server-side apply call it.
 func (r *REST) compose(ctx context.Context, view *unstructured.Unstructured) (*v1alpha1.Image, error) {
+	if err := r.terminating.refuse(r.resource(), view.GetName()); err != nil {
+		return nil, err
+	}
 	if errs := r.strategy.Validate(ctx, view); len(errs) > 0 {
 		return nil, r.invalid(view.GetName(), errs)
 	}

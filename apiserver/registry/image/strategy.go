@@ -12,6 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -31,6 +32,15 @@ func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	image := object.(*v1alpha1.Image)
 	image.Status.Conditions = trigger.FirstConditions(image.CreationTimestamp)
+}
+
+// PrepareForUpdate keeps the status. An Image that loses the label of its kind keeps nothing else of the kind.
+func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
+	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
+	if stored.Labels[catalog.KindLabel] != "" && image.Labels[catalog.KindLabel] == "" {
+		catalog.Release(&image.ObjectMeta)
+	}
 }
 
 // Validate checks an Image that is created.

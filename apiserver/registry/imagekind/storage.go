@@ -5,6 +5,7 @@ package imagekind
 
 import (
 	"context"
+	"slices"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -45,6 +46,25 @@ type strategy struct {
 
 // NamespaceScoped is false.
 func (strategy) NamespaceScoped() bool { return false }
+
+// PrepareForCreate drops the status, and adds the finalizer.
+func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
+	s.DefaultStrategy.PrepareForCreate(ctx, object)
+	addFinalizer(object.(*v1alpha1.ImageKind))
+}
+
+// PrepareForUpdate keeps the status, and the finalizer until the ImageKind is deleted. An earlier version of the server created
+// ImageKinds without the finalizer.
+func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
+	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
+	addFinalizer(object.(*v1alpha1.ImageKind))
+}
+
+func addFinalizer(kind *v1alpha1.ImageKind) {
+	if kind.DeletionTimestamp == nil && !slices.Contains(kind.Finalizers, v1alpha1.ImageKindFinalizer) {
+		kind.Finalizers = append(slices.Clip(kind.Finalizers), v1alpha1.ImageKindFinalizer)
+	}
+}
 
 // Validate checks an ImageKind that is created.
 func (s strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {

@@ -16,7 +16,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name", Description: "Plural name of the kind."},
 	{Name: "Kind", Type: "string", Description: "Kind in manifests."},
 	{Name: "Established", Type: "string", Description: "Whether the kind is served."},
-	{Name: "Reason", Type: "string", Description: "Why the kind is not served."},
+	{Name: "Reason", Type: "string", Description: "Why the kind is not served, or not deleted."},
 	{Name: "Instances", Type: "integer", Description: "Number of Images of the kind."},
 	{Name: "Age", Type: "string", Description: "Time since the ImageKind was created."},
 	{Name: "Outdated", Type: "integer", Priority: 1, Description: "Number of Images that an earlier revision of the kind made."},
@@ -31,6 +31,9 @@ func newTable(clock clock.PassiveClock) resources.Table[*v1alpha1.ImageKind] {
 			if condition.Status != metav1.ConditionTrue {
 				reason = condition.Reason
 			}
+		}
+		if terminating := meta.FindStatusCondition(kind.Status.Conditions, v1alpha1.ImageKindTerminating); terminating != nil {
+			reason = terminating.Reason
 		}
 		return []any{
 			kind.Name, kind.Spec.Names.Kind, established, reason, int64(kind.Status.Instances), table.Age(clock, kind.CreationTimestamp),

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package imagekind counts the Images of each ImageKind in its status. The API server sets the rest of the status.
+// Package imagekind counts the Images of each ImageKind in its status, and ends the deletion of ImageKinds. The API server sets the rest of
+// the status. The package changes nothing of Images but their labels, and never deletes one.
 package imagekind
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
@@ -16,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -33,7 +38,7 @@ const (
 // New makes the controller. The cache was made with package caches.
 func New(options reconciliation.Options, cache client.Reader) *reconciliation.Controller {
 	return &reconciliation.Controller{Reconciler: &reconciler{Options: options, cache: cache}, Name: "imagekind", Workers: workers, Watches: []reconciliation.Watch{
-		{Object: &v1alpha1.ImageKind{}, Passes: reconciliation.SpecChanged()},
+		{Object: &v1alpha1.ImageKind{}, Passes: predicate.Or(reconciliation.SpecChanged(), predicate.NewPredicateFuncs(isTerminating))},
 		{Object: &v1alpha1.Image{}, Events: imageEvents()},
 	}}
 }
@@ -75,31 +80,38 @@ type reconciler struct {
 	cache client.Reader
 }
 
-// counts are the part of the status that this controller sets.
-type counts struct {
+// report is the part of the status that this controller sets.
+type report struct {
 	Instances     int32 `json:"instances"`
 	Outdated      int32 `json:"outdated"`
 	Nonconforming int32 `json:"nonconforming"`
+	// Conditions has at most Terminating. The patch merges it with those that the server sets.
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
-// Reconcile counts the Images of a kind.
+// Reconcile counts the Images of a kind, and does the next step of the deletion of its ImageKind.
 func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	declared := &v1alpha1.ImageKind{}
 	if err := r.cache.Get(ctx, request.NamespacedName, declared); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	return reconciliation.Result("ImageKind", request, ctrl.Result{}, r.count(ctx, declared))
-}
-
-func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) error {
 	images := &v1alpha1.ImageList{}
 	if err := r.cache.List(ctx, images, client.MatchingFields{caches.ImagesByKind: declared.Name}, client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list the Images of the kind: %w", err)
+		return ctrl.Result{}, fmt.Errorf("list the Images of kind %s: %w", declared.Name, err)
 	}
+	now := count(declared, images.Items)
+	terminating, err := r.end(ctx, declared, images.Items)
+	if terminating != nil {
+		now.Conditions = []metav1.Condition{*terminating}
+	}
+	return reconciliation.Result("ImageKind", request, ctrl.Result{}, errors.Join(err, r.write(ctx, declared, now)))
+}
+
+func count(declared *v1alpha1.ImageKind, images []v1alpha1.Image) report {
 	kind, errs := catalog.Compile(declared)
-	now := counts{}
-	for i := range images.Items {
-		image := &images.Items[i]
+	now := report{}
+	for i := range images {
+		image := &images[i]
 		now.Instances++
 		if len(errs) > 0 { // it is not served, which the conditions report
 			continue
@@ -111,15 +123,25 @@ func (r *reconciler) count(ctx context.Context, declared *v1alpha1.ImageKind) er
 			now.Nonconforming++
 		}
 	}
-	if status := declared.Status; now == (counts{status.Instances, status.Outdated, status.Nonconforming}) {
+	return now
+}
+
+// write writes what differs from the status.
+func (r *reconciler) write(ctx context.Context, declared *v1alpha1.ImageKind, now report) error {
+	status := declared.Status.DeepCopy()
+	status.Instances, status.Outdated, status.Nonconforming = now.Instances, now.Outdated, now.Nonconforming
+	for i := range now.Conditions {
+		meta.SetStatusCondition(&status.Conditions, now.Conditions[i])
+	}
+	if equality.Semantic.DeepEqual(*status, declared.Status) {
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": declared.UID}, "status": now})
 	if err != nil {
-		return fmt.Errorf("encode the counts: %w", err)
+		return fmt.Errorf("encode the status: %w", err)
 	}
-	if _, err := r.Client.ImagesV1alpha1().ImageKinds().Patch(ctx, declared.Name, types.MergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
-		return fmt.Errorf("write the counts: %w", err)
+	if _, err := r.Client.ImagesV1alpha1().ImageKinds().Patch(ctx, declared.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
+		return fmt.Errorf("write the status: %w", err)
 	}
 	return nil
 }

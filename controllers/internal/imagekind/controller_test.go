@@ -6,6 +6,7 @@ import (
 	"context"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -53,23 +54,24 @@ func TestTheImagesOfAKindAreCounted(t *testing.T) {
 	client := fake.NewClientset(declared.DeepCopy())
 	cache := &cached{kind: declared}
 	r := &reconciler{Options: reconciliation.Options{Client: client}, cache: cache}
-	reconcile := func(want counts) {
+	reconcile := func(want report) {
 		t.Helper()
 		_, err := r.Reconcile(t.Context(), ctrl.Request{})
 		require.NoError(t, err)
 		cache.kind = require.Value(client.ImagesV1alpha1().ImageKinds().Get(t.Context(), "servers", metav1.GetOptions{}))(t)
-		if status := cache.kind.Status; want != (counts{status.Instances, status.Outdated, status.Nonconforming}) {
-			t.Errorf("the status is %+v, want %+v", status, want)
+		status := cache.kind.Status
+		if diff := cmp.Diff(want, report{Instances: status.Instances, Outdated: status.Outdated, Nonconforming: status.Nonconforming}); diff != "" {
+			t.Error(diff)
 		}
 	}
-	reconcile(counts{})
+	reconcile(report{})
 	cache.images = []v1alpha1.Image{image(kind.Revision(), "debian:trixie"), image("earlier", "fedora:41"), image(kind.Revision(), "fedora:42")}
-	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
+	reconcile(report{Instances: 3, Outdated: 1, Nonconforming: 1})
 	writes := len(client.Actions())
-	reconcile(counts{Instances: 3, Outdated: 1, Nonconforming: 1})
+	reconcile(report{Instances: 3, Outdated: 1, Nonconforming: 1})
 	if again := len(client.Actions()) - writes; again != 1 { // the test itself reads
 		t.Errorf("unchanged counts cost %d requests", again)
 	}
 	cache.images = nil
-	reconcile(counts{})
+	reconcile(report{})
 }

@@ -747,6 +747,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         namedType: dev.goldsmith.images.v1alpha1.ImageKindNames
       default: {}
+    - name: onDelete
+      type:
+        scalar: string
     - name: template
       type:
         namedType: __untyped_atomic_

@@ -74,6 +74,10 @@ var kindConditions = []report{
 	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonConfigured, "the [configuration of the server](catalogue.md) declares a kind of this name, which is served instead",
 		"remove the kind from the configuration, or delete the ImageKind"},
 	{"`Established`: True", v1alpha1.ReasonServed, "the kind is served", ""},
+	{"`Terminating`: True", v1alpha1.ReasonInstancesRemain, "the ImageKind is being deleted, and waits until the objects of the kind are deleted",
+		"delete the objects, or set `spec.onDelete` to `Release`"},
+	{"`Terminating`: True", v1alpha1.ReasonReleasingInstances, "the ImageKind is being deleted, and the controller cannot change Images of the kind",
+		"correct what the message names, or remove the label `catalog.goldsmith.dev/kind` from these Images"},
 }
 
 // imageConditions are the reasons of an image's conditions.

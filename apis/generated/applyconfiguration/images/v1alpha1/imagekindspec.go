@@ -5,6 +5,7 @@
 package v1alpha1
 
 import (
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	runtime "k8s.io/apimachinery/pkg/runtime"
 )
 
@@ -21,6 +22,10 @@ type ImageKindSpecApplyConfiguration struct {
 	Template *runtime.RawExtension `json:"template,omitempty"`
 	// versions lists the versions of the kind: exactly one.
 	Versions []ImageKindVersionApplyConfiguration `json:"versions,omitempty"`
+	// onDelete sets what the deletion of the ImageKind does with its Images, which it never deletes. Wait keeps the kind until its last
+	// object is deleted. Release makes its Images Images of no kind, which are built as before. Meanwhile no object of the kind can be
+	// created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.
+	OnDelete *imagesv1alpha1.ImageKindDeletion `json:"onDelete,omitempty"`
 }
 
 // ImageKindSpecApplyConfiguration constructs a declarative configuration of the ImageKindSpec type for use with
@@ -55,5 +60,13 @@ func (b *ImageKindSpecApplyConfiguration) WithVersions(values ...*ImageKindVersi
 		}
 		b.Versions = append(b.Versions, *values[i])
 	}
+	return b
+}
+
+// WithOnDelete sets the OnDelete field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the OnDelete field is set to the value of the last call.
+func (b *ImageKindSpecApplyConfiguration) WithOnDelete(value imagesv1alpha1.ImageKindDeletion) *ImageKindSpecApplyConfiguration {
+	b.OnDelete = &value
 	return b
 }

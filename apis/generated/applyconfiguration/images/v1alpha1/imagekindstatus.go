@@ -18,7 +18,8 @@ type ImageKindStatusApplyConfiguration struct {
 	// revision identifies how the kind makes Images: it changes with the template, the bindings and the derived values. The server
 	// sets it. revision is empty if the kind is not served.
 	Revision *string `json:"revision,omitempty"`
-	// conditions contains the types Accepted, NamesAccepted and Established. The server sets them.
+	// conditions contains the types Accepted, NamesAccepted and Established, which the server sets, and Terminating, which the
+	// controller sets.
 	Conditions []v1.ConditionApplyConfiguration `json:"conditions,omitempty"`
 	// instances is the number of Images of the kind. The controller sets it.
 	Instances *int32 `json:"instances,omitempty"`
