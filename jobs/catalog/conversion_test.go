@@ -222,6 +222,7 @@ func (c *conversion) edit(image *v1alpha1.Image) {
 		require.NoError(c, writeOwned(&entry, imageVersion, set))
 		image.ManagedFields = slices.DeleteFunc(image.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == "direct" })
 		image.ManagedFields = append(image.ManagedFields, entry)
+		sortEntries(image.ManagedFields)
 	}
 	if c.often(3) {
 		image.Labels[choose(&c.choices, []string{"app", "app.kubernetes.io/instance", "app.kubernetes.io.view.catalog.goldsmith.dev/instance", "tier"})] = "direct"
@@ -239,7 +240,8 @@ func (c *conversion) unchanged(image *v1alpha1.Image) {
 	if got := jsonOf(c, c.put(before, before, image)); got != want {
 		c.Errorf("an unchanged view changes its Image to\n%s\nfrom\n%s\nof\n%s", got, want, jsonOf(c, c.kind.declared))
 	}
-	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields))(c)), jsonOf(c, c.projected(image.ManagedFields)); got != want {
+	metadata := viewMeta(&image.ObjectMeta)
+	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields, &metadata))(c)), jsonOf(c, c.projected(image.ManagedFields, &metadata)); got != want {
 		c.Errorf("the view has owners\n%s\nwant\n%s\nof\n%s", got, want, jsonOf(c, image.ManagedFields))
 	}
 	view := before.DeepCopy()
@@ -250,7 +252,7 @@ func (c *conversion) unchanged(image *v1alpha1.Image) {
 }
 
 // projected returns the managed fields of a view as sets have them. viewOwners finds the same in the text.
-func (c *conversion) projected(image []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+func (c *conversion) projected(image []metav1.ManagedFieldsEntry, metadata *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
 	var view []metav1.ManagedFieldsEntry
 	for i := range image {
 		if !isShown(&image[i]) {
@@ -258,7 +260,7 @@ func (c *conversion) projected(image []metav1.ManagedFieldsEntry) []metav1.Manag
 		}
 		owned, set := require.Value(readSet(&image[i]))(c), fieldpath.NewSet()
 		for path := range owned.WithPrefix(metadataElement).All() {
-			if path, visible := viewMetaPath(path); visible {
+			if path, visible := viewMetaPath(path, metadata); visible {
 				set.Insert(append(fieldPath("metadata"), path...))
 			}
 		}

@@ -63,14 +63,14 @@ func (k *Kind) putDerived(p *put, object map[string]any, formers []map[string]an
 	for i := range k.derived {
 		d := &k.derived[i]
 		value, found, err := d.expression.evaluate(object)
+		if slices.ContainsFunc(formers, func(former map[string]any) bool {
+			was, had, formerErr := d.expression.evaluate(former)
+			return had == found && was == value && (err == nil) == (formerErr == nil)
+		}) {
+			continue // also where an Image that was changed directly lacks what the expression needs
+		}
 		if err != nil {
 			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, err.Error()))
-			continue
-		}
-		if slices.ContainsFunc(formers, func(former map[string]any) bool {
-			was, had, err := d.expression.evaluate(former)
-			return err == nil && had == found && was == value
-		}) {
 			continue
 		}
 		if !found {

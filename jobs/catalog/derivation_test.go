@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"math"
+	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,6 +91,27 @@ func TestDerivedValuesThatAnImageCannotHave(t *testing.T) {
 	const overflow = "spec: Invalid value: evaluate spec.versions[0].derived[1].expression: integer overflow"
 	if err == nil || err.Error() != overflow {
 		t.Errorf("the error is %v, want %s", err, overflow)
+	}
+}
+
+// TestAnObjectWithoutWhatAnExpressionReadsCanBeLabelled holds that an Image that was changed directly does not block changes of its metadata,
+// such as the removal of a finalizer.
+func TestAnObjectWithoutWhatAnExpressionReadsCanBeLabelled(t *testing.T) {
+	kind := compile(t, strings.Replace(kindWith("", "size: {type: string, maxLength: 9}", `{field: spec.size, to: "spec.parameters[size]"}]
+    derived: [{to: "spec.parameters[profile]", expression: "'of-' + spec.size"}`), "{type: object,", "{type: object, required: [size],", 1))
+	image := require.Value(kind.Put(object(t, "metadata: {name: web}\nspec: {size: small}"), nil, nil))(t)
+	image.Spec.Parameters = image.Spec.Parameters[1:] // without size
+	before := viewOf(t, kind, image)
+	view := before.DeepCopy()
+	view.SetLabels(map[string]string{"a": "b"})
+	made := require.Value(kind.Put(view, before, image))(t)
+	if got, want := jsonOf(t, made.Spec), jsonOf(t, image.Spec); got != want || made.Labels["a"] != "b" {
+		t.Errorf("the Image has %s and the labels %v, want %s", got, made.Labels, want)
+	}
+	require.NoError(t, unstructured.SetNestedField(view.Object, "large", "spec", "size"))
+	made = require.Value(kind.Put(view, before, image))(t)
+	if got, want := jsonOf(t, made.Spec.Parameters), `[{"name":"profile","value":"of-large"},{"name":"size","value":"large"}]`; got != want {
+		t.Errorf("the Image has %s, want %s", got, want)
 	}
 }
 

@@ -16,7 +16,7 @@ func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
 	view := &View{ObjectMeta: viewMeta(&image.ObjectMeta)}
 	view.APIVersion, view.Kind = k.apiVersion, k.declared.Spec.Names.Kind
 	var err error
-	if view.ManagedFields, err = k.viewOwners(image.ManagedFields); err != nil {
+	if view.ManagedFields, err = k.viewOwners(image.ManagedFields, &view.ObjectMeta); err != nil {
 		return nil, err
 	}
 	if view.Spec, err = appendFields(nil, k.fields, &image.Spec); err != nil {

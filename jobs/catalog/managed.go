@@ -41,9 +41,10 @@ func isShown(entry *metav1.ManagedFieldsEntry) bool {
 	return entry.Subresource == "" && entry.APIVersion == v1alpha1.SchemeGroupVersion.String()
 }
 
-// viewOwners returns the managed fields of a view: those of the Image with paths that the view has. Entries without any are left out.
-func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry) ([]metav1.ManagedFieldsEntry, error) {
-	var view []metav1.ManagedFieldsEntry
+// viewOwners returns the managed fields of a view: those of the Image with paths that the view has. Entries without any are left out. view has
+// the other metadata of the view.
+func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry, view *metav1.ObjectMeta) ([]metav1.ManagedFieldsEntry, error) {
+	var owners []metav1.ManagedFieldsEntry
 	for i := range image {
 		if !isShown(&image[i]) || image[i].FieldsV1 == nil {
 			continue
@@ -53,7 +54,7 @@ func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry) ([]metav1.ManagedFi
 			continue
 		}
 		const metadata, spec = `"f:metadata":`, `"f:spec":`
-		fields, shown, err := appendMetadata([]byte("{"+metadata), p.metadata)
+		fields, shown, err := appendMetadata([]byte("{"+metadata), p.metadata, view)
 		if err != nil {
 			return nil, fmt.Errorf("write managed fields of %s: %w", image[i].Manager, err)
 		}
@@ -68,12 +69,12 @@ func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry) ([]metav1.ManagedFi
 		if len(p.owned) > 0 {
 			fields = appendOwned(fields, k.fields, p.owned)
 		}
-		view = append(view, metav1.ManagedFieldsEntry{
+		owners = append(owners, metav1.ManagedFieldsEntry{
 			Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time,
 			APIVersion: k.apiVersion, FieldsType: "FieldsV1", FieldsV1: metav1.NewFieldsV1(string(append(fields, '}'))),
 		})
 	}
-	return view, nil
+	return owners, nil
 }
 
 // writeOwned sets the paths of an entry.
@@ -87,11 +88,13 @@ var metadataElement = fieldpath.FieldNameElement("metadata")
 
 // viewMetaPath returns the path in the metadata of a view for a path in the metadata of its Image. It returns false if the view does
 // not have it.
-func viewMetaPath(path fieldpath.Path) (fieldpath.Path, bool) {
-	if len(path) != 2 || path[0].FieldName == nil {
+func viewMetaPath(path fieldpath.Path, view *metav1.ObjectMeta) (fieldpath.Path, bool) {
+	if len(path) == 0 || len(path) > 2 || path[0].FieldName == nil {
 		return path, true
 	}
 	switch name := *path[0].FieldName; {
+	case len(path) == 1: // an owner of labels that the view does not show would be in conflict with everybody who applies the first one
+		return path, !isAbsent(view, name)
 	case name == "finalizers" && path[1].Value != nil:
 		finalizer := *path[1].Value
 		return path, !finalizer.IsString() || !slices.Contains(imageFinalizers, finalizer.AsString())
@@ -100,6 +103,19 @@ func viewMetaPath(path fieldpath.Path) (fieldpath.Path, bool) {
 		return fieldPath(name, key), visible
 	}
 	return path, true
+}
+
+// isAbsent reports whether a view lacks a field of the metadata that its Image can have.
+func isAbsent(view *metav1.ObjectMeta, name string) bool {
+	switch name {
+	case "labels":
+		return len(view.Labels) == 0
+	case "annotations":
+		return len(view.Annotations) == 0
+	case "finalizers":
+		return len(view.Finalizers) == 0
+	}
+	return false
 }
 
 // imageMetaPath returns the path in the metadata of an Image for a path in the metadata of a view.

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,15 +93,47 @@ func TestOwnersOfAnImageAreOwnersOfItsView(t *testing.T) {
 		entry("Update", "broken", imageVersion, `{"k:{":{}}`, 5),
 		status,
 	)
+	image.Finalizers = []string{"example.com/keep", "orphan"}
 	view := require.Value(kind.Get(image))(t)
 	expectOwners(t, view.ManagedFields,
 		entry("Apply", "argocd", viewVersion, `{"f:metadata":{"f:labels":{"f:app":{},"f:app.kubernetes.io/instance":{}}},"f:spec":{"f:release":{},"f:size":{}}}`, 1),
-		entry("Update", "kubectl-edit", viewVersion, `{"f:metadata":{"f:annotations":{".":{}},"f:finalizers":{".":{},"v:\"example.com/keep\"":{}}},"f:spec":{"f:rebuild":{"f:at":{}}}}`, 2),
+		entry("Update", "kubectl-edit", viewVersion, `{"f:metadata":{"f:finalizers":{".":{},"v:\"example.com/keep\"":{}}},"f:spec":{"f:rebuild":{"f:at":{}}}}`, 2),
 	)
 	unchanged := viewOf(t, kind, image)
 	made := require.Value(kind.Put(unchanged, unchanged, image))(t)
 	if got, want := jsonOf(t, made), jsonOf(t, image); got != want {
 		t.Errorf("an unchanged view changes the Image to\n%s\nfrom\n%s", got, want)
+	}
+}
+
+func TestEntriesAreInTheOrderOfTheLibrary(t *testing.T) {
+	kind := compile(t, debianServers)
+	image := storedServer(t, kind, entry("Apply", "kubectl", imageVersion, `{"f:spec":{"f:base":{"f:reference":{}}}}`, 2),
+		entry("Update", "editor", imageVersion, `{"f:spec":{"f:suspend":{}}}`, 1))
+	before := viewOf(t, kind, image)
+	view := before.DeepCopy()
+	require.NoError(t, unstructured.SetNestedField(view.Object, "large", "spec", "size"))
+	view.SetManagedFields(append(before.GetManagedFields(), entry("Apply", "argocd", viewVersion, `{"f:spec":{"f:size":{}}}`, 2)))
+	made := require.Value(kind.Put(view, before, image))(t)
+	var order []string
+	for i := range made.ManagedFields {
+		order = append(order, made.ManagedFields[i].Manager)
+	}
+	if want := []string{"argocd", "kubectl", "editor"}; !slices.Equal(order, want) {
+		t.Errorf("the order is %v, want %v", order, want)
+	}
+}
+
+func TestADefaultThatIsNotStoredMovesNoTime(t *testing.T) {
+	kind := compile(t, kindWith("", `a: {type: string, minLength: 1}, b: {type: string, default: x}`, `{field: spec.a, to: "spec.parameters[a]"}, {field: spec.b, to: "spec.parameters[b]"}`))
+	image := require.Value(kind.Put(object(t, "metadata: {name: a}\nspec: {a: x}"), nil, nil))(t)
+	image.ManagedFields = []metav1.ManagedFieldsEntry{entry("Update", "editor", imageVersion, `{"f:spec":{"f:base":{"f:reference":{}},"f:parameters":{"k:{\"name\":\"a\"}":{"f:value":{}}}}}`, 1)}
+	before := viewOf(t, kind, image)
+	view := before.DeepCopy()
+	require.NoError(t, unstructured.SetNestedField(view.Object, "x", "spec", "b"))
+	view.SetManagedFields([]metav1.ManagedFieldsEntry{entry("Update", "editor", viewVersion, `{"f:spec":{"f:a":{},"f:b":{}}}`, 2)})
+	if made := require.Value(kind.Put(view, before, image))(t); jsonOf(t, made) != jsonOf(t, image) {
+		t.Errorf("the Image changes to\n%s\nfrom\n%s", jsonOf(t, made), jsonOf(t, image))
 	}
 }
 

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"cmp"
 	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -90,7 +91,22 @@ func (o *owners) write() ([]metav1.ManagedFieldsEntry, error) {
 		}
 		written = append(written, o.entries[i])
 	}
+	sortEntries(written)
 	return written, nil
+}
+
+// sortEntries sorts entries as the API machinery does: otherwise the next write of the Image would store another order, without a change.
+func sortEntries(entries []metav1.ManagedFieldsEntry) {
+	seconds := func(entry *metav1.ManagedFieldsEntry) int64 {
+		if entry.Time == nil {
+			return 0
+		}
+		return entry.Time.Unix()
+	}
+	slices.SortFunc(entries, func(a, b metav1.ManagedFieldsEntry) int {
+		return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(seconds(&a), seconds(&b)), cmp.Compare(a.Manager, b.Manager),
+			cmp.Compare(a.APIVersion, b.APIVersion), cmp.Compare(a.Subresource, b.Subresource))
+	})
 }
 
 // A put is what Put has done to an Image, as far as owners need to know.
@@ -143,8 +159,8 @@ func (k *Kind) putOwner(owners *owners, p *put, before, view *metav1.ManagedFiel
 		_, stored := b.read(&p.made.Spec)
 		return stored // and not a default of the schema
 	})
-	if gone.Empty() && come.Empty() && (view == nil || before == nil || view.Time.Equal(before.Time)) {
-		return
+	if gone.Empty() && come.Empty() {
+		return // also where only a default that the Image lacks has a new owner: no write may move a time and nothing else
 	}
 	i := owners.find(owner)
 	owners.change(i, gone, come)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
@@ -186,28 +187,35 @@ const ownMetadata = `{"f:labels":{"f:` + KindLabel + `":{},"f:` + RevisionLabel 
 
 // appendMetadata appends the JSON of the paths in the metadata of a view, for those in the metadata of its Image. Most have no key that is
 // kept apart, and are the same. It returns false if the view shows none.
-func appendMetadata(to []byte, image string) ([]byte, bool, error) {
+func appendMetadata(to []byte, image string, view *metav1.ObjectMeta) ([]byte, bool, error) {
 	if image == "" || image == "{}" || image == ownMetadata {
 		return to, false, nil
 	}
-	if !mayBeApart(image) {
+	if !mayBeApart(image) && !ownsAbsent(image, view) {
 		return append(to, image...), true, nil
 	}
 	paths, valid := readPaths(strings.NewReader(image))
 	if !valid {
 		return to, false, nil
 	}
-	view := fieldpath.NewSet()
+	shown := fieldpath.NewSet()
 	for path := range paths.All() {
-		if path, visible := viewMetaPath(path); visible {
-			view.Insert(path)
+		if path, visible := viewMetaPath(path, view); visible {
+			shown.Insert(path)
 		}
 	}
-	if view.Empty() {
+	if shown.Empty() {
 		return to, false, nil
 	}
-	text, err := view.ToJSON()
+	text, err := shown.ToJSON()
 	return append(to, text...), true, err
+}
+
+// ownsAbsent reports whether a text can have a field that the view lacks.
+func ownsAbsent(text string, view *metav1.ObjectMeta) bool {
+	return slices.ContainsFunc([]string{"labels", "annotations", "finalizers"}, func(name string) bool {
+		return isAbsent(view, name) && strings.Contains(text, `"f:`+name+`"`)
+	})
 }
 
 // mayBeApart reports whether a text can have a key that is kept apart, or a finalizer that a view does not show.

@@ -28,11 +28,12 @@ func TestManagedFieldsAreReadAsText(t *testing.T) {
 		{"metadata", `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`, `{"f:metadata":{"f:labels":{".":{},"f:app":{}}}}`},
 		{"metadata and a field", `{"f:metadata":{"f:finalizers":{"v:\"a\"":{}}},"f:spec":{"f:parameters":{` + item + `:{"f:value":{}}}}}`,
 			`{"f:metadata":{"f:finalizers":{"v:\"a\"":{}}},"f:spec":{"f:a":{}}}`},
+		{"all annotations, of which the view has none", `{"f:metadata":{"f:annotations":{".":{}},"f:labels":{".":{}}}}`, `{"f:metadata":{"f:labels":{}}}`},
 		{"a key that is kept apart", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}},"f:spec":{"f:parameters":{` + item + `:{"f:value":{}}}}}`, `{"f:spec":{"f:a":{}}}`},
 		{"only keys that are kept apart", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}}}`, ""},
 		{"a key of the view", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io.view.catalog.goldsmith.dev/instance":{}}}}`, `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}}}`},
 		{"an escaped key that is kept apart", `{"f:metadata":{"f:labels":{"f:\u0061pp.kubernetes.io/instance":{},"f:b":{}}}}`, `{"f:metadata":{"f:labels":{"f:b":{}}}}`},
-		{"a finalizer of deletions", `{"f:metadata":{"f:finalizers":{".":{},"v:\"foregroundDeletion\"":{}}}}`, `{"f:metadata":{"f:finalizers":{}}}`},
+		{"a finalizer of deletions", `{"f:metadata":{"f:finalizers":{".":{},"v:\"foregroundDeletion\"":{}}}}`, ""},
 		{"the labels of the kind", `{"f:metadata":` + ownMetadata + `}`, ""},
 		{"empty metadata", `{"f:metadata":{}}`, ""},
 		{"no object", `[]`, ""},
@@ -44,7 +45,8 @@ func TestManagedFieldsAreReadAsText(t *testing.T) {
 		{"a name that cannot be decoded", `{"f:spec":{"f:parameters":{"\x":{}}}}`, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			view := require.Value(kind.viewOwners([]metav1.ManagedFieldsEntry{entry("Apply", "kubectl", imageVersion, test.image, 1)}))(t)
+			labelled := &metav1.ObjectMeta{Labels: map[string]string{"app": "a"}}
+			view := require.Value(kind.viewOwners([]metav1.ManagedFieldsEntry{entry("Apply", "kubectl", imageVersion, test.image, 1)}, labelled))(t)
 			got := ""
 			if len(view) > 0 {
 				got = view[0].FieldsV1.GetRawString()

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -163,7 +165,7 @@ func (c *change) UpdatedObject(ctx context.Context, old runtime.Object) (runtime
 	if err != nil {
 		return nil, err
 	}
-	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(view, before), before); len(errs) > 0 {
+	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(view, before), c.rest.former(view, before)); len(errs) > 0 {
 		return nil, c.rest.invalid(c.name, errs)
 	}
 	image, err := c.rest.put(view, before, stored)
@@ -193,6 +195,17 @@ func (c *change) change(ctx context.Context, object runtime.Object) (*unstructur
 		return nil, err
 	}
 	return store.As[*unstructured.Unstructured](changed)
+}
+
+// former returns the object that a change is compared with. If the change is none but for defaults, which the Image can lack, the former object
+// has them too: so the label of an object that is no longer valid can be changed, as that of a custom resource.
+func (r *REST) former(view, before *unstructured.Unstructured) *unstructured.Unstructured {
+	defaulted := before.DeepCopy()
+	structuraldefaulting.Default(defaulted.Object, r.kind.Structural())
+	if equality.Semantic.DeepEqual(defaulted.Object["spec"], view.Object["spec"]) {
+		return defaulted
+	}
+	return before
 }
 
 // withSystemFields returns the object with the metadata that the library sets before it validates an update. The store compares the

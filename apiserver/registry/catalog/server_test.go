@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package catalog_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"k8s.io/apiserver/pkg/authentication/user"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver"
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	"goldsmith.dev/goldsmith/e2e/require"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// serve starts a server with a configuration of kinds, and returns that of its clients, which have all permissions.
+func serve(t testing.TB, configured *catalog.Configuration) *rest.Config {
+	t.Helper()
+	const token = "a-token-of-the-tests"
+	options, err := apiserver.Register(builder.New("kinds"), apiserver.Options{Kinds: configured}).WithStorage(builder.Memory()).
+		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).ToServerOptions()
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	running, err := options.Start(ctx)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, running.Wait())
+	})
+	require.NoError(t, running.WaitReady(t.Context()))
+	config := running.ClientConfig()
+	config.BearerToken, config.WarningHandler = token, rest.NoWarnings{}
+	return config
+}
+
+// readKind compiles the kind of a document.
+func readKind(t testing.TB, path string) *kinds.Kind {
+	t.Helper()
+	declared := &v1alpha1.ImageKind{}
+	require.NoError(t, yaml.UnmarshalStrict(require.Value(os.ReadFile(path))(t), declared))
+	kind, errs := catalog.Compile(declared)
+	require.NoError(t, errs.ToAggregate())
+	return kind
+}
