@@ -283,6 +283,21 @@ var _ = Describe("a kind of the catalogue", func() {
 		Expect(next().Type).To(Equal(watch.Added))
 	})
 
+	It("reports an object that leaves a selection as it was there, and reads it as it is", func(ctx SpecContext) {
+		red, blue := newServer("web"), []byte(`{"metadata": {"labels": {"team": "blue"}}}`)
+		red.SetLabels(map[string]string{"team": "red"})
+		watched := must(servers.Watch(ctx, metav1.ListOptions{LabelSelector: "team=red", ResourceVersion: must(servers.List(ctx, metav1.ListOptions{})).GetResourceVersion()}))
+		defer watched.Stop()
+		must(servers.Create(ctx, red, metav1.CreateOptions{}))
+		Eventually(ctx, watched.ResultChan()).Should(Receive(HaveField("Type", watch.Added)))
+		must(imagesIn(namespace).Patch(ctx, "web", types.MergePatchType, blue, metav1.PatchOptions{}))
+		var event watch.Event
+		Eventually(ctx, watched.ResultChan()).Should(Receive(&event))
+		Expect(event.Type).To(Equal(watch.Deleted))
+		Expect(event.Object.(*unstructured.Unstructured).GetLabels()).To(Equal(map[string]string{"team": "red"}))
+		Expect(must(servers.Get(ctx, "web", metav1.GetOptions{})).GetLabels()).To(Equal(map[string]string{"team": "blue"}))
+	})
+
 	It("keeps what GitOps tools find their objects by apart from the Image", func(ctx SpecContext) {
 		server := newServer("web")
 		server.SetAnnotations(map[string]string{"kubectl.kubernetes.io/last-applied-configuration": "{}", "plain": "passes"})

@@ -126,6 +126,15 @@ func (r *REST) read(image *v1alpha1.Image) (*kinds.View, error) {
 	return &shared, nil
 }
 
+// readApart is read for an Image whose version another Image content has, so that the memo must not keep it.
+func (r *REST) readApart(image *v1alpha1.Image) (*kinds.View, error) {
+	view, err := r.kind.Get(image)
+	if err != nil {
+		return nil, r.unreadable(image, err)
+	}
+	return view, nil
+}
+
 // written returns the object of an Image that a write is about, in the form that the library's handlers change. The Image can have the
 // version of a stored Image with other content.
 func (r *REST) written(object runtime.Object) (*unstructured.Unstructured, error) {

@@ -47,7 +47,11 @@ func (r *REST) event(event watch.Event) watch.Event {
 		bookmark.ResourceVersion, bookmark.Annotations = image.ResourceVersion, image.Annotations
 		return watch.Event{Type: watch.Bookmark, Object: bookmark}
 	}
-	view, err := r.read(image)
+	read := r.read
+	if event.Type == watch.Deleted { // an Image that left the selection has its former content with the version of its present content
+		read = r.readApart
+	}
+	view, err := read(image)
 	if err != nil {
 		status := apierrors.NewInternalError(err).Status()
 		return watch.Event{Type: watch.Error, Object: &status}
