@@ -24,6 +24,7 @@ func (o *Options) handlerChain(streamed []string) func(http.Handler, *genericapi
 		api = requesterrors.Check(api, config.Serializer)
 		api = filters.EndStreams(api, streamed, config.DrainedNotify())
 		api = filters.EndStalls(api, streamed, o.stallLimit)
+		api = filters.AnswerOldHashes(api)
 		chain := genericapiserver.DefaultBuildHandlerChain(api, config)
 		if landing := o.server.landing; landing != nil {
 			chain = filters.GreetBrowsers(landing, chain)

@@ -4,6 +4,7 @@
 //
 //   - AnswerPages serves web pages of other origins. AddOriginsFlag and CheckOrigins read and check these origins.
 //   - GreetBrowsers shows a page to browsers.
+//   - AnswerOldHashes answers requests for documents that have changed.
 //   - CloseStalled closes connections, and EndStalls ends HTTP/2 streams, whose clients do not read.
 //   - EndStreams aborts streams when a Stream has failed or the server stops.
 //   - MoveClients makes clients of a stopping server connect to another server.
