@@ -31,10 +31,20 @@ func (r *REST) invalid(name string, errs field.ErrorList) error {
 // the field of the kind that sets it. A field that no user of the kind sets is a mistake of the kind, which the error says.
 func (r *REST) explain(err error, image *v1alpha1.Image) error {
 	var status *apierrors.StatusError
-	if image == nil || !errors.As(err, &status) || status.ErrStatus.Reason != metav1.StatusReasonInvalid || status.ErrStatus.Details == nil ||
-		status.ErrStatus.Details.Group != v1alpha1.GroupName {
+	if image == nil || !errors.As(err, &status) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Group != v1alpha1.GroupName {
 		return err
 	}
+	switch status.ErrStatus.Reason {
+	case metav1.StatusReasonForbidden:
+		_, why, _ := strings.Cut(status.ErrStatus.Message, " is forbidden: ")
+		return apierrors.NewForbidden(r.resource(), image.Name, errors.New(why))
+	case metav1.StatusReasonInvalid:
+		return r.explainInvalid(status, image)
+	}
+	return err
+}
+
+func (r *REST) explainInvalid(status *apierrors.StatusError, image *v1alpha1.Image) error {
 	kind := r.kind.GroupVersionKind().GroupKind()
 	explained := apierrors.NewInvalid(kind, image.Name, nil)
 	messages := make([]string, 0, len(status.ErrStatus.Details.Causes))

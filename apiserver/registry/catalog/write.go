@@ -51,7 +51,7 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 	}
 	attributes := r.imageAttributes(ctx, image.Name, image, nil, admission.Create, options, options.DryRun)
 	if err := r.mutate(ctx, attributes); err != nil {
-		return nil, err
+		return nil, r.explain(err, image)
 	}
 	ctx = r.warningsOf(ctx, func() *v1alpha1.Image { return image })
 	created, err := r.images.Create(ctx, image, r.validation(attributes, validate), options)
