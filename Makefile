@@ -37,7 +37,7 @@ PACKAGES ?= ./...
 FLAGS ?=
 # The duration of fuzzing for each target.
 FUZZTIME ?= 30s
-# The end-to-end specs to run, as a filter of labels: gate, smoke, builds, archive, records, api, security, faults, upgrade; all by default.
+# The end-to-end specs to run, as a filter of labels: gate, smoke, catalogue, builds, archive, records, api, security, faults, upgrade; all by default.
 LABELS ?=
 # The number of runs of make stress, the number of CPUs that it keeps busy meanwhile, and the package of its specs:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
@@ -131,7 +131,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 
 .PHONY: e2e
 e2e: build images ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
-	@$(if $(filter gate smoke,$(LABELS)),,$(prepare))
+	@$(if $(filter gate smoke catalogue,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 
 .PHONY: e2e-docs

@@ -69,6 +69,15 @@ func ClusterSpecs(environment func() Environment) {
 	Describe("the API in a cluster", func() {
 		describeQuota(newFixture(environment))
 	})
+	Describe("the API of a kind in a cluster", Label("catalogue"), func() {
+		w := newFixture(environment)
+		establishAppliances(w)
+		describeStored(appliances(w))
+		describeForwarded(appliances(w))
+		describeKindQuota(appliances(w))
+		describeCollection(appliances(w))
+		describeInformer(appliances(w))
+	})
 }
 
 // describeImages depends on the storage or the aggregator of images and builds.

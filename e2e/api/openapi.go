@@ -45,14 +45,17 @@ func describeOpenAPI(w *subject) {
 	Describe("OpenAPI v3", func() {
 		var document spec3.OpenAPI
 		BeforeEach(func(ctx SpecContext) {
-			var versions struct {
-				Paths map[string]struct{ ServerRelativeURL string }
-			}
-			w.get(ctx, "/openapi/v3").into(&versions)
-			version := "apis/" + w.resource.GroupVersion().String()
-			Expect(versions.Paths).To(HaveKey(version))
-			document = spec3.OpenAPI{}
-			w.get(ctx, versions.Paths[version].ServerRelativeURL).into(&document)
+			w.Eventually(ctx, func() []string { // an aggregator takes its time
+				var versions struct {
+					Paths map[string]struct{ ServerRelativeURL string }
+				}
+				w.get(ctx, "/openapi/v3").into(&versions)
+				version := "apis/" + w.resource.GroupVersion().String()
+				Expect(versions.Paths).To(HaveKey(version))
+				document = spec3.OpenAPI{}
+				w.get(ctx, versions.Paths[version].ServerRelativeURL).into(&document)
+				return w.kindsOf(document.Components.Schemas)
+			}).Should(ContainElements(w.kinds))
 		})
 
 		It("says of which kind a schema is, and describes every field", func() {

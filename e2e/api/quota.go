@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,55 +19,18 @@ import (
 )
 
 func describeQuota(w *fixture) {
-	// limit allows only as many objects of a resource in the namespace as there are. The quota controller counts once, from its cache, and
-	// may not know the resource or the newest object yet. So a wrong count is made again, with a new quota.
-	limit := func(ctx context.Context, counted corev1.ResourceName, count string) {
-		GinkgoHelper()
-		quotas := w.Kube.CoreV1().ResourceQuotas(w.Namespace)
-		want := resource.MustParse(count)
-		w.Eventually(ctx, func(ctx context.Context) (used corev1.ResourceList, err error) {
-			quota, err := quotas.Get(ctx, "objects", metav1.GetOptions{})
-			if apierrors.IsNotFound(err) {
-				quota, err = quotas.Create(ctx, &corev1.ResourceQuota{
-					ObjectMeta: metav1.ObjectMeta{Name: "objects"},
-					Spec:       corev1.ResourceQuotaSpec{Hard: corev1.ResourceList{counted: want}},
-				}, metav1.CreateOptions{})
-			}
-			if err == nil && len(quota.Status.Hard) > 0 && !quota.Status.Used[counted].Equal(want) {
-				err = quotas.Delete(ctx, quota.Name, metav1.DeleteOptions{})
-			}
-			return quota.Status.Used, err
-		}).Should(HaveKeyWithValue(counted, BeComparableTo(want)))
-	}
-
-	// refused: each replica learns of a quota at a moment of its own, and may have looked just before there was one. That
-	// many dry runs at once meet them all.
-	const atOnce = 20
-	refused := func(ctx context.Context, dryRun func(ctx context.Context) error) {
-		GinkgoHelper()
-		w.Eventually(ctx, func(ctx context.Context) []error {
-			answers := make([]error, atOnce)
-			var asking sync.WaitGroup
-			for i := range answers {
-				asking.Go(func() { answers[i] = dryRun(ctx) })
-			}
-			asking.Wait()
-			return answers
-		}).Should(HaveEach(Satisfy(apierrors.IsForbidden)))
-	}
-
 	Describe("A quota for objects", func() {
 		It("refuses the creation of what is over it, until something is deleted", func(ctx SpecContext) {
 			w.create(ctx, "first")
 			w.create(ctx, "second")
-			limit(ctx, "count/images.images.goldsmith.dev", "2")
+			w.limit(ctx, map[corev1.ResourceName]string{"count/images.images.goldsmith.dev": "2"})
 			create := func(dryRun ...string) func(ctx context.Context) error {
 				return func(ctx context.Context) error {
 					_, err := w.Images().Create(ctx, image("third"), metav1.CreateOptions{DryRun: dryRun})
 					return err
 				}
 			}
-			refused(ctx, create(metav1.DryRunAll))
+			w.refusedByAll(ctx, create(metav1.DryRunAll))
 			err := create()(ctx)
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring("exceeded quota: objects, requested: count/images.images.goldsmith.dev=1, " +
@@ -88,8 +52,8 @@ func describeQuota(w *fixture) {
 				}
 			}
 			Expect(request("first")(ctx)).To(HaveField("Name", "web-1"))
-			limit(ctx, "count/imagebuilds.images.goldsmith.dev", "1")
-			refused(ctx, func(ctx context.Context) error {
+			w.limit(ctx, map[corev1.ResourceName]string{"count/imagebuilds.images.goldsmith.dev": "1"})
+			w.refusedByAll(ctx, func(ctx context.Context) error {
 				_, err := request("second", metav1.DryRunAll)(ctx)
 				return err
 			})
@@ -100,4 +64,79 @@ func describeQuota(w *fixture) {
 			w.Eventually(ctx, request("second")).Should(HaveField("Name", "web-2"))
 		})
 	})
+}
+
+// describeKindQuota: an object of a kind counts twice, as itself and as its Image.
+func describeKindQuota(w *subject) {
+	DescribeTable("A quota refuses the creation of what is over it, and counts what is deleted, for", func(ctx SpecContext, ofKind, ofImages, over string) {
+		w.create(ctx, "first")
+		w.fixture.create(ctx, "other")
+		w.limit(ctx, map[corev1.ResourceName]string{kindCount: ofKind, imageCount: ofImages}, map[corev1.ResourceName]string{kindCount: "1", imageCount: "2"})
+		create := func(dryRun ...string) func(ctx context.Context) error {
+			return func(ctx context.Context) error {
+				_, err := w.client().Create(ctx, w.object("second"), metav1.CreateOptions{DryRun: dryRun})
+				return err
+			}
+		}
+		w.refusedByAll(ctx, create(metav1.DryRunAll))
+		Expect(create()(ctx)).To(MatchError(And(ContainSubstring("exceeded quota: objects, requested: "+over+"=1"), ContainSubstring(w.resource.Resource))))
+		_, err := w.client().Patch(ctx, "first", types.MergePatchType, []byte(`{"metadata":{"labels":{"a":"b"}}}`), metav1.PatchOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.remove(ctx, "first")
+		w.Eventually(ctx, create()).Should(Succeed())
+	},
+		Entry("the objects of the kind", "1", "10", kindCount),
+		Entry("Images", "10", "2", imageCount),
+	)
+}
+
+// kindCount and imageCount are the resources of quotas.
+const (
+	kindCount  = "count/appliances.catalog.goldsmith.dev"
+	imageCount = "count/images.images.goldsmith.dev"
+)
+
+// limit creates a quota in the namespace, and waits until as many objects are counted as there are: by default as many as are allowed. The
+// quota controller counts once, from its cache, and may not know the resource or the newest object yet. So a wrong count is made again,
+// with a new quota.
+func (w *fixture) limit(ctx context.Context, allowed map[corev1.ResourceName]string, present ...map[corev1.ResourceName]string) {
+	GinkgoHelper()
+	quotas := w.Kube.CoreV1().ResourceQuotas(w.Namespace)
+	want := resources(append(present, allowed)[0])
+	w.Eventually(ctx, func(ctx context.Context) (used corev1.ResourceList, err error) {
+		quota, err := quotas.Get(ctx, "objects", metav1.GetOptions{})
+		if apierrors.IsNotFound(err) {
+			quota, err = quotas.Create(ctx, &corev1.ResourceQuota{
+				ObjectMeta: metav1.ObjectMeta{Name: "objects"}, Spec: corev1.ResourceQuotaSpec{Hard: resources(allowed)},
+			}, metav1.CreateOptions{})
+		}
+		if err == nil && len(quota.Status.Hard) > 0 && !equality.Semantic.DeepEqual(quota.Status.Used, want) {
+			err = quotas.Delete(ctx, quota.Name, metav1.DeleteOptions{})
+		}
+		return quota.Status.Used, err
+	}).Should(BeComparableTo(want))
+}
+
+func resources(counts map[corev1.ResourceName]string) corev1.ResourceList {
+	list := corev1.ResourceList{}
+	for name, count := range counts {
+		list[name] = resource.MustParse(count)
+	}
+	return list
+}
+
+// refusedByAll waits until a dry run is refused by each replica: each learns of a quota at a moment of its own, and may have looked just before
+// there was one. That many dry runs at once meet them all.
+func (w *fixture) refusedByAll(ctx context.Context, dryRun func(ctx context.Context) error) {
+	GinkgoHelper()
+	const atOnce = 20
+	w.Eventually(ctx, func(ctx context.Context) []error {
+		answers := make([]error, atOnce)
+		var asking sync.WaitGroup
+		for i := range answers {
+			asking.Go(func() { answers[i] = dryRun(ctx) })
+		}
+		asking.Wait()
+		return answers
+	}).Should(HaveEach(Satisfy(apierrors.IsForbidden)))
 }

@@ -35,7 +35,11 @@ func Specs(environment func() Environment) {
 // AggregationSpecs are those of Specs that can fail behind kube-apiserver, or where builds are pods, and pass in front of one server.
 // kube-apiserver forwards patches and refusals as they are.
 func AggregationSpecs(environment func() Environment) {
-	Describe("kubectl", func() { describeForwarded(newShell(environment)) })
+	Describe("kubectl", func() {
+		s := newShell(environment)
+		describeForwarded(s)
+		Describe("and the catalogue", Label("catalogue"), func() { describeCatalog(s) })
+	})
 }
 
 func describeForwarded(s *shell) {

@@ -161,6 +161,12 @@ func olderKubectls(ctx context.Context, kubeconfig string) map[string]func(ctx c
 	return older
 }
 
+// wantsCatalogue reports whether specs of kinds of images are to be run.
+func wantsCatalogue() bool { return selected(Labels{"api", "catalogue"}) }
+
+// wantsOlderKubectls reports whether specs of kubectl are to be run.
+func wantsOlderKubectls() bool { return selected(Labels{"builds"}, Labels{"builds", "catalogue"}) }
+
 func commands(program []string, kubeconfig string) func(ctx context.Context, args ...string) *exec.Cmd {
 	return func(ctx context.Context, args ...string) *exec.Cmd {
 		command := exec.CommandContext(ctx, program[0], append(program[1:len(program):len(program)], args...)...)
@@ -188,10 +194,10 @@ func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
 
 // mayInstall reports whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	return madeForRun() || !small() || selected(Labels{"gate"}, Labels{"smoke", "installation"})
+	return madeForRun() || !small() || wantsCatalogue() || selected(Labels{"gate"}, Labels{"smoke", "installation"})
 }
 
-// small reports whether the specs of the gate and of smoke are all that is to be run. One node is enough for them, without Kueue,
+// small reports whether the specs of the gate, of smoke and of the catalogue are all that is to be run. One node is enough for them, without Kueue,
 // an archive of logs, or PostgreSQL, each of which takes minutes to build.
 func small() bool {
 	// As the other specs are labelled: the filter of the second cluster is apart, alone or with others.

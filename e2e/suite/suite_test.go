@@ -13,7 +13,8 @@
 //	E2E_KUBECTL     the command of kubectl (kubectl)
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
-// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. At most 40
+// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. Specs of all suites
+// that are about kinds of images are also labelled catalogue: small clusters suffice for them. At most 40
 // specs of all suites are labelled gate: they show each promise of a cluster once. Specs labelled installation install or remove
 // Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
 // does not change the installation.
@@ -44,6 +45,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/smoke"
 	"goldsmith.dev/goldsmith/e2e/troubleshooting"
 	"goldsmith.dev/goldsmith/e2e/upgrade"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // compaction is how often etcd forgets, so that clients meet it.
@@ -64,8 +66,13 @@ func TestEndToEnd(t *testing.T) {
 		started := common{Kubeconfig: kubeconfig, LogArchive: startArchive(ctx), Records: loadDatabase(ctx), Factor: deadline.Factor()}
 		fillIn(ctx, environment, started)
 		installOnce(ctx, *environment)
-		if selected(Labels{"api"}) {
+		if wantsOlderKubectls() {
 			olderKubectls(ctx, kubeconfig) // before several processes want them at once
+		}
+		if wantsCatalogue() {
+			DeferCleanup(func(ctx SpecContext) {
+				Expect(workspace.RemoveKind(ctx, environment.Config, workspace.Appliances)).To(Succeed())
+			})
 		}
 		text, err := json.Marshal(started)
 		Expect(err).NotTo(HaveOccurred())
@@ -97,7 +104,7 @@ func TestEndToEnd(t *testing.T) {
 			var shell kubectl.Environment
 			BeforeEach(func(ctx SpecContext) {
 				shell.Kubectl, shell.Patience, shell.Disposable = environment.Kubectl, deadline.Step.Deadline(), environment.Disposable
-				if shell.Older == nil && selected(Labels{"builds"}) {
+				if shell.Older == nil && wantsOlderKubectls() {
 					shell.Older = olderKubectls(ctx, environment.Kubeconfig)
 				}
 			})
