@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // describeKindDeletion describes the deletion of ImageKinds, which a controller ends. Each spec has a kind of its own.
@@ -29,7 +30,7 @@ func describeKindDeletion(w *fixture) {
 		GinkgoHelper()
 		kind := "K" + strings.ReplaceAll(w.Namespace, "-", "")
 		declared = &unstructured.Unstructured{}
-		Expect(yaml.Unmarshal([]byte(strings.NewReplacer("appliances", strings.ToLower(kind)+"s", "Appliance", kind, "[apl]", "[]").Replace(applianceKind)), &declared.Object)).To(Succeed())
+		Expect(yaml.Unmarshal([]byte(strings.NewReplacer("appliances", strings.ToLower(kind)+"s", "Appliance", kind, "[apl]", "[]").Replace(workspace.Appliances)), &declared.Object)).To(Succeed())
 		Expect(unstructured.SetNestedField(declared.Object, string(onDelete), "spec", "onDelete")).To(Succeed())
 		var err error
 		client, err = dynamic.NewForConfig(w.Config)

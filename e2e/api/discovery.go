@@ -27,6 +27,12 @@ func compared(resources []metav1.APIResource) []metav1.APIResource {
 	return compared
 }
 
+// resourceOf is the name of a resource, or of the resource of a subresource.
+func resourceOf(resource metav1.APIResource) string {
+	name, _, _ := strings.Cut(resource.Name, "/")
+	return name
+}
+
 func describeDiscovery(w *subject) {
 	Describe("discovery", func() {
 		It("of the group names its version", func(ctx SpecContext) {
@@ -58,11 +64,11 @@ func describeDiscovery(w *subject) {
 			Expect(index).To(BeNumerically(">=", 0))
 			expected, err := w.discovered()
 			Expect(err).NotTo(HaveOccurred())
-			kinds := map[string]bool{}
+			names := map[string]bool{}
 			for _, resource := range expected {
-				kinds[resource.Kind] = true
+				names[resourceOf(resource)] = true
 			}
-			others := func(resource metav1.APIResource) bool { return !kinds[resource.Kind] } // a group may have more kinds
+			others := func(resource metav1.APIResource) bool { return !names[resourceOf(resource)] } // a group may have more kinds
 			Expect(compared(slices.DeleteFunc(lists[index].APIResources, others))).To(Equal(compared(expected)))
 			readable := discovery.FilteredBy(discovery.SupportsAllVerbs{Verbs: []string{"get", "list", "watch"}}, lists)
 			Expect(readable).To(ContainElement(And(HaveField("GroupVersion", w.resource.GroupVersion().String()),

@@ -24,6 +24,7 @@ apiVersion: images.goldsmith.dev/v1alpha1
 kind: ImageKind
 metadata: {name: appliances}
 spec:
+  onDelete: Release
   names: {kind: Appliance, shortNames: [apl], categories: [catalog]}
   template:
     builder: {name: mock}
