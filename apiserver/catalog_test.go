@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/yaml"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	kinds "goldsmith.dev/goldsmith/jobs/catalog"
@@ -352,6 +353,17 @@ func remove(ctx context.Context, name string) {
 }
 
 var _ = Describe("an ImageKind", func() {
+	It("is accepted with warnings about its template", func(ctx SpecContext) {
+		var warned warnings
+		recording := rest.CopyConfig(config)
+		recording.WarningHandler = &warned
+		kinds := must(versioned.NewForConfig(recording)).ImagesV1alpha1().ImageKinds()
+		declared := declare(ctx, "warned", "Warned")
+		DeferCleanup(func(ctx SpecContext) { remove(ctx, "warned") })
+		must(kinds.Patch(ctx, declared.Name, types.MergePatchType, []byte(`{"metadata": {"labels": {"a": "b"}}}`), metav1.PatchOptions{}))
+		Expect(warned).To(ConsistOf("spec.template.history.recordRetention: has no effect: no database of records is configured"))
+	})
+
 	It("is served without new objects while it is being deleted", func(ctx SpecContext) {
 		stored := client.ImagesV1alpha1().ImageKinds()
 		declared := declare(ctx, "leaving", "Leaving")

@@ -174,10 +174,14 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 		return nil, errors.New("provide the kinds of the catalogue: the log of builds cannot be read with options")
 	}
 	kinds.Serve(catalog.Sources{Images: images, Builds: builds, Log: log}, scope)
-	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{Clock: options.Clock, Check: func(declared *v1alpha1.ImageKind) field.ErrorList {
-		_, errs := catalog.Compile(declared)
-		return errs
-	}})
+	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{
+		Clock: options.Clock,
+		Check: func(declared *v1alpha1.ImageKind) field.ErrorList {
+			_, errs := catalog.Compile(declared)
+			return errs
+		},
+		Warn: func(declared *v1alpha1.ImageKind) []string { return catalog.Warnings(declared, setup) },
+	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagekinds: %w", err)
 	}

@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/cmd/internal/policy"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // version is set by the linker, or empty.
@@ -59,10 +60,11 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	command.PreRunE = func(command *cobra.Command, _ []string) error {
 		memory.Manage(command.Context())
 		// Invalid builders and kinds fail the start before the server waits for its dependencies.
-		if _, err := registered.Read(); err != nil {
+		builders, err := registered.Read()
+		if err != nil {
 			return err
 		}
-		return startKinds(command.Context(), documents, configured)
+		return startKinds(command.Context(), documents, configured, builders)
 	}
 	registered.AddTo(command.Flags())
 	documents.AddTo(command.Flags(), "none")
@@ -77,14 +79,14 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	return command, nil
 }
 
-// startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes.
-func startKinds(ctx context.Context, flags *kinds.Flags, configured *catalog.Configuration) error {
+// startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes, and about missing builders.
+func startKinds(ctx context.Context, flags *kinds.Flags, configured *catalog.Configuration, builders inputs.Builders) error {
 	documents, err := flags.Configure(configured, false)
 	if err != nil {
 		return err
 	}
 	go func() {
-		_ = documents.Watch(ctx, func(line string) { klog.FromContext(ctx).Info(line) }) // it ends with ctx
+		_ = documents.Watch(ctx, builders, func(line string) { klog.FromContext(ctx).Info(line) }) // it ends with ctx
 	}()
 	return nil
 }

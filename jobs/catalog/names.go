@@ -71,12 +71,15 @@ func usedNamesOf(declared *v1alpha1.ImageKind) usedNames {
 func checkNames(declared *v1alpha1.ImageKind) field.ErrorList {
 	names, at := declared.Spec.Names, field.NewPath("spec", "names")
 	var errs field.ErrorList
+	if declared.Namespace != "" {
+		errs = append(errs, field.Forbidden(field.NewPath("metadata", "namespace"), "an ImageKind belongs to no namespace: leave it out"))
+	}
 	switch {
 	case names.Kind == "":
-		return field.ErrorList{field.Required(at.Child("kind"), "")}
+		return append(errs, field.Required(at.Child("kind"), ""))
 	case !kindName.MatchString(names.Kind) || len(names.Kind+listSuffix) > validation.DNS1035LabelMaxLength:
-		return field.ErrorList{field.Invalid(at.Child("kind"), names.Kind, fmt.Sprintf(
-			"must be at most %d letters and digits, of which the first is an upper-case letter", validation.DNS1035LabelMaxLength-len(listSuffix)))}
+		return append(errs, field.Invalid(at.Child("kind"), names.Kind, fmt.Sprintf(
+			"must be at most %d letters and digits, of which the first is an upper-case letter", validation.DNS1035LabelMaxLength-len(listSuffix))))
 	}
 	if count := len(names.ShortNames); count > maxNames {
 		errs = append(errs, field.TooMany(at.Child("shortNames"), count, maxNames))
@@ -102,7 +105,8 @@ func checkNames(declared *v1alpha1.ImageKind) field.ErrorList {
 	return append(errs, used.checkBuiltIn()...)
 }
 
-// Conflicts returns an error for each name of the kind that another kind has, too. Both can have the same categories.
+// Conflicts returns an error for each name of the kind that another kind has, too, and one where several names follow from one field. Both can
+// have the same categories.
 func (k *Kind) Conflicts(other *Kind) field.ErrorList {
 	ours, theirs := usedNamesOf(k.declared), usedNamesOf(other.declared)
 	var errs field.ErrorList
@@ -111,13 +115,27 @@ func (k *Kind) Conflicts(other *Kind) field.ErrorList {
 			if slices.ContainsFunc(theirs, func(used usedName) bool { return used.name == name.name }) {
 				err := field.Duplicate(name.at, name.name)
 				err.Detail = fmt.Sprintf("is %s of the ImageKind %s", use, other.Name())
-				errs = append(errs, err)
+				if !slices.ContainsFunc(errs, func(known *field.Error) bool { return known.Field == err.Field }) {
+					errs = append(errs, err)
+				}
 			}
 		}
 	}
+	find(ours.kinds, theirs.kinds, "the kind, or the kind of lists,")
 	find(ours.resources, theirs.resources, "a name")
 	find(ours.resources, theirs.categories, "a category")
-	find(ours.kinds, theirs.kinds, "the kind, or the kind of lists,")
 	find(ours.categories, theirs.resources, "a name")
 	return errs
+}
+
+// WithoutShortNames returns the kind without some of its short names.
+func (k *Kind) WithoutShortNames(names []string) *Kind {
+	reduced := *k
+	reduced.declared = k.declared.DeepCopy()
+	reduced.version = &reduced.declared.Spec.Versions[0]
+	reduced.declared.Spec.Names.ShortNames = slices.DeleteFunc(reduced.declared.Spec.Names.ShortNames, func(name string) bool { return slices.Contains(names, name) })
+	reduced.definition = k.definition.DeepCopy()
+	reduced.definition.Spec.Names = namesOf(reduced.declared)
+	reduced.definition.Status.AcceptedNames = reduced.definition.Spec.Names
+	return &reduced
 }

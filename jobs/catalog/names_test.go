@@ -39,6 +39,7 @@ func TestNames(t *testing.T) {
 	}{
 		{"valid", func(*v1alpha1.ImageKind) {}, ""},
 		{"category all", func(k *v1alpha1.ImageKind) { k.Spec.Names.Categories = []string{"all"} }, ""},
+		{"a namespace", func(k *v1alpha1.ImageKind) { k.Namespace = "red" }, `metadata.namespace: Forbidden: an ImageKind belongs to no namespace: leave it out`},
 		{"no plural", func(k *v1alpha1.ImageKind) { k.Name = "" }, `metadata.name: Invalid value: "": ` + label},
 		{"plural with a dot", func(k *v1alpha1.ImageKind) { k.Name = "a.b" }, `metadata.name: Invalid value: "a.b": ` + label},
 		{"long plural", func(k *v1alpha1.ImageKind) { k.Name = strings.Repeat("a", 64) }, `metadata.name: Invalid value: "` + strings.Repeat("a", 64) + `": must be no more than 63 characters`},
@@ -95,6 +96,9 @@ func TestNamesOfAnotherKind(t *testing.T) {
 		{"its category hides us", v1alpha1.ImageKind{
 			ObjectMeta: metav1.ObjectMeta{Name: "desktops"}, Spec: v1alpha1.ImageKindSpec{Names: v1alpha1.ImageKindNames{Kind: "Desktop", Categories: []string{"deb"}}},
 		}, `spec.names.shortNames[0]: Duplicate value: "deb": is a category of the ImageKind desktops`},
+		{"our kind", v1alpha1.ImageKind{
+			ObjectMeta: metav1.ObjectMeta{Name: "desktops"}, Spec: v1alpha1.ImageKindSpec{Names: v1alpha1.ImageKindNames{Kind: "DebianServer"}},
+		}, `spec.names.kind: Duplicate value: "DebianServer": is the kind, or the kind of lists, of the ImageKind desktops`},
 		{"our category hides it", v1alpha1.ImageKind{
 			ObjectMeta: metav1.ObjectMeta{Name: "catalog"}, Spec: v1alpha1.ImageKindSpec{Names: v1alpha1.ImageKindNames{Kind: "Desktop"}},
 		}, `spec.names.categories[0]: Duplicate value: "catalog": is a name of the ImageKind catalog`},

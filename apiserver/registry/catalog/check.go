@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"encoding/json"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,4 +47,21 @@ func Check(kind *kinds.Kind) field.ErrorList {
 		errs = append(errs, problem)
 	}
 	return errs
+}
+
+// Warnings returns what is probably a mistake in the template of a valid ImageKind, or has no effect on this server, with its paths.
+// Users of the kind are not warned about it, because they cannot change it.
+func Warnings(declared *v1alpha1.ImageKind, setup image.Setup) []string {
+	template := &v1alpha1.Image{}
+	if err := json.Unmarshal(declared.Spec.Template.Raw, &template.Spec); err != nil {
+		return nil // the ImageKind is not valid
+	}
+	var warnings []string
+	for _, text := range setup.ImageWarnings(template) {
+		if path, ok := strings.CutPrefix(text, "spec"); ok {
+			text = "spec.template" + path
+		}
+		warnings = append(warnings, text)
+	}
+	return warnings
 }

@@ -24,7 +24,7 @@ type decision struct {
 }
 
 // decide decides which kinds are served: those of the configuration, and the stored ones that are valid and whose names no other kind has.
-// Of two stored kinds with a name, the older one has it.
+// Of two stored kinds with a name, the older one has it. A kind is served without the short names that others have.
 func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func(*v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList)) ([]*kinds.Kind, []decision) {
 	stored = slices.Clone(stored)
 	slices.SortFunc(stored, func(a, b *v1alpha1.ImageKind) int {
@@ -41,11 +41,11 @@ func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func
 			decided.add(v1alpha1.ImageKindAccepted, false, v1alpha1.ReasonInvalidSpec, errs.ToAggregate().Error())
 		} else {
 			decided.add(v1alpha1.ImageKindAccepted, true, v1alpha1.ReasonValidSpec, "")
-			reason, message := nameOf(kind, configured, served)
+			usable, reason, message := named(kind, configured, served)
 			decided.add(v1alpha1.ImageKindNamesAccepted, reason == v1alpha1.ReasonNoConflicts, reason, message)
-			if reason == v1alpha1.ReasonNoConflicts {
-				decided.kind = kind
-				served = append(served, kind)
+			if usable != nil {
+				decided.kind = usable
+				served = append(served, usable)
 			}
 		}
 		decisions = append(decisions, decided)
@@ -53,20 +53,26 @@ func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func
 	return served, decisions
 }
 
-// nameOf returns the reason of NamesAccepted.
-func nameOf(kind *kinds.Kind, configured, served []*kinds.Kind) (reason, message string) {
+// named returns a kind with those names that no served kind has, or nil if it cannot be served, and the reason of NamesAccepted.
+func named(kind *kinds.Kind, configured, served []*kinds.Kind) (usable *kinds.Kind, reason, message string) {
+	var taken []string
 	for _, other := range served {
 		conflicts := kind.Conflicts(other)
-		switch {
-		case len(conflicts) == 0:
-		case kind.Name() == other.Name() && slices.Contains(configured, other):
-			return v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
-		default:
-			return v1alpha1.ReasonNamesConflict, fmt.Sprintf("%s: %v is a name of the kind %s: choose another name, or remove that kind",
-				conflicts[0].Field, conflicts[0].BadValue, other.Name())
+		if len(conflicts) > 0 && kind.Name() == other.Name() && slices.Contains(configured, other) {
+			return nil, v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
+		}
+		for _, conflict := range conflicts {
+			message = fmt.Sprintf("%s: %v is a name of the kind %s: choose another name, or remove that kind", conflict.Field, conflict.BadValue, other.Name())
+			if !strings.HasPrefix(conflict.Field, "spec.names.shortNames") {
+				return nil, v1alpha1.ReasonNamesConflict, message
+			}
+			taken = append(taken, fmt.Sprint(conflict.BadValue))
 		}
 	}
-	return v1alpha1.ReasonNoConflicts, ""
+	if len(taken) == 0 {
+		return kind, v1alpha1.ReasonNoConflicts, ""
+	}
+	return kind.WithoutShortNames(taken), v1alpha1.ReasonNamesConflict, message + ". It is served without this short name"
 }
 
 func (d *decision) add(condition string, holds bool, reason, message string) {
@@ -90,7 +96,7 @@ func (d *decision) status(now metav1.Time) *v1alpha1.ImageKindStatus {
 	for _, condition := range d.conditions {
 		condition.LastTransitionTime = now
 		meta.SetStatusCondition(&status.Conditions, condition)
-		if condition.Status != metav1.ConditionTrue {
+		if d.kind == nil && condition.Status != metav1.ConditionTrue {
 			established.Status, established.Reason, established.Message = metav1.ConditionFalse, condition.Reason, condition.Message
 		}
 	}

@@ -31,6 +31,12 @@ func declare(plural, kind string, minutes int) *v1alpha1.ImageKind {
 	return declared
 }
 
+func declareShort(plural, kind string, minutes int, short ...string) *v1alpha1.ImageKind {
+	declared := declare(plural, kind, minutes)
+	declared.Spec.Names.ShortNames = short
+	return declared
+}
+
 func mustCompile(t *testing.T, declared *v1alpha1.ImageKind) *kinds.Kind {
 	t.Helper()
 	kind, errs := Compile(declared)
@@ -65,6 +71,12 @@ func TestWhichKindsAreServed(t *testing.T) {
 				"servers": {accepted, named, established}, "aservers": {accepted, "NamesAccepted=False/NamesConflict", "Established=False/NamesConflict"},
 			},
 		},
+		"a short name that another kind has": {
+			stored: []*v1alpha1.ImageKind{declareShort("servers", "Server", 1, "s"), declareShort("screens", "Screen", 2, "s", "scr")},
+			served: []string{"servers [s]", "screens [scr]"}, conditions: map[string][]string{
+				"servers": {accepted, named, established}, "screens": {accepted, "NamesAccepted=False/NamesConflict", established},
+			},
+		},
 		"invalid": {
 			stored: []*v1alpha1.ImageKind{invalid}, served: []string{},
 			conditions: map[string][]string{"broken": {"Accepted=False/InvalidSpec", "Established=False/InvalidSpec"}},
@@ -79,7 +91,11 @@ func TestWhichKindsAreServed(t *testing.T) {
 			served, decisions := decide(configured, test.stored, Compile)
 			names := []string{}
 			for _, kind := range served {
-				names = append(names, kind.Name())
+				name := kind.Name()
+				if short := kind.Definition().Spec.Names.ShortNames; len(short) > 0 {
+					name += fmt.Sprint(" ", short)
+				}
+				names = append(names, name)
 			}
 			if diff := cmp.Diff(test.served, names); diff != "" {
 				t.Error(diff)

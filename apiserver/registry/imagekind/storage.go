@@ -19,6 +19,8 @@ import (
 type Options struct {
 	// Check returns what is wrong with an ImageKind, with paths of its fields. It is required.
 	Check func(*v1alpha1.ImageKind) field.ErrorList
+	// Warn returns warnings about a valid ImageKind. It is required.
+	Warn func(*v1alpha1.ImageKind) []string
 	// Clock tells the time. It is required.
 	Clock clock.PassiveClock
 }
@@ -30,7 +32,7 @@ func NewStorage(scope *resources.Scope, options Options) (resources.Storages, er
 		NewList:  func() runtime.Object { return &v1alpha1.ImageKindList{} },
 		Resource: v1alpha1.Resource("imagekinds"),
 		Singular: "imagekind",
-		Strategy: strategy{resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion), options.Check},
+		Strategy: strategy{resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion), options},
 		Table:    newTable(options.Clock),
 	})
 	if err != nil {
@@ -41,7 +43,7 @@ func NewStorage(scope *resources.Scope, options Options) (resources.Storages, er
 
 type strategy struct {
 	resources.DefaultStrategy
-	check func(*v1alpha1.ImageKind) field.ErrorList
+	Options
 }
 
 // NamespaceScoped is false.
@@ -68,10 +70,20 @@ func addFinalizer(kind *v1alpha1.ImageKind) {
 
 // Validate checks an ImageKind that is created.
 func (s strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	return s.check(object.(*v1alpha1.ImageKind))
+	return s.Check(object.(*v1alpha1.ImageKind))
 }
 
 // ValidateUpdate checks an ImageKind that is changed.
 func (s strategy) ValidateUpdate(ctx context.Context, object, _ runtime.Object) field.ErrorList {
 	return s.Validate(ctx, object)
+}
+
+// WarningsOnCreate warns about the template.
+func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
+	return s.Warn(object.(*v1alpha1.ImageKind))
+}
+
+// WarningsOnUpdate warns about the template.
+func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
+	return s.WarningsOnCreate(ctx, object)
 }

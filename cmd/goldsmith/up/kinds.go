@@ -20,6 +20,6 @@ func (o *Options) readKinds() (*kinds.Documents, error) {
 // startKinds watches the documents of kinds.
 func (s *system) startKinds(ctx context.Context) {
 	s.components.start(ctx, "kinds", func(ctx context.Context) error {
-		return s.kinds.Watch(ctx, func(line string) { s.notice(ctx, line) })
+		return s.kinds.Watch(ctx, s.builders.allowed(), func(line string) { s.notice(ctx, line) })
 	})
 }

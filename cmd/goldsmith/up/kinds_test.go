@@ -72,7 +72,8 @@ func TestTheKindsOfDocumentsAreServedAndReloaded(t *testing.T) {
 	}
 	write("debianservers", "containerbases")
 	told := &notices{}
-	withSystem(t, Options{DataDirectory: data, Memory: true, Notices: told, Workers: 3}, func(ctx context.Context, images versioned.Interface) {
+	withSystem(t, Options{DataDirectory: data, Memory: true, Out: told, Notices: told, Workers: 3}, func(ctx context.Context, images versioned.Interface) {
+		told.awaitLine(ctx, t, "\nkinds: containerbases, debianservers ("+file+")\nready\n")
 		config, err := clientcmd.BuildConfigFromFlags("", filepath.Join(data, "kubeconfig"))
 		require.NoError(t, err)
 		client := dynamic.NewForConfigOrDie(config)
@@ -108,6 +109,10 @@ func TestTheKindsOfDocumentsAreServedAndReloaded(t *testing.T) {
 			_, err := objects("containerbases").List(ctx, metav1.ListOptions{})
 			return apierrors.IsNotFound(err)
 		})
+		require.NoError(t, os.WriteFile(filepath.Join(data, "other"), []byte(strings.Replace(readExample(t, exampleKinds, "desktops"), "name: mock", "name: gone", 1)), 0o600))
+		require.NoError(t, os.Rename(filepath.Join(data, "other"), file))
+		told.awaitLine(ctx, t, "kinds: changed desktops; removed debianservers\n")
+		told.awaitLine(ctx, t, `kinds: desktops: warning: spec.template.builder: no builder is registered as "gone"`)
 		require.NoError(t, os.WriteFile(file, []byte("kind: {"), 0o600))
 		told.awaitLine(ctx, t, "kinds: "+file+":1: yaml: line 1: did not find expected node content: correct the file: the registered kinds stay as they were\n")
 		if _, err := objects("desktops").Get(ctx, "office", metav1.GetOptions{}); err != nil {

@@ -207,8 +207,12 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	if notice := confinementNotice(process.LandlockVersion()); notice != "" {
 		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
 	}
+	var offered string
+	if names := s.kinds.String(); names != "" {
+		offered = "kinds: " + names + "\n"
+	}
 	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
-	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\nready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, server.Address(), nextSteps(path), &people, path); err != nil {
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, offered, server.Address(), nextSteps(path), &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
 	}
 	return nil

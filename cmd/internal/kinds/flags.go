@@ -5,12 +5,17 @@ package kinds
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
 	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 )
 
 // Flags are the value of the flag that names the documents. The zero value is no documents.
@@ -51,11 +56,38 @@ func (f *Flags) Configure(configuration *registry.Configuration, optional bool) 
 	return documents, nil
 }
 
-// Watch sets the kinds whenever the documents change, until ctx is done. tell gets the lines of Source.Watch.
-func (d *Documents) Watch(ctx context.Context, tell func(line string)) error {
+// String names the kinds that the documents had at the start, and their place: "debianservers, desktops (/etc/kinds)". It is empty if there are
+// none.
+func (d *Documents) String() string {
+	if len(d.first) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s (%s)", strings.Join(slices.Sorted(maps.Keys(d.first)), ", "), d.source.place.Path)
+}
+
+// Watch sets the kinds whenever the documents change, until ctx is done. tell gets the lines of Source.Watch, and a line for each kind whose
+// builder is not one of builders.
+func (d *Documents) Watch(ctx context.Context, builders inputs.Builders, tell func(line string)) error {
 	if d.source == nil {
 		<-ctx.Done()
 		return ctx.Err()
 	}
-	return d.source.Watch(ctx, d.first, d.Configuration.Replace, func(line string) { tell("kinds: " + line) })
+	warned := map[*catalog.Kind]bool{}
+	warn := func(current []*catalog.Kind) {
+		before := warned
+		warned = map[*catalog.Kind]bool{}
+		for _, kind := range current {
+			if warned[kind] = true; before[kind] {
+				continue
+			}
+			for _, text := range registry.Warnings(kind.Declared(), image.Setup{Builders: &builders, LogArchive: true, Records: true}) {
+				tell("kinds: " + kind.Name() + ": warning: " + text)
+			}
+		}
+	}
+	warn(Sorted(d.first))
+	return d.source.Watch(ctx, d.first, func(changed []*catalog.Kind) {
+		d.Configuration.Replace(changed)
+		warn(changed)
+	}, func(line string) { tell("kinds: " + line) })
 }

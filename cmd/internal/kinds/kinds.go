@@ -36,6 +36,7 @@ type Source struct {
 	place   documents.Place
 	compile Compile
 	last    reading
+	correct reading // the last one without a problem
 }
 
 // reading is what the files had at a moment. The same files are not read twice.
@@ -70,7 +71,9 @@ func (s *Source) Read() (map[string]*catalog.Kind, error) {
 	now.files, now.problems = s.place.Read()
 	if !reflect.DeepEqual(now.files, s.last.files) || !reflect.DeepEqual(now.problems, s.last.problems) {
 		s.readFiles(&now)
-		s.last = now
+		if s.last = now; now.err == nil {
+			s.correct = now
+		}
 	}
 	return s.last.kinds, s.last.err
 }
@@ -109,10 +112,12 @@ func (s *Source) readFiles(now *reading) {
 	}
 }
 
-// read compiles a document, unless the last reading had it.
+// read compiles a document, unless the last reading had it, or the last one without a problem.
 func (s *Source) read(text []byte) (read result) {
-	if known, ok := s.last.documents[string(text)]; ok {
-		return known
+	for _, reading := range []*reading{&s.last, &s.correct} {
+		if known, ok := reading.documents[string(text)]; ok {
+			return known
+		}
 	}
 	var header struct {
 		APIVersion string `json:"apiVersion"`

@@ -92,8 +92,10 @@ func TestWhatIsWrongIsNamedWithFileLineKindAndPath(t *testing.T) {
 		"a wrong type":    {strings.Replace(valid, "kind: Debian", "kind: 5", 1), []string{"FILE:1: debians: spec.names.kind: must be text: write it in quotes"}},
 		"same kind twice": {valid + "---\n" + valid, []string{"FILE:12: debians: metadata.name: debians is also set in FILE:1: choose another name"}},
 		"names conflict": {valid + "---\n" + manifest("others", "Debian"), []string{
-			`FILE:12: others: spec.names.kind: Duplicate value: "debian": is a name of the ImageKind debians in FILE:1: choose another name`,
-			`FILE:12: others: spec.names.kind: Duplicate value: "Debian": `, `FILE:12: others: spec.names.kind: Duplicate value: "DebianList": `,
+			`FILE:12: others: spec.names.kind: Duplicate value: "Debian": is the kind, or the kind of lists, of the ImageKind debians in FILE:1: choose another name`,
+		}},
+		"a namespace": {strings.Replace(valid, "{name: debians}", "{name: debians, namespace: red}", 1), []string{
+			"FILE:1: debians: metadata.namespace: Forbidden: an ImageKind belongs to no namespace: leave it out",
 		}},
 		"checks": {"# comment\n---\n" + strings.Replace(valid, "spec.base", "spec.bse", 1) + "---\n" + manifest("refused", "Refused"), []string{
 			"FILE:3: debians: spec.versions[0].bindings[0].to: ", `FILE:14: refused: spec.names: Invalid value: "x": two lines`,
@@ -147,6 +149,7 @@ func TestChangedDocumentsReplaceTheKinds(t *testing.T) {
 		{manifest("debians", "Debian"), "registered debians", 1},
 		{manifest("debians", "Debian") + "---\n" + manifest("bases", "Base"), "registered bases", 2},
 		{"kind: {", file + ":1: yaml: line 1: did not find expected node content: correct the file: the registered kinds stay as they were", -1},
+		{manifest("debians", "Debian") + "---\n" + manifest("bases", "Base"), "the documents are correct again, and the registered kinds are the same", -1},
 		{manifest("bases", "Ground"), "changed bases; removed debians", 1},
 	} {
 		replace(step.content)
