@@ -65,10 +65,11 @@ func describeCollection(w *subject) {
 		)
 
 		It("leaves the builds if that is asked for", func(ctx SpecContext) {
-			built(ctx)
+			configMap(ctx, "owned", owner(built(ctx)))
 			Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationOrphan)})).To(Succeed())
 			w.waitForDeletion(ctx, "web")
 			Expect(builds(ctx)).To(ConsistOf(HaveField("OwnerReferences", BeEmpty())))
+			waitForCollection(ctx, "owned") // the policy is that of the Image
 		})
 
 		It("deletes an object with its owner, and nothing while it is there", func(ctx SpecContext) {

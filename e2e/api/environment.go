@@ -77,6 +77,8 @@ func ClusterSpecs(environment func() Environment) {
 		describeKindQuota(appliances(w))
 		describeCollection(appliances(w))
 		describeInformer(appliances(w))
+		describeKindDeletion(w)
+		describeCatalogBuilds(appliances(w))
 	})
 }
 

@@ -30,6 +30,8 @@ const (
 	Controller = "goldsmith-controller"
 	// Etcd is a StatefulSet.
 	Etcd = "goldsmith-etcd"
+	// KindsConfigMap is the ConfigMap of Environment.Kinds, and KindsFile its key.
+	KindsConfigMap, KindsFile = "goldsmith-kinds", "kinds.yaml"
 )
 
 // Environment is a cluster, and what is to be installed there. It is a value: a copy with another Overlay or Version is
@@ -55,6 +57,8 @@ type Environment struct {
 	LogArchive *LogArchive
 	// Records are where builds are recorded. Defaults to nowhere.
 	Records *Records
+	// Kinds is a document with the kinds of images that the installation configures, or empty.
+	Kinds string
 	// Kueue is whether Images may name its queues.
 	Kueue bool
 	// Compaction is the interval at which Goldsmith's etcd compacts old versions of objects. Defaults to the overlay's value.

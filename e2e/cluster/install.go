@@ -173,7 +173,7 @@ type kustomization struct {
 }
 
 // kustomization is the overlay with the container images of the version, with more builders, with an archive of logs, with a
-// database of records, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not
+// database of records, with configured kinds, with Kueue turned on, with the environment's interval of compaction, and with an etcd that does not
 // wait for the disk if the cluster is disposable.
 func (e Environment) kustomization(overlay string) *kustomization {
 	k := &kustomization{overlay: overlay, files: map[string]string{}}
@@ -182,6 +182,11 @@ func (e Environment) kustomization(overlay string) *kustomization {
 	}
 	e.LogArchive.addTo(k)
 	e.Records.addTo(k)
+	if e.Kinds != "" {
+		k.components = append(k.components, "catalog-kinds")
+		k.configMaps = append(k.configMaps, fmt.Sprintf("name: %s\n  namespace: %s\n  files: [%s]\n  options: {disableNameSuffixHash: true}", KindsConfigMap, Namespace, KindsFile))
+		k.files[KindsFile] = e.Kinds
+	}
 	if e.Kueue {
 		k.components = append(k.components, "kueue")
 	}

@@ -45,6 +45,7 @@ func Specs(environment func() cluster.Environment) {
 			Entry("the API is unregistered and registered again", unregister),
 		)
 
+		describeKinds(w)
 		describeUnboundRole(w)
 		describeOutage(w, ofLog)
 	})

@@ -17,6 +17,7 @@ func Specs(environment func() cluster.Environment) {
 		describeDirectCalls(w)
 		describePods(w)
 		describeAdmission(w)
+		describeTenants(w)
 		describeLeastPrivilege(w)
 	})
 }

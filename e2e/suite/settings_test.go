@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/kind"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
+	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
 // repository is where paths are relative to.
@@ -126,6 +127,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Builders:   builds.ClusterBuilders(),
 		LogArchive: given.LogArchive,
 		Records:    given.Records,
+		Kinds:      workspace.Cabinets(),
 		Kueue:      !small(),
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),

@@ -35,6 +35,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/brief"
 	"goldsmith.dev/goldsmith/e2e/builds"
+	"goldsmith.dev/goldsmith/e2e/catalogue"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/faults"
@@ -126,6 +127,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("monitoring", func() { monitoring.Specs(given) })
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
+		Describe("catalogue", func() { catalogue.Specs(given) })
 		Describe("faults", Serial, apart, func() { faults.Specs(given) })
 		Describe("archive", Serial, Label("archive"), func() { archive.ClusterSpecs(given) })
 		Describe("records", Serial, Label("records"), func() { records.ClusterSpecs(given) })

@@ -76,6 +76,9 @@ func (r release) prepare(ctx context.Context, environment cluster.Environment, d
 	if _, err := os.Stat(filepath.Join(before.Overlay, "..", "..", "components", "archive-s3")); err != nil {
 		before.LogArchive = nil // it knows of none
 	}
+	if _, err := os.Stat(filepath.Join(before.Overlay, "..", "..", "components", "catalog-kinds")); err != nil {
+		before.Kinds = ""
+	}
 	if _, err := os.Stat(filepath.Join(before.Overlay, "..", "..", "components", "kueue")); err != nil {
 		before.Kueue = false
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -52,6 +53,11 @@ spec:
     columns:
     - {name: Release, type: string, jsonPath: .spec.release, description: Release of Debian.}
 `
+
+// Cabinets declares a kind like Appliances, for the configuration of a server.
+func Cabinets() string {
+	return strings.NewReplacer("appliances", "cabinets", "Appliance", "Cabinet", "[apl]", "[cab]").Replace(Appliances)
+}
 
 // EstablishKind creates an ImageKind of this manifest, if it does not exist, and waits until it is served. Specs that run at the same time use
 // the same kind.

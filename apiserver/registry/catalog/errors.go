@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // noField is the field of errors without one.
@@ -34,12 +35,15 @@ func (r *REST) explain(err error, image *v1alpha1.Image) error {
 	if image == nil || !errors.As(err, &status) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Group != v1alpha1.GroupName {
 		return err
 	}
-	switch status.ErrStatus.Reason {
-	case metav1.StatusReasonForbidden:
-		_, why, _ := strings.Cut(status.ErrStatus.Message, " is forbidden: ")
-		return apierrors.NewForbidden(r.resource(), image.Name, errors.New(why))
-	case metav1.StatusReasonInvalid:
+	isLocated := func(cause metav1.StatusCause) bool { return cause.Field != "" }
+	switch reason := status.ErrStatus.Reason; {
+	case reason == metav1.StatusReasonInvalid && slices.ContainsFunc(status.ErrStatus.Details.Causes, isLocated):
 		return r.explainInvalid(status, image)
+	case reason == metav1.StatusReasonInvalid, reason == metav1.StatusReasonForbidden: // by admission
+		explained := &apierrors.StatusError{ErrStatus: *status.ErrStatus.DeepCopy()}
+		explained.ErrStatus.Details.Group, explained.ErrStatus.Details.Kind = kinds.Group, r.kind.Name()
+		explained.ErrStatus.Message = strings.Replace(status.ErrStatus.Message, v1alpha1.SchemeGroupVersion.WithResource("images").GroupResource().String(), r.resource().String(), 1)
+		return explained
 	}
 	return err
 }
