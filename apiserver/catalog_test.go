@@ -149,14 +149,7 @@ var _ = Describe("a kind of the catalogue", func() {
 		must(servers.Create(ctx, newServer("web"), metav1.CreateOptions{}))
 		image := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
 		image.Spec.Parameters = append(image.Spec.Parameters, v1alpha1.Parameter{Name: "unbound", Value: "kept"})
-		for i := range image.Spec.Parameters {
-			if image.Spec.Parameters[i].Name == "disk" {
-				image.Spec.Parameters[i].Value = "33Gi" // no value of the field
-			}
-		}
 		image = must(imagesIn(namespace).Update(ctx, image, metav1.UpdateOptions{}))
-		read := must(servers.Get(ctx, "web", metav1.GetOptions{}))
-		Expect(specOf(read)).NotTo(HaveKey("size"))
 		labelled := must(servers.Patch(ctx, "web", types.MergePatchType, []byte(`{"metadata": {"labels": {"team": "red"}}}`), metav1.PatchOptions{}))
 		Expect(labelled.GetLabels()).To(Equal(map[string]string{"team": "red"}))
 		after := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))

@@ -165,7 +165,7 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
 	}
-	images, ofImages, err := image.NewStorage(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup})
+	images, ofImages, err := image.NewStorage(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup, Kinds: kinds.Kind})
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}

@@ -3,9 +3,11 @@
 package catalog
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -13,52 +15,116 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
+// maxReported is how many fields a conformance has.
+const maxReported = 16
+
+// A stray is a value of an Image that no object of its kind can have.
+type stray struct {
+	err *field.Error
+	// at is the path with the keys of items instead of their indices.
+	at    string
+	value any
+}
+
+func (s stray) equal(other stray) bool {
+	return s.at == other.at && s.err.Detail == other.err.Detail && reflect.DeepEqual(s.value, other.value)
+}
+
 // Conforms returns what an Image has that no object of the kind has, with the paths of the Image: values of bound fields that cannot be
 // decoded or that the schema refuses, and other values of the template and of derived fields. Fields that the kind does not set may have
 // any value. Users with permission to change Images can write such values.
-func (k *Kind) Conforms(image *v1alpha1.Image) field.ErrorList {
-	errs := k.checkDecodable(image)
+func (k *Kind) Conforms(image *v1alpha1.Image) field.ErrorList { return errorsOf(k.strays(image)) }
+
+// Strays returns what Conforms returns, without the values that the former Image has too.
+func (k *Kind) Strays(image, former *v1alpha1.Image) field.ErrorList {
+	now := k.strays(image)
+	if len(now) == 0 {
+		return nil
+	}
+	before := k.strays(former)
+	return errorsOf(slices.DeleteFunc(now, func(s stray) bool { return slices.ContainsFunc(before, s.equal) }))
+}
+
+// Conformance returns what Conforms returns, as the status of an Image reports it. It is nil for an Image that conforms, and for one that
+// an earlier revision of the kind made.
+func (k *Kind) Conformance(image *v1alpha1.Image) *v1alpha1.ImageConformance {
+	if image.Labels[RevisionLabel] != k.revision {
+		return nil
+	}
+	strays := k.strays(image)
+	if len(strays) == 0 {
+		return nil
+	}
+	slices.SortFunc(strays, func(a, b stray) int { return cmp.Or(cmp.Compare(a.at, b.at), cmp.Compare(a.err.Detail, b.err.Detail)) })
+	report := &v1alpha1.ImageConformance{Message: v1alpha1.CutMessage(strays[0].err.Error())}
+	for _, s := range strays {
+		report.Fields = append(report.Fields, s.at)
+	}
+	report.Fields = slices.Compact(report.Fields)
+	report.Fields = report.Fields[:min(len(report.Fields), maxReported)]
+	return report
+}
+
+func errorsOf(strays []stray) field.ErrorList {
+	var errs field.ErrorList
+	for _, s := range strays {
+		errs = append(errs, s.err)
+	}
+	return errs
+}
+
+func (k *Kind) strays(image *v1alpha1.Image) []stray {
+	broken := func(err error) []stray {
+		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
+	}
+	strays := k.checkDecodable(image)
 	view, err := k.Get(image)
 	if err != nil {
-		return append(errs, field.InternalError(field.NewPath("spec"), err))
+		return broken(err)
 	}
 	object, err := view.Unstructured()
 	if err != nil {
-		return append(errs, field.InternalError(field.NewPath("spec"), err))
+		return broken(err)
 	}
-	if len(errs) == 0 {
-		errs = append(k.checkSchema(image, object.Object), k.checkDerived(image, object.Object)...)
-	}
-	return append(errs, k.checkTemplate(image)...)
+	strays = append(strays, k.checkSchema(image, object.Object, strays)...)
+	strays = append(strays, k.checkDerived(image, object.Object)...)
+	return append(strays, k.checkTemplate(image)...)
 }
 
-func (k *Kind) checkDecodable(image *v1alpha1.Image) (errs field.ErrorList) {
+func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 	for _, b := range k.bindings {
 		if stored, found := b.target.get(&image.Spec); found {
 			if _, decodable := b.codec.decode(stored); !decodable {
-				errs = append(errs, field.Invalid(b.target.in(image), stored, fmt.Sprintf("is no value of %s of a %s", b.leaf.Path, k.declared.Spec.Names.Kind)))
+				err := field.Invalid(b.target.in(image), stored, fmt.Sprintf("is no value of %s of a %s", b.leaf.Path, k.declared.Spec.Names.Kind))
+				strays = append(strays, stray{err, b.target.path, stored})
 			}
 		}
 	}
-	return errs
+	return strays
 }
 
-// checkSchema checks the object of an Image against the schema and its rules, except for rules about changes.
-func (k *Kind) checkSchema(image *v1alpha1.Image, object map[string]any) (errs field.ErrorList) {
+// checkSchema checks the object of an Image against the schema and its rules, except for rules about changes. The object lacks the fields
+// that cannot be decoded. A fault of several fields is at the spec.
+func (k *Kind) checkSchema(image *v1alpha1.Image, object map[string]any, undecodable []stray) (strays []stray) {
 	spec, _ := object["spec"].(map[string]any)
 	for _, fault := range k.validators().check(spec, field.NewPath("spec")) {
-		at := field.NewPath("spec")
+		path, found := field.NewPath("spec"), stray{at: "spec", value: spec}
 		for _, b := range k.bindings {
 			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {
-				at = b.target.in(image)
+				path, found.at = b.target.in(image), b.target.path
+				found.value, _ = b.target.get(&image.Spec)
 			}
 		}
-		errs = append(errs, field.Invalid(at, field.OmitValueType{}, fmt.Sprintf("as a %s: %s", k.declared.Spec.Names.Kind, fault.Error())))
+		if slices.ContainsFunc(undecodable, func(s stray) bool { return s.at == found.at }) {
+			continue
+		}
+		found.err = field.Invalid(path, field.OmitValueType{}, fmt.Sprintf("as a %s: %s", k.declared.Spec.Names.Kind, fault.Error()))
+		strays = append(strays, found)
 	}
-	return errs
+	return strays
 }
 
-func (k *Kind) checkDerived(image *v1alpha1.Image, object map[string]any) (errs field.ErrorList) {
+func (k *Kind) checkDerived(image *v1alpha1.Image, object map[string]any) (strays []stray) {
 	for i := range k.derived {
 		d := &k.derived[i]
 		want, wanted, err := d.expression.evaluate(object)
@@ -66,59 +132,90 @@ func (k *Kind) checkDerived(image *v1alpha1.Image, object map[string]any) (errs 
 			continue // the Image cannot be blamed for it
 		}
 		if stored, found := d.target.get(&image.Spec); found != wanted || stored != want {
-			errs = append(errs, k.setsItself(d.target.in(image), stored))
+			strays = append(strays, k.setsItself(d.target.in(image), d.target.path, stored))
 		}
 	}
-	return errs
+	return strays
 }
 
-func (k *Kind) setsItself(path *field.Path, value any) *field.Error {
-	return field.Invalid(path, value, fmt.Sprintf("kind %s sets this field: change ImageKind %s instead", k.declared.Spec.Names.Kind, k.Name()))
+func (k *Kind) setsItself(path *field.Path, at string, value any) stray {
+	err := field.Invalid(path, value, fmt.Sprintf("kind %s sets this field", k.declared.Spec.Names.Kind))
+	return stray{err, at, value}
 }
 
 // checkTemplate checks that an Image has the template. Defaults of Images count as declared.
-func (k *Kind) checkTemplate(image *v1alpha1.Image) field.ErrorList {
+func (k *Kind) checkTemplate(image *v1alpha1.Image) []stray {
 	template := &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}
 	v1alpha1.SetObjectDefaults_Image(template)
 	want, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&template.Spec)
 	if err != nil {
-		return field.ErrorList{field.InternalError(field.NewPath("spec"), err)}
+		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
 	}
 	stored, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&image.Spec)
 	if err != nil {
-		return field.ErrorList{field.InternalError(field.NewPath("spec"), err)}
+		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
 	}
-	return k.compare(k.template.declared, want, stored, field.NewPath("spec"), "spec")
+	return k.compare(k.template.declared, want, stored, spot{field.NewPath("spec"), "spec", "spec"})
 }
 
-// compare compares what a template declares. at is the path without the keys of lists.
-func (k *Kind) compare(declared, want, stored any, path *field.Path, at string) (errs field.ErrorList) {
+// spot is where a value of an Image is: its path, its path with the keys of items instead of their indices, and its path without both.
+type spot struct {
+	path      *field.Path
+	at, field string
+}
+
+// child is the place of a field. A parameter has no field but its value, as in the paths of bindings.
+func (p spot) child(name string) spot {
+	child := spot{p.path.Child(name), p.at + "." + name, p.field + "." + name}
+	if child.field == "spec.parameters.value" {
+		child.at = p.at
+	}
+	return child
+}
+
+// item is the place of an item of a list with keys. An index of -1 means that the list lacks the item.
+func (p spot) item(index int, keys []string, item any) spot {
+	object, _ := item.(map[string]any)
+	values := make([]string, len(keys))
+	for i, key := range keys {
+		values[i] = fmt.Sprint(object[key])
+	}
+	at := spot{p.path, p.at + "[" + strings.Join(values, ",") + "]", p.field}
+	if index >= 0 {
+		at.path = p.path.Index(index)
+	}
+	return at
+}
+
+// compare compares what a template declares.
+func (k *Kind) compare(declared, want, stored any, at spot) (strays []stray) {
 	switch declared := declared.(type) {
 	case map[string]any:
 		wanted, _ := want.(map[string]any)
 		have, _ := stored.(map[string]any)
 		for name, member := range declared {
-			errs = append(errs, k.compare(member, wanted[name], have[name], path.Child(name), at+"."+name)...)
+			strays = append(strays, k.compare(member, wanted[name], have[name], at.child(name))...)
 		}
-		return errs
+		return strays
 	case []any:
-		if keys := listKeys[at]; keys != nil {
+		if keys := listKeys[at.field]; keys != nil {
 			for _, item := range declared {
 				wanted, _ := itemWith(want, keys, item)
 				have, index := itemWith(stored, keys, item)
 				if index < 0 {
-					errs = append(errs, k.setsItself(path, stored))
+					lacked := at.item(index, keys, item)
+					strays = append(strays, k.setsItself(lacked.path, lacked.at, nil))
 				} else {
-					errs = append(errs, k.compare(item, wanted, have, path.Index(index), at)...)
+					strays = append(strays, k.compare(item, wanted, have, at.item(index, keys, item))...)
 				}
 			}
-			return errs
+			return strays
 		}
 	}
 	if !reflect.DeepEqual(want, stored) {
-		errs = append(errs, k.setsItself(path, stored))
+		strays = append(strays, k.setsItself(at.path, at.at, stored))
 	}
-	return errs
+	return strays
 }
 
 // itemWith returns the item of a list that has the keys of another item, and its index, or -1.

@@ -61,8 +61,9 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	}, structural, nil
 }
 
-// hiddenStatus are the fields of the status of an Image that views leave out: records that only the server uses.
-var hiddenStatus = []string{"recentRequests", "buildCounter", "countedBuild"}
+// hiddenStatus are the fields of the status of an Image that views leave out: records that only the server uses, and what names fields
+// of the Image.
+var hiddenStatus = []string{"recentRequests", "buildCounter", "countedBuild", "conformance"}
 
 // sharedSchema is a schema in both forms.
 type sharedSchema struct {

@@ -114,7 +114,7 @@ func TestEveryStatusFitsTheSchema(t *testing.T) {
 	for range 20 {
 		filled := &v1alpha1.ImageStatus{}
 		filler.Fill(filled)
-		filled.RecentRequests, filled.BuildCounter, filled.CountedBuild = nil, 0, 0
+		filled.RecentRequests, filled.BuildCounter, filled.CountedBuild, filled.Conformance = nil, 0, 0, nil
 		object, err := runtime.DefaultUnstructuredConverter.ToUnstructured(filled)
 		if err != nil {
 			t.Fatal(err)

@@ -23,7 +23,7 @@ func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
 		return nil, err
 	}
 	status := image.Status
-	status.RecentRequests, status.BuildCounter, status.CountedBuild = nil, 0, 0
+	status.RecentRequests, status.BuildCounter, status.CountedBuild, status.Conformance = nil, 0, 0, nil
 	view.Status = &status
 	return view, nil
 }

@@ -45,6 +45,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	version := spec.Child("versions").Index(0)
 	errs := append(checkNames(declared), checkTexts(kind.version, version)...)
 	errs = append(errs, checkChoice(declared.Spec.OnDelete, spec.Child("onDelete"), v1alpha1.ImageKindWait, v1alpha1.ImageKindRelease)...)
+	errs = append(errs, checkChoice(declared.Spec.DirectWrites, spec.Child("directWrites"), v1alpha1.ImageKindEnforce, v1alpha1.ImageKindReport)...)
 	var faults field.ErrorList
 	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)

@@ -95,6 +95,7 @@ func TestAViewHasTheStatusWithoutRecordsOfTheServer(t *testing.T) {
 	image := storedServer(t, kind)
 	image.Status = v1alpha1.ImageStatus{
 		ObservedGeneration: 3, BuildCounter: 7, CountedBuild: 6, RecentRequests: []v1alpha1.BuildRequestRecord{{RequestID: "a", Number: 7}},
+		Conformance: &v1alpha1.ImageConformance{Fields: []string{"spec.builder.name"}},
 	}
 	former := jsonOf(t, image)
 	if got := jsonOf(t, require.Value(kind.Get(image))(t).Status); got != `{"observedGeneration":3}` {

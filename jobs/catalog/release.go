@@ -3,29 +3,31 @@
 package catalog
 
 import (
+	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 )
 
-// Release removes from the metadata of an Image what marks it as an object of a kind: the two labels, the keys that only the view has,
-// and the kind as the manager of fields. It changes no map or list of the metadata in place.
-func Release(metadata *metav1.ObjectMeta) {
-	metadata.Labels = withoutKeys(metadata.Labels, func(key string) bool { return key == KindLabel || key == RevisionLabel || isOfView(key) })
-	metadata.Annotations = withoutKeys(metadata.Annotations, isOfView)
-	metadata.ManagedFields = slices.DeleteFunc(slices.Clone(metadata.ManagedFields), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == Manager })
-}
-
-// isOfView reports whether an Image has a key for a view.
-func isOfView(key string) bool {
-	prefix, _, found := strings.Cut(key, "/")
-	return found && strings.HasSuffix(prefix, apartSuffix)
-}
-
-func withoutKeys(values map[string]string, remove func(key string) bool) map[string]string {
-	kept := maps.Clone(values)
-	maps.DeleteFunc(kept, func(key, _ string) bool { return remove(key) })
-	return kept
+// Release removes from the metadata of an Image what marks it as an object of a kind: the two labels, and the kind as the owner of fields.
+// It changes no map or list of the metadata in place. Keys that only the view has stay, and are there again if the Image becomes an object of
+// a kind.
+func Release(metadata *metav1.ObjectMeta) error {
+	kept := maps.Clone(metadata.Labels)
+	maps.DeleteFunc(kept, func(key, _ string) bool { return key == KindLabel || key == RevisionLabel })
+	lost := fieldpath.NewSet(fieldPath("metadata", "labels", KindLabel), fieldPath("metadata", "labels", RevisionLabel))
+	if len(kept) == 0 {
+		kept = nil
+		lost.Insert(fieldPath("metadata", "labels"))
+	}
+	owners := newOwners(slices.DeleteFunc(slices.Clone(metadata.ManagedFields), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == Manager }))
+	owners.lose(lost)
+	entries, err := owners.write()
+	if err != nil {
+		return fmt.Errorf("write managed fields: %w", err)
+	}
+	metadata.Labels, metadata.ManagedFields = kept, entries
+	return nil
 }

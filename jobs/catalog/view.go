@@ -19,7 +19,7 @@ type View struct {
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 	// Spec has the fields of the kind, without defaults.
 	Spec json.RawMessage `json:"spec"`
-	// Status is the status of the Image without recentRequests, buildCounter and countedBuild.
+	// Status is the status of the Image without recentRequests, buildCounter, countedBuild and conformance.
 	Status *v1alpha1.ImageStatus `json:"status,omitempty"`
 }
 

@@ -72,6 +72,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &imagesv1alpha1.ImageBuildStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageChannel"):
 		return &imagesv1alpha1.ImageChannelApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ImageConformance"):
+		return &imagesv1alpha1.ImageConformanceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageKind"):
 		return &imagesv1alpha1.ImageKindApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ImageKindBinding"):

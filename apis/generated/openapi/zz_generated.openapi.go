@@ -70,6 +70,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.ImageChanges{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChanges(ref),
 		v1alpha1.ImageChannel{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref),
 		v1alpha1.ImageChannels{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref),
+		v1alpha1.ImageConformance{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref),
 		v1alpha1.ImageHealth{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref),
 		v1alpha1.ImageHistory{}.OpenAPIModelName():            schema_goldsmith_apis_images_v1alpha1_ImageHistory(ref),
 		v1alpha1.ImageHistoryOptions{}.OpenAPIModelName():     schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref),
@@ -3141,6 +3142,45 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 	}
 }
 
+func schema_goldsmith_apis_images_v1alpha1_ImageConformance(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "ImageConformance reports which fields of an Image no object of its kind can have.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"fields": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-type": "atomic",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "fields lists the paths of these fields in the Image, such as spec.builder.name and spec.parameters[disk]: the first 16, in alphabetical order.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Type:   []string{"string"},
+										Format: "",
+									},
+								},
+							},
+						},
+					},
+					"message": {
+						SchemaProps: spec.SchemaProps{
+							Description: "message tells what is wrong with the first of them. At most 200 characters.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+			},
+		},
+	}
+}
+
 func schema_goldsmith_apis_images_v1alpha1_ImageHealth(ref common.ReferenceCallback) common.OpenAPIDefinition {
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
@@ -3763,6 +3803,14 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindSpec(ref common.ReferenceCal
 							Enum:        []interface{}{"Release", "Wait"},
 						},
 					},
+					"directWrites": {
+						SchemaProps: spec.SchemaProps{
+							Description: "directWrites sets what happens when a user with permission for Images changes an Image of the kind so that it has a value which no object of the kind can have, or gives such an Image the label of the kind. Enforce refuses the change. Report accepts it with a warning, and reports it in status.conformance of the Image. Values that an Image has already can stay, and fields that the kind does not set are free. Defaults to Enforce.\n\nPossible enum values:\n - `\"Enforce\"` refuses values that no object of the kind can have.\n - `\"Report\"` accepts such values with a warning, and reports them in the status of the Image.",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Enforce", "Report"},
+						},
+					},
 				},
 				Required: []string{"names", "template", "versions"},
 			},
@@ -3832,7 +3880,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindStatus(ref common.ReferenceC
 					},
 					"nonconforming": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nonconforming is the number of Images of the current revision with a value that no object of the kind can have: a user with permission to change Images has set it. The controller sets it.",
+							Description: "nonconforming is the number of Images of the current revision whose status.conformance reports a value that no object of the kind can have. The controller sets it.",
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -4854,11 +4902,17 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 							Ref:         ref(v1alpha1.FinishedBuild{}.OpenAPIModelName()),
 						},
 					},
+					"conformance": {
+						SchemaProps: spec.SchemaProps{
+							Description: "conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of no kind, or that an earlier revision of its kind made.",
+							Ref:         ref(v1alpha1.ImageConformance{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
+			v1alpha1.AttemptedBuild{}.OpenAPIModelName(), v1alpha1.BuildRequestRecord{}.OpenAPIModelName(), v1alpha1.FinishedBuild{}.OpenAPIModelName(), v1alpha1.ImageChannel{}.OpenAPIModelName(), v1alpha1.ImageConformance{}.OpenAPIModelName(), v1alpha1.LatestBuild{}.OpenAPIModelName(), v1alpha1.SuccessfulBuild{}.OpenAPIModelName(), metav1.Condition{}.OpenAPIModelName(), metav1.Time{}.OpenAPIModelName()},
 	}
 }
 

@@ -60,6 +60,9 @@ func SetDefaults_ImageKindSpec(spec *ImageKindSpec) {
 	if spec.OnDelete == "" {
 		spec.OnDelete = ImageKindWait
 	}
+	if spec.DirectWrites == "" {
+		spec.DirectWrites = ImageKindEnforce
+	}
 }
 
 // SetDefaults_Output sets tagTemplate.

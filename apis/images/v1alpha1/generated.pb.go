@@ -119,6 +119,8 @@ func (m *ImageChannel) Reset() { *m = ImageChannel{} }
 
 func (m *ImageChannels) Reset() { *m = ImageChannels{} }
 
+func (m *ImageConformance) Reset() { *m = ImageConformance{} }
+
 func (m *ImageHealth) Reset() { *m = ImageHealth{} }
 
 func (m *ImageHistory) Reset() { *m = ImageHistory{} }
@@ -3274,6 +3276,43 @@ func (m *ImageChannels) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *ImageConformance) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ImageConformance) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ImageConformance) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	i -= len(m.Message)
+	copy(dAtA[i:], m.Message)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Message)))
+	i--
+	dAtA[i] = 0x12
+	if len(m.Fields) > 0 {
+		for iNdEx := len(m.Fields) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Fields[iNdEx])
+			copy(dAtA[i:], m.Fields[iNdEx])
+			i = encodeVarintGenerated(dAtA, i, uint64(len(m.Fields[iNdEx])))
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *ImageHealth) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3769,6 +3808,11 @@ func (m *ImageKindSpec) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.DirectWrites)
+	copy(dAtA[i:], m.DirectWrites)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.DirectWrites)))
+	i--
+	dAtA[i] = 0x2a
 	i -= len(m.OnDelete)
 	copy(dAtA[i:], m.OnDelete)
 	i = encodeVarintGenerated(dAtA, i, uint64(len(m.OnDelete)))
@@ -4647,6 +4691,20 @@ func (m *ImageStatus) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Conformance != nil {
+		{
+			size, err := m.Conformance.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintGenerated(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
 	if m.LastFinished != nil {
 		{
 			size, err := m.LastFinished.MarshalToSizedBuffer(dAtA[:i])
@@ -6961,6 +7019,23 @@ func (m *ImageChannels) Size() (n int) {
 	return n
 }
 
+func (m *ImageConformance) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Fields) > 0 {
+		for _, s := range m.Fields {
+			l = len(s)
+			n += 1 + l + sovGenerated(uint64(l))
+		}
+	}
+	l = len(m.Message)
+	n += 1 + l + sovGenerated(uint64(l))
+	return n
+}
+
 func (m *ImageHealth) Size() (n int) {
 	if m == nil {
 		return 0
@@ -7159,6 +7234,8 @@ func (m *ImageKindSpec) Size() (n int) {
 		}
 	}
 	l = len(m.OnDelete)
+	n += 1 + l + sovGenerated(uint64(l))
+	l = len(m.DirectWrites)
 	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
@@ -7509,6 +7586,10 @@ func (m *ImageStatus) Size() (n int) {
 	n += 1 + sovGenerated(uint64(m.CountedBuild))
 	if m.LastFinished != nil {
 		l = m.LastFinished.Size()
+		n += 2 + l + sovGenerated(uint64(l))
+	}
+	if m.Conformance != nil {
+		l = m.Conformance.Size()
 		n += 2 + l + sovGenerated(uint64(l))
 	}
 	return n
@@ -8695,6 +8776,17 @@ func (this *ImageChannels) String() string {
 	}, "")
 	return s
 }
+func (this *ImageConformance) String() string {
+	if this == nil {
+		return "nil"
+	}
+	s := strings.Join([]string{`&ImageConformance{`,
+		`Fields:` + fmt.Sprintf("%v", this.Fields) + `,`,
+		`Message:` + fmt.Sprintf("%v", this.Message) + `,`,
+		`}`,
+	}, "")
+	return s
+}
 func (this *ImageHealth) String() string {
 	if this == nil {
 		return "nil"
@@ -8852,6 +8944,7 @@ func (this *ImageKindSpec) String() string {
 		`Template:` + strings.Replace(strings.Replace(fmt.Sprintf("%v", this.Template), "RawExtension", "runtime.RawExtension", 1), `&`, ``, 1) + `,`,
 		`Versions:` + repeatedStringForVersions + `,`,
 		`OnDelete:` + fmt.Sprintf("%v", this.OnDelete) + `,`,
+		`DirectWrites:` + fmt.Sprintf("%v", this.DirectWrites) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -9126,6 +9219,7 @@ func (this *ImageStatus) String() string {
 		`ConsecutiveFailures:` + fmt.Sprintf("%v", this.ConsecutiveFailures) + `,`,
 		`CountedBuild:` + fmt.Sprintf("%v", this.CountedBuild) + `,`,
 		`LastFinished:` + strings.Replace(this.LastFinished.String(), "FinishedBuild", "FinishedBuild", 1) + `,`,
+		`Conformance:` + strings.Replace(this.Conformance.String(), "ImageConformance", "ImageConformance", 1) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -19577,6 +19671,120 @@ func (m *ImageChannels) Unmarshal(dAtA []byte) error {
 	}
 	return nil
 }
+func (m *ImageConformance) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowGenerated
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ImageConformance: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ImageConformance: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Fields", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Fields = append(m.Fields, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Message", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Message = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipGenerated(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
 func (m *ImageHealth) Unmarshal(dAtA []byte) error {
 	l := len(dAtA)
 	iNdEx := 0
@@ -21400,6 +21608,38 @@ func (m *ImageKindSpec) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.OnDelete = ImageKindDeletion(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DirectWrites", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.DirectWrites = ImageKindDirectWrites(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -24307,6 +24547,42 @@ func (m *ImageStatus) Unmarshal(dAtA []byte) error {
 				m.LastFinished = &FinishedBuild{}
 			}
 			if err := m.LastFinished.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Conformance", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Conformance == nil {
+				m.Conformance = &ImageConformance{}
+			}
+			if err := m.Conformance.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -540,6 +540,23 @@ type ImageStatus struct {
 	// build has succeeded or failed.
 	// +optional
 	LastFinished *FinishedBuild `json:"lastFinished,omitempty" protobuf:"bytes,16,opt,name=lastFinished"`
+	// conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed
+	// the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of
+	// no kind, or that an earlier revision of its kind made.
+	// +optional
+	Conformance *ImageConformance `json:"conformance,omitempty" protobuf:"bytes,17,opt,name=conformance"`
+}
+
+// ImageConformance reports which fields of an Image no object of its kind can have.
+type ImageConformance struct {
+	// fields lists the paths of these fields in the Image, such as spec.builder.name and spec.parameters[disk]: the first 16, in
+	// alphabetical order.
+	// +optional
+	// +listType=atomic
+	Fields []string `json:"fields,omitempty" protobuf:"bytes,1,rep,name=fields"`
+	// message tells what is wrong with the first of them. At most 200 characters.
+	// +optional
+	Message string `json:"message,omitempty" protobuf:"bytes,2,opt,name=message"`
 }
 
 // ImageChannel is a named successful build of an Image.

@@ -71,7 +71,24 @@ type ImageKindSpec struct {
 	// created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.
 	// +optional
 	OnDelete ImageKindDeletion `json:"onDelete,omitempty" protobuf:"bytes,4,opt,name=onDelete,casttype=ImageKindDeletion"`
+	// directWrites sets what happens when a user with permission for Images changes an Image of the kind so that it has a value which no
+	// object of the kind can have, or gives such an Image the label of the kind. Enforce refuses the change. Report accepts it with a
+	// warning, and reports it in status.conformance of the Image. Values that an Image has already can stay, and fields that the kind does
+	// not set are free. Defaults to Enforce.
+	// +optional
+	DirectWrites ImageKindDirectWrites `json:"directWrites,omitempty" protobuf:"bytes,5,opt,name=directWrites,casttype=ImageKindDirectWrites"`
 }
+
+// ImageKindDirectWrites sets what happens when an Image of a kind is changed directly.
+// +enum
+type ImageKindDirectWrites string
+
+const (
+	// ImageKindEnforce refuses values that no object of the kind can have.
+	ImageKindEnforce ImageKindDirectWrites = "Enforce"
+	// ImageKindReport accepts such values with a warning, and reports them in the status of the Image.
+	ImageKindReport ImageKindDirectWrites = "Report"
+)
 
 // ImageKindDeletion sets what the deletion of an ImageKind does with its Images.
 // +enum
@@ -263,8 +280,8 @@ type ImageKindStatus struct {
 	// outdated is the number of Images that an earlier revision of the kind made. The controller sets it.
 	// +optional
 	Outdated int32 `json:"outdated,omitempty" protobuf:"varint,5,opt,name=outdated"`
-	// nonconforming is the number of Images of the current revision with a value that no object of the kind can have: a user with
-	// permission to change Images has set it. The controller sets it.
+	// nonconforming is the number of Images of the current revision whose status.conformance reports a value that no object of the kind
+	// can have. The controller sets it.
 	// +optional
 	Nonconforming int32 `json:"nonconforming,omitempty" protobuf:"varint,6,opt,name=nonconforming"`
 }

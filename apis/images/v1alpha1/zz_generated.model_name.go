@@ -248,6 +248,11 @@ func (in ImageChannels) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in ImageConformance) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.ImageConformance"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in ImageHealth) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.ImageHealth"
 }

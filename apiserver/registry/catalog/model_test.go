@@ -3,6 +3,7 @@
 package catalog_test
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -201,9 +202,32 @@ func (r *reference) update(s side, by owner, wanted values) (*reference, metav1.
 	return next.finish(s, r)
 }
 
-// finish checks the object of a kind, and derives from it.
+// stray is what an Image has that no object of the kind can have, or "".
+func (r *reference) stray() string {
+	switch value := r.values.value(size); {
+	case !r.shows(ofKind):
+		return ""
+	case value == none:
+		return "no size"
+	case r.values.value(profile) != value:
+		return fmt.Sprint("profile ", r.values.value(profile))
+	}
+	return ""
+}
+
+// finish checks the object of a kind, and derives from it. An Image that is no longer of the kind has nothing that the kind owns.
 func (r *reference) finish(s side, before *reference) (*reference, metav1.StatusReason) {
 	if s == ofImages {
+		if stray := r.stray(); stray != "" && stray != before.stray() {
+			return nil, invalid
+		}
+		if before.shows(ofKind) && !r.shows(ofKind) {
+			for _, p := range properties {
+				if r.owners[p] != nil {
+					r.leave(p, ownerSet{catalogue: true})
+				}
+			}
+		}
 		return r, ""
 	}
 	if r.values.value(size) == none && !maps.Equal(specOnly(before.values), specOnly(r.values)) { // otherwise only the metadata changes

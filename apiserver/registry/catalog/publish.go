@@ -29,6 +29,7 @@ import (
 	listers "goldsmith.dev/goldsmith/apis/generated/listers/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
+	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
@@ -48,7 +49,7 @@ type Publisher struct {
 	scope         *resources.Scope
 	memo          *memo
 	compiled      map[types.UID]compiled
-	terminating   *terminating
+	published     *published
 }
 
 // compiled is a stored ImageKind of a generation.
@@ -63,7 +64,7 @@ type compiled struct {
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
 	return &Publisher{
 		Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
-		compiled: map[types.UID]compiled{}, terminating: &terminating{},
+		compiled: map[types.UID]compiled{}, published: &published{},
 	}
 }
 
@@ -71,6 +72,9 @@ func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publi
 func (p *Publisher) Serve(sources Sources, scope *resources.Scope) {
 	p.sources, p.scope = sources, scope
 }
+
+// Kind returns the served kind of a name, or nil. It fails until the kinds are read.
+func (p *Publisher) Kind(name string) (*image.Kind, error) { return p.published.find(name) }
 
 // Run serves the kinds, and replaces them whenever they change, until ctx is done. It reads the stored ImageKinds as the server itself.
 func (p *Publisher) Run(ctx context.Context, server *restclient.Config) error {
@@ -132,7 +136,7 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 	configured, _ := p.configuration.current()
 	served, decisions := decide(configured, stored, p.compile)
 	p.forget(stored)
-	p.terminating.set(decisions)
+	p.published.set(served, decisions)
 	if err := p.Group.Replace(p.serve(served)); err != nil {
 		return fmt.Errorf("serve kinds: %w", err)
 	}
@@ -174,7 +178,7 @@ func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
 		served[i] = dynamic.Kind{
 			Definition: kind.Definition(), Structural: kind.Structural(), Revision: digest(kind),
 			Storages: func(dynamic.Serving) (resources.Storages, error) {
-				return newStorages(kind, p.sources, p.scope, p.memo, p.terminating)
+				return newStorages(kind, p.sources, p.scope, p.memo, p.published)
 			},
 		}
 	}
@@ -184,7 +188,7 @@ func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
 // digest identifies what is served of a kind. A kind that is read again without a change stays, with its watches.
 func digest(kind *kinds.Kind) string {
 	served := kind.Declared().Spec
-	served.OnDelete = "" // nothing that is read depends on it
+	served.OnDelete, served.DirectWrites = "", "" // nothing that is read depends on them
 	declared, err := json.Marshal(served)
 	if err != nil { // a compiled kind has been JSON
 		panic(err)

@@ -31,7 +31,7 @@ type REST struct {
 	admission admission.Interface
 	objects   admission.ObjectInterfaces
 
-	terminating *terminating
+	published *published
 }
 
 var (
@@ -40,7 +40,7 @@ var (
 	_ rest.Scoper               = &REST{}
 )
 
-func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo, terminating *terminating) (*REST, error) {
+func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo, published *published) (*REST, error) {
 	strategy, err := newStrategy(kind)
 	if err != nil {
 		return nil, fmt.Errorf("serve kind %s: %w", kind.Name(), err)
@@ -52,7 +52,7 @@ func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo
 	return &REST{
 		kind: kind, images: images, strategy: strategy, table: table, memo: memo,
 		admission: admission.WithAudit(scope.Admission), objects: admission.NewObjectInterfacesFromScheme(scope.Scheme),
-		terminating: terminating,
+		published: published,
 	}, nil
 }
 

@@ -38,8 +38,8 @@ type Sources struct {
 	Log rest.GetterWithOptions
 }
 
-func newStorages(kind *kinds.Kind, sources Sources, scope *resources.Scope, memo *memo, terminating *terminating) (resources.Storages, error) {
-	main, err := newREST(kind, sources.Images, scope, memo, terminating)
+func newStorages(kind *kinds.Kind, sources Sources, scope *resources.Scope, memo *memo, published *published) (resources.Storages, error) {
+	main, err := newREST(kind, sources.Images, scope, memo, published)
 	if err != nil {
 		return nil, err
 	}

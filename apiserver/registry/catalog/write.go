@@ -20,6 +20,7 @@ import (
 	"k8s.io/apiserver/pkg/storage/names"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	images "goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 )
 
@@ -53,7 +54,7 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 	if err := r.mutate(ctx, attributes); err != nil {
 		return nil, r.explain(err, image)
 	}
-	ctx = r.warningsOf(ctx, func() *v1alpha1.Image { return image })
+	ctx = images.ThroughKind(r.warningsOf(ctx, func() *v1alpha1.Image { return image }))
 	created, err := r.images.Create(ctx, image, r.validation(attributes, validate), options)
 	if apierrors.IsAlreadyExists(err) {
 		return nil, r.taken(ctx, image.Name, err)
@@ -66,7 +67,7 @@ func (r *REST) create(ctx context.Context, view *unstructured.Unstructured, vali
 
 // compose returns the Image of a new object. Create and server-side apply call it.
 func (r *REST) compose(ctx context.Context, view *unstructured.Unstructured) (*v1alpha1.Image, error) {
-	if err := r.terminating.refuse(r.resource(), view.GetName()); err != nil {
+	if err := r.published.refuse(r.resource(), view.GetName()); err != nil {
 		return nil, err
 	}
 	if errs := r.strategy.Validate(ctx, view); len(errs) > 0 {
@@ -98,7 +99,7 @@ func (r *REST) put(view, before *unstructured.Unstructured, stored *v1alpha1.Ima
 func (r *REST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
 	change := &change{requested: object, rest: r, name: name, creates: forceAllowCreate, options: options}
-	ctx = r.warningsOf(ctx, func() *v1alpha1.Image { return change.image })
+	ctx = images.ThroughKind(r.warningsOf(ctx, func() *v1alpha1.Image { return change.image }))
 	updated, created, err := r.images.Update(ctx, name, change,
 		r.validation(r.imageAttributes(ctx, name, nil, nil, admission.Create, creation(options), options.DryRun), createValidation),
 		r.updateValidation(r.imageAttributes(ctx, name, nil, nil, admission.Update, options, options.DryRun), updateValidation),

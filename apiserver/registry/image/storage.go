@@ -34,6 +34,8 @@ type Options struct {
 	Edits *history.Queue
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
+	// Kinds finds the served kind of the catalogue with a name, or nil, and fails until the kinds are read. Defaults to none.
+	Kinds func(name string) (*Kind, error)
 	// Setup are the settings that warnings are based on. NewStorage sets its Records.
 	Setup Setup
 }
@@ -42,6 +44,9 @@ type Options struct {
 func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options) (*REST, resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
+	}
+	if options.Kinds == nil {
+		options.Kinds = func(string) (*Kind, error) { return nil, nil }
 	}
 	if options.Records == nil {
 		options.Records = &history.Database{}

@@ -12,7 +12,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -21,10 +20,11 @@ type strategy struct {
 	policy validation.Policy
 	setup  Setup
 	bases  *bases
+	kinds  kindRules
 }
 
 func newStrategy(scheme *runtime.Scheme, options Options, bases *bases) strategy {
-	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases}
+	return strategy{resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion), options.Policy, options.Setup, bases, kindRules{options.Kinds}}
 }
 
 // PrepareForCreate drops the status, and sets the first conditions.
@@ -32,15 +32,13 @@ func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	s.DefaultStrategy.PrepareForCreate(ctx, object)
 	image := object.(*v1alpha1.Image)
 	image.Status.Conditions = trigger.FirstConditions(image.CreationTimestamp)
+	s.kinds.prepare(ctx, image, nil)
 }
 
-// PrepareForUpdate keeps the status. An Image that loses the label of its kind keeps nothing else of the kind.
+// PrepareForUpdate keeps the status but its conformance.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
-	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
-	if stored.Labels[catalog.KindLabel] != "" && image.Labels[catalog.KindLabel] == "" {
-		catalog.Release(&image.ObjectMeta)
-	}
+	s.kinds.prepare(ctx, object.(*v1alpha1.Image), old.(*v1alpha1.Image))
 }
 
 // Validate checks an Image that is created.
@@ -49,7 +47,7 @@ func (s strategy) Validate(ctx context.Context, object runtime.Object) field.Err
 	if errs := append(Validate(image), s.policy.Image(image)...); len(errs) > 0 {
 		return errs
 	}
-	if errs := s.setup.Validate(image); len(errs) > 0 {
+	if errs := append(s.setup.Validate(image), s.kinds.validate(ctx, image, nil)...); len(errs) > 0 {
 		return errs
 	}
 	return s.bases.validate(ctx, image, nil)
@@ -60,17 +58,20 @@ func (s strategy) ValidateUpdate(ctx context.Context, object, old runtime.Object
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	errs := append(ValidateUpdate(image, stored), s.policy.Image(image)...)
 	errs = append(errs, s.setup.Validate(image)...)
+	errs = append(errs, s.kinds.validate(ctx, image, stored)...)
 	return append(errs, s.bases.validate(ctx, image, stored)...)
 }
 
-// WarningsOnCreate warns about fields without effect.
-func (s strategy) WarningsOnCreate(_ context.Context, object runtime.Object) []string {
-	return s.setup.ImageWarnings(object.(*v1alpha1.Image))
+// WarningsOnCreate warns about fields without effect, and about values that the kind of the Image reports.
+func (s strategy) WarningsOnCreate(ctx context.Context, object runtime.Object) []string {
+	image := object.(*v1alpha1.Image)
+	return append(s.setup.ImageWarnings(image), s.kinds.warnings(ctx, image, nil)...)
 }
 
-// WarningsOnUpdate warns about fields without effect.
-func (s strategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
-	return s.WarningsOnCreate(ctx, object)
+// WarningsOnUpdate is WarningsOnCreate for a change.
+func (s strategy) WarningsOnUpdate(ctx context.Context, object, old runtime.Object) []string {
+	image := object.(*v1alpha1.Image)
+	return append(s.setup.ImageWarnings(image), s.kinds.warnings(ctx, image, old.(*v1alpha1.Image))...)
 }
 
 // statusStrategy is that of the status subresource.
@@ -83,13 +84,14 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 }
 
 // PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels,
-// and the counter and requests of instantiate, in which only uids may be added. countedBuild never decreases, because an
+// and the counter and requests of instantiate, in which only uids may be added, and the conformance, which follows from the spec. countedBuild never decreases, because an
 // older controller does not know it.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	image.Status.BuildCounter = stored.Status.BuildCounter
 	image.Status.Channels = stored.Status.Channels
+	image.Status.Conformance = stored.Status.Conformance
 	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
 	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
 }

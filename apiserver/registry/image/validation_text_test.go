@@ -107,7 +107,7 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 		},
 		"a kind": func() (any, func() field.ErrorList) {
 			kind := &v1alpha1.ImageKind{ObjectMeta: metav1.ObjectMeta{Name: "servers"}}
-			kind.Spec.OnDelete = v1alpha1.ImageKindWait
+			kind.Spec.OnDelete, kind.Spec.DirectWrites = v1alpha1.ImageKindWait, v1alpha1.ImageKindEnforce
 			kind.Spec.Names = v1alpha1.ImageKindNames{Kind: "Server", Singular: "server", ShortNames: []string{"srv"}, Categories: []string{"offers"}}
 			kind.Spec.Template.Raw = []byte(`{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`)
 			version := v1alpha1.ImageKindVersion{Name: "v1"}

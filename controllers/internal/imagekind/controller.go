@@ -20,7 +20,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -38,7 +37,7 @@ const (
 // New makes the controller. The cache was made with package caches.
 func New(options reconciliation.Options, cache client.Reader) *reconciliation.Controller {
 	return &reconciliation.Controller{Reconciler: &reconciler{Options: options, cache: cache}, Name: "imagekind", Workers: workers, Watches: []reconciliation.Watch{
-		{Object: &v1alpha1.ImageKind{}, Passes: predicate.Or(reconciliation.SpecChanged(), predicate.NewPredicateFuncs(isTerminating))},
+		{Object: &v1alpha1.ImageKind{}}, // its status, too: the server sets the revision there
 		{Object: &v1alpha1.Image{}, Events: imageEvents()},
 	}}
 }
@@ -107,19 +106,17 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return reconciliation.Result("ImageKind", request, ctrl.Result{}, errors.Join(err, r.write(ctx, declared, now)))
 }
 
+// count counts the Images of a kind. The server has judged each of them when it was written.
 func count(declared *v1alpha1.ImageKind, images []v1alpha1.Image) report {
-	kind, errs := catalog.Compile(declared)
-	now := report{}
+	now := report{Instances: int32(len(images))}
+	if declared.Status.Revision == "" { // it is not served, which the conditions report
+		return now
+	}
 	for i := range images {
-		image := &images[i]
-		now.Instances++
-		if len(errs) > 0 { // it is not served, which the conditions report
-			continue
-		}
 		switch { // an earlier revision had other values, too
-		case image.Labels[catalog.RevisionLabel] != kind.Revision():
+		case images[i].Labels[catalog.RevisionLabel] != declared.Status.Revision:
 			now.Outdated++
-		case len(kind.Conforms(image)) > 0:
+		case images[i].Status.Conformance != nil:
 			now.Nonconforming++
 		}
 	}

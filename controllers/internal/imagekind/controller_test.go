@@ -37,18 +37,11 @@ func (c *cached) List(_ context.Context, list client.ObjectList, _ ...client.Lis
 
 func TestTheImagesOfAKindAreCounted(t *testing.T) {
 	declared := &v1alpha1.ImageKind{ObjectMeta: metav1.ObjectMeta{Name: "servers", UID: "kind-uid"}}
-	declared.Spec.Names.Kind = "Server"
-	declared.Spec.Template.Raw = []byte(`{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`)
-	version := v1alpha1.ImageKindVersion{Name: "v1", Bindings: []v1alpha1.ImageKindBinding{{Field: "spec.release", To: "spec.base.reference", Prefix: "debian:"}}}
-	version.Schema.Raw = []byte(`{"type": "object", "required": ["release"], "properties": {"release": {"type": "string", "minLength": 1, "maxLength": 16}}}`)
-	declared.Spec.Versions = []v1alpha1.ImageKindVersion{version}
-	kind, errs := catalog.Compile(declared)
-	require.NoError(t, errs.ToAggregate())
-	image := func(revision, base string) v1alpha1.Image {
+	strays := &v1alpha1.ImageConformance{Fields: []string{"spec.builder.name"}}
+	declared.Status.Revision = "current"
+	image := func(revision string, conformance *v1alpha1.ImageConformance) v1alpha1.Image {
 		made := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{catalog.KindLabel: "servers", catalog.RevisionLabel: revision}}}
-		made.Spec = *kind.Template().DeepCopy()
-		made.Spec.Base.Reference = base
-		v1alpha1.SetObjectDefaults_Image(&made)
+		made.Status.Conformance = conformance
 		return made
 	}
 	client := fake.NewClientset(declared.DeepCopy())
@@ -65,7 +58,7 @@ func TestTheImagesOfAKindAreCounted(t *testing.T) {
 		}
 	}
 	reconcile(report{})
-	cache.images = []v1alpha1.Image{image(kind.Revision(), "debian:trixie"), image("earlier", "fedora:41"), image(kind.Revision(), "fedora:42")}
+	cache.images = []v1alpha1.Image{image("current", nil), image("earlier", strays), image("current", strays)}
 	reconcile(report{Instances: 3, Outdated: 1, Nonconforming: 1})
 	writes := len(client.Actions())
 	reconcile(report{Instances: 3, Outdated: 1, Nonconforming: 1})

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
@@ -31,14 +30,12 @@ const (
 	finish  step = "finish"  // the deletion
 )
 
-func isTerminating(object client.Object) bool { return object.GetDeletionTimestamp() != nil }
-
 // next returns the next step of the deletion of an ImageKind, of which so many Images have the label. They are its own only while the
 // kind is served: the name of another ImageKind can belong to the configuration. A deletion is a new generation, so the server has
 // decided whether the kind is served once it has observed that.
 func next(declared *v1alpha1.ImageKind, instances int) step {
 	switch {
-	case !isTerminating(declared) || !slices.Contains(declared.Finalizers, v1alpha1.ImageKindFinalizer) || declared.Status.ObservedGeneration < declared.Generation:
+	case declared.DeletionTimestamp == nil || !slices.Contains(declared.Finalizers, v1alpha1.ImageKindFinalizer) || declared.Status.ObservedGeneration < declared.Generation:
 		return none
 	case !meta.IsStatusConditionTrue(declared.Status.Conditions, v1alpha1.ImageKindEstablished) || instances == 0:
 		return finish

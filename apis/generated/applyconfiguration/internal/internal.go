@@ -658,6 +658,18 @@ var schemaYAML = typed.YAMLObject(`types:
     - name: time
       type:
         namedType: io.k8s.apimachinery.pkg.apis.meta.v1.Time
+- name: dev.goldsmith.images.v1alpha1.ImageConformance
+  map:
+    fields:
+    - name: fields
+      type:
+        list:
+          elementType:
+            scalar: string
+          elementRelationship: atomic
+    - name: message
+      type:
+        scalar: string
 - name: dev.goldsmith.images.v1alpha1.ImageKindBinding
   map:
     fields:
@@ -743,6 +755,9 @@ var schemaYAML = typed.YAMLObject(`types:
 - name: dev.goldsmith.images.v1alpha1.ImageKindSpec
   map:
     fields:
+    - name: directWrites
+      type:
+        scalar: string
     - name: names
       type:
         namedType: dev.goldsmith.images.v1alpha1.ImageKindNames
@@ -922,6 +937,9 @@ var schemaYAML = typed.YAMLObject(`types:
           elementRelationship: associative
           keys:
           - type
+    - name: conformance
+      type:
+        namedType: dev.goldsmith.images.v1alpha1.ImageConformance
     - name: consecutiveFailures
       type:
         scalar: numeric

@@ -26,6 +26,11 @@ type ImageKindSpecApplyConfiguration struct {
 	// object is deleted. Release makes its Images Images of no kind, which are built as before. Meanwhile no object of the kind can be
 	// created. onDelete has no effect in the configuration of the server, where a kind is just removed. Defaults to Wait.
 	OnDelete *imagesv1alpha1.ImageKindDeletion `json:"onDelete,omitempty"`
+	// directWrites sets what happens when a user with permission for Images changes an Image of the kind so that it has a value which no
+	// object of the kind can have, or gives such an Image the label of the kind. Enforce refuses the change. Report accepts it with a
+	// warning, and reports it in status.conformance of the Image. Values that an Image has already can stay, and fields that the kind does
+	// not set are free. Defaults to Enforce.
+	DirectWrites *imagesv1alpha1.ImageKindDirectWrites `json:"directWrites,omitempty"`
 }
 
 // ImageKindSpecApplyConfiguration constructs a declarative configuration of the ImageKindSpec type for use with
@@ -68,5 +73,13 @@ func (b *ImageKindSpecApplyConfiguration) WithVersions(values ...*ImageKindVersi
 // If called multiple times, the OnDelete field is set to the value of the last call.
 func (b *ImageKindSpecApplyConfiguration) WithOnDelete(value imagesv1alpha1.ImageKindDeletion) *ImageKindSpecApplyConfiguration {
 	b.OnDelete = &value
+	return b
+}
+
+// WithDirectWrites sets the DirectWrites field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DirectWrites field is set to the value of the last call.
+func (b *ImageKindSpecApplyConfiguration) WithDirectWrites(value imagesv1alpha1.ImageKindDirectWrites) *ImageKindSpecApplyConfiguration {
+	b.DirectWrites = &value
 	return b
 }

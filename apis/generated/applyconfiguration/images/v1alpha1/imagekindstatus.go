@@ -25,8 +25,8 @@ type ImageKindStatusApplyConfiguration struct {
 	Instances *int32 `json:"instances,omitempty"`
 	// outdated is the number of Images that an earlier revision of the kind made. The controller sets it.
 	Outdated *int32 `json:"outdated,omitempty"`
-	// nonconforming is the number of Images of the current revision with a value that no object of the kind can have: a user with
-	// permission to change Images has set it. The controller sets it.
+	// nonconforming is the number of Images of the current revision whose status.conformance reports a value that no object of the kind
+	// can have. The controller sets it.
 	Nonconforming *int32 `json:"nonconforming,omitempty"`
 }
 

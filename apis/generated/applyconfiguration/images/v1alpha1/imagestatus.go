@@ -63,6 +63,10 @@ type ImageStatusApplyConfiguration struct {
 	// ignored. The condition Ready reports how this build ended. The controller sets it. lastFinished is empty until a
 	// build has succeeded or failed.
 	LastFinished *FinishedBuildApplyConfiguration `json:"lastFinished,omitempty"`
+	// conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed
+	// the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of
+	// no kind, or that an earlier revision of its kind made.
+	Conformance *ImageConformanceApplyConfiguration `json:"conformance,omitempty"`
 }
 
 // ImageStatusApplyConfiguration constructs a declarative configuration of the ImageStatus type for use with
@@ -211,5 +215,13 @@ func (b *ImageStatusApplyConfiguration) WithCountedBuild(value int64) *ImageStat
 // If called multiple times, the LastFinished field is set to the value of the last call.
 func (b *ImageStatusApplyConfiguration) WithLastFinished(value *FinishedBuildApplyConfiguration) *ImageStatusApplyConfiguration {
 	b.LastFinished = value
+	return b
+}
+
+// WithConformance sets the Conformance field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Conformance field is set to the value of the last call.
+func (b *ImageStatusApplyConfiguration) WithConformance(value *ImageConformanceApplyConfiguration) *ImageStatusApplyConfiguration {
+	b.Conformance = value
 	return b
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package image
+
+import (
+	"context"
+	"fmt"
+	"maps"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/klog/v2"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// A Kind is a served kind of the catalogue.
+type Kind struct {
+	*catalog.Kind
+	// Terminating is whether its ImageKind is being deleted.
+	Terminating bool
+}
+
+// reports is whether values that no object of the kind can have are accepted, and reported.
+func (k *Kind) reports() bool { return k.Declared().Spec.DirectWrites == v1alpha1.ImageKindReport }
+
+// kindRules are the rules for Images of a kind that are written directly, and not through the kind. They cost an Image without the label
+// of a kind nothing. An Image whose kind is not served follows none: kinds and Images can be restored in any order.
+type kindRules struct {
+	// find returns the served kind of a name, or nil. It fails until the kinds are read.
+	find func(name string) (*Kind, error)
+}
+
+type throughKindKey struct{}
+
+// ThroughKind returns a context for a write of an Image by its kind, which has checked the object against its schema.
+func ThroughKind(ctx context.Context) context.Context {
+	return context.WithValue(ctx, throughKindKey{}, true)
+}
+
+func isThroughKind(ctx context.Context) bool { return ctx.Value(throughKindKey{}) != nil }
+
+// adopted reports whether a write makes an Image one of a kind. old is nil for a creation.
+func adopted(image, old *v1alpha1.Image) bool {
+	name := image.Labels[catalog.KindLabel]
+	return name != "" && (old == nil || old.Labels[catalog.KindLabel] != name)
+}
+
+// prepare sets what the server itself sets of an Image of a kind: its conformance, and the revision of an Image that has none. An Image that
+// is no longer of a kind keeps nothing of it.
+func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
+	name := image.Labels[catalog.KindLabel]
+	if name == "" {
+		if old != nil && old.Labels[catalog.KindLabel] != "" {
+			if err := catalog.Release(&image.ObjectMeta); err != nil {
+				klog.FromContext(ctx).Error(err, "Image keeps owners of its kind", "image", klog.KObj(image))
+			}
+			image.Status.Conformance = nil
+		}
+		return
+	}
+	kind, err := r.find(name)
+	if err != nil || kind == nil || isThroughKind(ctx) && image.Status.Conformance == nil {
+		return
+	}
+	if adopted(image, old) && image.Labels[catalog.RevisionLabel] == "" {
+		image.Labels = maps.Clone(image.Labels)
+		image.Labels[catalog.RevisionLabel] = kind.Revision()
+	}
+	image.Status.Conformance = kind.Conformance(image)
+}
+
+// validate returns what a write adds to an Image that no object of its kind can have, unless the kind accepts it. What an Image has already
+// can stay, so that a change of a label, or of a field that the kind does not set, never fails. Only a whole Image that conforms becomes one of a kind.
+func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) field.ErrorList {
+	name := image.Labels[catalog.KindLabel]
+	if name == "" || isThroughKind(ctx) {
+		return nil
+	}
+	kind, err := r.find(name)
+	adopts := adopted(image, old)
+	switch {
+	case err != nil:
+		return field.ErrorList{field.InternalError(spec, err)}
+	case kind == nil:
+		return nil
+	case adopts && kind.Terminating:
+		return field.ErrorList{field.Forbidden(metadata.Child("labels").Key(catalog.KindLabel), fmt.Sprintf("ImageKind %s is being deleted: leave the label out", name))}
+	case kind.reports():
+		return nil
+	}
+	errs := kind.strays(image, old, adopts)
+	for _, err := range errs {
+		err.Detail += fmt.Sprintf(": the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, catalog.Group, image.Name, catalog.KindLabel)
+	}
+	return errs
+}
+
+// warnings returns what validate would refuse if the kind did not accept it, and warns of a kind that is not served.
+func (r kindRules) warnings(ctx context.Context, image, old *v1alpha1.Image) []string {
+	name := image.Labels[catalog.KindLabel]
+	if name == "" || isThroughKind(ctx) {
+		return nil
+	}
+	kind, err := r.find(name)
+	adopts := adopted(image, old)
+	switch {
+	case err != nil:
+		return nil
+	case kind == nil && adopts:
+		return []string{fmt.Sprintf("%s: no kind %s.%s is served: the Image becomes an object of the kind once it is", metadata.Child("labels").Key(catalog.KindLabel), name, catalog.Group)}
+	case kind == nil || !kind.reports():
+		return nil
+	}
+	var warnings []string
+	for _, err := range kind.strays(image, old, adopts) {
+		warnings = append(warnings, fmt.Sprintf("%s: no object of the kind has this value: the Image is %s.%s %q", err, name, catalog.Group, image.Name))
+	}
+	return warnings
+}
+
+func (k *Kind) strays(image, old *v1alpha1.Image, adopts bool) field.ErrorList {
+	switch {
+	case image.Status.Conformance == nil && image.Labels[catalog.RevisionLabel] == k.Revision():
+		return nil // prepare has found none
+	case adopts:
+		return k.Conforms(image)
+	}
+	return k.Strays(image, old)
+}
