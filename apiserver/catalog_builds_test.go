@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -147,6 +148,20 @@ var _ = Describe("the builds of an object of the catalogue", func() {
 			Expect(read(ctx, "web", "build", "2", "attempt", "1", "limitBytes", "2")).To(Equal("tw"))
 			writeTo(ctx, buildsIn(namespace), "web-2", succeed(1))
 			Expect(read(ctx, "web", "follow", "true")).To(Equal("two\n"))
+		})
+
+		It("is followed from before its build starts until it has finished", func(ctx SpecContext) {
+			start(ctx, "web-1", "")
+			ended := make(chan string, 1)
+			stream := must(at(http.MethodGet, "web", "log").Param("follow", "true").Stream(ctx))
+			go func() {
+				defer GinkgoRecover()
+				defer func() { Expect(stream.Close()).To(Succeed()) }()
+				ended <- string(must(io.ReadAll(stream)))
+			}()
+			writeTo(ctx, buildsIn(namespace), "web-1", startAttempt(1), bindPod(1, first))
+			writeTo(ctx, buildsIn(namespace), "web-1", succeed(1))
+			Eventually(ctx, ended).Should(Receive(Equal("one\n")))
 		})
 
 		It("is not shown of a build of a former Image", func(ctx SpecContext) {

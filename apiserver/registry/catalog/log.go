@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/buildlog"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -81,7 +82,7 @@ func (l *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 		return nil, err
 	}
 	terms := &logTerms{main: l.main, owner: owner, build: build, context: ctx}
-	found, err := l.log.Get(terms.warnings(ctx), build.name, options.ofBuild(build.uid))
+	found, err := l.log.Get(terms.of(ctx), build.name, options.ofBuild(build.uid))
 	if err != nil {
 		return nil, terms.explain(err)
 	}
@@ -163,7 +164,7 @@ type logStream struct {
 
 // InputStream opens the log.
 func (s *logStream) InputStream(ctx context.Context, version, accept string) (io.ReadCloser, bool, string, error) {
-	stream, flush, media, err := s.streamer.InputStream(s.terms.warnings(ctx), version, accept)
+	stream, flush, media, err := s.streamer.InputStream(s.terms.of(ctx), version, accept)
 	if err != nil {
 		return nil, false, "", s.terms.explain(err)
 	}
@@ -178,8 +179,9 @@ type logTerms struct {
 	context context.Context // of the request, whose client gets the warnings
 }
 
-func (t *logTerms) warnings(ctx context.Context) context.Context {
-	return warning.WithWarningRecorder(ctx, t)
+// of returns a context for reading the log of the build, whose warnings have these terms.
+func (t *logTerms) of(ctx context.Context) context.Context {
+	return warning.WithWarningRecorder(subresource.For(ctx, "imagebuilds", t.build.name), t)
 }
 
 // AddWarning passes a warning on.

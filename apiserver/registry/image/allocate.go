@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -33,7 +34,7 @@ const (
 // the number belong together.
 func (i *instantiation) allocate(ctx context.Context, taken int64) (*v1alpha1.Image, v1alpha1.BuildRequestRecord, error) {
 	var record v1alpha1.BuildRequestRecord
-	image, err := i.images.Update(on(ctx, "images", i.image), i.image, i.options.DryRun, func(ctx context.Context, image *v1alpha1.Image) (err error) {
+	image, err := i.images.Update(subresource.For(ctx, "images", i.image), i.image, i.options.DryRun, func(ctx context.Context, image *v1alpha1.Image) (err error) {
 		i.forgotten = nil // a repeated write decides anew
 		if err := i.refuse(image); err != nil {
 			return err
@@ -129,7 +130,7 @@ func remember(requests []v1alpha1.BuildRequestRecord, added v1alpha1.BuildReques
 func (i *instantiation) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := trigger.BuildName(image.Name, number)
-		switch _, err := i.builds.GetBuild(on(ctx, "imagebuilds", name), name); {
+		switch _, err := i.builds.GetBuild(subresource.For(ctx, "imagebuilds", name), name); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:

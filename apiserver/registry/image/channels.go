@@ -191,7 +191,7 @@ func (p *promotion) resolve(ctx context.Context, image *v1alpha1.Image, wanted [
 // returns the problem with the build of this name.
 func (p *promotion) claim(ctx context.Context, image *v1alpha1.Image, name string) (*v1alpha1.ImageBuild, string, error) {
 	var problem string
-	build, err := p.builds.Update(on(ctx, "imagebuilds", name), name, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
+	build, err := p.builds.Update(subresource.For(ctx, "imagebuilds", name), name, p.dryRun, func(_ context.Context, build *v1alpha1.ImageBuild) error {
 		if problem = notPromotable(build, image); problem == "" {
 			metav1.SetMetaDataAnnotation(&build.ObjectMeta, v1alpha1.AnnotationPromotion, image.ResourceVersion)
 		}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apiserver/pkg/util/dryrun"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
@@ -26,7 +27,7 @@ func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBui
 	if ref == nil || started == nil || build.Spec.Number == nil {
 		return nil
 	}
-	_, err := r.images.Update(on(ctx, "images", ref.Name), ref.Name, nil, func(_ context.Context, image *v1alpha1.Image) error {
+	_, err := r.images.Update(subresource.For(ctx, "images", ref.Name), ref.Name, nil, func(_ context.Context, image *v1alpha1.Image) error {
 		if image.UID == ref.UID {
 			warnOfChannels(ctx, image, build.Name)
 		}
@@ -53,7 +54,7 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 	if dryrun.IsDryRun(i.options.DryRun) {
 		return true, nil
 	}
-	live, err := i.images.Get(on(ctx, "images", i.image), i.image)
+	live, err := i.images.Get(subresource.For(ctx, "images", i.image), i.image)
 	switch {
 	case apierrors.IsNotFound(err):
 		return true, nil // the build is deleted with its Image
@@ -68,7 +69,7 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 		return true, nil
 	}
 	ctx = context.WithoutCancel(ctx) // a client that ends its request must not leave the build
-	_, _, err = i.builds.Delete(on(ctx, "imagebuilds", build.Name), build.Name, rest.ValidateAllObjectFunc, metav1.NewPreconditionDeleteOptions(string(build.UID)))
+	_, _, err = i.builds.Delete(subresource.For(ctx, "imagebuilds", build.Name), build.Name, rest.ValidateAllObjectFunc, metav1.NewPreconditionDeleteOptions(string(build.UID)))
 	if apierrors.IsNotFound(err) {
 		err = nil
 	}
@@ -82,7 +83,7 @@ func (r *instantiateREST) recorded(ctx context.Context, build string) ([]v1alpha
 	if at <= 0 {
 		return nil, nil
 	}
-	image, err := r.images.Get(on(ctx, "images", build[:at]), build[:at])
+	image, err := r.images.Get(subresource.For(ctx, "images", build[:at]), build[:at])
 	switch {
 	case apierrors.IsNotFound(err):
 		return nil, nil

@@ -216,7 +216,7 @@ func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 // dryRun creates the build of a new request as a dry run, including admission. So a refused request takes no number. A number
 // is never returned.
 func (i *instantiation) dryRun(ctx context.Context) error {
-	image, err := i.images.Get(on(ctx, "images", i.image), i.image)
+	image, err := i.images.Get(subresource.For(ctx, "images", i.image), i.image)
 	if err != nil {
 		return err
 	}
@@ -242,7 +242,7 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 
 func (i *instantiation) find(ctx context.Context, image *v1alpha1.Image, record v1alpha1.BuildRequestRecord) (*v1alpha1.ImageBuild, error) {
 	name := trigger.BuildName(image.Name, record.Number)
-	return i.builds.GetBuild(on(ctx, "imagebuilds", name), name)
+	return i.builds.GetBuild(subresource.For(ctx, "imagebuilds", name), name)
 }
 
 // ours reports whether a build was created for this request.
@@ -259,7 +259,7 @@ func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, recor
 	if err := i.sources.judge(ctx, build, image); err != nil {
 		return nil, err
 	}
-	ctx = on(ctx, "imagebuilds", build.Name)
+	ctx = subresource.For(ctx, "imagebuilds", build.Name)
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
 		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, options, dryrun.IsDryRun(options.DryRun), user)
@@ -271,17 +271,6 @@ func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, recor
 		}
 	}
 	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), options)
-}
-
-// on sets the resource that the storage names in its errors, because the request is for another resource.
-func on(ctx context.Context, resource, name string) context.Context {
-	info, ok := apirequest.RequestInfoFrom(ctx)
-	if !ok {
-		return ctx
-	}
-	other := *info
-	other.Resource, other.Subresource, other.Name = resource, "", name
-	return apirequest.WithRequestInfo(ctx, &other)
 }
 
 // gone returns the error for a request whose build was deleted.

@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -68,7 +69,7 @@ func (s *Sources) resolve(ctx context.Context, image *v1alpha1.Image) (*v1alpha1
 		}
 	}
 	if ref := given.Base.ImageRef; ref != nil {
-		if found.Base, err = s.Base(on(ctx, "images", ref.Name), ref.Name); err != nil {
+		if found.Base, err = s.Base(subresource.For(ctx, "images", ref.Name), ref.Name); err != nil {
 			return nil, nil, err
 		}
 	}
