@@ -62,7 +62,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
 		err = deleted.Of(verb)
 	}
-	err = explainUnknownVerb(root, err)
+	err = explainUnknownVerb(root, client.MissingRights(verb, err))
 	code := exit.Code(ctx, err)
 	if err != nil && code != exit.Interrupted && !exit.Shown(err) {
 		root.PrintErrln("Error:", err)

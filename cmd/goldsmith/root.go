@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/firstimage"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/history"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/kubectl"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/logs"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/notes"
@@ -74,6 +75,7 @@ func newRootCommand() *cobra.Command {
 		changes.NewCommand(),
 		notes.NewCommand(),
 		builders.NewCommand(),
+		kinds.NewCommand(),
 		explain.NewCommand(),
 	)
 	addGroup(root, "Act",

@@ -20,6 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 )
@@ -266,13 +267,19 @@ func (s *session) deletesImage(name string) (uid string) {
 // serve starts a server in memory and returns its kubeconfig.
 func serve(ctx context.Context, t *testing.T) string {
 	t.Helper()
+	return serveKinds(ctx, t, kinds.Flags{})
+}
+
+// serveKinds is serve with kinds of the catalogue.
+func serveKinds(ctx context.Context, t *testing.T, offered kinds.Flags) string {
+	t.Helper()
 	ctx, stop := context.WithCancel(ctx)
 	ready, ended := make(chan string, 1), make(chan error, 1)
 	executable, err := os.Executable()
 	require.NoError(t, err)
 	directory := filepath.Join(t.TempDir(), "data")
 	go func() {
-		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable,
+		ended <- up.Run(ctx, up.Options{DataDirectory: directory, Memory: true, Executable: executable, Kinds: offered,
 			OnReady: func(_ *rest.Config, kubeconfig string) { ready <- kubeconfig }})
 	}()
 	t.Cleanup(func() {

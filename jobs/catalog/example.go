@@ -18,32 +18,31 @@ import (
 // number of its form. If the rules of the schema refuse this object, the example has all fields. If the rules refuse that too, the
 // example is only a start.
 func (k *Kind) Example() *unstructured.Unstructured {
-	required := k.example(false)
-	if k.accepts(required) {
-		return k.exampleObject(required)
+	texts := map[string]string{}
+	for _, binding := range k.bindings {
+		if text, ok := writtenExamples[binding.target.value]; ok {
+			texts[binding.leaf.Path] = text
+		}
 	}
-	if full := k.example(true); k.accepts(full) {
-		return k.exampleObject(full)
-	}
-	return k.exampleObject(required)
-}
-
-func (k *Kind) exampleObject(spec map[string]any) *unstructured.Unstructured {
+	spec, _ := examples(k.schema.Structural, texts)
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	object.SetGroupVersionKind(k.GroupVersionKind())
 	object.SetName("example")
 	return object
 }
 
-// example returns the spec of an example, with all fields or only with those that it needs.
-func (k *Kind) example(all bool) map[string]any {
-	sampler := &sampler{all: all, texts: map[string]string{}}
-	for _, binding := range k.bindings {
-		if text, ok := writtenExamples[binding.target.value]; ok {
-			sampler.texts[binding.leaf.Path] = text
-		}
+// Examples returns the spec of Example for the schema of spec, and one with all fields.
+func Examples(schema *structuralschema.Structural) (start, full map[string]any) {
+	return examples(schema, nil)
+}
+
+func examples(schema *structuralschema.Structural, texts map[string]string) (start, full map[string]any) {
+	start = (&sampler{texts: texts}).object(schema, "spec")
+	full = (&sampler{all: true, texts: texts}).object(schema, "spec")
+	if !accepts(schema, start) && accepts(schema, full) {
+		start = full
 	}
-	return sampler.object(k.schema.Structural, "spec")
+	return start, full
 }
 
 // writtenExamples are examples of texts that must have the form of a type of Images.
@@ -52,9 +51,9 @@ var writtenExamples = map[reflect.Type]string{
 	reflect.TypeFor[v1alpha1.Quantity](): "1Gi",
 }
 
-// accepts reports whether the schema accepts a new object with the spec.
-func (k *Kind) accepts(spec map[string]any) bool {
-	spec, schema := runtime.DeepCopyJSON(spec), k.schema.Structural
+// accepts reports whether a schema accepts the spec of a new object.
+func accepts(schema *structuralschema.Structural, spec map[string]any) bool {
+	spec = runtime.DeepCopyJSON(spec)
 	defaulting.Default(spec, schema)
 	return len(newValidators(schema).check(spec, nil)) == 0
 }

@@ -31,9 +31,11 @@ func NewCommand() *cobra.Command {
 		Use:   "build IMAGE",
 		Short: "Build an image now, and print the name of the build",
 		Long: "Build an image now, even if its inputs did not change, and print the name of the build. " +
-			"--parameter replaces or adds a parameter of this build only. The image does not change.\n\n" + exit.Help,
+			"--parameter replaces or adds a parameter of this build only. The image does not change. An object of the " +
+			"catalogue is built by users without permissions for images: name its kind, as in debianserver/web.\n\n" + exit.Help,
 		Example: "  goldsmith build debian --follow\n" +
-			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait",
+			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait\n" +
+			"  goldsmith build debianserver/web --wait",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -60,6 +62,13 @@ func NewCommand() *cobra.Command {
 
 func run(ctx context.Context, connection *client.Connection, image string, parameters []v1alpha1.Parameter, asked *request.Flags, show follow.Options) error {
 	wanted := &v1alpha1.BuildRequest{RequestID: asked.ID, Message: asked.Message, Parameters: parameters}
+	if object := client.ObjectOf(ctx); object != nil {
+		build, err := connection.RequestBuild(ctx, object, wanted)
+		if err != nil {
+			return err
+		}
+		return asked.ShowObject(ctx, connection, object, build, show)
+	}
 	build, err := connection.ImagesV1alpha1().Images(connection.Namespace).Instantiate(ctx, image, wanted, metav1.CreateOptions{})
 	if client.IsNotFound(err, "images", image) {
 		return connection.NotFound(ctx, client.Image, image)

@@ -48,7 +48,8 @@ func OneName(what string, kind Kind) cobra.PositionalArgs {
 
 // Names requires at least a number of arguments, and accepts at most one argument of each kind, in this order. It refuses an empty
 // argument, which would name the whole collection. In args, which the verb gets, it replaces "image/NAME" and "imagebuild/NAME", as
-// -o name prints them, with NAME. The verb itself splits an argument of the kind Either.
+// -o name prints them, with NAME. It replaces an object of the catalogue, such as debianserver/NAME, with its Image, if the object exists:
+// see ObjectOf. The verb itself splits an argument of the kind Either.
 func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {
 		if len(args) < least || len(args) > len(each) {
@@ -63,7 +64,13 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 			}
 			found, name, err := SplitName(args[i])
 			if err != nil {
-				return err
+				if name, err = resolveObject(command, args[i]); err != nil {
+					return err
+				}
+				found = Image
+				if kind == Either {
+					args[i] = string(Image) + "/" + name
+				}
 			}
 			switch {
 			case kind == Either:
@@ -84,19 +91,24 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 // otherKindOf returns the OtherKindError for a name that a verb got. It returns nil if no object of the other kind has the name, or if the
 // server of the verb's flags cannot be asked.
 func otherKindOf(command *cobra.Command, wanted Kind, name string) error {
-	flags := &Flags{}
-	for flag, value := range map[string]*string{"kubeconfig": &flags.Kubeconfig, "context": &flags.Context, "namespace": &flags.Namespace} {
-		if given := command.Flags().Lookup(flag); given != nil {
-			*value = given.Value.String()
-		}
-	}
-	connection, err := flags.Connect(io.Discard)
+	connection, err := connectionOf(command)
 	if err != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(command.Context(), patience)
 	defer cancel()
 	return connection.otherKind(ctx, wanted, name)
+}
+
+// connectionOf connects to the server of a verb's flags.
+func connectionOf(command *cobra.Command) (*Connection, error) {
+	flags := &Flags{}
+	for flag, value := range map[string]*string{"kubeconfig": &flags.Kubeconfig, "context": &flags.Context, "namespace": &flags.Namespace} {
+		if given := command.Flags().Lookup(flag); given != nil {
+			*value = given.Value.String()
+		}
+	}
+	return flags.Connect(io.Discard)
 }
 
 // SplitName splits an argument such as image/NAME, which may have the API group as well. The kind of a name alone is Either.

@@ -6,6 +6,7 @@ import (
 	"context"
 
 	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/fields"
 
@@ -14,12 +15,34 @@ import (
 
 func listImages(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
 	images, err := connection.ImagesV1alpha1().Images(connection.Namespace).List(ctx, metav1.ListOptions{Limit: most})
+	if err != nil && !apierrors.IsForbidden(err) { // users of the catalogue need no images
+		return nil, err
+	}
+	var names []string
+	if err == nil {
+		for _, image := range images.Items {
+			names = append(names, cobra.CompletionWithDesc(image.Name, "image"))
+		}
+	}
+	objects, err := listObjects(ctx, connection)
+	return append(names, objects...), err
+}
+
+// listObjects lists the objects of the kinds of the catalogue as KIND/NAME. It omits kinds that the user cannot list.
+func listObjects(ctx context.Context, connection *client.Connection) ([]string, error) {
+	kinds, err := connection.CatalogKinds()
 	if err != nil {
 		return nil, err
 	}
 	var names []string
-	for _, image := range images.Items {
-		names = append(names, cobra.CompletionWithDesc(image.Name, "image"))
+	for i := range kinds {
+		objects, err := connection.NamesOf(ctx, &kinds[i], most)
+		if err != nil && !apierrors.IsForbidden(err) {
+			return nil, err
+		}
+		for _, name := range objects {
+			names = append(names, cobra.CompletionWithDesc(kinds[i].SingularName+"/"+name, kinds[i].Kind))
+		}
 	}
 	return names, nil
 }

@@ -4,8 +4,6 @@
 package logs
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -34,8 +32,9 @@ func NewCommand() *cobra.Command {
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
 			"current attempt. With -f, the command waits until the build has finished. If the image has no build " +
 			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
-			"reason of each wait, the start of each attempt, and the outcome.\n\n" + exit.Help,
-		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps",
+			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalogue, such as debianserver/web, " +
+			"the command shows the running or latest build, or that of --build, and nothing else. It needs no permissions for images.\n\n" + exit.Help,
+		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debianserver/web -f",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
 		RunE: func(command *cobra.Command, args []string) error {
@@ -46,6 +45,16 @@ func NewCommand() *cobra.Command {
 			connection, err := connect.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
+			}
+			out := command.OutOrStdout()
+			if printers.IsTerminal(out) && !asked.raw {
+				out = output.NewEscaping(out)
+			}
+			if object := client.ObjectOf(command.Context()); object != nil {
+				return asked.ofObject(command, connection, object, options, out)
+			}
+			if command.Flags().Changed("build") {
+				return fmt.Errorf("--build selects a build of an object of the catalogue, such as debianserver/web: name the build, such as %s-%d", args[0], asked.build)
 			}
 			kind, build, err := client.SplitName(args[0])
 			switch {
@@ -59,14 +68,10 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := command.OutOrStdout()
-			if printers.IsTerminal(out) && !asked.raw {
-				out = output.NewEscaping(out)
-			}
 			if options.Follow && options.UID == "" {
 				return followed(command, connection, build, options, out)
 			}
-			return write(command.Context(), connection, build, options, out)
+			return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, out)
 		},
 	}
 	connect.AddTo(command.Flags())
@@ -86,22 +91,29 @@ func followed(command *cobra.Command, connection *client.Connection, build strin
 	return follow.Outcome(finished)
 }
 
-// write copies the log of an existing or deleted build. Colours pass through an escaping writer.
-func write(ctx context.Context, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
-	stream, err := connection.Log(build, *options).Stream(ctx)
-	if err != nil {
-		return fmt.Errorf("open the log of build %s: %w", build, err)
+// ofObject shows the log of a build of an object of the catalogue. With -f, it waits for the first build.
+func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, object *client.Object, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
+	if options.UID != "" {
+		return fmt.Errorf("--uid selects a build, but %s is an image: use --build NUMBER", object)
 	}
-	flush := func() error { return nil }
-	if escaping, ok := out.(*output.Escaping); ok {
-		log := escaping.ForLog()
-		out, flush = log, log.Flush
+	ctx, waiting := command.Context(), false
+	for {
+		err := follow.Copy(ctx, connection.ObjectLog(object, f.build, *options), object.String(), out)
+		if !options.Follow || f.build > 0 || !client.IsNotFound(err, object.Kind.Name+"/log", object.Name) {
+			return err
+		}
+		if !waiting {
+			waiting = true
+			if _, err := fmt.Fprintf(command.ErrOrStderr(), "waiting for the first build of %s\n", object); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(client.RetryInterval):
+		}
 	}
-	_, err = io.Copy(out, stream)
-	if err = errors.Join(err, flush(), stream.Close()); err != nil {
-		return fmt.Errorf("read the log of build %s: %w", build, err)
-	}
-	return nil
 }
 
 type flags struct {
@@ -112,6 +124,7 @@ type flags struct {
 	timestamps bool
 	limitBytes int64
 	attempt    int32
+	build      int64
 	uid        string
 	raw        bool
 }
@@ -125,6 +138,7 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "timestamp before each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "maximum number of bytes (default: no limit)")
 	set.Int32Var(&f.attempt, "attempt", 0, "number of the attempt, from 1 (default: the current attempt)")
+	set.Int64Var(&f.build, "build", 0, "number of the build of an object of the catalogue, from 1 (default: the running or latest build)")
 	set.BoolVar(&f.raw, "raw", false, "unchanged log, with control characters that can change the terminal")
 	set.StringVar(&f.uid, "uid", "", "UID of the build, or of a deleted build with an archived log")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")

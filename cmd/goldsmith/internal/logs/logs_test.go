@@ -29,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -82,7 +83,8 @@ func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 	require.NoError(t, err)
 	since := metav1.NewTime(time.Date(2026, 3, 1, 12, 0, 0, 123456789, time.UTC))
 	var got strings.Builder
-	err = write(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, "web-1", &v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}, &got)
+	connection := &client.Connection{Interface: clients, Namespace: "team"}
+	err = follow.Copy(t.Context(), connection.Log("web-1", v1alpha1.ImageBuildLogOptions{SinceTime: &since, Timestamps: true}), "build web-1", &got)
 	const want = "/apis/images.goldsmith.dev/v1alpha1/namespaces/team/imagebuilds/web-1/log?sinceTime=2026-03-01T12%3A00%3A00.123456789Z&timestamps=true"
 	if err != nil || got.String() != want {
 		t.Errorf("got %q, %v, want %q", got.String(), err, want)

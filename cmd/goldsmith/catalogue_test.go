@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/dynamic"
+	"sigs.k8s.io/yaml"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
+	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+// TestTheVerbsTakeObjectsOfTheCatalogue is the session of a user of a kind.
+func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	s := &session{t: t, ctx: ctx, kubeconfig: serveKinds(ctx, t, kinds.Flags{Path: "../../examples/kinds"})}
+	s.types("kinds").matches(`^KIND +RESOURCE +SHORT NAMES +VERSION +DESCRIPTION\nContainerBase +containerbases +cb +v1 +A base of container images\.\nDebianServer +debianservers +deb +v1 .*\nDesktop `)
+	s.types("kinds", "-o", "name").says("containerbases.catalog.goldsmith.dev\ndebianservers.catalog.goldsmith.dev\n")
+	s.types("kinds", "-o", "json").says(`"kind": "APIResourceList"`, `"singularName": "debianserver"`)
+	s.types("kinds", "deb", "-o", "yaml").fails(exit.Failure, "omit one of them")
+	s.types("kinds", "laptops").fails(exit.Failure, "Error: no kind named laptops: the kinds of the catalogue are containerbase, debianserver, desktop\n")
+	s.types("__complete", "kinds", "de").says("debianserver\tDebianServer\n", "desktop\tDesktop\n")
+	for _, kind := range []string{"containerbase", "debianserver", "desktop"} {
+		s.appliesExample(kind)
+	}
+	s.types("kinds", "debianservers").says("kind: DebianServer\nmetadata:\n  name: example\nspec:\n  # Team that answers for the server. It cannot be changed.\n  owner: example\n",
+		"  # Size of the disk, 10, 40 or 160 GiB. One of small, medium, large.\n  size: small\n  # Packages besides", "  # packages:\n  # - example\n", "  # updates: weekly\n")
+
+	s.createObject("apiVersion: catalog.goldsmith.dev/v1\nkind: DebianServer\nmetadata: {name: shop}\nspec: {owner: shop, size: small}", metav1.CreateOptions{})
+	s.types("logs", "debianserver/shop", "-f").says("step 1/")
+	s.types("build", "debianserver/shop", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/shop-2\n")
+	s.types("build", "Deb/shop", "-f").says("shop-3\n", "step 1/")
+	s.types("logs", "debianservers.v1.catalog.goldsmith.dev/shop", "--build", "2", "--tail", "1").matches(`^.+\n$`)
+	s.types("build", "deb/shop", "--parameter", "disk=1Ti").fails(exit.Failure, "build debianserver/shop: ", "parameters: Forbidden: change the fields of the DebianServer instead")
+	s.types("logs", "deb/shop", "--build", "9").fails(exit.Failure, `open the log of debianserver/shop: debianserver "shop" has no build 9`)
+	s.types("logs", "shop", "--build", "2").fails(exit.Failure, "name the build, such as shop-2")
+	s.types("logs", "deb/shop", "--uid", "x").fails(exit.Failure, "use --build NUMBER")
+	s.waitsForRecord("shop-3")
+
+	s.types("history", "debianserver/shop").says("shop-3")
+	s.types("show", "debianserver.catalog.goldsmith.dev/shop").says("build shop-3")
+	s.types("plan", "deb/shop").says("image shop would not be built now\n")
+	s.types("suspend", "debianserver/shop").says("image shop suspended\n")
+	s.types("notes", "debianserver/shop", "a note").says()
+	s.types("artifacts", "deb/shop").says("shop-3")
+	s.types("cancel", "deb/shop").fails(exit.Failure, "the latest build is shop-3")
+	s.types("history", "image/shop").says("shop-3")
+
+	s.types("history", "debianserver/nothing").fails(exit.Failure, "Error: no debianserver named nothing in namespace default\n")
+	s.types("history", "laptop/shop").fails(exit.Failure, `Error: "laptop/shop": must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue: `+
+		"no kind named laptop: the kinds of the catalogue are containerbase, debianserver, desktop\n")
+	s.create(web)
+	s.types("build", "debianserver/web").fails(exit.Failure, "no debianserver named web in namespace default")
+	s.types("__complete", "build", "").says("shop\timage\n", "debianserver/shop\tDebianServer\n")
+	s.waits("web-1", v1alpha1.BuildSucceeded)
+}
+
+// appliesExample applies the example of a kind in a dry run.
+func (s *session) appliesExample(kind string) {
+	s.t.Helper()
+	shown := s.types("kinds", kind)
+	shown.says()
+	s.createObject(shown.out, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
+}
+
+// createObject creates an object of a kind.
+func (s *session) createObject(manifest string, options metav1.CreateOptions) {
+	s.t.Helper()
+	object := &unstructured.Unstructured{}
+	if err := yaml.Unmarshal([]byte(manifest), &object.Object); err != nil {
+		s.t.Fatalf("%v in\n%s", err, manifest)
+	}
+	connection := s.connect()
+	kind, err := connection.CatalogKind(object.GetKind())
+	require.NoError(s.t, err)
+	client, err := dynamic.NewForConfig(connection.Config)
+	require.NoError(s.t, err)
+	if _, err := client.Resource(kind.Resource()).Namespace(connection.Namespace).Create(s.ctx, object, options); err != nil {
+		s.t.Errorf("%v in\n%s", err, manifest)
+	}
+}

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package client
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/rest"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// CatalogKind is a kind of the catalogue, as discovery lists it.
+type CatalogKind struct {
+	metav1.APIResource
+}
+
+// Resource returns the resource of the kind.
+func (k *CatalogKind) Resource() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: catalog.Group, Version: k.Version, Resource: k.Name}
+}
+
+// is reports whether a name that a user types is one of the kind, as kubectl takes it: of the resource, of one object, a short name, or
+// the kind, and maybe the group, or version and group.
+func (k *CatalogKind) is(typed string) bool {
+	typed, qualifier, _ := strings.Cut(strings.ToLower(typed), ".")
+	if qualifier != "" && qualifier != catalog.Group && qualifier != k.Version+"."+catalog.Group {
+		return false
+	}
+	return slices.Contains(append([]string{k.Name, k.SingularName, strings.ToLower(k.Kind)}, k.ShortNames...), typed)
+}
+
+// CatalogKinds returns the kinds of the catalogue, by the names of their resources.
+func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
+	var all []CatalogKind
+	for _, version := range catalog.Versions() {
+		list, err := c.Discovery().ServerResourcesForGroupVersion(catalog.Group + "/" + version)
+		if apierrors.IsNotFound(err) {
+			continue // the server has no catalogue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("list the kinds of the catalogue: %w", err)
+		}
+		for _, resource := range list.APIResources {
+			if !strings.Contains(resource.Name, "/") {
+				resource.Group, resource.Version = catalog.Group, version
+				all = append(all, CatalogKind{resource})
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b CatalogKind) int { return strings.Compare(a.Name, b.Name) })
+	return all, nil
+}
+
+// CatalogKind returns the kind of the catalogue that a user names. The error names the kinds that exist.
+func (c *Connection) CatalogKind(typed string) (*CatalogKind, error) {
+	all, err := c.CatalogKinds()
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for i := range all {
+		if all[i].is(typed) {
+			return &all[i], nil
+		}
+		names = append(names, all[i].SingularName)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("no kind named %s: the catalogue of the server has no kinds", typed)
+	}
+	return nil, fmt.Errorf("no kind named %s: the kinds of the catalogue are %s", typed, strings.Join(names, ", "))
+}
+
+// Object is an object of a kind of the catalogue. The Image of the same name stores it.
+type Object struct {
+	Kind      CatalogKind
+	Namespace string
+	Name      string
+}
+
+// String returns the object as users name it.
+func (o *Object) String() string { return o.Kind.SingularName + "/" + o.Name }
+
+// objectKey is the key of an Object in the context of a verb.
+type objectKey struct{}
+
+// ObjectOf returns the object of the catalogue that an argument of a verb names; nil if the verb got the name of an Image or a build.
+func ObjectOf(ctx context.Context) *Object {
+	object, _ := ctx.Value(objectKey{}).(*Object)
+	return object
+}
+
+// resolveObject finds the object of the catalogue that an argument such as debianserver/NAME names, and keeps it in the context of the
+// verb. It returns the name of the Image, which can have a channel.
+func resolveObject(command *cobra.Command, argument string) (string, error) {
+	const syntax = "must be NAME, image/NAME or imagebuild/NAME"
+	kind, name, _ := strings.Cut(argument, "/")
+	if kind == "" || name == "" || strings.Contains(name, "/") {
+		return "", fmt.Errorf("%q: %s", argument, syntax)
+	}
+	connection, err := connectionOf(command)
+	if err != nil {
+		return "", fmt.Errorf("%q: %s, or KIND/NAME with a kind of the catalogue: %w", argument, syntax, err)
+	}
+	found, err := connection.CatalogKind(kind)
+	if err != nil {
+		return "", fmt.Errorf("%q: %s, or KIND/NAME with a kind of the catalogue: %w", argument, syntax, err)
+	}
+	object := &Object{Kind: *found, Namespace: connection.Namespace}
+	object.Name, _, _ = strings.Cut(name, "@")
+	err = connection.ofObject(http.MethodGet, object, "").Do(command.Context()).Error()
+	switch {
+	case IsNotFound(err, found.Name, object.Name):
+		return "", fmt.Errorf("no %s named %s in namespace %s", found.SingularName, object.Name, connection.Namespace)
+	case err != nil:
+		return "", fmt.Errorf("look for %s: %w", object, err)
+	}
+	command.SetContext(context.WithValue(command.Context(), objectKey{}, object))
+	return name, nil
+}
+
+// ofObject is a request for an object, or for a subresource of it.
+func (c *Connection) ofObject(verb string, object *Object, subresource string) *rest.Request {
+	path := []string{"apis", catalog.Group, object.Kind.Version, "namespaces", object.Namespace, object.Kind.Name, object.Name}
+	if subresource != "" {
+		path = append(path, subresource)
+	}
+	return c.ImagesV1alpha1().RESTClient().Verb(verb).AbsPath(path...)
+}
+
+// NamesOf returns the names of the objects of a kind in the namespace of the connection, at most limit.
+func (c *Connection) NamesOf(ctx context.Context, kind *CatalogKind, limit int) ([]string, error) {
+	raw, err := c.ImagesV1alpha1().RESTClient().Get().AbsPath("apis", catalog.Group, kind.Version, "namespaces", c.Namespace, kind.Name).
+		Param("limit", strconv.Itoa(limit)).SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").Do(ctx).Raw()
+	if err != nil {
+		return nil, fmt.Errorf("list %s: %w", kind.Name, err)
+	}
+	list := &metav1.PartialObjectMetadataList{}
+	if err := json.Unmarshal(raw, list); err != nil {
+		return nil, fmt.Errorf("list %s: %w", kind.Name, err)
+	}
+	var names []string
+	for i := range list.Items {
+		names = append(names, list.Items[i].Name)
+	}
+	return names, nil
+}
+
+// RequestBuild requests a build of an object of the catalogue.
+func (c *Connection) RequestBuild(ctx context.Context, object *Object, request *v1alpha1.BuildRequest) (*v1alpha1.ImageBuild, error) {
+	build := &v1alpha1.ImageBuild{}
+	if err := c.ofObject(http.MethodPost, object, "build").Body(request).Do(ctx).Into(build); err != nil {
+		return nil, fmt.Errorf("build %s: %w", object, err)
+	}
+	return build, nil
+}
+
+// ObjectLog requests the log of a build of an object of the catalogue. The number 0 is the running build, or else the latest one.
+func (c *Connection) ObjectLog(object *Object, number int64, options v1alpha1.ImageBuildLogOptions) *rest.Request {
+	request := withLogOptions(c.ofObject(http.MethodGet, object, "log"), options)
+	if number > 0 {
+		request.Param("build", strconv.FormatInt(number, 10))
+	}
+	return request
+}
+
+// MissingRights explains that a verb has no permission for the Image of an object. Other errors stay as they are.
+func MissingRights(command *cobra.Command, err error) error {
+	object := ObjectOf(command.Context())
+	var status apierrors.APIStatus
+	if object == nil || !apierrors.IsForbidden(err) || !errors.As(err, &status) || status.Status().Details == nil || status.Status().Details.Group != v1alpha1.GroupName {
+		return err
+	}
+	return fmt.Errorf("%w: `%s` uses the Image of %s, and needs this permission besides those for %s", err, command.CommandPath(), object, object.Kind.Name)
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kinds is the verb that lists the kinds of the catalogue, and prints an example of one. It asks discovery and OpenAPI, which
+// every user can read. It must never need permissions for ImageKinds or Images.
+package kinds
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+)
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags := &client.Flags{}
+	var format output.Format
+	command := &cobra.Command{
+		Use:   "kinds [KIND]",
+		Short: "List the kinds of the catalogue, or print an example of one",
+		Long: "List the kinds that the server offers in addition to images. With a KIND, print an example that can be applied: " +
+			"the required fields are set, and comments describe all fields. A KIND is a name of the list, such as debianserver or deb.",
+		Example:           "  goldsmith kinds\n  goldsmith kinds debianserver > server.yaml",
+		Args:              client.Names("at most one argument, a KIND", 0, client.Text),
+		ValidArgsFunction: complete(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			if len(args) == 0 {
+				return list(connection, format, command.OutOrStdout(), command.ErrOrStderr())
+			}
+			kind, err := connection.CatalogKind(args[0])
+			if err != nil {
+				return err
+			}
+			if format != "" {
+				return fmt.Errorf("-o %s prints the list, but `%s` prints an example: omit one of them", format, command.CommandPath()+" "+args[0])
+			}
+			return example(connection, kind, command.OutOrStdout())
+		},
+	}
+	flags.AddTo(command.Flags())
+	format.AddTo(command)
+	return command
+}
+
+// complete completes the name of a kind.
+func complete(flags *client.Flags) cobra.CompletionFunc {
+	names := completion.Values(flags, func(_ context.Context, connection *client.Connection, _ []string) ([]string, error) {
+		kinds, err := connection.CatalogKinds()
+		var names []string
+		for i := range kinds {
+			names = append(names, cobra.CompletionWithDesc(kinds[i].SingularName, kinds[i].Kind))
+		}
+		return names, err
+	})
+	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		return names(command, args, begun)
+	}
+}
+
+// list writes the kinds to out. A message for people is written to told.
+func list(connection *client.Connection, format output.Format, out, told io.Writer) error {
+	kinds, err := connection.CatalogKinds()
+	if err != nil {
+		return err
+	}
+	switch {
+	case format == output.Name:
+		for i := range kinds {
+			if _, err := fmt.Fprintln(out, kinds[i].Name+"."+catalog.Group); err != nil {
+				return err
+			}
+		}
+		return nil
+	case format.ForPrograms():
+		resources := &metav1.APIResourceList{
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: catalog.Group, APIResources: []metav1.APIResource{},
+		}
+		for i := range kinds {
+			resources.APIResources = append(resources.APIResources, kinds[i].APIResource)
+		}
+		return format.Print(resources, out)
+	case len(kinds) == 0:
+		_, err := fmt.Fprintln(told, "the catalogue of the server has no kinds")
+		return err
+	}
+	documents := documents{connection: connection}
+	var rows [][]any
+	for i := range kinds {
+		schema, err := documents.schemaOf(&kinds[i])
+		if err != nil {
+			return err
+		}
+		rows = append(rows, []any{kinds[i].Kind, kinds[i].Name, strings.Join(kinds[i].ShortNames, ","), kinds[i].Version, output.OneLine(schema.Description)})
+	}
+	return output.Table([]string{"Kind", "Resource", "Short Names", "Version", "Description"}, rows, out)
+}
