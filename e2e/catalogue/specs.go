@@ -93,7 +93,7 @@ func creating(w *cluster.Workspace, release string) func(ctx context.Context) []
 			asking.Go(func() {
 				_, answers[i] = client.Create(ctx, &unstructured.Unstructured{Object: map[string]any{
 					"apiVersion": "catalog.goldsmith.dev/v1", "kind": "Cabinet",
-					"metadata": map[string]any{"name": "web"}, "spec": map[string]any{"release": release, "suspend": true},
+					"metadata": map[string]any{"name": "e2e-cabinet"}, "spec": map[string]any{"release": release, "suspend": true},
 				}}, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 			})
 		}
