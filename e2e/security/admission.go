@@ -34,8 +34,8 @@ func describeAdmission(w *cluster.Workspace) {
 		}}
 	}
 	// everyReplicaRefuses: what is demanded counts a moment after it was made known, for each replica at a moment of its own.
-	// That many requests at once meet them all.
-	const atOnce = 20
+	// That many requests at once meet them all: more than kube-apiserver has idle connections.
+	const atOnce = 40
 	everyReplicaRefuses := func(ctx context.Context, create func(ctx context.Context, options metav1.CreateOptions) error, message string) {
 		GinkgoHelper()
 		w.Eventually(ctx, func(ctx context.Context) []error {
