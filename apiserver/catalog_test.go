@@ -386,6 +386,9 @@ var _ = Describe("an ImageKind", func() {
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 			Expect(err).To(MatchError(ContainSubstring(`leaving.catalog.goldsmith.dev "new" is forbidden: ImageKind leaving is being deleted`)))
 		}
+		adopted := newImage("adopted")
+		adopted.Labels = map[string]string{kinds.KindLabel: "leaving"}
+		Expect(errorOf(imagesIn(namespace).Create(ctx, adopted, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("ImageKind leaving is being deleted: leave the label out")))
 		must(stored.Patch(ctx, "leaving", types.MergePatchType, []byte(`{"spec": {"onDelete": "Release"}}`), metav1.PatchOptions{}))
 		Eventually(ctx, func() bool { return established(ctx, "leaving") }).Should(BeTrue())
 		must(leaving.Patch(ctx, "web", types.MergePatchType, []byte(`{"spec": {"size": "large"}}`), metav1.PatchOptions{}))

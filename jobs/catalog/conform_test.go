@@ -75,6 +75,7 @@ func TestAnImageKeepsItsStraysAndGetsNoOthers(t *testing.T) {
 		"the same other builder":                  {builder("other"), suspend, nil},
 		"a third builder":                         {builder("other"), builder("third"), []string{"spec.builder.name"}},
 		"the builder of the kind again":           {builder("other"), builder("debian"), nil},
+		"the same value in another constant":      {builder("other"), setParameter("flavour", "other"), []string{"spec.parameters[0].value"}},
 		"one more stray":                          {builder("other"), setParameter("disk", "33Gi"), []string{"spec.parameters[1].value"}},
 		"an undecodable value, unchanged":         {setParameter("disk", "33Gi"), setParameter("extra", "x"), nil},
 		"an undecodable value, another":           {setParameter("disk", "33Gi"), setParameter("disk", "34Gi"), []string{"spec.parameters[1].value"}},

@@ -108,12 +108,11 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 
 // count counts the Images of a kind. The server has judged each of them when it was written.
 func count(declared *v1alpha1.ImageKind, images []v1alpha1.Image) report {
-	now := report{Instances: int32(len(images))}
-	if declared.Status.Revision == "" { // it is not served, which the conditions report
-		return now
-	}
+	now := report{}
 	for i := range images {
+		now.Instances++
 		switch { // an earlier revision had other values, too
+		case declared.Status.Revision == "": // it is not served, which the conditions report
 		case images[i].Labels[catalog.RevisionLabel] != declared.Status.Revision:
 			now.Outdated++
 		case images[i].Status.Conformance != nil:
