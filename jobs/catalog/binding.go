@@ -69,6 +69,7 @@ func (k *Kind) bind(version, template *field.Path) field.ErrorList {
 	for _, b := range k.bindings {
 		errs = append(errs, k.checkPresence(b)...)
 	}
+	errs = append(errs, k.checkAbsent(version.Child("derived"))...)
 	return append(errs, k.checkBase(template)...)
 }
 

@@ -3,8 +3,14 @@
 package catalog
 
 import (
+	"fmt"
+	"iter"
+	"maps"
 	"slices"
+	"strings"
 
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -35,6 +41,52 @@ func (k *Kind) compileDerived(path *field.Path) field.ErrorList {
 		k.derived = append(k.derived, derivation{target, expression})
 	}
 	return errs
+}
+
+// checkAbsent refuses expressions that fail for an object without one of its optional fields: users of the kind could not tell why their
+// object is refused. It evaluates each expression for an example that lacks the field.
+func (k *Kind) checkAbsent(path *field.Path) field.ErrorList {
+	if len(k.derived) == 0 {
+		return nil
+	}
+	full := &unstructured.Unstructured{Object: map[string]any{
+		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": (&sampler{all: true}).object(k.schema.Structural, "spec"),
+	}}
+	full.Object = k.withDefaults(full)
+	var errs field.ErrorList
+	for way := range optionalFields(k.schema.Structural, []string{"spec"}) {
+		parent, name := strings.Join(way[:len(way)-1], "."), way[len(way)-1]
+		lacking := full.DeepCopy().Object
+		unstructured.RemoveNestedField(lacking, way...)
+		for i := range k.derived {
+			text := k.version.Derived[i].Expression
+			if plain := !strings.ContainsAny(name, "-_"); plain && !strings.Contains(text, name) {
+				continue // CEL writes other names in another way
+			}
+			if _, _, err := k.derived[i].expression.evaluate(lacking); err != nil && strings.HasSuffix(err.Error(), "no such key: "+name) {
+				errs = append(errs, field.Invalid(path.Index(i).Child("expression"), text, fmt.Sprintf(
+					"fails for objects without %s.%s: read it as %[1]s.?%[2]s, or test has(%[1]s.%[2]s) before", parent, name)))
+			}
+		}
+	}
+	return errs
+}
+
+// optionalFields returns the ways to the fields without which an object is valid, also after defaults are set.
+func optionalFields(object *structuralschema.Structural, way []string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
+			property, at := object.Properties[name], append(slices.Clip(way), name)
+			if !alwaysSet(object, name) && !yield(at) {
+				return
+			}
+			for below := range optionalFields(&property, at) {
+				if !yield(below) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // freeTarget compiles a target that neither the template nor a binding nor a derived value sets yet.

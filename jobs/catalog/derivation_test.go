@@ -131,6 +131,11 @@ func TestDerivedValuesThatAreRefused(t *testing.T) {
 			derived + `.to: Invalid value: "spec.template.queueName": spec.template.queueName cannot be set by users of the kind: set it in the template`}},
 		{"the parent of a field that may be absent", "", "a: {type: string, minLength: 1}", "{field: spec.a, to: spec.output.repository}", `{to: spec.output.tagTemplate, expression: "'x'"}`, []string{
 			"spec.versions[0].schema.properties[a]: Invalid value: must be required or have a default, because an Image needs spec.output.repository"}},
+		{"expressions that need optional fields", "", "a: {type: string, maxLength: 9}, b: {type: object, properties: {c: {type: integer, default: 1}}}",
+			`{field: spec.a, to: "spec.parameters[a]"}, {field: spec.b.c, to: "spec.parameters[c]"}`,
+			`{to: spec.suspend, expression: "spec.a == 'x'"}, {to: "spec.parameters[d]", expression: "has(spec.b.c) ? string(spec.b.c) : spec.?a.orValue('')"}`, []string{
+				derived + `.expression: Invalid value: "spec.a == 'x'": fails for objects without spec.a: read it as spec.?a, or test has(spec.a) before`,
+				`spec.versions[0].derived[1].expression: Invalid value: "has(spec.b.c) ? string(spec.b.c) : spec.?a.orValue('')": fails for objects without spec.b: read it as spec.?b, or test has(spec.b) before`}},
 		{"an expression of another type", "", "a: {type: string}", `{field: spec.a, to: "spec.parameters[a]"}`, `{to: spec.suspend, expression: "'x'"}`, []string{
 			derived + `.expression: Invalid value: "'x'": the result is of type string, and must be of type bool or optional_type(bool)`}},
 	} {

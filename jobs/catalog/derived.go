@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/checker"
+	"github.com/google/cel-go/common/overloads"
 	"github.com/google/cel-go/common/types"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
@@ -49,7 +50,7 @@ type expressionCompiler struct {
 	schemas   map[string]*structuralschema.Structural
 	types     map[string]*apiservercel.DeclType
 	env       *cel.Env
-	estimator *library.CostEstimator
+	estimator *costEstimator
 }
 
 // newExpressionCompiler returns a compiler of expressions that use metadata, and spec with the fields of its schema.
@@ -68,8 +69,25 @@ func newExpressionCompiler(spec *structuralschema.Structural) (*expressionCompil
 	if err != nil {
 		return nil, fmt.Errorf("declare the variables of expressions: %w", err)
 	}
-	c.env, c.estimator = set.NewExpressionsEnv(), &library.CostEstimator{SizeEstimator: c}
+	c.env, c.estimator = set.NewExpressionsEnv(), &costEstimator{&library.CostEstimator{SizeEstimator: c}}
 	return c, nil
+}
+
+// A costEstimator estimates costs as rules of custom resources do, and knows the size of texts of numbers in addition. Without it the text of a
+// number may have any size, and joining it to another text costs too much.
+type costEstimator struct{ *library.CostEstimator }
+
+// textSizes are the largest sizes of the results of string(), by overload.
+var textSizes = map[string]uint64{
+	overloads.BoolToString: 5, overloads.IntToString: 20, overloads.UintToString: 20, overloads.DoubleToString: 24, overloads.TimestampToString: 35, overloads.DurationToString: 22,
+}
+
+// EstimateCallCost estimates the cost of a function and the size of its result.
+func (e *costEstimator) EstimateCallCost(function, overload string, target *checker.AstNode, args []checker.AstNode) *checker.CallEstimate {
+	if size, ok := textSizes[overload]; ok {
+		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1), ResultSize: &checker.SizeEstimate{Min: 1, Max: size}}
+	}
+	return e.CostEstimator.EstimateCallCost(function, overload, target, args)
 }
 
 // An expression is the compiled form of a derived value. It is safe for concurrent use.

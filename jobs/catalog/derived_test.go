@@ -42,6 +42,7 @@ func TestExpressions(t *testing.T) {
 		{"metadata.namespace + '/' + metadata.name", textScalar, "red/web"},
 		{"spec.packages.join(',')", textScalar, "nginx,vim"},
 		{"spec.network.mtu - 28", integerScalar, int64(8972)},
+		{"'mtu-' + string(spec.network.mtu) + string(true) + string(1.5) + string(duration('1h'))", textScalar, "mtu-9000true1.53600s"},
 		{"spec.ports['http']", integerScalar, int64(80)},
 		{"has(spec.owner)", booleanScalar, false},
 		{"has(spec.owner) ? spec.owner : 'nobody'", textScalar, "nobody"},
