@@ -135,6 +135,11 @@ func TestADefaultThatIsNotStoredMovesNoTime(t *testing.T) {
 	if made := require.Value(kind.Put(view, before, image))(t); jsonOf(t, made) != jsonOf(t, image) {
 		t.Errorf("the Image changes to\n%s\nfrom\n%s", jsonOf(t, made), jsonOf(t, image))
 	}
+	view.SetManagedFields(append(view.GetManagedFields(), entry("Apply", "argocd", viewVersion, `{"f:spec":{"f:b":{}}}`, 2)))
+	made := require.Value(kind.Put(view, before, image))(t)
+	if got := made.Spec.Parameters; len(got) != 2 || got[1] != (v1alpha1.Parameter{Name: "b", Value: "x"}) {
+		t.Errorf("a default that is applied is stored as %v", got)
+	}
 }
 
 func TestOwnersOfANewObject(t *testing.T) {

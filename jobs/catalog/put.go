@@ -71,7 +71,7 @@ func (k *Kind) putFields(p *put, object map[string]any, formers []map[string]any
 		if slices.ContainsFunc(formers, func(former map[string]any) bool {
 			was, had, err := b.stored(former)
 			return err == nil && had == found && was == stored
-		}) {
+		}) && (!found || !p.applies(b)) {
 			continue
 		}
 		if !found {
@@ -81,6 +81,25 @@ func (k *Kind) putFields(p *put, object map[string]any, formers []map[string]any
 		}
 	}
 	return errs
+}
+
+// applies reports whether a manager begins to apply a field that the Image lacks. Its value is then stored even if it is the default of the
+// schema: otherwise a tool that applies it would find it missing for ever. In other writes, a default that a user sets cannot be told from
+// one that the server has filled in.
+func (p *put) applies(b *binding) bool {
+	if _, stored := b.target.get(&p.made.Spec); stored {
+		return false
+	}
+	owns := func(entry *metav1.ManagedFieldsEntry) bool {
+		if entry == nil {
+			return false
+		}
+		set, valid := readOwned(entry)
+		return valid && set.Has(b.viewPath)
+	}
+	return slices.ContainsFunc(p.view, func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Operation == metav1.ManagedFieldsOperationApply && owns(&entry) && !owns(find(p.before, ownerOf(&entry)))
+	})
 }
 
 // remove removes a target from the Image.

@@ -239,10 +239,15 @@ func (r *reference) finish(s side, before *reference) (*reference, metav1.Status
 	return r, ""
 }
 
-// specOnly returns the values that the kind has in its spec.
+// specOnly returns the values that the kind has in its spec, with its defaults.
 func specOnly(all values) values {
 	spec := all.of(ofKind)
 	maps.DeleteFunc(spec, func(p *property, _ int) bool { return p.sides[ofKind].path[0] != "spec" })
+	for _, p := range visible(ofKind) {
+		if _, found := spec[p]; !found && p.fallback[ofKind] != none {
+			spec[p] = p.fallback[ofKind]
+		}
+	}
 	return spec
 }
 
@@ -251,7 +256,8 @@ func (r *reference) change(s side, p *property, former, value int, by owner) {
 	switch {
 	case value == none:
 		r.remove(p)
-	case s == ofKind && former == none && value == p.fallback[s]: // the kind cannot tell a default that was set from one that was left out
+	case s == ofKind && former == none && value == p.fallback[s] && by.operation == metav1.ManagedFieldsOperationUpdate:
+		// The kind cannot tell a default that was set from one that was left out.
 	default:
 		items := r.items[p]
 		switch { // on the side of Images, an item stays with those who added it
@@ -295,6 +301,8 @@ func (r *reference) apply(s side, by owner, applied values, force bool) (*refere
 			}
 		case r.owners[p][by] && len(others) > 0:
 			next.leave(p, me)
+		case r.owners[p][by] && s == ofImages && len(p.sides[s].path) == 3 && p.sides[s].path[0] == "spec" && p.fallback[s] != none:
+			return nil, unsupported // its parent has other fields, which are removed as well if the kind that set them has released the Image
 		case r.owners[p][by]:
 			if next.remove(p); p.fallback[s] != none {
 				next.values[p], next.owners[p] = p.fallback[s], ownerSet{}
