@@ -86,7 +86,7 @@ func describeImages(w *fixture) {
 			}).Should(Equal(int32(1)))
 		})
 
-		It("leaves events and a log", Label("gate"), func(ctx SpecContext) {
+		It("leaves events and a log", func(ctx SpecContext) {
 			w.CreateImage(ctx, workspace.NewImage("web"))
 			build := w.Succeeded(ctx, "web-1")
 

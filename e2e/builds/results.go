@@ -25,7 +25,7 @@ func describeResults(w *fixture) {
 		Entry("saying it failed, with exit code 0", "User/BuilderFailed", 0, "NoSuchPackage", "failAt=1", "exitCode=0", "failReason=NoSuchPackage"),
 		Entry("saying it succeeded, with exit code 3", "User/BuilderFailed", 3, "Succeeded", "exitCode=3"),
 		Entry("without a result, with exit code 0", "Config/NoResult", 0, "no result: ", "result=none"),
-		Entry("with a malformed result", Label("gate"), "Config/InvalidResult", 0, "not JSON", "result=malformed"),
+		Entry("with a malformed result", "Config/InvalidResult", 0, "not JSON", "result=malformed"),
 		Entry("with a malformed result and exit code 3", "User/BuilderFailed", 3, "not JSON", "result=malformed", "exitCode=3"),
 		Entry("with an oversized result", "Config/InvalidResult", 0, "4096 bytes", "result=oversized"),
 		Entry("with something else for a digest", "Config/InvalidResult", 0, "not-a-digest", "result=baddigest"),

@@ -9,7 +9,7 @@ import (
 
 func describeExplain(s *shell) {
 	Describe("explain", func() {
-		It("tells what a field means", Label("gate"), func(ctx SpecContext) {
+		It("tells what a field means", func(ctx SpecContext) {
 			Expect(s.Run(ctx, "", "explain", "image.spec.builder")).To(And(
 				ContainSubstring("FIELD: builder <BuilderReference>"),
 				MatchRegexp(`(?m)^  name\t<string>\n    name selects a builder that the operator`),

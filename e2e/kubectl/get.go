@@ -65,7 +65,7 @@ func describeGet(s *shell) {
 			Expect(rows(s.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers"))).To(ConsistOf(resources))
 		})
 
-		It("shows the registered builders, which nobody can change", Label("gate"), func(ctx SpecContext) {
+		It("shows the registered builders, which nobody can change", func(ctx SpecContext) {
 			builders := rows(s.Run(ctx, "", "get", "builders"))
 			Expect(builders[0]).To(Equal(strings.Fields("NAME TARGETS PARAMETERS DESCRIPTION")))
 			Expect(builders).To(ContainElement(HaveExactElements("mock", "<all>", "<all>", "Test", "builder", "that", "writes", "small", "files", "and", "fails", "on", "request")))
