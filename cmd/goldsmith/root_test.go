@@ -100,7 +100,7 @@ func TestEveryShellHasACompletion(t *testing.T) {
 func TestVerbsOfImagesAndBuildsCompleteNames(t *testing.T) {
 	for _, verb := range newRootCommand().Commands() {
 		takesNames := strings.Contains(verb.Use, "IMAGE") || strings.Contains(verb.Use, "BUILD") || strings.Contains(verb.Use, "NAME") ||
-			strings.Contains(verb.Use, "REASON") || verb.Name() == "kubectl"
+			strings.Contains(verb.Use, "REASON") || strings.Contains(verb.Use, "KIND") || verb.Name() == "kubectl"
 		if takesNames != (verb.ValidArgsFunction != nil) {
 			t.Errorf("%s: takes names: %t, completes names: %t", verb.Name(), takesNames, !takesNames)
 		}
