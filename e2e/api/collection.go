@@ -53,7 +53,7 @@ func describeCollection(w *subject) {
 		DescribeTable("deletes what an object owns, and its builds, when the object is deleted", func(ctx SpecContext, policy metav1.DeletionPropagation) {
 			configMap(ctx, "owned", owner(built(ctx)))
 			Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{PropagationPolicy: &policy})).To(Succeed())
-			w.waitForDeletion(ctx, "web")
+			w.waitForDeletion(ctx)
 			if policy == metav1.DeletePropagationForeground {
 				Expect(builds(ctx)).To(BeEmpty(), "a build blocks the deletion")
 			}
@@ -67,7 +67,7 @@ func describeCollection(w *subject) {
 		It("leaves the builds if that is asked for", func(ctx SpecContext) {
 			configMap(ctx, "owned", owner(built(ctx)))
 			Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{PropagationPolicy: new(metav1.DeletePropagationOrphan)})).To(Succeed())
-			w.waitForDeletion(ctx, "web")
+			w.waitForDeletion(ctx)
 			Expect(builds(ctx)).To(ConsistOf(HaveField("OwnerReferences", BeEmpty())))
 			waitForCollection(ctx, "owned") // the policy is that of the Image
 		})
@@ -87,7 +87,7 @@ func describeCollection(w *subject) {
 			Expect(builds(ctx)).To(HaveLen(1))
 			configMap(ctx, "owned", owner(created))
 			Expect(w.Kube.CoreV1().ConfigMaps(w.Namespace).Delete(ctx, "above", metav1.DeleteOptions{})).To(Succeed())
-			w.waitForDeletion(ctx, "web")
+			w.waitForDeletion(ctx)
 			waitForCollection(ctx, "owned")
 			w.Eventually(ctx, builds).Should(BeEmpty())
 		})

@@ -174,11 +174,11 @@ func (s *subject) release(ctx context.Context, name string) {
 	s.patch(ctx, name, kubetypes.JSONPatchType, `[{"op":"test","path":"/metadata/finalizers","value":["`+finalizer+`"]},{"op":"remove","path":"/metadata/finalizers"}]`)
 }
 
-// waitForDeletion waits until there is no object of this name.
-func (s *subject) waitForDeletion(ctx context.Context, name string) {
+// waitForDeletion waits until there is no object web.
+func (s *subject) waitForDeletion(ctx context.Context) {
 	GinkgoHelper()
 	s.Eventually(ctx, func(ctx context.Context) error {
-		_, err := s.client().Get(ctx, name, metav1.GetOptions{})
+		_, err := s.client().Get(ctx, "web", metav1.GetOptions{})
 		return err
 	}).Should(Satisfy(apierrors.IsNotFound))
 }

@@ -25,7 +25,7 @@ func describeDeletion(w *subject) {
 		Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(old.GetUID()))})).To(Succeed())
 		Expect(w.read(ctx).GetDeletionTimestamp()).NotTo(BeNil())
 		w.release(ctx, "web")
-		w.waitForDeletion(ctx, "web")
+		w.waitForDeletion(ctx)
 	})
 
 	It("A deletion of many takes those that labels and fields select, and answers with them", func(ctx SpecContext) {

@@ -30,8 +30,10 @@ const (
 	Controller = "goldsmith-controller"
 	// Etcd is a StatefulSet.
 	Etcd = "goldsmith-etcd"
-	// KindsConfigMap is the ConfigMap of Environment.Kinds, and KindsFile its key.
-	KindsConfigMap, KindsFile = "goldsmith-kinds", "kinds.yaml"
+	// KindsConfigMap is the ConfigMap of Environment.Kinds.
+	KindsConfigMap = "goldsmith-kinds"
+	// KindsFile is the key of that ConfigMap.
+	KindsFile = "kinds.yaml"
 )
 
 // Environment is a cluster, and what is to be installed there. It is a value: a copy with another Overlay or Version is
