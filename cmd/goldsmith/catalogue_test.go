@@ -35,24 +35,33 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 		"  # Size of the disk, 10, 40 or 160 GiB. One of small, medium, large.\n  size: small\n  # Packages besides", "  # packages:\n  # - example\n", "  # updates: weekly\n")
 
 	s.createObject("apiVersion: catalog.goldsmith.dev/v1\nkind: DebianServer\nmetadata: {name: shop}\nspec: {owner: shop, size: small}", metav1.CreateOptions{})
-	s.types("logs", "debianserver/shop", "-f").says("step 1/")
+	followed := s.types("logs", "debianserver/shop", "-f")
+	followed.says("step 1/")
+	followed.fails(exit.Success, "the running or latest build of debianserver/shop is shop-1\n", "• build shop-1, attempt 1\n✓ build shop-1 succeeded in ")
 	s.types("build", "debianserver/shop", "--wait", "-o", "name").says("imagebuild.images.goldsmith.dev/shop-2\n")
+	waited := &v1alpha1.ImageBuild{}
 	s.types("build", "Deb/shop", "-f").says("shop-3\n", "step 1/")
+	s.types("build", "deb/shop", "--wait", "--request-id", "again", "-o", "json").reads(waited)
+	if waited.Name != "shop-4" || !waited.Status.Finished || waited.Spec.Inputs.Builder.Name != "" {
+		t.Errorf("got %+v, want the finished build shop-4 without its inputs", waited)
+	}
 	s.types("logs", "debianservers.v1.catalog.goldsmith.dev/shop", "--build", "2", "--tail", "1").matches(`^.+\n$`)
 	s.types("build", "deb/shop", "--parameter", "disk=1Ti").fails(exit.Failure, "build debianserver/shop: ", "parameters: Forbidden: change the fields of the DebianServer instead")
 	s.types("logs", "deb/shop", "--build", "9").fails(exit.Failure, `open the log of debianserver/shop: debianserver "shop" has no build 9`)
-	s.types("logs", "shop", "--build", "2").fails(exit.Failure, "name the build, such as shop-2")
+	s.types("logs", "deb/shop", "--build", "9", "-f").fails(exit.Failure, `read a build of debianserver/shop: debianserver "shop" has no build 9`)
+	s.types("logs", "deb/shop", "--build", "0").fails(exit.Failure, "--build 0: must be 1 or more")
+	s.types("logs", "shop-2", "--build", "2").fails(exit.Failure, "but shop-2 is none: omit --build, and use the name of the build")
 	s.types("logs", "deb/shop", "--uid", "x").fails(exit.Failure, "use --build NUMBER")
-	s.waitsForRecord("shop-3")
+	s.waitsForRecord("shop-4")
 
-	s.types("history", "debianserver/shop").says("shop-3")
-	s.types("show", "debianserver.catalog.goldsmith.dev/shop").says("build shop-3")
+	s.types("history", "debianserver/shop").says("shop-4")
+	s.types("show", "debianserver.catalog.goldsmith.dev/shop").says("build shop-4")
 	s.types("plan", "deb/shop").says("image shop would not be built now\n")
 	s.types("suspend", "debianserver/shop").says("image shop suspended\n")
 	s.types("notes", "debianserver/shop", "a note").says()
-	s.types("artifacts", "deb/shop").says("shop-3")
-	s.types("cancel", "deb/shop").fails(exit.Failure, "the latest build is shop-3")
-	s.types("history", "image/shop").says("shop-3")
+	s.types("artifacts", "deb/shop").says("shop-4")
+	s.types("cancel", "deb/shop").fails(exit.Failure, "the latest build is shop-4")
+	s.types("history", "image/shop").says("shop-4")
 
 	s.types("history", "debianserver/nothing").fails(exit.Failure, "Error: no debianserver named nothing in namespace default\n")
 	s.types("history", "laptop/shop").fails(exit.Failure, `Error: "laptop/shop": must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue: `+

@@ -21,7 +21,7 @@ func appliances(w *fixture) *subject {
 			verbs := metav1.Verbs{"create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"}
 			return []metav1.APIResource{
 				{Name: "appliances", SingularName: "appliance", Namespaced: true, Kind: "Appliance", Verbs: verbs, ShortNames: []string{"apl"}, Categories: []string{"catalog"}},
-				{Name: "appliances/build", Namespaced: true, Kind: "BuildRequest", Verbs: metav1.Verbs{"create"}},
+				{Name: "appliances/build", Namespaced: true, Kind: "BuildRequest", Verbs: metav1.Verbs{"create", "get"}},
 				{Name: "appliances/log", Namespaced: true, Kind: "Appliance", Verbs: metav1.Verbs{"get"}},
 				{Name: "appliances/status", Namespaced: true, Kind: "Appliance", Verbs: metav1.Verbs{"get"}},
 			}, nil

@@ -42,7 +42,10 @@ func describeCatalogBuilds(w *subject) {
 			Entry("422 no lines", http.MethodGet, "log?tailLines=-1", http.StatusUnprocessableEntity, "tailLines"),
 			Entry("400 a number that is none", http.MethodGet, "log?build=last", http.StatusBadRequest, `build must be a number, not "last"`),
 			Entry("405 a change of a log", http.MethodPut, "log", http.StatusMethodNotAllowed, ""),
-			Entry("405 reading a request", http.MethodGet, "build", http.StatusMethodNotAllowed, ""),
+			Entry("404 no build", http.MethodGet, "build", http.StatusNotFound, `appliance "web" has no build yet`),
+			Entry("404 a build that there was not", http.MethodGet, "build?build=7", http.StatusNotFound, `appliance "web" has no build 7`),
+			Entry("422 a build of no number", http.MethodGet, "build?build=0", http.StatusUnprocessableEntity, "build: Invalid value: 0: must be 1 or more"),
+			Entry("405 a change of a build", http.MethodPut, "build", http.StatusMethodNotAllowed, ""),
 			Entry("405 a change of a status", http.MethodPut, "status", http.StatusMethodNotAllowed, ""),
 			Entry("404 a subresource that there is not", http.MethodGet, "rerun", http.StatusNotFound, ""),
 		)

@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
@@ -19,14 +21,18 @@ import (
 	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
-// buildREST is the subresource build: a request for a build of an object, which the Image builds with all of its admission.
+// buildREST is the subresource build: a request for a build of an object, which the Image builds with all of its admission. It also
+// returns a build, so that users without permissions for builds learn how it ends.
 type buildREST struct {
 	*subresource.Action[v1alpha1.BuildRequest, *v1alpha1.BuildRequest]
-	main *REST
+	main   *REST
+	builds Builds
 }
 
-func newBuildREST(main *REST) *buildREST {
-	b := &buildREST{main: main}
+var _ rest.GetterWithOptions = &buildREST{}
+
+func newBuildREST(main *REST, builds Builds) *buildREST {
+	b := &buildREST{main: main, builds: builds}
 	b.Action = subresource.NewAction(main.kind.Name()+"/build", v1alpha1.ImageBuild{},
 		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), b.validate), b.run)
 	return b
@@ -64,12 +70,49 @@ func (b *buildREST) run(ctx context.Context, name string, request *v1alpha1.Buil
 	return shown(build), nil
 }
 
-// shown returns what users of a kind see of a build. Its inputs have all that the kind sets.
+// NewGetOptions returns the options of Get.
+func (b *buildREST) NewGetOptions() (runtime.Object, bool, string) { return &BuildOptions{}, false, "" }
+
+// Get returns the build with a number or, without a number, the running build, or else the latest one.
+func (b *buildREST) Get(ctx context.Context, name string, object runtime.Object) (runtime.Object, error) {
+	options, ok := object.(*BuildOptions)
+	if !ok {
+		return nil, apierrors.NewInternalError(fmt.Errorf("read a build of %s: the options are a %T", name, object))
+	}
+	if errs := validateNumber(options.Build); len(errs) > 0 {
+		return nil, b.main.invalid(name, errs)
+	}
+	owner, err := b.main.owned(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	found, err := b.main.findBuild(ctx, b.builds, owner, options.Build, "build")
+	if err != nil {
+		return nil, err
+	}
+	build, err := b.builds.GetBuild(ctx, found.name)
+	switch {
+	case err != nil && !apierrors.IsNotFound(err):
+		return nil, err
+	case err != nil || build.UID != found.uid:
+		return nil, b.main.noBuild(owner, "build", fmt.Sprintf("has no build %d any more", found.number))
+	}
+	return shown(build), nil
+}
+
+// shown returns what users of a kind see of a build. It omits the inputs, which have all that the kind sets, and the messages, which can
+// name that.
 func shown(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
 	view := &v1alpha1.ImageBuild{
 		ObjectMeta: metav1.ObjectMeta{Name: build.Name, Namespace: build.Namespace, UID: build.UID, CreationTimestamp: build.CreationTimestamp},
 		Spec:       v1alpha1.ImageBuildSpec{Number: build.Spec.Number},
-		Status:     v1alpha1.ImageBuildStatus{Phase: build.Status.Phase, Finished: build.Status.Finished},
+		Status: v1alpha1.ImageBuildStatus{
+			Phase: build.Status.Phase, Finished: build.Status.Finished, CurrentAttempt: build.Status.CurrentAttempt,
+			StartTime: build.Status.StartTime, CompletionTime: build.Status.CompletionTime,
+		},
+	}
+	if failure := build.Status.Failure; failure != nil {
+		view.Status.Failure = &v1alpha1.BuildFailure{Class: failure.Class, Reason: failure.Reason}
 	}
 	if of := build.Spec.ImageRef; of != nil {
 		view.Spec.ImageRef = &v1alpha1.ImageReference{Name: of.Name}

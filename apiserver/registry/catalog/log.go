@@ -52,6 +52,14 @@ func (l *logREST) ProducesObject(string) any { return "" }
 // NewGetOptions returns the options.
 func (l *logREST) NewGetOptions() (runtime.Object, bool, string) { return &LogOptions{}, false, "" }
 
+// validateNumber validates the number of a build, if there is one.
+func validateNumber(number *int64) field.ErrorList {
+	if number == nil || *number > 0 {
+		return nil
+	}
+	return field.ErrorList{field.Invalid(field.NewPath("build"), *number, "must be 1 or more")}
+}
+
 // logged is a build whose log is read. Its UID is known even if the build is deleted.
 type logged struct {
 	name   string
@@ -66,10 +74,7 @@ func (l *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 	if !ok {
 		return nil, apierrors.NewInternalError(fmt.Errorf("read the log of %s: the options are a %T", name, object))
 	}
-	errs := buildlog.ValidateLogOptions(options.ofBuild(""))
-	if options.Build != nil && *options.Build < 1 {
-		errs = append(errs, field.Invalid(field.NewPath("build"), *options.Build, "must be 1 or more"))
-	}
+	errs := append(buildlog.ValidateLogOptions(options.ofBuild("")), validateNumber(options.Build)...)
 	if len(errs) > 0 {
 		return nil, l.main.invalid(name, errs)
 	}
@@ -77,7 +82,7 @@ func (l *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 	if err != nil {
 		return nil, err
 	}
-	build, err := l.find(ctx, owner, options.Build)
+	build, err := l.main.findBuild(ctx, l.builds, owner, options.Build, "log")
 	if err != nil {
 		return nil, err
 	}
@@ -93,11 +98,11 @@ func (l *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 	return &logStream{Object: found, streamer: streamer, terms: terms}, nil
 }
 
-// find returns the build with a number or, without a number, the running build, or else the latest one. A build of another Image with
+// findBuild returns the build with a number or, without a number, the running build, or else the latest one. A build of another Image with
 // this name is not found: the UID of the Image decides.
-func (l *logREST) find(ctx context.Context, owner *v1alpha1.Image, number *int64) (*logged, error) {
+func (r *REST) findBuild(ctx context.Context, all Builds, owner *v1alpha1.Image, number *int64, subresource string) (*logged, error) {
 	if number != nil {
-		build, err := l.builds.GetBuild(ctx, trigger.BuildName(owner.Name, *number))
+		build, err := all.GetBuild(ctx, trigger.BuildName(owner.Name, *number))
 		switch {
 		case err == nil && build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == owner.UID:
 			return loggedOf(build), nil
@@ -107,9 +112,9 @@ func (l *logREST) find(ctx context.Context, owner *v1alpha1.Image, number *int64
 		if deleted := deletedBuild(owner, *number); deleted != nil {
 			return deleted, nil
 		}
-		return nil, l.noBuild(owner, fmt.Sprintf("has no build %d", *number))
+		return nil, r.noBuild(owner, subresource, fmt.Sprintf("has no build %d", *number))
 	}
-	builds, err := l.builds.BuildsOf(ctx, owner)
+	builds, err := all.BuildsOf(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
@@ -126,13 +131,13 @@ func (l *logREST) find(ctx context.Context, owner *v1alpha1.Image, number *int64
 			return deleted, nil
 		}
 	}
-	return nil, l.noBuild(owner, "has no build yet")
+	return nil, r.noBuild(owner, subresource, "has no build yet")
 }
 
-func (l *logREST) noBuild(owner *v1alpha1.Image, what string) error {
-	err := apierrors.NewNotFound(l.main.resource(), owner.Name)
-	err.ErrStatus.Message = fmt.Sprintf("%s %q %s", l.main.GetSingularName(), owner.Name, what)
-	err.ErrStatus.Details.Kind = l.main.kind.Name() + "/log"
+func (r *REST) noBuild(owner *v1alpha1.Image, subresource, what string) error {
+	err := apierrors.NewNotFound(r.resource(), owner.Name)
+	err.ErrStatus.Message = fmt.Sprintf("%s %q %s", r.GetSingularName(), owner.Name, what)
+	err.ErrStatus.Details.Kind = r.kind.Name() + "/" + subresource
 	err.ErrStatus.Details.Causes = []metav1.StatusCause{{Type: metav1.CauseTypeFieldValueNotFound, Field: "build"}}
 	return err
 }

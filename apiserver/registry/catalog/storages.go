@@ -44,7 +44,7 @@ func newStorages(kind *kinds.Kind, sources Sources, scope *resources.Scope, memo
 		return nil, err
 	}
 	return resources.Storages{
-		"": main, "status": &statusREST{main}, "build": newBuildREST(main), "log": &logREST{main: main, builds: sources.Builds, log: sources.Log},
+		"": main, "status": &statusREST{main}, "build": newBuildREST(main, sources.Builds), "log": &logREST{main: main, builds: sources.Builds, log: sources.Log},
 	}, nil
 }
 

@@ -67,7 +67,7 @@ func run(ctx context.Context, connection *client.Connection, image string, param
 		if err != nil {
 			return err
 		}
-		return asked.ShowObject(ctx, connection, object, build, show)
+		return asked.Show(ctx, connection, build, show)
 	}
 	build, err := connection.ImagesV1alpha1().Images(connection.Namespace).Instantiate(ctx, image, wanted, metav1.CreateOptions{})
 	if client.IsNotFound(err, "images", image) {

@@ -158,24 +158,6 @@ func (c *Connection) NamesOf(ctx context.Context, kind *CatalogKind, limit int) 
 	return names, nil
 }
 
-// RequestBuild requests a build of an object of the catalogue.
-func (c *Connection) RequestBuild(ctx context.Context, object *Object, request *v1alpha1.BuildRequest) (*v1alpha1.ImageBuild, error) {
-	build := &v1alpha1.ImageBuild{}
-	if err := c.ofObject(http.MethodPost, object, "build").Body(request).Do(ctx).Into(build); err != nil {
-		return nil, fmt.Errorf("build %s: %w", object, err)
-	}
-	return build, nil
-}
-
-// ObjectLog requests the log of a build of an object of the catalogue. The number 0 is the running build, or else the latest one.
-func (c *Connection) ObjectLog(object *Object, number int64, options v1alpha1.ImageBuildLogOptions) *rest.Request {
-	request := withLogOptions(c.ofObject(http.MethodGet, object, "log"), options)
-	if number > 0 {
-		request.Param("build", strconv.FormatInt(number, 10))
-	}
-	return request
-}
-
 // MissingRights explains that a verb has no permission for the Image of an object. Other errors stay as they are.
 func MissingRights(command *cobra.Command, err error) error {
 	object := ObjectOf(command.Context())

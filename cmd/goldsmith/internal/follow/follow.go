@@ -71,6 +71,15 @@ func ConnectionFlags(command *cobra.Command) string {
 // returns once the log of that attempt is written, even if the build has not finished. A restart of the server does not end Build.
 // If ctx is done earlier, Build writes that the build continues.
 func Build(ctx context.Context, connection *client.Connection, name string, options Options) (*v1alpha1.ImageBuild, error) {
+	return followed(ctx, buildOf(connection, name), options)
+}
+
+// ObjectBuild is Build for a build of an object of the catalogue, whose users need no permissions for builds.
+func ObjectBuild(ctx context.Context, connection *client.Connection, object *client.Object, build *v1alpha1.ImageBuild, options Options) (*v1alpha1.ImageBuild, error) {
+	return followed(ctx, buildOfObject(connection, object, build), options)
+}
+
+func followed(ctx context.Context, build *source, options Options) (*v1alpha1.ImageBuild, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -80,7 +89,7 @@ func Build(ctx context.Context, connection *client.Connection, name string, opti
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
 	f := &follower{
-		Options: options, connection: connection, name: name, terminal: printers.IsTerminal(output.Terminal(options.Out)),
+		Options: options, source: build, terminal: printers.IsTerminal(output.Terminal(options.Out)),
 		observed: make(chan *v1alpha1.ImageBuild), ended: make(chan error, 1),
 		chunks: make(chan []byte), broken: make(chan error), logEnded: make(chan error, 1),
 	}
@@ -89,13 +98,12 @@ func Build(ctx context.Context, connection *client.Connection, name string, opti
 		f.Out = f.escaping
 	}
 	go func() {
-		_, err := connection.ObserveUntilFinished(watching, name, func(build *v1alpha1.ImageBuild) {
+		f.ended <- build.observe(watching, func(build *v1alpha1.ImageBuild) {
 			select {
 			case f.observed <- build:
 			case <-watching.Done():
 			}
 		})
-		f.ended <- err
 	}()
 	err := f.run(watching)
 	if ctx.Err() != nil {
@@ -121,10 +129,9 @@ func Outcome(build *v1alpha1.ImageBuild) error {
 // follower handles all events in a single loop. Only the loop writes.
 type follower struct {
 	Options
-	connection *client.Connection
-	name       string
-	escaping   *output.Escaping // Out, if Out is an escaping writer
-	terminal   bool             // true if Out is a terminal: Out and Told then write to the same lines
+	*source
+	escaping *output.Escaping // Out, if Out is an escaping writer
+	terminal bool             // true if Out is a terminal: Out and Told then write to the same lines
 
 	observed chan *v1alpha1.ImageBuild // each state of the build that the watch returns
 	ended    chan error                // the end of the watch: nil once the build has finished
@@ -258,7 +265,7 @@ func (f *follower) nextAttempt() (int32, bool) {
 
 func (f *follower) openLog(ctx context.Context, attempt int32) error {
 	log := &attemptLog{
-		connection: f.connection, build: f.name, options: f.Log, clock: f.Clock, chunks: f.chunks, broken: f.broken,
+		source: f.source, options: f.Log, clock: f.Clock, chunks: f.chunks, broken: f.broken,
 	}
 	log.options.Attempt, log.options.Follow = &attempt, true
 	if f.attempt > 0 {
@@ -348,6 +355,9 @@ func (f *follower) interrupted() string {
 	if f.build == nil || f.build.Status.Finished {
 		return ""
 	}
-	return fmt.Sprintf("\nbuild %s continues. To cancel it:\n  %s cancel %[1]s%[3]s\nTo follow it again:\n  %[2]s logs %[1]s -f%[3]s\n",
-		f.name, f.Program, f.Connection)
+	text := fmt.Sprintf("\nbuild %s continues. ", f.name)
+	if f.object == nil {
+		text += fmt.Sprintf("To cancel it:\n  %s cancel %s%s\n", f.Program, f.name, f.Connection)
+	}
+	return text + fmt.Sprintf("To follow it again:\n  %s logs %s -f%s\n", f.Program, f.arguments(), f.Connection)
 }

@@ -202,7 +202,7 @@ func TestTheLastLineFitsTheTerminal(t *testing.T) {
 
 func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 	var screen bytes.Buffer
-	f := &follower{Options: Options{Out: &screen, Told: &screen, Style: output.Style{Rewrites: true}, Clock: testclock.NewFakeClock(start.Time)}, name: "debian-1", terminal: true}
+	f := &follower{Options: Options{Out: &screen, Told: &screen, Style: output.Style{Rewrites: true}, Clock: testclock.NewFakeClock(start.Time)}, source: &source{name: "debian-1"}, terminal: true}
 	f.build = build(v1alpha1.BuildRunning)
 	for _, step := range []func() error{
 		f.draw, f.draw,

@@ -176,14 +176,19 @@ func Artifacts(build *v1alpha1.ImageBuild, digest func(string) string) []string 
 // next returns the next step after a failure, as in the documentation of failure reasons. The result is empty if there
 // is no next step.
 func (f *follower) next() []string {
-	if f.build.Status.Failure == nil {
+	log := fmt.Sprintf("%s logs %s%s", f.Program, f.arguments(), f.Connection)
+	switch {
+	case f.build.Status.Failure == nil:
 		return nil
+	case f.object != nil && f.attempt == 0:
+		return nil // users of the catalogue cannot apply the remedies, which are about the image and the builder
+	case f.object != nil:
+		return []string{"  next: the log shows the cause: " + log}
 	}
 	remedy := explain.Remedy(f.build.Status.Failure)
 	if remedy == "" {
 		return nil
 	}
-	log := fmt.Sprintf("%s logs %s%s", f.Program, f.build.Name, f.Connection)
 	return []string{"  next: " + strings.ReplaceAll(remedy, "goldsmith logs BUILD", log)}
 }
 

@@ -23,12 +23,11 @@ const maxStuck = 2
 
 // attemptLog reads the log of one attempt to its end.
 type attemptLog struct {
-	connection *client.Connection
-	build      string
-	options    v1alpha1.ImageBuildLogOptions
-	clock      clock.Clock
-	chunks     chan<- []byte
-	broken     chan<- error
+	*source
+	options v1alpha1.ImageBuildLogOptions
+	clock   clock.Clock
+	chunks  chan<- []byte
+	broken  chan<- error
 	// sent counts the bytes of the log that were sent. The log of an attempt only grows, so a log that is opened again starts with
 	// these bytes.
 	sent int64
@@ -49,7 +48,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 		case apierrors.IsGone(err):
 			return &goneError{err}
 		case !client.Temporary(err), l.stuck >= maxStuck, l.sent > 0 && l.options.TailLines != nil: // with TailLines, the number of lines added meanwhile is unknown
-			return fmt.Errorf("read the log of build %s: %w", l.build, err)
+			return fmt.Errorf("read the log of build %s: %w", l.name, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -66,7 +65,7 @@ func (l *attemptLog) read(ctx context.Context) error {
 
 // copy opens the log, and sends the bytes that were not sent before.
 func (l *attemptLog) copy(ctx context.Context) (err error) {
-	stream, err := l.connection.Log(l.build, l.options).Stream(ctx)
+	stream, err := l.log(l.options).Stream(ctx)
 	if err != nil {
 		return err
 	}

@@ -141,3 +141,29 @@ func final(image *v1alpha1.Image) bool {
 	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
 	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason != string(v1alpha1.ReasonBaseNotFound)
 }
+
+// buildOf returns the build of an object of the catalogue with the number of --build or, without a number, the running or latest build.
+// It waits for the first build, and tells the user which build it chose.
+func (f *flags) buildOf(ctx context.Context, connection *client.Connection, object *client.Object, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	for waits := false; ; waits = true {
+		build, err := connection.ObjectBuild(ctx, object, f.build)
+		switch {
+		case f.build > 0:
+			return build, err
+		case err == nil:
+			_, err = fmt.Fprintf(told, "the running or latest build of %s is %s\n", object, build.Name)
+			return build, err
+		case !object.LacksBuild(err) && !(waits && client.Temporary(err)):
+			return nil, err
+		case !waits:
+			if _, err := fmt.Fprintf(told, "waiting for the first build of %s\n", object); err != nil {
+				return nil, err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(client.RetryInterval):
+		}
+	}
+}

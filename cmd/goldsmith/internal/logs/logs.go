@@ -33,7 +33,7 @@ func NewCommand() *cobra.Command {
 			"current attempt. With -f, the command waits until the build has finished. If the image has no build " +
 			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
 			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalogue, such as debianserver/web, " +
-			"the command shows the running or latest build, or that of --build, and nothing else. It needs no permissions for images.\n\n" + exit.Help,
+			"the command shows the running or latest build, or that of --build. It needs no permissions for images.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debianserver/web -f",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
 		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
@@ -54,7 +54,7 @@ func NewCommand() *cobra.Command {
 				return asked.ofObject(command, connection, object, options, out)
 			}
 			if command.Flags().Changed("build") {
-				return fmt.Errorf("--build selects a build of an object of the catalogue, such as debianserver/web: name the build, such as %s-%d", args[0], asked.build)
+				return fmt.Errorf("--build selects a build of an object of the catalogue, such as debianserver/web, but %s is none: omit --build, and use the name of the build", args[0])
 			}
 			kind, build, err := client.SplitName(args[0])
 			switch {
@@ -69,7 +69,9 @@ func NewCommand() *cobra.Command {
 				return err
 			}
 			if options.Follow && options.UID == "" {
-				return followed(command, connection, build, options, out)
+				return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+					return follow.Build(command.Context(), connection, build, show)
+				})
 			}
 			return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, out)
 		},
@@ -81,10 +83,10 @@ func NewCommand() *cobra.Command {
 
 // followed shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
 // no such error, because the build may continue after the attempt.
-func followed(command *cobra.Command, connection *client.Connection, build string, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
+func followed(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
 	show := follow.OptionsOf(command)
 	show.Log, show.Out, show.NeedsLog = *options, out, true
-	finished, err := follow.Build(command.Context(), connection, build, show)
+	finished, err := build(show)
 	if err != nil || options.Attempt != nil {
 		return err
 	}
@@ -93,27 +95,22 @@ func followed(command *cobra.Command, connection *client.Connection, build strin
 
 // ofObject shows the log of a build of an object of the catalogue. With -f, it waits for the first build.
 func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, object *client.Object, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
-	if options.UID != "" {
-		return fmt.Errorf("--uid selects a build, but %s is an image: use --build NUMBER", object)
+	ctx := command.Context()
+	switch {
+	case options.UID != "":
+		return fmt.Errorf("--uid selects a build, but %s is an object of the catalogue: use --build NUMBER", object)
+	case command.Flags().Changed("build") && f.build < 1:
+		return fmt.Errorf("--build %d: must be 1 or more", f.build)
+	case !options.Follow:
+		return follow.Copy(ctx, connection.ObjectLog(object, f.build, *options), object.String(), out)
 	}
-	ctx, waiting := command.Context(), false
-	for {
-		err := follow.Copy(ctx, connection.ObjectLog(object, f.build, *options), object.String(), out)
-		if !options.Follow || f.build > 0 || !client.IsNotFound(err, object.Kind.Name+"/log", object.Name) {
-			return err
-		}
-		if !waiting {
-			waiting = true
-			if _, err := fmt.Fprintf(command.ErrOrStderr(), "waiting for the first build of %s\n", object); err != nil {
-				return err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(client.RetryInterval):
-		}
+	build, err := f.buildOf(ctx, connection, object, command.ErrOrStderr())
+	if err != nil {
+		return err
 	}
+	return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+		return follow.ObjectBuild(ctx, connection, object, build, show)
+	})
 }
 
 type flags struct {

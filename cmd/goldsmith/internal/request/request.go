@@ -10,11 +10,9 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
@@ -65,7 +63,13 @@ func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *
 		return nil
 	}
 	options.WithoutLog = !f.follow
-	finished, err := follow.Build(ctx, connection, build.Name, options)
+	var finished *v1alpha1.ImageBuild
+	var err error
+	if object := client.ObjectOf(ctx); object != nil {
+		finished, err = follow.ObjectBuild(ctx, connection, object, build, options)
+	} else {
+		finished, err = follow.Build(ctx, connection, build.Name, options)
+	}
 	if err != nil {
 		return err
 	}
@@ -73,39 +77,6 @@ func (f *Flags) Show(ctx context.Context, connection *client.Connection, build *
 		err = f.print(finished, out)
 	}
 	return errors.Join(err, follow.Outcome(finished))
-}
-
-// ShowObject is Show for a build of an object of the catalogue, whose users have no permission for builds: it reads the log at the object,
-// which ends with the build, and then repeats the request for the build, which answers how it ended.
-func (f *Flags) ShowObject(ctx context.Context, connection *client.Connection, object *client.Object, build *v1alpha1.ImageBuild, options follow.Options) error {
-	structured, waits := f.format.Structured(), f.follow || f.wait
-	if !structured || !waits {
-		if err := f.print(build, options.Out); err != nil {
-			return err
-		}
-	}
-	if !waits {
-		return nil
-	}
-	log := options.Out
-	if !f.follow {
-		log = io.Discard
-	}
-	number := ptr.Deref(build.Spec.Number, 0)
-	if err := follow.Copy(ctx, connection.ObjectLog(object, number, v1alpha1.ImageBuildLogOptions{Follow: true}), "build "+build.Name, log); err != nil {
-		return err
-	}
-	finished, err := connection.RequestBuild(ctx, object, &v1alpha1.BuildRequest{RequestID: build.Spec.Trigger.RequestID})
-	if err != nil {
-		return err
-	}
-	if structured {
-		err = f.print(finished, options.Out)
-	}
-	if outcome, ok := errors.AsType[*exit.Error](follow.Outcome(finished)); ok {
-		return errors.Join(err, &exit.Error{Code: outcome.Code, Err: outcome.Err})
-	}
-	return err
 }
 
 func (f *Flags) print(build *v1alpha1.ImageBuild, out io.Writer) error {

@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"fmt"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -46,8 +48,27 @@ func (o *LogOptions) ofBuild(uid types.UID) *v1alpha1.ImageBuildLogOptions {
 	}
 }
 
+// BuildOptions are the query parameters of a get of the subresource build of all kinds.
+type BuildOptions struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// Build is the number of the build. Defaults to the running build or, if none is running, the latest build.
+	Build *int64 `json:"build,omitempty"`
+}
+
+// DeepCopyObject returns a copy. Nothing changes the values that it shares.
+func (o *BuildOptions) DeepCopyObject() runtime.Object {
+	out := *o
+	return &out
+}
+
 // Install registers the options with the scheme of a server.
 func Install(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: kinds.Group, Version: kinds.Versions()[0], Kind: "LogOptions"}, &LogOptions{})
-	return install.AddQueryParameters(scheme, &LogOptions{})
+	for kind, options := range map[string]runtime.Object{"LogOptions": &LogOptions{}, "BuildOptions": &BuildOptions{}} {
+		scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: kinds.Group, Version: kinds.Versions()[0], Kind: kind}, options)
+		if err := install.AddQueryParameters(scheme, options); err != nil {
+			return fmt.Errorf("register the query parameters of %s: %w", kind, err)
+		}
+	}
+	return nil
 }
