@@ -105,18 +105,18 @@ func ObjectOf(ctx context.Context) *Object {
 // resolveObject finds the object of the catalogue that an argument such as debianserver/NAME names, and keeps it in the context of the
 // verb. It returns the name of the Image, which can have a channel.
 func resolveObject(command *cobra.Command, argument string) (string, error) {
-	const syntax = "must be NAME, image/NAME or imagebuild/NAME"
+	const syntax = "must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue"
 	kind, name, _ := strings.Cut(argument, "/")
 	if kind == "" || name == "" || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%q: %s", argument, syntax)
 	}
 	connection, err := connectionOf(command)
 	if err != nil {
-		return "", fmt.Errorf("%q: %s, or KIND/NAME with a kind of the catalogue: %w", argument, syntax, err)
+		return "", fmt.Errorf("%q: %s: %w", argument, syntax, err)
 	}
 	found, err := connection.CatalogKind(kind)
 	if err != nil {
-		return "", fmt.Errorf("%q: %s, or KIND/NAME with a kind of the catalogue: %w", argument, syntax, err)
+		return "", fmt.Errorf("%q: %s: %w", argument, syntax, err)
 	}
 	object := &Object{Kind: *found, Namespace: connection.Namespace}
 	object.Name, _, _ = strings.Cut(name, "@")

@@ -153,7 +153,7 @@ func (f *flags) buildOf(ctx context.Context, connection *client.Connection, obje
 		case err == nil:
 			_, err = fmt.Fprintf(told, "the running or latest build of %s is %s\n", object, build.Name)
 			return build, err
-		case !object.LacksBuild(err) && !(waits && client.Temporary(err)):
+		case !object.LacksBuild(err) && (!waits || !client.Temporary(err)):
 			return nil, err
 		case !waits:
 			if _, err := fmt.Fprintf(told, "waiting for the first build of %s\n", object); err != nil {
