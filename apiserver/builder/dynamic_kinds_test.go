@@ -3,19 +3,23 @@
 package builder_test
 
 import (
+	"context"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	"k8s.io/apiextensions-apiserver/pkg/crdserverscheme"
 	"k8s.io/apiextensions-apiserver/pkg/registry/customresource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apiserver/pkg/registry/generic"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/resources"
@@ -84,7 +88,7 @@ func (s *shelf) kind(definition *apiextensionsv1.CustomResourceDefinition, revis
 			s.stores[plural] = store
 		}
 		s.users[plural]++
-		return resources.Storages{"": &shelved{s.stores[plural], s}}, nil
+		return resources.Storages{"": &shelved{s.stores[plural], s, kind.Structural}}, nil
 	}
 	return kind
 }
@@ -92,7 +96,24 @@ func (s *shelf) kind(definition *apiextensionsv1.CustomResourceDefinition, revis
 // shelved is the store of a kind.
 type shelved struct {
 	*customresource.REST
-	shelf *shelf
+	shelf      *shelf
+	structural *structuralschema.Structural
+}
+
+// Create stores an object with the defaults of its kind.
+func (s *shelved) Create(ctx context.Context, object runtime.Object, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (runtime.Object, error) {
+	structuraldefaulting.Default(object.(*unstructured.Unstructured).Object, s.structural)
+	return s.REST.Create(ctx, object, validate, options)
+}
+
+// Update stores a changed object with the defaults of its kind.
+func (s *shelved) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, update rest.ValidateObjectUpdateFunc,
+	creates bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	defaulted := rest.WrapUpdatedObjectInfo(object, func(_ context.Context, object, _ runtime.Object) (runtime.Object, error) {
+		structuraldefaulting.Default(object.(*unstructured.Unstructured).Object, s.structural)
+		return object, nil
+	})
+	return s.REST.Update(ctx, name, defaulted, create, update, creates, options)
 }
 
 // Destroy closes the store when no kind uses it.

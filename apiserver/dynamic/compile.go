@@ -81,7 +81,7 @@ func (g *Group) compile(kind Kind, resource schema.GroupVersionResource) (*compi
 	return &compiled{
 		Kind:     kind,
 		resource: resource,
-		objects:  objects{kind: resource.GroupVersion().WithKind(names.Kind), structural: structural, selectable: selectable},
+		objects:  objects{kind: resource.GroupVersion().WithKind(names.Kind), structural: structural, bare: bareOf(structural), selectable: selectable},
 		table:    table,
 		types:    types,
 	}, nil

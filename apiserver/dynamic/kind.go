@@ -17,8 +17,8 @@ type Kind struct {
 	// schema, printer columns and selectable fields. Other fields have no effect. The server does not store the definition.
 	Definition *apiextensionsv1.CustomResourceDefinition
 
-	// Structural is the structural schema of whole objects. Objects of requests get its defaults, and lose fields that the schema
-	// lacks. Optional: the schema of the definition.
+	// Structural is the structural schema of whole objects. Objects of requests lose fields that the schema lacks, and get
+	// its defaults for admission. Optional: the schema of the definition.
 	Structural *structuralschema.Structural
 
 	// Revision identifies the contents of the kind. Replace keeps a kind whose names, version and revision are those of a served
@@ -35,7 +35,8 @@ type Kind struct {
 	// goes on when the kind is replaced. rest.StorageMetadata describes answers.
 	//
 	// All other objects that the handlers get are *unstructured.Unstructured, and so is what New returns where objects are created or
-	// updated. They have the defaults of the schema, and no unknown fields. The handlers validate the values. They pass
+	// updated. They have no unknown fields, and no defaults: so a handler can tell a default that a user sets from a field that a user
+	// leaves out. Admission gets objects with defaults. The handlers set the defaults and validate the values. They pass
 	// *unstructured.Unstructured to UpdatedObjectInfo and to functions that validate. What they return may have any type that
 	// encodes as JSON with its apiVersion and kind. The server does not change it, so that requests can share it.
 	//

@@ -19,7 +19,8 @@ import (
 type objects struct {
 	kind       schema.GroupVersionKind
 	structural *structuralschema.Structural
-	selectable []string // paths of fields, in addition to name and namespace
+	bare       *structuralschema.Structural // the structural schema without defaults
+	selectable []string                     // paths of fields, in addition to name and namespace
 }
 
 var (

@@ -101,8 +101,8 @@ type decoder struct {
 	strict  bool
 }
 
-// Decode reads an object, removes the fields that the schema lacks, and sets defaults. A strict decoder returns the object
-// together with an error that names unknown and duplicate fields.
+// Decode reads an object, and removes the fields that the schema lacks. A strict decoder returns the object together with an error
+// that names unknown and duplicate fields.
 func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
 	decoded, kind, err := d.Decoder.Decode(data, defaults, into)
 	if object, ok := into.(*unstructured.Unstructured); ok && (runtime.IsMissingKind(err) || runtime.IsMissingVersion(err)) {
@@ -128,7 +128,6 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 	if err != nil {
 		return nil, kind, requesterrors.NameWrongTypes(err, data, &metav1.PartialObjectMetadata{})
 	}
-	d.objects.Default(object)
 	if d.strict {
 		for _, path := range unknown {
 			mistakes = append(mistakes, fmt.Errorf("unknown field %q", path))
@@ -160,7 +159,7 @@ func (d decoder) prune(object *unstructured.Unstructured) (unknown []string, err
 	}
 	options := structuralschema.UnknownFieldPathOptions{TrackUnknownFieldPaths: d.strict}
 	unknown = append(unknown, structuralpruning.PruneWithOptions(object.Object, d.objects.structural, true, options)...)
-	structuraldefaulting.PruneNonNullableNullsWithoutDefaults(object.Object, d.objects.structural)
+	structuraldefaulting.PruneNonNullableNullsWithoutDefaults(object.Object, d.objects.bare)
 	embedded, paths := schemaobjectmeta.CoerceWithOptions(nil, object.Object, d.objects.structural, false, schemaobjectmeta.CoerceOptions{ReturnUnknownFieldPaths: d.strict})
 	if embedded != nil {
 		return nil, embedded

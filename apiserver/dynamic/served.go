@@ -77,7 +77,7 @@ func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*
 	if resets, ok := storage.(rest.ResetFieldsStrategy); ok {
 		reset = fieldpath.NewExcludeFilterSetMap(resets.GetResetFields())
 	}
-	manager, err := managedfields.NewDefaultCRDFieldManager(s.types, s.objects, s.objects, s.objects, kind, kind.GroupVersion(), subresource, reset)
+	manager, err := managedfields.NewDefaultCRDFieldManager(s.types, s.objects, withoutDefaults{}, s.objects, kind, kind.GroupVersion(), subresource, reset)
 	if err != nil {
 		return nil, fmt.Errorf("manage the fields of %s: %w", s.resource, err)
 	}
@@ -119,7 +119,7 @@ func (g *Group) endpoint(s *served, subresource string, storage rest.Storage) (*
 	scope.EquivalentResourceMapper = equivalent
 	return &endpoint{
 		storage:           storage,
-		admission:         g.server.scope.Admission,
+		admission:         s.objects.admission(g.server.scope.Admission),
 		minRequestTimeout: g.server.minRequestTimeout,
 		retired:           s.retired,
 		patches:           patches,

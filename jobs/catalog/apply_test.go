@@ -122,19 +122,19 @@ func expectConflict(t *testing.T, err error, words ...string) {
 func TestServerSideApplyOnBothSides(t *testing.T) {
 	s := newSides(t)
 	require.NoError(t, s.applyView("argocd", "{size: small, owner: ada, packages: [nginx]}", false))
-	s.expectSpec(`{"owner":"ada","packages":["nginx"],"paused":false,"retries":2,"size":"small"}`)
+	s.expectSpec(`{"owner":"ada","packages":["nginx"],"paused":false,"release":"bookworm","retries":2,"size":"small"}`)
 
 	// What a manager applied to the view conflicts with a change of the Image, and the other way round.
 	expectConflict(t, s.applyImage("kubectl", `{parameters: [{name: disk, value: 100Gi}], runPolicy: Parallel}`, false), `conflict with "argocd"`, `.spec.parameters[name="disk"].value`)
 	require.NoError(t, s.applyImage("kubectl", `{parameters: [{name: disk, value: 100Gi}], runPolicy: Parallel}`, true))
-	s.expectSpec(`{"owner":"ada","packages":["nginx"],"paused":false,"retries":2,"size":"large"}`)
+	s.expectSpec(`{"owner":"ada","packages":["nginx"],"paused":false,"release":"bookworm","retries":2,"size":"large"}`)
 	expectConflict(t, s.applyView("argocd", "{size: small, packages: [nginx]}", false), `conflict with "kubectl"`, ".spec.size")
 
 	// What a manager no longer applies to the view is removed from the Image, if nobody else owns it.
 	require.NoError(t, s.applyView("argocd", "{size: large, packages: [nginx, curl]}", false))
-	s.expectSpec(`{"packages":["nginx","curl"],"paused":false,"retries":2,"size":"large"}`)
+	s.expectSpec(`{"packages":["nginx","curl"],"paused":false,"release":"bookworm","retries":2,"size":"large"}`)
 	require.NoError(t, s.applyView("argocd", "{packages: [nginx]}", false))
-	s.expectSpec(`{"packages":["nginx"],"paused":false,"retries":2,"size":"large"}`)
+	s.expectSpec(`{"packages":["nginx"],"paused":false,"release":"bookworm","retries":2,"size":"large"}`)
 
 	// The template belongs to the kind, and what the view does not show to its owner.
 	expectConflict(t, s.applyImage("kubectl", `{parameters: [{name: disk, value: 100Gi}, {name: flavour, value: desktop}]}`, false), `conflict with "goldsmith-catalog"`)
@@ -142,7 +142,7 @@ func TestServerSideApplyOnBothSides(t *testing.T) {
 		t.Errorf("the Image has %s", jsonOf(t, s.image.Spec))
 	}
 	require.NoError(t, s.applyImage("kubectl", `{}`, false))
-	s.expectSpec(`{"packages":["nginx"],"paused":false,"retries":2}`)
+	s.expectSpec(`{"packages":["nginx"],"paused":false,"release":"bookworm","retries":2}`)
 	for i := range s.image.ManagedFields {
 		if strings.Contains(s.image.ManagedFields[i].FieldsV1.GetRawString(), "disk") {
 			t.Errorf("an owner has a parameter that does not exist: %s", jsonOf(t, s.image.ManagedFields[i]))
@@ -152,7 +152,7 @@ func TestServerSideApplyOnBothSides(t *testing.T) {
 	// A manager of both sides is one owner.
 	require.NoError(t, s.applyView("kubectl", "{size: small, packages: [curl]}", true))
 	require.NoError(t, s.applyView("kubectl", "{size: small}", false))
-	s.expectSpec(`{"paused":false,"retries":2,"size":"small"}`)
+	s.expectSpec(`{"paused":false,"release":"bookworm","retries":2,"size":"small"}`)
 	require.NoError(t, s.applyImage("argocd", "{runPolicy: Serial}", false))
 	if found := find(s.image.ManagedFields, owner{"argocd", "Apply"}); found == nil || found.FieldsV1.GetRawString() != `{"f:spec":{"f:runPolicy":{}}}` {
 		t.Errorf("argocd owns %s", jsonOf(t, found))

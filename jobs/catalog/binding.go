@@ -57,6 +57,13 @@ func (b *binding) stored(object map[string]any) (any, bool, error) {
 	return stored, err == nil, err
 }
 
+// same reports whether the Images of two objects have the same in the target.
+func (b *binding) same(object, former map[string]any) bool {
+	stored, found, err := b.stored(object)
+	was, had, formerErr := b.stored(former)
+	return err == nil && formerErr == nil && found == had && stored == was
+}
+
 // path is the path of the field in objects.
 func (b *binding) path() *field.Path { return field.NewPath("spec", b.way...) }
 

@@ -52,7 +52,7 @@ func (k *Kind) checkAbsent(path *field.Path) field.ErrorList {
 	full := &unstructured.Unstructured{Object: map[string]any{
 		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": (&sampler{all: true}).object(k.schema.Structural, "spec"),
 	}}
-	full.Object = k.withDefaults(full)
+	full = k.WithDefaults(full)
 	var errs field.ErrorList
 	for way := range optionalFields(k.schema.Structural, []string{"spec"}) {
 		parent, name := strings.Join(way[:len(way)-1], "."), way[len(way)-1]

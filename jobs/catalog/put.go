@@ -4,7 +4,7 @@ package catalog
 
 import (
 	"fmt"
-	"slices"
+	"maps"
 
 	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -18,7 +18,8 @@ import (
 
 // Put returns the Image that stores an object of the kind. For a new object before and image are nil, and the Image has the
 // template. Otherwise before is what Get returned for image, and Put changes only what differs between before and view, so that a value
-// that the kind cannot show survives. Status and UID are those of image. Put changes none of its arguments, and sets no
+// that the kind cannot show survives. The view has no defaults of the schema but those that its user sets: Put sets the default of a
+// field that a new object leaves out, or that a change removes. Status and UID are those of image. Put changes none of its arguments, and sets no
 // defaults of Images.
 //
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
@@ -40,12 +41,13 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 		if err != nil {
 			return nil, err
 		}
-		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.withDefaults(before)}
+		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
 	}
 	made, errs := imageMeta(metadata, was)
 	p.made.ObjectMeta = made
-	errs = append(errs, k.putFields(p, view.Object, formers)...)
-	if errs = append(errs, k.putDerived(p, view.Object, formers)...); len(errs) > 0 {
+	full := k.WithDefaults(view)
+	errs = append(errs, k.putFields(p, view, full, before)...)
+	if errs = append(errs, k.putDerived(p, full.Object, formers)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
@@ -54,52 +56,27 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 	return p.made, nil
 }
 
-// putFields sets the fields of an Image that are bound to fields that differ from the former object, with and without the defaults of the
-// schema. A new Image has no former object.
-func (k *Kind) putFields(p *put, object map[string]any, formers []map[string]any) field.ErrorList {
+// putFields sets the fields of an Image that are bound to fields that differ between a view and the former object. A field that the
+// view no longer has gets its default. A new Image has no former object, and has all defaults.
+func (k *Kind) putFields(p *put, view, full, before *unstructured.Unstructured) field.ErrorList {
 	var errs field.ErrorList
-	refuse := func(b *binding, err error) {
-		value, _ := b.value(object)
-		errs = append(errs, field.Invalid(b.path(), value, err.Error()))
-	}
 	for _, b := range k.bindings {
-		stored, found, err := b.stored(object)
-		if err != nil {
-			refuse(b, err)
+		stored, found, err := b.stored(full.Object)
+		switch {
+		case err != nil:
+		case before != nil && b.same(view.Object, before.Object):
 			continue
-		}
-		if slices.ContainsFunc(formers, func(former map[string]any) bool {
-			was, had, err := b.stored(former)
-			return err == nil && had == found && was == stored
-		}) && (!found || !p.applies(b)) {
-			continue
-		}
-		if !found {
+		case !found:
 			p.remove(b.target)
-		} else if err := b.target.set(&p.made.Spec, stored); err != nil {
-			refuse(b, err)
+		default:
+			err = b.target.set(&p.made.Spec, stored)
+		}
+		if err != nil {
+			value, _ := b.value(full.Object)
+			errs = append(errs, field.Invalid(b.path(), value, err.Error()))
 		}
 	}
 	return errs
-}
-
-// applies reports whether a manager begins to apply a field that the Image lacks. Its value is then stored even if it is the default of the
-// schema: otherwise a tool that applies it would find it missing for ever. In other writes, a default that a user sets cannot be told from
-// one that the server has filled in.
-func (p *put) applies(b *binding) bool {
-	if _, stored := b.target.get(&p.made.Spec); stored {
-		return false
-	}
-	owns := func(entry *metav1.ManagedFieldsEntry) bool {
-		if entry == nil {
-			return false
-		}
-		set, valid := readOwned(entry)
-		return valid && set.Has(b.viewPath)
-	}
-	return slices.ContainsFunc(p.view, func(entry metav1.ManagedFieldsEntry) bool {
-		return entry.Operation == metav1.ManagedFieldsOperationApply && owns(&entry) && !owns(find(p.before, ownerOf(&entry)))
-	})
 }
 
 // remove removes a target from the Image.
@@ -118,13 +95,14 @@ func metaOf(object *unstructured.Unstructured) (*metav1.ObjectMeta, error) {
 	return metadata, nil
 }
 
-// withDefaults returns the metadata of an object, and its spec with the defaults of the schema, as view has them. Otherwise a
-// default that was added to the schema would be stored with the next change of a label, and start a build.
-func (k *Kind) withDefaults(object *unstructured.Unstructured) map[string]any {
+// WithDefaults returns an object with the defaults of the schema, which its rules are about. It shares all but the spec with the object.
+func (k *Kind) WithDefaults(object *unstructured.Unstructured) *unstructured.Unstructured {
 	spec, ok := runtime.DeepCopyJSONValue(object.Object["spec"]).(map[string]any)
 	if !ok {
 		spec = map[string]any{}
 	}
 	structuraldefaulting.Default(spec, k.schema.Structural)
-	return map[string]any{"metadata": object.Object["metadata"], "spec": spec}
+	defaulted := maps.Clone(object.Object)
+	defaulted["spec"] = spec
+	return &unstructured.Unstructured{Object: defaulted}
 }

@@ -98,9 +98,6 @@ func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 		t.Errorf("the view has %s, want %s", got, want)
 	}
 	view := before.DeepCopy()
-	require.NoError(t, unstructured.SetNestedField(view.Object, "bookworm", "spec", "release")) // as the defaults of the schema do
-	require.NoError(t, unstructured.SetNestedField(view.Object, false, "spec", "paused"))
-	require.NoError(t, unstructured.SetNestedField(view.Object, float64(2), "spec", "retries"))
 	require.NoError(t, unstructured.SetNestedField(view.Object, "bob", "spec", "owner"))
 	want := image.DeepCopy()
 	want.Spec.Parameters[2].Value = "bob"
@@ -112,6 +109,12 @@ func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 	}
 	if jsonOf(t, image) != former {
 		t.Error("Put changed its argument")
+	}
+
+	require.NoError(t, unstructured.SetNestedField(view.Object, "bookworm", "spec", "release")) // the default, which the Image has no value of
+	want.Spec.Base.Reference = "debian:bookworm"
+	if made := require.Value(kind.Put(view, before, image))(t); jsonOf(t, made) != jsonOf(t, want) {
+		t.Errorf("with a default that a user sets, the Image is\n%s\nwant\n%s", jsonOf(t, made), jsonOf(t, want))
 	}
 }
 

@@ -165,8 +165,8 @@ func create(s side, by owner, wanted values) (*reference, metav1.StatusReason) {
 		if value != none {
 			r.set(p, value, by)
 		} else if value = p.fallback[s]; value != none {
-			// An update sets defaults before its owner is noted, an application after.
-			if r.values[p] = value; by.operation == metav1.ManagedFieldsOperationUpdate {
+			// An update of an Image sets defaults before its owner is noted, all other writes after.
+			if r.values[p] = value; s == ofImages && by.operation == metav1.ManagedFieldsOperationUpdate {
 				r.set(p, value, by)
 			}
 		}
@@ -191,11 +191,17 @@ func (r *reference) remove(p *property) {
 func (r *reference) update(s side, by owner, wanted values) (*reference, metav1.StatusReason) {
 	next := r.clone()
 	for _, p := range visible(s) {
-		value := wanted.value(p)
+		value, former := wanted.value(p), r.values.value(p)
+		if value == none && s == ofKind && p.fallback[s] != none {
+			if former != none { // a default that a user leaves out is nobody's
+				next.fallBack(s, p, r.owners[p])
+			}
+			continue
+		}
 		if value == none {
 			value = p.fallback[s]
 		}
-		if former := r.values.value(p); value != former {
+		if value != former {
 			next.change(s, p, former, value, by)
 		}
 	}
@@ -256,8 +262,6 @@ func (r *reference) change(s side, p *property, former, value int, by owner) {
 	switch {
 	case value == none:
 		r.remove(p)
-	case s == ofKind && former == none && value == p.fallback[s] && by.operation == metav1.ManagedFieldsOperationUpdate:
-		// The kind cannot tell a default that was set from one that was left out.
 	default:
 		items := r.items[p]
 		switch { // on the side of Images, an item stays with those who added it
@@ -304,15 +308,21 @@ func (r *reference) apply(s side, by owner, applied values, force bool) (*refere
 		case r.owners[p][by] && s == ofImages && len(p.sides[s].path) == 3 && p.sides[s].path[0] == "spec" && p.fallback[s] != none:
 			return nil, unsupported // its parent has other fields, which are removed as well if the kind that set them has released the Image
 		case r.owners[p][by]:
-			if next.remove(p); p.fallback[s] != none {
-				next.values[p], next.owners[p] = p.fallback[s], ownerSet{}
-				if p.sides[ofImages].parameter != "" {
-					next.items[p] = r.items[p].without(me)
-				}
-			}
+			next.fallBack(s, p, me)
 		}
 	}
 	return next.finish(s, r)
+}
+
+// fallBack gives a property its default, or removes it. The value is nobody's, and its item that of its other owners.
+func (r *reference) fallBack(s side, p *property, former ownerSet) {
+	items := r.items[p].without(former)
+	if r.remove(p); p.fallback[s] == none {
+		return
+	}
+	if r.values[p] = p.fallback[s]; len(items) > 0 {
+		r.items[p] = items
+	}
 }
 
 // join adds an owner of a value that stays.

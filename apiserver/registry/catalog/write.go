@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 
-	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -70,7 +69,7 @@ func (r *REST) compose(ctx context.Context, view *unstructured.Unstructured) (*v
 	if err := r.published.refuse(r.resource(), view.GetName()); err != nil {
 		return nil, err
 	}
-	if errs := r.strategy.Validate(ctx, view); len(errs) > 0 {
+	if errs := r.strategy.Validate(ctx, r.kind.WithDefaults(view)); len(errs) > 0 {
 		return nil, r.invalid(view.GetName(), errs)
 	}
 	return r.put(view, nil, nil)
@@ -166,7 +165,8 @@ func (c *change) UpdatedObject(ctx context.Context, old runtime.Object) (runtime
 	if err != nil {
 		return nil, err
 	}
-	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(view, before), c.rest.former(view, before)); len(errs) > 0 {
+	full := c.rest.kind.WithDefaults(view)
+	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(full, before), c.rest.former(full, before)); len(errs) > 0 {
 		return nil, c.rest.invalid(c.name, errs)
 	}
 	image, err := c.rest.put(view, before, stored)
@@ -201,8 +201,7 @@ func (c *change) change(ctx context.Context, object runtime.Object) (*unstructur
 // former returns the object that a change is compared with. If the change is none but for defaults, which the Image can lack, the former object
 // has them too: so the label of an object that is no longer valid can be changed, as that of a custom resource.
 func (r *REST) former(view, before *unstructured.Unstructured) *unstructured.Unstructured {
-	defaulted := before.DeepCopy()
-	structuraldefaulting.Default(defaulted.Object, r.kind.Structural())
+	defaulted := r.kind.WithDefaults(before)
 	if equality.Semantic.DeepEqual(defaulted.Object["spec"], view.Object["spec"]) {
 		return defaulted
 	}
