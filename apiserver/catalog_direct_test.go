@@ -5,6 +5,7 @@ package apiserver_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -133,6 +134,18 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 		Expect(must(patch(ctx, adopt)).Status.Conformance.Fields).To(Equal([]string{"spec.builder.name", "spec.parameters[disk]"}))
 		release()
 		Expect(must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{})).Status.Conformance).To(BeNil())
+	})
+
+	It("has the revision that the server gave it", func(ctx SpecContext) {
+		image := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
+		revision := image.Labels[kinds.RevisionLabel]
+		for _, forged := range []string{`"zzz"`, "null"} {
+			Expect(must(patch(ctx, `{"metadata": {"labels": {"catalog.goldsmith.dev/revision": `+forged+`}}}`)).Labels).To(HaveKeyWithValue(kinds.RevisionLabel, revision))
+		}
+		image.ObjectMeta = metav1.ObjectMeta{Name: "made", Labels: map[string]string{kinds.KindLabel: "guardeds", kinds.RevisionLabel: "zzz"}}
+		image.Spec.Parameters = slices.DeleteFunc(image.Spec.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == "host" })
+		image.Spec.Parameters = append(image.Spec.Parameters, v1alpha1.Parameter{Name: "host", Value: "srv-made"})
+		Expect(must(imagesIn(namespace).Create(ctx, image, metav1.CreateOptions{})).Labels).To(HaveKeyWithValue(kinds.RevisionLabel, revision))
 	})
 
 	It("is free if its kind is not served", func(ctx SpecContext) {

@@ -46,8 +46,8 @@ func adopted(image, old *v1alpha1.Image) bool {
 	return name != "" && (old == nil || old.Labels[catalog.KindLabel] != name)
 }
 
-// prepare sets what the server itself sets of an Image of a kind: its conformance, and the revision of an Image that has none. An Image that
-// is no longer of a kind keeps nothing of it.
+// prepare sets what the server itself sets of an Image of a kind: its conformance and its revision, which no writer can choose: otherwise an
+// Image could pass for one of an earlier revision, which has no conformance. An Image that is no longer of a kind keeps nothing of it.
 func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 	name := image.Labels[catalog.KindLabel]
 	if name == "" {
@@ -63,9 +63,13 @@ func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 	if err != nil || kind == nil || isThroughKind(ctx) && image.Status.Conformance == nil {
 		return
 	}
-	if adopted(image, old) && image.Labels[catalog.RevisionLabel] == "" {
+	revision := kind.Revision()
+	if !adopted(image, old) && old.Labels[catalog.RevisionLabel] != "" {
+		revision = old.Labels[catalog.RevisionLabel]
+	}
+	if image.Labels[catalog.RevisionLabel] != revision {
 		image.Labels = maps.Clone(image.Labels)
-		image.Labels[catalog.RevisionLabel] = kind.Revision()
+		image.Labels[catalog.RevisionLabel] = revision
 	}
 	image.Status.Conformance = kind.Conformance(image)
 }
