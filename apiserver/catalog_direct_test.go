@@ -68,7 +68,7 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 	It("has no value that the kind refuses, however it is written", func(ctx SpecContext) {
 		_, err := patch(ctx, builder)
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
-		Expect(err).To(MatchError(And(ContainSubstring(`spec.builder.name: Invalid value: "other": kind Guarded sets this field`),
+		Expect(err).To(MatchError(And(ContainSubstring(`spec.builder.name: Invalid value: "other": kind Guarded sets spec.builder.name`),
 			ContainSubstring(`the Image is guardeds.catalog.goldsmith.dev "web": change that object, or remove the label catalog.goldsmith.dev/kind`))))
 		Expect(errorOf(patch(ctx, disk(ctx, "33Gi")))).To(MatchError(ContainSubstring(`"33Gi": is no value of spec.size of a Guarded`)))
 		applied := []byte(`{"apiVersion": "images.goldsmith.dev/v1alpha1", "kind": "Image", "metadata": {"name": "web"}, "spec": {"builder": {"name": "other"}}}`)
@@ -94,7 +94,7 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 		DeferCleanup(func(ctx SpecContext) { policy(ctx, v1alpha1.ImageKindEnforce) })
 		reported := must(patch(ctx, builder))
 		Expect(reported.Status.Conformance).To(HaveField("Fields", ConsistOf("spec.builder.name")))
-		Expect(reported.Status.Conformance.Message).To(ContainSubstring("kind Guarded sets this field"))
+		Expect(reported.Status.Conformance.Message).To(ContainSubstring("kind Guarded sets spec."))
 		Expect(warned).To(ContainElement(And(HavePrefix(`spec.builder.name: Invalid value: "other"`), ContainSubstring(`guardeds.catalog.goldsmith.dev "web"`))))
 		warned = nil
 		hidden := must(patch(ctx, disk(ctx, "33Gi")))
@@ -128,7 +128,8 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 		release()
 		must(patch(ctx, builder))
 		must(patch(ctx, disk(ctx, "33Gi")))
-		Expect(errorOf(patch(ctx, adopt))).To(MatchError(And(ContainSubstring("spec.builder.name"), ContainSubstring("spec.parameters["))))
+		Expect(errorOf(patch(ctx, adopt))).To(MatchError(And(ContainSubstring("spec.builder.name"), ContainSubstring("spec.parameters["),
+			ContainSubstring("change the field, or leave out the label catalog.goldsmith.dev/kind=guardeds"))))
 		policy(ctx, v1alpha1.ImageKindReport)
 		DeferCleanup(func(ctx SpecContext) { policy(ctx, v1alpha1.ImageKindEnforce) })
 		Expect(must(patch(ctx, adopt)).Status.Conformance.Fields).To(Equal([]string{"spec.builder.name", "spec.parameters[disk]"}))

@@ -138,9 +138,13 @@ func (k *Kind) checkDerived(image *v1alpha1.Image, object map[string]any) (stray
 	return strays
 }
 
+// setsItself is about a value that the kind sets, with the name of the item in a list. The Image has another value, or nil for none.
 func (k *Kind) setsItself(path *field.Path, at string, value any) stray {
-	err := field.Invalid(path, value, fmt.Sprintf("kind %s sets this field", k.declared.Spec.Names.Kind))
-	return stray{err, at, value}
+	why := fmt.Sprintf("kind %s sets %s", k.declared.Spec.Names.Kind, at)
+	if value == nil {
+		return stray{field.Required(path, why), at, value}
+	}
+	return stray{field.Invalid(path, value, why), at, value}
 }
 
 // checkTemplate checks that an Image has the template. Defaults of Images count as declared.

@@ -123,7 +123,7 @@ func TestConformanceIsOfTheCurrentRevision(t *testing.T) {
 	if diff := cmp.Diff([]string{"spec.builder.name", "spec.parameters[disk]", "spec.parameters[flavour]"}, report.Fields); diff != "" {
 		t.Error(diff)
 	}
-	if !strings.Contains(report.Message, `spec.builder.name: Invalid value: "other": kind DebianServer sets this field`) {
+	if !strings.Contains(report.Message, `spec.builder.name: Invalid value: "other": kind DebianServer sets spec.builder.name`) {
 		t.Error(report.Message)
 	}
 	image.Labels[RevisionLabel] = "earlier"

@@ -46,8 +46,8 @@ func adopted(image, old *v1alpha1.Image) bool {
 	return name != "" && (old == nil || old.Labels[catalog.KindLabel] != name)
 }
 
-// prepare sets what the server itself sets of an Image of a kind: its conformance and its revision, which no writer can choose: otherwise an
-// Image could pass for one of an earlier revision, which has no conformance. An Image that is no longer of a kind keeps nothing of it.
+// prepare sets what the server itself sets of an Image of a kind: its conformance and its revision, which no writer chooses: otherwise
+// an Image could pass for one of an earlier revision, which has no conformance. An Image that is no longer of a kind keeps nothing of it.
 func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 	name := image.Labels[catalog.KindLabel]
 	if name == "" {
@@ -94,8 +94,12 @@ func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) fie
 		return nil
 	}
 	errs := kind.strays(image, old, adopts)
+	remedy := fmt.Sprintf("the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, catalog.Group, image.Name, catalog.KindLabel)
+	if adopts {
+		remedy = fmt.Sprintf("change the field, or leave out the label %s=%s", catalog.KindLabel, name)
+	}
 	for _, err := range errs {
-		err.Detail += fmt.Sprintf(": the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, catalog.Group, image.Name, catalog.KindLabel)
+		err.Detail += ": " + remedy
 	}
 	return errs
 }
