@@ -259,23 +259,22 @@ func specOnly(all values) values {
 
 // change gives a property another value, or none, and its owner.
 func (r *reference) change(s side, p *property, former, value int, by owner) {
-	switch {
-	case value == none:
+	if value == none {
 		r.remove(p)
-	default:
-		items := r.items[p]
-		switch { // on the side of Images, an item stays with those who added it
-		case s == ofKind:
-			if items = items.without(r.owners[p].without(ownerSet{by: true})); !r.owners[p][by] {
-				items = items.with(by)
-			}
-		case former == none:
-			items = ownerSet{by: true}
+		return
+	}
+	items := r.items[p]
+	switch { // on the side of Images, an item stays with those who added it
+	case s == ofKind:
+		if items = items.without(r.owners[p].without(ownerSet{by: true})); !r.owners[p][by] {
+			items = items.with(by)
 		}
-		r.set(p, value, by)
-		if p.sides[ofImages].parameter != "" {
-			r.items[p] = items
-		}
+	case former == none:
+		items = ownerSet{by: true}
+	}
+	r.set(p, value, by)
+	if p.sides[ofImages].parameter != "" {
+		r.items[p] = items
 	}
 }
 
