@@ -19,8 +19,12 @@ const (
 // two minutes after a change.
 func AnswerOldHashes(api http.Handler) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		if !strings.HasPrefix(request.URL.Path, documents) {
+			api.ServeHTTP(writer, request)
+			return
+		}
 		query := request.URL.Query()
-		if !strings.HasPrefix(request.URL.Path, documents) || !query.Has(hash) {
+		if !query.Has(hash) {
 			api.ServeHTTP(writer, request)
 			return
 		}
