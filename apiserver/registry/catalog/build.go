@@ -86,18 +86,14 @@ func (b *buildREST) Get(ctx context.Context, name string, object runtime.Object)
 	if err != nil {
 		return nil, err
 	}
-	found, err := b.main.findBuild(ctx, b.builds, owner, options.Build, "build")
+	build, err := b.main.findBuild(ctx, b.builds, owner, options.Build, "build")
 	if err != nil {
 		return nil, err
 	}
-	build, err := b.builds.GetBuild(ctx, found.name)
-	switch {
-	case err != nil && !apierrors.IsNotFound(err):
-		return nil, err
-	case err != nil || build.UID != found.uid:
-		return nil, b.main.noBuild(owner, "build", fmt.Sprintf("has no build %d any more", found.number))
+	if build.stored == nil {
+		return nil, b.main.noBuild(owner, "build", fmt.Sprintf("has no build %d any more", build.number))
 	}
-	return shown(build), nil
+	return shown(build.stored), nil
 }
 
 // shown returns what users of a kind see of a build. It omits the inputs, which have all that the kind sets, and the messages, which can

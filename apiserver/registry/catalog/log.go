@@ -60,12 +60,13 @@ func validateNumber(number *int64) field.ErrorList {
 	return field.ErrorList{field.Invalid(field.NewPath("build"), *number, "must be 1 or more")}
 }
 
-// logged is a build whose log is read. Its UID is known even if the build is deleted.
-type logged struct {
+// found is a build of an object.
+type found struct {
 	name   string
 	uid    types.UID
 	number int64
-	pods   []string
+	// stored is the build as it was read, nil if it is deleted.
+	stored *v1alpha1.ImageBuild
 }
 
 // Get returns the log of a build as a stream.
@@ -87,25 +88,25 @@ func (l *logREST) Get(ctx context.Context, name string, object runtime.Object) (
 		return nil, err
 	}
 	terms := &logTerms{main: l.main, owner: owner, build: build, context: ctx}
-	found, err := l.log.Get(terms.of(ctx), build.name, options.ofBuild(build.uid))
+	log, err := l.log.Get(terms.of(ctx), build.name, options.ofBuild(build.uid))
 	if err != nil {
 		return nil, terms.explain(err)
 	}
-	streamer, ok := found.(rest.ResourceStreamer)
+	streamer, ok := log.(rest.ResourceStreamer)
 	if !ok {
-		return nil, apierrors.NewInternalError(fmt.Errorf("read the log of build %s: a %T is no stream", build.name, found))
+		return nil, apierrors.NewInternalError(fmt.Errorf("read the log of build %s: a %T is no stream", build.name, log))
 	}
-	return &logStream{Object: found, streamer: streamer, terms: terms}, nil
+	return &logStream{Object: log, streamer: streamer, terms: terms}, nil
 }
 
 // findBuild returns the build with a number or, without a number, the running build, or else the latest one. A build of another Image with
 // this name is not found: the UID of the Image decides.
-func (r *REST) findBuild(ctx context.Context, all Builds, owner *v1alpha1.Image, number *int64, subresource string) (*logged, error) {
+func (r *REST) findBuild(ctx context.Context, all Builds, owner *v1alpha1.Image, number *int64, subresource string) (*found, error) {
 	if number != nil {
 		build, err := all.GetBuild(ctx, trigger.BuildName(owner.Name, *number))
 		switch {
 		case err == nil && build.Spec.ImageRef != nil && build.Spec.ImageRef.UID == owner.UID:
-			return loggedOf(build), nil
+			return foundOf(build), nil
 		case err != nil && !apierrors.IsNotFound(err):
 			return nil, err
 		}
@@ -120,11 +121,11 @@ func (r *REST) findBuild(ctx context.Context, all Builds, owner *v1alpha1.Image,
 	}
 	for _, build := range slices.Backward(builds) {
 		if build.Status.CurrentAttempt > 0 && !build.Status.Finished {
-			return loggedOf(&build), nil
+			return foundOf(&build), nil
 		}
 	}
 	if len(builds) > 0 {
-		return loggedOf(&builds[len(builds)-1]), nil
+		return foundOf(&builds[len(builds)-1]), nil
 	}
 	for _, request := range slices.Backward(owner.Status.RecentRequests) {
 		if deleted := deletedBuild(owner, request.Number); deleted != nil {
@@ -142,19 +143,15 @@ func (r *REST) noBuild(owner *v1alpha1.Image, subresource, what string) error {
 	return err
 }
 
-func loggedOf(build *v1alpha1.ImageBuild) *logged {
-	found := &logged{name: build.Name, uid: build.UID, number: *build.Spec.Number}
-	for _, attempt := range build.Status.Attempts {
-		found.pods = append(found.pods, attempt.PodName)
-	}
-	return found
+func foundOf(build *v1alpha1.ImageBuild) *found {
+	return &found{name: build.Name, uid: build.UID, number: *build.Spec.Number, stored: build}
 }
 
 // deletedBuild returns a deleted build that the Image remembers, nil if there is none. An archive can have its log.
-func deletedBuild(owner *v1alpha1.Image, number int64) *logged {
+func deletedBuild(owner *v1alpha1.Image, number int64) *found {
 	for _, request := range owner.Status.RecentRequests {
 		if request.Number == number && request.UID != "" {
-			return &logged{name: trigger.BuildName(owner.Name, number), uid: request.UID, number: number}
+			return &found{name: trigger.BuildName(owner.Name, number), uid: request.UID, number: number}
 		}
 	}
 	return nil
@@ -180,7 +177,7 @@ func (s *logStream) InputStream(ctx context.Context, version, accept string) (io
 type logTerms struct {
 	main    *REST
 	owner   *v1alpha1.Image
-	build   *logged
+	build   *found
 	context context.Context // of the request, whose client gets the warnings
 }
 
@@ -198,9 +195,11 @@ func (t *logTerms) AddWarning(agent, text string) {
 func (t *logTerms) text(text string) string {
 	build := fmt.Sprintf("build %d of %s %q", t.build.number, t.main.GetSingularName(), t.owner.Name)
 	pairs := []string{fmt.Sprintf("imagebuild %q", t.build.name), build, "imagebuild " + t.build.name, build}
-	for _, pod := range t.build.pods {
-		if pod != "" {
-			pairs = append(pairs, "pod "+pod, "its pod")
+	if t.build.stored != nil {
+		for _, attempt := range t.build.stored.Status.Attempts {
+			if attempt.PodName != "" {
+				pairs = append(pairs, "pod "+attempt.PodName, "its pod")
+			}
 		}
 	}
 	return strings.NewReplacer(pairs...).Replace(text)
