@@ -29,7 +29,7 @@ func appliances(w *fixture) *subject {
 	}
 }
 
-// establishAppliances makes the kind of appliances be served before each spec.
+// establishAppliances ensures before each spec that the kind of appliances is served.
 func establishAppliances(w *fixture) {
 	BeforeEach(func(ctx SpecContext) {
 		w.EstablishKind(ctx, workspace.Appliances)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package apiserver_test
+package catalog_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,13 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/client-go/rest"
-	"sigs.k8s.io/yaml"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver"
-	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 	kinds "goldsmith.dev/goldsmith/jobs/catalog"
@@ -29,22 +23,10 @@ import (
 const benchmarked = 1000
 
 // BenchmarkCatalogue compares requests for objects of a kind with the same requests for their Images, in pairs. The metric is the median of
-// the former divided by that of the latter: `go test -run - -bench Catalogue ./apiserver`.
+// the former divided by that of the latter: `go test -run - -bench Catalogue ./apiserver/registry/catalog`.
 func BenchmarkCatalogue(b *testing.B) {
 	configured := catalog.NewConfiguration([]*kinds.Kind{compileKind(b, "")})
-	options, err := apiserver.Register(builder.New("benchmark"), apiserver.Options{Kinds: configured}).WithStorage(builder.Memory()).
-		WithBearerToken(token, &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).ToServerOptions()
-	require.NoError(b, err)
-	ctx, cancel := context.WithCancel(context.Background())
-	running, err := options.Start(ctx)
-	require.NoError(b, err)
-	b.Cleanup(func() {
-		cancel()
-		require.NoError(b, running.Wait())
-	})
-	require.NoError(b, running.WaitReady(b.Context()))
-	config := running.ClientConfig()
-	config.BearerToken = token
+	config := serve(b, configured)
 	client, err := rest.HTTPClientFor(config)
 	require.NoError(b, err)
 	send := func(method, path, contentType, body string) time.Duration {
@@ -98,13 +80,8 @@ func BenchmarkCatalogue(b *testing.B) {
 // compileKind compiles the kind of the specs with a description of its own.
 func compileKind(b *testing.B, description string) *kinds.Kind {
 	b.Helper()
-	declared := &v1alpha1.ImageKind{}
-	document, err := os.ReadFile("testdata/catalog/debianservers.yaml")
-	require.NoError(b, err)
-	require.NoError(b, yaml.UnmarshalStrict(bytes.ReplaceAll(document, []byte("Packages to install."), []byte("Packages. "+description)), declared))
-	kind, errs := kinds.Compile(declared)
-	require.NoError(b, errs.ToAggregate())
-	return kind
+	document := require.Value(os.ReadFile("../../testdata/catalog/debianservers.yaml"))(b)
+	return parseKind(b, bytes.ReplaceAll(document, []byte("Packages to install."), []byte("Packages. "+description)))
 }
 
 // awaitDescription returns once the server publishes a kind with the description.

@@ -39,11 +39,17 @@ func serve(t testing.TB, configured *catalog.Configuration) *rest.Config {
 	return config
 }
 
-// readKind compiles the kind of a document.
+// readKind compiles the kind of the document at a path.
 func readKind(t testing.TB, path string) *kinds.Kind {
 	t.Helper()
+	return parseKind(t, require.Value(os.ReadFile(path))(t))
+}
+
+// parseKind compiles the kind of a document.
+func parseKind(t testing.TB, document []byte) *kinds.Kind {
+	t.Helper()
 	declared := &v1alpha1.ImageKind{}
-	require.NoError(t, yaml.UnmarshalStrict(require.Value(os.ReadFile(path))(t), declared))
+	require.NoError(t, yaml.UnmarshalStrict(document, declared))
 	kind, errs := catalog.Compile(declared)
 	require.NoError(t, errs.ToAggregate())
 	return kind
