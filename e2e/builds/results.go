@@ -21,6 +21,7 @@ func describeResults(w *fixture) {
 		Expect(w.Log(ctx, "bad", nil)).To(ContainSubstring("step 1/1"))
 	},
 		Entry("saying why", Label("gate"), "User/BuilderFailed", 3, "NoSuchPackage", "failAt=1", "exitCode=3", "failReason=NoSuchPackage"),
+		Entry("saying that its configuration is wrong", "Config/BuilderMisconfigured", 1, "WrongKey", "failAt=1", "failClass=Config", "failReason=WrongKey"),
 		Entry("saying nothing", "User/BuilderFailed", 3, "no result: ", "result=none", "exitCode=3"),
 		Entry("saying it failed, with exit code 0", "User/BuilderFailed", 0, "NoSuchPackage", "failAt=1", "exitCode=0", "failReason=NoSuchPackage"),
 		Entry("saying it succeeded, with exit code 3", "User/BuilderFailed", 3, "Succeeded", "exitCode=3"),

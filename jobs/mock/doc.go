@@ -16,6 +16,7 @@
 //	lineBytes     how long each of these lines is, with its newline (as long as its text)
 //	failAt        the step in which it fails, after that step's lines
 //	failReason    the reason it gives (MockFailed)
+//	failClass     the class that it gives (none)
 //	retryable     whether it reports that another attempt may help (false)
 //	failAttempts  how many attempts fail, from the first: the others ignore failAt, exitCode, result and crash
 //	              (all, where one of these is set; it fails in the first step where failAt is not set)

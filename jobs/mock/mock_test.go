@@ -128,6 +128,10 @@ func TestParametersAndWhatBecomesOfTheBuild(t *testing.T) {
 			wantClass: infrastructure, wantReason: v1alpha1.ReasonBuilderTempFail, wantMessage: "MockFailed",
 		},
 		{
+			name: "failClass", parameters: params{"failAt": "1", "failClass": "Config"}, wantExit: 1,
+			wantClass: config, wantReason: v1alpha1.ReasonBuilderMisconfigured, wantMessage: "MockFailed",
+		},
+		{
 			name: "failAttempts fails the first ones", parameters: params{"failAttempts": "2"}, attempt: 2, wantExit: 1,
 			wantClass: user, wantReason: v1alpha1.ReasonBuilderFailed, wantMessage: "failed in step 1 of 5",
 		},

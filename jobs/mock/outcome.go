@@ -84,7 +84,7 @@ func (b *builder) fail() int {
 	complain(b.stderr, errors.New(message))
 	return b.leave(result.Result{
 		Outcome: result.OutcomeFailed,
-		Failure: &result.Failure{Reason: b.behaviour.failReason, Message: message, Retryable: b.behaviour.retryable},
+		Failure: &result.Failure{Reason: b.behaviour.failReason, Message: message, Class: b.behaviour.failClass, Retryable: b.behaviour.retryable},
 	})
 }
 

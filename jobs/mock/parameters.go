@@ -54,6 +54,7 @@ type behaviour struct {
 	fails        bool
 	failAt       int // the step it fails in; 0: before the first, where there are no steps
 	failReason   string
+	failClass    v1alpha1.FailureClass
 	retryable    bool
 	exitCode     int
 	result       string
@@ -70,6 +71,7 @@ func newBehaviour(parameters map[string]string, attempt int32) (behaviour, error
 		linesPerStep: p.number("linesPerStep", 1, 0, maxLinesPerStep),
 		lineBytes:    p.number("lineBytes", 0, 1, maxLineBytes),
 		failReason:   p.text("failReason", "MockFailed"),
+		failClass:    v1alpha1.FailureClass(p.text("failClass", "")),
 		retryable:    p.boolean("retryable", false),
 		onTerm:       p.choice("onTerm", onTermExit, onTermIgnore, onTermHurry),
 		result:       resultGood,

@@ -49,7 +49,10 @@ type Failure struct {
 	Reason string `json:"reason,omitempty"`
 	// Message for people.
 	Message string `json:"message,omitempty"`
-	// Retryable is whether another attempt may help.
+	// Class is who can correct the failure: User, Config or Infrastructure. Empty means Infrastructure if Retryable is set, and User
+	// otherwise. Any other value is ignored, and named.
+	Class v1alpha1.FailureClass `json:"class,omitempty"`
+	// Retryable is whether another attempt may help. Then the class is Infrastructure, whatever Class is.
 	Retryable bool `json:"retryable,omitempty"`
 }
 

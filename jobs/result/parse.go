@@ -317,11 +317,33 @@ func judgeFailure(exitCode int32, said *Failure, ignored string) *v1alpha1.Build
 	if said == nil {
 		said = &Failure{}
 	}
-	reason := v1alpha1.ReasonBuilderFailed
-	if said.Retryable || exitCode == ExitTempFail {
+	reason, unheeded := said.judge(exitCode)
+	if ignored != "" && unheeded != "" {
+		ignored += ", "
+	}
+	return failure(exitCode, reason, v1alpha1.CutMessage(ignoring(failureText(exitCode, said), ignored+unheeded)))
+}
+
+// judge returns the reason of the failure, and why its class does not count. A class that contradicts a report that another attempt may
+// help does not count, because that attempt costs less than a build that is not made.
+func (f *Failure) judge(exitCode int32) (reason v1alpha1.FailureReason, unheeded string) {
+	reason, known := map[v1alpha1.FailureClass]v1alpha1.FailureReason{
+		"":                             v1alpha1.ReasonBuilderFailed,
+		v1alpha1.FailureUser:           v1alpha1.ReasonBuilderFailed,
+		v1alpha1.FailureConfig:         v1alpha1.ReasonBuilderMisconfigured,
+		v1alpha1.FailureInfrastructure: v1alpha1.ReasonBuilderTempFail,
+	}[f.Class]
+	retryable := f.Retryable || exitCode == ExitTempFail
+	switch {
+	case !known:
+		reason, unheeded = v1alpha1.ReasonBuilderFailed, fmt.Sprintf("class %q, must be User, Config or Infrastructure", f.Class)
+	case retryable && f.Class != "" && f.Class != v1alpha1.FailureInfrastructure:
+		unheeded = fmt.Sprintf("class %q, because another attempt may help", f.Class)
+	}
+	if retryable {
 		reason = v1alpha1.ReasonBuilderTempFail
 	}
-	return failure(exitCode, reason, v1alpha1.CutMessage(ignoring(failureText(exitCode, said), ignored)))
+	return reason, unheeded
 }
 
 func failure(exitCode int32, reason v1alpha1.FailureReason, message string) *v1alpha1.BuildFailure {

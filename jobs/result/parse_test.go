@@ -26,6 +26,11 @@ const (
 	failedForNow  = `{"version":1,"outcome":"Failed","failure":{"reason":"MirrorDown","message":"503","retryable":true}}`
 )
 
+// failedOf returns the message of a failure of a class.
+func failedOf(class string) string {
+	return strings.Replace(failedForGood, `"failure":{`, `"failure":{"class":"`+class+`",`, 1)
+}
+
 func artifact(target, digest string) string {
 	return `{"target":"` + target + `","file":"disk","digest":"` + digest + `","sizeBytes":7}`
 }
@@ -337,6 +342,15 @@ func TestParseFailure(t *testing.T) {
 		{"Failed, exit code 0", failedForGood, 0, user, v1alpha1.ReasonBuilderFailed, "NoSpace: disk is full"},
 		{"Failed, retryable, exit code 0", failedForNow, 0, infrastructure, v1alpha1.ReasonBuilderTempFail, "MirrorDown: 503"},
 		{"Failed, exit code 75", failedForGood, 75, infrastructure, v1alpha1.ReasonBuilderTempFail, "NoSpace: disk is full"},
+		{"Failed of class User", failedOf("User"), 1, user, v1alpha1.ReasonBuilderFailed, "NoSpace: disk is full"},
+		{"Failed of class Config", failedOf("Config"), 1, config, v1alpha1.ReasonBuilderMisconfigured, "NoSpace: disk is full"},
+		{"Failed of class Config, exit code 0", failedOf("Config"), 0, config, v1alpha1.ReasonBuilderMisconfigured, "NoSpace: disk is full"},
+		{"Failed of class Infrastructure", failedOf("Infrastructure"), 1, infrastructure, v1alpha1.ReasonBuilderTempFail, "NoSpace: disk is full"},
+		{"Failed of a class that builders cannot report", failedOf("Registry"), 1, user, v1alpha1.ReasonBuilderFailed, `full; ignored: class "Registry", must be User, Config or Infrastructure`},
+		{"Failed of a class in other case", failedOf("config"), 75, infrastructure, v1alpha1.ReasonBuilderTempFail, `ignored: class "config", must be`},
+		{"Failed of class Config, exit code 75", failedOf("Config"), 75, infrastructure, v1alpha1.ReasonBuilderTempFail, `full; ignored: class "Config", because another attempt may help`},
+		{"Failed of class User, retryable", failedOf(`User","retryable":true,"x":"`), 1, infrastructure, v1alpha1.ReasonBuilderTempFail, `ignored: unknown field "failure.x", class "User", because`},
+		{"Failed of class Infrastructure, retryable", failedOf(`Infrastructure","retryable":true,"x":"`), 1, infrastructure, v1alpha1.ReasonBuilderTempFail, `full; ignored: unknown field "failure.x"`},
 		{"Failed without a failure", `{"version":1,"outcome":"Failed"}`, 2, user, v1alpha1.ReasonBuilderFailed, "without reason and message"},
 		{"Failed with a reason only", `{"version":1,"outcome":"Failed","failure":{"reason":"NoSpace"}}`, 1, user, v1alpha1.ReasonBuilderFailed, "NoSpace"},
 		{"Failed with a message only", `{"version":1,"outcome":"Failed","failure":{"message":"full"}}`, 1, user, v1alpha1.ReasonBuilderFailed, "full"},
@@ -395,7 +409,7 @@ func wantFailure(t *testing.T, got Outcome, class v1alpha1.FailureClass, reason 
 
 func FuzzParse(f *testing.F) {
 	for _, seed := range []string{
-		"", " ", "{", "null", "0", `""`, "[]", "{}", good, good[1:], good + good, failedForGood, failedForNow,
+		"", " ", "{", "null", "0", `""`, "[]", "{}", good, good[1:], good + good, failedForGood, failedForNow, failedOf("Config"), failedOf("x"),
 		succeeded("null"), succeeded(artifact("linux/arm64/v8/qcow2", digestB), artifact("linux/amd64/raw", digestA)),
 		`{"version":1,"outcome":"Failed","failure":{"reason":"\u0000\u001b","message":"\ud800"}}`,
 		`{"version":1e0,"outcome":"Succeeded","artifacts":{}}`, paddedTo(4096, good), paddedTo(5000, good),
@@ -444,10 +458,11 @@ func checkFuzzedFailure(t *testing.T, failure *v1alpha1.BuildFailure, exitCode i
 		t.Errorf("the message is not fit to be shown: %q", text)
 	}
 	classes := map[v1alpha1.FailureReason]v1alpha1.FailureClass{
-		v1alpha1.ReasonBuilderFailed:   v1alpha1.FailureUser,
-		v1alpha1.ReasonBuilderTempFail: v1alpha1.FailureInfrastructure,
-		v1alpha1.ReasonNoResult:        v1alpha1.FailureConfig,
-		v1alpha1.ReasonInvalidResult:   v1alpha1.FailureConfig,
+		v1alpha1.ReasonBuilderFailed:        v1alpha1.FailureUser,
+		v1alpha1.ReasonBuilderTempFail:      v1alpha1.FailureInfrastructure,
+		v1alpha1.ReasonBuilderMisconfigured: v1alpha1.FailureConfig,
+		v1alpha1.ReasonNoResult:             v1alpha1.FailureConfig,
+		v1alpha1.ReasonInvalidResult:        v1alpha1.FailureConfig,
 	}
 	if classes[failure.Reason] != failure.Class {
 		t.Errorf("reason %s of class %s", failure.Reason, failure.Class)

@@ -234,41 +234,42 @@ type FailureReason string
 
 // Reasons of failures. FailureReason.Meaning returns what each means.
 const (
-	ReasonBuilderFailed       FailureReason = "BuilderFailed"
-	ReasonOOMKilled           FailureReason = "OOMKilled"
-	ReasonBuilderNotFound     FailureReason = "BuilderNotFound"
-	ReasonBuilderNotAllowed   FailureReason = "BuilderNotAllowed"
-	ReasonBuilderNotRunnable  FailureReason = "BuilderNotRunnable"
-	ReasonInvalidParameters   FailureReason = "InvalidParameters"
-	ReasonTargetNotSupported  FailureReason = "TargetNotSupported"
-	ReasonSourceNotFound      FailureReason = "SourceNotFound"
-	ReasonSourceTooLarge      FailureReason = "SourceTooLarge"
-	ReasonBaseNotFound        FailureReason = "BaseNotFound"
-	ReasonNoResult            FailureReason = "NoResult"
-	ReasonInvalidResult       FailureReason = "InvalidResult"
-	ReasonJobRejected         FailureReason = "JobRejected"
-	ReasonPodForbidden        FailureReason = "PodForbidden"
-	ReasonInvalidImageName    FailureReason = "InvalidImageName"
-	ReasonBuilderTempFail     FailureReason = "BuilderTempFail"
-	ReasonArtifactNotStored   FailureReason = "ArtifactNotStored"
-	ReasonNodeRejected        FailureReason = "NodeRejected"
-	ReasonEvicted             FailureReason = "Evicted"
-	ReasonPreempted           FailureReason = "Preempted"
-	ReasonNodeLost            FailureReason = "NodeLost"
-	ReasonNodeShutdown        FailureReason = "NodeShutdown"
-	ReasonPodDeleted          FailureReason = "PodDeleted"
-	ReasonJobDeleted          FailureReason = "JobDeleted"
-	ReasonJobConflict         FailureReason = "JobConflict"
-	ReasonProcessLost         FailureReason = "ProcessLost"
-	ReasonImagePullFailed     FailureReason = "ImagePullFailed"
-	ReasonRegistryDenied      FailureReason = "RegistryDenied"
-	ReasonRegistryRefused     FailureReason = "RegistryRefused"
-	ReasonRegistryUnavailable FailureReason = "RegistryUnavailable"
-	ReasonQueueTimeout        FailureReason = "QueueTimeout"
-	ReasonStartTimeout        FailureReason = "StartTimeout"
-	ReasonRunTimeout          FailureReason = "RunTimeout"
-	ReasonCancelRequested     FailureReason = "CancelRequested"
-	ReasonSuperseded          FailureReason = "Superseded"
+	ReasonBuilderFailed        FailureReason = "BuilderFailed"
+	ReasonOOMKilled            FailureReason = "OOMKilled"
+	ReasonBuilderNotFound      FailureReason = "BuilderNotFound"
+	ReasonBuilderNotAllowed    FailureReason = "BuilderNotAllowed"
+	ReasonBuilderNotRunnable   FailureReason = "BuilderNotRunnable"
+	ReasonInvalidParameters    FailureReason = "InvalidParameters"
+	ReasonTargetNotSupported   FailureReason = "TargetNotSupported"
+	ReasonSourceNotFound       FailureReason = "SourceNotFound"
+	ReasonSourceTooLarge       FailureReason = "SourceTooLarge"
+	ReasonBaseNotFound         FailureReason = "BaseNotFound"
+	ReasonBuilderMisconfigured FailureReason = "BuilderMisconfigured"
+	ReasonNoResult             FailureReason = "NoResult"
+	ReasonInvalidResult        FailureReason = "InvalidResult"
+	ReasonJobRejected          FailureReason = "JobRejected"
+	ReasonPodForbidden         FailureReason = "PodForbidden"
+	ReasonInvalidImageName     FailureReason = "InvalidImageName"
+	ReasonBuilderTempFail      FailureReason = "BuilderTempFail"
+	ReasonArtifactNotStored    FailureReason = "ArtifactNotStored"
+	ReasonNodeRejected         FailureReason = "NodeRejected"
+	ReasonEvicted              FailureReason = "Evicted"
+	ReasonPreempted            FailureReason = "Preempted"
+	ReasonNodeLost             FailureReason = "NodeLost"
+	ReasonNodeShutdown         FailureReason = "NodeShutdown"
+	ReasonPodDeleted           FailureReason = "PodDeleted"
+	ReasonJobDeleted           FailureReason = "JobDeleted"
+	ReasonJobConflict          FailureReason = "JobConflict"
+	ReasonProcessLost          FailureReason = "ProcessLost"
+	ReasonImagePullFailed      FailureReason = "ImagePullFailed"
+	ReasonRegistryDenied       FailureReason = "RegistryDenied"
+	ReasonRegistryRefused      FailureReason = "RegistryRefused"
+	ReasonRegistryUnavailable  FailureReason = "RegistryUnavailable"
+	ReasonQueueTimeout         FailureReason = "QueueTimeout"
+	ReasonStartTimeout         FailureReason = "StartTimeout"
+	ReasonRunTimeout           FailureReason = "RunTimeout"
+	ReasonCancelRequested      FailureReason = "CancelRequested"
+	ReasonSuperseded           FailureReason = "Superseded"
 )
 
 // explanation is everything about a reason of a failure. Meaning and remedy are phrases in Markdown.
@@ -314,6 +315,9 @@ var failureReasons = []explanation{
 	{ReasonBaseNotFound, FailureConfig, false,
 		"the image that `spec.base.imageRef` names is missing, has no such channel, was never built, has no artifact for a platform of this image, or has lost an artifact that no registry has",
 		"create, promote or build that image, or add a target to it" + thenBuilt + ". After an attempt that could not fetch an artifact, and if the base is built again as it was, build this image yourself: `goldsmith build`"},
+	{ReasonBuilderMisconfigured, FailureConfig, false,
+		"the builder reported that its configuration has to change, such as the address or the key of a mirror",
+		"correct what the message names, in `spec.parameters` or in [what the operator sets](builders.md#registering-a-builder). Then build again: `goldsmith build`"},
 	{ReasonNoResult, FailureConfig, false,
 		"the builder ended with exit code 0 and left no result",
 		"correct the builder: [the contract](builders.md)"},

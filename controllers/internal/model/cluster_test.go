@@ -263,6 +263,7 @@ var ends = [...]end{
 	{code: 0, started: true, message: `{"version":1,"outcome":"Succeeded","check":{"notStored":"no space left on device"},` +
 		`"artifacts":[{"target":"linux/amd64/raw","file":"disk","digest":"sha256:` + strings.Repeat("0", 64) + `","sizeBytes":1}]}`},
 	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"Flaky","retryable":true}}`},
+	{code: 1, started: true, message: `{"version":1,"outcome":"Failed","failure":{"reason":"WrongKey","class":"Config"}}`},
 }
 
 // notPublished is the message of an agent that could not publish an artifact.

@@ -272,7 +272,7 @@ func (w *environment) checkFailure(build *v1alpha1.ImageBuild, attempt *v1alpha1
 		if !w.truth.rejected[attempt.JobName] {
 			w.broken("attempt %d of %s ended with JobRejected, and its Job was not rejected", attempt.Number, build.Name)
 		}
-	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled,
+	case v1alpha1.ReasonBuilderFailed, v1alpha1.ReasonBuilderTempFail, v1alpha1.ReasonBuilderMisconfigured, v1alpha1.ReasonNoResult, v1alpha1.ReasonInvalidResult, v1alpha1.ReasonOOMKilled,
 		v1alpha1.ReasonArtifactNotStored, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable:
 		if pod := w.truth.pods[attempt.PodUID]; pod == nil || pod.job != attempt.JobUID || pod.made || pod.killed {
 			w.broken("attempt %d of %s ended with %s, which its pod does not say", attempt.Number, build.Name, attempt.Failure.Reason)
