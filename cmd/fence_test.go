@@ -40,6 +40,7 @@ var layers = slices.Concat([]layer{
 }, pureLayers(), []layer{
 	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its log lines have the archive's format, with timestamps
 	{"jobs", []string{"jobs", "apis"}},
+	{"builders", []string{"builders", "jobs", "apis"}}, // programs that follow the contract of builders
 }, serverLibraries(), []layer{
 	{"apiserver/example", append([]string{"apiserver/example"}, libraries...)},
 	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // an independent command, which knows no resource

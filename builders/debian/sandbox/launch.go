@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/jobs/progress"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const (
+	exitFailed = 1
+	exitUsage  = 2
+
+	// The reasons of failures, besides those of the builder.
+	reasonMissing  = "ToolsMissing"
+	reasonMirror   = "MirrorUnavailable"
+	reasonTools    = "ToolsNotMade"
+	reasonDiskFull = "DiskFull"
+
+	envCache = "XDG_CACHE_HOME"
+)
+
+// Environment returns the variables, as NAME=VALUE, that Main needs besides those of the builder contract: where programs and the cache of
+// the user are, and the proxies.
+func Environment(getenv func(string) string) []string {
+	variables := tools.Proxies(getenv)
+	if path := getenv("PATH"); path != "" {
+		variables = append(variables, "PATH="+path)
+	}
+	if cache, err := os.UserCacheDir(); err == nil {
+		variables = append(variables, envCache+"="+cache)
+	}
+	return variables
+}
+
+// Main makes the tools of the builder if they do not exist yet, and then replaces this process by the program of the builder in its sandbox.
+// getenv looks up the variables of the builder contract, and those of Environment. If the builder cannot be started, Main writes a result
+// with the reason and returns an exit code. It takes no arguments.
+func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
+	if len(args) > 0 {
+		complain(stderr, fmt.Errorf("it takes no arguments: its input is the file that $%s names", render.EnvInput))
+		return exitUsage
+	}
+	err := launch(ctx, getenv, stdout)
+	complain(stderr, err)
+	if err := writeFailure(getenv(render.EnvResult), err); err != nil {
+		complain(stderr, err)
+	}
+	return exitFailed
+}
+
+func complain(stderr io.Writer, err error) {
+	_, _ = fmt.Fprintf(stderr, "debian builder: %v\n", err) // a failure to write the log cannot be reported anywhere
+}
+
+// launch does not return if the program of the builder starts.
+func launch(ctx context.Context, getenv func(string) string, stdout io.Writer) error {
+	if err := tools.Missing(ctx); err != nil {
+		return missingError{err}
+	}
+	directory, err := makeTools(ctx, getenv, stdout)
+	if err != nil {
+		return err
+	}
+	program, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find the program of the builder: %w", err)
+	}
+	bwrap, err := exec.LookPath("bwrap")
+	if err != nil {
+		return missingError{err}
+	}
+	arguments, environment := command(directory, program, getenv)
+	err = syscall.Exec(bwrap, slices.Insert(arguments, 0, "bwrap"), environment)
+	return fmt.Errorf("run %s: %w", bwrap, err)
+}
+
+// makeTools returns the directory of the tools, which it makes if they do not exist.
+func makeTools(ctx context.Context, getenv func(string) string, stdout io.Writer) (string, error) {
+	cache := getenv(envCache)
+	if cache == "" {
+		return "", fmt.Errorf("find the cache of the user: set HOME or %s where goldsmith up starts", envCache)
+	}
+	directory := tools.Path(cache)
+	if _, err := os.Stat(directory); err == nil {
+		return directory, nil
+	}
+	reporting := progress.New(getenv)
+	defer reporting.Close()
+	reporting.Report("tools", 0, "making the tools of the builder, once")
+	_, _ = fmt.Fprintf(stdout, "making the tools of the builder in %s, once\n", directory) // as in complain
+	return directory, tools.Make(ctx, directory, tools.Options{Getenv: getenv, Log: stdout})
+}
+
+// missingError is what the machine lacks.
+type missingError struct{ error }
+
+// failureOf returns what the result says about an error.
+func failureOf(err error) *result.Failure {
+	failure := &result.Failure{Reason: reasonTools, Message: err.Error(), Class: v1alpha1.FailureConfig}
+	switch {
+	case errors.As(err, &missingError{}):
+		failure.Reason = reasonMissing
+	case errors.Is(err, tools.ErrMirror):
+		failure.Reason, failure.Class, failure.Retryable = reasonMirror, v1alpha1.FailureInfrastructure, true
+	case errors.Is(err, tools.ErrDiskFull):
+		failure.Reason, failure.Class, failure.Retryable = reasonDiskFull, v1alpha1.FailureInfrastructure, true
+	}
+	return failure
+}
+
+func writeFailure(path string, err error) error {
+	text, encodeErr := json.Marshal(result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)})
+	if encodeErr == nil {
+		encodeErr = os.WriteFile(path, text, 0o600) // the message is cut by Goldsmith
+	}
+	if encodeErr != nil {
+		return fmt.Errorf("write the result: %w", encodeErr)
+	}
+	return nil
+}

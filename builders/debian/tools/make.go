@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package tools
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Options tell how the tools are made.
+type Options struct {
+	// Getenv looks up PATH and the variables of proxies, such as http_proxy.
+	Getenv func(string) string
+	// Log receives lines of progress. Defaults to nowhere.
+	Log io.Writer
+}
+
+// Make makes the tools in a directory, unless the directory exists. It uses the mirror that mmdebstrap uses by default. The directory
+// appears complete, or not at all. Concurrent calls, also of other processes, wait for the first call.
+//
+// errors.Is(err, ErrMirror) tells that another attempt can succeed.
+func Make(ctx context.Context, directory string, options Options) (err error) {
+	if exists(directory) {
+		return nil
+	}
+	if options.Log == nil {
+		options.Log = io.Discard
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("make the tools in %s: %w", directory, err)
+		}
+	}()
+	if err := os.MkdirAll(filepath.Dir(directory), 0o750); err != nil {
+		return err
+	}
+	lock, err := acquire(ctx, directory+".lock")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = lock.Close() }() // releases it
+	if exists(directory) {
+		return nil
+	}
+	unfinished := directory + ".unfinished" // perhaps of a process that was killed
+	if err := remove(unfinished); err != nil {
+		return err
+	}
+	maker := maker{contents: trixie(), directory: unfinished, environment: environment(options.Getenv), log: options.Log, lock: lock}
+	if err := maker.make(ctx); err != nil {
+		return errors.Join(err, remove(unfinished))
+	}
+	return os.Rename(unfinished, directory)
+}
+
+func exists(directory string) bool {
+	_, err := os.Stat(directory)
+	return err == nil
+}
+
+// acquire waits until this process has the lock of a file.
+func acquire(ctx context.Context, path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	acquired := make(chan error, 1)
+	go func() {
+		for {
+			err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
+			if !errors.Is(err, unix.EINTR) {
+				acquired <- err
+				return
+			}
+		}
+	}()
+	select {
+	case err = <-acquired:
+	case <-ctx.Done():
+		return nil, ctx.Err() // the file stays open until the process ends, because its lock is waited for
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+	}
+	return file, nil
+}
+
+// remove removes a directory of tools, with directories that nobody can write to.
+func remove(directory string) error {
+	err := os.RemoveAll(directory)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	err = filepath.WalkDir(directory, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			return os.Chmod(path, 0o700) //nolint:gosec // it is removed next
+		}
+		return err
+	})
+	return errors.Join(err, os.RemoveAll(directory))
+}
+
+// environment returns the variables of the programs that make the tools.
+func environment(getenv func(string) string) []string {
+	variables := append(Proxies(getenv), "LC_ALL=C.UTF-8", "TZ=UTC", "SOURCE_DATE_EPOCH=0")
+	if path := getenv("PATH"); path != "" {
+		variables = append(variables, "PATH="+path+":/usr/sbin:/sbin")
+	}
+	return variables
+}
+
+// Proxies returns the variables that name proxies, as NAME=VALUE.
+func Proxies(getenv func(string) string) []string {
+	var variables []string
+	for _, name := range []string{"http_proxy", "https_proxy", "ftp_proxy", "all_proxy", "no_proxy"} {
+		for _, name := range []string{name, strings.ToUpper(name)} {
+			if value := getenv(name); value != "" {
+				variables = append(variables, name+"="+value)
+			}
+		}
+	}
+	return variables
+}
+
+// maker makes the tools in a directory that does not exist.
+type maker struct {
+	contents
+	directory   string
+	environment []string
+	log         io.Writer
+	lock        *os.File
+}
+
+func (m maker) make(ctx context.Context) error {
+	if err := m.extract(ctx); err != nil {
+		return err
+	}
+	if err := m.repair(m.directory); err != nil {
+		return err
+	}
+	if err := m.command(ctx, "bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--bind", m.directory, "/", "ldconfig", "-i").Run(); err != nil {
+		return fmt.Errorf("run ldconfig in the tools: %w", err)
+	}
+	return os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig"))
+}
+
+// extract runs mmdebstrap.
+func (m maker) extract(ctx context.Context) error {
+	arguments := []string{
+		"--mode=chrootless", "--variant=extract", "--format=directory", "--architectures=amd64",
+		"--skip=check/qemu,check/signed-by,output/dev,output/mknod", "--keyring=" + Keyring,
+		"--include=" + strings.Join(m.Packages, ","),
+	}
+	for _, path := range m.Excluded {
+		arguments = append(arguments, "--dpkgopt=path-exclude="+path)
+	}
+	for _, path := range m.Included {
+		arguments = append(arguments, "--dpkgopt=path-include="+path)
+	}
+	temporary, err := os.MkdirTemp(filepath.Dir(m.directory), "tmp-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.RemoveAll(temporary) }()
+	command := m.command(ctx, "mmdebstrap", append(arguments, m.Suite, m.directory)...)
+	command.Env = append(command.Env, "TMPDIR="+temporary, "HOME="+temporary)
+	tail := &tail{to: m.log}
+	command.Stdout, command.Stderr = tail, tail
+	if err := command.Run(); err != nil {
+		return mmdebstrapError(err, tail.lines)
+	}
+	return nil
+}
+
+// command is a program that holds the lock, so that nobody removes the directory while the program writes there, even if this process was killed.
+func (m maker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
+	command := exec.CommandContext(ctx, name, arguments...)
+	command.Env, command.Stdout, command.Stderr, command.ExtraFiles = m.environment, m.log, m.log, []*os.File{m.lock}
+	return command
+}
