@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/progress"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const (
+	exitFailed     = 1
+	exitUsage      = 2
+	exitTerminated = 128 + int(syscall.SIGTERM)
+)
+
+// Main runs the builder and returns its exit code. getenv looks up the variables of the builder contract, TMPDIR, and those that name
+// proxies. SIGTERM and the end of ctx end the builder. It takes no arguments.
+func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
+	if len(args) > 0 {
+		// A failure to write the log cannot be reported anywhere.
+		_, _ = fmt.Fprintf(stderr, "debian builder: it takes no arguments: its input is the file that $%s names\n", render.EnvInput)
+		return exitUsage
+	}
+	return runIn(ctx, "/", getenv, stdout, stderr)
+}
+
+// runIn runs the builder with the tools of a directory.
+func runIn(ctx context.Context, tools string, getenv func(string) string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	reporting := progress.New(getenv)
+	defer reporting.Close()
+	b := &build{
+		getenv: getenv, log: stdout, report: reporting.Report,
+		tools: tools, output: getenv(render.EnvOutput),
+	}
+	artifacts, err := b.run(ctx)
+	if ctx.Err() != nil {
+		b.logf("told to end")
+		return exitTerminated
+	}
+	said := result.Result{Version: result.Version, Outcome: result.OutcomeSucceeded, Artifacts: artifacts}
+	code := 0
+	if err != nil {
+		b.logf("%v", err)
+		said = result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)}
+		code = exitFailed
+	}
+	if err := writeResult(getenv(render.EnvResult), said); err != nil {
+		_, _ = fmt.Fprintf(stderr, "debian builder: %v\n", err)
+		return exitFailed
+	}
+	return code
+}
+
+// failureOf returns what the result says about an error.
+func failureOf(err error) *result.Failure {
+	if known, ok := errors.AsType[*failure](err); ok {
+		return &known.Failure
+	}
+	if errors.Is(err, syscall.ENOSPC) {
+		return &result.Failure{Reason: reasonDiskFull, Message: err.Error(), Retryable: true}
+	}
+	return &result.Failure{Reason: "Internal", Message: err.Error()}
+}
+
+func writeResult(path string, said result.Result) error {
+	text, err := json.Marshal(said)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600) // in place: in a cluster the path is a mount
+	}
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
+
+// build is one run of the builder.
+type build struct {
+	getenv func(string) string
+	log    io.Writer
+	report func(stage string, percent int, message string)
+	tools  string // the directory with the programs
+	output string // for artifacts
+	work   string // for everything else
+
+	input  *render.Input
+	config *configuration
+	ids    identifiers
+	// time is that of everything in the image.
+	time time.Time
+}
+
+// The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.
+const (
+	stageMirror   = "mirror"
+	stagePackages = "packages"
+	stageDisk     = "disk"
+	stageConvert  = "convert"
+
+	percentMirror   = 0
+	percentPackages = 5
+	percentDisk     = 85
+	percentConvert  = 95
+)
+
+// run makes an artifact for each target.
+func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
+	var err error
+	if b.input, err = readInput(b.getenv(render.EnvInput)); err != nil {
+		return nil, err
+	}
+	if b.config, err = newConfiguration(b.input); err != nil {
+		return nil, err
+	}
+	if b.ids, err = newIdentifiers(b.input); err != nil {
+		return nil, err
+	}
+	if b.work, err = os.MkdirTemp(cmp.Or(b.getenv("TMPDIR"), os.TempDir()), "debian-"); err != nil {
+		return nil, fmt.Errorf("make a directory for the build: %w", err)
+	}
+	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
+	b.logf("build %s/%s, attempt %d: Debian %s, %d packages, %d files, targets %s", b.input.Build.Namespace, b.input.Build.Name,
+		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
+	for _, step := range []func(context.Context) error{b.findTime, b.makeRootFS, b.makeDisk} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	var artifacts []result.Artifact
+	for _, target := range b.input.Targets {
+		artifact, err := b.artifact(ctx, target)
+		if err != nil {
+			return nil, err
+		}
+		artifacts = append(artifacts, artifact)
+	}
+	if !slices.ContainsFunc(artifacts, func(made result.Artifact) bool { return made.File == filepath.Base(b.disk()) }) {
+		err = os.Remove(b.disk())
+	}
+	return artifacts, err
+}
+
+// artifact makes the artifact of a target of the disk.
+func (b *build) artifact(ctx context.Context, target render.InputTarget) (result.Artifact, error) {
+	made := result.Artifact{
+		Target:      target.Name,
+		Annotations: map[string]string{"debian.release": release, "debian.time": b.time.Format(time.RFC3339)},
+	}
+	switch target.Format {
+	case v1alpha1.ArtifactFormatRaw:
+		made.File = filepath.Base(b.disk())
+		return made, nil
+	case v1alpha1.ArtifactFormatQCOW2:
+		b.begin(stageConvert, percentConvert)
+		made.File = "disk.qcow2"
+		return made, b.command(ctx, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd",
+			b.disk(), filepath.Join(b.output, made.File))
+	}
+	return made, refuse("TargetNotSupported", "target %s: the builder makes %s", target.Name, formats)
+}
+
+// begin tells users that a stage begins.
+func (b *build) begin(stage string, percent int) {
+	b.logf("== %s", stage)
+	b.report(stage, percent, "")
+}
+
+func (b *build) logf(format string, args ...any) {
+	_, _ = fmt.Fprintf(b.log, format+"\n", args...) // a failure to write the log cannot be reported anywhere
+}
+
+func (b *build) path(name string) string { return filepath.Join(b.work, name) }
+
+func readInput(path string) (*render.Input, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("read the input: %w", err)
+	}
+	input := &render.Input{}
+	if err := json.Unmarshal(text, input); err != nil {
+		return nil, fmt.Errorf("read the input: %w", err)
+	}
+	if input.Version != render.InputVersion {
+		return nil, fmt.Errorf("read the input: its version is %d, must be %d", input.Version, render.InputVersion)
+	}
+	return input, nil
+}
+
+func targetNames(input *render.Input) []string {
+	names := make([]string, len(input.Targets))
+	for i, target := range input.Targets {
+		names[i] = target.Name
+	}
+	slices.Sort(names)
+	return names
+}

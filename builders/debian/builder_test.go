@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// A fixture is a build with tools that only record how they are called. mmdebstrap makes a root file system with a few files, and applies no
+// plan.
+type fixture struct {
+	t         *testing.T
+	directory string
+	log       signalling
+	input     *render.Input
+}
+
+const recorder = `#!/bin/sh
+cd "$(dirname "$0")/../../.." && echo "${0##*/} $*" >>calls
+`
+
+func newFixture(t *testing.T, parameters map[string]string) *fixture {
+	t.Helper()
+	url := mirrorWith(t, func(writer http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintln(writer, "Date: Sat, 21 Nov 2026 09:15:44 UTC")
+	})
+	f := &fixture{t: t, directory: t.TempDir(), input: inputWith(parameters)}
+	for _, name := range []string{"tools/usr/bin", "tools/etc/apt", "tools/" + grubDirectory, "output", "tmp"} {
+		require.NoError(t, os.MkdirAll(filepath.Join(f.directory, name), 0o700))
+	}
+	for _, name := range []string{"sfdisk", "mkfs.vfat", "mke2fs", "mmd", "mcopy", "qemu-img"} {
+		f.tool(name, "")
+	}
+	f.tool("mmdebstrap", `for last; do before=$target target=$list list=$last; done; cp rootfs.tar "$target"`)
+	f.tool("grub-mkimage", `while [ "$1" != -o ]; do shift; done; head -c 2000 /dev/zero >"$2"`)
+	f.write("tools/"+toolSources, []byte("deb "+url+" trixie main\n"))
+	f.write("rootfs.tar", rootFS(t))
+	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, sector))
+	return f
+}
+
+// rootFS is the tar of a root file system with the boot loaders of UEFI, and 3 MiB.
+func rootFS(t *testing.T) []byte {
+	t.Helper()
+	var buffer bytes.Buffer
+	archive := tar.NewWriter(&buffer)
+	files := map[string]string{"./var/large": strings.Repeat("x", 3*mib)}
+	for name := range signedLoaders {
+		files[name] = name
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		require.NoError(t, archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(files[name]))}))
+		_, err := io.WriteString(archive, files[name])
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
+	return buffer.Bytes()
+}
+
+func (f *fixture) tool(name, does string) {
+	f.t.Helper()
+	f.write("tools/usr/bin/"+name, []byte(recorder+does+"\n"))
+	require.NoError(f.t, os.Chmod(filepath.Join(f.directory, "tools/usr/bin", name), 0o700))
+}
+
+func (f *fixture) write(name string, content []byte) {
+	f.t.Helper()
+	require.NoError(f.t, os.WriteFile(filepath.Join(f.directory, name), content, 0o600))
+}
+
+func (f *fixture) read(name string) string {
+	f.t.Helper()
+	return string(require.Value(os.ReadFile(filepath.Join(f.directory, name)))(f.t))
+}
+
+// main runs the builder, and returns its exit code.
+func (f *fixture) main(ctx context.Context) int {
+	f.write("input.json", require.Value(json.Marshal(f.input))(f.t))
+	files := map[string]string{render.EnvInput: "input.json", render.EnvOutput: "output", render.EnvResult: "result", "TMPDIR": "tmp"}
+	getenv := func(name string) string {
+		if file := files[name]; file != "" {
+			return filepath.Join(f.directory, file)
+		}
+		return ""
+	}
+	return runIn(ctx, filepath.Join(f.directory, "tools"), getenv, &f.log, &f.log)
+}
+
+// run runs the builder, and returns its exit code and its result.
+func (f *fixture) run() (int, result.Result) {
+	f.t.Helper()
+	code := f.main(f.t.Context())
+	f.t.Log(f.log.String())
+	var said result.Result
+	require.NoError(f.t, json.Unmarshal([]byte(f.read("result")), &said))
+	return code, said
+}
+
+// fails runs the builder, and expects a failure.
+func (f *fixture) fails(want result.Failure) {
+	f.t.Helper()
+	code, said := f.run()
+	if code == 0 || said.Outcome != result.OutcomeFailed {
+		f.t.Fatalf("exit code %d, outcome %s", code, said.Outcome)
+	}
+	if diff := cmp.Diff(&want, said.Failure); diff != "" {
+		f.t.Error(diff)
+	}
+}
+
+func TestADiskIsMadeByTheTools(t *testing.T) {
+	f := newFixture(t, map[string]string{"packages": "curl"})
+	code, said := f.run()
+	if code != 0 || said.Outcome != result.OutcomeSucceeded || len(said.Artifacts) != 1 || said.Artifacts[0].File != "disk.raw" {
+		t.Fatalf("exit code %d, result %+v, failure %+v", code, said, said.Failure)
+	}
+	if info, err := os.Stat(filepath.Join(f.directory, "output/disk.raw")); err != nil || info.Size() != 768*mib {
+		t.Errorf("disk %v, error %v", info, err)
+	}
+	if left, err := os.ReadDir(filepath.Join(f.directory, "tmp")); err != nil || len(left) > 0 {
+		t.Errorf("the build leaves %v, error %v", left, err)
+	}
+}
+
+func TestTheToolsAreCalledWithTheSameArgumentsForTheSameInputs(t *testing.T) {
+	calls := func(build string) string {
+		f := newFixture(t, map[string]string{"packages": "nginx-light", "kernelArguments": "quiet", "size": "2G"})
+		f.input.Build.Name = build
+		f.input.Targets = append(f.input.Targets, render.InputTarget{Name: "linux/amd64/qcow2", Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2})
+		f.run()
+		text := f.read("calls")
+		text = regexp.MustCompile(`\S*/debian-\d+`).ReplaceAllString(text, "WORK")
+		return strings.ReplaceAll(text, f.directory, "")
+	}
+	first := calls("web-1")
+	const golden = "testdata/calls.txt"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(first), 0o600))
+	}
+	if diff := cmp.Diff(string(require.Value(os.ReadFile(golden))(t)), first); diff != "" {
+		t.Errorf("go test -update writes %s again: %s", golden, diff)
+	}
+	if diff := cmp.Diff(first, calls("web-2")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
+	t.Run("a disk that is too small", func(t *testing.T) {
+		f := newFixture(t, map[string]string{"size": "100M"})
+		f.fails(result.Failure{Reason: "DiskTooSmall", Message: "parameter size is 100M, must be at least 192M for these packages and files"})
+	})
+	t.Run("a full disk of the builder", func(t *testing.T) {
+		f := newFixture(t, map[string]string{})
+		f.tool("mke2fs", "echo 'mke2fs: No space left on device while writing'; exit 1")
+		f.fails(result.Failure{Reason: "DiskFull", Retryable: true, Message: "the disk on which the builder works is full: mke2fs: No space left on device while writing"})
+	})
+	t.Run("a full disk of the image", func(t *testing.T) {
+		f := newFixture(t, map[string]string{"size": "200M"})
+		f.tool("mke2fs", "echo '__populate_fs: Could not allocate block in ext2 filesystem while writing file \"a\"'; exit 1")
+		f.fails(result.Failure{Reason: "DiskTooSmall", Message: "parameter size is 200M, must be at least 256M for these packages and files"})
+	})
+	t.Run("a failure of the plan", func(t *testing.T) {
+		f := newFixture(t, map[string]string{})
+		f.tool("mmdebstrap", `for hook; do case $hook in --customize-hook=*) plan=${hook#*=}; esac; done
+printf 'ScriptFailed\nfiles scripts/a ended with exit code 7: \nit said this\n' >"${plan%/*}/failure"
+echo "E: mmdebstrap failed to run"; exit 25`)
+		f.fails(result.Failure{Reason: "ScriptFailed", Message: "files scripts/a ended with exit code 7: it said this"})
+	})
+	t.Run("a tool that is missing", func(t *testing.T) {
+		f := newFixture(t, map[string]string{})
+		require.NoError(t, os.Remove(filepath.Join(f.directory, "tools/usr/bin/mcopy")))
+		f.fails(result.Failure{Reason: "ToolMissing", Class: v1alpha1.FailureConfig,
+			Message: "there is no program mcopy in " + f.directory + "/tools/usr/bin: the builder runs only in its tools"})
+	})
+	t.Run("a file of no kind", func(t *testing.T) {
+		f := newFixture(t, map[string]string{})
+		f.input.Files["etc/motd"] = "hello"
+		f.fails(result.Failure{Reason: "UnknownFile",
+			Message: `file "etc/motd": a name must begin with root/, for a file of the image, or with scripts/, for a script`})
+	})
+}
+
+// signalling is a log that tells when it has a text.
+type signalling struct {
+	bytes.Buffer
+	text string
+	seen chan struct{}
+}
+
+func (s *signalling) Write(text []byte) (int, error) {
+	defer func() {
+		if s.text != "" && strings.Contains(s.String(), s.text) {
+			s.text = ""
+			close(s.seen)
+		}
+	}()
+	return s.Buffer.Write(text)
+}
+
+func TestABuildThatIsToldToEndEndsItsToolsAndLeavesNoResult(t *testing.T) {
+	f := newFixture(t, map[string]string{})
+	f.tool("mmdebstrap", `sh -c 'trap "echo the child ended; exit" TERM; echo started; while :; do sleep 0.05; done' & wait`)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	f.log = signalling{text: "started", seen: make(chan struct{})}
+	done := make(chan int)
+	go func() { done <- f.main(ctx) }()
+	<-f.log.seen
+	cancel()
+	if code := <-done; code != exitTerminated {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.Contains(f.log.String(), "the child ended") {
+		t.Errorf("the child of a tool was not told to end: %s", f.log.String())
+	}
+	if _, err := os.Stat(filepath.Join(f.directory, "result")); err == nil {
+		t.Errorf("there is a result: %s", f.read("result"))
+	}
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	// keptLines is how many of the last lines of a program a failure can have.
+	keptLines = 40
+	// termWait is how long a program may take to end after SIGTERM. Goldsmith gives the builder 30 seconds.
+	termWait = 10 * time.Second
+)
+
+// command runs one of the tools. Its output is part of the log.
+func (b *build) command(ctx context.Context, name string, args ...string) error {
+	return b.commandWith(ctx, nil, name, args...)
+}
+
+// commandWith runs one of the tools with a standard input. The error has the last line of its output.
+func (b *build) commandWith(ctx context.Context, input io.Reader, name string, args ...string) error {
+	last, err := b.tool(ctx, input, name, args...)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if noSpace(last) {
+		return diskFull(last)
+	}
+	if len(last) == 0 {
+		return err
+	}
+	return fmt.Errorf("%s: %w: %s", name, err, lastOf(last))
+}
+
+// tool runs one of the tools, and returns the last lines of its output.
+func (b *build) tool(ctx context.Context, input io.Reader, name string, args ...string) (last []string, err error) {
+	program, err := b.find(name)
+	if err != nil {
+		return nil, err
+	}
+	command := exec.CommandContext(ctx, program, args...)
+	command.Env, command.Dir = b.environment(), b.work
+	command.Stdin = input
+	lines := &tail{to: b.log}
+	command.Stdout, command.Stderr = lines, lines
+	// A program such as mmdebstrap has children: all of them are told to end.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
+	command.WaitDelay = termWait
+	err = command.Run()
+	return lines.end(), err
+}
+
+// toolPath is where programs find others. The builder contract promises no PATH.
+const toolPath = "/usr/sbin:/usr/bin:/sbin:/bin"
+
+// find returns the path of a tool.
+func (b *build) find(name string) (string, error) {
+	for _, directory := range []string{"usr/sbin", "usr/bin"} {
+		path := filepath.Join(b.tools, directory, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", misconfigured("ToolMissing", "there is no program %s in %s: the builder runs only in its tools", name, filepath.Join(b.tools, "usr/bin"))
+}
+
+// environment returns the variables of the tools. None comes from the environment of the builder, except the proxies.
+func (b *build) environment() []string {
+	environment := []string{
+		"PATH=" + toolPath, "HOME=" + b.work, "TMPDIR=" + b.work, "LC_ALL=C.UTF-8", "TZ=UTC",
+		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(b.time.Unix(), 10),
+		"MTOOLS_SKIP_CHECK=1", // no geometry of a floppy disk
+		// In a user namespace chown fails with EINVAL, which fakeroot does not ignore.
+		"FAKEROOTDONTTRYCHOWN=1",
+		// The programs of systemd find their library by an absolute path, which is outside of the fake chroot.
+		"LD_LIBRARY_PATH=" + b.path(chrootLink) + "/usr/lib/x86_64-linux-gnu/systemd",
+	}
+	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
+		if value := b.getenv(name); value != "" {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	return environment
+}
+
+// tail passes text on, and keeps its last lines.
+type tail struct {
+	to    io.Writer
+	begun []byte // of a line
+	lines []string
+}
+
+func (t *tail) Write(text []byte) (int, error) {
+	t.begun = append(t.begun, text...)
+	for {
+		line, rest, ended := bytes.Cut(t.begun, []byte("\n"))
+		if !ended {
+			break
+		}
+		t.keep(string(line))
+		t.begun = slices.Clone(rest)
+	}
+	if _, err := t.to.Write(text); err != nil {
+		return 0, err
+	}
+	return len(text), nil
+}
+
+func (t *tail) keep(line string) {
+	if line = strings.TrimSpace(line); line == "" {
+		return
+	}
+	t.lines = append(t.lines, line)
+	if len(t.lines) > keptLines {
+		t.lines = t.lines[1:]
+	}
+}
+
+func (t *tail) end() []string {
+	t.keep(string(t.begun))
+	t.begun = nil
+	return t.lines
+}
+
+func lastOf(lines []string) string {
+	if len(lines) == 0 {
+		return "no output"
+	}
+	return lines[len(lines)-1]
+}

@@ -1,0 +1,70 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Applies a plan to a root file system in which the packages are installed. It runs outside of the fake chroot. What the plan declares is
+# only data here: no text of it is part of a command line that a shell reads.
+# A failure is three lines in PLAN/failure: reason, message, last lines of the output.   usage: PLAN/customize ROOT
+set -eu
+plan=${0%/*} root=$1
+
+fail() { # REASON MESSAGE [OUTPUT]
+  printf '%s\n%s\n%s\n' "$1" "$2" "$(printf %s "${3:-}" | tr '\n' ' ')" >"$plan/failure"
+  echo "$1: $2 ${3:-}"
+  exit 1
+}
+# Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
+inside() { DEBIAN_FRONTEND=noninteractive HOME=/root chroot "$root" "$@"; }
+
+echo "files"
+inside tar --extract --keep-directory-symlink <"$plan/root.tar" ||
+  fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
+
+read -r zone <"$plan/timezone"
+inside test -e "/usr/share/zoneinfo/$zone" || fail UnknownTimeZone "parameter timeZone: there is no time zone $zone"
+inside ln -sf "../usr/share/zoneinfo/$zone" /etc/localtime
+read -r locale <"$plan/locale"
+case $locale in
+  C | POSIX | C.UTF-8) ;;
+  *)
+    inside grep -qxF "$locale UTF-8" /usr/share/i18n/SUPPORTED || fail UnknownLocale "parameter locale: there is no locale $locale"
+    printf '%s UTF-8\n' "$locale" | inside tee /etc/locale.gen >/dev/null
+    inside locale-gen
+    ;;
+esac
+
+tab=$(printf '\t')
+while IFS="$tab" read -r name shell groups; do
+  echo "user $name"
+  said=$(inside useradd --create-home --shell "$shell" ${groups:+--groups "$groups"} "$name" 2>&1) || fail UserNotCreated "parameter users: user $name: " "$said"
+  if [ -e "$plan/users/$name/password" ]; then
+    said=$(inside chpasswd --encrypted <"$plan/users/$name/password" 2>&1) || fail UserNotCreated "parameter users: password of $name: " "$said"
+  fi
+  if [ -e "$plan/users/$name/authorized_keys" ]; then
+    inside install -d -m 700 -o "$name" -g "$name" "/home/$name/.ssh"
+    inside tee "/home/$name/.ssh/authorized_keys" <"$plan/users/$name/authorized_keys" >/dev/null
+    inside chmod 600 "/home/$name/.ssh/authorized_keys"
+    inside chown "$name:$name" "/home/$name/.ssh/authorized_keys"
+  fi
+done <"$plan/accounts"
+
+for verb in enable disable; do
+  while read -r unit; do
+    echo "$verb $unit"
+    said=$(inside systemctl "$verb" "$unit" 2>&1) || fail UnknownService "parameter services: cannot $verb $unit: " "$said"
+  done <"$plan/$verb"
+done
+
+while read -r number name; do
+  echo "script $name"
+  inside tee /tmp/.goldsmith-script <"$plan/scripts/$number" >/dev/null
+  inside chmod 755 /tmp/.goldsmith-script
+  { inside /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"; } | tee "$plan/said"
+  if [ -e "$plan/status" ]; then
+    fail ScriptFailed "files scripts/$name ended with exit code $(cat "$plan/status"): " "$(tail -n 5 "$plan/said")"
+  fi
+  inside rm /tmp/.goldsmith-script
+done <"$plan/scripts.list"
+
+# What would be different in each build, or has to be different on each machine.
+inside sh -c 'rm -f /etc/machine-id /var/lib/dbus/machine-id /etc/ssh/ssh_host_* /var/lib/systemd/random-seed /etc/.resolv.conf.systemd-resolved.bak
+: >/etc/machine-id'
+chmod 755 "$root"

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package debian is a builder that makes bootable disks of Debian 13, without any privilege. It follows the builder contract.
+//
+// It runs in its tools, a directory with the programs of the release that it makes images of: package tools has them. The data flow:
+//
+//	input ── parameters.go ──▶ configuration ── plan.go ──▶ plan: files, users, services and scripts, as a directory
+//	mirror ─ sources.go ─────▶ the time of the image: that of the newest release file
+//	plan ─── rootfs.go ──────▶ root file system as a tar, by mmdebstrap in a fake chroot, in which customize.sh applies the plan
+//	tar ──── disk.go ────────▶ a disk with partition table, root file system and boot loaders for BIOS and UEFI
+//
+// The same inputs, the same tools and the same state of the mirror make the same bytes: no clock and no random number decides anything.
+package debian

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"archive/tar"
+	_ "embed"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+//go:embed customize.sh
+var customize []byte
+
+const (
+	// rootPrefix and scriptsPrefix begin the names of the files of an image.
+	rootPrefix    = "root/"
+	scriptsPrefix = "scripts/"
+
+	modeFile      = 0o644
+	modeProgram   = 0o755
+	modePrivate   = 0o600
+	modeDirectory = 0o755
+)
+
+// grubConfig has the boot menu. The kernel's package keeps the links /vmlinuz and /initrd.img, so that it is right after updates, too.
+const grubConfig = `set timeout=0
+serial --unit=0 --speed=115200
+terminal_input console serial
+terminal_output console serial
+menuentry Debian {
+  linux /vmlinuz root=UUID=%[1]s ro console=tty0 console=ttyS0,115200%[2]s
+  initrd /initrd.img
+}
+menuentry 'Debian, previous kernel' {
+  linux /vmlinuz.old root=UUID=%[1]s ro console=tty0 console=ttyS0,115200%[2]s
+  initrd /initrd.img.old
+}
+`
+
+// plan is what customize.sh applies to the root file system after the packages are installed.
+type plan struct {
+	files   map[string]string // by their paths in the image
+	scripts []string          // names, in their order
+	texts   map[string]string // contents of scripts by name
+}
+
+// newPlan sorts the files of the image, and adds those that every image has.
+func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan, error) {
+	arguments := c.arguments
+	if arguments != "" {
+		arguments = " " + arguments
+	}
+	p := &plan{
+		files: map[string]string{
+			"etc/fstab":                           "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n",
+			"etc/hostname":                        c.hostname + "\n",
+			"etc/hosts":                           "127.0.0.1 localhost\n127.0.1.1 " + c.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n",
+			"etc/locale.conf":                     "LANG=" + c.locale + "\n",
+			"etc/timezone":                        c.timeZone + "\n",
+			"boot/grub/grub.cfg":                  fmt.Sprintf(grubConfig, rootUUID, arguments),
+			"etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n",
+		},
+		texts: map[string]string{},
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		inRoot, isFile := strings.CutPrefix(name, rootPrefix)
+		script, isScript := strings.CutPrefix(name, scriptsPrefix)
+		switch {
+		case isFile:
+			p.files[strings.TrimPrefix(path.Clean("/"+inRoot), "/")] = files[name]
+		case isScript:
+			p.scripts = append(p.scripts, script)
+			p.texts[script] = files[name]
+		default:
+			return nil, refuse("UnknownFile", "file %q: a name must begin with %s, for a file of the image, or with %s, for a script", name, rootPrefix, scriptsPrefix)
+		}
+	}
+	return p, nil
+}
+
+// write writes the plan into a directory, which it creates.
+func (p *plan) write(directory string, c *configuration) error {
+	if err := os.Mkdir(directory, modeDirectory); err != nil {
+		return fmt.Errorf("write the plan: %w", err)
+	}
+	w := planWriter{directory: directory}
+	w.put("customize", string(customize), modeProgram)
+	w.put("timezone", c.timeZone+"\n", modeFile)
+	w.put("locale", c.locale+"\n", modeFile)
+	w.put("enable", lines(append([]string{"systemd-networkd.service"}, c.enabled...)), modeFile)
+	w.put("disable", lines(c.disabled), modeFile)
+	var list []string
+	for i, script := range p.scripts {
+		list = append(list, fmt.Sprintf("%d %s", i, script))
+		w.put(fmt.Sprintf("scripts/%d", i), p.texts[script], modeFile)
+	}
+	w.put("scripts.list", lines(list), modeFile)
+	var accounts []string
+	for _, user := range c.users {
+		shell := user.Shell
+		if shell == "" {
+			shell = "/bin/bash"
+		}
+		accounts = append(accounts, strings.Join([]string{user.Name, shell, strings.Join(user.Groups, ",")}, "\t"))
+		if user.PasswordHash != "" {
+			w.put("users/"+user.Name+"/password", user.Name+":"+user.PasswordHash+"\n", modePrivate)
+		}
+		if len(user.AuthorizedKeys) > 0 {
+			w.put("users/"+user.Name+"/authorized_keys", lines(user.AuthorizedKeys), modeFile)
+		}
+	}
+	w.put("accounts", lines(accounts), modeFile)
+	if w.err == nil {
+		w.err = p.writeRoot(filepath.Join(directory, "root.tar"))
+	}
+	if w.err != nil {
+		return fmt.Errorf("write the plan: %w", w.err)
+	}
+	return nil
+}
+
+// lines returns one line for each text.
+func lines(texts []string) string {
+	var all strings.Builder
+	for _, text := range texts {
+		all.WriteString(text + "\n")
+	}
+	return all.String()
+}
+
+// planWriter writes files, until the first error.
+type planWriter struct {
+	directory string
+	err       error
+}
+
+func (w *planWriter) put(name, content string, mode os.FileMode) {
+	if w.err != nil {
+		return
+	}
+	file := filepath.Join(w.directory, filepath.FromSlash(name))
+	if w.err = os.MkdirAll(filepath.Dir(file), modeDirectory); w.err == nil {
+		w.err = os.WriteFile(file, []byte(content), mode)
+	}
+}
+
+// writeRoot writes the files of the image as a tar, which belong to root. A tar has their modes, whatever the directory of the build does
+// to modes.
+func (p *plan) writeRoot(name string) (err error) {
+	file, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closed := file.Close(); err == nil {
+			err = closed
+		}
+	}()
+	archive := tar.NewWriter(file)
+	for _, name := range slices.Sorted(maps.Keys(p.files)) {
+		content, mode := p.files[name], int64(modeFile)
+		if strings.HasPrefix(content, "#!") {
+			mode = modeProgram
+		}
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content)), Format: tar.FormatPAX}
+		if err := archive.WriteHeader(header); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(archive, content); err != nil {
+			return err
+		}
+	}
+	return archive.Close()
+}

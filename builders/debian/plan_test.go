@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"archive/tar"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
+	c, err := newConfiguration(inputWith(map[string]string{"hostname": "web", "kernelArguments": "panic=5"}))
+	require.NoError(t, err)
+	p, err := newPlan(c, map[string]string{
+		"root/etc/hosts": "127.0.0.1 all\n", "root/usr/local/bin/hello": "#!/bin/sh\necho hello\n", "root/../../escape": "",
+		"scripts/20-b": "b", "scripts/10-a": "a",
+	}, "ROOT")
+	require.NoError(t, err)
+	directory := filepath.Join(t.TempDir(), "plan")
+	require.NoError(t, p.write(directory, c))
+
+	file := require.Value(os.Open(filepath.Join(directory, "root.tar")))(t)
+	defer func() { _ = file.Close() }()
+	var got []string
+	for archive := tar.NewReader(file); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		got = append(got, fmt.Sprintf("%o %d:%d %s: %q", header.Mode, header.Uid, header.Gid, header.Name, require.Value(io.ReadAll(archive))(t)))
+	}
+	want := []string{
+		`644 0:0 boot/grub/grub.cfg: "` + strings.ReplaceAll(fmt.Sprintf(grubConfig, "ROOT", " panic=5"), "\n", `\n`) + `"`,
+		`644 0:0 escape: ""`,
+		`644 0:0 etc/fstab: "UUID=ROOT / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"`,
+		`644 0:0 etc/hostname: "web\n"`,
+		`644 0:0 etc/hosts: "127.0.0.1 all\n"`,
+		`644 0:0 etc/locale.conf: "LANG=C.UTF-8\n"`,
+		`644 0:0 etc/systemd/network/80-dhcp.network: "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"`,
+		`644 0:0 etc/timezone: "Etc/UTC\n"`,
+		`755 0:0 usr/local/bin/hello: "#!/bin/sh\necho hello\n"`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if list := string(require.Value(os.ReadFile(filepath.Join(directory, "scripts.list")))(t)); list != "0 10-a\n1 20-b\n" {
+		t.Errorf("scripts %q", list)
+	}
+}
+
+// stubChroot stands for the program chroot: it records what would run, gives what a file names to tee, and fails what is in the file fail.
+const stubChroot = `#!/bin/sh
+here=${0%/*}; shift
+echo "$*" >>"$here/calls"
+case $1 in tee | chpasswd) sed 's/^/  /' >>"$here/calls" ;; esac
+while IFS='|' read -r what code said; do
+  case "$*" in $what) echo "$said"; exit "$code" ;; esac
+done <"$here/fail"
+`
+
+// applied applies a plan with a stub, and returns what would run in the image, and why it fails.
+func applied(t *testing.T, parameters, files map[string]string, fail string) (calls string, failed error) {
+	t.Helper()
+	c, err := newConfiguration(inputWith(parameters))
+	require.NoError(t, err)
+	p, err := newPlan(c, files, "ROOT")
+	require.NoError(t, err)
+	directory := t.TempDir()
+	plan, bin, root := filepath.Join(directory, "plan"), filepath.Join(directory, "bin"), filepath.Join(directory, "root")
+	require.NoError(t, p.write(plan, c))
+	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.Mkdir(root, 0o700)))
+	require.NoError(t, errors.Join(os.WriteFile(filepath.Join(bin, "chroot"), []byte(stubChroot), 0o700), os.WriteFile(filepath.Join(bin, "fail"), []byte(fail), 0o600)))
+	command := exec.CommandContext(t.Context(), filepath.Join(plan, "customize"), root)
+	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+	output, err := command.CombinedOutput()
+	t.Log(string(output))
+	failed = planFailure(plan)
+	if (err == nil) != (failed == nil) {
+		t.Errorf("customize ends with %v, but its failure is %v", err, failed)
+	}
+	return string(require.Value(os.ReadFile(filepath.Join(bin, "calls")))(t)), failed
+}
+
+func TestAPlanIsAppliedInItsOrder(t *testing.T) {
+	calls, failed := applied(t, map[string]string{
+		"users":    `[{name: admin, groups: [sudo, adm], passwordHash: $6$a$b, authorizedKeys: [ssh-ed25519 AAAA a]}]`,
+		"services": "nginx -apt-daily.timer", "timeZone": "Europe/Berlin", "locale": "en_GB.UTF-8",
+	}, map[string]string{"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n"}, "")
+	require.NoError(t, failed)
+	const golden = "testdata/customize.txt"
+	if *update {
+		require.NoError(t, os.WriteFile(golden, []byte(calls), 0o600))
+	}
+	if diff := cmp.Diff(string(require.Value(os.ReadFile(golden))(t)), calls); diff != "" {
+		t.Errorf("go test -update writes %s again: %s", golden, diff)
+	}
+}
+
+func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
+	for name, test := range map[string]struct{ fail, want string }{
+		"time zone": {"test -e *|1|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC"},
+		"user":      {"useradd *|6|useradd: group 'wheel' does not exist", "UserNotCreated: parameter users: user a: useradd: group 'wheel' does not exist"},
+		"service":   {"systemctl enable nginxx|1|Failed to enable unit: Unit nginxx.service does not exist", "UnknownService: parameter services: cannot enable nginxx: Failed to enable unit: Unit nginxx.service does not exist"},
+		"script":    {"/tmp/.goldsmith-script|3|it said this", "ScriptFailed: files scripts/a ended with exit code 3: it said this"},
+		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, failed := applied(t, map[string]string{"users": "[{name: a, groups: [wheel]}]", "services": "nginxx"}, map[string]string{"scripts/a": "x"}, test.fail+"\n")
+			if failed == nil || failed.Error() != test.want {
+				t.Errorf("failure %v, want %s", failed, test.want)
+			}
+		})
+	}
+}
+
+// GRUB's boot sector finds the core at the first MiB, and the core the rest of itself behind its first sector.
+func TestTheBootSectorFindsTheCore(t *testing.T) {
+	boot, core := make([]byte, sector), make([]byte, 3*sector+1)
+	patchBoot(boot, core)
+	if got := fmt.Sprintf("%x %x", boot[0x5c:0x64], boot[0x66:0x68]); got != "0008000000000000 9090" {
+		t.Errorf("boot sector %s", got)
+	}
+	if got := fmt.Sprintf("%x %x %x", core[0x1f4:0x1fc], core[0x1fc:0x1fe], core[0x1fe:0x200]); got != "0108000000000000 0300 2008" {
+		t.Errorf("core %s", got)
+	}
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// chrootLink is a link to the fake chroot, whose own name is random.
+const chrootLink = "chroot"
+
+// basePackages are those of a minimal server that boots. mmdebstrap adds the essential ones.
+var basePackages = []string{
+	"ca-certificates", "dbus", "grub-efi-amd64-signed", "initramfs-tools", "iproute2", "libpam-systemd", "openssh-server", "shim-signed",
+	"sudo", "systemd-resolved", "systemd-sysv", "systemd-timesyncd", "tzdata", "udev", "zstd",
+}
+
+// rootFS is the path of the root file system.
+func (b *build) rootFS() string { return b.path("rootfs.tar") }
+
+// makeRootFS makes the root file system: packages, then the plan.
+func (b *build) makeRootFS(ctx context.Context) error {
+	b.begin(stagePackages, percentPackages)
+	plan, err := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
+	if err != nil {
+		return err
+	}
+	directory := b.path("plan")
+	if err := plan.write(directory, b.config); err != nil {
+		return err
+	}
+	sources, err := b.sources()
+	if err != nil {
+		return err
+	}
+	list := b.path("sources.list")
+	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
+		return fmt.Errorf("write the sources of packages: %w", err)
+	}
+	args := []string{
+		"--mode=fakechroot", "--variant=minbase", "--format=tar",
+		"--skip=check/qemu,output/dev", // systemd makes the devices
+		"--include=" + strings.Join(b.config.include(), ","),
+		"--aptopt=Acquire::Retries \"3\"",
+		"--setup-hook=ln -sfn \"$1\" " + b.path(chrootLink),
+		"--customize-hook=" + filepath.Join(directory, "customize"),
+	}
+	if b.config.snapshot {
+		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"") // a snapshot is old by purpose
+	}
+	last, err := b.tool(ctx, nil, "mmdebstrap", append(args, release, b.rootFS(), list)...)
+	if err == nil || ctx.Err() != nil {
+		return err
+	}
+	if declared := planFailure(directory); declared != nil {
+		return declared
+	}
+	if len(last) == 0 {
+		return err
+	}
+	return explain(last, err)
+}
+
+// include returns the packages to install.
+func (c *configuration) include() []string {
+	packages := slices.Concat(basePackages, []string{c.kernel}, c.packages)
+	if !slices.Contains([]string{"C", "POSIX", "C.UTF-8"}, c.locale) {
+		packages = append(packages, "locales")
+	}
+	slices.Sort(packages)
+	return slices.Compact(packages)
+}
+
+func (c *configuration) sourcesList(sources []source) string {
+	var list strings.Builder
+	for _, source := range sources {
+		fmt.Fprintf(&list, "deb [signed-by=%s] %s %s %s\n", keyring, source.url, source.suite, strings.Join(c.components, " "))
+	}
+	return list.String()
+}
+
+// planFailure returns why the plan could not be applied, or nil.
+func planFailure(directory string) error {
+	text, err := os.ReadFile(filepath.Join(directory, "failure"))
+	if err != nil {
+		return nil //nolint:nilerr // there is none
+	}
+	words := strings.SplitN(strings.TrimSuffix(string(text), "\n"), "\n", 3)
+	if len(words) < 3 {
+		return nil
+	}
+	said := []string{words[2]}
+	if noSpace(said) {
+		return diskFull(said)
+	}
+	return refuse(words[0], "%s", strings.TrimSpace(words[1]+words[2]))
+}
+
+const (
+	reasonDiskFull = "DiskFull"
+	reasonPackages = "PackagesNotInstalled"
+)
+
+// faults are what mmdebstrap and apt print, with what it means. The first that matches counts.
+var faults = []struct {
+	pattern *regexp.Regexp
+	explain func(found []string) error
+}{
+	{regexp.MustCompile(`No space left on device|You don't have enough free space`), func(found []string) error { return diskFull(found[:1]) }},
+	{regexp.MustCompile(`The repository '(.*)' is not signed`), func(found []string) error {
+		return misconfigured("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
+	}},
+	{regexp.MustCompile(`The repository '(\S+) (\S+) .*does not have a Release file`), func(found []string) error {
+		return refuse("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
+	}},
+	{regexp.MustCompile(`(Failed to fetch|Hash Sum mismatch|File has unexpected size).*`), func(found []string) error {
+		return unavailable(reasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
+	}},
+	{regexp.MustCompile(`Unable to locate package (\S+)`), func(found []string) error {
+		return refuse("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+	}},
+	{regexp.MustCompile(`Version '(\S+)' for '(\S+)' was not found`), func(found []string) error {
+		return refuse("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
+	}},
+	{regexp.MustCompile(`Package '?(\S+?)'? has no installation candidate`), func(found []string) error {
+		return refuse("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+	}},
+}
+
+// explain returns the failure that the last lines of mmdebstrap mean.
+func explain(last []string, err error) error {
+	for _, fault := range faults {
+		for _, line := range last {
+			if found := fault.pattern.FindStringSubmatch(line); found != nil {
+				return fault.explain(found)
+			}
+		}
+	}
+	errors := slices.DeleteFunc(slices.Clone(last), func(line string) bool {
+		return !strings.HasPrefix(line, "E: ") && !strings.HasPrefix(line, "Error: ") || strings.HasSuffix(line, "mmdebstrap failed to run")
+	})
+	if len(errors) == 0 {
+		errors = []string{lastOf(last)}
+	}
+	return refuse(reasonPackages, "mmdebstrap: %v: %s", err, strings.Join(errors, " "))
+}
+
+// noSpace reports whether a program found the disk full.
+func noSpace(said []string) bool {
+	return slices.ContainsFunc(said, func(line string) bool { return strings.Contains(line, "No space left on device") })
+}
+
+func diskFull(said []string) error {
+	return unavailable(reasonDiskFull, "the disk on which the builder works is full: %s", lastOf(said))
+}

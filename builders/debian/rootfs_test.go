@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// The outputs are those of mmdebstrap 1.5.7 and apt 3.0, with a mirror that failed in this way.
+func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
+	infrastructure := result.Failure{Reason: "MirrorUnavailable", Retryable: true}
+	for name, want := range map[string]result.Failure{
+		"inrelease-404":                 {Reason: "NotAMirror", Message: "parameter mirror: http://deb.debian.org/debian is no mirror that has trixie"},
+		"inrelease-503":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 503 Service Unavailable [IP: 127.0.0.1 3150]"),
+		"inrelease-byte":                {Reason: "WrongSignature", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian trixie InRelease: its signature is not one of Debian: set parameter mirror to a mirror of Debian"},
+		"unknown-package":               {Reason: "UnknownPackage", Message: "parameter packages: the mirror has no package nginxx"},
+		"unreachable-connection-closed": with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease Connection failed [IP: 127.0.0.1 3150]"),
+		"unreachable-proxy-refused":     with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease Unable to connect to 127.0.0.1:3199:"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join("testdata/mmdebstrap", name+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := failureOf(explain(strings.Split(string(text), "\n"), errors.New("exit status 25")))
+			if diff := cmp.Diff(&want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func with(failure result.Failure, message string) result.Failure {
+	failure.Message = message
+	return failure
+}
+
+func TestAnUnknownFaultHasTheErrorsOfMmdebstrap(t *testing.T) {
+	got := failureOf(explain([]string{"I: extracting", "E: one thing", "W: noise", "E: mmdebstrap failed to run"}, errors.New("exit status 25")))
+	want := &result.Failure{Reason: "PackagesNotInstalled", Message: "mmdebstrap: exit status 25: E: one thing"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
+)
+
+const (
+	// snapshots is the archive of all former states of Debian.
+	snapshots = "http://snapshot.debian.org/archive"
+	// keyring has the keys with which the release files must be signed.
+	keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
+	// toolSources is where the tools name their mirrors.
+	toolSources = "etc/apt/sources.list"
+
+	maxReleaseFile = 8 << 20
+	fetchLimit     = time.Minute
+)
+
+// source is a suite of a mirror.
+type source struct{ url, suite string }
+
+func (s source) releaseFile() string { return s.url + "/dists/" + s.suite + "/InRelease" }
+
+// sources returns the suites that packages are installed from.
+func (b *build) sources() ([]source, error) {
+	mirror, security := b.config.mirror, b.config.security
+	if mirror == "" || security == "" {
+		ours, theirs, err := mirrorsOf(filepath.Join(b.tools, toolSources))
+		if err != nil {
+			return nil, err
+		}
+		mirror, security = cmp.Or(mirror, ours), cmp.Or(security, theirs)
+	}
+	if mirror == "" {
+		return nil, refuse("NoMirror", "the tools of the builder name no mirror: set parameter %s", paramMirror)
+	}
+	sources := []source{{mirror, release}, {mirror, release + "-updates"}}
+	if security != "" && security != "none" {
+		sources = append(sources, source{security, release + "-security"})
+	}
+	return sources, nil
+}
+
+// mirrorsOf returns the mirrors that a list of apt names for the release, and for its security updates (sources.list(5)).
+func mirrorsOf(file string) (mirror, security string, err error) {
+	text, err := os.ReadFile(file)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", "", fmt.Errorf("read the mirrors of the tools: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		words := strings.Fields(optionsOfSource.ReplaceAllString(line, ""))
+		if len(words) < 3 || words[0] != "deb" {
+			continue
+		}
+		switch address := strings.TrimSuffix(words[1], "/"); words[2] {
+		case release:
+			mirror = address
+		case release + "-security":
+			security = address
+		}
+	}
+	return mirror, security, nil
+}
+
+var optionsOfSource = regexp.MustCompile(`\[.*?\]`)
+
+// findTime makes the newest date of the release files the time of the image. So the same state of the mirror gives the same time.
+func (b *build) findTime(ctx context.Context) error {
+	b.begin(stageMirror, percentMirror)
+	sources, err := b.sources()
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxy}}
+	defer client.CloseIdleConnections()
+	for _, source := range sources {
+		date, err := releaseDate(ctx, client, source)
+		if err != nil {
+			return err
+		}
+		b.logf("%s is of %s", source.releaseFile(), date.Format(time.RFC3339))
+		if date.After(b.time) {
+			b.time = date
+		}
+	}
+	return nil
+}
+
+// proxy returns the proxy that the environment of the builder names, which apt uses, too.
+func (b *build) proxy(request *http.Request) (*url.URL, error) {
+	proxy := b.getenv(request.URL.Scheme + "_proxy")
+	if proxy == "" {
+		return nil, nil
+	}
+	return url.Parse(proxy)
+}
+
+// releaseDate returns the date of a release file. apt verifies its signature later.
+func releaseDate(ctx context.Context, client *http.Client, source source) (time.Time, error) {
+	address := source.releaseFile()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
+	if err != nil {
+		return time.Time{}, refuse(reasonParameter, "parameter %s: %v", paramMirror, err)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return time.Time{}, unavailable(reasonMirror, "%s: %v", address, cause(err))
+	}
+	defer func() { _ = response.Body.Close() }() // only read from
+	switch {
+	case response.StatusCode == http.StatusNotFound:
+		return time.Time{}, refuse("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
+	case response.StatusCode != http.StatusOK:
+		return time.Time{}, unavailable(reasonMirror, "%s: %s", address, response.Status)
+	}
+	body := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
+	for body.Scan() {
+		text, found := strings.CutPrefix(body.Text(), "Date: ")
+		if !found {
+			continue
+		}
+		date, err := time.Parse(time.RFC1123, strings.TrimSpace(text))
+		if err != nil {
+			return time.Time{}, refuse("NotAMirror", "%s: %v", address, err)
+		}
+		return date.UTC(), nil
+	}
+	if err := body.Err(); err != nil {
+		return time.Time{}, unavailable(reasonMirror, "%s: %v", address, cause(err))
+	}
+	return time.Time{}, refuse("NotAMirror", "%s has no date: it is not a release file of Debian", address)
+}
+
+// reasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
+const reasonMirror = "MirrorUnavailable"
+
+// cause returns an error without the method and the address, which the message has already.
+func cause(err error) error {
+	if wrapped, ok := errors.AsType[*url.Error](err); ok {
+		return wrapped.Err
+	}
+	return err
+}

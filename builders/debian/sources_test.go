@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestTheMirrorsOfTheToolsAreTheDefault(t *testing.T) {
+	directory := t.TempDir()
+	list := `# deb http://commented.example.com/debian trixie main
+deb-src http://source.example.com/debian trixie main
+deb [signed-by=/usr/share/keyrings/a.gpg arch=amd64] http://mirror.example.com/debian/ trixie main
+deb http://mirror.example.com/debian trixie-updates main
+deb http://security.example.com/debian-security trixie-security main
+deb
+`
+	if err := os.WriteFile(filepath.Join(directory, "sources.list"), []byte(list), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mirror, security, err := mirrorsOf(filepath.Join(directory, "sources.list"))
+	if err != nil || mirror != "http://mirror.example.com/debian" || security != "http://security.example.com/debian-security" {
+		t.Errorf("mirrors %q and %q, error %v", mirror, security, err)
+	}
+}
+
+// mirrorWith serves release files.
+func mirrorWith(t *testing.T, answer http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(answer)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
+	url := mirrorWith(t, func(writer http.ResponseWriter, request *http.Request) {
+		day := 21
+		if strings.Contains(request.URL.Path, "trixie-updates") {
+			day = 26
+		}
+		_, _ = fmt.Fprintf(writer, "-----BEGIN PGP SIGNED MESSAGE-----\n\nOrigin: Debian\nDate: Sat, %d Nov 2026 09:15:44 UTC\n", day)
+	})
+	b := &build{
+		getenv: func(string) string { return "" }, log: t.Output(), report: func(string, int, string) {},
+		config: &configuration{mirror: url, security: "none"},
+	}
+	if err := b.findTime(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !b.time.Equal(want) {
+		t.Errorf("time %v, want %v", b.time, want)
+	}
+}
+
+func TestAMirrorWithoutAReleaseFileIsExplained(t *testing.T) {
+	for name, test := range map[string]struct {
+		answer    http.HandlerFunc
+		reason    string
+		retryable bool
+	}{
+		"no mirror":  {http.NotFound, "NotAMirror", false},
+		"not Debian": {func(http.ResponseWriter, *http.Request) {}, "NotAMirror", false},
+		"wrong date": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("Date: today\n")) }, "NotAMirror", false},
+		"overloaded": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "MirrorUnavailable", true},
+		"half a file": {func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "100")
+			_, _ = w.Write([]byte("Origin"))
+		}, "MirrorUnavailable", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := mirrorWith(t, test.answer)
+			_, err := releaseDate(t.Context(), http.DefaultClient, source{url, release})
+			check(t, err, test.reason, test.retryable)
+		})
+	}
+	t.Run("unreachable", func(t *testing.T) {
+		server := httptest.NewServer(http.NotFoundHandler())
+		server.Close()
+		_, err := releaseDate(context.Background(), http.DefaultClient, source{server.URL, release})
+		check(t, err, "MirrorUnavailable", true)
+	})
+}
+
+func check(t *testing.T, err error, reason string, retryable bool) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	got := failureOf(err)
+	if got.Reason != reason || got.Retryable != retryable {
+		t.Errorf("failure %+v, want reason %s, retryable %t", *got, reason, retryable)
+	}
+	if !strings.Contains(got.Message, "/dists/trixie/InRelease") {
+		t.Errorf("the message does not name the file: %s", got.Message)
+	}
+}
