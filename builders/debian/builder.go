@@ -112,11 +112,13 @@ const (
 	stageMirror   = "mirror"
 	stagePackages = "packages"
 	stageDisk     = "disk"
-	stageConvert  = "convert"
+	stageOCI      = "oci"
+	stageConvert  = "qcow2"
 
 	percentMirror   = 0
 	percentPackages = 5
 	percentDisk     = 85
+	percentOCI      = 90 // targets are sorted, so it comes before
 	percentConvert  = 95
 )
 
@@ -138,7 +140,11 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
 	b.logf("build %s/%s, attempt %d: Debian %s, %d packages, %d files, targets %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
-	for _, step := range []func(context.Context) error{b.findTime, b.makeRootFS, b.makeDisk} {
+	steps := []func(context.Context) error{b.findTime, b.makeRootFS}
+	if b.hasTarget(isDisk) {
+		steps = append(steps, b.makeDisk)
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -151,13 +157,19 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 		}
 		artifacts = append(artifacts, artifact)
 	}
-	if !slices.ContainsFunc(artifacts, func(made result.Artifact) bool { return made.File == filepath.Base(b.disk()) }) {
-		err = os.Remove(b.disk())
+	if !b.hasTarget(func(format v1alpha1.ArtifactFormat) bool { return format == v1alpha1.ArtifactFormatRaw }) {
+		err = os.RemoveAll(b.disk())
 	}
 	return artifacts, err
 }
 
-// artifact makes the artifact of a target of the disk.
+func (b *build) hasTarget(is func(v1alpha1.ArtifactFormat) bool) bool {
+	return slices.ContainsFunc(b.input.Targets, func(target render.InputTarget) bool { return is(target.Format) })
+}
+
+func isDisk(format v1alpha1.ArtifactFormat) bool { return format != v1alpha1.ArtifactFormatOCI }
+
+// artifact makes the artifact of a target, of the root file system and of the disk.
 func (b *build) artifact(ctx context.Context, target render.InputTarget) (result.Artifact, error) {
 	made := result.Artifact{
 		Target:      target.Name,
@@ -172,8 +184,12 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 		made.File = "disk.qcow2"
 		return made, b.command(ctx, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", "-c", "-o", "compression_type=zstd",
 			b.disk(), filepath.Join(b.output, made.File))
+	case v1alpha1.ArtifactFormatOCI:
+		b.begin(stageOCI, percentOCI)
+		made.File, made.MediaType = "image.tar", result.MediaTypeLayout
+		return made, b.makeOCI(made.File)
 	}
-	return made, refuse("TargetNotSupported", "target %s: the builder makes %s", target.Name, formats)
+	return made, refuse(reasonTarget, "target %s: the builder makes no such artifact", target.Name)
 }
 
 // begin tells users that a stage begins.

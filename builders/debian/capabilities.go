@@ -4,20 +4,20 @@ package debian
 
 import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
 const (
 	// release is the release of Debian that the tools are of. Images of it can be made, and of no other: a fake chroot needs the C
 	// library of the builder.
-	release = "trixie"
+	release = tools.Suite
 	// Base is the reference of the base that images have.
 	Base = "debian:" + release
 	// Description is a line for users.
 	Description = "Bootable disks of Debian 13, built without privileges"
 
 	platform = "linux/amd64"
-	formats  = "linux/amd64/raw and linux/amd64/qcow2"
 )
 
 // The parameters.
@@ -86,6 +86,7 @@ func Capabilities() capability.Capabilities {
 		Targets: []capability.Target{
 			{Platform: platform, Format: v1alpha1.ArtifactFormatRaw},
 			{Platform: platform, Format: v1alpha1.ArtifactFormatQCOW2},
+			{Platform: platform, Format: v1alpha1.ArtifactFormatOCI},
 		},
 	}
 }

@@ -101,8 +101,10 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 	return c, nil
 }
 
-// reasonParameter means that a parameter has a wrong value.
-const reasonParameter = "InvalidParameter"
+const (
+	reasonParameter = "InvalidParameter"
+	reasonTarget    = "TargetNotSupported"
+)
 
 // checkCapabilities returns what the server would refuse.
 func checkCapabilities(input *render.Input) error {
@@ -115,7 +117,7 @@ func checkCapabilities(input *render.Input) error {
 		return refuse(reasonParameter, "%v", errs.ToAggregate())
 	}
 	if errs := capabilities.CheckTargets("debian", input.BuildTargets(), field.NewPath("targets")); len(errs) > 0 {
-		return refuse("TargetNotSupported", "%v", errs.ToAggregate())
+		return refuse(reasonTarget, "%v", errs.ToAggregate())
 	}
 	return nil
 }

@@ -119,7 +119,7 @@ func TestOtherBasesAndTargetsAreRefused(t *testing.T) {
 	}
 	input = inputWith(nil)
 	input.Targets[0].Format = v1alpha1.ArtifactFormatISO
-	if _, err := newConfiguration(input); err == nil || !strings.Contains(err.Error(), "makes only linux/amd64/raw, linux/amd64/qcow2") {
+	if _, err := newConfiguration(input); err == nil || !strings.Contains(err.Error(), "makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci") {
 		t.Errorf("error %v", err)
 	}
 }

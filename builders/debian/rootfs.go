@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 )
 
 // chrootLink is a link to the fake chroot, whose own name is random.
@@ -80,7 +82,7 @@ func (c *configuration) include() []string {
 func (c *configuration) sourcesList(sources []source) string {
 	var list strings.Builder
 	for _, source := range sources {
-		fmt.Fprintf(&list, "deb [signed-by=%s] %s %s %s\n", keyring, source.url, source.suite, strings.Join(c.components, " "))
+		fmt.Fprintf(&list, "deb [signed-by=%s] %s %s %s\n", tools.Keyring, source.url, source.suite, strings.Join(c.components, " "))
 	}
 	return list.String()
 }

@@ -22,8 +22,6 @@ import (
 const (
 	// snapshots is the archive of all former states of Debian.
 	snapshots = "http://snapshot.debian.org/archive"
-	// keyring has the keys with which the release files must be signed.
-	keyring = "/usr/share/keyrings/debian-archive-keyring.gpg"
 	// toolSources is where the tools name their mirrors.
 	toolSources = "etc/apt/sources.list"
 
