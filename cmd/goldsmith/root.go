@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/buildinfo"
@@ -80,6 +81,7 @@ func newRootCommand() *cobra.Command {
 	)
 	addGroup(root, "Act",
 		build.NewCommand(),
+		boot.NewCommand(),
 		rerun.NewCommand(),
 		cancel.NewCommand(),
 		promote.NewCommand(),

@@ -216,6 +216,17 @@ func TestBadInputIsRefusedBeforeAServerIsLookedFor(t *testing.T) {
 			"push web team/web": "must begin with the host of the registry, such as registry.example.com/team/web",
 			"push web registry.example.com/team/web:new": client.ErrNoKubeconfig.Error(),
 		},
+		"boot": {
+			"":                              "takes one argument, IMAGE[@CHANNEL] or BUILD, but got 0",
+			"web --memory 1":                `--memory "1": must be a quantity of at least 64Mi, such as 1Gi`,
+			"web --cpus 0":                  "--cpus 0: must be at least 1",
+			"web --ssh 65536":               "--ssh 65536: must be a port, 1 to 65535",
+			"web --accel xen":               `--accel "xen": must be auto, kvm or tcg`,
+			"web --firmware open":           `--firmware "open": must be bios, uefi or secureboot`,
+			"web --timeout 1m":              "--timeout needs --until",
+			"web --until login --timeout 0": "--timeout 0s: must be longer than 0",
+			"web --until ssh.service":       `--until "ssh.service": must be login, or a systemd target such as multi-user.target`,
+		},
 		"build": {
 			"":                       "takes one argument, the name of an IMAGE, but got 0",
 			"a b":                    "takes one argument, the name of an IMAGE, but got 2",

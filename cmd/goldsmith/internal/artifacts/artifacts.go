@@ -44,7 +44,7 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			build, err := find(command.Context(), connection, args[0], command.ErrOrStderr())
+			build, err := Find(command.Context(), connection, args[0], command.ErrOrStderr())
 			if err != nil {
 				return err
 			}

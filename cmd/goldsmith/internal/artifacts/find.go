@@ -16,10 +16,10 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
-// find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
-// of the same name. If the latest successful build of an Image, or the build of a channel, was deleted, find returns what the status of the
-// Image has of it. find tells the user which build it chose.
-func find(ctx context.Context, connection *client.Connection, argument string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+// Find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
+// of the same name. If the latest successful build of an Image, or the build of a channel, was deleted, Find returns what the status of the
+// Image has of it. Find tells the user which build it chose.
+func Find(ctx context.Context, connection *client.Connection, argument string, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	kind, name, err := client.SplitName(argument)
 	if err != nil {
 		return nil, err

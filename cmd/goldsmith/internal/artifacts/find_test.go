@@ -67,7 +67,7 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"nothing":               {fails: "no image or build named nothing in namespace team"},
 	} {
 		var told bytes.Buffer
-		build, err := find(t.Context(), connection, argument, &told)
+		build, err := Find(t.Context(), connection, argument, &told)
 		if told.String() != want.told {
 			t.Errorf("%s: told %q", argument, &told)
 		}

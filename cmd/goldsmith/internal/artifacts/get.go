@@ -21,8 +21,8 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
-// plainHTTPUsage describes a flag.
-const plainHTTPUsage = "plain HTTP instead of TLS for the registry; loopback hosts are reached without TLS anyway"
+// PlainHTTPUsage describes the flag --plain-http of commands that fetch or push.
+const PlainHTTPUsage = "plain HTTP instead of TLS for the registry; loopback hosts are reached without TLS anyway"
 
 // stdout is the FILE that stands for the standard output.
 const stdout = "-"
@@ -67,7 +67,7 @@ func newGetCommand() *cobra.Command {
 			}
 			asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
 			asked.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := find(command.Context(), connection, args[0], asked.told)
+			build, err := Find(command.Context(), connection, args[0], asked.told)
 			if err != nil {
 				return err
 			}
@@ -81,7 +81,7 @@ func newGetCommand() *cobra.Command {
 	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
 	set.StringVarP(&asked.file, "output", "o", "", "`file` or directory for the artifact; - is standard output (default: BUILD-PLATFORM.FORMAT)")
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
-	set.BoolVar(&asked.plainHTTP, "plain-http", false, plainHTTPUsage)
+	set.BoolVar(&asked.plainHTTP, "plain-http", false, PlainHTTPUsage)
 	err := errors.Join(
 		command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)),
 		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
@@ -96,7 +96,7 @@ func completeTargets(ctx context.Context, connection *client.Connection, args []
 	if len(args) == 0 {
 		return nil, nil
 	}
-	build, err := find(ctx, connection, args[0], io.Discard)
+	build, err := Find(ctx, connection, args[0], io.Discard)
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +108,29 @@ func targetsOf(build *v1alpha1.ImageBuild) (targets []string) {
 		targets = append(targets, output.OneLine(artifact.Target))
 	}
 	return targets
+}
+
+// Request asks for one artifact of a build.
+type Request struct {
+	// Argument is how the user named the build, for the remedies of errors.
+	Argument string
+	Target   string
+	// PlainHTTP reaches registries without TLS.
+	PlainHTTP bool
+	// Out gets the content.
+	Out io.Writer
+	// Told gets the progress, in Style.
+	Told  io.Writer
+	Style output.Style
+}
+
+// Fetch writes an artifact of a build. It fails if the digest of what it wrote differs.
+func Fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, request Request) error {
+	asked := &options{
+		target: request.Target, file: stdout, again: again(request.Argument, build), plainHTTP: request.PlainHTTP,
+		out: request.Out, told: request.Told, style: request.Style, clock: clock.RealClock{},
+	}
+	return asked.run(ctx, connection, build)
 }
 
 // run fetches the content that the options choose.

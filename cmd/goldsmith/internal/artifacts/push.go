@@ -60,7 +60,7 @@ func newPushCommand() *cobra.Command {
 			}
 			wanted.out, wanted.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
 			wanted.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := find(command.Context(), connection, args[0], wanted.told)
+			build, err := Find(command.Context(), connection, args[0], wanted.told)
 			if err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ func newPushCommand() *cobra.Command {
 	flags.AddTo(command.Flags())
 	set := command.Flags()
 	set.StringVar(&wanted.target, "target", "", "`target` of the only artifact to push, such as linux/amd64/raw (default: all artifacts)")
-	set.BoolVar(&wanted.plainHTTP, "plain-http", false, plainHTTPUsage)
+	set.BoolVar(&wanted.plainHTTP, "plain-http", false, PlainHTTPUsage)
 	if err := command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)); err != nil {
 		panic(err) // cannot fail: the lines above add the flag
 	}

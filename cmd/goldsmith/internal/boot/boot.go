@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package boot is the verb that boots a disk image in QEMU. It never changes the image: the guest writes to a private copy.
+package boot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
+)
+
+const (
+	// defaultTimeout is how long a guest may take until it reaches what --until names. Emulation on a busy machine takes minutes.
+	defaultTimeout = 5 * time.Minute
+	// leastMemory lets firmware and a kernel start.
+	leastMemory = 64 << 20
+)
+
+// options are the flags of the verb.
+type options struct {
+	target, firmware, accel, memory, until string
+	ssh, cpus                              int
+	timeout                                time.Duration
+	plainHTTP                              bool
+}
+
+// NewCommand returns the verb.
+func NewCommand() *cobra.Command {
+	flags, asked := &client.Flags{}, &options{}
+	command := &cobra.Command{
+		Annotations: map[string]string{output.Unescaped: ""}, // the console of the guest controls the terminal
+		Use:         "boot IMAGE[@CHANNEL]|BUILD",
+		Short:       "Boot a disk of an image or a build in QEMU, with its console here",
+		Long: "Boot the disk of a build, of an image's latest successful build, or of the build that a channel names. The command " +
+			"fetches the disk as `goldsmith artifacts get` does, and verifies its digest. It boots a private copy, which is deleted at the " +
+			"end. The image itself never changes.\n\n" +
+			"The serial console of the guest is on this terminal. Ctrl-A X ends the guest, and Ctrl-C goes to the guest. With --until, the " +
+			"command reads nothing, writes the console to the standard output, and ends as soon as the guest has a login prompt, or has reached a " +
+			"systemd target. It needs nothing in the image for that but systemd 256 or later for a target.\n\n" +
+			"QEMU uses KVM if a test guest runs with KVM, and otherwise emulates the processor, which is about ten times slower. The guest " +
+			"reaches the network as this machine does. Nothing reaches the guest, except the SSH port of --ssh.",
+		Example: "  goldsmith boot debian\n" +
+			"  goldsmith boot debian@stable --firmware secureboot --ssh 2222\n" +
+			"  goldsmith boot debian-7 --until multi-user.target --timeout 10m",
+		Args:              client.OneName("IMAGE[@CHANNEL] or BUILD", client.Either),
+		ValidArgsFunction: completion.ArtifactSources(flags),
+		RunE: func(command *cobra.Command, args []string) error {
+			guest, err := asked.complete(command)
+			if err != nil {
+				return err
+			}
+			connection, err := flags.Connect(command.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			return guest.run(command.Context(), connection, args[0])
+		},
+	}
+	flags.AddTo(command.Flags())
+	asked.addTo(command, flags)
+	return command
+}
+
+func (o *options) addTo(command *cobra.Command, connection *client.Flags) {
+	set := command.Flags()
+	set.StringVar(&o.target, "target", "", "`target` of the disk, such as linux/amd64/raw (default: qcow2 if the build has it, or else raw)")
+	set.StringVar(&o.firmware, "firmware", bios, "firmware of the guest: bios, uefi or secureboot")
+	set.StringVar(&o.accel, "accel", auto, "what runs the guest: kvm, tcg (emulation), or auto, which chooses KVM if it works")
+	set.StringVar(&o.memory, "memory", "1Gi", "memory of the guest")
+	set.IntVar(&o.cpus, "cpus", 2, "number of processors of the guest")
+	set.IntVar(&o.ssh, "ssh", 0, "`port` of 127.0.0.1 that is forwarded to port 22 of the guest")
+	set.StringVar(&o.until, "until", "", "what ends the command with success: login, or a systemd target such as multi-user.target")
+	set.DurationVar(&o.timeout, "timeout", defaultTimeout, "time until the guest must have reached what --until names")
+	set.BoolVar(&o.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)
+	fixed := func(values ...string) cobra.CompletionFunc {
+		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
+	}
+	err := errors.Join(
+		command.RegisterFlagCompletionFunc("target", completion.Values(connection, completeTargets)),
+		command.RegisterFlagCompletionFunc("firmware", fixed(bios, uefi, secureBoot)),
+		command.RegisterFlagCompletionFunc("accel", fixed(auto, kvm, tcg)),
+		command.RegisterFlagCompletionFunc("until", fixed(login, "multi-user.target", "network-online.target")),
+	)
+	if err != nil {
+		panic(err) // cannot fail: the lines above add the flags
+	}
+}
+
+func completeTargets(ctx context.Context, connection *client.Connection, args []string) (targets []string, err error) {
+	if len(args) == 0 {
+		return nil, nil
+	}
+	build, err := artifacts.Find(ctx, connection, args[0], io.Discard)
+	if err != nil {
+		return nil, err
+	}
+	for _, disk := range disksOf(build) {
+		targets = append(targets, output.OneLine(disk.target))
+	}
+	return targets, nil
+}
+
+// complete checks the flags, and that this machine has what they need, before anything is fetched.
+func (o *options) complete(command *cobra.Command) (*guest, error) {
+	memory, err := resource.ParseQuantity(o.memory)
+	switch {
+	case err != nil || memory.Value() < leastMemory:
+		return nil, fmt.Errorf("--memory %q: must be a quantity of at least 64Mi, such as 1Gi", o.memory)
+	case o.cpus < 1:
+		return nil, fmt.Errorf("--cpus %d: must be at least 1", o.cpus)
+	case o.ssh < 0 || o.ssh > 65535:
+		return nil, fmt.Errorf("--ssh %d: must be a port, 1 to 65535", o.ssh)
+	case o.accel != auto && o.accel != kvm && o.accel != tcg:
+		return nil, fmt.Errorf("--accel %q: must be %s, %s or %s", o.accel, auto, kvm, tcg)
+	case o.until == "" && command.Flags().Changed("timeout"):
+		return nil, errors.New("--timeout needs --until: without it, the guest runs until you end it")
+	case o.timeout <= 0:
+		return nil, fmt.Errorf("--timeout %s: must be longer than 0", o.timeout)
+	}
+	goal, err := goalOf(o.until)
+	if err != nil {
+		return nil, err
+	}
+	qemu, firmware, err := findTools(o.firmware, firmwareDirectories)
+	if err != nil {
+		return nil, err
+	}
+	told := command.ErrOrStderr()
+	return &guest{
+		options: o, goal: goal, qemu: qemu,
+		machine: machine{firmware: firmware, memory: memory.Value() >> 20, cpus: o.cpus, ssh: o.ssh},
+		in:      command.InOrStdin(), out: command.OutOrStdout(),
+		told: output.Colours(told), style: output.StyleOf(command, told),
+	}, nil
+}
