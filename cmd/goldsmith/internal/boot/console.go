@@ -6,13 +6,23 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // longestLine is how many bytes of a line are kept. The rest begins another line.
 const longestLine = 4096
 
+// nothingBoots explains what the firmware shows if no disk boots, or Secure Boot refuses the boot loader.
+const nothingBoots = "the firmware finds nothing that it can boot"
+
 // failures are parts of lines after which a guest reaches nothing any more: of Linux, of SeaBIOS and of UEFI.
-var failures = []string{"Kernel panic - not syncing", "No bootable device.", "No bootable option or device was found"}
+var failures = []struct{ text, meaning string }{
+	{"Kernel panic - not syncing", "the kernel panicked"},
+	{"No bootable device.", nothingBoots},
+	{"No bootable option or device was found", nothingBoots},
+	{"UEFI Interactive Shell", nothingBoots},
+}
 
 // console copies what a guest writes to its console, and ends the guest when it has reached the goal or has failed.
 type console struct {
@@ -95,8 +105,8 @@ func (c *console) endLine() {
 		c.end(nil)
 	}
 	for _, failure := range failures {
-		if strings.Contains(line, failure) {
-			c.end(fmt.Errorf("the guest cannot boot: %s", strings.TrimSpace(line)))
+		if strings.Contains(line, failure.text) {
+			c.end(fmt.Errorf("%s: %s", failure.meaning, output.OneLine(strings.TrimSpace(line))))
 		}
 	}
 }

@@ -49,9 +49,10 @@ func TestTheConsoleEndsTheGuest(t *testing.T) {
 		"words about logins":                {goal: loginPrompt, console: kernel + "sshd: invalid login: root\r\nlogin:\r\n", seen: `"login:"`},
 		"a target":                          {goal: multiUser, console: kernel + getty + word + "\r\n", reached: true, seen: word},
 		"another target":                    {goal: multiUser, console: kernel + getty, seen: `"golden login:"`},
-		"a panic":                           {goal: loginPrompt, console: kernel + panics, fails: "Unable to mount root fs on unknown-block(0,0)", seen: "Kernel panic"},
-		"a BIOS without a boot loader":      {goal: loginPrompt, console: seabio + "No bootable device.\r\n", fails: "No bootable device.", seen: "No bootable device."},
+		"a panic":                           {goal: loginPrompt, console: kernel + panics, fails: "the kernel panicked: [    1.5] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)", seen: "Kernel panic"},
+		"a BIOS without a boot loader":      {goal: loginPrompt, console: seabio + "No bootable device.\r\n", fails: "the firmware finds nothing that it can boot: No bootable device.", seen: "No bootable device."},
 		"firmware without a boot loader":    {goal: multiUser, console: "BdsDxe: No bootable option or device was found.\r\n", fails: "No bootable option", seen: "BdsDxe"},
+		"firmware that starts its shell":    {goal: loginPrompt, console: "\x1b[2J\x1b[01;01HUEFI Interactive Shell v2.2\r\nEDK II\r\n", fails: "nothing that it can boot: UEFI Interactive Shell v2.2", seen: "EDK II"},
 		"a line that never ends":            {goal: multiUser, console: strings.Repeat("x", 3*longestLine) + word, reached: true, seen: word},
 		"nothing":                           {goal: loginPrompt, console: "\x1b[2J\r\n \r\n", seen: "its console is empty"},
 	} {

@@ -55,7 +55,7 @@ func TestTheGuestEnds(t *testing.T) {
 		fails, tells  string
 	}{
 		"at its login prompt":          {script: `printf 'debian login: '` + hangs, until: login, tells: "✓ linux/amd64/raw of build debian-7 reached a login prompt after "},
-		"in a panic":                   {script: `echo 'Kernel panic - not syncing: no init'` + hangs, until: login, fails: "boot linux/amd64/raw of build debian-7: the guest cannot boot: Kernel panic - not syncing: no init"},
+		"in a panic":                   {script: `echo 'Kernel panic - not syncing: no init'` + hangs, until: login, fails: "boot linux/amd64/raw of build debian-7: the kernel panicked: Kernel panic - not syncing: no init"},
 		"before it is there":           {script: `printf 'Booting\nreboot: Power down\n'`, until: login, fails: `the guest stopped or restarted before it reached a login prompt; the last line of its console is "reboot: Power down"`},
 		"too late":                     {script: `exec sleep 600`, until: "multi-user.target", timeout: time.Millisecond, fails: "the guest did not reach multi-user.target within 1ms; its console is empty"},
 		"because QEMU cannot start":    {script: `echo 'Could not set up host forwarding rule' >&2; exit 1`, until: login, fails: "QEMU failed: Could not set up host forwarding rule"},

@@ -8,9 +8,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -52,6 +55,37 @@ func TestQEMUEndsWhenGoldsmithIsKilled(t *testing.T) {
 		t.Errorf("QEMU outlives goldsmith: %q, %v", rest, err)
 	}
 	_ = goldsmith.Wait() // it was killed
+}
+
+// newTerminal returns a terminal, and its other end.
+func newTerminal(t *testing.T) (terminal, other *os.File) {
+	t.Helper()
+	other, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	require.NoError(t, unix.IoctlSetPointerInt(int(other.Fd()), unix.TIOCSPTLCK, 0)) // unlocks it
+	number := require.Value(unix.IoctlGetInt(int(other.Fd()), unix.TIOCGPTN))(t)
+	terminal, err = os.OpenFile("/dev/pts/"+strconv.Itoa(number), os.O_RDWR|unix.O_NOCTTY, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = terminal.Close(), other.Close() })
+	return terminal, other
+}
+
+func TestTheTerminalIsAsBeforeQEMUWasKilled(t *testing.T) {
+	terminal, other := newTerminal(t)
+	before := require.Value(unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS))(t)
+	g, _, _ := newGuest(t, `stty raw -echo && stty -a | grep -q ' -icanon' && kill -KILL $$`, "")
+	g.in, g.out = terminal, terminal
+	if err := g.bootsEmptyDisk(t.Context(), t); err == nil || !strings.HasSuffix(err.Error(), "QEMU failed: signal: killed") {
+		t.Errorf("got error %v", err)
+	}
+	if after := require.Value(unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS))(t); *after != *before {
+		t.Errorf("got %+v, want %+v", after, before)
+	}
+	const breakLines = "\x1b[?7h"
+	got := make([]byte, len(breakLines))
+	if _, err := io.ReadFull(other, got); err != nil || string(got) != breakLines {
+		t.Errorf("got %q, error %v", got, err)
+	}
 }
 
 func TestKVMIsProbedWithAGuest(t *testing.T) {
