@@ -72,7 +72,7 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 
 	s.showsColumnsInK9s()
 
-	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +DESCRIPTION +BUILDER\nmock +executable +yes +yes +1 +Test builder .* +/\S+ mock-builder\n$`)
+	s.types("builders").matches(`^NAME +KIND +RUNS +REPORTS +IMAGES +DESCRIPTION +BUILDER\ndebian +executable +(yes|no) +yes +0 +Bootable disks .*\nmock +executable +yes +yes +1 +Test builder .* +/\S+ mock-builder\n$`)
 	s.types("builders", "mock").says("mock\n", "  targets       all\n")
 	s.types("__complete", "builders", "m").says("mock\n")
 

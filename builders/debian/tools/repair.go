@@ -36,7 +36,7 @@ func (c contents) repair(directory string) (err error) {
 		}
 	}
 	for _, name := range c.Directories {
-		if err := root.MkdirAll(name, programMode); err != nil {
+		if err := errors.Join(root.MkdirAll(name, programMode), root.Chmod(name, programMode)); err != nil { // whatever the umask
 			return err
 		}
 	}

@@ -6,19 +6,26 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/builders/debian/sandbox"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// mockName is the name of the builder that is always registered.
-const mockName = "mock"
+// The names of the builders that are always registered.
+const (
+	mockName   = "mock"
+	debianName = "debian"
+)
 
 // buildersFile is the document of builders in the data directory.
 const buildersFile = "builders.yaml"
@@ -34,8 +41,8 @@ func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 			return nil, fmt.Errorf("--builder %q: name %q: %s", pair, name, strings.Join(problems, "; "))
 		}
-		if name == mockName {
-			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, mockName)
+		if name == mockName || name == debianName {
+			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, name)
 		}
 		if _, twice := builders[name]; twice {
 			return nil, fmt.Errorf("--builder %q: name %s is set twice: choose another name", pair, name)
@@ -56,7 +63,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 	}
 	source := registry.Source{
 		Path: o.BuilderDocuments, Optional: o.defaultBuilders,
-		Taken: map[string]string{mockName: "is built in"},
+		Taken: map[string]string{mockName: "is built in", debianName: "is built in"},
 	}
 	for name := range fixed {
 		source.Taken[name] = "is also set by --builder"
@@ -66,6 +73,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 		Description: "Test builder that writes small files and fails on request",
 		Reports:     true,
 	}
+	fixed[debianName] = o.debianBuilder(new(tools.Checked).Missing)
 	declared, err := source.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)
@@ -78,10 +86,27 @@ func (o *Options) readBuilders() (*registrations, error) {
 	return r, nil
 }
 
+// debianBuilder returns the builder debian. problem returns what the machine lacks for it.
+func (o *Options) debianBuilder(problem func() error) registry.Builder {
+	var environment []local.EnvVar
+	for _, variable := range sandbox.Environment(os.Getenv) {
+		name, value, _ := strings.Cut(variable, "=")
+		environment = append(environment, local.EnvVar{Name: name, Value: value})
+	}
+	return registry.Builder{
+		// bubblewrap mounts, which Landlock refuses. Its sandbox has even less of this machine.
+		Builder:      local.Builder{Path: o.Executable, Args: []string{DebianBuilderCommand}, Env: environment, Unconfined: true},
+		Description:  debian.Description,
+		Reports:      true,
+		Capabilities: debian.Capabilities(),
+		Lacks:        problem,
+	}
+}
+
 // registrations are the registered builders. They are safe for concurrent use.
 type registrations struct {
 	source     registry.Source
-	fixed      map[string]registry.Builder // of the flags, and mock
+	fixed      map[string]registry.Builder // of the flags, mock and debian
 	declared   map[string]registry.Builder // of the documents at the start
 	unconfined []string                    // names of --unconfined
 	changed    chan struct{}               // receives after a change

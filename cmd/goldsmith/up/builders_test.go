@@ -46,6 +46,7 @@ func TestBuildersAreExecutablesWithNames(t *testing.T) {
 		{pairs: []string{"Packer=" + tool}, err: "lower case"},
 		{pairs: []string{"=" + tool}, err: `name ""`},
 		{pairs: []string{"mock=" + tool}, err: "built in"},
+		{pairs: []string{"debian=" + tool}, err: "built in"},
 		{pairs: []string{"one=" + tool, "one=" + tool}, err: "twice"},
 		{pairs: []string{"one=tool"}, err: "must be absolute"},
 		{pairs: []string{"one=" + tool + "-missing"}, err: "no such file"},
@@ -98,6 +99,27 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	}
 	if allowed := allowed["shell"].Capabilities; len(allowed.Targets) != 1 {
 		t.Errorf("controllers and server check %+v", allowed)
+	}
+}
+
+func TestTheBuilderDebianIsRegisteredAndTellsWhatTheMachineLacks(t *testing.T) {
+	t.Setenv("http_proxy", "http://proxy.example")
+	options := Options{DataDirectory: t.TempDir()}
+	require.NoError(t, options.complete())
+	registered, err := options.readBuilders()
+	require.NoError(t, err)
+	if _, found := registered.current.Load().allowed[debianName]; !found {
+		t.Errorf("the builders are %v", registered.current.Load().allowed)
+	}
+	builder := options.debianBuilder(func() error { return errors.New("missing on this machine: bubblewrap") })
+	if problem := builder.Describe().Problem; problem != "missing on this machine: bubblewrap" || !builder.Unconfined || !builder.Reports {
+		t.Errorf("problem %q of %+v", problem, builder)
+	}
+	if !slices.Contains(builder.Env, local.EnvVar{Name: "http_proxy", Value: "http://proxy.example"}) {
+		t.Errorf("the environment is %v", builder.Env)
+	}
+	if problem := options.debianBuilder(func() error { return nil }).Describe().Problem; problem != "" {
+		t.Errorf("problem %q", problem)
 	}
 }
 

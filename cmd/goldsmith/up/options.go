@@ -60,7 +60,7 @@ type Options struct {
 	// Records is the records database, as an address that records.Open accepts, or "none". Defaults to the file
 	// DataDirectory/records.db, and with Memory to a file that the stop deletes.
 	Records records.Flags
-	// Builders are the executables that builds can name, as name=/absolute/path. "mock" is always registered.
+	// Builders are the executables that builds can name, as name=/absolute/path. "mock" and "debian" are always registered.
 	Builders []string
 	// BuilderDocuments is a document with builders, or a directory of documents, which the server reads whenever they change: see package
 	// registry. Defaults to DataDirectory/builders.yaml, which may be missing. A path that is set must exist.
@@ -98,7 +98,7 @@ type Options struct {
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// CompactionInterval is how long watches can start from old versions of objects. Defaults to 5 minutes.
 	CompactionInterval time.Duration
-	// Executable is the file that has the subcommands MockBuilderCommand and SuperviseCommand. Defaults to this program.
+	// Executable is the file that has the subcommands MockBuilderCommand, DebianBuilderCommand and SuperviseCommand. Defaults to this program.
 	Executable string
 
 	artifactsMax    int64 // ArtifactsMax in bytes, or 0
@@ -110,8 +110,9 @@ type Options struct {
 
 // The hidden subcommands by which the process starts its children from its own executable.
 const (
-	MockBuilderCommand = "mock-builder"
-	SuperviseCommand   = "supervise"
+	MockBuilderCommand   = "mock-builder"
+	DebianBuilderCommand = "debian-builder"
+	SuperviseCommand     = "supervise"
 )
 
 // DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
@@ -145,7 +146,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
-		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" is always registered")
+		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" and \"debian\" are always registered")
 	flags.StringVar(&o.BuilderDocuments, "builders", "",
 		"`path` of a document with builders, or of a directory of such documents, which the server reads whenever they change (default DATA-DIR/builders.yaml, if it exists)")
 	o.Kinds.AddTo(flags, "DATA-DIR/kinds.yaml, if it exists")

@@ -26,7 +26,7 @@ func TestFieldsWithoutEffectOnOneMachineAreWarnedOf(t *testing.T) {
 		for _, warning := range result.Warnings() {
 			told = append(told, warning.Text)
 		}
-		want := `spec.builder: no builder is registered as "nobodys": use mock; or register it: goldsmith up --builders, or ConfigMap goldsmith-builders` + "\n" +
+		want := `spec.builder: no builder is registered as "nobodys": use debian, mock; or register it: goldsmith up --builders, or ConfigMap goldsmith-builders` + "\n" +
 			"spec.template.nodeSelector: has no effect: builds run as processes of this machine"
 		if got := strings.Join(told, "\n"); result.Error() != nil || got != want {
 			t.Errorf("got warnings\n%s\nand error %v, want\n%s", got, result.Error(), want)

@@ -37,6 +37,8 @@ type Builder struct {
 	Reports bool
 	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
 	Capabilities capability.Capabilities
+	// Lacks returns what this machine lacks for the builder, or nil. It is called each time that a user looks. Optional.
+	Lacks func() error
 }
 
 // Describe returns what users see of the program: no variables. It checks again whether the program can run, because files may have
@@ -58,6 +60,9 @@ func (b Builder) problem() error {
 	for _, variable := range b.Env {
 		_, err := variable.Read()
 		problems = append(problems, err)
+	}
+	if b.Lacks != nil {
+		problems = append(problems, b.Lacks())
 	}
 	return cmp.Or(problems...)
 }
