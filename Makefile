@@ -98,6 +98,18 @@ images: ## Build the container images for a cluster; needs Docker, but no regist
 	  echo "$$image:$(VERSION)"; \
 	done
 
+# The tools of the builder, with its program: the same files make the same layer.
+.PHONY: debian-builder-image
+debian-builder-image: ## Build the container image of the builder debian; needs Docker, mmdebstrap, bubblewrap and a mirror of Debian.
+	@e2e/kind/docker/start
+	$(call compile,bin/debian-builder/,./cmd/debian-builder)
+	@tools=$$(bin/debian-builder/debian-builder tools) && \
+	tar --create --sort=name --owner=0:0 --numeric-owner --mtime=@0 --format=gnu --exclude=./debian-builder --directory="$$tools" . \
+	  --directory=$(CURDIR)/bin/debian-builder debian-builder | \
+	docker import --change 'USER 65532:65532' --change 'ENTRYPOINT ["/debian-builder"]' --change 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' \
+	  --change 'LABEL org.opencontainers.image.title="Goldsmith" org.opencontainers.image.version="$(VERSION)"' \
+	  - debian-builder:$(VERSION) >/dev/null && echo "debian-builder:$(VERSION)"
+
 .PHONY: push
 push: ## Push the container images to REGISTRY, and write their names into kustomize/overlays/default.
 	@test -n "$(REGISTRY)" || { echo "which registry? make images push REGISTRY=registry.example.com/goldsmith"; exit 1; }
@@ -202,6 +214,7 @@ generate: ## Regenerate all generated files.
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update
+	go test -count=1 ./cmd/debian-builder -run '^TestTheComponent' -update
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify

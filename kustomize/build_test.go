@@ -41,6 +41,7 @@ const (
 	catalogOnly     = "catalog-only"
 	catalogKinds    = "catalog-kinds"
 	namespaced      = "namespaced"
+	debianBuilder   = "debian-builder"
 )
 
 // operators are the ConfigMaps that components want the operator to make.
@@ -79,7 +80,7 @@ func installations(t *testing.T) []installation {
 	}
 	for _, etcd := range [][]string{nil, {singleNode, etcdBackup}, {etcdHA, etcdBackup}, {externalEtcd}, {singleNode, externalEtcd}} {
 		for _, rest := range [][]string{nil, {certManager}, {monitoring}, {certManager, monitoring}, {archiveS3, namespaced}, {recordsExternal}, {recordsPostgres}, {recordsSQLite},
-			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds}} {
+			{certManager, monitoring, archiveS3, archiveS3CA, recordsPostgres}, {monitoring, archiveS3, recordsExternal, kueue}, {catalogOnly, catalogKinds, debianBuilder}} {
 			components := slices.Concat(rest, etcd)
 			all = append(all, installation{
 				name:       "base+" + strings.Join(components, "+"),

@@ -212,14 +212,18 @@ func builders(t *testing.T, built installation) map[string]string {
 func TestImagesOfALayerReachTheRegisteredBuilders(t *testing.T) {
 	tree := inMemory(t)
 	text := `resources: [../../kustomize/overlays/kind]
+components: [../../kustomize/components/debian-builder]
 images:
   - {name: goldsmith-apiserver, newTag: v9}
   - {name: mock-builder, newName: registry.example.com/mock-builder, newTag: v9}
+  - {name: debian-builder, newName: registry.example.com/debian-builder, newTag: v9}
 `
 	require.NoError(t, tree.WriteFile("layers/images/kustomization.yaml", []byte(text)))
 	built := installation{objects: build(t, tree, "layers/images")}
-	if image := builders(t, built)["mock"]; image != "registry.example.com/mock-builder:v9" {
-		t.Errorf("the mock builder is %s", image)
+	for _, name := range []string{"mock", "debian"} {
+		if image := builders(t, built)[name]; image != "registry.example.com/"+name+"-builder:v9" {
+			t.Errorf("the builder %s is %s", name, image)
+		}
 	}
 	index := slices.IndexFunc(workloads(built.objects), func(w workload) bool { return w.name == "goldsmith-apiserver" })
 	if image := workloads(built.objects)[index].template.Spec.Containers[0].Image; image != "goldsmith-apiserver:v9" {
