@@ -4,7 +4,7 @@
 # only data here: no text of it is part of a command line that a shell reads.
 # A failure is three lines in PLAN/failure: reason, message, last lines of the output.   usage: PLAN/customize ROOT
 set -eu
-plan=${0%/*} root=$1
+plan=${0%/*} root=$1 builder=${BUILDER:-/debian-builder}
 
 fail() { # REASON MESSAGE [OUTPUT]
   printf '%s\n%s\n%s\n' "$1" "$2" "$(printf %s "${3:-}" | tr '\n' ' ')" >"$plan/failure"
@@ -57,7 +57,14 @@ while read -r number name; do
   echo "script $name"
   inside tee /tmp/.goldsmith-script <"$plan/scripts/$number" >/dev/null
   inside chmod 755 /tmp/.goldsmith-script
-  { inside /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"; } | tee "$plan/said"
+  {
+    DEBIAN_FRONTEND=noninteractive HOME=/root strace -f -x -qqq -e trace=execve -e signal=none --seccomp-bpf -o "$plan/trace" \
+      chroot "$root" /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"
+  } | tee "$plan/said"
+  static=$("$builder" static "$plan/trace" | head -n 1)
+  if [ -n "$static" ]; then
+    fail StaticProgram "files scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
+  fi
   if [ -e "$plan/status" ]; then
     fail ScriptFailed "files scripts/$name ended with exit code $(cat "$plan/status"): " "$(tail -n 5 "$plan/said")"
   fi

@@ -69,8 +69,14 @@ while IFS='|' read -r what code said; do
 done <"$here/fail"
 `
 
+// stubStrace runs the program, and stubBuilder finds what the file static has.
+const (
+	stubStrace  = "#!/bin/sh\nwhile [ \"$1\" != chroot ]; do shift; done\nexec \"$@\"\n"
+	stubBuilder = "#!/bin/sh\ntest \"$1\" = static && cat \"${0%/*}/static\"\n"
+)
+
 // applied applies a plan with a stub, and returns what would run in the image, and why it fails.
-func applied(t *testing.T, parameters, files map[string]string, fail string) (calls string, failed error) {
+func applied(t *testing.T, parameters, files map[string]string, fail, static string) (calls string, failed error) {
 	t.Helper()
 	c, err := newConfiguration(inputWith(parameters))
 	require.NoError(t, err)
@@ -80,9 +86,11 @@ func applied(t *testing.T, parameters, files map[string]string, fail string) (ca
 	plan, bin, root := filepath.Join(directory, "plan"), filepath.Join(directory, "bin"), filepath.Join(directory, "root")
 	require.NoError(t, p.write(plan, c))
 	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.Mkdir(root, 0o700)))
-	require.NoError(t, errors.Join(os.WriteFile(filepath.Join(bin, "chroot"), []byte(stubChroot), 0o700), os.WriteFile(filepath.Join(bin, "fail"), []byte(fail), 0o600)))
+	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.ReplaceAll(static, "ROOT", root)} {
+		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))
+	}
 	command := exec.CommandContext(t.Context(), filepath.Join(plan, "customize"), root)
-	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin"}
+	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "BUILDER=" + filepath.Join(bin, "debian-builder")}
 	output, err := command.CombinedOutput()
 	t.Log(string(output))
 	failed = planFailure(plan)
@@ -96,7 +104,7 @@ func TestAPlanIsAppliedInItsOrder(t *testing.T) {
 	calls, failed := applied(t, map[string]string{
 		"users":    `[{name: admin, groups: [sudo, adm], passwordHash: $6$a$b, authorizedKeys: [ssh-ed25519 AAAA a]}]`,
 		"services": "nginx -apt-daily.timer", "timeZone": "Europe/Berlin", "locale": "en_GB.UTF-8",
-	}, map[string]string{"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n"}, "")
+	}, map[string]string{"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n"}, "", "")
 	require.NoError(t, failed)
 	const golden = "testdata/customize.txt"
 	if *update {
@@ -108,15 +116,17 @@ func TestAPlanIsAppliedInItsOrder(t *testing.T) {
 }
 
 func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
-	for name, test := range map[string]struct{ fail, want string }{
-		"time zone": {"test -e *|1|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC"},
-		"user":      {"useradd *|6|useradd: group 'wheel' does not exist", "UserNotCreated: parameter users: user a: useradd: group 'wheel' does not exist"},
-		"service":   {"systemctl enable nginxx|1|Failed to enable unit: Unit nginxx.service does not exist", "UnknownService: parameter services: cannot enable nginxx: Failed to enable unit: Unit nginxx.service does not exist"},
-		"script":    {"/tmp/.goldsmith-script|3|it said this", "ScriptFailed: files scripts/a ended with exit code 3: it said this"},
-		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?"},
+	for name, test := range map[string]struct{ fail, want, static string }{
+		"time zone": {"test -e *|1|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC", ""},
+		"user":      {"useradd *|6|useradd: group 'wheel' does not exist", "UserNotCreated: parameter users: user a: useradd: group 'wheel' does not exist", ""},
+		"service":   {"systemctl enable nginxx|1|Failed to enable unit: Unit nginxx.service does not exist", "UnknownService: parameter services: cannot enable nginxx: Failed to enable unit: Unit nginxx.service does not exist", ""},
+		"script":    {"/tmp/.goldsmith-script|3|it said this", "ScriptFailed: files scripts/a ended with exit code 3: it said this", ""},
+		"mount":     {want: "MountNotPossible: files scripts/a: mount: /mnt: permission denied.: a build has no privileges, so nothing can be mounted", fail: "/tmp/.goldsmith-script|32|mount: /mnt: permission denied."},
+		"static":    {want: "StaticProgram: files scripts/a runs /usr/local/bin/tool, which is linked statically: it does not see the image, but the builder", static: "ROOT/usr/local/bin/tool\n"},
+		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, failed := applied(t, map[string]string{"users": "[{name: a, groups: [wheel]}]", "services": "nginxx"}, map[string]string{"scripts/a": "x"}, test.fail+"\n")
+			_, failed := applied(t, map[string]string{"users": "[{name: a, groups: [wheel]}]", "services": "nginxx"}, map[string]string{"scripts/a": "x"}, test.fail+"\n", test.static)
 			if failed == nil || failed.Error() != test.want {
 				t.Errorf("failure %v, want %s", failed, test.want)
 			}

@@ -101,8 +101,15 @@ func planFailure(directory string) error {
 	if noSpace(said) {
 		return diskFull(said)
 	}
+	if found := mountDenied.FindString(words[2]); words[0] == "ScriptFailed" && found != "" {
+		subject, _, _ := strings.Cut(words[1], " ended ")
+		return refuse("MountNotPossible", "%s: %s: a build has no privileges, so nothing can be mounted", subject, found)
+	}
 	return refuse(words[0], "%s", strings.TrimSpace(words[1]+words[2]))
 }
+
+// mountDenied is what mount prints without privileges.
+var mountDenied = regexp.MustCompile(`mount: [^:]+: (permission denied|must be superuser)[^ ]*`)
 
 const (
 	reasonDiskFull = "DiskFull"

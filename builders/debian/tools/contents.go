@@ -55,7 +55,7 @@ func trixie() contents {
 			"apt", "base-files", "base-passwd", "bash", "bzip2", "ca-certificates", "coreutils", "dash", "debian-archive-keyring",
 			"debianutils", "diffutils", "dosfstools", "dpkg", "e2fsprogs", "fakechroot", "fakeroot", "fdisk", "findutils", "grep",
 			"grub-pc-bin", "gzip", "hostname", "libarchive13t64", "libc-bin", "mawk", "mmdebstrap", "mtools", "perl-base", "qemu-utils",
-			"sed", "sqv", "tar", "util-linux", "xz-utils", "zstd",
+			"sed", "sqv", "strace", "tar", "util-linux", "xz-utils", "zstd",
 		},
 		Excluded: []string{"/usr/share/man/*", "/usr/share/locale/*", "/usr/share/doc/*", "/usr/share/info/*", "/usr/lib/grub/*/*.module"},
 		Included: []string{"/usr/share/doc/*/copyright"},
