@@ -103,19 +103,23 @@ type build struct {
 	input  *render.Input
 	config *configuration
 	ids    identifiers
+	// scripts is whether the image has scripts.
+	scripts bool
 	// time is that of everything in the image.
 	time time.Time
 }
 
 // The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.
 const (
+	stageBase     = "base"
 	stageMirror   = "mirror"
 	stagePackages = "packages"
 	stageDisk     = "disk"
 	stageOCI      = "oci"
 	stageConvert  = "qcow2"
 
-	percentMirror   = 0
+	percentBase     = 0
+	percentMirror   = 3
 	percentPackages = 5
 	percentDisk     = 85
 	percentOCI      = 90 // targets are sorted, so it comes before
@@ -140,7 +144,7 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
 	b.logf("build %s/%s, attempt %d: Debian %s, %d packages, %d files, targets %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
-	steps := []func(context.Context) error{b.findTime, b.makeRootFS}
+	steps := []func(context.Context) error{b.makeRootFS}
 	if b.hasTarget(isDisk) {
 		steps = append(steps, b.makeDisk)
 	}

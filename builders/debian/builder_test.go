@@ -99,7 +99,7 @@ func (f *fixture) read(name string) string {
 // main runs the builder, and returns its exit code.
 func (f *fixture) main(ctx context.Context) int {
 	f.write("input.json", require.Value(json.Marshal(f.input))(f.t))
-	files := map[string]string{render.EnvInput: "input.json", render.EnvOutput: "output", render.EnvResult: "result", "TMPDIR": "tmp"}
+	files := map[string]string{render.EnvInput: "input.json", render.EnvOutput: "output", render.EnvResult: "result", render.EnvBase: ".", "TMPDIR": "tmp"}
 	getenv := func(name string) string {
 		if file := files[name]; file != "" {
 			return filepath.Join(f.directory, file)
@@ -202,6 +202,62 @@ echo "E: mmdebstrap failed to run"; exit 25`)
 		f.fails(result.Failure{Reason: "UnknownFile",
 			Message: `file "etc/motd": a name must begin with root/, for a file of the image, or with scripts/, for a script`})
 	})
+}
+
+func TestAnImageOnAnotherStartsFromItsRootFileSystem(t *testing.T) {
+	made := newFixture(t, map[string]string{})
+	made.input.Targets = []render.InputTarget{{Name: "linux/amd64/oci", Platform: platform, Format: v1alpha1.ArtifactFormatOCI}}
+	made.run()
+
+	unpacks := `for hook; do case $hook in --customize-hook=*) plan=${hook#*=}; esac; done
+cp "${plan%/*}/base.tar" "${plan%/*}/packages" .
+for last; do before=$target target=$list list=$last; done; cp base.tar "$target"`
+	for name, test := range map[string]struct {
+		parameters map[string]string
+		mirror     bool
+	}{
+		"files":    {map[string]string{}, false},
+		"packages": {map[string]string{"packages": "postgresql"}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, test.parameters)
+			f.tool("mmdebstrap", unpacks)
+			f.write("base", []byte(made.read("output/image.tar")))
+			f.input.Base = render.InputBase{Image: "server", Build: "server-7", Artifacts: []render.InputArtifact{
+				{Target: "linux/amd64/oci", MediaType: result.MediaTypeLayout, Path: "base"},
+			}}
+			if code, said := f.run(); code != 0 {
+				t.Fatalf("exit code %d, failure %+v", code, said.Failure)
+			}
+			if f.read("base.tar") != made.read("rootfs.tar") {
+				t.Error("the root file system is not that of the base")
+			}
+			if calls := f.read("calls"); !strings.Contains(calls, "--variant=custom") || strings.Contains(calls, "--skip=update") == test.mirror {
+				t.Errorf("calls %s", calls)
+			}
+			if got, want := f.read("packages"), test.parameters["packages"]; strings.TrimSpace(got) != want {
+				t.Errorf("packages %q, want %q", got, want)
+			}
+			if asked := strings.Contains(f.log.String(), "InRelease"); asked != test.mirror {
+				t.Errorf("the mirror was asked: %t", asked)
+			}
+		})
+	}
+}
+
+func TestABaseOfAnotherBuilderIsRefused(t *testing.T) {
+	for name, test := range map[string]struct{ mediaType, content, want string }{
+		"a disk":        {"application/x-raw-disk-image", "no disk", "the disk of the base is not one of the builder debian: it has no root file system at byte 69206016"},
+		"no layout":     {result.MediaTypeLayout, string(make([]byte, 1024)), "the base is no image layout: it lacks index.json"},
+		"other content": {"text/plain", "text", "base server: build server-7 has no file of the root file system: add target linux/amd64/raw to image server"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, map[string]string{})
+			f.write("base", []byte(test.content))
+			f.input.Base = render.InputBase{Image: "server", Build: "server-7", Artifacts: []render.InputArtifact{{Target: "linux/amd64/raw", MediaType: test.mediaType, Path: "base"}}}
+			f.fails(result.Failure{Reason: "BaseNotUsable", Message: test.want})
+		})
+	}
 }
 
 // signalling is a log that tells when it has a text.

@@ -14,16 +14,30 @@ fail() { # REASON MESSAGE [OUTPUT]
 # Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
 inside() { DEBIAN_FRONTEND=noninteractive HOME=/root chroot "$root" "$@"; }
 
+# Only an image that adds to another one has this list. mmdebstrap has installed those of other images.
+if [ -s "$plan/packages" ]; then
+  DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends install <"$plan/packages"
+fi
+# The disk has another UUID than that of the base.
+if [ -e "$plan/packages" ]; then
+  read -r uuid <"$plan/uuid"
+  old=$(inside sed -n 's/.* root=UUID=\([^ ]*\).*/\1/p' /boot/grub/grub.cfg | head -n 1)
+  [ -n "$old" ] || fail BaseNotUsable "the base is not an image of the builder debian: /boot/grub/grub.cfg has no root=UUID="
+  inside sed -i "s/UUID=$old/UUID=$uuid/" /boot/grub/grub.cfg /etc/fstab
+fi
+
 echo "files"
 inside tar --extract --keep-directory-symlink <"$plan/root.tar" ||
   fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
 
 read -r zone <"$plan/timezone"
-inside test -e "/usr/share/zoneinfo/$zone" || fail UnknownTimeZone "parameter timeZone: there is no time zone $zone"
-inside ln -sf "../usr/share/zoneinfo/$zone" /etc/localtime
+if [ -n "$zone" ]; then
+  inside test -e "/usr/share/zoneinfo/$zone" || fail UnknownTimeZone "parameter timeZone: there is no time zone $zone"
+  inside ln -sf "../usr/share/zoneinfo/$zone" /etc/localtime
+fi
 read -r locale <"$plan/locale"
 case $locale in
-  C | POSIX | C.UTF-8) ;;
+  '' | C | POSIX | C.UTF-8) ;;
   *)
     inside grep -qxF "$locale UTF-8" /usr/share/i18n/SUPPORTED || fail UnknownLocale "parameter locale: there is no locale $locale"
     printf '%s UTF-8\n' "$locale" | inside tee /etc/locale.gen >/dev/null

@@ -22,8 +22,12 @@ const (
 	gib = 1 << 30
 )
 
-// configuration is what the parameters of an image declare.
+// kernels are the packages of kernels.
+var kernels = map[string]string{kernelCloud: "linux-image-cloud-amd64", kernelGeneric: "linux-image-amd64"}
+
+// configuration is what the parameters of an image declare. If the image adds to another one, what is not set stays as it is there.
 type configuration struct {
+	based      bool // on another image
 	packages   []string
 	mirror     string // empty: that of the tools
 	security   string // empty: that of the tools; none: no mirror
@@ -42,28 +46,28 @@ type configuration struct {
 
 // newConfiguration reads the parameters. The server has checked them, but a builder in a cluster may be registered without its schema.
 func newConfiguration(input *render.Input) (*configuration, error) {
-	if input.Base.Reference != Base {
+	if input.Base.Image == "" && input.Base.Reference != Base {
 		return nil, refuse("UnknownBase", "base.reference is %q, must be %s: the builder makes images of this release", input.Base.Reference, Base)
 	}
 	if err := checkCapabilities(input); err != nil {
 		return nil, err
 	}
-	value := func(name, otherwise string) string {
-		return cmp.Or(strings.TrimSpace(input.Parameters[name]), otherwise)
-	}
+	value := func(name string) string { return strings.TrimSpace(input.Parameters[name]) }
 	c := &configuration{
-		mirror:    strings.TrimSuffix(value(paramMirror, ""), "/"),
-		security:  strings.TrimSuffix(value(paramSecurityMirror, ""), "/"),
-		kernel:    "linux-image-cloud-amd64",
-		arguments: strings.Join(strings.Fields(value(paramKernelArguments, "")), " "),
-		hostname:  value(paramHostname, defaultHostname),
-		locale:    value(paramLocale, defaultLocale),
-		timeZone:  value(paramTimeZone, defaultTimeZone),
+		based:     input.Base.Image != "",
+		mirror:    strings.TrimSuffix(value(paramMirror), "/"),
+		security:  strings.TrimSuffix(value(paramSecurityMirror), "/"),
+		arguments: strings.Join(strings.Fields(value(paramKernelArguments)), " "),
+		hostname:  value(paramHostname),
+		locale:    value(paramLocale),
+		timeZone:  value(paramTimeZone),
+		kernel:    kernels[value(paramKernel)],
 	}
-	if value(paramKernel, kernelCloud) == kernelGeneric {
-		c.kernel = "linux-image-amd64"
+	if !c.based {
+		c.hostname, c.locale, c.timeZone = cmp.Or(c.hostname, defaultHostname), cmp.Or(c.locale, defaultLocale), cmp.Or(c.timeZone, defaultTimeZone)
+		c.kernel = cmp.Or(c.kernel, kernels[kernelCloud])
 	}
-	if at := value(paramSnapshot, ""); at != "" {
+	if at := value(paramSnapshot); at != "" {
 		if c.mirror != "" || c.security != "" {
 			return nil, refuse(reasonParameter, "set either parameter %s or the parameters %s and %s", paramSnapshot, paramMirror, paramSecurityMirror)
 		}
@@ -97,7 +101,7 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 	if c.users, err = readUsers(input.Parameters[paramUsers]); err != nil {
 		return nil, err
 	}
-	c.sizeBytes = sizeOf(value(paramSize, ""))
+	c.sizeBytes = sizeOf(value(paramSize))
 	return c, nil
 }
 

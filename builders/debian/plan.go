@@ -18,6 +18,9 @@ import (
 //go:embed customize.sh
 var customize []byte
 
+//go:embed unpack.sh
+var unpack []byte
+
 const (
 	// rootPrefix and scriptsPrefix begin the names of the files of an image.
 	rootPrefix    = "root/"
@@ -53,21 +56,23 @@ type plan struct {
 
 // newPlan sorts the files of the image, and adds those that every image has.
 func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan, error) {
-	arguments := c.arguments
-	if arguments != "" {
-		arguments = " " + arguments
+	p := &plan{files: map[string]string{}, texts: map[string]string{}}
+	if !c.based {
+		p.files["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
+		p.files["etc/systemd/network/80-dhcp.network"] = "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"
 	}
-	p := &plan{
-		files: map[string]string{
-			"etc/fstab":                           "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n",
-			"etc/hostname":                        c.hostname + "\n",
-			"etc/hosts":                           "127.0.0.1 localhost\n127.0.1.1 " + c.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n",
-			"etc/locale.conf":                     "LANG=" + c.locale + "\n",
-			"etc/timezone":                        c.timeZone + "\n",
-			"boot/grub/grub.cfg":                  fmt.Sprintf(grubConfig, rootUUID, arguments),
-			"etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n",
-		},
-		texts: map[string]string{},
+	if !c.based || c.arguments != "" {
+		p.files["boot/grub/grub.cfg"] = fmt.Sprintf(grubConfig, rootUUID, strings.TrimSuffix(" "+c.arguments, " "))
+	}
+	if c.hostname != "" {
+		p.files["etc/hostname"] = c.hostname + "\n"
+		p.files["etc/hosts"] = "127.0.0.1 localhost\n127.0.1.1 " + c.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n"
+	}
+	if c.locale != "" {
+		p.files["etc/locale.conf"] = "LANG=" + c.locale + "\n"
+	}
+	if c.timeZone != "" {
+		p.files["etc/timezone"] = c.timeZone + "\n"
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		inRoot, isFile := strings.CutPrefix(name, rootPrefix)
@@ -86,15 +91,23 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 }
 
 // write writes the plan into a directory, which it creates.
-func (p *plan) write(directory string, c *configuration) error {
+func (p *plan) write(directory, rootUUID string, c *configuration) error {
 	if err := os.Mkdir(directory, modeDirectory); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	w := planWriter{directory: directory}
 	w.put("customize", string(customize), modeProgram)
+	w.put("unpack", string(unpack), modeProgram)
+	w.put("uuid", rootUUID+"\n", modeFile)
 	w.put("timezone", c.timeZone+"\n", modeFile)
 	w.put("locale", c.locale+"\n", modeFile)
-	w.put("enable", lines(append([]string{"systemd-networkd.service"}, c.enabled...)), modeFile)
+	enabled := c.enabled
+	if c.based {
+		w.put("packages", lines(c.include()), modeFile) // others are installed already
+	} else {
+		enabled = append([]string{"systemd-networkd.service"}, enabled...)
+	}
+	w.put("enable", lines(enabled), modeFile)
 	w.put("disable", lines(c.disabled), modeFile)
 	var list []string
 	for i, script := range p.scripts {

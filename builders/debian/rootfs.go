@@ -28,15 +28,11 @@ func (b *build) rootFS() string { return b.path("rootfs.tar") }
 
 // makeRootFS makes the root file system: packages, then the plan.
 func (b *build) makeRootFS(ctx context.Context) error {
-	b.begin(stagePackages, percentPackages)
-	plan, err := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
+	directory, err := b.writePlan(ctx)
 	if err != nil {
 		return err
 	}
-	directory := b.path("plan")
-	if err := plan.write(directory, b.config); err != nil {
-		return err
-	}
+	b.begin(stagePackages, percentPackages)
 	sources, err := b.sources()
 	if err != nil {
 		return err
@@ -46,15 +42,22 @@ func (b *build) makeRootFS(ctx context.Context) error {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
 	args := []string{
-		"--mode=fakechroot", "--variant=minbase", "--format=tar",
+		"--mode=fakechroot", "--format=tar",
 		"--skip=check/qemu,output/dev", // systemd makes the devices
-		"--include=" + strings.Join(b.config.include(), ","),
 		"--aptopt=Acquire::Retries \"3\"",
 		"--setup-hook=ln -sfn \"$1\" " + b.path(chrootLink),
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
+	if b.config.based {
+		args = append(args, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
+	} else {
+		args = append(args, "--variant=minbase", "--include="+strings.Join(b.config.include(), ","))
+	}
+	if !b.needsMirror() {
+		args = append(args, "--skip=update")
+	}
 	if b.config.snapshot {
-		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"") // a snapshot is old by purpose
+		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"") // a snapshot is old on purpose
 	}
 	last, err := b.tool(ctx, nil, "mmdebstrap", append(args, release, b.rootFS(), list)...)
 	if err == nil || ctx.Err() != nil {
@@ -69,10 +72,44 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	return explain(last, err)
 }
 
+// writePlan writes the plan, with the root file system of the base, and returns its directory.
+func (b *build) writePlan(ctx context.Context) (string, error) {
+	directory, rootUUID := b.path("plan"), b.ids.uuid(partRoot)
+	plan, err := newPlan(b.config, b.input.Files, rootUUID)
+	if err != nil {
+		return "", err
+	}
+	b.scripts = len(plan.scripts) > 0
+	if err := plan.write(directory, rootUUID, b.config); err != nil {
+		return "", err
+	}
+	if b.config.based {
+		b.begin(stageBase, percentBase)
+		if b.time, err = b.addBase(ctx, directory); err != nil {
+			return "", err
+		}
+	}
+	if b.needsMirror() {
+		return directory, b.findTime(ctx)
+	}
+	return directory, nil
+}
+
+// needsMirror reports whether packages are installed. A script can do so, too.
+func (b *build) needsMirror() bool {
+	return !b.config.based || len(b.config.include()) > 0 || b.scripts
+}
+
 // include returns the packages to install.
 func (c *configuration) include() []string {
-	packages := slices.Concat(basePackages, []string{c.kernel}, c.packages)
-	if !slices.Contains([]string{"C", "POSIX", "C.UTF-8"}, c.locale) {
+	packages := slices.Clone(c.packages)
+	if !c.based {
+		packages = append(packages, basePackages...)
+	}
+	if c.kernel != "" {
+		packages = append(packages, c.kernel)
+	}
+	if !slices.Contains([]string{"", "C", "POSIX", "C.UTF-8"}, c.locale) {
 		packages = append(packages, "locales")
 	}
 	slices.Sort(packages)

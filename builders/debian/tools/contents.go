@@ -52,7 +52,7 @@ func trixie() contents {
 	return contents{
 		Suite: Suite,
 		Packages: []string{
-			"apt", "base-files", "base-passwd", "bash", "bzip2", "ca-certificates", "coreutils", "dash", "debian-archive-keyring",
+			"apt", "attr", "base-files", "base-passwd", "bash", "bzip2", "ca-certificates", "coreutils", "dash", "debian-archive-keyring",
 			"debianutils", "diffutils", "dosfstools", "dpkg", "e2fsprogs", "fakechroot", "fakeroot", "fdisk", "findutils", "grep",
 			"grub-pc-bin", "gzip", "hostname", "libarchive13t64", "libc-bin", "mawk", "mmdebstrap", "mtools", "perl-base", "qemu-utils",
 			"sed", "sqv", "strace", "tar", "util-linux", "xz-utils", "zstd",

@@ -9,12 +9,18 @@ import (
 
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/ldd"
+	"goldsmith.dev/goldsmith/builders/debian/static"
 )
 
-// Main runs the builder, or with the argument ldd its replacement of ldd, and returns the exit code.
+// Main runs the builder, and returns the exit code. With the argument ldd or static it runs a program that the tools call.
 func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
-	if len(args) > 0 && args[0] == "ldd" {
-		return ldd.Main(getenv, stdout, stderr, args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "ldd":
+			return ldd.Main(getenv, stdout, stderr, args[1:])
+		case "static":
+			return static.Main(stdout, stderr, args[1:])
+		}
 	}
 	return debian.Main(ctx, getenv, stdout, stderr, args)
 }

@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/opencontainers/go-digest"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const (
+	reasonBase = "BaseNotUsable"
+	// maxDocument is the size of the largest document of a layout, in bytes.
+	maxDocument = 4 << 20
+)
+
+// Files of the plan with the root file system of the base: one of the first two, and for a disk the third.
+const (
+	baseTar    = "base.tar"
+	baseDisk   = "base.raw"
+	baseOffset = "offset"
+)
+
+// addBase puts the root file system of the base into the plan, and returns its time.
+func (b *build) addBase(ctx context.Context, plan string) (time.Time, error) {
+	artifact, err := chooseBase(&b.input.Base)
+	if err != nil {
+		return time.Time{}, err
+	}
+	b.logf("starting from %s", b.input.Base.Name(artifact))
+	path := filepath.Join(b.getenv(render.EnvBase), artifact.Path)
+	if artifact.MediaType == result.MediaTypeLayout {
+		return unpackLayout(path, filepath.Join(plan, baseTar))
+	}
+	disk := filepath.Join(plan, baseDisk)
+	if artifact.MediaType == result.MediaType(v1alpha1.ArtifactFormatQCOW2) {
+		err = b.command(ctx, "qemu-img", "convert", "-f", "qcow2", "-O", "raw", path, disk)
+	} else {
+		err = os.Symlink(path, disk)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(plan, baseOffset), []byte(strconv.Itoa(rootStart)), modeFile)
+	}
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the disk of the base: %w", err)
+	}
+	return timeOfDisk(disk)
+}
+
+// chooseBase returns the artifact of the base with the root file system. That of the format oci has it as it was; a disk has to be taken apart.
+func chooseBase(base *render.InputBase) (*render.InputArtifact, error) {
+	for _, mediaType := range []string{result.MediaTypeLayout, result.MediaType(v1alpha1.ArtifactFormatRaw), result.MediaType(v1alpha1.ArtifactFormatQCOW2)} {
+		for i := range base.Artifacts {
+			if artifact := &base.Artifacts[i]; artifact.MediaType == mediaType && artifact.Path != "" {
+				return artifact, nil
+			}
+		}
+	}
+	return nil, refuse(reasonBase, "base %s: build %s has no file of the root file system: add target linux/amd64/raw to image %[1]s", base.Image, base.Build)
+}
+
+// The superblock of the root file system on a disk of this builder (ext4, "Super Block" of the kernel's documentation).
+const (
+	superblock     = rootStart + 1024
+	superblockSize = 0x10c
+	magicAt        = 0x38
+	madeAt         = 0x108 // time of creation, in seconds
+	magic          = 0xef53
+)
+
+// timeOfDisk returns the time of a disk that this builder has made.
+func timeOfDisk(path string) (time.Time, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the disk of the base: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read from
+	block := make([]byte, superblockSize)
+	if _, err := file.ReadAt(block, superblock); err != nil && !errors.Is(err, io.EOF) {
+		return time.Time{}, fmt.Errorf("read the disk of the base: %w", err)
+	}
+	if binary.LittleEndian.Uint16(block[magicAt:]) != magic {
+		return time.Time{}, refuse(reasonBase, "the disk of the base is not one of the builder debian: it has no root file system at byte %d", rootStart)
+	}
+	return time.Unix(int64(binary.LittleEndian.Uint32(block[madeAt:])), 0).UTC(), nil
+}
+
+// unpackLayout writes the only layer of an image layout as a tar, and returns the time of the image.
+func unpackLayout(from, to string) (time.Time, error) {
+	file, err := os.Open(from)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
+	}
+	defer func() { _ = file.Close() }() // only read from
+	blobs, err := blobsOf(file)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
+	}
+	var (
+		index    ociv1.Index
+		manifest ociv1.Manifest
+		config   ociv1.Image
+	)
+	err = blobs.document(ociv1.ImageIndexFile, &index)
+	if err == nil && len(index.Manifests) == 1 {
+		err = blobs.document(blobName(index.Manifests[0].Digest), &manifest)
+	}
+	if err == nil && len(manifest.Layers) == 1 {
+		err = blobs.document(blobName(manifest.Config.Digest), &config)
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	if len(manifest.Layers) != 1 || config.Created == nil {
+		return time.Time{}, refuse(reasonBase, "the image of the base is not one of the builder debian: it must have one layer, and a time")
+	}
+	layer := manifest.Layers[0]
+	content := blobs[blobName(layer.Digest)]
+	if content == nil {
+		return time.Time{}, refuse(reasonBase, "the image layout of the base lacks its layer %s", layer.Digest)
+	}
+	if err := decompress(content, layer.MediaType, to); err != nil {
+		return time.Time{}, fmt.Errorf("unpack the image of the base: %w", err)
+	}
+	return config.Created.UTC(), nil
+}
+
+func blobName(d digest.Digest) string { return "blobs/" + strings.Replace(d.String(), ":", "/", 1) }
+
+// blobs are the files of a layout by name.
+type blobs map[string]*io.SectionReader
+
+func blobsOf(file *os.File) (blobs, error) {
+	found := blobs{}
+	for archive := tar.NewReader(file); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		offset, err := file.Seek(0, io.SeekCurrent) // a tar is read without buffers
+		if err != nil {
+			return nil, err
+		}
+		found[strings.TrimPrefix(header.Name, "./")] = io.NewSectionReader(file, offset, header.Size)
+	}
+}
+
+// document decodes a file of the layout.
+func (b blobs) document(name string, into any) error {
+	content := b[name]
+	if content == nil || content.Size() > maxDocument {
+		return refuse(reasonBase, "the base is no image layout: it lacks %s", name)
+	}
+	text, err := io.ReadAll(content)
+	if err == nil {
+		err = json.Unmarshal(text, into)
+	}
+	if err != nil {
+		return refuse(reasonBase, "the base is no image layout: %s: %v", name, err)
+	}
+	return nil
+}
+
+func decompress(content io.Reader, mediaType, to string) (err error) {
+	switch {
+	case strings.HasSuffix(mediaType, "+zstd"):
+		decoder, err := zstd.NewReader(content)
+		if err != nil {
+			return err
+		}
+		defer decoder.Close()
+		content = decoder
+	case strings.HasSuffix(mediaType, "gzip"):
+		if content, err = gzip.NewReader(content); err != nil {
+			return err
+		}
+	}
+	file, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	_, err = io.Copy(file, content) //nolint:gosec // this builder has made the layer, and the disk of the build bounds it
+	return err
+}

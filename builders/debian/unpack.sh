@@ -1,0 +1,35 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Unpacks the root file system of the base: PLAN/base.tar, or that of the disk PLAN/base.raw, which begins at byte PLAN/offset. The
+# configuration of apt is that of this build, which is there already. Failures are those of customize.sh.   usage: PLAN/unpack ROOT
+set -eu
+plan=${0%/*} root=$1
+
+if [ -e "$plan/base.tar" ]; then
+  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude='./etc/apt/sources.list*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap
+else
+  disk="$plan/base.raw?offset=$(cat "$plan/offset")"
+  mkdir "$plan/tree"
+  debugfs -R "rdump / \"$plan/tree\"" "$disk" 2>&1 # into an empty directory only
+  (cd "$plan/tree" && rm -rf lost+found etc/apt/sources.list etc/apt/sources.list.d etc/apt/apt.conf.d/99mmdebstrap)
+  cp --archive --link --force "$plan/tree/." "$root" # mmdebstrap has begun a root file system there
+  rm -rf "$plan/tree"
+  # debugfs leaves out set-user-ID, set-group-ID and sticky bits, and capabilities. It is asked for them: ls -p prints /INODE/MODE/USER/GROUP/NAME/SIZE/.
+  (cd "$root" && find . -xdev -type d -printf 'ls -p "/%P"\n' -o -type f -perm /111 -printf 'ea_get -x "/%P" security.capability\n') >"$plan/questions"
+  debugfs -f "$plan/questions" "$disk" 2>/dev/null >"$plan/answers"
+  awk -F / '
+    /^debugfs: / { path = $0; sub(/^[^"]*"/, "", path); sub(/"[^"]*$/, "", path); if (path == "/") path = ""; next }
+    /^security.capability/ { sub(/^[^=]*= */, ""); gsub(/ /, ""); print "capability 0x" $0 " " path; next }
+    $3 ~ /^(04|10)[1-7][0-7][0-7][0-7]$/ { print "mode " substr($3, 3) " " ($6 == "." ? path : path "/" $6) }
+  ' "$plan/answers" | grep -v '/\.\.$' >"$plan/extras"
+  while read -r what value path; do
+    case $what in
+      mode) chmod "$value" "$root$path" ;;
+      capability) setfattr --name security.capability --value "$value" "$root$path" ;;
+    esac
+  done <"$plan/extras"
+fi
+if [ ! -e "$root/var/lib/dpkg/status" ] || ! grep -qx 'VERSION_CODENAME=trixie' "$root/usr/lib/os-release"; then
+  printf '%s\n%s\n\n' BaseNotUsable "the base is not Debian trixie" >"$plan/failure"
+  exit 1
+fi
