@@ -107,6 +107,9 @@ func run(ctx context.Context, f *flags) (err error) {
 			return err
 		}
 	}
+	if err := m.logStates(); err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.listen)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)

@@ -42,6 +42,34 @@ func TestFlags(t *testing.T) {
 	}
 }
 
+// The log tells which state is served, and whether APT accepts it.
+func TestTheLogTellsTheKeptStates(t *testing.T) {
+	a := newArchive(t)
+	m := mirrorOf(t, a)
+	for suite, fields := range map[string]string{
+		"old":     "Date: Sat, 21 Nov 2020 09:15:44 UTC\nValid-Until: Sat, 28 Nov 2020 09:15:44 UTC",
+		"new":     "Date: Sat, 21 Nov 2020 09:15:44 UTC\nValid-Until: Sun, 28 Nov 2320 09:15:44 UTC",
+		"eternal": "Date: Sat, 21 Nov 2020 09:15:44 UTC",
+	} {
+		path := "/debian/dists/" + suite + "/InRelease"
+		a.set(func() { a.files[path] = signed + "\nHash: SHA256\n\n" + fields + "\nSHA256:\n" })
+		m.proxied(a.host, path, nil)
+	}
+	if err := m.logStates(); err != nil {
+		t.Fatal(err)
+	}
+	m.stop(t)
+	for _, want := range []string{
+		"old/InRelease: the state of Sat, 21 Nov 2020 09:15:44 UTC, which APT refuses after Sat, 28 Nov 2020 09:15:44 UTC: it has expired, start the mirror with --refresh\n",
+		"new/InRelease: the state of Sat, 21 Nov 2020 09:15:44 UTC, which APT refuses after Sun, 28 Nov 2320 09:15:44 UTC\n",
+		"eternal/InRelease: the state of Sat, 21 Nov 2020 09:15:44 UTC\n",
+	} {
+		if !strings.Contains(m.log.String(), "kept: http://"+a.host+"/debian/dists/"+want) {
+			t.Errorf("no line for %s: %s", want, m.log)
+		}
+	}
+}
+
 // The command serves until it is told to end, and then tells what it has done.
 func TestTheCommandServesUntilItsEnd(t *testing.T) {
 	a := newArchive(t)

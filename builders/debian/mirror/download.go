@@ -15,6 +15,7 @@ import (
 	"os"
 	"path"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -246,13 +247,22 @@ func (d *download) more(offset int64) (available int64, all bool, err error) {
 	return d.written - 1, false, nil
 }
 
+// promised returns how much of the file has to be there before the answer begins. What describes a suite is answered once it is kept, so that
+// the client reads why it is not. What has to come fast, because APT waits only 30 seconds, is answered as it comes.
+func (d *download) promised(size int64) int64 {
+	if strings.Contains(d.wanted.path, "/dists/") && !byHashPattern.MatchString(d.wanted.path) {
+		return max(size, maxRelease)
+	}
+	return 0
+}
+
 // serve answers with the file while it is fetched. The error is why nothing of it was sent.
 func (d *download) serve(w http.ResponseWriter, r *http.Request) error {
 	size, err := d.begun()
 	if err != nil {
 		return err
 	}
-	if _, _, err := d.more(0); err != nil { // an error is better than a broken connection
+	if _, _, err := d.more(d.promised(size)); err != nil { // an error is better than a broken connection
 		return err
 	}
 	w.Header().Set("Content-Type", contentType)

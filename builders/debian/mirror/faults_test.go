@@ -75,8 +75,9 @@ func TestWhatIsNotWholeIsNotKept(t *testing.T) {
 		"without a length":          {fault: raw("HTTP/1.1 200 OK\r\n\r\n" + archived), status: http.StatusBadGateway, body: "does not tell the length"},
 		"a page":                    {fault: raw("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: 5\r\n\r\nlogin"), status: http.StatusBadGateway, body: "require a login"},
 		"not a package":             {fault: raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlogin"), body: "logi"},
-		"not signed":                {fault: raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlogin"), path: release, body: "logi"},
-		"a byte of an index":        {fault: faults.ChangedByte, path: packages},
+		"not signed":                {fault: raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nlogin"), path: release, status: http.StatusBadGateway, body: "is not signed"},
+		"half an InRelease":         {fault: faults.Half, path: release, status: http.StatusBadGateway, body: "unexpected EOF"},
+		"a byte of an index":        {fault: faults.ChangedByte, path: packages, status: http.StatusBadGateway, body: "another state than the kept InRelease: start the mirror with --refresh"},
 		"a byte of a hashed index":  {fault: faults.ChangedByte, path: byHash(index)},
 		"a hash that is none":       {path: indexOf("by-hash/SHA256/0"), status: http.StatusNotFound, body: "only SHA256"},
 		"another hash":              {path: indexOf("by-hash/MD5Sum/" + sum("")), status: http.StatusNotFound, body: "only SHA256"},
@@ -235,8 +236,8 @@ func TestASnapshotIsNotTorn(t *testing.T) {
 	first, _ := a.get(packages)
 	a.publish("second")
 	second, _ := a.get(packages)
-	if got := m.proxied(a.host, packages, nil); got.status == http.StatusOK && got.err == nil {
-		t.Errorf("an index of another state is served: %.100s", got.body)
+	if got := m.proxied(a.host, packages, nil); got.status != http.StatusBadGateway || !strings.Contains(got.body, "start the mirror with --refresh") {
+		t.Errorf("an index of another state: status %d: %.100s", got.status, got.body)
 	}
 	if got := m.proxied(a.host, byHash(first), nil); got.status != http.StatusNotFound {
 		t.Errorf("an index that the archive has removed: status %d", got.status)

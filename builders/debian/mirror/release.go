@@ -6,11 +6,13 @@ import (
 	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"path"
 	"regexp"
 	"strings"
+	"time"
 )
 
 const (
@@ -81,6 +83,48 @@ func (m *Mirror) described(wanted file) (expectation, error) {
 		return expectation{sum: sum, problem: "the archive has another state than the kept InRelease: start the mirror with --refresh"}, nil
 	}
 	return expectation{}, refuse(http.StatusNotFound, "%s is not kept without its InRelease: fetch that first", wanted)
+}
+
+// logStates logs the state of each suite that is kept. Packages of a state that has expired cannot be installed, unless APT is told otherwise.
+func (m *Mirror) logStates() error {
+	releases, err := m.releases()
+	if err != nil {
+		return fmt.Errorf("read the kept states: %w", err)
+	}
+	for _, release := range releases {
+		date, until, err := m.state(release)
+		if err != nil {
+			return fmt.Errorf("read the kept state %s: %w", release, err)
+		}
+		text := "the state of " + date
+		if expiry, err := http.ParseTime(strings.Replace(until, "UTC", "GMT", 1)); err == nil {
+			text += ", which APT refuses after " + until
+			if time.Now().After(expiry) {
+				text += ": it has expired, start the mirror with --refresh"
+			}
+		}
+		m.options.Log.Printf("kept: %s: %s", release, text)
+	}
+	return nil
+}
+
+// state returns the fields Date and Valid-Until of a kept InRelease.
+func (m *Mirror) state(release file) (date, until string, err error) {
+	content, err := m.root.Open(release.name())
+	if err != nil {
+		return "", "", err
+	}
+	defer func() { _ = content.Close() }()
+	lines := bufio.NewScanner(content)
+	for lines.Scan() {
+		switch name, value, _ := strings.Cut(lines.Text(), ": "); name {
+		case "Date":
+			date = value
+		case "Valid-Until":
+			until = value
+		}
+	}
+	return date, until, lines.Err()
 }
 
 // describedSum returns the SHA256 that an InRelease has for a file. It is empty if the InRelease does not describe the file.
