@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -130,6 +131,13 @@ func (o *options) complete(command *cobra.Command) (*guest, error) {
 	goal, err := goalOf(o.until)
 	if err != nil {
 		return nil, err
+	}
+	if o.ssh != 0 {
+		listener, err := (&net.ListenConfig{}).Listen(command.Context(), "tcp", fmt.Sprintf("127.0.0.1:%d", o.ssh))
+		if err != nil {
+			return nil, fmt.Errorf("--ssh %d: choose another port: %w", o.ssh, err)
+		}
+		_ = listener.Close() // QEMU listens there
 	}
 	qemu, firmware, err := findTools(o.firmware, firmwareDirectories)
 	if err != nil {

@@ -28,6 +28,8 @@ type goal struct {
 	in func(line string) bool
 	// credentials let systemd in the guest write that line.
 	credentials []string
+	// hint is why a guest may never show that line.
+	hint string
 }
 
 // goalOf returns the goal that --until names, or nil without --until.
@@ -52,6 +54,7 @@ func targetGoal(target, word string) *goal {
 	}
 	return &goal{
 		name: target,
+		hint: "; a guest with systemd older than 256 does not tell of targets",
 		in:   func(line string) bool { return strings.Contains(line, word) },
 		credentials: []string{
 			credential("systemd.extra-unit."+unit, "[Unit]\nDescription=Tell goldsmith boot that "+target+" is reached\nDefaultDependencies=no\n"+

@@ -139,7 +139,7 @@ func (g *guest) watch(ctx context.Context, qemu *process, what string, failed fu
 		_, err := fmt.Fprintf(g.told, "\n%s %s reached %s after %s\n", g.style.Good(output.Success), what, g.goal.name, took)
 		return err
 	case errors.Is(cause, errTimeout):
-		return fmt.Errorf("boot %s: the guest did not reach %s within %s; %s", what, g.goal.name, g.timeout, shown.seen())
+		return fmt.Errorf("boot %s: the guest did not reach %s within %s; %s%s", what, g.goal.name, g.timeout, shown.seen(), g.goal.hint)
 	case cause != nil:
 		return fmt.Errorf("boot %s: %w", what, cause)
 	case err != nil:
@@ -189,7 +189,7 @@ func (g *guest) announce(what string) error {
 		line += fmt.Sprintf(" until it reaches %s, for at most %s", g.goal.name, g.timeout)
 	}
 	if g.ssh != 0 { // each guest has host keys of its own at this address
-		line += fmt.Sprintf("\n%s ssh -p %d -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null USER@127.0.0.1", g.style.Faint(output.Step), g.ssh)
+		line += fmt.Sprintf("\n%s log in with: ssh -p %d -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null USER@127.0.0.1", g.style.Faint(output.Step), g.ssh)
 	}
 	_, err := fmt.Fprintln(g.told, line)
 	return err
