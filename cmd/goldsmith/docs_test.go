@@ -135,7 +135,7 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 		if blocks[i].language != "output" {
 			continue
 		}
-		if !slices.Contains([]string{"sh", "sh cluster"}, blocks[i-1].language) || blocks[i-1].output != "" {
+		if !slices.Contains([]string{"sh", "sh cluster", debianLanguage}, blocks[i-1].language) || blocks[i-1].output != "" {
 			t.Fatalf("%s:%d: nothing compares this output", page, blocks[i].line)
 		}
 		blocks[i-1].output = blocks[i].text
@@ -147,6 +147,9 @@ func blocksOf(t *testing.T, page string) (blocks []block) {
 
 // clusterLanguages are the languages of blocks that need a cluster: commands, objects, and parts of an overlay.
 var clusterLanguages = []string{"sh cluster", "yaml cluster", "yaml kustomization"}
+
+// debianLanguage is the language of blocks that need a mirror of Debian and minutes: TestEveryDebianCommandOfTheDocsWorks runs them.
+const debianLanguage = "sh debian"
 
 // reader is a user who follows the docs.
 type reader struct {
@@ -198,7 +201,7 @@ func (r *reader) follow(ctx context.Context, t *testing.T, block block) {
 	case block.language == "yaml":
 		r.run(ctx, t, "goldsmith kubectl apply --dry-run=server --validate=strict -f -", block.text)
 	case block.language == "js": // run by the specs in e2e/browser
-	case block.language != "" && !slices.Contains(clusterLanguages, block.language):
+	case block.language != "" && block.language != debianLanguage && !slices.Contains(clusterLanguages, block.language):
 		t.Errorf("nothing checks a block of %s", block.language)
 	}
 }
