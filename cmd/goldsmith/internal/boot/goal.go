@@ -49,9 +49,6 @@ func goalOf(until string) (*goal, error) {
 // the target would wait for the unit. The description must not have the word, because systemd writes it to the console.
 func targetGoal(target, word string) *goal {
 	const unit = "goldsmith-boot.service"
-	credential := func(name, text string) string {
-		return "io.systemd.credential.binary:" + name + "=" + base64.StdEncoding.EncodeToString([]byte(text))
-	}
 	return &goal{
 		name: target,
 		hint: "; a guest with systemd older than 256 does not tell of targets",
@@ -63,4 +60,15 @@ func targetGoal(target, word string) *goal {
 			credential("systemd.unit-dropin."+target, "[Unit]\nWants="+unit+"\n"),
 		},
 	}
+}
+
+// waitForDevices lets systemd wait for devices without a limit. In emulation on a busy machine, udev takes longer than the default of 90 s.
+// Then the console has no login, or a file system is missing.
+func waitForDevices() string {
+	return credential("systemd.unit-dropin.dev-.device", "[Unit]\nJobRunningTimeoutSec=infinity\n")
+}
+
+// credential returns a credential for systemd: see systemd.system-credentials(7).
+func credential(name, text string) string {
+	return "io.systemd.credential.binary:" + name + "=" + base64.StdEncoding.EncodeToString([]byte(text))
 }

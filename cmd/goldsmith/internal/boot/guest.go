@@ -87,6 +87,9 @@ func (g *guest) boot(ctx context.Context, disk *os.File, what string) error {
 	if err := g.chooseAccelerator(ctx); err != nil {
 		return err
 	}
+	if g.machine.accel == tcg {
+		g.machine.credentials = append(g.machine.credentials, waitForDevices())
+	}
 	if err := g.announce(what); err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ func (g *guest) watch(ctx context.Context, qemu *process, what string, failed fu
 	if out, ok := g.out.(*os.File); ok && printers.IsTerminal(out) {
 		shown.terminal, shown.out = true, output.NewEscaping(out).ForLog()
 	}
-	g.machine.watched, g.machine.credentials = true, g.goal.credentials
+	g.machine.watched, g.machine.credentials = true, append(g.machine.credentials, g.goal.credentials...)
 	qemu.out, qemu.arguments, qemu.background = shown, g.machine.arguments(), true
 	began := time.Now()
 	err := execute(limited, qemu)

@@ -127,6 +127,17 @@ func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
 	}
 }
 
+func TestEmulatedGuestsWaitForTheirDevices(t *testing.T) {
+	for accel, waits := range map[string]bool{tcg: true, kvm: false} {
+		g, _, out := newGuest(t, `case "$*" in *systemd.unit-dropin.dev-.device=*) echo waits ;; esac`, "")
+		g.accel = accel
+		require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
+		if got := out.String() == "waits\n"; got != waits {
+			t.Errorf("%s: waits: %t", accel, got)
+		}
+	}
+}
+
 // serve serves a build with disks whose contents are given by their targets.
 func serve(t *testing.T, disks map[string]string) *client.Connection {
 	t.Helper()

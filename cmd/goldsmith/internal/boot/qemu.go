@@ -24,7 +24,7 @@ type machine struct {
 	memory   int64 // in MiB
 	cpus     int
 	ssh      int // a port of 127.0.0.1, or 0
-	// credentials are for systemd in the guest: see systemd.system-credentials(7).
+	// credentials are for systemd in the guest.
 	credentials []string
 	// watched is true if the console is only read, and false if a user has it on a terminal.
 	watched bool
