@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -142,7 +143,7 @@ func (s *served) stop(t *testing.T) {
 	s.stopped = true
 	s.cancel() // otherwise the requests wait for their downloads
 	s.Server.Close()
-	if err := s.Mirror.Close(); err != nil {
+	if err := s.Mirror.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
 		t.Error(err)
 	}
 }

@@ -43,6 +43,10 @@ func (m *Mirror) fetch(wanted file) *download {
 	if d == nil {
 		d = &download{wanted: wanted, size: -1, users: 1}
 		d.changed = sync.NewCond(&d.mutex)
+		if m.context.Err() != nil {
+			d.ended, d.err = true, refuse(http.StatusServiceUnavailable, "the mirror is being stopped")
+			return d
+		}
 		m.downloads[wanted] = d
 		m.running.Go(func() { m.run(d) })
 	}

@@ -71,7 +71,7 @@ type Mirror struct {
 	statistics Statistics
 }
 
-// Open opens the directory of a mirror. The caller closes the mirror once no request is served any more.
+// Open opens the directory of a mirror. The caller closes the mirror.
 func Open(options Options) (_ *Mirror, err error) {
 	if !options.Offline {
 		if err := os.MkdirAll(options.Directory, 0o755); err != nil { //nolint:gosec // other users may serve it
@@ -132,9 +132,11 @@ func (m *Mirror) own() error {
 	return nil
 }
 
-// Close cancels the downloads, and closes the directory.
+// Close cancels the downloads, and closes the directory. Later requests fail.
 func (m *Mirror) Close() error {
-	m.cancel()
+	m.mutex.Lock()
+	m.cancel() // so that no download begins any more
+	m.mutex.Unlock()
 	m.running.Wait()
 	m.client.CloseIdleConnections()
 	errs := []error{m.root.Close()}

@@ -161,7 +161,12 @@ func TestADirectoryHasOneMirrorThatFetches(t *testing.T) {
 	if err := other.Close(); err != nil {
 		t.Error(err)
 	}
-	m.stop(t) // cancels the download
+	if err := m.Mirror.Close(); err != nil { // cancels the download
+		t.Error(err)
+	}
+	if got := m.fetch(file{a.host, deb}); got.err == nil || statusOf(got.err) != http.StatusServiceUnavailable {
+		t.Errorf("a mirror that is closed begins a download: %v", got.err)
+	}
 	if diff := cmp.Diff([]string(nil), names(kept(t, m.directory))); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)
 	}
