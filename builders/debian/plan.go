@@ -47,6 +47,10 @@ menuentry 'Debian, previous kernel' {
 }
 `
 
+// keygenCondition lets a machine make its SSH host keys whenever it has none. The unit of Debian does so at the first boot only, and for systemd
+// no boot is the first one if the file /etc/machine-id is there.
+const keygenCondition = "[Unit]\nConditionFirstBoot=\nConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n"
+
 // plan is what customize.sh applies to the root file system after the packages are installed.
 type plan struct {
 	files   map[string]string // by their paths in the image
@@ -59,6 +63,7 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 	p := &plan{files: map[string]string{}, texts: map[string]string{}}
 	if !c.based {
 		p.files["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
+		p.files["etc/systemd/system/sshd-keygen.service.d/missing.conf"] = keygenCondition
 		p.files["etc/systemd/network/80-dhcp.network"] = "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"
 	}
 	if !c.based || c.arguments != "" {

@@ -48,6 +48,7 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 		`644 0:0 etc/hosts: "127.0.0.1 all\n"`,
 		`644 0:0 etc/locale.conf: "LANG=C.UTF-8\n"`,
 		`644 0:0 etc/systemd/network/80-dhcp.network: "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"`,
+		`644 0:0 etc/systemd/system/sshd-keygen.service.d/missing.conf: "[Unit]\nConditionFirstBoot=\nConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n"`,
 		`644 0:0 etc/timezone: "Etc/UTC\n"`,
 		`755 0:0 usr/local/bin/hello: "#!/bin/sh\necho hello\n"`,
 	}

@@ -32,7 +32,7 @@ type options struct {
 	target, firmware, accel, memory, until string
 	ssh, cpus                              int
 	timeout                                time.Duration
-	plainHTTP                              bool
+	root, plainHTTP                        bool
 }
 
 // NewCommand returns the verb.
@@ -48,9 +48,11 @@ func NewCommand() *cobra.Command {
 			"The serial console of the guest is on this terminal. Ctrl-A X ends the guest, and Ctrl-C goes to the guest. With --until, the " +
 			"command reads nothing, writes the console to the standard output, and ends as soon as the guest has a login prompt, or has reached a " +
 			"systemd target. It needs nothing in the image for that but systemd 256 or later for a target.\n\n" +
+			"With --root, the console has a shell of root, also if no user of the image can log in. Nothing in the image permits that: it is a setting of " +
+			"this guest.\n\n" +
 			"QEMU uses KVM if a test guest runs with KVM, and otherwise emulates the processor, which is about ten times slower. The guest " +
 			"reaches the network as this machine does. Nothing reaches the guest, except the SSH port of --ssh.",
-		Example: "  goldsmith boot debian\n" +
+		Example: "  goldsmith boot debian --root\n" +
 			"  goldsmith boot debian@stable --firmware secureboot --ssh 2222\n" +
 			"  goldsmith boot debian-7 --until multi-user.target --timeout 10m",
 		Args:              client.OneName("IMAGE[@CHANNEL] or BUILD", client.Either),
@@ -80,6 +82,7 @@ func (o *options) addTo(command *cobra.Command, connection *client.Flags) {
 	set.StringVar(&o.memory, "memory", "1Gi", "memory of the guest")
 	set.IntVar(&o.cpus, "cpus", 2, "number of processors of the guest")
 	set.IntVar(&o.ssh, "ssh", 0, "`port` of 127.0.0.1 that is forwarded to port 22 of the guest")
+	set.BoolVar(&o.root, "root", false, "log in as root on the console, without a password; needs systemd 256 or later in the guest")
 	set.StringVar(&o.until, "until", "", "what ends the command with success: login, or a systemd target such as multi-user.target")
 	set.DurationVar(&o.timeout, "timeout", defaultTimeout, "time until the guest must have reached what --until names")
 	set.BoolVar(&o.plainHTTP, "plain-http", false, artifacts.PlainHTTPUsage)

@@ -68,6 +68,9 @@ func waitForDevices() string {
 	return credential("systemd.unit-dropin.dev-.device", "[Unit]\nJobRunningTimeoutSec=infinity\n")
 }
 
+// loginAsRoot lets agetty log in as root. Its unit imports this credential (agetty(8)).
+func loginAsRoot() string { return credential("agetty.autologin", "root") }
+
 // credential returns a credential for systemd: see systemd.system-credentials(7).
 func credential(name, text string) string {
 	return "io.systemd.credential.binary:" + name + "=" + base64.StdEncoding.EncodeToString([]byte(text))

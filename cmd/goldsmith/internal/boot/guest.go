@@ -90,6 +90,9 @@ func (g *guest) boot(ctx context.Context, disk *os.File, what string) error {
 	if g.machine.accel == tcg {
 		g.machine.credentials = append(g.machine.credentials, waitForDevices())
 	}
+	if g.root {
+		g.machine.credentials = append(g.machine.credentials, loginAsRoot())
+	}
 	if err := g.announce(what); err != nil {
 		return err
 	}

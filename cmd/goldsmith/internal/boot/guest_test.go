@@ -138,6 +138,17 @@ func TestEmulatedGuestsWaitForTheirDevices(t *testing.T) {
 	}
 }
 
+func TestRootLogsInWhereTheUserAsksForIt(t *testing.T) {
+	for _, root := range []bool{true, false} {
+		g, _, out := newGuest(t, `case "$*" in *:agetty.autologin=cm9vdA==*) echo root ;; esac`, "")
+		g.root = root
+		require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
+		if got := out.String() == "root\n"; got != root {
+			t.Errorf("--root=%t: logs in: %t", root, got)
+		}
+	}
+}
+
 // serve serves a build with disks whose contents are given by their targets.
 func serve(t *testing.T, disks map[string]string) *client.Connection {
 	t.Helper()
