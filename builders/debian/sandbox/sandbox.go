@@ -45,7 +45,8 @@ func command(directory, program string, getenv func(string) string) (arguments, 
 		"--unshare-user", "--uid", user, "--gid", user, "--cap-drop", "ALL",
 		"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", path.Base(tools.Program),
 		"--die-with-parent", "--new-session",
-		"--ro-bind", directory, "/", "--dev", "/dev", "--proc", "/proc",
+		// A server of root has a builder whose user is root outside of the user namespace: it could write to the settings of the kernel.
+		"--ro-bind", directory, "/", "--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc",
 		"--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf", "--ro-bind-try", "/etc/hosts", "/etc/hosts",
 		"--ro-bind", program, tools.Program, "--tmpfs", tools.Mounts,
 	}
