@@ -45,7 +45,7 @@ cd "$(dirname "$0")/../../.." && echo "${0##*/} $*" >>calls
 func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	t.Helper()
 	url := mirrorWith(t, func(writer http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(writer, "Date: Sat, 21 Nov 2026 09:15:44 UTC")
+		_, _ = fmt.Fprintln(writer, "Date: Sat, 21 Nov 2026 09:15:44 UTC\nComponents: main")
 	})
 	f := &fixture{t: t, directory: t.TempDir(), input: inputWith(parameters)}
 	for _, name := range []string{"tools/usr/bin", "tools/etc/apt", "tools/" + grubDirectory, "output", "tmp"} {

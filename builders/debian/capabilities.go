@@ -26,6 +26,7 @@ const (
 	paramMirror          = "mirror"
 	paramSecurityMirror  = "securityMirror"
 	paramSnapshot        = "snapshot"
+	paramAcceptExpired   = "acceptExpired"
 	paramComponents      = "components"
 	paramUsers           = "users"
 	paramServices        = "services"
@@ -70,6 +71,8 @@ func Capabilities() capability.Capabilities {
 			paramSecurityMirror: {Description: "URL of the mirror of security updates, or none. By default that of the tools of the builder", Pattern: whole("none|" + formURL)},
 			paramSnapshot: {Description: "Time of a snapshot of snapshot.debian.org, such as 20260901T000000Z, whose packages are installed. " +
 				"It replaces mirror and securityMirror", Pattern: whole(formSnapshot)},
+			paramAcceptExpired: {Type: "boolean", Default: false, Description: "Accept release files that have expired. Those of a mirror that is kept in one state " +
+				"expire after a week"},
 			paramComponents: {Description: "Components of the archive, such as: main contrib non-free-firmware", Default: defaultComponents},
 			paramUsers: {Description: "Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, " +
 				"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]"},

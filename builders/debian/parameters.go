@@ -32,6 +32,7 @@ type configuration struct {
 	mirror     string // empty: that of the tools
 	security   string // empty: that of the tools; none: no mirror
 	snapshot   bool
+	expired    bool // release files may have expired
 	components []string
 	users      []user
 	enabled    []string // units
@@ -57,6 +58,7 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 		based:     input.Base.Image != "",
 		mirror:    strings.TrimSuffix(value(paramMirror), "/"),
 		security:  strings.TrimSuffix(value(paramSecurityMirror), "/"),
+		expired:   value(paramAcceptExpired) == "true",
 		arguments: strings.Join(strings.Fields(value(paramKernelArguments)), " "),
 		hostname:  value(paramHostname),
 		locale:    value(paramLocale),

@@ -39,7 +39,7 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 		"packages": "nginx-light, curl\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib",
 		"users":    `[{"name": "admin", "groups": ["sudo"], "authorizedKeys": ["ssh-ed25519 AAAA a"], "passwordHash": "$6$a$b"}]`,
 		"services": "nginx -apt-daily.timer", "kernel": "generic", "kernelArguments": " quiet\n panic=5 ", "hostname": "web.example.com",
-		"locale": "en_GB.UTF-8", "timeZone": "Europe/Berlin", "size": "3G",
+		"locale": "en_GB.UTF-8", "timeZone": "Europe/Berlin", "size": "3G", "acceptExpired": "true",
 	}))
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +49,7 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 		components: []string{"main", "contrib"},
 		users:      []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{"ssh-ed25519 AAAA a"}, PasswordHash: "$6$a$b"}},
 		enabled:    []string{"nginx"}, disabled: []string{"apt-daily.timer"}, kernel: "linux-image-amd64", arguments: "quiet panic=5",
-		hostname: "web.example.com", locale: "en_GB.UTF-8", timeZone: "Europe/Berlin", sizeBytes: 3 * gib,
+		hostname: "web.example.com", locale: "en_GB.UTF-8", timeZone: "Europe/Berlin", sizeBytes: 3 * gib, expired: true,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{})); diff != "" {
 		t.Error(diff)

@@ -51,13 +51,16 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if b.config.based {
 		args = append(args, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
 	} else {
-		args = append(args, "--variant=minbase", "--include="+strings.Join(b.config.include(), ","))
+		packages := b.config.include()
+		args = append(args, "--variant=minbase", "--include="+strings.Join(packages, ","),
+			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time.
+			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends install "+strings.Join(packages, " ")+" >/dev/null")
 	}
 	if !b.needsMirror() {
 		args = append(args, "--skip=update")
 	}
-	if b.config.snapshot {
-		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"") // a snapshot is old on purpose
+	if b.config.snapshot || b.config.expired {
+		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"")
 	}
 	last, err := b.tool(ctx, nil, "mmdebstrap", append(args, release, b.rootFS(), list)...)
 	if err == nil || ctx.Err() != nil {
@@ -159,6 +162,9 @@ var faults = []struct {
 	explain func(found []string) error
 }{
 	{regexp.MustCompile(`No space left on device|You don't have enough free space`), func(found []string) error { return diskFull(found[:1]) }},
+	{regexp.MustCompile(`Release file for (\S+) is (expired|not valid yet)`), func(found []string) error {
+		return misconfigured("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
+	}},
 	{regexp.MustCompile(`The repository '(.*)' is not signed`), func(found []string) error {
 		return misconfigured("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
 	}},

@@ -13,8 +13,10 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -87,13 +89,16 @@ func (b *build) findTime(ctx context.Context) error {
 	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxy}}
 	defer client.CloseIdleConnections()
 	for _, source := range sources {
-		date, err := releaseDate(ctx, client, source)
+		file, err := readRelease(ctx, client, source)
 		if err != nil {
 			return err
 		}
-		b.logf("%s is of %s", source.releaseFile(), date.Format(time.RFC3339))
-		if date.After(b.time) {
-			b.time = date
+		if err := b.config.checkComponents(source, file.components); err != nil {
+			return err
+		}
+		b.logf("%s is of %s", source.releaseFile(), file.date.Format(time.RFC3339))
+		if file.date.After(b.time) {
+			b.time = file.date
 		}
 	}
 	return nil
@@ -108,40 +113,61 @@ func (b *build) proxy(request *http.Request) (*url.URL, error) {
 	return url.Parse(proxy)
 }
 
-// releaseDate returns the date of a release file. apt verifies its signature later.
-func releaseDate(ctx context.Context, client *http.Client, source source) (time.Time, error) {
+// checkComponents returns an error for a component that a suite lacks: apt only warns of it.
+func (c *configuration) checkComponents(source source, components []string) error {
+	for _, component := range c.components {
+		// A suite of security updates may have them as updates/main.
+		if !slices.ContainsFunc(components, func(has string) bool { return path.Base(has) == component }) {
+			return refuse("UnknownComponent", "parameter %s: %s has no component %s, only %s", paramComponents, source.releaseFile(), component, strings.Join(components, ", "))
+		}
+	}
+	return nil
+}
+
+// releaseFile is what the builder needs of a release file.
+type releaseFile struct {
+	date       time.Time
+	components []string
+}
+
+// readRelease reads a release file. apt verifies its signature later.
+func readRelease(ctx context.Context, client *http.Client, source source) (releaseFile, error) {
+	var file releaseFile
 	address := source.releaseFile()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return time.Time{}, refuse(reasonParameter, "parameter %s: %v", paramMirror, err)
+		return file, refuse(reasonParameter, "parameter %s: %v", paramMirror, err)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return time.Time{}, unavailable(reasonMirror, "%s: %v", address, cause(err))
+		return file, unavailable(reasonMirror, "%s: %v", address, cause(err))
 	}
 	defer func() { _ = response.Body.Close() }() // only read from
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return time.Time{}, refuse("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
+		return file, refuse("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
 	case response.StatusCode != http.StatusOK:
-		return time.Time{}, unavailable(reasonMirror, "%s: %s", address, response.Status)
+		return file, unavailable(reasonMirror, "%s: %s", address, response.Status)
 	}
-	body := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
-	for body.Scan() {
-		text, found := strings.CutPrefix(body.Text(), "Date: ")
-		if !found {
-			continue
+	lines := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
+	for lines.Scan() && (file.date.IsZero() || file.components == nil) {
+		switch name, text, _ := strings.Cut(lines.Text(), ": "); name {
+		case "Date":
+			if file.date, err = time.Parse(time.RFC1123, strings.TrimSpace(text)); err != nil {
+				return file, refuse("NotAMirror", "%s: %v", address, err)
+			}
+			file.date = file.date.UTC()
+		case "Components":
+			file.components = strings.Fields(text)
 		}
-		date, err := time.Parse(time.RFC1123, strings.TrimSpace(text))
-		if err != nil {
-			return time.Time{}, refuse("NotAMirror", "%s: %v", address, err)
-		}
-		return date.UTC(), nil
 	}
-	if err := body.Err(); err != nil {
-		return time.Time{}, unavailable(reasonMirror, "%s: %v", address, cause(err))
+	if err := lines.Err(); err != nil {
+		return file, unavailable(reasonMirror, "%s: %v", address, cause(err))
 	}
-	return time.Time{}, refuse("NotAMirror", "%s has no date: it is not a release file of Debian", address)
+	if file.date.IsZero() || file.components == nil {
+		return file, refuse("NotAMirror", "%s has no date or no components: it is not a release file of Debian", address)
+	}
+	return file, nil
 }
 
 // reasonMirror means that a mirror cannot be reached, or that what it sends is not whole.

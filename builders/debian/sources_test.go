@@ -46,17 +46,30 @@ func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
 		if strings.Contains(request.URL.Path, "trixie-updates") {
 			day = 26
 		}
-		_, _ = fmt.Fprintf(writer, "-----BEGIN PGP SIGNED MESSAGE-----\n\nOrigin: Debian\nDate: Sat, %d Nov 2026 09:15:44 UTC\n", day)
+		_, _ = fmt.Fprintf(writer, "-----BEGIN PGP SIGNED MESSAGE-----\n\nOrigin: Debian\nDate: Sat, %d Nov 2026 09:15:44 UTC\nComponents: main contrib\n", day)
 	})
 	b := &build{
 		getenv: func(string) string { return "" }, log: t.Output(), report: func(string, int, string) {},
-		config: &configuration{mirror: url, security: "none"},
+		config: &configuration{mirror: url, security: "none", components: []string{"contrib"}},
 	}
 	if err := b.findTime(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !b.time.Equal(want) {
 		t.Errorf("time %v, want %v", b.time, want)
+	}
+}
+
+func TestAComponentThatASuiteLacksIsRefused(t *testing.T) {
+	c := &configuration{components: []string{"main", "nonsense"}}
+	for components, want := range map[string]string{
+		"main nonsense": "",
+		"updates/main":  "UnknownComponent: parameter components: http://m/dists/trixie/InRelease has no component nonsense, only updates/main",
+	} {
+		err := c.checkComponents(source{"http://m", "trixie"}, strings.Fields(components))
+		if (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: %v, want %q", components, err, want)
+		}
 	}
 }
 
@@ -77,14 +90,14 @@ func TestAMirrorWithoutAReleaseFileIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := mirrorWith(t, test.answer)
-			_, err := releaseDate(t.Context(), http.DefaultClient, source{url, release})
+			_, err := readRelease(t.Context(), http.DefaultClient, source{url, release})
 			check(t, err, test.reason, test.retryable)
 		})
 	}
 	t.Run("unreachable", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
-		_, err := releaseDate(context.Background(), http.DefaultClient, source{server.URL, release})
+		_, err := readRelease(context.Background(), http.DefaultClient, source{server.URL, release})
 		check(t, err, "MirrorUnavailable", true)
 	})
 }

@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	_, found.Capabilities, _ = strings.Cut(string(status), "CapEff:\t")
 	found.Capabilities, _, _ = strings.Cut(found.Capabilities, "\n")
 	input, _ := os.ReadFile(os.Getenv("GOLDSMITH_INPUT"))
-	for _, path := range strings.Fields(string(input)) {
+	for path := range strings.FieldsSeq(string(input)) {
 		if _, err := os.ReadFile(path); err == nil {
 			found.Read = append(found.Read, path)
 		}
