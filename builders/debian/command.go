@@ -3,26 +3,21 @@
 package debian
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"goldsmith.dev/goldsmith/builders/debian/output"
 )
 
-const (
-	// keptLines is how many of the last lines of a program a failure can have.
-	keptLines = 40
-	// termWait is how long a program may take to end after SIGTERM. Goldsmith gives the builder 30 seconds.
-	termWait = 10 * time.Second
-)
+// termWait is how long a program may take to end after SIGTERM. Goldsmith gives the builder 30 seconds.
+const termWait = 10 * time.Second
 
 // command runs one of the tools. Its output is part of the log.
 func (b *build) command(ctx context.Context, name string, args ...string) error {
@@ -35,7 +30,7 @@ func (b *build) commandWith(ctx context.Context, input io.Reader, name string, a
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if noSpace(last) {
+	if output.NoSpace(last) {
 		return diskFull(last)
 	}
 	if len(last) == 0 {
@@ -53,14 +48,14 @@ func (b *build) tool(ctx context.Context, input io.Reader, name string, args ...
 	command := exec.CommandContext(ctx, program, args...)
 	command.Env, command.Dir = b.environment(), b.work
 	command.Stdin = input
-	lines := &tail{to: b.log}
+	lines := &output.Tail{To: b.log}
 	command.Stdout, command.Stderr = lines, lines
 	// A program such as mmdebstrap has children: all of them are told to end.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = termWait
 	err = command.Run()
-	return lines.end(), err
+	return lines.Lines(), err
 }
 
 // toolPath is where programs find others. The builder contract promises no PATH.
@@ -94,45 +89,6 @@ func (b *build) environment() []string {
 		}
 	}
 	return environment
-}
-
-// tail passes text on, and keeps its last lines.
-type tail struct {
-	to    io.Writer
-	begun []byte // of a line
-	lines []string
-}
-
-func (t *tail) Write(text []byte) (int, error) {
-	t.begun = append(t.begun, text...)
-	for {
-		line, rest, ended := bytes.Cut(t.begun, []byte("\n"))
-		if !ended {
-			break
-		}
-		t.keep(string(line))
-		t.begun = slices.Clone(rest)
-	}
-	if _, err := t.to.Write(text); err != nil {
-		return 0, err
-	}
-	return len(text), nil
-}
-
-func (t *tail) keep(line string) {
-	if line = strings.TrimSpace(line); line == "" {
-		return
-	}
-	t.lines = append(t.lines, line)
-	if len(t.lines) > keptLines {
-		t.lines = t.lines[1:]
-	}
-}
-
-func (t *tail) end() []string {
-	t.keep(string(t.begun))
-	t.begun = nil
-	return t.lines
 }
 
 func lastOf(lines []string) string {

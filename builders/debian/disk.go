@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"goldsmith.dev/goldsmith/builders/debian/output"
 )
 
 // The layout of the disk: a GPT with a partition for the BIOS boot loader, an EFI system partition, and the root file system.
@@ -103,7 +105,7 @@ func (b *build) makeRoot(ctx context.Context, size int64) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if noSpace(last) {
+	if output.NoSpace(last) {
 		return diskFull(last)
 	}
 	if strings.Contains(strings.Join(last, " "), "Could not allocate") {

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"goldsmith.dev/goldsmith/builders/debian/output"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 )
 
@@ -138,7 +139,7 @@ func planFailure(directory string) error {
 		return nil
 	}
 	said := []string{words[2]}
-	if noSpace(said) {
+	if output.NoSpace(said) {
 		return diskFull(said)
 	}
 	if found := mountDenied.FindString(words[2]); words[0] == "ScriptFailed" && found != "" {
@@ -194,18 +195,7 @@ func explain(last []string, err error) error {
 			}
 		}
 	}
-	errors := slices.DeleteFunc(slices.Clone(last), func(line string) bool {
-		return !strings.HasPrefix(line, "E: ") && !strings.HasPrefix(line, "Error: ") || strings.HasSuffix(line, "mmdebstrap failed to run")
-	})
-	if len(errors) == 0 {
-		errors = []string{lastOf(last)}
-	}
-	return refuse(reasonPackages, "mmdebstrap: %v: %s", err, strings.Join(errors, " "))
-}
-
-// noSpace reports whether a program found the disk full.
-func noSpace(said []string) bool {
-	return slices.ContainsFunc(said, func(line string) bool { return strings.Contains(line, "No space left on device") })
+	return refuse(reasonPackages, "mmdebstrap: %v: %s", err, strings.Join(output.Errors(last), " "))
 }
 
 func diskFull(said []string) error {

@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/builders/debian/output"
 )
 
 // Options tell how the tools are made.
@@ -173,10 +175,10 @@ func (m maker) extract(ctx context.Context) error {
 	defer func() { _ = os.RemoveAll(temporary) }()
 	command := m.command(ctx, "mmdebstrap", append(arguments, m.Suite, m.directory)...)
 	command.Env = append(command.Env, "TMPDIR="+temporary, "HOME="+temporary)
-	tail := &tail{to: m.log}
+	tail := &output.Tail{To: m.log}
 	command.Stdout, command.Stderr = tail, tail
 	if err := command.Run(); err != nil {
-		return mmdebstrapError(err, tail.lines)
+		return mmdebstrapError(err, tail.Lines())
 	}
 	return nil
 }
