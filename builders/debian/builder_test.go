@@ -193,7 +193,7 @@ echo "E: mmdebstrap failed to run"; exit 25`)
 	t.Run("a tool that is missing", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		require.NoError(t, os.Remove(filepath.Join(f.directory, "tools/usr/bin/mcopy")))
-		f.fails(result.Failure{Reason: "ToolMissing", Class: v1alpha1.FailureConfig,
+		f.fails(result.Failure{Reason: "ToolsMissing", Class: v1alpha1.FailureConfig,
 			Message: "there is no program mcopy in " + f.directory + "/tools/usr/bin: the builder runs only in its tools"})
 	})
 	t.Run("a file of no kind", func(t *testing.T) {
