@@ -142,7 +142,7 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 		return nil, fmt.Errorf("make a directory for the build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
-	b.logf("build %s/%s, attempt %d: Debian %s, %d packages, %d files, targets %s", b.input.Build.Namespace, b.input.Build.Name,
+	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
 	steps := []func(context.Context) error{b.makeRootFS}
 	if b.hasTarget(isDisk) {

@@ -186,9 +186,9 @@ func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
 	t.Run("a failure of the plan", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.tool("mmdebstrap", `for hook; do case $hook in --customize-hook=*) plan=${hook#*=}; esac; done
-printf 'ScriptFailed\nfiles scripts/a ended with exit code 7: \nit said this\n' >"${plan%/*}/failure"
+printf 'ScriptFailed\nfile scripts/a ended with exit code 7; its last output: \nit said this\n' >"${plan%/*}/failure"
 echo "E: mmdebstrap failed to run"; exit 25`)
-		f.fails(result.Failure{Reason: "ScriptFailed", Message: "files scripts/a ended with exit code 7: it said this"})
+		f.fails(result.Failure{Reason: "ScriptFailed", Message: "file scripts/a ended with exit code 7; its last output: it said this"})
 	})
 	t.Run("a tool that is missing", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})

@@ -48,7 +48,7 @@ func (b *build) tool(ctx context.Context, input io.Reader, name string, args ...
 	command := exec.CommandContext(ctx, program, args...)
 	command.Env, command.Dir = b.environment(), b.work
 	command.Stdin = input
-	lines := &output.Tail{To: b.log}
+	lines := &output.Tail{To: b.log, Noise: noise, Seen: b.reportStep}
 	command.Stdout, command.Stderr = lines, lines
 	// A program such as mmdebstrap has children: all of them are told to end.
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -8,7 +8,6 @@ plan=${0%/*} root=$1 builder=${BUILDER:-/debian-builder}
 
 fail() { # REASON MESSAGE [OUTPUT]
   printf '%s\n%s\n%s\n' "$1" "$2" "$(printf %s "${3:-}" | tr '\n' ' ')" >"$plan/failure"
-  echo "$1: $2 ${3:-}"
   exit 1
 }
 # Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
@@ -75,12 +74,13 @@ while read -r number name; do
     DEBIAN_FRONTEND=noninteractive HOME=/root strace -f -x -qqq -e trace=execve -e signal=none --seccomp-bpf -o "$plan/trace" \
       chroot "$root" /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"
   } | tee "$plan/said"
-  static=$("$builder" static "$plan/trace" | head -n 1)
+  # mmdebstrap replaces ldconfig by a script that runs it with the root file system as an argument.
+  static=$("$builder" static "$plan/trace" | grep -v '/ldconfig$' | head -n 1 || true)
   if [ -n "$static" ]; then
-    fail StaticProgram "files scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
+    fail StaticProgram "file scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
   fi
   if [ -e "$plan/status" ]; then
-    fail ScriptFailed "files scripts/$name ended with exit code $(cat "$plan/status"): " "$(tail -n 5 "$plan/said")"
+    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(tail -n 5 "$plan/said")"
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"

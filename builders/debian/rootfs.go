@@ -104,6 +104,24 @@ func (b *build) needsMirror() bool {
 	return !b.config.based || len(b.config.include()) > 0 || b.scripts
 }
 
+// noise matches lines of the tools that tell users nothing, or only hide the cause of a failure.
+var noise = regexp.MustCompile(`^(I: (skipping|using|running --|main\(\) received|removing tempdir|done$|creating a tarball, )|` +
+	`W: (gpg --version failed|hooklistener errored)|E: mmdebstrap failed to run|Warning: block count mismatch|mkfs\.fat |debugfs [0-9])`)
+
+// steps are lines with which mmdebstrap begins a step, each with the percentage of the build that is done then.
+var steps = map[string]int{
+	"I: downloading packages with apt...": 8, "I: extracting archives...": 12, "I: installing essential packages...": 20,
+	"I: installing remaining packages inside the chroot...": 35, "files": 70, "I: cleaning package lists and apt cache...": 77,
+	"I: creating tarball...": 80,
+}
+
+// reportStep reports the progress that a line of a tool tells.
+func (b *build) reportStep(line string) {
+	if percent, begins := steps[line]; begins {
+		b.report("", percent, strings.TrimSuffix(strings.TrimPrefix(line, "I: "), "..."))
+	}
+}
+
 // include returns the packages to install.
 func (c *configuration) include() []string {
 	packages := slices.Clone(c.packages)
@@ -150,7 +168,7 @@ func planFailure(directory string) error {
 }
 
 // mountDenied is what mount prints without privileges.
-var mountDenied = regexp.MustCompile(`mount: [^:]+: (permission denied|must be superuser)[^ ]*`)
+var mountDenied = regexp.MustCompile(`mount: [^:]+: (permission denied|must be superuser)`)
 
 const (
 	reasonDiskFull = "DiskFull"

@@ -29,6 +29,10 @@ else
     esac
   done <"$plan/extras"
 fi
+# In a fake chroot the kernel follows absolute links outside of it. So fakechroot writes each with the path of the root file system, and hides that.
+tab=$(printf '\t')
+find "$root" -xdev -type l -lname '/*' -not -lname '/dev/*' -not -lname '/proc/*' -not -lname '/sys/*' -printf '%p\t%l\n' |
+  while IFS="$tab" read -r link target; do ln -sfn -- "$root$target" "$link"; done
 if [ ! -e "$root/var/lib/dpkg/status" ] || ! grep -qx 'VERSION_CODENAME=trixie' "$root/usr/lib/os-release"; then
   printf '%s\n%s\n\n' BaseNotUsable "the base is not Debian trixie" >"$plan/failure"
   exit 1

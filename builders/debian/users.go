@@ -76,5 +76,9 @@ func plain(err error) string {
 	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
+	if _, kind, wrong := strings.Cut(text, "cannot unmarshal "); wrong {
+		kind, _, _ = strings.Cut(kind, " ")
+		return "it is of type " + kind
+	}
 	return text
 }

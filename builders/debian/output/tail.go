@@ -5,7 +5,9 @@ package output
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -13,40 +15,56 @@ import (
 // kept is the number of lines that are kept. APT prints the cause of an error early, and what follows from it last.
 const kept = 200
 
-// Tail passes text on, and keeps its last lines without the blanks around them, and without empty lines.
+// Tail passes lines on, and keeps the last ones without the blanks around them, and without empty lines.
 type Tail struct {
-	// To gets the text.
+	// To gets the lines.
 	To io.Writer
+	// Noise matches lines that tell users nothing: they are neither passed on nor kept. Optional.
+	Noise *regexp.Regexp
+	// Seen is called with each line that is kept. Optional.
+	Seen func(line string)
 
 	lines []string
 	begun []byte // of a line
 }
 
-// Write passes text on.
+// Write passes complete lines on.
 func (t *Tail) Write(text []byte) (int, error) {
 	t.begun = append(t.begun, text...)
 	for {
 		line, rest, ended := bytes.Cut(t.begun, []byte("\n"))
 		if !ended {
-			return t.To.Write(text)
+			return len(text), nil
 		}
-		t.keep(line)
 		t.begun = rest
+		if err := t.pass(line); err != nil {
+			return 0, err
+		}
 	}
 }
 
-// Lines returns the last lines. The last one may be incomplete.
+// Lines returns the last lines, after it has passed on one that is incomplete.
 func (t *Tail) Lines() []string {
-	t.keep(t.begun)
-	t.begun = nil
+	if len(t.begun) > 0 {
+		_ = t.pass(t.begun) // a failure to write the log cannot be reported anywhere
+		t.begun = nil
+	}
 	return t.lines
 }
 
-func (t *Tail) keep(line []byte) {
+func (t *Tail) pass(line []byte) error {
+	if t.Noise != nil && t.Noise.Match(line) {
+		return nil
+	}
 	if text := string(bytes.TrimSpace(line)); text != "" {
 		t.lines = append(t.lines, text)
 		t.lines = t.lines[max(0, len(t.lines)-kept):]
+		if t.Seen != nil {
+			t.Seen(text)
+		}
 	}
+	_, err := fmt.Fprintf(t.To, "%s\n", line)
+	return err
 }
 
 // NoSpace reports whether a program found the disk full.

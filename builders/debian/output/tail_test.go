@@ -5,6 +5,7 @@ package output
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,14 +15,19 @@ import (
 
 func TestTheLastLinesAreKeptHoweverTheyAreWritten(t *testing.T) {
 	var passed bytes.Buffer
-	tail := &Tail{To: &passed}
-	text := "first\n\n  second  \nthird"
+	var seen []string
+	tail := &Tail{To: &passed, Noise: regexp.MustCompile(`^noise`), Seen: func(line string) { seen = append(seen, line) }}
+	const text = "first\nnoise\n\n  second  \nthird"
 	for i := range len(text) {
 		_, err := tail.Write([]byte(text[i : i+1]))
 		require.NoError(t, err)
 	}
-	if diff := cmp.Diff([]string{"first", "second", "third"}, tail.Lines()); diff != "" || passed.String() != text {
+	want := []string{"first", "second", "third"}
+	if diff := cmp.Diff(want, tail.Lines()); diff != "" || passed.String() != "first\n\n  second  \nthird\n" {
 		t.Errorf("%s passed %q", diff, &passed)
+	}
+	if diff := cmp.Diff(want, seen); diff != "" {
+		t.Error(diff)
 	}
 	for i := range 2 * kept {
 		_, err := fmt.Fprintln(tail, i)

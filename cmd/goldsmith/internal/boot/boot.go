@@ -52,9 +52,9 @@ func NewCommand() *cobra.Command {
 			"this guest.\n\n" +
 			"QEMU uses KVM if a test guest runs with KVM, and otherwise emulates the processor, which is about ten times slower. The guest " +
 			"reaches the network as this machine does. Nothing reaches the guest, except the SSH port of --ssh.",
-		Example: "  goldsmith boot debian --root\n" +
-			"  goldsmith boot debian@stable --firmware secureboot --ssh 2222\n" +
-			"  goldsmith boot debian-7 --until multi-user.target --timeout 10m",
+		Example: "  goldsmith boot server --root\n" +
+			"  goldsmith boot server@stable --firmware secureboot --ssh 2222\n" +
+			"  goldsmith boot server-7 --until multi-user.target --timeout 10m",
 		Args:              client.OneName("IMAGE[@CHANNEL] or BUILD", client.Either),
 		ValidArgsFunction: completion.ArtifactSources(flags),
 		RunE: func(command *cobra.Command, args []string) error {

@@ -68,8 +68,10 @@ func waitForDevices() string {
 	return credential("systemd.unit-dropin.dev-.device", "[Unit]\nJobRunningTimeoutSec=infinity\n")
 }
 
-// loginAsRoot lets agetty log in as root. Its unit imports this credential (agetty(8)).
-func loginAsRoot() string { return credential("agetty.autologin", "root") }
+// loginAsRoot lets agetty log in as root, and login ask for no password. Their unit imports these credentials (agetty(8), login(1)).
+func loginAsRoot() []string {
+	return []string{credential("agetty.autologin", "root"), credential("login.noauth", "yes")}
+}
 
 // credential returns a credential for systemd: see systemd.system-credentials(7).
 func credential(name, text string) string {

@@ -91,7 +91,7 @@ func (g *guest) boot(ctx context.Context, disk *os.File, what string) error {
 		g.machine.credentials = append(g.machine.credentials, waitForDevices())
 	}
 	if g.root {
-		g.machine.credentials = append(g.machine.credentials, loginAsRoot())
+		g.machine.credentials = append(g.machine.credentials, loginAsRoot()...)
 	}
 	if err := g.announce(what); err != nil {
 		return err

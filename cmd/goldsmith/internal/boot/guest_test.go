@@ -140,7 +140,7 @@ func TestEmulatedGuestsWaitForTheirDevices(t *testing.T) {
 
 func TestRootLogsInWhereTheUserAsksForIt(t *testing.T) {
 	for _, root := range []bool{true, false} {
-		g, _, out := newGuest(t, `case "$*" in *:agetty.autologin=cm9vdA==*) echo root ;; esac`, "")
+		g, _, out := newGuest(t, `case "$*" in *:agetty.autologin=cm9vdA==*:login.noauth=eWVz*) echo root ;; esac`, "")
 		g.root = root
 		require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 		if got := out.String() == "root\n"; got != root {
