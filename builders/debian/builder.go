@@ -5,7 +5,6 @@ package debian
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,7 +61,7 @@ func runIn(ctx context.Context, tools string, getenv func(string) string, stdout
 		said = result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)}
 		code = exitFailed
 	}
-	if err := writeResult(getenv(render.EnvResult), said); err != nil {
+	if err := WriteResult(getenv(render.EnvResult), said); err != nil {
 		_, _ = fmt.Fprintf(stderr, "debian builder: %v\n", err)
 		return exitFailed
 	}
@@ -75,20 +74,9 @@ func failureOf(err error) *result.Failure {
 		return &known.Failure
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &result.Failure{Reason: reasonDiskFull, Message: err.Error(), Retryable: true}
+		return &result.Failure{Reason: ReasonDiskFull, Message: err.Error(), Retryable: true}
 	}
 	return &result.Failure{Reason: "Internal", Message: err.Error()}
-}
-
-func writeResult(path string, said result.Result) error {
-	text, err := json.Marshal(said)
-	if err == nil {
-		err = os.WriteFile(path, text, 0o600) // in place: in a cluster the path is a mount
-	}
-	if err != nil {
-		return fmt.Errorf("write the result: %w", err)
-	}
-	return nil
 }
 
 // build is one run of the builder.
@@ -103,8 +91,6 @@ type build struct {
 	input  *render.Input
 	config *configuration
 	ids    identifiers
-	// scripts is whether the image has scripts.
-	scripts bool
 	// time is that of everything in the image.
 	time time.Time
 }
@@ -213,14 +199,7 @@ func readInput(path string) (*render.Input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the input: %w", err)
 	}
-	input := &render.Input{}
-	if err := json.Unmarshal(text, input); err != nil {
-		return nil, fmt.Errorf("read the input: %w", err)
-	}
-	if input.Version != render.InputVersion {
-		return nil, fmt.Errorf("read the input: its version is %d, must be %d", input.Version, render.InputVersion)
-	}
-	return input, nil
+	return render.ParseInput(text)
 }
 
 func targetNames(input *render.Input) []string {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"goldsmith.dev/goldsmith/builders/debian/output"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 )
 
 // termWait is how long a program may take to end after SIGTERM. Goldsmith gives the builder 30 seconds.
@@ -30,16 +31,21 @@ func (b *build) commandWith(ctx context.Context, input io.Reader, name string, a
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if output.NoSpace(last) {
-		return diskFull(last)
-	}
-	if len(last) == 0 {
-		return err
-	}
-	return fmt.Errorf("%s: %w: %s", name, err, lastOf(last))
+	return failed(last, err)
 }
 
-// tool runs one of the tools, and returns the last lines of its output.
+// failed returns the error of a tool with the last line of its output.
+func failed(last []string, err error) error {
+	switch {
+	case output.NoSpace(last):
+		return diskFull(last)
+	case len(last) == 0:
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, lastOf(last))
+}
+
+// tool runs one of the tools, and returns the last lines of its output. The error names the tool.
 func (b *build) tool(ctx context.Context, input io.Reader, name string, args ...string) (last []string, err error) {
 	program, err := b.find(name)
 	if err != nil {
@@ -54,7 +60,9 @@ func (b *build) tool(ctx context.Context, input io.Reader, name string, args ...
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGTERM) }
 	command.WaitDelay = termWait
-	err = command.Run()
+	if err = command.Run(); err != nil {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
 	return lines.Lines(), err
 }
 
@@ -69,7 +77,7 @@ func (b *build) find(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", misconfigured("ToolsMissing", "there is no program %s in %s: the builder runs only in its tools", name, filepath.Join(b.tools, "usr/bin"))
+	return "", misconfigured(ReasonToolsMissing, "there is no program %s in %s: the builder runs only in its tools", name, filepath.Join(b.tools, "usr/bin"))
 }
 
 // environment returns the variables of the tools. None comes from the environment of the builder, except the proxies.
@@ -83,12 +91,7 @@ func (b *build) environment() []string {
 		// The programs of systemd find their library by an absolute path, which is outside of the fake chroot.
 		"LD_LIBRARY_PATH=" + b.path(chrootLink) + "/usr/lib/x86_64-linux-gnu/systemd",
 	}
-	for _, name := range []string{"http_proxy", "https_proxy", "no_proxy"} {
-		if value := b.getenv(name); value != "" {
-			environment = append(environment, name+"="+value)
-		}
-	}
-	return environment
+	return append(environment, tools.Proxies(b.getenv)...)
 }
 
 func lastOf(lines []string) string {

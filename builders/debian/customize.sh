@@ -35,14 +35,11 @@ if [ -n "$zone" ]; then
   inside ln -sf "../usr/share/zoneinfo/$zone" /etc/localtime
 fi
 read -r locale <"$plan/locale"
-case $locale in
-  '' | C | POSIX | C.UTF-8) ;;
-  *)
-    inside grep -qxF "$locale UTF-8" /usr/share/i18n/SUPPORTED || fail UnknownLocale "parameter locale: there is no locale $locale"
-    printf '%s UTF-8\n' "$locale" | inside tee /etc/locale.gen >/dev/null
-    inside locale-gen
-    ;;
-esac
+if [ -n "$locale" ]; then
+  inside grep -qxF "$locale UTF-8" /usr/share/i18n/SUPPORTED || fail UnknownLocale "parameter locale: there is no locale $locale"
+  printf '%s UTF-8\n' "$locale" | inside tee /etc/locale.gen >/dev/null
+  inside locale-gen
+fi
 
 tab=$(printf '\t')
 while IFS="$tab" read -r name shell groups; do

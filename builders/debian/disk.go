@@ -12,8 +12,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"goldsmith.dev/goldsmith/builders/debian/output"
 )
 
 // The layout of the disk: a GPT with a partition for the BIOS boot loader, an EFI system partition, and the root file system.
@@ -105,14 +103,11 @@ func (b *build) makeRoot(ctx context.Context, size int64) error {
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
-	if output.NoSpace(last) {
-		return diskFull(last)
-	}
 	if strings.Contains(strings.Join(last, " "), "Could not allocate") {
 		whole := size + rootStart + gptBackup
 		return tooSmall(whole, roundUp(whole+whole/4, 256*mib))
 	}
-	return fmt.Errorf("mke2fs: %w: %s", err, lastOf(last))
+	return failed(last, err)
 }
 
 // blockSize is that of ext4.

@@ -3,11 +3,35 @@
 package debian
 
 import (
+	"encoding/json"
 	"fmt"
+	"os"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
+
+// Reasons of failures before the builder runs, too.
+const (
+	// ReasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
+	ReasonMirror = "MirrorUnavailable"
+	// ReasonDiskFull means that the disk on which the builder works is full.
+	ReasonDiskFull = "DiskFull"
+	// ReasonToolsMissing means that the machine lacks programs.
+	ReasonToolsMissing = "ToolsMissing"
+)
+
+// WriteResult writes the result of a builder into the file that $GOLDSMITH_RESULT names: in place, because in a cluster it is a mount.
+func WriteResult(path string, said result.Result) error {
+	text, err := json.Marshal(said)
+	if err == nil {
+		err = os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("write the result: %w", err)
+	}
+	return nil
+}
 
 // failure is why a build fails. Any other error is a bug of the builder, or a fault of its machine.
 type failure struct{ result.Failure }

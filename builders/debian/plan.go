@@ -4,7 +4,9 @@ package debian
 
 import (
 	"archive/tar"
+	"cmp"
 	_ "embed"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,14 +55,18 @@ const keygenCondition = "[Unit]\nConditionFirstBoot=\nConditionPathExists=!/etc/
 
 // plan is what customize.sh applies to the root file system after the packages are installed.
 type plan struct {
-	files   map[string]string // by their paths in the image
-	scripts []string          // names, in their order
-	texts   map[string]string // contents of scripts by name
+	config   *configuration
+	rootUUID string
+	packages []string
+	files    map[string]string // by their paths in the image
+	scripts  []script          // in their order
 }
+
+type script struct{ name, text string }
 
 // newPlan sorts the files of the image, and adds those that every image has.
 func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan, error) {
-	p := &plan{files: map[string]string{}, texts: map[string]string{}}
+	p := &plan{config: c, rootUUID: rootUUID, packages: c.include(), files: map[string]string{}}
 	if !c.based {
 		p.files["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
 		p.files["etc/systemd/system/sshd-keygen.service.d/missing.conf"] = keygenCondition
@@ -81,13 +87,12 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		inRoot, isFile := strings.CutPrefix(name, rootPrefix)
-		script, isScript := strings.CutPrefix(name, scriptsPrefix)
+		inScripts, isScript := strings.CutPrefix(name, scriptsPrefix)
 		switch {
 		case isFile:
 			p.files[strings.TrimPrefix(path.Clean("/"+inRoot), "/")] = files[name]
 		case isScript:
-			p.scripts = append(p.scripts, script)
-			p.texts[script] = files[name]
+			p.scripts = append(p.scripts, script{inScripts, files[name]})
 		default:
 			return nil, refuse("UnknownFile", "file %q: a name must begin with %s, for a file of the image, or with %s, for a script", name, rootPrefix, scriptsPrefix)
 		}
@@ -96,19 +101,20 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 }
 
 // write writes the plan into a directory, which it creates.
-func (p *plan) write(directory, rootUUID string, c *configuration) error {
+func (p *plan) write(directory string) error {
+	c := p.config
 	if err := os.Mkdir(directory, modeDirectory); err != nil {
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	w := planWriter{directory: directory}
 	w.put("customize", string(customize), modeProgram)
 	w.put("unpack", string(unpack), modeProgram)
-	w.put("uuid", rootUUID+"\n", modeFile)
+	w.put("uuid", p.rootUUID+"\n", modeFile)
 	w.put("timezone", c.timeZone+"\n", modeFile)
-	w.put("locale", c.locale+"\n", modeFile)
+	w.put("locale", c.generatedLocale()+"\n", modeFile)
 	enabled := c.enabled
 	if c.based {
-		w.put("packages", lines(c.include()), modeFile) // others are installed already
+		w.put("packages", lines(p.packages), modeFile) // others are installed already
 	} else {
 		enabled = append([]string{"systemd-networkd.service"}, enabled...)
 	}
@@ -116,17 +122,13 @@ func (p *plan) write(directory, rootUUID string, c *configuration) error {
 	w.put("disable", lines(c.disabled), modeFile)
 	var list []string
 	for i, script := range p.scripts {
-		list = append(list, fmt.Sprintf("%d %s", i, script))
-		w.put(fmt.Sprintf("scripts/%d", i), p.texts[script], modeFile)
+		list = append(list, fmt.Sprintf("%d %s", i, script.name))
+		w.put(fmt.Sprintf("scripts/%d", i), script.text, modeFile)
 	}
 	w.put("scripts.list", lines(list), modeFile)
 	var accounts []string
 	for _, user := range c.users {
-		shell := user.Shell
-		if shell == "" {
-			shell = "/bin/bash"
-		}
-		accounts = append(accounts, strings.Join([]string{user.Name, shell, strings.Join(user.Groups, ",")}, "\t"))
+		accounts = append(accounts, strings.Join([]string{user.Name, cmp.Or(user.Shell, "/bin/bash"), strings.Join(user.Groups, ",")}, "\t"))
 		if user.PasswordHash != "" {
 			w.put("users/"+user.Name+"/password", user.Name+":"+user.PasswordHash+"\n", modePrivate)
 		}
@@ -176,11 +178,7 @@ func (p *plan) writeRoot(name string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if closed := file.Close(); err == nil {
-			err = closed
-		}
-	}()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	archive := tar.NewWriter(file)
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
 		content, mode := p.files[name], int64(modeFile)

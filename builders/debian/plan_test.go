@@ -27,7 +27,7 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	}, "ROOT")
 	require.NoError(t, err)
 	directory := filepath.Join(t.TempDir(), "plan")
-	require.NoError(t, p.write(directory, "ROOT", c))
+	require.NoError(t, p.write(directory))
 
 	file := require.Value(os.Open(filepath.Join(directory, "root.tar")))(t)
 	defer func() { _ = file.Close() }()
@@ -85,7 +85,7 @@ func applied(t *testing.T, parameters, files map[string]string, fail, static str
 	require.NoError(t, err)
 	directory := t.TempDir()
 	plan, bin, root := filepath.Join(directory, "plan"), filepath.Join(directory, "bin"), filepath.Join(directory, "root")
-	require.NoError(t, p.write(plan, "ROOT", c))
+	require.NoError(t, p.write(plan))
 	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.Mkdir(root, 0o700)))
 	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.ReplaceAll(static, "ROOT", root)} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))

@@ -27,43 +27,37 @@ var basePackages = []string{
 // rootFS is the path of the root file system.
 func (b *build) rootFS() string { return b.path("rootfs.tar") }
 
-// makeRootFS makes the root file system: packages, then the plan.
+// makeRootFS makes the root file system: packages or that of the base, then the plan.
 func (b *build) makeRootFS(ctx context.Context) error {
-	directory, err := b.writePlan(ctx)
-	if err != nil {
-		return err
-	}
-	b.begin(stagePackages, percentPackages)
 	sources, err := b.sources()
 	if err != nil {
 		return err
 	}
+	plan, err := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
+	if err != nil {
+		return err
+	}
+	directory := b.path("plan")
+	if err := plan.write(directory); err != nil {
+		return err
+	}
+	if b.config.based {
+		b.begin(stageBase, percentBase)
+		if b.time, err = b.addBase(ctx, directory); err != nil {
+			return err
+		}
+	}
+	if plan.needsMirror() {
+		if err := b.findTime(ctx, sources); err != nil {
+			return err
+		}
+	}
+	b.begin(stagePackages, percentPackages)
 	list := b.path("sources.list")
 	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
-	args := []string{
-		"--mode=fakechroot", "--format=tar",
-		"--skip=check/qemu,output/dev", // systemd makes the devices
-		"--aptopt=Acquire::Retries \"3\"",
-		"--setup-hook=ln -sfn \"$1\" " + b.path(chrootLink),
-		"--customize-hook=" + filepath.Join(directory, "customize"),
-	}
-	if b.config.based {
-		args = append(args, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
-	} else {
-		packages := b.config.include()
-		args = append(args, "--variant=minbase", "--include="+strings.Join(packages, ","),
-			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time.
-			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends install "+strings.Join(packages, " ")+" >/dev/null")
-	}
-	if !b.needsMirror() {
-		args = append(args, "--skip=update")
-	}
-	if b.config.snapshot || b.config.expired {
-		args = append(args, "--aptopt=Acquire::Check-Valid-Until \"false\"")
-	}
-	last, err := b.tool(ctx, nil, "mmdebstrap", append(args, release, b.rootFS(), list)...)
+	last, err := b.tool(ctx, nil, "mmdebstrap", append(plan.mmdebstrap(directory, b.path(chrootLink)), release, b.rootFS(), list)...)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -76,32 +70,34 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	return explain(last, err)
 }
 
-// writePlan writes the plan, with the root file system of the base, and returns its directory.
-func (b *build) writePlan(ctx context.Context) (string, error) {
-	directory, rootUUID := b.path("plan"), b.ids.uuid(partRoot)
-	plan, err := newPlan(b.config, b.input.Files, rootUUID)
-	if err != nil {
-		return "", err
+// mmdebstrap returns the options with which mmdebstrap applies the plan in a directory. link is made a link to the fake chroot.
+func (p *plan) mmdebstrap(directory, link string) []string {
+	options := []string{
+		"--mode=fakechroot", "--format=tar",
+		"--skip=check/qemu,output/dev", // systemd makes the devices
+		"--aptopt=Acquire::Retries \"3\"",
+		"--setup-hook=ln -sfn \"$1\" " + link,
+		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
-	b.scripts = len(plan.scripts) > 0
-	if err := plan.write(directory, rootUUID, b.config); err != nil {
-		return "", err
+	if p.config.based {
+		options = append(options, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
+	} else {
+		options = append(options, "--variant=minbase", "--include="+strings.Join(p.packages, ","),
+			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time.
+			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends install "+strings.Join(p.packages, " ")+" >/dev/null")
 	}
-	if b.config.based {
-		b.begin(stageBase, percentBase)
-		if b.time, err = b.addBase(ctx, directory); err != nil {
-			return "", err
-		}
+	if !p.needsMirror() {
+		options = append(options, "--skip=update")
 	}
-	if b.needsMirror() {
-		return directory, b.findTime(ctx)
+	if p.config.snapshot || p.config.expired {
+		options = append(options, "--aptopt=Acquire::Check-Valid-Until \"false\"")
 	}
-	return directory, nil
+	return options
 }
 
 // needsMirror reports whether packages are installed. A script can do so, too.
-func (b *build) needsMirror() bool {
-	return !b.config.based || len(b.config.include()) > 0 || b.scripts
+func (p *plan) needsMirror() bool {
+	return !p.config.based || len(p.packages) > 0 || len(p.scripts) > 0
 }
 
 // noise matches lines of the tools that tell users nothing, or only hide the cause of a failure.
@@ -131,11 +127,19 @@ func (c *configuration) include() []string {
 	if c.kernel != "" {
 		packages = append(packages, c.kernel)
 	}
-	if !slices.Contains([]string{"", "C", "POSIX", "C.UTF-8"}, c.locale) {
+	if c.generatedLocale() != "" {
 		packages = append(packages, "locales")
 	}
 	slices.Sort(packages)
 	return slices.Compact(packages)
+}
+
+// generatedLocale returns the locale if it is not among those that every system has.
+func (c *configuration) generatedLocale() string {
+	if slices.Contains([]string{"C", "POSIX", "C.UTF-8"}, c.locale) {
+		return ""
+	}
+	return c.locale
 }
 
 func (c *configuration) sourcesList(sources []source) string {
@@ -170,17 +174,14 @@ func planFailure(directory string) error {
 // mountDenied is what mount prints without privileges.
 var mountDenied = regexp.MustCompile(`mount: [^:]+: (permission denied|must be superuser)`)
 
-const (
-	reasonDiskFull = "DiskFull"
-	reasonPackages = "PackagesNotInstalled"
-)
+const reasonPackages = "PackagesNotInstalled"
 
 // faults are what mmdebstrap and apt print, with what it means. The first that matches counts.
 var faults = []struct {
 	pattern *regexp.Regexp
 	explain func(found []string) error
 }{
-	{regexp.MustCompile(`No space left on device|You don't have enough free space`), func(found []string) error { return diskFull(found[:1]) }},
+	{output.Full, func(found []string) error { return diskFull(found[:1]) }},
 	{regexp.MustCompile(`Release file for (\S+) is (expired|not valid yet)`), func(found []string) error {
 		return misconfigured("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
 	}},
@@ -191,7 +192,7 @@ var faults = []struct {
 		return refuse("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
 	}},
 	{regexp.MustCompile(`(Failed to fetch|Hash Sum mismatch|File has unexpected size).*`), func(found []string) error {
-		return unavailable(reasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
+		return unavailable(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
 	}},
 	{regexp.MustCompile(`Unable to locate package (\S+)`), func(found []string) error {
 		return refuse("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
@@ -213,9 +214,9 @@ func explain(last []string, err error) error {
 			}
 		}
 	}
-	return refuse(reasonPackages, "mmdebstrap: %v: %s", err, strings.Join(output.Errors(last), " "))
+	return refuse(reasonPackages, "%v: %s", err, strings.Join(output.Errors(last), " "))
 }
 
 func diskFull(said []string) error {
-	return unavailable(reasonDiskFull, "the disk on which the builder works is full: %s", lastOf(said))
+	return unavailable(ReasonDiskFull, "the disk on which the builder works is full: %s", lastOf(said))
 }

@@ -35,7 +35,7 @@ func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := failureOf(explain(strings.Split(string(text), "\n"), errors.New("exit status 25")))
+			got := failureOf(explain(strings.Split(string(text), "\n"), errors.New("mmdebstrap: exit status 25")))
 			if diff := cmp.Diff(&want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -49,7 +49,7 @@ func with(failure result.Failure, message string) result.Failure {
 }
 
 func TestAnUnknownFaultHasTheErrorsOfMmdebstrap(t *testing.T) {
-	got := failureOf(explain([]string{"I: extracting", "E: one thing", "W: noise", "E: mmdebstrap failed to run"}, errors.New("exit status 25")))
+	got := failureOf(explain([]string{"I: extracting", "E: one thing", "W: noise", "E: mmdebstrap failed to run"}, errors.New("mmdebstrap: exit status 25")))
 	want := &result.Failure{Reason: "PackagesNotInstalled", Message: "mmdebstrap: exit status 25: E: one thing"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)

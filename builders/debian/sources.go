@@ -80,12 +80,8 @@ func mirrorsOf(file string) (mirror, security string, err error) {
 var optionsOfSource = regexp.MustCompile(`\[.*?\]`)
 
 // findTime makes the newest date of the release files the time of the image. So the same state of the mirror gives the same time.
-func (b *build) findTime(ctx context.Context) error {
+func (b *build) findTime(ctx context.Context, sources []source) error {
 	b.begin(stageMirror, percentMirror)
-	sources, err := b.sources()
-	if err != nil {
-		return err
-	}
 	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxy}}
 	defer client.CloseIdleConnections()
 	for _, source := range sources {
@@ -140,14 +136,14 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return file, unavailable(reasonMirror, "%s: %v", address, cause(err))
+		return file, unavailable(ReasonMirror, "%s: %v", address, cause(err))
 	}
 	defer func() { _ = response.Body.Close() }() // only read from
 	switch {
 	case response.StatusCode == http.StatusNotFound:
 		return file, refuse("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
 	case response.StatusCode != http.StatusOK:
-		return file, unavailable(reasonMirror, "%s: %s", address, response.Status)
+		return file, unavailable(ReasonMirror, "%s: %s", address, response.Status)
 	}
 	lines := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
 	for lines.Scan() && (file.date.IsZero() || file.components == nil) {
@@ -162,16 +158,13 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return file, unavailable(reasonMirror, "%s: %v", address, cause(err))
+		return file, unavailable(ReasonMirror, "%s: %v", address, cause(err))
 	}
 	if file.date.IsZero() || file.components == nil {
 		return file, refuse("NotAMirror", "%s has no date or no components: it is not a release file of Debian", address)
 	}
 	return file, nil
 }
-
-// reasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
-const reasonMirror = "MirrorUnavailable"
 
 // cause returns an error without the method and the address, which the message has already.
 func cause(err error) error {

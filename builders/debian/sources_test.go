@@ -52,7 +52,11 @@ func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
 		getenv: func(string) string { return "" }, log: t.Output(), report: func(string, int, string) {},
 		config: &configuration{mirror: url, security: "none", components: []string{"contrib"}},
 	}
-	if err := b.findTime(t.Context()); err != nil {
+	sources, err := b.sources()
+	if err == nil {
+		err = b.findTime(t.Context(), sources)
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !b.time.Equal(want) {

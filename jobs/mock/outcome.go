@@ -27,12 +27,9 @@ func readInput(path string) (*render.Input, map[string]any, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the input: %w", err)
 	}
-	input := &render.Input{}
-	if err := json.Unmarshal(text, input); err != nil {
-		return nil, nil, fmt.Errorf("read the input: %w", err)
-	}
-	if input.Version != render.InputVersion {
-		return nil, nil, fmt.Errorf("the input's version is %d, not %d", input.Version, render.InputVersion)
+	input, err := render.ParseInput(text)
+	if err != nil {
+		return nil, nil, err
 	}
 	made, err := withoutIdentity(text)
 	if err != nil {

@@ -3,6 +3,7 @@
 package render
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -60,6 +61,18 @@ type Input struct {
 	Targets []InputTarget `json:"targets"`
 	// Version of the contract: 1.
 	Version int `json:"version"`
+}
+
+// ParseInput decodes the input of a builder, as builders written in Go do. It refuses other versions of the contract.
+func ParseInput(text []byte) (*Input, error) {
+	input := &Input{}
+	if err := json.Unmarshal(text, input); err != nil {
+		return nil, fmt.Errorf("read the input: %w", err)
+	}
+	if input.Version != InputVersion {
+		return nil, fmt.Errorf("the input's version is %d, not %d", input.Version, InputVersion)
+	}
+	return input, nil
 }
 
 // InputBase is the base of an image: a reference, or another Image of the namespace with its artifacts.

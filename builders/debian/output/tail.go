@@ -67,16 +67,11 @@ func (t *Tail) pass(line []byte) error {
 	return err
 }
 
+// Full matches what a program prints if the disk is full: apt the second, mmdebstrap and dpkg the first.
+var Full = regexp.MustCompile(`No space left on device|You don't have enough free space`)
+
 // NoSpace reports whether a program found the disk full.
-func NoSpace(lines []string) bool {
-	for _, line := range lines {
-		// apt prints the second, mmdebstrap and dpkg the first.
-		if strings.Contains(line, "No space left on device") || strings.Contains(line, "You don't have enough free space") {
-			return true
-		}
-	}
-	return false
-}
+func NoSpace(lines []string) bool { return slices.ContainsFunc(lines, Full.MatchString) }
 
 // Errors returns the lines in which mmdebstrap and apt tell errors, or the last lines if there is none.
 func Errors(lines []string) []string {

@@ -4,7 +4,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"syscall"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -24,11 +24,8 @@ const (
 	exitFailed = 1
 	exitUsage  = 2
 
-	// The reasons of failures, besides those of the builder.
-	reasonMissing  = "ToolsMissing"
-	reasonMirror   = "MirrorUnavailable"
-	reasonTools    = "ToolsNotMade"
-	reasonDiskFull = "DiskFull"
+	// reasonTools is the reason of a failure that the builder does not have.
+	reasonTools = "ToolsNotMade"
 
 	envCache = "XDG_CACHE_HOME"
 )
@@ -56,7 +53,8 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 	}
 	err := launch(ctx, getenv, stdout)
 	complain(stderr, err)
-	if err := writeFailure(getenv(render.EnvResult), err); err != nil {
+	said := result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)} // Goldsmith cuts the message
+	if err := debian.WriteResult(getenv(render.EnvResult), said); err != nil {
 		complain(stderr, err)
 	}
 	return exitFailed
@@ -113,22 +111,11 @@ func failureOf(err error) *result.Failure {
 	failure := &result.Failure{Reason: reasonTools, Message: err.Error(), Class: v1alpha1.FailureConfig}
 	switch {
 	case errors.As(err, &missingError{}):
-		failure.Reason = reasonMissing
+		failure.Reason = debian.ReasonToolsMissing
 	case errors.Is(err, tools.ErrMirror):
-		failure.Reason, failure.Class, failure.Retryable = reasonMirror, v1alpha1.FailureInfrastructure, true
+		failure.Reason, failure.Class, failure.Retryable = debian.ReasonMirror, v1alpha1.FailureInfrastructure, true
 	case errors.Is(err, tools.ErrDiskFull):
-		failure.Reason, failure.Class, failure.Retryable = reasonDiskFull, v1alpha1.FailureInfrastructure, true
+		failure.Reason, failure.Class, failure.Retryable = debian.ReasonDiskFull, v1alpha1.FailureInfrastructure, true
 	}
 	return failure
-}
-
-func writeFailure(path string, err error) error {
-	text, encodeErr := json.Marshal(result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)})
-	if encodeErr == nil {
-		encodeErr = os.WriteFile(path, text, 0o600) // the message is cut by Goldsmith
-	}
-	if encodeErr != nil {
-		return fmt.Errorf("write the result: %w", encodeErr)
-	}
-	return nil
 }
