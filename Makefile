@@ -214,6 +214,7 @@ generate: ## Regenerate all generated files.
 	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update
+	go test -count=1 ./builders/debian -run '^TestThePage' -update
 	go test -count=1 ./cmd/debian-builder -run '^TestTheComponent' -update
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 

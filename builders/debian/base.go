@@ -74,7 +74,7 @@ func chooseBase(base *render.InputBase) (*render.InputArtifact, error) {
 			}
 		}
 	}
-	return nil, refuse(reasonBase, "base %s: build %s has no file of the root file system: add target linux/amd64/raw to image %[1]s", base.Image, base.Build)
+	return nil, fail(reasonBase, "base %s: build %s has no file of the root file system: add target linux/amd64/raw to image %[1]s", base.Image, base.Build)
 }
 
 // The superblock of the root file system on a disk of this builder (ext4, "Super Block" of the kernel's documentation).
@@ -98,7 +98,7 @@ func timeOfDisk(path string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read the disk of the base: %w", err)
 	}
 	if binary.LittleEndian.Uint16(block[magicAt:]) != magic {
-		return time.Time{}, refuse(reasonBase, "the disk of the base is not one of the builder debian: it has no root file system at byte %d", rootStart)
+		return time.Time{}, fail(reasonBase, "the disk of the base is not one of the builder debian: it has no root file system at byte %d", rootStart)
 	}
 	return time.Unix(int64(binary.LittleEndian.Uint32(block[madeAt:])), 0).UTC(), nil
 }
@@ -130,12 +130,12 @@ func unpackLayout(from, to string) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if len(manifest.Layers) != 1 || config.Created == nil {
-		return time.Time{}, refuse(reasonBase, "the image of the base is not one of the builder debian: it must have one layer, and a time")
+		return time.Time{}, fail(reasonBase, "the image of the base is not one of the builder debian: it must have one layer, and a time")
 	}
 	layer := manifest.Layers[0]
 	content := blobs[blobName(layer.Digest)]
 	if content == nil {
-		return time.Time{}, refuse(reasonBase, "the image layout of the base lacks its layer %s", layer.Digest)
+		return time.Time{}, fail(reasonBase, "the image layout of the base lacks its layer %s", layer.Digest)
 	}
 	if err := decompress(content, layer.MediaType, to); err != nil {
 		return time.Time{}, fmt.Errorf("unpack the image of the base: %w", err)
@@ -170,14 +170,14 @@ func blobsOf(file *os.File) (blobs, error) {
 func (b blobs) document(name string, into any) error {
 	content := b[name]
 	if content == nil || content.Size() > maxDocument {
-		return refuse(reasonBase, "the base is no image layout: it lacks %s", name)
+		return fail(reasonBase, "the base is no image layout: it lacks %s", name)
 	}
 	text, err := io.ReadAll(content)
 	if err == nil {
 		err = json.Unmarshal(text, into)
 	}
 	if err != nil {
-		return refuse(reasonBase, "the base is no image layout: %s: %v", name, err)
+		return fail(reasonBase, "the base is no image layout: %s: %v", name, err)
 	}
 	return nil
 }

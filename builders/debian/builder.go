@@ -26,6 +26,8 @@ const (
 	exitFailed     = 1
 	exitUsage      = 2
 	exitTerminated = 128 + int(syscall.SIGTERM)
+
+	reasonInternal = "Internal"
 )
 
 // Main runs the builder and returns its exit code. getenv looks up the variables of the builder contract, TMPDIR, and those that name
@@ -74,9 +76,9 @@ func failureOf(err error) *result.Failure {
 		return &known.Failure
 	}
 	if errors.Is(err, syscall.ENOSPC) {
-		return &result.Failure{Reason: ReasonDiskFull, Message: err.Error(), Retryable: true}
+		return NewFailure(ReasonDiskFull, err.Error())
 	}
-	return &result.Failure{Reason: "Internal", Message: err.Error()}
+	return NewFailure(reasonInternal, err.Error())
 }
 
 // build is one run of the builder.
@@ -179,7 +181,7 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 		made.File, made.MediaType = "image.tar", result.MediaTypeLayout
 		return made, b.makeOCI(made.File)
 	}
-	return made, refuse(reasonTarget, "target %s: the builder makes no such artifact", target.Name)
+	return made, fail(reasonTarget, "target %s: the builder makes no such artifact", target.Name)
 }
 
 // begin tells users that a stage begins.

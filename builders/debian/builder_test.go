@@ -171,24 +171,24 @@ func TestTheToolsAreCalledWithTheSameArgumentsForTheSameInputs(t *testing.T) {
 func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
 	t.Run("a disk that is too small", func(t *testing.T) {
 		f := newFixture(t, map[string]string{"size": "100M"})
-		f.fails(result.Failure{Reason: "DiskTooSmall", Message: "parameter size is 100M, must be at least 192M for these packages and files"})
+		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 100M, must be at least 192M for these packages and files"})
 	})
 	t.Run("a full disk of the builder", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.tool("mke2fs", "echo 'mke2fs: No space left on device while writing'; exit 1")
-		f.fails(result.Failure{Reason: "DiskFull", Retryable: true, Message: "the disk on which the builder works is full: mke2fs: No space left on device while writing"})
+		f.fails(result.Failure{Reason: "DiskFull", Class: v1alpha1.FailureInfrastructure, Retryable: true, Message: "the disk on which the builder works is full: mke2fs: No space left on device while writing"})
 	})
 	t.Run("a full disk of the image", func(t *testing.T) {
 		f := newFixture(t, map[string]string{"size": "200M"})
 		f.tool("mke2fs", "echo '__populate_fs: Could not allocate block in ext2 filesystem while writing file \"a\"'; exit 1")
-		f.fails(result.Failure{Reason: "DiskTooSmall", Message: "parameter size is 200M, must be at least 256M for these packages and files"})
+		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 200M, must be at least 256M for these packages and files"})
 	})
 	t.Run("a failure of the plan", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.tool("mmdebstrap", `for hook; do case $hook in --customize-hook=*) plan=${hook#*=}; esac; done
 printf 'ScriptFailed\nfile scripts/a ended with exit code 7; its last output: \nit said this\n' >"${plan%/*}/failure"
 echo "E: mmdebstrap failed to run"; exit 25`)
-		f.fails(result.Failure{Reason: "ScriptFailed", Message: "file scripts/a ended with exit code 7; its last output: it said this"})
+		f.fails(result.Failure{Reason: "ScriptFailed", Class: v1alpha1.FailureUser, Message: "file scripts/a ended with exit code 7; its last output: it said this"})
 	})
 	t.Run("a tool that is missing", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
@@ -199,7 +199,7 @@ echo "E: mmdebstrap failed to run"; exit 25`)
 	t.Run("a file of no kind", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.input.Files["etc/motd"] = "hello"
-		f.fails(result.Failure{Reason: "UnknownFile",
+		f.fails(result.Failure{Reason: "UnknownFile", Class: v1alpha1.FailureUser,
 			Message: `file "etc/motd": a name must begin with root/, for a file of the image, or with scripts/, for a script`})
 	})
 }
@@ -255,7 +255,7 @@ func TestABaseOfAnotherBuilderIsRefused(t *testing.T) {
 			f := newFixture(t, map[string]string{})
 			f.write("base", []byte(test.content))
 			f.input.Base = render.InputBase{Image: "server", Build: "server-7", Artifacts: []render.InputArtifact{{Target: "linux/amd64/raw", MediaType: test.mediaType, Path: "base"}}}
-			f.fails(result.Failure{Reason: "BaseNotUsable", Message: test.want})
+			f.fails(result.Failure{Reason: "BaseNotUsable", Class: v1alpha1.FailureUser, Message: test.want})
 		})
 	}
 }

@@ -77,7 +77,7 @@ func (b *build) find(name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", misconfigured(ReasonToolsMissing, "there is no program %s in %s: the builder runs only in its tools", name, filepath.Join(b.tools, "usr/bin"))
+	return "", fail(ReasonToolsMissing, "there is no program %s in %s: the builder runs only in its tools", name, filepath.Join(b.tools, "usr/bin"))
 }
 
 // environment returns the variables of the tools. None comes from the environment of the builder, except the proxies.

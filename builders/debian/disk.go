@@ -68,7 +68,7 @@ func (b *build) makeDisk(ctx context.Context) error {
 }
 
 func tooSmall(size, minimum int64) error {
-	return refuse("DiskTooSmall", "parameter %s is %s, must be at least %s for these packages and files", paramSize, sizeText(size), sizeText(minimum))
+	return fail("DiskTooSmall", "parameter %s is %s, must be at least %s for these packages and files", paramSize, sizeText(size), sizeText(minimum))
 }
 
 // partition makes a sparse file with the partition table.

@@ -3,7 +3,6 @@
 package debian
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -13,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -20,13 +21,6 @@ const page = "../../docs/debian.md"
 
 // TestThePageHasEveryParameter holds that docs/debian.md describes the parameters as the schema does. -update writes the rows.
 func TestThePageHasEveryParameter(t *testing.T) {
-	text := string(require.Value(os.ReadFile(page))(t))
-	const heading = "| parameter | default | meaning |\n|---|---|---|\n"
-	before, rest, found := strings.Cut(text, heading)
-	if !found {
-		t.Fatal("the page has no table of parameters")
-	}
-	rows, after, _ := strings.Cut(rest, "\n\n")
 	var want []string
 	properties := Capabilities().Parameters.Properties
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
@@ -36,32 +30,51 @@ func TestThePageHasEveryParameter(t *testing.T) {
 		}
 		want = append(want, fmt.Sprintf("| `%s` | %s | %s |", name, value, properties[name].Description))
 	}
+	checkRows(t, "| parameter | default | meaning |\n|---|---|---|\n", want)
+}
+
+// checkRows holds that the table of the page with this heading has these rows. -update writes them.
+func checkRows(t *testing.T, heading string, want []string) {
+	t.Helper()
+	text := string(require.Value(os.ReadFile(page))(t))
+	before, rest, found := strings.Cut(text, heading)
+	if !found {
+		t.Fatalf("the page has no table\n%s", heading)
+	}
+	rows, after, _ := strings.Cut(rest, "\n\n")
 	if *update {
 		require.NoError(t, os.WriteFile(page, []byte(before+heading+strings.Join(want, "\n")+"\n\n"+after), 0o600))
-		return
-	}
-	if rows != strings.Join(want, "\n") {
-		t.Errorf("go test -update writes the rows again: they are\n%s\nwant\n%s", rows, strings.Join(want, "\n"))
+	} else if diff := cmp.Diff(strings.Split(rows, "\n"), want); diff != "" {
+		t.Errorf("go test -update writes the rows again (-page +want):\n%s", diff)
 	}
 }
 
-// reasonInSource finds the reasons of failures in Go and in the shell.
-var reasonInSource = regexp.MustCompile(`(?:refuse|unavailable|misconfigured)\("(\w+)"|[rR]eason[A-Z]\w+ += "(\w+)"|\bfail ([A-Z]\w+) `)
-
 func TestThePageHasEveryReason(t *testing.T) {
-	text := string(require.Value(os.ReadFile(page))(t))
-	_, failures, _ := strings.Cut(text, "\n## Failures\n")
-	failures, _, _ = strings.Cut(failures, "\n## ")
+	var rows []string
+	for _, reason := range Reasons() {
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s |", reason.Word, reason.Class, reason.Meaning, reason.Remedy))
+	}
+	checkRows(t, "| word | class | meaning | what to do |\n|---|---|---|---|\n", rows)
+}
+
+// reasonInSource finds the reasons of failures in Go and in the shell.
+var reasonInSource = regexp.MustCompile(`(?:\bfail\("|[rR]eason[A-Z]\w+ += "|\bfail )([A-Z]\w+)`)
+
+func TestReasonsAreThoseOfTheSource(t *testing.T) {
+	used := map[string]bool{}
 	for _, file := range slices.Concat(require.Value(filepath.Glob("*.*"))(t), require.Value(filepath.Glob("sandbox/*.go"))(t)) {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		source := string(require.Value(os.ReadFile(file))(t))
-		for _, found := range reasonInSource.FindAllStringSubmatch(source, -1) {
-			reason := cmp.Or(found[1], found[2], found[3])
-			if !strings.Contains(failures, "`"+reason+"`") {
-				t.Errorf("the page does not have the reason %s of %s", reason, file)
-			}
+		for _, found := range reasonInSource.FindAllStringSubmatch(string(require.Value(os.ReadFile(file))(t)), -1) {
+			used[found[1]] = true
 		}
+	}
+	listed := map[string]bool{}
+	for _, reason := range Reasons() {
+		listed[reason.Word] = true
+	}
+	if diff := cmp.Diff(used, listed); diff != "" {
+		t.Errorf("reasons of the source, and of Reasons (-source +Reasons):\n%s", diff)
 	}
 }

@@ -48,7 +48,7 @@ type configuration struct {
 // newConfiguration reads the parameters. The server has checked them, but a builder in a cluster may be registered without its schema.
 func newConfiguration(input *render.Input) (*configuration, error) {
 	if input.Base.Image == "" && input.Base.Reference != Base {
-		return nil, refuse("UnknownBase", "base.reference is %q, must be %s: the builder makes images of this release", input.Base.Reference, Base)
+		return nil, fail("UnknownBase", "base.reference is %q, must be %s: the builder makes images of this release", input.Base.Reference, Base)
 	}
 	if err := checkCapabilities(input); err != nil {
 		return nil, err
@@ -71,7 +71,7 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 	}
 	if at := value(paramSnapshot); at != "" {
 		if c.mirror != "" || c.security != "" {
-			return nil, refuse(reasonParameter, "set either parameter %s or the parameters %s and %s", paramSnapshot, paramMirror, paramSecurityMirror)
+			return nil, fail(reasonParameter, "set either parameter %s or the parameters %s and %s", paramSnapshot, paramMirror, paramSecurityMirror)
 		}
 		c.snapshot = true
 		c.mirror, c.security = snapshots+"/debian/"+at, snapshots+"/debian-security/"+at
@@ -98,7 +98,7 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 		}
 	}
 	if strings.ContainsFunc(c.arguments, func(r rune) bool { return r < ' ' || r > '~' || strings.ContainsRune(`"'\{}$;`, r) }) {
-		return nil, refuse(reasonParameter, "parameter %s has a character that the configuration of GRUB cannot have unquoted", paramKernelArguments)
+		return nil, fail(reasonParameter, "parameter %s has a character that the configuration of GRUB cannot have unquoted", paramKernelArguments)
 	}
 	if c.users, err = readUsers(input.Parameters[paramUsers]); err != nil {
 		return nil, err
@@ -120,10 +120,10 @@ func checkCapabilities(input *render.Input) error {
 		parameters = append(parameters, v1alpha1.Parameter{Name: name, Value: input.Parameters[name]})
 	}
 	if errs := capabilities.CheckParameters("debian", parameters, field.NewPath("parameters")); len(errs) > 0 {
-		return refuse(reasonParameter, "%v", errs.ToAggregate())
+		return fail(reasonParameter, "%v", errs.ToAggregate())
 	}
 	if errs := capabilities.CheckTargets("debian", input.BuildTargets(), field.NewPath("targets")); len(errs) > 0 {
-		return refuse(reasonTarget, "%v", errs.ToAggregate())
+		return fail(reasonTarget, "%v", errs.ToAggregate())
 	}
 	return nil
 }
@@ -134,7 +134,7 @@ func items(input *render.Input, parameter, form string) ([]string, error) {
 	var list []string
 	for item := range strings.FieldsFuncSeq(input.Parameters[parameter], func(r rune) bool { return strings.ContainsRune(", \t\r\n", r) }) {
 		if !whole.MatchString(item) {
-			return nil, refuse(reasonParameter, "parameter %s: %q is not valid: each item must match %s", parameter, item, form)
+			return nil, fail(reasonParameter, "parameter %s: %q is not valid: each item must match %s", parameter, item, form)
 		}
 		list = append(list, item)
 	}

@@ -94,7 +94,7 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 		case isScript:
 			p.scripts = append(p.scripts, script{inScripts, files[name]})
 		default:
-			return nil, refuse("UnknownFile", "file %q: a name must begin with %s, for a file of the image, or with %s, for a script", name, rootPrefix, scriptsPrefix)
+			return nil, fail("UnknownFile", "file %q: a name must begin with %s, for a file of the image, or with %s, for a script", name, rootPrefix, scriptsPrefix)
 		}
 	}
 	return p, nil

@@ -166,9 +166,9 @@ func planFailure(directory string) error {
 	}
 	if found := mountDenied.FindString(words[2]); words[0] == "ScriptFailed" && found != "" {
 		subject, _, _ := strings.Cut(words[1], " ended ")
-		return refuse("MountNotPossible", "%s: %s: a build has no privileges, so nothing can be mounted", subject, found)
+		return fail("MountNotPossible", "%s: %s: a build has no privileges, so nothing can be mounted", subject, found)
 	}
-	return refuse(words[0], "%s", strings.TrimSpace(words[1]+words[2]))
+	return fail(words[0], "%s", strings.TrimSpace(words[1]+words[2]))
 }
 
 // mountDenied is what mount prints without privileges.
@@ -183,25 +183,25 @@ var faults = []struct {
 }{
 	{output.Full, func(found []string) error { return diskFull(found[:1]) }},
 	{regexp.MustCompile(`Release file for (\S+) is (expired|not valid yet)`), func(found []string) error {
-		return misconfigured("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
+		return fail("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
 	}},
 	{regexp.MustCompile(`The repository '(.*)' is not signed`), func(found []string) error {
-		return misconfigured("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
+		return fail("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
 	}},
 	{regexp.MustCompile(`The repository '(\S+) (\S+) .*does not have a Release file`), func(found []string) error {
-		return refuse("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
+		return fail("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
 	}},
 	{regexp.MustCompile(`(Failed to fetch|Hash Sum mismatch|File has unexpected size).*`), func(found []string) error {
-		return unavailable(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
+		return fail(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
 	}},
 	{regexp.MustCompile(`Unable to locate package (\S+)`), func(found []string) error {
-		return refuse("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
 	}},
 	{regexp.MustCompile(`Version '(\S+)' for '(\S+)' was not found`), func(found []string) error {
-		return refuse("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
+		return fail("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
 	}},
 	{regexp.MustCompile(`Package '?(\S+?)'? has no installation candidate`), func(found []string) error {
-		return refuse("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
 	}},
 }
 
@@ -214,9 +214,9 @@ func explain(last []string, err error) error {
 			}
 		}
 	}
-	return refuse(reasonPackages, "%v: %s", err, strings.Join(output.Errors(last), " "))
+	return fail(reasonPackages, "%v: %s", err, strings.Join(output.Errors(last), " "))
 }
 
 func diskFull(said []string) error {
-	return unavailable(ReasonDiskFull, "the disk on which the builder works is full: %s", lastOf(said))
+	return fail(ReasonDiskFull, "the disk on which the builder works is full: %s", lastOf(said))
 }

@@ -17,16 +17,16 @@ import (
 
 // The outputs are those of mmdebstrap 1.5.7 and apt 3.0, with a mirror that failed in this way.
 func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
-	infrastructure := result.Failure{Reason: "MirrorUnavailable", Retryable: true}
+	infrastructure := result.Failure{Reason: "MirrorUnavailable", Class: v1alpha1.FailureInfrastructure, Retryable: true}
 	for name, want := range map[string]result.Failure{
-		"inrelease-404":                 {Reason: "NotAMirror", Message: "parameter mirror: http://deb.debian.org/debian is no mirror that has trixie"},
+		"inrelease-404":                 {Reason: "NotAMirror", Class: v1alpha1.FailureUser, Message: "parameter mirror: http://deb.debian.org/debian is no mirror that has trixie"},
 		"inrelease-503":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 503 Service Unavailable [IP: 127.0.0.1 3150]"),
 		"inrelease-byte":                {Reason: "WrongSignature", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian trixie InRelease: its signature is not one of Debian: set parameter mirror to a mirror of Debian"},
 		"inrelease-expired":             {Reason: "ReleaseFileExpired", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian/dists/trixie/InRelease is expired: is the clock right? For a mirror that is kept in one state, set parameter acceptExpired to true"},
-		"disk-full-40M":                 {Reason: "DiskFull", Retryable: true, Message: "the disk on which the builder works is full: No space left on device"},
+		"disk-full-40M":                 {Reason: "DiskFull", Class: v1alpha1.FailureInfrastructure, Retryable: true, Message: "the disk on which the builder works is full: No space left on device"},
 		"deb-byte":                      with(infrastructure, "Failed to fetch http://deb.debian.org/debian/pool/main/b/base-files/base-files_13.8%2bdeb13u8_amd64.deb Hash Sum mismatch"),
 		"deb-404":                       with(infrastructure, "Failed to fetch http://deb.debian.org/debian/pool/main/b/base-files/base-files_13.8%2bdeb13u8_amd64.deb 404 Not Found [IP: 127.0.0.1 3150]"),
-		"unknown-package":               {Reason: "UnknownPackage", Message: "parameter packages: the mirror has no package nginxx"},
+		"unknown-package":               {Reason: "UnknownPackage", Class: v1alpha1.FailureUser, Message: "parameter packages: the mirror has no package nginxx"},
 		"unreachable-connection-closed": with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease Connection failed [IP: 127.0.0.1 3150]"),
 		"unreachable-proxy-refused":     with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease Unable to connect to 127.0.0.1:3199:"),
 	} {
@@ -50,7 +50,7 @@ func with(failure result.Failure, message string) result.Failure {
 
 func TestAnUnknownFaultHasTheErrorsOfMmdebstrap(t *testing.T) {
 	got := failureOf(explain([]string{"I: extracting", "E: one thing", "W: noise", "E: mmdebstrap failed to run"}, errors.New("mmdebstrap: exit status 25")))
-	want := &result.Failure{Reason: "PackagesNotInstalled", Message: "mmdebstrap: exit status 25: E: one thing"}
+	want := &result.Failure{Reason: "PackagesNotInstalled", Class: v1alpha1.FailureUser, Message: "mmdebstrap: exit status 25: E: one thing"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

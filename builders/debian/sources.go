@@ -47,7 +47,7 @@ func (b *build) sources() ([]source, error) {
 		mirror, security = cmp.Or(mirror, ours), cmp.Or(security, theirs)
 	}
 	if mirror == "" {
-		return nil, refuse("NoMirror", "the tools of the builder name no mirror: set parameter %s", paramMirror)
+		return nil, fail("NoMirror", "the tools of the builder name no mirror: set parameter %s", paramMirror)
 	}
 	sources := []source{{mirror, release}, {mirror, release + "-updates"}}
 	if security != "" && security != "none" {
@@ -114,7 +114,7 @@ func (c *configuration) checkComponents(source source, components []string) erro
 	for _, component := range c.components {
 		// A suite of security updates may have them as updates/main.
 		if !slices.ContainsFunc(components, func(has string) bool { return path.Base(has) == component }) {
-			return refuse("UnknownComponent", "parameter %s: %s has no component %s, only %s", paramComponents, source.releaseFile(), component, strings.Join(components, ", "))
+			return fail("UnknownComponent", "parameter %s: %s has no component %s, only %s", paramComponents, source.releaseFile(), component, strings.Join(components, ", "))
 		}
 	}
 	return nil
@@ -132,25 +132,25 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 	address := source.releaseFile()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return file, refuse(reasonParameter, "parameter %s: %v", paramMirror, err)
+		return file, fail(reasonParameter, "parameter %s: %v", paramMirror, err)
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return file, unavailable(ReasonMirror, "%s: %v", address, cause(err))
+		return file, fail(ReasonMirror, "%s: %v", address, cause(err))
 	}
 	defer func() { _ = response.Body.Close() }() // only read from
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return file, refuse("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
+		return file, fail("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
 	case response.StatusCode != http.StatusOK:
-		return file, unavailable(ReasonMirror, "%s: %s", address, response.Status)
+		return file, fail(ReasonMirror, "%s: %s", address, response.Status)
 	}
 	lines := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
 	for lines.Scan() && (file.date.IsZero() || file.components == nil) {
 		switch name, text, _ := strings.Cut(lines.Text(), ": "); name {
 		case "Date":
 			if file.date, err = time.Parse(time.RFC1123, strings.TrimSpace(text)); err != nil {
-				return file, refuse("NotAMirror", "%s: %v", address, err)
+				return file, fail("NotAMirror", "%s: %v", address, err)
 			}
 			file.date = file.date.UTC()
 		case "Components":
@@ -158,10 +158,10 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return file, unavailable(ReasonMirror, "%s: %v", address, cause(err))
+		return file, fail(ReasonMirror, "%s: %v", address, cause(err))
 	}
 	if file.date.IsZero() || file.components == nil {
-		return file, refuse("NotAMirror", "%s has no date or no components: it is not a release file of Debian", address)
+		return file, fail("NotAMirror", "%s has no date or no components: it is not a release file of Debian", address)
 	}
 	return file, nil
 }

@@ -35,23 +35,23 @@ var (
 func readUsers(text string) ([]user, error) {
 	var users []user
 	if err := yaml.UnmarshalStrict([]byte(text), &users); err != nil {
-		return nil, refuse(reasonParameter, "parameter %s must be a list in YAML or JSON such as [{name: admin, groups: [sudo]}]: %s", paramUsers, plain(err))
+		return nil, fail(reasonParameter, "parameter %s must be a list in YAML or JSON such as [{name: admin, groups: [sudo]}]: %s", paramUsers, plain(err))
 	}
 	named := map[string]bool{}
 	for i, user := range users {
 		wrong := func(member, value, must string) error {
-			return refuse(reasonParameter, "parameter %s: users[%d].%s is %q, must be %s", paramUsers, i, member, value, must)
+			return fail(reasonParameter, "parameter %s: users[%d].%s is %q, must be %s", paramUsers, i, member, value, must)
 		}
 		const account = "a name of at most 32 lower-case letters, digits, '-' and '_'"
 		switch {
 		case !accountName.MatchString(user.Name):
 			return nil, wrong("name", user.Name, account)
 		case user.Name == "root":
-			return nil, refuse(reasonParameter, "parameter %s: users[%d].name is root, which exists: choose another name", paramUsers, i)
+			return nil, fail(reasonParameter, "parameter %s: users[%d].name is root, which exists: choose another name", paramUsers, i)
 		case named[user.Name]:
-			return nil, refuse(reasonParameter, "parameter %s: users[%d].name %s is set twice", paramUsers, i, user.Name)
+			return nil, fail(reasonParameter, "parameter %s: users[%d].name %s is set twice", paramUsers, i, user.Name)
 		case user.PasswordHash != "" && !passwordHash.MatchString(user.PasswordHash):
-			return nil, refuse(reasonParameter, "parameter %s: users[%d].passwordHash must be a hash as crypt(5) has it, such as openssl passwd -6 prints", paramUsers, i)
+			return nil, fail(reasonParameter, "parameter %s: users[%d].passwordHash must be a hash as crypt(5) has it, such as openssl passwd -6 prints", paramUsers, i)
 		case user.Shell != "" && !shellPath.MatchString(user.Shell):
 			return nil, wrong("shell", user.Shell, "an absolute path")
 		}

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"syscall"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/progress"
@@ -23,9 +22,6 @@ import (
 const (
 	exitFailed = 1
 	exitUsage  = 2
-
-	// reasonTools is the reason of a failure that the builder does not have.
-	reasonTools = "ToolsNotMade"
 
 	envCache = "XDG_CACHE_HOME"
 )
@@ -108,14 +104,14 @@ type missingError struct{ error }
 
 // failureOf returns what the result says about an error.
 func failureOf(err error) *result.Failure {
-	failure := &result.Failure{Reason: reasonTools, Message: err.Error(), Class: v1alpha1.FailureConfig}
+	reason := debian.ReasonToolsNotMade
 	switch {
 	case errors.As(err, &missingError{}):
-		failure.Reason = debian.ReasonToolsMissing
+		reason = debian.ReasonToolsMissing
 	case errors.Is(err, tools.ErrMirror):
-		failure.Reason, failure.Class, failure.Retryable = debian.ReasonMirror, v1alpha1.FailureInfrastructure, true
+		reason = debian.ReasonMirror
 	case errors.Is(err, tools.ErrDiskFull):
-		failure.Reason, failure.Class, failure.Retryable = debian.ReasonDiskFull, v1alpha1.FailureInfrastructure, true
+		reason = debian.ReasonDiskFull
 	}
-	return failure
+	return debian.NewFailure(reason, err.Error())
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 )
 
 // entry explains a reason in plain text.
@@ -21,7 +22,7 @@ const ofFailure = "a build that failed, class "
 // links are Markdown's links: their text, and where they lead, without the place in the page.
 var links = regexp.MustCompile(`\[([^\]]*)\]\(([^)#]*)[^)]*\)`)
 
-// entries returns an entry for each reason, in the order of docs/reasons.md.
+// entries returns an entry for each reason, in the order of docs/reasons.md, and then those of the builder debian.
 func entries() []entry {
 	var all []entry
 	for _, reason := range v1alpha1.FailureReasons() {
@@ -39,6 +40,17 @@ func entries() []entry {
 	add("a build that waits", "it waits for ", waits)
 	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions, kindConditions))
 	add("event ", "", events)
+	return append(all, ofBuilder()...)
+}
+
+// ofBuilder returns an entry for each reason of the builder debian, in the order of docs/debian.md. The message of a failed build begins
+// with such a reason.
+func ofBuilder() []entry {
+	var all []entry
+	for _, of := range debian.Reasons() {
+		reporter := "the builder debian, class " + string(of.Class)
+		all = append(all, entry{of.Word, reporter, plain(of.Meaning), plain(of.Remedy), retry(of.Class)})
+	}
 	return all
 }
 

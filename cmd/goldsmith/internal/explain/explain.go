@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package explain is the verb that explains a reason. It needs no server. The tables of docs/reasons.md
-// are generated from the same texts.
+// and docs/debian.md are generated from the same texts.
 package explain
 
 import (
@@ -26,8 +26,8 @@ func NewCommand() *cobra.Command {
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
 		Long: "Explain the reason of a failure, a condition or an event: its meaning, whether the build is retried, " +
-			"and what to do. REASON is case-insensitive, and can also be CLASS/REASON. Without REASON, the command " +
-			"lists all reasons. The command needs no server.",
+			"and what to do. REASON is case-insensitive, and can also be CLASS/REASON, or a reason of the builder debian. " +
+			"Without REASON, the command lists all reasons. The command needs no server.",
 		Example: "  goldsmith explain OOMKilled\n" +
 			"  goldsmith explain",
 		Args: cobra.MaximumNArgs(1),
@@ -108,7 +108,7 @@ func unknown(entries []entry, reason string) error {
 	if suggestions := similar.SuggestionsFor(reason); len(suggestions) > 0 {
 		hint = "did you mean " + strings.Join(suggestions, " or ") + "? "
 	}
-	return fmt.Errorf("unknown reason %q: %s`goldsmith explain` lists all reasons", reason, hint)
+	return fmt.Errorf("unknown reason %q: %s`goldsmith explain` lists all reasons, except those of your own builders", reason, hint)
 }
 
 // names returns each reason once, in the order of the page.

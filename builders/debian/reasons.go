@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"slices"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// Reasons of failures before the builder runs.
+const (
+	// ReasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
+	ReasonMirror = "MirrorUnavailable"
+	// ReasonDiskFull means that the disk on which the builder works is full.
+	ReasonDiskFull = "DiskFull"
+	// ReasonToolsMissing means that the machine lacks programs.
+	ReasonToolsMissing = "ToolsMissing"
+	// ReasonToolsNotMade means that the tools of the builder could not be made.
+	ReasonToolsNotMade = "ToolsNotMade"
+)
+
+// Reason is a word with which the message of a failed build begins.
+type Reason struct {
+	Word string
+	// Class tells who can correct the failure.
+	Class v1alpha1.FailureClass
+	// Meaning and Remedy are phrases in Markdown, whose links are relative to docs. A Remedy is what to do.
+	Meaning, Remedy string
+}
+
+// Reasons returns every reason of the builder. The table of docs/debian.md and the texts of `goldsmith explain` are made from them.
+func Reasons() []Reason {
+	const user, config, infrastructure = v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure
+	return []Reason{
+		{"InvalidParameter", user, "a parameter has a value that the builder does not accept",
+			"correct the parameter that the message names"},
+		{"TargetNotSupported", user, "the builder makes no such artifact",
+			"correct `spec.targets`: `goldsmith builders debian` lists the targets"},
+		{"UnknownBase", user, "`base.reference` names another release than Debian 13",
+			"set `base.reference` to `debian:trixie`"},
+		{"BaseNotUsable", user, "the base is not an image of the builder `debian`, or has no root file system",
+			"let `base.imageRef` name an image of the builder `debian` with the target that the message names"},
+		{"UnknownFile", user, "the name of a file begins neither with `root/` nor with `scripts/`",
+			"correct the name of the file that the message names"},
+		{"UnknownPackage", user, "the mirror has no package of this name, or not in this version",
+			"correct the name in `packages`, or set a `mirror` or `components` with the package"},
+		{"UnknownComponent", user, "the mirror has no component of this name",
+			"correct `components`"},
+		{"UnknownLocale", user, "Debian has no locale of this name",
+			"correct `locale`"},
+		{"UnknownTimeZone", user, "Debian has no time zone of this name",
+			"correct `timeZone`"},
+		{"UnknownService", user, "systemd cannot enable or disable a unit",
+			"correct `services`, or add the package of the unit to `packages`"},
+		{"UserNotCreated", user, "a user, or the password of a user, was refused by the programs of Debian",
+			"correct the user that the message names in `users`"},
+		{"FilesNotWritten", user, "a file of the image cannot be written, for example because a package has a directory of that name",
+			"rename the file, or remove it"},
+		{"ScriptFailed", user, "a script of the image ended with another exit code than 0",
+			"read the last lines of the script in the message, and all of them in the log"},
+		{"StaticProgram", user, "a script runs a statically linked program, which would see the files of the builder",
+			"let the script run a program that is linked dynamically, or run the program on the machine, by a unit of systemd"},
+		{"MountNotPossible", user, "a script mounts, which needs privileges",
+			"remove the mount from the script"},
+		{"PackagesNotInstalled", user, "apt or dpkg failed, for another cause than these",
+			"read the message of apt or dpkg"},
+		{"DiskTooSmall", user, "the image does not fit on a disk of this size",
+			"set `size` to the size in the message, or remove it"},
+		{"NotAMirror", user, "the URL is not that of a mirror with this release",
+			"set `mirror` to the URL of a mirror that has Debian 13"},
+		{"NoMirror", user, "the tools of the builder name no mirror",
+			"set `mirror` to the URL of a mirror that has Debian 13"},
+		{"Internal", user, "the builder failed, and has no word for the cause",
+			"read the message and the log; if they do not help, report a bug of the builder"},
+		{"WrongSignature", config, "the release files of the mirror are not signed by Debian",
+			"use a mirror whose release files Debian has signed"},
+		{"ReleaseFileExpired", config, "a release file of the mirror has expired, or is of the future",
+			"correct the clock of the machine, or set `acceptExpired` for a mirror that is kept in one state"},
+		{ReasonToolsMissing, config, "the machine lacks programs that the builder needs",
+			"install what `goldsmith builders` names"},
+		{ReasonToolsNotMade, config, "the tools of the builder could not be made on this machine",
+			"read the message of apt"},
+		{ReasonMirror, infrastructure, "a mirror cannot be reached, or what it sends is not whole",
+			"nothing: Goldsmith tries again. Or set another `mirror`"},
+		{ReasonDiskFull, infrastructure, "the disk on which the builder works is full",
+			"free space on the disk of the data directory, or raise the limit of the volumes of the pod"},
+	}
+}
+
+// NewFailure returns what a result says about a failure with one of the Reasons.
+func NewFailure(reason, message string) *result.Failure {
+	failure := &result.Failure{Reason: reason, Message: message}
+	all := Reasons()
+	if i := slices.IndexFunc(all, func(r Reason) bool { return r.Word == reason }); i >= 0 {
+		failure.Class = all[i].Class
+		failure.Retryable = failure.Class == v1alpha1.FailureInfrastructure // for earlier versions of Goldsmith, which ignore the class
+	}
+	return failure
+}
