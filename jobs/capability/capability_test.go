@@ -18,6 +18,7 @@ func declared() Capabilities {
 	return Capabilities{
 		Parameters: &Schema{Required: []string{"size"}, Properties: map[string]Property{
 			"size":    {Pattern: "^[1-9][0-9]*[MG]$"},
+			"name":    {Pattern: "^[a-z]*$", PatternErrorMessage: "must be lower-case letters", MaxLength: new(int64(8))},
 			"label":   {MinLength: new(int64(2)), MaxLength: new(int64(3))},
 			"suite":   {Enum: []any{"bookworm", "trixie"}},
 			"level":   {Type: "integer", Minimum: new(1.0), ExclusiveMaximum: new(10.0)},
@@ -37,6 +38,9 @@ func TestAValueIsTextOrTheJSONOfItsType(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"size", "64M", ""},
 		{"size", "64", "parameter size must match '^[1-9][0-9]*[MG]$'"},
+		{"name", "web", ""},
+		{"name", "Web", "parameter name must be lower-case letters"},
+		{"name", "webserver", "parameter name must be at most 8 chars long"},
 		{"label", "éé", ""},
 		{"label", "é", "parameter label must be at least 2 chars long"},
 		{"label", "long", "parameter label must be at most 3 chars long"},
@@ -149,7 +153,7 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 			"g":     {Type: "number", Minimum: new(1.0), Enum: []any{0.5}, Default: int64(2)},
 			"h":     {Type: "number", MultipleOf: new(0.0)},
 			"false": {},
-			"i":     {Description: strings.Repeat("é", 1025)},
+			"i":     {Description: strings.Repeat("é", 1025), PatternErrorMessage: strings.Repeat("é", 1025)},
 		}},
 		Targets: []Target{{}, {Platform: "linux", Format: "raw"}, {Format: "tar"}},
 	}
@@ -170,6 +174,8 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 		"parameters.properties.g.default: must be one of 0.5",
 		"parameters.properties.h.multipleOf: must be greater than 0",
 		"parameters.properties.i.description: must have at most 1024 characters",
+		"parameters.properties.i.patternErrorMessage: must have at most 1024 characters",
+		"parameters.properties.i.patternErrorMessage: has no effect: there is no pattern",
 		`parameters.required[1]: "b" is not in properties`,
 		"targets[0]: set platform or format, or remove targets, which is all targets",
 		"targets[1].platform: must be os/architecture or os/architecture/variant, such as linux/amd64",
@@ -187,7 +193,7 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 func TestTheValuesOfAParameterAreDescribed(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
-		"size": "matches ^[1-9][0-9]*[MG]$", "label": "at least 2 characters, at most 3 characters", "suite": "one of bookworm, trixie",
+		"size": "matches ^[1-9][0-9]*[MG]$", "name": "lower-case letters, at most 8 characters", "label": "at least 2 characters, at most 3 characters", "suite": "one of bookworm, trixie",
 		"level": ">= 1, < 10", "ratio": "> 0, <= 1, multiple of 0.25", "sectors": "one of 512, 4096", "sparse": "",
 	}
 	got := map[string]string{}

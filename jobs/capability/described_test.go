@@ -18,7 +18,7 @@ func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 	some := Capabilities{
 		Targets: []Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
 		Parameters: &Schema{Description: "How", Required: []string{"size"}, AdditionalProperties: true, Properties: map[string]Property{
-			"size": {Pattern: "^[0-9]+M$", MinLength: new(int64(2))}, "ratio": {Type: "number", Minimum: new(0.5), Default: 0.5, Enum: []any{0.5, 1.5}},
+			"size": {Pattern: "^[0-9]+M$", PatternErrorMessage: "must be MiB, such as 5M", MinLength: new(int64(2))}, "ratio": {Type: "number", Minimum: new(0.5), Default: 0.5, Enum: []any{0.5, 1.5}},
 		}},
 	}
 	for _, capabilities := range []Capabilities{{}, {Parameters: &Schema{}}, some} {

@@ -21,7 +21,7 @@ import (
 const (
 	// maxProperties is the maximum number of declared parameters: a build has no more.
 	maxProperties = 64
-	// maxDescription is the maximum length of the description of a parameter, in characters.
+	// maxDescription is the maximum length of a text for users, in characters.
 	maxDescription = 1024
 )
 
@@ -52,6 +52,9 @@ type Property struct {
 	Enum []any `json:"enum,omitempty"`
 	// Pattern is a regular expression in the syntax of Go, which a part of the text matches.
 	Pattern string `json:"pattern,omitempty"`
+	// PatternErrorMessage tells users which texts match Pattern, such as "must be a size, such as 2G". Errors and lists of values have it instead
+	// of Pattern. JSON schema has no such keyword, but editors know this one.
+	PatternErrorMessage string `json:"patternErrorMessage,omitempty"`
 	// MinLength and MaxLength limit the number of characters of a text.
 	MinLength *int64 `json:"minLength,omitempty"`
 	MaxLength *int64 `json:"maxLength,omitempty"`
@@ -129,8 +132,13 @@ func (p Property) problems(path string) []error {
 		report("type", "must be %s, %s, %s or %s: the value of a parameter is one of these", typeString, typeInteger, typeNumber, typeBoolean)
 		return problems
 	}
-	if utf8.RuneCountInString(p.Description) > maxDescription {
-		report("description", "must have at most %d characters", maxDescription)
+	for _, of := range []struct{ keyword, text string }{{"description", p.Description}, {"patternErrorMessage", p.PatternErrorMessage}} {
+		if utf8.RuneCountInString(of.text) > maxDescription {
+			report(of.keyword, "must have at most %d characters", maxDescription)
+		}
+	}
+	if p.PatternErrorMessage != "" && p.Pattern == "" {
+		report("patternErrorMessage", "has no effect: there is no pattern")
 	}
 	type keyword struct {
 		name string
@@ -219,6 +227,9 @@ func (p Property) check(text string) string {
 	message := result.Errors[0].Error()
 	if _, rule, found := strings.Cut(message, " in body should "); found {
 		message = "must " + rule
+		if strings.HasPrefix(rule, "match ") {
+			return cmp.Or(p.PatternErrorMessage, message)
+		}
 	}
 	return message
 }
@@ -279,7 +290,7 @@ func (p Property) Values() string {
 	}
 	var rules []string
 	if p.Pattern != "" {
-		rules = append(rules, "matches "+p.Pattern)
+		rules = append(rules, cmp.Or(strings.TrimPrefix(p.PatternErrorMessage, "must be "), "matches "+p.Pattern))
 	}
 	for _, length := range []struct {
 		rule  string
