@@ -181,7 +181,7 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 		made.File, made.MediaType = "image.tar", result.MediaTypeLayout
 		return made, b.makeOCI(made.File)
 	}
-	return made, fail(reasonTarget, "target %s: the builder makes no such artifact", target.Name)
+	return made, fmt.Errorf("target %s: the builder makes no such artifact", target.Name)
 }
 
 // begin tells users that a stage begins.

@@ -196,11 +196,14 @@ echo "E: mmdebstrap failed to run"; exit 25`)
 		f.fails(result.Failure{Reason: "ToolsMissing", Class: v1alpha1.FailureConfig,
 			Message: "there is no program mcopy in " + f.directory + "/tools/usr/bin: the builder runs only in its tools"})
 	})
-	t.Run("a file of no kind", func(t *testing.T) {
+	t.Run("an input that is not valid", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.input.Files["etc/motd"] = "hello"
-		f.fails(result.Failure{Reason: "UnknownFile", Class: v1alpha1.FailureUser,
-			Message: `file "etc/motd": a name must begin with root/, for a file of the image, or with scripts/, for a script`})
+		f.fails(result.Failure{Reason: "InvalidInput", Class: v1alpha1.FailureUser,
+			Message: "files[etc/motd]: Forbidden: a name must begin with root/, for a file of the image, or with scripts/, for a script"})
+		if text := f.log.String(); strings.Contains(text, "==") {
+			t.Errorf("the build began: %s", text)
+		}
 	})
 }
 

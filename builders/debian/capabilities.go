@@ -38,14 +38,17 @@ const (
 	paramSize            = "size"
 )
 
-// Forms of values, which are also in the schema. Lists have blanks, commas or line breaks between their items.
+// Forms of values and of the items of lists.
 const (
 	formURL      = `https?://[!-~]+`
 	formSnapshot = `[0-9]{8}T[0-9]{6}Z`
 	formHostname = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*`
 	formLocale   = `[A-Za-z_]+(\.UTF-8)?(@[a-z]+)?`
 	formTimeZone = `[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+)*`
-	formSize     = `[1-9][0-9]*[MG]`
+	// formSize has sizes from the least that any image needs. Its digits limit the number of bytes.
+	formSize = `[1-9][0-9]{2,6}M|[1-9][0-9]{0,3}G`
+	// formArguments lacks what the configuration of GRUB cannot have unquoted.
+	formArguments = `[\s!%(-:=?-\[\]-z~]*`
 
 	formPackage = `[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?`
 	formUnit    = `-?[A-Za-z0-9][A-Za-z0-9:_.@\\-]*`
@@ -62,29 +65,45 @@ const (
 
 // Capabilities returns the parameters that the builder takes, and the targets that it makes.
 func Capabilities() capability.Capabilities {
-	whole := func(form string) string { return "^(" + form + ")$" }
+	// value describes a parameter whose value has a form, and list one whose items have it.
+	value := func(form, must, description string) capability.Property {
+		return capability.Property{Description: description, Pattern: "^(" + form + ")$", PatternErrorMessage: "must be " + must}
+	}
+	list := func(form, must, description string) capability.Property {
+		return value(`[,\s]*((`+form+`)([,\s]+|$))*`, must, description)
+	}
+	defaulting := func(property capability.Property, to string) capability.Property {
+		property.Default = to
+		return property
+	}
 	return capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{
-			paramPackages: {Description: "Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. " +
-				"NAME=VERSION requires a version. Packages that are only recommended are not installed"},
-			paramMirror:         {Description: "URL of the mirror. By default that of the tools of the builder", Pattern: whole(formURL)},
-			paramSecurityMirror: {Description: "URL of the mirror of security updates, or none. By default that of the tools of the builder", Pattern: whole("none|" + formURL)},
-			paramSnapshot: {Description: "Time of a snapshot of snapshot.debian.org, such as 20260901T000000Z, whose packages are installed. " +
-				"It replaces mirror and securityMirror", Pattern: whole(formSnapshot)},
+			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them",
+				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+
+					"NAME=VERSION requires a version. Packages that are only recommended are not installed"),
+			paramMirror: value(formURL, "a URL that begins with http:// or https://", "URL of the mirror. By default that of the tools of the builder"),
+			paramSecurityMirror: value("none|"+formURL, "none, or a URL that begins with http:// or https://",
+				"URL of the mirror of security updates, or none. By default that of the tools of the builder"),
+			paramSnapshot: value(formSnapshot, "a time such as 20260901T000000Z", "Time of a snapshot of snapshot.debian.org, such as 20260901T000000Z, whose packages are installed. "+
+				"It replaces mirror and securityMirror"),
 			paramAcceptExpired: {Type: "boolean", Default: false, Description: "Accept release files that have expired. Those of a mirror that is kept in one state " +
 				"expire after a week"},
-			paramComponents: {Description: "Components of the archive, such as: main contrib non-free-firmware", Default: defaultComponents},
+			paramComponents: defaulting(list(formWord, "names of components, such as: main contrib non-free-firmware",
+				"Components of the archive, such as: main contrib non-free-firmware"), defaultComponents),
 			paramUsers: {Description: "Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, " +
 				"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]"},
-			paramServices: {Description: "Units of systemd to enable, with blanks, commas or line breaks between them. " +
-				"A unit with a hyphen before it, such as -apt-daily.timer, is disabled"},
-			paramKernel:          {Description: "Kernel: cloud has the drivers of virtual machines only, generic has all", Default: kernelCloud, Enum: []any{kernelCloud, kernelGeneric}},
-			paramKernelArguments: {Description: "Arguments of the kernel besides the root file system and the consoles"},
-			paramHostname:        {Description: "Host name", Default: defaultHostname, Pattern: whole(formHostname)},
-			paramLocale:          {Description: "Locale, such as en_GB.UTF-8", Default: defaultLocale, Pattern: whole(formLocale)},
-			paramTimeZone:        {Description: "Time zone, such as Europe/Berlin", Default: defaultTimeZone, Pattern: whole(formTimeZone)},
-			paramSize: {Description: "Size of the disk, in MiB or GiB, such as 2G. " +
-				"By default 512 MiB more than the root file system needs, rounded up to 256 MiB", Pattern: whole(formSize)},
+			paramServices: list(formUnit, "names of units of systemd, such as: nginx -apt-daily.timer",
+				"Units of systemd to enable, with blanks, commas or line breaks between them. "+
+					"A unit with a hyphen before it, such as -apt-daily.timer, is disabled"),
+			paramKernel: {Description: "Kernel: cloud has the drivers of virtual machines only, generic has all", Default: kernelCloud, Enum: []any{kernelCloud, kernelGeneric}},
+			paramKernelArguments: value(formArguments, `arguments without the characters " ' \ { } $ ; & | < > #, which GRUB interprets`,
+				"Arguments of the kernel besides the root file system and the consoles"),
+			paramHostname: defaulting(value(formHostname, "lower-case letters, digits and hyphens, with dots between labels of at most 63 characters, such as web-1.example.com",
+				"Host name"), defaultHostname),
+			paramLocale:   defaulting(value(formLocale, "a locale, such as en_GB.UTF-8", "Locale, such as en_GB.UTF-8"), defaultLocale),
+			paramTimeZone: defaulting(value(formTimeZone, "a time zone, such as Europe/Berlin", "Time zone, such as Europe/Berlin"), defaultTimeZone),
+			paramSize: value(formSize, "a whole number with M for MiB or G for GiB, from 100M to 9999G, such as 2G", "Size of the disk, in MiB or GiB, such as 2G. "+
+				"By default 512 MiB more than the root file system needs, rounded up to 256 MiB"),
 		}},
 		Targets: []capability.Target{
 			{Platform: platform, Format: v1alpha1.ArtifactFormatRaw},

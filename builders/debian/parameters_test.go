@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -31,13 +32,13 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	want := &configuration{
 		components: []string{"main"}, kernel: "linux-image-cloud-amd64", hostname: "debian", locale: "C.UTF-8", timeZone: "Etc/UTC",
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 
 	got, err = newConfiguration(inputWith(map[string]string{
 		"packages": "nginx-light, curl\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib",
-		"users":    `[{"name": "admin", "groups": ["sudo"], "authorizedKeys": ["ssh-ed25519 AAAA a"], "passwordHash": "$6$a$b"}]`,
+		"users":    `[{"name": "admin", "groups": ["sudo"], "authorizedKeys": ["` + someKey + `"], "passwordHash": "$6$a$b"}]`,
 		"services": "nginx -apt-daily.timer", "kernel": "generic", "kernelArguments": " quiet\n panic=5 ", "hostname": "web.example.com",
 		"locale": "en_GB.UTF-8", "timeZone": "Europe/Berlin", "size": "3G", "acceptExpired": "true",
 	}))
@@ -47,11 +48,11 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	want = &configuration{
 		packages: []string{"nginx-light", "curl", "vim=2:9.1"}, mirror: "http://mirror.example.com/debian", security: "none",
 		components: []string{"main", "contrib"},
-		users:      []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{"ssh-ed25519 AAAA a"}, PasswordHash: "$6$a$b"}},
+		users:      []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{someKey}, PasswordHash: "$6$a$b"}},
 		enabled:    []string{"nginx"}, disabled: []string{"apt-daily.timer"}, kernel: "linux-image-amd64", arguments: "quiet panic=5",
 		hostname: "web.example.com", locale: "en_GB.UTF-8", timeZone: "Europe/Berlin", sizeBytes: 3 * gib, expired: true,
 	}
-	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{})); diff != "" {
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{}), cmpopts.EquateEmpty()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -74,53 +75,78 @@ deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://snapshot.d
 	}
 }
 
-func TestWrongParametersAreNamed(t *testing.T) {
+// someKey is the public key of nobody.
+const someKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA a"
+
+func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 	for name, test := range map[string]struct {
 		parameters map[string]string
 		want       string
 	}{
-		"unknown":            {map[string]string{"package": "curl"}, "no such parameter: did you mean packages?"},
-		"package":            {map[string]string{"packages": "curl;reboot"}, `InvalidParameter: parameter packages: "curl;reboot" is not valid`},
-		"option of apt":      {map[string]string{"packages": "--force-yes"}, `"--force-yes" is not valid`},
-		"mirror":             {map[string]string{"mirror": "ftp://mirror.example.com"}, "parameter mirror must match"},
-		"two origins":        {map[string]string{"snapshot": "20260901T000000Z", "mirror": "http://mirror.example.com"}, "set either parameter snapshot"},
-		"size":               {map[string]string{"size": "2048"}, "parameter size must match"},
-		"kernel arguments":   {map[string]string{"kernelArguments": "a;reboot"}, "parameter kernelArguments has a character"},
-		"host name":          {map[string]string{"hostname": "a b"}, "parameter hostname must match"},
-		"service":            {map[string]string{"services": "--now"}, `"--now" is not valid`},
-		"users are a map":    {map[string]string{"users": "name: admin"}, "parameter users must be a list in YAML or JSON"},
+		"unknown":            {map[string]string{"package": "curl"}, `parameters[package]: Invalid value: "package": builder debian has no such parameter: did you mean packages?`},
+		"package":            {map[string]string{"packages": "curl;reboot"}, `parameters[packages]: Invalid value: "curl;reboot": builder debian: parameter packages must be names of packages`},
+		"option of apt":      {map[string]string{"packages": "curl, --force-yes"}, "parameters[packages]: "},
+		"mirror":             {map[string]string{"mirror": "ftp://mirror.example.com"}, "parameter mirror must be a URL that begins with http:// or https://"},
+		"no URL":             {map[string]string{"securityMirror": "http://mirror.example.com:x"}, `parameters[securityMirror]: Invalid value: "http://mirror.example.com:x": must be a URL: invalid port`},
+		"two origins":        {map[string]string{"snapshot": "20260901T000000Z", "mirror": "http://mirror.example.com"}, "parameters[mirror]: Forbidden: remove it or snapshot"},
+		"size":               {map[string]string{"size": "2048"}, "parameter size must be a whole number with M for MiB or G for GiB, from 100M"},
+		"small size":         {map[string]string{"size": "99M"}, "parameters[size]: "},
+		"large size":         {map[string]string{"size": "10000G"}, "parameters[size]: "},
+		"kernel arguments":   {map[string]string{"kernelArguments": "a;reboot"}, "parameter kernelArguments must be arguments without the characters"},
+		"comment":            {map[string]string{"kernelArguments": "quiet #"}, "parameters[kernelArguments]: "},
+		"host name":          {map[string]string{"hostname": "a b"}, "parameter hostname must be lower-case letters"},
+		"component":          {map[string]string{"components": "main,Contrib"}, "parameter components must be names of components"},
+		"service":            {map[string]string{"services": "--now"}, "parameter services must be names of units"},
+		"users are a map":    {map[string]string{"users": "name: admin"}, "parameters[users]: Invalid value: must be a list in YAML or JSON"},
 		"unknown member":     {map[string]string{"users": "[{name: admin, password: secret}]"}, `unknown field "password"`},
-		"name of a user":     {map[string]string{"users": "[{name: Admin}]"}, `users[0].name is "Admin", must be a name of at most 32`},
-		"root":               {map[string]string{"users": "[{name: root}]"}, "users[0].name is root, which exists"},
-		"two users":          {map[string]string{"users": "[{name: a}, {name: a}]"}, "users[1].name a is set twice"},
-		"password":           {map[string]string{"users": "[{name: a, passwordHash: secret}]"}, "users[0].passwordHash must be a hash"},
-		"password of shadow": {map[string]string{"users": `[{name: a, passwordHash: "$6$a:0"}]`}, "users[0].passwordHash must be a hash"},
-		"two keys":           {map[string]string{"users": `[{name: a, authorizedKeys: ["ssh-ed25519 A\nssh-rsa B"]}]`}, "users[0].authorizedKeys is"},
-		"group":              {map[string]string{"users": "[{name: a, groups: [\"b,c\"]}]"}, `users[0].groups is "b,c"`},
-		"shell":              {map[string]string{"users": "[{name: a, shell: sh}]"}, `users[0].shell is "sh", must be an absolute path`},
+		"name of a user":     {map[string]string{"users": "[{name: Admin}]"}, `parameters[users][0].name: Invalid value: "Admin": must be a name of at most 32`},
+		"root":               {map[string]string{"users": "[{name: root}]"}, `parameters[users][0].name: Invalid value: "root": exists in every image`},
+		"two users":          {map[string]string{"users": "[{name: a}, {name: a}]"}, `parameters[users][1].name: Duplicate value: "a"`},
+		"password":           {map[string]string{"users": "[{name: a, passwordHash: secret}]"}, "parameters[users][0].passwordHash: Invalid value: must be a hash"},
+		"password of shadow": {map[string]string{"users": `[{name: a, passwordHash: "$6$a:0"}]`}, "parameters[users][0].passwordHash: "},
+		"group":              {map[string]string{"users": "[{name: a, groups: [b, \"c,d\"]}]"}, `parameters[users][0].groups[1]: Invalid value: "c,d"`},
+		"shell":              {map[string]string{"users": "[{name: a, shell: sh}]"}, `parameters[users][0].shell: Invalid value: "sh": must be an absolute path`},
+		"no key":             {map[string]string{"users": "[{name: a, authorizedKeys: [-----BEGIN OPENSSH PRIVATE KEY-----]}]"}, "parameters[users][0].authorizedKeys[0]: "},
+		"several": {map[string]string{"size": "1", "users": "[{name: A, shell: sh}]"},
+			`InvalidInput: parameters[size]: Invalid value: "1": builder debian: parameter size must be a whole number with M for MiB or G for GiB, from 100M to 9999G, such as 2G; ` +
+				`parameters[users][0].name: Invalid value: "A": must be a name of at most 32 lower-case letters, digits, '-' and '_'; ` +
+				`parameters[users][0].shell: Invalid value: "sh": must be an absolute path`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := newConfiguration(inputWith(test.parameters))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
-			if err != nil && strings.Contains(err.Error(), "secret") && name != "unknown member" {
+			if err != nil && strings.Contains(err.Error(), "secret") {
 				t.Errorf("the error has the password: %v", err)
 			}
 		})
 	}
+	input := inputWith(nil)
+	input.Base.Reference, input.Targets[0].Format, input.Files["etc/motd"] = "debian:bookworm", v1alpha1.ArtifactFormatISO, "hello"
+	_, err := newConfiguration(input)
+	want := `InvalidInput: base.reference: Invalid value: "debian:bookworm": must be debian:trixie: the builder makes images of this release; ` +
+		`files[etc/motd]: Forbidden: a name must begin with root/, for a file of the image, or with scripts/, for a script; ` +
+		`targets[0]: Invalid value: "linux/amd64/iso": builder debian makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci`
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
 }
 
-func TestOtherBasesAndTargetsAreRefused(t *testing.T) {
-	input := inputWith(nil)
-	input.Base.Reference = "debian:bookworm"
-	if _, err := newConfiguration(input); err == nil || !strings.Contains(err.Error(), `base.reference is "debian:bookworm", must be debian:trixie`) {
-		t.Errorf("error %v", err)
-	}
-	input = inputWith(nil)
-	input.Targets[0].Format = v1alpha1.ArtifactFormatISO
-	if _, err := newConfiguration(input); err == nil || !strings.Contains(err.Error(), "makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci") {
-		t.Errorf("error %v", err)
+func TestOnlyAWholeKeyIsAKey(t *testing.T) {
+	for line, want := range map[string]bool{
+		someKey:                               true,
+		`from="10.0.0.0/8",no-pty ` + someKey: true,
+		strings.Replace(someKey, "AAAA a", " a", 1): false,
+		strings.Replace(someKey, "AAA a", " a", 1):  false,
+		strings.Replace(someKey, "25519 ", " ", 1):  false,
+		"ssh-ed25519 AAAA a":                        false,
+		someKey + "\n" + someKey:                    false,
+		"ssh-ed25519":                               false,
+	} {
+		if got := isKey(line); got != want {
+			t.Errorf("%q: %t", line, got)
+		}
 	}
 }
 

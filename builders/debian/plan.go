@@ -65,7 +65,7 @@ type plan struct {
 type script struct{ name, text string }
 
 // newPlan sorts the files of the image, and adds those that every image has.
-func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan, error) {
+func newPlan(c *configuration, files map[string]string, rootUUID string) *plan {
 	p := &plan{config: c, rootUUID: rootUUID, packages: c.include(), files: map[string]string{}}
 	if !c.based {
 		p.files["etc/fstab"] = "UUID=" + rootUUID + " / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"
@@ -86,18 +86,14 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) (*plan,
 		p.files["etc/timezone"] = c.timeZone + "\n"
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		inRoot, isFile := strings.CutPrefix(name, rootPrefix)
-		inScripts, isScript := strings.CutPrefix(name, scriptsPrefix)
-		switch {
-		case isFile:
-			p.files[strings.TrimPrefix(path.Clean("/"+inRoot), "/")] = files[name]
-		case isScript:
+		if inScripts, isScript := strings.CutPrefix(name, scriptsPrefix); isScript {
 			p.scripts = append(p.scripts, script{inScripts, files[name]})
-		default:
-			return nil, fail("UnknownFile", "file %q: a name must begin with %s, for a file of the image, or with %s, for a script", name, rootPrefix, scriptsPrefix)
+			continue
 		}
+		inRoot := strings.TrimPrefix(name, rootPrefix)
+		p.files[strings.TrimPrefix(path.Clean("/"+inRoot), "/")] = files[name]
 	}
-	return p, nil
+	return p
 }
 
 // write writes the plan into a directory, which it creates.

@@ -34,16 +34,10 @@ type Reason struct {
 func Reasons() []Reason {
 	const user, config, infrastructure = v1alpha1.FailureUser, v1alpha1.FailureConfig, v1alpha1.FailureInfrastructure
 	return []Reason{
-		{"InvalidParameter", user, "a parameter has a value that the builder does not accept",
-			"correct the parameter that the message names"},
-		{"TargetNotSupported", user, "the builder makes no such artifact",
-			"correct `spec.targets`: `goldsmith builders debian` lists the targets"},
-		{"UnknownBase", user, "`base.reference` names another release than Debian 13",
-			"set `base.reference` to `debian:trixie`"},
+		{"InvalidInput", user, "fields of the image have values that the builder does not accept",
+			"correct the fields that the message names: it has all that are wrong"},
 		{"BaseNotUsable", user, "the base is not an image of the builder `debian`, or has no root file system",
 			"let `base.imageRef` name an image of the builder `debian` with the target that the message names"},
-		{"UnknownFile", user, "the name of a file begins neither with `root/` nor with `scripts/`",
-			"correct the name of the file that the message names"},
 		{"UnknownPackage", user, "the mirror has no package of this name, or not in this version",
 			"correct the name in `packages`, or set a `mirror` or `components` with the package"},
 		{"UnknownComponent", user, "the mirror has no component of this name",

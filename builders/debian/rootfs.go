@@ -33,10 +33,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan, err := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
-	if err != nil {
-		return err
-	}
+	plan := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
 	directory := b.path("plan")
 	if err := plan.write(directory); err != nil {
 		return err

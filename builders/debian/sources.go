@@ -132,7 +132,7 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 	address := source.releaseFile()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
-		return file, fail(reasonParameter, "parameter %s: %v", paramMirror, err)
+		return file, err // its URL was checked
 	}
 	response, err := client.Do(request)
 	if err != nil {

@@ -3,9 +3,13 @@
 package debian
 
 import (
+	"encoding/base64"
+	"encoding/binary"
 	"regexp"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 )
 
@@ -28,46 +32,87 @@ var (
 	accountName  = regexp.MustCompile(`\A[a-z_][a-z0-9_-]{0,31}\z`)
 	passwordHash = regexp.MustCompile(`\A\$[!-9;-~]+\z`) // no colon, which separates the fields of /etc/shadow
 	shellPath    = regexp.MustCompile(`\A/[A-Za-z0-9/._-]+\z`)
-	keyLine      = regexp.MustCompile(`\A[ -~]*(ssh|ecdsa|sk)-[ -~]+\z`)
+	printable    = regexp.MustCompile(`\A[ -~]+\z`)
 )
 
-// readUsers reads the parameter users.
-func readUsers(text string) ([]user, error) {
+// systemUsers are those of the package base-passwd, which every image has.
+var systemUsers = []string{
+	"root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list", "irc", "_apt", "nobody",
+}
+
+// readUsers reads the parameter users, whose path is at, and returns what is wrong with them.
+func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 	var users []user
 	if err := yaml.UnmarshalStrict([]byte(text), &users); err != nil {
-		return nil, fail(reasonParameter, "parameter %s must be a list in YAML or JSON such as [{name: admin, groups: [sudo]}]: %s", paramUsers, plain(err))
+		return nil, field.ErrorList{field.Invalid(at, field.OmitValueType{}, "must be a list in YAML or JSON, such as [{name: admin, groups: [sudo]}]: "+plain(err))}
 	}
+	var problems field.ErrorList
+	wrong := func(path *field.Path, value any, must string) {
+		problems = append(problems, field.Invalid(path, value, "must be "+must))
+	}
+	const account = "a name of at most 32 lower-case letters, digits, '-' and '_'"
 	named := map[string]bool{}
 	for i, user := range users {
-		wrong := func(member, value, must string) error {
-			return fail(reasonParameter, "parameter %s: users[%d].%s is %q, must be %s", paramUsers, i, member, value, must)
-		}
-		const account = "a name of at most 32 lower-case letters, digits, '-' and '_'"
+		at := at.Index(i)
 		switch {
 		case !accountName.MatchString(user.Name):
-			return nil, wrong("name", user.Name, account)
-		case user.Name == "root":
-			return nil, fail(reasonParameter, "parameter %s: users[%d].name is root, which exists: choose another name", paramUsers, i)
+			wrong(at.Child("name"), user.Name, account)
+		case slices.Contains(systemUsers, user.Name):
+			problems = append(problems, field.Invalid(at.Child("name"), user.Name, "exists in every image: choose another name"))
 		case named[user.Name]:
-			return nil, fail(reasonParameter, "parameter %s: users[%d].name %s is set twice", paramUsers, i, user.Name)
-		case user.PasswordHash != "" && !passwordHash.MatchString(user.PasswordHash):
-			return nil, fail(reasonParameter, "parameter %s: users[%d].passwordHash must be a hash as crypt(5) has it, such as openssl passwd -6 prints", paramUsers, i)
-		case user.Shell != "" && !shellPath.MatchString(user.Shell):
-			return nil, wrong("shell", user.Shell, "an absolute path")
-		}
-		for _, group := range user.Groups {
-			if !accountName.MatchString(group) {
-				return nil, wrong("groups", group, account)
-			}
-		}
-		for _, key := range user.AuthorizedKeys {
-			if !keyLine.MatchString(key) {
-				return nil, wrong("authorizedKeys", key, "one line of authorized_keys, such as ssh-ed25519 AAAA... comment")
-			}
+			problems = append(problems, field.Duplicate(at.Child("name"), user.Name))
 		}
 		named[user.Name] = true
+		if user.PasswordHash != "" && !passwordHash.MatchString(user.PasswordHash) {
+			wrong(at.Child("passwordHash"), field.OmitValueType{}, "a hash as crypt(5) has it, such as openssl passwd -6 prints")
+		}
+		if user.Shell != "" && !shellPath.MatchString(user.Shell) {
+			wrong(at.Child("shell"), user.Shell, "an absolute path")
+		}
+		for j, group := range user.Groups {
+			if !accountName.MatchString(group) {
+				wrong(at.Child("groups").Index(j), group, account)
+			}
+		}
+		for j, key := range user.AuthorizedKeys {
+			if !isKey(key) {
+				wrong(at.Child("authorizedKeys").Index(j), field.OmitValueType{}, "one whole line of a public key, such as ~/.ssh/id_ed25519.pub has")
+			}
+		}
 	}
-	return users, nil
+	return users, problems
+}
+
+// isKey reports whether a line of authorized_keys has a whole public key: options, if any, then the type and the key in base64, which begins with
+// the type, too (sshd(8)).
+func isKey(line string) bool {
+	if !printable.MatchString(line) {
+		return false
+	}
+	words := strings.Fields(line)
+	for i := 0; i+1 < len(words); i++ {
+		key, err := base64.StdEncoding.DecodeString(words[i+1])
+		if kind, rest, whole := cutString(key); err == nil && whole && string(kind) == words[i] && len(rest) > 0 {
+			for whole && len(rest) > 0 {
+				_, rest, whole = cutString(rest)
+			}
+			return whole
+		}
+	}
+	return false
+}
+
+// cutString returns the first string of a text in which strings have their length before them (RFC 4251), and the rest of the text.
+func cutString(text []byte) (first, rest []byte, whole bool) {
+	const size = 4
+	if len(text) < size {
+		return nil, nil, false
+	}
+	length, text := uint64(binary.BigEndian.Uint32(text)), text[size:]
+	if uint64(len(text)) < length {
+		return nil, nil, false
+	}
+	return text[:length], text[length:], true
 }
 
 // plain returns an error of the decoder without the names of its steps.

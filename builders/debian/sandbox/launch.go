@@ -40,16 +40,19 @@ func Environment(getenv func(string) string) []string {
 }
 
 // Main makes the tools of the builder if they do not exist yet, and then replaces this process by the program of the builder in its sandbox.
-// getenv looks up the variables of the builder contract, and those of Environment. If the builder cannot be started, Main writes a result
-// with the reason and returns an exit code. It takes no arguments.
+// getenv looks up the variables of the builder contract, and those of Environment. If the builder refuses its input or cannot be started, Main
+// writes a result with the reason and returns an exit code. It takes no arguments.
 func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
 	if len(args) > 0 {
 		complain(stderr, fmt.Errorf("it takes no arguments: its input is the file that $%s names", render.EnvInput))
 		return exitUsage
 	}
-	err := launch(ctx, getenv, stdout)
-	complain(stderr, err)
-	said := result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failureOf(err)} // Goldsmith cuts the message
+	failure := debian.Check(getenv) // the tools take half a minute and the network
+	if failure == nil {
+		failure = failureOf(launch(ctx, getenv, stdout))
+	}
+	complain(stderr, errors.New(failure.Message))
+	said := result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failure} // Goldsmith cuts the message
 	if err := debian.WriteResult(getenv(render.EnvResult), said); err != nil {
 		complain(stderr, err)
 	}

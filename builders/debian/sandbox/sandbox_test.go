@@ -4,18 +4,21 @@ package sandbox
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
@@ -52,22 +55,33 @@ func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
 
 func TestABuilderThatCannotStartTellsWhy(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
-	path := filepath.Join(t.TempDir(), "result")
-	getenv := func(name string) string { return map[string]string{"GOLDSMITH_RESULT": path}[name] }
-	var out, complaints bytes.Buffer
-	if code := Main(t.Context(), getenv, &out, &complaints, nil); code != exitFailed {
-		t.Errorf("code %d", code)
-	}
-	written, err := os.ReadFile(path)
-	require.NoError(t, err)
 	missing := tools.Missing(t.Context()).Error()
-	if want := `{"version":1,"outcome":"Failed","failure":{"reason":"ToolsMissing","message":"` + missing + `","class":"Config"}}`; string(written) != want {
-		t.Errorf("the result is %s, want %s", written, want)
+	for reference, want := range map[string]result.Failure{
+		"debian:trixie": {Reason: "ToolsMissing", Class: v1alpha1.FailureConfig, Message: missing},
+		"debian:sid": {Reason: "InvalidInput", Class: v1alpha1.FailureUser,
+			Message: `base.reference: Invalid value: "debian:sid": must be debian:trixie: the builder makes images of this release`},
+	} {
+		directory := t.TempDir()
+		getenv := func(name string) string {
+			return map[string]string{"GOLDSMITH_INPUT": directory + "/input", "GOLDSMITH_RESULT": directory + "/result"}[name]
+		}
+		require.NoError(t, os.WriteFile(directory+"/input", []byte(`{"version":1,"base":{"reference":"`+reference+`"}}`), 0o600))
+		var out, complaints bytes.Buffer
+		if code := Main(t.Context(), getenv, &out, &complaints, nil); code != exitFailed {
+			t.Errorf("code %d", code)
+		}
+		written, err := os.ReadFile(directory + "/result")
+		require.NoError(t, err)
+		var said result.Result
+		require.NoError(t, json.Unmarshal(written, &said))
+		if diff := cmp.Diff(&want, said.Failure); diff != "" {
+			t.Error(diff)
+		}
+		if want := "debian builder: " + want.Message + "\n"; complaints.String() != want {
+			t.Errorf("the log is %s, want %s", &complaints, want)
+		}
 	}
-	if want := "debian builder: " + missing + "\n"; complaints.String() != want {
-		t.Errorf("the log is %s, want %s", &complaints, want)
-	}
-	if code := Main(t.Context(), getenv, &out, &complaints, []string{"--help"}); code != exitUsage {
+	if code := Main(t.Context(), os.Getenv, io.Discard, io.Discard, []string{"--help"}); code != exitUsage {
 		t.Errorf("with an argument: code %d", code)
 	}
 }

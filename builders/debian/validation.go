@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/render"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+const reasonInput = "InvalidInput"
+
+// parameterPath is the path of the parameters in the input of the builder.
+var parameterPath = field.NewPath("parameters")
+
+// Check returns why the builder refuses its input, or nil. It needs neither the tools nor the network.
+func Check(getenv func(string) string) *result.Failure {
+	input, err := readInput(getenv(render.EnvInput))
+	if err == nil {
+		_, err = newConfiguration(input)
+	}
+	if err == nil {
+		return nil
+	}
+	return failureOf(err)
+}
+
+// inputError returns the failure for what the user of the image must correct, or nil.
+func inputError(problems field.ErrorList) error {
+	if len(problems) == 0 {
+		return nil
+	}
+	texts := make([]string, len(problems))
+	for i, problem := range problems {
+		texts[i] = problem.Error()
+	}
+	return fail(reasonInput, "%s", strings.Join(texts, "; "))
+}
+
+// checkInput returns what is wrong with an input, except for its users. The server has checked the parameters and the targets, too, but a builder
+// in a cluster may be registered without its schema.
+func checkInput(input *render.Input) field.ErrorList {
+	var problems field.ErrorList
+	if input.Base.Image == "" && input.Base.Reference != Base {
+		problems = append(problems, field.Invalid(field.NewPath("base", "reference"), input.Base.Reference, "must be "+Base+": the builder makes images of this release"))
+	}
+	capabilities := Capabilities()
+	for _, name := range slices.Sorted(maps.Keys(input.Parameters)) {
+		for _, problem := range capabilities.CheckValues("debian", []v1alpha1.Parameter{{Name: name, Value: input.Parameters[name]}}, parameterPath) {
+			problem.Field = parameterPath.Key(name).String() // they are a list only in the API
+			problems = append(problems, problem)
+		}
+	}
+	problems = append(problems, checkMirrors(input)...)
+	for _, name := range slices.Sorted(maps.Keys(input.Files)) {
+		if !strings.HasPrefix(name, rootPrefix) && !strings.HasPrefix(name, scriptsPrefix) {
+			problems = append(problems, field.Forbidden(field.NewPath("files").Key(name), "a name must begin with "+rootPrefix+
+				", for a file of the image, or with "+scriptsPrefix+", for a script"))
+		}
+	}
+	return append(problems, capabilities.CheckTargets("debian", input.BuildTargets(), field.NewPath("targets"))...)
+}
+
+// checkMirrors returns what the forms of the parameters of mirrors do not tell.
+func checkMirrors(input *render.Input) field.ErrorList {
+	var problems field.ErrorList
+	for _, name := range []string{paramMirror, paramSecurityMirror} {
+		value := input.Parameters[name]
+		if _, err := url.Parse(value); err != nil {
+			problems = append(problems, field.Invalid(parameterPath.Key(name), value, "must be a URL: "+cause(err).Error()))
+		}
+		if value != "" && input.Parameters[paramSnapshot] != "" {
+			problems = append(problems, field.Forbidden(parameterPath.Key(name), "remove it or "+paramSnapshot+", which replaces it"))
+		}
+	}
+	return problems
+}
