@@ -9,6 +9,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
+// Name is that of the builder, by which images refer to it.
+const Name = "debian"
+
 // Reasons of failures before the builder runs.
 const (
 	// ReasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
@@ -53,13 +56,13 @@ func Reasons() []Reason {
 		{"FilesNotWritten", user, "a file of the image cannot be written, for example because a package has a directory of that name",
 			"rename the file, or remove it"},
 		{"ScriptFailed", user, "a script of the image ended with another exit code than 0",
-			"read the last lines of the script in the message, and all of them in the log"},
+			"read the last lines of the script in the message, and all of them in the log: `goldsmith logs BUILD`"},
 		{"StaticProgram", user, "a script runs a statically linked program, which would see the files of the builder",
 			"let the script run a program that is linked dynamically, or run the program on the machine, by a unit of systemd"},
 		{"MountNotPossible", user, "a script mounts, which needs privileges",
 			"remove the mount from the script"},
 		{"PackagesNotInstalled", user, "apt or dpkg failed, for another cause than these",
-			"read the message of apt or dpkg"},
+			"read the message of apt or dpkg, and the log: `goldsmith logs BUILD`"},
 		{"DiskTooSmall", user, "the image does not fit on a disk of this size",
 			"set `size` to the size in the message, or remove it"},
 		{"NotAMirror", user, "the URL is not that of a mirror with this release",
@@ -67,7 +70,7 @@ func Reasons() []Reason {
 		{"NoMirror", user, "the tools of the builder name no mirror",
 			"set `mirror` to the URL of a mirror that has Debian 13"},
 		{"Internal", user, "the builder failed, and has no word for the cause",
-			"read the message and the log; if they do not help, report a bug of the builder"},
+			"read the message, and the log: `goldsmith logs BUILD`. If they do not help, report a bug of the builder"},
 		{"WrongSignature", config, "the release files of the mirror are not signed by Debian",
 			"use a mirror whose release files Debian has signed"},
 		{"ReleaseFileExpired", config, "a release file of the mirror has expired, or is of the future",

@@ -53,7 +53,7 @@ func checkInput(input *render.Input) field.ErrorList {
 	}
 	capabilities := Capabilities()
 	for _, name := range slices.Sorted(maps.Keys(input.Parameters)) {
-		for _, problem := range capabilities.CheckValues("debian", []v1alpha1.Parameter{{Name: name, Value: input.Parameters[name]}}, parameterPath) {
+		for _, problem := range capabilities.CheckValues(Name, []v1alpha1.Parameter{{Name: name, Value: input.Parameters[name]}}, parameterPath) {
 			problem.Field = parameterPath.Key(name).String() // they are a list only in the API
 			problems = append(problems, problem)
 		}
@@ -65,7 +65,7 @@ func checkInput(input *render.Input) field.ErrorList {
 				", for a file of the image, or with "+scriptsPrefix+", for a script"))
 		}
 	}
-	return append(problems, capabilities.CheckTargets("debian", input.BuildTargets(), field.NewPath("targets"))...)
+	return append(problems, capabilities.CheckTargets(Name, input.BuildTargets(), field.NewPath("targets"))...)
 }
 
 // checkMirrors returns what the forms of the parameters of mirrors do not tell.

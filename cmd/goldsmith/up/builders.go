@@ -21,11 +21,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// The names of the builders that are always registered.
-const (
-	mockName   = "mock"
-	debianName = "debian"
-)
+// mockName is the name of the mock builder, which is always registered.
+const mockName = "mock"
 
 // buildersFile is the document of builders in the data directory.
 const buildersFile = "builders.yaml"
@@ -41,7 +38,7 @@ func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 			return nil, fmt.Errorf("--builder %q: name %q: %s", pair, name, strings.Join(problems, "; "))
 		}
-		if name == mockName || name == debianName {
+		if name == mockName || name == debian.Name {
 			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, name)
 		}
 		if _, twice := builders[name]; twice {
@@ -63,7 +60,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 	}
 	source := registry.Source{
 		Path: o.BuilderDocuments, Optional: o.defaultBuilders,
-		Taken: map[string]string{mockName: "is built in", debianName: "is built in"},
+		Taken: map[string]string{mockName: "is built in", debian.Name: "is built in"},
 	}
 	for name := range fixed {
 		source.Taken[name] = "is also set by --builder"
@@ -73,7 +70,7 @@ func (o *Options) readBuilders() (*registrations, error) {
 		Description: "Test builder that writes small files and fails on request",
 		Reports:     true,
 	}
-	fixed[debianName] = o.debianBuilder(new(tools.Checked).Missing)
+	fixed[debian.Name] = o.debianBuilder(new(tools.Checked).Missing)
 	declared, err := source.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)

@@ -24,6 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
@@ -108,7 +109,7 @@ func TestTheBuilderDebianIsRegisteredAndTellsWhatTheMachineLacks(t *testing.T) {
 	require.NoError(t, options.complete())
 	registered, err := options.readBuilders()
 	require.NoError(t, err)
-	if _, found := registered.current.Load().allowed[debianName]; !found {
+	if _, found := registered.current.Load().allowed[debian.Name]; !found {
 		t.Errorf("the builders are %v", registered.current.Load().allowed)
 	}
 	builder := options.debianBuilder(func() error { return errors.New("missing on this machine: bubblewrap") })

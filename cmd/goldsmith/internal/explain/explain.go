@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -90,12 +91,23 @@ func describe(entries []entry, asked string, out io.Writer) error {
 	return lines.Flush()
 }
 
-// Remedy returns what to do about a failure, as one line. It is empty if there is nothing to do.
-func Remedy(failure *v1alpha1.BuildFailure) string {
-	if remedy := failure.Reason.Remedy(); remedy != "" {
-		return plain(remedy)
+// OfFailure returns the reason of a failed build that tells most, and what to do about it, as one line: that of the builder debian, or else
+// that of the status. The remedy is empty if there is nothing to do.
+func OfFailure(build *v1alpha1.ImageBuild) (reason, remedy string) {
+	failure := build.Status.Failure
+	reason, remedy = string(failure.Reason), failure.Reason.Remedy()
+	if build.Spec.Inputs.Builder.Name == debian.Name {
+		word, _, _ := strings.Cut(failure.Message, ":")
+		for _, of := range debian.Reasons() {
+			if of.Word == word {
+				reason, remedy = of.Word, of.Remedy
+			}
+		}
 	}
-	return ""
+	if remedy != "" {
+		remedy = plain(remedy)
+	}
+	return reason, remedy
 }
 
 // unknown returns the error for an unknown reason, with reasons of similar names.

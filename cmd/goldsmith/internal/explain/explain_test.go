@@ -163,6 +163,21 @@ retry        Goldsmith does not retry these failures by default, because the ima
 	}
 }
 
+func TestAFailureIsExplainedByItsBuilder(t *testing.T) {
+	for _, test := range []struct{ builder, message, reason, remedy string }{
+		{"debian", "StaticProgram: file scripts/a runs busybox", "StaticProgram", "let the script run a program that is linked dynamically, or run the program on the machine, by a unit of systemd"},
+		{"debian", "builder ended with exit code 1", "NoResult", v1alpha1.ReasonNoResult.Remedy()},
+		{"other", "StaticProgram: file scripts/a runs busybox", "NoResult", v1alpha1.ReasonNoResult.Remedy()},
+	} {
+		build := &v1alpha1.ImageBuild{}
+		build.Spec.Inputs.Builder.Name = test.builder
+		build.Status.Failure = &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonNoResult, Message: test.message}
+		if reason, remedy := OfFailure(build); reason != test.reason || remedy != plain(test.remedy) {
+			t.Errorf("%s of builder %s: got %s, %q", test.message, test.builder, reason, remedy)
+		}
+	}
+}
+
 func TestAllReasonsAreListed(t *testing.T) {
 	var out bytes.Buffer
 	require.NoError(t, list(entries(), &out))

@@ -51,6 +51,11 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 			told: "• build debian-1, attempt 2, 3s after User/BuilderFailed: no space\n" +
 				"✗ build debian-1 failed after 90s and 2 attempts: User/BuilderFailed: no disk\n" + next,
 		},
+		"a failure of the builder debian": {
+			build: ofDebian("UnknownPackage: parameter packages: the mirror has no package nginxx"), log: map[string]string{"1": "one\n"}, out: "one\n",
+			told: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: UnknownPackage: parameter packages: the mirror has no package nginxx\n" +
+				"  next: correct the name in packages, or set a mirror or components with the package\n",
+		},
 		"a build that was cancelled while it waited": {
 			build: finished(v1alpha1.BuildCancelled), told: "✗ build debian-1 was cancelled after 90s, as alice requested: too late\n",
 		},
@@ -376,6 +381,13 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 	default:
 		build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureUser, Reason: v1alpha1.ReasonBuilderFailed, Message: "no disk"}
 	}
+	return build
+}
+
+// ofDebian returns a build of the builder debian that failed with a message.
+func ofDebian(message string) *v1alpha1.ImageBuild {
+	build := finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed))
+	build.Spec.Inputs.Builder.Name, build.Status.Failure.Message = "debian", message
 	return build
 }
 

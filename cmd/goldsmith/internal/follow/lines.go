@@ -185,7 +185,7 @@ func (f *follower) next() []string {
 	case f.object != nil:
 		return []string{"  next: the log shows the cause: " + log}
 	}
-	remedy := explain.Remedy(f.build.Status.Failure)
+	_, remedy := explain.OfFailure(f.build)
 	if remedy == "" {
 		return nil
 	}

@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
@@ -308,15 +309,16 @@ func (p *page) next() string {
 		if status.Failure == nil {
 			return verb("logs " + name)
 		}
-		explain := p.asked.program + " explain " + string(status.Failure.Reason)
+		reason, _ := explain.OfFailure(p.build)
+		known := p.asked.program + " explain " + reason
 		again := verb("rerun " + name) // rerun repeats the settings of the failed build
 		if p.build.Spec.ImageRef != nil {
 			again = verb("build " + p.build.Spec.ImageRef.Name)
 		}
 		if status.Failure.Class == v1alpha1.FailureUser {
-			explain = verb("logs "+name) + ", or " + explain
+			known = verb("logs "+name) + ", or " + known
 		}
-		return explain + "; then " + again
+		return known + "; then " + again
 	case v1alpha1.BuildQueued:
 		return verb("queue")
 	}

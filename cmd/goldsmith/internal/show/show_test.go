@@ -134,6 +134,18 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"failed in the builder debian", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
+				build.Spec.Inputs.Builder.Name = "debian"
+				build.Status.Failure = &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonBuilderMisconfigured, Message: "ToolsMissing: mmdebstrap"}
+			}), nil, `
+✗ build web-1 failed after 2m: Config/BuilderMisconfigured: ToolsMissing: mmdebstrap
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  next        goldsmith explain ToolsMissing; then goldsmith build web
+`,
+		},
+		{
 			"the first one, before any attempt", build(1, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
 				build.Status.Failure, build.Status.StartTime = failure(v1alpha1.FailureTimeout, v1alpha1.ReasonQueueTimeout, ""), nil
 				build.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerSpecChange, Changes: changes[:1]}
