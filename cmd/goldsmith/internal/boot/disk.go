@@ -109,6 +109,26 @@ func (s *sparse) finish() error {
 	return s.file.Truncate(s.at)
 }
 
+// checkDisk refuses a file that no firmware can boot: without --until, a user would only see that the firmware finds nothing.
+func checkDisk(format v1alpha1.ArtifactFormat, file io.ReaderAt) error {
+	if format == v1alpha1.ArtifactFormatQCOW2 {
+		return checkSelfContained(file)
+	}
+	sector := make([]byte, 512) // with a GPT, too, it is that of an MBR
+	if _, err := file.ReadAt(sector, 0); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("read the disk: %w", err)
+	}
+	if !bytes.HasSuffix(sector, []byte{0x55, 0xaa}) {
+		return &noDiskError{"is no disk that can boot: its bytes 510 and 511 are not those of a boot sector, 55 AA"}
+	}
+	return nil
+}
+
+// noDiskError reports that an artifact is no disk.
+type noDiskError struct{ what string }
+
+func (e *noDiskError) Error() string { return "the artifact " + e.what }
+
 // checkSelfContained refuses a qcow2 file that names other files, because QEMU would show files of this machine to the guest.
 func checkSelfContained(file io.ReaderAt) error {
 	const externalData = 1 << 2
@@ -119,7 +139,7 @@ func checkSelfContained(file io.ReaderAt) error {
 	}
 	switch {
 	case n < 72 || !bytes.HasPrefix(header, []byte("QFI\xfb")):
-		return errors.New("the disk is not in the format qcow2")
+		return &noDiskError{"is not in the format qcow2"}
 	case binary.BigEndian.Uint64(header[8:]) != 0:
 		return errors.New("the disk is only the difference to a backing file: build an image of its own")
 	case binary.BigEndian.Uint32(header[4:]) > 2 && binary.BigEndian.Uint64(header[72:])&externalData != 0:

@@ -4,6 +4,7 @@ package boot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,13 +51,16 @@ func (g *guest) run(ctx context.Context, connection *client.Connection, argument
 	if err := fetch(ctx, connection, build, request, file); err != nil {
 		return err
 	}
-	if disk.format == v1alpha1.ArtifactFormatQCOW2 {
-		if err := checkSelfContained(file); err != nil {
-			return fmt.Errorf("boot %s of build %s: %w", disk.target, build.Name, err)
+	what := fmt.Sprintf("%s of build %s", output.OneLine(disk.target), build.Name)
+	if err := checkDisk(disk.format, file); err != nil {
+		if _, ok := errors.AsType[*noDiskError](err); ok {
+			builder := build.Spec.Inputs.Builder
+			err = fmt.Errorf("%w; its builder is %s: use a builder that makes disks, such as debian", err, cmp.Or(builder.Name, builder.Image))
 		}
+		return fmt.Errorf("boot %s: %w", what, err)
 	}
 	g.machine.format = disk.format
-	return g.boot(ctx, file, fmt.Sprintf("%s of build %s", output.OneLine(disk.target), build.Name))
+	return g.boot(ctx, file, what)
 }
 
 // fetch writes an artifact to an empty file.

@@ -154,6 +154,7 @@ func serve(t *testing.T, disks map[string]string) *client.Connection {
 	t.Helper()
 	build := buildOf()
 	build.SetGroupVersionKind(v1alpha1.Kind("ImageBuild"))
+	build.Spec.Inputs.Builder.Name = "mock"
 	mux := http.NewServeMux()
 	for target, content := range disks {
 		digest := fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content)))
@@ -177,13 +178,13 @@ func serve(t *testing.T, disks map[string]string) *client.Connection {
 
 func TestTheDiskOfABuildBoots(t *testing.T) {
 	const raw, qcow2 = "linux/amd64/raw", "linux/amd64/qcow2"
-	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 2*block), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
+	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 502) + "\x55\xaa" + strings.Repeat("\x00", 2*block), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
 	g, told, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, login)
 	g.target = raw
 	for range 2 { // the guest does not change the image
 		out.Reset()
 		require.NoError(t, g.run(t.Context(), connection, "debian-7"))
-		if out.String() != "the disk131080\nlogin: " {
+		if out.String() != "the disk131584\nlogin: " {
 			t.Errorf("got %q", out)
 		}
 	}
@@ -193,5 +194,21 @@ func TestTheDiskOfABuildBoots(t *testing.T) {
 	g.target = ""
 	if err := g.run(t.Context(), connection, "debian-7"); err == nil || err.Error() != "boot linux/amd64/qcow2 of build debian-7: the disk is only the difference to a backing file: build an image of its own" {
 		t.Errorf("got error %v", err)
+	}
+}
+
+func TestTheArtifactOfAnotherBuilderDoesNotBoot(t *testing.T) {
+	for target, what := range map[string]string{
+		"linux/amd64/raw":   "is no disk that can boot: its bytes 510 and 511 are not those of a boot sector, 55 AA",
+		"linux/amd64/qcow2": "is not in the format qcow2",
+	} {
+		g, _, out := newGuest(t, "echo runs", "")
+		err := g.run(t.Context(), serve(t, map[string]string{target: `{"version":1}`}), "debian-7")
+		if want := "boot " + target + " of build debian-7: the artifact " + what + "; its builder is mock: use a builder that makes disks, such as debian"; err == nil || err.Error() != want {
+			t.Errorf("got error %v, want %s", err, want)
+		}
+		if out.Len() > 0 {
+			t.Errorf("%s: QEMU %s", target, out)
+		}
 	}
 }
