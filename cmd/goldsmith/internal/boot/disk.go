@@ -19,8 +19,17 @@ import (
 
 // disk is an artifact that QEMU can boot.
 type disk struct {
-	target string
-	format v1alpha1.ArtifactFormat
+	target    string
+	format    v1alpha1.ArtifactFormat
+	sizeBytes int64
+}
+
+// leastDisk is less than any disk with an operating system has, and more than an artifact of a test, in bytes.
+const leastDisk = 1 << 20
+
+// HasDisk reports whether a build has an artifact that is worth booting.
+func HasDisk(build *v1alpha1.ImageBuild) bool {
+	return slices.ContainsFunc(disksOf(build), func(each disk) bool { return each.sizeBytes >= leastDisk })
 }
 
 // disksOf returns the artifacts of a build that are disks for amd64.
@@ -30,7 +39,7 @@ func disksOf(build *v1alpha1.ImageBuild) (disks []disk) {
 		platform, format := artifact.Target[:at], v1alpha1.ArtifactFormat(strings.TrimPrefix(artifact.Target[at:], "/"))
 		bootable := format == v1alpha1.ArtifactFormatRaw || format == v1alpha1.ArtifactFormatQCOW2
 		if bootable && slices.Contains(strings.Split(platform, "/"), "amd64") {
-			disks = append(disks, disk{artifact.Target, format})
+			disks = append(disks, disk{artifact.Target, format, artifact.SizeBytes})
 		}
 	}
 	return disks

@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
@@ -299,7 +300,11 @@ func (p *page) next() string {
 		case p.lost != "":
 			return p.asked.program + " explain " + v1alpha1.ReasonArtifactMissing + "; then " + verb("build "+p.build.Spec.ImageRef.Name)
 		}
-		return verb("promote " + name + " CHANNEL")
+		promote := verb("promote " + name + " CHANNEL")
+		if boot.HasDisk(p.build) {
+			return verb("boot "+name) + ", or " + promote
+		}
+		return promote
 	case v1alpha1.BuildCancelled:
 		if request := p.build.Spec.CancelRequested; request != nil && request.SupersededBy != "" {
 			return verb("show " + request.SupersededBy)

@@ -172,17 +172,19 @@ func TestABuildIsAPage(t *testing.T) {
   artifacts   linux/amd64/raw sha256:abc (12 MiB)
               linux/arm64/raw sha256:def (0 B)
   location    linux/amd64/raw registry.example.com/web@sha256:012, tag web-raw
-  next        goldsmith promote web-1 CHANNEL
+  next        goldsmith boot web-1, or goldsmith promote web-1 CHANNEL
 `,
 		},
 		{
 			"succeeded, with a field that was ignored", build(1, v1alpha1.BuildSucceeded, func(build *v1alpha1.ImageBuild) {
 				build.Status.Conditions = []metav1.Condition{{Type: v1alpha1.BuildConditionSucceeded, Status: metav1.ConditionTrue, Message: `ignored: unknown field "x"`}}
+				build.Status.Artifacts = []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:abc", SizeBytes: 300}} // as the builder mock makes it
 			}), nil, `
 ✓ build web-1 succeeded in 2m
   image       web
   why         Manual: after the release
   requested   5m ago by ann
+  artifacts   linux/amd64/raw sha256:abc (300 B)
   warning     ignored: unknown field "x"
   next        goldsmith promote web-1 CHANNEL
 `,
