@@ -37,7 +37,8 @@ PACKAGES ?= ./...
 FLAGS ?=
 # The duration of fuzzing for each target.
 FUZZTIME ?= 30s
-# The end-to-end specs to run, as a filter of labels: gate, smoke, catalogue, builds, archive, records, api, security, faults, upgrade; all by default.
+# The end-to-end specs to run, as a filter of labels: gate, smoke, catalogue, builds, archive, records, api, security, faults, upgrade;
+# by default all of these. With debian: the specs of the builder debian, which need mmdebstrap, bubblewrap, qemu-system-x86, ovmf and a mirror of Debian.
 LABELS ?=
 # The number of runs of make stress, the number of CPUs that it keeps busy meanwhile, and the package of its specs:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
@@ -50,6 +51,8 @@ GENERATED := apis apiserver/example docs/reference
 kind := e2e/kind/cluster
 # Compiles what specs install into a cluster, so that no spec waits for it.
 prepare := e2e/kind/kueue/prepare && e2e/kind/s3/prepare && e2e/kind/postgres/prepare
+# Not empty if the specs of the builder debian are to be run.
+debian := $(filter debian,$(LABELS))
 tagged = $(addsuffix :$(VERSION),$(IMAGES))
 golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 # GOGC=400 collects garbage less often. Without a limit golangci-lint would use 17 GiB instead of 8 GiB.
@@ -142,9 +145,10 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 	.ci/test-all '$(FLAGS)' $(PACKAGES)
 
 .PHONY: e2e
-e2e: build images ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
-	@$(if $(filter gate smoke catalogue,$(LABELS)),,$(prepare))
-	E2E_VERSION=$(VERSION) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
+e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
+	@$(if $(filter gate smoke catalogue debian,$(LABELS)),,$(prepare))
+	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN_BUILDER=bin/debian-builder/debian-builder) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
+	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestEveryDebianCommand)' ./builders/debian/sandbox ./cmd/goldsmith)
 
 .PHONY: e2e-docs
 e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of make kind-up.

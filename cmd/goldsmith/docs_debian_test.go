@@ -7,20 +7,24 @@ package main
 import (
 	"context"
 	"fmt"
+	"log"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"goldsmith.dev/goldsmith/builders/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 // TestEveryDebianCommandOfTheDocsWorks runs the blocks of the docs that build and fetch Debian images, with one server. It needs the programs that
-// the README names, and a mirror of Debian, perhaps through http_proxy.
+// the README names.
 func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	r := newReader(t)
+	cache := require.Value(os.UserCacheDir())(t)
 	// The tools of the builder are those of the user: making them takes half a minute.
-	r.environment = append(r.environment, "XDG_CACHE_HOME="+require.Value(os.UserCacheDir())(t), "http_proxy="+os.Getenv("http_proxy"))
+	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+serveMirror(t, filepath.Join(cache, "goldsmith", "debian-mirror")))
 	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline())
 	defer cancel()
 	defer r.stopServer(t)
@@ -38,4 +42,18 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 			}
 		}
 	}
+}
+
+// serveMirror serves the packages that the specs of the builder debian keep, in their present state, until the test ends: release files of security
+// updates expire after a week, and readers do not accept that. It returns the URL for http_proxy.
+func serveMirror(t *testing.T, directory string) string {
+	t.Helper()
+	kept := require.Value(mirror.Open(mirror.Options{Directory: directory, Allow: []string{"deb.debian.org", "security.debian.org"}, Log: log.New(t.Output(), "", 0)}))(t)
+	t.Cleanup(func() { require.NoError(t, kept.Close()) })
+	if err := kept.Refresh(t.Context()); err != nil {
+		t.Log(err) // without a network, the kept state is what there is
+	}
+	server := httptest.NewServer(kept)
+	t.Cleanup(server.Close)
+	return server.URL
 }

@@ -64,6 +64,10 @@ var (
 	HistoryCatchesUp = Wait{Timers: 30 * time.Second, Work: 10 * time.Second}
 	// Answer is how long one request of the upgrade probe may take: it may meet an API server that has just stopped.
 	Answer = Wait{Work: 15 * time.Second}
+	// DebianBuild is a build of the builder debian, the first one with packages from the network, beside a guest that boots.
+	DebianBuild = Wait{Timers: time.Minute, Work: 10 * time.Minute}
+	// Boot is a boot of a guest whose processor is emulated, until a login.
+	Boot = Wait{Timers: time.Minute, Work: 4 * time.Minute}
 	// Dump is how long what is kept of a failed spec takes to collect.
 	Dump = Wait{Work: time.Minute}
 	// Docs is how long all commands of the docs for a cluster take together.

@@ -67,7 +67,11 @@ func startCluster(ctx context.Context) string {
 	}
 	made, config := newKind(), envconf.New()
 	steps := []env.Func{envfuncs.CreateCluster(made, clusterName())}
-	for _, image := range images {
+	loaded := images
+	if debianBuilder() != "" {
+		loaded = append(slices.Clone(images), "debian-builder")
+	}
+	for _, image := range loaded {
 		steps = append(steps, envfuncs.LoadImageToCluster(clusterName(), image+":"+version()))
 	}
 	DeferCleanup(func(ctx SpecContext) { Expect(made.Destroy(ctx)).To(Succeed()) })
@@ -129,6 +133,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Records:    given.Records,
 		Kinds:      workspace.Cabinets(),
 		Kueue:      !small(),
+		Debian:     debianBuilder() != "",
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
@@ -190,6 +195,9 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	}
 	Expect(err).NotTo(HaveOccurred())
 }
+
+// debianBuilder is the path of the program of the builder debian, whose specs are run if it is set.
+func debianBuilder() string { return os.Getenv("E2E_DEBIAN_BUILDER") }
 
 // madeForRun reports whether the cluster is made for this run, and deleted after it.
 func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }

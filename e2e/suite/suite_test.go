@@ -11,9 +11,11 @@
 //	                removed at the end
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
 //	E2E_KUBECTL     the command of kubectl (kubectl)
+//	E2E_GOLDSMITH   the command-line client (bin/goldsmith), which specs of debian run
+//	E2E_DEBIAN_BUILDER  the program of the builder debian. Without it, there are no specs of debian
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
-// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade. Specs of all suites
+// Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites
 // that are about kinds of images are also labelled catalogue: small clusters suffice for them. At most 40 specs of all suites are labelled
 // gate: they show each promise of a cluster once. Specs labelled installation install or remove Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
 // does not change the installation.
@@ -37,6 +39,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/catalogue"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/debian"
 	"goldsmith.dev/goldsmith/e2e/faults"
 	"goldsmith.dev/goldsmith/e2e/kubectl"
 	"goldsmith.dev/goldsmith/e2e/monitoring"
@@ -127,6 +130,11 @@ func TestEndToEnd(t *testing.T) {
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
 		Describe("catalogue", func() { catalogue.Specs(given) })
+		if debianBuilder() != "" {
+			Describe("debian", Label("debian"), func() {
+				debian.Specs(given, debian.Programs{Goldsmith: inRepository(setting("E2E_GOLDSMITH", "bin/goldsmith")), Builder: inRepository(debianBuilder())})
+			})
+		}
 		Describe("faults", Serial, apart, func() { faults.Specs(given) })
 		Describe("archive", Serial, Label("archive"), func() { archive.ClusterSpecs(given) })
 		Describe("records", Serial, Label("records"), func() { records.ClusterSpecs(given) })

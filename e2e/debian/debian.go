@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package debian has the specs of the builder debian in a cluster. They fetch packages from a mirror on this machine, which keeps them, and
+// boot what was built in QEMU. They need qemu-system-x86 and ovmf.
+package debian
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/host"
+)
+
+// startLimit is how long the mirror takes to start.
+const startLimit = 30 * time.Second
+
+// Programs are the programs that the specs run on this machine.
+type Programs struct {
+	// Goldsmith is the path of the command-line client.
+	Goldsmith string
+	// Builder is the path of the program of the builder, which is also a mirror.
+	Builder string
+}
+
+// Specs are the specs. The builder debian is registered in the cluster.
+func Specs(environment func() cluster.Environment, programs Programs) {
+	w := cluster.NewWorkspace(func() cluster.Environment {
+		patient := environment()
+		patient.Patience = deadline.DebianBuild.Deadline()
+		return patient
+	})
+
+	It("A server is built twice in restricted pods, with the same digests, and boots with BIOS and UEFI", func(ctx SpecContext) {
+		address := host.Address(ctx, w.Kube)
+		registry := host.NewRegistry(address)
+		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
+		Expect(err).NotTo(HaveOccurred())
+		w.CreateImage(ctx, server(startMirror(ctx, programs.Builder, address), registry.Host+"/team/server"))
+		first := w.Succeeded(ctx, "server-1")
+		w.Request(ctx, "server", "again")
+
+		By("boots")
+		credentials := GinkgoT().TempDir()
+		Expect(os.WriteFile(filepath.Join(credentials, "config.json"), registry.Credentials(), 0o600)).To(Succeed())
+		authority := filepath.Join(credentials, "ca.crt")
+		Expect(os.WriteFile(authority, registry.CA, 0o600)).To(Succeed())
+		for target, firmware := range map[string]string{"linux/amd64/raw": "bios", "linux/amd64/qcow2": "uefi"} {
+			boot := exec.CommandContext(ctx, programs.Goldsmith, "boot", first.Name, "--namespace", w.Namespace,
+				"--target", target, "--firmware", firmware, "--until", "login", "--timeout", deadline.Boot.Deadline().String())
+			boot.Env = append(os.Environ(), "KUBECONFIG="+w.Environment.Kubeconfig, "DOCKER_CONFIG="+credentials, "SSL_CERT_FILE="+authority)
+			console, err := boot.CombinedOutput()
+			Expect(err).NotTo(HaveOccurred(), "%s with %s: %s", target, firmware, console)
+			Expect(string(console)).To(ContainSubstring("web login: "))
+		}
+
+		By("is the same again")
+		second := w.Succeeded(ctx, "server-2")
+		Expect(digests(second)).To(Equal(digests(first)))
+		Expect(digests(first)).To(HaveLen(3))
+		for _, artifact := range first.Status.Artifacts {
+			Expect(artifact.Location).To(HavePrefix(registry.Host + "/team/server@sha256:"))
+		}
+	})
+}
+
+// server is an Image of a server, with one artifact of each format.
+func server(proxy, repository string) *v1alpha1.Image {
+	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Name: "server"}}
+	image.Spec.Builder.Name = "debian"
+	image.Spec.Base.Reference = "debian:trixie"
+	for _, format := range []v1alpha1.ArtifactFormat{v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatOCI} {
+		image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/amd64", Format: format})
+	}
+	image.Spec.Parameters = []v1alpha1.Parameter{
+		{Name: "hostname", Value: "web"},
+		{Name: "acceptExpired", Value: "true"}, // the mirror is kept in one state
+	}
+	image.Spec.Template = &v1alpha1.BuildTemplate{
+		Env:       []corev1.EnvVar{{Name: "http_proxy", Value: proxy}},
+		Resources: &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"memory": {Text: "2Gi"}}},
+	}
+	image.Spec.Output = &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "registry"}}
+	return image
+}
+
+func digests(build *v1alpha1.ImageBuild) map[string]string {
+	found := map[string]string{}
+	for _, artifact := range build.Status.Artifacts {
+		found[artifact.Target] = artifact.Digest
+	}
+	return found
+}
