@@ -33,8 +33,11 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 		name, made = latest.Name, latest.Artifacts
 	}
 	if len(made) == 0 {
-		return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
-			"base.imageRef.name: Image %q has no artifacts yet: build it first, or change base.imageRef", ref.Name)
+		remedy := "build it first, or change base.imageRef"
+		if build := AwaitedBuild(image); build != "" {
+			remedy = fmt.Sprintf("wait for its build %s: goldsmith logs %[1]s -f", build)
+		}
+		return "", nil, v1alpha1.ReasonBaseNotFound.Failure("base.imageRef.name: Image %q has no artifacts yet: %s", ref.Name, remedy)
 	}
 	base := &v1alpha1.BaseBuild{Name: name}
 	for _, target := range targets {
@@ -49,6 +52,16 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 		}
 	}
 	return ArtifactsDigest(base.Artifacts), base, nil
+}
+
+// AwaitedBuild returns the name of the newest build of an Image, if that build has not finished and no build of the Image has succeeded.
+// Otherwise it is empty.
+func AwaitedBuild(image *v1alpha1.Image) string {
+	latest := image.Status.LatestBuild
+	if image.Status.LatestSuccessful != nil || latest == nil || latest.Phase.Finished() {
+		return ""
+	}
+	return latest.Name
 }
 
 // lostBase returns a failure if the server has lost an artifact of a base, and no registry has the artifact.

@@ -58,6 +58,18 @@ func TestResolveABaseImage(t *testing.T) {
 			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful = nil }),
 			message: `base.imageRef.name: Image "debian" has no artifacts yet: build it first`,
 		},
+		"its first build runs": {
+			image: without(func(i *v1alpha1.Image) {
+				i.Status.LatestSuccessful, i.Status.LatestBuild = nil, &v1alpha1.LatestBuild{Name: "debian-1", Phase: v1alpha1.BuildRunning}
+			}),
+			message: `base.imageRef.name: Image "debian" has no artifacts yet: wait for its build debian-1: goldsmith logs debian-1 -f`,
+		},
+		"its first build failed": {
+			image: without(func(i *v1alpha1.Image) {
+				i.Status.LatestSuccessful, i.Status.LatestBuild = nil, &v1alpha1.LatestBuild{Name: "debian-1", Phase: v1alpha1.BuildFailed}
+			}),
+			message: `base.imageRef.name: Image "debian" has no artifacts yet: build it first`,
+		},
 		"a success of nothing": {
 			image:   without(func(i *v1alpha1.Image) { i.Status.LatestSuccessful.Artifacts = nil }),
 			message: `Image "debian" has no artifacts yet`,

@@ -79,6 +79,18 @@ func TestAChainIsBuiltInOrder(t *testing.T) {
 	w.Expect(build.Spec.Trigger.Message).To(ContainSubstring("b) has changed since build c-1"))
 }
 
+func TestAnImageNamesTheBuildOfItsBaseForWhichItWaits(t *testing.T) {
+	w := newFixture(t).run()
+	w.create("b", basedOn("a", ""))
+	w.create("a")
+	message := func() string {
+		return meta.FindStatusCondition(append(w.image("b").Status.Conditions, metav1.Condition{Type: v1alpha1.ImageInputsResolved}), v1alpha1.ImageInputsResolved).Message
+	}
+	w.Eventually(message, patience).Should(ContainSubstring("wait for its build a-1: goldsmith logs a-1 -f"))
+	w.finish(v1alpha1.BuildFailed)
+	w.Eventually(message, patience).Should(ContainSubstring("has no artifacts yet: build it first"))
+}
+
 func TestWhatChangesInTwoWaysEndsUpToDate(t *testing.T) {
 	w := newFixture(t).run()
 	// An Image has one base, so what closes a diamond is a change of another kind: bottom's own, when top changes, too.

@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
@@ -102,8 +103,8 @@ func newsOf(build *v1alpha1.ImageBuild) news {
 	}
 }
 
-// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build or channels have
-// changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
+// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build or channels
+// have changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
 // any change, because the last decision may have used an older version.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
@@ -126,7 +127,8 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 			if before.ResourceVersion != after.ResourceVersion {
 				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
 			}
-			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) {
+			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) { // their conditions name it
 				enqueue(ctx, after, q)
 			}
 		},

@@ -30,7 +30,7 @@ type resolveKey struct {
 	builder, reference, image, channel, source, queue, repository string
 	parameters                                                    [2]v1alpha1.Parameter
 	baseThere                                                     bool
-	baseDigest                                                    string
+	baseDigest, awaited                                           string
 }
 
 // maxRemembered is how many answers of a kind are kept: more cost the garbage collector more than they save.
@@ -99,7 +99,7 @@ func keyOf(given *v1alpha1.BuildInputs) resolveKey {
 func (m *memo) resolve(given *v1alpha1.BuildInputs, base *v1alpha1.Image) resolution {
 	key := keyOf(given)
 	if base != nil {
-		key.baseThere = true
+		key.baseThere, key.awaited = true, inputs.AwaitedBuild(base)
 		if latest := base.Status.LatestSuccessful; latest != nil && key.channel == "" {
 			key.baseDigest = latest.Artifacts[0].Digest
 		}
