@@ -33,7 +33,7 @@ func Find(ctx context.Context, connection *client.Connection, argument string, t
 	}
 	build, err := named(ctx, connection, kind, name, channel, told)
 	if err == nil && len(build.Status.Artifacts) == 0 {
-		err = fmt.Errorf("build %s has no artifacts: its phase is %s", build.Name, build.Status.Phase)
+		err = fmt.Errorf("build %s has no artifacts: its phase is %s%s", build.Name, build.Status.Phase, client.WaitFor(build))
 	}
 	return build, err
 }
@@ -102,7 +102,14 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		build = recorded(image, latest.Name)
 	}
 	if build == nil {
-		return nil, fmt.Errorf("image %s has no successful build yet", image.Name)
+		newest, err := connection.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+		if err != nil {
+			return nil, err
+		}
+		if newest == nil {
+			return nil, fmt.Errorf("image %s has no build yet: `goldsmith plan %[1]s` shows what would start one", image.Name)
+		}
+		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s", image.Name, newest.Name, newest.Status.Phase, client.WaitFor(newest))
 	}
 	_, err = fmt.Fprintf(told, "the latest successful build of image %s is %s\n", image.Name, build.Name)
 	return build, err

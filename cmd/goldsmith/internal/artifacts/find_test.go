@@ -29,19 +29,29 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		}
 		return image
 	}
-	running := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian-8"}}
-	running.Status.Phase = v1alpha1.BuildRunning
+	unsuccessful := func(name string, phase v1alpha1.BuildPhase) v1alpha1.ImageBuild {
+		build := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: name}}
+		build.Spec.Number, build.Status.Phase, build.Status.Finished = new(int64(2)), phase, phase.Finished()
+		return build
+	}
+	running := unsuccessful("debian-8", v1alpha1.BuildRunning)
 	succeeded := debian7()
 	succeeded.Spec.Number = new(int64(7))
-	clients := fake.NewClientset(succeeded, running,
+	clients := fake.NewClientset(succeeded, &running,
 		image("debian", "debian-3", v1alpha1.ImageChannel{Name: "stable", Build: "debian-7"}, v1alpha1.ImageChannel{Name: "older", Build: "debian-2"},
 			v1alpha1.ImageChannel{Name: "old", Build: "debian-3", Artifacts: debian7().Status.Artifacts}),
-		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""))
+		image("fedora", "fedora-3", v1alpha1.ImageChannel{Name: "stable", Build: "fedora-3"}), image("new", ""), image("building", ""), image("failing", ""))
 	clients.PrependReactor("list", "imagebuilds", func(action clienttesting.Action) (bool, runtime.Object, error) {
-		if action.(clienttesting.ListAction).GetListRestrictions().Fields.String() != "spec.imageRef.uid=debian,status.phase=Succeeded" {
-			return true, &v1alpha1.ImageBuildList{}, nil
+		builds := &v1alpha1.ImageBuildList{}
+		switch action.(clienttesting.ListAction).GetListRestrictions().Fields.String() {
+		case "spec.imageRef.uid=debian,status.phase=Succeeded":
+			builds.Items = []v1alpha1.ImageBuild{*succeeded}
+		case "spec.imageRef.uid=building":
+			builds.Items = []v1alpha1.ImageBuild{unsuccessful("building-2", v1alpha1.BuildRunning)}
+		case "spec.imageRef.uid=failing":
+			builds.Items = []v1alpha1.ImageBuild{unsuccessful("failing-2", v1alpha1.BuildFailed)}
 		}
-		return true, &v1alpha1.ImageBuildList{Items: []v1alpha1.ImageBuild{*succeeded}}, nil
+		return true, builds, nil
 	})
 	connection := &client.Connection{Interface: clients, Namespace: "team"}
 	for argument, want := range map[string]struct{ build, told, fails string }{
@@ -53,8 +63,10 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"fedora":                {build: "fedora-3", told: "the latest successful build of image fedora is fedora-3\n"},
 		"fedora@stable":         {build: "fedora-3", told: "channel stable of image fedora is fedora-3\n"},
 		"fedora-3":              {build: "fedora-3"},
-		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running"},
-		"new":                   {fails: "image new has no successful build yet"},
+		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running; wait for build debian-8: `goldsmith logs debian-8 -f`"},
+		"new":                   {fails: "image new has no build yet: `goldsmith plan new` shows what would start one"},
+		"building":              {fails: "image building has no successful build yet: the phase of build building-2 is Running; wait for build building-2: `goldsmith logs building-2 -f`"},
+		"failing":               {fails: "image failing has no successful build yet: the phase of build failing-2 is Failed"},
 		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
 		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, older, old"},
 		"debian@old":            {build: "debian-3", told: "channel old of image debian is debian-3\n"},

@@ -50,6 +50,14 @@ func newest(builds []v1alpha1.ImageBuild, below int64) (newest *v1alpha1.ImageBu
 	return newest
 }
 
+// WaitFor returns how to wait for a build, as the end of an error. It is empty for a build that has finished.
+func WaitFor(build *v1alpha1.ImageBuild) string {
+	if build.Status.Finished {
+		return ""
+	}
+	return fmt.Sprintf("; wait for build %[1]s: `goldsmith logs %[1]s -f`", build.Name)
+}
+
 // FindBuild returns the build of a name, or else the newest build of the Image of the name, together with the Image. The build is nil if
 // the Image has none, and both are nil if neither exists.
 func (c *Connection) FindBuild(ctx context.Context, kind Kind, name string) (*v1alpha1.ImageBuild, *v1alpha1.Image, error) {

@@ -37,6 +37,8 @@ type OtherKindError struct {
 	Instead string
 	// Succeeded is the latest successful build of the Image. It is empty if there is none.
 	Succeeded string
+	// wait is how to wait for the latest build of the Image. It is empty if that has finished.
+	wait string
 }
 
 // Successful is the annotation of verbs that take only builds that have succeeded.
@@ -57,7 +59,7 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	}
 	meant, instead := e.Instead, e.instead()
 	if _, successful := verb.Annotations[Successful]; successful && e.Wanted == ImageBuild {
-		meant, instead = e.Succeeded, "it has no successful build"
+		meant, instead = e.Succeeded, "it has no successful build"+e.wait
 		if meant != "" {
 			instead = "the latest successful build is " + meant
 		}
@@ -108,7 +110,7 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 			newest, err = c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 		}
 		if newest != nil {
-			found.Instead = newest.Name
+			found.Instead, found.wait = newest.Name, WaitFor(newest)
 			if good, failure := c.LastGoodBuild(ctx, image.Namespace, image.UID, math.MaxInt64); failure == nil && good != nil {
 				found.Succeeded = good.Name
 			}

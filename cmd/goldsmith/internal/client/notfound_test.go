@@ -93,7 +93,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		successful string // the latest successful build, for a verb that takes only such a build
 	}{
 		{kind: ImageBuild, line: "web stable", successful: "web-9", want: "web is an image, but verb takes a build: the latest successful build is web-9: goldsmith verb web-9 stable"},
-		{kind: ImageBuild, line: "web stable", successful: "none", want: "web is an image, but verb takes a build: it has no successful build"},
+		{kind: ImageBuild, line: "web stable", successful: "none", want: "web is an image, but verb takes a build: it has no successful build; wait for build web-10: `goldsmith logs web-10 -f`"},
 		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10"},
 		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace=team"},
 		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 web"},
