@@ -77,7 +77,7 @@ while read -r number name; do
     fail StaticProgram "file scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
   fi
   if [ -e "$plan/status" ]; then
-    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(tail -n 5 "$plan/said")"
+    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(tail -n 5 "$plan/said" | sed 's/\r*$//; s/.*\r//')"
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"

@@ -15,7 +15,7 @@ import (
 // kept is the number of lines that are kept. APT prints the cause of an error early, and what follows from it last.
 const kept = 200
 
-// Tail passes lines on, and keeps the last ones without the blanks around them, and without empty lines.
+// Tail passes lines on as a terminal would show them, and keeps the last ones without the blanks around them, and without empty lines.
 type Tail struct {
 	// To gets the lines.
 	To io.Writer
@@ -53,6 +53,9 @@ func (t *Tail) Lines() []string {
 }
 
 func (t *Tail) pass(line []byte) error {
+	// Programs such as dpkg overwrite a line to show their progress.
+	line = bytes.TrimRight(line, "\r")
+	line = line[bytes.LastIndexByte(line, '\r')+1:]
 	if t.Noise != nil && t.Noise.Match(line) {
 		return nil
 	}

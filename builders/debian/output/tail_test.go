@@ -17,7 +17,7 @@ func TestTheLastLinesAreKeptHoweverTheyAreWritten(t *testing.T) {
 	var passed bytes.Buffer
 	var seen []string
 	tail := &Tail{To: &passed, Noise: regexp.MustCompile(`^noise`), Seen: func(line string) { seen = append(seen, line) }}
-	const text = "first\nnoise\n\n  second  \nthird"
+	const text = "first\r\nnoise\n\n(0%\r(50%\r  second  \nthird"
 	for i := range len(text) {
 		_, err := tail.Write([]byte(text[i : i+1]))
 		require.NoError(t, err)
