@@ -133,7 +133,11 @@ func (f *fixture) fails(want result.Failure) {
 
 func TestADiskIsMadeByTheTools(t *testing.T) {
 	f := newFixture(t, map[string]string{"packages": "curl"})
+	f.tool("mke2fs", "echo 'libfakeroot internal error: payload not recognized!'; echo 'mke2fs 1.47'")
 	code, said := f.run()
+	if log := f.log.String(); strings.Contains(log, "libfakeroot") || !strings.Contains(log, "mke2fs 1.47") {
+		t.Error("the log has noise, or lacks a line")
+	}
 	if code != 0 || said.Outcome != result.OutcomeSucceeded || len(said.Artifacts) != 1 || said.Artifacts[0].File != "disk.raw" {
 		t.Fatalf("exit code %d, result %+v, failure %+v", code, said, said.Failure)
 	}

@@ -77,7 +77,7 @@ while read -r number name; do
     fail StaticProgram "file scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
   fi
   if [ -e "$plan/status" ]; then
-    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(tail -n 5 "$plan/said" | sed 's/\r*$//; s/.*\r//')"
+    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(sed '/^libfakeroot internal error: /d; s/\r*$//; s/.*\r//' "$plan/said" | tail -n 5)"
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"

@@ -119,7 +119,7 @@ func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
 		"time zone": {"test -e *|1|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC", ""},
 		"user":      {"useradd *|6|useradd: group 'wheel' does not exist", "UserNotCreated: parameter users: user a: useradd: group 'wheel' does not exist", ""},
 		"service":   {"systemctl enable nginxx|1|Failed to enable unit: Unit nginxx.service does not exist", "UnknownService: parameter services: cannot enable nginxx: Failed to enable unit: Unit nginxx.service does not exist", ""},
-		"script":    {`/tmp/.goldsmith-script|3|0%\r50%\rit said this`, "ScriptFailed: file scripts/a ended with exit code 3; its last output: it said this", ""},
+		"script":    {`/tmp/.goldsmith-script|3|0%\r50%\rit said this\nlibfakeroot internal error: payload not recognized!`, "ScriptFailed: file scripts/a ended with exit code 3; its last output: it said this", ""},
 		"mount":     {want: "MountNotPossible: file scripts/a: mount: /mnt: permission denied: a build has no privileges, so nothing can be mounted", fail: "/tmp/.goldsmith-script|32|mount: /mnt: permission denied."},
 		"static":    {want: "StaticProgram: file scripts/a runs /usr/local/bin/tool, which is linked statically: it does not see the image, but the builder", static: "ROOT/usr/sbin/ldconfig\nROOT/usr/local/bin/tool\n"},
 		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?", ""},
