@@ -175,7 +175,7 @@ func TestTheToolsAreCalledWithTheSameArgumentsForTheSameInputs(t *testing.T) {
 func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
 	t.Run("a disk that is too small", func(t *testing.T) {
 		f := newFixture(t, map[string]string{"size": "100M"})
-		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 100M, must be at least 192M for these packages and files"})
+		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 100M, must be at least 136M: 4M for files, 65M for their inodes, the journal and some free space, 67M for boot loaders"})
 	})
 	t.Run("a full disk of the builder", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
@@ -185,7 +185,7 @@ func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
 	t.Run("a full disk of the image", func(t *testing.T) {
 		f := newFixture(t, map[string]string{"size": "200M"})
 		f.tool("mke2fs", "echo '__populate_fs: Could not allocate block in ext2 filesystem while writing file \"a\"'; exit 1")
-		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 200M, must be at least 256M for these packages and files"})
+		f.fails(result.Failure{Reason: "DiskTooSmall", Class: v1alpha1.FailureUser, Message: "parameter size is 200M, must be at least 256M: the file system cannot hold these packages and files: __populate_fs: Could not allocate block in ext2 filesystem while writing file \"a\""})
 	})
 	t.Run("a failure of the plan", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})

@@ -53,7 +53,8 @@ func (b *build) makeDisk(ctx context.Context) error {
 	}
 	b.logf("disk of %s, of which the root file system needs %s", sizeText(size), sizeText(roundUp(need, mib)))
 	if minimum := minimumSize(need); size < minimum {
-		return tooSmall(size, minimum)
+		return tooSmall(size, minimum, fmt.Sprintf("%s for files, %s for their inodes, the journal and some free space, %s for boot loaders",
+			sizeText(roundUp(need, mib)), sizeText(roundUp(overhead(need), mib)), sizeText(rootStart+gptBackup)))
 	}
 	if err := b.partition(ctx, size); err != nil {
 		return err
@@ -67,8 +68,8 @@ func (b *build) makeDisk(ctx context.Context) error {
 	return b.installBIOS(ctx)
 }
 
-func tooSmall(size, minimum int64) error {
-	return fail("DiskTooSmall", "parameter %s is %s, must be at least %s for these packages and files", paramSize, sizeText(size), sizeText(minimum))
+func tooSmall(size, minimum int64, why string) error {
+	return fail("DiskTooSmall", "parameter %s is %s, must be at least %s: %s", paramSize, sizeText(size), sizeText(minimum), why)
 }
 
 // partition makes a sparse file with the partition table.
@@ -98,6 +99,7 @@ func (b *build) partition(ctx context.Context, size int64) error {
 // makeRoot writes the root file system. mke2fs takes owners and capabilities of files from the tar.
 func (b *build) makeRoot(ctx context.Context, size int64) error {
 	last, err := b.tool(ctx, nil, "mke2fs", "-q", "-t", "ext4", "-L", partRoot, "-U", b.ids.uuid(partRoot), "-m", "1",
+		"-b", strconv.Itoa(blockSize), "-i", strconv.Itoa(bytesPerInode), // by default those of a small file system differ, but it can grow
 		"-E", fmt.Sprintf("offset=%d,hash_seed=%s,root_owner=0:0", rootStart, b.ids.uuid("hash")),
 		"-d", b.rootFS(), b.disk(), strconv.FormatInt(size/1024, 10)+"k")
 	if err == nil || ctx.Err() != nil {
@@ -105,13 +107,16 @@ func (b *build) makeRoot(ctx context.Context, size int64) error {
 	}
 	if strings.Contains(strings.Join(last, " "), "Could not allocate") {
 		whole := size + rootStart + gptBackup
-		return tooSmall(whole, roundUp(whole+whole/4, 256*mib))
+		return tooSmall(whole, roundUp(whole+whole/4, 256*mib), "the file system cannot hold these packages and files: "+lastOf(last))
 	}
 	return failed(last, err)
 }
 
-// blockSize is that of ext4.
-const blockSize = 4096
+// The block size and the number of inodes of ext4.
+const (
+	blockSize     = 4096
+	bytesPerInode = 16384
+)
 
 // contentSize returns how many bytes the files of a tar need in ext4.
 func contentSize(name string) (int64, error) {
@@ -126,11 +131,14 @@ func contentSize(name string) (int64, error) {
 	return size, err
 }
 
-// minimumSize returns the size of the smallest disk for files. ext4 needs some 6 % for inodes and extents, and a journal.
+// minimumSize returns the size of the smallest disk for files.
 func minimumSize(need int64) int64 {
-	const journal = 64 * mib
-	return roundUp(rootStart+need+need/16+journal+gptBackup, 64*mib)
+	return rootStart + roundUp(need, mib) + roundUp(overhead(need), mib) + gptBackup
 }
+
+// overhead returns how many bytes ext4 needs besides the blocks of files. Inodes take 1/64 of a file system, extents and block groups less. A journal has
+// 16 MiB, and more from 1 GiB on. What is left over is for what a machine writes when it boots.
+func overhead(need int64) int64 { return need/32 + 64*mib }
 
 // defaultSize returns the size of a disk with 512 MiB of free space.
 func defaultSize(need int64) int64 {
