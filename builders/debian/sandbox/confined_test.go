@@ -5,15 +5,19 @@
 package sandbox
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"goldsmith.dev/goldsmith/builders/debian/tools"
@@ -28,11 +32,32 @@ type probe struct {
 	Mounts, Home   []string
 }
 
-// TestMain makes the test binary the program in the sandbox.
+// launchArgument is the argument with which the test binary is the launcher.
+const launchArgument = "launch"
+
+// TestMain makes the test binary the launcher, and the program in the sandbox.
 func TestMain(m *testing.M) {
-	if os.Args[0] != tools.Program {
-		os.Exit(m.Run())
+	switch {
+	case os.Args[0] == tools.Program && os.Getenv("GOLDSMITH_BASE") != "":
+		waitForTheEnd()
+	case os.Args[0] == tools.Program:
+		reportProbe()
+	case len(os.Args) > 1 && os.Args[1] == launchArgument:
+		os.Exit(Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, nil))
 	}
+	os.Exit(m.Run())
+}
+
+func waitForTheEnd() {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	fmt.Println("started")
+	<-asked
+	fmt.Println("told to end")
+	os.Exit(exitTerminated)
+}
+
+func reportProbe() {
 	found := probe{UID: os.Getuid(), Mounts: names(tools.Mounts), Home: names("/home")}
 	for _, name := range names("/proc") {
 		if strings.Trim(name, "0123456789") == "" {
@@ -97,7 +122,7 @@ func TestTheProgramSeesNothingElseOfTheMachine(t *testing.T) {
 	}
 	var found probe
 	require.NoError(t, json.Unmarshal(said, &found))
-	if found.UID != tools.ID || strings.Trim(found.Capabilities, "0") != "" || found.Processes > 2 {
+	if found.UID != tools.ID || strings.Trim(found.Capabilities, "0") != "" || found.Processes > 1 {
 		t.Errorf("user %d, capabilities %s, %d processes", found.UID, found.Capabilities, found.Processes)
 	}
 	if !slices.Equal(found.Written, shared) {
@@ -110,5 +135,40 @@ func TestTheProgramSeesNothingElseOfTheMachine(t *testing.T) {
 	}
 	if got, want := fmt.Sprint(found.Mounts, found.Home), "[input output result] []"; got != want {
 		t.Errorf("it sees %s, want %s", got, want)
+	}
+}
+
+// TestTheBuilderEndsWithItsLauncher holds that SIGTERM reaches the program in the sandbox, and that SIGKILL of the launcher kills it.
+func TestTheBuilderEndsWithItsLauncher(t *testing.T) {
+	cache, err := os.UserCacheDir()
+	require.NoError(t, err)
+	for name, test := range map[string]struct {
+		kill func(pid int) error
+		want string
+	}{
+		"told":   {func(pid int) error { return syscall.Kill(-pid, syscall.SIGTERM) }, "started\ntold to end\nexit status 143"},
+		"killed": {func(pid int) error { return syscall.Kill(pid, syscall.SIGKILL) }, "started\nsignal: killed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pod := t.TempDir()
+			require.NoError(t, errors.Join(os.WriteFile(pod+"/input", []byte(`{"version":1,"base":{"reference":"debian:trixie"}}`), 0o600), os.WriteFile(pod+"/result", nil, 0o600)))
+			launcher := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), launchArgument)
+			launcher.Env = []string{"PATH=" + os.Getenv("PATH"), envCache + "=" + cache, "GOLDSMITH_INPUT=" + pod + "/input", "GOLDSMITH_BASE=" + pod,
+				"GOLDSMITH_OUTPUT=" + pod, "GOLDSMITH_RESULT=" + pod + "/result", "TMPDIR=" + pod}
+			launcher.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+			output := require.Value(launcher.StdoutPipe())(t)
+			require.NoError(t, launcher.Start())
+			lines := bufio.NewScanner(output)
+			var said []string
+			for lines.Scan() { // until no process has the pipe
+				said = append(said, lines.Text())
+				if lines.Text() == "started" {
+					require.NoError(t, test.kill(launcher.Process.Pid))
+				}
+			}
+			if got := strings.Join(said, "\n") + "\n" + launcher.Wait().Error(); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
 	}
 }

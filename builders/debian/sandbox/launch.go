@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"syscall"
 
@@ -20,8 +21,9 @@ import (
 )
 
 const (
-	exitFailed = 1
-	exitUsage  = 2
+	exitFailed     = 1
+	exitUsage      = 2
+	exitTerminated = 128 + int(syscall.SIGTERM)
 
 	envCache = "XDG_CACHE_HOME"
 )
@@ -41,7 +43,7 @@ func Environment(getenv func(string) string) []string {
 
 // Main makes the tools of the builder if they do not exist yet, and then replaces this process by the program of the builder in its sandbox.
 // getenv looks up the variables of the builder contract, and those of Environment. If the builder refuses its input or cannot be started, Main
-// writes a result with the reason and returns an exit code. It takes no arguments.
+// writes a result with the reason and returns an exit code. SIGTERM to the process group ends the builder as in a pod. It takes no arguments.
 func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
 	if len(args) > 0 {
 		complain(stderr, fmt.Errorf("it takes no arguments: its input is the file that $%s names", render.EnvInput))
@@ -49,7 +51,13 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 	}
 	failure := debian.Check(getenv) // the tools take half a minute and the network
 	if failure == nil {
+		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+		defer stop()
 		failure = failureOf(launch(ctx, getenv, stdout))
+		if ctx.Err() != nil {
+			complain(stderr, errors.New("told to end"))
+			return exitTerminated
+		}
 	}
 	complain(stderr, errors.New(failure.Message))
 	said := result.Result{Version: result.Version, Outcome: result.OutcomeFailed, Failure: failure} // Goldsmith cuts the message
@@ -80,7 +88,12 @@ func launch(ctx context.Context, getenv func(string) string, stdout io.Writer) e
 	if err != nil {
 		return missingError{err}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	arguments, environment := command(directory, program, getenv)
+	// SIGTERM is for the builder in the sandbox, which gets it with the process group: bwrap would end the sandbox at once.
+	signal.Ignore(syscall.SIGTERM)
 	err = syscall.Exec(bwrap, slices.Insert(arguments, 0, "bwrap"), environment)
 	return fmt.Errorf("run %s: %w", bwrap, err)
 }

@@ -44,7 +44,8 @@ func command(directory, program string, getenv func(string) string) (arguments, 
 		// bwrap keeps the capabilities of root unless it is told to drop them.
 		"--unshare-user", "--uid", user, "--gid", user, "--cap-drop", "ALL",
 		"--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try", "--hostname", path.Base(tools.Program),
-		"--die-with-parent", "--new-session",
+		// The program stays in the session, and so in the process group to which Goldsmith sends SIGTERM. As in a pod it has no init above it.
+		"--die-with-parent", "--as-pid-1",
 		// A server of root has a builder whose user is root outside of the user namespace: it could write to the settings of the kernel.
 		"--ro-bind", directory, "/", "--dev", "/dev", "--proc", "/proc", "--remount-ro", "/proc",
 		"--ro-bind-try", "/etc/resolv.conf", "/etc/resolv.conf", "--ro-bind-try", "/etc/hosts", "/etc/hosts",

@@ -31,7 +31,7 @@ func TestTheBuilderSeesTheToolsAndTheFilesOfItsContract(t *testing.T) {
 	arguments, variables := command("/tools", "/bin/goldsmith", func(name string) string { return environment[name] })
 	want := strings.Fields(`
 		--unshare-user --uid 65532 --gid 65532 --cap-drop ALL --unshare-pid --unshare-ipc --unshare-uts --unshare-cgroup-try
-		--hostname debian-builder --die-with-parent --new-session
+		--hostname debian-builder --die-with-parent --as-pid-1
 		--ro-bind /tools / --dev /dev --proc /proc --remount-ro /proc
 		--ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/hosts /etc/hosts
 		--ro-bind /bin/goldsmith /debian-builder --tmpfs /goldsmith

@@ -12,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -25,6 +27,9 @@ type Options struct {
 	// Log receives lines of progress. Defaults to nowhere.
 	Log io.Writer
 }
+
+// termWait is how long a program may take to end after SIGTERM.
+const termWait = 10 * time.Second
 
 // Make makes the tools in a directory, unless the directory exists. It uses the mirror that mmdebstrap uses by default. The directory
 // appears complete, or not at all. Concurrent calls, also of other processes, wait for the first call.
@@ -187,5 +192,7 @@ func (m maker) extract(ctx context.Context) error {
 func (m maker) command(ctx context.Context, name string, arguments ...string) *exec.Cmd {
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Env, command.Stdout, command.Stderr, command.ExtraFiles = m.environment, m.log, m.log, []*os.File{m.lock}
+	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) } // it removes its directories
+	command.WaitDelay = termWait
 	return command
 }
