@@ -57,24 +57,6 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	}
 }
 
-func TestASnapshotReplacesTheMirrors(t *testing.T) {
-	c, err := newConfiguration(inputWith(map[string]string{"snapshot": "20260901T000000Z"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources, err := (&build{config: c}).sources()
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := `deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://snapshot.debian.org/archive/debian/20260901T000000Z trixie main
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://snapshot.debian.org/archive/debian/20260901T000000Z trixie-updates main
-deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://snapshot.debian.org/archive/debian-security/20260901T000000Z trixie-security main
-`
-	if diff := cmp.Diff(want, c.sourcesList(sources)); diff != "" {
-		t.Error(diff)
-	}
-}
-
 // someKey is the public key of nobody.
 const someKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA a"
 

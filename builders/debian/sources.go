@@ -19,6 +19,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/net/http/httpproxy"
 )
 
 const (
@@ -82,7 +84,7 @@ var optionsOfSource = regexp.MustCompile(`\[.*?\]`)
 // findTime makes the newest date of the release files the time of the image. So the same state of the mirror gives the same time.
 func (b *build) findTime(ctx context.Context, sources []source) error {
 	b.begin(stageMirror, percentMirror)
-	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxy}}
+	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxies()}}
 	defer client.CloseIdleConnections()
 	for _, source := range sources {
 		file, err := readRelease(ctx, client, source)
@@ -100,13 +102,11 @@ func (b *build) findTime(ctx context.Context, sources []source) error {
 	return nil
 }
 
-// proxy returns the proxy that the environment of the builder names, which apt uses, too.
-func (b *build) proxy(request *http.Request) (*url.URL, error) {
-	proxy := b.getenv(request.URL.Scheme + "_proxy")
-	if proxy == "" {
-		return nil, nil
-	}
-	return url.Parse(proxy)
+// proxies returns the proxy for a request, as apt chooses it, from the environment of the builder.
+func (b *build) proxies() func(*http.Request) (*url.URL, error) {
+	config := httpproxy.Config{HTTPProxy: b.getenv("http_proxy"), HTTPSProxy: b.getenv("https_proxy"), NoProxy: b.getenv("no_proxy")}
+	proxy := config.ProxyFunc()
+	return func(request *http.Request) (*url.URL, error) { return proxy(request.URL) }
 }
 
 // checkComponents returns an error for a component that a suite lacks: apt only warns of it.

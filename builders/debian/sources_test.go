@@ -12,6 +12,10 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestTheMirrorsOfTheToolsAreTheDefault(t *testing.T) {
@@ -61,6 +65,54 @@ func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
 	}
 	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !b.time.Equal(want) {
 		t.Errorf("time %v, want %v", b.time, want)
+	}
+}
+
+// TestASnapshotReplacesTheMirrors plays snapshot.debian.org as a proxy. A host in no_proxy is asked without the proxy.
+func TestASnapshotReplacesTheMirrors(t *testing.T) {
+	var asked []string
+	proxy := mirrorWith(t, func(writer http.ResponseWriter, request *http.Request) {
+		asked = append(asked, request.URL.String())
+		day := "Tue, 01"
+		if strings.Contains(request.URL.Path, "trixie-security") {
+			day = "Wed, 02"
+		}
+		_, _ = fmt.Fprintf(writer, "Date: %s Sep 2026 08:00:00 UTC\nComponents: main\n", day)
+	})
+	environment := map[string]string{"http_proxy": proxy, "no_proxy": "example.com,direct.invalid"}
+	c, err := newConfiguration(inputWith(map[string]string{"snapshot": "20260901T000000Z"}))
+	require.NoError(t, err)
+	b := &build{config: c, getenv: func(name string) string { return environment[name] }, log: t.Output(), report: func(string, int, string) {}}
+	sources, err := b.sources()
+	require.NoError(t, err)
+	require.NoError(t, b.findTime(t.Context(), sources))
+	const archive = "http://snapshot.debian.org/archive/"
+	want := []string{
+		archive + "debian/20260901T000000Z/dists/trixie/InRelease",
+		archive + "debian/20260901T000000Z/dists/trixie-updates/InRelease",
+		archive + "debian-security/20260901T000000Z/dists/trixie-security/InRelease",
+	}
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Error(diff)
+	}
+	if want := time.Date(2026, 9, 2, 8, 0, 0, 0, time.UTC); !b.time.Equal(want) {
+		t.Errorf("time %v, want that of the newest release file, %v", b.time, want)
+	}
+	list := ""
+	for _, at := range []string{"debian/20260901T000000Z trixie", "debian/20260901T000000Z trixie-updates", "debian-security/20260901T000000Z trixie-security"} {
+		list += "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " + archive + at + " main\n"
+	}
+	if diff := cmp.Diff(list, c.sourcesList(sources)); diff != "" {
+		t.Error(diff)
+	}
+	if options := strings.Join((&plan{config: c}).mmdebstrap("plan", "link"), " "); !strings.Contains(options, `Check-Valid-Until "false"`) {
+		t.Errorf("release files of a snapshot must not expire: %s", options)
+	}
+
+	asked = nil
+	err = b.findTime(t.Context(), []source{{"http://direct.invalid/debian", release}})
+	if err == nil || failureOf(err).Reason != ReasonMirror || asked != nil {
+		t.Errorf("error %v, and the proxy was asked for %q", err, asked)
 	}
 }
 
