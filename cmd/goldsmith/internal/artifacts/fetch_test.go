@@ -58,7 +58,7 @@ func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 }
 
 func correctly(writer http.ResponseWriter, request *http.Request) {
-	for _, content := range []string{text, bom, layout()} {
+	for _, content := range []string{text, bom, layout(), disk} {
 		if digest := digestOf(content); request.URL.Path == v1alpha1.ArtifactPath("team", "debian-7", digest) {
 			writer.Header().Set("ETag", `"`+digest+`"`)
 			http.ServeContent(writer, request, "", time.Time{}, strings.NewReader(content))
@@ -86,6 +86,7 @@ func (c *cutter) Write(data []byte) (int, error) {
 		_ = http.NewResponseController(c.ResponseWriter).Flush()
 		panic(http.ErrAbortHandler)
 	}
+	c.left -= len(data)
 	return c.ResponseWriter.Write(data)
 }
 

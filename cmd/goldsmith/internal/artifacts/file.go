@@ -109,7 +109,8 @@ func (f *fetch) complete(ctx context.Context, file *os.File) error {
 		return err
 	}
 	f.progress.begin(have)
-	err = f.rest(ctx, &hashing{file, sum}, have)
+	holes := &Sparse{File: file, At: have}
+	err = errors.Join(f.rest(ctx, &hashing{holes, sum}, have), holes.Finish())
 	f.progress.end()
 	if err != nil {
 		return err

@@ -89,35 +89,6 @@ func privateFile() (*os.File, error) {
 	return file, nil
 }
 
-// sparse writes to an empty file, and leaves a hole for each block of zeros.
-type sparse struct {
-	file *os.File
-	at   int64
-}
-
-// block is the granularity of holes.
-const block = 64 << 10
-
-// Write implements io.Writer. A zero at the end is not in the file before finish.
-func (s *sparse) Write(data []byte) (written int, err error) {
-	for written < len(data) {
-		piece := data[written:min(len(data), written+block)]
-		if len(bytes.TrimLeft(piece, "\x00")) > 0 {
-			if _, err := s.file.WriteAt(piece, s.at); err != nil {
-				return written, err
-			}
-		}
-		written += len(piece)
-		s.at += int64(len(piece))
-	}
-	return written, nil
-}
-
-// finish gives the file its size.
-func (s *sparse) finish() error {
-	return s.file.Truncate(s.at)
-}
-
 // checkDisk refuses a file that no firmware can boot: without --until, a user would only see that the firmware finds nothing.
 func checkDisk(format v1alpha1.ArtifactFormat, file io.ReaderAt) error {
 	if format == v1alpha1.ArtifactFormatQCOW2 {

@@ -5,16 +5,12 @@ package boot
 import (
 	"bytes"
 	"encoding/binary"
-	"math/rand/v2"
-	"os"
 	"strings"
-	"syscall"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func buildOf(targets ...string) *v1alpha1.ImageBuild {
@@ -44,34 +40,6 @@ func TestTheDiskIsChosen(t *testing.T) {
 		if got.target != test.want || (err == nil) != (test.fail == "") || err != nil && !strings.Contains(err.Error(), test.fail) {
 			t.Errorf("%s of %v: got %v, error %v", test.target, test.targets, got, err)
 		}
-	}
-}
-
-func TestZerosAreHoles(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
-	content := make([]byte, 40*block+100)
-	copy(content[3*block-5:], "ends in the next block")
-	copy(content[20*block:], "begins a block")
-	file := require.Value(privateFile())(t)
-	defer func() { require.NoError(t, file.Close()) }()
-	holes := &sparse{file: file}
-	random := rand.New(rand.NewPCG(1, 2))
-	for rest := content; len(rest) > 0; {
-		n := require.Value(holes.Write(rest[:min(len(rest), 1+random.IntN(3*block))]))(t)
-		rest = rest[n:]
-	}
-	require.NoError(t, holes.finish())
-	got := make([]byte, len(content)+1)
-	n, _ := file.ReadAt(got, 0)
-	if !bytes.Equal(got[:n], content) {
-		t.Errorf("the file of %d bytes differs from the content of %d bytes", n, len(content))
-	}
-	info := require.Value(file.Stat())(t).Sys().(*syscall.Stat_t)
-	if allocated := info.Blocks * 512; allocated > 4*block {
-		t.Errorf("%d bytes are allocated", allocated)
-	}
-	if left := require.Value(os.ReadDir(os.Getenv("TMPDIR")))(t); len(left) > 0 {
-		t.Errorf("a private file has the name %s", left[0])
 	}
 }
 

@@ -65,11 +65,11 @@ func (g *guest) run(ctx context.Context, connection *client.Connection, argument
 
 // fetch writes an artifact to an empty file.
 func fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, request artifacts.Request, file *os.File) error {
-	holes := &sparse{file: file}
+	holes := &artifacts.Sparse{File: file}
 	request.Out = holes
 	err := artifacts.Fetch(ctx, connection, build, request)
 	if err == nil {
-		err = holes.finish()
+		err = holes.Finish()
 	}
 	if errors.Is(err, unix.ENOSPC) {
 		err = fmt.Errorf("%w: set TMPDIR to a directory with more space", err)

@@ -178,7 +178,7 @@ func serve(t *testing.T, disks map[string]string) *client.Connection {
 
 func TestTheDiskOfABuildBoots(t *testing.T) {
 	const raw, qcow2 = "linux/amd64/raw", "linux/amd64/qcow2"
-	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 502) + "\x55\xaa" + strings.Repeat("\x00", 2*block), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
+	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 502) + "\x55\xaa" + strings.Repeat("\x00", 128<<10), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
 	g, told, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, login)
 	g.target = raw
 	for range 2 { // the guest does not change the image
