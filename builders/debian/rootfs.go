@@ -176,45 +176,26 @@ var mountDenied = regexp.MustCompile(`mount: [^:]+: (permission denied|must be s
 
 const reasonPackages = "PackagesNotInstalled"
 
-// faults are what mmdebstrap and apt print, with what it means. The first that matches counts.
-var faults = []struct {
-	pattern *regexp.Regexp
-	explain func(found []string) error
-}{
-	{output.Full, func(found []string) error { return diskFull(found[:1]) }},
-	{regexp.MustCompile(`Release file for (\S+) is (expired|not valid yet)`), func(found []string) error {
-		return fail("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
-	}},
-	{regexp.MustCompile(`The repository '(.*)' is not signed`), func(found []string) error {
-		return fail("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
-	}},
-	{regexp.MustCompile(`The repository '(\S+) (\S+) .*does not have a Release file`), func(found []string) error {
-		return fail("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
-	}},
-	{regexp.MustCompile(`(Failed to fetch|Hash Sum mismatch|File has unexpected size).*`), func(found []string) error {
-		return fail(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
-	}},
-	{regexp.MustCompile(`Unable to locate package (\S+)`), func(found []string) error {
-		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
-	}},
-	{regexp.MustCompile(`Version '(\S+)' for '(\S+)' was not found`), func(found []string) error {
-		return fail("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
-	}},
-	{regexp.MustCompile(`Package '?(\S+?)'? has no installation candidate`), func(found []string) error {
-		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
-	}},
-}
-
 // explain returns the failure that the last lines of mmdebstrap mean.
 func explain(last []string, err error) error {
-	for _, fault := range faults {
-		for _, line := range last {
-			if found := fault.pattern.FindStringSubmatch(line); found != nil {
-				return fault.explain(found)
-			}
-		}
+	switch fault, found := output.FaultOf(last); fault {
+	case output.DiskFull:
+		return diskFull(found[:1])
+	case output.ReleaseFileExpired:
+		return fail("ReleaseFileExpired", "%s is %s: is the clock right? For a mirror that is kept in one state, set parameter %s to true", found[1], found[2], paramAcceptExpired)
+	case output.WrongSignature:
+		return fail("WrongSignature", "%s: its signature is not one of Debian: set parameter %s to a mirror of Debian", found[1], paramMirror)
+	case output.NotAMirror:
+		return fail("NotAMirror", "parameter %s: %s is no mirror that has %s", paramMirror, found[1], found[2])
+	case output.MirrorUnavailable:
+		return fail(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
+	case output.UnknownPackage:
+		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+	case output.UnknownVersion:
+		return fail("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
+	default:
+		return fail(reasonPackages, "%v: %s", err, strings.Join(output.Errors(last), " "))
 	}
-	return fail(reasonPackages, "%v: %s", err, strings.Join(output.Errors(last), " "))
 }
 
 func diskFull(said []string) error {

@@ -124,7 +124,8 @@ func TestAnErrorTellsWhetherTheMirrorIsTheCause(t *testing.T) {
 		"Err:1 http://m trixie InRelease\n  Temporary failure resolving 'm'":                                        "mirror",
 		"E: Failed to fetch http://m/x  503  Service Unavailable [IP: 192.0.2.1 80]":                                "mirror",
 		"E: Failed to fetch http://m/x  Hash Sum mismatch":                                                          "mirror",
-		"E: Failed to fetch http://m/x  404  Not Found [IP: 192.0.2.1 80]":                                          "",
+		"E: Failed to fetch http://m/x  404  Not Found [IP: 192.0.2.1 80]":                                          "mirror",
+		"E: The repository 'http://m trixie Release' does not have a Release file.":                                 "",
 		"W: GPG error: http://m trixie InRelease: The following signatures couldn't be verified: NO_PUBKEY 0":       "",
 		"tar: ./usr/bin/x: Cannot write: No space left on device":                                                   "disk",
 	} {
