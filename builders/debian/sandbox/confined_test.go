@@ -163,6 +163,11 @@ func TestTheBuilderEndsWithItsLauncher(t *testing.T) {
 			for lines.Scan() { // until no process has the pipe
 				said = append(said, lines.Text())
 				if lines.Text() == "started" {
+					program := require.Value(os.Open(tools.Path(cache) + tools.Program))(t)
+					if err := syscall.Flock(int(program.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); !errors.Is(err, syscall.EWOULDBLOCK) {
+						t.Errorf("the tools are not held: %v", err)
+					}
+					require.NoError(t, program.Close())
 					require.NoError(t, test.kill(launcher.Process.Pid))
 				}
 			}

@@ -7,11 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"slices"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
@@ -76,7 +79,7 @@ func launch(ctx context.Context, getenv func(string) string, stdout io.Writer) e
 	if err := tools.Missing(ctx); err != nil {
 		return missingError{err}
 	}
-	directory, err := makeTools(ctx, getenv, stdout)
+	directory, held, err := makeTools(ctx, getenv, stdout)
 	if err != nil {
 		return err
 	}
@@ -94,25 +97,35 @@ func launch(ctx context.Context, getenv func(string) string, stdout io.Writer) e
 	arguments, environment := command(directory, program, getenv)
 	// SIGTERM is for the builder in the sandbox, which gets it with the process group: bwrap would end the sandbox at once.
 	signal.Ignore(syscall.SIGTERM)
+	if _, err := unix.FcntlInt(held.Fd(), unix.F_SETFD, 0); err != nil { // the sandbox inherits it
+		return fmt.Errorf("hold the tools: %w", err)
+	}
 	err = syscall.Exec(bwrap, slices.Insert(arguments, 0, "bwrap"), environment)
 	return fmt.Errorf("run %s: %w", bwrap, err)
 }
 
-// makeTools returns the directory of the tools, which it makes if they do not exist.
-func makeTools(ctx context.Context, getenv func(string) string, stdout io.Writer) (string, error) {
+// makeTools returns the directory of the tools, and a file that holds them. It makes the tools if that is due.
+func makeTools(ctx context.Context, getenv func(string) string, stdout io.Writer) (directory string, held *os.File, err error) {
 	cache := getenv(envCache)
 	if cache == "" {
-		return "", fmt.Errorf("find the cache of the user: set HOME or %s where goldsmith up starts", envCache)
+		return "", nil, fmt.Errorf("find the cache of the user: set HOME or %s where goldsmith up starts", envCache)
 	}
-	directory := tools.Path(cache)
-	if _, err := os.Stat(directory); err == nil {
-		return directory, nil
-	}
+	directory = tools.Path(cache)
 	reporting := progress.New(getenv)
 	defer reporting.Close()
-	reporting.Report("tools", 0, "making the tools of the builder, once")
-	_, _ = fmt.Fprintf(stdout, "making the tools of the builder in %s, once\n", directory) // as in complain
-	return directory, tools.Make(ctx, directory, tools.Options{Getenv: getenv, Log: stdout})
+	for {
+		if tools.Due(directory) {
+			reporting.Report("tools", 0, "making the tools of the builder, once in 30 days")
+			_, _ = fmt.Fprintf(stdout, "making the tools of the builder in %s, once in 30 days\n", directory) // as in complain
+		}
+		if err := tools.Make(ctx, directory, tools.Options{Getenv: getenv, Log: stdout}); err != nil {
+			return "", nil, err
+		}
+		held, err = tools.Hold(directory)
+		if !errors.Is(err, fs.ErrNotExist) { // or else they have been replaced meanwhile
+			return directory, held, err
+		}
+	}
 }
 
 // missingError is what the machine lacks.

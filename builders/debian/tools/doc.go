@@ -6,5 +6,7 @@
 // The tools are of the release of the images, because programs in a fake chroot use the C library of both. No program of the machine is used
 // in a build, so each machine makes the same images.
 //
+// Tools are made again after 30 days. A build holds those that it uses, so that they are not removed before it ends.
+//
 // The packages are only extracted. None of their scripts is run, and an ordinary user can make the tools.
 package tools

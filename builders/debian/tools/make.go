@@ -28,25 +28,41 @@ type Options struct {
 	Log io.Writer
 }
 
+// unfinished ends the name of a directory in which tools are being made.
+const unfinished = ".unfinished"
+
 // termWait is how long a program may take to end after SIGTERM.
 const termWait = 10 * time.Second
 
-// Make makes the tools in a directory, unless the directory exists. It uses the mirror that mmdebstrap uses by default. The directory
-// appears complete, or not at all. Concurrent calls, also of other processes, wait for the first call.
+// Make makes the tools in a directory, unless Due reports that they are there. It uses the mirror that mmdebstrap uses by default. The directory
+// appears complete, or not at all. Concurrent calls, also of other processes, wait for the first call. If old tools cannot be renewed, they stay
+// for a day, and Make returns no error.
 //
 // errors.Is(err, ErrMirror) tells that another attempt can succeed.
-func Make(ctx context.Context, directory string, options Options) (err error) {
-	if exists(directory) {
-		return nil
-	}
+func Make(ctx context.Context, directory string, options Options) error {
 	if options.Log == nil {
 		options.Log = io.Discard
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("make the tools in %s: %w", directory, err)
+	if !Due(directory) {
+		return nil
+	}
+	// A failure to write the log cannot be reported anywhere.
+	err := makeOnce(ctx, directory, options)
+	switch {
+	case err == nil:
+		if err := removeOld(directory); err != nil {
+			_, _ = fmt.Fprintf(options.Log, "remove old tools: %v\n", err)
 		}
-	}()
+		return nil
+	case exists(directory) && ctx.Err() == nil:
+		_, _ = fmt.Fprintf(options.Log, "the old tools are used, because they cannot be renewed: %v\n", err)
+		return postpone(directory)
+	default:
+		return fmt.Errorf("make the tools in %s: %w", directory, err)
+	}
+}
+
+func makeOnce(ctx context.Context, directory string, options Options) error {
 	if err := os.MkdirAll(filepath.Dir(directory), 0o750); err != nil {
 		return err
 	}
@@ -55,18 +71,18 @@ func Make(ctx context.Context, directory string, options Options) (err error) {
 		return err
 	}
 	defer func() { _ = lock.Close() }() // releases it
-	if exists(directory) {
+	if !Due(directory) {
 		return nil
 	}
-	unfinished := directory + ".unfinished" // perhaps of a process that was killed
-	if err := remove(unfinished); err != nil {
+	begun := directory + unfinished
+	if err := remove(begun); err != nil { // perhaps of a process that was killed
 		return err
 	}
-	maker := maker{contents: trixie(), directory: unfinished, environment: environment(options.Getenv), log: options.Log, lock: lock}
+	maker := maker{contents: trixie(), directory: begun, environment: environment(options.Getenv), log: options.Log, lock: lock}
 	if err := maker.make(ctx); err != nil {
-		return errors.Join(err, remove(unfinished))
+		return errors.Join(err, remove(begun))
 	}
-	return os.Rename(unfinished, directory)
+	return replace(directory, begun)
 }
 
 func exists(directory string) bool {
@@ -81,24 +97,29 @@ func acquire(ctx context.Context, path string) (*os.File, error) {
 		return nil, err
 	}
 	acquired := make(chan error, 1)
-	go func() {
-		for {
-			err := unix.Flock(int(file.Fd()), unix.LOCK_EX)
-			if !errors.Is(err, unix.EINTR) {
-				acquired <- err
-				return
-			}
-		}
-	}()
+	go func() { acquired <- flock(file, unix.LOCK_EX) }()
 	select {
 	case err = <-acquired:
 	case <-ctx.Done():
 		return nil, ctx.Err() // the file stays open until the process ends, because its lock is waited for
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("lock %s: %w", path, err), file.Close())
+		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
+}
+
+func flock(file *os.File, how int) error {
+	for {
+		err := unix.Flock(int(file.Fd()), how)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+		return nil
+	}
 }
 
 // remove removes a directory of tools, with directories that nobody can write to.
@@ -157,7 +178,8 @@ func (m maker) make(ctx context.Context) error {
 	if err := m.command(ctx, "bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--bind", m.directory, "/", "ldconfig", "-i").Run(); err != nil {
 		return fmt.Errorf("run ldconfig in the tools: %w", err)
 	}
-	return os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig"))
+	now := time.Now()
+	return errors.Join(os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig")), os.Chtimes(m.directory, now, now)) // for Due
 }
 
 // extract runs mmdebstrap.

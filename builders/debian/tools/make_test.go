@@ -8,9 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -113,6 +117,81 @@ func TestTheToolsAreMadeOnceAndAppearComplete(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Dir(directory) + "/*"); len(left) != 2 {
 		t.Errorf("besides the tools and their lock there is %q", left)
+	}
+}
+
+// age makes tools older.
+func age(t *testing.T, directory string, by time.Duration) {
+	t.Helper()
+	at := time.Now().Add(-by)
+	require.NoError(t, os.Chtimes(directory, at, at))
+}
+
+const month = 31 * 24 * time.Hour
+
+func TestOldToolsAreRenewedBesideBuilds(t *testing.T) {
+	programs, options := machineWith(t)
+	cache := t.TempDir()
+	directory := filepath.Join(cache, "trixie-ours")
+	runs := func() string {
+		text, _ := os.ReadFile(filepath.Join(programs, "runs"))
+		return string(text)
+	}
+	names := func() (names []string) {
+		for _, entry := range require.Value(os.ReadDir(cache))(t) {
+			if entry.IsDir() {
+				names = append(names, regexp.MustCompile(`old-\d+`).ReplaceAllString(entry.Name(), "old"))
+			}
+		}
+		return names
+	}
+	require.NoError(t, Make(t.Context(), directory, options))
+	for _, other := range []string{"trixie-used", "trixie-unused"} {
+		require.NoError(t, errors.Join(os.Mkdir(filepath.Join(cache, other), 0o700), os.WriteFile(filepath.Join(cache, other, Program), nil, 0o600)))
+	}
+	age(t, filepath.Join(cache, "trixie-unused"), month)
+	held := require.Value(Hold(directory))(t)
+	age(t, directory, month)
+
+	require.NoError(t, Make(t.Context(), directory, options))
+	if got := runs(); got != "run\nrun\n" || Due(directory) {
+		t.Errorf("runs %q, due %t", got, Due(directory))
+	}
+	if diff := cmp.Diff([]string{"trixie-ours", "trixie-ours.old", "trixie-used"}, names()); diff != "" {
+		t.Error(diff)
+	}
+	if err := same(held, filepath.Join(directory, Program)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a build that waited while the tools were replaced gets %v", err)
+	}
+	require.NoError(t, held.Close())
+	age(t, directory, month)
+	require.NoError(t, Make(t.Context(), directory, options))
+	if diff := cmp.Diff([]string{"trixie-ours", "trixie-used"}, names()); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := Hold(filepath.Join(cache, "trixie-unused")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("removed tools: %v", err)
+	}
+}
+
+func TestOldToolsStayIfTheyCannotBeRenewed(t *testing.T) {
+	programs, options := machineWith(t)
+	directory := filepath.Join(t.TempDir(), "trixie-ours")
+	require.NoError(t, Make(t.Context(), directory, options))
+	require.NoError(t, os.WriteFile(filepath.Join(programs, "message"), []byte("E: Failed to fetch http://m/x\n"), 0o600))
+	age(t, directory, month)
+	var log bytes.Buffer
+	options.Log = &log
+	require.NoError(t, Make(t.Context(), directory, options))
+	if text := log.String(); !strings.Contains(text, "the old tools are used, because they cannot be renewed: ") || !strings.Contains(text, "Failed to fetch http://m/x") {
+		t.Errorf("the log is %q", text)
+	}
+	if Due(directory) {
+		t.Error("the next build tries again")
+	}
+	age(t, directory, renewAfter-time.Minute)
+	if Due(directory) {
+		t.Error("tools are renewed too early")
 	}
 }
 
