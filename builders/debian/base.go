@@ -3,7 +3,6 @@
 package debian
 
 import (
-	"archive/tar"
 	"compress/gzip"
 	"context"
 	"encoding/binary"
@@ -18,19 +17,15 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
-	"github.com/opencontainers/go-digest"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-const (
-	reasonBase = "BaseNotUsable"
-	// maxDocument is the size of the largest document of a layout, in bytes.
-	maxDocument = 4 << 20
-)
+const reasonBase = "BaseNotUsable"
 
 // Files of the plan with the root file system of the base: one of the first two, and for a disk the third.
 const (
@@ -110,76 +105,23 @@ func unpackLayout(from, to string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
 	}
 	defer func() { _ = file.Close() }() // only read from
-	blobs, err := blobsOf(file)
+	info, err := file.Stat()
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
 	}
-	var (
-		index    ociv1.Index
-		manifest ociv1.Manifest
-		config   ociv1.Image
-	)
-	err = blobs.document(ociv1.ImageIndexFile, &index)
-	if err == nil && len(index.Manifests) == 1 {
-		err = blobs.document(blobName(index.Manifests[0].Digest), &manifest)
-	}
-	if err == nil && len(manifest.Layers) == 1 {
-		err = blobs.document(blobName(manifest.Config.Digest), &config)
-	}
+	image, err := ocilayout.Open(file, info.Size())
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
 	}
-	if len(manifest.Layers) != 1 || config.Created == nil {
-		return time.Time{}, fail(reasonBase, "the image of the base is not one of the builder debian: it must have one layer, and a time")
+	var config ociv1.Image
+	if image == nil || len(image.Manifest.Layers) != 1 || json.NewDecoder(image.Blob(image.Manifest.Config)).Decode(&config) != nil || config.Created == nil {
+		return time.Time{}, fail(reasonBase, "the image of the base is not one of the builder debian: it must be an image layout with one layer, and a time")
 	}
-	layer := manifest.Layers[0]
-	content := blobs[blobName(layer.Digest)]
-	if content == nil {
-		return time.Time{}, fail(reasonBase, "the image layout of the base lacks its layer %s", layer.Digest)
-	}
-	if err := decompress(content, layer.MediaType, to); err != nil {
+	layer := image.Manifest.Layers[0]
+	if err := decompress(image.Blob(layer), layer.MediaType, to); err != nil {
 		return time.Time{}, fmt.Errorf("unpack the image of the base: %w", err)
 	}
 	return config.Created.UTC(), nil
-}
-
-func blobName(d digest.Digest) string { return "blobs/" + strings.Replace(d.String(), ":", "/", 1) }
-
-// blobs are the files of a layout by name.
-type blobs map[string]*io.SectionReader
-
-func blobsOf(file *os.File) (blobs, error) {
-	found := blobs{}
-	for archive := tar.NewReader(file); ; {
-		header, err := archive.Next()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		offset, err := file.Seek(0, io.SeekCurrent) // a tar is read without buffers
-		if err != nil {
-			return nil, err
-		}
-		found[strings.TrimPrefix(header.Name, "./")] = io.NewSectionReader(file, offset, header.Size)
-	}
-}
-
-// document decodes a file of the layout.
-func (b blobs) document(name string, into any) error {
-	content := b[name]
-	if content == nil || content.Size() > maxDocument {
-		return fail(reasonBase, "the base is no image layout: it lacks %s", name)
-	}
-	text, err := io.ReadAll(content)
-	if err == nil {
-		err = json.Unmarshal(text, into)
-	}
-	if err != nil {
-		return fail(reasonBase, "the base is no image layout: %s: %v", name, err)
-	}
-	return nil
 }
 
 func decompress(content io.Reader, mediaType, to string) (err error) {

@@ -255,7 +255,7 @@ for last; do before=$target target=$list list=$last; done; cp base.tar "$target"
 func TestABaseOfAnotherBuilderIsRefused(t *testing.T) {
 	for name, test := range map[string]struct{ mediaType, content, want string }{
 		"a disk":        {"application/x-raw-disk-image", "no disk", "the disk of the base is not one of the builder debian: it has no root file system at byte 69206016"},
-		"no layout":     {result.MediaTypeLayout, string(make([]byte, 1024)), "the base is no image layout: it lacks index.json"},
+		"no layout":     {result.MediaTypeLayout, string(make([]byte, 1024)), "the image of the base is not one of the builder debian: it must be an image layout with one layer, and a time"},
 		"other content": {"text/plain", "text", "base server: build server-7 has no file of the root file system: add target linux/amd64/raw to image server"},
 	} {
 		t.Run(name, func(t *testing.T) {

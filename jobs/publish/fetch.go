@@ -18,6 +18,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/auth"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
 )
 
 // Fetched is a stream of a published content. It resumes after broken connections. Nobody has compared it with its digest.
@@ -80,7 +81,7 @@ func (c *client) fetchManifest(ctx context.Context, reference string) (read ociv
 		return read, err
 	}
 	defer func() { _ = body.Close() }() // only read from
-	if found.Size > layoutJSON {
+	if found.Size > ocilayout.MaxDocument {
 		return read, fmt.Errorf("the manifest has %d bytes", found.Size)
 	}
 	raw, err := orascontent.ReadAll(body, found)

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package ocilayout
+
+import (
+	"archive/tar"
+	"bytes"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+// The tests of jobs/publish have layouts of all kinds.
+
+// TestTheNamesOfATarAreNotKept fails if a tar of many long names needs much memory.
+func TestTheNamesOfATarAreNotKept(t *testing.T) {
+	var content bytes.Buffer
+	w := tar.NewWriter(&content)
+	for _, name := range []string{"other", "blobs/sha256/" + strings.Repeat("a", 1000), "blobs/sha256/a"} {
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644}))
+	}
+	require.NoError(t, w.Close())
+	l := layout{bytes.NewReader(content.Bytes()), map[string]entry{}}
+	if ok := require.Value(l.scan(int64(content.Len())))(t); !ok || len(l.entries) != 1 {
+		t.Errorf("kept %d names, want that of the blob: %v", len(l.entries), l.entries)
+	}
+}
