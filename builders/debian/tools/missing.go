@@ -64,7 +64,8 @@ func (m machine) missing() error {
 	if len(missing) > 0 {
 		return fmt.Errorf("missing on this machine: %s: apt-get install %[1]s", strings.Join(missing, " "))
 	}
-	if err := m.run("bwrap", "--unshare-user", "--uid", "65532", "--unshare-pid", "--cap-drop", "ALL", "--ro-bind", "/", "/", "--proc", "/proc", "true"); err != nil {
+	// Without --as-pid-1, bwrap does not wait for its process 1, which goldsmith up would inherit.
+	if err := m.run("bwrap", "--unshare-user", "--uid", "65532", "--unshare-pid", "--as-pid-1", "--cap-drop", "ALL", "--ro-bind", "/", "/", "--proc", "/proc", "true"); err != nil {
 		return fmt.Errorf("bwrap cannot create a user namespace (%w): %s", err, m.remedy())
 	}
 	return nil

@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestWhatIsMissingIsNamedWithItsRemedy(t *testing.T) {
@@ -70,5 +74,18 @@ func TestWhatIsMissingIsNamedWithItsRemedy(t *testing.T) {
 				t.Errorf("got %s\nwant %s", got, test.want)
 			}
 		})
+	}
+}
+
+// TestTheTrialLeavesNoProcess is not parallel, because it looks for children of this process. Without bubblewrap there is no trial.
+func TestTheTrialLeavesNoProcess(t *testing.T) {
+	inherit := func(yes uintptr) {
+		require.NoError(t, unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, yes, 0, 0, 0)) // as goldsmith up
+	}
+	inherit(1)
+	defer inherit(0)
+	t.Log(Missing(t.Context()))
+	if err := unix.Waitid(unix.P_ALL, 0, nil, unix.WEXITED|unix.WNOHANG|unix.WNOWAIT, nil); !errors.Is(err, unix.ECHILD) {
+		t.Errorf("a child is left: waitid: %v", err)
 	}
 }
