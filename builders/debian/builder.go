@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -90,8 +91,10 @@ type build struct {
 	log    io.Writer
 	report func(stage string, percent int, message string)
 	tools  string // the directory with the programs
-	output string // for artifacts
-	work   string // for everything else
+	// toolsDigest tells which tools made an artifact: others can make other bytes.
+	toolsDigest string
+	output      string // for artifacts
+	work        string // for everything else
 
 	input  *render.Input
 	config *configuration
@@ -129,6 +132,11 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 	if b.ids, err = newIdentifiers(b.input); err != nil {
 		return nil, err
 	}
+	digest, err := os.ReadFile(filepath.Join(b.tools, tools.Digest))
+	if err != nil {
+		return nil, fmt.Errorf("read the digest of the tools: %w", err)
+	}
+	b.toolsDigest = strings.TrimSpace(string(digest))
 	if b.work, err = os.MkdirTemp(cmp.Or(b.getenv("TMPDIR"), os.TempDir()), "debian-"); err != nil {
 		return nil, fmt.Errorf("make a directory for the build: %w", err)
 	}
@@ -168,7 +176,7 @@ func isDisk(format v1alpha1.ArtifactFormat) bool { return format != v1alpha1.Art
 func (b *build) artifact(ctx context.Context, target render.InputTarget) (result.Artifact, error) {
 	made := result.Artifact{
 		Target:      target.Name,
-		Annotations: map[string]string{"debian.release": release, "debian.time": b.time.Format(time.RFC3339)},
+		Annotations: map[string]string{"debian.release": release, "debian.time": b.time.Format(time.RFC3339), "debian.tools": b.toolsDigest},
 	}
 	switch target.Format {
 	case v1alpha1.ArtifactFormatRaw:

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -57,6 +58,7 @@ func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	f.tool("mmdebstrap", `for last; do before=$target target=$list list=$last; done; cp rootfs.tar "$target"`)
 	f.tool("grub-mkimage", `while [ "$1" != -o ]; do shift; done; head -c 2000 /dev/zero >"$2"`)
 	f.write("tools/"+toolSources, []byte("deb "+url+" trixie main\n"))
+	f.write("tools"+tools.Digest, []byte("sha256:tools\n"))
 	f.write("rootfs.tar", rootFS(t))
 	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, sector))
 	return f
@@ -140,6 +142,10 @@ func TestADiskIsMadeByTheTools(t *testing.T) {
 	}
 	if code != 0 || said.Outcome != result.OutcomeSucceeded || len(said.Artifacts) != 1 || said.Artifacts[0].File != "disk.raw" {
 		t.Fatalf("exit code %d, result %+v, failure %+v", code, said, said.Failure)
+	}
+	want := map[string]string{"debian.release": "trixie", "debian.time": "2026-11-21T09:15:44Z", "debian.tools": "sha256:tools"}
+	if diff := cmp.Diff(want, said.Artifacts[0].Annotations); diff != "" {
+		t.Error(diff)
 	}
 	if info, err := os.Stat(filepath.Join(f.directory, "output/disk.raw")); err != nil || info.Size() != 768*mib {
 		t.Errorf("disk %v, error %v", info, err)

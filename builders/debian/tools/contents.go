@@ -15,6 +15,8 @@ const (
 	Suite = "trixie"
 	// Program is where the program of the builder is, or is mounted.
 	Program = "/debian-builder"
+	// Digest is a file with the digest of all files of the tools, which can decide bytes of images.
+	Digest = "/etc/debian-builder-digest"
 	// Mounts is a directory for mounts.
 	Mounts = "/goldsmith"
 	// ID is the user and the group that the builder runs as.
@@ -69,7 +71,7 @@ func trixie() contents {
 		Removed:  []string{"dev", "etc/dpkg/dpkg.cfg.d/99mmdebstrap", "etc/apt/apt.conf.d/99mmdebstrap", "etc/machine-id", "var/cache/ldconfig", "var/lib/apt/lists", "var/log"},
 		Users:    "builder:x:65532:65532::/tmp:/bin/sh\n",
 		Groups:   "builder:x:65532:\n",
-		Revision: 1,
+		Revision: 2,
 	}
 }
 

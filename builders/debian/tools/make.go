@@ -178,8 +178,14 @@ func (m maker) make(ctx context.Context) error {
 	if err := m.command(ctx, "bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--bind", m.directory, "/", "ldconfig", "-i").Run(); err != nil {
 		return fmt.Errorf("run ldconfig in the tools: %w", err)
 	}
+	if err := os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig")); err != nil {
+		return err
+	}
+	if err := writeDigest(m.directory); err != nil {
+		return err
+	}
 	now := time.Now()
-	return errors.Join(os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig")), os.Chtimes(m.directory, now, now)) // for Due
+	return os.Chtimes(m.directory, now, now) // for Due
 }
 
 // extract runs mmdebstrap.

@@ -222,6 +222,34 @@ func TestAnErrorTellsWhetherTheMirrorIsTheCause(t *testing.T) {
 	}
 }
 
+func TestTheDigestOfTheToolsChangesWithTheirFiles(t *testing.T) {
+	t.Parallel()
+	digest := func(change func(directory string) error) string {
+		directory := t.TempDir()
+		require.NoError(t, errors.Join(os.Mkdir(directory+"/etc", 0o700), os.WriteFile(directory+"/program", []byte("grub"), 0o600), os.Symlink("program", directory+"/link"),
+			change(directory), writeDigest(directory)))
+		return string(require.Value(os.ReadFile(directory + Digest))(t))
+	}
+	digests := map[string]string{}
+	for name, change := range map[string]func(directory string) error{
+		"none":    func(string) error { return nil },
+		"content": func(directory string) error { return os.WriteFile(directory+"/program", []byte("GRUB"), 0o600) },
+		"mode":    func(directory string) error { return os.Chmod(directory+"/program", 0o700) },
+		"name":    func(directory string) error { return os.Rename(directory+"/program", directory+"/other") },
+		"link": func(directory string) error {
+			return errors.Join(os.Remove(directory+"/link"), os.Symlink("other", directory+"/link"))
+		},
+	} {
+		digests[digest(change)] = name
+	}
+	if len(digests) != 5 {
+		t.Errorf("changes have the same digest: %q", digests)
+	}
+	if got := digests[digest(func(directory string) error { age(t, directory+"/program", month); return nil })]; got != "none" {
+		t.Error("a time changes the digest")
+	}
+}
+
 func TestTheNameOfTheToolsChangesWithTheirContents(t *testing.T) {
 	t.Parallel()
 	changed := trixie()
