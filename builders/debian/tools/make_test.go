@@ -132,7 +132,7 @@ const month = 31 * 24 * time.Hour
 func TestOldToolsAreRenewedBesideBuilds(t *testing.T) {
 	programs, options := machineWith(t)
 	cache := t.TempDir()
-	directory := filepath.Join(cache, "trixie-ours")
+	directory := filepath.Join(cache, "ours")
 	runs := func() string {
 		text, _ := os.ReadFile(filepath.Join(programs, "runs"))
 		return string(text)
@@ -157,7 +157,7 @@ func TestOldToolsAreRenewedBesideBuilds(t *testing.T) {
 	if got := runs(); got != "run\nrun\n" || Due(directory) {
 		t.Errorf("runs %q, due %t", got, Due(directory))
 	}
-	if diff := cmp.Diff([]string{"trixie-ours", "trixie-ours.old", "trixie-used"}, names()); diff != "" {
+	if diff := cmp.Diff([]string{"ours", "ours.old", "trixie-used"}, names()); diff != "" {
 		t.Error(diff)
 	}
 	if err := same(held, filepath.Join(directory, Program)); !errors.Is(err, fs.ErrNotExist) {
@@ -166,7 +166,7 @@ func TestOldToolsAreRenewedBesideBuilds(t *testing.T) {
 	require.NoError(t, held.Close())
 	age(t, directory, month)
 	require.NoError(t, Make(t.Context(), directory, options))
-	if diff := cmp.Diff([]string{"trixie-ours", "trixie-used"}, names()); diff != "" {
+	if diff := cmp.Diff([]string{"ours", "trixie-used"}, names()); diff != "" {
 		t.Error(diff)
 	}
 	if _, err := Hold(filepath.Join(cache, "trixie-unused")); !errors.Is(err, fs.ErrNotExist) {

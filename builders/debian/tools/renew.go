@@ -86,7 +86,9 @@ func replace(directory, with string) error {
 // Goldsmith, which would make them again.
 func removeOld(directory string) error {
 	others, err := filepath.Glob(filepath.Join(filepath.Dir(directory), Suite+"-*"))
-	for _, other := range others {
+	former, formerErr := filepath.Glob(directory + ".old-*") // its name can be another
+	err = errors.Join(err, formerErr)
+	for _, other := range append(others, former...) {
 		if info, statErr := os.Stat(other); other != directory && statErr == nil && info.IsDir() && filepath.Ext(other) != unfinished && old(other) {
 			err = errors.Join(err, removeUnused(other))
 		}
