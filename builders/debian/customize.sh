@@ -25,6 +25,16 @@ if [ -e "$plan/packages" ]; then
   inside sed -i "s/UUID=$old/UUID=$uuid/" /boot/grub/grub.cfg /etc/fstab
 fi
 
+# In a fake chroot, what a script of a package makes as another user belongs to root: PostgreSQL could not read its database. It gets the owner of
+# its directory. What is of the package itself or of the base keeps its owner.
+inside sh -c 'cat /var/lib/dpkg/info/*.list | sort -u >/tmp/.goldsmith-packaged
+find / -xdev -type d ! -user root | while IFS= read -r directory; do
+  find "$directory" -xdev -mindepth 1 -user root -newermt "@$SOURCE_DATE_EPOCH" | sort | comm -23 - /tmp/.goldsmith-packaged | while IFS= read -r file; do
+    chown --no-dereference --reference="$directory" "$file"
+  done
+done
+rm /tmp/.goldsmith-packaged'
+
 echo "files"
 inside tar --extract --keep-directory-symlink <"$plan/root.tar" ||
   fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
