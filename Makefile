@@ -103,15 +103,17 @@ images: ## Build the container images for a cluster; needs Docker, but no regist
 
 # The tools of the builder, with its program: the same files make the same layer.
 .PHONY: debian-builder-image
-debian-builder-image: ## Build the container image of the builder debian; needs Docker, mmdebstrap, bubblewrap and a mirror of Debian.
+debian-builder-image: bin/debian-builder/debian-builder ## Build the container image of the builder debian; needs Docker, mmdebstrap, bubblewrap and a mirror of Debian.
 	@e2e/kind/docker/start
-	$(call compile,bin/debian-builder/,./cmd/debian-builder)
 	@tools=$$(bin/debian-builder/debian-builder tools) && \
 	tar --create --sort=name --owner=0:0 --numeric-owner --mtime=@0 --format=gnu --exclude=./debian-builder --directory="$$tools" . \
 	  --directory=$(CURDIR)/bin/debian-builder debian-builder | \
 	docker import --change 'USER 65532:65532' --change 'ENTRYPOINT ["/debian-builder"]' --change 'ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin' \
 	  --change 'LABEL org.opencontainers.image.title="Goldsmith" org.opencontainers.image.version="$(VERSION)"' \
 	  - debian-builder:$(VERSION) >/dev/null && echo "debian-builder:$(VERSION)"
+
+bin/debian-builder/debian-builder: .FORCE
+	$(call compile,bin/debian-builder/,./cmd/debian-builder)
 
 .PHONY: push
 push: ## Push the container images to REGISTRY, and write their names into kustomize/overlays/default.
@@ -163,6 +165,10 @@ e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on
 	@rm -rf bin/reports/e2e-browser && mkdir -p bin/reports/e2e-browser
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
+.PHONY: images-test
+images-test: build bin/debian-builder/debian-builder ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86 and ovmf.
+	go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/images
+
 .PHONY: tilt-ci
 tilt-ci: ## Run the loop of `tilt up` once, as a check, on a kind cluster of its own.
 	e2e/tilt/ci
@@ -194,6 +200,10 @@ mutants: ## Make mistakes in files that decide, one at a time, and check that th
 bench-cluster: ## Measure builds in the current cluster of kubectl; figures in bin/bench-cluster.txt.
 	@mkdir -p bin
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/bench | tee bin/bench-cluster.txt
+
+.PHONY: bench-images
+bench-images: build bin/debian-builder/debian-builder ## Measure the builder debian beside debootstrap, and boots; needs root, debootstrap and what images-test needs. Figures in bin/bench-images.txt.
+	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/images | tee bin/bench-images.txt
 
 .PHONY: bench
 bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -18,11 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	"goldsmith.dev/goldsmith/e2e/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/host"
 )
-
-// startLimit is how long the mirror takes to start.
-const startLimit = 30 * time.Second
 
 // Programs are the programs that the specs run on this machine.
 type Programs struct {
@@ -45,7 +42,10 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		registry := host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		w.CreateImage(ctx, server(startMirror(ctx, programs.Builder, address), registry.Host+"/team/server"))
+		proxy, stop, err := mirror.Start(programs.Builder, address, GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(stop)
+		w.CreateImage(ctx, server(proxy, registry.Host+"/team/server"))
 		first := w.Succeeded(ctx, "server-1")
 		w.Request(ctx, "server", "again")
 
