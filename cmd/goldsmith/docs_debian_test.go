@@ -25,6 +25,9 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	cache := require.Value(os.UserCacheDir())(t)
 	// The tools of the builder are those of the user: making them takes half a minute.
 	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+serveMirror(t, filepath.Join(cache, "goldsmith", "debian-mirror")))
+	keys := filepath.Join(r.directory, ".ssh")
+	require.NoError(t, os.Mkdir(keys, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(keys, "id_ed25519.pub"), []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA reader@example.com\n"), 0o600))
 	ctx, cancel := context.WithTimeout(t.Context(), deadline.Docs.Deadline())
 	defer cancel()
 	defer r.stopServer(t)
