@@ -89,6 +89,10 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 	if p.config.snapshot || p.config.expired {
 		options = append(options, "--aptopt=Acquire::Check-Valid-Until \"false\"")
 	}
+	if !p.config.snapshot && p.config.expired {
+		// The image keeps what --aptopt sets. Its own mirror is a live one, whose release files must not be old.
+		options = append(options, `--customize-hook=chroot "$1" sed -i /Check-Valid-Until/d /etc/apt/apt.conf.d/99mmdebstrap`)
+	}
 	return options
 }
 

@@ -105,8 +105,19 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	if diff := cmp.Diff(list, c.sourcesList(sources)); diff != "" {
 		t.Error(diff)
 	}
-	if options := strings.Join((&plan{config: c}).mmdebstrap("plan", "link"), " "); !strings.Contains(options, `Check-Valid-Until "false"`) {
-		t.Errorf("release files of a snapshot must not expire: %s", options)
+	for _, test := range []struct {
+		config configuration
+		want   int // options about expiry: one sets it, and the other removes it
+	}{
+		{*c, 1},
+		{configuration{expired: true}, 2},
+		{configuration{snapshot: true, expired: true}, 1},
+		{configuration{}, 0},
+	} {
+		options := strings.Join((&plan{config: &test.config}).mmdebstrap("plan", "link"), " ")
+		if got := strings.Count(options, "Check-Valid-Until"); got != test.want {
+			t.Errorf("%d options about expiry, want %d: %s", got, test.want, options)
+		}
 	}
 
 	asked = nil
