@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/cluster"
+	"goldsmith.dev/goldsmith/e2e/host"
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
@@ -98,7 +99,7 @@ func describeAdmission(w *cluster.Workspace) {
 	})
 
 	It("A webhook is asked about images, and says as much as it likes about Jobs", func(ctx SpecContext) {
-		address := reachableAddress(ctx, w)
+		address := host.Address(ctx, w.Kube)
 		url, bundle := serveWebhook(net.ParseIP(address), func(name string) string {
 			switch {
 			case name == "refused":
@@ -172,7 +173,7 @@ func describeAdmission(w *cluster.Workspace) {
 		})
 
 		It("a webhook", func(ctx SpecContext) {
-			hooks, address := w.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations(), net.ParseIP(reachableAddress(ctx, w))
+			hooks, address := w.Kube.AdmissionregistrationV1().ValidatingWebhookConfigurations(), net.ParseIP(host.Address(ctx, w.Kube))
 			configuration := &admissionregistrationv1.ValidatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: "e2e-" + w.Namespace}}
 			for _, rule := range []admissionregistrationv1.RuleWithOperations{whatever(admissionregistrationv1.Create), ofKind(admissionregistrationv1.Create)} {
 				url, bundle := serveWebhook(address, func(name string) string {

@@ -3,7 +3,6 @@
 package security
 
 import (
-	"context"
 	"crypto/tls"
 	"encoding/json"
 	"net"
@@ -13,10 +12,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	admissionv1 "k8s.io/api/admission/v1"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-
-	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
 // serveWebhook serves an admission webhook on this address of the machine until the spec ends. Refusal returns the reason to
@@ -45,25 +41,4 @@ func serveWebhook(address net.IP, refusal func(name string) string) (url string,
 	hook.StartTLS()
 	DeferCleanup(hook.Close)
 	return hook.URL, toPEM(certificate)
-}
-
-// reachableAddress is an address of this machine that pods of the cluster reach: one in the network of its nodes.
-func reachableAddress(ctx context.Context, w *cluster.Workspace) string {
-	GinkgoHelper()
-	nodes, err := w.Kube.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
-	Expect(err).NotTo(HaveOccurred())
-	own, err := net.InterfaceAddrs()
-	Expect(err).NotTo(HaveOccurred())
-	for _, node := range nodes.Items {
-		for _, address := range node.Status.Addresses {
-			for _, candidate := range own {
-				network, ok := candidate.(*net.IPNet)
-				if ok && address.Type == corev1.NodeInternalIP && network.Contains(net.ParseIP(address.Address)) {
-					return network.IP.String()
-				}
-			}
-		}
-	}
-	Fail("this machine has no address in the network of the cluster's nodes")
-	return ""
 }
