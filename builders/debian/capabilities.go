@@ -45,6 +45,8 @@ const (
 	formHostname = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*`
 	formLocale   = `[A-Za-z_]+(\.UTF-8)?(@[a-z]+)?`
 	formTimeZone = `[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+)*`
+	// formNoPrivateKey refuses the PEM of a private key before it is stored (RFC 7468).
+	formNoPrivateKey = `([^-]|-{1,4}([^-]|$))*`
 	// formSize has sizes from the least that any image needs. Its digits limit the number of bytes.
 	formSize = `[1-9][0-9]{2,6}M|[1-9][0-9]{0,3}G`
 	// formArguments lacks what the configuration of GRUB cannot have unquoted.
@@ -90,8 +92,9 @@ func Capabilities() capability.Capabilities {
 				"expire after a week"},
 			paramComponents: defaulting(list(formWord, "names of components, such as: main contrib non-free-firmware",
 				"Components of the archive, such as: main contrib non-free-firmware"), defaultComponents),
-			paramUsers: {Description: "Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, " +
-				"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]"},
+			paramUsers: value(formNoPrivateKey, `a list of users without "-----", which private keys begin with`,
+				"Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, "+
+					"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]"),
 			paramServices: list(formUnit, "names of units of systemd, such as: nginx -apt-daily.timer",
 				"Units of systemd to enable, with blanks, commas or line breaks between them. "+
 					"A unit with a hyphen before it, such as -apt-daily.timer, is disabled"),

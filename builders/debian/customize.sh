@@ -36,7 +36,7 @@ done
 rm /tmp/.goldsmith-packaged'
 
 echo "files"
-inside tar --extract --keep-directory-symlink <"$plan/root.tar" ||
+inside tar --extract --touch --keep-directory-symlink <"$plan/root.tar" ||
   fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
 
 read -r zone <"$plan/timezone"

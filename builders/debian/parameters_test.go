@@ -89,6 +89,9 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 		"group":              {map[string]string{"users": "[{name: a, groups: [b, \"c,d\"]}]"}, `parameters[users][0].groups[1]: Invalid value: "c,d"`},
 		"shell":              {map[string]string{"users": "[{name: a, shell: sh}]"}, `parameters[users][0].shell: Invalid value: "sh": must be an absolute path`},
 		"no key":             {map[string]string{"users": "[{name: a, authorizedKeys: [-----BEGIN OPENSSH PRIVATE KEY-----]}]"}, "parameters[users][0].authorizedKeys[0]: "},
+		"a private key": {map[string]string{"users": "[{name: a, authorizedKeys: [\"-----BEGIN OPENSSH PRIVATE KEY-----\nsecret" + strings.Repeat("A", 100) + "\"]}]"},
+			`parameters[users]: Invalid value: builder debian: parameter users must be a list of users without "-----", which private keys begin with`},
+		"a key that is no list": {map[string]string{"users": "[{name: a, authorizedKeys: ssh-ed25519 AAAA}]"}, "[{name: admin, groups: [sudo]}]: authorizedKeys is of type string"},
 		"several": {map[string]string{"size": "1", "users": "[{name: A, shell: sh}]"},
 			`InvalidInput: parameters[size]: Invalid value: "1": builder debian: parameter size must be a whole number with M for MiB or G for GiB, from 100M to 9999G, such as 2G; ` +
 				`parameters[users][0].name: Invalid value: "A": must be a name of at most 32 lower-case letters, digits, '-' and '_'; ` +

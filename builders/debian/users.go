@@ -3,6 +3,7 @@
 package debian
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"regexp"
@@ -33,6 +34,8 @@ var (
 	passwordHash = regexp.MustCompile(`\A\$[!-9;-~]+\z`) // no colon, which separates the fields of /etc/shadow
 	shellPath    = regexp.MustCompile(`\A/[A-Za-z0-9/._-]+\z`)
 	printable    = regexp.MustCompile(`\A[ -~]+\z`)
+	// wrongType matches the error of a decoder, with the type of a value and the name of its member.
+	wrongType = regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field \S*\.(\w+)|value) of type`)
 )
 
 // systemUsers are those of the package base-passwd, which every image has.
@@ -121,9 +124,8 @@ func plain(err error) string {
 	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
 		text = strings.TrimPrefix(text, prefix)
 	}
-	if _, kind, wrong := strings.Cut(text, "cannot unmarshal "); wrong {
-		kind, _, _ = strings.Cut(kind, " ")
-		return "it is of type " + kind
+	if found := wrongType.FindStringSubmatch(text); found != nil {
+		return cmp.Or(found[2], "it") + " is of type " + found[1]
 	}
 	return text
 }

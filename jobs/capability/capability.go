@@ -122,6 +122,10 @@ func (c Capabilities) CheckParameters(builder string, parameters []v1alpha1.Para
 	return errs
 }
 
+// maxShown is the size of the longest value that an error repeats, in bytes. A longer one is a document, which may have something private, and
+// would hide the message.
+const maxShown = 100
+
 // CheckValues returns the errors of CheckParameters, except those for missing parameters.
 func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
 	if c.Parameters == nil {
@@ -137,7 +141,11 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 			continue
 		}
 		if problem := property.check(parameter.Value); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i).Child("value"), parameter.Value, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+			shown := any(parameter.Value)
+			if len(parameter.Value) > maxShown {
+				shown = field.OmitValueType{}
+			}
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), shown, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
 		}
 	}
 	return errs

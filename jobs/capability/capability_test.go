@@ -118,6 +118,20 @@ func TestUnknownAndMissingParametersAreRefused(t *testing.T) {
 	}
 }
 
+func TestAnErrorRepeatsNoDocument(t *testing.T) {
+	t.Parallel()
+	declared := Capabilities{Parameters: &Schema{Properties: map[string]Property{"users": {Pattern: "^$", PatternErrorMessage: "must be nothing"}}}}
+	for value, want := range map[string]string{
+		"me":                         `parameters[0].value: Invalid value: "me": builder disk: parameter users must be nothing`,
+		strings.Repeat("secret", 20): "parameters[0].value: Invalid value: builder disk: parameter users must be nothing",
+	} {
+		errs := declared.CheckValues("disk", []v1alpha1.Parameter{{Name: "users", Value: value}}, field.NewPath("parameters"))
+		if got := errs.ToAggregate().Error(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+}
+
 func TestATargetIsMadeIfOneOfTheListHasIt(t *testing.T) {
 	t.Parallel()
 	for target, made := range map[v1alpha1.Target]bool{
