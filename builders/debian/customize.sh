@@ -13,12 +13,12 @@ fail() { # REASON MESSAGE [OUTPUT]
 # Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
 inside() { DEBIAN_FRONTEND=noninteractive HOME=/root chroot "$root" "$@"; }
 
-# Only an image that adds to another one has this list. mmdebstrap has installed those of other images.
-if [ -s "$plan/packages" ]; then
-  DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends install <"$plan/packages"
-fi
-# The disk has another UUID than that of the base.
+# Only an image that adds to another one has this list. mmdebstrap has installed the packages of other images.
 if [ -e "$plan/packages" ]; then
+  if [ -s "$plan/packages" ]; then
+    DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends install <"$plan/packages"
+  fi
+  # The disk has another UUID than that of the base.
   read -r uuid <"$plan/uuid"
   old=$(inside sed -n 's/.* root=UUID=\([^ ]*\).*/\1/p' /boot/grub/grub.cfg | head -n 1)
   [ -n "$old" ] || fail BaseNotUsable "the base is not an image of the builder debian: /boot/grub/grub.cfg has no root=UUID="
@@ -27,6 +27,7 @@ fi
 
 # In a fake chroot, what a script of a package makes as another user belongs to root: PostgreSQL could not read its database. It gets the owner of
 # its directory. What is of the package itself or of the base keeps its owner.
+# shellcheck disable=SC2016 # the shell in the fake chroot expands them
 inside sh -c 'cat /var/lib/dpkg/info/*.list | sort -u >/tmp/.goldsmith-packaged
 find / -xdev -type d ! -user root | while IFS= read -r directory; do
   find "$directory" -xdev -mindepth 1 -user root -newermt "@$SOURCE_DATE_EPOCH" | sort | comm -23 - /tmp/.goldsmith-packaged | while IFS= read -r file; do

@@ -106,7 +106,8 @@ func (p *plan) needsMirror() bool {
 // libfakeroot says that it does not recognize a payload whenever a signal, such as that of a child that ends, interrupts it while it waits for
 // the answer of its daemon. It then waits again, and gets the answer.
 var noise = regexp.MustCompile(`^(I: (skipping|using|running --|main\(\) received|removing tempdir|done$|creating a tarball, )|` +
-	`W: (gpg --version failed|hooklistener errored)|E: mmdebstrap failed to run|E: setup failed: E: command failed: \S+/plan/|E: setup failed: .* killed by signal 15$|libfakeroot internal error: payload not recognized|Warning: block count mismatch|mkfs\.fat |debugfs [0-9])`)
+	`W: (gpg --version failed|hooklistener errored)|E: mmdebstrap failed to run|` +
+	`E: setup failed: (E: command failed: \S+/plan/|.* killed by signal 15$)|libfakeroot internal error: payload not recognized|Warning: block count mismatch|mkfs\.fat |debugfs [0-9])`)
 
 // steps are lines with which mmdebstrap begins a step, each with the percentage of the build that is done then.
 var steps = map[string]int{

@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/builders/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/deadline"
+	kept "goldsmith.dev/goldsmith/e2e/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -24,7 +25,7 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	r := newReader(t)
 	cache := require.Value(os.UserCacheDir())(t)
 	// The tools of the builder are those of the user: making them takes half a minute.
-	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+serveMirror(t, filepath.Join(cache, "goldsmith", "debian-mirror")))
+	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+serveMirror(t))
 	keys := filepath.Join(r.directory, ".ssh")
 	require.NoError(t, os.Mkdir(keys, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(keys, "id_ed25519.pub"), []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA reader@example.com\n"), 0o600))
@@ -49,14 +50,14 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 
 // serveMirror serves the packages that the specs of the builder debian keep, in their present state, until the test ends: release files of security
 // updates expire after a week, and readers do not accept that. It returns the URL for http_proxy.
-func serveMirror(t *testing.T, directory string) string {
+func serveMirror(t *testing.T) string {
 	t.Helper()
-	kept := require.Value(mirror.Open(mirror.Options{Directory: directory, Allow: []string{"deb.debian.org", "security.debian.org"}, Log: log.New(t.Output(), "", 0)}))(t)
-	t.Cleanup(func() { require.NoError(t, kept.Close()) })
-	if err := kept.Refresh(t.Context()); err != nil {
+	served := require.Value(mirror.Open(mirror.Options{Directory: require.Value(kept.Directory())(t), Allow: kept.Hosts(), Log: log.New(t.Output(), "", 0)}))(t)
+	t.Cleanup(func() { require.NoError(t, served.Close()) })
+	if err := served.Refresh(t.Context()); err != nil {
 		t.Log(err) // without a network, the kept state is what there is
 	}
-	server := httptest.NewServer(kept)
+	server := httptest.NewServer(served)
 	t.Cleanup(server.Close)
 	return server.URL
 }

@@ -85,8 +85,8 @@ func makeOnce(ctx context.Context, directory string, options Options) error {
 	return replace(directory, begun)
 }
 
-func exists(directory string) bool {
-	_, err := os.Stat(directory)
+func exists(path string) bool {
+	_, err := os.Stat(path)
 	return err == nil
 }
 

@@ -23,8 +23,7 @@ const (
 
 // Due reports whether tools do not exist or are older than 30 days.
 func Due(directory string) bool {
-	_, err := os.Stat(filepath.Join(directory, Program))
-	return err != nil || old(directory)
+	return !exists(filepath.Join(directory, Program)) || old(directory)
 }
 
 // old reports whether a directory exists and is older than 30 days. Its time is when its tools were made.

@@ -18,21 +18,33 @@ import (
 // serving is the line in which the mirror tells its address.
 var serving = regexp.MustCompile(`serving \S+ on (http://\S+)\n`)
 
+// Directory returns where packages are kept: in the cache of the user.
+func Directory() (string, error) {
+	cache, err := os.UserCacheDir()
+	return filepath.Join(cache, "goldsmith", "debian-mirror"), err
+}
+
+// Hosts returns the hosts from which packages are fetched.
+func Hosts() []string { return []string{"deb.debian.org", "security.debian.org"} }
+
 // Start serves the kept packages of Debian on an address of this machine, with the program of the builder debian. It returns the URL for
-// http_proxy, and a function that ends the mirror. What is not kept yet is fetched, and kept for later runs in the cache of the user. log
-// receives the log of the mirror.
+// http_proxy, and a function that ends the mirror. A package that is not kept yet is fetched, and kept for later runs. log receives the log of
+// the mirror.
 func Start(program, address string, log io.Writer) (url string, stop func() error, err error) {
 	defer func() {
 		if err != nil {
 			err = fmt.Errorf("start the mirror of Debian: %w", err)
 		}
 	}()
-	cache, err := os.UserCacheDir()
+	directory, err := Directory()
 	if err != nil {
 		return "", nil, err
 	}
-	command := exec.Command(program, "mirror", "--dir", filepath.Join(cache, "goldsmith", "debian-mirror"), "--listen", address+":0",
-		"--allow", "deb.debian.org", "--allow", "security.debian.org")
+	arguments := []string{"mirror", "--dir", directory, "--listen", address + ":0"}
+	for _, host := range Hosts() {
+		arguments = append(arguments, "--allow", host)
+	}
+	command := exec.Command(program, arguments...)
 	out, err := command.StderrPipe()
 	if err != nil {
 		return "", nil, err
