@@ -42,8 +42,8 @@ func (b *build) addBase(ctx context.Context, plan string) (time.Time, error) {
 	}
 	b.logf("starting from %s", b.input.Base.Name(artifact))
 	path := filepath.Join(b.getenv(render.EnvBase), artifact.Path)
-	if artifact.MediaType == result.MediaTypeLayout {
-		return unpackLayout(path, filepath.Join(plan, baseTar))
+	if result.IsLayout(artifact.MediaType) {
+		return unpackLayout(ctx, path, filepath.Dir(artifact.Target), filepath.Join(plan, baseTar))
 	}
 	disk := filepath.Join(plan, baseDisk)
 	if artifact.MediaType == result.MediaType(v1alpha1.ArtifactFormatQCOW2) {
@@ -62,9 +62,12 @@ func (b *build) addBase(ctx context.Context, plan string) (time.Time, error) {
 
 // chooseBase returns the artifact of the base with the root file system. That of the format oci has it as it was; a disk has to be taken apart.
 func chooseBase(base *render.InputBase) (*render.InputArtifact, error) {
-	for _, mediaType := range []string{result.MediaTypeLayout, result.MediaType(v1alpha1.ArtifactFormatRaw), result.MediaType(v1alpha1.ArtifactFormatQCOW2)} {
+	is := func(mediaType string) func(string) bool { return func(its string) bool { return its == mediaType } }
+	for _, usable := range []func(mediaType string) bool{
+		result.IsLayout, is(result.MediaType(v1alpha1.ArtifactFormatRaw)), is(result.MediaType(v1alpha1.ArtifactFormatQCOW2)),
+	} {
 		for i := range base.Artifacts {
-			if artifact := &base.Artifacts[i]; artifact.MediaType == mediaType && artifact.Path != "" {
+			if artifact := &base.Artifacts[i]; usable(artifact.MediaType) && artifact.Path != "" {
 				return artifact, nil
 			}
 		}
@@ -98,8 +101,8 @@ func timeOfDisk(path string) (time.Time, error) {
 	return time.Unix(int64(binary.LittleEndian.Uint32(block[madeAt:])), 0).UTC(), nil
 }
 
-// unpackLayout writes the only layer of an image layout as a tar, and returns the time of the image.
-func unpackLayout(from, to string) (time.Time, error) {
+// unpackLayout writes the only layer of the image for a platform in a layout as a tar, and returns the time of the image.
+func unpackLayout(ctx context.Context, from, platform, to string) (time.Time, error) {
 	file, err := os.Open(from)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
@@ -109,19 +112,33 @@ func unpackLayout(from, to string) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
 	}
-	image, err := ocilayout.Open(file, info.Size())
+	image, err := openImage(ctx, file, info.Size(), platform)
+	const notOurs = "the image of the base is not one of the builder debian: it must be an image layout with one layer, and a time"
+	if fault, ok := errors.AsType[*ocilayout.InvalidError](err); ok && fault.NoLayout {
+		return time.Time{}, fail(reasonBase, notOurs)
+	} else if ok {
+		return time.Time{}, fail(reasonBase, "the image of the base is not usable: %v", fault)
+	}
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read the image of the base: %w", err)
 	}
 	var config ociv1.Image
-	if image == nil || len(image.Manifest.Layers) != 1 || json.NewDecoder(image.Blob(image.Manifest.Config)).Decode(&config) != nil || config.Created == nil {
-		return time.Time{}, fail(reasonBase, "the image of the base is not one of the builder debian: it must be an image layout with one layer, and a time")
+	if len(image.Manifest.Layers) != 1 || json.NewDecoder(image.Blob(image.Manifest.Config)).Decode(&config) != nil || config.Created == nil {
+		return time.Time{}, fail(reasonBase, notOurs)
 	}
 	layer := image.Manifest.Layers[0]
 	if err := decompress(image.Blob(layer), layer.MediaType, to); err != nil {
 		return time.Time{}, fmt.Errorf("unpack the image of the base: %w", err)
 	}
 	return config.Created.UTC(), nil
+}
+
+func openImage(ctx context.Context, file io.ReaderAt, size int64, platform string) (*ocilayout.Image, error) {
+	layout, err := ocilayout.Open(ctx, file, size)
+	if err != nil {
+		return nil, err
+	}
+	return layout.Image(platform)
 }
 
 func decompress(content io.Reader, mediaType, to string) (err error) {

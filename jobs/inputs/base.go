@@ -92,7 +92,7 @@ func Published(artifact *v1alpha1.Artifact) bool {
 // PublishedAt reports what Published reports about an artifact with this location and media type whose content is verified.
 func PublishedAt(location, mediaType string) bool {
 	_, digest, published := strings.Cut(location, "@")
-	return published && result.ValidDigest(digest) && mediaType != result.MediaTypeLayout
+	return published && result.ValidDigest(digest) && !result.IsLayout(mediaType)
 }
 
 // BaseOf returns the artifact of a base from which a target is made: that of the same target, else the first one of the same platform

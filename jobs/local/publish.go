@@ -41,6 +41,9 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 	if check.NotPublished != nil {
 		r.say("not published: %s", check.NotPublished.Message)
 	}
+	if check.Invalid != "" {
+		r.say("not published: %s", check.Invalid)
+	}
 	return check
 }
 

@@ -21,8 +21,8 @@ func TestTheNamesOfATarAreNotKept(t *testing.T) {
 		require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg, Mode: 0o644}))
 	}
 	require.NoError(t, w.Close())
-	l := layout{bytes.NewReader(content.Bytes()), map[string]entry{}}
-	if ok := require.Value(l.scan(int64(content.Len())))(t); !ok || len(l.entries) != 1 {
-		t.Errorf("kept %d names, want that of the blob: %v", len(l.entries), l.entries)
+	read := require.Value(openTar(t.Context(), bytes.NewReader(content.Bytes()), int64(content.Len())))(t)
+	if len(read.entries) != 1 {
+		t.Errorf("kept %d names, want that of the blob: %v", len(read.entries), read.entries)
 	}
 }

@@ -58,7 +58,7 @@ func (c *client) fetch(ctx context.Context, location, contentDigest string, offs
 	}
 	i := slices.IndexFunc(read.Layers, func(l ociv1.Descriptor) bool { return l.Digest.String() == contentDigest })
 	switch {
-	case i < 0 && read.Config.MediaType == ociv1.MediaTypeImageConfig:
+	case i < 0 && (ocilayout.IsConfig(read.Config.MediaType) || ocilayout.IsIndex(read.MediaType)):
 		return nil, &MissingError{fmt.Sprintf("fetch from %s: it was pushed as an image, whose tar the registry does not have; pull it: docker pull %s", c.repository, location)}
 	case i < 0:
 		return nil, &MissingError{fmt.Sprintf("fetch from %s: the manifest %s has no content %s", c.repository, short(manifestDigest), contentDigest)}
@@ -88,7 +88,9 @@ func (c *client) fetchManifest(ctx context.Context, reference string) (read ociv
 	if err != nil {
 		return read, err
 	}
-	return read, json.Unmarshal(raw, &read)
+	err = json.Unmarshal(raw, &read)
+	read.MediaType = found.MediaType // an index of OCI can leave its own out
+	return read, err
 }
 
 // stream reads a blob, in as many requests as it needs.

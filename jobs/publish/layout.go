@@ -3,46 +3,112 @@
 package publish
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
-	"github.com/opencontainers/go-digest"
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
+	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// layoutImage is the only image of an OCI image layout in a tar.
-type layoutImage struct {
-	manifest manifest
-	blobs    []Content // the layers and the configuration
-	close    func() error
+// layoutContent is what is published of an OCI image layout in a tar.
+type layoutContent struct {
+	root      manifest
+	manifests []manifest // the root is one of them
+	blobs     []Content
+	close     func() error
 }
 
-// openLayout opens the image of a layout. It returns nil if the content is no layout, or has not exactly one image with all of its
-// blobs.
-func openLayout(content Content) (*layoutImage, error) {
-	file, err := content.Open()
+// openLayout opens the layout of an artifact, and returns nil if the artifact is published as a file. It fails with an *ocilayout.InvalidError if
+// the media type of the artifact tells of a layout, and there is none that can be published.
+func (p *pusher) openLayout(ctx context.Context, artifact *Artifact) (*layoutContent, error) {
+	told := result.IsLayout(artifact.MediaType)
+	if !told && artifact.MediaType != result.MediaType(v1alpha1.ArtifactFormatOCI) {
+		return nil, nil
+	}
+	file, err := artifact.Open()
 	if err != nil {
-		return nil, &contentError{fmt.Errorf("open %s: %w", short(content.Digest), err)}
+		return nil, &contentError{fmt.Errorf("open %s: %w", short(artifact.Digest), err)}
 	}
-	found, err := ocilayout.Open(file, content.SizeBytes)
-	if found == nil || err != nil {
-		return nil, errors.Join(err, file.Close())
+	content, err := readLayout(ctx, file, artifact)
+	if err == nil {
+		content.close = file.Close
+		return content, nil
 	}
-	image := &layoutImage{manifest: manifest{found.Descriptor, found.Raw}, close: file.Close}
-	seen := map[digest.Digest]bool{}
-	for _, blob := range found.Blobs() {
-		if seen[blob.Digest] {
-			continue
-		}
-		seen[blob.Digest] = true
-		image.blobs = append(image.blobs, Content{
+	err = errors.Join(err, file.Close())
+	if fault, ok := errors.AsType[*ocilayout.InvalidError](err); ok && !told && fault.NoLayout {
+		p.log("pushing %s as a file, because it is not the tar of an OCI image layout: %v", artifact.Target, fault)
+		return nil, nil
+	}
+	return nil, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)
+}
+
+func readLayout(ctx context.Context, file File, artifact *Artifact) (*layoutContent, error) {
+	layout, err := ocilayout.Open(ctx, file, artifact.SizeBytes)
+	if err != nil {
+		return nil, err
+	}
+	found, err := layout.Content(artifact.Platform)
+	if err != nil {
+		return nil, err
+	}
+	content := &layoutContent{root: manifest{found.Root.Descriptor, found.Root.Raw}}
+	for _, document := range found.Documents {
+		content.manifests = append(content.manifests, manifest{document.Descriptor, document.Raw})
+	}
+	for _, blob := range found.Blobs {
+		content.blobs = append(content.blobs, Content{
 			Digest: blob.Digest.String(), SizeBytes: blob.Size,
-			Open: func() (File, error) { return section{found.Blob(blob)}, nil },
+			Open: func() (File, error) { return section{layout.Blob(blob)}, nil },
 		})
 	}
-	return image, nil
+	return content, nil
+}
+
+// pushLayout pushes what is published of a layout.
+func (p *pusher) pushLayout(ctx context.Context, target string, content *layoutContent) (manifest, error) {
+	for _, blob := range content.blobs {
+		if err := p.pushBlob(ctx, "push image of "+target, blob); err != nil {
+			return manifest{}, err
+		}
+	}
+	for _, m := range content.manifests {
+		if err := p.pushManifest(ctx, "push manifest of "+target, m); err != nil {
+			return manifest{}, err
+		}
+	}
+	return content.root, nil
+}
+
+// entriesOf returns the entries of an index for the artifact of a manifest: those of its own index, because clients do not look for images in an
+// index of an index.
+func entriesOf(m manifest, artifact *Artifact) ([]ociv1.Descriptor, error) {
+	entries := []ociv1.Descriptor{m.Descriptor}
+	if ocilayout.IsIndex(m.MediaType) {
+		var index ociv1.Index
+		if err := json.Unmarshal(m.content, &index); err != nil {
+			return nil, fmt.Errorf("read the index of %s: %w", artifact.Target, err)
+		}
+		entries = index.Manifests
+	}
+	for i := range entries {
+		entry := &entries[i]
+		if entry.Platform == nil {
+			entry.Platform = parsePlatform(artifact.Platform)
+		}
+		entry.Annotations = maps.Clone(entry.Annotations)
+		if entry.Annotations == nil {
+			entry.Annotations = map[string]string{}
+		}
+		entry.Annotations[AnnotationTarget] = artifact.Target
+	}
+	return entries, nil
 }
 
 // section is a file in a tar.

@@ -15,7 +15,6 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 // manifest is a manifest or an index, with its descriptor.
@@ -67,14 +66,12 @@ func parsePlatform(platform string) *ociv1.Platform {
 
 // pushArtifact pushes the blobs and the manifest of an artifact.
 func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest, error) {
-	if artifact.MediaType == result.MediaTypeLayout {
-		switch image, err := openLayout(artifact.Content); {
-		case err != nil:
-			return manifest{}, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)
-		case image != nil:
-			defer func() { _ = image.close() }() // only read from
-			return p.pushImage(ctx, artifact.Target, image)
-		}
+	switch content, err := p.openLayout(ctx, artifact); {
+	case err != nil:
+		return manifest{}, err
+	case content != nil:
+		defer func() { _ = content.close() }() // only read from
+		return p.pushLayout(ctx, artifact.Target, content)
 	}
 	layer := layerOf(artifact.Content, artifact.MediaType)
 	layer.Annotations = map[string]string{ociv1.AnnotationTitle: fileTitle(artifact.Target)}
@@ -96,16 +93,6 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 // whoever pushes the artifact.
 func fileTitle(target string) string {
 	return strings.TrimPrefix((&v1alpha1.Artifact{Target: target}).FileName(""), "-")
-}
-
-// pushImage pushes the image of a layout.
-func (p *pusher) pushImage(ctx context.Context, target string, image *layoutImage) (manifest, error) {
-	for _, blob := range image.blobs {
-		if err := p.pushBlob(ctx, "push image of "+target, blob); err != nil {
-			return manifest{}, err
-		}
-	}
-	return image.manifest, p.pushManifest(ctx, "push manifest of "+target, image.manifest)
 }
 
 func (p *pusher) pushEmptyConfig(ctx context.Context) error {

@@ -143,11 +143,13 @@ type Pushed struct {
 	SBOM, Provenance string
 	// Tag is Artifact.Tag. The tag names the manifest, or an index of it if several artifacts share the tag.
 	Tag string
+	// Image means that the artifact was pushed as the image, or the index, of its OCI image layout. Its tar cannot be fetched back.
+	Image bool
 }
 
 // Push pushes artifacts to a repository, HOST[:PORT]/PATH, and returns them in the same order. What the repository has already is not
-// sent again. A failure of the registry, or of a configuration for the registry, is an *Error. Any other error is the context's, or
-// a content that cannot be read or is not what its digest says.
+// sent again. A failure of the registry, or of a configuration for the registry, is an *Error. An OCI image layout that cannot be published is an
+// *ocilayout.InvalidError. Any other error is the context's, or a content that cannot be read or is not what its digest says.
 //
 // After an error no tag has moved, or those that sort before the tag in the error. Push holds no content in memory.
 func Push(ctx context.Context, repository string, artifacts []Artifact, o Options) ([]Pushed, error) {
@@ -198,7 +200,7 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 		p.log("pushed %s in %s", artifact.Target, took(p.clock, began))
 		pushed = append(pushed, Pushed{
 			Target: artifact.Target, Digest: manifests[i].Digest.String(), Tag: artifact.Tag,
-			Location: p.location(manifests[i]),
+			Location: p.location(manifests[i]), Image: manifests[i].ArtifactType == "",
 		})
 	}
 	for i := range artifacts {
@@ -255,10 +257,11 @@ func tagged(artifacts []Artifact, manifests []manifest) (map[string]manifest, er
 		slices.SortFunc(indices, func(a, b int) int { return cmp.Compare(artifacts[a].Target, artifacts[b].Target) })
 		var entries []ociv1.Descriptor
 		for _, i := range indices {
-			entry := manifests[i].Descriptor
-			entry.Platform = parsePlatform(artifacts[i].Platform)
-			entry.Annotations = map[string]string{AnnotationTarget: artifacts[i].Target}
-			entries = append(entries, entry)
+			its, err := entriesOf(manifests[i], &artifacts[i])
+			if err != nil {
+				return nil, err
+			}
+			entries = append(entries, its...)
 		}
 		index, err := newManifest(ociv1.MediaTypeImageIndex, "", ociv1.Index{
 			Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ociv1.MediaTypeImageIndex, Manifests: entries,

@@ -10,6 +10,7 @@ import (
 	"path"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -43,6 +44,9 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 	}
 	for i, artifact := range files {
 		artifact.Location, artifact.Tag = pushed[i].Location, pushed[i].Tag
+		if pushed[i].Image && !result.IsLayout(artifact.MediaType) {
+			artifact.MediaType = result.MediaTypeLayout // so that nobody looks for the tar in the registry
+		}
 		for document, location := range map[*result.Content]string{artifact.SBOM: pushed[i].SBOM, artifact.Provenance: pushed[i].Provenance} {
 			if document != nil && location != "" {
 				document.Location = location
@@ -83,6 +87,9 @@ func Published(reported *result.Result) (lines []string) {
 func CheckOf(err error) *result.Check {
 	if failure, ok := errors.AsType[*Error](err); ok {
 		return &result.Check{NotPublished: &result.NotPublished{Reason: failure.Reason, Message: failure.Error()}}
+	}
+	if _, ok := errors.AsType[*ocilayout.InvalidError](err); ok {
+		return &result.Check{Invalid: err.Error()}
 	}
 	if err != nil {
 		return &result.Check{NotStored: err.Error()}

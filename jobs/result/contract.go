@@ -156,8 +156,13 @@ func TargetName(target v1alpha1.Target) string {
 	return target.Platform + "/" + string(target.Format)
 }
 
-// MediaTypeLayout is the media type of the tar of an OCI image layout. It is published as its image.
+// MediaTypeLayout is the media type of the tar of an OCI image layout. It is published as its image, or its images.
 const MediaTypeLayout = "application/vnd.oci.image.layout.v1+tar"
+
+// IsLayout reports whether a media type is that of the tar of an OCI image layout, perhaps compressed.
+func IsLayout(mediaType string) bool {
+	return mediaType == MediaTypeLayout || mediaType == MediaTypeLayout+"+gzip" || mediaType == MediaTypeLayout+"+zstd"
+}
 
 // MediaType is the media type of artifacts of a format.
 func MediaType(format v1alpha1.ArtifactFormat) string {
