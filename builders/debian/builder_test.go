@@ -12,6 +12,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -45,9 +46,6 @@ cd "$(dirname "$0")/../../.." && echo "${0##*/} $*" >>calls
 
 func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	t.Helper()
-	url := mirrorWith(t, func(writer http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintln(writer, "Date: Sat, 21 Nov 2026 09:15:44 UTC\nComponents: main")
-	})
 	f := &fixture{t: t, directory: t.TempDir(), input: inputWith(parameters)}
 	for _, name := range []string{"tools/usr/bin", "tools/etc/apt", "tools/" + grubDirectory, "output", "tmp"} {
 		require.NoError(t, os.MkdirAll(filepath.Join(f.directory, name), 0o700))
@@ -57,11 +55,20 @@ func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	}
 	f.tool("mmdebstrap", `for last; do before=$target target=$list list=$last; done; cp rootfs.tar "$target"`)
 	f.tool("grub-mkimage", `while [ "$1" != -o ]; do shift; done; head -c 2000 /dev/zero >"$2"`)
-	f.write("tools/"+toolSources, []byte("deb "+url+" trixie main\n"))
+	f.mirrorOf("Sat, 21 Nov 2026 09:15:44 UTC")
 	f.write("tools"+tools.Digest, []byte("sha256:tools\n"))
 	f.write("rootfs.tar", rootFS(t))
 	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, sector))
 	return f
+}
+
+// mirrorOf lets the tools name a mirror whose release files have a date.
+func (f *fixture) mirrorOf(date string) {
+	f.t.Helper()
+	url := mirrorWith(f.t, func(writer http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprintf(writer, "Date: %s\nComponents: main\n", date)
+	})
+	f.write("tools/"+toolSources, []byte("deb "+url+" trixie main\n"))
 }
 
 // rootFS is the tar of a root file system with the boot loaders of UEFI, and 3 MiB.
@@ -228,19 +235,26 @@ for last; do before=$target target=$list list=$last; done; cp base.tar "$target"
 	for name, test := range map[string]struct {
 		parameters map[string]string
 		mirror     bool
+		time       string
 	}{
-		"files":    {map[string]string{}, false},
-		"packages": {map[string]string{"packages": "postgresql"}, true},
+		"files":    {map[string]string{}, false, "2026-11-21T09:15:44Z"},
+		"machines": {map[string]string{"machineMirror": "http://nosuch.example.invalid/debian"}, false, "2026-11-21T09:15:44Z"},
+		"packages": {map[string]string{"packages": "postgresql"}, true, "2026-11-24T09:15:44Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := newFixture(t, test.parameters)
+			f.mirrorOf("Tue, 24 Nov 2026 09:15:44 UTC")
 			f.tool("mmdebstrap", unpacks)
 			f.write("base", []byte(made.read("output/image.tar")))
 			f.input.Base = render.InputBase{Image: "server", Build: "server-7", Artifacts: []render.InputArtifact{
 				{Target: "linux/amd64/oci", MediaType: result.MediaTypeLayout, Path: "base"},
 			}}
-			if code, said := f.run(); code != 0 {
+			code, said := f.run()
+			if code != 0 {
 				t.Fatalf("exit code %d, failure %+v", code, said.Failure)
+			}
+			if got := said.Artifacts[0].Annotations["debian.time"]; got != test.time {
+				t.Errorf("time %s, want %s", got, test.time)
 			}
 			if f.read("base.tar") != made.read("rootfs.tar") {
 				t.Error("the root file system is not that of the base")
@@ -253,6 +267,38 @@ for last; do before=$target target=$list list=$last; done; cp base.tar "$target"
 			}
 			if asked := strings.Contains(f.log.String(), "InRelease"); asked != test.mirror {
 				t.Errorf("the mirror was asked: %t", asked)
+			}
+		})
+	}
+}
+
+// A mirror that nothing is installed from is checked, before the base is read.
+func TestEveryMirrorOfAnImageOnAnotherIsChecked(t *testing.T) {
+	url := mirrorWith(t, func(writer http.ResponseWriter, request *http.Request) {
+		if strings.HasPrefix(request.URL.Path, "/debian/") {
+			_, _ = fmt.Fprintln(writer, "Date: Sat, 21 Nov 2026 09:15:44 UTC\nComponents: main")
+			return
+		}
+		http.NotFound(writer, request)
+	})
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	for name, test := range map[string]struct {
+		parameters map[string]string
+		reason     string
+		message    string
+	}{
+		"unreachable":         {map[string]string{"mirror": gone.URL + "/debian"}, "MirrorUnavailable", gone.URL + "/debian/dists/trixie/InRelease: "},
+		"no mirror":           {map[string]string{"mirror": url + "/other"}, "NotAMirror", "set parameter mirror to a mirror that has trixie"},
+		"no security updates": {map[string]string{"mirror": url + "/debian", "securityMirror": url + "/other"}, "NotAMirror", "set parameter securityMirror to a mirror that has trixie-security"},
+		"no component":        {map[string]string{"mirror": url + "/debian", "components": "main nonsense"}, "UnknownComponent", "has no component nonsense"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t, test.parameters)
+			f.input.Base = render.InputBase{Image: "server", Build: "server-7"}
+			code, said := f.run()
+			if code == 0 || said.Failure == nil || said.Failure.Reason != test.reason || !strings.Contains(said.Failure.Message, test.message) {
+				t.Errorf("exit code %d, failure %+v, want %s with %q", code, said.Failure, test.reason, test.message)
 			}
 		})
 	}

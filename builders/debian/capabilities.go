@@ -36,6 +36,9 @@ const (
 	paramLocale          = "locale"
 	paramTimeZone        = "timeZone"
 	paramSize            = "size"
+
+	paramMachineMirror         = "machineMirror"
+	paramMachineSecurityMirror = "machineSecurityMirror"
 )
 
 // Forms of values and of the items of lists.
@@ -55,6 +58,9 @@ const (
 	formPackage = `[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?`
 	formUnit    = `-?[A-Za-z0-9][A-Za-z0-9:_.@\\-]*`
 	formWord    = `[a-z0-9][a-z0-9-]*`
+
+	// noMirror is instead of the URL of a mirror.
+	noMirror = "none"
 
 	kernelCloud   = "cloud"
 	kernelGeneric = "generic"
@@ -84,8 +90,12 @@ func Capabilities() capability.Capabilities {
 				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+
 					"NAME=VERSION requires a version. Packages that are only recommended are not installed"),
 			paramMirror: value(formURL, "a URL that begins with http:// or https://", "URL of the mirror. By default that of the tools of the builder"),
-			paramSecurityMirror: value("none|"+formURL, "none, or a URL that begins with http:// or https://",
+			paramSecurityMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
 				"URL of the mirror of security updates, or none. By default that of the tools of the builder"),
+			paramMachineMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
+				"URL of the mirror that apt of the machine uses, or none. By default that of the build"),
+			paramMachineSecurityMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
+				"URL of the mirror of security updates that apt of the machine uses, or none. By default that of the build, or none if machineMirror is none"),
 			paramSnapshot: value(formSnapshot, "a time such as 20260901T000000Z", "Time of a snapshot of snapshot.debian.org, such as 20260901T000000Z, whose packages are installed. "+
 				"It replaces mirror and securityMirror"),
 			paramAcceptExpired: {Type: "boolean", Default: false, Description: "Accept release files that have expired. Those of a mirror that is kept in one state " +

@@ -13,6 +13,15 @@ fail() { # REASON MESSAGE [OUTPUT]
 # Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
 inside() { DEBIAN_FRONTEND=noninteractive HOME=/root chroot "$root" "$@"; }
 
+# mmdebstrap has written the list of the build. The sources of the base come back, except for the list of the build that made it.
+own=etc/apt/sources.list.d/0000sources.list
+cp "$root/$own" "$plan/build.list"
+if [ -e "$plan/apt" ]; then
+  find "$plan/apt" -name "${own##*/}" -exec mv {} "$plan/base.list" \;
+  find "$plan/apt" -mindepth 2 -maxdepth 2 -exec mv {} "$root/etc/apt/sources.list.d" \;
+  find "$plan/apt" -name sources.list -exec mv {} "$root/etc/apt" \;
+fi
+
 # Only an image that adds to another one has this list. mmdebstrap has installed the packages of other images.
 if [ -e "$plan/packages" ]; then
   if [ -s "$plan/packages" ]; then
@@ -92,6 +101,17 @@ while read -r number name; do
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"
+
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" # settings of the build
+# apt of the machine uses the list of the plan, or else that of the base. A list that a file or a script of the image has written instead stays.
+if cmp -s "$plan/build.list" "$root/$own"; then
+  rm "$root/$own"
+  if [ -e "$plan/machine.list" ]; then
+    inside tee "/$own" <"$plan/machine.list" >/dev/null
+  elif [ -e "$plan/base.list" ]; then
+    mv "$plan/base.list" "$root/$own"
+  fi
+fi
 
 # What would be different in each build, or has to be different on each machine.
 inside sh -c 'rm -f /etc/machine-id /var/lib/dbus/machine-id /etc/ssh/ssh_host_* /var/lib/systemd/random-seed /etc/.resolv.conf.systemd-resolved.bak

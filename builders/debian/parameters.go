@@ -38,6 +38,10 @@ type configuration struct {
 	locale     string
 	timeZone   string
 	sizeBytes  int64 // 0: as much as the root file system needs, and some more
+
+	setsMirror      bool   // a parameter sets what packages are installed from
+	machineMirror   string // empty: that of the build; none: no mirror
+	machineSecurity string // the same
 }
 
 // newConfiguration reads the parameters of an input. The error has everything that the user of the image must correct in the input.
@@ -56,6 +60,10 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 		timeZone:   value(paramTimeZone),
 		kernel:     kernels[value(paramKernel)],
 		sizeBytes:  sizeOf(value(paramSize)),
+
+		setsMirror:      value(paramMirror)+value(paramSecurityMirror)+value(paramSnapshot)+value(paramComponents) != "",
+		machineMirror:   strings.TrimSuffix(value(paramMachineMirror), "/"),
+		machineSecurity: strings.TrimSuffix(value(paramMachineSecurityMirror), "/"),
 	}
 	if !c.based {
 		c.hostname, c.locale, c.timeZone = cmp.Or(c.hostname, defaultHostname), cmp.Or(c.locale, defaultLocale), cmp.Or(c.timeZone, defaultTimeZone)

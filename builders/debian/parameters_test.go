@@ -37,7 +37,7 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	}
 
 	got, err = newConfiguration(inputWith(map[string]string{
-		"packages": "nginx-light, curl\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib",
+		"packages": "nginx-light, curl\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib", "machineMirror": "http://m.example.com/",
 		"users":    `[{"name": "admin", "groups": ["sudo"], "authorizedKeys": ["` + someKey + `"], "passwordHash": "$6$a$b"}]`,
 		"services": "nginx -apt-daily.timer", "kernel": "generic", "kernelArguments": " quiet\n panic=5 ", "hostname": "web.example.com",
 		"locale": "en_GB.UTF-8", "timeZone": "Europe/Berlin", "size": "3G", "acceptExpired": "true",
@@ -47,9 +47,9 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	}
 	want = &configuration{
 		packages: []string{"nginx-light", "curl", "vim=2:9.1"}, mirror: "http://mirror.example.com/debian", security: "none",
-		components: []string{"main", "contrib"},
-		users:      []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{someKey}, PasswordHash: "$6$a$b"}},
-		enabled:    []string{"nginx"}, disabled: []string{"apt-daily.timer"}, kernel: "linux-image-amd64", arguments: "quiet panic=5",
+		components: []string{"main", "contrib"}, setsMirror: true, machineMirror: "http://m.example.com",
+		users:   []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{someKey}, PasswordHash: "$6$a$b"}},
+		enabled: []string{"nginx"}, disabled: []string{"apt-daily.timer"}, kernel: "linux-image-amd64", arguments: "quiet panic=5",
 		hostname: "web.example.com", locale: "en_GB.UTF-8", timeZone: "Europe/Berlin", sizeBytes: 3 * gib, expired: true,
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(configuration{}), cmpopts.EquateEmpty()); diff != "" {
@@ -70,6 +70,7 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 		"option of apt":      {map[string]string{"packages": "curl, --force-yes"}, "parameters[packages]: "},
 		"mirror":             {map[string]string{"mirror": "ftp://mirror.example.com"}, "parameter mirror must be a URL that begins with http:// or https://"},
 		"no URL":             {map[string]string{"securityMirror": "http://mirror.example.com:x"}, `parameters[securityMirror]: Invalid value: "http://mirror.example.com:x": must be a URL: invalid port`},
+		"mirror of machines": {map[string]string{"machineMirror": "http://[m"}, `parameters[machineMirror]: Invalid value: "http://[m": must be a URL: missing ']' in host`},
 		"two origins":        {map[string]string{"snapshot": "20260901T000000Z", "mirror": "http://mirror.example.com"}, "parameters[mirror]: Forbidden: remove it or snapshot"},
 		"size":               {map[string]string{"size": "2048"}, "parameter size must be a whole number with M for MiB or G for GiB, from 100M"},
 		"small size":         {map[string]string{"size": "99M"}, "parameters[size]: "},

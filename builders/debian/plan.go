@@ -58,6 +58,7 @@ type plan struct {
 	config   *configuration
 	rootUUID string
 	packages []string
+	machine  string            // the list of sources for apt of the machine, or empty: that of the base stays
 	files    map[string]string // by their paths in the image
 	scripts  []script          // in their order
 }
@@ -108,6 +109,9 @@ func (p *plan) write(directory string) error {
 	w.put("uuid", p.rootUUID+"\n", modeFile)
 	w.put("timezone", c.timeZone+"\n", modeFile)
 	w.put("locale", c.generatedLocale()+"\n", modeFile)
+	if p.machine != "" {
+		w.put("machine.list", p.machine, modeFile)
+	}
 	enabled := c.enabled
 	if c.based {
 		w.put("packages", lines(p.packages), modeFile) // others are installed already

@@ -84,7 +84,8 @@ func applied(t *testing.T, parameters, files map[string]string, fail, static str
 	directory := t.TempDir()
 	plan, bin, root := filepath.Join(directory, "plan"), filepath.Join(directory, "bin"), filepath.Join(directory, "root")
 	require.NoError(t, p.write(plan))
-	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.Mkdir(root, 0o700)))
+	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.MkdirAll(filepath.Join(root, "etc/apt/sources.list.d"), 0o700)))
+	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/apt/sources.list.d/0000sources.list"), []byte("deb\n"), 0o600))
 	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.ReplaceAll(static, "ROOT", root)} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))
 	}

@@ -3,6 +3,7 @@
 package debian
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"goldsmith.dev/goldsmith/builders/debian/output"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
@@ -29,14 +31,24 @@ func (b *build) rootFS() string { return b.path("rootfs.tar") }
 
 // makeRootFS makes the root file system: packages or that of the base, then the plan.
 func (b *build) makeRootFS(ctx context.Context) error {
-	sources, err := b.sources()
+	sources, ofMachine, err := b.sources()
 	if err != nil {
 		return err
 	}
 	plan := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
+	if plan.machine = b.config.machineList(ofMachine); plan.machine != "" {
+		b.logf("apt of the machine: %s", cmp.Or(urlsOf(ofMachine), "no mirror"))
+	}
 	directory := b.path("plan")
 	if err := plan.write(directory); err != nil {
 		return err
+	}
+	// A mirror that nothing is installed from is checked, too: a later image would fail instead.
+	var newest time.Time
+	if plan.needsMirror() || b.config.setsMirror {
+		if newest, err = b.findTime(ctx, sources); err != nil {
+			return err
+		}
 	}
 	if b.config.based {
 		b.begin(stageBase, percentBase)
@@ -44,10 +56,8 @@ func (b *build) makeRootFS(ctx context.Context) error {
 			return err
 		}
 	}
-	if plan.needsMirror() {
-		if err := b.findTime(ctx, sources); err != nil {
-			return err
-		}
+	if plan.needsMirror() && newest.After(b.time) {
+		b.time = newest
 	}
 	b.begin(stagePackages, percentPackages)
 	list := b.path("sources.list")
@@ -88,10 +98,6 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 	}
 	if p.config.snapshot || p.config.expired {
 		options = append(options, "--aptopt=Acquire::Check-Valid-Until \"false\"")
-	}
-	if !p.config.snapshot && p.config.expired {
-		// The image keeps what --aptopt sets. Its own mirror is a live one, whose release files must not be old.
-		options = append(options, `--customize-hook=chroot "$1" sed -i /Check-Valid-Until/d /etc/apt/apt.conf.d/99mmdebstrap`)
 	}
 	return options
 }
@@ -150,9 +156,33 @@ func (c *configuration) generatedLocale() string {
 func (c *configuration) sourcesList(sources []source) string {
 	var list strings.Builder
 	for _, source := range sources {
-		fmt.Fprintf(&list, "deb [signed-by=%s] %s %s %s\n", tools.Keyring, source.url, source.suite, strings.Join(c.components, " "))
+		options := ""
+		if strings.HasPrefix(source.url, snapshots+"/") { // its release files have expired
+			options = " check-valid-until=no"
+		}
+		fmt.Fprintf(&list, "deb [signed-by=%s%s] %s %s %s\n", tools.Keyring, options, source.url, source.suite, strings.Join(c.components, " "))
 	}
 	return list.String()
+}
+
+// urlsOf returns the URLs of sources, each once.
+func urlsOf(sources []source) string {
+	urls := make([]string, len(sources))
+	for i, source := range sources {
+		urls[i] = source.url
+	}
+	return strings.Join(slices.Compact(urls), ", ")
+}
+
+// listHeader begins the list that apt of the machine uses.
+const listHeader = "# The builder debian has written this list. An image on this one replaces it if it sets a mirror.\n"
+
+// machineList returns the list of sources that apt of the machine uses, or "" if that of the base stays.
+func (c *configuration) machineList(sources []source) string {
+	if c.based && !c.setsMirror && c.machineMirror == "" && c.machineSecurity == "" {
+		return ""
+	}
+	return listHeader + c.sourcesList(sources)
 }
 
 // planFailure returns why the plan could not be applied, or nil.

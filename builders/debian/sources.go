@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path"
@@ -33,29 +34,61 @@ const (
 	fetchLimit     = time.Minute
 )
 
-// source is a suite of a mirror.
-type source struct{ url, suite string }
+// source is a suite of a mirror. parameter sets the mirror.
+type source struct{ url, suite, parameter string }
 
 func (s source) releaseFile() string { return s.url + "/dists/" + s.suite + "/InRelease" }
 
-// sources returns the suites that packages are installed from.
-func (b *build) sources() ([]source, error) {
-	mirror, security := b.config.mirror, b.config.security
-	if mirror == "" || security == "" {
-		ours, theirs, err := mirrorsOf(filepath.Join(b.tools, toolSources))
-		if err != nil {
-			return nil, err
-		}
-		mirror, security = cmp.Or(mirror, ours), cmp.Or(security, theirs)
+// sources returns the suites that packages are installed from, and those that apt of the machine uses.
+func (b *build) sources() (build, machine []source, err error) {
+	c := b.config
+	mirror, security, err := mirrorsOf(filepath.Join(b.tools, toolSources))
+	if err != nil {
+		return nil, nil, err
 	}
-	if mirror == "" {
-		return nil, fail("NoMirror", "the tools of the builder name no mirror: set parameter %s", paramMirror)
+	build = c.suites(cmp.Or(c.mirror, mirror), cmp.Or(c.security, security))
+	if build[0].url == "" {
+		return nil, nil, fail("NoMirror", "the tools of the builder name no mirror: set parameter %s", paramMirror)
 	}
-	sources := []source{{mirror, release}, {mirror, release + "-updates"}}
-	if security != "" && security != "none" {
-		sources = append(sources, source{security, release + "-security"})
+	if c.machineMirror == noMirror {
+		return build, c.suites(noMirror, c.machineSecurity), nil
 	}
-	return sources, nil
+	return build, c.suites(cmp.Or(c.machineMirror, reachable(c.mirror, mirror)), cmp.Or(c.machineSecurity, reachable(c.security, security))), nil
+}
+
+// suites returns the suites of two mirrors.
+func (c *configuration) suites(mirror, security string) []source {
+	fromMirror, fromSecurity := paramMirror, paramSecurityMirror
+	if c.snapshot {
+		fromMirror, fromSecurity = paramSnapshot, paramSnapshot
+	}
+	var sources []source
+	if mirror != noMirror {
+		sources = append(sources, source{mirror, release, fromMirror}, source{mirror, release + "-updates", fromMirror})
+	}
+	if security != "" && security != noMirror {
+		sources = append(sources, source{security, release + "-security", fromSecurity})
+	}
+	return sources
+}
+
+// reachable returns the mirror of a build, or that of the tools if there is none, or if other machines cannot reach it.
+func reachable(mirror, ofTools string) string {
+	if isLoopback(mirror) {
+		return cmp.Or(ofTools, mirror)
+	}
+	return cmp.Or(mirror, ofTools)
+}
+
+// isLoopback reports whether the host of a URL is the machine that asks.
+func isLoopback(address string) bool {
+	parsed, err := url.Parse(address)
+	if err != nil {
+		return false
+	}
+	host := strings.ToLower(strings.TrimSuffix(parsed.Hostname(), "."))
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && (ip.Unmap().IsLoopback() || ip.IsUnspecified())
 }
 
 // mirrorsOf returns the mirrors that a list of apt names for the release, and for its security updates (sources.list(5)).
@@ -81,25 +114,25 @@ func mirrorsOf(file string) (mirror, security string, err error) {
 
 var optionsOfSource = regexp.MustCompile(`\[.*?\]`)
 
-// findTime makes the newest date of the release files the time of the image. So the same state of the mirror gives the same time.
-func (b *build) findTime(ctx context.Context, sources []source) error {
+// findTime reads the release files of the mirrors, and returns the newest of their dates. So the same state of the mirrors gives the same time.
+func (b *build) findTime(ctx context.Context, sources []source) (newest time.Time, err error) {
 	b.begin(stageMirror, percentMirror)
 	client := &http.Client{Timeout: fetchLimit, Transport: &http.Transport{Proxy: b.proxies()}}
 	defer client.CloseIdleConnections()
 	for _, source := range sources {
 		file, err := readRelease(ctx, client, source)
 		if err != nil {
-			return err
+			return newest, err
 		}
 		if err := b.config.checkComponents(source, file.components); err != nil {
-			return err
+			return newest, err
 		}
 		b.logf("%s is of %s", source.releaseFile(), file.date.Format(time.RFC3339))
-		if file.date.After(b.time) {
-			b.time = file.date
+		if file.date.After(newest) {
+			newest = file.date
 		}
 	}
-	return nil
+	return newest, nil
 }
 
 // proxies returns the proxy for a request, as apt chooses it, from the environment of the builder.
@@ -141,7 +174,7 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 	defer func() { _ = response.Body.Close() }() // only read from
 	switch {
 	case response.StatusCode == http.StatusNotFound:
-		return file, fail("NotAMirror", "%s does not exist: parameter %s must be the URL of a mirror that has %s", address, paramMirror, source.suite)
+		return file, fail("NotAMirror", "%s does not exist: set parameter %s to a mirror that has %s", address, source.parameter, source.suite)
 	case response.StatusCode != http.StatusOK:
 		return file, fail(ReasonMirror, "%s: %s", address, response.Status)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 func TestTheMirrorsOfTheToolsAreTheDefault(t *testing.T) {
@@ -56,15 +57,12 @@ func TestTheNewestReleaseFileIsTheTimeOfTheImage(t *testing.T) {
 		getenv: func(string) string { return "" }, log: t.Output(), report: func(string, int, string) {},
 		config: &configuration{mirror: url, security: "none", components: []string{"contrib"}},
 	}
-	sources, err := b.sources()
-	if err == nil {
-		err = b.findTime(t.Context(), sources)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !b.time.Equal(want) {
-		t.Errorf("time %v, want %v", b.time, want)
+	sources, _, err := b.sources()
+	require.NoError(t, err)
+	newest, err := b.findTime(t.Context(), sources)
+	require.NoError(t, err)
+	if want := time.Date(2026, 11, 26, 9, 15, 44, 0, time.UTC); !newest.Equal(want) {
+		t.Errorf("time %v, want %v", newest, want)
 	}
 }
 
@@ -83,9 +81,10 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	c, err := newConfiguration(inputWith(map[string]string{"snapshot": "20260901T000000Z"}))
 	require.NoError(t, err)
 	b := &build{config: c, getenv: func(name string) string { return environment[name] }, log: t.Output(), report: func(string, int, string) {}}
-	sources, err := b.sources()
+	sources, _, err := b.sources()
 	require.NoError(t, err)
-	require.NoError(t, b.findTime(t.Context(), sources))
+	newest, err := b.findTime(t.Context(), sources)
+	require.NoError(t, err)
 	const archive = "http://snapshot.debian.org/archive/"
 	want := []string{
 		archive + "debian/20260901T000000Z/dists/trixie/InRelease",
@@ -95,23 +94,15 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	if diff := cmp.Diff(want, asked); diff != "" {
 		t.Error(diff)
 	}
-	if want := time.Date(2026, 9, 2, 8, 0, 0, 0, time.UTC); !b.time.Equal(want) {
-		t.Errorf("time %v, want that of the newest release file, %v", b.time, want)
-	}
-	list := ""
-	for _, at := range []string{"debian/20260901T000000Z trixie", "debian/20260901T000000Z trixie-updates", "debian-security/20260901T000000Z trixie-security"} {
-		list += "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] " + archive + at + " main\n"
-	}
-	if diff := cmp.Diff(list, c.sourcesList(sources)); diff != "" {
-		t.Error(diff)
+	if want := time.Date(2026, 9, 2, 8, 0, 0, 0, time.UTC); !newest.Equal(want) {
+		t.Errorf("time %v, want that of the newest release file, %v", newest, want)
 	}
 	for _, test := range []struct {
 		config configuration
-		want   int // options about expiry: one sets it, and the other removes it
+		want   int // options about expiry
 	}{
 		{*c, 1},
-		{configuration{expired: true}, 2},
-		{configuration{snapshot: true, expired: true}, 1},
+		{configuration{expired: true}, 1},
 		{configuration{}, 0},
 	} {
 		options := strings.Join((&plan{config: &test.config}).mmdebstrap("plan", "link"), " ")
@@ -121,9 +112,65 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 	}
 
 	asked = nil
-	err = b.findTime(t.Context(), []source{{"http://direct.invalid/debian", release}})
+	_, err = b.findTime(t.Context(), []source{{"http://direct.invalid/debian", release, paramMirror}})
 	if err == nil || failureOf(err).Reason != ReasonMirror || asked != nil {
 		t.Errorf("error %v, and the proxy was asked for %q", err, asked)
+	}
+}
+
+// What apt of the machine uses: by default what the build used, except for a mirror that no other machine reaches. The list of a base stays if no
+// parameter is about mirrors.
+func TestTheMirrorsOfTheMachineAreADecisionOfTheirOwn(t *testing.T) {
+	const deb = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+	const old = "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg check-valid-until=no] http://snapshot.debian.org/archive/"
+	suites := func(mirror, components string) string {
+		return deb + mirror + " trixie " + components + "\n" + deb + mirror + " trixie-updates " + components + "\n"
+	}
+	security := func(mirror string) string { return deb + mirror + " trixie-security main\n" }
+	tools := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(tools, "etc/apt"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(tools, toolSources), []byte("deb http://tools/debian trixie main\ndeb http://tools/sec trixie-security main\n"), 0o600))
+	for name, test := range map[string]struct {
+		based      bool
+		parameters map[string]string
+		want       string
+	}{
+		"nothing": {want: suites("http://tools/debian", "main") + security("http://tools/sec")},
+		"a mirror": {parameters: map[string]string{"mirror": "http://a/debian", "securityMirror": "https://a/sec"},
+			want: suites("http://a/debian", "main") + security("https://a/sec")},
+		"no security": {parameters: map[string]string{"securityMirror": "none", "components": "main contrib"}, want: suites("http://tools/debian", "main contrib")},
+		"a kept mirror": {parameters: map[string]string{"mirror": "http://127.0.0.1:3142/debian", "securityMirror": "http://LOCALHOST:3142/sec"},
+			want: suites("http://tools/debian", "main") + security("http://tools/sec")},
+		"a kept mirror of IPv6": {parameters: map[string]string{"mirror": "http://[::1]:3142/debian", "securityMirror": "none"}, want: suites("http://tools/debian", "main")},
+		"a kept mirror that is meant": {parameters: map[string]string{"mirror": "http://127.0.0.1/d", "machineMirror": "http://127.0.0.1/d", "machineSecurityMirror": "none"},
+			want: suites("http://127.0.0.1/d", "main")},
+		"a snapshot": {parameters: map[string]string{"snapshot": "20260901T000000Z"}, want: old + "debian/20260901T000000Z trixie main\n" +
+			old + "debian/20260901T000000Z trixie-updates main\n" + old + "debian-security/20260901T000000Z trixie-security main\n"},
+		"a snapshot, and updates": {parameters: map[string]string{"snapshot": "20260901T000000Z", "machineMirror": "http://m/debian/", "machineSecurityMirror": "http://m/sec"},
+			want: suites("http://m/debian", "main") + security("http://m/sec")},
+		"none":               {parameters: map[string]string{"machineMirror": "none"}, want: ""},
+		"only security":      {parameters: map[string]string{"machineMirror": "none", "machineSecurityMirror": "http://m/sec"}, want: security("http://m/sec")},
+		"a base, none":       {based: true, parameters: map[string]string{"machineMirror": "none"}, want: ""},
+		"a base, and a name": {based: true, parameters: map[string]string{"mirror": "http://a/debian"}, want: suites("http://a/debian", "main") + security("http://tools/sec")},
+		"a base":             {based: true, parameters: map[string]string{"packages": "curl", "acceptExpired": "true"}, want: "stays"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			input := inputWith(test.parameters)
+			if test.based {
+				input.Base = render.InputBase{Image: "server"}
+			}
+			c, err := newConfiguration(input)
+			require.NoError(t, err)
+			_, machine, err := (&build{config: c, tools: tools}).sources()
+			require.NoError(t, err)
+			want := listHeader + test.want
+			if test.want == "stays" {
+				want = ""
+			}
+			if diff := cmp.Diff(want, c.machineList(machine)); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
 
@@ -133,7 +180,7 @@ func TestAComponentThatASuiteLacksIsRefused(t *testing.T) {
 		"main nonsense": "",
 		"updates/main":  "UnknownComponent: parameter components: http://m/dists/trixie/InRelease has no component nonsense, only updates/main",
 	} {
-		err := c.checkComponents(source{"http://m", "trixie"}, strings.Fields(components))
+		err := c.checkComponents(source{"http://m", "trixie", paramMirror}, strings.Fields(components))
 		if (err == nil) != (want == "") || err != nil && err.Error() != want {
 			t.Errorf("%s: %v, want %q", components, err, want)
 		}
@@ -157,14 +204,14 @@ func TestAMirrorWithoutAReleaseFileIsExplained(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := mirrorWith(t, test.answer)
-			_, err := readRelease(t.Context(), http.DefaultClient, source{url, release})
+			_, err := readRelease(t.Context(), http.DefaultClient, source{url, release, paramMirror})
 			check(t, err, test.reason, test.retryable)
 		})
 	}
 	t.Run("unreachable", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
-		_, err := readRelease(context.Background(), http.DefaultClient, source{server.URL, release})
+		_, err := readRelease(context.Background(), http.DefaultClient, source{server.URL, release, paramMirror})
 		check(t, err, "MirrorUnavailable", true)
 	})
 }

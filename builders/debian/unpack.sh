@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Unpacks the root file system of the base: PLAN/base.tar, or that of the disk PLAN/base.raw, which begins at byte PLAN/offset. The
-# configuration of apt is that of this build, which is there already. Failures are those of customize.sh.   usage: PLAN/unpack ROOT
+# sources of apt are those of this build, which are there already. Those of the base are in PLAN/apt: customize.sh puts them back. So a source
+# of the base need not be reachable. Failures are those of customize.sh.   usage: PLAN/unpack ROOT
 set -eu
 plan=${0%/*} root=$1
+mkdir "$plan/apt"
+mv "$root/etc/apt/sources.list.d" "$plan/build.d"
 
 if [ -e "$plan/base.tar" ]; then
-  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude='./etc/apt/sources.list*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap
+  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap
 else
   disk="$plan/base.raw?offset=$(cat "$plan/offset")"
   mkdir "$plan/tree"
   debugfs -R "rdump / \"$plan/tree\"" "$disk" 2>&1 # into an empty directory only
-  (cd "$plan/tree" && rm -rf lost+found etc/apt/sources.list etc/apt/sources.list.d etc/apt/apt.conf.d/99mmdebstrap)
+  (cd "$plan/tree" && rm -rf lost+found etc/apt/apt.conf.d/99mmdebstrap)
   cp --archive --link --force "$plan/tree/." "$root" # mmdebstrap has begun a root file system there
   rm -rf "$plan/tree"
   # debugfs leaves out set-user-ID, set-group-ID and sticky bits, and capabilities. It is asked for them: ls -p prints /INODE/MODE/USER/GROUP/NAME/SIZE/.
@@ -37,3 +40,7 @@ if [ ! -e "$root/var/lib/dpkg/status" ] || ! grep -qx 'VERSION_CODENAME=trixie' 
   printf '%s\n%s\n\n' BaseNotUsable "the base is not Debian trixie" >"$plan/failure"
   exit 1
 fi
+for name in sources.list sources.list.d; do
+  if [ -e "$root/etc/apt/$name" ]; then mv "$root/etc/apt/$name" "$plan/apt"; fi
+done
+mv "$plan/build.d" "$root/etc/apt/sources.list.d"

@@ -71,12 +71,13 @@ func checkInput(input *render.Input) field.ErrorList {
 // checkMirrors returns what the forms of the parameters of mirrors do not tell.
 func checkMirrors(input *render.Input) field.ErrorList {
 	var problems field.ErrorList
-	for _, name := range []string{paramMirror, paramSecurityMirror} {
+	for _, name := range []string{paramMirror, paramSecurityMirror, paramMachineMirror, paramMachineSecurityMirror} {
 		value := input.Parameters[name]
 		if _, err := url.Parse(value); err != nil {
 			problems = append(problems, field.Invalid(parameterPath.Key(name), value, "must be a URL: "+cause(err).Error()))
 		}
-		if value != "" && input.Parameters[paramSnapshot] != "" {
+		replaced := name == paramMirror || name == paramSecurityMirror
+		if replaced && value != "" && input.Parameters[paramSnapshot] != "" {
 			problems = append(problems, field.Forbidden(parameterPath.Key(name), "remove it or "+paramSnapshot+", which replaces it"))
 		}
 	}
