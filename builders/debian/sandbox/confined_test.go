@@ -30,6 +30,7 @@ type probe struct {
 	Capabilities   string
 	Read, Written  []string // of the paths in the input
 	Mounts, Home   []string
+	Inherited      []string // what is open besides the standard streams, in any process
 }
 
 // launchArgument is the argument with which the test binary is the launcher.
@@ -58,7 +59,7 @@ func waitForTheEnd() {
 }
 
 func reportProbe() {
-	found := probe{UID: os.Getuid(), Mounts: names(tools.Mounts), Home: names("/home")}
+	found := probe{UID: os.Getuid(), Mounts: names(tools.Mounts), Home: names("/home"), Inherited: inherited()}
 	for _, name := range names("/proc") {
 		if strings.Trim(name, "0123456789") == "" {
 			found.Processes++
@@ -67,13 +68,14 @@ func reportProbe() {
 	status, _ := os.ReadFile("/proc/self/status")
 	_, found.Capabilities, _ = strings.Cut(string(status), "CapEff:\t")
 	found.Capabilities, _, _ = strings.Cut(found.Capabilities, "\n")
-	input, _ := os.ReadFile(os.Getenv("GOLDSMITH_INPUT"))
-	for path := range strings.FieldsSeq(string(input)) {
+	paths, _ := os.ReadFile(os.Getenv("GOLDSMITH_OUTPUT") + "/paths")
+	for path := range strings.FieldsSeq(string(paths)) {
 		if _, err := os.ReadFile(path); err == nil {
 			found.Read = append(found.Read, path)
 		}
-		if file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600); err == nil {
-			_ = file.Close()
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o600)
+		_ = file.Close()
+		if err == nil || os.Chmod(path, 0o600) == nil {
 			found.Written = append(found.Written, path)
 		}
 	}
@@ -83,12 +85,34 @@ func reportProbe() {
 	os.Exit(0)
 }
 
+// inherited returns the files of all processes, and those of its own that the runtime of Go has not opened.
+func inherited() (files []string) {
+	descriptors, _ := filepath.Glob("/proc/[0-9]*/fd/*")
+	for _, descriptor := range descriptors {
+		file, err := os.Readlink(descriptor)
+		if number := filepath.Base(descriptor); (len(number) > 1 || number > "2") && err == nil && !strings.HasPrefix(file, "anon_inode:") {
+			files = append(files, descriptor+" "+file)
+		}
+	}
+	return files
+}
+
 func names(directory string) (names []string) {
 	entries, _ := os.ReadDir(directory)
 	for _, entry := range entries {
 		names = append(names, entry.Name())
 	}
 	return names
+}
+
+const validInput = `{"version":1,"base":{"reference":"debian:trixie"}}`
+
+// newLauncher returns the launcher with a cache and variables of the builder contract.
+func newLauncher(t *testing.T, cache string, variables ...string) *exec.Cmd {
+	t.Helper()
+	launcher := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), launchArgument)
+	launcher.Env = append(variables, "PATH="+os.Getenv("PATH"), envCache+"="+cache)
+	return launcher
 }
 
 // TestTheProgramSeesNothingElseOfTheMachine needs what Missing names, and makes the tools if they do not exist.
@@ -101,22 +125,18 @@ func TestTheProgramSeesNothingElseOfTheMachine(t *testing.T) {
 
 	pod := t.TempDir()
 	at := func(name string) string { return filepath.Join(pod, name) }
-	hidden := []string{at("log"), at("input"), "/etc/shadow", "/root/.profile", "/sys/kernel/notes", "/proc/sys/kernel/core_pattern", "/new", tools.Mounts + "/new", tools.Mounts + "/input"}
+	hidden := []string{at("log"), at("input"), "/etc/shadow", "/etc/passwd", "/root/.profile", "/sys/kernel/notes", "/proc/sys/kernel/core_pattern", "/new", "/proc/1/root/new",
+		tools.Program, "/proc/1/exe", tools.Mounts + "/new", tools.Mounts + "/input"}
 	shared := []string{tools.Mounts + "/output/disk", tools.Mounts + "/result", "/tmp/new"}
-	for name, content := range map[string]string{"log": "secret", "input": strings.Join(slices.Concat(hidden, shared), "\n"), "result": ""} {
+	require.NoError(t, errors.Join(os.Mkdir(at("output"), 0o700), os.Mkdir(at("tmp"), 0o700)))
+	for name, content := range map[string]string{"log": "secret", "input": validInput, "result": "", "output/paths": strings.Join(slices.Concat(hidden, shared), "\n")} {
 		require.NoError(t, os.WriteFile(at(name), []byte(content), 0o600))
 	}
-	require.NoError(t, errors.Join(os.Mkdir(at("output"), 0o700), os.Mkdir(at("tmp"), 0o700)))
-	program, err := os.Executable()
-	require.NoError(t, err)
-	arguments, environment := command(directory, program, func(name string) string {
-		return map[string]string{"GOLDSMITH_INPUT": at("input"), "GOLDSMITH_OUTPUT": at("output"), "GOLDSMITH_RESULT": at("result"), "TMPDIR": at("tmp")}[name]
-	})
-	run := exec.CommandContext(t.Context(), "bwrap", arguments...)
-	run.Env = environment
+	launcher := newLauncher(t, cache, "GOLDSMITH_INPUT="+at("input"), "GOLDSMITH_OUTPUT="+at("output"), "GOLDSMITH_RESULT="+at("result"), "TMPDIR="+at("tmp"))
+	launcher.ExtraFiles = []*os.File{require.Value(os.Open(at("log")))(t)} // as a shell leaves some open
 	var complaints bytes.Buffer
-	run.Stderr = &complaints
-	said, err := run.Output()
+	launcher.Stderr = &complaints
+	said, err := launcher.Output()
 	if err != nil {
 		t.Fatalf("%v: %s", err, &complaints)
 	}
@@ -124,6 +144,9 @@ func TestTheProgramSeesNothingElseOfTheMachine(t *testing.T) {
 	require.NoError(t, json.Unmarshal(said, &found))
 	if found.UID != tools.ID || strings.Trim(found.Capabilities, "0") != "" || found.Processes > 1 {
 		t.Errorf("user %d, capabilities %s, %d processes", found.UID, found.Capabilities, found.Processes)
+	}
+	if len(found.Inherited) > 0 {
+		t.Errorf("it has open files: %q", found.Inherited)
 	}
 	if !slices.Equal(found.Written, shared) {
 		t.Errorf("it can write to %q, want %q", found.Written, shared)
@@ -151,10 +174,8 @@ func TestTheBuilderEndsWithItsLauncher(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			pod := t.TempDir()
-			require.NoError(t, errors.Join(os.WriteFile(pod+"/input", []byte(`{"version":1,"base":{"reference":"debian:trixie"}}`), 0o600), os.WriteFile(pod+"/result", nil, 0o600)))
-			launcher := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), launchArgument)
-			launcher.Env = []string{"PATH=" + os.Getenv("PATH"), envCache + "=" + cache, "GOLDSMITH_INPUT=" + pod + "/input", "GOLDSMITH_BASE=" + pod,
-				"GOLDSMITH_OUTPUT=" + pod, "GOLDSMITH_RESULT=" + pod + "/result", "TMPDIR=" + pod}
+			require.NoError(t, errors.Join(os.WriteFile(pod+"/input", []byte(validInput), 0o600), os.WriteFile(pod+"/result", nil, 0o600)))
+			launcher := newLauncher(t, cache, "GOLDSMITH_INPUT="+pod+"/input", "GOLDSMITH_BASE="+pod, "GOLDSMITH_OUTPUT="+pod, "GOLDSMITH_RESULT="+pod+"/result", "TMPDIR="+pod)
 			launcher.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 			output := require.Value(launcher.StdoutPipe())(t)
 			require.NoError(t, launcher.Start())

@@ -11,13 +11,12 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"slices"
+	"runtime"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -26,7 +25,8 @@ import (
 const (
 	exitFailed     = 1
 	exitUsage      = 2
-	exitTerminated = 128 + int(syscall.SIGTERM)
+	exitSignalled  = 128 // and the signal
+	exitTerminated = exitSignalled + int(syscall.SIGTERM)
 
 	envCache = "XDG_CACHE_HOME"
 )
@@ -44,9 +44,10 @@ func Environment(getenv func(string) string) []string {
 	return variables
 }
 
-// Main makes the tools of the builder if they do not exist yet, and then replaces this process by the program of the builder in its sandbox.
-// getenv looks up the variables of the builder contract, and those of Environment. If the builder refuses its input or cannot be started, Main
-// writes a result with the reason and returns an exit code. SIGTERM to the process group ends the builder as in a pod. It takes no arguments.
+// Main makes the tools of the builder if they do not exist yet, runs the program of the builder in its sandbox, and returns the exit code of the
+// program. getenv looks up the variables of the builder contract, and those of Environment. If the builder refuses its input or cannot be started,
+// Main writes a result with the reason. SIGTERM to the process group ends the builder as in a pod. SIGKILL of this process kills the builder.
+// It takes no arguments.
 func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
 	if len(args) > 0 {
 		complain(stderr, fmt.Errorf("it takes no arguments: its input is the file that $%s names", render.EnvInput))
@@ -56,7 +57,11 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 	if failure == nil {
 		ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
 		defer stop()
-		failure = failureOf(launch(ctx, getenv, stdout))
+		code, err := launch(ctx, getenv, stdout, stderr)
+		if err == nil {
+			return code
+		}
+		failure = failureOf(err)
 		if ctx.Err() != nil {
 			complain(stderr, errors.New("told to end"))
 			return exitTerminated
@@ -74,34 +79,49 @@ func complain(stderr io.Writer, err error) {
 	_, _ = fmt.Fprintf(stderr, "debian builder: %v\n", err) // a failure to write the log cannot be reported anywhere
 }
 
-// launch does not return if the program of the builder starts.
-func launch(ctx context.Context, getenv func(string) string, stdout io.Writer) error {
+// launch runs the program of the builder, and returns its exit code. An error means that it has not run.
+func launch(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer) (code int, err error) {
 	if err := tools.Missing(ctx); err != nil {
-		return missingError{err}
+		return 0, missingError{err}
 	}
 	directory, held, err := makeTools(ctx, getenv, stdout)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	defer func() { _ = held.Close() }() // only read from
 	program, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("find the program of the builder: %w", err)
+		return 0, fmt.Errorf("find the program of the builder: %w", err)
 	}
 	bwrap, err := exec.LookPath("bwrap")
 	if err != nil {
-		return missingError{err}
+		return 0, missingError{err}
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	arguments, environment := command(directory, program, getenv)
 	// SIGTERM is for the builder in the sandbox, which gets it with the process group: bwrap would end the sandbox at once.
 	signal.Ignore(syscall.SIGTERM)
-	if _, err := unix.FcntlInt(held.Fd(), unix.F_SETFD, 0); err != nil { // the sandbox inherits it
-		return fmt.Errorf("hold the tools: %w", err)
+	if err := ctx.Err(); err != nil {
+		return 0, err
 	}
-	err = syscall.Exec(bwrap, slices.Insert(arguments, 0, "bwrap"), environment)
-	return fmt.Errorf("run %s: %w", bwrap, err)
+	// A program in the sandbox could open an inherited file again, for writing: it gets none, and this process holds the tools until it ends.
+	if err := process.CloseOnExec(); err != nil {
+		return 0, err
+	}
+	runtime.LockOSThread() // bwrap ends with the thread that has started it
+	defer runtime.UnlockOSThread()
+	arguments, environment := command(directory, program, getenv)
+	builder := exec.Command(bwrap, arguments...)
+	builder.Env, builder.Stdout, builder.Stderr = environment, stdout, stderr
+	err = builder.Run()
+	if _, ended := errors.AsType[*exec.ExitError](err); ended {
+		if status, _ := builder.ProcessState.Sys().(syscall.WaitStatus); status.Signaled() {
+			return exitSignalled + int(status.Signal()), nil
+		}
+		return builder.ProcessState.ExitCode(), nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("run %s: %w", bwrap, err)
+	}
+	return 0, nil
 }
 
 // makeTools returns the directory of the tools, and a file that holds them. It makes the tools if that is due.

@@ -175,7 +175,9 @@ func (m maker) make(ctx context.Context) error {
 	if err := m.repair(m.directory); err != nil {
 		return err
 	}
-	if err := m.command(ctx, "bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--bind", m.directory, "/", "ldconfig", "-i").Run(); err != nil {
+	ldconfig := m.command(ctx, "bwrap", "--unshare-all", "--cap-drop", "ALL", "--die-with-parent", "--bind", m.directory, "/", "ldconfig", "-i")
+	ldconfig.ExtraFiles = nil // a sandbox gets no file of the machine
+	if err := ldconfig.Run(); err != nil {
 		return fmt.Errorf("run ldconfig in the tools: %w", err)
 	}
 	if err := os.RemoveAll(filepath.Join(m.directory, "var/cache/ldconfig")); err != nil {

@@ -38,10 +38,8 @@ func postpone(directory string) error {
 	return os.Chtimes(directory, at, at)
 }
 
-// Hold keeps tools from being removed until the file is closed, by this process and by those that inherit it. The error is fs.ErrNotExist if they
-// have been removed.
-//
-// The file is an empty one in the directory: with an open directory, a process in a sandbox could leave the sandbox.
+// Hold keeps tools from being removed until the file is closed. The error is fs.ErrNotExist if they have been removed. A sandbox must not inherit
+// the file, because a program there could open it again for writing.
 func Hold(directory string) (*os.File, error) {
 	path := filepath.Join(directory, Program)
 	file, err := os.Open(path)

@@ -34,7 +34,7 @@ func Supervise() error {
 	if kind, err := unix.GetsockoptInt(socketFD, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_SEQPACKET {
 		return errors.New("a supervisor is started by its agent, not by hand")
 	}
-	if err := closeAllOnExec(); err != nil {
+	if err := CloseOnExec(); err != nil { // the socket, and what the parent of the agent has left open
 		return err
 	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
@@ -64,8 +64,8 @@ func Supervise() error {
 	return errors.Join(err, s.killAll())
 }
 
-// closeAllOnExec keeps from the commands the socket and whatever the agent itself was given by its parent.
-func closeAllOnExec() error {
+// CloseOnExec keeps from the programs that this process starts later all files that are open now, except the standard streams.
+func CloseOnExec() error {
 	open, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
 		return fmt.Errorf("list open files: %w", err)
