@@ -150,7 +150,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
 	@$(if $(filter gate smoke catalogue debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN_BUILDER=bin/debian-builder/debian-builder) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
-	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestEveryDebianCommand)' ./builders/debian/sandbox ./cmd/goldsmith)
+	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
 
 .PHONY: e2e-docs
 e2e-docs: ## Run the commands of the docs that need a cluster, on a cluster of make kind-up.

@@ -17,7 +17,8 @@ const (
 	// Description is a line for users.
 	Description = "Bootable disks of Debian 13, built without privileges"
 
-	platform = "linux/amd64"
+	architecture = "amd64"
+	platform     = "linux/" + architecture
 )
 
 // The parameters.
@@ -55,7 +56,9 @@ const (
 	// formArguments lacks what the configuration of GRUB cannot have unquoted.
 	formArguments = `[\s!%(-:=?-\[\]-z~]*`
 
-	formPackage = `[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+~:-]+)?`
+	// formPackage has the names that Debian permits (Policy 5.6.1), and versions. apt takes a hyphen at the end of either, and a plus at the end
+	// of a version, for an operator, and a point at the end of a name for a regular expression: no package of Debian has them there.
+	formPackage = `[a-z0-9][a-z0-9+.-]*[a-z0-9+](=[A-Za-z0-9]([A-Za-z0-9.+~:-]*[A-Za-z0-9.~])?)?`
 	formUnit    = `-?[A-Za-z0-9][A-Za-z0-9:_.@\\-]*`
 	formWord    = `[a-z0-9][a-z0-9-]*`
 
@@ -86,7 +89,7 @@ func Capabilities() capability.Capabilities {
 	}
 	return capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{
-			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them",
+			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them: neither patterns nor NAME/SUITE, NAME- or TASK^",
 				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+
 					"NAME=VERSION requires a version. Packages that are only recommended are not installed"),
 			paramMirror: value(formURL, "a URL that begins with http:// or https://", "URL of the mirror. By default that of the tools of the builder"),

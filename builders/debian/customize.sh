@@ -25,7 +25,9 @@ fi
 # Only an image that adds to another one has this list. mmdebstrap has installed the packages of other images.
 if [ -e "$plan/packages" ]; then
   if [ -s "$plan/packages" ]; then
-    DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends install <"$plan/packages"
+    # Names only: an architecture after a name leaves no + or - at its end for an operator, and apt takes no name for a regular expression.
+    sed 's/^[^=]*/&:amd64/' "$plan/packages" |
+      DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends -oAPT::Cmd::Pattern-Only=true install
   fi
   # The disk has another UUID than that of the base.
   read -r uuid <"$plan/uuid"

@@ -37,7 +37,7 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 	}
 
 	got, err = newConfiguration(inputWith(map[string]string{
-		"packages": "nginx-light, curl\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib", "machineMirror": "http://m.example.com/",
+		"packages": "nginx-light, g++\nvim=2:9.1", "mirror": "http://mirror.example.com/debian/", "securityMirror": "none", "components": "main contrib", "machineMirror": "http://m.example.com/",
 		"users":    `[{"name": "admin", "groups": ["sudo"], "authorizedKeys": ["` + someKey + `"], "passwordHash": "$6$a$b"}]`,
 		"services": "nginx -apt-daily.timer", "kernel": "generic", "kernelArguments": " quiet\n panic=5 ", "hostname": "web.example.com",
 		"locale": "en_GB.UTF-8", "timeZone": "Europe/Berlin", "size": "3G", "acceptExpired": "true",
@@ -46,7 +46,7 @@ func TestParametersAreReadWithTheirDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want = &configuration{
-		packages: []string{"nginx-light", "curl", "vim=2:9.1"}, mirror: "http://mirror.example.com/debian", security: "none",
+		packages: []string{"nginx-light", "g++", "vim=2:9.1"}, mirror: "http://mirror.example.com/debian", security: "none",
 		components: []string{"main", "contrib"}, setsMirror: true, machineMirror: "http://m.example.com",
 		users:   []user{{Name: "admin", Groups: []string{"sudo"}, AuthorizedKeys: []string{someKey}, PasswordHash: "$6$a$b"}},
 		enabled: []string{"nginx"}, disabled: []string{"apt-daily.timer"}, kernel: "linux-image-amd64", arguments: "quiet panic=5",
@@ -68,6 +68,15 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 		"unknown":            {map[string]string{"package": "curl"}, `parameters[package]: Invalid value: "package": builder debian has no such parameter: did you mean packages?`},
 		"package":            {map[string]string{"packages": "curl;reboot"}, `parameters[packages]: Invalid value: "curl;reboot": builder debian: parameter packages must be names of packages`},
 		"option of apt":      {map[string]string{"packages": "curl, --force-yes"}, "parameters[packages]: "},
+		"removed package":    {map[string]string{"packages": "curl iputils-ping-"}, "parameters[packages]: "},
+		"expression":         {map[string]string{"packages": "cowsay."}, "parameters[packages]: "},
+		"glob":               {map[string]string{"packages": "nginx*"}, "parameters[packages]: "},
+		"task":               {map[string]string{"packages": "lamp-server^"}, "parameters[packages]: "},
+		"pattern of apt":     {map[string]string{"packages": "~ncurl"}, "parameters[packages]: "},
+		"release":            {map[string]string{"packages": "curl/trixie"}, "neither patterns nor NAME/SUITE, NAME- or TASK^"},
+		"architecture":       {map[string]string{"packages": "curl:i386"}, "parameters[packages]: "},
+		"operator":           {map[string]string{"packages": "curl=8.14.1-2+"}, "parameters[packages]: "},
+		"no version":         {map[string]string{"packages": "curl="}, "parameters[packages]: "},
 		"mirror":             {map[string]string{"mirror": "ftp://mirror.example.com"}, "parameter mirror must be a URL that begins with http:// or https://"},
 		"no URL":             {map[string]string{"securityMirror": "http://mirror.example.com:x"}, `parameters[securityMirror]: Invalid value: "http://mirror.example.com:x": must be a URL: invalid port`},
 		"mirror of machines": {map[string]string{"machineMirror": "http://[m"}, `parameters[machineMirror]: Invalid value: "http://[m": must be a URL: missing ']' in host`},

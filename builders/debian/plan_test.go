@@ -80,7 +80,11 @@ func applied(t *testing.T, parameters, files map[string]string, fail, static str
 	t.Helper()
 	c, err := newConfiguration(inputWith(parameters))
 	require.NoError(t, err)
-	p := newPlan(c, files, "ROOT")
+	return apply(t, newPlan(c, files, "ROOT"), fail, static)
+}
+
+func apply(t *testing.T, p *plan, fail, static string) (calls string, failed error) {
+	t.Helper()
 	directory := t.TempDir()
 	plan, bin, root := filepath.Join(directory, "plan"), filepath.Join(directory, "bin"), filepath.Join(directory, "root")
 	require.NoError(t, p.write(plan))
@@ -112,6 +116,16 @@ func TestAPlanIsAppliedInItsOrder(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(require.Value(os.ReadFile(golden))(t)), calls); diff != "" {
 		t.Errorf("go test -update writes %s again: %s", golden, diff)
+	}
+}
+
+func TestPackagesForABaseAreNamesOnly(t *testing.T) {
+	c, err := newConfiguration(inputWith(map[string]string{"packages": "g++ curl=8.14-2+b1 libstdc++6"}))
+	require.NoError(t, err)
+	c.based = true
+	calls, _ := apply(t, newPlan(c, nil, "ROOT"), "", "")
+	if want := "apt-get --yes --no-install-recommends " + namesOnly + " install curl:amd64=8.14-2+b1 g++:amd64 libstdc++6:amd64 linux-image-cloud-amd64:amd64\n"; !strings.HasPrefix(calls, want) {
+		t.Errorf("calls %s, want %s", calls, want)
 	}
 }
 

@@ -90,8 +90,9 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 		options = append(options, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
 	} else {
 		options = append(options, "--variant=minbase", "--include="+strings.Join(p.packages, ","),
-			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time.
-			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends install "+strings.Join(p.packages, " ")+" >/dev/null")
+			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time. mmdebstrap
+			// passes the names as they are, which apt takes for names once these packages exist.
+			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends "+namesOnly+" install "+strings.Join(exactly(p.packages), " ")+" >/dev/null")
 	}
 	if !p.needsMirror() {
 		options = append(options, "--skip=update")
@@ -100,6 +101,22 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 		options = append(options, "--aptopt=Acquire::Check-Valid-Until \"false\"")
 	}
 	return options
+}
+
+// namesOnly lets apt take no name for a regular expression.
+const namesOnly = "-oAPT::Cmd::Pattern-Only=true"
+
+// exactly returns packages with their architecture, so that apt takes no + or - at the end of a name for an operator.
+func exactly(packages []string) []string {
+	exact := make([]string, len(packages))
+	for i, item := range packages {
+		name, version, versioned := strings.Cut(item, "=")
+		exact[i] = name + ":" + architecture
+		if versioned {
+			exact[i] += "=" + version
+		}
+	}
+	return exact
 }
 
 // needsMirror reports whether packages are installed. A script can do so, too.
@@ -225,7 +242,7 @@ func explain(last []string, err error) error {
 	case output.MirrorUnavailable:
 		return fail(ReasonMirror, "%s", strings.Join(strings.Fields(found[0]), " "))
 	case output.UnknownPackage:
-		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, found[1])
+		return fail("UnknownPackage", "parameter %s: the mirror has no package %s", paramPackages, strings.TrimSuffix(found[1], ":"+architecture))
 	case output.UnknownVersion:
 		return fail("UnknownPackage", "parameter %s: the mirror has no version %s of package %s", paramPackages, found[1], found[2])
 	default:

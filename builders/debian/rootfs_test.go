@@ -48,6 +48,13 @@ func with(failure result.Failure, message string) result.Failure {
 	return failure
 }
 
+func TestAnUnknownPackageHasTheNameOfTheUser(t *testing.T) {
+	got := explain([]string{"E: Unable to locate package curl+:amd64"}, nil)
+	if want := "UnknownPackage: parameter packages: the mirror has no package curl+"; got == nil || got.Error() != want {
+		t.Errorf("failure %v, want %s", got, want)
+	}
+}
+
 func TestAnUnknownFaultHasTheErrorsOfMmdebstrap(t *testing.T) {
 	got := failureOf(explain([]string{"I: extracting", "E: one thing", "W: noise", "E: mmdebstrap failed to run"}, errors.New("mmdebstrap: exit status 25")))
 	want := &result.Failure{Reason: "PackagesNotInstalled", Class: v1alpha1.FailureUser, Message: "mmdebstrap: exit status 25: E: one thing"}
