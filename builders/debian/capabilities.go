@@ -45,10 +45,12 @@ const (
 // Forms of values and of the items of lists.
 const (
 	formURL      = `https?://[!-~]+`
-	formSnapshot = `[0-9]{8}T[0-9]{6}Z`
+	formSnapshot = `20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z`
 	formHostname = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*`
 	formLocale   = `[A-Za-z_]+(\.UTF-8)?(@[a-z]+)?`
-	formTimeZone = `[A-Za-z0-9+_-]+(/[A-Za-z0-9+_-]+)*`
+	// formTimeZone has zones of a region, such as Europe/Berlin, and others, such as UTC. A region is no zone.
+	formTimeZone = `((posix|right)/)?([A-Z][A-Z0-9+-]+|Cuba|Egypt|Eire|GB-Eire|Greenwich|Hongkong|Iceland|Iran|Israel|Jamaica|Japan|Kwajalein|Libya|` +
+		`Navajo|Poland|Portugal|Singapore|Turkey|Universal|Zulu|[A-Z][A-Za-z]+(/[A-Za-z0-9+_-]+)+)`
 	// formNoPrivateKey refuses the PEM of a private key before it is stored (RFC 7468).
 	formNoPrivateKey = `([^-]|-{1,4}([^-]|$))*`
 	// formSize has sizes from the least that any image needs. Its digits limit the number of bytes.
@@ -74,6 +76,12 @@ const (
 	defaultComponents = "main"
 )
 
+// Limits of the kernel: HOST_NAME_MAX, and COMMAND_LINE_SIZE of x86 without the arguments that every image has.
+const (
+	maxHostname  = 64
+	maxArguments = 1900
+)
+
 // Capabilities returns the parameters that the builder takes, and the targets that it makes.
 func Capabilities() capability.Capabilities {
 	// value describes a parameter whose value has a form, and list one whose items have it.
@@ -82,6 +90,10 @@ func Capabilities() capability.Capabilities {
 	}
 	list := func(form, must, description string) capability.Property {
 		return value(`[,\s]*((`+form+`)([,\s]+|$))*`, must, description)
+	}
+	limited := func(property capability.Property, characters int64) capability.Property {
+		property.MaxLength = &characters
+		return property
 	}
 	defaulting := func(property capability.Property, to string) capability.Property {
 		property.Default = to
@@ -112,12 +124,12 @@ func Capabilities() capability.Capabilities {
 				"Units of systemd to enable, with blanks, commas or line breaks between them. "+
 					"A unit with a hyphen before it, such as -apt-daily.timer, is disabled"),
 			paramKernel: {Description: "Kernel: cloud has the drivers of virtual machines only, generic has all", Default: kernelCloud, Enum: []any{kernelCloud, kernelGeneric}},
-			paramKernelArguments: value(formArguments, `arguments without the characters " ' \ { } $ ; & | < > #, which GRUB interprets`,
-				"Arguments of the kernel besides the root file system and the consoles"),
-			paramHostname: defaulting(value(formHostname, "lower-case letters, digits and hyphens, with dots between labels of at most 63 characters, such as web-1.example.com",
-				"Host name"), defaultHostname),
+			paramKernelArguments: limited(value(formArguments, `arguments without the characters " ' \ { } $ ; & | < > #, which GRUB interprets`,
+				"Arguments of the kernel besides the root file system and the consoles"), maxArguments),
+			paramHostname: limited(defaulting(value(formHostname, "lower-case letters, digits and hyphens, with dots between labels of at most 63 characters, such as web-1.example.com",
+				"Host name, at most 64 characters in all"), defaultHostname), maxHostname),
 			paramLocale:   defaulting(value(formLocale, "a locale, such as en_GB.UTF-8", "Locale, such as en_GB.UTF-8"), defaultLocale),
-			paramTimeZone: defaulting(value(formTimeZone, "a time zone, such as Europe/Berlin", "Time zone, such as Europe/Berlin"), defaultTimeZone),
+			paramTimeZone: defaulting(value(formTimeZone, "a time zone, such as Europe/Berlin or UTC", "Time zone, such as Europe/Berlin"), defaultTimeZone),
 			paramSize: value(formSize, "a whole number with M for MiB or G for GiB, from 100M to 9999G, such as 2G", "Size of the disk, in MiB or GiB, such as 2G. "+
 				"By default 512 MiB more than the root file system needs, rounded up to 256 MiB"),
 		}},

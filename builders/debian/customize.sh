@@ -53,7 +53,7 @@ inside tar --extract --touch --keep-directory-symlink <"$plan/root.tar" ||
 
 read -r zone <"$plan/timezone"
 if [ -n "$zone" ]; then
-  inside test -e "/usr/share/zoneinfo/$zone" || fail UnknownTimeZone "parameter timeZone: there is no time zone $zone"
+  inside grep -q ^TZif "/usr/share/zoneinfo/$zone" 2>/dev/null || fail UnknownTimeZone "parameter timeZone: there is no time zone $zone"
   inside ln -sf "../usr/share/zoneinfo/$zone" /etc/localtime
 fi
 read -r locale <"$plan/locale"
@@ -82,6 +82,13 @@ for verb in enable disable; do
   while read -r unit; do
     echo "$verb $unit"
     said=$(inside systemctl "$verb" "$unit" 2>&1) || fail UnknownService "parameter services: cannot $verb $unit: " "$said"
+    # systemctl ends well, too, when it does nothing.
+    case $(inside systemctl is-enabled "$unit" 2>/dev/null | tail -n 1) in
+      static) fail UnknownService "parameter services: cannot $verb $unit: it has no [Install] section, so only other units start it" ;;
+      alias) fail UnknownService "parameter services: cannot $verb $unit: it is another name of a unit: name that unit" ;;
+      generated | transient) fail UnknownService "parameter services: cannot $verb $unit: it is made only when a machine runs" ;;
+      not-found) fail UnknownService "parameter services: cannot $verb $unit: there is no unit of this name, or it is another name of a unit" ;;
+    esac
   done <"$plan/$verb"
 done
 
@@ -103,6 +110,13 @@ while read -r number name; do
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"
+
+# A script can install a shell, too.
+while IFS="$tab" read -r name shell _; do
+  # shellcheck disable=SC2016 # the shell in the fake chroot expands them
+  inside sh -c 'test -f "$1" && test -x "$1"' sh "$shell" ||
+    fail UserNotCreated "parameter users: user $name: the image has no shell $shell: add its package to packages, or correct the shell"
+done <"$plan/accounts"
 
 rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" # settings of the build
 # apt of the machine uses the list of the plan, or else that of the base. A list that a file or a script of the image has written instead stays.

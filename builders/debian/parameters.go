@@ -5,6 +5,7 @@ package debian
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -88,9 +89,15 @@ func newConfiguration(input *render.Input) (*configuration, error) {
 	return c, inputError(append(checkInput(input), problems...))
 }
 
-// items returns the items of a list.
+// items returns the different items of a list: apt refuses a component that is there twice.
 func items(input *render.Input, parameter string) []string {
-	return strings.FieldsFunc(input.Parameters[parameter], func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	var items []string
+	for _, item := range strings.FieldsFunc(input.Parameters[parameter], func(r rune) bool { return r == ',' || unicode.IsSpace(r) }) {
+		if !slices.Contains(items, item) {
+			items = append(items, item)
+		}
+	}
+	return items
 }
 
 // sizeOf returns the bytes of a size, or 0 for what has not the form of the schema.

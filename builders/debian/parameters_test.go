@@ -87,12 +87,28 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 		"kernel arguments":   {map[string]string{"kernelArguments": "a;reboot"}, "parameter kernelArguments must be arguments without the characters"},
 		"comment":            {map[string]string{"kernelArguments": "quiet #"}, "parameters[kernelArguments]: "},
 		"host name":          {map[string]string{"hostname": "a b"}, "parameter hostname must be lower-case letters"},
+		"long host name":     {map[string]string{"hostname": strings.Repeat("a.", 32) + "a"}, "parameters[hostname]: Invalid value: \"" + strings.Repeat("a.", 32) + "a\": builder debian: parameter hostname must be at most 64 chars long"},
+		"long label":         {map[string]string{"hostname": strings.Repeat("a", 64)}, "with dots between labels of at most 63 characters"},
+		"long arguments":     {map[string]string{"kernelArguments": strings.Repeat("quiet ", 400)}, "parameters[kernelArguments]: Invalid value: builder debian: parameter kernelArguments must be at most 1900 chars long"},
+		"region":             {map[string]string{"timeZone": "America"}, "parameters[timeZone]: "},
+		"no zone":            {map[string]string{"timeZone": "leapseconds"}, "parameters[timeZone]: "},
+		"default zone":       {map[string]string{"timeZone": "posixrules"}, "parameters[timeZone]: "},
+		"zone of a machine":  {map[string]string{"timeZone": "localtime"}, "parameters[timeZone]: "},
+		"path of a zone":     {map[string]string{"timeZone": "Europe/../../x"}, "parameters[timeZone]: "},
+		"no month":           {map[string]string{"snapshot": "20261301T000000Z"}, "parameter snapshot must be a time such as"},
+		"no day":             {map[string]string{"snapshot": "20260230T000000Z"}, `parameters[snapshot]: Invalid value: "20260230T000000Z": must be a time that there is`},
+		"two versions":       {map[string]string{"packages": "curl=1 wget curl=2"}, `parameters[packages]: Invalid value: "curl=2": contradicts another item about curl: remove one of them`},
+		"on and off":         {map[string]string{"services": "nginx -nginx.service"}, `parameters[services]: Invalid value: "-nginx.service": contradicts another item about nginx`},
 		"component":          {map[string]string{"components": "main,Contrib"}, "parameter components must be names of components"},
 		"service":            {map[string]string{"services": "--now"}, "parameter services must be names of units"},
 		"users are a map":    {map[string]string{"users": "name: admin"}, "parameters[users]: Invalid value: must be a list in YAML or JSON"},
 		"unknown member":     {map[string]string{"users": "[{name: admin, password: secret}]"}, `unknown field "password"`},
 		"name of a user":     {map[string]string{"users": "[{name: Admin}]"}, `parameters[users][0].name: Invalid value: "Admin": must be a name of at most 32`},
 		"root":               {map[string]string{"users": "[{name: root}]"}, `parameters[users][0].name: Invalid value: "root": exists in every image`},
+		"a system group":     {map[string]string{"users": "[{name: sudo}]"}, `parameters[users][0].name: Invalid value: "sudo": exists in every image`},
+		"own group":          {map[string]string{"users": "[{name: a, groups: [a]}]"}, `parameters[users][0].groups[0]: Invalid value: "a": is the group that the user has`},
+		"a group twice":      {map[string]string{"users": "[{name: a, groups: [adm, sudo, adm]}]"}, `parameters[users][0].groups[2]: Duplicate value: "adm"`},
+		"no method":          {map[string]string{"users": "[{name: a, passwordHash: $ecret}]"}, "parameters[users][0].passwordHash: Invalid value: must be a hash"},
 		"two users":          {map[string]string{"users": "[{name: a}, {name: a}]"}, `parameters[users][1].name: Duplicate value: "a"`},
 		"password":           {map[string]string{"users": "[{name: a, passwordHash: secret}]"}, "parameters[users][0].passwordHash: Invalid value: must be a hash"},
 		"password of shadow": {map[string]string{"users": `[{name: a, passwordHash: "$6$a:0"}]`}, "parameters[users][0].passwordHash: "},
@@ -125,6 +141,17 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 		`targets[0]: Invalid value: "linux/amd64/iso": builder debian makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestWhatDebianHasIsAccepted(t *testing.T) {
+	for _, zone := range []string{"UTC", "EST5EDT", "GMT+0", "GB", "NZ-CHAT", "Japan", "Etc/GMT-14", "America/Argentina/Buenos_Aires", "America/Port-au-Prince", "posix/Europe/Berlin"} {
+		_, err := newConfiguration(inputWith(map[string]string{
+			"timeZone": zone, "hostname": strings.Repeat("a.", 31) + "ab", "packages": "curl curl", "components": "main main contrib", "services": "ssh ssh.service",
+		}))
+		if err != nil {
+			t.Error(err)
+		}
 	}
 }
 

@@ -131,16 +131,21 @@ func TestPackagesForABaseAreNamesOnly(t *testing.T) {
 
 func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
 	for name, test := range map[string]struct{ fail, want, static string }{
-		"time zone": {"test -e *|1|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC", ""},
+		"time zone": {"grep -q ^TZif *|2|", "UnknownTimeZone: parameter timeZone: there is no time zone Etc/UTC", ""},
 		"user":      {"useradd *|6|useradd: group 'wheel' does not exist", "UserNotCreated: parameter users: user a: useradd: group 'wheel' does not exist", ""},
 		"service":   {"systemctl enable nginxx|1|Failed to enable unit: Unit nginxx.service does not exist", "UnknownService: parameter services: cannot enable nginxx: Failed to enable unit: Unit nginxx.service does not exist", ""},
+		"static":    {"systemctl is-enabled nginxx|0|static", "UnknownService: parameter services: cannot enable nginxx: it has no [Install] section, so only other units start it", ""},
+		"alias":     {"systemctl is-enabled nginxx|0|alias", "UnknownService: parameter services: cannot enable nginxx: it is another name of a unit: name that unit", ""},
+		"disabled":  {"systemctl is-enabled other.timer|4|not-found", "UnknownService: parameter services: cannot disable other.timer: there is no unit of this name, or it is another name of a unit", ""},
+		"made unit": {"systemctl is-enabled nginxx|0|generated", "UnknownService: parameter services: cannot enable nginxx: it is made only when a machine runs", ""},
+		"shell":     {"sh -c test -f*/bin/zsh|1|", "UserNotCreated: parameter users: user a: the image has no shell /bin/zsh: add its package to packages, or correct the shell", ""},
 		"script":    {`/tmp/.goldsmith-script|3|0%\r50%\rit said this\nlibfakeroot internal error: payload not recognized!`, "ScriptFailed: file scripts/a ended with exit code 3; its last output: it said this", ""},
 		"mount":     {want: "MountNotPossible: file scripts/a: mount: /mnt: permission denied: a build has no privileges, so nothing can be mounted", fail: "/tmp/.goldsmith-script|32|mount: /mnt: permission denied."},
-		"static":    {want: "StaticProgram: file scripts/a runs /usr/local/bin/tool, which is linked statically: it does not see the image, but the builder", static: "ROOT/usr/sbin/ldconfig\nROOT/usr/local/bin/tool\n"},
+		"program":   {want: "StaticProgram: file scripts/a runs /usr/local/bin/tool, which is linked statically: it does not see the image, but the builder", static: "ROOT/usr/sbin/ldconfig\nROOT/usr/local/bin/tool\n"},
 		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, failed := applied(t, map[string]string{"users": "[{name: a, groups: [wheel]}]", "services": "nginxx"}, map[string]string{"scripts/a": "x"}, test.fail+"\n", test.static)
+			_, failed := applied(t, map[string]string{"users": "[{name: a, groups: [wheel], shell: /bin/zsh}]", "services": "nginxx -other.timer"}, map[string]string{"scripts/a": "x"}, test.fail+"\n", test.static)
 			if failed == nil || failed.Error() != test.want {
 				t.Errorf("failure %v, want %s", failed, test.want)
 			}

@@ -30,17 +30,21 @@ type user struct {
 }
 
 var (
-	accountName  = regexp.MustCompile(`\A[a-z_][a-z0-9_-]{0,31}\z`)
-	passwordHash = regexp.MustCompile(`\A\$[!-9;-~]+\z`) // no colon, which separates the fields of /etc/shadow
+	accountName = regexp.MustCompile(`\A[a-z_][a-z0-9_-]{0,31}\z`)
+	// passwordHash matches the methods of crypt(5). It has no colon, which separates the fields of /etc/shadow.
+	passwordHash = regexp.MustCompile(`\A\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+\z`)
 	shellPath    = regexp.MustCompile(`\A/[A-Za-z0-9/._-]+\z`)
 	printable    = regexp.MustCompile(`\A[ -~]+\z`)
 	// wrongType matches the error of a decoder, with the type of a value and the name of its member.
 	wrongType = regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field \S*\.(\w+)|value) of type`)
 )
 
-// systemUsers are those of the package base-passwd, which every image has.
-var systemUsers = []string{
+// systemNames are those of users and groups of the packages that every image has.
+var systemNames = []string{
 	"root", "daemon", "bin", "sys", "sync", "games", "man", "lp", "mail", "news", "uucp", "proxy", "www-data", "backup", "list", "irc", "_apt", "nobody",
+	"adm", "tty", "disk", "kmem", "dialout", "fax", "voice", "cdrom", "floppy", "tape", "sudo", "audio", "dip", "operator", "src", "shadow", "utmp", "video",
+	"sasl", "plugdev", "staff", "users", "nogroup", "clock", "input", "kvm", "render", "sgx", "systemd-journal", "systemd-network", "systemd-resolve",
+	"systemd-timesync", "messagebus", "sshd", "_ssh",
 }
 
 // readUsers reads the parameter users, whose path is at, and returns what is wrong with them.
@@ -60,8 +64,8 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 		switch {
 		case !accountName.MatchString(user.Name):
 			wrong(at.Child("name"), user.Name, account)
-		case slices.Contains(systemUsers, user.Name):
-			problems = append(problems, field.Invalid(at.Child("name"), user.Name, "exists in every image: choose another name"))
+		case slices.Contains(systemNames, user.Name):
+			problems = append(problems, field.Invalid(at.Child("name"), user.Name, "exists in every image, as a user or a group: choose another name"))
 		case named[user.Name]:
 			problems = append(problems, field.Duplicate(at.Child("name"), user.Name))
 		}
@@ -75,6 +79,10 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 		for j, group := range user.Groups {
 			if !accountName.MatchString(group) {
 				wrong(at.Child("groups").Index(j), group, account)
+			} else if group == user.Name {
+				problems = append(problems, field.Invalid(at.Child("groups").Index(j), group, "is the group that the user has: remove it"))
+			} else if slices.Contains(user.Groups[:j], group) {
+				problems = append(problems, field.Duplicate(at.Child("groups").Index(j), group))
 			}
 		}
 		for j, key := range user.AuthorizedKeys {

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -59,6 +60,14 @@ func checkInput(input *render.Input) field.ErrorList {
 		}
 	}
 	problems = append(problems, checkMirrors(input)...)
+	problems = append(problems, contradictions(input, paramPackages, func(item string) (name, declared string) {
+		name, declared, _ = strings.Cut(item, "=")
+		return name, declared
+	})...)
+	problems = append(problems, contradictions(input, paramServices, func(item string) (name, declared string) {
+		name = strings.TrimSuffix(strings.TrimPrefix(item, "-"), ".service")
+		return name, strings.TrimSuffix(strings.TrimSuffix(item, ".service"), name)
+	})...)
 	for _, name := range slices.Sorted(maps.Keys(input.Files)) {
 		if !strings.HasPrefix(name, rootPrefix) && !strings.HasPrefix(name, scriptsPrefix) {
 			problems = append(problems, field.Forbidden(field.NewPath("files").Key(name), "a name must begin with "+rootPrefix+
@@ -80,6 +89,25 @@ func checkMirrors(input *render.Input) field.ErrorList {
 		if replaced && value != "" && input.Parameters[paramSnapshot] != "" {
 			problems = append(problems, field.Forbidden(parameterPath.Key(name), "remove it or "+paramSnapshot+", which replaces it"))
 		}
+	}
+	if at := input.Parameters[paramSnapshot]; at != "" {
+		if _, err := time.Parse("20060102T150405Z", at); err != nil {
+			problems = append(problems, field.Invalid(parameterPath.Key(paramSnapshot), at, "must be a time that there is, such as 20260901T000000Z"))
+		}
+	}
+	return problems
+}
+
+// contradictions returns an error for each item of a list that declares something else about the same name than an item before it.
+func contradictions(input *render.Input, parameter string, read func(item string) (name, declared string)) field.ErrorList {
+	var problems field.ErrorList
+	before := map[string]string{}
+	for _, item := range items(input, parameter) {
+		name, declared := read(item)
+		if other, found := before[name]; found && other != declared {
+			problems = append(problems, field.Invalid(parameterPath.Key(parameter), item, "contradicts another item about "+name+": remove one of them"))
+		}
+		before[name] = declared
 	}
 	return problems
 }
