@@ -27,6 +27,7 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -71,6 +72,9 @@ type Options struct {
 	// Artifacts gets the files that the results of successful processes name, and those that are fetched for a base. It should be on the file system of Dir. The message of
 	// such a process is one for result.Policy.Checked. Default: the agent does not read the files.
 	Artifacts *artifacts.Store
+	// Builds reads the builds to which artifacts belong. Required with Artifacts: nothing is stored for a pod that is not the current
+	// attempt of a build.
+	Builds imagesv1alpha1.ImageBuildsGetter
 	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
 	// Artifacts are published, and those of a base are fetched, only if Artifacts is set.
 	PlainHTTPRegistries []string
@@ -144,6 +148,8 @@ func New(o Options) (*Agent, error) {
 		return nil, errors.New("local agent: no supervisor command")
 	case o.Dir == "":
 		return nil, errors.New("local agent: no directory")
+	case o.Artifacts != nil && o.Builds == nil:
+		return nil, errors.New("local agent: artifacts, but no builds")
 	}
 	dir, err := filepath.Abs(o.Dir)
 	if err != nil {

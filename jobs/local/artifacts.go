@@ -83,18 +83,7 @@ func inputOf(pod *corev1.Pod) *render.Input {
 
 // check stores and records the files of a result, completes their contents, and returns what it found.
 func (r *run) check(ctx context.Context, reported *result.Result) *result.Check {
-	taken, err := r.take(ctx, reported)
-	defer r.agent.options.Artifacts.Release(taken...)
-	if fit := r.agent.options.Fit; err == nil && fit != nil {
-		err = fit(ctx)
-	}
-	if err == nil {
-		// The namespace is that of the pod: only its users can have chosen the rest.
-		pod, _ := r.newest()
-		err = r.record(artifacts.Build{
-			UID: r.input.Build.UID, Namespace: r.ref.namespace, Name: r.input.Build.Name, Image: pod.Labels[v1alpha1.LabelImage],
-		}, reported)
-	}
+	err := r.keep(ctx, reported)
 	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
 		return &result.Check{Invalid: invalid.Text}
 	}
@@ -104,17 +93,37 @@ func (r *run) check(ctx context.Context, reported *result.Result) *result.Check 
 	case ctx.Err() != nil:
 		return &result.Check{NotStored: errOutOfTime.Error()}
 	}
+	r.say("not stored: %v", err)
 	r.agent.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", r.ref.String())
 	return &result.Check{NotStored: err.Error()}
 }
 
-// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
-// first of the builder's faults, or else the first fault of the store.
-func (r *run) take(ctx context.Context, reported *result.Result) (contents []artifacts.Content, err error) {
+// keep stores and records the files of a result.
+func (r *run) keep(ctx context.Context, reported *result.Result) error {
 	paths := artifacts.Paths(reported)
 	if len(paths) == 0 {
-		return nil, nil
+		return nil
 	}
+	build, err := r.build(ctx) // before anything is stored: artifacts of others may be removed to make room
+	if err != nil {
+		return err
+	}
+	taken, err := r.take(ctx, reported, paths)
+	defer r.agent.options.Artifacts.Release(taken...)
+	if err != nil {
+		return err
+	}
+	if fit := r.agent.options.Fit; fit != nil {
+		if err := fit(ctx); err != nil {
+			return err
+		}
+	}
+	return r.record(build, reported)
+}
+
+// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
+// first of the builder's faults, or else the first fault of the store.
+func (r *run) take(ctx context.Context, reported *result.Result, paths []string) (contents []artifacts.Content, err error) {
 	output, err := r.dir.openOutput()
 	if err != nil {
 		return nil, err

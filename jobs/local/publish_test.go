@@ -207,7 +207,7 @@ func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 	stepUntil(c, agentClock, 10*time.Second, func() bool { return c.agent.Running() == 0 })
 	c.Expect(c.outcome(lost).Failure).To(And(HaveField("Reason", v1alpha1.ReasonRegistryUnavailable), HaveField("Class", v1alpha1.FailureRegistry),
 		HaveField("Message", And(ContainSubstring(unreachable), ContainSubstring("retried for ")))))
-	c.Expect(store.Entries()).To(HaveLen(2), "the artifacts are kept")
+	c.Expect(store.Entries()).To(HaveLen(6), "the artifacts are kept")
 
 	stopped := publishing("stopped")
 	c.Expect(c.stop()).To(Succeed())

@@ -4,6 +4,7 @@ package local
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -24,9 +25,11 @@ import (
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/clock"
 
+	fakeimages "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // limit is how long anything may take that happens at once on an idle machine.
@@ -135,6 +138,7 @@ type cluster struct {
 	*WithT
 	t       *testing.T
 	server  *server
+	builds  *fakeimages.Clientset
 	options Options
 	agent   *Agent
 	stop    func() error // ends the agent
@@ -148,10 +152,11 @@ func newCluster(t *testing.T, scripts map[string]string, adapt ...func(*Options)
 	for name, script := range scripts {
 		builders[name] = Builder{Path: "/bin/bash", Args: []string{"-c", "PATH=/usr/bin:/bin; " + script}}
 	}
-	c := &cluster{WithT: NewWithT(t), t: t, server: newServer()}
+	c := &cluster{WithT: NewWithT(t), t: t, server: newServer(), builds: fakeimages.NewSimpleClientset()}
 	c.SetDefaultEventuallyTimeout(limit)
 	c.options = Options{
 		Client:     c.server,
+		Builds:     c.builds.ImagesV1alpha1(),
 		Builders:   builders,
 		Dir:        filepath.Join(dir, "pods"),
 		Workers:    4,
@@ -212,8 +217,30 @@ func (c *cluster) run(name string, adapt ...func(*batchv1.Job)) *batchv1.Job {
 	for _, change := range adapt {
 		change(job)
 	}
+	if c.options.Artifacts != nil && metav1.GetControllerOf(job) == nil {
+		c.beginAttempt(job, job.Name, 1)
+	}
 	job = require.Value(c.server.BatchV1().Jobs("default").Create(context.Background(), job, metav1.CreateOptions{}))(c.t)
 	return job
+}
+
+// beginAttempt makes a Job the current attempt of a build, which it creates or changes.
+func (c *cluster) beginAttempt(job *batchv1.Job, name string, number int32) *v1alpha1.ImageBuild {
+	c.t.Helper()
+	build := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, UID: types.UID("build-" + name)}}
+	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
+	build.Status.Attempts = []v1alpha1.BuildAttempt{{Number: number, JobName: job.Name}}
+	builds := c.builds.ImagesV1alpha1().ImageBuilds("default")
+	if _, err := builds.Update(context.Background(), build, metav1.UpdateOptions{}); err != nil {
+		require.Value(builds.Create(context.Background(), build, metav1.CreateOptions{}))(c.t)
+	}
+	job.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(build, v1alpha1.Kind("ImageBuild"))}
+	job.Labels = map[string]string{v1alpha1.LabelAttempt: strconv.Itoa(int(number))}
+	input := &render.Input{}
+	require.NoError(c.t, json.Unmarshal([]byte(job.Spec.Template.Annotations[v1alpha1.AnnotationInput]), input))
+	input.Build, input.Attempt = render.InputBuild{Namespace: "default", Name: name, UID: build.UID}, number
+	job.Spec.Template.Annotations[v1alpha1.AnnotationInput] = string(require.Value(json.Marshal(input))(c.t))
+	return build
 }
 
 func (c *cluster) pod(job *batchv1.Job) (*corev1.Pod, error) {

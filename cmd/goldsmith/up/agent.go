@@ -14,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/process"
@@ -23,6 +24,10 @@ import (
 func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting *local.Reporting, fit func(context.Context) error, logs *agentLogs) error {
 	config.UserAgent = "goldsmith-agent"
 	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return fmt.Errorf("connect the agent: %w", err)
+	}
+	images, err := versioned.NewForConfig(config)
 	if err != nil {
 		return fmt.Errorf("connect the agent: %w", err)
 	}
@@ -39,6 +44,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 		Dir:                 s.data.builds,
 		Artifacts:           s.artifacts,
 		PlainHTTPRegistries: s.options.Registries.PlainHTTP,
+		Builds:              images.ImagesV1alpha1(),
 		Fit:                 fit,
 		Results:             s.resultPolicy(),
 		Hidden:              hidden,

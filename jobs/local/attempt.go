@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package local
+
+import (
+	"context"
+	"fmt"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// build returns the build whose artifacts a pod makes. It fails if the API does not confirm that the pod is the current attempt of a build.
+func (r *run) build(ctx context.Context) (artifacts.Build, error) {
+	pod, _ := r.newest()
+	job, build, err := r.agent.owners(ctx, pod)
+	if err != nil {
+		return artifacts.Build{}, err
+	}
+	if problem := notTheAttempt(build, job, pod, r.input); problem != "" {
+		return artifacts.Build{}, fmt.Errorf("the artifacts of pod %s are not stored: %s", r.ref, problem)
+	}
+	found := artifacts.Build{UID: build.UID, Namespace: build.Namespace, Name: build.Name}
+	if build.Spec.ImageRef != nil {
+		found.Image = build.Spec.ImageRef.Name
+	}
+	return found, nil
+}
+
+// owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
+func (a *Agent) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
+	owner, ok := jobOf(pod)
+	if !ok {
+		return nil, nil, nil
+	}
+	job, err := a.jobs.Jobs(owner.namespace).Get(owner.name)
+	if err != nil || job.UID != owner.uid {
+		return nil, nil, nil //nolint:nilerr // the cache is not behind a pod whose Job it knew; a deleted Job has no build
+	}
+	controller := metav1.GetControllerOf(job)
+	if controller == nil {
+		return job, nil, nil
+	}
+	build, err := a.options.Builds.ImageBuilds(job.Namespace).Get(ctx, controller.Name, metav1.GetOptions{})
+	if notfound.Object(err) {
+		return job, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the build of Job %s: %w", owner, err)
+	}
+	return job, build, nil
+}
+
+// notTheAttempt returns why a pod is not that of the current attempt of a build, or "". The owner references, the names, the labels and the
+// input of a Job or a pod prove nothing: users who can create Jobs choose them. Only the controllers write the status of a build. The
+// controller may not have observed the Job or the pod yet, but the name of the Job is in the status before the Job exists.
+func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod, input *render.Input) string {
+	if job == nil || pod.Name != podName(job) {
+		return "no Job has made the pod"
+	}
+	uid, number, ok := render.Attempt(job)
+	if !ok || build == nil || build.UID != uid {
+		return fmt.Sprintf("Job %s belongs to no ImageBuild", job.Name)
+	}
+	if input.Build != (render.InputBuild{Namespace: build.Namespace, Name: build.Name, UID: build.UID}) || input.Attempt != number {
+		return fmt.Sprintf("its input is not that of attempt %d of build %s", number, build.Name)
+	}
+	attempts := build.Status.Attempts
+	if len(attempts) == 0 || build.Status.Finished {
+		return fmt.Sprintf("build %s waits for no attempt", build.Name)
+	}
+	current := &attempts[len(attempts)-1]
+	if current.Number != number || current.JobName != job.Name ||
+		current.JobUID != "" && current.JobUID != job.UID || current.PodUID != "" && current.PodUID != pod.UID {
+		return fmt.Sprintf("the current attempt of build %s is attempt %d with Job %s and pod %s", build.Name, current.Number, current.JobName, current.PodName)
+	}
+	return ""
+}
