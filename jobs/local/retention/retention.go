@@ -15,6 +15,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -141,10 +142,13 @@ func bytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 type needs struct {
 	builds map[types.UID]*v1alpha1.ImageBuild // all that exist
 	needed map[types.UID]bool                 // the builds whose artifacts are needed
-	// What images need even after its build is deleted: the contents of latest successful builds, and the builds of channels and the
-	// bases of images, by the digest of their artifacts.
-	digests map[string]bool
-	bases   map[named]bool
+	// What images need even after its build is deleted: the artifacts of latest successful builds, of channels and of bases, with the names
+	// of these builds, and the bases of images, by the digest of their artifacts. Many builds can have equal documents, so a document is
+	// needed for itself only where no content of its artifact is kept.
+	digests   map[string]bool
+	documents map[string]bool
+	names     map[named]bool
+	bases     map[named]bool
 }
 
 // read reads the builds before the images: a build that an image needs is kept by one of the two.
@@ -169,13 +173,14 @@ type numbered struct {
 	number int64
 }
 
-// need marks artifacts, and the documents about them, as needed.
-func (n *needs) need(all []v1alpha1.Artifact) {
+// need marks the artifacts of a build, and the documents about them, as needed.
+func (n *needs) need(build named, all []v1alpha1.Artifact) {
+	n.names[build] = true
 	for i := range all {
 		n.digests[all[i].Digest] = true
 		for _, document := range []*v1alpha1.ArtifactDocument{all[i].SBOM, all[i].Provenance} {
 			if document != nil {
-				n.digests[document.Digest] = true
+				n.documents[document.Digest] = true
 			}
 		}
 	}
@@ -189,25 +194,27 @@ func (n *needs) needBase(namespace, digest string, base *v1alpha1.BaseBuild) {
 	}
 	n.bases[named{namespace, digest}], n.digests[digest] = true, true
 	if base != nil {
-		n.need(base.Artifacts)
+		n.need(named{namespace, base.Name}, base.Artifacts)
 	}
 }
 
 func needsOf(images []v1alpha1.Image, builds []v1alpha1.ImageBuild) *needs {
 	n := &needs{
-		builds: map[types.UID]*v1alpha1.ImageBuild{}, needed: map[types.UID]bool{}, digests: map[string]bool{}, bases: map[named]bool{},
+		builds: map[types.UID]*v1alpha1.ImageBuild{}, needed: map[types.UID]bool{},
+		digests: map[string]bool{}, documents: map[string]bool{}, names: map[named]bool{}, bases: map[named]bool{},
 	}
 	channels, held, based := map[named]bool{}, map[types.UID]bool{}, map[numbered]bool{}
 	for i := range images {
 		image := &images[i]
 		held[image.UID] = v1alpha1.UnderLegalHold(image)
 		for _, channel := range image.Status.Channels {
-			channels[named{image.Namespace, channel.Build}] = true
+			build := named{image.Namespace, channel.Build}
+			channels[build] = true
 			n.bases[named{image.Namespace, channel.Digest}] = true // even after the build is deleted
-			n.need(channel.Artifacts)
+			n.need(build, channel.Artifacts)
 		}
 		if latest := image.Status.LatestSuccessful; latest != nil {
-			n.need(latest.Artifacts)
+			n.need(named{image.Namespace, latest.Name}, latest.Artifacts)
 			based[numbered{image.UID, latest.Number}] = true
 		}
 		if last := image.Status.LastAttempted; last != nil {
@@ -249,7 +256,8 @@ func key(entry artifacts.Entry) artifactKey {
 	return artifactKey{entry.Build.UID, entry.Artifact.Target}
 }
 
-// orphans are the artifacts of deleted builds that nothing needs.
+// orphans are the artifacts of deleted builds that nothing needs. If several deleted builds made what is needed, that of the build whose
+// name is known is needed, or else the newest.
 func (n *needs) orphans(entries []artifacts.Entry) map[artifactKey]bool {
 	deleted := map[artifacts.Build][]v1alpha1.Artifact{}
 	for _, entry := range entries {
@@ -257,19 +265,44 @@ func (n *needs) orphans(entries []artifacts.Entry) map[artifactKey]bool {
 			deleted[entry.Build] = append(deleted[entry.Build], v1alpha1.Artifact{Target: entry.Artifact.Target, Digest: entry.Artifact.Content.Digest})
 		}
 	}
-	orphans := map[artifactKey]bool{}
-	for _, entry := range entries {
-		if made, ok := deleted[entry.Build]; ok {
-			orphans[key(entry)] = !n.bases[named{entry.Build.Namespace, inputs.ArtifactsDigest(made)}] && !n.hasNeeded(&entry.Artifact)
+	type equal struct{ namespace, target, contents string }
+	kept, orphans := map[equal]bool{}, map[artifactKey]bool{}
+	for _, ofName := range []bool{true, false} {
+		for _, entry := range slices.Backward(entries) {
+			build := entry.Build
+			made, isDeleted := deleted[build]
+			if !isDeleted || n.names[named{build.Namespace, build.Name}] != ofName {
+				continue
+			}
+			same := equal{build.Namespace, entry.Artifact.Target, strings.Join(identity(&entry.Artifact), " ")}
+			needed := n.bases[named{build.Namespace, inputs.ArtifactsDigest(made)}] || n.needs(&entry.Artifact)
+			orphans[key(entry)] = !needed || !ofName && kept[same]
+			kept[same] = kept[same] || needed
 		}
 	}
 	return orphans
 }
 
-// hasNeeded reports whether an artifact or a document about it is needed.
-func (n *needs) hasNeeded(artifact *artifacts.Artifact) bool {
-	return n.digests[artifact.Content.Digest] || artifact.SBOM != nil && n.digests[artifact.SBOM.Content.Digest] ||
-		artifact.Provenance != nil && n.digests[artifact.Provenance.Content.Digest]
+// identity returns the digests that tell an artifact: that of its content or, if only documents about it are kept, theirs.
+func identity(artifact *artifacts.Artifact) (digests []string) {
+	if artifact.Content.Digest != "" {
+		return []string{artifact.Content.Digest}
+	}
+	for _, document := range []*artifacts.Document{artifact.SBOM, artifact.Provenance} {
+		if document != nil {
+			digests = append(digests, document.Content.Digest)
+		}
+	}
+	return digests
+}
+
+// needs reports whether an artifact is needed, or, if its content is not kept, all documents about it.
+func (n *needs) needs(artifact *artifacts.Artifact) bool {
+	among := n.digests
+	if artifact.Content.Digest == "" {
+		among = n.documents
+	}
+	return !slices.ContainsFunc(identity(artifact), func(digest string) bool { return !among[digest] })
 }
 
 // evictable are the builds whose artifacts in the store are not needed, the build that finished first first. A build is left out if the
@@ -278,13 +311,16 @@ func (n *needs) evictable(entries []artifacts.Entry) []*v1alpha1.ImageBuild {
 	needed := map[string]bool{}
 	for _, entry := range entries {
 		if build := n.builds[entry.Build.UID]; build == nil || n.needed[build.UID] {
-			needed[entry.Artifact.Content.Digest] = true
+			for _, digest := range identity(&entry.Artifact) {
+				needed[digest] = true
+			}
 		}
 	}
 	var builds []*v1alpha1.ImageBuild
 	for _, entry := range entries {
 		build := n.builds[entry.Build.UID]
-		if build != nil && !n.needed[build.UID] && !needed[entry.Artifact.Content.Digest] && !slices.Contains(builds, build) {
+		frees := slices.ContainsFunc(identity(&entry.Artifact), func(digest string) bool { return !needed[digest] })
+		if build != nil && !n.needed[build.UID] && frees && !slices.Contains(builds, build) {
 			builds = append(builds, build)
 		}
 	}

@@ -200,3 +200,102 @@ func TestEveryArtifactOfABaseIsNeeded(t *testing.T) {
 		t.Errorf("another namespace's image needs them: %v", orphans)
 	}
 }
+
+// Builds of equal packages have equal documents, and reproducible builds equal contents, with documents that differ.
+func TestEqualContentsKeepNoDeletedBuild(t *testing.T) {
+	document := func(digest string) *v1alpha1.ArtifactDocument {
+		if digest == "" {
+			return nil
+		}
+		return &v1alpha1.ArtifactDocument{Digest: digest}
+	}
+	type made struct{ build, content, sbom, provenance string }
+	for name, tt := range map[string]struct {
+		latest  made
+		deleted []made // the oldest first
+		orphans []string
+	}{
+		"equal documents": {
+			latest:  made{"web-3", "3", "s", "p"},
+			deleted: []made{{"web-1", "1", "s", "p1"}, {"web-2", "2", "s2", "p"}, {"web-3", "3", "s", "p"}},
+			orphans: []string{"web-1", "web-2"},
+		},
+		"equal documents of a build that exists": {
+			latest:  made{"web-3", "3", "s", "p"},
+			deleted: []made{{"web-1", "1", "s", "p"}, {"web-2", "2", "s", "p"}},
+			orphans: []string{"web-1", "web-2"},
+		},
+		"a content that is the document of another": {
+			latest:  made{"web-2", "2", "s", "p"},
+			deleted: []made{{"web-1", "s", "", ""}, {"web-2", "2", "s", "p"}},
+			orphans: []string{"web-1"},
+		},
+		"a document that is the content of another": {
+			latest:  made{"web-2", "2", "", ""},
+			deleted: []made{{"web-1", "", "2", ""}, {"web-2", "2", "", ""}},
+			orphans: []string{"web-1"},
+		},
+		"equal contents": {
+			latest:  made{"web-2", "same", "s", "p2"},
+			deleted: []made{{"web-1", "same", "s", "p1"}, {"web-2", "same", "s", "p2"}, {"web-3", "same", "s", "p3"}},
+			orphans: []string{"web-1", "web-3"},
+		},
+		"equal contents of builds without a name": {
+			latest:  made{"unknown", "same", "", ""},
+			deleted: []made{{"web-1", "same", "", ""}, {"web-2", "same", "", ""}},
+			orphans: []string{"web-1"},
+		},
+		"only documents": {
+			latest:  made{"web-2", "", "s", "p2"},
+			deleted: []made{{"web-1", "", "s", "p1"}, {"web-2", "", "s", "p2"}, {"web-3", "", "s3", "p3"}},
+			orphans: []string{"web-1", "web-3"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			image := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
+			image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: tt.latest.build, Artifacts: []v1alpha1.Artifact{{
+				Digest: tt.latest.content, SBOM: document(tt.latest.sbom), Provenance: document(tt.latest.provenance),
+			}}}
+			kept := func(digest string) *artifacts.Document {
+				if digest == "" {
+					return nil
+				}
+				return &artifacts.Document{Content: artifacts.Content{Digest: digest}}
+			}
+			var entries []artifacts.Entry
+			for _, of := range tt.deleted {
+				entries = append(entries, artifacts.Entry{
+					Build:    artifacts.Build{UID: types.UID(of.build), Namespace: "team", Name: of.build},
+					Artifact: artifacts.Artifact{Content: artifacts.Content{Digest: of.content}, SBOM: kept(of.sbom), Provenance: kept(of.provenance)},
+				})
+			}
+			var orphans []string
+			for of, orphan := range needsOf([]v1alpha1.Image{image}, nil).orphans(entries) {
+				if orphan {
+					orphans = append(orphans, string(of.build))
+				}
+			}
+			if !sameSet(orphans, tt.orphans) {
+				t.Errorf("the orphans are %v, want %v", orphans, tt.orphans)
+			}
+		})
+	}
+}
+
+// Entries without a content are told by their documents.
+func TestBuildsWithDocumentsOnlyAreEvicted(t *testing.T) {
+	builds, entries := []v1alpha1.ImageBuild{}, []artifacts.Entry{}
+	for _, made := range []struct{ name, sbom string }{{"needed", "s"}, {"equal", "s"}, {"other", "o"}} {
+		build := v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: made.name, UID: types.UID(made.name)}}
+		build.Status.Finished = made.name != "needed"
+		builds = append(builds, build)
+		entries = append(entries, artifacts.Entry{
+			Build:    artifacts.Build{UID: build.UID, Namespace: "team", Name: made.name},
+			Artifact: artifacts.Artifact{SBOM: &artifacts.Document{Content: artifacts.Content{Digest: made.sbom}}},
+		})
+	}
+	evictable := needsOf(nil, builds).evictable(entries)
+	if len(evictable) != 1 || evictable[0].Name != "other" {
+		t.Errorf("%d builds are evictable, want other", len(evictable))
+	}
+}
