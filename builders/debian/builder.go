@@ -79,7 +79,7 @@ func failureOf(err error) *result.Failure {
 	if known, ok := errors.AsType[*failure](err); ok {
 		return &known.Failure
 	}
-	if errors.Is(err, syscall.ENOSPC) {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return NewFailure(ReasonDiskFull, err.Error())
 	}
 	return NewFailure(reasonInternal, err.Error())
@@ -121,8 +121,7 @@ const (
 )
 
 // run makes an artifact for each target.
-func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
-	var err error
+func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error) {
 	if b.input, err = readInput(b.getenv(render.EnvInput)); err != nil {
 		return nil, err
 	}
@@ -141,6 +140,11 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 		return nil, fmt.Errorf("make a directory for the build: %w", err)
 	}
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
+	defer func() {
+		if err != nil {
+			err = b.withRoom(err)
+		}
+	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
 	steps := []func(context.Context) error{b.makeRootFS}
@@ -152,7 +156,6 @@ func (b *build) run(ctx context.Context) ([]result.Artifact, error) {
 			return nil, err
 		}
 	}
-	var artifacts []result.Artifact
 	for _, target := range b.input.Targets {
 		artifact, err := b.artifact(ctx, target)
 		if err != nil {

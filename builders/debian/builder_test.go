@@ -193,7 +193,13 @@ func TestFailuresHaveTheirReasonAndClass(t *testing.T) {
 	t.Run("a full disk of the builder", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		f.tool("mke2fs", "echo 'mke2fs: No space left on device while writing'; exit 1")
-		f.fails(result.Failure{Reason: "DiskFull", Class: v1alpha1.FailureInfrastructure, Retryable: true, Message: "the disk on which the builder works is full: mke2fs: No space left on device while writing"})
+		code, said := f.run()
+		want := "^the disk on which the builder works is full: mke2fs: No space left on device while writing" +
+			strings.Repeat(`; /\S+ has \S+ [KMGT]?i?B free, and this build needs more than the \S+ [KMGT]?i?B that it has written there`, 2) + "$"
+		if failure := said.Failure; code == 0 || failure == nil || failure.Reason != "DiskFull" || failure.Class != v1alpha1.FailureConfig || failure.Retryable ||
+			!regexp.MustCompile(want).MatchString(failure.Message) {
+			t.Errorf("code %d, failure %+v, want %s", code, failure, want)
+		}
 	})
 	t.Run("a full disk of the image", func(t *testing.T) {
 		f := newFixture(t, map[string]string{"size": "200M"})

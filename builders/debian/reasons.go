@@ -16,7 +16,7 @@ const Name = "debian"
 const (
 	// ReasonMirror means that a mirror cannot be reached, or that what it sends is not whole.
 	ReasonMirror = "MirrorUnavailable"
-	// ReasonDiskFull means that the disk on which the builder works is full.
+	// ReasonDiskFull means that the disk on which the builder works is full. It is result.ReasonDiskFull.
 	ReasonDiskFull = "DiskFull"
 	// ReasonToolsMissing means that the machine lacks programs.
 	ReasonToolsMissing = "ToolsMissing"
@@ -79,10 +79,10 @@ func Reasons() []Reason {
 			"install what `goldsmith builders` names"},
 		{ReasonToolsNotMade, config, "the tools of the builder could not be made on this machine",
 			"read the message of apt"},
+		{ReasonDiskFull, config, "the disk on which the builder works is full. `goldsmith up` tries again only if artifacts that are not needed could be removed",
+			"free space on the disk that the message names, delete images or builds, set [`--artifacts-max`](artifacts.md#what-is-kept), or raise the limit of the volumes of the pod"},
 		{ReasonMirror, infrastructure, "a mirror cannot be reached, or what it sends is not whole",
 			"nothing: Goldsmith tries again. Or set another `mirror`"},
-		{ReasonDiskFull, infrastructure, "the disk on which the builder works is full",
-			"free space on the disk of the data directory, or raise the limit of the volumes of the pod"},
 	}
 }
 

@@ -23,7 +23,7 @@ func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
 		"inrelease-503":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 503 Service Unavailable [IP: 127.0.0.1 3150]"),
 		"inrelease-byte":                {Reason: "WrongSignature", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian trixie InRelease: its signature is not one of Debian: set parameter mirror to a mirror of Debian"},
 		"inrelease-expired":             {Reason: "ReleaseFileExpired", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian/dists/trixie/InRelease is expired: is the clock right? For a mirror that is kept in one state, set parameter acceptExpired to true"},
-		"disk-full-40M":                 {Reason: "DiskFull", Class: v1alpha1.FailureInfrastructure, Retryable: true, Message: "the disk on which the builder works is full: No space left on device"},
+		"disk-full-40M":                 {Reason: "DiskFull", Class: v1alpha1.FailureConfig, Message: "the disk on which the builder works is full: No space left on device"},
 		"deb-byte":                      with(infrastructure, "Failed to fetch http://deb.debian.org/debian/pool/main/b/base-files/base-files_13.8%2bdeb13u8_amd64.deb Hash Sum mismatch"),
 		"deb-404":                       with(infrastructure, "Failed to fetch http://deb.debian.org/debian/pool/main/b/base-files/base-files_13.8%2bdeb13u8_amd64.deb 404 Not Found [IP: 127.0.0.1 3150]"),
 		"unknown-package":               {Reason: "UnknownPackage", Class: v1alpha1.FailureUser, Message: "parameter packages: the mirror has no package nginxx"},

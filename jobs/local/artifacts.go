@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -70,6 +71,33 @@ func (r *run) storeArtifacts(message string, e *ending, began time.Time) (checke
 		r.agent.options.Logger.Error(err, "The result of a pod cannot be written", "pod", r.ref.String())
 	}
 	return checked, stopped
+}
+
+// builderRoom is how many bytes of the disk are made free after a builder failed for want of them, for its next attempt. The files of the failed
+// one, which are removed, add to that.
+const builderRoom = 1 << 30
+
+// makeRoom tells which disk is full if a builder failed for that. It removes artifacts that are not needed, and lets the build be tried again
+// if that freed anything.
+func (r *run) makeRoom(message string) string {
+	failed := result.FullDisk(message)
+	if failed == nil || r.agent.options.Artifacts == nil {
+		return message
+	}
+	freed, err := r.agent.options.Artifacts.MakeRoom(builderRoom)
+	if err != nil {
+		r.agent.options.Logger.Error(err, "No room can be made on the full disk of a builder", "pod", r.ref.String())
+	}
+	failed.Failure.Message += "; the full disk is that of " + string(r.agent.dirs)
+	if freed > 0 {
+		failed.Failure.Message += fmt.Sprintf(", where %s of artifacts that are not needed were removed now", humanize.IBytes(uint64(freed)))
+		failed.Failure.Class, failed.Failure.Retryable = v1alpha1.FailureInfrastructure, true
+	}
+	told, err := failed.Message()
+	if err != nil { // it was decoded from JSON
+		return message
+	}
+	return told
 }
 
 // inputOf returns the input of a pod's builder, or nil if it is invalid: the builder refuses it itself.

@@ -300,3 +300,23 @@ func TestABuilderReadsItsBase(t *testing.T) {
 		})
 	}
 }
+
+// A builder whose disk is full is tried again only if that can help.
+func TestABuilderWithoutRoomIsToldWhichDiskIsFull(t *testing.T) {
+	for name, tt := range map[string]struct {
+		freed  int64
+		class  v1alpha1.FailureClass
+		saying string
+	}{
+		"nothing is unneeded": {0, v1alpha1.FailureConfig, "full: 3 bytes; the full disk is that of DIR"},
+		"room was made":       {2 << 20, v1alpha1.FailureInfrastructure, "full: 3 bytes; the full disk is that of DIR, where 2.0 MiB of artifacts that are not needed were removed now"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, adapt := withStore(t, t.TempDir(), nil)
+			store.WhenFull(func(int64) (int64, error) { return tt.freed, nil })
+			c := newCluster(t, map[string]string{"full": `echo '{"version":1,"outcome":"Failed","failure":{"reason":"DiskFull","message":"full: 3 bytes","class":"Config"}}' >"$GOLDSMITH_RESULT"; exit 1`}, adapt)
+			c.Expect(c.outcome(c.run("full", withTwoTargets)).Failure).To(And(HaveField("Class", tt.class),
+				HaveField("Message", HaveSuffix(strings.ReplaceAll(tt.saying, "DIR", c.options.Dir)))))
+		})
+	}
+}

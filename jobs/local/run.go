@@ -180,7 +180,7 @@ func (r *run) finalMessage(exit process.Exit, e *ending, began time.Time) (messa
 		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
 	}
 	if exit.Status() != 0 {
-		return message, false
+		return r.makeRoom(message), false
 	}
 	return r.storeArtifacts(message, e, began)
 }

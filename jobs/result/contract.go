@@ -56,6 +56,10 @@ type Failure struct {
 	Retryable bool `json:"retryable,omitempty"`
 }
 
+// ReasonDiskFull is the reason of a builder whose disk is full. `goldsmith up` then removes artifacts that are not needed. If that frees
+// anything, the class of the failure is Infrastructure, whatever the builder set.
+const ReasonDiskFull = "DiskFull"
+
 // Artifact is the artifact of one target.
 type Artifact struct {
 	// Target is the target's name, as the input gives it: platform/format.

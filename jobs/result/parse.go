@@ -99,6 +99,16 @@ func Readable(message string, targets []v1alpha1.Target, policy Policy) *Result 
 	return result
 }
 
+// FullDisk returns the result of a failure for want of room on the disk, or nil.
+func FullDisk(message string) *Result {
+	result, err := decode(message, MaxBytes)
+	if err != nil || result.Outcome != OutcomeFailed || result.Failure == nil || result.Failure.Reason != ReasonDiskFull {
+		return nil
+	}
+	result.forgetCheck()
+	return result
+}
+
 // Message returns the message of a result whose files were read. Only Parse with Policy.Checked reads it.
 func (r *Result) Message() (string, error) {
 	text, err := json.Marshal(r)

@@ -71,7 +71,7 @@ func (t *Tail) pass(line []byte) error {
 }
 
 // Full matches what a program prints if the disk is full: apt the second, mmdebstrap and dpkg the first.
-var Full = regexp.MustCompile(`No space left on device|You don't have enough free space`)
+var Full = regexp.MustCompile(`No space left on device|Disk quota exceeded|You don't have enough free space`)
 
 // NoSpace reports whether a program found the disk full.
 func NoSpace(lines []string) bool { return slices.ContainsFunc(lines, Full.MatchString) }

@@ -91,7 +91,7 @@ func TestAFailureHasItsClass(t *testing.T) {
 	for err, want := range map[error]string{
 		missingError{errors.New("no bwrap")}:      "ToolsMissing Config false",
 		fmt.Errorf("make: %w", tools.ErrMirror):   "MirrorUnavailable Infrastructure true",
-		fmt.Errorf("make: %w", tools.ErrDiskFull): "DiskFull Infrastructure true",
+		fmt.Errorf("make: %w", tools.ErrDiskFull): "DiskFull Config false",
 		errors.New("no such suite"):               "ToolsNotMade Config false",
 	} {
 		if f := failureOf(err); fmt.Sprint(f.Reason, " ", f.Class, " ", f.Retryable) != want {

@@ -48,6 +48,7 @@ func (s *system) startRetention(ctx context.Context, config *rest.Config) (*rete
 		Client: images, Store: s.artifacts, Max: s.options.artifactsMax, Logger: klog.Background(),
 		Events: broadcaster.NewRecorder(scheme.Scheme, corev1.EventSource{Component: "goldsmith-retention"}),
 	})
+	s.artifacts.WhenFull(func(bytes int64) (int64, error) { return keeper.MakeRoom(ctx, bytes) })
 	s.components.start(ctx, "retention of artifacts", func(ctx context.Context) error {
 		defer broadcaster.Shutdown()
 		return keeper.Run(ctx)

@@ -92,9 +92,12 @@ func (r *record) digests() []string {
 // those of their documents before, or Add has added them. An artifact without Content is not in the store, but its documents are. The artifacts are in the
 // index all or none, also after a crash.
 func (s *Store) Record(build Build, artifacts []Artifact) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.record(build, artifacts); err != nil {
+	err := s.withRoom(0, func() error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.record(build, artifacts)
+	})
+	if err != nil {
 		return fmt.Errorf("record the artifacts of build %s/%s: %w", build.Namespace, build.Name, err)
 	}
 	return nil
@@ -350,12 +353,19 @@ func (s *Store) remove(keep func(Entry) bool) (removed Removed, err error) {
 	if len(removed.Entries) == 0 {
 		return removed, nil
 	}
-	if err := s.replaceIndex(kept); err != nil {
+	err = s.replaceIndex(kept)
+	bytes, unlinked := int64(0), error(nil)
+	if err == nil || full(err) { // without room for another index, the present one names what is removed until there is room
+		bytes, unlinked = s.unlinkUnneeded(kept)
+		removed.Bytes += bytes
+	}
+	if full(err) && bytes > 0 {
+		err = s.replaceIndex(kept)
+	}
+	if err != nil {
 		return Removed{Bytes: removed.Bytes}, err
 	}
-	bytes, err := s.unlinkUnneeded(kept)
-	removed.Bytes += bytes
-	return removed, err
+	return removed, unlinked
 }
 
 // unlinkUnneeded removes the contents that no record needs, unless they were taken and not released. It returns how many bytes of the

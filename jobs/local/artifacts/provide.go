@@ -22,7 +22,7 @@ func (s *Store) Provide(ctx context.Context, namespace, digest, path string, lin
 	}
 	blob, err := s.OpenBlob(digest)
 	if err == nil {
-		err = s.provide(ctx, blob, digest, path, linked)
+		err = s.withRoom(allocated(blob.Stat()), func() error { return s.provide(ctx, blob, digest, path, linked) })
 		_ = blob.Close() // only read from
 	}
 	if err != nil {

@@ -45,6 +45,8 @@ type Store struct {
 	sync    func(*os.File) error
 	rename  func(from, to string) error
 	readers chan struct{} // has a token for each file that is being read
+	// makeRoom makes room for so many bytes on a full disk. Optional.
+	makeRoom func(bytes int64) (freed int64, err error)
 
 	mu      sync.Mutex     // held while blobs appear or disappear, and while the index changes
 	records []record       // the oldest first

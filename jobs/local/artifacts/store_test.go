@@ -303,3 +303,58 @@ func TestADamagedStore(t *testing.T) {
 	_, err := Open(f.dir, Options{})
 	f.Expect(errors.Is(err, fs.ErrNotExist)).To(BeTrue(), "a lost index is not replaced by an empty one: %v", err)
 }
+
+func TestAFullDiskIsMetByRoomAndASecondTry(t *testing.T) {
+	for number := 1; number <= steps; number++ {
+		t.Run(strconv.Itoa(number), func(t *testing.T) {
+			f := newFixture(t)
+			f.store.WhenFull(func(int64) (int64, error) { // what was recorded last is not needed
+				removed, err := f.store.Remove(func(entry Entry) bool { return entry.Build != debian7 })
+				return removed.Bytes, err
+			})
+			f.taken("first", "first")
+			f.store.Release(contentOf("first"))
+			require.NoError(t, f.twoBuilds(func() {
+				f.store.Release(contentOf("first"))
+				f.step(number, func() error { return unix.ENOSPC })
+			}))
+			f.expectWhole(debian8)
+		})
+	}
+}
+
+func TestAFullDiskWithoutRoomIsNamed(t *testing.T) {
+	f := newFixture(t)
+	asked := []int64{}
+	f.store.WhenFull(func(bytes int64) (int64, error) {
+		asked = append(asked, bytes)
+		return 0, nil
+	})
+	f.write("linked", "disk")
+	require.NoError(t, os.Link(f.path("linked"), f.path("disk"))) // so that it is copied
+	f.store.sync = func(*os.File) error { return unix.EDQUOT }
+	_, err := f.take(t.Context(), "disk")
+	f.Expect(err).To(MatchError(MatchRegexp(`^store file "disk": the disk of ` + f.dir + ` is full: \S+ \S+ free, 4.0 KiB needed: free space there, or delete images or builds$`)))
+	f.Expect(err).To(MatchError(unix.EDQUOT))
+	f.Expect(asked).To(Equal([]int64{4096}))
+	f.Expect(f.path("disk")).To(BeAnExistingFile())
+}
+
+// Another index needs room itself.
+func TestAFullDiskStillLetsGoOfWhatIsNotNeeded(t *testing.T) {
+	f := newFixture(t)
+	disk := f.taken("disk", "disk")
+	require.NoError(t, f.store.Record(debian7, []Artifact{raw(disk)}))
+	f.store.Release(disk)
+	f.store.sync = func(*os.File) error {
+		if f.store.Has(disk.Digest) {
+			return unix.ENOSPC
+		}
+		return nil
+	}
+	removed := require.Value(f.store.Remove(func(Entry) bool { return false }))(t)
+	f.Expect(removed.Entries).To(HaveLen(1))
+	f.Expect(removed.Bytes).To(BeNumerically(">", 0))
+	f.reopen()
+	f.Expect(f.store.Entries()).To(BeEmpty())
+}

@@ -128,28 +128,42 @@ func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Cont
 		return Content{}, ctx.Err()
 	}
 	defer func() { <-s.readers }()
-	staged := s.ingest()
-	content, err := s.fill(ctx, staged, output, source, leased)
-	if err == nil {
-		err = s.keep(staged, content, len(source.paths))
-	}
+	info, err := source.Stat()
 	if err != nil {
-		return Content{}, errors.Join(err, removeIfExists(staged))
+		return Content{}, err
+	}
+	var content Content
+	err = s.withRoom(allocated(info, nil), func() error { // again from the open file, if it was moved and lost its name
+		staged := s.ingest()
+		var err error
+		content, err = s.fill(ctx, staged, output, source, leased)
+		if err == nil {
+			err = s.keep(staged, content, len(source.paths))
+		}
+		if err != nil {
+			return errors.Join(err, removeIfExists(staged))
+		}
+		return nil
+	})
+	if err != nil {
+		return Content{}, err
 	}
 	return content, nil
 }
 
-// Add adds a content. write writes it to a new file, and compares it with its digest and its size; its error is that of Add. Remove does not
-// remove the content until Release: Record it before. After an error, or a crash, the store has nothing of it.
+// Add adds a content. write writes it to a new file, and compares it with its digest and its size; its error is that of Add. It is called
+// again if the disk was full before. Remove does not remove the content until Release: Record it before. After an error, or a crash, the store has nothing of it.
 func (s *Store) Add(content Content, write func(io.Writer) error) error {
-	staged := s.ingest()
-	if err := s.writeFile(staged, blobMode, write); err != nil {
-		return err
-	}
-	if err := s.keep(staged, content, 1); err != nil {
-		return errors.Join(err, removeIfExists(staged))
-	}
-	return nil
+	return s.withRoom(content.SizeBytes, func() error {
+		staged := s.ingest()
+		if err := s.writeFile(staged, blobMode, write); err != nil {
+			return err
+		}
+		if err := s.keep(staged, content, 1); err != nil {
+			return errors.Join(err, removeIfExists(staged))
+		}
+		return nil
+	})
 }
 
 // Release lets Remove remove contents that Take returned or Add added, each once, unless an artifact in the index has them.

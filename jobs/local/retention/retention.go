@@ -100,40 +100,55 @@ func (k *Keeper) Fit(ctx context.Context) error {
 
 // Sweep removes artifacts that nothing needs and, if the store is larger than its limit, others that are not needed.
 func (k *Keeper) Sweep(ctx context.Context) error {
+	_, err := k.sweep(ctx, func() string {
+		if usage := k.Store.Usage(); k.Max > 0 && usage > k.Max {
+			return fmt.Sprintf("all artifacts occupied %s, more than --artifacts-max %s", bytes(usage), bytes(k.Max))
+		}
+		return ""
+	})
+	return err
+}
+
+// MakeRoom removes artifacts that nothing needs and, until so many bytes of the disk are free, others that are not needed. It returns how
+// many bytes it freed.
+func (k *Keeper) MakeRoom(ctx context.Context, room int64) (freed int64, err error) {
+	return k.sweep(ctx, func() string {
+		if k.Store.Free() < room {
+			return "the disk was full"
+		}
+		return ""
+	})
+}
+
+// sweep removes artifacts that nothing needs, and others that are not needed as long as crowded tells why.
+func (k *Keeper) sweep(ctx context.Context, crowded func() string) (freed int64, err error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	entries := k.Store.Entries() // before the builds are read: the build of each entry existed then
 	needs, err := k.read(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	orphans := needs.orphans(entries)
-	_, err = k.Store.Remove(func(entry artifacts.Entry) bool { return !orphans[key(entry)] })
+	removed, err := k.Store.Remove(func(entry artifacts.Entry) bool { return !orphans[key(entry)] })
+	freed = removed.Bytes
 	if err != nil {
-		return err
-	}
-	return k.evict(needs)
-}
-
-// evict removes artifacts that are not needed until the store fits its limit.
-func (k *Keeper) evict(needs *needs) error {
-	if k.Max == 0 {
-		return nil
+		return freed, err
 	}
 	for _, build := range needs.evictable(k.Store.Entries()) {
-		usage := k.Store.Usage()
-		if usage <= k.Max {
-			return nil
+		why := crowded()
+		if why == "" {
+			break
 		}
 		removed, err := k.Store.Remove(func(entry artifacts.Entry) bool { return entry.Build.UID != build.UID })
+		freed += removed.Bytes
 		if err != nil {
-			return err
+			return freed, err
 		}
 		k.Events.Event(build, corev1.EventTypeWarning, v1alpha1.EventArtifactsRemoved, v1alpha1.CutMessage(fmt.Sprintf(
-			"removed its artifacts (%s), because all artifacts occupied %s, more than --artifacts-max %s; to have them again: goldsmith rerun %s",
-			bytes(removed.Bytes), bytes(usage), bytes(k.Max), build.Name)))
+			"removed its artifacts (%s), because %s; to have them again: goldsmith rerun %s", bytes(removed.Bytes), why, build.Name)))
 	}
-	return nil
+	return freed, nil
 }
 
 func bytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }

@@ -3,6 +3,7 @@
 package retention
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -139,6 +140,20 @@ func TestOnlyWhatIsNotNeededIsRemoved(t *testing.T) {
 	}
 	if got := s.sweep(1); !sameSet(got, needed) {
 		t.Errorf("far below the limit %v are left, want %v", got, needed)
+	}
+	for len(s.events.Events) > 0 {
+		<-s.events.Events
+	}
+	s.build("web-0", "0", 0)
+	s.keep("orphan", "0x")
+	if freed, err := s.keeper(0).MakeRoom(t.Context(), math.MaxInt64); err != nil || freed < 2*size {
+		t.Errorf("on a full disk %d bytes are freed: %v", freed, err)
+	}
+	if event := <-s.events.Events; !strings.Contains(event, "because the disk was full; to have them again: goldsmith rerun web-") {
+		t.Errorf("the event is %q", event)
+	}
+	if got := s.sweep(0); !sameSet(got, needed) {
+		t.Errorf("on a full disk %v are left, want %v", got, needed)
 	}
 	if err := s.keeper(1).Fit(t.Context()); err == nil || !strings.Contains(err.Error(), "more than --artifacts-max 1 B") {
 		t.Errorf("needed artifacts fit any limit: %v", err)
