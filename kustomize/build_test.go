@@ -178,7 +178,7 @@ func TestInstallations(t *testing.T) {
 		"EveryObjectSaysWhatItIsPartOf":                 everyObjectSaysWhatItIsPartOf,
 		"TheNamespaceIsRestricted":                      theNamespaceIsRestricted,
 		"TheAPIServicesHaveTheirServerAndAreVerified":   theAPIServicesHaveTheirServerAndAreVerified,
-		"TheControllerMayInjectTheBundles":              theControllerMayInjectTheBundleOfEachAPIService,
+		"OnlyOurAPIServicesAreWritten":                  onlyOurAPIServicesAreWritten,
 		"TheAuditPolicyIsOne":                           theAuditPolicyIsOne,
 		"OnlyTheRoleOfBuildsCreatesJobs":                onlyTheRoleOfBuildsCreatesJobs,
 		"TheAPIIsCritical":                              theAPIIsCritical,

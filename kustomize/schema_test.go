@@ -157,14 +157,30 @@ func theAPIServicesHaveTheirServerAndAreVerified(t *testing.T, built installatio
 	}
 }
 
-// theControllerMayInjectTheBundleOfEachAPIService ensures that no version is unavailable because its server is not trusted.
-func theControllerMayInjectTheBundleOfEachAPIService(t *testing.T, built installation) {
+// onlyOurAPIServicesAreWritten ensures that the controller can inject the bundle of each APIService, so that its server is trusted, and
+// that the server can annotate those whose kinds change.
+func onlyOurAPIServicesAreWritten(t *testing.T, built installation) {
+	all := names(built.objects, "APIService")
+	ofKinds := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !strings.HasSuffix(name, "."+catalogue) })
+	patched := false
 	for _, each := range roles(built.objects) {
 		for _, rule := range each.rules {
-			if slices.Contains(rule.Resources, "apiservices") && slices.Contains(rule.Verbs, "update") && !slices.Equal(rule.ResourceNames, names(built.objects, "APIService")) {
+			if !slices.Contains(rule.Resources, "apiservices") {
+				continue
+			}
+			if slices.Contains(rule.Verbs, "update") && !slices.Equal(rule.ResourceNames, all) {
 				t.Errorf("%s can update %v", each, rule.ResourceNames)
 			}
+			if slices.Contains(rule.Verbs, "patch") {
+				patched = true
+				if each.name != "goldsmith-apiserver" || !slices.Equal(rule.ResourceNames, ofKinds) {
+					t.Errorf("%s can patch %v", each, rule.ResourceNames)
+				}
+			}
 		}
+	}
+	if !patched {
+		t.Error("no role can patch the APIServices of kinds: kubectl would not learn of their changes")
 	}
 }
 

@@ -50,6 +50,7 @@ type Publisher struct {
 	memo          *memo
 	compiled      map[types.UID]compiled
 	published     *published
+	announcer     *announcer // nil without kube-aggregator
 }
 
 // compiled is a stored ImageKind of a generation.
@@ -81,6 +82,12 @@ func (p *Publisher) Run(ctx context.Context, server *restclient.Config) error {
 	client, err := versioned.NewForConfig(server)
 	if err != nil {
 		return fmt.Errorf("connect to the own server: %w", err)
+	}
+	if p.scope.Core != nil {
+		if p.announcer, err = newAnnouncer(p.scope.Core); err != nil {
+			return err
+		}
+		go p.announcer.run(ctx)
 	}
 	factory := externalversions.NewSharedInformerFactory(client, 0)
 	stored := factory.Images().V1alpha1().ImageKinds()
@@ -137,9 +144,11 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 	served, decisions := decide(configured, stored, p.compile)
 	p.forget(stored)
 	p.published.set(served, decisions)
-	if err := p.Group.Replace(p.serve(served)); err != nil {
+	all := p.serve(served)
+	if err := p.Group.Replace(all); err != nil {
 		return fmt.Errorf("serve kinds: %w", err)
 	}
+	p.announcer.announce(revisionOf(all))
 	var errs []error
 	for _, decision := range decisions {
 		status := decision.status(metav1.NewTime(p.clock.Now()))
