@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Confinement restricts, on a kernel with Landlock, what a command and all processes that it starts can do. All paths are absolute
-// and have no links.
+// Confinement restricts, on a kernel with Landlock, what a command and all processes that it starts can do. They read no memory and no environment of
+// other processes, and those of root have the capabilities of a container. All paths are absolute and have no links.
 type Confinement struct {
 	// Hidden are files and directories that the command cannot read, nor anything below them. It cannot list the directories above
 	// them either, because Landlock grants rights on a directory with everything below it.
@@ -104,6 +104,9 @@ func (c *Confinement) apply() error {
 		if err := rules.allow(path, readAccess|writeAccess); err != nil {
 			return err
 		}
+	}
+	if err := dropCapabilities(); err != nil {
+		return err
 	}
 	// The flag belongs to a thread.
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {

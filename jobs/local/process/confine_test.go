@@ -31,7 +31,7 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 	require.NoError(t, os.Symlink(filepath.Join(top, "data"), filepath.Join(top, "link")))
 	s := startSupervisor(t)
 	bystander, _ := start(t, s, shell("exec sleep 1000"))
-	own := filepath.Join(top, "data/pods/own")
+	own, server := filepath.Join(top, "data/pods/own"), strconv.Itoa(os.Getpid())
 	for script, denied := range map[string]bool{
 		"cat neighbour/file /etc/passwd":  false,
 		"ls neighbour /usr":               false,
@@ -44,20 +44,29 @@ func TestAConfinedCommandReadsWhatIsNotHiddenAndChangesOnlyItsOwn(t *testing.T) 
 		"cat link/token":       confines(1),
 		"cat /proc/" + strconv.Itoa(os.Getpid()) + "/root" + top + "/data/token": confines(1),
 		"readlink /proc/" + strconv.Itoa(os.Getpid()) + "/cwd":                   confines(1),
-		"cat kubeconfig":                           confines(1),
-		"ls data":                                  confines(1),
-		"ls .":                                     confines(1),
-		"cat data/pods/other/result":               confines(1),
-		"cat data/pods/own/log":                    confines(1),
-		"echo >data/pods/own/log":                  confines(1),
-		"rm data/pods/own/result":                  confines(1),
-		"mkfifo data/pods/own/log2":                confines(1),
-		"echo >neighbour/file":                     confines(1),
-		"touch neighbour/new":                      confines(1),
-		"ln neighbour/file data/pods/own/output/l": confines(1),
-		"truncate -s 1 neighbour/file":             confines(LandlockTruncate),
-		"kill -0 $PPID":                            confines(LandlockSignals),
-		"kill -0 " + strconv.Itoa(bystander.PID()): confines(LandlockSignals),
+		// It reads none of a process that it did not start, the environment with passwords among it.
+		"cat /proc/" + server + "/environ":                                            confines(1),
+		"cat /proc/" + server + "/maps":                                               confines(1),
+		"exec 3</proc/" + server + "/mem":                                             confines(1),
+		"readlink /proc/" + server + "/fd/1":                                          confines(1),
+		"readlink /proc/" + server + "/exe":                                           confines(1),
+		"cat /proc/$PPID/environ":                                                     confines(1),
+		"cat /proc/" + strconv.Itoa(bystander.PID()) + "/environ":                     confines(1),
+		"sleep 1000 & cat /proc/$!/environ /proc/$!/maps /proc/self/environ; kill $!": false,
+		"cat kubeconfig":                                                              confines(1),
+		"ls data":                                                                     confines(1),
+		"ls .":                                                                        confines(1),
+		"cat data/pods/other/result":                                                  confines(1),
+		"cat data/pods/own/log":                                                       confines(1),
+		"echo >data/pods/own/log":                                                     confines(1),
+		"rm data/pods/own/result":                                                     confines(1),
+		"mkfifo data/pods/own/log2":                                                   confines(1),
+		"echo >neighbour/file":                                                        confines(1),
+		"touch neighbour/new":                                                         confines(1),
+		"ln neighbour/file data/pods/own/output/l":                                    confines(1),
+		"truncate -s 1 neighbour/file":                                                confines(LandlockTruncate),
+		"kill -0 $PPID":                                                               confines(LandlockSignals),
+		"kill -0 " + strconv.Itoa(bystander.PID()):                                    confines(LandlockSignals),
 	} {
 		c := shell("set -e; cd " + top + "; " + script)
 		c.Confinement = &Confinement{
