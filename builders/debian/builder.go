@@ -205,7 +205,7 @@ func (b *build) begin(stage string, percent int) {
 }
 
 func (b *build) logf(format string, args ...any) {
-	_, _ = fmt.Fprintf(b.log, format+"\n", args...) // a failure to write the log cannot be reported anywhere
+	_, _ = io.WriteString(b.log, v1alpha1.HidePasswords(fmt.Sprintf(format+"\n", args...))) // a failure to write the log cannot be reported anywhere
 }
 
 func (b *build) path(name string) string { return filepath.Join(b.work, name) }

@@ -213,6 +213,16 @@ printf 'ScriptFailed\nfile scripts/a ended with exit code 7; its last output: \n
 echo "E: mmdebstrap failed to run"; exit 25`)
 		f.fails(result.Failure{Reason: "ScriptFailed", Class: v1alpha1.FailureUser, Message: "file scripts/a ended with exit code 7; its last output: it said this"})
 	})
+	t.Run("a proxy with a password", func(t *testing.T) {
+		f := newFixture(t, map[string]string{})
+		f.tool("mmdebstrap", "echo 'E: Unsupported proxy configured: socks9://me:secret@proxy'; exit 25")
+		f.fails(result.Failure{Reason: "PackagesNotInstalled", Class: v1alpha1.FailureUser, Message: "mmdebstrap: exit status 25: E: Unsupported proxy configured: socks9://[hidden]@proxy"})
+		b := &build{log: &f.log}
+		b.logf("%v", fail(ReasonMirror, "%s", "http://me:secret@host"))
+		if strings.Contains(f.log.String(), "secret") {
+			t.Error("the log has the password")
+		}
+	})
 	t.Run("a tool that is missing", func(t *testing.T) {
 		f := newFixture(t, map[string]string{})
 		require.NoError(t, os.Remove(filepath.Join(f.directory, "tools/usr/bin/mcopy")))

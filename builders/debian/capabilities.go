@@ -44,7 +44,7 @@ const (
 
 // Forms of values and of the items of lists.
 const (
-	formURL      = `https?://[!-~]+`
+	formURL      = `https?://[!-?A-~]+` // without @, which a user and a password end with
 	formSnapshot = `20[0-9]{2}(0[1-9]|1[0-2])(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3])[0-5][0-9][0-5][0-9]Z`
 	formHostname = `[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*`
 	formLocale   = `[A-Za-z_]+(\.UTF-8)?(@[a-z]+)?`
@@ -64,6 +64,8 @@ const (
 	formUnit    = `-?[A-Za-z0-9][A-Za-z0-9:_.@\\-]*`
 	formWord    = `[a-z0-9][a-z0-9-]*`
 
+	mustURL = "a URL that begins with http:// or https://, without @, a user and a password. For a mirror that asks for a password, set http_proxy in " +
+		"spec.template.env to a proxy that knows it"
 	// noMirror is instead of the URL of a mirror.
 	noMirror = "none"
 
@@ -104,12 +106,12 @@ func Capabilities() capability.Capabilities {
 			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them: neither patterns nor NAME/SUITE, NAME- or TASK^",
 				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+
 					"NAME=VERSION requires a version. Packages that are only recommended are not installed"),
-			paramMirror: value(formURL, "a URL that begins with http:// or https://", "URL of the mirror. By default that of the tools of the builder"),
-			paramSecurityMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
+			paramMirror: value(formURL, mustURL, "URL of the mirror. By default that of the tools of the builder"),
+			paramSecurityMirror: value(noMirror+"|"+formURL, "none, or "+mustURL,
 				"URL of the mirror of security updates, or none. By default that of the tools of the builder"),
-			paramMachineMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
+			paramMachineMirror: value(noMirror+"|"+formURL, "none, or "+mustURL,
 				"URL of the mirror that apt of the machine uses, or none. By default that of the build"),
-			paramMachineSecurityMirror: value(noMirror+"|"+formURL, "none, or a URL that begins with http:// or https://",
+			paramMachineSecurityMirror: value(noMirror+"|"+formURL, "none, or "+mustURL,
 				"URL of the mirror of security updates that apt of the machine uses, or none. By default that of the build, or none if machineMirror is none"),
 			paramSnapshot: value(formSnapshot, "a time such as 20260901T000000Z", "Time of a snapshot of snapshot.debian.org, such as 20260901T000000Z, whose packages are installed. "+
 				"It replaces mirror and securityMirror"),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -29,5 +30,5 @@ func (f *failure) Error() string { return f.Reason + ": " + f.Message }
 
 // fail returns a failure with one of the Reasons.
 func fail(reason, format string, args ...any) error {
-	return &failure{*NewFailure(reason, fmt.Sprintf(format, args...))}
+	return &failure{*NewFailure(reason, v1alpha1.HidePasswords(fmt.Sprintf(format, args...)))}
 }

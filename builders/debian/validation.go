@@ -82,7 +82,8 @@ func checkMirrors(input *render.Input) field.ErrorList {
 	var problems field.ErrorList
 	for _, name := range []string{paramMirror, paramSecurityMirror, paramMachineMirror, paramMachineSecurityMirror} {
 		value := input.Parameters[name]
-		if _, err := url.Parse(value); err != nil {
+		// A text with @ is refused by its form. The error would repeat a part of the password.
+		if _, err := url.Parse(value); err != nil && !strings.Contains(value, "@") {
 			problems = append(problems, field.Invalid(parameterPath.Key(name), value, "must be a URL: "+cause(err).Error()))
 		}
 		replaced := name == paramMirror || name == paramSecurityMirror

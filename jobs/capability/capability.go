@@ -142,7 +142,8 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 		}
 		if problem := property.check(parameter.Value); problem != "" {
 			shown := any(parameter.Value)
-			if len(parameter.Value) > maxShown {
+			// A URL can have a password.
+			if len(parameter.Value) > maxShown || strings.Contains(parameter.Value, "://") && strings.Contains(parameter.Value, "@") {
 				shown = field.OmitValueType{}
 			}
 			errs = append(errs, field.Invalid(path.Index(i).Child("value"), shown, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))

@@ -123,6 +123,7 @@ func TestAnErrorRepeatsNoDocument(t *testing.T) {
 	declared := Capabilities{Parameters: &Schema{Properties: map[string]Property{"users": {Pattern: "^$", PatternErrorMessage: "must be nothing"}}}}
 	for value, want := range map[string]string{
 		"me":                         `parameters[0].value: Invalid value: "me": builder disk: parameter users must be nothing`,
+		"http://me:sec/ret@host":     "parameters[0].value: Invalid value: builder disk: parameter users must be nothing",
 		strings.Repeat("secret", 20): "parameters[0].value: Invalid value: builder disk: parameter users must be nothing",
 	} {
 		errs := declared.CheckValues("disk", []v1alpha1.Parameter{{Name: "users", Value: value}}, field.NewPath("parameters"))

@@ -294,6 +294,8 @@ func (c *Content) validate(name string, policy Policy, required completeness) er
 		return fmt.Errorf("location of %s is longer than %d bytes", name, v1alpha1.MaxLocationBytes)
 	case !v1alpha1.ValidLocation(c.Location):
 		return fmt.Errorf("location of %s is %q, must be a URL or an OCI reference, printable and without spaces", name, c.Location)
+	case v1alpha1.HasPassword(c.Location):
+		return fmt.Errorf("location of %s has a password, which everybody who can read the build would read: remove it", name)
 	case !v1alpha1.ValidMediaType(c.MediaType):
 		return fmt.Errorf("mediaType of %s is %q, must be a media type such as application/gzip", name, c.MediaType)
 	case c.Digest == "" && !optional:

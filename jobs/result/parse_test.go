@@ -283,6 +283,7 @@ func TestParseInvalidMessage(t *testing.T) {
 		"the output directory":      {strings.Replace(good, `"disk"`, `"a/.."`, 1), "must be a path in the output directory"},
 		"an unprintable file":       {strings.Replace(good, `"disk"`, `"a\u001b[31m"`, 1), "printable"},
 		"a location with a space":   {strings.Replace(good, `"file":"disk"`, `"location":"https://a b"`, 1), "must be a URL or an OCI reference"},
+		"a password":                {strings.Replace(good, `"file":"disk"`, `"location":"https://me:secret@host/disk"`, 1), `location of artifact "linux/amd64/raw" has a password, which everybody`},
 		"a long location":           {strings.Replace(good, `"file":"disk"`, `"location":"`+strings.Repeat("x", 2049)+`"`, 1), "longer than 2048 bytes"},
 		"a media type of one word":  {strings.Replace(good, `"file"`, `"mediaType":"disk","file"`, 1), "must be a media type"},
 		"an unprintable annotation": {strings.Replace(good, `"file"`, `"annotations":{"a":"\n"},"file"`, 1), `annotation "a" of artifact`},

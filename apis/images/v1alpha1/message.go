@@ -11,7 +11,7 @@ import (
 // MaxMessageBytes limits the message of a failure, and of a condition with text from elsewhere, such as from a webhook.
 const MaxMessageBytes = 1024
 
-// CutMessage makes text from elsewhere fit for a status: one line without unprintable characters, of at most
+// CutMessage makes text from elsewhere fit for a status: one line without unprintable characters and passwords of URLs, of at most
 // MaxMessageBytes. It cuts between characters and ends what it has cut with an ellipsis.
 func CutMessage(text string) string {
 	var previous rune // of the result
@@ -25,7 +25,7 @@ func CutMessage(text string) string {
 		previous = r
 		return r
 	}, text)
-	text = strings.TrimSpace(text)
+	text = HidePasswords(strings.TrimSpace(text))
 	if len(text) <= MaxMessageBytes {
 		return text
 	}

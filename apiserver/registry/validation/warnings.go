@@ -14,6 +14,31 @@ import (
 
 // InputWarnings warns about valid inputs that are probably mistakes.
 func InputWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
+	return append(sourceWarnings(inputs, path), passwordWarnings(inputs, path)...)
+}
+
+// passwordWarnings warns about URLs with passwords.
+func passwordWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
+	var warnings []string
+	check := func(text string, path *field.Path) {
+		if v1alpha1.HasPassword(text) {
+			warnings = append(warnings, fmt.Sprintf("%s: has a URL with a password, which everybody who can read the image or its builds reads: "+
+				"set a variable of template.env from a Secret instead", path))
+		}
+	}
+	check(inputs.Base.Reference, path.Child("base", "reference"))
+	for i, parameter := range inputs.Parameters {
+		check(parameter.Value, path.Child("parameters").Index(i).Child("value"))
+	}
+	if inputs.Template != nil {
+		for i := range inputs.Template.Env {
+			check(inputs.Template.Env[i].Value, path.Child("template", "env").Index(i).Child("value"))
+		}
+	}
+	return warnings
+}
+
+func sourceWarnings(inputs *v1alpha1.BuildInputs, path *field.Path) []string {
 	source := inputs.Source
 	switch {
 	case source == nil:

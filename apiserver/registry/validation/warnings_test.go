@@ -6,11 +6,25 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
+
+func TestAPasswordOfAURLIsWarnedOfWithoutIt(t *testing.T) {
+	const url, reads = "https://me:secret@host/x", ": has a URL with a password, which everybody who can read the image or its builds reads: set a variable of template.env from a Secret instead"
+	inputs := v1alpha1.BuildInputs{
+		Base:       v1alpha1.Base{Reference: url},
+		Parameters: []v1alpha1.Parameter{{Name: "a", Value: "https://host/@x"}, {Name: "b", Value: "from " + url}},
+		Template:   &v1alpha1.BuildTemplate{Env: []corev1.EnvVar{{Name: "http_proxy", Value: url}, {Name: "mail", Value: "me@host"}}},
+	}
+	want := []string{"spec.base.reference" + reads, "spec.parameters[1].value" + reads, "spec.template.env[0].value" + reads}
+	if diff := cmp.Diff(want, InputWarnings(&inputs, field.NewPath("spec"))); diff != "" {
+		t.Error(diff)
+	}
+}
 
 func TestFilesThatOthersMayChangeAreWarnedOfWhereABuildHasMoreRights(t *testing.T) {
 	secret := []corev1.EnvVar{{Name: "KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "k"}}}}

@@ -96,16 +96,16 @@ func (m *Mirror) redirect(r *http.Request, via []*http.Request) error {
 	case len(via) > most:
 		return fmt.Errorf("redirected more than %d times", most)
 	case r.URL.Scheme != "http" && r.URL.Scheme != "https":
-		return fmt.Errorf("redirected to %s", r.URL)
+		return fmt.Errorf("redirected to %s", r.URL.Redacted())
 	case strings.HasSuffix(r.URL.Path, "/"):
-		return refuse(http.StatusNotFound, "%s is a directory", r.URL)
+		return refuse(http.StatusNotFound, "%s is a directory", r.URL.Redacted())
 	}
 	host := strings.ToLower(r.URL.Host)
 	if r.URL.Port() == map[string]string{"http": "80", "https": "443"}[r.URL.Scheme] {
 		host = strings.ToLower(r.URL.Hostname())
 	}
 	if err := m.allow(host); err != nil {
-		return fmt.Errorf("redirected to %s: %w", r.URL, err)
+		return fmt.Errorf("redirected to %s: %w", r.URL.Redacted(), err)
 	}
 	return nil
 }

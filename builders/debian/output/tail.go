@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // kept is the number of lines that are kept. APT prints the cause of an error early, and what follows from it last.
@@ -56,6 +58,7 @@ func (t *Tail) pass(line []byte) error {
 	// Programs such as dpkg overwrite a line to show their progress.
 	line = bytes.TrimRight(line, "\r")
 	line = line[bytes.LastIndexByte(line, '\r')+1:]
+	line = []byte(v1alpha1.HidePasswords(string(line))) // such as that of a proxy
 	if t.Noise != nil && t.Noise.Match(line) {
 		return nil
 	}

@@ -17,13 +17,13 @@ func TestTheLastLinesAreKeptHoweverTheyAreWritten(t *testing.T) {
 	var passed bytes.Buffer
 	var seen []string
 	tail := &Tail{To: &passed, Noise: regexp.MustCompile(`^noise`), Seen: func(line string) { seen = append(seen, line) }}
-	const text = "first\r\nnoise\n\n(0%\r(50%\r  second  \nthird"
+	const text = "first\r\nnoise\n\n(0%\r(50%\r  second  \nthird http://me:secret@host"
 	for i := range len(text) {
 		_, err := tail.Write([]byte(text[i : i+1]))
 		require.NoError(t, err)
 	}
-	want := []string{"first", "second", "third"}
-	if diff := cmp.Diff(want, tail.Lines()); diff != "" || passed.String() != "first\n\n  second  \nthird\n" {
+	want := []string{"first", "second", "third http://[hidden]@host"}
+	if diff := cmp.Diff(want, tail.Lines()); diff != "" || passed.String() != "first\n\n  second  \nthird http://[hidden]@host\n" {
 		t.Errorf("%s passed %q", diff, &passed)
 	}
 	if diff := cmp.Diff(want, seen); diff != "" {
