@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -90,8 +91,18 @@ func (b *build) environment() []string {
 		"FAKEROOTDONTTRYCHOWN=1",
 		// The programs of systemd find their library by an absolute path, which is outside of the fake chroot.
 		"LD_LIBRARY_PATH=" + b.path(chrootLink) + "/usr/lib/x86_64-linux-gnu/systemd",
+		"FAKECHROOT_CMD_SUBST=" + substitutes(filepath.Join(b.path("plan"), "hostname"), "hostname", "dnsdomainname", "uname"),
 	}
 	return append(environment, tools.Proxies(b.getenv)...)
+}
+
+// substitutes returns what lets fakechroot run a script instead of some programs of the image.
+func substitutes(script string, names ...string) string {
+	var all []string
+	for _, name := range names {
+		all = append(all, "/usr/bin/"+name+"="+script, "/bin/"+name+"="+script)
+	}
+	return strings.Join(all, ":")
 }
 
 func lastOf(lines []string) string {

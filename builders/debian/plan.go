@@ -23,6 +23,9 @@ var customize []byte
 //go:embed unpack.sh
 var unpack []byte
 
+//go:embed hostname.sh
+var hostname []byte
+
 const (
 	// rootPrefix and scriptsPrefix begin the names of the files of an image.
 	rootPrefix    = "root/"
@@ -78,7 +81,11 @@ func newPlan(c *configuration, files map[string]string, rootUUID string) *plan {
 	}
 	if c.hostname != "" {
 		p.files["etc/hostname"] = c.hostname + "\n"
-		p.files["etc/hosts"] = "127.0.0.1 localhost\n127.0.1.1 " + c.hostname + "\n::1 localhost ip6-localhost ip6-loopback\n"
+		names := c.hostname
+		if short, _, qualified := strings.Cut(c.hostname, "."); qualified {
+			names += " " + short
+		}
+		p.files["etc/hosts"] = "127.0.0.1 localhost\n127.0.1.1 " + names + "\n::1 localhost ip6-localhost ip6-loopback\n"
 	}
 	if c.locale != "" {
 		p.files["etc/locale.conf"] = "LANG=" + c.locale + "\n"
@@ -106,6 +113,7 @@ func (p *plan) write(directory string) error {
 	w := planWriter{directory: directory}
 	w.put("customize", string(customize), modeProgram)
 	w.put("unpack", string(unpack), modeProgram)
+	w.put("hostname", string(hostname), modeProgram)
 	w.put("uuid", p.rootUUID+"\n", modeFile)
 	w.put("timezone", c.timeZone+"\n", modeFile)
 	w.put("locale", c.generatedLocale()+"\n", modeFile)

@@ -19,7 +19,7 @@ import (
 )
 
 func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
-	c, err := newConfiguration(inputWith(map[string]string{"hostname": "web", "kernelArguments": "panic=5"}))
+	c, err := newConfiguration(inputWith(map[string]string{"hostname": "web.example.com", "kernelArguments": "panic=5"}))
 	require.NoError(t, err)
 	p := newPlan(c, map[string]string{
 		"root/etc/hosts": "127.0.0.1 all\n", "root/usr/local/bin/hello": "#!/bin/sh\necho hello\n", "root/../../escape": "",
@@ -43,7 +43,7 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 		`644 0:0 boot/grub/grub.cfg: "` + strings.ReplaceAll(fmt.Sprintf(grubConfig, "ROOT", " panic=5"), "\n", `\n`) + `"`,
 		`644 0:0 escape: ""`,
 		`644 0:0 etc/fstab: "UUID=ROOT / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"`,
-		`644 0:0 etc/hostname: "web\n"`,
+		`644 0:0 etc/hostname: "web.example.com\n"`,
 		`644 0:0 etc/hosts: "127.0.0.1 all\n"`,
 		`644 0:0 etc/locale.conf: "LANG=C.UTF-8\n"`,
 		`644 0:0 etc/systemd/network/80-dhcp.network: "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"`,
@@ -56,6 +56,49 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	}
 	if list := string(require.Value(os.ReadFile(filepath.Join(directory, "scripts.list")))(t)); list != "0 10-a\n1 20-b\n" {
 		t.Errorf("scripts %q", list)
+	}
+}
+
+func TestTheHostNameIsThatOfTheImage(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "hostname")
+	require.NoError(t, os.WriteFile(script, hostname, 0o700))
+	files := func(hostname string) map[string]string {
+		c, err := newConfiguration(inputWith(map[string]string{"hostname": hostname}))
+		require.NoError(t, err)
+		return newPlan(c, nil, "ROOT").files
+	}
+	for _, test := range []struct {
+		files         map[string]string
+		command, want string
+	}{
+		{files("web.example.com"), "hostname", "web.example.com\n"},
+		{files("web.example.com"), "hostname -f", "web.example.com\n"},
+		{files("web.example.com"), "hostname --short", "web\n"},
+		{files("web.example.com"), "hostname -d", "example.com\n"},
+		{files("web.example.com"), "dnsdomainname", "example.com\n"},
+		{files("web.example.com"), "uname -n", "web.example.com\n"},
+		{files("web.example.com"), "hostname -i", "127.0.1.1\n"},
+		{files("web"), "hostname --fqdn", "web\n"},
+		{files("web"), "hostname --domain", ""},
+		{map[string]string{"etc/hostname": "web\n", "etc/hosts": "# web no.example.com web\n10.0.0.7\tweb.example.com web # here\n"}, "hostname --fqdn", "web.example.com\n"},
+		{map[string]string{"etc/hostname": "web\n", "etc/hosts": "10.0.0.7 web.example.com web\n"}, "hostname --ip-address", "10.0.0.7\n"},
+		{map[string]string{"etc/hostname": "web"}, "hostname -f", "web\n"},
+		{nil, "hostname --fqdn", "localhost\n"},
+		{nil, "uname -s", "Linux\n"},
+	} {
+		root := t.TempDir()
+		require.NoError(t, os.Mkdir(filepath.Join(root, "etc"), 0o700))
+		for _, name := range []string{"etc/hostname", "etc/hosts"} {
+			if content, exists := test.files[name]; exists {
+				require.NoError(t, os.WriteFile(filepath.Join(root, name), []byte(content), 0o600))
+			}
+		}
+		words := strings.Fields(test.command)
+		command := exec.CommandContext(t.Context(), script, words[1:]...)
+		command.Env = []string{"PATH=/usr/bin:/bin", "FAKECHROOT_BASE_ORIG=" + root, "FAKECHROOT_CMD_ORIG=/usr/bin/" + words[0]}
+		if said, err := command.CombinedOutput(); err != nil || string(said) != test.want {
+			t.Errorf("%s with %q: %q, %v, want %q", test.command, test.files, said, err, test.want)
+		}
 	}
 }
 

@@ -94,6 +94,11 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 			// passes the names as they are, which apt takes for names once these packages exist.
 			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends "+namesOnly+" install "+strings.Join(exactly(p.packages), " ")+" >/dev/null")
 	}
+	// Scripts of packages write the host name into certificates and settings.
+	names := slices.DeleteFunc([]string{"etc/hostname", "etc/hosts"}, func(name string) bool { return p.files[name] == "" })
+	if len(names) > 0 {
+		options = append(options, `--setup-hook=tar --extract --touch --directory "$1" --file `+filepath.Join(directory, "root.tar")+" "+strings.Join(names, " "))
+	}
 	if !p.needsMirror() {
 		options = append(options, "--skip=update")
 	}
