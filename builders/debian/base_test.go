@@ -54,6 +54,7 @@ func child(t *testing.T, base, files map[string]string, machine string) map[stri
 	// What mmdebstrap has begun.
 	put("root/etc/apt/sources.list.d/0000sources.list", "deb the build\n")
 	put("root/etc/apt/apt.conf.d/99mmdebstrap", "of the build")
+	put("root/etc/dpkg/dpkg.cfg.d/99mmdebstrap", "of the build")
 	require.NoError(t, os.Mkdir(filepath.Join(bin, "files"), 0o700))
 	for name, content := range files {
 		put("bin/files/etc/apt/"+name, content)
@@ -88,6 +89,9 @@ func child(t *testing.T, base, files map[string]string, machine string) map[stri
 		}
 	}
 	run("customize")
+	if left := filesBelow(t, filepath.Join(root, "etc/dpkg")); len(left) > 0 {
+		t.Errorf("dpkg of the machine has %v", left)
+	}
 	return filesBelow(t, filepath.Join(root, "etc/apt"))
 }
 

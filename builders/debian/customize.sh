@@ -118,7 +118,7 @@ while IFS="$tab" read -r name shell _; do
     fail UserNotCreated "parameter users: user $name: the image has no shell $shell: add its package to packages, or correct the shell"
 done <"$plan/accounts"
 
-rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" # settings of the build
+rm -f "$root/etc/apt/apt.conf.d/99mmdebstrap" "$root/etc/dpkg/dpkg.cfg.d/99mmdebstrap" # settings of the build
 # apt of the machine uses the list of the plan, or else that of the base. A list that a file or a script of the image has written instead stays.
 if cmp -s "$plan/build.list" "$root/$own"; then
   rm "$root/$own"

@@ -83,6 +83,9 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 		"--mode=fakechroot", "--format=tar",
 		"--skip=check/qemu,output/dev", // systemd makes the devices
 		"--aptopt=Acquire::Retries \"3\"",
+		// Nobody answers questions, neither those of a script of the image. A file that was there before its package stays. customize.sh removes
+		// these settings.
+		"--aptopt=APT::Get::Assume-Yes \"true\"", "--dpkgopt=force-confdef", "--dpkgopt=force-confold",
 		"--setup-hook=ln -sfn \"$1\" " + link,
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}

@@ -9,12 +9,12 @@ mkdir "$plan/apt"
 mv "$root/etc/apt/sources.list.d" "$plan/build.d"
 
 if [ -e "$plan/base.tar" ]; then
-  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap
+  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap --exclude=./etc/dpkg/dpkg.cfg.d/99mmdebstrap
 else
   disk="$plan/base.raw?offset=$(cat "$plan/offset")"
   mkdir "$plan/tree"
   debugfs -R "rdump / \"$plan/tree\"" "$disk" 2>&1 # into an empty directory only
-  (cd "$plan/tree" && rm -rf lost+found etc/apt/apt.conf.d/99mmdebstrap)
+  (cd "$plan/tree" && rm -rf lost+found etc/apt/apt.conf.d/99mmdebstrap etc/dpkg/dpkg.cfg.d/99mmdebstrap)
   cp --archive --link --force "$plan/tree/." "$root" # mmdebstrap has begun a root file system there
   rm -rf "$plan/tree"
   # debugfs leaves out set-user-ID, set-group-ID and sticky bits, and capabilities. It is asked for them: ls -p prints /INODE/MODE/USER/GROUP/NAME/SIZE/.
