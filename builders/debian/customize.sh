@@ -63,10 +63,24 @@ if [ -n "$locale" ]; then
   inside locale-gen
 fi
 
+# What root owns in the home of a user, since a time, belongs to that user. find and chown follow no symbolic links.
+own_home() { inside find "/home/$1" -xdev -user root -newermt "$2" -exec chown --no-dereference "$1:" {} +; } # USER TIME
+
 tab=$(printf '\t')
 while IFS="$tab" read -r name shell groups; do
   echo "user $name"
+  # useradd fills only a home that does not exist with the files of /etc/skel. What is there replaces them.
+  kept=
+  if inside test -d "/home/$name" && inside test ! -L "/home/$name"; then
+    kept=/home/.goldsmith-home
+    inside mv "/home/$name" "$kept"
+  fi
   said=$(inside useradd --create-home --shell "$shell" ${groups:+--groups "$groups"} "$name" 2>&1) || fail UserNotCreated "parameter users: user $name: " "$said"
+  if [ -n "$kept" ]; then
+    inside find "$kept" -mindepth 1 -maxdepth 1 -exec cp --archive --target-directory "/home/$name" {} +
+    inside rm -r "$kept"
+    own_home "$name" @-1
+  fi
   if [ -e "$plan/users/$name/password" ]; then
     said=$(inside chpasswd --encrypted <"$plan/users/$name/password" 2>&1) || fail UserNotCreated "parameter users: password of $name: " "$said"
   fi
@@ -77,6 +91,9 @@ while IFS="$tab" read -r name shell groups; do
     inside chown "$name:$name" "/home/$name/.ssh/authorized_keys"
   fi
 done <"$plan/accounts"
+while read -r name; do
+  if inside grep -q "^$name:.*:/home/$name:[^:]*\$" /etc/passwd; then own_home "$name" "@$SOURCE_DATE_EPOCH"; fi
+done <"$plan/homes"
 
 for verb in enable disable; do
   while read -r unit; do

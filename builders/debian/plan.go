@@ -145,6 +145,7 @@ func (p *plan) write(directory string) error {
 		}
 	}
 	w.put("accounts", lines(accounts), modeFile)
+	w.put("homes", lines(p.homes()), modeFile)
 	if w.err == nil {
 		w.err = p.writeRoot(filepath.Join(directory, "root.tar"))
 	}
@@ -152,6 +153,20 @@ func (p *plan) write(directory string) error {
 		return fmt.Errorf("write the plan: %w", w.err)
 	}
 	return nil
+}
+
+// homes returns the names of the directories in /home that files of the image are in, except for those of its own users.
+func (p *plan) homes() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(p.files)) {
+		inHome, found := strings.CutPrefix(name, "home/")
+		owner, _, inDirectory := strings.Cut(inHome, "/")
+		isOwn := slices.ContainsFunc(p.config.users, func(user user) bool { return user.Name == owner })
+		if found && inDirectory && !isOwn && accountName.MatchString(owner) {
+			names = append(names, owner)
+		}
+	}
+	return slices.Compact(names)
 }
 
 // lines returns one line for each text.

@@ -137,7 +137,7 @@ func apply(t *testing.T, p *plan, fail, static string) (calls string, failed err
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))
 	}
 	command := exec.CommandContext(t.Context(), filepath.Join(plan, "customize"), root)
-	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "BUILDER=" + filepath.Join(bin, "debian-builder")}
+	command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "SOURCE_DATE_EPOCH=1", "BUILDER=" + filepath.Join(bin, "debian-builder")}
 	output, err := command.CombinedOutput()
 	t.Log(string(output))
 	failed = planFailure(plan)
@@ -151,7 +151,9 @@ func TestAPlanIsAppliedInItsOrder(t *testing.T) {
 	calls, failed := applied(t, map[string]string{
 		"users":    `[{name: admin, groups: [sudo, adm], passwordHash: $6$a$b, authorizedKeys: [` + someKey + `]}]`,
 		"services": "nginx -apt-daily.timer", "timeZone": "Europe/Berlin", "locale": "en_GB.UTF-8",
-	}, map[string]string{"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n"}, "", "")
+	}, map[string]string{
+		"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n", "root/home/other/.config/x": "x", "root/home/admin/x": "x", "root/home/-x/y": "y", "root/home/z": "z",
+	}, "", "")
 	require.NoError(t, failed)
 	const golden = "testdata/customize.txt"
 	if *update {
