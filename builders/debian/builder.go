@@ -39,8 +39,8 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 		_, _ = fmt.Fprintf(stderr, "debian builder: it takes no arguments: its input is the file that $%s names\n", render.EnvInput)
 		return exitUsage
 	}
-	if err := skipSyncs(); err != nil { // a container without seccomp
-		_, _ = fmt.Fprintf(stdout, "the build waits for the disk: %v\n", err) // as above
+	if err := skipCalls(); err != nil { // a container without seccomp
+		_, _ = fmt.Fprintf(stdout, "the build waits for the disk, and cannot change owners in a user namespace: %v\n", err) // as above
 	}
 	return runIn(ctx, "/", getenv, stdout, stderr)
 }

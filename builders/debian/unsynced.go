@@ -10,8 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// syncing are the system calls that wait for the disk. dpkg makes some for each file.
-var syncing = []uint32{unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_SYNC, unix.SYS_SYNCFS}
+// skipped are the system calls that wait for the disk, of which dpkg makes some for each file, and those that change owners.
+//
+// fakeroot remembers owners, and then tries to change them. That fails with EINVAL in a user namespace without the user, which fakeroot passes on.
+// A variable that keeps it from trying is lost where a program such as ucf clears the environment.
+var skipped = []uint32{
+	unix.SYS_FSYNC, unix.SYS_FDATASYNC, unix.SYS_SYNC_FILE_RANGE, unix.SYS_SYNC, unix.SYS_SYNCFS,
+	unix.SYS_CHOWN, unix.SYS_FCHOWN, unix.SYS_LCHOWN, unix.SYS_FCHOWNAT,
+}
 
 // Offsets in the data that the kernel gives to a filter (struct seccomp_data in linux/seccomp.h).
 const (
@@ -19,9 +25,9 @@ const (
 	dataArchitecture = 4
 )
 
-// skipSyncs lets the system calls that wait for the disk succeed without doing anything, in this process and in all that it starts. Nobody needs
-// the files of a build after a crash of the machine: the build begins anew.
-func skipSyncs() error {
+// skipCalls lets the skipped system calls succeed without doing anything, in this process and in all that it starts. Nobody needs the files of a
+// build after a crash of the machine: the build begins anew. All of them belong to one user.
+func skipCalls() error {
 	const load, jumpIfEqual, answer = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
 	filter := []unix.SockFilter{
 		{Code: load, K: dataArchitecture},
@@ -29,8 +35,8 @@ func skipSyncs() error {
 		{Code: answer, K: unix.SECCOMP_RET_ALLOW}, // the numbers of other architectures are different
 		{Code: load, K: dataNumber},
 	}
-	for i, number := range syncing {
-		filter = append(filter, unix.SockFilter{Code: jumpIfEqual, K: number, Jt: uint8(len(syncing) - i)}) //nolint:gosec // a few, to the last instruction
+	for i, number := range skipped {
+		filter = append(filter, unix.SockFilter{Code: jumpIfEqual, K: number, Jt: uint8(len(skipped) - i)}) //nolint:gosec // a few, to the last instruction
 	}
 	filter = append(filter,
 		unix.SockFilter{Code: answer, K: unix.SECCOMP_RET_ALLOW},

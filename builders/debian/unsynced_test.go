@@ -17,7 +17,7 @@ import (
 // envUnsynced lets the test run in processes of its own, because the calls are skipped until a process ends. Its value tells which of them it is.
 const envUnsynced = "TEST_UNSYNCED"
 
-func TestCallsThatWaitForTheDiskAreSkipped(t *testing.T) {
+func TestCallsThatWaitForTheDiskOrChangeOwnersAreSkipped(t *testing.T) {
 	none := -1
 	again := func(as string) {
 		command := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
@@ -35,7 +35,7 @@ func TestCallsThatWaitForTheDiskAreSkipped(t *testing.T) {
 		return
 	case "process":
 		runtime.LockOSThread() // so that the goroutines below have other threads
-		require.NoError(t, skipSyncs())
+		require.NoError(t, skipCalls())
 		again("child")
 	}
 	for name, call := range map[string]func() error{
@@ -43,6 +43,10 @@ func TestCallsThatWaitForTheDiskAreSkipped(t *testing.T) {
 		"fdatasync":       func() error { return unix.Fdatasync(none) },
 		"syncfs":          func() error { return unix.Syncfs(none) },
 		"sync_file_range": func() error { return unix.SyncFileRange(none, 0, 0, 0) },
+		"chown":           func() error { return unix.Chown("/no/such/file", 0, 8) },
+		"fchown":          func() error { return unix.Fchown(none, 0, 8) },
+		"lchown":          func() error { return unix.Lchown("/no/such/file", 0, 8) },
+		"fchownat":        func() error { return unix.Fchownat(none, "file", 0, 8, 0) },
 	} {
 		done := make(chan error)
 		go func() { done <- call() }()
