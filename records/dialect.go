@@ -204,7 +204,7 @@ func createFile(path string) error {
 // transactions. The file stays, because removing it could remove the lock of another process. apiserver/storage/filelock
 // takes such a lock without waiting, but records may import only itself and apis.
 func lockFile(ctx context.Context, path string) (unlock func() error, err error) {
-	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	file, err := os.OpenFile(path+".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

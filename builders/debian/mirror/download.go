@@ -18,6 +18,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // download is a file that is being fetched. All requests for the file read it from its temporary file as it grows. The last byte is handed
@@ -132,7 +134,7 @@ func (m *Mirror) transfer(ctx context.Context, d *download, expected expectation
 		return err
 	}
 	name := path.Join(unfinished, fmt.Sprintf("%x", sha256.Sum256([]byte(d.wanted.name())))) // of which there is one download
-	temporary, err := m.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_RDWR, 0o644)
+	temporary, err := m.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_RDWR|unix.O_NOFOLLOW, 0o644)
 	if err != nil {
 		return err
 	}

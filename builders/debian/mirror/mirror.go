@@ -115,7 +115,7 @@ func (m *Mirror) transport() *http.Transport {
 
 // own locks the directory, and removes what an earlier mirror has not finished.
 func (m *Mirror) own() error {
-	lock, err := m.root.OpenFile(".lock", os.O_CREATE|os.O_RDWR, 0o600)
+	lock, err := m.root.OpenFile(".lock", os.O_CREATE|os.O_RDWR|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock the directory of the mirror: %w", err)
 	}

@@ -16,6 +16,8 @@ import (
 	"k8s.io/klog/v2"
 	"k8s.io/klog/v2/textlogger"
 	ctrl "sigs.k8s.io/controller-runtime"
+
+	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
 // etcdClientLogger is the logger of the API server library's etcd clients, which has no setter. By default it writes to standard
@@ -72,7 +74,7 @@ func (d *dataDirectory) keepLog(log *Log) (restore func() error, err error) {
 	if d.memory {
 		return func() error { return nil }, nil
 	}
-	file, err := os.OpenFile(d.join("up.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	file, err := ownfile.Open(d.join("up.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

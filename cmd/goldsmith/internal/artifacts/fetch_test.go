@@ -357,6 +357,26 @@ func TestFilesThatAreNotRegularStay(t *testing.T) {
 	}
 }
 
+// In a directory such as /tmp, others can make a file or a link of the name of the partial file.
+func TestAPartialFileOfOthersIsLeftAlone(t *testing.T) {
+	for name, place := range map[string]func(victim, path string) error{"a link": os.Symlink, "a second name": os.Link} {
+		t.Run(name, func(t *testing.T) {
+			f := newFixture(t)
+			victim := filepath.Join(t.TempDir(), "victim")
+			require.NoError(t, os.WriteFile(victim, []byte(text[:4]), 0o600))
+			path := filepath.Join(f.directory, f.partial())
+			require.NoError(t, place(victim, path))
+			err := f.run()
+			if err == nil || !strings.Contains(err.Error(), path+" is a link, or not a file of yours alone: remove it, or name another file") {
+				t.Errorf("the error is %v", err)
+			}
+			if content := string(require.Value(os.ReadFile(victim))(t)); content != text[:4] || len(f.ranges) > 0 {
+				t.Errorf("the other file has %q after %d requests", content, len(f.ranges))
+			}
+		})
+	}
+}
+
 func TestOneContentIsChosen(t *testing.T) {
 	several := debian7()
 	several.Status.Artifacts = append(several.Status.Artifacts, v1alpha1.Artifact{

@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
 // toFile writes the content to a file, or to the default file of a directory, and returns the path. An existing file with the same
@@ -51,7 +53,9 @@ func (f *fetch) exists(ctx context.Context, path string, force bool) (bool, erro
 	case !info.Mode().IsRegular():
 		return false, fmt.Errorf("%s is no regular file: write to it with `-o -`, or name another file with -o", path)
 	}
-	if info.Size() == f.SizeBytes {
+	if err := ownfile.Trusted(path); err != nil && !force {
+		return false, err
+	} else if err == nil && info.Size() == f.SizeBytes {
 		sum := sha256.New()
 		file, err := os.Open(path)
 		if err == nil {
@@ -74,7 +78,7 @@ func (f *fetch) exists(ctx context.Context, path string, force bool) (bool, erro
 // openPartial opens a partial file for this process only, and creates it if it does not exist.
 func openPartial(path string) (*os.File, error) {
 	for {
-		file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o666) //nolint:gosec // the umask of the user decides who can read it
+		file, err := ownfile.Open(path, os.O_CREATE|os.O_RDWR, 0o666) // the umask of the user decides who can read it
 		if err != nil {
 			return nil, fmt.Errorf("open the partial file: %w", err)
 		}

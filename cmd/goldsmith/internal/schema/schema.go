@@ -18,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/internal/ownfile"
 )
 
 // The formats.
@@ -103,7 +104,7 @@ func write(files map[string][]byte, directory string, out io.Writer) error {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // as any file that is committed
 			return fmt.Errorf("create the directory of %s: %w", file, err)
 		}
-		if err := os.WriteFile(file, files[path], 0o644); err != nil { //nolint:gosec // as any file that is committed
+		if err := ownfile.Write(file, files[path], 0o644); err != nil { // as any file that is committed
 			return fmt.Errorf("write %s: %w", file, err)
 		}
 		if _, err := fmt.Fprintf(out, "wrote %s\n", file); err != nil {
