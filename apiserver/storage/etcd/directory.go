@@ -25,7 +25,7 @@ func (s *Server) claim(directory string) error {
 	if err := os.MkdirAll(directory, 0o700); err != nil {
 		return fmt.Errorf("make the data directory: %w", err)
 	}
-	file, err := filelock.Take(filepath.Join(directory, "lock"))
+	file, err := filelock.Take(filepath.Join(directory, lockName))
 	if errors.Is(err, filelock.ErrHeld) {
 		return fmt.Errorf("%s: %w", directory, ErrInUse)
 	}

@@ -101,13 +101,14 @@ func Start(ctx context.Context, directory string, options ...Option) (_ *Server,
 		}
 	}()
 
+	removeLeft(time.Now())
 	memory := directory == ""
 	if memory {
-		if directory, err = server.temporaryDirectory(); err != nil {
-			return nil, err
-		}
+		directory, err = server.temporaryDirectory()
+	} else {
+		err = server.claim(directory)
 	}
-	if err := server.claim(directory); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	socket, err := server.socketPath(directory)
@@ -217,15 +218,6 @@ func (s *Server) waitReady(ctx context.Context, directory string) error {
 	}
 }
 
-// temporaryPrefix begins the names of temporary directories.
-const temporaryPrefix = "etcd-"
-
-// TemporaryDirectories returns the temporary directories of all servers on this machine. They hold the socket of a server whose
-// data directory has a long path, and the data of a server without a data directory.
-func TemporaryDirectories() ([]string, error) {
-	return filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
-}
-
 // keepSpace frees what a former run left behind, and goes on until Stop.
 func (s *Server) keepSpace(ctx context.Context) {
 	s.space = newSpace(s.etcd.Server, s.settings.quota)
@@ -240,13 +232,4 @@ func (s *Server) keepSpace(ctx context.Context) {
 		cancel()
 		<-ended
 	}
-}
-
-func (s *Server) temporaryDirectory() (string, error) {
-	directory, err := os.MkdirTemp("", temporaryPrefix) // mode 0700
-	if err != nil {
-		return "", fmt.Errorf("make etcd's temporary directory: %w", err)
-	}
-	s.cleanup = append(s.cleanup, func() error { return os.RemoveAll(directory) })
-	return directory, nil
 }

@@ -5,6 +5,7 @@ package etcd
 import (
 	"context"
 	"errors"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -96,6 +97,68 @@ func TestADeepDirectoryGetsAShortSocketPath(t *testing.T) {
 	endpoint := require.Value(url.Parse(server.Endpoint()))(t)
 	if len(endpoint.Path) > maxSocketPath {
 		t.Errorf("%q has %d bytes", endpoint.Path, len(endpoint.Path))
+	}
+}
+
+func TestWhatKilledServersLeftIsRemoved(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	place := func(name string, mode os.FileMode, files ...string) string {
+		t.Helper()
+		directory := filepath.Join(os.TempDir(), name)
+		require.NoError(t, os.Mkdir(directory, mode))
+		for _, file := range files {
+			path := filepath.Join(directory, file)
+			if strings.HasSuffix(file, ".sock") {
+				listener := require.Value(net.ListenUnix("unix", &net.UnixAddr{Name: path}))(t)
+				listener.SetUnlinkOnClose(false)
+				require.NoError(t, listener.Close())
+			} else {
+				require.NoError(t, os.WriteFile(path, nil, 0o600))
+			}
+		}
+		return directory
+	}
+	old := func(directory string) string {
+		t.Helper()
+		require.NoError(t, os.Chtimes(directory, time.Now().Add(-time.Hour), time.Now().Add(-time.Hour)))
+		return directory
+	}
+	removed := []string{
+		place("goldsmith-etcd-socket", 0o700, "lock", "etcd.sock", "http.sock"),
+		place("goldsmith-etcd-memory", 0o700, "lock", "endpoint", "member"),
+		old(place("goldsmith-etcd-unlocked", 0o700)),
+		old(place("etcd-socket", 0o700, "etcd.sock", "http.sock")),
+		place("etcd-memory", 0o700, "lock", "endpoint", "member"),
+	}
+	kept := []string{
+		place("goldsmith-etcd-new", 0o700),
+		place("goldsmith-etcd-shared", 0o755, "lock"),
+		old(place("goldsmith-etcd-other", 0o700, "data")),
+		place("etcd-new", 0o700, "etcd.sock"),
+		old(place("etcd-empty", 0o700)),
+		old(place("etcd-other", 0o700, "lock", "etcd.sock", "data")),
+		old(place("etcd-of-etcd", 0o700, "member")),
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	require.NoError(t, os.Mkdir(elsewhere, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "lock"), nil, 0o600))
+	require.NoError(t, os.Symlink(elsewhere, filepath.Join(os.TempDir(), "goldsmith-etcd-link")))
+	listening := place("etcd-listening", 0o700)
+	listener := require.Value(net.Listen("unix", filepath.Join(listening, "etcd.sock")))(t)
+	old(listening)
+	defer func() { _ = listener.Close() }() // nothing was sent
+	running := start(t, filepath.Join(t.TempDir(), strings.Repeat("d", 120)))
+
+	start(t, t.TempDir())
+	for _, directory := range removed {
+		if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is left: %v", directory, err)
+		}
+	}
+	for _, path := range append(kept, filepath.Join(elsewhere, "lock"), listening, require.Value(url.Parse(running.Endpoint()))(t).Path) {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
