@@ -54,7 +54,7 @@ type Kind struct {
 }
 
 // Kinds returns the kinds that are deleted with a namespace or an owner. All but events can own objects and be owned: a reference
-// to any other kind keeps its object.
+// to any other kind, or to another version of one, keeps its object.
 func Kinds() map[schema.GroupKind]Kind {
 	images, core := v1alpha1.SchemeGroupVersion, corev1.SchemeGroupVersion
 	batch, scheduling := batchv1.SchemeGroupVersion, schedulingv1.SchemeGroupVersion
@@ -212,20 +212,29 @@ func (c *Cascade) notice(o object) {
 	}
 }
 
-// owners returns the owners that an object refers to, apart from those of an unknown kind and those that cannot own it.
+// owners returns the owners that an object refers to, as far as they can be looked up.
 func (c *Cascade) owners(o object) (owners []owner) {
 	for _, reference := range o.OwnerReferences {
-		of := owner{schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind).GroupKind(), "", reference.Name, reference.UID}
-		namespaced := c.kinds[of.kind].namespaced
-		if c.informers[of.kind] == nil || of.uid == "" || namespaced && o.Namespace == "" {
-			continue
+		if of, ok := c.ownerOf(o, reference); ok {
+			owners = append(owners, of)
 		}
-		if namespaced {
-			of.namespace = o.Namespace
-		}
-		owners = append(owners, of)
 	}
 	return owners
+}
+
+// ownerOf returns the owner that a reference of an object names. ok is false if nobody can look it up, because its kind is not served, or not in
+// this version, or because it cannot own the object: as in Kubernetes, the reference keeps the object.
+func (c *Cascade) ownerOf(o object, reference metav1.OwnerReference) (of owner, ok bool) {
+	named := schema.FromAPIVersionAndKind(reference.APIVersion, reference.Kind)
+	kind := c.kinds[named.GroupKind()]
+	if c.informers[named.GroupKind()] == nil || kind.Version != named.Version || reference.UID == "" || kind.namespaced && o.Namespace == "" {
+		return owner{}, false
+	}
+	of = owner{named.GroupKind(), "", reference.Name, reference.UID}
+	if kind.namespaced {
+		of.namespace = o.Namespace
+	}
+	return of, true
 }
 
 // settle brings the deletion of one owner a step on. It can be repeated at any time.
@@ -245,7 +254,10 @@ func (c *Cascade) settle(ctx context.Context, of owner) error {
 		}
 	}
 	err = each(ctx, dependents, func(dependent object) error {
-		others := slices.DeleteFunc(slices.Clone(dependent.OwnerReferences), func(r metav1.OwnerReference) bool { return r.UID == of.uid })
+		others := slices.DeleteFunc(slices.Clone(dependent.OwnerReferences), func(r metav1.OwnerReference) bool {
+			named, ok := c.ownerOf(dependent, r)
+			return ok && named == of
+		})
 		switch {
 		case dependent.DeletionTimestamp != nil:
 			return nil
