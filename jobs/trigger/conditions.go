@@ -184,8 +184,10 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.reconciling(v1alpha1.ReasonBuildDue, fmt.Sprintf("build %s will be created", BuildName(c.Image.Name, c.status.BuildCounter+1)))
 	case s.disabled():
 		c.stalled(s.reason, s.message)
-	case c.Unresolved != nil: // until the missing object appears
+	case c.Unresolved != nil && !c.waitsForBase(): // until the missing object appears
 		c.reconciling(string(c.Unresolved.Reason), c.Unresolved.Message)
+	case c.Unresolved != nil:
+		c.waitForBase()
 	case s.active() && changed(c.status), always:
 		c.unlessBuilt(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
 	case changed(c.status):
@@ -231,9 +233,46 @@ func (c conditions) stalled(reason, message string) {
 	c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, reason, message)
 }
 
+// settled sets that nothing is left to do, unless the base is about to change.
 func (c conditions) settled() {
+	if c.waitsForBase() {
+		c.waitForBase()
+		return
+	}
 	c.set(v1alpha1.ImageReconciling, metav1.ConditionFalse, v1alpha1.ReasonIdle, "")
 	c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
+}
+
+// BaseComing reports whether a build of the Image that a reference selects is under way or due, or will be once that of its own base has
+// succeeded. A channel does not change with a build. The Image may be nil.
+func BaseComing(ref *v1alpha1.BaseImageReference, base *v1alpha1.Image) bool {
+	if ref == nil || ref.Channel != "" || base == nil {
+		return false
+	}
+	progress := meta.FindStatusCondition(base.Status.Conditions, v1alpha1.ImageReconciling)
+	if progress == nil || progress.Status != metav1.ConditionTrue {
+		return false
+	}
+	return slices.Contains([]string{
+		v1alpha1.ReasonBuildActive, v1alpha1.ReasonBuildQueued, v1alpha1.ReasonBuildDue, v1alpha1.ReasonWaitingForController, v1alpha1.ReasonWaitingForBase,
+	}, progress.Reason)
+}
+
+// waitsForBase reports whether a build of the base that is coming starts one of the Image.
+func (c conditions) waitsForBase() bool {
+	if !c.BaseComing || c.suspended() {
+		return false
+	}
+	if c.Unresolved != nil {
+		return c.Unresolved.Reason == v1alpha1.ReasonBaseNotFound
+	}
+	return c.followsBase()
+}
+
+// waitForBase names no build of the base, so that the status is written once for each of them.
+func (c conditions) waitForBase() {
+	c.reconciling(v1alpha1.ReasonWaitingForBase,
+		fmt.Sprintf("the base (image %s) is being built: a build of this image follows if the artifacts of the base change", c.Image.Spec.Base.ImageRef.Name))
 }
 
 // Refused returns the status to store if the server refuses the build that is due. final is whether it refuses the build until

@@ -40,6 +40,7 @@ var states = []struct {
 	builds, before []v1alpha1.ImageBuild
 	refused        *bool // finally
 	lost           bool  // the server has lost the artifacts
+	baseComing     bool
 }{
 	{
 		file: "created", text: "it was just created", clients: inProgress,
@@ -64,6 +65,23 @@ var states = []struct {
 		}, not: true,
 	},
 	{file: "rebuilding", text: "its inputs are built, and are built again", clients: inProgress, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildRunning, "A"))},
+	{
+		file: "base-building", text: "its base is being built, and a build of it may follow", clients: inProgress, baseComing: true,
+		image: onABase, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")),
+	},
+	{file: "base-building-first", clients: inProgress, baseComing: true, image: onABase, mayAppear: new(true)},
+	{
+		file: "base-building-suspended", clients: current, baseComing: true, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")),
+		image: func() *v1alpha1.Image { image := onABase(); image.Spec.Suspend = new(true); return image },
+	},
+	{
+		file: "base-building-not-followed", clients: current, baseComing: true, digest: "A", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A")),
+		image: func() *v1alpha1.Image {
+			image := onABase()
+			image.Spec.Triggers.OnBaseChange = new(false)
+			return image
+		},
+	},
 	{file: "changed-and-running", clients: inProgress, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildRunning, "B"))},
 	{file: "failed", text: "its last build failed", clients: failed, digest: "A", builds: list(newBuild(1, v1alpha1.BuildFailed, "A"))},
 	{file: "failed-after-a-success", clients: failed, digest: "B", builds: list(newBuild(1, v1alpha1.BuildSucceeded, "A"), newBuild(2, v1alpha1.BuildFailed, "B"))},
@@ -145,6 +163,10 @@ func withArtifact(build v1alpha1.ImageBuild) v1alpha1.ImageBuild {
 	return build
 }
 
+func onABase() *v1alpha1.Image {
+	return newImage(func(image *v1alpha1.Image) { image.Spec.Base.ImageRef = &v1alpha1.BaseImageReference{Name: "base"} })
+}
+
 func suspended() *v1alpha1.Image {
 	return newImage(func(image *v1alpha1.Image) { image.Spec.Suspend = new(true) })
 }
@@ -171,6 +193,40 @@ func TestAPublishedArtifactIsNotLost(t *testing.T) {
 	}
 }
 
+func TestABaseIsComingWhileABuildOfItIs(t *testing.T) {
+	ref := &v1alpha1.BaseImageReference{Name: "base"}
+	base := func(status metav1.ConditionStatus, reason string) *v1alpha1.Image {
+		image := newImage()
+		image.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ImageReconciling, Status: status, Reason: reason}}
+		return image
+	}
+	for name, test := range map[string]struct {
+		ref  *v1alpha1.BaseImageReference
+		base *v1alpha1.Image
+		want bool
+	}{
+		"no base":               {nil, base(metav1.ConditionTrue, v1alpha1.ReasonBuildActive), false},
+		"a missing base":        {ref, nil, false},
+		"no status":             {ref, newImage(), false},
+		"just created":          {ref, &v1alpha1.Image{Status: v1alpha1.ImageStatus{Conditions: FirstConditions(now)}}, true},
+		"due":                   {ref, base(metav1.ConditionTrue, v1alpha1.ReasonBuildDue), true},
+		"queued":                {ref, base(metav1.ConditionTrue, v1alpha1.ReasonBuildQueued), true},
+		"runs":                  {ref, base(metav1.ConditionTrue, v1alpha1.ReasonBuildActive), true},
+		"waits for its base":    {ref, base(metav1.ConditionTrue, v1alpha1.ReasonWaitingForBase), true},
+		"a channel":             {&v1alpha1.BaseImageReference{Name: "base", Channel: "stable"}, base(metav1.ConditionTrue, v1alpha1.ReasonBuildActive), false},
+		"built or failed":       {ref, base(metav1.ConditionFalse, v1alpha1.ReasonIdle), false},
+		"suspended":             {ref, base(metav1.ConditionTrue, v1alpha1.ReasonSuspended), false},
+		"its source is missing": {ref, base(metav1.ConditionTrue, string(v1alpha1.ReasonSourceNotFound)), false},
+		"its base is missing":   {ref, base(metav1.ConditionTrue, string(v1alpha1.ReasonBaseNotFound)), false},
+		"a quota":               {ref, base(metav1.ConditionTrue, v1alpha1.ReasonBuildRefused), false},
+		"a schedule":            {ref, base(metav1.ConditionTrue, v1alpha1.ReasonScheduled), false},
+	} {
+		if got := BaseComing(test.ref, test.base); got != test.want {
+			t.Errorf("%s: got %t, want %t", name, got, test.want)
+		}
+	}
+}
+
 // TestStatesAreWhatClientsTakeThemFor shows each state to kstatus, which Flux, Helm and kpt wait with, and compares the table of
 // docs/images.md.
 func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
@@ -185,8 +241,13 @@ func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
 			if !state.not {
 				o := observed(image, state.digest, state.builds...)
 				if state.mayAppear != nil {
-					o = unresolved(image, v1alpha1.ReasonSourceNotFound, *state.mayAppear)
+					reason := v1alpha1.ReasonSourceNotFound
+					if state.baseComing {
+						reason = v1alpha1.ReasonBaseNotFound
+					}
+					o = unresolved(image, reason, *state.mayAppear)
 				}
+				o.BaseComing = state.baseComing
 				if state.lost {
 					o.Kept = func(digest string) bool { return digest != "lost" }
 				}

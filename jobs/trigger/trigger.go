@@ -24,6 +24,8 @@ type Observed struct {
 	Unresolved *v1alpha1.BuildFailure
 	// MayAppear is true if the missing object may still appear without a change of the Image.
 	MayAppear bool
+	// BaseComing is whether the artifacts of the base may be about to change: BaseComing of the base.
+	BaseComing bool
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
 	// BuildsRecorded is whether builds are recorded in a database. Before it is pruned, a finished build waits up to a day for this.

@@ -120,6 +120,9 @@ const (
 	ReasonBuildQueued = "BuildQueued"
 	// ReasonBuildDue means that the controller is about to create a build.
 	ReasonBuildDue = "BuildDue"
+	// ReasonWaitingForBase means that the base image is being built, or waits for its own base. A build of the Image follows if the
+	// artifacts of the base change.
+	ReasonWaitingForBase = "WaitingForBase"
 	// ReasonWaitingForController means that the Image was created, and that the controller has not observed it yet.
 	ReasonWaitingForController = "WaitingForController"
 	// ReasonIdle means that no build is queued or running. On Reconciling it means that the inputs are built, or that the

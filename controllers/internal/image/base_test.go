@@ -91,6 +91,34 @@ func TestAnImageNamesTheBuildOfItsBaseForWhichItWaits(t *testing.T) {
 	w.Eventually(message, patience).Should(ContainSubstring("has no artifacts yet: build it first"))
 }
 
+// TestAnImageIsInProgressWhileItsBaseIsBuilt has a chain, of which the last image depends on the first.
+func TestAnImageIsInProgressWhileItsBaseIsBuilt(t *testing.T) {
+	w := newFixture(t).run()
+	w.create("c", basedOn("b", ""))
+	w.create("b", basedOn("a", ""))
+	w.create("a")
+	progress := func(name string) func() string {
+		return func() string {
+			if c := meta.FindStatusCondition(w.image(name).Status.Conditions, v1alpha1.ImageReconciling); c != nil {
+				return string(c.Status) + " " + c.Reason
+			}
+			return ""
+		}
+	}
+	for _, name := range []string{"b", "c"} {
+		w.Eventually(progress(name), patience).Should(Equal("True WaitingForBase"), name)
+	}
+	w.upToDate("a", "b", "c")
+	require.Value(w.client.ImagesV1alpha1().Images(namespace).Instantiate(t.Context(), "a", &v1alpha1.BuildRequest{RequestID: "again", Reason: v1alpha1.TriggerManual}, metav1.CreateOptions{}))(w.t)
+	for _, name := range []string{"b", "c"} {
+		w.Eventually(progress(name), patience).Should(Equal("True WaitingForBase"), name)
+	}
+	w.finish(v1alpha1.BuildSucceeded) // with the artifacts that it had
+	for _, name := range []string{"a", "b", "c"} {
+		w.Eventually(progress(name), patience).Should(Equal("False Idle"), name)
+	}
+}
+
 func TestWhatChangesInTwoWaysEndsUpToDate(t *testing.T) {
 	w := newFixture(t).run()
 	// An Image has one base, so what closes a diamond is a change of another kind: bottom's own, when top changes, too.

@@ -103,8 +103,8 @@ func newsOf(build *v1alpha1.ImageBuild) news {
 	}
 }
 
-// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build or channels
-// have changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
+// baseEvents reconciles the Images that are based on a changed Image: one whose latest successful build, awaited first build, channels or
+// progress have changed. It also reconciles the changed Image itself when its channels or its legal hold have changed, and a minute after
 // any change, because the last decision may have used an older version.
 func (r *reconciler) baseEvents() handler.EventHandler {
 	enqueue := func(ctx context.Context, base client.Object, q queue) {
@@ -128,12 +128,17 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
 			}
 			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
-				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) { // their conditions name it
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || coming(before) != coming(after) { // their conditions tell it
 				enqueue(ctx, after, q)
 			}
 		},
 		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, q queue) { enqueue(ctx, e.Object, q) },
 	}
+}
+
+// coming reports whether the artifacts of a base may be about to change.
+func coming(base *v1alpha1.Image) bool {
+	return trigger.BaseComing(&v1alpha1.BaseImageReference{Name: base.Name}, base)
 }
 
 // BuilderChanges is a source that reconciles all Images that name a builder, whenever changed receives. Changed may be nil.

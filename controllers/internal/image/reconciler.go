@@ -66,7 +66,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	}
 	observed := trigger.Observed{
 		Image: image, Builds: builds, LogsArchived: r.LogsArchived, BuildsRecorded: r.BuildsRecorded, Kept: r.Kept, Now: r.Clock.Now(),
-		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear,
+		Resolved: now.Resolved, Unresolved: now.Unresolved, MayAppear: now.MayAppear, BaseComing: now.BaseComing,
 	}
 	decision := trigger.Next(observed)
 	status := decision.Status

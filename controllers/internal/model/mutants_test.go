@@ -234,7 +234,8 @@ var mutants = []mutant{
 	{"controllers/internal/image/reconciler.go", `		case notfound.Object(err):`, `		case apierrors.IsNotFound(err) || notfound.Object(err):`, "something else has the Image reconciled again in each of 20,000 schedules; a test of controllers/internal/image finds it"},
 	{"controllers/internal/image/controller.go", `q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)`, ``, ""},
 	{"controllers/internal/image/controller.go", `promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
-				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after)`, `false`, ""},
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || coming(before) != coming(after)`, `false`, ""},
+	{"controllers/internal/image/controller.go", ` || coming(before) != coming(after)`, ``, ""},
 	{"controllers/internal/image/controller.go", `inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after)`, `false`, ""},
 	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
 	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, `archived: trigger.LogSettled(build) && false,`, "the model has neither an archive nor records"},

@@ -236,7 +236,8 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 	now := w.resolve(&image.Spec.BuildInputs, w.images.get)
 	decision := trigger.Next(trigger.Observed{
 		Image: image, Builds: w.buildsOf(image), Now: w.now, Resolved: now.resolved, Unresolved: now.unresolved,
-		MayAppear: now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
+		MayAppear:  now.unresolved != nil && (now.unresolved.Reason == v1alpha1.ReasonBaseNotFound || now.unresolved.Reason == v1alpha1.ReasonSourceNotFound),
+		BaseComing: w.baseComing(image),
 	})
 	switch {
 	case decision.Request != nil:
@@ -248,6 +249,15 @@ func (w *environment) checkSettled(image *v1alpha1.Image) {
 	case !equality.Semantic.DeepEqual(decision.Status, image.Status):
 		w.broken("the status of %s is outdated in the end", image.Name)
 	}
+}
+
+func (w *environment) baseComing(image *v1alpha1.Image) bool {
+	ref := image.Spec.Base.ImageRef
+	if ref == nil {
+		return false
+	}
+	base, _ := w.images.get(ref.Name)
+	return trigger.BaseComing(ref, base)
 }
 
 // checkCounted checks that an Image reports only builds of its own inputs: the newest successful build, and the newest

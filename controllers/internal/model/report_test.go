@@ -96,6 +96,9 @@ func (w *environment) checkWaiting(image *v1alpha1.Image) {
 	if stalled == nil || ready == nil {
 		w.broken("nobody has reported on %s", image.Name)
 	}
+	if progress := meta.FindStatusCondition(conditions, v1alpha1.ImageReconciling); progress != nil && progress.Reason == v1alpha1.ReasonWaitingForBase {
+		w.broken("%s waits for its base, of which no build is under way", image.Name)
+	}
 	if stalled.Reason != v1alpha1.ReasonProgressing || ready.Status == "True" ||
 		meta.IsStatusConditionFalse(conditions, v1alpha1.ImageInputsResolved) || meta.IsStatusConditionTrue(conditions, v1alpha1.ImageScheduleActive) {
 		return

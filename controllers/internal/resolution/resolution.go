@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/inputs"
+	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // Resolution is what inputs resolve to, or why they do not.
@@ -26,6 +27,8 @@ type Resolution struct {
 	Unresolved *v1alpha1.BuildFailure
 	// MayAppear is true if the missing object may still appear without a change of the inputs.
 	MayAppear bool
+	// BaseComing is trigger.BaseComing of the base.
+	BaseComing bool
 }
 
 // Sources read the objects that inputs refer to. All but Kept are required.
@@ -56,7 +59,7 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept})
 	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
 	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
-	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear}, nil
+	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseComing(given.Base.ImageRef, base)}, nil
 }
 
 // OfBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.

@@ -103,6 +103,8 @@ var imageConditions = []report{
 		"see the order: `goldsmith queue`"},
 	{"`Building`: False, `Reconciling`: False", v1alpha1.ReasonIdle, "no build is queued or running. For `Reconciling`: the inputs are built, or the image is stalled", ""},
 	{"`Reconciling`: True", v1alpha1.ReasonBuildDue, "the controller is about to create a build", ""},
+	{"`Reconciling`: True", v1alpha1.ReasonWaitingForBase, "the base image is being built, or waits for its own base. A build follows if the artifacts of the base change",
+		"see the base: `goldsmith show BASE`"},
 	{"`Reconciling`: True, `Ready`: Unknown", v1alpha1.ReasonWaitingForController, "the image was created, and the controller has not observed it yet",
 		"if it lasts for more than a few seconds, see whether the controller runs: `goldsmith status`"},
 	{"`InputsResolved`: True", v1alpha1.ReasonResolved, "everything that the image refers to exists", ""},
