@@ -106,6 +106,9 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		if err != nil {
 			return nil, err
 		}
+		if cause, _ := client.Delay(image); newest == nil && cause != "" {
+			return nil, fmt.Errorf("image %s has no build yet: %s", image.Name, cause)
+		}
 		if newest == nil {
 			return nil, fmt.Errorf("image %s has no build yet: `goldsmith plan %[1]s` shows what would start one", image.Name)
 		}

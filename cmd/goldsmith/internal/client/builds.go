@@ -90,28 +90,37 @@ func (c *Connection) ArtifactLost(ctx context.Context, namespace, build, digest 
 }
 
 // StalledWithoutBuild returns why no build of an Image starts until somebody changes something; nil if one may, or if the controller
-// has not reconciled the spec.
-func StalledWithoutBuild(image *v1alpha1.Image) error {
+// has not reconciled the spec. In the message the Image is what, such as "image web", and commands name it by the argument.
+func StalledWithoutBuild(image *v1alpha1.Image, what, argument string) error {
 	condition := CurrentCondition(image, v1alpha1.ImageStalled)
 	switch {
 	case condition == nil:
 		return nil
 	case condition.Status == metav1.ConditionTrue:
-		return fmt.Errorf("image %s has no build and is stalled: %s: %s", image.Name, condition.Reason, condition.Message)
+		return fmt.Errorf("%s has no build and is stalled: %s: %s", what, condition.Reason, condition.Message)
 	case condition.Reason == v1alpha1.ReasonSuspended:
-		return fmt.Errorf("image %s has no build, because its triggers are off: run `goldsmith build %[1]s`, or `goldsmith resume %[1]s` if the image is suspended",
-			image.Name)
+		return fmt.Errorf("%s has no build, because its triggers are off: run `goldsmith build %s`, or `goldsmith resume %[2]s` if the image is suspended",
+			what, argument)
 	}
 	return nil
 }
 
-// Unresolved returns why the inputs of an Image do not resolve, or "".
-func Unresolved(image *v1alpha1.Image) string {
-	condition := CurrentCondition(image, v1alpha1.ImageInputsResolved)
-	if condition == nil || condition.Status != metav1.ConditionFalse {
-		return ""
+// Delay returns why an Image without a build has none, or "". final is true if no build comes until a user changes something.
+func Delay(image *v1alpha1.Image) (cause string, final bool) {
+	if image.DeletionTimestamp != nil {
+		return "the image is being deleted", true
 	}
-	return condition.Reason + ": " + condition.Message
+	progress := CurrentCondition(image, v1alpha1.ImageReconciling)
+	because := func(reason string) bool {
+		return progress != nil && progress.Status == metav1.ConditionTrue && progress.Reason == reason
+	}
+	if resolved := CurrentCondition(image, v1alpha1.ImageInputsResolved); resolved != nil && resolved.Status == metav1.ConditionFalse {
+		return resolved.Reason + ": " + resolved.Message, !because(v1alpha1.ReasonWaitingForBase)
+	}
+	if because(v1alpha1.ReasonBuildRefused) || because(v1alpha1.ReasonScheduled) {
+		return progress.Reason + ": " + progress.Message, progress.Reason == v1alpha1.ReasonBuildRefused
+	}
+	return "", false
 }
 
 // CurrentCondition returns a condition of an Image; nil if it is missing, or that of an earlier generation.

@@ -4,6 +4,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // LacksBuild reports whether the error of ObjectBuild means that the object exists, but has no such build.
@@ -40,6 +42,23 @@ func (c *Connection) ObjectBuild(ctx context.Context, object *Object, number int
 		return nil, fmt.Errorf("read a build of %s: %w", object, err)
 	}
 	return build, nil
+}
+
+// ObjectImage returns the metadata and the status of the Image that stores an object of the catalogue, as the object has them.
+func (c *Connection) ObjectImage(ctx context.Context, object *Object) (*v1alpha1.Image, error) {
+	raw, err := c.ofObject(http.MethodGet, object, "").Do(ctx).Raw()
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", object, err)
+	}
+	view := &catalog.View{}
+	if err := json.Unmarshal(raw, view); err != nil {
+		return nil, fmt.Errorf("read %s: %w", object, err)
+	}
+	image := &v1alpha1.Image{ObjectMeta: view.ObjectMeta}
+	if view.Status != nil {
+		image.Status = *view.Status
+	}
+	return image, nil
 }
 
 // ObserveObjectBuild is ObserveUntilFinished for a build of an object of the catalogue. Users of the catalogue can get builds, but not

@@ -10,7 +10,6 @@ import (
 	"math"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -27,9 +26,9 @@ type wanted struct {
 	clock clock.WithDelayedExecution
 }
 
-// sourceGrace is how long firstBuild waits for a missing source, because one `kubectl apply` can create an Image before
-// its source.
-const sourceGrace = 10 * time.Second
+// grace is how long the first build is awaited while only a user can bring it, because one `kubectl apply` can create an Image before
+// its source or its base.
+const grace = 10 * time.Second
 
 // find returns the build of the name, or the newest build of the Image of the name. With wait, find waits for the first build of
 // an Image that is not stalled. find tells the user which build it chose.
@@ -45,12 +44,12 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 		return name, nil
 	}
 	if build == nil {
-		if err := client.StalledWithoutBuild(image); err != nil {
+		if err := stalled(image); err != nil {
 			return "", err
 		}
 	}
 	if build == nil && !wait {
-		if cause := client.Unresolved(image); cause != "" {
+		if cause, _ := client.Delay(image); cause != "" {
 			return "", fmt.Errorf("image %s has no build yet: %s", name, cause)
 		}
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
@@ -77,8 +76,8 @@ func (w *wanted) missing(ctx context.Context, connection *client.Connection) err
 	return err
 }
 
-// firstBuild waits until an Image has a build. Meanwhile, firstBuild prints why the inputs do not resolve, again after each change. If
-// no build can start until a user changes something, firstBuild returns the cause as an error.
+// firstBuild waits until an Image has a build. Meanwhile, firstBuild prints why there is none, again after each change. If no build comes
+// until a user changes something, firstBuild returns the cause as an error.
 func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -102,27 +101,25 @@ func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, 
 func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) error {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var grace clock.Timer // runs until the cause counts as final
-	cause := ""
+	var timer clock.Timer // runs while only a user can bring a build
+	cause, final := "", false
 	observed, err := connection.WaitForImage(waiting, image.Name, func(image *v1alpha1.Image) bool {
-		if now := client.Unresolved(image); now != cause {
-			cause = now
-			if grace != nil {
-				grace.Stop()
-				grace = nil
-			}
-			if cause != "" {
-				_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
-			}
-			if final(image) {
-				failure := fmt.Errorf("image %s has no build: %s", image.Name, now)
-				grace = w.clock.AfterFunc(sourceGrace, func() { stop(failure) })
-			}
+		before, wasFinal := cause, final
+		if cause, final = client.Delay(image); cause != before && cause != "" {
+			_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
 		}
-		return client.StalledWithoutBuild(image) != nil
+		if timer != nil && (cause != before || !final) {
+			timer.Stop()
+			timer = nil
+		}
+		if final && (cause != before || !wasFinal) {
+			failure := noBuild("image "+image.Name, cause)
+			timer = w.clock.AfterFunc(grace, func() { stop(failure) })
+		}
+		return stalled(image) != nil
 	})
-	if grace != nil {
-		grace.Stop()
+	if timer != nil {
+		timer.Stop()
 	}
 	if ctx.Err() == nil && waiting.Err() != nil {
 		return context.Cause(waiting)
@@ -133,19 +130,25 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 	if build, err := connection.NewestBuild(ctx, observed.Namespace, observed.UID, math.MaxInt64); err != nil || build != nil {
 		return err
 	}
-	return client.StalledWithoutBuild(observed)
+	return stalled(observed)
 }
 
-// final reports whether unresolved inputs need a change by a user. A missing base that is an Image may still be built.
-func final(image *v1alpha1.Image) bool {
-	condition := client.CurrentCondition(image, v1alpha1.ImageInputsResolved)
-	return condition != nil && condition.Status == metav1.ConditionFalse && condition.Reason != string(v1alpha1.ReasonBaseNotFound)
+func stalled(image *v1alpha1.Image) error {
+	return client.StalledWithoutBuild(image, "image "+image.Name, image.Name)
 }
+
+func noBuild(what, cause string) error { return fmt.Errorf("%s has no build: %s", what, cause) }
 
 // buildOf returns the build of an object of the catalogue with the number of --build or, without a number, the running or latest build.
-// It waits for the first build, and tells the user which build it chose.
+// It waits for the first build, and tells the user which build it chose. If no build comes until a user changes something, it returns the
+// cause as an error.
 func (f *flags) buildOf(ctx context.Context, connection *client.Connection, object *client.Object, told io.Writer) (*v1alpha1.ImageBuild, error) {
+	delay := &objectDelay{}
 	for waits := false; ; waits = true {
+		image, err := connection.ObjectImage(ctx, object) // before the build: a build that stalled it exists
+		if err != nil && !client.Temporary(err) {
+			return nil, err
+		}
 		build, err := connection.ObjectBuild(ctx, object, f.build)
 		switch {
 		case f.build > 0:
@@ -160,10 +163,39 @@ func (f *flags) buildOf(ctx context.Context, connection *client.Connection, obje
 				return nil, err
 			}
 		}
+		if image != nil && object.LacksBuild(err) {
+			if err := delay.judge(image, object.String(), told); err != nil {
+				return nil, err
+			}
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(client.RetryInterval):
 		}
 	}
+}
+
+// objectDelay is why an object of the catalogue has no build.
+type objectDelay struct {
+	cause string
+	final time.Duration // for how long only a user could bring a build, because of the cause
+}
+
+// judge is called once each RetryInterval. It prints a new cause, and returns it as an error once it is final for the grace.
+func (d *objectDelay) judge(image *v1alpha1.Image, object string, told io.Writer) error {
+	if err := client.StalledWithoutBuild(image, object, object); err != nil {
+		return err
+	}
+	cause, final := client.Delay(image)
+	if cause != d.cause && cause != "" {
+		_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
+	}
+	if d.final += client.RetryInterval; cause != d.cause || !final {
+		d.cause, d.final = cause, 0
+	}
+	if d.final >= grace {
+		return noBuild(object, cause)
+	}
+	return nil
 }

@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/rest"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/utils/clock"
@@ -156,15 +157,56 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 		}}
 		return *image
 	}
+	with := func(image v1alpha1.Image, name string, status metav1.ConditionStatus, reason string) v1alpha1.Image {
+		image.Status.Conditions = append(image.Status.Conditions, metav1.Condition{
+			Type: name, Status: status, ObservedGeneration: 2, Reason: reason, Message: "the reason why",
+		})
+		return image
+	}
+	noBase := condition(v1alpha1.ImageInputsResolved, string(v1alpha1.ReasonBaseNotFound))
 	for name, test := range map[string]struct {
 		images []v1alpha1.Image
 		builds []v1alpha1.ImageBuild
 		want   string
 		told   string
+		later  bool // the build comes after the image has told why it has none
 	}{
 		"has no source": {
 			images: []v1alpha1.Image{condition(v1alpha1.ImageInputsResolved, "SourceNotFound")}, told: "SourceNotFound: it is missing\n",
 			want: "error: wait for a build of image fresh: image fresh has no build: SourceNotFound: it is missing",
+		},
+		"has no base": {
+			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, string(v1alpha1.ReasonBaseNotFound))}, told: "BaseNotFound: it is missing\n",
+			want: "error: wait for a build of image fresh: image fresh has no build: BaseNotFound: it is missing",
+		},
+		"has a base that is being built": {
+			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForBase)}, told: "BaseNotFound: it is missing\n",
+			builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, later: true, want: "fresh-1",
+		},
+		"has a base that is not built any more": {
+			images: []v1alpha1.Image{
+				with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForBase),
+				with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, string(v1alpha1.ReasonBaseNotFound)),
+			},
+			want: "error: wait for a build of image fresh: image fresh has no build: BaseNotFound: it is missing",
+		},
+		"has no quota": {
+			images: []v1alpha1.Image{with(condition(v1alpha1.ImageStalled, v1alpha1.ReasonBuildRefused), v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonBuildRefused)},
+			told:   "BuildRefused: the reason why\n",
+			want:   "error: wait for a build of image fresh: image fresh has no build: BuildRefused: the reason why",
+		},
+		"waits for its schedule": {
+			images: []v1alpha1.Image{with(condition(v1alpha1.ImageStalled, v1alpha1.ReasonProgressing), v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonScheduled)},
+			told:   "Scheduled: the reason why\n",
+			builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, later: true, want: "fresh-1",
+		},
+		"is being deleted": {
+			images: []v1alpha1.Image{func() v1alpha1.Image {
+				image := *image("fresh")
+				image.DeletionTimestamp = &metav1.Time{}
+				return image
+			}()},
+			want: "error: wait for a build of image fresh: image fresh has no build: the image is being deleted",
 		},
 		"is suspended": {
 			images: []v1alpha1.Image{condition(v1alpha1.ImageStalled, v1alpha1.ReasonSuspended)},
@@ -178,16 +220,30 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 		t.Run(name+" while it is waited for", func(t *testing.T) {
 			clients := fake.NewClientset(stall(image("fresh"), 1))
 			clients.PrependReactor("list", "images", func(clienttesting.Action) (bool, runtime.Object, error) {
-				return true, &v1alpha1.ImageList{ListMeta: metav1.ListMeta{ResourceVersion: "2"}, Items: test.images}, nil
+				return true, &v1alpha1.ImageList{ListMeta: metav1.ListMeta{ResourceVersion: "2"}, Items: test.images[:min(len(test.images), 1)]}, nil
 			})
+			changes := watch.NewFakeWithOptions(watch.FakeOptions{ChannelSize: len(test.images)})
+			for i := 1; i < len(test.images); i++ {
+				changes.Modify(&test.images[i])
+			}
+			clients.PrependWatchReactor("images", clienttesting.DefaultWatchReactor(changes, nil))
+			told := &awaited{text: test.told, written: make(chan struct{})}
 			var listed atomic.Bool // true after the first list, which precedes the wait
 			clients.PrependReactor("list", "imagebuilds", func(clienttesting.Action) (bool, runtime.Object, error) {
-				if !listed.Swap(true) {
+				if !listed.Swap(true) || test.later {
 					return true, &v1alpha1.ImageBuildList{}, nil
 				}
 				return true, &v1alpha1.ImageBuildList{Items: test.builds}, nil
 			})
-			wanted, told := &wanted{name: "fresh", kind: client.Either, clock: impatient{testclock.NewFakeClock(time.Now())}}, &bytes.Buffer{}
+			if test.later {
+				created := watch.NewFake()
+				clients.PrependWatchReactor("imagebuilds", clienttesting.DefaultWatchReactor(created, nil))
+				go func() {
+					<-told.written
+					created.Add(&test.builds[0])
+				}()
+			}
+			wanted := &wanted{name: "fresh", kind: client.Either, clock: impatient{testclock.NewFakeClock(time.Now())}}
 			got, err := wanted.find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, told)
 			if err != nil {
 				got = "error: " + err.Error()
@@ -197,6 +253,20 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+// awaited is a writer that closes a channel when a text is written.
+type awaited struct {
+	bytes.Buffer
+	text    string
+	written chan struct{}
+}
+
+func (a *awaited) Write(text []byte) (int, error) {
+	if a.text != "" && string(text) == a.text {
+		close(a.written)
+	}
+	return a.Buffer.Write(text)
 }
 
 // impatient is a clock whose delays are over at once.

@@ -92,10 +92,12 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 	switch {
 	case build != nil || image == nil || err != nil:
 		return build, err
-	case client.StalledWithoutBuild(image) != nil:
-		return nil, client.StalledWithoutBuild(image)
-	case client.Unresolved(image) != "":
-		return nil, fmt.Errorf("image %s has no build yet: %s", image.Name, client.Unresolved(image))
+	}
+	if err := client.StalledWithoutBuild(image, "image "+image.Name, image.Name); err != nil {
+		return nil, err
+	}
+	if cause, _ := client.Delay(image); cause != "" {
+		return nil, fmt.Errorf("image %s has no build yet: %s", image.Name, cause)
 	}
 	return nil, fmt.Errorf("image %s has no build yet: to see what would start a build, run `%s plan %s%s`", image.Name, asked.program, image.Name, asked.connection)
 }
