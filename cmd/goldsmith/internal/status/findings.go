@@ -28,6 +28,7 @@ type severity int
 const (
 	stalled severity = iota
 	notReady
+	outdated
 	retrying
 	waiting
 	suspended
@@ -35,7 +36,7 @@ const (
 
 // broken reports whether an image cannot be used, or does not progress.
 func (s severity) broken() bool {
-	return s <= notReady
+	return s <= outdated
 }
 
 // finding is an image or a build that needs attention.
@@ -88,7 +89,7 @@ func ofImage(image *v1alpha1.Image, now time.Time) *finding {
 	case ready.Status == metav1.ConditionTrue && isSuspended:
 		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build"}
 	case ready.Status == metav1.ConditionTrue:
-		return nil
+		return becauseOutdated(conditions)
 	case isSuspended && ready.Reason != v1alpha1.ReasonBuildFailed:
 		return &finding{severity: suspended, reason: v1alpha1.ReasonSuspended, message: "no trigger starts a build, and " + ready.Message}
 	case ready.Reason == v1alpha1.ReasonBuildQueued, ready.Reason == v1alpha1.ReasonBuildActive:
@@ -108,6 +109,22 @@ func becauseStalled(image *v1alpha1.Image, condition *metav1.Condition) *finding
 		of.message = ready.Message
 	}
 	return of
+}
+
+// becauseOutdated returns why no build of an Image that is ready starts until a user acts, or nil: its inputs do not resolve, or the server
+// refuses the build that is due.
+func becauseOutdated(conditions []metav1.Condition) *finding {
+	progress := meta.FindStatusCondition(conditions, v1alpha1.ImageReconciling)
+	resolved := meta.FindStatusCondition(conditions, v1alpha1.ImageInputsResolved)
+	switch {
+	case progress == nil || progress.Status != metav1.ConditionTrue:
+		return nil
+	case resolved != nil && resolved.Status == metav1.ConditionFalse && resolved.Reason == progress.Reason:
+		return because(outdated, resolved)
+	case progress.Reason == v1alpha1.ReasonBuildRefused:
+		return because(outdated, progress)
+	}
+	return nil
 }
 
 func because(severity severity, condition *metav1.Condition) *finding {

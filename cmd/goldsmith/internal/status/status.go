@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -38,7 +39,7 @@ func NewCommand() *cobra.Command {
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
-			"stalled or not ready, builds that are retried or have waited for more than 5 minutes, and suspended " +
+			"stalled, not ready or cannot be built anew, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
 			"command prints the objects of the list. `goldsmith show NAME` shows a build in detail.",
@@ -185,7 +186,7 @@ func (f *finding) ago(now time.Time) string {
 
 // summary counts images and unfinished builds.
 func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, namespace string, style output.Style) string {
-	ready, both, building, starting, queued := 0, 0, 0, 0, 0
+	ready, both, old, building, starting, queued := 0, 0, 0, 0, 0, 0
 	for i := range images {
 		if !isReady(&images[i]) {
 			continue
@@ -193,6 +194,8 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 		ready++
 		if meta.IsStatusConditionTrue(images[i].Status.Conditions, v1alpha1.ImageStalled) {
 			both++ // its last build succeeded, and its present inputs cannot be built
+		} else if c := meta.FindStatusCondition(images[i].Status.Conditions, v1alpha1.ImageUpToDate); c != nil && c.Status != metav1.ConditionTrue {
+			old++
 		}
 	}
 	for i := range builds {
@@ -212,14 +215,21 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 		return "there is no image in namespace " + namespace
 	case len(images) == 0 && len(builds) == 0:
 		return "there is no image yet: `goldsmith init NAME` writes a first one"
-	case ready == len(images) && len(builds) == 0:
+	case ready == len(images) && old == 0 && len(builds) == 0:
 		return fmt.Sprintf("%s %s; no build waits", style.Good(output.Success), areReady(ready))
 	default:
 		good = style.Good(output.Success) + " nothing needs attention: "
 	}
-	troubled := ""
+	var troubles []string
 	if both > 0 {
-		troubled = fmt.Sprintf(" (%d of them stalled)", both)
+		troubles = append(troubles, fmt.Sprintf("%d of them stalled", both))
+	}
+	if old > 0 {
+		troubles = append(troubles, fmt.Sprintf("%d of them not up to date", old))
+	}
+	troubled := ""
+	if len(troubles) > 0 {
+		troubled = " (" + strings.Join(troubles, ", ") + ")"
 	}
 	begun := ""
 	if starting > 0 {
