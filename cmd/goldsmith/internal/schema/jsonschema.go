@@ -129,9 +129,15 @@ func (d *document) inline(schema object) (object, error) {
 		case key == "properties":
 			inlined["additionalProperties"] = false
 			inlined[key], err = d.properties(schema)
-		case key == "items", key == "additionalProperties":
+		case key == "items":
 			part, _ := value.(object)
 			inlined[key], err = d.inline(part)
+		case key == "additionalProperties":
+			part, _ := value.(object)
+			var of object
+			of, err = d.inline(part)
+			allowNull(of) // the server reads null as the empty value
+			inlined[key] = of
 		default:
 			inlined[key] = value
 		}
@@ -181,15 +187,16 @@ func (d *document) properties(schema object) (object, error) {
 	return inlined, nil
 }
 
-// allowNull leaves enums and booleans alone, of which an editor lists the values.
+// allowNull adds null to the types of a schema, and to its values. Without a type it allows null already.
 func allowNull(schema object) {
 	switch types := schema["type"].(type) {
 	case string:
-		if schema["enum"] == nil && types != "boolean" {
-			schema["type"] = []any{types, "null"}
-		}
+		schema["type"] = []any{types, "null"}
 	case []any:
 		schema["type"] = append(slices.Clone(types), "null")
+	}
+	if values, ok := schema["enum"].([]any); ok {
+		schema["enum"] = append(slices.Clone(values), nil)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -149,6 +150,51 @@ func compareDefaults(t *testing.T, path string, of object) (count int) {
 		count += compareDefaults(t, path+"[]", items)
 	}
 	return count
+}
+
+// TestOptionalFieldsCanBeNull holds the rule of the server, which reads null as an absent field, whatever the type.
+func TestOptionalFieldsCanBeNull(t *testing.T) {
+	files, err := JSONSchemas()
+	require.NoError(t, err)
+	for path, content := range files {
+		var of object
+		require.NoError(t, json.Unmarshal(content, &of))
+		if count := compareNull(t, path+": ", of); count < 10 {
+			t.Errorf("%s has %d optional fields", path, count)
+		}
+	}
+}
+
+// compareNull returns how many optional fields a schema has.
+func compareNull(t *testing.T, path string, of object) (count int) {
+	t.Helper()
+	required, _ := of["required"].([]any)
+	properties, _ := of["properties"].(object)
+	for name, value := range properties {
+		field := value.(object)
+		if optional := !slices.Contains(required, any(name)); optional {
+			count++
+			if !allowsNull(field) {
+				t.Errorf("%s%s is optional, and cannot be null: type %v, enum %v", path, name, field["type"], field["enum"])
+			}
+		} else if name != "value" && allowsNull(field) && field["type"] != nil {
+			t.Errorf("%s%s is required, and can be null", path, name)
+		}
+		count += compareNull(t, path+name+".", field)
+	}
+	if items, ok := of["items"].(object); ok {
+		count += compareNull(t, path, items)
+	}
+	if values, ok := of["additionalProperties"].(object); ok && !allowsNull(values) {
+		t.Errorf("a value of %s cannot be null", path)
+	}
+	return count
+}
+
+func allowsNull(schema object) bool {
+	types, several := schema["type"].([]any)
+	values, chosen := schema["enum"].([]any)
+	return (schema["type"] == nil || several && slices.Contains(types, any("null"))) && (!chosen || slices.Contains(values, nil))
 }
 
 // TestThePatternOfDurationsIsThatOfTheServer compares the pattern in the schema with what reads durations.
