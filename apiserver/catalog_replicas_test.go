@@ -37,7 +37,7 @@ var _ = Describe("Two replicas with different revisions of a kind", func() {
 			Replace(string(must(os.ReadFile("testdata/catalog/debianservers-changed.yaml"))))
 		declared := &v1alpha1.ImageKind{}
 		Expect(yaml.UnmarshalStrict([]byte(changed), declared)).To(Succeed())
-		second, errs := kinds.Compile(declared)
+		second, errs := kinds.Compile(t.Context(), declared)
 		Expect(errs).To(BeEmpty())
 		replica := func(kind *kinds.Kind) *builder.Running {
 			return startOn(ctx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{

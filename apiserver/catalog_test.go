@@ -34,7 +34,7 @@ func readKind(path string) *kinds.Kind {
 	GinkgoHelper()
 	declared := &v1alpha1.ImageKind{}
 	Expect(yaml.UnmarshalStrict(must(os.ReadFile(path)), declared)).To(Succeed())
-	kind, errs := kinds.Compile(declared)
+	kind, errs := kinds.Compile(t.Context(), declared)
 	Expect(errs).To(BeEmpty())
 	Expect(catalog.Check(kind)).To(BeEmpty())
 	return kind

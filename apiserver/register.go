@@ -176,8 +176,8 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	kinds.Serve(catalog.Sources{Images: images, Builds: builds, Log: log}, scope)
 	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{
 		Clock: options.Clock,
-		Check: func(declared *v1alpha1.ImageKind) field.ErrorList {
-			_, errs := catalog.Compile(declared)
+		Check: func(ctx context.Context, declared *v1alpha1.ImageKind) field.ErrorList {
+			_, errs := catalog.Compile(ctx, declared)
 			return errs
 		},
 		Warn: func(declared *v1alpha1.ImageKind) []string { return catalog.Warnings(declared, setup) },

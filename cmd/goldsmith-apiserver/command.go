@@ -81,7 +81,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 
 // startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes, and about missing builders.
 func startKinds(ctx context.Context, flags *kinds.Flags, configured *catalog.Configuration, builders inputs.Builders) error {
-	documents, err := flags.Configure(configured, false)
+	documents, err := flags.Configure(ctx, configured, false)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func (s *sides) applyView(manager, manifest string, force bool) error {
 	if err != nil {
 		return err
 	}
-	made := require.Value(s.kind.Put(normal(s, merged.(*unstructured.Unstructured)), before, s.image))(s)
+	made := require.Value(s.kind.Put(s.Context(), normal(s, merged.(*unstructured.Unstructured)), before, s.image))(s)
 	v1alpha1.SetObjectDefaults_Image(made)
 	s.image = made
 	return nil

@@ -59,7 +59,7 @@ func BenchmarkCompile(b *testing.B) {
 				runtime.ReadMemStats(&before)
 				kinds := make([]*Kind, count)
 				for i := range declared {
-					kind, errs := Compile(declared[i])
+					kind, errs := Compile(b.Context(), declared[i])
 					if len(errs) > 0 {
 						b.Fatal(errs.ToAggregate())
 					}

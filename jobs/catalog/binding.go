@@ -68,15 +68,15 @@ func (b *binding) same(object, former map[string]any) bool {
 func (b *binding) path() *field.Path { return field.NewPath("spec", b.way...) }
 
 // bind compiles the bindings and the derived values, and checks them together.
-func (k *Kind) bind(version, template *field.Path) field.ErrorList {
+func (k *Kind) bind(steps *steps, version, template *field.Path) field.ErrorList {
 	errs := k.compileBindings(version.Child("bindings"))
-	if errs = append(errs, k.compileDerived(version.Child("derived"))...); len(errs) > 0 {
+	if errs = append(errs, k.compileDerived(steps, version.Child("derived"))...); len(errs) > 0 {
 		return errs
 	}
 	for _, b := range k.bindings {
 		errs = append(errs, k.checkPresence(b)...)
 	}
-	errs = append(errs, k.checkAbsent(version.Child("derived"))...)
+	errs = append(errs, k.checkAbsent(steps.ctx, version.Child("derived"), newCostBudget())...)
 	return append(errs, k.checkBase(template)...)
 }
 

@@ -28,7 +28,7 @@ func FuzzCompile(f *testing.F) {
 		if json.Unmarshal([]byte(document), declared) != nil {
 			return
 		}
-		kind, errs := Compile(declared)
+		kind, errs := Compile(t.Context(), declared)
 		if (kind == nil) != (len(errs) > 0) {
 			t.Fatalf("got a kind: %t, and %v", kind != nil, errs)
 		}
@@ -43,7 +43,7 @@ func FuzzCompile(f *testing.F) {
 		if errs := kind.Conflicts(kind); len(errs) == 0 {
 			t.Error("the kind has no names")
 		}
-		image, err := kind.Put(kind.Example(), nil, nil)
+		image, err := kind.Put(t.Context(), kind.Example(t.Context()), nil, nil)
 		if err != nil {
 			return
 		}

@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"reflect"
 	"slices"
@@ -33,25 +34,27 @@ func (s stray) equal(other stray) bool {
 // Conforms returns what an Image has that no object of the kind has, with the paths of the Image: values of bound fields that cannot be
 // decoded or that the schema refuses, and other values of the template and of derived fields. Fields that the kind does not set may have
 // any value. Users with permission to change Images can write such values.
-func (k *Kind) Conforms(image *v1alpha1.Image) field.ErrorList { return errorsOf(k.strays(image)) }
+func (k *Kind) Conforms(ctx context.Context, image *v1alpha1.Image) field.ErrorList {
+	return errorsOf(k.strays(ctx, image))
+}
 
 // Strays returns what Conforms returns, without the values that the former Image has too.
-func (k *Kind) Strays(image, former *v1alpha1.Image) field.ErrorList {
-	now := k.strays(image)
+func (k *Kind) Strays(ctx context.Context, image, former *v1alpha1.Image) field.ErrorList {
+	now := k.strays(ctx, image)
 	if len(now) == 0 {
 		return nil
 	}
-	before := k.strays(former)
+	before := k.strays(ctx, former)
 	return errorsOf(slices.DeleteFunc(now, func(s stray) bool { return slices.ContainsFunc(before, s.equal) }))
 }
 
 // Conformance returns what Conforms returns, as the status of an Image reports it. It is nil for an Image that conforms, and for one that
 // an earlier revision of the kind made.
-func (k *Kind) Conformance(image *v1alpha1.Image) *v1alpha1.ImageConformance {
+func (k *Kind) Conformance(ctx context.Context, image *v1alpha1.Image) *v1alpha1.ImageConformance {
 	if image.Labels[RevisionLabel] != k.revision {
 		return nil
 	}
-	strays := k.strays(image)
+	strays := k.strays(ctx, image)
 	if len(strays) == 0 {
 		return nil
 	}
@@ -73,7 +76,7 @@ func errorsOf(strays []stray) field.ErrorList {
 	return errs
 }
 
-func (k *Kind) strays(image *v1alpha1.Image) []stray {
+func (k *Kind) strays(ctx context.Context, image *v1alpha1.Image) []stray {
 	broken := func(err error) []stray {
 		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
 	}
@@ -86,8 +89,8 @@ func (k *Kind) strays(image *v1alpha1.Image) []stray {
 	if err != nil {
 		return broken(err)
 	}
-	strays = append(strays, k.checkSchema(image, object.Object, strays)...)
-	strays = append(strays, k.checkDerived(image, object.Object)...)
+	strays = append(strays, k.checkSchema(ctx, image, object.Object, strays)...)
+	strays = append(strays, k.checkDerived(ctx, image, object.Object)...)
 	return append(strays, k.checkTemplate(image)...)
 }
 
@@ -105,9 +108,9 @@ func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 
 // checkSchema checks the object of an Image against the schema and its rules, except for rules about changes. The object lacks the fields
 // that cannot be decoded. A fault of several fields is at the spec.
-func (k *Kind) checkSchema(image *v1alpha1.Image, object map[string]any, undecodable []stray) (strays []stray) {
+func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object map[string]any, undecodable []stray) (strays []stray) {
 	spec, _ := object["spec"].(map[string]any)
-	for _, fault := range k.validators().check(spec, field.NewPath("spec")) {
+	for _, fault := range k.validators().check(ctx, spec, field.NewPath("spec")) {
 		path, found := field.NewPath("spec"), stray{at: "spec", value: spec}
 		for _, b := range k.bindings {
 			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {
@@ -124,10 +127,11 @@ func (k *Kind) checkSchema(image *v1alpha1.Image, object map[string]any, undecod
 	return strays
 }
 
-func (k *Kind) checkDerived(image *v1alpha1.Image, object map[string]any) (strays []stray) {
+func (k *Kind) checkDerived(ctx context.Context, image *v1alpha1.Image, object map[string]any) (strays []stray) {
+	left := newCostBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		want, wanted, err := d.expression.evaluate(object)
+		want, wanted, err := d.expression.evaluate(ctx, object, left)
 		if err != nil {
 			continue // the Image cannot be blamed for it
 		}

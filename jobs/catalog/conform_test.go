@@ -38,11 +38,11 @@ func TestWhatDoesNotConform(t *testing.T) {
 			v1alpha1.SetObjectDefaults_Image(image)
 			test.change(image)
 			var paths []string
-			for _, err := range kind.Conforms(image) {
+			for _, err := range kind.Conforms(t.Context(), image) {
 				paths = append(paths, err.Field)
 			}
 			if diff := cmp.Diff(test.want, paths); diff != "" {
-				t.Errorf("%s\n%v", diff, kind.Conforms(image))
+				t.Errorf("%s\n%v", diff, kind.Conforms(t.Context(), image))
 			}
 		})
 	}
@@ -98,11 +98,11 @@ func TestAnImageKeepsItsStraysAndGetsNoOthers(t *testing.T) {
 			image := former.DeepCopy()
 			test.change(image)
 			var paths []string
-			for _, err := range kind.Strays(image, former) {
+			for _, err := range kind.Strays(t.Context(), image, former) {
 				paths = append(paths, err.Field)
 			}
 			if diff := cmp.Diff(test.want, paths); diff != "" {
-				t.Errorf("%s\n%v", diff, kind.Strays(image, former))
+				t.Errorf("%s\n%v", diff, kind.Strays(t.Context(), image, former))
 			}
 		})
 	}
@@ -113,13 +113,13 @@ func TestConformanceIsOfTheCurrentRevision(t *testing.T) {
 	kind := compile(t, debianServers)
 	image := storedServer(t, kind)
 	v1alpha1.SetObjectDefaults_Image(image)
-	if report := kind.Conformance(image); report != nil {
+	if report := kind.Conformance(t.Context(), image); report != nil {
 		t.Errorf("an Image as it was made: %+v", report)
 	}
 	image.Spec.Builder.Name = "other"
 	setParameter("disk", "33Gi")(image)
 	setParameter("flavour", "desktop")(image)
-	report := kind.Conformance(image)
+	report := kind.Conformance(t.Context(), image)
 	if diff := cmp.Diff([]string{"spec.builder.name", "spec.parameters[disk]", "spec.parameters[flavour]"}, report.Fields); diff != "" {
 		t.Error(diff)
 	}
@@ -127,7 +127,7 @@ func TestConformanceIsOfTheCurrentRevision(t *testing.T) {
 		t.Error(report.Message)
 	}
 	image.Labels[RevisionLabel] = "earlier"
-	if report := kind.Conformance(image); report != nil {
+	if report := kind.Conformance(t.Context(), image); report != nil {
 		t.Errorf("an Image of an earlier revision: %+v", report)
 	}
 }

@@ -28,7 +28,7 @@ spec: {a: ada, b: trixie, c: 7, d: true, e: large, f: [nginx, curl], g: {h: "@da
 `)
 	view.SetManagedFields([]metav1.ManagedFieldsEntry{entry("Apply", "kubectl", viewVersion, `{"f:metadata":{"f:labels":{"f:app":{},"f:tier":{}}},
 		"f:spec":{"f:a":{},"f:b":{},"f:c":{},"f:d":{},"f:e":{},"f:f":{},"f:g":{"f:h":{},"f:i":{}},"f:j":{},"f:k":{}}}`, 1)})
-	image := require.Value(kind.Put(view, nil, nil))(b)
+	image := require.Value(kind.Put(b.Context(), view, nil, nil))(b)
 	image.UID = "71c1bcbd-32a2-4ea8-9d4b-2b9c8de2f9f2"
 	v1alpha1.SetObjectDefaults_Image(image)
 	return kind, image
@@ -58,6 +58,6 @@ func BenchmarkPut(b *testing.B) {
 	require.NoError(b, unstructured.SetNestedField(view.Object, "bob", "spec", "a"))
 	b.ReportAllocs()
 	for b.Loop() {
-		require.Value(kind.Put(view, before, image))(b)
+		require.Value(kind.Put(b.Context(), view, before, image))(b)
 	}
 }

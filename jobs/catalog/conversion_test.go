@@ -68,7 +68,7 @@ type conversion struct {
 // check tests one kind.
 func (c *conversion) check() {
 	declared := c.generator.kind()
-	if c.kind, _ = Compile(declared); c.kind == nil {
+	if c.kind, _ = Compile(c.Context(), declared); c.kind == nil {
 		return
 	}
 	c.compiled++
@@ -94,7 +94,7 @@ func (c *conversion) check() {
 
 // put stores an object, and returns nil if its Image cannot have a value.
 func (c *conversion) put(view, before *unstructured.Unstructured, image *v1alpha1.Image) *v1alpha1.Image {
-	made, err := c.kind.Put(view, before, image)
+	made, err := c.kind.Put(c.Context(), view, before, image)
 	if refused := utilerrors.Aggregate(nil); errors.As(err, &refused) {
 		return nil
 	}

@@ -40,7 +40,7 @@ func debian() *v1alpha1.ImageKind {
 
 func defined(t *testing.T, declared *v1alpha1.ImageKind) (*apiextensionsv1.CustomResourceDefinition, *structuralschema.Structural) {
 	t.Helper()
-	schema, errs := readSchema(declared.Spec.Versions[0].Schema.Raw, schemaPath)
+	schema, errs := readSchema(mustSteps(t), declared.Spec.Versions[0].Schema.Raw, schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}

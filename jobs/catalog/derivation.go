@@ -3,6 +3,8 @@
 package catalog
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -10,8 +12,10 @@ import (
 	"strings"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
 // A derivation sets a field of the Image to what an expression makes of the object.
@@ -21,11 +25,11 @@ type derivation struct {
 }
 
 // compileDerived compiles the derived values, after the bindings.
-func (k *Kind) compileDerived(path *field.Path) field.ErrorList {
+func (k *Kind) compileDerived(steps *steps, path *field.Path) field.ErrorList {
 	if len(k.version.Derived) == 0 {
 		return nil
 	}
-	compiler, err := newExpressionCompiler(k.schema.Structural)
+	compiler, err := newExpressionCompiler(steps, k.schema.Structural)
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
@@ -44,8 +48,8 @@ func (k *Kind) compileDerived(path *field.Path) field.ErrorList {
 }
 
 // checkAbsent refuses expressions that fail for an object without one of its optional fields: users of the kind could not tell why their
-// object is refused. It evaluates each expression for an example that lacks the field.
-func (k *Kind) checkAbsent(path *field.Path) field.ErrorList {
+// object is refused. It evaluates each expression for examples that lack one of the fields that it reads.
+func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *costBudget) field.ErrorList {
 	if len(k.derived) == 0 {
 		return nil
 	}
@@ -59,12 +63,19 @@ func (k *Kind) checkAbsent(path *field.Path) field.ErrorList {
 		lacking := full.DeepCopy().Object
 		unstructured.RemoveNestedField(lacking, way...)
 		for i := range k.derived {
-			text := k.version.Derived[i].Expression
-			if plain := !strings.ContainsAny(name, "-_"); plain && !strings.Contains(text, name) {
-				continue // CEL writes other names in another way
+			if !k.derived[i].expression.reads.Has(name) {
+				continue
 			}
-			if _, _, err := k.derived[i].expression.evaluate(lacking); err != nil && strings.HasSuffix(err.Error(), "no such key: "+name) {
-				errs = append(errs, field.Invalid(path.Index(i).Child("expression"), text, fmt.Sprintf(
+			at, text := path.Index(i).Child("expression"), k.version.Derived[i].Expression
+			_, _, err := k.derived[i].expression.evaluate(ctx, lacking, left)
+			switch {
+			case ctx.Err() != nil:
+				return append(errs, field.InternalError(at, ctx.Err()))
+			case errors.Is(err, errCostBudget):
+				return append(errs, field.Forbidden(at, fmt.Sprintf(
+					"it costs more than %d to evaluate the derived values without each optional field that they read: simplify the expressions", celconfig.RuntimeCELCostBudget)))
+			case err != nil && strings.HasSuffix(err.Error(), "no such key: "+name):
+				errs = append(errs, field.Invalid(at, text, fmt.Sprintf(
 					"fails for objects without %s.%s: read it as %[1]s.?%[2]s, or test has(%[1]s.%[2]s) before", parent, name)))
 			}
 		}
@@ -110,13 +121,17 @@ func (k *Kind) freeTarget(path string, at *field.Path) (*target, field.ErrorList
 
 // putDerived sets the derived values of an Image that differ from those of the former object, with and without the defaults of the
 // schema. A new Image has no former object.
-func (k *Kind) putDerived(p *put, object map[string]any, formers []map[string]any) field.ErrorList {
+func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, formers []map[string]any) field.ErrorList {
+	if slices.ContainsFunc(formers, func(former map[string]any) bool { return equality.Semantic.DeepEqual(former["spec"], object["spec"]) }) {
+		return nil // expressions read no more of an object that can change
+	}
 	var errs field.ErrorList
+	left := newCostBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		value, found, err := d.expression.evaluate(object)
+		value, found, err := d.expression.evaluate(ctx, object, left)
 		if slices.ContainsFunc(formers, func(former map[string]any) bool {
-			was, had, formerErr := d.expression.evaluate(former)
+			was, had, formerErr := d.expression.evaluate(ctx, former, left)
 			return had == found && was == value && (err == nil) == (formerErr == nil)
 		}) {
 			continue // also where an Image that was changed directly lacks what the expression needs

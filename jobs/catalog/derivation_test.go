@@ -25,7 +25,7 @@ const derivedBindings = `{field: spec.size, to: "spec.parameters[size]"}]
 func TestDerivedValues(t *testing.T) {
 	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
 	view := object(t, "metadata: {name: web}\nspec: {size: 10}")
-	image := require.Value(kind.Put(view, nil, nil))(t)
+	image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 	v1alpha1.SetObjectDefaults_Image(image)
 	expectDerived(t, image, "srv-web", 20, "kata")
 	own := find(image.ManagedFields, owner{Manager, metav1.ManagedFieldsOperationUpdate})
@@ -41,7 +41,7 @@ func TestDerivedValues(t *testing.T) {
 	before := viewOf(t, kind, image)
 	view = before.DeepCopy()
 	view.SetLabels(map[string]string{"a": "b"})
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	expectDerived(t, made, "mine", 7, "kata")
 
 	// Another result replaces it, takes it from its owner, and removes what is no longer derived.
@@ -50,7 +50,7 @@ func TestDerivedValues(t *testing.T) {
 	before = viewOf(t, kind, image)
 	view = before.DeepCopy()
 	require.NoError(t, unstructured.SetNestedField(view.Object, int64(2), "spec", "size"))
-	made = require.Value(kind.Put(view, before, image))(t)
+	made = require.Value(kind.Put(t.Context(), view, before, image))(t)
 	expectDerived(t, made, "mine", 4, "")
 	if made.Spec.Template != nil {
 		t.Errorf("an empty template is left: %s", jsonOf(t, made.Spec.Template))
@@ -80,14 +80,14 @@ func expectDerived(t *testing.T, image *v1alpha1.Image, host string, failed int3
 
 func TestDerivedValuesThatAnImageCannotHave(t *testing.T) {
 	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
-	_, err := kind.Put(object(t, "metadata: {name: web}\nspec: {size: 2000000000}"), nil, nil)
+	_, err := kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {size: 2000000000}"), nil, nil)
 	const want = "spec: Invalid value: spec.history.failed, which the kind derives, must be between -2147483648 and 2147483647"
 	if err == nil || err.Error() != want {
 		t.Errorf("the error is %v, want %s", err, want)
 	}
 	view := object(t, "metadata: {name: web}")
 	view.Object["spec"] = map[string]any{"size": int64(math.MaxInt64)}
-	_, err = kind.Put(view, nil, nil)
+	_, err = kind.Put(t.Context(), view, nil, nil)
 	const overflow = "spec: Invalid value: evaluate spec.versions[0].derived[1].expression: integer overflow"
 	if err == nil || err.Error() != overflow {
 		t.Errorf("the error is %v, want %s", err, overflow)
@@ -99,17 +99,17 @@ func TestDerivedValuesThatAnImageCannotHave(t *testing.T) {
 func TestAnObjectWithoutWhatAnExpressionReadsCanBeLabelled(t *testing.T) {
 	kind := compile(t, strings.Replace(kindWith("", "size: {type: string, maxLength: 9}", `{field: spec.size, to: "spec.parameters[size]"}]
     derived: [{to: "spec.parameters[profile]", expression: "'of-' + spec.size"}`), "{type: object,", "{type: object, required: [size],", 1))
-	image := require.Value(kind.Put(object(t, "metadata: {name: web}\nspec: {size: small}"), nil, nil))(t)
+	image := require.Value(kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {size: small}"), nil, nil))(t)
 	image.Spec.Parameters = image.Spec.Parameters[1:] // without size
 	before := viewOf(t, kind, image)
 	view := before.DeepCopy()
 	view.SetLabels(map[string]string{"a": "b"})
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	if got, want := jsonOf(t, made.Spec), jsonOf(t, image.Spec); got != want || made.Labels["a"] != "b" {
 		t.Errorf("the Image has %s and the labels %v, want %s", got, made.Labels, want)
 	}
 	require.NoError(t, unstructured.SetNestedField(view.Object, "large", "spec", "size"))
-	made = require.Value(kind.Put(view, before, image))(t)
+	made = require.Value(kind.Put(t.Context(), view, before, image))(t)
 	if got, want := jsonOf(t, made.Spec.Parameters), `[{"name":"profile","value":"of-large"},{"name":"size","value":"large"}]`; got != want {
 		t.Errorf("the Image has %s, want %s", got, want)
 	}

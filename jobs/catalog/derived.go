@@ -3,15 +3,17 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
+	"math"
 
 	"github.com/google/cel-go/cel"
-	"github.com/google/cel-go/checker"
-	"github.com/google/cel-go/common/overloads"
+	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/types"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	structuralcel "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/cel/model"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/apimachinery/pkg/util/version"
@@ -22,11 +24,12 @@ import (
 )
 
 const (
-	// maxExpression is the length of an expression in bytes.
-	maxExpression = 4096
 	// maxDerivedCost is the cost of an expression: about a tenth of a second. It limits the estimate for the largest object, too, so that
 	// an expression that compiles never fails for its cost.
 	maxDerivedCost = celconfig.PerCallLimit
+	// maxDerivedTotal is the cost of all derived values of a kind. A write evaluates them up to three times: for the object, and for the former
+	// object with and without defaults.
+	maxDerivedTotal = celconfig.RuntimeCELCostBudget / 3
 )
 
 // metadataSchema is the part of the metadata that expressions can use.
@@ -47,15 +50,17 @@ func nameSchema(maxLength int) structuralschema.Structural {
 
 // An expressionCompiler compiles the derived values of one kind.
 type expressionCompiler struct {
-	schemas   map[string]*structuralschema.Structural
-	types     map[string]*apiservercel.DeclType
-	env       *cel.Env
-	estimator *costEstimator
+	steps   *steps
+	schemas map[string]*structuralschema.Structural
+	types   map[string]*apiservercel.DeclType
+	env     *cel.Env
+	cost    uint64 // the estimated cost of all expressions
 }
 
 // newExpressionCompiler returns a compiler of expressions that use metadata, and spec with the fields of its schema.
-func newExpressionCompiler(spec *structuralschema.Structural) (*expressionCompiler, error) {
+func newExpressionCompiler(steps *steps, spec *structuralschema.Structural) (*expressionCompiler, error) {
 	c := &expressionCompiler{
+		steps:   steps,
 		schemas: map[string]*structuralschema.Structural{"metadata": metadataSchema, "spec": spec},
 		types:   map[string]*apiservercel.DeclType{},
 	}
@@ -69,25 +74,8 @@ func newExpressionCompiler(spec *structuralschema.Structural) (*expressionCompil
 	if err != nil {
 		return nil, fmt.Errorf("declare the variables of expressions: %w", err)
 	}
-	c.env, c.estimator = set.NewExpressionsEnv(), &costEstimator{&library.CostEstimator{SizeEstimator: c}}
+	c.env = set.NewExpressionsEnv()
 	return c, nil
-}
-
-// A costEstimator estimates costs as rules of custom resources do, and knows the size of texts of numbers in addition. Without it the text of a
-// number may have any size, and joining it to another text costs too much.
-type costEstimator struct{ *library.CostEstimator }
-
-// textSizes are the largest sizes of the results of string(), by overload.
-var textSizes = map[string]uint64{
-	overloads.BoolToString: 5, overloads.IntToString: 20, overloads.UintToString: 20, overloads.DoubleToString: 24, overloads.TimestampToString: 35, overloads.DurationToString: 22,
-}
-
-// EstimateCallCost estimates the cost of a function and the size of its result.
-func (e *costEstimator) EstimateCallCost(function, overload string, target *checker.AstNode, args []checker.AstNode) *checker.CallEstimate {
-	if size, ok := textSizes[overload]; ok {
-		return &checker.CallEstimate{CostEstimate: checker.FixedCostEstimate(1), ResultSize: &checker.SizeEstimate{Min: 1, Max: size}}
-	}
-	return e.CostEstimator.EstimateCallCost(function, overload, target, args)
 }
 
 // An expression is the compiled form of a derived value. It is safe for concurrent use.
@@ -95,6 +83,7 @@ type expression struct {
 	at      *field.Path
 	program cel.Program
 	schemas map[string]*structuralschema.Structural
+	reads   sets.Set[string] // the names of fields that it reads
 }
 
 // resultTypes are the types of the results, by the types of the fields of Images.
@@ -102,70 +91,75 @@ var resultTypes = map[scalarType]*cel.Type{textScalar: cel.StringType, integerSc
 
 // compile compiles an expression whose result has a type, or is an optional value of it.
 func (c *expressionCompiler) compile(text string, typ scalarType, path *field.Path) (*expression, field.ErrorList) {
-	switch {
-	case text == "":
+	if text == "" {
 		return nil, field.ErrorList{field.Required(path, "")}
-	case len(text) > maxExpression:
-		return nil, field.ErrorList{field.TooLong(path, "", maxExpression)}
 	}
-	ast, issues := c.env.Compile(text)
+	if may, err := c.steps.take(text, path); err != nil {
+		return nil, field.ErrorList{err}
+	} else if !may {
+		return nil, nil
+	}
+	checked, issues := c.env.Compile(text)
 	if issues.Err() != nil {
 		return nil, field.ErrorList{field.Invalid(path, text, "compilation failed: "+issues.String())}
 	}
-	if want := resultTypes[typ]; !ast.OutputType().IsExactType(want) && !ast.OutputType().IsExactType(cel.OptionalType(want)) {
-		return nil, field.ErrorList{field.Invalid(path, text, fmt.Sprintf("the result is of type %s, and must be of type %s or optional_type(%[2]s)", ast.OutputType(), want))}
+	if want := resultTypes[typ]; !checked.OutputType().IsExactType(want) && !checked.OutputType().IsExactType(cel.OptionalType(want)) {
+		return nil, field.ErrorList{field.Invalid(path, text, fmt.Sprintf("the result is of type %s, and must be of type %s or optional_type(%[2]s)", checked.OutputType(), want))}
 	}
-	cost, err := c.env.EstimateCost(ast, c.estimator)
-	if err != nil {
-		return nil, field.ErrorList{field.InternalError(path, fmt.Errorf("estimate the cost: %w", err))}
+	if err := c.checkCost(checked, path); err != nil {
+		return nil, field.ErrorList{err}
 	}
-	if cost.Max > maxDerivedCost {
-		return nil, field.ErrorList{field.Forbidden(path, fmt.Sprintf(
-			"the estimated cost is %d, and at most %d is allowed: simplify the expression, or add maxItems, maxProperties and maxLength to the schema",
-			cost.Max, maxDerivedCost))}
-	}
-	program, err := c.env.Program(ast, cel.CostLimit(maxDerivedCost), cel.CostTracking(c.estimator))
+	program, err := c.env.Program(checked, cel.CostLimit(maxDerivedCost), cel.CostTracking(costs{&library.CostEstimator{}}), cel.InterruptCheckFrequency(celconfig.CheckFrequency))
 	if err != nil {
 		return nil, field.ErrorList{field.Invalid(path, text, err.Error())}
 	}
-	return &expression{at: path, program: program, schemas: c.schemas}, nil
+	return &expression{at: path, program: program, schemas: c.schemas, reads: fieldsOf(checked)}, nil
 }
 
-// EstimateSize returns the size of a variable, or of a part of it, for which its schema is the limit.
-func (c *expressionCompiler) EstimateSize(element checker.AstNode) *checker.SizeEstimate {
-	if len(element.Path()) == 0 {
-		return nil
+// checkCost checks the estimated cost of an expression, alone and together with those before it.
+func (c *expressionCompiler) checkCost(checked *cel.Ast, path *field.Path) *field.Error {
+	cost, err := c.env.EstimateCost(checked, newCostEstimator(checked, c.types))
+	if err != nil {
+		return field.InternalError(path, fmt.Errorf("estimate the cost: %w", err))
 	}
-	at := c.types[element.Path()[0]]
-	for _, name := range element.Path()[1:] {
-		switch {
-		case at == nil:
-			return nil
-		case name == "@items" || name == "@values":
-			at = at.ElemType
-		case name == "@keys":
-			at = at.KeyType
-		case at.Fields[name] != nil:
-			at = at.Fields[name].Type
-		case at.Fields["__"+name+"__"] != nil: // a keyword of CEL, such as namespace
-			at = at.Fields["__"+name+"__"].Type
-		default:
-			return nil
-		}
+	const remedy = "simplify the expression, or add maxItems, maxProperties and maxLength to the schema"
+	if cost.Max > maxDerivedCost {
+		return field.Forbidden(path, fmt.Sprintf("the estimated cost is %d, and at most %d is allowed: %s", cost.Max, maxDerivedCost, remedy))
 	}
-	if at == nil {
-		return nil
+	if c.cost += cost.Max; c.cost > maxDerivedTotal {
+		return field.Forbidden(path, fmt.Sprintf("the estimated cost of the derived values up to this one is %d, and at most %d is allowed together: %s", c.cost, maxDerivedTotal, remedy))
 	}
-	return &checker.SizeEstimate{Min: 0, Max: uint64(max(at.MaxElements, 0))}
-}
-
-// EstimateCallCost leaves the cost of functions to the library.
-func (c *expressionCompiler) EstimateCallCost(string, string, *checker.AstNode, []checker.AstNode) *checker.CallEstimate {
 	return nil
 }
 
-// evaluate returns the value that the expression derives from an object, and whether there is one: string, int64 or bool.
-func (e *expression) evaluate(object map[string]any) (any, bool, error) {
+// fieldsOf returns the names of the fields that an expression reads.
+func fieldsOf(checked *cel.Ast) sets.Set[string] {
+	names := sets.New[string]()
+	add := func(name string) {
+		if unescaped, ok := apiservercel.Unescape(name); ok {
+			name = unescaped
+		}
+		names.Insert(name)
+	}
+	ast.PreOrderVisit(checked.NativeRep().Expr(), ast.NewExprVisitor(func(e ast.Expr) {
+		switch e.Kind() {
+		case ast.SelectKind:
+			add(e.AsSelect().FieldName())
+		case ast.LiteralKind: // of spec.?name and spec["name"]
+			if text, ok := literalText(e); ok {
+				add(text)
+			}
+		}
+	}))
+	return names
+}
+
+// evaluate returns the value that the expression derives from an object, and whether there is one: string, int64 or bool. It takes the cost from
+// the budget.
+func (e *expression) evaluate(ctx context.Context, object map[string]any, left *costBudget) (any, bool, error) {
+	if left.cost <= 0 {
+		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, errCostBudget)
+	}
 	variables := map[string]any{}
 	for name, schema := range e.schemas {
 		value, ok := object[name].(map[string]any)
@@ -174,7 +168,10 @@ func (e *expression) evaluate(object map[string]any) (any, bool, error) {
 		}
 		variables[name] = structuralcel.UnstructuredToVal(value, schema)
 	}
-	result, _, err := e.program.Eval(variables)
+	result, details, err := e.program.ContextEval(ctx, variables)
+	if details != nil && details.ActualCost() != nil {
+		left.cost -= int64(min(*details.ActualCost(), math.MaxInt64)) //nolint:gosec // the minimum fits
+	}
 	if err != nil {
 		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, err)
 	}
@@ -186,3 +183,10 @@ func (e *expression) evaluate(object map[string]any) (any, bool, error) {
 	}
 	return result.Value(), true, nil
 }
+
+// A costBudget is the cost that the evaluations of one request have left. Each costs at least 1.
+type costBudget struct{ cost int64 }
+
+func newCostBudget() *costBudget { return &costBudget{celconfig.RuntimeCELCostBudget} }
+
+var errCostBudget = fmt.Errorf("the derived values cost more than %d together", celconfig.RuntimeCELCostBudget)

@@ -11,13 +11,18 @@ import (
 
 var derivedPath = field.NewPath("spec", "versions").Index(0).Child("derived").Index(0).Child("expression")
 
+func mustSteps(t testing.TB) *steps {
+	t.Helper()
+	return newSteps(t.Context())
+}
+
 func debianExpressions(t testing.TB) *expressionCompiler {
 	t.Helper()
-	declared, errs := readSchema([]byte(debianSchema), schemaPath)
+	declared, errs := readSchema(mustSteps(t), []byte(debianSchema), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	compiler, err := newExpressionCompiler(declared.Structural)
+	compiler, err := newExpressionCompiler(mustSteps(t), declared.Structural)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +60,7 @@ func TestExpressions(t *testing.T) {
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			got, found, err := compiled.evaluate(object)
+			got, found, err := compiled.evaluate(t.Context(), object, newCostBudget())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +76,7 @@ func TestExpressionsFailWithTheirPath(t *testing.T) {
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	_, _, err := compiled.evaluate(map[string]any{"spec": map[string]any{"size": "small"}})
+	_, _, err := compiled.evaluate(t.Context(), map[string]any{"spec": map[string]any{"size": "small"}}, newCostBudget())
 	if err == nil || err.Error() != "evaluate spec.versions[0].derived[0].expression: no such key: owner" {
 		t.Errorf("got %v", err)
 	}
@@ -121,7 +126,7 @@ func FuzzExpressions(f *testing.F) {
 			if len(errs) > 0 {
 				continue
 			}
-			if _, _, err := compiled.evaluate(object); err != nil && strings.Contains(err.Error(), "cost limit") {
+			if _, _, err := compiled.evaluate(t.Context(), object, newCostBudget()); err != nil && strings.Contains(err.Error(), "cost limit") {
 				t.Error(err)
 			}
 		}

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"context"
 	"reflect"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -17,14 +18,14 @@ import (
 // the schema has an example. Their values are, in this order: the example of the schema, its default, its first value, or a text or
 // number of its form. If the rules of the schema refuse this object, the example has all fields. If the rules refuse that too, the
 // example is only a start.
-func (k *Kind) Example() *unstructured.Unstructured {
+func (k *Kind) Example(ctx context.Context) *unstructured.Unstructured {
 	texts := map[string]string{}
 	for _, binding := range k.bindings {
 		if text, ok := writtenExamples[binding.target.value]; ok {
 			texts[binding.leaf.Path] = text
 		}
 	}
-	spec, _ := examples(k.schema.Structural, texts)
+	spec, _ := examples(ctx, k.schema.Structural, texts)
 	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	object.SetGroupVersionKind(k.GroupVersionKind())
 	object.SetName("example")
@@ -32,14 +33,14 @@ func (k *Kind) Example() *unstructured.Unstructured {
 }
 
 // Examples returns the spec of Example for the schema of spec, and one with all fields.
-func Examples(schema *structuralschema.Structural) (start, full map[string]any) {
-	return examples(schema, nil)
+func Examples(ctx context.Context, schema *structuralschema.Structural) (start, full map[string]any) {
+	return examples(ctx, schema, nil)
 }
 
-func examples(schema *structuralschema.Structural, texts map[string]string) (start, full map[string]any) {
+func examples(ctx context.Context, schema *structuralschema.Structural, texts map[string]string) (start, full map[string]any) {
 	start = (&sampler{texts: texts}).object(schema, "spec")
 	full = (&sampler{all: true, texts: texts}).object(schema, "spec")
-	if !accepts(schema, start) && accepts(schema, full) {
+	if !accepts(ctx, schema, start) && accepts(ctx, schema, full) {
 		start = full
 	}
 	return start, full
@@ -52,10 +53,10 @@ var writtenExamples = map[reflect.Type]string{
 }
 
 // accepts reports whether a schema accepts the spec of a new object.
-func accepts(schema *structuralschema.Structural, spec map[string]any) bool {
+func accepts(ctx context.Context, schema *structuralschema.Structural, spec map[string]any) bool {
 	spec = runtime.DeepCopyJSON(spec)
 	defaulting.Default(spec, schema)
-	return len(newValidators(schema).check(spec, nil)) == 0
+	return len(newValidators(schema).check(ctx, spec, nil)) == 0
 }
 
 // A sampler makes values that a schema accepts.

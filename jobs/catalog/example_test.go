@@ -13,18 +13,18 @@ import (
 
 func TestTheExampleOfAKind(t *testing.T) {
 	kind := compile(t, debianServers)
-	example := kind.Example()
-	if !accepts(kind.schema.Structural, example.Object["spec"].(map[string]any)) {
+	example := kind.Example(t.Context())
+	if !accepts(t.Context(), kind.schema.Structural, example.Object["spec"].(map[string]any)) {
 		t.Errorf("the schema refuses %s", jsonOf(t, example))
 	}
-	if _, err := kind.Put(example, nil, nil); err != nil {
+	if _, err := kind.Put(t.Context(), example, nil, nil); err != nil {
 		t.Errorf("the example cannot be stored: %v", err)
 	}
 	want := `{"apiVersion":"catalog.goldsmith.dev/v1","kind":"DebianServer","metadata":{"name":"example"},"spec":{"size":"small"}}`
 	if got := jsonOf(t, example); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
-	if jsonOf(t, kind.Example()) != want {
+	if jsonOf(t, kind.Example(t.Context())) != want {
 		t.Error("the second example differs")
 	}
 }
@@ -65,16 +65,16 @@ func TestExamplesAreAccepted(t *testing.T) {
 	}
 	for _, test := range cases {
 		t.Run(test.schema, func(t *testing.T) {
-			declared, errs := readSchema([]byte(strings.Replace(property(test.schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
+			declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(test.schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
 			kind := debian()
-			spec := (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example().Object["spec"].(map[string]any)
+			spec := (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context()).Object["spec"].(map[string]any)
 			if got, err := json.Marshal(spec["a"]); err != nil || string(got) != test.want {
 				t.Errorf("got %s, want %s, %v", got, test.want, err)
 			}
-			if accepted := accepts(declared.Structural, spec); accepted != !strings.Contains(test.schema, "no example has this") {
+			if accepted := accepts(t.Context(), declared.Structural, spec); accepted != !strings.Contains(test.schema, "no example has this") {
 				t.Errorf("accepted: %t", accepted)
 			}
 		})
@@ -86,8 +86,8 @@ func TestExamplesHaveTheFormOfTheirTarget(t *testing.T) {
 	document = strings.Replace(document, "required: [at]", "required: [at, within]", 1)
 	document = strings.Replace(document, `pattern: "^[0-9]+m$", maxLength: 8`, "minLength: 2", 1)
 	kind := compile(t, document)
-	example := kind.Example()
-	if _, err := kind.Put(example, nil, nil); err != nil {
+	example := kind.Example(t.Context())
+	if _, err := kind.Put(t.Context(), example, nil, nil); err != nil {
 		t.Errorf("the example cannot be stored: %v", err)
 	}
 	if got := jsonOf(t, example.Object["spec"]); got != `{"rebuild":{"at":"example","within":"1h"},"size":"small"}` {
@@ -97,12 +97,12 @@ func TestExamplesHaveTheFormOfTheirTarget(t *testing.T) {
 
 func TestExamplesAreShort(t *testing.T) {
 	list := strings.Repeat(`{"type": "array", "minItems": 1000000000, "items": `, 20) + `{"type": "string"}` + strings.Repeat("}", 20)
-	declared, errs := readSchema([]byte(strings.Replace(property(list), `{`, `{"required": ["a"], `, 1)), schemaPath)
+	declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(list), `{`, `{"required": ["a"], `, 1)), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
 	kind := debian()
-	if example := jsonOf(t, (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example()); len(example) > 2000 {
+	if example := jsonOf(t, (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context())); len(example) > 2000 {
 		t.Errorf("the example has %d bytes", len(example))
 	}
 }
@@ -112,12 +112,12 @@ func FuzzExample(f *testing.F) {
 	f.Add(`{"type": "string", "pattern": "^(a|b{2,})*$", "minLength": 5}`)
 	f.Add(`{"type": "number", "minimum": 1e300, "multipleOf": 0.1}`)
 	f.Add(`{"type": "array", "minItems": 1000000000, "items": {"type": "array", "minItems": 3, "items": {"type": "string"}}}`)
-	f.Fuzz(func(_ *testing.T, schema string) {
-		declared, errs := readSchema([]byte(strings.Replace(property(schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
+	f.Fuzz(func(t *testing.T, schema string) {
+		declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
 		if len(errs) > 0 {
 			return
 		}
 		kind := debian()
-		runtime.DeepCopyJSON((&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example().Object)
+		runtime.DeepCopyJSON((&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context()).Object)
 	})
 }

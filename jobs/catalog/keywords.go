@@ -5,7 +5,6 @@ package catalog
 import (
 	"fmt"
 	"maps"
-	"regexp/syntax"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -28,6 +27,7 @@ const (
 	rules
 	documentation
 	regularExpression
+	celExpression
 )
 
 // keywords are the keywords that a schema of a kind can have, with the forms of their values.
@@ -55,7 +55,7 @@ var forbiddenKeywords = map[string]string{
 
 var (
 	ruleKeywords = map[string]form{
-		"rule": text, "message": text, "messageExpression": text, "reason": text, "fieldPath": text, "optionalOldSelf": boolean,
+		"rule": celExpression, "message": text, "messageExpression": celExpression, "reason": text, "fieldPath": text, "optionalOldSelf": boolean,
 	}
 	documentationKeywords = map[string]form{"description": text, "url": text}
 )
@@ -63,6 +63,7 @@ var (
 // A keywordCheck walks through the JSON of a schema and collects what no schema of a kind can have. The types of
 // apiextensions cannot find this: they drop unknown keywords, and report a wrong form without the path.
 type keywordCheck struct {
+	steps *steps
 	errs  field.ErrorList
 	rules int
 }
@@ -156,6 +157,8 @@ func (c *keywordCheck) scalar(value any, form form, path *field.Path) {
 		case text, anyValue:
 		case regularExpression:
 			c.pattern(v, path)
+		case celExpression:
+			c.expression(v, path)
 		default:
 			expected = formNames[form]
 		}
@@ -182,21 +185,21 @@ func (c *keywordCheck) scalar(value any, form form, path *field.Path) {
 }
 
 var formNames = map[form]string{
-	text: "must be a string", regularExpression: "must be a string", boolean: "must be true or false", number: "must be a number",
+	text: "must be a string", regularExpression: "must be a string", celExpression: "must be a string", boolean: "must be true or false", number: "must be a number",
 	count: "must be an integer that is not negative",
 }
 
-// pattern limits the size of a regular expression. Go matches in linear time, whose factor is this size. That the expression
-// is valid is checked with the rest of the schema.
+// pattern limits the size of a regular expression.
 func (c *keywordCheck) pattern(pattern string, path *field.Path) {
-	parsed, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		return
+	if detail := patternFault(pattern); detail != "" {
+		c.errs = append(c.errs, field.Invalid(path, pattern, detail))
 	}
-	program, err := syntax.Compile(parsed.Simplify())
-	if err == nil && len(program.Inst) > maxPattern {
-		c.errs = append(c.errs, field.Invalid(path, pattern, fmt.Sprintf(
-			"must be simpler: with its repetitions written out it has %d steps, and at most %d are allowed", len(program.Inst), maxPattern)))
+}
+
+// expression limits the work of compiling a rule. apiextensions checks the rule with the rest of the schema.
+func (c *keywordCheck) expression(text string, path *field.Path) {
+	if _, err := c.steps.take(text, path); err != nil {
+		c.errs = append(c.errs, err)
 	}
 }
 

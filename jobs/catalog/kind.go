@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"context"
 	"sync"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -34,12 +35,13 @@ type Kind struct {
 }
 
 // Compile checks a declared kind, and returns it in the form in which a server uses it. Each fault is at its path in the ImageKind.
-// The kind is nil if there is a fault.
-func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
+// The kind is nil if there is a fault. The work has a limit, and ends with ctx.
+func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	spec := field.NewPath("spec")
 	if len(declared.Spec.Versions) != 1 {
 		return nil, field.ErrorList{field.Invalid(spec.Child("versions"), len(declared.Spec.Versions), "must be exactly one version")}
 	}
+	steps := newSteps(ctx)
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
@@ -49,7 +51,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	var faults field.ErrorList
 	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)
-	kind.schema, faults = readSchema(kind.version.Schema.Raw, version.Child("schema"))
+	kind.schema, faults = readSchema(steps, kind.version.Schema.Raw, version.Child("schema"))
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
@@ -57,7 +59,7 @@ func Compile(declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
-	errs = append(errs, kind.bind(version, spec.Child("template"))...)
+	errs = append(errs, kind.bind(steps, version, spec.Child("template"))...)
 	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}

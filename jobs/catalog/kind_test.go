@@ -63,7 +63,7 @@ func parseKind(t testing.TB, document string) *v1alpha1.ImageKind {
 
 func compile(t testing.TB, document string) *Kind {
 	t.Helper()
-	kind, errs := Compile(parseKind(t, document))
+	kind, errs := Compile(t.Context(), parseKind(t, document))
 	if len(errs) > 0 {
 		t.Fatal(errs.ToAggregate())
 	}
@@ -102,7 +102,7 @@ func TestAViewHasTheStatusWithoutRecordsOfTheServer(t *testing.T) {
 		t.Errorf("the status is %s", got)
 	}
 	before := viewOf(t, kind, image)
-	if got := jsonOf(t, require.Value(kind.Put(before, before, image))(t)); got != former || jsonOf(t, image) != former {
+	if got := jsonOf(t, require.Value(kind.Put(t.Context(), before, before, image))(t)); got != former || jsonOf(t, image) != former {
 		t.Errorf("the Image is\n%s\nwant\n%s", got, former)
 	}
 }
@@ -115,7 +115,7 @@ kind: DebianServer
 metadata: {name: web, namespace: red, labels: {app: web}}
 spec: {release: trixie, size: small, packages: [nginx, "a<b"], owner: ada, paused: true, retries: 3, rebuild: {at: "@daily", within: 90m}}
 `)
-	image := require.Value(kind.Put(view, nil, nil))(t)
+	image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 	image.ManagedFields = nil
 	want := &v1alpha1.Image{}
 	require.NoError(t, yaml.UnmarshalStrict([]byte(`

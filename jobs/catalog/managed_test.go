@@ -63,7 +63,7 @@ func owned(t *testing.T, entry *metav1.ManagedFieldsEntry) *fieldpath.Set {
 // stored is an Image of a Debian server that was created through its kind and changed directly.
 func storedServer(t *testing.T, kind *Kind, owners ...metav1.ManagedFieldsEntry) *v1alpha1.Image {
 	t.Helper()
-	image := require.Value(kind.Put(object(t, `
+	image := require.Value(kind.Put(t.Context(), object(t, `
 apiVersion: catalog.goldsmith.dev/v1
 kind: DebianServer
 metadata: {name: web, namespace: red}
@@ -100,7 +100,7 @@ func TestOwnersOfAnImageAreOwnersOfItsView(t *testing.T) {
 		entry("Update", "kubectl-edit", viewVersion, `{"f:metadata":{"f:finalizers":{".":{},"v:\"example.com/keep\"":{}}},"f:spec":{"f:rebuild":{"f:at":{}}}}`, 2),
 	)
 	unchanged := viewOf(t, kind, image)
-	made := require.Value(kind.Put(unchanged, unchanged, image))(t)
+	made := require.Value(kind.Put(t.Context(), unchanged, unchanged, image))(t)
 	if got, want := jsonOf(t, made), jsonOf(t, image); got != want {
 		t.Errorf("an unchanged view changes the Image to\n%s\nfrom\n%s", got, want)
 	}
@@ -114,7 +114,7 @@ func TestEntriesAreInTheOrderOfTheLibrary(t *testing.T) {
 	view := before.DeepCopy()
 	require.NoError(t, unstructured.SetNestedField(view.Object, "large", "spec", "size"))
 	view.SetManagedFields(append(before.GetManagedFields(), entry("Apply", "argocd", viewVersion, `{"f:spec":{"f:size":{}}}`, 2)))
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	var order []string
 	for i := range made.ManagedFields {
 		order = append(order, made.ManagedFields[i].Manager)
@@ -126,13 +126,13 @@ func TestEntriesAreInTheOrderOfTheLibrary(t *testing.T) {
 
 func TestADefaultThatAUserSetsIsStoredWithItsOwner(t *testing.T) {
 	kind := compile(t, kindWith("", `a: {type: string, minLength: 1}, b: {type: string, default: x}`, `{field: spec.a, to: "spec.parameters[a]"}, {field: spec.b, to: "spec.parameters[b]"}`))
-	image := require.Value(kind.Put(object(t, "metadata: {name: a}\nspec: {a: x}"), nil, nil))(t)
+	image := require.Value(kind.Put(t.Context(), object(t, "metadata: {name: a}\nspec: {a: x}"), nil, nil))(t)
 	image.Spec.Parameters = image.Spec.Parameters[:1] // as if the kind had no b
 	before := viewOf(t, kind, image)
 	view := before.DeepCopy()
 	require.NoError(t, unstructured.SetNestedField(view.Object, "x", "spec", "b"))
 	view.SetManagedFields([]metav1.ManagedFieldsEntry{entry("Update", "editor", viewVersion, `{"f:spec":{"f:b":{}}}`, 2)})
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	if got := made.Spec.Parameters; len(got) != 2 || got[1] != (v1alpha1.Parameter{Name: "b", Value: "x"}) {
 		t.Errorf("the default is stored as %v", got)
 	}
@@ -152,7 +152,7 @@ spec: {size: small, rebuild: {at: "@daily"}}
 	view.SetManagedFields([]metav1.ManagedFieldsEntry{
 		entry("Apply", "argocd", viewVersion, `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}},"f:spec":{"f:size":{},"f:rebuild":{"f:at":{}}}}`, 1),
 	})
-	made := require.Value(kind.Put(view, nil, nil))(t)
+	made := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 	expectOwners(t, made.ManagedFields,
 		entry("Apply", "argocd", imageVersion, `{"f:metadata":{"f:labels":{"f:app.kubernetes.io.view.catalog.goldsmith.dev/instance":{}}},
 			"f:spec":{"f:parameters":{"k:{\"name\":\"disk\"}":{".":{},"f:name":{},"f:value":{}}},"f:triggers":{"f:schedule":{"f:cron":{}}}}}`, 1),
@@ -186,7 +186,7 @@ func TestOwnersOfAChangedView(t *testing.T) {
 		entry("Apply", "argocd", viewVersion, `{"f:spec":{"f:release":{}}}`, 5),
 		entry("Apply", "kubectl", viewVersion, `{"f:spec":{".":{},"f:size":{},"f:packages":{}}}`, 6),
 	})
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	expectOwners(t, made.ManagedFields,
 		entry("Apply", "argocd", imageVersion, `{"f:spec":{"f:base":{"f:reference":{}},"f:runPolicy":{}}}`, 5),
 		entry("Apply", "kubectl", imageVersion, `{"f:spec":{"f:parameters":{"k:{\"name\":\"disk\"}":{".":{},"f:name":{},"f:value":{}}}}}`, 6),

@@ -81,12 +81,12 @@ func TestMetadata(t *testing.T) {
 	view.SetFinalizers([]string{"example.com/c"})
 	view.SetAnnotations(map[string]string{"argocd.argoproj.io/tracking-id": "view"})
 	view.SetLabels(map[string]string{"tier": "gold", KindLabel: "mine"})
-	_, err := kind.Put(view, before, image)
+	_, err := kind.Put(t.Context(), view, before, image)
 	if want := "metadata.labels[catalog.goldsmith.dev/kind]: Forbidden: is reserved for Goldsmith: leave it out"; err == nil || err.Error() != want {
 		t.Errorf("a reserved label: %v", err)
 	}
 	view.SetLabels(map[string]string{"tier": "gold"})
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	if !slices.Equal(made.Finalizers, []string{"foregroundDeletion", "example.com/c"}) {
 		t.Errorf("the Image has finalizers %q", made.Finalizers)
 	}
@@ -125,14 +125,14 @@ func TestMetadataThatIsRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			view := before.DeepCopy()
 			test.change(view)
-			if _, err := kind.Put(view, before, image); err == nil || err.Error() != test.want {
+			if _, err := kind.Put(t.Context(), view, before, image); err == nil || err.Error() != test.want {
 				t.Errorf("the error is %v, want %s", err, test.want)
 			}
 		})
 	}
 	view := before.DeepCopy()
 	view.SetUID(types.UID(""))
-	if _, err := kind.Put(view, before, image); err != nil {
+	if _, err := kind.Put(t.Context(), view, before, image); err != nil {
 		t.Error(err)
 	}
 }

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
 	"maps"
 
@@ -24,7 +25,7 @@ import (
 //
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
 // *field.Error.
-func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Image) (*v1alpha1.Image, error) {
+func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured, image *v1alpha1.Image) (*v1alpha1.Image, error) {
 	metadata, err := metaOf(view)
 	if err != nil {
 		return nil, err
@@ -47,7 +48,7 @@ func (k *Kind) Put(view, before *unstructured.Unstructured, image *v1alpha1.Imag
 	p.made.ObjectMeta = made
 	full := k.WithDefaults(view)
 	errs = append(errs, k.putFields(p, view, full, before)...)
-	if errs = append(errs, k.putDerived(p, full.Object, formers)...); len(errs) > 0 {
+	if errs = append(errs, k.putDerived(ctx, p, full.Object, formers)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
 	if p.made.ManagedFields, err = k.putOwners(p); err != nil {

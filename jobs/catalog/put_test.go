@@ -56,12 +56,12 @@ func TestRemovalOfAField(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			kind := compile(t, kindWith(test.template, test.properties, test.bindings))
 			view := object(t, "metadata: {name: a}\nspec: "+test.spec)
-			image := require.Value(kind.Put(view, nil, nil))(t)
+			image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 			v1alpha1.SetObjectDefaults_Image(image)
 			before := viewOf(t, kind, image)
 			view = before.DeepCopy()
 			unstructured.RemoveNestedField(view.Object, "spec", test.remove)
-			made := require.Value(kind.Put(view, before, image))(t)
+			made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 			v1alpha1.SetObjectDefaults_Image(made)
 
 			want := &v1alpha1.Image{}
@@ -79,7 +79,7 @@ func TestAnEmptyTextThatIsAlwaysThereIsShown(t *testing.T) {
 	kind := compile(t, kindWith("", "a: {type: string, default: ''}, b: {type: string, enum: [none, kata], default: none}",
 		"{field: spec.a, to: spec.base.imageRef.channel}, {field: spec.b, to: spec.template.runtimeClassName, values: [{value: none, to: ''}, {value: kata, to: kata}]}"))
 	for _, spec := range []string{`{"a":"","b":"none"}`, `{"a":"x","b":"kata"}`} {
-		image := require.Value(kind.Put(object(t, "metadata: {name: a}\nspec: "+spec), nil, nil))(t)
+		image := require.Value(kind.Put(t.Context(), object(t, "metadata: {name: a}\nspec: "+spec), nil, nil))(t)
 		if got := string(require.Value(kind.Get(image))(t).Spec); got != spec {
 			t.Errorf("the spec is %s, want %s", got, spec)
 		}
@@ -103,7 +103,7 @@ func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 	want.Spec.Parameters[2].Value = "bob"
 	want.ManagedFields = nil
 	former := jsonOf(t, image)
-	made := require.Value(kind.Put(view, before, image))(t)
+	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
 	if jsonOf(t, made) != jsonOf(t, want) {
 		t.Errorf("the Image is\n%s\nwant\n%s", jsonOf(t, made), jsonOf(t, want))
 	}
@@ -113,7 +113,7 @@ func TestPutChangesOnlyWhatDiffers(t *testing.T) {
 
 	require.NoError(t, unstructured.SetNestedField(view.Object, "bookworm", "spec", "release")) // the default, which the Image has no value of
 	want.Spec.Base.Reference = "debian:bookworm"
-	if made := require.Value(kind.Put(view, before, image))(t); jsonOf(t, made) != jsonOf(t, want) {
+	if made := require.Value(kind.Put(t.Context(), view, before, image))(t); jsonOf(t, made) != jsonOf(t, want) {
 		t.Errorf("with a default that a user sets, the Image is\n%s\nwant\n%s", jsonOf(t, made), jsonOf(t, want))
 	}
 }
@@ -122,7 +122,7 @@ func TestValuesThatAnImageCannotHave(t *testing.T) {
 	kind := compile(t, kindWith("", `a: {type: string, default: 1h}, b: {type: string, enum: [x]}, c: {type: integer, minimum: 0, maximum: 10, default: 1}, d: {type: string}`,
 		`{field: spec.a, to: spec.timeouts.run}, {field: spec.b, to: "spec.parameters[b]", values: [{value: x, to: z}]}, {field: spec.c, to: spec.history.failed},
 		{field: spec.d, to: "spec.template.resources.limits[cpu]"}`))
-	_, err := kind.Put(object(t, "metadata: {name: a}\nspec: {a: soon, b: z, c: x, d: much}"), nil, nil)
+	_, err := kind.Put(t.Context(), object(t, "metadata: {name: a}\nspec: {a: soon, b: z, c: x, d: much}"), nil, nil)
 	want := `[spec.a: Invalid value: "soon": must be a duration such as 90s, 30m, 2h or 7d, spec.b: Invalid value: "z": the kind has no value of the Image for "z", ` +
 		`spec.c: Invalid value: "x": must be of type integer, spec.d: Invalid value: "much": must be a quantity such as 500m or 4Gi, not "much"]`
 	if err == nil || err.Error() != want {

@@ -141,7 +141,7 @@ func TestBindingsThatAreRefused(t *testing.T) {
 
 func expectFaults(t *testing.T, document string, want ...string) {
 	t.Helper()
-	kind, errs := Compile(parseKind(t, document))
+	kind, errs := Compile(t.Context(), parseKind(t, document))
 	var got []string
 	for _, err := range errs {
 		got = append(got, err.Error())

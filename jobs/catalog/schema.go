@@ -24,7 +24,7 @@ const (
 	maxDepth = 32
 	// maxFields is the number of bindings that a version can have.
 	maxFields = 128
-	// maxRules bounds the time of Compile: a rule takes about three milliseconds.
+	// maxRules bounds the time of Compile, with maxSteps: a rule takes about three milliseconds.
 	maxRules = 128
 	// maxPattern bounds the time that matching takes for each byte of a value.
 	maxPattern = 2000
@@ -43,14 +43,14 @@ type declaredSchema struct {
 // readSchema reads the schema of spec, and checks it as the schema of a CustomResourceDefinition is checked: it is structural,
 // its defaults are valid, and its rules compile and keep within the limits of cost. In addition, each of its fields must have one
 // place in an Image. path is the path of the schema in the ImageKind.
-func readSchema(raw []byte, path *field.Path) (*declaredSchema, field.ErrorList) {
+func readSchema(steps *steps, raw []byte, path *field.Path) (*declaredSchema, field.ErrorList) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, field.ErrorList{field.Required(path, "declare the fields of spec")}
 	}
 	if len(raw) > maxSchemaSize {
 		return nil, field.ErrorList{field.TooLong(path, "", maxSchemaSize)}
 	}
-	if errs := checkJSON(raw, path); len(errs) > 0 {
+	if errs := checkJSON(steps, raw, path); len(errs) > 0 {
 		return nil, errs
 	}
 	declared := &declaredSchema{Props: &apiextensionsv1.JSONSchemaProps{}, Leaves: map[string]leaf{}}
@@ -61,7 +61,7 @@ func readSchema(raw []byte, path *field.Path) (*declaredSchema, field.ErrorList)
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(declared.Props, internal, nil); err != nil {
 		return nil, field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}
-	errs := checkAsCustomResource(internal, path)
+	errs := checkAsCustomResource(steps.ctx, internal, path)
 	structural, err := structuralschema.NewStructural(internal)
 	if err != nil {
 		return nil, append(errs, field.Invalid(path, field.OmitValueType{}, err.Error()))
@@ -74,13 +74,13 @@ func readSchema(raw []byte, path *field.Path) (*declaredSchema, field.ErrorList)
 }
 
 // checkJSON checks that raw is JSON, without duplicate members, of which each is a keyword of a schema.
-func checkJSON(raw []byte, path *field.Path) field.ErrorList {
+func checkJSON(steps *steps, raw []byte, path *field.Path) field.ErrorList {
 	var value any
 	strict, err := kjson.UnmarshalStrict(raw, &value)
 	if err != nil {
 		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}
-	check := &keywordCheck{}
+	check := &keywordCheck{steps: steps}
 	for _, err := range strict {
 		check.errs = append(check.errs, field.Invalid(path, field.OmitValueType{}, err.Error()))
 	}
@@ -89,9 +89,9 @@ func checkJSON(raw []byte, path *field.Path) field.ErrorList {
 }
 
 // checkAsCustomResource checks the schema as apiextensions does it, which exports only the check of a whole definition.
-func checkAsCustomResource(spec *apiextensions.JSONSchemaProps, path *field.Path) field.ErrorList {
+func checkAsCustomResource(ctx context.Context, spec *apiextensions.JSONSchemaProps, path *field.Path) field.ErrorList {
 	prune := false
-	errs := validation.ValidateCustomResourceDefinition(context.Background(), &apiextensions.CustomResourceDefinition{
+	errs := validation.ValidateCustomResourceDefinition(ctx, &apiextensions.CustomResourceDefinition{
 		ObjectMeta: metav1.ObjectMeta{Name: "examples." + Group},
 		Spec: apiextensions.CustomResourceDefinitionSpec{
 			Group: Group,

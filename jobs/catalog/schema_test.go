@@ -27,7 +27,7 @@ const debianSchema = `{
 }`
 
 func TestReadSchema(t *testing.T) {
-	declared, errs := readSchema([]byte(debianSchema), schemaPath)
+	declared, errs := readSchema(mustSteps(t), []byte(debianSchema), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -108,7 +108,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 		{"many fields", `{"type": "object", "properties": {` + manyFields(129) + `}}`, `: Too many: 129: must have at most 128 items`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, errs := readSchema([]byte(test.schema), schemaPath)
+			_, errs := readSchema(mustSteps(t), []byte(test.schema), schemaPath)
 			want := strings.Split(test.want, "\n")
 			if len(errs) != len(want) {
 				t.Fatalf("got %d errors, want %d: %v", len(errs), len(want), errs)
@@ -125,7 +125,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 // TestRequiredFieldsOfAPartOfASchema has conditions whose fields the schema declares outside of them.
 func TestRequiredFieldsOfAPartOfASchema(t *testing.T) {
 	const fields = `"properties": {"a": {"type": "string"}, "b": {"type": "string"}}`
-	_, errs := readSchema([]byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
+	_, errs := readSchema(mustSteps(t), []byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
 	if len(errs) > 0 {
 		t.Error(errs)
 	}
@@ -146,7 +146,7 @@ func TestRulesTogetherHaveALimit(t *testing.T) {
 	for i := range fields {
 		fields[i] = `"f` + strings.Repeat("a", i) + `": ` + list
 	}
-	_, errs := readSchema([]byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
+	_, errs := readSchema(mustSteps(t), []byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
 	if len(errs) == 0 || errs[0].Field != schemaPath.String() || !strings.Contains(errs[0].Error(), "estimated rule cost total") {
 		t.Fatalf("got %v", errs)
 	}
@@ -159,7 +159,7 @@ func FuzzReadSchema(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, schema string) {
-		declared, errs := readSchema([]byte(schema), schemaPath)
+		declared, errs := readSchema(mustSteps(t), []byte(schema), schemaPath)
 		if (declared == nil) != (len(errs) > 0) {
 			t.Errorf("got a schema: %t, and %v", declared != nil, errs)
 		}

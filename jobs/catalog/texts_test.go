@@ -84,7 +84,7 @@ func TestLimitsOfOpenAPIAreThoseOfCompile(t *testing.T) {
 			}
 			declared := parseKind(t, debianServers)
 			test.set(declared, *limit+1)
-			_, errs := Compile(declared)
+			_, errs := Compile(t.Context(), declared)
 			path := test.path
 			if !strings.HasPrefix(path, "spec.") {
 				path = "spec.versions[0]." + path

@@ -28,10 +28,10 @@ func newValidators(schema *structuralschema.Structural) *validators {
 }
 
 // check returns what is wrong with a spec. It runs the rules only if the schema accepts the spec, and no rules about changes.
-func (v *validators) check(spec map[string]any, path *field.Path) field.ErrorList {
+func (v *validators) check(ctx context.Context, spec map[string]any, path *field.Path) field.ErrorList {
 	errs := apiservervalidation.ValidateCustomResource(path, spec, v.schema)
 	if len(errs) == 0 && v.rules != nil {
-		errs, _ = v.rules.Validate(context.Background(), path, v.structural, spec, nil, celconfig.RuntimeCELCostBudget)
+		errs, _ = v.rules.Validate(ctx, path, v.structural, spec, nil, celconfig.RuntimeCELCostBudget)
 	}
 	return errs
 }

@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"context"
 	"encoding/json"
 	"strings"
 
@@ -15,10 +16,10 @@ import (
 )
 
 // Compile compiles a declared kind and checks all of it. Errors have paths of the ImageKind.
-func Compile(declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
-	kind, errs := kinds.Compile(declared)
+func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
+	kind, errs := kinds.Compile(ctx, declared)
 	if len(errs) == 0 {
-		errs = Check(kind)
+		errs = Check(ctx, kind)
 	}
 	if len(errs) > 0 {
 		return nil, errs
@@ -29,10 +30,10 @@ func Compile(declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
 // Check returns what an Image of a kind would have wrong in the fields that the kind sets itself, with paths of the ImageKind. The values
 // of bound fields are those of an example, which the users of the kind choose: their errors are left out. An example that a derived value
 // cannot be computed from tells nothing.
-func Check(kind *kinds.Kind) field.ErrorList {
-	example := kind.Example()
+func Check(ctx context.Context, kind *kinds.Kind) field.ErrorList {
+	example := kind.Example(ctx)
 	example.SetNamespace(metav1.NamespaceDefault) // derived values can have it
-	made, err := kind.Put(example, nil, nil)
+	made, err := kind.Put(ctx, example, nil, nil)
 	if err != nil {
 		return nil
 	}

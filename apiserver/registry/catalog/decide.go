@@ -3,6 +3,7 @@
 package catalog
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -25,7 +26,8 @@ type decision struct {
 
 // decide decides which kinds are served: those of the configuration, and the stored ones that are valid and whose names no other kind has.
 // Of two stored kinds with a name, the older one has it. A kind is served without the short names that others have.
-func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func(*v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList)) ([]*kinds.Kind, []decision) {
+func decide(ctx context.Context, configured []*kinds.Kind, stored []*v1alpha1.ImageKind,
+	compile func(context.Context, *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList)) ([]*kinds.Kind, []decision) {
 	stored = slices.Clone(stored)
 	slices.SortFunc(stored, func(a, b *v1alpha1.ImageKind) int {
 		if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
@@ -36,7 +38,7 @@ func decide(configured []*kinds.Kind, stored []*v1alpha1.ImageKind, compile func
 	served, decisions := slices.Clone(configured), make([]decision, 0, len(stored))
 	for _, object := range stored {
 		decided := decision{object: object}
-		kind, errs := compile(object)
+		kind, errs := compile(ctx, object)
 		if len(errs) > 0 {
 			decided.add(v1alpha1.ImageKindAccepted, false, v1alpha1.ReasonInvalidSpec, errs.ToAggregate().Error())
 		} else {

@@ -39,7 +39,7 @@ func declareShort(plural, kind string, minutes int, short ...string) *v1alpha1.I
 
 func mustCompile(t *testing.T, declared *v1alpha1.ImageKind) *kinds.Kind {
 	t.Helper()
-	kind, errs := Compile(declared)
+	kind, errs := Compile(t.Context(), declared)
 	if len(errs) > 0 {
 		t.Fatal(errs.ToAggregate())
 	}
@@ -88,7 +88,7 @@ func TestWhichKindsAreServed(t *testing.T) {
 			for _, declared := range test.configured {
 				configured = append(configured, mustCompile(t, declared))
 			}
-			served, decisions := decide(configured, test.stored, Compile)
+			served, decisions := decide(t.Context(), configured, test.stored, Compile)
 			names := []string{}
 			for _, kind := range served {
 				name := kind.Name()

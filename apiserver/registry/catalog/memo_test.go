@@ -22,11 +22,11 @@ func BenchmarkMemo(b *testing.B) {
 	require.NoError(b, err)
 	declared := &v1alpha1.ImageKind{}
 	require.NoError(b, yaml.UnmarshalStrict(document, declared))
-	kind, errs := Compile(declared)
+	kind, errs := Compile(b.Context(), declared)
 	require.NoError(b, errs.ToAggregate())
 	images := make([]*v1alpha1.Image, memoSize)
 	for i := range images {
-		images[i], err = kind.Put(&unstructured.Unstructured{Object: map[string]any{
+		images[i], err = kind.Put(b.Context(), &unstructured.Unstructured{Object: map[string]any{
 			"apiVersion": "catalog.goldsmith.dev/v1", "kind": "DebianServer",
 			"metadata": map[string]any{"name": fmt.Sprintf("web-%d", i), "namespace": "red", "labels": map[string]any{"team": "shop"}},
 			"spec":     map[string]any{"size": "small", "packages": []any{"nginx"}},

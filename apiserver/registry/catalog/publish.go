@@ -141,7 +141,7 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 		return fmt.Errorf("list ImageKinds: %w", err)
 	}
 	configured, _ := p.configuration.current()
-	served, decisions := decide(configured, stored, p.compile)
+	served, decisions := decide(ctx, configured, stored, p.compile)
 	p.forget(stored)
 	p.published.set(served, decisions)
 	all := p.serve(served)
@@ -165,11 +165,11 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 }
 
 // compile compiles each generation of an ImageKind once.
-func (p *Publisher) compile(object *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
+func (p *Publisher) compile(ctx context.Context, object *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
 	if known, ok := p.compiled[object.UID]; ok && known.generation == object.Generation {
 		return known.kind, known.errs
 	}
-	kind, errs := Compile(object)
+	kind, errs := Compile(ctx, object)
 	p.compiled[object.UID] = compiled{object.Generation, kind, errs}
 	return kind, errs
 }

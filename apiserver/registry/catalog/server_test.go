@@ -50,7 +50,7 @@ func parseKind(t testing.TB, document []byte) *kinds.Kind {
 	t.Helper()
 	declared := &v1alpha1.ImageKind{}
 	require.NoError(t, yaml.UnmarshalStrict(document, declared))
-	kind, errs := catalog.Compile(declared)
+	kind, errs := catalog.Compile(t.Context(), declared)
 	require.NoError(t, errs.ToAggregate())
 	return kind
 }

@@ -72,12 +72,12 @@ func (r *REST) compose(ctx context.Context, view *unstructured.Unstructured) (*v
 	if errs := r.strategy.Validate(ctx, r.kind.WithDefaults(view)); len(errs) > 0 {
 		return nil, r.invalid(view.GetName(), errs)
 	}
-	return r.put(view, nil, nil)
+	return r.put(ctx, view, nil, nil)
 }
 
 // put returns the Image of a changed object, or of a new one, with the defaults of Images.
-func (r *REST) put(view, before *unstructured.Unstructured, stored *v1alpha1.Image) (*v1alpha1.Image, error) {
-	image, err := r.kind.Put(view, before, stored)
+func (r *REST) put(ctx context.Context, view, before *unstructured.Unstructured, stored *v1alpha1.Image) (*v1alpha1.Image, error) {
+	image, err := r.kind.Put(ctx, view, before, stored)
 	if refused, ok := errors.AsType[utilerrors.Aggregate](err); ok {
 		var errs field.ErrorList
 		for _, err := range refused.Errors() {
@@ -169,7 +169,7 @@ func (c *change) UpdatedObject(ctx context.Context, old runtime.Object) (runtime
 	if errs := c.rest.strategy.ValidateUpdate(ctx, withSystemFields(full, before), c.rest.former(full, before)); len(errs) > 0 {
 		return nil, c.rest.invalid(c.name, errs)
 	}
-	image, err := c.rest.put(view, before, stored)
+	image, err := c.rest.put(ctx, view, before, stored)
 	if err != nil {
 		return nil, err
 	}

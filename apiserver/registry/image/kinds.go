@@ -71,7 +71,7 @@ func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 		image.Labels = maps.Clone(image.Labels)
 		image.Labels[catalog.RevisionLabel] = revision
 	}
-	image.Status.Conformance = kind.Conformance(image)
+	image.Status.Conformance = kind.Conformance(ctx, image)
 }
 
 // validate returns what a write adds to an Image that no object of its kind can have, unless the kind accepts it. What an Image has already
@@ -93,7 +93,7 @@ func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) fie
 	case kind.reports():
 		return nil
 	}
-	errs := kind.strays(image, old, adopts)
+	errs := kind.strays(ctx, image, old, adopts)
 	remedy := fmt.Sprintf("the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, catalog.Group, image.Name, catalog.KindLabel)
 	if adopts {
 		remedy = fmt.Sprintf("change the field, or leave out the label %s=%s", catalog.KindLabel, name)
@@ -121,18 +121,18 @@ func (r kindRules) warnings(ctx context.Context, image, old *v1alpha1.Image) []s
 		return nil
 	}
 	var warnings []string
-	for _, err := range kind.strays(image, old, adopts) {
+	for _, err := range kind.strays(ctx, image, old, adopts) {
 		warnings = append(warnings, fmt.Sprintf("%s: no object of the kind has this value: the Image is %s.%s %q", err, name, catalog.Group, image.Name))
 	}
 	return warnings
 }
 
-func (k *Kind) strays(image, old *v1alpha1.Image, adopts bool) field.ErrorList {
+func (k *Kind) strays(ctx context.Context, image, old *v1alpha1.Image, adopts bool) field.ErrorList {
 	switch {
 	case image.Status.Conformance == nil && image.Labels[catalog.RevisionLabel] == k.Revision():
 		return nil // prepare has found none
 	case adopts:
-		return k.Conforms(image)
+		return k.Conforms(ctx, image)
 	}
-	return k.Strays(image, old)
+	return k.Strays(ctx, image, old)
 }

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"context"
 	"maps"
 	"reflect"
 	"slices"
@@ -56,7 +57,7 @@ var notOneLine = map[string]string{
 var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\U000e0041", "\ufe0f", "\u2028", "\u2800", "\u3164"}
 
 // requests are valid objects that set, together, every field that users set and that is one line.
-func requests() map[string]func() (object any, judge func() field.ErrorList) {
+func requests(ctx context.Context) map[string]func() (object any, judge func() field.ErrorList) {
 	return map[string]func() (any, func() field.ErrorList){
 		"an image": func() (any, func() field.ErrorList) {
 			image := validationtest.Image()
@@ -122,7 +123,7 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 			version.Columns = []v1alpha1.ImageKindColumn{{Name: "Count", Type: "integer", Format: "int64", Description: "Number", JSONPath: ".spec.count"}}
 			kind.Spec.Versions = []v1alpha1.ImageKindVersion{version}
 			return kind, func() field.ErrorList {
-				_, errs := catalog.Compile(kind)
+				_, errs := catalog.Compile(ctx, kind)
 				return errs
 			}
 		},
@@ -152,7 +153,7 @@ func requests() map[string]func() (object any, judge func() field.ErrorList) {
 // TestUnprintableCharactersAreRefusedInEveryLine fails for a new field that neither refuses them nor is in notOneLine.
 func TestUnprintableCharactersAreRefusedInEveryLine(t *testing.T) {
 	judged := map[string]bool{}
-	for what, valid := range requests() {
+	for what, valid := range requests(t.Context()) {
 		object, judge := valid()
 		if errs := judge(); len(errs) > 0 {
 			t.Errorf("%s: %v", what, errs.ToAggregate())

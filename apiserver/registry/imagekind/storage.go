@@ -18,7 +18,7 @@ import (
 // Options are the options of the resource.
 type Options struct {
 	// Check returns what is wrong with an ImageKind, with paths of its fields. It is required.
-	Check func(*v1alpha1.ImageKind) field.ErrorList
+	Check func(context.Context, *v1alpha1.ImageKind) field.ErrorList
 	// Warn returns warnings about a valid ImageKind. It is required.
 	Warn func(*v1alpha1.ImageKind) []string
 	// Clock tells the time. It is required.
@@ -69,8 +69,8 @@ func addFinalizer(kind *v1alpha1.ImageKind) {
 }
 
 // Validate checks an ImageKind that is created.
-func (s strategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
-	return s.Check(object.(*v1alpha1.ImageKind))
+func (s strategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+	return s.Check(ctx, object.(*v1alpha1.ImageKind))
 }
 
 // ValidateUpdate checks an ImageKind that is changed.

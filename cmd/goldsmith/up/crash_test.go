@@ -136,7 +136,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	require.NoError(t, options.complete())
 	builders, err := options.readBuilders()
 	require.NoError(t, err)
-	configured, err := options.readKinds()
+	configured, err := options.readKinds(t.Context())
 	require.NoError(t, err)
 	data, err := options.claimDataDirectory(t.Context())
 	require.NoError(t, err)

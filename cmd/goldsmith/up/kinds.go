@@ -13,8 +13,8 @@ import (
 const kindsFile = "kinds.yaml"
 
 // readKinds returns the documents of kinds.
-func (o *Options) readKinds() (*kinds.Documents, error) {
-	return o.Kinds.Configure(catalog.NewConfiguration(nil), o.defaultKinds)
+func (o *Options) readKinds(ctx context.Context) (*kinds.Documents, error) {
+	return o.Kinds.Configure(ctx, catalog.NewConfiguration(nil), o.defaultKinds)
 }
 
 // startKinds watches the documents of kinds.

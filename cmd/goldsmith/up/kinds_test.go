@@ -51,7 +51,7 @@ func TestAKindWithAMistakeRefusesTheStart(t *testing.T) {
 	} {
 		options := Options{DataDirectory: directory, Kinds: kinds.Flags{Path: test.kinds}}
 		require.NoError(t, options.complete())
-		if _, err := options.readKinds(); (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(err.Error(), test.want) {
+		if _, err := options.readKinds(t.Context()); (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("--kinds %q: got error %v, want %q", test.kinds, err, test.want)
 		}
 	}

@@ -37,7 +37,7 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	configured, err := options.readKinds()
+	configured, err := options.readKinds(ctx)
 	if err != nil {
 		return err
 	}

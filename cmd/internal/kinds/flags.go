@@ -39,7 +39,7 @@ type Documents struct {
 
 // Configure sets the kinds of the documents in a configuration. Without a path there are none. An optional path may be missing. The error
 // has a line for each problem.
-func (f *Flags) Configure(configuration *registry.Configuration, optional bool) (*Documents, error) {
+func (f *Flags) Configure(ctx context.Context, configuration *registry.Configuration, optional bool) (*Documents, error) {
 	documents := &Documents{Configuration: configuration}
 	if f.Path == "" {
 		return documents, nil
@@ -49,7 +49,7 @@ func (f *Flags) Configure(configuration *registry.Configuration, optional bool) 
 		return nil, fmt.Errorf("find the kinds: %w", err)
 	}
 	documents.source = NewSource(path, optional, registry.Compile)
-	if documents.first, err = documents.source.Read(); err != nil {
+	if documents.first, err = documents.source.Read(ctx); err != nil {
 		return nil, fmt.Errorf("read the kinds: %w", err)
 	}
 	configuration.Replace(Sorted(documents.first))

@@ -50,7 +50,7 @@ type reading struct {
 }
 
 // Compile returns the kind that is declared, or what is wrong with it.
-type Compile func(declared *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList)
+type Compile func(ctx context.Context, declared *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList)
 
 type result struct {
 	name string // of the declared kind, or "" if it is unknown
@@ -66,11 +66,11 @@ func NewSource(path string, optional bool, compile Compile) *Source {
 
 // Read returns the kinds of all documents by name. The error has a line for each problem, with the file, the line in which the document
 // begins, the kind and the path of the field.
-func (s *Source) Read() (map[string]*catalog.Kind, error) {
+func (s *Source) Read(ctx context.Context) (map[string]*catalog.Kind, error) {
 	now := reading{}
 	now.files, now.problems = s.place.Read()
 	if !reflect.DeepEqual(now.files, s.last.files) || !reflect.DeepEqual(now.problems, s.last.problems) {
-		s.readFiles(&now)
+		s.readFiles(ctx, &now)
 		if s.last = now; now.err == nil {
 			s.correct = now
 		}
@@ -78,7 +78,7 @@ func (s *Source) Read() (map[string]*catalog.Kind, error) {
 	return s.last.kinds, s.last.err
 }
 
-func (s *Source) readFiles(now *reading) {
+func (s *Source) readFiles(ctx context.Context, now *reading) {
 	now.documents = map[string]result{}
 	problems := slices.Clone(now.problems)
 	var found []declaration
@@ -96,7 +96,7 @@ func (s *Source) readFiles(now *reading) {
 			if string(text) == "null" { // comments alone
 				continue
 			}
-			declared := declaration{result: s.read(text), at: subject}
+			declared := declaration{result: s.read(ctx, text), at: subject}
 			now.documents[string(text)] = declared.result
 			problems = append(problems, declared.problems(found)...)
 			found = append(found, declared)
@@ -113,7 +113,7 @@ func (s *Source) readFiles(now *reading) {
 }
 
 // read compiles a document, unless the last reading had it, or the last one without a problem.
-func (s *Source) read(text []byte) (read result) {
+func (s *Source) read(ctx context.Context, text []byte) (read result) {
 	for _, reading := range []*reading{&s.last, &s.correct} {
 		if known, ok := reading.documents[string(text)]; ok {
 			return known
@@ -140,7 +140,7 @@ func (s *Source) read(text []byte) (read result) {
 		return read
 	}
 	var problems field.ErrorList
-	read.kind, problems = s.compile(declared)
+	read.kind, problems = s.compile(ctx, declared)
 	read.err = join(problems)
 	return read
 }
@@ -194,7 +194,7 @@ func (d declaration) conflicts(others []declaration) (problems []error) {
 // order of their names, and only if there is no problem with any document. tell gets a line for each change, and for each new problem.
 func (s *Source) Watch(ctx context.Context, current map[string]*catalog.Kind, change func([]*catalog.Kind), tell func(line string)) error {
 	return documents.Watch[*catalog.Kind]{
-		Place: s.place, Subject: "kinds", Read: s.Read, Tell: tell,
+		Place: s.place, Subject: "kinds", Read: func() (map[string]*catalog.Kind, error) { return s.Read(ctx) }, Tell: tell,
 		Equal:  func(a, b *catalog.Kind) bool { return a == b },
 		Change: func(kinds map[string]*catalog.Kind) error { change(Sorted(kinds)); return nil },
 	}.Run(ctx, current)

@@ -3,6 +3,7 @@
 package kinds
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"os"
@@ -47,7 +48,7 @@ func TestDocumentsDeclareKinds(t *testing.T) {
 		"b.yaml": manifest("bases", "Base"), "c.yaml": "# none yet\n", "notes.txt": "no document",
 	})
 	source := NewSource(directory, false, catalog.Compile)
-	found, err := source.Read()
+	found, err := source.Read(t.Context())
 	require.NoError(t, err)
 	if names := slices.Sorted(maps.Keys(found)); !slices.Equal(names, []string{"bases", "debians", "desktops"}) {
 		t.Errorf("found %v", names)
@@ -64,12 +65,12 @@ func TestDocumentsDeclareKinds(t *testing.T) {
 	write(t, directory, map[string]string{
 		"a.yaml": "# moved\n\n" + manifest("desktops", "Screen"), "b.yaml": "# comment\n" + manifest("bases", "Base"), "d.yaml": manifest("debians", "Debian"),
 	})
-	again, err := source.Read()
+	again, err := source.Read(t.Context())
 	require.NoError(t, err)
 	if again["bases"] != found["bases"] || again["debians"] != found["debians"] || again["desktops"] == found["desktops"] {
 		t.Errorf("before %v, after %v", found, again)
 	}
-	if none, err := NewSource(filepath.Join(directory, "gone.yaml"), true, catalog.Compile).Read(); err != nil || len(none) != 0 {
+	if none, err := NewSource(filepath.Join(directory, "gone.yaml"), true, catalog.Compile).Read(t.Context()); err != nil || len(none) != 0 {
 		t.Errorf("a missing file: %v %v", none, err)
 	}
 }
@@ -107,14 +108,14 @@ func TestWhatIsWrongIsNamedWithFileLineKindAndPath(t *testing.T) {
 			t.Parallel()
 			file := filepath.Join(t.TempDir(), "kinds.yaml")
 			write(t, filepath.Dir(file), map[string]string{"kinds.yaml": test.content})
-			source := NewSource(file, false, func(declared *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList) {
+			source := NewSource(file, false, func(ctx context.Context, declared *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList) {
 				if declared.Name == "refused" {
 					return nil, field.ErrorList{field.Invalid(field.NewPath("spec.names"), "x", "two\nlines")}
 				}
-				return catalog.Compile(declared)
+				return catalog.Compile(ctx, declared)
 			})
 			for range 2 { // a document that was read before has the same problems
-				found, err := source.Read()
+				found, err := source.Read(t.Context())
 				if err == nil || found != nil {
 					t.Fatalf("found %v", found)
 				}
@@ -135,7 +136,7 @@ func TestChangedDocumentsReplaceTheKinds(t *testing.T) {
 		require.NoError(t, errors.Join(os.WriteFile(file+".new", []byte(content), 0o600), os.Rename(file+".new", file)))
 	}
 	source := NewSource(file, true, catalog.Compile)
-	current, err := source.Read()
+	current, err := source.Read(t.Context())
 	require.NoError(t, err)
 	ctx := t.Context()
 	kinds, told, ended := make(chan []*catalog.Kind, 10), make(chan string, 10), make(chan error, 1)
@@ -169,7 +170,7 @@ func TestTheExamplesAreKinds(t *testing.T) {
 	t.Parallel()
 	directory, err := filepath.Abs("../../../examples/kinds")
 	require.NoError(t, err)
-	found, err := NewSource(directory, false, catalog.Compile).Read()
+	found, err := NewSource(directory, false, catalog.Compile).Read(t.Context())
 	require.NoError(t, err)
 	if len(found) != 3 {
 		t.Errorf("found %v", found)

@@ -3,6 +3,7 @@
 package kinds
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -17,7 +18,7 @@ import (
 )
 
 // example writes a manifest of a kind.
-func example(connection *client.Connection, kind *client.CatalogKind, out io.Writer) error {
+func example(ctx context.Context, connection *client.Connection, kind *client.CatalogKind, out io.Writer) error {
 	documents := documents{connection: connection}
 	object, err := documents.schemaOf(kind)
 	if err != nil {
@@ -32,7 +33,7 @@ func example(connection *client.Connection, kind *client.CatalogKind, out io.Wri
 	manifest.line("", "kind: "+kind.Kind)
 	manifest.line("", "metadata:")
 	manifest.line("", "  name: example")
-	start, full := catalog.Examples(schema)
+	start, full := catalog.Examples(ctx, schema)
 	if len(start) == 0 {
 		manifest.line("", "spec: {}")
 	} else {

@@ -46,7 +46,7 @@ func NewCommand() *cobra.Command {
 			if format != "" {
 				return fmt.Errorf("-o %s prints the list, but `%s` prints an example: omit one of them", format, command.CommandPath()+" "+args[0])
 			}
-			return example(connection, kind, command.OutOrStdout())
+			return example(command.Context(), connection, kind, command.OutOrStdout())
 		},
 	}
 	flags.AddTo(command.Flags())
