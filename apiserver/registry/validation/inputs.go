@@ -87,7 +87,7 @@ func validateReference(reference string, path *field.Path) field.ErrorList {
 		errs = append(errs, field.TooLongCharacters(path, reference, maxReferenceLength))
 	}
 	if strings.ContainsFunc(reference, unicode.IsSpace) {
-		return append(errs, field.Invalid(path, reference, "must not contain spaces"))
+		return append(errs, field.Invalid(path, v1alpha1.HidePasswords(reference), "must not contain spaces"))
 	}
 	return append(errs, Line(reference, path)...)
 }

@@ -76,6 +76,8 @@ func validateRepository(repository string, path *field.Path) field.ErrorList {
 		return field.ErrorList{field.Required(path, "set HOST[:PORT]/PATH, such as registry.example.com/team/web")}
 	case len(repository) > maxRepositoryLength:
 		return field.ErrorList{field.TooLong(path, repository, maxRepositoryLength)}
+	case strings.Contains(repository, "@"): // the error does not repeat a password
+		return field.ErrorList{field.Invalid(path, field.OmitValueType{}, form+", with neither a digest nor a user and a password: set secretRef")}
 	}
 	host, _, hasPath := strings.Cut(repository, "/")
 	if !hasPath && strings.ContainsAny(host, ".:") { // it would be a repository of Docker Hub, perhaps with a tag

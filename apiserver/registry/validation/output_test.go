@@ -3,6 +3,7 @@
 package validation
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -24,10 +25,16 @@ func TestARepositoryNamesItsHostAndItsPath(t *testing.T) {
 		"registry.example.com:0/web":   form,
 		"registry.example.com:65536/a": form,
 		"registry.example.com/web:1":   "must have neither a tag nor a digest",
+		"me:secret@r.example.com/web":  form,
+		"https://me:secret@r.example":  "neither a digest nor a user and a password: set secretRef",
+		"r.example.com/web@sha256:00":  "neither a digest nor",
 	} {
 		errs := validateRepository(repository, field.NewPath("repository"))
 		if len(errs) > 1 || (len(errs) == 1) != (want != "") || want != "" && !strings.Contains(errs[0].Detail, want) {
 			t.Errorf("%s: got %v, want %q", repository, errs, want)
+		}
+		if strings.Contains(fmt.Sprint(errs), "secret@") {
+			t.Errorf("the error has the password: %v", errs)
 		}
 	}
 }
