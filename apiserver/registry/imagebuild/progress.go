@@ -52,7 +52,7 @@ func takeReport(build *v1alpha1.ImageBuild, attempt int32, report *v1alpha1.Buil
 		status.Progress, status.Stages = nil, nil
 	}
 	next := v1alpha1.BuildProgress{
-		Stage: report.Stage, Percent: report.Percent, Message: report.Message,
+		Stage: report.Stage, Percent: report.Percent, Message: v1alpha1.HidePasswords(report.Message),
 		Time: metav1.NewMicroTime(now.Truncate(time.Microsecond)), Attempt: attempt,
 	}
 	if last := status.Progress; last != nil {

@@ -112,6 +112,7 @@ func TestWhatAReportChanges(t *testing.T) {
 			wantProgress: reported(2, "a", new(int32(0)), "m", 0), wantStages: []v1alpha1.BuildStage{stage("a", 0)},
 		},
 		"one without a stage":   {report: v1alpha1.BuildReport{Message: "m"}, wantProgress: reported(2, "", nil, "m", 0)},
+		"one with a password":   {report: v1alpha1.BuildReport{Message: "get http://me:secret@host"}, wantProgress: reported(2, "", nil, "get http://[hidden]@host", 0)},
 		"one that says nothing": {wantProgress: reported(2, "", nil, "", 0)},
 		"of the same stage": {
 			progress: reported(2, "a", new(int32(10)), "", time.Second), stages: []v1alpha1.BuildStage{stage("a", time.Minute)},
