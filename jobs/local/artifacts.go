@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +31,7 @@ var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, befo
 // and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
 // publishing at once, and leave as much time to store the files as for the process to end. A deadline that passes meanwhile counts only if
 // it prevents something. stopped is whether the agent stops.
-func (r *run) storeArtifacts(message string, e *ending, began time.Time) (checked string, stopped bool) {
+func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped bool) {
 	if r.agent.options.Artifacts == nil || r.input == nil {
 		return message, false // no builder can have read an invalid input
 	}
@@ -53,7 +52,7 @@ func (r *run) storeArtifacts(message string, e *ending, began time.Time) (checke
 	}()
 	meanwhile := *e
 	meanwhile.killed = false // if it was to be, it has ended before
-	stopped = r.guard(&meanwhile, began, guarded{
+	stopped = r.guard(&meanwhile, guarded{
 		done: done,
 		stop: cancel,
 		signal: func(due syscall.Signal) {

@@ -37,7 +37,7 @@ func (r *run) prepareBase(builder Builder, e *ending, began time.Time) (based, s
 		defer close(done)
 		err = r.provideBase(ctx, r.confined(builder) && process.LandlockVersion() > 0, began)
 	}()
-	stopped = r.guard(e, began, guarded{done: done, stop: cancel, signal: func(syscall.Signal) { cancel() }})
+	stopped = r.guard(e, guarded{done: done, stop: cancel, signal: func(syscall.Signal) { cancel() }})
 	if err == nil {
 		err = ctx.Err() // it was provided too late
 	}

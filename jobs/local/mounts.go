@@ -149,10 +149,15 @@ func filesOf(source *corev1.SecretVolumeSource, secret *corev1.Secret) (files []
 	return files, ""
 }
 
-// waitForMount reports, once, what a pod waits for, and asks again later.
+// waitForMount reports, once, what a pod waits for, and asks again later, until the deadline of the pod.
 func (a *Agent) waitForMount(ctx context.Context, pod *corev1.Pod, missing *missingError) error {
 	ref := refOf(pod)
 	a.workers.abandon(ref.uid)
+	if start, now := pod.Status.StartTime, a.options.Clock.Now(); start != nil {
+		if deadline := deadlineOf(pod, start.Time); !deadline.IsZero() && !now.Before(deadline) {
+			return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setExpired(pod, a.options.Clock.Now()) })
+		}
+	}
 	a.podQueue.AddAfter(ref, mountRetry)
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.State.Waiting != nil && status.State.Waiting.Message == missing.Error() {

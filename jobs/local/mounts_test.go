@@ -7,11 +7,13 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	. "github.com/onsi/gomega"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -68,6 +70,35 @@ func TestAPodWaitsForItsSecretWithoutAWorkerAndMountsIt(t *testing.T) {
 		}
 	}
 	c.Expect(c.server.podStatuses.Load()-waiting).To(BeNumerically("<=", 2), "the status was written again and again")
+}
+
+// As with a kubelet, the deadline counts from when the pod is on its node.
+func TestTheDeadlineCountsWhileAPodWaitsForItsSecret(t *testing.T) {
+	agentClock := testingclock.NewFakeClock(time.Now())
+	c := newCluster(t, map[string]string{"sleep": "echo ready; sleep 1000"}, func(o *Options) { o.Clock = agentClock })
+	waiting := func(name, secret string) *batchv1.Job {
+		t.Helper()
+		job := c.run("sleep", mounting(corev1.SecretVolumeSource{SecretName: secret}), func(job *batchv1.Job) {
+			job.Name, job.UID = name, ""
+			job.Spec.Template.Spec.ActiveDeadlineSeconds = new(int64(3600))
+			job.Spec.Template.Spec.TerminationGracePeriodSeconds = new(int64(1))
+		})
+		pod := c.podWhen(job, func(pod *corev1.Pod) bool { return len(pod.Status.ContainerStatuses) == 1 })
+		c.Expect(pod.Status.StartTime).To(HaveValue(HaveField("Time", BeTemporally("~", agentClock.Now(), time.Second))))
+		return job
+	}
+	never, late := waiting("never", "none"), waiting("late", "registry")
+	agentClock.Step(40 * time.Minute)
+	c.createSecret("registry")
+	stepUntil(c, agentClock, time.Second, func() bool { return running(require.Value(c.pod(late))(t)) })
+	agentClock.Step(20 * time.Minute)
+	for _, job := range []*batchv1.Job{never, late} {
+		stepUntil(c, agentClock, time.Second, func() bool { return terminal(require.Value(c.pod(job))(t)) })
+		pod := require.Value(c.pod(job))(t)
+		c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "DeadlineExceeded")))
+		c.finishedJob(job)
+	}
+	c.Expect(require.Value(c.pod(never))(t).Status.ContainerStatuses[0].State.Waiting).NotTo(BeNil(), "it was never started")
 }
 
 func TestAPodMountsWhatItsVolumeNames(t *testing.T) {

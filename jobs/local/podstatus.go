@@ -61,7 +61,7 @@ func ready(pod *corev1.Pod) bool {
 // setWaiting reports that the pod waits for a worker, and which workers are busy.
 func setWaiting(pod *corev1.Pod, busy string, now time.Time) {
 	pod.Status.Phase = corev1.PodPending
-	pod.Status.ContainerStatuses = nil // it may have waited for a volume before
+	pod.Status.StartTime, pod.Status.ContainerStatuses = nil, nil // it may have waited for a volume before
 	setCondition(pod, now, corev1.PodScheduled, corev1.ConditionFalse, v1alpha1.ReasonWaitingForWorker, busy)
 }
 
@@ -71,8 +71,9 @@ func waiting(pod *corev1.Pod) bool {
 	})
 }
 
-// setCreating reports that the pod's container waits for a volume.
+// setCreating reports that the pod's container waits for a volume. From now on the deadline of the pod counts.
 func setCreating(pod *corev1.Pod, now time.Time, message string) {
+	setObserved(pod, now)
 	setPending(pod, now, reasonCreating, message)
 }
 
@@ -207,6 +208,12 @@ func setLost(pod *corev1.Pod, now time.Time, why string) {
 		lost.StartedAt = status.State.Running.StartedAt
 	}
 	setTerminated(pod, corev1.PodFailed, lost)
+}
+
+// setExpired reports that the pod's process was not started before the deadline of the pod.
+func setExpired(pod *corev1.Pod, now time.Time) {
+	pod.Status.Reason, pod.Status.Message = reasonDeadlineExceeded, messageDeadline
+	setNeverStarted(pod, now)
 }
 
 // setRejected reports that the pod's process was not started for a reason that is not the builder's fault. The container has

@@ -39,6 +39,7 @@ type run struct {
 	dir     podDir
 	feed    *logfile.Feed
 	input   *render.Input // nil if it is invalid
+	active  time.Time     // from when the deadline of the pod counts
 	changed chan struct{}
 
 	log      *logfile.Writer
@@ -57,7 +58,10 @@ type run struct {
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
 	r := &run{
 		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: inputOf(pod),
-		changed: make(chan struct{}, 1), pod: pod,
+		active: a.options.Clock.Now(), changed: make(chan struct{}, 1), pod: pod,
+	}
+	if start := pod.Status.StartTime; start != nil { // it has waited for a Secret
+		r.active = start.Time
 	}
 	r.log = logfile.NewWriter(log, a.options.Clock.Now, r.feed, maxLogBytes)
 	a.mu.Lock()
@@ -139,7 +143,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 		return
 	}
 	r.report(func(pod *corev1.Pod) { setRunning(pod, started) })
-	stopped = r.guard(&ended, began, guarded{
+	stopped = r.guard(&ended, guarded{
 		done:   running.Done(),
 		signal: func(due syscall.Signal) { r.signal(running, due) },
 		stop:   func() { r.signal(running, syscall.SIGTERM) },
@@ -150,7 +154,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 	}
 	e := end{exit: running.Exit(), started: started, at: a.options.Clock.Now()}
 	if !stopped && !e.exit.Lost {
-		e.message, stopped = r.finalMessage(e.exit, &ended, began)
+		e.message, stopped = r.finalMessage(e.exit, &ended)
 	}
 	e.deadlineExceeded = ended.deadlineExceeded
 	r.end()
@@ -174,7 +178,7 @@ func (r *run) end() {
 
 // finalMessage returns the result of a process that has ended. The worker is not released before its files are stored: that takes as
 // much of the processors and of the disk as a builder.
-func (r *run) finalMessage(exit process.Exit, e *ending, began time.Time) (message string, stopped bool) {
+func (r *run) finalMessage(exit process.Exit, e *ending) (message string, stopped bool) {
 	message, err := r.dir.message()
 	if err != nil {
 		r.agent.options.Logger.Info("The result of a pod cannot be read", "pod", r.ref.String(), "error", err.Error())
@@ -182,7 +186,7 @@ func (r *run) finalMessage(exit process.Exit, e *ending, began time.Time) (messa
 	if exit.Status() != 0 {
 		return r.makeRoom(message), false
 	}
-	return r.storeArtifacts(message, e, began)
+	return r.storeArtifacts(message, e)
 }
 
 // unmount removes the Secrets of the pod.
@@ -359,10 +363,10 @@ type guarded struct {
 }
 
 // guard waits for the end of what it guards, and ends it if the pod or the agent requires that. stopped is whether the agent did.
-func (r *run) guard(e *ending, began time.Time, g guarded) (stopped bool) {
+func (r *run) guard(e *ending, g guarded) (stopped bool) {
 	a, stopping := r.agent, r.agent.stopping
 	for {
-		due, again := r.next(e, began)
+		due, again := r.next(e)
 		if due != 0 {
 			g.signal(due)
 		}
@@ -390,10 +394,10 @@ func (a *Agent) timer(at time.Time) (stop func(), c <-chan time.Time) {
 	return func() { timer.Stop() }, timer.C()
 }
 
-func (r *run) next(e *ending, began time.Time) (due syscall.Signal, again time.Time) {
+func (r *run) next(e *ending) (due syscall.Signal, again time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return e.next(r.pod, began, r.kill, r.agent.options.Clock.Now())
+	return e.next(r.pod, r.active, r.kill, r.agent.options.Clock.Now())
 }
 
 func (r *run) newest() (pod *corev1.Pod, removed bool) {
