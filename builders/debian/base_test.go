@@ -77,7 +77,7 @@ func child(t *testing.T, base, files map[string]string, machine string) map[stri
 	require.NoError(t, file.Close())
 	run := func(program string) {
 		command := exec.CommandContext(t.Context(), filepath.Join(plan, program), root)
-		command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "SOURCE_DATE_EPOCH=0"}
+		command.Env = []string{"PATH=" + bin + ":/usr/bin:/bin", "SOURCE_DATE_EPOCH=0", "BUILDER=true"}
 		output, err := command.CombinedOutput()
 		t.Logf("%s: %s", program, output)
 		require.NoError(t, err)

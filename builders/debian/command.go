@@ -87,9 +87,9 @@ func (b *build) environment() []string {
 		"PATH=" + toolPath, "HOME=" + b.work, "TMPDIR=" + b.work, "LC_ALL=C.UTF-8", "TZ=UTC",
 		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(b.time.Unix(), 10),
 		"MTOOLS_SKIP_CHECK=1", // no geometry of a floppy disk
-		// The programs of systemd find their library by an absolute path, which is outside of the fake chroot.
-		"LD_LIBRARY_PATH=" + b.path(chrootLink) + "/usr/lib/x86_64-linux-gnu/systemd",
-		"FAKECHROOT_CMD_SUBST=" + substitutes(filepath.Join(b.path("plan"), "hostname"), "hostname", "dnsdomainname", "uname"),
+		// Programs such as those of systemd find their libraries by an absolute path, which is outside of the fake chroot.
+		"LD_LIBRARY_PATH=" + filepath.Join(b.path(planDirectory), privateLibraries),
+		"FAKECHROOT_CMD_SUBST=" + substitutes(filepath.Join(b.path(planDirectory), "hostname"), "hostname", "dnsdomainname", "uname") + ":" + dpkgHook + "=" + tools.Program,
 	}
 	return append(environment, tools.Proxies(b.getenv)...)
 }

@@ -12,6 +12,8 @@ fail() { # REASON MESSAGE [OUTPUT]
 }
 # Every path is looked up in the fake chroot, because a symbolic link of the image may be absolute.
 inside() { DEBIAN_FRONTEND=noninteractive HOME=/root chroot "$root" "$@"; }
+# Programs find the libraries of the base, of packages, and of scripts.
+libraries() { "$builder" libraries "$plan/libraries" "$root"; }
 
 # mmdebstrap has written the list of the build. The sources of the base come back, except for the list of the build that made it.
 own=etc/apt/sources.list.d/0000sources.list
@@ -24,6 +26,7 @@ fi
 
 # Only an image that adds to another one has this list. mmdebstrap has installed the packages of other images.
 if [ -e "$plan/packages" ]; then
+  libraries
   if [ -s "$plan/packages" ]; then
     # Names only: an architecture after a name leaves no + or - at its end for an operator, and apt takes no name for a regular expression.
     sed 's/^[^=]*/&:amd64/' "$plan/packages" |
@@ -111,6 +114,7 @@ done
 
 while read -r number name; do
   echo "script $name"
+  libraries
   inside tee /tmp/.goldsmith-script <"$plan/scripts/$number" >/dev/null
   inside chmod 755 /tmp/.goldsmith-script
   {

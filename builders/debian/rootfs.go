@@ -17,8 +17,14 @@ import (
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 )
 
-// chrootLink is a link to the fake chroot, whose own name is random.
-const chrootLink = "chroot"
+const (
+	planDirectory = "plan"
+	// privateLibraries is a directory of the plan with links to the libraries that are in no directory of the dynamic linker.
+	privateLibraries = "libraries"
+
+	// dpkgHook is the name of the program of the builder in the fake chroot.
+	dpkgHook = "/debian-builder-hook"
+)
 
 // basePackages are those of a minimal server that boots. mmdebstrap adds the essential ones.
 var basePackages = []string{
@@ -39,7 +45,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if plan.machine = b.config.machineList(ofMachine); plan.machine != "" {
 		b.logf("apt of the machine: %s", cmp.Or(urlsOf(ofMachine), "no mirror"))
 	}
-	directory := b.path("plan")
+	directory := b.path(planDirectory)
 	if err := plan.write(directory); err != nil {
 		return err
 	}
@@ -64,7 +70,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
-	last, err := b.tool(ctx, nil, "mmdebstrap", append(plan.mmdebstrap(directory, b.path(chrootLink)), release, b.rootFS(), list)...)
+	last, err := b.tool(ctx, nil, "mmdebstrap", append(plan.mmdebstrap(directory), release, b.rootFS(), list)...)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -77,8 +83,9 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	return explain(last, err)
 }
 
-// mmdebstrap returns the options with which mmdebstrap applies the plan in a directory. link is made a link to the fake chroot.
-func (p *plan) mmdebstrap(directory, link string) []string {
+// mmdebstrap returns the options with which mmdebstrap applies the plan in a directory.
+func (p *plan) mmdebstrap(directory string) []string {
+	libraries := filepath.Join(directory, privateLibraries)
 	options := []string{
 		"--mode=fakechroot", "--format=tar",
 		"--skip=check/qemu,output/dev", // systemd makes the devices
@@ -86,7 +93,9 @@ func (p *plan) mmdebstrap(directory, link string) []string {
 		// Nobody answers questions, neither those of a script of the image. A file that was there before its package stays. customize.sh removes
 		// these settings.
 		"--aptopt=APT::Get::Assume-Yes \"true\"", "--dpkgopt=force-confdef", "--dpkgopt=force-confold",
-		"--setup-hook=ln -sfn \"$1\" " + link,
+		// The scripts of packages, too, run programs that have been unpacked just before.
+		"--extract-hook=" + tools.Program + " libraries " + libraries + ` "$1"`,
+		"--dpkgopt=post-invoke=" + dpkgHook + " libraries " + libraries,
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
 	if p.config.based {

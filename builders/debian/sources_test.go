@@ -105,7 +105,7 @@ func TestASnapshotReplacesTheMirrors(t *testing.T) {
 		{configuration{expired: true}, 1},
 		{configuration{}, 0},
 	} {
-		options := strings.Join((&plan{config: &test.config}).mmdebstrap("plan", "link"), " ")
+		options := strings.Join((&plan{config: &test.config}).mmdebstrap("plan"), " ")
 		if got := strings.Count(options, "Check-Valid-Until"); got != test.want {
 			t.Errorf("%d options about expiry, want %d: %s", got, test.want, options)
 		}

@@ -4,6 +4,7 @@
 package ldd
 
 import (
+	"cmp"
 	"debug/elf"
 	"errors"
 	"fmt"
@@ -29,13 +30,7 @@ var defaultDirectories = []string{"/lib/x86_64-linux-gnu", "/usr/lib/x86_64-linu
 
 // Main prints the libraries of each program, in the format of ldd, and returns an exit code. It ignores options.
 func Main(getenv func(string) string, stdout, stderr io.Writer, args []string) int {
-	root := getenv(envRoot)
-	if root == "" {
-		root = getenv(envOriginalRoot)
-	}
-	if root == "" {
-		root = "/"
-	}
+	root := rootOf(getenv)
 	args = slices.DeleteFunc(slices.Clone(args), func(arg string) bool { return strings.HasPrefix(arg, "-") })
 	code := 0
 	for _, name := range args {
@@ -48,6 +43,11 @@ func Main(getenv func(string) string, stdout, stderr io.Writer, args []string) i
 		}
 	}
 	return code
+}
+
+// rootOf returns the root directory: the fake chroot, or / outside of one.
+func rootOf(getenv func(string) string) string {
+	return cmp.Or(getenv(envRoot), getenv(envOriginalRoot), "/")
 }
 
 var (
@@ -112,6 +112,7 @@ type object struct {
 	interpreter string
 	needed      []string
 	directories []string // of RUNPATH or RPATH
+	relative    []string // those of them with $ORIGIN
 	static      bool
 }
 
@@ -156,8 +157,11 @@ func (l *linker) read(name string) (object, error) {
 		}
 		for _, directories := range lists {
 			for directory := range strings.SplitSeq(directories, ":") {
-				directory = strings.NewReplacer("$ORIGIN", path.Dir(at), "${ORIGIN}", path.Dir(at)).Replace(directory)
-				read.directories = append(read.directories, directory)
+				expanded := strings.NewReplacer("$ORIGIN", path.Dir(at), "${ORIGIN}", path.Dir(at)).Replace(directory)
+				read.directories = append(read.directories, expanded)
+				if expanded != directory {
+					read.relative = append(read.relative, expanded)
+				}
 			}
 		}
 	}
@@ -166,13 +170,10 @@ func (l *linker) read(name string) (object, error) {
 
 // find returns the path of a library that an object needs, or "".
 func (l *linker) find(library string, of object) (string, object) {
-	if l.configured == nil {
-		l.configured = append(l.configuration(), defaultDirectories...)
-	}
 	candidates := []string{library}
 	if !strings.Contains(library, "/") {
 		candidates = nil
-		for _, directory := range slices.Concat(of.directories, l.configured) {
+		for _, directory := range slices.Concat(of.directories, l.searched()) {
 			candidates = append(candidates, path.Join("/", directory, library))
 		}
 	}
@@ -182,6 +183,14 @@ func (l *linker) find(library string, of object) (string, object) {
 		}
 	}
 	return "", object{}
+}
+
+// searched returns the directories where the dynamic linker looks for the libraries of all programs.
+func (l *linker) searched() []string {
+	if l.configured == nil {
+		l.configured = append(l.configuration(), defaultDirectories...)
+	}
+	return l.configured
 }
 
 // configuration returns the directories of /etc/ld.so.conf.d.

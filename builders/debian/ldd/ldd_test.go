@@ -17,6 +17,7 @@ import (
 type program struct {
 	interpreter string
 	runpath     string
+	rpath       string
 	needed      []string
 }
 
@@ -34,6 +35,9 @@ func (p program) write(t *testing.T, path string) {
 	}
 	if p.runpath != "" {
 		add(elf.DT_RUNPATH, p.runpath)
+	}
+	if p.rpath != "" {
+		add(elf.DT_RPATH, p.rpath)
 	}
 	table = append(table, elf.Dyn64{Tag: int64(elf.DT_NULL)})
 

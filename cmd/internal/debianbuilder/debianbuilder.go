@@ -12,12 +12,14 @@ import (
 	"goldsmith.dev/goldsmith/builders/debian/static"
 )
 
-// Main runs the builder, and returns the exit code. With the argument ldd or static it runs a program that the tools call.
+// Main runs the builder, and returns the exit code. With the name of another program as the first argument it runs that, which the tools call.
 func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Writer, args []string) int {
 	if len(args) > 0 {
 		switch args[0] {
 		case "ldd":
 			return ldd.Main(getenv, stdout, stderr, args[1:])
+		case "libraries":
+			return ldd.LinkMain(getenv, stderr, args[1:])
 		case "static":
 			return static.Main(stdout, stderr, args[1:])
 		}
