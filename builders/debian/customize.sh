@@ -121,8 +121,8 @@ while read -r number name; do
     DEBIAN_FRONTEND=noninteractive HOME=/root strace -f -x -qqq -e trace=execve -e signal=none --seccomp-bpf -o "$plan/trace" \
       chroot "$root" /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"
   } | tee "$plan/said"
-  # mmdebstrap replaces ldconfig by a script that runs it with the root file system as an argument.
-  static=$("$builder" static "$plan/trace" | grep -v '/ldconfig$' | head -n 1 || true)
+  # mmdebstrap replaces ldconfig by a script that runs it with the root file system as an argument. The builder itself stands for ldd, and is a hook of dpkg.
+  static=$("$builder" static "$plan/trace" | grep -vx -e '.*/ldconfig' -e "$builder" | head -n 1 || true)
   if [ -n "$static" ]; then
     fail StaticProgram "file scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
   fi

@@ -133,7 +133,7 @@ func apply(t *testing.T, p *plan, fail, static string) (calls string, failed err
 	require.NoError(t, p.write(plan))
 	require.NoError(t, errors.Join(os.Mkdir(bin, 0o700), os.MkdirAll(filepath.Join(root, "etc/apt/sources.list.d"), 0o700)))
 	require.NoError(t, os.WriteFile(filepath.Join(root, "etc/apt/sources.list.d/0000sources.list"), []byte("deb\n"), 0o600))
-	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.ReplaceAll(static, "ROOT", root)} {
+	for name, content := range map[string]string{"chroot": stubChroot, "strace": stubStrace, "debian-builder": stubBuilder, "fail": fail, "static": strings.NewReplacer("ROOT", root, "BUILDER", filepath.Join(bin, "debian-builder")).Replace(static)} {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte(content), 0o700))
 	}
 	command := exec.CommandContext(t.Context(), filepath.Join(plan, "customize"), root)
@@ -153,7 +153,7 @@ func TestAPlanIsAppliedInItsOrder(t *testing.T) {
 		"services": "nginx -apt-daily.timer", "timeZone": "Europe/Berlin", "locale": "en_GB.UTF-8",
 	}, map[string]string{
 		"scripts/10 a": "first $(reboot)\n", "scripts/20-b": "second\n", "root/home/other/.config/x": "x", "root/home/admin/x": "x", "root/home/-x/y": "y", "root/home/z": "z",
-	}, "", "")
+	}, "", "BUILDER\nROOT/usr/sbin/ldconfig\n")
 	require.NoError(t, failed)
 	const golden = "testdata/customize.txt"
 	if *update {
