@@ -117,9 +117,10 @@ while read -r number name; do
   libraries
   inside tee /tmp/.goldsmith-script <"$plan/scripts/$number" >/dev/null
   inside chmod 755 /tmp/.goldsmith-script
+  # shellcheck disable=SC2016 # the other shell expands it
   {
     DEBIAN_FRONTEND=noninteractive HOME=/root strace -f -x -qqq -e trace=execve -e signal=none --seccomp-bpf -o "$plan/trace" \
-      chroot "$root" /tmp/.goldsmith-script 2>&1 </dev/null || echo $? >"$plan/status"
+      "$builder" run sh -c 'exec chroot "$0" /tmp/.goldsmith-script' "$root" 2>&1 </dev/null || echo $? >"$plan/status"
   } | tee "$plan/said"
   # mmdebstrap replaces ldconfig by a script that runs it with the root file system as an argument. The builder itself stands for ldd, and is a hook of dpkg.
   static=$("$builder" static "$plan/trace" | grep -vx -e '.*/ldconfig' -e "$builder" | head -n 1 || true)

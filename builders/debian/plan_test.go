@@ -114,7 +114,7 @@ done <"$here/fail"
 
 // stubStrace runs the program, and stubBuilder finds what the file static has.
 const (
-	stubStrace  = "#!/bin/sh\nwhile [ \"$1\" != chroot ]; do shift; done\nexec \"$@\"\n"
+	stubStrace  = "#!/bin/sh\nwhile [ \"$1\" != run ]; do shift; done\nshift; exec \"$@\"\n"
 	stubBuilder = "#!/bin/sh\ncase $1 in static) cat \"${0%/*}/static\" ;; libraries) echo \"$1\" >>\"${0%/*}/calls\" ;; esac\n"
 )
 

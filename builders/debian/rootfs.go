@@ -96,6 +96,7 @@ func (p *plan) mmdebstrap(directory string) []string {
 		// The scripts of packages, too, run programs that have been unpacked just before.
 		"--extract-hook=" + tools.Program + " libraries " + libraries + ` "$1"`,
 		"--dpkgopt=post-invoke=" + dpkgHook + " libraries " + libraries,
+		"--dpkgopt=post-invoke=" + dpkgHook + " end-of-packages",
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
 	if p.config.based {

@@ -9,6 +9,7 @@ import (
 
 	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/builders/debian/ldd"
+	"goldsmith.dev/goldsmith/builders/debian/processes"
 	"goldsmith.dev/goldsmith/builders/debian/static"
 )
 
@@ -20,6 +21,11 @@ func Main(ctx context.Context, getenv func(string) string, stdout, stderr io.Wri
 			return ldd.Main(getenv, stdout, stderr, args[1:])
 		case "libraries":
 			return ldd.LinkMain(getenv, stderr, args[1:])
+		case "run":
+			return processes.Run(stdout, stderr, args[1:])
+		case "end-of-packages":
+			processes.EndOfPackages(getenv, stdout)
+			return 0
 		case "static":
 			return static.Main(stdout, stderr, args[1:])
 		}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package processes
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"regexp"
+	"syscall"
+	"testing"
+	"time"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+// TestMain makes the test binary the program that runs a script.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "run" {
+		os.Exit(run(time.Second, os.Stdout, os.Stderr, os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+func TestAScriptLeavesNoProcess(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]struct {
+		code   int
+		output string
+	}{
+		"echo $PATH":          {0, "^" + searchPath + "\n$"},
+		"sleep 0.1 & wait":    {0, "^$"},
+		"kill -9 $$":          {137, "^$"},
+		"sleep 1000 & exit 3": {3, `^the script has left process \d+ \(.*sleep 1000.*\), which is ended\n$`},
+		// A daemon: in a session of its own, and its parent has ended. Another one hears of its end, and a third does not.
+		"setsid sh -c 'sleep 1001 & exit' & wait": {0, `^the script has left process \d+ \(.*sleep 1001.*\), which is ended\n$`},
+		`sh -c 'trap "echo saved; exit" TERM; echo begun >/dev/null; while :; do sleep 0.05; done' & sleep 0.3`: {0, `(?s)^the script has left process .*saved`},
+		`sh -c 'trap "" TERM; while :; do sleep 0.05; done' & sleep 0.3; echo said`:                             {0, `(?s)^said\nthe script has left process \d+ \(sh -c trap`},
+	} {
+		command := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), "run", "sh", "-c", script)
+		output, _ := command.Output() // which ends when no process has the pipe
+		if code := command.ProcessState.ExitCode(); code != want.code || !regexp.MustCompile(want.output).Match(output) {
+			t.Errorf("%s: exit code %d, output %q, want %d, %s", script, code, output, want.code, want.output)
+		}
+	}
+	for _, args := range [][]string{{"run"}, {"run", "/no/such/program"}} {
+		if err := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), args...).Run(); err == nil {
+			t.Errorf("%q succeeds", args)
+		}
+	}
+}
+
+func TestTheScriptsOfPackagesLeaveNoProcess(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	start := func(environment ...string) *exec.Cmd {
+		command := exec.CommandContext(t.Context(), "sleep", "1002")
+		command.Env = environment
+		require.NoError(t, command.Start())
+		return command
+	}
+	left := start(envPackage+"=cron", envRoot+"="+root)
+	others := []*exec.Cmd{start(envRoot + "=" + root), start(envPackage + "=cron"), start(envPackage+"=cron", envRoot+"="+root+"2")}
+	ended := make(chan error, 1)
+	go func() { ended <- left.Wait() }()
+	var output bytes.Buffer
+	EndOfPackages(func(name string) string { return map[string]string{envOriginalRoot: root}[name] }, &output)
+	require.NoError(t, func() error { <-ended; return nil }())
+	if !regexp.MustCompile(`^the script of a package has left process \d+ \(sleep 1002\), which is ended\n$`).Match(output.Bytes()) {
+		t.Errorf("output %q", &output)
+	}
+	for _, other := range others {
+		if err := syscall.Kill(other.Process.Pid, 0); err != nil {
+			t.Errorf("a process with %q: %v", other.Env, err)
+		}
+		_ = other.Process.Kill()
+		_ = other.Wait()
+	}
+}
