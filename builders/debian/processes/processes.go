@@ -51,6 +51,9 @@ func run(grace time.Duration, stdout, stderr io.Writer, args []string) int {
 		_, _ = fmt.Fprintln(stderr, "run:", err) // as above
 		return 1
 	}
+	if err := bindPrivilegedPorts(); err != nil { // a container without seccomp
+		_, _ = fmt.Fprintln(stderr, "a port below 1024 may need a privilege:", err) // as above
+	}
 	command := exec.Command(args[0], args[1:]...)
 	command.Env, command.Stdout, command.Stderr = append(os.Environ(), "PATH="+searchPath), stdout, stderr
 	code := 0

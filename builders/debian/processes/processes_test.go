@@ -4,9 +4,13 @@ package processes
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"regexp"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -14,8 +18,11 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-// TestMain makes the test binary the program that runs a script.
+// TestMain makes the test binary the program that runs a script, and one that listens on the ports that it is given.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "listen" {
+		os.Exit(listen(os.Args[2:]))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "run" {
 		os.Exit(run(time.Second, os.Stdout, os.Stderr, os.Args[2:]))
 	}
@@ -46,6 +53,37 @@ func TestAScriptLeavesNoProcess(t *testing.T) {
 	for _, args := range [][]string{{"run"}, {"run", "/no/such/program"}} {
 		if err := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), args...).Run(); err == nil {
 			t.Errorf("%q succeeds", args)
+		}
+	}
+}
+
+func listen(addresses []string) int {
+	for _, address := range addresses {
+		network, port, _ := strings.Cut(address, "/")
+		listener, err := new(net.ListenConfig).Listen(context.Background(), network, port)
+		if err != nil {
+			fmt.Println(err)
+			return 1
+		}
+		fmt.Println(network, listener.Addr().Network(), strings.HasSuffix(port, "/socket") || strings.HasSuffix(listener.Addr().String(), port))
+	}
+	return 0
+}
+
+// TestAScriptBindsToPrivilegedPorts is of a user without privileges, and of one with them, who gets another port as well.
+func TestAScriptBindsToPrivilegedPorts(t *testing.T) {
+	t.Parallel()
+	program := require.Value(os.Executable())(t)
+	high := require.Value(net.Listen("tcp4", "127.0.0.1:0"))(t).Addr().String() // which is in use
+	for addresses, want := range map[string]string{
+		"tcp4/127.0.0.1:80 tcp6/[::1]:443": "tcp4 tcp false\ntcp6 tcp false\n",
+		"tcp4/127.0.0.1:0":                 "tcp4 tcp false\n",
+		"unix/" + t.TempDir() + "/socket":  "unix unix true\n",
+		"tcp4/" + high:                     "listen tcp4 " + high + ": bind: address already in use\n",
+	} {
+		command := exec.CommandContext(t.Context(), program, append([]string{"run", program, "listen"}, strings.Fields(addresses)...)...)
+		if output, _ := command.CombinedOutput(); string(output) != want {
+			t.Errorf("%s: output %q, want %q", addresses, output, want)
 		}
 	}
 }
