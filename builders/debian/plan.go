@@ -34,6 +34,7 @@ const (
 	modeFile      = 0o644
 	modeProgram   = 0o755
 	modePrivate   = 0o600
+	modeSudoers   = 0o440
 	modeDirectory = 0o755
 )
 
@@ -204,11 +205,8 @@ func (p *plan) writeRoot(name string) (err error) {
 	defer func() { err = errors.Join(err, file.Close()) }()
 	archive := tar.NewWriter(file)
 	for _, name := range slices.Sorted(maps.Keys(p.files)) {
-		content, mode := p.files[name], int64(modeFile)
-		if strings.HasPrefix(content, "#!") {
-			mode = modeProgram
-		}
-		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: mode, Size: int64(len(content)), Format: tar.FormatPAX}
+		content := p.files[name]
+		header := &tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: modeOf(name, content), Size: int64(len(content)), Format: tar.FormatPAX}
 		if err := archive.WriteHeader(header); err != nil {
 			return err
 		}
@@ -217,4 +215,31 @@ func (p *plan) writeRoot(name string) (err error) {
 		}
 	}
 	return archive.Close()
+}
+
+// modes are those of files that programs refuse, or complain about, if others can read them. The first pattern that matches counts.
+var modes = []struct {
+	pattern string
+	mode    int64
+}{
+	{"etc/sudoers", modeSudoers},
+	{"etc/sudoers.d/*", modeSudoers},
+	{"etc/NetworkManager/system-connections/*", modePrivate},
+	{"etc/netplan/*", modePrivate},
+	{"etc/ssl/private/*", modePrivate},
+	{"etc/wireguard/*", modePrivate},
+	{"root/.ssh/*", modePrivate},
+}
+
+// modeOf returns the mode of a file of the image.
+func modeOf(name, content string) int64 {
+	for _, known := range modes {
+		if matches, _ := path.Match(known.pattern, name); matches { // the patterns are valid
+			return known.mode
+		}
+	}
+	if strings.HasPrefix(content, "#!") {
+		return modeProgram
+	}
+	return modeFile
 }

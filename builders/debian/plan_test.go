@@ -23,6 +23,7 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	require.NoError(t, err)
 	p := newPlan(c, map[string]string{
 		"root/etc/hosts": "127.0.0.1 all\n", "root/usr/local/bin/hello": "#!/bin/sh\necho hello\n", "root/../../escape": "",
+		"root/etc/sudoers.d/admin": "admin ALL=(ALL) NOPASSWD: ALL\n", "root/etc/NetworkManager/system-connections/lan.nmconnection": "#!", "root/root/.ssh/config": "",
 		"scripts/20-b": "b", "scripts/10-a": "a",
 	}, "ROOT")
 	directory := filepath.Join(t.TempDir(), "plan")
@@ -42,13 +43,16 @@ func TestTheFilesOfAnImageReplaceThoseThatEveryImageHas(t *testing.T) {
 	want := []string{
 		`644 0:0 boot/grub/grub.cfg: "` + strings.ReplaceAll(fmt.Sprintf(grubConfig, "ROOT", " panic=5"), "\n", `\n`) + `"`,
 		`644 0:0 escape: ""`,
+		`600 0:0 etc/NetworkManager/system-connections/lan.nmconnection: "#!"`,
 		`644 0:0 etc/fstab: "UUID=ROOT / ext4 errors=remount-ro,x-systemd.growfs 0 1\n"`,
 		`644 0:0 etc/hostname: "web.example.com\n"`,
 		`644 0:0 etc/hosts: "127.0.0.1 all\n"`,
 		`644 0:0 etc/locale.conf: "LANG=C.UTF-8\n"`,
+		`440 0:0 etc/sudoers.d/admin: "admin ALL=(ALL) NOPASSWD: ALL\n"`,
 		`644 0:0 etc/systemd/network/80-dhcp.network: "[Match]\nName=en* eth*\n\n[Network]\nDHCP=yes\n"`,
 		`644 0:0 etc/systemd/system/sshd-keygen.service.d/missing.conf: "[Unit]\nConditionFirstBoot=\nConditionPathExists=!/etc/ssh/ssh_host_ed25519_key\n"`,
 		`644 0:0 etc/timezone: "Etc/UTC\n"`,
+		`600 0:0 root/.ssh/config: ""`,
 		`755 0:0 usr/local/bin/hello: "#!/bin/sh\necho hello\n"`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
