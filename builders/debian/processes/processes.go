@@ -23,8 +23,8 @@ import (
 const (
 	// grace is how long a process may take to end after SIGTERM, so that a database can save its files.
 	grace = 10 * time.Second
-	// pause is the time between two searches for processes that have been told to end.
-	pause = 20 * time.Millisecond
+	// pause is the time between two searches for processes.
+	pause = 100 * time.Millisecond
 
 	exitSignalled = 128 // and the signal
 
@@ -136,16 +136,16 @@ func descendants(all []process, of int) (found []process) {
 // end ends the processes that search finds among all, until it finds none: first with SIGTERM.
 func end(grace time.Duration, stdout io.Writer, what string, search func(all []process) []process) {
 	deadline := time.Now().Add(grace)
-	for told := map[int]bool{}; ; time.Sleep(pause) {
+	for seen := map[int]int{}; ; time.Sleep(pause) {
 		left := search(list())
 		if len(left) == 0 {
 			return
 		}
 		late := time.Now().After(deadline)
 		for _, p := range left {
+			seen[p.pid]++
 			switch {
-			case !told[p.pid]:
-				told[p.pid] = true
+			case seen[p.pid] == 2: // before, it may not have begun the program by which it is named
 				_, _ = fmt.Fprintf(stdout, "%s process %s, which is ended\n", what, p) // a failure to write the log cannot be reported anywhere
 				_ = unix.Kill(p.pid, unix.SIGTERM)                                     // it may have ended
 			case late:
