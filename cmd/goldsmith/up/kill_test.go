@@ -25,6 +25,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -35,7 +36,8 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 	program := executable(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
 	defer cancel()
-	data := t.TempDir()
+	data := filepath.Join(t.TempDir(), strings.Repeat("long-", 20)) // too long for a socket, which is then in $TMPDIR
+	t.Setenv("TMPDIR", t.TempDir())
 	images := newMockImages()
 	phases := func(builds []v1alpha1.ImageBuild, wanted ...v1alpha1.BuildPhase) (n int) {
 		for _, build := range builds {
@@ -82,6 +84,9 @@ func TestSIGKILLUnderTwentyBuildsLosesNothing(t *testing.T) {
 	})
 	server.terminate(t)
 	awaitNoProcess(ctx, t, data)
+	if left, err := etcd.TemporaryDirectories(); err != nil || len(left) > 0 {
+		t.Errorf("killed servers left %v: %v", left, err)
+	}
 }
 
 func newMockImages() []v1alpha1.Image {
