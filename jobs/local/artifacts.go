@@ -89,7 +89,7 @@ func (r *run) makeRoom(message string) string {
 	}
 	failed.Failure.Message += "; the full disk is that of " + string(r.agent.dirs)
 	if freed > 0 {
-		failed.Failure.Message += fmt.Sprintf(", where %s of artifacts that are not needed were removed now", humanize.IBytes(uint64(freed)))
+		failed.Failure.Message += fmt.Sprintf(", where %s of artifacts that are not needed were removed now", humanize.IBytes(uint64(max(freed, 0))))
 		failed.Failure.Class, failed.Failure.Retryable = v1alpha1.FailureInfrastructure, true
 	}
 	told, err := failed.Message()

@@ -23,7 +23,7 @@ type FullError struct {
 func (e *FullError) Error() string {
 	text := fmt.Sprintf("the disk of %s is full: %s free", e.Dir, humanize.IBytes(uint64(max(e.Free, 0))))
 	if e.Need > 0 {
-		text += fmt.Sprintf(", %s needed", humanize.IBytes(uint64(e.Need)))
+		text += fmt.Sprintf(", %s needed", humanize.IBytes(uint64(max(e.Need, 0))))
 	}
 	return text + ": free space there, or delete images or builds"
 }

@@ -152,7 +152,8 @@ func (s *Store) take(ctx context.Context, output *os.Root, source *source) (Cont
 }
 
 // Add adds a content. write writes it to a new file, and compares it with its digest and its size; its error is that of Add. It is called
-// again if the disk was full before. Remove does not remove the content until Release: Record it before. After an error, or a crash, the store has nothing of it.
+// again if the disk was full before. Remove does not remove the content until Release: Record it before. After an error, or a crash, the
+// store has nothing of it.
 func (s *Store) Add(content Content, write func(io.Writer) error) error {
 	return s.withRoom(content.SizeBytes, func() error {
 		staged := s.ingest()
