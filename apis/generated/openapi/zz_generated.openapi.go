@@ -5572,7 +5572,7 @@ func schema_goldsmith_apis_images_v1alpha1_Schedule(ref common.ReferenceCallback
 					},
 					"mode": {
 						SchemaProps: spec.SchemaProps{
-							Description: "mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the inputs differ from those of the last attempted build. Defaults to Always.\n\nPossible enum values:\n - `\"Always\"` starts a build at each scheduled time.\n - `\"IfChanged\"` starts a build only if the inputs differ from those of the last attempted build.",
+							Description: "mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the inputs differ from those of the last attempted build. New packages of a mirror are no inputs. Defaults to Always.\n\nPossible enum values:\n - `\"Always\"` starts a build at each scheduled time.\n - `\"IfChanged\"` starts a build only if the inputs differ from those of the last attempted build.",
 							Type:        []string{"string"},
 							Format:      "",
 							Enum:        []interface{}{"Always", "IfChanged"},

@@ -315,7 +315,7 @@ type Schedule struct {
 	// +optional
 	TimeZone string `json:"timeZone,omitempty" protobuf:"bytes,2,opt,name=timeZone"`
 	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
-	// inputs differ from those of the last attempted build. Defaults to Always.
+	// inputs differ from those of the last attempted build. New packages of a mirror are no inputs. Defaults to Always.
 	// +optional
 	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
 	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the

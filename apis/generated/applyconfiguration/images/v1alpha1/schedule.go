@@ -23,7 +23,7 @@ type ScheduleApplyConfiguration struct {
 	// one build. Defaults to UTC.
 	TimeZone *string `json:"timeZone,omitempty"`
 	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
-	// inputs differ from those of the last attempted build. Defaults to Always.
+	// inputs differ from those of the last attempted build. New packages of a mirror are no inputs. Defaults to Always.
 	Mode *imagesv1alpha1.ScheduleMode `json:"mode,omitempty"`
 	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the
 	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before
