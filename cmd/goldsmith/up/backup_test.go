@@ -172,6 +172,13 @@ func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
 		t.Errorf("the directory of the link was not restored: %v", err)
 	}
+	emptied, others := t.TempDir(), t.TempDir() // as by rm -rf DIR/*
+	require.NoError(t, keepOutOfGit(emptied))
+	require.NoError(t, Restore(t.Context(), emptied, file, t.Output()))
+	require.NoError(t, os.WriteFile(filepath.Join(others, ".gitignore"), []byte("bin\n"), 0o600))
+	if err := Restore(t.Context(), others, file, t.Output()); err == nil || !strings.Contains(err.Error(), "is not empty: move it away") {
+		t.Errorf("a directory with a .gitignore of its own: %v", err)
+	}
 	require.NoError(t, Restore(t.Context(), restored, file, t.Output()))
 	var found []string
 	made := []string{".gitignore", "records.db"} // created, not copied from the files above

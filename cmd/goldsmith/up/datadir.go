@@ -125,14 +125,26 @@ func isEnding(pid int) bool {
 	return false
 }
 
+// gitignoreName is the file that keeps a directory out of version control, and gitignore its content.
+const (
+	gitignoreName = ".gitignore"
+	gitignore     = "*\n"
+)
+
+// keepsOutOfGit reports whether a directory has the file that keepOutOfGit writes.
+func keepsOutOfGit(directory string) bool {
+	content, err := os.ReadFile(filepath.Join(directory, gitignoreName))
+	return err == nil && string(content) == gitignore
+}
+
 // keepOutOfGit lets Git ignore a directory with keys, unless somebody has written a .gitignore there already.
 func keepOutOfGit(directory string) error {
-	file, err := os.OpenFile(filepath.Join(directory, ".gitignore"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	file, err := os.OpenFile(filepath.Join(directory, gitignoreName), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	if err == nil {
-		_, err = file.WriteString("*\n")
+		_, err = file.WriteString(gitignore)
 		err = errors.Join(err, file.Close())
 	}
 	if err != nil {

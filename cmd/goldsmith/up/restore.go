@@ -77,6 +77,7 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("restore to %s: %w", directory, err)
+	case len(entries) == 1 && keepsOutOfGit(directory): // "rm -rf DIR/*" leaves it
 	case len(entries) > 0:
 		return fmt.Errorf("data directory %s is not empty: move it away, or set --data-dir to another directory", directory)
 	}
@@ -109,6 +110,11 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 	lacking, err := lackingArtifacts(ctx, partial)
 	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
+	}
+	if keepsOutOfGit(directory) {
+		if err := os.Remove(filepath.Join(directory, gitignoreName)); err != nil {
+			return fmt.Errorf("replace the empty data directory: %w", err)
+		}
 	}
 	if err := os.Remove(directory); err != nil && !errors.Is(err, fs.ErrNotExist) { // it is empty; os.Rename replaces no directory
 		return fmt.Errorf("replace the empty data directory: %w: set --data-dir to a directory below it", err)
