@@ -18,11 +18,11 @@ import (
 const usage = `Keep the Debian packages that builds install, and serve them, also offline.
 
 Usage:
-  debian-builder mirror --dir DIRECTORY [flags]
+  goldsmith debian-builder mirror --dir DIRECTORY [flags]
 
 Examples:
-  debian-builder mirror --dir /srv/mirror
-  debian-builder mirror --dir /srv/mirror --offline
+  goldsmith debian-builder mirror --dir /srv/mirror
+  goldsmith debian-builder mirror --dir /srv/mirror --offline
 
 Flags:
 `

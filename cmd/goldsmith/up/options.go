@@ -115,6 +115,9 @@ const (
 	SuperviseCommand     = "supervise"
 )
 
+// mirrorCommand is the subcommand of DebianBuilderCommand that users call: it keeps the packages that builds install.
+const mirrorCommand = "mirror"
+
 // DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
 const DefaultDataDirectory = ".goldsmith"
 
