@@ -5,6 +5,8 @@ package dynamic
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	structuraldefaulting "k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
@@ -133,10 +135,32 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 			mistakes = append(mistakes, fmt.Errorf("unknown field %q", path))
 		}
 		if len(mistakes) > 0 {
-			return object, kind, runtime.NewStrictDecodingError(mistakes)
+			return object, kind, requesterrors.NameUnknownFields(runtime.NewStrictDecodingError(mistakes), nil, d.fields)
 		}
 	}
 	return object, kind, nil
+}
+
+// fields returns the fields of the schema at a path.
+func (d decoder) fields(path []string) []string {
+	at := d.objects.structural
+	for _, step := range path {
+		for at != nil && at.Items != nil {
+			at = at.Items
+		}
+		if at == nil {
+			return nil
+		}
+		field, ok := at.Properties[step]
+		if !ok {
+			return nil
+		}
+		at = &field
+	}
+	for at.Items != nil {
+		at = at.Items
+	}
+	return slices.Sorted(maps.Keys(at.Properties))
 }
 
 // withKind sets the kind that an object lacks, or a part of it: the URL of the request tells it, as for Go types.

@@ -5,6 +5,7 @@ package requesterrors
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -32,13 +33,29 @@ func (e serializer) Decode(data []byte, defaults *schema.GroupVersionKind, into 
 	if err == nil {
 		return object, kind, nil
 	}
+	if kind != nil && runtime.IsNotRegisteredError(err) {
+		return nil, kind, e.unknownKind(kind, defaults, into, err)
+	}
 	if kind == nil {
 		return object, nil, NameWrongTypes(err, data, &metav1.TypeMeta{}) // nothing but these fields was read
 	}
 	if example, unknown := e.scheme.New(*kind); unknown == nil {
-		err = NameWrongTypes(err, data, example)
+		err = NameUnknownFields(NameWrongTypes(err, data, example), RenamedFields(e.scheme, *kind), FieldsOf(example))
 	}
-	return object, kind, nameRenamed(err, RenamedFields(e.scheme, *kind))
+	return object, kind, err
+}
+
+// unknownKind returns the error of a request whose object has a kind that the version lacks. That of the library names the Go code that made the
+// scheme.
+func (e serializer) unknownKind(kind, defaults *schema.GroupVersionKind, into runtime.Object, err error) error {
+	if other := e.otherKind(kind, into); other != nil {
+		return other
+	}
+	if defaults != nil && defaults.Kind != "" && defaults.Kind != kind.Kind {
+		return errors.New("kind: must be " + defaults.Kind + ", not " + kind.Kind)
+	}
+	message, _, _ := strings.Cut(err.Error(), " in scheme ")
+	return errors.New(message)
 }
 
 // otherKind returns the error of a request whose object has another kind than the handler takes. The conversion that follows

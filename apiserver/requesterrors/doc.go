@@ -8,7 +8,7 @@
 //   - Storage explains the errors of the storage: objects that are too large, and resource versions that this storage never
 //     assigned. With Space it also refuses writes while the storage is full.
 //   - Unavailable makes the 503 of a dependency that cannot be reached.
-//   - NameWrongTypes and NameRenamedFields explain the errors of a decoder to programs that read manifests themselves.
+//   - NameWrongTypes and NameUnknownFields explain the errors of a decoder to programs that read manifests themselves.
 //
 // The package must never refuse a request that the library accepts and can execute, nor show an object that the client did not
 // send.

@@ -3,7 +3,6 @@
 package requesterrors
 
 import (
-	"fmt"
 	"maps"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -40,28 +39,4 @@ func RenamedFieldsOf(scheme *runtime.Scheme, example runtime.Object) map[string]
 		maps.Copy(renamed, RenamedFields(scheme, version.WithKind(kinds[0].Kind)))
 	}
 	return renamed
-}
-
-// NameRenamedFields adds the current names to the error of a strict decoder about former names of fields.
-func NameRenamedFields(err error, object FieldRenamer) error {
-	return nameRenamed(err, object.RenamedFields())
-}
-
-// nameRenamed completes the errors of unknown fields that had this name before.
-func nameRenamed(err error, renamed map[string]string) error {
-	strict, isStrict := runtime.AsStrictDecodingError(err)
-	if !isStrict || len(renamed) == 0 {
-		return err
-	}
-	faults := make([]error, 0, len(strict.Errors()))
-	for _, fault := range strict.Errors() {
-		for former, current := range renamed {
-			if fault.Error() == fmt.Sprintf("unknown field %q", former) {
-				fault = fmt.Errorf("%w: use %q", fault, current)
-				break
-			}
-		}
-		faults = append(faults, fault)
-	}
-	return runtime.NewStrictDecodingError(faults)
 }

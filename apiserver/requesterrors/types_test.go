@@ -4,11 +4,15 @@ package requesterrors_test
 
 import (
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/runtime/serializer"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
@@ -31,6 +35,60 @@ type whole struct {
 	Port              intstr.IntOrString `json:"port"`
 	Data              []byte             `json:"data"`
 	Hidden            string             `json:"-"`
+}
+
+func TestUnknownFieldsNameTheNearest(t *testing.T) {
+	for unknown, want := range map[string]string{
+		"nmae":                           `did you mean "name"?`,
+		"Name":                           `did you mean "name"?`,
+		"siz":                            `did you mean "size"?`,
+		"part":                           `did you mean "parts"?`,
+		"parts[0].waits":                 `did you mean "parts[0].wait"?`,
+		"parts[12].conut":                `did you mean "parts[12].count"?`,
+		"parts[0].name.let":              "",
+		"colour":                         "",
+		"wait.wait":                      `did you mean "wait"?`,
+		"metadata.lables":                `did you mean "metadata.labels"?`,
+		"labels":                         "",
+		"parts[0].port":                  `did you mean "port"?`,
+		"former":                         `use "name"`,
+		strings.Repeat("nam", 1_000_000): "",
+	} {
+		strict := runtime.NewStrictDecodingError([]error{fmt.Errorf("unknown field %q", unknown)})
+		got := requesterrors.NameUnknownFields(strict, map[string]string{"former": "name"}, requesterrors.FieldsOf(&whole{})).Error()
+		text := strict.Error()
+		if want != "" {
+			text += ": " + want
+		}
+		if got != text {
+			t.Errorf("got %.200s, want %.200s", got, text)
+		}
+	}
+	other := errors.New("another error")
+	if err := requesterrors.NameUnknownFields(other, nil, requesterrors.FieldsOf(&whole{})); !errors.Is(err, other) {
+		t.Errorf("got %v, want %v", err, other)
+	}
+}
+
+func TestAKindThatDoesNotExistHasNoCodeInItsError(t *testing.T) {
+	scheme := runtime.NewScheme()
+	version := schema.GroupVersion{Group: "example.com", Version: "v1"}
+	scheme.AddKnownTypeWithName(version.WithKind("Pod"), &metav1.PartialObjectMetadata{})
+	info, _ := runtime.SerializerInfoForMediaType(serializer.NewCodecFactory(scheme).SupportedMediaTypes(), runtime.ContentTypeJSON)
+	decoder := requesterrors.Serializer(info.StrictSerializer, scheme)
+	for kind, want := range map[string]string{
+		"pod":  "kind: must be Pod, not pod",
+		"Pods": "kind: must be Pod, not Pods",
+	} {
+		defaults := version.WithKind("Pod")
+		_, _, err := decoder.Decode(fmt.Appendf(nil, `{"apiVersion":"example.com/v1","kind":%q}`, kind), &defaults, nil)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s: got %v, want %s", kind, err, want)
+		}
+	}
+	if _, _, err := decoder.Decode([]byte(`{"apiVersion":"example.com/v1","kind":"pod"}`), nil, nil); err == nil || strings.Contains(err.Error(), "scheme") {
+		t.Errorf("got %v, want an error without the name of the scheme", err)
+	}
 }
 
 func TestValuesOfTheWrongTypeAreNamed(t *testing.T) {
