@@ -38,6 +38,8 @@ const (
 	// firstDelay is how long the first retry waits at most. Each further one of the same outage waits twice as long, up to lastDelay.
 	firstDelay = 500 * time.Millisecond
 	lastDelay  = 15 * time.Second
+	// firstPatience is how long the first connection to a registry is retried for an impatient user.
+	firstPatience = 5 * time.Second
 	// noticeInterval is the time between two notices about retries.
 	noticeInterval = time.Minute
 )
@@ -57,6 +59,8 @@ type client struct {
 	bare        *http.Client // for other hosts
 	userAgent   string
 	patience    time.Duration
+	impatient   bool
+	reached     atomic.Bool // whether the registry has answered
 	clock       clock.Clock
 	retrying    func(err error)
 	log         func(format string, args ...any)
@@ -68,7 +72,7 @@ type remedies struct{ missing, wrong, forbidden, authority, plainHTTP, otherHost
 
 func newClient(verb, repository string, o Options) (*client, error) {
 	o = o.withDefaults()
-	c := &client{verb: verb, repository: repository, userAgent: o.UserAgent, patience: o.Patience, clock: o.Clock, retrying: o.Retrying, log: o.Log}
+	c := &client{verb: verb, repository: repository, userAgent: o.UserAgent, patience: o.Patience, impatient: o.Impatient, clock: o.Clock, retrying: o.Retrying, log: o.Log}
 	var err error
 	c.reference, err = registry.ParseReference(repository)
 	if err != nil || c.reference.Reference != "" {
@@ -342,6 +346,7 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, c.unanswered(err)
 	}
+	c.reached.Store(true)
 	switch status := resp.StatusCode; {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusRequestTimeout,
 		status == http.StatusTooManyRequests, status >= 500:
@@ -376,7 +381,11 @@ func (o *outage) wait(ctx context.Context, err error) error {
 	}
 	delay := max(failure.retryAfter, wait.Jitter(o.backoff/2, 1))
 	o.backoff = min(2*o.backoff, lastDelay)
-	if now.Add(delay).Sub(o.since) > o.patience {
+	patience := o.patience
+	if o.impatient && !o.reached.Load() && failure.unconnected() {
+		patience = min(patience, firstPatience)
+	}
+	if now.Add(delay).Sub(o.since) > patience {
 		gaveUp := *failure
 		gaveUp.patience = now.Sub(o.since)
 		if failure.retryAfter > o.patience {

@@ -10,12 +10,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -72,6 +74,12 @@ func (e *Error) Unwrap() error { return e.wrapped }
 func (e *Error) has(code string) bool {
 	answer, ok := errors.AsType[*errcode.ErrorResponse](e.wrapped)
 	return ok && slices.ContainsFunc(answer.Errors, func(e errcode.Error) bool { return e.Code == code })
+}
+
+// unconnected reports whether a host refused the connection, or does not exist.
+func (e *Error) unconnected() bool {
+	name, ok := errors.AsType[*net.DNSError](e.wrapped)
+	return errors.Is(e.wrapped, syscall.ECONNREFUSED) || ok && name.IsNotFound
 }
 
 func (e *Error) retriable() bool { return e.Reason == v1alpha1.ReasonRegistryUnavailable }
@@ -216,7 +224,11 @@ func (c *client) unreachable(err *networkError) *Error {
 	case record:
 		return c.fault(v1alpha1.ReasonRegistryRefused, err.host+" answers without TLS", c.remedies.plainHTTP, err)
 	}
-	return c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error()), "", err)
+	failure := c.fault(v1alpha1.ReasonRegistryUnavailable, c.scrub("no answer of "+err.host+": "+err.err.Error()), "", err)
+	if failure.unconnected() {
+		failure.remedy = "check the host and the port of the repository, and that the registry runs"
+	}
+	return failure
 }
 
 // retryAfter reads the header of this name: seconds, or a date.

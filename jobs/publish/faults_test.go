@@ -162,6 +162,38 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 	}
 }
 
+// TestAnImpatientUserLearnsAtOnceThatNobodyListens also holds that a registry that has answered gets the whole patience.
+func TestAnImpatientUserLearnsAtOnceThatNobodyListens(t *testing.T) {
+	_, waits, err := pushIn(t, registrytest.New(t, registrytest.Options{Unreachable: true}), Options{Impatient: true}, artifact("linux/amd64/raw", "v1", nil))
+	if err == nil || !strings.Contains(err.Error(), "check the host and the port") || waits.waited == 0 || waits.waited > firstPatience {
+		t.Errorf("waited %s: %v", waits.waited, err)
+	}
+	for name, inject := range map[string]func(*registrytest.Registry){
+		"unavailable": status("", "", http.StatusServiceUnavailable),
+		"resets":      func(r *registrytest.Registry) { r.Inject(always, "", "", registrytest.Reset(0)) },
+	} {
+		r := registrytest.New(t, registrytest.Options{})
+		inject(r)
+		_, waits, err = pushIn(t, r, Options{Impatient: true}, artifact("linux/amd64/raw", "v1", nil))
+		if err == nil || waits.waited < DefaultPatience/2 {
+			t.Errorf("%s: waited %s: %v", name, waits.waited, err)
+		}
+	}
+}
+
+// TestARegistryThatRestartsIsAwaited closes a registry that has answered an impatient user.
+func TestARegistryThatRestartsIsAwaited(t *testing.T) {
+	c, err := newClient("push to", "127.0.0.1:1/team/web", Options{Impatient: true, Clock: newSkippingClock()})
+	require.NoError(t, err)
+	c.reached.Store(true)
+	skipping := newSkippingClock()
+	c.clock = skipping
+	_, err = newPusher(c, nil).push(t.Context(), []Artifact{artifact("linux/amd64/raw", "", nil)})
+	if err == nil || skipping.waited < DefaultPatience/2 {
+		t.Errorf("waited %s: %v", skipping.waited, err)
+	}
+}
+
 const otherDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
 
 func status(method, path string, status int) func(r *registrytest.Registry) {

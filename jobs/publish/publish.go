@@ -95,6 +95,9 @@ type Options struct {
 	// Patience is how long an outage of the registry is retried: rate limits, server errors and broken connections. An outage ends
 	// with progress. Defaults to DefaultPatience.
 	Patience time.Duration
+	// Impatient limits the retries to some seconds while the registry has not answered, and its host refuses connections or does not exist: a
+	// user who mistypes it learns so at once.
+	Impatient bool
 	// Clock is the clock of outages. Defaults to the real one.
 	Clock clock.Clock
 	// UserAgent is sent to registries. Defaults to "goldsmith".

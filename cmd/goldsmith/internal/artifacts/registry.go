@@ -117,7 +117,7 @@ func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clo
 	if err != nil {
 		return publish.Options{}, err
 	}
-	options := publish.Options{Logins: logins, Clock: clock}
+	options := publish.Options{Logins: logins, Clock: clock, Impatient: true}
 	if plainHTTP {
 		options.PlainHTTP = []string{reference.Domain(repository)}
 	}
