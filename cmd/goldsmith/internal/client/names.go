@@ -62,6 +62,9 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 			if kind == Text {
 				continue
 			}
+			if err := fileError(args[i], command.Name()); err != nil {
+				return err
+			}
 			found, name, err := SplitName(args[i])
 			if err != nil {
 				if name, err = resolveObject(command, args[i]); err != nil {

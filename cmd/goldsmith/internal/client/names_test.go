@@ -3,11 +3,14 @@
 package client
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestArgumentsAreNamesOfTheirKinds(t *testing.T) {
@@ -61,5 +64,24 @@ func TestArgumentsAreNamesOfTheirKinds(t *testing.T) {
 		if err != nil || !slices.Equal(got, test.want) {
 			t.Errorf("%q: got %q, error %v, want %q", test.args, got, err, test.want)
 		}
+	}
+}
+
+func TestAFileIsNoName(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("web.yaml", nil, 0o600))
+	require.NoError(t, os.Mkdir("folder.yaml", 0o700))
+	for argument, want := range map[string]string{
+		"web.yaml":   "web.yaml is a file, but plan takes a name here: use -f FILE",
+		"./web.yaml": "./web.yaml is a file, but plan takes a name here: use -f FILE",
+		"other.yaml": "", "folder.yaml": "", "web": "",
+	} {
+		if err := fileError(argument, "plan"); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("%s: got %v, want %q", argument, err, want)
+		}
+	}
+	command := &cobra.Command{Use: "build"}
+	if err := Names("an image", 1, Image)(command, []string{"web.yaml"}); err == nil || !strings.Contains(err.Error(), "kubectl apply -f FILE") {
+		t.Errorf("got %v, want how to use a file", err)
 	}
 }

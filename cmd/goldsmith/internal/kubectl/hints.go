@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 // hints are the next steps after messages of kubectl, which does not know `goldsmith up`. The first hint whose part occurs in
@@ -19,13 +20,21 @@ var hints = []struct{ part, next string }{
 	{"Unable to connect to the server", "correct the server in the kubeconfig, or name another kubeconfig with --kubeconfig"},
 	{"You must be logged in to the server", "the server does not accept the credentials in the kubeconfig: use the kubeconfig that \"goldsmith up\" wrote last"},
 	{"context was not found", "`goldsmith kubectl config get-contexts` lists the contexts"},
+	{"connection refused", `is "goldsmith up" running?`},
 	{"no matches for kind", unknownKind},
+	{"could not find the requested resource", unknownResource},
+	{"kind not set", client.NoManifest},
+	{"Object 'Kind' is missing", client.NoManifest},
+	{"invalid object to validate", client.NoManifest},
+	{"cannot start any token", client.TabInYAML},
 	{"failed to check CRD", unknownKind}, // for users who cannot list CustomResourceDefinitions
-	{"the server doesn't have a resource type", "`goldsmith kubectl api-resources` lists the resources"},
+	{"the server doesn't have a resource type", unknownResource},
 }
 
 const unknownKind = "the server has no such kind or version: `goldsmith kubectl api-resources` lists the kinds, such as kind Image of apiVersion " +
 	v1alpha1.GroupName + "/v1alpha1"
+
+const unknownResource = "`goldsmith kubectl api-resources` lists the resources; of those of Kubernetes, `goldsmith up` has only what builds need"
 
 // hint returns the next step after a message of kubectl, or "".
 func hint(message string) string {

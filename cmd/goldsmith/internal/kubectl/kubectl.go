@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/client-go/tools/clientcmd"
 	"k8s.io/component-base/cli"
 	"k8s.io/component-base/version"
@@ -60,6 +61,9 @@ func run(args []string) error {
 		if err := chooseKubeconfig(); err != nil {
 			return err
 		}
+		if !asksForLog(args) {
+			utilruntime.ErrorHandlers = nil // the library logs each failure of discovery beside the error of the command
+		}
 		util.BehaviorOnFatal(func(message string, code int) {
 			report(os.Stderr, message)
 			os.Exit(code)
@@ -88,6 +92,13 @@ func chooseKubeconfig() error {
 		return nil
 	}
 	return os.Setenv(clientcmd.RecommendedConfigPathEnvVar, client.DefaultKubeconfig)
+}
+
+// asksForLog reports whether kubectl's flag -v or --v is among its arguments.
+func asksForLog(args []string) bool {
+	return slices.ContainsFunc(flagsOf(args), func(arg string) bool {
+		return arg == "--v" || strings.HasPrefix(arg, "--v=") || strings.HasPrefix(arg, "-v")
+	})
 }
 
 // kubeconfigOf returns the value of kubectl's flag --kubeconfig, or "".

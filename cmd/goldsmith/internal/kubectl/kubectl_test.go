@@ -53,16 +53,21 @@ func TestFindsTheKubeconfigFlagAmongKubectlsArguments(t *testing.T) {
 
 func TestMessagesOfKubectlAreFollowedByTheNextStep(t *testing.T) {
 	for message, want := range map[string]string{
-		"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?":   `hint: is "goldsmith up" running?`,
-		"The connection to the server localhost:8080 was refused - did you specify the right host or port": "hint: the kubeconfig has no server",
-		"Unable to connect to the server: dial tcp: lookup nowhere: no such host":                          "hint: correct the server in the kubeconfig",
-		"Unable to connect to the server: tls: x509: certificate signed by unknown authority":              `hint: use the kubeconfig that "goldsmith up"`,
-		"error: You must be logged in to the server (Unauthorized)":                                        "hint: the server does not accept the credentials",
-		"Error in configuration: context was not found for specified context: a":                           "hint: `goldsmith kubectl config get-contexts`",
-		`error: no matches for kind "Images" in version "images.goldsmith.dev/v1alpha1"`:                   "kind Image of apiVersion images.goldsmith.dev/v1alpha1",
-		"error: error validating data: failed to check CRD: failed to list CRDs: forbidden\n":              "hint: the server has no such kind or version",
-		`error: the server doesn't have a resource type "imags"`:                                           "hint: `goldsmith kubectl api-resources`",
-		"Error from server (NotFound): images \"a\" not found":                                             "",
+		"The connection to the server 127.0.0.1:1 was refused - did you specify the right host or port?":       `hint: is "goldsmith up" running?`,
+		"The connection to the server localhost:8080 was refused - did you specify the right host or port":     "hint: the kubeconfig has no server",
+		"Unable to connect to the server: dial tcp: lookup nowhere: no such host":                              "hint: correct the server in the kubeconfig",
+		"Unable to connect to the server: tls: x509: certificate signed by unknown authority":                  `hint: use the kubeconfig that "goldsmith up"`,
+		"error: You must be logged in to the server (Unauthorized)":                                            "hint: the server does not accept the credentials",
+		"Error in configuration: context was not found for specified context: a":                               "hint: `goldsmith kubectl config get-contexts`",
+		`error: no matches for kind "Images" in version "images.goldsmith.dev/v1alpha1"`:                       "kind Image of apiVersion images.goldsmith.dev/v1alpha1",
+		"error: error validating data: failed to check CRD: failed to list CRDs: forbidden\n":                  "hint: the server has no such kind or version",
+		`error: the server doesn't have a resource type "imags"`:                                               "hint: `goldsmith kubectl api-resources`",
+		"error: failed to create quota: the server could not find the requested resource":                      "hint: `goldsmith kubectl api-resources`",
+		`error: error validating "a.hcl": error validating data: invalid object to validate`:                   "hint: a manifest is YAML or JSON",
+		`error: error validating "a.json": error validating data: [apiVersion not set, kind not set]`:          "hint: a manifest is YAML or JSON",
+		"error: error parsing a.yaml: yaml: line 5: found character that cannot start any token":               "hint: YAML indents with spaces",
+		`error: failed to download openapi: Get "https://127.0.0.1:1/": dial tcp: connect: connection refused`: `hint: is "goldsmith up" running?`,
+		"Error from server (NotFound): images \"a\" not found":                                                 "",
 	} {
 		var out strings.Builder
 		report(&out, message)

@@ -4,8 +4,10 @@ package plan
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -16,6 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 )
 
 const (
@@ -87,11 +90,27 @@ func (s *sources) read(stdin io.Reader, told io.Writer) ([]document, error) {
 	})
 	switch {
 	case err != nil:
-		return documents, fmt.Errorf("read images: %w", err)
+		return documents, fmt.Errorf("read images: %w", explained(err))
 	case len(documents) == 0:
 		return nil, fmt.Errorf("no Image in %s", s.names())
 	}
 	return documents, nil
+}
+
+// missingKind is what the library tells of an object without a kind. It repeats the whole object.
+var missingKind = regexp.MustCompile(`(?s)Object 'Kind' is missing in '.*'`)
+
+// explained adds to the error of a file that is no manifest what a manifest is. Other errors stay as they are.
+func explained(err error) error {
+	text := missingKind.ReplaceAllString(err.Error(), "Object 'Kind' is missing")
+	text = strings.ReplaceAll(text, "json: cannot unmarshal string into Go value of type unstructured.detector", "it is no object")
+	switch {
+	case text != err.Error():
+		return errors.New(text + ": " + client.NoManifest)
+	case strings.Contains(text, "cannot start any token"):
+		return fmt.Errorf("%w: %s", err, client.TabInYAML)
+	}
+	return err
 }
 
 // names returns the names of all sources for people.
