@@ -49,7 +49,7 @@ func Reasons() []Reason {
 			"correct `locale`"},
 		{"UnknownTimeZone", user, "Debian has no time zone of this name. Some former names are in package `tzdata-legacy`",
 			"correct `timeZone`"},
-		{"UnknownService", user, "systemd cannot enable or disable a unit: there is none of this name, it is masked, or it has no `[Install]` section",
+		{"UnknownService", user, "systemd cannot enable or disable a unit: there is none of this name, it is masked, or it has no section `Install`",
 			"correct `services`, or add the package of the unit to `packages`"},
 		{"UserNotCreated", user, "a user, or the password of a user, was refused by the programs of Debian, or no package brings the shell",
 			"correct the user that the message names in `users`, or add the package of the shell or the group to `packages`"},
