@@ -5,9 +5,11 @@ package capability
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
@@ -31,8 +33,12 @@ func Formats() []v1alpha1.ArtifactFormat {
 	}
 }
 
-// Capabilities are what an operator declares about a builder. A builder with the zero value takes all parameters and makes all targets.
+// Capabilities are what an operator declares about a builder. A builder with the zero value takes all inputs and makes all targets.
 type Capabilities struct {
+	// Base describes the references of bases that the builder takes. Nil means all.
+	Base *Property `json:"base,omitempty"`
+	// FileNames describes the names of files that the builder takes. Nil means all.
+	FileNames *Property `json:"fileNames,omitempty"`
 	// Parameters are the parameters that the builder takes. Nil means all.
 	Parameters *Schema `json:"parameters,omitempty"`
 	// Targets are the targets that the builder makes. None means all.
@@ -75,8 +81,20 @@ func (c Capabilities) TargetNames() string {
 // Problems returns what is wrong with the declaration, each with the path of the field.
 func (c Capabilities) Problems() []error {
 	var problems []error
+	for _, text := range []struct {
+		path     string
+		declared *Property
+	}{{"base", c.Base}, {"fileNames", c.FileNames}} {
+		switch {
+		case text.declared == nil:
+		case text.declared.TypeName() != typeString || text.declared.ContentSchema != nil:
+			problems = append(problems, fmt.Errorf("%s: must be of type %s, without contentSchema", text.path, typeString))
+		default:
+			problems = append(problems, text.declared.problems(text.path)...)
+		}
+	}
 	if c.Parameters != nil {
-		problems = c.Parameters.problems("parameters")
+		problems = append(problems, c.Parameters.problems("parameters")...)
 	}
 	for i, target := range c.Targets {
 		path := fmt.Sprintf("targets[%d]", i)
@@ -91,6 +109,31 @@ func (c Capabilities) Problems() []error {
 		}
 	}
 	return problems
+}
+
+// CheckBase returns an error if the builder does not take the reference of a base. Images that are bases are not checked.
+func (c Capabilities) CheckBase(builder string, base v1alpha1.Base, path *field.Path) field.ErrorList {
+	if c.Base == nil || base.ImageRef != nil {
+		return nil
+	}
+	if problem := c.Base.check(base.Reference); problem != "" {
+		return field.ErrorList{field.Invalid(path.Child("reference"), base.Reference, fmt.Sprintf("builder %s: a base %s", builder, problem))}
+	}
+	return nil
+}
+
+// CheckFiles returns an error for each file whose name the builder does not take.
+func (c Capabilities) CheckFiles(builder string, files map[string]string, path *field.Path) field.ErrorList {
+	if c.FileNames == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if problem := c.FileNames.check(name); problem != "" {
+			errs = append(errs, field.Invalid(path.Key(name), name, fmt.Sprintf("builder %s: the name of a file %s", builder, problem)))
+		}
+	}
+	return errs
 }
 
 // CheckTargets returns an error for each target that the builder does not make.
@@ -136,20 +179,38 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 		property, known := c.Parameters.Properties[parameter.Name]
 		if !known {
 			if !c.Parameters.AdditionalProperties {
-				errs = append(errs, field.Invalid(path.Index(i).Child("name"), parameter.Name, fmt.Sprintf("builder %s %s", builder, c.Parameters.known(parameter.Name))))
+				problem := "takes no parameters"
+				if len(c.Parameters.Properties) > 0 {
+					problem = unknown("parameter", parameter.Name, slices.Sorted(maps.Keys(c.Parameters.Properties)))
+				}
+				errs = append(errs, field.Invalid(path.Index(i).Child("name"), parameter.Name, fmt.Sprintf("builder %s %s", builder, problem)))
 			}
 			continue
 		}
 		if problem := property.check(parameter.Value); problem != "" {
-			shown := any(parameter.Value)
-			// A URL can have a password.
-			if len(parameter.Value) > maxShown || strings.Contains(parameter.Value, "://") && strings.Contains(parameter.Value, "@") {
-				shown = field.OmitValueType{}
-			}
-			errs = append(errs, field.Invalid(path.Index(i).Child("value"), shown, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), property.shown(parameter.Value), fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+		} else if property.ContentSchema != nil {
+			property.ContentSchema.checkText(parameter.Value, path.Index(i).Child("value"), func(at *field.Path, problem string) {
+				errs = append(errs, field.Invalid(at, field.OmitValueType{}, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+			})
 		}
 	}
 	return errs
+}
+
+// shown returns what an error repeats of a wrong value: of a list, the first item that is wrong. A list is a value whose items can be repeated.
+func (p Property) shown(value string) any {
+	items := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
+	wrong := slices.IndexFunc(items, func(item string) bool { return p.check(item) != "" })
+	right := slices.IndexFunc(items, func(item string) bool { return p.check(item+" "+item) == "" })
+	if p.ContentMediaType == "" && wrong >= 0 && right >= 0 {
+		value = items[wrong]
+	}
+	// A URL can have a password.
+	if len(value) > maxShown || strings.Contains(value, "://") && strings.Contains(value, "@") {
+		return field.OmitValueType{}
+	}
+	return value
 }
 
 // list joins values.

@@ -133,6 +133,28 @@ func TestAnErrorRepeatsNoDocument(t *testing.T) {
 	}
 }
 
+func TestAnErrorNamesTheWrongItemOfAList(t *testing.T) {
+	t.Parallel()
+	names, name := Property{Pattern: `^([a-z]+([,\s]+|$))*$`}, Property{Pattern: "^[a-z]+$"}
+	for _, test := range []struct {
+		of    Property
+		value string
+		want  any
+	}{
+		{names, strings.Repeat("curl\n", 40) + "task^, wget, 1", "task^"},
+		{names, "curl,-x", "-x"},
+		{names, "task^ 1", "task^ 1"}, // no item tells that this is a list
+		{names, "curl " + strings.Repeat("X", 101), field.OmitValueType{}},
+		{name, "curl Wget", "curl Wget"},
+		{Property{Enum: []any{"cloud", "generic"}}, "cloud kernel", "cloud kernel"},
+		{Property{Pattern: `^[^-]*$`, ContentMediaType: "application/yaml", ContentSchema: &Content{}}, "key -secret", "key -secret"},
+	} {
+		if got := test.of.shown(test.value); got != test.want {
+			t.Errorf("%q: %q, want %q", test.value, got, test.want)
+		}
+	}
+}
+
 func TestATargetIsMadeIfOneOfTheListHasIt(t *testing.T) {
 	t.Parallel()
 	for target, made := range map[v1alpha1.Target]bool{
@@ -155,9 +177,80 @@ func TestATargetIsMadeIfOneOfTheListHasIt(t *testing.T) {
 	}
 }
 
+func TestABaseAndTheNamesOfFilesAreChecked(t *testing.T) {
+	t.Parallel()
+	declared := Capabilities{Base: &Property{Enum: []any{"debian:trixie"}}, FileNames: &Property{Pattern: "^root/", PatternErrorMessage: "must begin with root/"}}
+	if problems := declared.Problems(); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	spec, files := field.NewPath("spec"), map[string]string{"root/etc/motd": "", "etc/motd": "", "a": ""}
+	const base = "spec.base.reference: builder disk: a base must be one of debian:trixie"
+	for _, test := range []struct {
+		errs field.ErrorList
+		want string
+	}{
+		{declared.CheckBase("disk", v1alpha1.Base{Reference: "debian:trixie"}, spec.Child("base")), ""},
+		{declared.CheckBase("disk", v1alpha1.Base{Reference: "debian:bookworm"}, spec.Child("base")), base},
+		{declared.CheckBase("disk", v1alpha1.Base{}, spec.Child("base")), base},
+		{declared.CheckBase("disk", v1alpha1.Base{ImageRef: &v1alpha1.BaseImageReference{Name: "web"}}, spec.Child("base")), ""},
+		{Capabilities{}.CheckBase("disk", v1alpha1.Base{Reference: "x"}, spec.Child("base")), ""},
+		{declared.CheckFiles("disk", files, spec.Child("files")), "spec.files[a]: builder disk: the name of a file must begin with root/\n" +
+			"spec.files[etc/motd]: builder disk: the name of a file must begin with root/"},
+		{declared.CheckFiles("disk", nil, spec), ""},
+		{Capabilities{}.CheckFiles("disk", files, spec), ""},
+	} {
+		if got := details(test.errs); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestTheYAMLOfAParameterIsChecked(t *testing.T) {
+	t.Parallel()
+	whole := Content{Property: Property{Type: "integer", Maximum: new(9.0)}}
+	declared := Capabilities{Parameters: &Schema{Properties: map[string]Property{"disks": {
+		ContentMediaType: "application/yaml",
+		ContentSchema: &Content{Property: Property{Type: "array"}, Items: &Content{
+			Property: Property{Type: "object"}, Required: []string{"size"},
+			Properties: map[string]Content{
+				"size": whole, "share": {Property: Property{Type: "number"}}, "boot": {Property: Property{Type: "boolean"}}, "suite": {Property: Property{Enum: []any{"sid"}}},
+				"labels": {Property: Property{Type: "object"}, AdditionalProperties: true}, "any": {Property: Property{Type: "array"}},
+			},
+		}},
+	}}}}
+	if problems := declared.Problems(); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	for value, want := range map[string]string{
+		"": "", "null": "", "[{size: 5}, {size: 9, share: 0.5, boot: true, suite: sid, labels: {a: [b]}, any: [1, a]}]": "",
+		"- size: 5\n  boot:": "",
+		"5":                  "value: must be a list",
+		"{}":                 "value: must be a list",
+		"[~]":                "value[0]: must not be empty",
+		"[5]":                "value[0]: must be an object, such as {name: value}",
+		"[[]]":               "value[0]: must be an object, such as {name: value}",
+		"[{}, {size: ~}]":    "value[0].size: must be set\nvalue[1].size: must be set",
+		"[{size: 1.5}]":      "value[0].size: must be a whole number",
+		"[{size: '5'}]":      "value[0].size: must be a whole number",
+		"[{size: 10}]":       "value[0].size: must be less than or equal to 9",
+		"[{size: 5, share: many, boot: 1, suite: stable, Size: 5}]": "value[0].Size: has no such field: did you mean size?\nvalue[0].boot: must be true or false\n" +
+			"value[0].share: must be a number\nvalue[0].suite: must be one of sid",
+		"[{size: 5, suite: {}}]":   "value[0].suite: must be text: write it in quotes",
+		"[{size: 5, compress: 1}]": "value[0].compress: has no such field: it takes any, boot, labels, share, size, suite",
+		"[":                        "value: must be YAML or JSON: line 1: did not find expected node content",
+	} {
+		errs := declared.CheckValues("disk", []v1alpha1.Parameter{{Name: "disks", Value: value}}, field.NewPath("p"))
+		got := strings.NewReplacer("p[0].", "", "builder disk: parameter disks ", "").Replace(details(errs))
+		if got != want {
+			t.Errorf("%s: got %q, want %q", value, got, want)
+		}
+	}
+}
+
 func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 	t.Parallel()
 	wrong := Capabilities{
+		Base: &Property{Type: "integer"}, FileNames: &Property{Pattern: "["},
 		Parameters: &Schema{Type: "array", Required: []string{"a", "b"}, Properties: map[string]Property{
 			"a":     {Pattern: "("},
 			"a b":   {},
@@ -169,10 +262,17 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 			"h":     {Type: "number", MultipleOf: new(0.0)},
 			"false": {},
 			"i":     {Description: strings.Repeat("é", 1025), PatternErrorMessage: strings.Repeat("é", 1025)},
+			"j":     {ContentMediaType: "text/csv"},
+			"k": {Type: "boolean", ContentMediaType: "application/yaml", ContentSchema: &Content{
+				Items: &Content{}, Property: Property{ContentMediaType: "application/yaml", ContentSchema: &Content{}}}},
+			"l": {ContentMediaType: "application/yaml", ContentSchema: &Content{Property: Property{Type: "array"}, Required: []string{"x"}, Items: &Content{
+				Property: Property{Type: "object"}, Required: []string{"y"}, Properties: map[string]Content{"x": {Property: Property{Pattern: "("}}, "z": {Property: Property{Type: "map"}}}}}},
 		}},
 		Targets: []Target{{}, {Platform: "linux", Format: "raw"}, {Format: "tar"}},
 	}
 	want := []string{
+		"base: must be of type string, without contentSchema",
+		"fileNames.pattern: missing closing ]: `[`",
 		"parameters.type: must be object",
 		"parameters.properties.a.pattern: missing closing ): `(`",
 		"parameters.properties.a b: the name must be 1 to 63 letters, digits, '-', '_' and '.'",
@@ -191,6 +291,14 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 		"parameters.properties.i.description: must have at most 1024 characters",
 		"parameters.properties.i.patternErrorMessage: must have at most 1024 characters",
 		"parameters.properties.i.patternErrorMessage: has no effect: there is no pattern",
+		"parameters.properties.j.contentMediaType: set both contentMediaType: application/yaml and contentSchema, or neither",
+		"parameters.properties.k.contentSchema.items: has no effect: it is for type array",
+		"parameters.properties.k.contentSchema.contentSchema: must not be in another one",
+		"parameters.properties.k.contentSchema: has no effect: it is for type string",
+		"parameters.properties.l.contentSchema: properties and required have no effect: they are for type object",
+		"parameters.properties.l.contentSchema.items.properties.x.pattern: missing closing ): `(`",
+		"parameters.properties.l.contentSchema.items.properties.z.type: must be string, integer, number, boolean, array or object",
+		`parameters.properties.l.contentSchema.items.required[0]: "y" is not in properties`,
 		`parameters.required[1]: "b" is not in properties`,
 		"targets[0]: set platform or format, or remove targets, which is all targets",
 		"targets[1].platform: must be os/architecture or os/architecture/variant, such as linux/amd64",

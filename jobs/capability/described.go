@@ -4,6 +4,7 @@ package capability
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -16,28 +17,45 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 	for _, target := range c.Targets {
 		builder.Targets = append(builder.Targets, v1alpha1.BuilderTarget(target))
 	}
-	if c.Parameters == nil {
+	write := func(schema any, name string, into **runtime.RawExtension) error {
+		text, err := json.Marshal(schema)
+		if err != nil {
+			return fmt.Errorf("write the %s of Builder %s: %w", name, builder.Name, err)
+		}
+		if string(text) != "null" {
+			*into = &runtime.RawExtension{Raw: text}
+		}
 		return nil
 	}
-	schema, err := json.Marshal(c.Parameters)
-	if err != nil {
-		return fmt.Errorf("write the parameters of Builder %s: %w", builder.Name, err)
-	}
-	builder.Parameters = &runtime.RawExtension{Raw: schema}
-	return nil
+	return errors.Join(write(c.Base, "base", &builder.Base), write(c.FileNames, "fileNames", &builder.FileNames),
+		write(c.Parameters, "parameters", &builder.Parameters))
 }
 
-// Described reads the capabilities from a Builder of the API. It ignores keywords of the schema that a newer server has added.
+// Described reads the capabilities from a Builder of the API. It ignores keywords of schemas that a newer server has added.
 func Described(builder *v1alpha1.Builder) (Capabilities, error) {
 	var described Capabilities
 	for _, target := range builder.Targets {
 		described.Targets = append(described.Targets, Target(target))
 	}
-	if builder.Parameters != nil {
-		described.Parameters = &Schema{}
-		if err := json.Unmarshal(builder.Parameters.Raw, described.Parameters); err != nil {
-			return described, fmt.Errorf("read the parameters of Builder %s: %w", builder.Name, err)
-		}
+	var err error
+	if described.Base, err = read[Property](builder.Base, "base", builder); err != nil {
+		return described, err
 	}
-	return described, nil
+	if described.FileNames, err = read[Property](builder.FileNames, "fileNames", builder); err != nil {
+		return described, err
+	}
+	described.Parameters, err = read[Schema](builder.Parameters, "parameters", builder)
+	return described, err
+}
+
+// read returns a schema of a Builder, or nil if it has none.
+func read[T any](schema *runtime.RawExtension, name string, builder *v1alpha1.Builder) (*T, error) {
+	if schema == nil {
+		return nil, nil
+	}
+	into := new(T)
+	if err := json.Unmarshal(schema.Raw, into); err != nil {
+		return nil, fmt.Errorf("read the %s of Builder %s: %w", name, builder.Name, err)
+	}
+	return into, nil
 }

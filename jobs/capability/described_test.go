@@ -3,6 +3,7 @@
 package capability
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -21,7 +22,8 @@ func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 			"size": {Pattern: "^[0-9]+M$", PatternErrorMessage: "must be MiB, such as 5M", MinLength: new(int64(2))}, "ratio": {Type: "number", Minimum: new(0.5), Default: 0.5, Enum: []any{0.5, 1.5}},
 		}},
 	}
-	for _, capabilities := range []Capabilities{{}, {Parameters: &Schema{}}, some} {
+	inputs := Capabilities{Base: &Property{Type: "string", Enum: []any{"debian:trixie"}}, FileNames: &Property{Type: "string", Pattern: "^root/"}}
+	for _, capabilities := range []Capabilities{{}, {Parameters: &Schema{}}, inputs, some} {
 		builder := &v1alpha1.Builder{}
 		require.NoError(t, capabilities.Describe(builder))
 		described, err := Described(builder)
@@ -40,10 +42,27 @@ func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 			t.Error(diff)
 		}
 	}
+	lists := Property{ContentMediaType: "application/yaml", ContentSchema: &Content{Property: Property{Type: "array"}, Items: &Content{
+		Property: Property{Type: "object"}, Required: []string{"size"}, Properties: map[string]Content{"size": {Property: Property{Pattern: "^[0-9]+$"}}},
+	}}}
+	const content = `{"type":"string","contentMediaType":"application/yaml","contentSchema":{"type":"array","items":{"type":"object",` +
+		`"properties":{"size":{"type":"string","pattern":"^[0-9]+$"}},"required":["size"],"additionalProperties":false}}}`
+	if got := string(require.Value(json.Marshal(lists))(t)); got != content {
+		t.Errorf("got %s, want %s", got, content)
+	}
+	read := Property{}
+	require.NoError(t, json.Unmarshal([]byte(content), &read))
+	if got := string(require.Value(json.Marshal(read))(t)); got != content {
+		t.Errorf("got %s, want %s", got, content)
+	}
 	closed := &v1alpha1.Builder{}
 	require.NoError(t, Capabilities{Parameters: &Schema{Properties: map[string]Property{"size": {}}}}.Describe(closed))
 	if got, want := string(closed.Parameters.Raw), `{"type":"object","properties":{"size":{"type":"string"}},"additionalProperties":false}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+	wrong := &v1alpha1.Builder{FileNames: &runtime.RawExtension{Raw: []byte(`[]`)}}
+	if _, err := Described(wrong); err == nil || !strings.HasPrefix(err.Error(), "read the fileNames of Builder ") {
+		t.Errorf("got error %v", err)
 	}
 	broken := &v1alpha1.Builder{Parameters: &runtime.RawExtension{Raw: []byte(`[]`)}}
 	broken.Name = "disk"

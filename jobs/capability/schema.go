@@ -65,6 +65,9 @@ type Property struct {
 	ExclusiveMaximum *float64 `json:"exclusiveMaximum,omitempty"`
 	// MultipleOf divides a number without a rest.
 	MultipleOf *float64 `json:"multipleOf,omitempty"`
+	// ContentMediaType is application/yaml if ContentSchema describes the value that the text means as YAML, or is empty.
+	ContentMediaType string   `json:"contentMediaType,omitempty"`
+	ContentSchema    *Content `json:"contentSchema,omitempty"`
 }
 
 // MarshalJSON writes the defaults that differ from those of JSON schema, so that every reader of JSON schema understands the schema.
@@ -74,7 +77,7 @@ func (s Schema) MarshalJSON() ([]byte, error) {
 		fields
 		AdditionalProperties bool `json:"additionalProperties"`
 	}{fields(s), s.AdditionalProperties}
-	explicit.Type = "object"
+	explicit.Type = typeObject
 	return json.Marshal(explicit)
 }
 
@@ -91,6 +94,9 @@ const (
 	typeInteger = "integer"
 	typeNumber  = "number"
 	typeBoolean = "boolean"
+	// The types in a Content.
+	typeArray  = "array"
+	typeObject = "object"
 )
 
 // TypeName returns the type of the value.
@@ -99,7 +105,7 @@ func (p Property) TypeName() string { return cmp.Or(p.Type, typeString) }
 // problems returns what is wrong with a schema at a path.
 func (s *Schema) problems(path string) []error {
 	var problems []error
-	if s.Type != "" && s.Type != "object" {
+	if s.Type != "" && s.Type != typeObject {
 		problems = append(problems, fmt.Errorf("%s.type: must be object", path))
 	}
 	if len(s.Properties) > maxProperties {
@@ -115,8 +121,14 @@ func (s *Schema) problems(path string) []error {
 		}
 		problems = append(problems, s.Properties[name].problems(at)...)
 	}
-	for i, name := range s.Required {
-		if _, declared := s.Properties[name]; !declared {
+	return append(problems, undeclared(s.Required, s.Properties, path)...)
+}
+
+// undeclared returns an error for each required name that properties lack.
+func undeclared[T any](required []string, properties map[string]T, path string) []error {
+	var problems []error
+	for i, name := range required {
+		if _, declared := properties[name]; !declared {
 			problems = append(problems, fmt.Errorf("%s.required[%d]: %q is not in properties", path, i, name))
 		}
 	}
@@ -140,12 +152,19 @@ func (p Property) problems(path string) []error {
 	if p.PatternErrorMessage != "" && p.Pattern == "" {
 		report("patternErrorMessage", "has no effect: there is no pattern")
 	}
+	if (p.ContentMediaType != "" || p.ContentSchema != nil) && (p.ContentMediaType != mediaTypeYAML || p.ContentSchema == nil) {
+		report("contentMediaType", "set both contentMediaType: %s and contentSchema, or neither", mediaTypeYAML)
+	} else if p.ContentSchema != nil {
+		problems = append(problems, p.ContentSchema.problems(path+".contentSchema")...)
+	}
 	type keyword struct {
 		name string
 		set  bool
 	}
 	if p.TypeName() != typeString {
-		for _, of := range []keyword{{"pattern", p.Pattern != ""}, {"minLength", p.MinLength != nil}, {"maxLength", p.MaxLength != nil}} {
+		for _, of := range []keyword{
+			{"pattern", p.Pattern != ""}, {"minLength", p.MinLength != nil}, {"maxLength", p.MaxLength != nil}, {"contentSchema", p.ContentSchema != nil},
+		} {
 			if of.set {
 				report(of.name, "has no effect: it is for type %s", typeString)
 			}
@@ -214,6 +233,11 @@ func (p Property) check(text string) string {
 	if !ok {
 		return p.wrongType()
 	}
+	return p.checkParsed(value)
+}
+
+// checkParsed returns why a value of the right type is not one of the parameter, or "".
+func (p Property) checkParsed(value any) string {
 	if len(p.Enum) > 0 && !slices.ContainsFunc(p.Enum, func(allowed any) bool { return Text(allowed) == Text(value) }) {
 		return "must be " + p.Values()
 	}
@@ -242,6 +266,10 @@ func (p Property) wrongType() string {
 		return "must be a whole number"
 	case typeNumber:
 		return "must be a number"
+	case typeArray:
+		return "must be a list"
+	case typeObject:
+		return "must be an object, such as {name: value}"
 	default:
 		return "must be text: write it in quotes"
 	}
@@ -289,6 +317,9 @@ func (p Property) Values() string {
 		return "one of " + strings.Join(texts, ", ")
 	}
 	var rules []string
+	if p.ContentSchema != nil {
+		rules = append(rules, "YAML")
+	}
 	if p.Pattern != "" {
 		rules = append(rules, cmp.Or(strings.TrimPrefix(p.PatternErrorMessage, "must be "), "matches "+p.Pattern))
 	}
@@ -311,22 +342,18 @@ func (p Property) Values() string {
 	return strings.Join(rules, ", ")
 }
 
-// known describes which parameters there are instead of an unknown one.
-func (s *Schema) known(unknown string) string {
-	names := slices.Sorted(maps.Keys(s.Properties))
-	if len(names) == 0 {
-		return "takes no parameters"
-	}
-	nearest, distance := "", 1+min(2, len(unknown)/2)
-	for _, name := range names {
-		if d := edits(strings.ToLower(unknown), strings.ToLower(name)); d < distance {
-			nearest, distance = name, d
+// unknown describes which names there are instead of an unknown one of something, such as a parameter.
+func unknown(what, name string, names []string) string {
+	nearest, distance := "", 1+min(2, len(name)/2)
+	for _, known := range names {
+		if d := edits(strings.ToLower(name), strings.ToLower(known)); d < distance {
+			nearest, distance = known, d
 		}
 	}
 	if nearest != "" {
-		return fmt.Sprintf("has no such parameter: did you mean %s?", nearest)
+		return fmt.Sprintf("has no such %s: did you mean %s?", what, nearest)
 	}
-	return "has no such parameter: it takes " + strings.Join(names, ", ")
+	return fmt.Sprintf("has no such %s: it takes %s", what, strings.Join(names, ", "))
 }
 
 // edits returns how many bytes have to be inserted, removed or replaced to change one text into another.

@@ -1661,6 +1661,18 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
+					"base": {
+						SchemaProps: spec.SchemaProps{
+							Description: "base is a JSON schema, draft 2020-12, of the text of spec.base.reference of an Image. An Image with another reference is refused. If base is empty, the server accepts all references.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
+					"fileNames": {
+						SchemaProps: spec.SchemaProps{
+							Description: "fileNames is a JSON schema, draft 2020-12, of the name of a file of spec.source.inline of an Image. An Image with a file of another name is refused. If fileNames is empty, the server accepts all names.",
+							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
+						},
+					},
 				},
 			},
 		},

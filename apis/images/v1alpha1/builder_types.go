@@ -46,6 +46,14 @@ type Builder struct {
 	// refused. If parameters is empty, the server accepts all parameters.
 	// +optional
 	Parameters *runtime.RawExtension `json:"parameters,omitempty" protobuf:"bytes,7,opt,name=parameters"`
+	// base is a JSON schema, draft 2020-12, of the text of spec.base.reference of an Image. An Image with another reference is
+	// refused. If base is empty, the server accepts all references.
+	// +optional
+	Base *runtime.RawExtension `json:"base,omitempty" protobuf:"bytes,8,opt,name=base"`
+	// fileNames is a JSON schema, draft 2020-12, of the name of a file of spec.source.inline of an Image. An Image with a file
+	// of another name is refused. If fileNames is empty, the server accepts all names.
+	// +optional
+	FileNames *runtime.RawExtension `json:"fileNames,omitempty" protobuf:"bytes,9,opt,name=fileNames"`
 }
 
 // NamespaceScoped is false: Images of all namespaces use the same builders.

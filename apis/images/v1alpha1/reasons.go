@@ -244,6 +244,8 @@ const (
 	ReasonBuilderNotRunnable   FailureReason = "BuilderNotRunnable"
 	ReasonInvalidParameters    FailureReason = "InvalidParameters"
 	ReasonTargetNotSupported   FailureReason = "TargetNotSupported"
+	ReasonBaseNotSupported     FailureReason = "BaseNotSupported"
+	ReasonFileNotSupported     FailureReason = "FileNotSupported"
 	ReasonSourceNotFound       FailureReason = "SourceNotFound"
 	ReasonSourceTooLarge       FailureReason = "SourceTooLarge"
 	ReasonBaseNotFound         FailureReason = "BaseNotFound"
@@ -309,6 +311,12 @@ var failureReasons = []explanation{
 	{ReasonTargetNotSupported, FailureConfig, false,
 		"the builder does not make one of the targets",
 		"see what each builder makes: `goldsmith builders NAME`. Correct `spec.targets`, or name another builder" + thenBuilt},
+	{ReasonBaseNotSupported, FailureConfig, false,
+		"the builder does not take the reference of the base",
+		"see what the builder takes: `goldsmith builders NAME`. Correct `spec.base.reference`" + thenBuilt},
+	{ReasonFileNotSupported, FailureConfig, false,
+		"the builder takes no file of this name",
+		"see what the builder takes: `goldsmith builders NAME`. Correct `spec.source`" + thenBuilt},
 	{ReasonSourceNotFound, FailureConfig, false,
 		"the ConfigMap is missing, or holds something other than text",
 		"create or correct the ConfigMap" + thenBuilt},

@@ -617,6 +617,16 @@ func (in *Builder) DeepCopyInto(out *Builder) {
 		*out = new(runtime.RawExtension)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.Base != nil {
+		in, out := &in.Base, &out.Base
+		*out = new(runtime.RawExtension)
+		(*in).DeepCopyInto(*out)
+	}
+	if in.FileNames != nil {
+		in, out := &in.FileNames, &out.FileNames
+		*out = new(runtime.RawExtension)
+		(*in).DeepCopyInto(*out)
+	}
 	return
 }
 

@@ -62,6 +62,15 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 	}
 	require.NoError(t, create("old", given("disk", v1alpha1.ArtifactFormatISO, size("large"))))
 	require.NoError(t, request("old")) // build old-1
+	sourced := func(base string, files ...string) v1alpha1.BuildInputs {
+		of := given("disk", v1alpha1.ArtifactFormatRaw)
+		of.Base.Reference, of.Source = base, &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{}}}
+		for _, name := range files {
+			of.Source.Inline.Files[name] = "x"
+		}
+		return of
+	}
+	require.NoError(t, create("sourced", sourced("debian:bookworm", "etc/motd")))
 	limited := inputs.Builder{Capabilities: capability.Capabilities{
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {Pattern: "^[0-9]+M$"}, "label": {}}},
 		Targets:    []capability.Target{{Format: v1alpha1.ArtifactFormatRaw}},
@@ -113,6 +122,29 @@ func TestTheServerChecksParametersAndTargetsAgainstTheBuilder(t *testing.T) {
 		{"a request with it", request("good", label("x")), ""},
 		{"the parameter", patchOf("good", `{"spec":{"parameters":[{"name":"label","value":"x"}]}}`), ""},
 		{"another parameter, once it is set", patchOf("good", `{"spec":{"parameters":[{"name":"size","value":"6M"}]}}`), ""},
+	} {
+		expectInvalid(t, test.name, test.err, test.want)
+	}
+
+	current.Store(&map[string]inputs.Builder{"disk": {Capabilities: capability.Capabilities{
+		Base: &capability.Property{Enum: []any{"debian:trixie"}}, FileNames: &capability.Property{Pattern: "^root/"},
+	}}})
+	for _, test := range []struct {
+		name string
+		err  error
+		want string
+	}{
+		{"a base and a file", create("based", sourced("debian:trixie", "root/etc/motd")), ""},
+		{"another base", create("bad", sourced("debian:bookworm")), `spec.base.reference: Invalid value: "debian:bookworm": builder disk: a base must be one of debian:trixie`},
+		{"another file", create("bad", sourced("debian:trixie", "root/a", "etc/motd")), `spec.source.inline.files[etc/motd]: Invalid value: "etc/motd": builder disk: the name of a file must match '^root/'`},
+		{"another base of a build", build(sourced("debian:bookworm")), `spec.inputs.base.reference: Invalid value: "debian:bookworm"`},
+		{"another file of a build", build(sourced("debian:trixie", "a")), `spec.inputs.source.inline.files[a]: Invalid value: "a"`},
+		{"another field of a stored image", patchOf("sourced", `{"spec":{"suspend":true}}`), ""},
+		{"a further file of a stored image", patchOf("sourced", `{"spec":{"source":{"inline":{"files":{"root/a":"x"}}}}}`), ""},
+		{"a wrong file of a stored image", patchOf("sourced", `{"spec":{"source":{"inline":{"files":{"b":"x"}}}}}`), `spec.source.inline.files[b]: Invalid value: "b"`},
+		{"the content of a wrong file", patchOf("sourced", `{"spec":{"source":{"inline":{"files":{"etc/motd":"y"}}}}}`), `spec.source.inline.files[etc/motd]: Invalid value`},
+		{"the base of a stored image", patchOf("sourced", `{"spec":{"base":{"reference":"debian:sid"}}}`), `spec.base.reference: Invalid value: "debian:sid"`},
+		{"a request of the stored inputs: the build fails with BaseNotSupported", request("sourced"), ""},
 	} {
 		expectInvalid(t, test.name, test.err, test.want)
 	}

@@ -80,7 +80,8 @@ var unused = []transition{
 
 // elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large, and the
 // builder takes all parameters and makes all targets.
-var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonInvalidParameters, v1alpha1.ReasonTargetNotSupported}
+var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonInvalidParameters, v1alpha1.ReasonTargetNotSupported,
+	v1alpha1.ReasonBaseNotSupported, v1alpha1.ReasonFileNotSupported}
 
 // publicTypes is the folder with the sources of the public types.
 const publicTypes = "../../../apis/images/v1alpha1"

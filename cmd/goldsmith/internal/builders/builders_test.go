@@ -112,7 +112,10 @@ func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
 				b.Description, b.Executable.Problem, b.Executable.Workers = "Makes\x1b[2J disks", "/tools/disk is not an executable file", new(int32(2))
 				b.Targets = []v1alpha1.BuilderTarget{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}}
 			}),
-		builder("shell", "example.com/shell:1", reporting), builder("none", "/tools/none", schema(`{}`)), builder("broken", "/tools/broken", schema(`[]`)),
+		builder("shell", "example.com/shell:1", reporting), builder("none", "/tools/none", schema(`{}`), func(b *v1alpha1.Builder) {
+			b.Base = &runtime.RawExtension{Raw: []byte(`{"enum":["debian:trixie","debian:sid"],"description":"Releases"}`)}
+			b.FileNames = &runtime.RawExtension{Raw: []byte(`{"pattern":"^root/","patternErrorMessage":"must begin with root/"}`)}
+		}), builder("broken", "/tools/broken", schema(`[]`)),
 	)}
 	for name, want := range map[string]string{
 		"disk": `
@@ -144,6 +147,9 @@ none
   runs         yes
   reports      no
   targets      all
+  base         one of debian:trixie, debian:sid
+               Releases
+  files        must begin with root/
   parameters   none
 `,
 	} {

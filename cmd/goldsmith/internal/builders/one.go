@@ -32,6 +32,14 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 	}
 	output.Labelled(lines, "reports", yes(builder.Reports))
 	output.Labelled(lines, "targets", cmp.Or(capabilities.TargetNames(), "all"))
+	for _, text := range []struct {
+		label    string
+		declared *capability.Property
+	}{{"base", capabilities.Base}, {"files", capabilities.FileNames}} {
+		if text.declared != nil {
+			output.Labelled(lines, text.label, text.declared.Values(), text.declared.Description)
+		}
+	}
 	schema := capabilities.Parameters
 	if schema == nil {
 		output.Labelled(lines, "parameters", "all: the builder checks them itself")

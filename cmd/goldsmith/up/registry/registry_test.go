@@ -55,10 +55,15 @@ builders:
   workers: 2
   unconfined: true
   reports: false
+  base: {enum: ["debian:trixie"]}
+  fileNames: {pattern: ^root/}
   parameters:
     type: object
     description: How the disk is made
     properties:
+      users:
+        contentMediaType: application/yaml
+        contentSchema: {type: array, items: {type: object, properties: {name: {minLength: 1}}, required: [name], additionalProperties: false}}
       size: {type: string, pattern: "^[0-9]+M$", default: 64M}
       level: {type: integer, minimum: 1, enum: [1, 2]}
     required: [level]
@@ -77,9 +82,16 @@ builders:
 			Path: tool, Args: []string{"--fast", ""}, Workers: 2, Unconfined: true,
 			Env: []local.EnvVar{{Name: "PLAIN", Value: "a b"}, {Name: "EMPTY"}, {Name: "TOKEN", File: filepath.Join(directory, "secret.txt")}},
 		}, Capabilities: capability.Capabilities{
+			Base: &capability.Property{Enum: []any{"debian:trixie"}}, FileNames: &capability.Property{Pattern: "^root/"},
 			Parameters: &capability.Schema{
 				Type: "object", Description: "How the disk is made", Required: []string{"level"}, AdditionalProperties: true,
 				Properties: map[string]capability.Property{
+					"users": {ContentMediaType: "application/yaml", ContentSchema: &capability.Content{
+						Property: capability.Property{Type: "array"}, Items: &capability.Content{
+							Property: capability.Property{Type: "object"}, Required: []string{"name"},
+							Properties: map[string]capability.Content{"name": {Property: capability.Property{MinLength: new(int64(1))}}},
+						},
+					}},
 					"size":  {Type: "string", Pattern: "^[0-9]+M$", Default: "64M"},
 					"level": {Type: "integer", Minimum: new(1.0), Enum: []any{int64(1), int64(2)}},
 				},
@@ -143,6 +155,12 @@ func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
 		"{name: x, path: tool, parameters: {properties: {size: {minLength: many}}}}":                 `builder "x": parameters.properties.size: minLength: must be a whole number`,
 		"{name: x, path: tool, parameters: {properties: {size: {minimum: many}}}}":                   `builder "x": parameters.properties.size: minimum: must be a number`,
 		`{name: x, path: tool, parameters: {properties: {size: {pattern: "("}}}}`:                    `builder "x": parameters.properties.size.pattern: missing closing )`,
+		"{name: x, path: tool, base: debian:trixie}":                                                 `builder "x": base: must be an object with fields`,
+		"{name: x, path: tool, base: {enum: []}}":                                                    `builder "x": base.enum: must have a value`,
+		"{name: x, path: tool, fileNames: {patern: a}}":                                              `builder "x": unknown field "fileNames.patern"`,
+		"{name: x, path: tool, fileNames: {type: integer}}":                                          `builder "x": fileNames: must be of type string`,
+		"{name: x, path: tool, parameters: {properties: {size: {contentSchema: {type: array}}}}}":    `builder "x": parameters.properties.size.contentMediaType: set both contentMediaType: application/yaml and contentSchema, or neither`,
+		"{name: x, path: tool, parameters: {properties: {size: {contentSchema: {oneOf: []}}}}}":      `builder "x": parameters.properties.size: unknown field "contentSchema.oneOf"`,
 		"{name: x, path: tool, targets: [{format: tar}]}":                                            `builder "x": targets[0].format: must be one of raw`,
 		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
 		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,

@@ -53,6 +53,9 @@ type Builder struct {
 	Env        []EnvironmentVariable `json:"env"`
 	Workers    *int32                `json:"workers"`
 	Unconfined bool                  `json:"unconfined"`
+	// Base and FileNames describe the references of bases and the names of files that the builder takes. They default to all.
+	Base      *capability.Property `json:"base"`
+	FileNames *capability.Property `json:"fileNames"`
 	// Parameters is the JSON of a capability.Schema. Optional.
 	Parameters json.RawMessage `json:"parameters"`
 	// Targets are the targets that the builder makes. Defaults to all.
@@ -101,7 +104,7 @@ type parameters struct {
 
 // Capabilities returns what the builder takes and makes. The error joins all problems, each with the path of its field.
 func (b Builder) Capabilities() (capability.Capabilities, error) {
-	declared := capability.Capabilities{Targets: b.Targets}
+	declared := capability.Capabilities{Base: b.Base, FileNames: b.FileNames, Targets: b.Targets}
 	var problems []error
 	if b.Parameters != nil {
 		read := parameters{}
