@@ -69,6 +69,15 @@ const (
 	// noMirror is instead of the URL of a mirror.
 	noMirror = "none"
 
+	formAccount = `[a-z_][a-z0-9_-]{0,31}`
+	formShell   = `/[A-Za-z0-9/._-]+`
+	// formPassword matches the methods of crypt(5). It has no colon, which separates the fields of /etc/shadow.
+	formPassword = `\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+`
+	// formKey has options, if any, the type of a key, and the key, which begins with the length of its type in base64 (sshd(8)).
+	formKey = `([ -~]+ )?[a-z0-9@.-]+ +AAAA[A-Za-z0-9+/]+=*( [ -~]*)?`
+	// formFile begins with the prefixes of files.
+	formFile = `(` + rootPrefix + `|` + scriptsPrefix + `).+`
+
 	kernelCloud   = "cloud"
 	kernelGeneric = "generic"
 
@@ -84,7 +93,33 @@ const (
 	maxArguments = 1900
 )
 
-// Capabilities returns the parameters that the builder takes, and the targets that it makes.
+// Texts about values that are not right, after "must be".
+const (
+	mustAccount  = "a name of at most 32 lower-case letters, digits, '-' and '_'"
+	mustShell    = "an absolute path"
+	mustPassword = "a hash as crypt(5) has it, such as openssl passwd -6 prints"
+	mustKey      = "one whole line of a public key, such as ~/.ssh/id_ed25519.pub has"
+)
+
+// usersSchema describes the parameter users. readUsers checks what it cannot describe.
+func usersSchema() *capability.Content {
+	text := func(form, must string) capability.Content {
+		return capability.Content{Property: capability.Property{Pattern: "^(" + form + ")$", PatternErrorMessage: "must be " + must}}
+	}
+	list := func(of capability.Content) capability.Content {
+		return capability.Content{Property: capability.Property{Type: "array"}, Items: &of}
+	}
+	users := list(capability.Content{
+		Property: capability.Property{Type: "object"}, Required: []string{"name"},
+		Properties: map[string]capability.Content{
+			"name": text(formAccount, mustAccount), "groups": list(text(formAccount, mustAccount)), "authorizedKeys": list(text(formKey, mustKey)),
+			"passwordHash": text("|"+formPassword, mustPassword), "shell": text("|"+formShell, mustShell),
+		},
+	})
+	return &users
+}
+
+// Capabilities returns the inputs that the builder takes, and the targets that it makes.
 func Capabilities() capability.Capabilities {
 	// value describes a parameter whose value has a form, and list one whose items have it.
 	value := func(form, must, description string) capability.Property {
@@ -101,7 +136,14 @@ func Capabilities() capability.Capabilities {
 		property.Default = to
 		return property
 	}
+	users := value(formNoPrivateKey, `a list of users without "-----", which private keys begin with`,
+		"Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, "+
+			"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]")
+	users.ContentMediaType, users.ContentSchema = "application/yaml", usersSchema()
 	return capability.Capabilities{
+		Base: &capability.Property{Enum: []any{Base}},
+		FileNames: &capability.Property{Pattern: "^" + formFile + "$",
+			PatternErrorMessage: "must begin with " + rootPrefix + ", for a file of the image, or with " + scriptsPrefix + ", for a script"},
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{
 			paramPackages: list(formPackage, "names of packages, or NAME=VERSION, with blanks, commas or line breaks between them: neither patterns nor NAME/SUITE, NAME- or TASK^",
 				"Names of packages to install besides those of a minimal server, with blanks, commas or line breaks between them. "+
@@ -119,9 +161,7 @@ func Capabilities() capability.Capabilities {
 				"expire after a week"},
 			paramComponents: defaulting(list(formWord, "names of components, such as: main contrib non-free-firmware",
 				"Components of the archive, such as: main contrib non-free-firmware"), defaultComponents),
-			paramUsers: value(formNoPrivateKey, `a list of users without "-----", which private keys begin with`,
-				"Users to create, as a list in YAML or JSON. Each has name, and can have groups, authorizedKeys, passwordHash and shell, "+
-					"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]"),
+			paramUsers: users,
 			paramServices: list(formUnit, "names of units of systemd, such as: nginx -apt-daily.timer",
 				"Units of systemd to enable, with blanks, commas or line breaks between them. "+
 					"A unit with a hyphen before it, such as -apt-daily.timer, is disabled"),

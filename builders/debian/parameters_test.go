@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -67,8 +68,8 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 	}{
 		"unknown":            {map[string]string{"package": "curl"}, `parameters[package]: Invalid value: "package": builder debian has no such parameter: did you mean packages?`},
 		"package":            {map[string]string{"packages": "curl;reboot"}, `parameters[packages]: Invalid value: "curl;reboot": builder debian: parameter packages must be names of packages`},
-		"option of apt":      {map[string]string{"packages": "curl, --force-yes"}, "parameters[packages]: "},
-		"removed package":    {map[string]string{"packages": "curl iputils-ping-"}, "parameters[packages]: "},
+		"option of apt":      {map[string]string{"packages": "curl, --force-yes"}, `parameters[packages]: Invalid value: "--force-yes": builder debian: parameter packages must be names`},
+		"removed package":    {map[string]string{"packages": "curl iputils-ping-"}, `parameters[packages]: Invalid value: "iputils-ping-": `},
 		"expression":         {map[string]string{"packages": "cowsay."}, "parameters[packages]: "},
 		"glob":               {map[string]string{"packages": "nginx*"}, "parameters[packages]: "},
 		"task":               {map[string]string{"packages": "lamp-server^"}, "parameters[packages]: "},
@@ -141,11 +142,42 @@ func TestWrongInputsAreNamedByTheirPath(t *testing.T) {
 	input := inputWith(nil)
 	input.Base.Reference, input.Targets[0].Format, input.Files["etc/motd"] = "debian:bookworm", v1alpha1.ArtifactFormatISO, "hello"
 	_, err := newConfiguration(input)
-	want := `InvalidInput: base.reference: Invalid value: "debian:bookworm": must be debian:trixie: the builder makes images of this release; ` +
-		`files[etc/motd]: Forbidden: a name must begin with root/, for a file of the image, or with scripts/, for a script; ` +
+	want := `InvalidInput: base.reference: Invalid value: "debian:bookworm": builder debian: a base must be one of debian:trixie; ` +
+		`files[etc/motd]: Invalid value: "etc/motd": builder debian: the name of a file must begin with root/, for a file of the image, or with scripts/, for a script; ` +
 		`targets[0]: Invalid value: "linux/amd64/iso": builder debian makes only linux/amd64/raw, linux/amd64/qcow2, linux/amd64/oci`
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+// What the server refuses, the builder refuses, too: the schema of the users has no rule that readUsers lacks.
+func TestTheServerChecksUsersAsTheBuilderDoes(t *testing.T) {
+	const whole = "[{name: admin, groups: [sudo], authorizedKeys: ['from=\"10.0.0.0/8\" " + someKey + "'], passwordHash: $6$a$b, shell: /bin/sh}, {name: b, groups: null, shell: ''}]"
+	for users, want := range map[string]string{
+		"": "", "[]": "", whole: "",
+		"- name: admin\n  group: sudo":             "value[0].group: builder debian: parameter users has no such field: did you mean groups?",
+		"name: admin":                              "value: builder debian: parameter users must be a list",
+		"[admin]":                                  "value[0]: builder debian: parameter users must be an object, such as {name: value}",
+		"[{groups: [sudo]}]":                       "value[0].name: builder debian: parameter users must be set",
+		"[{name: Admin}]":                          "value[0].name: builder debian: parameter users must be a name of at most 32 lower-case letters, digits, '-' and '_'",
+		"[{name: 7}]":                              "value[0].name: builder debian: parameter users must be text: write it in quotes",
+		"[{name: a, groups: sudo}]":                "value[0].groups: builder debian: parameter users must be a list",
+		"[{name: a, groups: [sudo, 'a,b']}]":       "value[0].groups[1]: builder debian: parameter users must be a name of at most 32 lower-case letters, digits, '-' and '_'",
+		"[{name: a, shell: zsh}]":                  "value[0].shell: builder debian: parameter users must be an absolute path",
+		"[{name: a, passwordHash: secret}]":        "value[0].passwordHash: builder debian: parameter users must be a hash as crypt(5) has it, such as openssl passwd -6 prints",
+		"[{name: a, authorizedKeys: [ssh-rsa a]}]": "value[0].authorizedKeys[0]: builder debian: parameter users must be one whole line of a public key, such as ~/.ssh/id_ed25519.pub has",
+		"[{name: a, name: b}]":                     `value: builder debian: parameter users must be YAML or JSON: unmarshal errors: line 1: key "name" already set in map`,
+	} {
+		got := ""
+		for _, err := range Capabilities().CheckValues(Name, []v1alpha1.Parameter{{Name: "users", Value: users}}, field.NewPath("p")) {
+			got += strings.TrimPrefix(err.Field+": "+err.Detail, "p[0].")
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", users, got, want)
+		}
+		if _, err := newConfiguration(inputWith(map[string]string{"users": users})); (err == nil) != (want == "") {
+			t.Errorf("%s: the builder says %v", users, err)
+		}
 	}
 }
 

@@ -30,10 +30,9 @@ type user struct {
 }
 
 var (
-	accountName = regexp.MustCompile(`\A[a-z_][a-z0-9_-]{0,31}\z`)
-	// passwordHash matches the methods of crypt(5). It has no colon, which separates the fields of /etc/shadow.
-	passwordHash = regexp.MustCompile(`\A\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+\z`)
-	shellPath    = regexp.MustCompile(`\A/[A-Za-z0-9/._-]+\z`)
+	accountName  = regexp.MustCompile(`\A(` + formAccount + `)\z`)
+	passwordHash = regexp.MustCompile(`\A(` + formPassword + `)\z`)
+	shellPath    = regexp.MustCompile(`\A(` + formShell + `)\z`)
 	printable    = regexp.MustCompile(`\A[ -~]+\z`)
 	// wrongType matches the error of a decoder, with the type of a value and the name of its member.
 	wrongType = regexp.MustCompile(`cannot unmarshal (\S+) into Go (?:struct field \S*\.(\w+)|value) of type`)
@@ -57,13 +56,12 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 	wrong := func(path *field.Path, value any, must string) {
 		problems = append(problems, field.Invalid(path, value, "must be "+must))
 	}
-	const account = "a name of at most 32 lower-case letters, digits, '-' and '_'"
 	named := map[string]bool{}
 	for i, user := range users {
 		at := at.Index(i)
 		switch {
 		case !accountName.MatchString(user.Name):
-			wrong(at.Child("name"), user.Name, account)
+			wrong(at.Child("name"), user.Name, mustAccount)
 		case slices.Contains(systemNames, user.Name):
 			problems = append(problems, field.Invalid(at.Child("name"), user.Name, "exists in every image, as a user or a group: choose another name"))
 		case named[user.Name]:
@@ -71,14 +69,14 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 		}
 		named[user.Name] = true
 		if user.PasswordHash != "" && !passwordHash.MatchString(user.PasswordHash) {
-			wrong(at.Child("passwordHash"), field.OmitValueType{}, "a hash as crypt(5) has it, such as openssl passwd -6 prints")
+			wrong(at.Child("passwordHash"), field.OmitValueType{}, mustPassword)
 		}
 		if user.Shell != "" && !shellPath.MatchString(user.Shell) {
-			wrong(at.Child("shell"), user.Shell, "an absolute path")
+			wrong(at.Child("shell"), user.Shell, mustShell)
 		}
 		for j, group := range user.Groups {
 			if !accountName.MatchString(group) {
-				wrong(at.Child("groups").Index(j), group, account)
+				wrong(at.Child("groups").Index(j), group, mustAccount)
 			} else if group == user.Name {
 				problems = append(problems, field.Invalid(at.Child("groups").Index(j), group, "is the group that the user has: remove it"))
 			} else if slices.Contains(user.Groups[:j], group) {
@@ -87,7 +85,7 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 		}
 		for j, key := range user.AuthorizedKeys {
 			if !isKey(key) {
-				wrong(at.Child("authorizedKeys").Index(j), field.OmitValueType{}, "one whole line of a public key, such as ~/.ssh/id_ed25519.pub has")
+				wrong(at.Child("authorizedKeys").Index(j), field.OmitValueType{}, mustKey)
 			}
 		}
 	}

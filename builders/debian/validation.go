@@ -45,14 +45,17 @@ func inputError(problems field.ErrorList) error {
 	return fail(reasonInput, "%s", strings.Join(texts, "; "))
 }
 
-// checkInput returns what is wrong with an input, except for its users. The server has checked the parameters and the targets, too, but a builder
-// in a cluster may be registered without its schema.
+// checkInput returns what is wrong with an input, except for its users. The server has checked most of it, too, but a builder in a cluster may be
+// registered without its document, and files can be those of a ConfigMap.
 func checkInput(input *render.Input) field.ErrorList {
-	var problems field.ErrorList
-	if input.Base.Image == "" && input.Base.Reference != Base {
-		problems = append(problems, field.Invalid(field.NewPath("base", "reference"), input.Base.Reference, "must be "+Base+": the builder makes images of this release"))
-	}
 	capabilities := Capabilities()
+	var problems field.ErrorList
+	if input.Base.Image == "" {
+		problems = capabilities.CheckBase(Name, v1alpha1.Base{Reference: input.Base.Reference}, field.NewPath("base"))
+	}
+	users := capabilities.Parameters.Properties[paramUsers]
+	users.ContentSchema = nil // readUsers checks more
+	capabilities.Parameters.Properties[paramUsers] = users
 	for _, name := range slices.Sorted(maps.Keys(input.Parameters)) {
 		for _, problem := range capabilities.CheckValues(Name, []v1alpha1.Parameter{{Name: name, Value: input.Parameters[name]}}, parameterPath) {
 			problem.Field = parameterPath.Key(name).String() // they are a list only in the API
@@ -68,12 +71,7 @@ func checkInput(input *render.Input) field.ErrorList {
 		name = strings.TrimSuffix(strings.TrimPrefix(item, "-"), ".service")
 		return name, strings.TrimSuffix(strings.TrimSuffix(item, ".service"), name)
 	})...)
-	for _, name := range slices.Sorted(maps.Keys(input.Files)) {
-		if !strings.HasPrefix(name, rootPrefix) && !strings.HasPrefix(name, scriptsPrefix) {
-			problems = append(problems, field.Forbidden(field.NewPath("files").Key(name), "a name must begin with "+rootPrefix+
-				", for a file of the image, or with "+scriptsPrefix+", for a script"))
-		}
-	}
+	problems = append(problems, capabilities.CheckFiles(Name, input.Files, field.NewPath("files"))...)
 	return append(problems, capabilities.CheckTargets(Name, input.BuildTargets(), field.NewPath("targets"))...)
 }
 
