@@ -18,11 +18,15 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/schema"
 )
 
 // defaultName is the name of an image that the user did not name.
 const defaultName = "first"
+
+// builderMock is the builder of an image whose user chose none. Like debian, it is always registered with goldsmith up.
+const builderMock = "mock"
 
 //go:embed image.yaml
 var imageTemplate string
@@ -32,15 +36,17 @@ var builderScript []byte
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	shell := false
+	shell, builder := false, ""
 	command := &cobra.Command{
 		Use:   "init [IMAGE]",
 		Short: "Write a first image to a file, and print the next steps",
-		Long: "Write an image to IMAGE.yaml in the working directory, and print the next steps. With --shell, also " +
+		Long: "Write an image to IMAGE.yaml in the working directory, and print the next steps. Its builder is mock, which only tries " +
+			"things out, or with --builder debian, one that makes bootable disks of Debian. With --shell, also " +
 			"write a builder to IMAGE-builder.sh, a shell script for your own steps. If " + schema.ImagePath +
 			" does not exist, also write this schema, with which editors complete the image. The command never " +
 			"overwrites a file.",
 		Example: "  goldsmith init web\n" +
+			"  goldsmith init web --builder debian\n" +
 			"  goldsmith init web --shell",
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -49,10 +55,16 @@ func NewCommand() *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return write(name, shell, command.OutOrStdout())
+			image := &first{Name: name}
+			if err := image.choose(builder); err != nil {
+				return err
+			}
+			return image.write(shell, command.OutOrStdout())
 		},
 	}
 	command.Flags().BoolVar(&shell, "shell", false, "additional builder script, IMAGE-builder.sh")
+	command.Flags().StringVar(&builder, "builder", builderMock, "builder of the image: mock or debian")
+	command.MarkFlagsMutuallyExclusive("shell", "builder")
 	return command
 }
 
@@ -60,7 +72,8 @@ func NewCommand() *cobra.Command {
 type first struct {
 	Name     string
 	Manifest string // name of the image's file
-	Script   string // path of the builder's file; empty: the image has the builder mock
+	Script   string // path of the builder's file; empty: the image has the builder mock or debian
+	Debian   bool   // the image has the builder debian
 	Schema   string // path of the schema for editors
 }
 
@@ -72,19 +85,31 @@ type file struct {
 	purpose string // in the list of what was written
 }
 
-func write(name string, shell bool, out io.Writer) error {
-	if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
-		return fmt.Errorf("image name %q: %s", name, strings.Join(problems, "; "))
+// Base returns the reference of a base that the builder takes. The other builders take any.
+func (*first) Base() string { return debian.Base }
+
+// choose sets the builder, by its name.
+func (f *first) choose(builder string) error {
+	if builder != builderMock && builder != debian.Name {
+		return fmt.Errorf("builder %q is neither %s nor %s: set one of them as --builder, then name yours in the file", builder, builderMock, debian.Name)
 	}
-	image := &first{Name: name, Manifest: name + ".yaml", Schema: schema.ImagePath}
+	f.Debian = builder == debian.Name
+	return nil
+}
+
+func (f *first) write(shell bool, out io.Writer) error {
+	if problems := validation.IsDNS1123Label(f.Name); len(problems) > 0 {
+		return fmt.Errorf("image name %q: %s", f.Name, strings.Join(problems, "; "))
+	}
+	f.Manifest, f.Schema = f.Name+".yaml", schema.ImagePath
 	if shell {
-		script, err := filepath.Abs(name + "-builder.sh") // a builder is registered by its absolute path
+		script, err := filepath.Abs(f.Name + "-builder.sh") // a builder is registered by its absolute path
 		if err != nil {
 			return fmt.Errorf("find the working directory: %w", err)
 		}
-		image.Script = script
+		f.Script = script
 	}
-	files, err := image.files()
+	files, err := f.files()
 	if err != nil {
 		return err
 	}
@@ -100,7 +125,7 @@ func write(name string, shell bool, out io.Writer) error {
 	for _, of := range files {
 		fmt.Fprintf(&written, "wrote %s: %s\n", of.path, of.purpose)
 	}
-	_, err = io.WriteString(out, written.String()+image.nextSteps())
+	_, err = io.WriteString(out, written.String()+f.nextSteps())
 	return err
 }
 

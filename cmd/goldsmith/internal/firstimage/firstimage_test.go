@@ -11,8 +11,13 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
+
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -21,7 +26,7 @@ func TestAFileIsNeverOverwritten(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("web.yaml", []byte("mine"), 0o600))
 	out := &bytes.Buffer{}
-	err := write("web", true, out)
+	err := (&first{Name: "web"}).write(true, out)
 	if err == nil || !strings.Contains(err.Error(), "web.yaml exists: delete the file") || out.Len() > 0 {
 		t.Errorf("got %v and %q", err, out)
 	}
@@ -37,20 +42,20 @@ func TestTheSchemaThatTheImageNamesIsBesideIt(t *testing.T) {
 	t.Chdir(t.TempDir())
 	const wroteSchema = "wrote images.goldsmith.dev/image_v1alpha1.json: "
 	out := &bytes.Buffer{}
-	if err := write("web", true, out); err != nil || !strings.Contains(out.String(), wroteSchema) {
+	if err := (&first{Name: "web"}).write(true, out); err != nil || !strings.Contains(out.String(), wroteSchema) {
 		t.Fatalf("got %v and %q", err, out)
 	}
 	manifest, err := os.ReadFile("web.yaml")
 	require.NoError(t, err)
-	first, _, _ := strings.Cut(string(manifest), "\n")
-	name, isModeline := strings.CutPrefix(first, "# yaml-language-server: $schema=")
+	modeline, _, _ := strings.Cut(string(manifest), "\n")
+	name, isModeline := strings.CutPrefix(modeline, "# yaml-language-server: $schema=")
 	if content, err := os.ReadFile(name); !isModeline || err != nil || !json.Valid(content) {
-		t.Errorf("the first line is %q: %v, JSON: %t", first, err, json.Valid(content))
+		t.Errorf("the first line is %q: %v, JSON: %t", modeline, err, json.Valid(content))
 	}
 
 	require.NoError(t, os.WriteFile(name, []byte("mine"), 0o600))
 	out.Reset()
-	if err := write("other", false, out); err != nil || strings.Contains(out.String(), wroteSchema) {
+	if err := (&first{Name: "other"}).write(false, out); err != nil || strings.Contains(out.String(), wroteSchema) {
 		t.Errorf("got %v and %q", err, out)
 	}
 	if content, _ := os.ReadFile(name); string(content) != "mine" {
@@ -58,10 +63,38 @@ func TestTheSchemaThatTheImageNamesIsBesideIt(t *testing.T) {
 	}
 }
 
+// The server does not run the builders of this test: they only say what they take.
+func TestAnImageFitsItsBuilder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	taken := inputs.Builders{Registered: map[string]inputs.Builder{"mock": {}, "debian": {Capabilities: debian.Capabilities()}}}
+	for _, builder := range []string{"mock", "debian"} {
+		command := NewCommand()
+		command.SetArgs([]string{builder + "-image", "--builder", builder})
+		command.SetOut(&bytes.Buffer{})
+		require.NoError(t, command.Execute())
+		image := &v1alpha1.Image{}
+		require.NoError(t, yaml.UnmarshalStrict(require.Value(os.ReadFile(builder+"-image.yaml"))(t), image))
+		if errs := taken.Validate(&image.Spec.BuildInputs, field.NewPath("spec")); len(errs) > 0 || image.Spec.Builder.Name != builder {
+			t.Errorf("builder %s: %v", image.Spec.Builder.Name, errs)
+		}
+		image.Spec.Builder.Name, image.Spec.Parameters = "debian", nil // what a user changes first
+		if errs := taken.Validate(&image.Spec.BuildInputs, field.NewPath("spec")); len(errs) > 0 {
+			t.Errorf("%s with builder debian: %v", builder, errs)
+		}
+	}
+	command := NewCommand()
+	command.SetArgs([]string{"other", "--builder", "packer"})
+	command.SetOut(&bytes.Buffer{})
+	command.SetErr(&bytes.Buffer{})
+	if err := command.Execute(); err == nil || !strings.HasPrefix(err.Error(), `builder "packer" is neither mock nor debian`) {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestAnImageHasTheNameOfAnImage(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"", "../web", "Web", "a.b"} {
-		if err := write(name, false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "image name ") {
+		if err := (&first{Name: name}).write(false, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "image name ") {
 			t.Errorf("%q: got %v", name, err)
 		}
 	}
@@ -73,7 +106,7 @@ func TestAnImageHasTheNameOfAnImage(t *testing.T) {
 // The script calls sleep where a user's own steps would take time. Here its sleep takes no time.
 func TestTheShellBuilderKeepsTheContract(t *testing.T) {
 	t.Chdir(t.TempDir())
-	require.NoError(t, write("web", true, &bytes.Buffer{}))
+	require.NoError(t, (&first{Name: "web"}).write(true, &bytes.Buffer{}))
 	script, err := os.ReadFile("web-builder.sh")
 	require.NoError(t, err)
 	if !bytes.Contains(script, []byte("sleep 1\n")) {
