@@ -101,6 +101,8 @@ type build struct {
 	ids    identifiers
 	// time is that of everything in the image.
 	time time.Time
+	// releases are the digests of the release files of the mirror, in the order of its suites.
+	releases []string
 }
 
 // The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.

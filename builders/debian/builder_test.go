@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/kept"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -109,6 +110,9 @@ func (f *fixture) read(name string) string {
 func (f *fixture) main(ctx context.Context) int {
 	f.write("input.json", require.Value(json.Marshal(f.input))(f.t))
 	files := map[string]string{render.EnvInput: "input.json", render.EnvOutput: "output", render.EnvResult: "result", render.EnvBase: ".", "TMPDIR": "tmp"}
+	if _, err := os.Stat(filepath.Join(f.directory, files["TMPDIR"], socketName)); err == nil {
+		files[kept.EnvSocket] = filepath.Join(files["TMPDIR"], socketName)
+	}
 	getenv := func(name string) string {
 		if file := files[name]; file != "" {
 			return filepath.Join(f.directory, file)

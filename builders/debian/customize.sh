@@ -32,6 +32,8 @@ if [ -e "$plan/packages" ]; then
     sed 's/^[^=]*/&:amd64/' "$plan/packages" |
       DEBIAN_FRONTEND=noninteractive xargs chroot "$root" apt-get --yes --no-install-recommends -oAPT::Cmd::Pattern-Only=true install
   fi
+fi
+if [ -e "$plan/packages" ] && [ ! -e "$plan/keep" ]; then
   # The disk has another UUID than that of the base.
   read -r uuid <"$plan/uuid"
   old=$(inside sed -n 's/.* root=UUID=\([^ ]*\).*/\1/p' /boot/grub/grub.cfg | head -n 1)
@@ -49,6 +51,15 @@ find / -xdev -type d ! -user root | while IFS= read -r directory; do
   done
 done
 rm /tmp/.goldsmith-packaged'
+
+# This run is for the packages only. Its tar is kept for other builds if apt has read the release files that the builder has read.
+if [ -e "$plan/keep" ]; then
+  sha256sum "$root"/var/lib/apt/lists/*_InRelease | cut -c-64 | sort >"$plan/releases"
+  # The other run takes the tar for a base.
+  if [ -e "$plan/base.list" ]; then mv "$plan/base.list" "$root/$own"; fi
+  rm -rf "$plan/apt"
+  exit
+fi
 
 echo "files"
 inside tar --extract --touch --keep-directory-symlink <"$plan/root.tar" ||

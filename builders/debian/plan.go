@@ -65,6 +65,7 @@ type plan struct {
 	machine  string            // the list of sources for apt of the machine, or empty: that of the base stays
 	files    map[string]string // by their paths in the image
 	scripts  []script          // in their order
+	kept     bool              // the packages are installed already, in the tar that is unpacked
 }
 
 type script struct{ name, text string }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"goldsmith.dev/goldsmith/builders/debian/kept"
 	"goldsmith.dev/goldsmith/builders/debian/output"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 )
@@ -70,7 +71,18 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err := os.WriteFile(list, []byte(b.config.sourcesList(sources)), modeFile); err != nil {
 		return fmt.Errorf("write the sources of packages: %w", err)
 	}
-	last, err := b.tool(ctx, nil, "mmdebstrap", append(plan.mmdebstrap(directory), release, b.rootFS(), list)...)
+	if socket := b.getenv(kept.EnvSocket); socket != "" && plan.installs() {
+		if err := b.installKept(ctx, plan, socket, directory, list); err != nil {
+			return err
+		}
+	}
+	return b.mmdebstrap(ctx, plan, directory, b.rootFS(), list)
+}
+
+// mmdebstrap applies the plan in a directory, and makes a tar of the root file system. The options are further ones.
+func (b *build) mmdebstrap(ctx context.Context, plan *plan, directory, to, list string, options ...string) error {
+	options = append(options, plan.mmdebstrap(directory)...)
+	last, err := b.tool(ctx, nil, "mmdebstrap", append(options, release, to, list)...)
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -99,7 +111,7 @@ func (p *plan) mmdebstrap(directory string) []string {
 		"--dpkgopt=post-invoke=" + dpkgHook + " end-of-packages",
 		"--customize-hook=" + filepath.Join(directory, "customize"),
 	}
-	if p.config.based {
+	if p.config.based || p.kept {
 		options = append(options, "--variant=custom", "--setup-hook="+filepath.Join(directory, "unpack"))
 	} else {
 		options = append(options, "--variant=minbase", "--include="+strings.Join(p.packages, ","),
@@ -112,7 +124,7 @@ func (p *plan) mmdebstrap(directory string) []string {
 	if len(names) > 0 {
 		options = append(options, `--setup-hook=tar --extract --touch --directory "$1" --file `+filepath.Join(directory, "root.tar")+" "+strings.Join(names, " "))
 	}
-	if !p.needsMirror() {
+	if !p.needsMirror() || p.kept {
 		options = append(options, "--skip=update")
 	}
 	if p.config.snapshot || p.config.expired {
@@ -141,6 +153,9 @@ func exactly(packages []string) []string {
 func (p *plan) needsMirror() bool {
 	return !p.config.based || len(p.packages) > 0 || len(p.scripts) > 0
 }
+
+// installs reports whether the build itself installs packages.
+func (p *plan) installs() bool { return !p.config.based || len(p.packages) > 0 }
 
 // noise matches lines of the tools that tell users nothing, or only hide the cause of a failure.
 //

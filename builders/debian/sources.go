@@ -6,6 +6,8 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -131,6 +133,7 @@ func (b *build) findTime(ctx context.Context, sources []source) (newest time.Tim
 		if file.date.After(newest) {
 			newest = file.date
 		}
+		b.releases = append(b.releases, file.digest)
 	}
 	return newest, nil
 }
@@ -157,6 +160,7 @@ func (c *configuration) checkComponents(source source, components []string) erro
 type releaseFile struct {
 	date       time.Time
 	components []string
+	digest     string // SHA-256, in hexadecimal digits
 }
 
 // readRelease reads a release file. apt verifies its signature later.
@@ -178,7 +182,9 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 	case response.StatusCode != http.StatusOK:
 		return file, fail(ReasonMirror, "%s: %s", address, response.Status)
 	}
-	lines := bufio.NewScanner(io.LimitReader(response.Body, maxReleaseFile))
+	sum := sha256.New()
+	body := io.TeeReader(io.LimitReader(response.Body, maxReleaseFile), sum)
+	lines := bufio.NewScanner(body)
 	for lines.Scan() && (file.date.IsZero() || file.components == nil) {
 		switch name, text, _ := strings.Cut(lines.Text(), ": "); name {
 		case "Date":
@@ -190,9 +196,14 @@ func readRelease(ctx context.Context, client *http.Client, source source) (relea
 			file.components = strings.Fields(text)
 		}
 	}
-	if err := lines.Err(); err != nil {
+	err = lines.Err()
+	if err == nil {
+		_, err = io.Copy(io.Discard, body) // for its digest
+	}
+	if err != nil {
 		return file, fail(ReasonMirror, "%s: %v", address, cause(err))
 	}
+	file.digest = hex.EncodeToString(sum.Sum(nil))
 	if file.date.IsZero() || file.components == nil {
 		return file, fail("NotAMirror", "%s has no date or no components: it is not a release file of Debian", address)
 	}

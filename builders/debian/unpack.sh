@@ -9,7 +9,8 @@ mkdir "$plan/apt"
 mv "$root/etc/apt/sources.list.d" "$plan/build.d"
 
 if [ -e "$plan/base.tar" ]; then
-  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap --exclude=./etc/dpkg/dpkg.cfg.d/99mmdebstrap
+  tar --extract --directory "$root" --file "$plan/base.tar" --numeric-owner --xattrs --xattrs-include='*' --exclude=./etc/apt/apt.conf.d/99mmdebstrap --exclude=./etc/dpkg/dpkg.cfg.d/99mmdebstrap \
+    --transform="flags=s;s,^/,$root/," --transform="flags=s;s,^$root/\\(dev\\|proc\\|sys\\)/,/\\1/,"
 else
   disk="$plan/base.raw?offset=$(cat "$plan/offset")"
   mkdir "$plan/tree"
@@ -33,8 +34,9 @@ else
   done <"$plan/extras"
 fi
 # In a fake chroot the kernel follows absolute links outside of it. So fakechroot writes each with the path of the root file system, and hides that.
+# The options of tar do so, too, and keep the times of links and directories.
 tab=$(printf '\t')
-find "$root" -xdev -type l -lname '/*' -not -lname '/dev/*' -not -lname '/proc/*' -not -lname '/sys/*' -printf '%p\t%l\n' |
+[ -e "$plan/base.tar" ] || find "$root" -xdev -type l -lname '/*' -not -lname '/dev/*' -not -lname '/proc/*' -not -lname '/sys/*' -printf '%p\t%l\n' |
   while IFS="$tab" read -r link target; do ln -sfn -- "$root$target" "$link"; done
 if [ ! -e "$root/var/lib/dpkg/status" ] || ! grep -qx 'VERSION_CODENAME=trixie' "$root/usr/lib/os-release"; then
   printf '%s\n%s\n\n' BaseNotUsable "the base is not Debian trixie" >"$plan/failure"

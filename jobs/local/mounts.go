@@ -28,6 +28,9 @@ const (
 	// pod in a cluster does not have it: there the mountPath itself is right.
 	EnvMounts = render.EnvPrefix + "MOUNTS"
 
+	// EnvNamespace is the variable with the namespace of the pod, which the input of the builder may not tell truly.
+	EnvNamespace = render.EnvPrefix + "NAMESPACE"
+
 	// mountRetry is the interval at which a pod asks for a missing Secret.
 	mountRetry = time.Second
 	// reasonCreating and reasonFailedMount are a kubelet's reasons for a container that waits for a volume, and for the event about it.

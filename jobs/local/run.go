@@ -241,6 +241,7 @@ func (r *run) launch(builder Builder, mounts []mount, based bool) (running *proc
 		render.EnvOutput + "=" + r.dir.output(),
 		render.EnvResult + "=" + r.dir.result(),
 		envTemporary + "=" + r.dir.temporary(),
+		EnvNamespace + "=" + r.ref.namespace,
 	}, reporting...)
 	if len(mounts) > 0 {
 		environment = append(environment, EnvMounts+"="+r.dir.mounts())

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/builders/debian/kept"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/progress"
@@ -109,6 +110,13 @@ func launch(ctx context.Context, getenv func(string) string, stdout, stderr io.W
 	runtime.LockOSThread() // bwrap ends with the thread that has started it
 	defer runtime.UnlockOSThread()
 	arguments, environment := command(directory, program, getenv)
+	socket, err := serveKept(getenv, stdout)
+	if err != nil {
+		_, _ = fmt.Fprintf(stdout, "nothing is kept for later builds: %v\n", err) // as in complain
+	}
+	if socket != "" {
+		environment = append(environment, kept.EnvSocket+"="+socket)
+	}
 	builder := exec.Command(bwrap, arguments...)
 	builder.Env, builder.Stdout, builder.Stderr = environment, stdout, stderr
 	err = builder.Run()

@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"goldsmith.dev/goldsmith/builders/debian"
@@ -83,12 +86,26 @@ func (o *Options) readBuilders() (*registrations, error) {
 	return r, nil
 }
 
+// parseBuilderCacheMax returns a quantity in bytes.
+func parseBuilderCacheMax(text string) (int64, error) {
+	quantity, err := resource.ParseQuantity(text)
+	if err != nil || quantity.Value() < 0 {
+		return 0, fmt.Errorf("--builder-cache-max %q: must be a quantity of bytes, such as 20Gi, or 0", text)
+	}
+	return quantity.Value(), nil
+}
+
 // debianBuilder returns the builder debian. problem returns what the machine lacks for it.
 func (o *Options) debianBuilder(problem func() error) registry.Builder {
 	var environment []local.EnvVar
 	for _, variable := range sandbox.Environment(os.Getenv) {
 		name, value, _ := strings.Cut(variable, "=")
 		environment = append(environment, local.EnvVar{Name: name, Value: value})
+	}
+	if !o.Memory {
+		environment = append(environment,
+			local.EnvVar{Name: sandbox.EnvKept, Value: filepath.Join(o.DataDirectory, "cache")},
+			local.EnvVar{Name: sandbox.EnvKeptMax, Value: strconv.FormatInt(o.builderCacheMax, 10)})
 	}
 	return registry.Builder{
 		// bubblewrap mounts, which Landlock refuses. Its sandbox has even less of this machine.

@@ -3,6 +3,7 @@
 package up
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,10 @@ type Options struct {
 	// ArtifactsMax is how many bytes of the disk the artifacts may occupy, as a quantity such as 20Gi. Defaults to "", which is no limit.
 	ArtifactsMax string
 
+	// BuilderCacheMax is how many bytes of the disk the builder debian may occupy with packages that it keeps for later builds, as a quantity.
+	// Defaults to 5Gi. With "0", and with Memory, it keeps none.
+	BuilderCacheMax string
+
 	// Registries is how registries are reached. Defaults to TLS, except for loopback hosts.
 	Registries registries.Flags
 
@@ -102,6 +107,7 @@ type Options struct {
 	Executable string
 
 	artifactsMax    int64 // ArtifactsMax in bytes, or 0
+	builderCacheMax int64 // BuilderCacheMax in bytes
 	defaultBuilders bool  // BuilderDocuments was not set
 	defaultKinds    bool  // Kinds was not set
 
@@ -117,6 +123,9 @@ const (
 
 // mirrorCommand is the subcommand of DebianBuilderCommand that users call: it keeps the packages that builds install.
 const mirrorCommand = "mirror"
+
+// DefaultBuilderCacheMax is the default limit of what the builder debian keeps for later builds: about 25 sets of packages.
+const DefaultBuilderCacheMax = "5Gi"
 
 // DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
 const DefaultDataDirectory = ".goldsmith"
@@ -158,6 +167,8 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 		"`name` of a builder that can read and write all your files, mount file systems and signal your processes; repeatable")
 	flags.StringVar(&o.ArtifactsMax, "artifacts-max", "",
 		"limit of the disk space of all artifacts, such as 20Gi: when it is exceeded, artifacts that nothing needs are removed, the oldest first (default: no limit)")
+	flags.StringVar(&o.BuilderCacheMax, "builder-cache-max", DefaultBuilderCacheMax,
+		"limit of the disk space of the packages that the builder debian keeps for later builds, such as 20Gi; 0: it keeps none")
 	o.Registries.AddTo(flags)
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }
@@ -215,6 +226,9 @@ func (o *Options) complete() (err error) {
 		}
 	}
 	if o.artifactsMax, err = parseArtifactsMax(o.ArtifactsMax); err != nil {
+		return err
+	}
+	if o.builderCacheMax, err = parseBuilderCacheMax(cmp.Or(o.BuilderCacheMax, DefaultBuilderCacheMax)); err != nil {
 		return err
 	}
 	if err := o.Registries.Check(); err != nil {

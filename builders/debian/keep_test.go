@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package debian
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/builders/debian/kept"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/e2e/require"
+)
+
+// socketName is the name of the socket of a server, if a fixture has one.
+const socketName = "kept.sock"
+
+// keeping lets a build keep its packages in a store.
+func (f *fixture) keeping(store *kept.Store) {
+	f.t.Helper()
+	socket := filepath.Join(f.directory, "tmp", socketName)
+	listener := require.Value(net.Listen("unix", socket))(f.t)
+	served := make(chan error, 1)
+	go func() { served <- (&kept.Server{Store: store, Namespace: "default", Log: &f.log}).Serve(listener) }()
+	f.t.Cleanup(func() { _ = listener.Close(); <-served })
+}
+
+// installs is a mmdebstrap whose root file system has what it unpacks, and tells apart the run that only installs packages.
+const installs = `for hook; do case $hook in --customize-hook=*/customize) plan=${hook#*=}; plan=${plan%/*}; esac; done
+for last; do before=$target target=$list list=$last; done
+[ ! -e "$plan/keep" ] || { printf '%s\n' $RELEASE $RELEASE >"$plan/releases"; echo installs >>calls; }
+cp rootfs.tar "$target"`
+
+func TestALaterBuildStartsFromThePackagesThatABuildHasKept(t *testing.T) {
+	store := &kept.Store{Directory: t.TempDir(), Max: 1 << 30}
+	state := "Date: Sat, 21 Nov 2026 09:15:44 UTC\nComponents: main\n"
+	mirror := func() string {
+		return mirrorWith(t, func(writer http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(writer, state) })
+	}
+	same := mirror()
+	read := state // by apt
+	// run builds with a change, and reports whether it installs packages.
+	run := func(change func(*fixture)) (installed bool, log string) {
+		f := newFixture(t, map[string]string{"packages": "curl"})
+		f.input.Files["scripts/10"] = "#!/bin/sh\ntrue\n"
+		f.keeping(store)
+		f.write("tools/"+toolSources, []byte("deb "+same+" trixie main\n"))
+		change(f)
+		f.tool("mmdebstrap", strings.ReplaceAll(installs, "$RELEASE", fmt.Sprintf("%x", sha256.Sum256([]byte(read)))))
+		if code, said := f.run(); code != 0 {
+			t.Fatalf("exit code %d, failure %+v", code, said.Failure)
+		}
+		calls := f.read("calls")
+		if last := calls[strings.LastIndex(calls, "mmdebstrap --"):]; !strings.Contains(last, "--variant=custom") || !strings.Contains(last, "--skip=update") {
+			t.Errorf("the image is not made of what is kept: %s", last)
+		}
+		if left := require.Value(os.ReadDir(filepath.Join(f.directory, "tmp")))(t); len(left) > 0 {
+			t.Errorf("the build leaves %v", left)
+		}
+		return strings.Contains(calls, "installs\n"), f.log.String()
+	}
+	if installed, log := run(func(*fixture) {}); !installed || !strings.Contains(log, "the packages are kept for later builds, sha256:") {
+		t.Fatalf("installed %t, log %s", installed, log)
+	}
+	for name, change := range map[string]func(*fixture){
+		"nothing":       func(*fixture) {},
+		"a script":      func(f *fixture) { f.input.Files["scripts/10"] = "#!/bin/sh\nfalse || true\n" },
+		"a file":        func(f *fixture) { f.input.Files["root/etc/motd"] = "hello" },
+		"a user":        func(f *fixture) { f.input.Parameters["users"] = "[{name: admin}]" },
+		"a service":     func(f *fixture) { f.input.Parameters["services"] = "nginx" },
+		"the time zone": func(f *fixture) { f.input.Parameters["timeZone"] = "Europe/Berlin" },
+	} {
+		if installed, log := run(change); installed || !strings.Contains(log, "the packages are those that an earlier build has kept, sha256:") {
+			t.Errorf("with another value of %s packages are installed: %s", name, log)
+		}
+	}
+	for name, change := range map[string]func(*fixture){
+		"a package":      func(f *fixture) { f.input.Parameters["packages"] = "curl wget" },
+		"the kernel":     func(f *fixture) { f.input.Parameters["kernel"] = kernelGeneric },
+		"a locale":       func(f *fixture) { f.input.Parameters["locale"] = "en_GB.UTF-8" },
+		"acceptExpired":  func(f *fixture) { f.input.Parameters["acceptExpired"] = "true" },
+		"the host name":  func(f *fixture) { f.input.Parameters["hostname"] = "web" },
+		"the file hosts": func(f *fixture) { f.input.Files["root/etc/hosts"] = "127.0.0.1 localhost web" },
+		"the tools":      func(f *fixture) { f.write("tools"+tools.Digest, []byte("sha256:others\n")) },
+		"the mirror":     func(f *fixture) { f.input.Parameters["mirror"] = mirror() },
+	} {
+		if installed, _ := run(change); !installed {
+			t.Errorf("with another value of %s no packages are installed", name)
+		}
+	}
+	state = strings.Replace(state, "09:15", "09:16", 1)
+	for i, want := range []string{"the packages are not kept for later builds: the mirror has changed meanwhile", "the packages are kept"} {
+		if installed, log := run(func(*fixture) {}); !installed || !strings.Contains(log, want) {
+			t.Errorf("%d builds after the mirror has changed: installed %t, log %s", i, installed, log)
+		}
+		read = state
+	}
+	store.Max = 10
+	if installed, log := run(func(f *fixture) { f.input.Parameters["packages"] = "nginx" }); !installed || !strings.Contains(log, "the packages are not kept for later builds: ") {
+		t.Errorf("beyond the limit of the cache: installed %t, log %s", installed, log)
+	}
+}
