@@ -59,7 +59,7 @@ func TestABuilderThatCannotStartTellsWhy(t *testing.T) {
 	for reference, want := range map[string]result.Failure{
 		"debian:trixie": {Reason: "ToolsMissing", Class: v1alpha1.FailureConfig, Message: missing},
 		"debian:sid": {Reason: "InvalidInput", Class: v1alpha1.FailureUser,
-			Message: `base.reference: Invalid value: "debian:sid": must be debian:trixie: the builder makes images of this release`},
+			Message: `base.reference: Invalid value: "debian:sid": builder debian: a base must be one of debian:trixie`},
 	} {
 		directory := t.TempDir()
 		getenv := func(name string) string {
