@@ -103,6 +103,7 @@ type build struct {
 	time time.Time
 	// releases are the digests of the release files of the mirror, in the order of its suites.
 	releases []string
+	shared   string // names what all machines share
 }
 
 // The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.
@@ -149,7 +150,7 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,
 		b.input.Attempt, release, len(b.config.packages), len(b.input.Files), strings.Join(targetNames(b.input), ", "))
-	steps := []func(context.Context) error{b.makeRootFS}
+	steps := []func(context.Context) error{b.makeRootFS, b.findShared}
 	if b.hasTarget(isDisk) {
 		steps = append(steps, b.makeDisk)
 	}
@@ -182,6 +183,9 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 	made := result.Artifact{
 		Target:      target.Name,
 		Annotations: map[string]string{"debian.release": release, "debian.time": b.time.Format(time.RFC3339), "debian.tools": b.toolsDigest},
+	}
+	if b.shared != "" {
+		made.Annotations["debian.shared"] = b.shared
 	}
 	switch target.Format {
 	case v1alpha1.ArtifactFormatRaw:

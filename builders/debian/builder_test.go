@@ -58,7 +58,7 @@ func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	f.tool("grub-mkimage", `while [ "$1" != -o ]; do shift; done; head -c 2000 /dev/zero >"$2"`)
 	f.mirrorOf("Sat, 21 Nov 2026 09:15:44 UTC")
 	f.write("tools"+tools.Digest, []byte("sha256:tools\n"))
-	f.write("rootfs.tar", rootFS(t))
+	f.write("rootfs.tar", rootFS(t, nil))
 	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, sector))
 	return f
 }
@@ -72,8 +72,8 @@ func (f *fixture) mirrorOf(date string) {
 	f.write("tools/"+toolSources, []byte("deb "+url+" trixie main\n"))
 }
 
-// rootFS is the tar of a root file system with the boot loaders of UEFI, and 3 MiB.
-func rootFS(t *testing.T) []byte {
+// rootFS is the tar of a root file system with the boot loaders of UEFI, 3 MiB, and more files.
+func rootFS(t *testing.T, more map[string]string) []byte {
 	t.Helper()
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
@@ -81,6 +81,7 @@ func rootFS(t *testing.T) []byte {
 	for name := range signedLoaders {
 		files[name] = name
 	}
+	maps.Copy(files, more)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		require.NoError(t, archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: int64(len(files[name]))}))
 		_, err := io.WriteString(archive, files[name])

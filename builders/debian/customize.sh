@@ -61,6 +61,16 @@ if [ -e "$plan/keep" ]; then
   exit
 fi
 
+# Packages make some files for the machine on which they are installed. Each line is a package, and those files that its script makes again where they
+# are missing.
+machine='ssl-cert /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem
+nvme-cli /etc/nvme/hostnqn /etc/nvme/hostid
+dropbear /etc/dropbear/dropbear_rsa_host_key /etc/dropbear/dropbear_ecdsa_host_key /etc/dropbear/dropbear_ed25519_host_key
+open-iscsi /etc/iscsi/initiatorname.iscsi
+bind9 /etc/bind/rndc.key'
+# shellcheck disable=SC2046 # one argument for each word
+inside sha256sum $(printf '%s\n' "$machine" | cut -d ' ' -f 2-) 2>/dev/null >"$plan/made" || true
+
 echo "files"
 inside tar --extract --touch --keep-directory-symlink <"$plan/root.tar" ||
   fail FilesNotWritten "the files of the image cannot be written: is one of them a directory of a package?"
@@ -160,6 +170,24 @@ if cmp -s "$plan/build.list" "$root/$own"; then
   elif [ -e "$plan/base.list" ]; then
     mv "$plan/base.list" "$root/$own"
   fi
+fi
+
+# Files of the image and scripts may have replaced them: only what the packages have made is made at the first boot of a machine.
+printf '%s\n' "$machine" | while read -r package files; do
+  for file in $files; do
+    made=$(grep "  $file\$" "$plan/made") || continue 2
+    [ "$(inside sha256sum "$file" 2>/dev/null)" = "$made" ] || continue 2
+  done
+  echo "at its first boot a machine makes $files"
+  # shellcheck disable=SC2086 # one argument for each word
+  inside rm $files
+  echo "$package" >>"$plan/first-boot.packages"
+done
+if [ -e "$plan/first-boot.packages" ]; then
+  inside install -D -m 755 /dev/stdin /usr/lib/goldsmith/first-boot <"$plan/first-boot"
+  inside tee -a /usr/lib/goldsmith/packages <"$plan/first-boot.packages" >/dev/null # a base may have some
+  inside install -D -m 644 /dev/stdin /etc/systemd/system/goldsmith-first-boot.service <"$plan/first-boot.service"
+  inside systemctl enable goldsmith-first-boot.service 2>&1
 fi
 
 # What would be different in each build, or has to be different on each machine.

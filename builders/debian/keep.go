@@ -29,7 +29,8 @@ const (
 // afterPackages are the files of the plan, and those in its directories, that act only after packages are installed. Everything else is part of
 // the key under which the packages are kept. The root file system of a base is so by its digest.
 var afterPackages = []string{
-	"root.tar", "uuid", "timezone", "locale", "accounts", "users", "homes", "machine.list", "enable", "disable", "scripts", "scripts.list", baseTar, baseDisk,
+	"root.tar", "uuid", "timezone", "locale", "accounts", "users", "homes", "machine.list", "enable", "disable", "scripts", "scripts.list",
+	"first-boot", "first-boot.service", baseTar, baseDisk,
 }
 
 // installKept gives the plan a root file system in which its packages are installed: the one that an earlier build has kept, or else a new one,

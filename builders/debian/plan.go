@@ -26,6 +26,12 @@ var unpack []byte
 //go:embed hostname.sh
 var hostname []byte
 
+//go:embed first-boot.sh
+var firstBoot []byte
+
+//go:embed first-boot.service
+var firstBootUnit []byte
+
 const (
 	// rootPrefix and scriptsPrefix begin the names of the files of an image.
 	rootPrefix    = "root/"
@@ -116,6 +122,8 @@ func (p *plan) write(directory string) error {
 	w.put("customize", string(customize), modeProgram)
 	w.put("unpack", string(unpack), modeProgram)
 	w.put("hostname", string(hostname), modeProgram)
+	w.put("first-boot", string(firstBoot), modeFile)
+	w.put("first-boot.service", string(firstBootUnit), modeFile)
 	w.put("uuid", p.rootUUID+"\n", modeFile)
 	w.put("timezone", c.timeZone+"\n", modeFile)
 	w.put("locale", c.generatedLocale()+"\n", modeFile)
