@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -104,6 +105,11 @@ type build struct {
 	// releases are the digests of the release files of the mirror, in the order of its suites.
 	releases []string
 	shared   string // names what all machines share
+
+	advancing sync.Mutex
+	percent   int    // of the last report
+	installed func() // ends what tells how far the installation is
+	keeping   bool   // another run of mmdebstrap follows
 }
 
 // The stages, each with the percentage of the build that is done when it begins. Most of the time goes into packages.
@@ -207,6 +213,9 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 // begin tells users that a stage begins.
 func (b *build) begin(stage string, percent int) {
 	b.logf("== %s", stage)
+	b.advancing.Lock()
+	defer b.advancing.Unlock()
+	b.percent = percent
 	b.report(stage, percent, "")
 }
 

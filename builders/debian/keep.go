@@ -77,7 +77,9 @@ func (b *build) makeKept(ctx context.Context, plan *plan, directory, to, list st
 		return fmt.Errorf("write the plan: %w", err)
 	}
 	// Scripts of the image see what packages have left, whether it was kept or not.
+	b.keeping = true
 	err := b.mmdebstrap(ctx, plan, directory, to, list, "--skip=cleanup/apt/lists,cleanup/run,cleanup/tmp,cleanup/reproducible")
+	b.keeping = false
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,8 @@ import (
 
 const (
 	planDirectory = "plan"
+	// chrootLink is a link to the root file system while mmdebstrap works on it.
+	chrootLink = "chroot"
 	// privateLibraries is a directory of the plan with links to the libraries that are in no directory of the dynamic linker.
 	privateLibraries = "libraries"
 
@@ -82,6 +84,10 @@ func (b *build) makeRootFS(ctx context.Context) error {
 // mmdebstrap applies the plan in a directory, and makes a tar of the root file system. The options are further ones.
 func (b *build) mmdebstrap(ctx context.Context, plan *plan, directory, to, list string, options ...string) error {
 	options = append(options, plan.mmdebstrap(directory)...)
+	if plan.installs() && !plan.kept {
+		b.installed = b.watchInstallation(ctx, directory)
+		defer b.installed()
+	}
 	last, err := b.tool(ctx, nil, "mmdebstrap", append(options, release, to, list)...)
 	if err == nil || ctx.Err() != nil {
 		return err
@@ -99,6 +105,7 @@ func (b *build) mmdebstrap(ctx context.Context, plan *plan, directory, to, list 
 func (p *plan) mmdebstrap(directory string) []string {
 	libraries := filepath.Join(directory, privateLibraries)
 	options := []string{
+		"--setup-hook=ln -sfn \"$1\" " + filepath.Join(filepath.Dir(directory), chrootLink),
 		"--mode=fakechroot", "--format=tar",
 		"--skip=check/qemu,output/dev", // systemd makes the devices
 		"--aptopt=Acquire::Retries \"3\"",
@@ -117,7 +124,7 @@ func (p *plan) mmdebstrap(directory string) []string {
 		options = append(options, "--variant=minbase", "--include="+strings.Join(p.packages, ","),
 			// apt resolves the packages of an image only after it has installed the essential ones, which takes most of the time. mmdebstrap
 			// passes the names as they are, which apt takes for names once these packages exist.
-			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends "+namesOnly+" install "+strings.Join(exactly(p.packages), " ")+" >/dev/null")
+			"--extract-hook=APT_CONFIG=$MMDEBSTRAP_APT_CONFIG apt-get --simulate --no-install-recommends "+namesOnly+" install "+strings.Join(exactly(p.packages), " ")+" >"+filepath.Join(directory, planSimulated))
 	}
 	// Scripts of packages write the host name into certificates and settings.
 	names := slices.DeleteFunc([]string{"etc/hostname", "etc/hosts"}, func(name string) bool { return p.files[name] == "" })
@@ -165,17 +172,27 @@ var noise = regexp.MustCompile(`^(I: (skipping|using|running --|main\(\) receive
 	`W: (gpg --version failed|hooklistener errored)|E: mmdebstrap failed to run|` +
 	`E: setup failed: (E: command failed: \S+/plan/|.* killed by signal 15$)|libfakeroot internal error: payload not recognized|Warning: block count mismatch|mkfs\.fat |debugfs [0-9])`)
 
+// stepFiles is the line of customize.sh that ends the installation of packages.
+const stepFiles = "files"
+
 // steps are lines with which mmdebstrap begins a step, each with the percentage of the build that is done then.
 var steps = map[string]int{
 	"I: downloading packages with apt...": 8, "I: extracting archives...": 12, "I: installing essential packages...": 20,
-	"I: installing remaining packages inside the chroot...": 35, "files": 70, "I: cleaning package lists and apt cache...": 77,
+	"I: installing remaining packages inside the chroot...": 35, stepFiles: 70, "I: cleaning package lists and apt cache...": 77,
 	"I: creating tarball...": 80,
 }
 
 // reportStep reports the progress that a line of a tool tells.
 func (b *build) reportStep(line string) {
-	if percent, begins := steps[line]; begins {
-		b.report("", percent, strings.TrimSuffix(strings.TrimPrefix(line, "I: "), "..."))
+	percent, begins := steps[line]
+	if begins && b.keeping {
+		percent = min(percent, percentInstalled)
+	}
+	if line == stepFiles && b.installed != nil {
+		b.installed()
+	}
+	if begins {
+		b.advance(percent, strings.TrimSuffix(strings.TrimPrefix(line, "I: "), "..."))
 	}
 }
 
