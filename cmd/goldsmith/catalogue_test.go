@@ -26,9 +26,9 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 	s.types("kinds", "-o", "name").says("containerbases.catalog.goldsmith.dev\ndebianservers.catalog.goldsmith.dev\n")
 	s.types("kinds", "-o", "json").says(`"kind": "APIResourceList"`, `"singularName": "debianserver"`)
 	s.types("kinds", "deb", "-o", "yaml").fails(exit.Failure, "omit one of them")
-	s.types("kinds", "laptops").fails(exit.Failure, "Error: no kind named laptops: the kinds of the catalogue are containerbase, debianserver, desktop\n")
+	s.types("kinds", "laptops").fails(exit.Failure, "Error: no kind named laptops: the kinds of the catalogue are containerbase, debianserver, desktop, server\n")
 	s.types("__complete", "kinds", "de").says("debianserver\tDebianServer\n", "desktop\tDesktop\n")
-	for _, kind := range []string{"containerbase", "debianserver", "desktop"} {
+	for _, kind := range []string{"containerbase", "debianserver", "desktop", "server"} {
 		s.appliesExample(kind)
 	}
 	s.types("kinds", "debianservers").says("kind: DebianServer\nmetadata:\n  name: example\nspec:\n  # Team that answers for the server. It cannot be changed.\n  owner: example\n",
@@ -65,7 +65,7 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 
 	s.types("history", "debianserver/nothing").fails(exit.Failure, "Error: no debianserver named nothing in namespace default\n")
 	s.types("history", "laptop/shop").fails(exit.Failure, `Error: "laptop/shop": must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue: `+
-		"no kind named laptop: the kinds of the catalogue are containerbase, debianserver, desktop\n")
+		"no kind named laptop: the kinds of the catalogue are containerbase, debianserver, desktop, server\n")
 	s.create(web)
 	s.types("build", "debianserver/web").fails(exit.Failure, "no debianserver named web in namespace default")
 	s.types("__complete", "build", "").says("shop\timage\n", "debianserver/shop\tDebianServer\n")

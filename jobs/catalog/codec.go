@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
@@ -94,6 +95,52 @@ func (c asJSON) decode(stored any) (any, bool) {
 		return nil, false
 	}
 	return value, true
+}
+
+// joined stores the items of a list in one text, with a separator between them.
+type joined struct {
+	separator string
+	typ       string // of the items
+}
+
+func (c joined) encode(value any) (any, error) {
+	list, ok := value.([]any)
+	if !ok {
+		return nil, mustBe("array")
+	}
+	texts := make([]string, len(list))
+	for i, item := range list {
+		var err error
+		if texts[i], err = scalarText(item, c.typ); err != nil {
+			return nil, fmt.Errorf("item %d %w", i, err)
+		}
+	}
+	text := strings.Join(texts, c.separator)
+	if !slices.Equal(c.split(text), texts) {
+		return nil, fmt.Errorf("must have no item that is empty, or that has %q, which is between the items in the Image", c.separator)
+	}
+	return text, nil
+}
+
+// split also reads a text with several separators between two items, or around them. An Image keeps it until the value changes.
+func (c joined) split(text string) []string {
+	return slices.DeleteFunc(strings.Split(text, c.separator), func(item string) bool { return item == "" })
+}
+
+func (c joined) decode(stored any) (any, bool) {
+	text, ok := stored.(string)
+	if !ok {
+		return nil, false
+	}
+	list := []any{}
+	for _, part := range c.split(text) {
+		item, ok := readScalar(part, c.typ)
+		if !ok {
+			return nil, false
+		}
+		list = append(list, item)
+	}
+	return list, true
 }
 
 // hasForm reports whether a value has the types and the properties that a schema declares. Other values have no place in an object of

@@ -35,6 +35,11 @@ func TestCodecs(t *testing.T) {
 		{"text of zero", prefixed{"", "number"}, int64(0), "0"},
 		{"value of a table", on, true, "on"},
 		{"value of a table that is a number", on, false, int64(0)},
+		{"joined texts", joined{" ", "string"}, []any{"nginx", "vim"}, "nginx vim"},
+		{"one joined text", joined{", ", "string"}, []any{"nginx"}, "nginx"},
+		{"no joined text", joined{" ", "string"}, []any{}, ""},
+		{"joined lines", joined{"\n", "string"}, []any{"a b", "c,d"}, "a b\nc,d"},
+		{"joined integers", joined{",", "integer"}, []any{int64(80), int64(-1)}, "80,-1"},
 		{"JSON of a text", asJSON{&structuralschema.Structural{Generic: structuralschema.Generic{Type: "string"}}}, "<a>", `"<a>"`},
 		{"JSON of a list", asJSON{listOf("integer")}, []any{int64(1), int64(2)}, "[1,2]"},
 		{"JSON of an empty list", asJSON{listOf("integer")}, []any{}, "[]"},
@@ -121,6 +126,8 @@ func TestValuesThatAreNotDecoded(t *testing.T) {
 		{"JSON of another type", prefixed{"", "number"}, "[]"},
 		{"a value that is not in the table", values, "37Gi"},
 		{"a number that is not in the table", values, int64(20)},
+		{"a number in place of joined texts", joined{" ", "string"}, int64(1)},
+		{"a joined text that is no integer", joined{",", "integer"}, "80,http"},
 		{"no JSON", asJSON{listOf("string")}, "[a]"},
 		{"JSON and more", asJSON{listOf("string")}, "[] []"},
 		{"a text that is not JSON", asJSON{listOf("string")}, ""},
@@ -138,6 +145,41 @@ func TestValuesThatAreNotDecoded(t *testing.T) {
 				t.Errorf("%#v becomes %#v", test.stored, value)
 			}
 		})
+	}
+}
+
+// TestJoinedItemsAreToldApart refuses lists whose text another list has, and reads texts of others.
+func TestJoinedItemsAreToldApart(t *testing.T) {
+	for _, test := range []struct {
+		codec joined
+		list  []any
+	}{
+		{joined{" ", "string"}, []any{"a b"}}, {joined{" ", "string"}, []any{"a", ""}}, {joined{" ", "string"}, []any{""}}, {joined{" ", "string"}, []any{" "}},
+		{joined{",,", "string"}, []any{"a,", "b"}}, {joined{"1", "integer"}, []any{int64(212)}}, {joined{"-", "integer"}, []any{int64(-1)}},
+		{joined{" ", "string"}, []any{int64(1)}}, {joined{" ", "integer"}, []any{"1"}},
+	} {
+		if stored, err := test.codec.encode(test.list); err == nil {
+			t.Errorf("%q joined by %q is %q", test.list, test.codec.separator, stored)
+		}
+	}
+	if value, found := (joined{" ", "string"}).decode(" nginx  vim "); !found || !reflect.DeepEqual(value, []any{"nginx", "vim"}) {
+		t.Errorf("the object has %#v, %t", value, found)
+	}
+}
+
+// TestAJoinedListIsStoredAndRead is the way of a list to a builder that takes words.
+func TestAJoinedListIsStoredAndRead(t *testing.T) {
+	kind := compile(t, kindWith("", "a: {type: array, items: {type: string}}", `{field: spec.a, to: "spec.parameters[a]", join: " "}`))
+	image := require.Value(kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {a: [nginx, vim]}"), nil, nil))(t)
+	if got, want := jsonOf(t, image.Spec.Parameters), `[{"name":"a","value":"nginx vim"}]`; got != want {
+		t.Errorf("the Image has %s, want %s", got, want)
+	}
+	if got, want := string(require.Value(kind.Get(image))(t).Spec), `{"a":["nginx","vim"]}`; got != want {
+		t.Errorf("the object has %s, want %s", got, want)
+	}
+	_, err := kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {a: [nginx vim]}"), nil, nil)
+	if want := `spec.a: Invalid value: ["nginx vim"]: must have no item that is empty, or that has " ", which is between the items in the Image`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -21,8 +21,12 @@ func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *target, pa
 		return nil, field.ErrorList{field.Forbidden(path.Child("prefix"), "a binding with values has no prefix")}
 	case declared.JSON && (prefix || values):
 		return nil, field.ErrorList{field.Forbidden(path.Child("json"), "a binding with a prefix or with values has no JSON")}
+	case declared.Join != "" && (prefix || values || declared.JSON):
+		return nil, field.ErrorList{field.Forbidden(path.Child("join"), "a binding with a prefix, with values or with JSON joins nothing")}
+	case declared.Join != "":
+		return newJoined(declared, leaf, anyText, path)
 	case !isScalar && !declared.JSON:
-		return nil, field.ErrorList{field.Required(path.Child("json"), fmt.Sprintf("must be true, because %s is of type %s", leaf.Path, leaf.Type))}
+		return nil, field.ErrorList{field.Required(path.Child("json"), fmt.Sprintf("must be true%s, because %s is of type %s", orJoined(leaf), leaf.Path, leaf.Type))}
 	case values:
 		return newTable(declared.Values, leaf, target, path.Child("values"))
 	case (declared.JSON || prefix) && !anyText:
@@ -36,6 +40,29 @@ func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *target, pa
 	}
 	return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To,
 		fmt.Sprintf("is of type %s in an Image, and %s is of type %s: list values", target.scalar(), leaf.Path, leaf.Type))}
+}
+
+// isJoinable reports whether the items of a list can be joined.
+func isJoinable(leaf leaf) bool {
+	return leaf.Type == "array" && leaf.Schema.Items != nil && (leaf.Schema.Items.Type == "string" || leaf.Schema.Items.Type == "integer") && !leaf.Schema.Items.Nullable
+}
+
+func orJoined(leaf leaf) string {
+	if isJoinable(leaf) {
+		return `, or set join to the text between the items`
+	}
+	return ""
+}
+
+// newJoined returns the codec of a binding that joins the items of a list.
+func newJoined(declared *v1alpha1.ImageKindBinding, leaf leaf, anyText bool, path *field.Path) (codec, field.ErrorList) {
+	switch {
+	case !isJoinable(leaf):
+		return nil, field.ErrorList{field.Forbidden(path.Child("join"), leaf.Path+" must be a list of strings or of integers")}
+	case !anyText:
+		return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To, "must be a string of any form, because the binding joins items")}
+	}
+	return joined{declared.Join, leaf.Schema.Items.Type}, nil
 }
 
 // newTable returns the codec of a binding that lists its values: exactly those of the enum of the field.

@@ -164,7 +164,11 @@ func generateLeaf(c *choices) map[string]any {
 	case 3:
 		return map[string]any{"type": "number"}
 	case 4:
-		return map[string]any{"type": "array", "x-kubernetes-list-type": "atomic", "items": text}
+		list := map[string]any{"type": "array", "x-kubernetes-list-type": "atomic", "items": text}
+		if c.often(4) {
+			list["minItems"] = 1
+		}
+		return list
 	case 5:
 		return map[string]any{"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": text}
 	case 6:
@@ -203,6 +207,8 @@ func generateBinding(c *choices, leaf *generatedLeaf, to string) v1alpha1.ImageK
 	binding := v1alpha1.ImageKindBinding{Field: leaf.path, To: to}
 	typ := leaf.schema["type"].(string)
 	switch {
+	case typ == "array" && leaf.schema["minItems"] != nil:
+		binding.Join = choose(c, []string{" ", ",", "\n", "a"})
 	case typ == "array" || typ == "object" || c.often(1):
 		binding.JSON = true
 	case c.often(1):
@@ -243,7 +249,11 @@ func generateValue(c *choices, schema map[string]any) any {
 		return choose(c, generatedNumbers)
 	case "array":
 		list := []any{}
-		for range c.below(3) {
+		count := c.below(3)
+		if schema["minItems"] != nil {
+			count++
+		}
+		for range count {
 			list = append(list, choose(c, generatedTexts))
 		}
 		return list

@@ -51,6 +51,9 @@ func (b *binding) emptyAt(declared *v1alpha1.ImageKindBinding, path *field.Path)
 	case table:
 		i := slices.IndexFunc(declared.Values, func(v v1alpha1.ImageKindValue) bool { return v.To == "" })
 		return path.Child("values").Index(max(i, 0)).Child("to"), i >= 0
+	case joined:
+		limits := b.leaf.Schema.ValueValidation
+		return b.leaf.At.Child("minItems"), limits == nil || limits.MinItems == nil || *limits.MinItems == 0
 	}
 	return nil, false // the others write at least a prefix, a number or a quote
 }

@@ -67,7 +67,19 @@ func TestBindingsThatAreRefused(t *testing.T) {
 			bindings + `[0].to: Invalid value: "spec.template.env[A]": spec.template.env cannot be set by users of the kind: set it in the template`}},
 
 		// the codec
-		{"a list without JSON", "", "a: {type: array, items: {type: string}}", scalar, []string{bindings + "[0].json: Required value: must be true, because spec.a is of type array"}},
+		{"a list without JSON", "", "a: {type: array, items: {type: string}}", scalar, []string{bindings + "[0].json: Required value: must be true, or set join to the text between the items, because spec.a is of type array"}},
+		{"a list of objects without JSON", "", "a: {type: array, items: {type: object, properties: {b: {type: string}}}}", scalar, []string{
+			bindings + "[0].json: Required value: must be true, because spec.a is of type array"}},
+		{"joined texts", "", text, `{field: spec.a, to: "spec.parameters[a]", join: " "}`, []string{
+			bindings + "[0].join: Forbidden: spec.a must be a list of strings or of integers"}},
+		{"joined objects", "", "a: {type: array, items: {type: object, properties: {b: {type: string}}}}", `{field: spec.a, to: "spec.parameters[a]", join: " "}`, []string{
+			bindings + "[0].join: Forbidden: spec.a must be a list of strings or of integers"}},
+		{"joined JSON", "", "a: {type: array, items: {type: string}}", `{field: spec.a, to: "spec.parameters[a]", join: " ", json: true}`, []string{
+			bindings + "[0].join: Forbidden: a binding with a prefix, with values or with JSON joins nothing"}},
+		{"a joined duration", "", "a: {type: array, minItems: 1, items: {type: string}}", `{field: spec.a, to: spec.history.ttl.failed, join: " "}`, []string{
+			bindings + `[0].to: Invalid value: "spec.history.ttl.failed": must be a string of any form, because the binding joins items`}},
+		{"a joined list that can be empty", "", "a: {type: array, items: {type: string}}", `{field: spec.a, to: spec.template.runtimeClassName, join: " "}`, []string{
+			a + ".minItems: Required value: must not be empty, because an Image does not tell an empty spec.template.runtimeClassName from none: or let the field be required or have a default"}},
 		{"a map without JSON", "", "a: {type: object, x-kubernetes-map-type: atomic, additionalProperties: {type: string}}", scalar, []string{
 			bindings + "[0].json: Required value: must be true, because spec.a is of type object"}},
 		{"JSON with a prefix", "", text, `{field: spec.a, to: "spec.parameters[a]", json: true, prefix: x}`, []string{

@@ -15,6 +15,7 @@ import (
 const (
 	maxPath     = 512
 	maxPrefix   = 512
+	maxJoin     = 16
 	maxValue    = 512
 	maxStored   = 4096
 	maxFormat   = 63
@@ -48,6 +49,10 @@ func checkTexts(version *v1alpha1.ImageKindVersion, path *field.Path) field.Erro
 		text(at.Child("field"), binding.Field, maxPath)
 		text(at.Child("to"), binding.To, maxPath)
 		text(at.Child("prefix"), binding.Prefix, maxPrefix)
+		if len(binding.Join) > maxJoin {
+			errs = append(errs, field.TooLong(at.Child("join"), "", maxJoin))
+		}
+		line(at.Child("join"), strings.NewReplacer("\n", " ", "\t", " ").Replace(binding.Join))
 		items(at.Child("values"), len(binding.Values), maxValues)
 		for j, value := range binding.Values {
 			text(at.Child("values").Index(j).Child("value"), value.Value, maxValue)

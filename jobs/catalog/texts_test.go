@@ -37,6 +37,7 @@ func TestLimitsOfOpenAPIAreThoseOfCompile(t *testing.T) {
 		"ImageKindBinding.field":    {"bindings[0].field", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[0].Field = text })},
 		"ImageKindBinding.to":       {"bindings[0].to", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[0].To = text })},
 		"ImageKindBinding.prefix":   {"bindings[0].prefix", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[0].Prefix = text })},
+		"ImageKindBinding.join":     {"bindings[0].join", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[0].Join = text })},
 		"ImageKindBinding.values":   {"bindings[0].values", many(func(v *v1alpha1.ImageKindVersion, n int) { v.Bindings[0].Values = make([]v1alpha1.ImageKindValue, n) })},
 		"ImageKindValue.value":      {"bindings[1].values[0].value", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[1].Values[0].Value = text })},
 		"ImageKindValue.to":         {"bindings[1].values[0].to", long(func(v *v1alpha1.ImageKindVersion, text string) { v.Bindings[1].Values[0].To = text })},

@@ -3470,7 +3470,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 	return common.OpenAPIDefinition{
 		Schema: spec.Schema{
 			SchemaProps: spec.SchemaProps{
-				Description: "ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the Image of its own. A binding has at most one of a prefix, a list of values, and the encoding as JSON. Without them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.",
+				Description: "ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the Image of its own. A binding has at most one of a prefix, a list of values, the encoding as JSON, and a text that joins items. Without them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.",
 				Type:        []string{"object"},
 				Properties: map[string]spec.Schema{
 					"field": {
@@ -3525,8 +3525,16 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 					},
 					"json": {
 						SchemaProps: spec.SchemaProps{
-							Description: "json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.",
+							Description: "json stores the value as its JSON, in a string of the Image. Maps and objects need it, and lists that are not joined. The schema must declare them as atomic.",
 							Type:        []string{"boolean"},
+							Format:      "",
+						},
+					},
+					"join": {
+						SchemaProps: spec.SchemaProps{
+							Description: "join stores a list of strings or integers as a string of the Image: its items with this text between them, such as a space, a comma or a line break. An item that is empty, or that contains this text, is refused. At most 16 bytes. Defaults to none.",
+							MaxLength:   ptr.To[int64](16),
+							Type:        []string{"string"},
 							Format:      "",
 						},
 					},
@@ -3620,7 +3628,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 					},
 					"expression": {
 						SchemaProps: spec.SchemaProps{
-							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.",
+							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived values of a kind cost at most 3333333 together.",
 							Default:     "",
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},

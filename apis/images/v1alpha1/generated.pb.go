@@ -3590,6 +3590,11 @@ func (m *ImageKindBinding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	i -= len(m.Join)
+	copy(dAtA[i:], m.Join)
+	i = encodeVarintGenerated(dAtA, i, uint64(len(m.Join)))
+	i--
+	dAtA[i] = 0x32
 	i--
 	if m.JSON {
 		dAtA[i] = 1
@@ -7171,6 +7176,8 @@ func (m *ImageKindBinding) Size() (n int) {
 		}
 	}
 	n += 2
+	l = len(m.Join)
+	n += 1 + l + sovGenerated(uint64(l))
 	return n
 }
 
@@ -8905,6 +8912,7 @@ func (this *ImageKindBinding) String() string {
 		`Prefix:` + fmt.Sprintf("%v", this.Prefix) + `,`,
 		`Values:` + repeatedStringForValues + `,`,
 		`JSON:` + fmt.Sprintf("%v", this.JSON) + `,`,
+		`Join:` + fmt.Sprintf("%v", this.Join) + `,`,
 		`}`,
 	}, "")
 	return s
@@ -20895,6 +20903,38 @@ func (m *ImageKindBinding) Unmarshal(dAtA []byte) error {
 				}
 			}
 			m.JSON = bool(v != 0)
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Join", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowGenerated
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthGenerated
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Join = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipGenerated(dAtA[iNdEx:])

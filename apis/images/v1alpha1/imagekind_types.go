@@ -175,8 +175,8 @@ type ImageKindVersion struct {
 }
 
 // ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the
-// Image of its own. A binding has at most one of a prefix, a list of values, and the encoding as JSON. Without them, a field whose value is a string in the Image has the
-// text of the value there, and other fields have the value itself.
+// Image of its own. A binding has at most one of a prefix, a list of values, the encoding as JSON, and a text that joins items. Without
+// them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.
 type ImageKindBinding struct {
 	// field is the path of the field in objects of the kind, such as spec.size.
 	// +k8s:validation:maxLength=512
@@ -200,9 +200,15 @@ type ImageKindBinding struct {
 	// +listMapKey=value
 	// +k8s:validation:maxItems=128
 	Values []ImageKindValue `json:"values,omitempty" patchStrategy:"merge" patchMergeKey:"value" protobuf:"bytes,4,rep,name=values"`
-	// json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.
+	// json stores the value as its JSON, in a string of the Image. Maps and objects need it, and lists that are not joined. The schema
+	// must declare them as atomic.
 	// +optional
 	JSON bool `json:"json,omitempty" protobuf:"varint,5,opt,name=json"`
+	// join stores a list of strings or integers as a string of the Image: its items with this text between them, such as a space, a comma
+	// or a line break. An item that is empty, or that contains this text, is refused. At most 16 bytes. Defaults to none.
+	// +optional
+	// +k8s:validation:maxLength=16
+	Join string `json:"join,omitempty" protobuf:"bytes,6,opt,name=join"`
 }
 
 // ImageKindValue is a value of a field, and its value in the Image.
@@ -225,7 +231,8 @@ type ImageKindDerivation struct {
 	To string `json:"to" protobuf:"bytes,1,opt,name=to"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
 	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
-	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.
+	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived
+	// values of a kind cost at most 3333333 together.
 	// +k8s:validation:maxLength=4096
 	// +required
 	Expression string `json:"expression" protobuf:"bytes,2,opt,name=expression"`

@@ -113,11 +113,13 @@ func requests(ctx context.Context) map[string]func() (object any, judge func() f
 			kind.Spec.Template.Raw = []byte(`{"builder": {"name": "mock"}, "targets": [{"platform": "linux/amd64", "format": "raw"}]}`)
 			version := v1alpha1.ImageKindVersion{Name: "v1"}
 			version.Schema.Raw = []byte(`{"type": "object", "required": ["base", "size"], "properties": {
-				"base": {"type": "string", "minLength": 1, "maxLength": 64}, "size": {"type": "string", "enum": ["small"]}, "count": {"type": "integer"}}}`)
+				"base": {"type": "string", "minLength": 1, "maxLength": 64}, "size": {"type": "string", "enum": ["small"]}, "count": {"type": "integer"},
+				"tags": {"type": "array", "items": {"type": "string"}}}}`)
 			version.Bindings = []v1alpha1.ImageKindBinding{
 				{Field: "spec.base", To: "spec.base.reference", Prefix: "debian:"},
 				{Field: "spec.size", To: "spec.parameters[size]", Values: []v1alpha1.ImageKindValue{{Value: "small", To: "20Gi"}}},
 				{Field: "spec.count", To: "spec.parameters[count]"},
+				{Field: "spec.tags", To: "spec.parameters[tags]", Join: ", "},
 			}
 			version.Derived = []v1alpha1.ImageKindDerivation{{To: "spec.parameters[host]", Expression: "metadata.name"}}
 			version.Columns = []v1alpha1.ImageKindColumn{{Name: "Count", Type: "integer", Format: "int64", Description: "Number", JSONPath: ".spec.count"}}

@@ -13,9 +13,12 @@ import (
 	"testing"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
@@ -168,17 +171,48 @@ func TestChangedDocumentsReplaceTheKinds(t *testing.T) {
 // TestTheExamplesAreKinds holds that each field of the examples also has a text for kubectl explain.
 func TestTheExamplesAreKinds(t *testing.T) {
 	t.Parallel()
-	directory, err := filepath.Abs("../../../examples/kinds")
+	found, err := NewSource(examples(t), false, catalog.Compile).Read(t.Context())
 	require.NoError(t, err)
-	found, err := NewSource(directory, false, catalog.Compile).Read(t.Context())
-	require.NoError(t, err)
-	if len(found) != 3 {
+	if len(found) != 4 {
 		t.Errorf("found %v", found)
 	}
 	for name, kind := range found {
 		spec := kind.Structural().Properties["spec"]
 		undescribed(&spec, "spec", func(path string) { t.Errorf("%s: %s has no description", name, path) })
 	}
+}
+
+// TestTheBuilderDebianTakesItsKind holds that the parameters of the example that users start from, and of the object among the examples, are
+// those of the builder, and that a list reaches it in the form that it takes.
+func TestTheBuilderDebianTakesItsKind(t *testing.T) {
+	t.Parallel()
+	found, err := NewSource(examples(t), false, catalog.Compile).Read(t.Context())
+	require.NoError(t, err)
+	kind := found["servers"]
+	object := &unstructured.Unstructured{}
+	require.NoError(t, yaml.Unmarshal(require.Value(os.ReadFile(filepath.Join(examples(t), "instances", "server.yaml")))(t), &object.Object))
+	users := object.DeepCopy()
+	user := map[string]any{"name": "admin", "authorizedKeys": []any{"ssh-ed25519 AAAA admin"}}
+	require.NoError(t, unstructured.SetNestedSlice(users.Object, []any{user}, "spec", "users"))
+	for name, view := range map[string]*unstructured.Unstructured{"the start of users": kind.Example(t.Context()), "an object": object, "users": users} {
+		image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
+		capabilities := debian.Capabilities()
+		path := field.NewPath("spec")
+		errs := append(capabilities.CheckParameters("debian", image.Spec.Parameters, path), capabilities.CheckTargets("debian", image.Spec.Targets, path)...)
+		if len(errs) > 0 {
+			t.Errorf("%s: %v", name, errs)
+		}
+	}
+	image := require.Value(kind.Put(t.Context(), object, nil, nil))(t)
+	if i := slices.IndexFunc(image.Spec.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == "packages" }); i < 0 || image.Spec.Parameters[i].Value != "nginx-light curl" {
+		t.Errorf("the parameters are %v", image.Spec.Parameters)
+	}
+}
+
+// examples is the directory of the example kinds.
+func examples(t *testing.T) string {
+	t.Helper()
+	return require.Value(filepath.Abs("../../../examples/kinds"))(t)
 }
 
 func undescribed(schema *structuralschema.Structural, path string, report func(path string)) {

@@ -677,6 +677,9 @@ var schemaYAML = typed.YAMLObject(`types:
       type:
         scalar: string
       default: ""
+    - name: join
+      type:
+        scalar: string
     - name: json
       type:
         scalar: boolean

@@ -8,8 +8,8 @@ package v1alpha1
 // with apply.
 //
 // ImageKindBinding stores a field of the kind in a field of the Image. It works both ways: each value of the field has a value in the
-// Image of its own. A binding has at most one of a prefix, a list of values, and the encoding as JSON. Without them, a field whose value is a string in the Image has the
-// text of the value there, and other fields have the value itself.
+// Image of its own. A binding has at most one of a prefix, a list of values, the encoding as JSON, and a text that joins items. Without
+// them, a field whose value is a string in the Image has the text of the value there, and other fields have the value itself.
 type ImageKindBindingApplyConfiguration struct {
 	// field is the path of the field in objects of the kind, such as spec.size.
 	Field *string `json:"field,omitempty"`
@@ -21,8 +21,12 @@ type ImageKindBindingApplyConfiguration struct {
 	Prefix *string `json:"prefix,omitempty"`
 	// values lists every value of the field with its value in the Image. At most 128. Defaults to none.
 	Values []ImageKindValueApplyConfiguration `json:"values,omitempty"`
-	// json stores the value as its JSON, in a string of the Image. Lists and maps need it. The schema must declare them as atomic.
+	// json stores the value as its JSON, in a string of the Image. Maps and objects need it, and lists that are not joined. The schema
+	// must declare them as atomic.
 	JSON *bool `json:"json,omitempty"`
+	// join stores a list of strings or integers as a string of the Image: its items with this text between them, such as a space, a comma
+	// or a line break. An item that is empty, or that contains this text, is refused. At most 16 bytes. Defaults to none.
+	Join *string `json:"join,omitempty"`
 }
 
 // ImageKindBindingApplyConfiguration constructs a declarative configuration of the ImageKindBinding type for use with
@@ -73,5 +77,13 @@ func (b *ImageKindBindingApplyConfiguration) WithValues(values ...*ImageKindValu
 // If called multiple times, the JSON field is set to the value of the last call.
 func (b *ImageKindBindingApplyConfiguration) WithJSON(value bool) *ImageKindBindingApplyConfiguration {
 	b.JSON = &value
+	return b
+}
+
+// WithJoin sets the Join field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Join field is set to the value of the last call.
+func (b *ImageKindBindingApplyConfiguration) WithJoin(value string) *ImageKindBindingApplyConfiguration {
+	b.Join = &value
 	return b
 }

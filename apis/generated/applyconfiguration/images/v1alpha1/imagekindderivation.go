@@ -13,7 +13,8 @@ type ImageKindDerivationApplyConfiguration struct {
 	To *string `json:"to,omitempty"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
 	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
-	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object.
+	// server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived
+	// values of a kind cost at most 3333333 together.
 	Expression *string `json:"expression,omitempty"`
 }
 
