@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -37,9 +38,16 @@ func TestSettingsOfArgoCD(t *testing.T) {
 		}
 	}
 	slices.Sort(keys)
-	want := []string{"actions.images.goldsmith.dev_Image", "actions.images.goldsmith.dev_ImageBuild", "health.images.goldsmith.dev_Image", "health.images.goldsmith.dev_ImageBuild"}
+	want := []string{"actions.images.goldsmith.dev_Image", "actions.images.goldsmith.dev_ImageBuild", "health.images.goldsmith.dev_Image", "health.images.goldsmith.dev_ImageBuild", "resource.customizations"}
 	if !slices.Equal(keys, want) || len(merged.Data) != len(alone.Data) {
 		t.Errorf("got %v, want %v", keys, want)
+	}
+	// A key of a ConfigMap cannot have the wildcard of all kinds of a group.
+	groups := map[string]map[string]string{}
+	require.NoError(t, yaml.UnmarshalStrict([]byte(alone.Data["resource.customizations"]), &groups))
+	catalogue := groups["catalog.goldsmith.dev/*"]
+	if script := alone.Data["resource.customizations.health.images.goldsmith.dev_Image"]; len(groups) != 1 || len(catalogue) != 1 || catalogue["health.lua"] != script {
+		t.Errorf("the health of the catalogue is %v, want that of Images", groups)
 	}
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"regexp"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -72,13 +73,18 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 	s.waits("web-1", v1alpha1.BuildSucceeded)
 }
 
-// appliesExample applies the example of a kind in a dry run.
+// appliesExample applies the example of a kind as it is, and with all fields that it has in comments.
 func (s *session) appliesExample(kind string) {
 	s.t.Helper()
 	shown := s.types("kinds", kind)
 	shown.says()
-	s.createObject(shown.out, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict})
+	dryRun := metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}, FieldValidation: metav1.FieldValidationStrict}
+	s.createObject(shown.out, dryRun)
+	s.createObject(commentedFields.ReplaceAllString(shown.out, "$1$2"), dryRun)
 }
+
+// commentedFields matches the beginnings of lines that a user uncomments, and not those of descriptions.
+var commentedFields = regexp.MustCompile(`(?m)^( *)# ([A-Za-z0-9]+:|- | {2,})`)
 
 // createObject creates an object of a kind.
 func (s *session) createObject(manifest string, options metav1.CreateOptions) {

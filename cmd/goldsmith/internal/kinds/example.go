@@ -34,11 +34,7 @@ func example(ctx context.Context, connection *client.Connection, kind *client.Ca
 	manifest.line("", "metadata:")
 	manifest.line("", "  name: example")
 	start, full := catalog.Examples(ctx, schema)
-	if len(start) == 0 {
-		manifest.line("", "spec: {}")
-	} else {
-		manifest.line("", "spec:")
-	}
+	manifest.line("", "spec:") // null if all fields are comments: {} could have none below it
 	if err := manifest.fields("  ", schema, start, full); err != nil {
 		return fmt.Errorf("write an example of %s: %w", kind.Name, err)
 	}
