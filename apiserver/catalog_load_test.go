@@ -4,11 +4,14 @@ package apiserver_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -49,6 +52,47 @@ func fewer(number int) int {
 	}
 	return number
 }
+
+var _ = Describe("the ImageKinds of a server", func() {
+	It("have a limit of their size together", func(ctx SpecContext) {
+		stored := client.ImagesV1alpha1().ImageKinds()
+		described := func(number, size int) *v1alpha1.ImageKind {
+			kind := wideKind(number, 1)
+			kind.Spec.Versions[0].Schema.Raw = []byte(strings.Replace(string(kind.Spec.Versions[0].Schema.Raw), "{", `{"description": "`+strings.Repeat("a", size)+`",`, 1))
+			return kind
+		}
+		const large, more = 247_000, 14_800
+		refused := func(err error) {
+			GinkgoHelper()
+			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
+			Expect(err).To(MatchError(ContainSubstring("at most 4 MiB are allowed together")))
+		}
+		created := 0
+		for {
+			kind := described(created, large)
+			if _, err := stored.Create(ctx, kind, metav1.CreateOptions{}); err != nil {
+				refused(err)
+				break
+			}
+			DeferCleanup(func(ctx SpecContext) { remove(ctx, kind.Name) })
+			created++
+		}
+		Expect(created).To(Equal(16), "each spec has a little more than a 17th of 4 MiB")
+		update := func(kind *v1alpha1.ImageKind) error {
+			patch := must(json.Marshal(map[string]any{"spec": kind.Spec}))
+			_, err := stored.Patch(ctx, kind.Name, types.MergePatchType, patch, metav1.PatchOptions{})
+			return err
+		}
+		grown := func(number int) *v1alpha1.ImageKind { return described(number, large+more) }
+		var err error
+		for i := 0; i < created && err == nil; i++ { // as far as there is room
+			err = update(grown(i))
+		}
+		refused(err)
+		Expect(update(described(0, 100))).To(Succeed(), "a spec can become smaller")
+		Expect(update(grown(created-1))).To(Succeed(), "there is room again")
+	})
+})
 
 var _ = Describe("many users of the catalogue", func() {
 	It("use many kinds of 100 fields each", func(ctx SpecContext) {

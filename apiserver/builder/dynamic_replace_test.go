@@ -6,9 +6,12 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	goruntime "runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"unsafe"
 
 	. "github.com/onsi/gomega"
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -273,6 +276,35 @@ func TestReplacedKindsAreDescribedAnew(t *testing.T) {
 	}
 	_, after := request(t, running, http.MethodGet, "/openapi/v3", "")
 	g.Expect(after).NotTo(Equal(before), "the hash of the document changes")
+}
+
+// TestRemovedKindsGiveTheirMemoryBack reads everything that keeps a part of a kind, and then removes the kind. A part of its description is shared by
+// all of them.
+func TestRemovedKindsGiveTheirMemoryBack(t *testing.T) {
+	g := parallel(t)
+	var freed atomic.Int32
+	describedKind := func(revision string) dynamic.Kind {
+		fields := toyFields()
+		text := []byte(strings.Repeat("a long description ", 1000))
+		goruntime.AddCleanup(&text[0], func(int) { freed.Add(1) }, 0)
+		fields["described"] = apiextensionsv1.JSONSchemaProps{Type: "string", Description: unsafe.String(&text[0], len(text))}
+		return computed(definition("toys", "Toy", fields), revision, nil)
+	}
+	group, running := shop(t, describedKind("1"))
+	client := clientOf(t, running).Resource(toys)
+	for _, revision := range []string{"2", "3"} {
+		require.Value(client.List(t.Context(), metav1.ListOptions{}))(t)
+		for _, path := range []string{"/openapi/v2", "/openapi/v3/apis/" + shopGroup + "/v1", "/apis/" + shopGroup + "/v1"} {
+			_, body := request(t, running, http.MethodGet, path, "", "Accept", "application/json")
+			g.Expect(body).To(ContainSubstring("Toy"))
+		}
+		require.NoError(t, group.Replace([]dynamic.Kind{describedKind(revision)}))
+	}
+	require.NoError(t, group.Replace(nil))
+	g.Eventually(func() int32 {
+		goruntime.GC()
+		return freed.Load()
+	}).WithTimeout(patience).Should(BeEquivalentTo(3))
 }
 
 func TestGroupsOfOneServer(t *testing.T) {

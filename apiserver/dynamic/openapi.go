@@ -5,6 +5,7 @@ package dynamic
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -84,12 +85,13 @@ func (s *served) serves(path string, extensions spec.Extensions) bool {
 type publisher struct {
 	generic *genericapiserver.GenericAPIServer
 	groups  []*Group
+	kept    kept
 }
 
 // Publish adds the kinds of these groups to the OpenAPI documents of their server, now and after each Replace. Package builder calls
 // it once, when the server has these documents.
 func Publish(generic *genericapiserver.GenericAPIServer, groups []*Group) {
-	publisher := &publisher{generic: generic, groups: groups}
+	publisher := &publisher{generic: generic, groups: groups, kept: kept{generic: generic, asked: map[string]bool{}}}
 	for _, group := range groups {
 		group.mutex.Lock()
 		group.openapi = publisher
@@ -100,17 +102,42 @@ func Publish(generic *genericapiserver.GenericAPIServer, groups []*Group) {
 
 // publish replaces the documents. They are merged when a client next asks for them.
 func (p *publisher) publish() {
+	if !p.kept.begun && slices.ContainsFunc(p.groups, func(group *Group) bool { return len(group.served(group.versions...)) > 0 }) {
+		p.kept.begun = true
+		p.begin()
+	}
+	p.replace()
+	p.kept.refresh()
+}
+
+// begin lets the library read documents without kinds. It keeps the first document that it could read for as long as the server runs.
+func (p *publisher) begin() {
+	for _, group := range p.groups {
+		for _, version := range group.versions {
+			version := schema.GroupVersion{Group: group.name, Version: version}
+			empty := &spec3.OpenAPI{Version: "3.0.0", Info: &spec.Info{}, Paths: &spec3.Paths{}, Components: &spec3.Components{}}
+			p.generic.OpenAPIV3VersionedService.UpdateGroupVersionLazy("apis/"+version.String(), cached.Static(empty, "empty"))
+			p.kept.read("/openapi/v3/apis/" + version.String())
+		}
+	}
+	p.generic.OpenAPIVersionedService.UpdateSpecLazy(cached.Static(p.generic.StaticOpenAPISpec, "static"))
+	p.kept.read("/openapi/v2")
+}
+
+func (p *publisher) replace() {
 	etag := string(uuid.NewUUID())
 	for _, group := range p.groups {
 		for _, version := range group.versions {
 			version := schema.GroupVersion{Group: group.name, Version: version}
 			p.generic.OpenAPIV3VersionedService.UpdateGroupVersionLazy("apis/"+version.String(), cached.Once(cached.Func(func() (*spec3.OpenAPI, string, error) {
+				p.kept.ask("/openapi/v3/apis/" + version.String())
 				document, err := group.v3(version)
 				return document, etag, err
 			})))
 		}
 	}
 	p.generic.OpenAPIVersionedService.UpdateSpecLazy(cached.Once(cached.Func(func() (*spec.Swagger, string, error) {
+		p.kept.ask("/openapi/v2")
 		document, err := p.v2()
 		return document, etag, err
 	})))

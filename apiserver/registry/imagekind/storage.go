@@ -38,7 +38,7 @@ func NewStorage(scope *resources.Scope, options Options) (resources.Storages, er
 	if err != nil {
 		return nil, err
 	}
-	return resources.Storages{"": store, "status": store.Status(nil)}, nil
+	return resources.Storages{"": newLimited(store), "status": store.Status(nil)}, nil
 }
 
 type strategy struct {
