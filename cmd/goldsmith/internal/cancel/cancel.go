@@ -21,8 +21,9 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	var reason string
 	command := &cobra.Command{
-		Use:   "cancel BUILD",
-		Short: "Cancel a build, and keep its log",
+		Annotations: map[string]string{client.Unfinished: ""},
+		Use:         "cancel BUILD",
+		Short:       "Cancel a build, and keep its log",
 		Long: "Cancel a queued or running build, and keep the build and its log. The command does not wait until the " +
 			"build has stopped.",
 		Example: "  goldsmith cancel debian-7\n" +

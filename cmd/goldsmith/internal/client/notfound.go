@@ -37,12 +37,22 @@ type OtherKindError struct {
 	Instead string
 	// Succeeded is the latest successful build of the Image. It is empty if there is none.
 	Succeeded string
+	// Unfinished is the latest build of the Image that has not finished, and NotCancelled that which was not cancelled. They are empty if
+	// there is none.
+	Unfinished, NotCancelled string
 	// wait is how to wait for the latest build of the Image. It is empty if that has finished.
 	wait string
 }
 
-// Successful is the annotation of verbs that take only builds that have succeeded.
-const Successful = "successful"
+// Annotations of verbs that take only some builds.
+const (
+	// Successful is for those that have succeeded.
+	Successful = "successful"
+	// Unfinished is for those that have not finished.
+	Unfinished = "unfinished"
+	// NotCancelled is for those that were not cancelled.
+	NotCancelled = "not cancelled"
+)
 
 // Error is the message without a verb.
 func (e *OtherKindError) Error() string {
@@ -57,19 +67,32 @@ func (e *OtherKindError) Of(verb *cobra.Command) error {
 	if i < 0 {
 		return e
 	}
-	meant, instead := e.Instead, e.instead()
-	if _, successful := verb.Annotations[Successful]; successful && e.Wanted == ImageBuild {
-		meant, instead = e.Succeeded, "it has no successful build"+e.wait
-		if meant != "" {
-			instead = "the latest successful build is " + meant
-		}
-	}
+	meant, instead := e.meant(verb)
 	err := fmt.Errorf("%s is %s, but %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], instead)
 	if meant == "" {
 		return err
 	}
 	args[i] = meant
 	return fmt.Errorf("%w: %s", err, Line(verb, args))
+}
+
+// meant returns the object that the user of a verb may mean, and the text about it.
+func (e *OtherKindError) meant(verb *cobra.Command) (name, text string) {
+	if e.Wanted == ImageBuild && e.Instead != "" {
+		for _, those := range []struct{ annotation, name, which, wait string }{
+			{Successful, e.Succeeded, "successful build", e.wait}, {Unfinished, e.Unfinished, "unfinished build", ""},
+			{NotCancelled, e.NotCancelled, "build that was not cancelled", ""},
+		} {
+			_, only := verb.Annotations[those.annotation]
+			switch {
+			case only && those.name == "":
+				return "", "it has no " + those.which + those.wait
+			case only:
+				return those.name, "the latest " + those.which + " is " + those.name
+			}
+		}
+	}
+	return e.Instead, e.instead()
 }
 
 // other returns the kind of the object that has the name.
@@ -105,12 +128,14 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 		}
 	case ImageBuild:
 		image, err := c.ImagesV1alpha1().Images(c.Namespace).Get(ctx, name, metav1.GetOptions{})
-		var newest *v1alpha1.ImageBuild
+		var builds []v1alpha1.ImageBuild
 		if err == nil {
-			newest, err = c.NewestBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
+			builds, err = c.ListBuilds(ctx, image.Namespace, BuildsOf(image.UID))
 		}
-		if newest != nil {
-			found.Instead, found.wait = newest.Name, WaitFor(newest)
+		if latest := newest(builds, math.MaxInt64); latest != nil {
+			found.Instead, found.wait = latest.Name, WaitFor(latest)
+			found.Unfinished = latestThat(builds, func(build *v1alpha1.ImageBuild) bool { return !build.Status.Finished })
+			found.NotCancelled = latestThat(builds, func(build *v1alpha1.ImageBuild) bool { return build.Status.Phase != v1alpha1.BuildCancelled })
 			if good, failure := c.LastGoodBuild(ctx, image.Namespace, image.UID, math.MaxInt64); failure == nil && good != nil {
 				found.Succeeded = good.Name
 			}
@@ -120,4 +145,13 @@ func (c *Connection) otherKind(ctx context.Context, wanted Kind, name string) er
 		}
 	}
 	return nil
+}
+
+// latestThat returns the name of the newest build that is wanted, or "".
+func latestThat(builds []v1alpha1.ImageBuild, wanted func(*v1alpha1.ImageBuild) bool) string {
+	those := slices.DeleteFunc(slices.Clone(builds), func(build v1alpha1.ImageBuild) bool { return !wanted(&build) })
+	if latest := newest(those, math.MaxInt64); latest != nil {
+		return latest.Name
+	}
+	return ""
 }

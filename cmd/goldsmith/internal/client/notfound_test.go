@@ -90,10 +90,14 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		kind       Kind
 		fresh      bool // the image has no build
 		line, want string
+		takes      string // the annotation of the verb
 		successful string // the latest successful build, for a verb that takes only such a build
 	}{
 		{kind: ImageBuild, line: "web stable", successful: "web-9", want: "web is an image, but verb takes a build: the latest successful build is web-9: goldsmith verb web-9 stable"},
 		{kind: ImageBuild, line: "web stable", successful: "none", want: "web is an image, but verb takes a build: it has no successful build; wait for build web-10: `goldsmith logs web-10 -f`"},
+		{kind: ImageBuild, line: "web", takes: Unfinished, want: "web is an image, but verb takes a build: the latest unfinished build is web-9: goldsmith verb web-9"},
+		{kind: ImageBuild, line: "web", takes: NotCancelled, want: "web is an image, but verb takes a build: the latest build that was not cancelled is web-9: goldsmith verb web-9"},
+		{kind: ImageBuild, line: "web", takes: Unfinished, fresh: true, want: "web is an image, but verb takes a build: it has no build"},
 		{kind: ImageBuild, line: "web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10"},
 		{kind: ImageBuild, line: "web -n team", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 --namespace=team"},
 		{kind: ImageBuild, line: "web web", want: "web is an image, but verb takes a build: the latest build is web-10: goldsmith verb web-10 web"},
@@ -107,6 +111,9 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		for _, build := range builds {
 			if test.fresh {
 				break
+			}
+			if build = build.DeepCopy(); test.takes != "" && build.Name == "web-10" {
+				build.Status.Phase, build.Status.Finished = v1alpha1.BuildCancelled, true
 			}
 			require.NoError(t, clients.Tracker().Add(build))
 		}
@@ -127,6 +134,9 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		}}
 		if test.successful != "" {
 			verb.Annotations = map[string]string{Successful: ""}
+		}
+		if test.takes != "" {
+			verb.Annotations = map[string]string{test.takes: ""}
 		}
 		flags.AddTo(verb.Flags())
 		root := &cobra.Command{Use: "goldsmith"}

@@ -47,6 +47,11 @@ func UnfinishedImageBuilds(flags *client.Flags) cobra.CompletionFunc {
 	return complete(flags, buildsThat(fields.OneTermEqualSelector("status.finished", "false")))
 }
 
+// ImageBuildsToRerun completes one argument, a build that was not cancelled.
+func ImageBuildsToRerun(flags *client.Flags) cobra.CompletionFunc {
+	return complete(flags, buildsThat(fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.BuildCancelled))))
+}
+
 // ImagesAndImageBuilds completes one argument, an Image or a build.
 func ImagesAndImageBuilds(flags *client.Flags) cobra.CompletionFunc {
 	return complete(flags, func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {

@@ -29,8 +29,9 @@ func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
-		Use:   "rerun BUILD",
-		Short: "Build an image again from the inputs of an earlier build",
+		Annotations: map[string]string{client.NotCancelled: ""},
+		Use:         "rerun BUILD",
+		Short:       "Build an image again from the inputs of an earlier build",
 		Long: "Build an image again from the inputs of an earlier build, and print the name of the new build. " +
 			"The new build has the inputs that the earlier build resolved, even if the image, its base or its " +
 			"files have changed since. If the server has a records database, --uid also finds a deleted build. " +
@@ -38,7 +39,7 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith rerun debian-3 --wait\n" +
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
-		ValidArgsFunction: completion.ImageBuilds(flags),
+		ValidArgsFunction: completion.ImageBuildsToRerun(flags),
 		RunE: func(command *cobra.Command, args []string) error {
 			if err := asked.Check(); err != nil {
 				return err
