@@ -23,6 +23,8 @@ var hints = []struct{ part, next string }{
 	{"connection refused", `is "goldsmith up" running?`},
 	{"no matches for kind", unknownKind},
 	{"could not find the requested resource", unknownResource},
+	{"apiVersion not set", client.NoManifest},
+	{"resource name may not be empty", "set metadata.name in the manifest"},
 	{"kind not set", client.NoManifest},
 	{"Object 'Kind' is missing", client.NoManifest},
 	{"invalid object to validate", client.NoManifest},
