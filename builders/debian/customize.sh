@@ -25,8 +25,8 @@ if [ -e "$plan/apt" ]; then
 fi
 
 # Only an image that adds to another one has this list. mmdebstrap has installed the packages of other images.
+libraries
 if [ -e "$plan/packages" ]; then
-  libraries
   if [ -s "$plan/packages" ]; then
     # Names only: an architecture after a name leaves no + or - at its end for an operator, and apt takes no name for a regular expression.
     sed 's/^[^=]*/&:amd64/' "$plan/packages" |

@@ -23,6 +23,8 @@ const (
 
 	// planSimulated is the file of the plan in which apt tells what it will install. An image on a base has none.
 	planSimulated = "simulated"
+	// planRoot is a link of the plan to the root file system, whose own name is random.
+	planRoot = "root"
 
 	percentInstalling = 20
 	percentInstalled  = 68
@@ -77,7 +79,7 @@ func (b *build) watchInstallation(ctx context.Context, directory string) (stop f
 
 // tellInstallation tells how far the installation of packages is, if that was not told last or is to be repeated.
 func (b *build) tellInstallation(directory string, told *installation, again bool) bool {
-	now := readInstallation(b.path(chrootLink), filepath.Join(directory, planSimulated))
+	now := readInstallation(filepath.Join(directory, planRoot), filepath.Join(directory, planSimulated))
 	if now.all == 0 || now == *told && !again {
 		return false
 	}

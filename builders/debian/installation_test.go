@@ -37,7 +37,8 @@ func TestTheLogTellsHowFarTheInstallationIs(t *testing.T) {
 	after(idle, true) // there is no root file system yet
 	after(func() {
 		require.NoError(t, os.MkdirAll(root, 0o700))
-		require.NoError(t, os.Symlink(root, b.path(chrootLink)))
+		require.NoError(t, os.MkdirAll(directory, 0o700))
+		require.NoError(t, os.Symlink(root, filepath.Join(directory, planRoot)))
 		put(filepath.Join(archives, "libc6_2.41_amd64.deb"), "")()
 		put(filepath.Join(archives, "partial/curl_8_amd64.deb"), "")()
 	}, false)

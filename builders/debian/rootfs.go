@@ -20,8 +20,6 @@ import (
 
 const (
 	planDirectory = "plan"
-	// chrootLink is a link to the root file system while mmdebstrap works on it.
-	chrootLink = "chroot"
 	// privateLibraries is a directory of the plan with links to the libraries that are in no directory of the dynamic linker.
 	privateLibraries = "libraries"
 
@@ -105,13 +103,13 @@ func (b *build) mmdebstrap(ctx context.Context, plan *plan, directory, to, list 
 func (p *plan) mmdebstrap(directory string) []string {
 	libraries := filepath.Join(directory, privateLibraries)
 	options := []string{
-		"--setup-hook=ln -sfn \"$1\" " + filepath.Join(filepath.Dir(directory), chrootLink),
 		"--mode=fakechroot", "--format=tar",
 		"--skip=check/qemu,output/dev", // systemd makes the devices
 		"--aptopt=Acquire::Retries \"3\"",
 		// Nobody answers questions, neither those of a script of the image. A file that was there before its package stays. customize.sh removes
 		// these settings.
 		"--aptopt=APT::Get::Assume-Yes \"true\"", "--dpkgopt=force-confdef", "--dpkgopt=force-confold",
+		"--setup-hook=ln -sfn \"$1\" " + filepath.Join(directory, planRoot),
 		// The scripts of packages, too, run programs that have been unpacked just before.
 		"--extract-hook=" + tools.Program + " libraries " + libraries + ` "$1"`,
 		"--dpkgopt=post-invoke=" + dpkgHook + " libraries " + libraries,
