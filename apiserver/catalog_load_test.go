@@ -61,7 +61,7 @@ var _ = Describe("the ImageKinds of a server", func() {
 			kind.Spec.Versions[0].Schema.Raw = []byte(strings.Replace(string(kind.Spec.Versions[0].Schema.Raw), "{", `{"description": "`+strings.Repeat("a", size)+`",`, 1))
 			return kind
 		}
-		const large, more = 247_000, 14_800
+		const large, more = 246_900, 15_000
 		refused := func(err error) {
 			GinkgoHelper()
 			Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)

@@ -37,14 +37,14 @@ var _ = Describe("Two replicas with different revisions of a kind", func() {
 			Replace(string(must(os.ReadFile("testdata/catalog/debianservers-changed.yaml"))))
 		declared := &v1alpha1.ImageKind{}
 		Expect(yaml.UnmarshalStrict([]byte(changed), declared)).To(Succeed())
-		second, errs := kinds.Compile(t.Context(), declared)
+		second, errs := kinds.Compile(ctx, declared)
 		Expect(errs).To(BeEmpty())
 		replica := func(kind *kinds.Kind) *builder.Running {
 			return startOn(ctx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{
 				Logs: logs, Kinds: catalog.NewConfiguration([]*kinds.Kind{kind}),
 			}))
 		}
-		ofFormer, ofNext := replica(readKind("testdata/catalog/debianservers.yaml")), replica(second)
+		ofFormer, ofNext := replica(readKind(ctx, "testdata/catalog/debianservers.yaml")), replica(second)
 		former = must(dynamic.NewForConfig(ofFormer.ClientConfig())).Resource(debianServers).Namespace("default")
 		next = must(dynamic.NewForConfig(ofNext.ClientConfig())).Resource(debianServers).Namespace("default")
 		images = func(ctx SpecContext) map[string]string {

@@ -30,13 +30,13 @@ import (
 var debianServers = schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Version: "v1", Resource: "debianservers"}
 
 // readKind reads the kind of testdata that all specs of the catalogue use.
-func readKind(path string) *kinds.Kind {
+func readKind(ctx context.Context, path string) *kinds.Kind {
 	GinkgoHelper()
 	declared := &v1alpha1.ImageKind{}
 	Expect(yaml.UnmarshalStrict(must(os.ReadFile(path)), declared)).To(Succeed())
-	kind, errs := kinds.Compile(t.Context(), declared)
+	kind, errs := kinds.Compile(ctx, declared)
 	Expect(errs).To(BeEmpty())
-	Expect(catalog.Check(kind)).To(BeEmpty())
+	Expect(catalog.Check(ctx, kind)).To(BeEmpty())
 	return kind
 }
 
@@ -428,9 +428,9 @@ var _ = Describe("the kinds of the catalogue", Ordered, func() {
 		watched := must(servers.Watch(ctx, metav1.ListOptions{}))
 		defer watched.Stop()
 		Eventually(ctx, watched.ResultChan()).Should(Receive(HaveField("Type", watch.Added)))
-		configured.Replace([]*kinds.Kind{readKind("testdata/catalog/debianservers-changed.yaml")})
+		configured.Replace([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers-changed.yaml")})
 		DeferCleanup(func(ctx SpecContext) {
-			configured.Replace([]*kinds.Kind{readKind("testdata/catalog/debianservers.yaml")})
+			configured.Replace([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
 			Eventually(ctx, func() error {
 				return errorOf(servers.Create(ctx, newServer("again"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 			}).Should(Succeed())

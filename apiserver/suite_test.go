@@ -46,7 +46,7 @@ var (
 const maxHistory = 900
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	configured = catalog.NewConfiguration([]*kinds.Kind{readKind("testdata/catalog/debianservers.yaml")})
+	configured = catalog.NewConfiguration([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
 	running := start(ctx, apiserver.Register(builder.New("test"), apiserver.Options{
 		Logs: logs, Artifacts: kept, Kinds: configured, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
 	}))
