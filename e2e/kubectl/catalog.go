@@ -13,8 +13,8 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// discovery is how long kubectl looks for a kind that the server serves. Without an announcement it takes up to two minutes.
-var discovery = deadline.Wait{Timers: 5 * time.Second, Work: 5 * time.Second}
+// findsKinds is how long kubectl looks for a kind that the server serves. Without an announcement it takes up to two minutes.
+var findsKinds = deadline.Wait{Timers: 5 * time.Second, Work: 5 * time.Second}
 
 // describeCatalog: a kind of the catalogue is to kubectl what any other kind is.
 func describeCatalog(s *shell) {
@@ -27,7 +27,7 @@ func describeCatalog(s *shell) {
 		Eventually(ctx, func() int { return s.Try(ctx, workspace.Appliances, "apply", "-f", "-").Code }). // other specs apply it, too
 															WithTimeout(s.environment.Patience).WithPolling(polling).Should(BeZero())
 		s.Run(ctx, "", "wait", "imagekind/appliances", "--for=condition=Established")
-		Eventually(ctx, func() int { return s.Try(ctx, "", "get", "appliances").Code }).WithTimeout(discovery.Deadline()).WithPolling(polling).Should(BeZero())
+		Eventually(ctx, func() int { return s.Try(ctx, "", "get", "appliances").Code }).WithTimeout(findsKinds.Deadline()).WithPolling(polling).Should(BeZero())
 	}
 
 	DescribeTable("kubectl treats a kind of the catalogue as any kind:", func(ctx SpecContext, minor string) {
@@ -51,7 +51,7 @@ func describeCatalog(s *shell) {
 		Expect(kubectl.Run(ctx, "", "describe", "apl", "client")).To(And(MatchRegexp(`(?m)^Kind: +Appliance$`), MatchRegexp(`(?m)^ +Release: +bookworm$`)))
 		for _, output := range []string{"plaintext", "plaintext-openapiv2"} {
 			Eventually(ctx, func() result { return kubectl.Try(ctx, "", "explain", "appliance.spec.release", "--output="+output) }).
-				WithTimeout(discovery.Deadline()).WithPolling(polling).Should(HaveField("Stdout", ContainSubstring("Release of Debian.")))
+				WithTimeout(findsKinds.Deadline()).WithPolling(polling).Should(HaveField("Stdout", ContainSubstring("Release of Debian.")))
 		}
 		Expect(kubectl.Run(ctx, "", "api-resources", "--api-group=catalog.goldsmith.dev")).To(MatchRegexp(`(?m)^appliances +apl +catalog\.goldsmith\.dev/v1 +true +Appliance$`))
 
