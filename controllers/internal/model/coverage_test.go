@@ -79,7 +79,7 @@ var unused = []transition{
 }
 
 // elsewhere are reasons that no schedule leads to: the ConfigMap of a source is always missing, so its files are never too large, and the
-// builder takes all parameters and makes all targets.
+// builder takes all inputs and makes all targets.
 var elsewhere = []v1alpha1.FailureReason{v1alpha1.ReasonSourceTooLarge, v1alpha1.ReasonInvalidParameters, v1alpha1.ReasonTargetNotSupported,
 	v1alpha1.ReasonBaseNotSupported, v1alpha1.ReasonFileNotSupported}
 
