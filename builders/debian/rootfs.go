@@ -23,8 +23,8 @@ const (
 	// privateLibraries is a directory of the plan with links to the libraries that are in no directory of the dynamic linker.
 	privateLibraries = "libraries"
 
-	// dpkgHook is the name of the program of the builder in the fake chroot.
-	dpkgHook = "/debian-builder-hook"
+	// dpkgHook is the name of the program of the builder in the fake chroot. Its last part tells goldsmith that it is that program.
+	dpkgHook = "/hook" + tools.Program
 )
 
 // basePackages are those of a minimal server that boots. mmdebstrap adds the essential ones.

@@ -5,6 +5,7 @@ package debian
 import (
 	"errors"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -60,5 +62,12 @@ func TestAnUnknownFaultHasTheErrorsOfMmdebstrap(t *testing.T) {
 	want := &result.Failure{Reason: "PackagesNotInstalled", Class: v1alpha1.FailureUser, Message: "mmdebstrap: exit status 25: E: one thing"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// goldsmith is the program of the builder if its name is that of the program.
+func TestTheHookOfDpkgHasTheNameOfTheProgram(t *testing.T) {
+	if path.Base(dpkgHook) != path.Base(tools.Program) || dpkgHook == tools.Program {
+		t.Errorf("the hook is %s, the program %s", dpkgHook, tools.Program)
 	}
 }
