@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -75,7 +76,10 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		// At once: an attempt whose pod waits without a reason fails after timeouts.start.
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setWaiting(pod, busy, a.options.Clock.Now()) })
 	}
-	log, err := dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
+	var log *os.File
+	if err = ctx.Err(); err == nil { // an agent that stops frees workers: a process that it started now would be lost
+		log, err = dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
+	}
 	if err != nil {
 		a.workers.release(ref.uid)
 		return fmt.Errorf("prepare pod %s: %w", ref, err)
