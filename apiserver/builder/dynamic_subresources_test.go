@@ -111,7 +111,7 @@ func TestRequestsAtASubresourceCanBeOfAnotherKind(t *testing.T) {
 		"an unknown field":    {http.MethodPost, path + "?fieldValidation=Strict", job + `, "colour": "red"}`, `unknown field \"colour\"`, http.StatusBadRequest},
 		"a wrong type":        {http.MethodPost, path, `{"apiVersion": "batch/v1", "kind": "Job", "spec": {"parallelism": "many"}}`, "spec.parallelism", http.StatusBadRequest},
 		"another kind":        {http.MethodPost, path, `{"apiVersion": "v1", "kind": "ConfigMap"}`, "kind: must be Job, not ConfigMap", http.StatusBadRequest},
-		"the resource's kind": {http.MethodPost, path, `{"apiVersion": "shop.example.com/v1", "kind": "Toy"}`, `no kind \"Toy\" is registered`, http.StatusBadRequest},
+		"the resource's kind": {http.MethodPost, path, `{"apiVersion": "shop.example.com/v1", "kind": "Toy"}`, "kind: must be Job, not Toy", http.StatusBadRequest},
 		"another verb":        {http.MethodGet, path, "", "MethodNotAllowed", http.StatusMethodNotAllowed},
 		"wrong options":       {http.MethodGet, toysPath + "/bear/log?tailLines=many", "", "tailLines", http.StatusBadRequest},
 		"no stream":           {http.MethodGet, toysPath + "/bear/log", "", "it has no end: follow it", http.StatusBadRequest},

@@ -61,7 +61,7 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 	s.types("suspend", "debianserver/shop").says("image shop suspended\n")
 	s.types("notes", "debianserver/shop", "a note").says()
 	s.types("artifacts", "deb/shop").says("shop-4")
-	s.types("cancel", "deb/shop").fails(exit.Failure, "the latest build is shop-4")
+	s.types("cancel", "deb/shop").fails(exit.Failure, "it has no unfinished build")
 	s.types("history", "image/shop").says("shop-4")
 
 	s.types("history", "debianserver/nothing").fails(exit.Failure, "Error: no debianserver named nothing in namespace default\n")

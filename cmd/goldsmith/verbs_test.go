@@ -112,10 +112,10 @@ func TestTheVerbsWorkWithAServer(t *testing.T) {
 	s.types("build", "web", "--request-id", "next", "--wait").says("web-7\n")
 	s.types("queue").tells("no build is queued in namespace default\n")
 
-	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
-	s.types("rerun", "web", "--wait").fails(exit.Failure, "web is an image, but rerun takes a build: the latest build is web-7: goldsmith rerun web-7 --kubeconfig=", " --wait\n")
+	s.types("cancel", "web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: it has no unfinished build")
+	s.types("rerun", "web", "--wait").fails(exit.Failure, "web is an image, but rerun takes a build: the latest build that was not cancelled is web-7: goldsmith rerun web-7 --kubeconfig=", " --wait\n")
 	s.types("promote", "web", "stable").fails(exit.Failure, "web is an image, but promote takes a build: the latest successful build is web-7: goldsmith promote web-7 stable --kubeconfig=")
-	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: the latest build is web-7: goldsmith cancel web-7 --kubeconfig=")
+	s.types("cancel", "image/web").fails(exit.Failure, "Error: web is an image, but cancel takes a build: it has no unfinished build")
 	s.types("cancel", "image/nothing").fails(exit.Failure, "Error: image/nothing is an image, but cancel takes a build: see `goldsmith cancel --help`")
 	s.types("build", "web-7").fails(exit.Failure, "Error: web-7 is a build, but build takes an image: its image is web: goldsmith build web --kubeconfig=")
 	s.types("history", "web-7").fails(exit.Failure, "Error: web-7 is a build, but history takes an image: its image is web: goldsmith history web")

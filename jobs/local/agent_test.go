@@ -197,7 +197,7 @@ func TestABuilderGetsTheContractsVariablesAndNothingElse(t *testing.T) {
 	dir := filepath.Join(c.options.Dir, string(pod.UID))
 	c.Expect(strings.Split(strings.TrimSpace(c.log(pod, nil)), "\n")).To(Equal([]string{
 		"GOLDSMITH_INPUT=" + dir + "/input", "GOLDSMITH_OUTPUT=" + dir + "/output", "GOLDSMITH_RESULT=" + dir + "/result",
-		"TMPDIR=" + dir + "/tmp",
+		"TMPDIR=" + dir + "/tmp", "GOLDSMITH_NAMESPACE=default",
 		"zero one", dir + "/output", "fd 0", "fd 1", "fd 2", "output",
 		". 700", "input 600", "log 600", "output 700", "result 600", "started 600", "tmp 700",
 	}))

@@ -192,7 +192,7 @@ func TestTheBuilderDebianTakesItsKind(t *testing.T) {
 	object := &unstructured.Unstructured{}
 	require.NoError(t, yaml.Unmarshal(require.Value(os.ReadFile(filepath.Join(examples(t), "instances", "server.yaml")))(t), &object.Object))
 	users := object.DeepCopy()
-	user := map[string]any{"name": "admin", "authorizedKeys": []any{"ssh-ed25519 AAAA admin"}}
+	user := map[string]any{"name": "admin", "authorizedKeys": []any{"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA admin"}}
 	require.NoError(t, unstructured.SetNestedSlice(users.Object, []any{user}, "spec", "users"))
 	for name, view := range map[string]*unstructured.Unstructured{"the start of users": kind.Example(t.Context()), "an object": object, "users": users} {
 		image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
