@@ -219,7 +219,7 @@ var _ = Describe("An Image", func() {
 			`[]`:                                {types.MergePatchType, "", http.StatusBadRequest, "must be an object, not a list"},
 			`{"spec":{"$retainKeys":["builder"],"builder":{"name":5}}}`: {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, "spec.builder.name: "},
 			`{"spec":{"bas":{}}}`:                          {types.StrategicMergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: strict decoding error: unknown field "spec.bas"`},
-			`{"kind":"Other"}`:                             {types.MergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: no kind "Other" is registered for version "images.goldsmith.dev/v1alpha1"`},
+			`{"kind":"Other"}`:                             {types.MergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: kind: must be Image, not Other`},
 			`{"apiVersion":"v9"}`:                          {types.MergePatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: no kind "Image" is registered for version "v9"`},
 			`[{"op":"add","path":"/spec/base","value":5}]`: {types.JSONPatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: spec.base: must be an object, not a number`},
 			`[{"op":"add","path":"/spec/bas","value":5}]`:  {types.JSONPatchType, "", http.StatusUnprocessableEntity, `cannot be handled as a Image: strict decoding error: unknown field "spec.bas"`},
