@@ -73,8 +73,11 @@ func (k *kept) read(path string) {
 // discarded is an answer that nobody reads.
 type discarded struct{}
 
+// Header implements http.ResponseWriter.
 func (discarded) Header() http.Header { return http.Header{} }
 
+// Write implements http.ResponseWriter.
 func (discarded) Write(content []byte) (int, error) { return len(content), nil }
 
+// WriteHeader implements http.ResponseWriter.
 func (discarded) WriteHeader(int) {}

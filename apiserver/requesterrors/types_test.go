@@ -39,7 +39,7 @@ type whole struct {
 
 func TestUnknownFieldsNameTheNearest(t *testing.T) {
 	for unknown, want := range map[string]string{
-		"nmae":                           `did you mean "name"?`,
+		"naem":                           `did you mean "name"?`,
 		"Name":                           `did you mean "name"?`,
 		"siz":                            `did you mean "size"?`,
 		"part":                           `did you mean "parts"?`,

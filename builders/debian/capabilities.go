@@ -72,7 +72,7 @@ const (
 	formAccount = `[a-z_][a-z0-9_-]{0,31}`
 	formShell   = `/[A-Za-z0-9/._-]+`
 	// formPassword matches the methods of crypt(5). It has no colon, which separates the fields of /etc/shadow.
-	formPassword = `\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+`
+	formPassword = `\$(1|2[abxy]|5|6|7|y|gy|sha1)\$[!-9;-~]+` //nolint:gosec // the form of hashes
 	// formKey has options, if any, the type of a key, and the key, which begins with the length of its type in base64 (sshd(8)).
 	formKey = `([ -~]+ )?[a-z0-9@.-]+ +AAAA[A-Za-z0-9+/]+=*( [ -~]*)?`
 	// formFile begins with the prefixes of files.
@@ -97,7 +97,7 @@ const (
 const (
 	mustAccount  = "a name of at most 32 lower-case letters, digits, '-' and '_'"
 	mustShell    = "an absolute path"
-	mustPassword = "a hash as crypt(5) has it, such as openssl passwd -6 prints"
+	mustPassword = "a hash as crypt(5) has it, such as openssl passwd -6 prints" //nolint:gosec // a text
 	mustKey      = "one whole line of a public key, such as ~/.ssh/id_ed25519.pub has"
 )
 

@@ -28,7 +28,10 @@ func (f *fixture) keeping(store *kept.Store) {
 	listener := require.Value(net.Listen("unix", socket))(f.t)
 	served := make(chan error, 1)
 	go func() { served <- (&kept.Server{Store: store, Namespace: "default", Log: &f.log}).Serve(listener) }()
-	f.t.Cleanup(func() { _ = listener.Close(); <-served })
+	f.t.Cleanup(func() {
+		_ = listener.Close()
+		require.NoError(f.t, <-served)
+	})
 }
 
 // installs is a mmdebstrap whose root file system has what it unpacks, and tells apart the run that only installs packages.

@@ -75,12 +75,13 @@ func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 			wrong(at.Child("shell"), user.Shell, mustShell)
 		}
 		for j, group := range user.Groups {
-			if !accountName.MatchString(group) {
-				wrong(at.Child("groups").Index(j), group, mustAccount)
-			} else if group == user.Name {
-				problems = append(problems, field.Invalid(at.Child("groups").Index(j), group, "is the group that the user has: remove it"))
-			} else if slices.Contains(user.Groups[:j], group) {
-				problems = append(problems, field.Duplicate(at.Child("groups").Index(j), group))
+			switch at := at.Child("groups").Index(j); {
+			case !accountName.MatchString(group):
+				wrong(at, group, mustAccount)
+			case group == user.Name:
+				problems = append(problems, field.Invalid(at, group, "is the group that the user has: remove it"))
+			case slices.Contains(user.Groups[:j], group):
+				problems = append(problems, field.Duplicate(at, group))
 			}
 		}
 		for j, key := range user.AuthorizedKeys {

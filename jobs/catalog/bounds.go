@@ -178,13 +178,13 @@ func (b *bounds) compute(e ast.Expr) *bound {
 		}
 		return operand.field(e.AsSelect().FieldName())
 	case ast.ListKind:
-		list := &bound{size: uint64(e.AsList().Size()), items: &bound{none: true}, keys: scalarBound}
+		list := &bound{size: uint64(e.AsList().Size()), items: &bound{none: true}, keys: scalarBound} //nolint:gosec // not negative
 		for _, item := range e.AsList().Elements() {
 			list.items = union(list.items, b.of(item))
 		}
 		return list
 	case ast.MapKind:
-		made := &bound{size: uint64(e.AsMap().Size()), items: &bound{none: true}, keys: &bound{none: true}}
+		made := &bound{size: uint64(e.AsMap().Size()), items: &bound{none: true}, keys: &bound{none: true}} //nolint:gosec // not negative
 		for _, entry := range e.AsMap().Entries() {
 			made.keys = union(made.keys, b.of(entry.AsMapEntry().Key()))
 			made.items = union(made.items, b.of(entry.AsMapEntry().Value()))

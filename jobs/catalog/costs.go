@@ -47,7 +47,7 @@ type costEstimator struct {
 func newCostEstimator(checked *cel.Ast, variables map[string]*apiservercel.DeclType) *costEstimator {
 	e := &costEstimator{bounds: &bounds{checked: checked.NativeRep(), byID: map[int64]*bound{}, variables: map[string]*bound{}}}
 	e.costs = costs{&library.CostEstimator{SizeEstimator: e}}
-	e.bounds.library = e.costs.CostEstimator
+	e.bounds.library = e.CostEstimator
 	for name, declared := range variables {
 		e.bounds.variables[name] = declaredBound(declared)
 	}
@@ -102,10 +102,13 @@ func (b *bounds) node(e ast.Expr) checker.AstNode {
 	return node{e, b.checked.GetType(e.ID())}
 }
 
+// Path implements checker.AstNode.
 func (n node) Path() []string { return []string{strconv.FormatInt(n.expr.ID(), 10)} }
 
+// Type implements checker.AstNode.
 func (n node) Type() *types.Type { return n.typ }
 
+// Expr implements checker.AstNode.
 func (n node) Expr() ast.Expr { return n.expr }
 
 // ComputedSize returns the size of a literal text. Others have a bound.

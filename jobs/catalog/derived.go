@@ -170,7 +170,7 @@ func (e *expression) evaluate(ctx context.Context, object map[string]any, left *
 	}
 	result, details, err := e.program.ContextEval(ctx, variables)
 	if details != nil && details.ActualCost() != nil {
-		left.cost -= int64(min(*details.ActualCost(), math.MaxInt64)) //nolint:gosec // the minimum fits
+		left.cost -= int64(min(*details.ActualCost(), math.MaxInt64))
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, err)

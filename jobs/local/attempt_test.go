@@ -88,8 +88,8 @@ func TestAPodByHandStoresNothingForABuild(t *testing.T) {
 	store, adapt := withStore(t, t.TempDir(), nil)
 	c := newCluster(t, map[string]string{"real": `until [ -e "$GOLDSMITH_OUTPUT/end" ]; do sleep 0.01; done`, "forged": "true" + succeed(`"file":"good"`)}, adapt)
 	job := c.run("real", withTwoTargets)
-	real := c.podWhen(job, running)
-	forged := &corev1.Pod{ObjectMeta: *real.ObjectMeta.DeepCopy(), Spec: *real.Spec.DeepCopy()}
+	own := c.podWhen(job, running)
+	forged := &corev1.Pod{ObjectMeta: *own.ObjectMeta.DeepCopy(), Spec: *own.Spec.DeepCopy()}
 	forged.Name, forged.UID, forged.ResourceVersion = "forged", "", ""
 	forged.Spec.Containers[0].Image = Image("forged")
 	_, err := c.server.CoreV1().Pods("default").Create(t.Context(), forged, metav1.CreateOptions{})

@@ -161,7 +161,7 @@ func (l *Layout) readNode(named ociv1.Descriptor, depth int) (*node, error) {
 	}
 	l.nodes[named.Digest] = n
 	if n.err != nil {
-		return n, nil
+		return n, nil //nolint:nilerr // a fault of the layout, which may not matter
 	}
 	var children ociv1.Index
 	into := any(&n.manifest)
@@ -182,7 +182,7 @@ func (l *Layout) readNode(named ociv1.Descriptor, depth int) (*node, error) {
 	}
 	for _, blob := range n.blobs() {
 		if n.err = l.checkBlob(blob, "blob"); n.err != nil {
-			return n, nil
+			return n, nil //nolint:nilerr // as above
 		}
 	}
 	return n, l.add(n, children, depth)

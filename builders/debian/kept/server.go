@@ -61,6 +61,7 @@ type onceListener struct {
 	closed   chan struct{}
 }
 
+// Accept implements net.Listener.
 func (l *onceListener) Accept() (net.Conn, error) {
 	if l.accepted {
 		<-l.closed
@@ -71,6 +72,7 @@ func (l *onceListener) Accept() (net.Conn, error) {
 	return connection, errors.Join(err, l.Listener.Close())
 }
 
+// Close implements net.Listener.
 func (l *onceListener) Close() error {
 	l.closing.Do(func() { close(l.closed) })
 	return nil

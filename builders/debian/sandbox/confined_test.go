@@ -111,7 +111,7 @@ const validInput = `{"version":1,"base":{"reference":"debian:trixie"}}`
 func newLauncher(t *testing.T, cache string, variables ...string) *exec.Cmd {
 	t.Helper()
 	launcher := exec.CommandContext(t.Context(), require.Value(os.Executable())(t), launchArgument)
-	launcher.Env = append(variables, "PATH="+os.Getenv("PATH"), envCache+"="+cache)
+	launcher.Env = slices.Concat(variables, []string{"PATH=" + os.Getenv("PATH"), envCache + "=" + cache})
 	return launcher
 }
 

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"crypto/md5" //nolint:gosec // the digests of packages are of this kind
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -49,7 +50,7 @@ func Scan(content io.Reader) ([]Finding, error) {
 	shipped := map[string]string{} // by packages
 	for archive := tar.NewReader(content); ; {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err == nil {
@@ -111,7 +112,7 @@ func readDigests(list io.Reader, digests map[string]string, split func(line stri
 			}
 			digests[name] = digest
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

@@ -21,7 +21,7 @@ var kept = []int{
 // it does not have.
 func dropCapabilities() error {
 	for capability := 0; ; capability++ {
-		switch has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(capability), 0, 0, 0); { //nolint:gosec // not negative
+		switch has, err := unix.PrctlRetInt(unix.PR_CAPBSET_READ, uintptr(capability), 0, 0, 0); {
 		case errors.Is(err, unix.EINVAL): // the kernel knows no more
 			return keepOnly()
 		case err != nil:
@@ -29,7 +29,7 @@ func dropCapabilities() error {
 		case has == 0 || slices.Contains(kept, capability):
 			continue
 		}
-		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(capability), 0, 0, 0); err != nil && !errors.Is(err, unix.EPERM) { //nolint:gosec // as above
+		if err := unix.Prctl(unix.PR_CAPBSET_DROP, uintptr(capability), 0, 0, 0); err != nil && !errors.Is(err, unix.EPERM) {
 			return os.NewSyscallError("prctl", err)
 		}
 	}

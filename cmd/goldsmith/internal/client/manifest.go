@@ -27,7 +27,7 @@ func fileError(argument, verb string) error {
 		return nil
 	}
 	if info, err := os.Stat(argument); err != nil || info.IsDir() {
-		return nil
+		return nil //nolint:nilerr // it is a name
 	}
 	next := "`goldsmith kubectl apply -f FILE` creates its images"
 	if verb == "plan" {

@@ -62,7 +62,7 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "HCL", content: "source \"qemu\" \"web\" {\n  iso = 1\n}\n", err: "a manifest is YAML or JSON"},
 		{name: "a word", content: "web", err: "it is no object: a manifest is YAML or JSON"},
 		{name: "a tab", content: strings.Replace(debian, "spec:", "spec:\n\tbase:", 1), err: "YAML indents with spaces"},
-		{name: "a misspelt field", content: strings.Replace(debian, "{builder:", "{paramaters: [], builder:", 1), err: `unknown field "spec.paramaters": did you mean "spec.parameters"?`},
+		{name: "a misspelt field", content: strings.Replace(debian, "{builder:", "{parametres: [], builder:", 1), err: `unknown field "spec.parametres": did you mean "spec.parameters"?`},
 		{name: "a field in another place", content: strings.Replace(debian, "{builder:", "{schedule: {}, builder:", 1), err: `did you mean "spec.triggers.schedule"?`},
 		{name: "no object", content: "- a\n", err: `unable to decode "stdin": `},
 		{name: "no YAML", content: "a: [\n", err: "error parsing stdin: "},

@@ -89,8 +89,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 // find returns the build of the name, or the newest build of the Image of the name. It returns nil if neither exists.
 func find(ctx context.Context, connection *client.Connection, asked *options) (*v1alpha1.ImageBuild, error) {
 	build, image, err := connection.FindBuild(ctx, asked.kind, asked.name)
-	switch {
-	case build != nil || image == nil || err != nil:
+	if build != nil || image == nil || err != nil {
 		return build, err
 	}
 	if err := client.StalledWithoutBuild(image, "image "+image.Name, image.Name); err != nil {

@@ -55,9 +55,9 @@ func good(name string) *v1alpha1.Image {
 	return image("team", name, ready(metav1.ConditionTrue, v1alpha1.ReasonBuildSucceeded, "build "+name+"-1 succeeded"))
 }
 
-// behind returns an image whose last build succeeded, and whose present inputs are not built for a reason.
-func behind(name, reason string, unresolved bool) *v1alpha1.Image {
-	image := good(name)
+// behind returns image b, whose last build succeeded, and whose present inputs are not built for a reason.
+func behind(reason string, unresolved bool) *v1alpha1.Image {
+	image := good("b")
 	image.Status.Conditions = append(image.Status.Conditions,
 		condition(v1alpha1.ImageUpToDate, metav1.ConditionUnknown, v1alpha1.ReasonInputsNotResolved, "", 3),
 		condition(v1alpha1.ImageReconciling, metav1.ConditionTrue, reason, "the reason", 3),
@@ -168,13 +168,13 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		{name: "a publisher cannot start", objects: []runtime.Object{good("a"), build("a-2", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, StartTime: ago(time.Minute),
 			Conditions: []metav1.Condition{condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonWaitingForPublisher, "no such host", 1)}})},
 			want: "• build team/a-2  WaitingForPublisher\n  no such host\n1 image, 1 ready, 1 building, 0 queued\n"},
-		{name: "ready, and the base was deleted", objects: []runtime.Object{good("a"), behind("b", string(v1alpha1.ReasonBaseNotFound), true)},
+		{name: "ready, and the base was deleted", objects: []runtime.Object{good("a"), behind(string(v1alpha1.ReasonBaseNotFound), true)},
 			want: "✗ image team/b  BaseNotFound, 3m\n  there is no Image base\n2 images, 2 ready (1 of them not up to date), 0 building, 0 queued\n"},
-		{name: "ready, and a quota refuses the build", objects: []runtime.Object{behind("b", v1alpha1.ReasonBuildRefused, false)},
+		{name: "ready, and a quota refuses the build", objects: []runtime.Object{behind(v1alpha1.ReasonBuildRefused, false)},
 			want: "✗ image team/b  BuildRefused, 3m\n  the reason\n1 image, 1 ready (1 of them not up to date), 0 building, 0 queued\n"},
-		{name: "ready, and the base is being built", objects: []runtime.Object{behind("b", v1alpha1.ReasonWaitingForBase, true)},
+		{name: "ready, and the base is being built", objects: []runtime.Object{behind(v1alpha1.ReasonWaitingForBase, true)},
 			want: "✓ nothing needs attention: 1 image, 1 ready (1 of them not up to date), 0 building, 0 queued\n"},
-		{name: "ready, and the schedule builds the changes", objects: []runtime.Object{behind("b", v1alpha1.ReasonScheduled, false)},
+		{name: "ready, and the schedule builds the changes", objects: []runtime.Object{behind(v1alpha1.ReasonScheduled, false)},
 			want: "✓ nothing needs attention: 1 image, 1 ready (1 of them not up to date), 0 building, 0 queued\n"},
 		{name: "no image", want: "there is no image yet: `goldsmith init NAME` writes a first one\n"},
 		{name: "no image in a namespace", asked: options{namespace: "none"}, objects: troubled(), want: "there is no image in namespace none\n"},
