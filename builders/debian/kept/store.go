@@ -18,6 +18,8 @@ import (
 
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/builders/debian/flock"
 )
 
 // Store is a directory with compressed contents by key. The name of a file is its key, a dot, and the SHA-256 of the file. A file whose name ends in
@@ -145,7 +147,7 @@ func (s *Store) create() (*os.File, error) {
 	}
 	file, err := os.CreateTemp(s.Directory, "*"+unfinished)
 	if err == nil {
-		err = flock(file, unix.LOCK_EX|unix.LOCK_NB)
+		err = flock.Lock(file, unix.LOCK_EX|unix.LOCK_NB)
 	}
 	return file, err
 }
@@ -160,7 +162,7 @@ func removeUnlocked(path string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // releases the lock
-	if flock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
+	if flock.Lock(file, unix.LOCK_EX|unix.LOCK_NB) != nil {
 		return nil
 	}
 	return os.Remove(path)
@@ -238,23 +240,10 @@ func (s *Store) lock() (release func(), err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(file, unix.LOCK_EX); err != nil {
+	if err := flock.Lock(file, unix.LOCK_EX); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return func() { _ = file.Close() }, nil // releases the lock
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		err := unix.Flock(int(file.Fd()), how)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("lock %s: %w", file.Name(), err)
-		}
-		return nil
-	}
 }
 
 // limitedWriter fails when more than the limit is written.

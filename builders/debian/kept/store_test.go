@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/builders/debian/flock"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -122,7 +123,7 @@ func TestOneContentOfAKeyStaysAndWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	s := &Store{Directory: t.TempDir(), Max: 1 << 20}
 	other := require.Value(os.Create(filepath.Join(s.Directory, "1"+unfinished)))(t)
 	defer func() { _ = other.Close() }()
-	require.NoError(t, flock(other, syscall.LOCK_EX))
+	require.NoError(t, flock.Lock(other, syscall.LOCK_EX))
 	require.NoError(t, os.WriteFile(filepath.Join(s.Directory, "2"+unfinished), nil, 0o600))
 	add(t, s, 1, "first")
 	add(t, s, 1, "second")

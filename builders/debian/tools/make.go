@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"goldsmith.dev/goldsmith/builders/debian/flock"
 	"goldsmith.dev/goldsmith/builders/debian/output"
 )
 
@@ -97,7 +98,7 @@ func acquire(ctx context.Context, path string) (*os.File, error) {
 		return nil, err
 	}
 	acquired := make(chan error, 1)
-	go func() { acquired <- flock(file, unix.LOCK_EX) }()
+	go func() { acquired <- flock.Lock(file, unix.LOCK_EX) }()
 	select {
 	case err = <-acquired:
 	case <-ctx.Done():
@@ -107,19 +108,6 @@ func acquire(ctx context.Context, path string) (*os.File, error) {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil
-}
-
-func flock(file *os.File, how int) error {
-	for {
-		err := unix.Flock(int(file.Fd()), how)
-		if errors.Is(err, unix.EINTR) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("lock %s: %w", file.Name(), err)
-		}
-		return nil
-	}
 }
 
 // remove removes a directory of tools, with directories that nobody can write to.

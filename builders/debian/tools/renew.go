@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"goldsmith.dev/goldsmith/builders/debian/flock"
 )
 
 const (
@@ -46,7 +48,7 @@ func Hold(directory string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = flock(file, unix.LOCK_SH)
+	err = flock.Lock(file, unix.LOCK_SH)
 	if err == nil {
 		err = same(file, path)
 	}
@@ -102,7 +104,7 @@ func removeUnused(directory string) error {
 		return err
 	}
 	defer func() { _ = file.Close() }() // releases the lock
-	if err := flock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	if err := flock.Lock(file, unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return nil // a build uses them
 	}
 	removed := directory + ".removed" // they must not be used while they are removed
