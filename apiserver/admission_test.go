@@ -15,8 +15,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apiserver/pkg/admission"
+	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	"k8s.io/apiserver/pkg/registry/rest"
+	"k8s.io/utils/ptr"
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	typed "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
@@ -25,31 +28,45 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
+	"goldsmith.dev/goldsmith/apiserver/registry/imageplan"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
 	"goldsmith.dev/goldsmith/apiserver/resources"
+	resolution "goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 var _ = Describe("A build that is instantiated", Ordered, func() {
 	hook := &admissionHook{}
 	var admitted versioned.Interface
+	var images *image.REST
+
+	BeforeEach(func() { hook.set(nil, nil) })
 
 	BeforeAll(func(ctx SpecContext) {
 		running := start(ctx, builder.New("admission").
 			WithScheme(install.Install).
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
-			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
+			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				scope.Admission = hook
 				builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{Logs: logs})
 				if err != nil {
 					return nil, err
 				}
-				_, ofImages, err := image.NewStorage(scope, builds, image.Options{})
+				var ofImages resources.Storages
+				images, ofImages, err = image.NewStorage(scope, builds, image.Options{})
 				if err != nil {
 					return nil, err
 				}
+				plans, err := imageplan.NewStorage(scope, images, builds, imageplan.Options{Builders: func() (resolution.Builders, error) {
+					return resolution.Builders{Registered: map[string]resolution.Builder{"mock": {Image: "mock-builder:v1"}}}, nil
+				}})
+				if err != nil {
+					return nil, err
+				}
+				ofImages["plan"] = plans.Subresource()
 				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
-				return map[string]resources.Storages{"images": ofImages, "imagebuilds": ofBuilds}, err
+				ofBuilds["rerun"] = images.Rerun()
+				return map[string]resources.Storages{"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}}, nil
 			}))
 		admitted = must(versioned.NewForConfig(running.ClientConfig()))
 	})
@@ -59,9 +76,10 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		must(admitted.ImagesV1alpha1().Images(namespace).Create(ctx, newImage("debian"), metav1.CreateOptions{}))
 
 		var validated []string
-		hook.set(func(build *v1alpha1.ImageBuild) error {
-			build.Labels["team"] = "red"
-			return nil
+		hook.set(func(object runtime.Object) {
+			if build, ok := object.(*v1alpha1.ImageBuild); ok {
+				build.Labels["team"] = "red"
+			}
 		}, func(attributes admission.Attributes) error {
 			validated = append(validated, fmt.Sprintf("%s/%s by %s, dry run: %t",
 				attributes.GetResource().Resource, attributes.GetName(), attributes.GetUserInfo().GetName(), attributes.IsDryRun()))
@@ -146,6 +164,115 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 		}, "debian-2", 1),
 	)
 
+	DescribeTable("asks admission as the subresource does, where an object makes the request", func(ctx SpecContext, subresource, kind, message string,
+		ask func(ctx context.Context, namespace string, dryRun []string) (*v1alpha1.ImageBuild, error)) {
+		namespace := newNamespace()
+		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		must(images.Instantiate(ctx, "debian", request("first"), metav1.CreateOptions{}))
+		before := must(builds.List(ctx, metav1.ListOptions{})).Items
+
+		var asked []string
+		policy := func(attributes admission.Attributes) error {
+			if attributes.GetSubresource() == "" {
+				return nil
+			}
+			asked = append(asked, fmt.Sprintf("%s %s/%s of %s in %s, dry run: %t", attributes.GetKind().Kind,
+				attributes.GetResource().Resource, attributes.GetSubresource(), attributes.GetName(), attributes.GetNamespace(), attributes.IsDryRun()))
+			return admission.NewForbidden(attributes, errors.New("not on a Friday"))
+		}
+		hook.set(nil, policy)
+		for _, dryRun := range [][]string{nil, {metav1.DryRunAll}} {
+			Expect(errorOf(ask(ctx, namespace, dryRun))).To(And(Satisfy(apierrors.IsForbidden), MatchError(ContainSubstring("not on a Friday"))))
+		}
+		Expect(asked).To(Equal([]string{
+			kind + " " + subresource + " in " + namespace + ", dry run: false", kind + " " + subresource + " in " + namespace + ", dry run: true",
+		}))
+		Expect(must(builds.List(ctx, metav1.ListOptions{})).Items).To(Equal(before))
+
+		for text, problem := range map[string]string{"by a policy": "", "two\nlines": message} {
+			hook.set(func(object runtime.Object) {
+				switch request := object.(type) {
+				case *v1alpha1.BuildRequest:
+					request.Message = text
+				case *v1alpha1.RerunRequest:
+					request.Message = text
+				case *v1alpha1.CancelRequest:
+					request.Reason = text
+				}
+			}, nil)
+			build, err := ask(ctx, namespace, []string{metav1.DryRunAll})
+			if problem != "" {
+				Expect(err).To(And(Satisfy(apierrors.IsInvalid), WithTransform(fieldsOf, ConsistOf(problem))))
+				continue
+			}
+			Expect(err).NotTo(HaveOccurred())
+			Expect(build.Spec.Trigger.Message + ptr.Deref(build.Spec.CancelRequested, v1alpha1.CancelRequested{}).Reason).To(Equal(text))
+		}
+	},
+		Entry("a build for a build", "images/instantiate of debian", "BuildRequest", "spec.trigger.message",
+			func(ctx context.Context, namespace string, dryRun []string) (*v1alpha1.ImageBuild, error) {
+				build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{ImageRef: &v1alpha1.ImageReference{Name: "debian"}}}
+				build.GenerateName = "debian-"
+				return admitted.ImagesV1alpha1().ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{DryRun: dryRun})
+			}),
+		Entry("a build for a rerun", "imagebuilds/rerun of debian-1", "RerunRequest", "spec.trigger.message",
+			func(ctx context.Context, namespace string, dryRun []string) (*v1alpha1.ImageBuild, error) {
+				build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{
+					ImageRef: &v1alpha1.ImageReference{Name: "debian"}, Trigger: &v1alpha1.BuildTrigger{RerunOf: "debian-1"},
+				}}
+				build.GenerateName = "debian-"
+				return admitted.ImagesV1alpha1().ImageBuilds(namespace).Create(ctx, build, metav1.CreateOptions{DryRun: dryRun})
+			}),
+		Entry("an object of a kind for a build", "images/instantiate of debian", "BuildRequest", "message",
+			func(ctx context.Context, namespace string, dryRun []string) (*v1alpha1.ImageBuild, error) {
+				ctx = apirequest.WithNamespace(ctx, namespace)
+				return images.Build(ctx, "debian", "", &v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual}, &metav1.CreateOptions{DryRun: dryRun})
+			}),
+		Entry("an update for a cancellation", "imagebuilds/cancel of debian-1", "CancelRequest", "spec.cancelRequested.reason",
+			func(ctx context.Context, namespace string, dryRun []string) (*v1alpha1.ImageBuild, error) {
+				return admitted.ImagesV1alpha1().ImageBuilds(namespace).Patch(ctx, "debian-1", types.MergePatchType, []byte(`{"spec":{"cancelRequested":{"reason":"by hand"}}}`), metav1.PatchOptions{DryRun: dryRun})
+			}),
+	)
+
+	It("is not planned if admission would refuse it", func(ctx SpecContext) {
+		client := admitted.ImagesV1alpha1()
+		namespace := newNamespace()
+		images, builds := client.Images(namespace), client.ImageBuilds(namespace)
+		planned := func(problem error, resource, subresource string) map[string]v1alpha1.ImagePlanStatus {
+			hook.set(nil, func(attributes admission.Attributes) error {
+				Expect(attributes.IsDryRun()).To(BeTrue())
+				if attributes.GetResource().Resource == resource && attributes.GetSubresource() == subresource {
+					return problem
+				}
+				return nil
+			})
+			return map[string]v1alpha1.ImagePlanStatus{
+				"stored": must(images.GetPlan(ctx, "debian", metav1.GetOptions{})).Status,
+				"new": must(client.ImagePlans(namespace).Create(ctx, &v1alpha1.ImagePlan{
+					ObjectMeta: metav1.ObjectMeta{Name: "fresh"}, Spec: newImage("fresh").Spec,
+				}, metav1.CreateOptions{})).Status,
+			}
+		}
+		must(images.Create(ctx, newImage("debian"), metav1.CreateOptions{}))
+		forbidden := apierrors.NewForbidden(v1alpha1.Resource("imagebuilds"), "x", errors.New("exceeded quota: builds"))
+		for name, plan := range planned(nil, "", "") {
+			Expect(plan).To(And(HaveField("Build", true), HaveField("Reason", "Created"), HaveField("Message", Not(ContainSubstring("refuse")))), name)
+		}
+		for _, of := range [][2]string{{"imagebuilds", ""}, {"images", "instantiate"}} {
+			for name, plan := range planned(forbidden, of[0], of[1]) {
+				Expect(plan).To(And(HaveField("Build", false), HaveField("Reason", v1alpha1.ReasonBuildRefused), HaveField("BuildName", HaveSuffix("-1")),
+					HaveField("Message", And(ContainSubstring(", but the server would refuse the build: "), ContainSubstring("exceeded quota: builds")))), name)
+			}
+		}
+		for name, plan := range planned(apierrors.NewInternalError(errors.New("no webhook")), "imagebuilds", "") {
+			Expect(plan).To(And(HaveField("Build", true), HaveField("Reason", "Created"),
+				HaveField("Message", And(ContainSubstring("whether the server would refuse the build is not known: "), ContainSubstring("no webhook")))), name)
+		}
+		Expect(must(builds.List(ctx, metav1.ListOptions{})).Items).To(BeEmpty())
+		Expect(must(images.Get(ctx, "debian", metav1.GetOptions{})).Status.RecentRequests).To(BeEmpty())
+	})
+
 	It("is not pruned between the check and the write of a promotion", func(ctx SpecContext) {
 		namespace := newNamespace()
 		images, builds := admitted.ImagesV1alpha1().Images(namespace), admitted.ImagesV1alpha1().ImageBuilds(namespace)
@@ -192,7 +319,7 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 // admissionHook is an admission plugin that runs a function of the spec.
 type admissionHook struct {
 	lock     sync.Mutex
-	mutate   func(*v1alpha1.ImageBuild) error
+	mutate   func(runtime.Object)
 	validate func(admission.Attributes) error
 }
 
@@ -201,14 +328,14 @@ var (
 	_ admission.ValidationInterface = &admissionHook{}
 )
 
-func (h *admissionHook) set(mutate func(*v1alpha1.ImageBuild) error, validate func(admission.Attributes) error) {
+func (h *admissionHook) set(mutate func(runtime.Object), validate func(admission.Attributes) error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	h.mutate, h.validate = mutate, validate
 }
 
 // get returns the functions, which may use the API and so the hook.
-func (h *admissionHook) get() (mutate func(*v1alpha1.ImageBuild) error, validate func(admission.Attributes) error) {
+func (h *admissionHook) get() (mutate func(runtime.Object), validate func(admission.Attributes) error) {
 	h.lock.Lock()
 	defer h.lock.Unlock()
 	return h.mutate, h.validate
@@ -219,9 +346,8 @@ func (h *admissionHook) Handles(operation admission.Operation) bool {
 }
 
 func (h *admissionHook) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
-	mutate, _ := h.get()
-	if build, ok := attributes.GetObject().(*v1alpha1.ImageBuild); ok && mutate != nil {
-		return mutate(build)
+	if mutate, _ := h.get(); mutate != nil {
+		mutate(attributes.GetObject())
 	}
 	return nil
 }

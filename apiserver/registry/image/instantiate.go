@@ -14,9 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/admission"
-	apirequest "k8s.io/apiserver/pkg/endpoints/request"
-	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
 	"k8s.io/utils/clock"
 
@@ -61,6 +58,9 @@ func newInstantiateREST(images *resources.Store, builds *imagebuild.REST, source
 
 // Build answers a request for a build as the subresource instantiate does, for the Image with a UID.
 func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+	if err := s.instantiate.admit(ctx, name, request, options, invalidRequest(name)); err != nil {
+		return nil, err
+	}
 	build, err := s.instantiate.build(ctx, name, uid, request, options)
 	if err != nil {
 		return nil, err
@@ -68,22 +68,43 @@ func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v
 	return store.As[*v1alpha1.ImageBuild](build)
 }
 
+// Refusal returns why the server would refuse a trigger's request for a build of an Image, or nil. It asks as the user of ctx, and
+// creates nothing. The Image need not be stored.
+func (s *REST) Refusal(ctx context.Context, image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
+	image, request = image.DeepCopy(), request.DeepCopy()
+	if image.UID == "" {
+		image.UID = uuid.NewUUID() // a build names one
+	}
+	options := &metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
+	if err := s.instantiate.admit(ctx, image.Name, request, options, invalidRequest(image.Name)); err != nil {
+		return err
+	}
+	return s.instantiate.asked(image.Name, image.UID, request, options).rehearse(ctx, image)
+}
+
 // instantiate returns the build of a request, which it creates unless it was created before.
 func (r *instantiateREST) instantiate(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.build(ctx, name, "", request, options)
 }
 
+// admit asks admission about a request for a build that does not come through the subresource, as if it did. invalid returns the error
+// of a request with errors of validation, and nil for none.
+func (r *instantiateREST) admit(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions,
+	invalid func(field.ErrorList) error) error {
+	return subresource.Created{
+		Kind: v1alpha1.Kind("BuildRequest"), Resource: "images", Subresource: "instantiate", Name: name, Object: request, Options: options,
+	}.Admit(ctx, r.scope, func() error { return invalid(ValidateBuildRequest(request, name)) })
+}
+
+func invalidRequest(name string) func(field.ErrorList) error {
+	return func(errs field.ErrorList) error {
+		return subresource.Invalid(v1alpha1.Kind("BuildRequest").GroupKind(), name, errs)
+	}
+}
+
 // build does what instantiate does, for the Image with a UID. An empty UID is that of any Image.
 func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	return r.run(ctx, &instantiation{
-		image: name, uid: uid, requestID: request.RequestID, options: options,
-		check: func(image *v1alpha1.Image) error {
-			return r.checkParameters(image, request)
-		},
-		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
-			return newBuild(image, number, request)
-		},
-	})
+	return r.asked(name, uid, request, options).run(ctx)
 }
 
 // checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
@@ -107,7 +128,7 @@ func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alph
 // rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
 func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	pinned := inputs.Pinned(earlier)
-	build, err := r.run(ctx, &instantiation{
+	build, err := r.prepare(&instantiation{
 		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
 		check: func(*v1alpha1.Image) error {
 			if errs := imagebuild.ValidateRepeated(earlier); len(errs) > 0 {
@@ -118,7 +139,7 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuil
 		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
 			return rerunBuild(image, number, earlier, pinned, request)
 		},
-	})
+	}).run(ctx)
 	if isMissing(err, earlier.Spec.ImageRef.Name) {
 		return nil, orphaned(earlier)
 	}
@@ -147,8 +168,7 @@ type instantiation struct {
 	images  store.Store[*v1alpha1.Image]
 	builds  *imagebuild.REST
 	sources *Sources
-	admit   admission.Interface
-	scheme  *runtime.Scheme
+	scope   *resources.Scope
 	clock   clock.PassiveClock
 
 	builders  *inputs.Builders // that the operator allows, or nil if the server does not know them
@@ -162,14 +182,27 @@ type instantiation struct {
 	forgotten *v1alpha1.BuildRequestRecord // the last request that allocate forgot early, or nil
 }
 
-func (r *instantiateREST) run(ctx context.Context, instantiation *instantiation) (runtime.Object, error) {
+// asked is the processing of a request for a build.
+func (r *instantiateREST) asked(image string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) *instantiation {
+	return r.prepare(&instantiation{
+		image: image, uid: uid, requestID: request.RequestID, options: options,
+		check: func(image *v1alpha1.Image) error {
+			return r.checkParameters(image, request)
+		},
+		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
+			return newBuild(image, number, request)
+		},
+	})
+}
+
+// prepare gives the processing of a request what it needs of the server, and the request an ID.
+func (r *instantiateREST) prepare(instantiation *instantiation) *instantiation {
 	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
-	instantiation.admit, instantiation.scheme = r.scope.Admission, r.scope.Scheme
-	instantiation.clock, instantiation.builders = r.clock, r.builders
+	instantiation.scope, instantiation.clock, instantiation.builders = r.scope, r.clock, r.builders
 	if instantiation.requestID == "" {
 		instantiation.requestID = string(uuid.NewUUID())
 	}
-	return instantiation.run(ctx)
+	return instantiation
 }
 
 func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
@@ -227,6 +260,11 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 	if err := i.check(image); err != nil {
 		return err
 	}
+	return i.rehearse(ctx, image)
+}
+
+// rehearse creates the build of a request as a dry run.
+func (i *instantiation) rehearse(ctx context.Context, image *v1alpha1.Image) error {
 	number, err := i.nextFree(ctx, image)
 	if err != nil {
 		return err
@@ -260,17 +298,13 @@ func (i *instantiation) create(ctx context.Context, image *v1alpha1.Image, recor
 		return nil, err
 	}
 	ctx = subresource.For(ctx, "imagebuilds", build.Name)
-	user, _ := apirequest.UserFrom(ctx)
-	attributes := admission.NewAttributesRecord(build, nil, v1alpha1.Kind("ImageBuild"), build.Namespace, build.Name,
-		v1alpha1.SchemeGroupVersion.WithResource("imagebuilds"), "", admission.Create, options, dryrun.IsDryRun(options.DryRun), user)
-	interfaces := admission.NewObjectInterfacesFromScheme(i.scheme)
-
-	if mutating, ok := i.admit.(admission.MutationInterface); ok && mutating.Handles(admission.Create) {
-		if err := mutating.Admit(ctx, attributes, interfaces); err != nil {
-			return nil, err
-		}
+	admit, err := subresource.Created{
+		Kind: v1alpha1.Kind("ImageBuild"), Resource: "imagebuilds", Name: build.Name, Object: build, Options: options,
+	}.Mutate(ctx, i.scope)
+	if err != nil {
+		return nil, err
 	}
-	return i.builds.CreateInstantiated(ctx, build, rest.AdmissionToValidateObjectFunc(i.admit, attributes, interfaces), options)
+	return i.builds.CreateInstantiated(ctx, build, admit, options)
 }
 
 // gone returns the error for a request whose build was deleted.

@@ -26,36 +26,42 @@ func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.Imag
 		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
 	}
 	image, asked := wanted.Spec.ImageRef, cmp.Or(wanted.Spec.Trigger, &v1alpha1.BuildTrigger{})
-	if asked.RerunOf != "" {
-		if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", "rerun", asked.RerunOf); err != nil {
-			return nil, err
-		}
-		request := &v1alpha1.RerunRequest{RequestID: asked.RequestID, Message: asked.Message}
-		if errs := below(trigger, ValidateRerunRequest(request, asked.RerunOf)); len(errs) > 0 {
-			return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
-		}
-		earlier, err := r.earlier(ctx, asked.RerunOf, "")
-		if err != nil {
-			return nil, err
-		}
-		if ref := earlier.Spec.ImageRef; ref == nil || ref.Name != image.Name || image.UID != "" && image.UID != ref.UID {
-			return nil, apierrors.NewInvalid(kind, wanted.GenerateName, field.ErrorList{
-				field.Invalid(trigger.Child("rerunOf"), asked.RerunOf, "is not a build of Image "+image.Name+": name a build of the Image"),
-			})
-		}
-		return r.rerun(ctx, earlier, request, options)
+	invalid := func(errs field.ErrorList) error {
+		return subresource.Invalid(kind, wanted.GenerateName, below(trigger, errs))
 	}
-	if err := subresource.CheckMayCreate(ctx, r.scope, "images", "instantiate", image.Name); err != nil {
+	if asked.RerunOf == "" {
+		if err := subresource.CheckMayCreate(ctx, r.scope, "images", "instantiate", image.Name); err != nil {
+			return nil, err
+		}
+		request := &v1alpha1.BuildRequest{
+			RequestID: asked.RequestID, Reason: cmp.Or(asked.Reason, v1alpha1.TriggerManual), Message: asked.Message,
+			Parameters: asked.Parameters,
+		}
+		if err := r.admit(ctx, image.Name, request, options, invalid); err != nil {
+			return nil, err
+		}
+		return r.build(ctx, image.Name, image.UID, request, options)
+	}
+	if err := subresource.CheckMayCreate(ctx, r.scope, "imagebuilds", "rerun", asked.RerunOf); err != nil {
 		return nil, err
 	}
-	request := &v1alpha1.BuildRequest{
-		RequestID: asked.RequestID, Reason: cmp.Or(asked.Reason, v1alpha1.TriggerManual), Message: asked.Message,
-		Parameters: asked.Parameters,
+	request := &v1alpha1.RerunRequest{RequestID: asked.RequestID, Message: asked.Message}
+	err := subresource.Created{
+		Kind: v1alpha1.Kind("RerunRequest"), Resource: "imagebuilds", Subresource: "rerun", Name: asked.RerunOf, Object: request, Options: options,
+	}.Admit(ctx, r.scope, func() error { return invalid(ValidateRerunRequest(request, asked.RerunOf)) })
+	if err != nil {
+		return nil, err
 	}
-	if errs := below(trigger, ValidateBuildRequest(request, image.Name)); len(errs) > 0 {
-		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, errs)
+	earlier, err := r.earlier(ctx, asked.RerunOf, "")
+	if err != nil {
+		return nil, err
 	}
-	return r.build(ctx, image.Name, image.UID, request, options)
+	if ref := earlier.Spec.ImageRef; ref == nil || ref.Name != image.Name || image.UID != "" && image.UID != ref.UID {
+		return nil, apierrors.NewInvalid(kind, wanted.GenerateName, field.ErrorList{
+			field.Invalid(trigger.Child("rerunOf"), asked.RerunOf, "is not a build of Image "+image.Name+": name a build of the Image"),
+		})
+	}
+	return r.rerun(ctx, earlier, request, options)
 }
 
 // below sets the path of the object in which the fields of a request are.

@@ -135,32 +135,49 @@ func (s *REST) Create(ctx context.Context, object runtime.Object, validate rest.
 	return s.Store.Create(ctx, object, validate, options)
 }
 
-// Update changes a build. An update that requests its cancellation needs the permission for the subresource cancel.
+// Update changes a build. An update that requests its cancellation needs what the subresource cancel needs: the permission, and
+// the consent of admission.
 func (s *REST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.Store.Update(ctx, name, object, createValidation, s.mayCancel(updateValidation), forceAllowCreate, options)
+	object = rest.WrapUpdatedObjectInfo(object, s.cancelling(options))
+	return s.Store.Update(ctx, name, object, createValidation, updateValidation, forceAllowCreate, options)
 }
 
-func (s *REST) mayCancel(validate rest.ValidateObjectUpdateFunc) rest.ValidateObjectUpdateFunc {
-	return func(ctx context.Context, object, old runtime.Object) error {
+// cancelling checks an update that requests the cancellation of a build, which must exist.
+func (s *REST) cancelling(options *metav1.UpdateOptions) rest.TransformFunc {
+	return func(ctx context.Context, object, old runtime.Object) (runtime.Object, error) {
 		build, err := store.As[*v1alpha1.ImageBuild](object)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		before, err := store.As[*v1alpha1.ImageBuild](old)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		if cancels(build, before) {
-			if err := subresource.CheckMayCreate(ctx, s.scope, "imagebuilds", "cancel", build.Name); err != nil {
-				return err
-			}
+		if before.UID == "" || !cancels(build, before) {
+			return build, nil
 		}
-		if validate == nil {
-			return nil
-		}
-		return validate(ctx, object, old)
+		return s.admitCancellation(ctx, build, options)
 	}
+}
+
+// admitCancellation checks an update that requests the cancellation of a build as a request to the subresource cancel. It returns
+// the build with the reason that admission has decided.
+func (s *REST) admitCancellation(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.UpdateOptions) (runtime.Object, error) {
+	if err := subresource.CheckMayCreate(ctx, s.scope, "imagebuilds", "cancel", build.Name); err != nil {
+		return nil, err
+	}
+	build = build.DeepCopy()
+	request := &v1alpha1.CancelRequest{Reason: build.Spec.CancelRequested.Reason}
+	err := subresource.Created{
+		Kind: v1alpha1.Kind("CancelRequest"), Resource: "imagebuilds", Subresource: "cancel", Name: build.Name, Object: request,
+		Options: &metav1.CreateOptions{DryRun: options.DryRun, FieldManager: options.FieldManager},
+	}.Admit(ctx, s.scope, func() error {
+		return subresource.Invalid(v1alpha1.Kind("ImageBuild").GroupKind(), build.Name,
+			validation.Printable(request.Reason, validation.MaxMessage, spec.Child("cancelRequested", "reason")))
+	})
+	build.Spec.CancelRequested.Reason = request.Reason
+	return build, err
 }
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a

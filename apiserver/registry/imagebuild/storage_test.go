@@ -7,8 +7,9 @@ import (
 	"errors"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/runtime"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
@@ -29,27 +30,29 @@ func TestAnUpdateThatCancelsNeedsTheSubresource(t *testing.T) {
 	})
 	store := &REST{scope: &resources.Scope{Authorizer: only}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
-	refused := errors.New("refused by an admission policy")
-	admit := store.mayCancel(func(context.Context, runtime.Object, runtime.Object) error { return refused })
+	check := store.cancelling(&metav1.UpdateOptions{})
 	build := func(name string, request *v1alpha1.CancelRequested) *v1alpha1.ImageBuild {
 		build := &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{CancelRequested: request}}
-		build.Name = name
+		build.Name, build.UID = name, "u"
 		return build
 	}
 	request := &v1alpha1.CancelRequested{}
-	if err := admit(ctx, build("web-1", request), build("web-1", nil)); !errors.Is(err, refused) {
-		t.Errorf("a build that the user may cancel: %v, want the answer of admission", err)
-	}
-	if err := admit(ctx, build("web-2", request), build("web-2", nil)); !apierrors.IsForbidden(err) {
-		t.Errorf("another build: %v, want a 403", err)
-	}
-	for _, requested := range []*v1alpha1.CancelRequested{nil, request} {
-		if err := admit(ctx, build("web-2", requested), build("web-2", requested)); !errors.Is(err, refused) {
-			t.Errorf("another change: %v, want the answer of admission", err)
+	missing := &v1alpha1.ImageBuild{}
+	for name, may := range map[string][2]*v1alpha1.ImageBuild{
+		"a build that the user may cancel": {build("web-1", request), build("web-1", nil)},
+		"another change":                   {build("web-2", nil), build("web-2", nil)},
+		"another change of one that ends":  {build("web-2", request), build("web-2", request)},
+		"a build that does not exist":      {build("web-2", request), missing}, // validation refuses it
+	} {
+		if updated, err := check(ctx, may[0], may[1]); err != nil || !equality.Semantic.DeepEqual(updated, may[0]) {
+			t.Errorf("%s: %v, %v", name, updated, err)
 		}
 	}
+	if _, err := check(ctx, build("web-2", request), build("web-2", nil)); !apierrors.IsForbidden(err) {
+		t.Errorf("another build: %v, want a 403", err)
+	}
 	failure = errors.New("nobody answers")
-	if err := admit(ctx, build("web-2", request), build("web-2", nil)); !apierrors.IsInternalError(err) {
+	if _, err := check(ctx, build("web-2", request), build("web-2", nil)); !apierrors.IsInternalError(err) {
 		t.Errorf("while nobody knows: %v, want a 500", err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
@@ -103,6 +104,9 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 		return nil, err
 	}
 	status.BuildName = trigger.BuildName(image.Name, number)
+	if decision.Request != nil {
+		p.ask(ctx, image, decision.Request, status)
+	}
 	if unresolved != nil {
 		return status, nil
 	}
@@ -115,6 +119,20 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 		status.Message = fmt.Sprintf("%s; a build would fail: %v", status.Message, err)
 	}
 	return status, nil
+}
+
+// ask tells whether the server would accept the request for the build that is due, as far as it depends on the operator's limits and
+// policies. A policy for certain users decides about the user of the plan, and not about the controller.
+func (p *planner) ask(ctx context.Context, image *v1alpha1.Image, request *v1alpha1.BuildRequest, status *v1alpha1.ImagePlanStatus) {
+	err := p.images.Refusal(ctx, image, request)
+	switch {
+	case err == nil:
+	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err): // as the controller distinguishes
+		status.Build, status.Reason = false, v1alpha1.ReasonBuildRefused
+		status.Message += ", but the server would refuse the build: " + err.Error()
+	default:
+		status.Message += "; whether the server would refuse the build is not known: " + err.Error()
+	}
 }
 
 // job renders the Job of the first attempt of the next build. It also returns what the plan's message adds about the Job.
