@@ -23,6 +23,7 @@ func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
 	for name, want := range map[string]result.Failure{
 		"inrelease-404":                 {Reason: "NotAMirror", Class: v1alpha1.FailureUser, Message: "parameter mirror: http://deb.debian.org/debian is no mirror that has trixie"},
 		"inrelease-503":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 503 Service Unavailable [IP: 127.0.0.1 3150]"),
+		"inrelease-403":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 403 Forbidden [IP: 127.0.0.1 3150]"),
 		"inrelease-byte":                {Reason: "WrongSignature", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian trixie InRelease: its signature is not one of Debian: set parameter mirror to a mirror of Debian"},
 		"inrelease-expired":             {Reason: "ReleaseFileExpired", Class: v1alpha1.FailureConfig, Message: "http://deb.debian.org/debian/dists/trixie/InRelease is expired: is the clock right? For a mirror that is kept in one state, set parameter acceptExpired to true"},
 		"disk-full-40M":                 {Reason: "DiskFull", Class: v1alpha1.FailureConfig, Message: "the disk on which the builder works is full: No space left on device"},

@@ -32,6 +32,7 @@ var faults = []struct {
 }{
 	{DiskFull, Full},
 	{ReleaseFileExpired, regexp.MustCompile(`Release file for (\S+) is (expired|not valid yet)`)},
+	{MirrorUnavailable, regexp.MustCompile(`(Failed to fetch \S+ +(?:40[137]|429|5\d\d) .*)`)}, // of a refused release file, apt also says that it is not signed
 	{WrongSignature, regexp.MustCompile(`(?:The repository '|GPG error: )(.*?)(?:' is not signed|: The following signatures )`)},
 	{NotAMirror, regexp.MustCompile(`The repository '(\S+) (\S+) .*does not have a Release file`)},
 	{MirrorUnavailable, regexp.MustCompile(`(Failed to fetch|Hash Sum mismatch|File has unexpected size).*`)},
