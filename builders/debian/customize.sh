@@ -149,7 +149,8 @@ while read -r number name; do
     fail StaticProgram "file scripts/$name runs ${static#"$root"}, which is linked statically: it does not see the image, but the builder"
   fi
   if [ -e "$plan/status" ]; then
-    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status"); its last output: " "$(sed '/^libfakeroot internal error: /d; s/\r*$//; s/.*\r//' "$plan/said" | tail -n 5)"
+    said=$(sed '/^libfakeroot internal error: /d; s/\r*$//; s/.*\r//' "$plan/said" | tail -n 5)
+    fail ScriptFailed "file scripts/$name ended with exit code $(cat "$plan/status")${said:+; its last output: }" "${said:-, and printed nothing}"
   fi
   inside rm /tmp/.goldsmith-script
 done <"$plan/scripts.list"

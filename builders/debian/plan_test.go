@@ -189,6 +189,7 @@ func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
 		"made unit": {"systemctl is-enabled nginxx|0|generated", "UnknownService: parameter services: cannot enable nginxx: it is made only when a machine runs", ""},
 		"shell":     {"sh -c test -f*/bin/zsh|1|", "UserNotCreated: parameter users: user a: the image has no shell /bin/zsh: add its package to packages, or correct the shell", ""},
 		"script":    {`/tmp/.goldsmith-script|3|0%\r50%\rit said this\nlibfakeroot internal error: payload not recognized!`, "ScriptFailed: file scripts/a ended with exit code 3; its last output: it said this", ""},
+		"silent":    {`/tmp/.goldsmith-script|1|`, "ScriptFailed: file scripts/a ended with exit code 1, and printed nothing", ""},
 		"mount":     {want: "MountNotPossible: file scripts/a: mount: /mnt: permission denied: a build has no privileges, so nothing can be mounted", fail: "/tmp/.goldsmith-script|32|mount: /mnt: permission denied."},
 		"program":   {want: "StaticProgram: file scripts/a runs /usr/local/bin/tool, which is linked statically: it does not see the image, but the builder", static: "ROOT/usr/sbin/ldconfig\nROOT/usr/local/bin/tool\n"},
 		"files":     {"tar *|2|", "FilesNotWritten: the files of the image cannot be written: is one of them a directory of a package?", ""},
