@@ -90,10 +90,11 @@ func TestTheDeadlineCountsWhileAPodWaitsForItsSecret(t *testing.T) {
 	never, late := waiting("never", "none"), waiting("late", "registry")
 	agentClock.Step(40 * time.Minute)
 	c.createSecret("registry")
-	stepUntil(c, agentClock, time.Second, func() bool { return running(require.Value(c.pod(late))(t)) })
+	stepUntil(c, agentClock, 100*time.Millisecond, func() bool { return running(require.Value(c.pod(late))(t)) })
 	agentClock.Step(20 * time.Minute)
 	for _, job := range []*batchv1.Job{never, late} {
-		stepUntil(c, agentClock, time.Second, func() bool { return terminal(require.Value(c.pod(job))(t)) })
+		// A timer that was made while the clock stepped is late by that step.
+		stepUntil(c, agentClock, time.Minute, func() bool { return terminal(require.Value(c.pod(job))(t)) })
 		pod := require.Value(c.pod(job))(t)
 		c.Expect(pod.Status).To(And(HaveField("Phase", corev1.PodFailed), HaveField("Reason", "DeadlineExceeded")))
 		c.finishedJob(job)
