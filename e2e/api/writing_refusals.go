@@ -113,7 +113,6 @@ func describeRefusals(w *subject) {
 		Expect(ours.status()).To(And(HaveField("Status", metav1.StatusFailure), HaveField("Code", BeEquivalentTo(code))))
 	},
 		typed(
-			Entry("a creation of another kind", post(objects, `{"apiVersion":"VERSION","kind":"Other","metadata":{"name":"new"}}`), 400),
 			Entry("a creation with labels of another type", post(objects, with(`"name":"new","labels":["a"]`)), 400),
 			Entry("a patch of an unknown type", patch("patch+json", object, `{}`), 415),
 			Entry("a strategic merge patch that is no JSON", patch(strategicPatch, object, `{"metadata":`), 400),
