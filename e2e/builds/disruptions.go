@@ -43,7 +43,7 @@ func describeDisruptions(w *fixture) {
 			Expect(err).NotTo(HaveOccurred())
 			// The kubelet may remove a pod later than its containers have ended.
 			Expect(pods.Items).NotTo(ContainElement(And(HaveField("UID", attempts[0].PodUID), HaveField("Status.Phase", Not(Equal(corev1.PodFailed))))),
-				"the first attempt's pod is gone or has ended before the second begins")
+				"the first attempt's pod has ended or is deleted before the second begins")
 		},
 		Entry("its Job is deleted", deleteJob, "JobDeleted"),
 		Entry("its Job is deleted, and leaves the pod behind", orphanPod, "JobDeleted"),

@@ -47,7 +47,7 @@ func describeCatalog(s *shell) {
 		}
 		Expect(rows(kubectl.Run(ctx, "", "get", "apl"))[:2]).To(HaveExactElements(
 			Equal(strings.Fields("NAME RELEASE READY LATEST AGE")), HaveExactElements("client", "bookworm", "True", "client-1", Not(BeEmpty()))))
-		// Other specs remove kinds of this category: kubectl looks for one until it knows.
+		// Other specs delete kinds of this category, and kubectl fails until it has read the list of kinds again.
 		Eventually(ctx, func() []string { return strings.Fields(kubectl.Try(ctx, "", "get", "catalog", "-o", "name").Stdout) }).
 			WithTimeout(findsKinds.Deadline()).WithPolling(polling).Should(ConsistOf(object+"client", object+"server"))
 		Expect(kubectl.Run(ctx, "", "describe", "apl", "client")).To(And(MatchRegexp(`(?m)^Kind: +Appliance$`), MatchRegexp(`(?m)^ +Release: +bookworm$`)))

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
+	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 	"goldsmith.dev/goldsmith/apiserver/registry/templateaccess"
 )
 
@@ -42,11 +43,7 @@ func (r *REST) granting(ctx context.Context) context.Context {
 
 // mutate runs the mutating admission of Images, which can change the Image.
 func (r *REST) mutate(ctx context.Context, attributes admission.Attributes) error {
-	mutating, ok := r.admission.(admission.MutationInterface)
-	if !ok || !mutating.Handles(attributes.GetOperation()) {
-		return nil
-	}
-	return mutating.Admit(r.granting(ctx), attributes, r.objects)
+	return subresource.Mutate(r.granting(ctx), r.admission, attributes, r.objects)
 }
 
 // validation returns the validating admission of both resources for an object that is created or deleted: that of Images, and then that of

@@ -127,10 +127,10 @@ func remember(requests []v1alpha1.BuildRequestRecord, added v1alpha1.BuildReques
 }
 
 // nextFree is the lowest number above the counter whose build name is free.
-func (i *instantiation) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
+func (r *instantiateREST) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := trigger.BuildName(image.Name, number)
-		switch _, err := i.builds.GetBuild(subresource.For(ctx, "imagebuilds", name), name); {
+		switch _, err := r.builds.GetBuild(subresource.For(ctx, "imagebuilds", name), name); {
 		case apierrors.IsNotFound(err):
 			return number, nil
 		case err != nil:

@@ -3,6 +3,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,9 +69,14 @@ func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v
 	return store.As[*v1alpha1.ImageBuild](build)
 }
 
-// Refusal returns why the server would refuse a trigger's request for a build of an Image, or nil. It asks as the user of ctx, and
-// creates nothing. The Image need not be stored.
-func (s *REST) Refusal(ctx context.Context, image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
+// NextNumber returns the number that the next build of an Image would get.
+func (s *REST) NextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
+	return s.instantiate.nextFree(ctx, image)
+}
+
+// Refusal returns why the server would refuse a trigger's request for a build of an Image with a number, or nil. It asks as the user of
+// ctx, and creates nothing. The Image need not be stored.
+func (s *REST) Refusal(ctx context.Context, image *v1alpha1.Image, number int64, request *v1alpha1.BuildRequest) error {
 	image, request = image.DeepCopy(), request.DeepCopy()
 	if image.UID == "" {
 		image.UID = uuid.NewUUID() // a build names one
@@ -79,7 +85,7 @@ func (s *REST) Refusal(ctx context.Context, image *v1alpha1.Image, request *v1al
 	if err := s.instantiate.admit(ctx, image.Name, request, options, invalidRequest(image.Name)); err != nil {
 		return err
 	}
-	return s.instantiate.asked(image.Name, image.UID, request, options).rehearse(ctx, image)
+	return s.instantiate.asked(image.Name, image.UID, request, options).rehearse(ctx, image, number)
 }
 
 // instantiate returns the build of a request, which it creates unless it was created before.
@@ -128,8 +134,8 @@ func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alph
 // rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
 func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	pinned := inputs.Pinned(earlier)
-	build, err := r.prepare(&instantiation{
-		image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: request.RequestID, options: options,
+	processing := &instantiation{
+		instantiateREST: r, image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: requestID(request.RequestID), options: options,
 		check: func(*v1alpha1.Image) error {
 			if errs := imagebuild.ValidateRepeated(earlier); len(errs) > 0 {
 				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
@@ -139,7 +145,8 @@ func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuil
 		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
 			return rerunBuild(image, number, earlier, pinned, request)
 		},
-	}).run(ctx)
+	}
+	build, err := processing.run(ctx)
 	if isMissing(err, earlier.Spec.ImageRef.Name) {
 		return nil, orphaned(earlier)
 	}
@@ -165,13 +172,8 @@ func orphaned(build *v1alpha1.ImageBuild) error {
 
 // instantiation is the processing of one request.
 type instantiation struct {
-	images  store.Store[*v1alpha1.Image]
-	builds  *imagebuild.REST
-	sources *Sources
-	scope   *resources.Scope
-	clock   clock.PassiveClock
+	*instantiateREST
 
-	builders  *inputs.Builders // that the operator allows, or nil if the server does not know them
 	image     string
 	uid       types.UID // the required UID of the Image, or empty
 	requestID string
@@ -184,26 +186,19 @@ type instantiation struct {
 
 // asked is the processing of a request for a build.
 func (r *instantiateREST) asked(image string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) *instantiation {
-	return r.prepare(&instantiation{
-		image: image, uid: uid, requestID: request.RequestID, options: options,
+	return &instantiation{
+		instantiateREST: r, image: image, uid: uid, requestID: requestID(request.RequestID), options: options,
 		check: func(image *v1alpha1.Image) error {
 			return r.checkParameters(image, request)
 		},
 		compose: func(image *v1alpha1.Image, number int64) *v1alpha1.ImageBuild {
 			return newBuild(image, number, request)
 		},
-	})
+	}
 }
 
-// prepare gives the processing of a request what it needs of the server, and the request an ID.
-func (r *instantiateREST) prepare(instantiation *instantiation) *instantiation {
-	instantiation.images, instantiation.builds, instantiation.sources = r.images, r.builds, r.sources
-	instantiation.scope, instantiation.clock, instantiation.builders = r.scope, r.clock, r.builders
-	if instantiation.requestID == "" {
-		instantiation.requestID = string(uuid.NewUUID())
-	}
-	return instantiation
-}
+// requestID returns the ID of a request, or a new one for a request without.
+func requestID(given string) string { return cmp.Or(given, string(uuid.NewUUID())) }
 
 func (i *instantiation) run(ctx context.Context) (runtime.Object, error) {
 	if err := i.dryRun(ctx); err != nil {
@@ -260,18 +255,18 @@ func (i *instantiation) dryRun(ctx context.Context) error {
 	if err := i.check(image); err != nil {
 		return err
 	}
-	return i.rehearse(ctx, image)
-}
-
-// rehearse creates the build of a request as a dry run.
-func (i *instantiation) rehearse(ctx context.Context, image *v1alpha1.Image) error {
 	number, err := i.nextFree(ctx, image)
 	if err != nil {
 		return err
 	}
+	return i.rehearse(ctx, image, number)
+}
+
+// rehearse creates the build of a request with a number as a dry run.
+func (i *instantiation) rehearse(ctx context.Context, image *v1alpha1.Image, number int64) error {
 	options := i.options.DeepCopy()
 	options.DryRun = []string{metav1.DryRunAll}
-	_, err = i.create(ctx, image, v1alpha1.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
+	_, err := i.create(ctx, image, v1alpha1.BuildRequestRecord{RequestID: i.requestID, Number: number}, options)
 	if apierrors.IsAlreadyExists(err) {
 		return nil // the name was taken in between: allocate finds another number
 	}

@@ -99,13 +99,13 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 		Changes:          decision.Changes,
 		NextScheduleTime: decision.Status.NextScheduleTime,
 	}
-	number, err := p.nextNumber(ctx, image)
+	number, err := p.images.NextNumber(ctx, image)
 	if err != nil {
 		return nil, err
 	}
 	status.BuildName = trigger.BuildName(image.Name, number)
 	if decision.Request != nil {
-		p.ask(ctx, image, decision.Request, status)
+		p.ask(ctx, image, number, decision.Request, status)
 	}
 	if unresolved != nil {
 		return status, nil
@@ -123,8 +123,8 @@ func (p *planner) status(ctx context.Context, image *v1alpha1.Image, hidden *v1a
 
 // ask tells whether the server would accept the request for the build that is due, as far as it depends on the operator's limits and
 // policies. A policy for certain users decides about the user of the plan, and not about the controller.
-func (p *planner) ask(ctx context.Context, image *v1alpha1.Image, request *v1alpha1.BuildRequest, status *v1alpha1.ImagePlanStatus) {
-	err := p.images.Refusal(ctx, image, request)
+func (p *planner) ask(ctx context.Context, image *v1alpha1.Image, number int64, request *v1alpha1.BuildRequest, status *v1alpha1.ImagePlanStatus) {
+	err := p.images.Refusal(ctx, image, number, request)
 	switch {
 	case err == nil:
 	case apierrors.IsForbidden(err) || apierrors.IsInvalid(err): // as the controller distinguishes

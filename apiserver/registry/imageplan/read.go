@@ -13,7 +13,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
-	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 // resolve resolves the inputs of an Image as the controllers do, if the user may read the objects that they refer to.
@@ -71,16 +70,4 @@ func (p *planner) mayNotGet(ctx context.Context, resource schema.GroupVersionRes
 	}
 	return &v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: reasonForbidden, Message: fmt.Sprintf(
 		"user %q may not get %s %q in namespace %q, which the plan needs for %s; an administrator can grant the permission", user, resource.Resource, name, namespace, role)}, nil
-}
-
-// nextNumber is the lowest number above the counter whose build name is free.
-func (p *planner) nextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
-	for number := image.Status.BuildCounter + 1; ; number++ {
-		switch _, err := p.builds.GetBuild(ctx, trigger.BuildName(image.Name, number)); {
-		case apierrors.IsNotFound(err):
-			return number, nil
-		case err != nil:
-			return 0, err
-		}
-	}
 }

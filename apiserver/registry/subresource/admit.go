@@ -17,6 +17,15 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
+// Mutate runs mutating admission, which can change the object of a request. It does nothing on a server without admission.
+func Mutate(ctx context.Context, plugins admission.Interface, attributes admission.Attributes, interfaces admission.ObjectInterfaces) error {
+	mutating, ok := plugins.(admission.MutationInterface)
+	if !ok || !mutating.Handles(attributes.GetOperation()) {
+		return nil
+	}
+	return mutating.Admit(ctx, attributes, interfaces)
+}
+
 // Created is an object that a request to something else creates, or a request to a subresource that it makes. Admission decides about
 // it as about a request of the user for it.
 type Created struct {
@@ -36,10 +45,8 @@ func (c Created) Mutate(ctx context.Context, scope *resources.Scope) (rest.Valid
 		v1alpha1.SchemeGroupVersion.WithResource(c.Resource), c.Subresource, admission.Create,
 		c.Options, dryrun.IsDryRun(c.Options.DryRun), user)
 	interfaces := admission.NewObjectInterfacesFromScheme(scope.Scheme)
-	if mutating, ok := scope.Admission.(admission.MutationInterface); ok && mutating.Handles(admission.Create) {
-		if err := mutating.Admit(ctx, attributes, interfaces); err != nil {
-			return nil, err
-		}
+	if err := Mutate(ctx, scope.Admission, attributes, interfaces); err != nil {
+		return nil, err
 	}
 	return rest.AdmissionToValidateObjectFunc(scope.Admission, attributes, interfaces), nil
 }
