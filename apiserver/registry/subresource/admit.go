@@ -38,17 +38,17 @@ type Created struct {
 }
 
 // Mutate asks mutating admission, which can change the object. It returns the validating admission, which must be asked about the
-// object once it is complete and valid.
+// object once it is complete and valid. Both can annotate the audit event of the request.
 func (c Created) Mutate(ctx context.Context, scope *resources.Scope) (rest.ValidateObjectFunc, error) {
 	user, _ := apirequest.UserFrom(ctx)
 	attributes := admission.NewAttributesRecord(c.Object, nil, c.Kind, apirequest.NamespaceValue(ctx), c.Name,
 		v1alpha1.SchemeGroupVersion.WithResource(c.Resource), c.Subresource, admission.Create,
 		c.Options, dryrun.IsDryRun(c.Options.DryRun), user)
-	interfaces := admission.NewObjectInterfacesFromScheme(scope.Scheme)
-	if err := Mutate(ctx, scope.Admission, attributes, interfaces); err != nil {
+	plugins, interfaces := admission.WithAudit(scope.Admission), admission.NewObjectInterfacesFromScheme(scope.Scheme)
+	if err := Mutate(ctx, plugins, attributes, interfaces); err != nil {
 		return nil, err
 	}
-	return rest.AdmissionToValidateObjectFunc(scope.Admission, attributes, interfaces), nil
+	return rest.AdmissionToValidateObjectFunc(plugins, attributes, interfaces), nil
 }
 
 // Admit asks both kinds of admission about a request to a subresource, and check in between, which validates the request as mutating

@@ -5,15 +5,21 @@ package subresource_test
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"testing"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/admission"
+	auditapi "k8s.io/apiserver/pkg/apis/audit"
+	"k8s.io/apiserver/pkg/audit"
+	"k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
 func TestAnActionIsCheckedThenAdmittedThenRun(t *testing.T) {
@@ -73,4 +79,32 @@ func TestAViewRefusesOptionsOfAnotherKind(t *testing.T) {
 	if !apierrors.IsBadRequest(err) || err.Error() != "the request to images/stats of web must be ImageStatsOptions, not ImageHistoryOptions" {
 		t.Errorf("got error %v", err)
 	}
+}
+
+func TestAdmissionAnnotatesTheAuditEventOfTheRequest(t *testing.T) {
+	ctx := audit.WithAuditContext(request.WithNamespace(t.Context(), "team"))
+	if err := audit.AuditContextFrom(ctx).Init(audit.RequestAuditConfig{Level: auditapi.LevelMetadata}, nil); err != nil {
+		t.Fatal(err)
+	}
+	created := subresource.Created{Resource: "images", Subresource: "instantiate", Name: "debian", Object: &v1alpha1.BuildRequest{}, Options: &metav1.CreateOptions{}}
+	if err := created.Admit(ctx, &resources.Scope{Scheme: runtime.NewScheme(), Admission: annotating{}}, func() error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"policy.example/changed": "instantiate", "policy.example/allowed": "instantiate"}
+	if got := audit.AuditContextFrom(ctx).GetEventAnnotations(); !maps.Equal(got, want) {
+		t.Errorf("got annotations %v, want %v", got, want)
+	}
+}
+
+// annotating annotates each request.
+type annotating struct{}
+
+func (annotating) Handles(admission.Operation) bool { return true }
+
+func (annotating) Admit(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
+	return attributes.AddAnnotation("policy.example/changed", attributes.GetSubresource())
+}
+
+func (annotating) Validate(_ context.Context, attributes admission.Attributes, _ admission.ObjectInterfaces) error {
+	return attributes.AddAnnotation("policy.example/allowed", attributes.GetSubresource())
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sync"
 	"time"
 
 	"k8s.io/utils/clock"
@@ -80,12 +81,14 @@ func (w *wanted) missing(ctx context.Context, connection *client.Connection) err
 // until a user changes something, firstBuild returns the cause as an error.
 func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
 	waiting, stop := context.WithCancelCause(ctx)
+	var stalls sync.WaitGroup
+	defer stalls.Wait() // it prints nothing after the build
 	defer stop(nil)
-	go func() {
+	stalls.Go(func() {
 		if err := w.waitUntilStalled(waiting, connection, image, told); err != nil {
 			stop(err)
 		}
-	}()
+	})
 	build, err := connection.WaitForBuild(waiting, client.BuildsOf(image.UID), func(*v1alpha1.ImageBuild) bool { return true })
 	if ctx.Err() == nil && waiting.Err() != nil {
 		err = context.Cause(waiting)
