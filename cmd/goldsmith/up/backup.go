@@ -113,7 +113,10 @@ func Backup(ctx context.Context, directory, file string, options BackupOptions, 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
-	if err := errors.Join(keepOutOfGit(scratch), writeBackup(ctx, directory, scratch, partial, options.Artifacts, notices)); err != nil {
+	if err = keepOutOfGit(scratch); err == nil {
+		err = writeBackup(ctx, directory, scratch, partial, options.Artifacts, notices)
+	}
+	if err != nil {
 		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
 	}
 	if err := mayWrite(file, options.Force); err != nil { // again, because a large backup takes minutes

@@ -64,7 +64,10 @@ func (o *Options) claimDataDirectory(ctx context.Context) (*dataDirectory, error
 		return nil, err
 	}
 	directory := &dataDirectory{path: path, memory: o.Memory, lock: lock}
-	if err := errors.Join(keepOutOfGit(path), directory.prepareBuilds()); err != nil {
+	if err = keepOutOfGit(path); err == nil {
+		err = directory.prepareBuilds()
+	}
+	if err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return directory, nil

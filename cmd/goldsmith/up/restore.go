@@ -104,7 +104,10 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	if err := errors.Join(keepOutOfGit(partial), readBackup(ctx, cancellable{ctx, in}, partial)); err != nil {
+	if err = keepOutOfGit(partial); err == nil {
+		err = readBackup(ctx, cancellable{ctx, in}, partial)
+	}
+	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
 	lacking, err := lackingArtifacts(ctx, partial)

@@ -48,8 +48,12 @@ func explain(directory string, err error) error {
 		return fmt.Errorf("%w\nlost: the history, statistics, changes and notes since the last backup; images and builds are in other files\n%s\n"+
 			"to start without history: mkdir %s && mv %s* %s", damage, restore, shellword.Quote(aside), shellword.Quote(database), shellword.Quote(aside))
 	}
-	if errors.Is(err, syscall.ENOSPC) {
-		return fmt.Errorf("%w: the file system of %s is full: free space, then start again", err, directory)
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		where := "there" // not always in the data directory: a backup is written to another
+		if _, named := errors.AsType[*fs.PathError](err); !named {
+			where = "on the file system of " + directory
+		}
+		return fmt.Errorf("%w: free space %s, then try again", err, where)
 	}
 	return err
 }

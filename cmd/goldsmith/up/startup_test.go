@@ -4,6 +4,7 @@ package up
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,5 +108,20 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestAFullDiskIsTheOneOfTheFile(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"of a file in another directory": {&fs.PathError{Op: "write", Path: "/backups/x", Err: syscall.ENOSPC}, "write /backups/x: no space left on device: free space there, then try again"},
+		"without a file":                 {syscall.ENOSPC, "no space left on device: free space on the file system of /data, then try again"},
+		"of which the user has a part":   {syscall.EDQUOT, "disk quota exceeded: free space on the file system of /data, then try again"},
+	} {
+		if got := explain("/data", test.err).Error(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }
