@@ -80,7 +80,7 @@ func (o *options) addTo(command *cobra.Command, connection *client.Flags) {
 	set.StringVar(&o.firmware, "firmware", bios, "firmware of the guest: bios, uefi or secureboot")
 	set.StringVar(&o.accel, "accel", auto, "what runs the guest: kvm, tcg (emulation), or auto, which chooses KVM if it works")
 	set.StringVar(&o.memory, "memory", "1Gi", "memory of the guest")
-	set.IntVar(&o.cpus, "cpus", 2, "number of processors of the guest")
+	set.IntVar(&o.cpus, "cpus", 0, "number of processors of the guest (default: 2, or 1 in emulation, where more are not faster)")
 	set.IntVar(&o.ssh, "ssh", 0, "`port` of 127.0.0.1 that is forwarded to port 22 of the guest")
 	set.BoolVar(&o.root, "root", false, "log in as root on the console, without a password; needs systemd 256 or later in the guest")
 	set.StringVar(&o.until, "until", "", "what ends the command with success: login, or a systemd target such as multi-user.target")
@@ -120,7 +120,7 @@ func (o *options) complete(command *cobra.Command) (*guest, error) {
 	switch {
 	case err != nil || memory.Value() < leastMemory:
 		return nil, fmt.Errorf("--memory %q: must be a quantity of at least 64Mi, such as 1Gi", o.memory)
-	case o.cpus < 1:
+	case o.cpus < 0 || o.cpus == 0 && command.Flags().Changed("cpus"):
 		return nil, fmt.Errorf("--cpus %d: must be at least 1", o.cpus)
 	case o.ssh < 0 || o.ssh > 65535:
 		return nil, fmt.Errorf("--ssh %d: must be a port, 1 to 65535", o.ssh)

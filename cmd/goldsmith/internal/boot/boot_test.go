@@ -15,11 +15,11 @@ import (
 func TestFlagsDescribeTheGuest(t *testing.T) {
 	t.Setenv("PATH", filepath.Dir(fakeQEMU(t, "exit 1")))
 	for line, want := range map[string]machine{
-		"":                                {memory: 1024, cpus: 2},
+		"":                                {memory: 1024},
 		"--memory 1536Mi --cpus 4":        {memory: 1536, cpus: 4},
-		"--until login --timeout 1m":      {memory: 1024, cpus: 2},
-		"--memory 2Gi --firmware bios":    {memory: 2048, cpus: 2},
-		"--accel tcg --until boot.target": {memory: 1024, cpus: 2},
+		"--until login --timeout 1m":      {memory: 1024},
+		"--memory 2Gi --firmware bios":    {memory: 2048},
+		"--accel tcg --until boot.target": {memory: 1024},
 	} {
 		command, asked := NewCommand(), &options{}
 		command.ResetFlags()

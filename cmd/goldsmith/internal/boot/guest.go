@@ -91,6 +91,9 @@ func (g *guest) boot(ctx context.Context, disk *os.File, what string) error {
 	if err := g.chooseAccelerator(ctx); err != nil {
 		return err
 	}
+	if g.machine.cpus == 0 {
+		g.machine.cpus = map[string]int{kvm: 2, tcg: 1}[g.machine.accel]
+	}
 	if g.machine.accel == tcg {
 		g.machine.credentials = append(g.machine.credentials, waitForDevices())
 	}

@@ -119,7 +119,7 @@ func TestTheGuestGetsAPrivateCopyOfTheVariables(t *testing.T) {
 }
 
 func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
-	g, told, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=multi"*) echo "a login: " ;; esac`, login)
+	g, told, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=single"*) echo "a login: " ;; esac`, login)
 	g.accel = auto
 	require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 	if !strings.HasPrefix(told.String(), "• QEMU emulates the processor, which is slow: ") {
@@ -127,10 +127,10 @@ func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
 	}
 }
 
-func TestEmulatedGuestsWaitForTheirDevices(t *testing.T) {
+func TestEmulatedGuestsHaveOneProcessorAndWaitForTheirDevices(t *testing.T) {
 	for accel, waits := range map[string]bool{tcg: true, kvm: false} {
-		g, _, out := newGuest(t, `case "$*" in *systemd.unit-dropin.dev-.device=*) echo waits ;; esac`, "")
-		g.accel = accel
+		g, _, out := newGuest(t, `case "$*" in *"-smp 1 "*systemd.unit-dropin.dev-.device=*) echo waits ;; *"-smp 2 "*) ;; *) echo "wrong: $*" ;; esac`, "")
+		g.accel, g.machine.cpus = accel, 0
 		require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
 		if got := out.String() == "waits\n"; got != waits {
 			t.Errorf("%s: waits: %t", accel, got)

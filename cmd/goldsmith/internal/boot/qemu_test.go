@@ -29,7 +29,7 @@ func TestArgumentsOfQEMU(t *testing.T) {
 -display none
 -no-reboot
 -machine q35,graphics=off
--accel tcg,thread=multi
+-accel tcg,thread=single
 -cpu max
 -m 1024M
 -smp 2
@@ -60,7 +60,7 @@ func TestArgumentsOfQEMU(t *testing.T) {
 -display none
 -no-reboot
 -machine q35,graphics=off,smm=on
--accel tcg,thread=multi
+-accel tcg,thread=single
 -cpu max
 -m 1024M
 -smp 1
