@@ -36,7 +36,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/stats"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/status"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/suspend"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/watch"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 )
@@ -64,7 +63,6 @@ func newRootCommand() *cobra.Command {
 	addGroup(root, "Start", up.NewCommand(), demo.NewCommand(), firstimage.NewCommand())
 	addGroup(root, "Look",
 		logs.NewCommand(),
-		watch.NewCommand(),
 		status.NewCommand(),
 		show.NewCommand(),
 		artifacts.NewCommand(),

@@ -192,8 +192,8 @@ func TestAServerThatIsDownIsNamedWithTheNextStep(t *testing.T) {
 	for _, line := range []string{
 		"build image/web", "rerun imagebuild/web-1", "diff imagebuild/web-1 imagebuild/web-2", "history image/web", "stats image/web",
 		"notes image/web", "notes image/web text", "changes image/web", "cancel imagebuild/web-1", "logs image/web", "logs imagebuild/web-1 --uid a",
-		"watch", "watch image/web", "queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
-		"suspend image/web", "resume image/web", "status", "status -n team", "show web", "show imagebuild/web-1", "builders",
+		"queue", "plan image/web", "plan -f -", "promote imagebuild/web-1 stable",
+		"suspend image/web", "resume image/web", "status", "status -n team", "status --watch", "show web", "show imagebuild/web-1", "builders",
 	} {
 		root, complaints := newRootCommand(), &bytes.Buffer{}
 		root.SetIn(strings.NewReader(web + "---\n" + web))

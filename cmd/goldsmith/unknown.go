@@ -23,9 +23,10 @@ var synonyms = map[string][]string{
 	"start":    {"build IMAGE", "up"},
 	"stop":     {"cancel BUILD", "suspend IMAGE"},
 	"tail":     {"logs NAME --follow"},
-	"top":      {"watch", "stats IMAGE"},
+	"top":      {"status --watch", "stats IMAGE"},
 	"trigger":  {"build IMAGE"},
 	"unpause":  {"resume IMAGE"},
+	"watch":    {"status --watch", "kubectl get imagebuilds --watch"},
 }
 
 // explainUnknownVerb adds the likely verb, or the help that lists all verbs, to cobra's error for an unknown verb. It returns all

@@ -5,6 +5,7 @@ package status
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -34,7 +35,7 @@ type options struct {
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
 	flags := &client.Flags{}
-	asked := &options{}
+	asked, watches := &options{}, false
 	command := &cobra.Command{
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
@@ -42,22 +43,31 @@ func NewCommand() *cobra.Command {
 			"stalled, not ready or cannot be built anew, builds that are retried or have waited for more than 5 minutes, and suspended " +
 			"images. The list has at most 10 entries, and long messages are cut: -o wide shows all entries with whole " +
 			"messages. The last line counts images and unfinished builds. A stalled image is ready too if its last build succeeded. With -o json, yaml, name or a template, the " +
-			"command prints the objects of the list. `goldsmith show NAME` shows a build in detail.",
+			"command prints the objects of the list. With --watch, the list is printed again after each change, until Ctrl-C. " +
+			"`goldsmith show NAME` shows a build in detail.",
 		Example: "  goldsmith status\n" +
-			"  goldsmith status -n team -o wide",
+			"  goldsmith status -n team -o wide\n" +
+			"  goldsmith status --watch",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
+			if watches && asked.format.ForPrograms() {
+				return errors.New("--watch is for people: omit -o, set -o wide, or run `kubectl get images,imagebuilds --watch`")
+			}
 			connection, err := flags.Connect(command.ErrOrStderr())
 			if err != nil {
 				return err
 			}
 			asked.namespace, asked.style = flags.Namespace, output.StyleOf(command, command.OutOrStdout())
+			if watches {
+				return watch(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+			}
 			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
 		},
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
+	command.Flags().BoolVarP(&watches, "watch", "w", false, "print the list again after each change, until Ctrl-C")
 	return command
 }
 
