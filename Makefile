@@ -38,7 +38,7 @@ FLAGS ?=
 # The duration of fuzzing for each target.
 FUZZTIME ?= 30s
 # The end-to-end specs to run, as a filter of labels: gate, smoke, catalogue, builds, archive, records, api, security, faults, upgrade;
-# by default all of these. With debian: the specs of the builder debian, which need mmdebstrap, bubblewrap, qemu-system-x86, ovmf and a mirror of Debian.
+# by default all of these. With debian: the specs of the builder debian, which need mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
 LABELS ?=
 # The number of runs of make stress, the number of CPUs that it keeps busy meanwhile, and the package of its specs:
 # make stress SPEC='A build that fails' N=20 PACKAGE=./cmd/goldsmith/up/behaviour
@@ -149,7 +149,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 .PHONY: e2e
 e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
 	@$(if $(filter gate smoke catalogue debian,$(LABELS)),,$(prepare))
-	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN_BUILDER=bin/debian-builder/debian-builder) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
+	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
 
 .PHONY: e2e-docs
@@ -166,7 +166,7 @@ e2e-browser: $(k9s) ## Run the specs of web pages and of k9s; needs Chromium (on
 	K9S=$(k9s) go tool ginkgo run --tags=e2e --label-filter=browser --timeout=20m --output-dir=bin/reports/e2e-browser --junit-report=junit.xml $(FLAGS) ./e2e/browser ./e2e/clients/k9s
 
 .PHONY: images-test
-images-test: build bin/debian-builder/debian-builder ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86 and ovmf.
+images-test: build ## Test the builder debian with 300 packages, Secure Boot, and ten builds at once; needs mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
 	go test -tags e2e -count=1 -vet=off -timeout 60m -v $(FLAGS) ./e2e/images
 
 .PHONY: tilt-ci
@@ -202,7 +202,7 @@ bench-cluster: ## Measure builds in the current cluster of kubectl; figures in b
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/bench | tee bin/bench-cluster.txt
 
 .PHONY: bench-images
-bench-images: build bin/debian-builder/debian-builder ## Measure the builder debian beside debootstrap, and boots; needs root, debootstrap and what images-test needs. Figures in bin/bench-images.txt.
+bench-images: build ## Measure the builder debian beside debootstrap, and boots; needs root, debootstrap and what images-test needs. Figures in bin/bench-images.txt.
 	go test -tags e2e -run '^$$' -bench . -benchtime 1x -timeout 60m -v $(FLAGS) ./e2e/images | tee bin/bench-images.txt
 
 .PHONY: bench

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Command debian-builder is the program in the container image of the builder debian. With the subcommand tools it makes the other contents
-// of the image. With the subcommand mirror it keeps the packages that builds install, and serves them.
+// of the image.
 package main
 
 import (
@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"syscall"
 
-	"goldsmith.dev/goldsmith/builders/debian/mirror"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
 	"goldsmith.dev/goldsmith/cmd/internal/debianbuilder"
@@ -41,10 +40,6 @@ func run(args []string) int {
 			return 1
 		}
 		return 0
-	case "mirror":
-		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-		defer stop()
-		return mirror.Main(ctx, os.Stdout, os.Stderr, args[1:])
 	default:
 		return debianbuilder.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args)
 	}

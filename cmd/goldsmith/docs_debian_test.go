@@ -7,15 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"log"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
 
-	"goldsmith.dev/goldsmith/builders/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	kept "goldsmith.dev/goldsmith/e2e/debian/mirror"
+	"goldsmith.dev/goldsmith/e2e/debian/mirror"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -25,7 +22,7 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	r := newReader(t)
 	cache := require.Value(os.UserCacheDir())(t)
 	// The tools of the builder are those of the user: making them takes half a minute.
-	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+serveMirror(t))
+	r.environment = append(r.environment, "XDG_CACHE_HOME="+cache, "http_proxy="+startMirror(t))
 	keys := filepath.Join(r.directory, ".ssh")
 	require.NoError(t, os.Mkdir(keys, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(keys, "id_ed25519.pub"), []byte("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA reader@example.com\n"), 0o600))
@@ -48,16 +45,11 @@ func TestEveryDebianCommandOfTheDocsWorks(t *testing.T) {
 	}
 }
 
-// serveMirror serves the packages that the specs of the builder debian keep, in their present state, until the test ends: release files of security
-// updates expire after a week, and readers do not accept that. It returns the URL for http_proxy.
-func serveMirror(t *testing.T) string {
+// startMirror serves the packages that the specs of the builder debian keep, until the test ends. It returns the URL for http_proxy.
+func startMirror(t *testing.T) string {
 	t.Helper()
-	served := require.Value(mirror.Open(mirror.Options{Directory: require.Value(kept.Directory())(t), Allow: kept.Hosts(), Log: log.New(t.Output(), "", 0)}))(t)
-	t.Cleanup(func() { require.NoError(t, served.Close()) })
-	if err := served.Refresh(t.Context()); err != nil {
-		t.Log(err) // without a network, the kept state is what there is
-	}
-	server := httptest.NewServer(served)
-	t.Cleanup(server.Close)
-	return server.URL
+	url, stop, err := mirror.Start(filepath.Join(repository, "examples", "debian", "apt-cacher-ng"), "127.0.0.1", t.Output())
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, stop()) })
+	return url
 }

@@ -25,8 +25,8 @@ import (
 type Programs struct {
 	// Goldsmith is the path of the command-line client.
 	Goldsmith string
-	// Builder is the path of the program of the builder, which is also a mirror.
-	Builder string
+	// Mirror is the path of the configuration of the mirror.
+	Mirror string
 }
 
 // Specs are the specs. The builder debian is registered in the cluster.
@@ -42,7 +42,7 @@ func Specs(environment func() cluster.Environment, programs Programs) {
 		registry := host.NewRegistry(address)
 		_, err := w.Kube.CoreV1().Secrets(w.Namespace).Create(ctx, registry.Secret(), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())
-		proxy, stop, err := mirror.Start(programs.Builder, address, GinkgoWriter)
+		proxy, stop, err := mirror.Start(programs.Mirror, address, GinkgoWriter)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(stop)
 		w.CreateImage(ctx, server(proxy, registry.Host+"/team/server"))
@@ -81,10 +81,7 @@ func server(proxy, repository string) *v1alpha1.Image {
 	for _, format := range []v1alpha1.ArtifactFormat{v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatOCI} {
 		image.Spec.Targets = append(image.Spec.Targets, v1alpha1.Target{Platform: "linux/amd64", Format: format})
 	}
-	image.Spec.Parameters = []v1alpha1.Parameter{
-		{Name: "hostname", Value: "web"},
-		{Name: "acceptExpired", Value: "true"}, // the mirror is kept in one state
-	}
+	image.Spec.Parameters = []v1alpha1.Parameter{{Name: "hostname", Value: "web"}}
 	image.Spec.Template = &v1alpha1.BuildTemplate{
 		Env:       []corev1.EnvVar{{Name: "http_proxy", Value: proxy}},
 		Resources: &v1alpha1.ResourceRequirements{Limits: map[string]v1alpha1.Quantity{"memory": {Text: "2Gi"}}},

@@ -21,17 +21,14 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-// The programs of make.
-const (
-	programGoldsmith = "../../bin/goldsmith"
-	programBuilder   = "../../bin/debian-builder/debian-builder"
-)
+// programGoldsmith is the program of make.
+const programGoldsmith = "../../bin/goldsmith"
 
 // startMirror serves the kept packages until the test ends, and returns the URL for http_proxy.
 func startMirror(t testing.TB) string {
 	t.Helper()
 	var log bytes.Buffer
-	url, stop, err := mirror.Start(programBuilder, "127.0.0.1", &log)
+	url, stop, err := mirror.Start("../../examples/debian/apt-cacher-ng", "127.0.0.1", &log)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("log of the mirror:\n%s", &log)

@@ -68,7 +68,7 @@ func startCluster(ctx context.Context) string {
 	made, config := newKind(), envconf.New()
 	steps := []env.Func{envfuncs.CreateCluster(made, clusterName())}
 	loaded := images
-	if debianBuilder() != "" {
+	if hasDebian() {
 		loaded = append(slices.Clone(images), "debian-builder")
 	}
 	for _, image := range loaded {
@@ -133,7 +133,7 @@ func fillIn(ctx context.Context, environment *cluster.Environment, given common)
 		Records:    given.Records,
 		Kinds:      workspace.Cabinets(),
 		Kueue:      !small(),
-		Debian:     debianBuilder() != "",
+		Debian:     hasDebian(),
 		Compaction: compaction,
 		Artifacts:  inRepository(setting("E2E_ARTIFACTS", "bin/e2e")),
 		Patience:   deadline.Step.Deadline(),
@@ -196,8 +196,8 @@ func installOnce(ctx context.Context, environment cluster.Environment) {
 	Expect(err).NotTo(HaveOccurred())
 }
 
-// debianBuilder is the path of the program of the builder debian, whose specs are run if it is set.
-func debianBuilder() string { return os.Getenv("E2E_DEBIAN_BUILDER") }
+// hasDebian reports whether the container images include that of the builder debian, whose specs are then run.
+func hasDebian() bool { return os.Getenv("E2E_DEBIAN") == "true" }
 
 // madeForRun reports whether the cluster is made for this run, and deleted after it.
 func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }

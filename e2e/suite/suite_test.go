@@ -12,7 +12,7 @@
 //	E2E_OVERLAY     the overlay to install (kustomize/overlays/kind)
 //	E2E_KUBECTL     the command of kubectl (kubectl)
 //	E2E_GOLDSMITH   the command-line client (bin/goldsmith), which specs of debian run
-//	E2E_DEBIAN_BUILDER  the program of the builder debian. Without it, there are no specs of debian
+//	E2E_DEBIAN      true if the images include that of the builder debian. Else there are no specs of debian
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites
@@ -130,9 +130,9 @@ func TestEndToEnd(t *testing.T) {
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
 		Describe("catalogue", func() { catalogue.Specs(given) })
-		if debianBuilder() != "" {
+		if hasDebian() {
 			Describe("debian", Label("debian"), func() {
-				debian.Specs(given, debian.Programs{Goldsmith: inRepository(setting("E2E_GOLDSMITH", "bin/goldsmith")), Builder: inRepository(debianBuilder())})
+				debian.Specs(given, debian.Programs{Goldsmith: inRepository(setting("E2E_GOLDSMITH", "bin/goldsmith")), Mirror: inRepository("examples/debian/apt-cacher-ng")})
 			})
 		}
 		Describe("faults", Serial, apart, func() { faults.Specs(given) })

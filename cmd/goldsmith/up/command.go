@@ -7,14 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path"
 	"path/filepath"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/builders/debian/mirror"
 	"goldsmith.dev/goldsmith/builders/debian/sandbox"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/cmd/internal/debianbuilder"
@@ -69,11 +66,6 @@ func RunChild(args []string) (code int, ok bool) {
 	case MockBuilderCommand:
 		return mock.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
 	case DebianBuilderCommand:
-		if len(args) > 2 && args[2] == mirrorCommand {
-			ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-			defer stop()
-			return mirror.Main(ctx, os.Stdout, os.Stderr, args[3:]), true
-		}
 		return sandbox.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
 	case SuperviseCommand:
 		if err := process.Supervise(); err != nil {

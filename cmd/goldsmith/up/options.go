@@ -121,9 +121,6 @@ const (
 	SuperviseCommand     = "supervise"
 )
 
-// mirrorCommand is the subcommand of DebianBuilderCommand that users call: it keeps the packages that builds install.
-const mirrorCommand = "mirror"
-
 // DefaultBuilderCacheMax is the default limit of what the builder debian keeps for later builds: about 25 sets of packages.
 const DefaultBuilderCacheMax = "5Gi"
 

@@ -300,9 +300,3 @@ func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 		}
 	}
 }
-
-func TestTheProgramKeepsAMirror(t *testing.T) {
-	if code, ok := RunChild([]string{"goldsmith", DebianBuilderCommand, mirrorCommand, "--help"}); code != 0 || !ok {
-		t.Errorf("code %d, %t", code, ok)
-	}
-}

@@ -1,79 +1,82 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mirror starts the mirror from which tests fetch the packages of Debian.
+// Package mirror starts apt-cacher-ng, from which tests fetch the packages of Debian.
 package mirror
 
 import (
-	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"syscall"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/wait"
 )
 
-// serving is the line in which the mirror tells its address.
-var serving = regexp.MustCompile(`serving \S+ on (http://\S+)\n`)
+// startLimit is how long apt-cacher-ng may take until it listens.
+const startLimit = 30 * time.Second
 
-// Directory returns where packages are kept: in the cache of the user.
-func Directory() (string, error) {
+// Start serves the packages of Debian on an address of this machine, with the configuration in a directory of the repository. It returns the
+// URL for http_proxy, and a function that ends the server. A package that is not kept yet is fetched, and kept for later runs in the cache of
+// the user. log receives what the server prints.
+func Start(configuration, address string, log io.Writer) (url string, stop func() error, err error) {
 	cache, err := os.UserCacheDir()
-	return filepath.Join(cache, "goldsmith", "debian-mirror"), err
-}
-
-// Hosts returns the hosts from which packages are fetched.
-func Hosts() []string { return []string{"deb.debian.org", "security.debian.org"} }
-
-// Start serves the kept packages of Debian on an address of this machine, with the program of the builder debian. It returns the URL for
-// http_proxy, and a function that ends the mirror. A package that is not kept yet is fetched, and kept for later runs. log receives the log of
-// the mirror.
-func Start(program, address string, log io.Writer) (url string, stop func() error, err error) {
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("start the mirror of Debian: %w", err)
-		}
-	}()
-	directory, err := Directory()
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("start apt-cacher-ng: %w", err)
 	}
-	arguments := []string{"mirror", "--dir", directory, "--listen", address + ":0"}
-	for _, host := range Hosts() {
-		arguments = append(arguments, "--allow", host)
+	directory := filepath.Join(cache, "goldsmith", "apt-cacher-ng")
+	if err := os.MkdirAll(directory, 0o700); err != nil {
+		return "", nil, fmt.Errorf("start apt-cacher-ng: %w", err)
 	}
-	command := exec.Command(program, arguments...)
-	out, err := command.StderrPipe()
+	port, err := freePort(address)
 	if err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("start apt-cacher-ng: %w", err)
 	}
+	command := exec.Command("/usr/sbin/apt-cacher-ng", "-c", configuration,
+		"CacheDir="+directory, "LogDir="+directory, "SocketPath=", "BindAddress="+address, "Port="+strconv.Itoa(port))
+	command.Stdout, command.Stderr = log, log
 	if err := command.Start(); err != nil {
-		return "", nil, err
+		return "", nil, fmt.Errorf("start apt-cacher-ng, a package of Debian: %w", err)
 	}
-	lines := bufio.NewReader(out)
-	for {
-		line, err := lines.ReadString('\n')
-		_, _ = io.WriteString(log, line) // a test without its log still tests
-		if found := serving.FindStringSubmatch(line); found != nil {
-			url = found[1]
-			break
-		}
-		if err != nil {
-			return "", nil, errors.Join(command.Wait(), errors.New("it ended before it served: its log has the reason"))
-		}
-	}
-	copied := make(chan struct{})
-	go func() {
-		defer close(copied)
-		_, _ = io.Copy(log, lines)
-	}()
-	return url, func() error {
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	stop = func() error {
 		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 			return err
 		}
-		<-copied
-		return command.Wait()
-	}, nil
+		<-ended // a signal ends it, which is no failure
+		return nil
+	}
+	host := net.JoinHostPort(address, strconv.Itoa(port))
+	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, startLimit, true, func(context.Context) (bool, error) {
+		select {
+		case err := <-ended:
+			return false, fmt.Errorf("it ended: %w", err)
+		default:
+		}
+		connection, err := net.Dial("tcp", host)
+		if err != nil {
+			return false, nil
+		}
+		return true, connection.Close()
+	})
+	if err != nil {
+		_ = command.Process.Kill() // it may have ended
+		return "", nil, fmt.Errorf("wait for apt-cacher-ng: %w", err)
+	}
+	return "http://" + host, stop, nil
+}
+
+// freePort returns a port of the address on which nobody listens.
+func freePort(address string) (int, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
+	if err != nil {
+		return 0, err
+	}
+	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
 }
