@@ -189,31 +189,11 @@ func scanRecord(scan scanner) (*Record, error) {
 	if err := json.Unmarshal([]byte(spec), &record.Spec); err != nil {
 		return nil, fmt.Errorf("decode the spec: %w", err)
 	}
-	if err := readFormerRetry([]byte(spec), record.Spec.Retry); err != nil {
-		return nil, err
-	}
 	if err := json.Unmarshal([]byte(status), &record.Status); err != nil {
 		return nil, fmt.Errorf("decode the status: %w", err)
 	}
 	record.Summarized = contents == 0 && len(filesOf(&record.Spec, &record.Status)) > 0
 	return record, nil
-}
-
-// readFormerRetry reads the retry classes of a spec that was recorded when the field was named "on".
-func readFormerRetry(spec []byte, retry *v1alpha1.RetryPolicy) error {
-	if retry == nil || len(retry.Classes) > 0 {
-		return nil
-	}
-	var former struct {
-		Retry struct {
-			On []v1alpha1.FailureClass `json:"on"`
-		} `json:"retry"`
-	}
-	if err := json.Unmarshal(spec, &former); err != nil {
-		return fmt.Errorf("decode the retry policy of the spec: %w", err)
-	}
-	retry.Classes = former.Retry.On
-	return nil
 }
 
 func scanEntryAnd(scan scanner, more ...any) (Entry, error) {

@@ -176,14 +176,3 @@ func withKey(g *WithT, token, key string) string {
 	g.Expect(found).To(BeTrue())
 	return base64.RawURLEncoding.EncodeToString([]byte(before + `"k":` + key + "}"))
 }
-
-// The field classes of a retry policy was named on in records of earlier servers.
-func TestARecordKeepsTheClassesThatWereRecordedUnderTheirFormerName(t *testing.T) {
-	onEach(t, records.Options{}, func(g *WithT, ctx context.Context, store *records.Store) {
-		build := newBuild(debian, 1, 10)
-		build.Spec.Retry = &v1alpha1.RetryPolicy{Classes: []v1alpha1.FailureClass{v1alpha1.FailureTimeout}}
-		g.Expect(store.PutBuilds(ctx, []*v1alpha1.ImageBuild{build})).To(Succeed())
-		g.Expect(store.Execute(ctx, `UPDATE documents SET spec = REPLACE(spec, '"classes":', '"on":')`)).To(Succeed())
-		g.Expect(valueOf(store.Build(ctx, build.Namespace, build.UID))(g).Spec.Retry.Classes).To(Equal(build.Spec.Retry.Classes))
-	})
-}

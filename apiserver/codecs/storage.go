@@ -61,8 +61,21 @@ func (f *StorageFactory) NewConfig(resource schema.GroupResource, example runtim
 	if err != nil {
 		return nil, fmt.Errorf("make the storage codec of %s: %w", resource, err)
 	}
-	config.Codec, config.EncodeVersioner = storedObjects{codec, f.Scheme, formerNames(f.Scheme, example)}, versioner
+	config.Codec, config.EncodeVersioner = storedObjects{codec}, versioner
 	return config, nil
+}
+
+// storedObjects reads objects without their kind, like internal objects: if the stored type is also the internal type, the items of a list
+// would have kinds, unlike the items of Kubernetes' own lists.
+type storedObjects struct{ runtime.Codec }
+
+// Decode reads an object.
+func (c storedObjects) Decode(data []byte, defaults *schema.GroupVersionKind, into runtime.Object) (runtime.Object, *schema.GroupVersionKind, error) {
+	object, kind, err := c.Codec.Decode(data, defaults, into)
+	if object != nil {
+		object.GetObjectKind().SetGroupVersionKind(schema.GroupVersionKind{})
+	}
+	return object, kind, err
 }
 
 // storageVersion returns the first version with the kind. It tries the versions that the description names, the last one

@@ -135,7 +135,7 @@ func (d decoder) Decode(data []byte, defaults *schema.GroupVersionKind, into run
 			mistakes = append(mistakes, fmt.Errorf("unknown field %q", path))
 		}
 		if len(mistakes) > 0 {
-			return object, kind, requesterrors.NameUnknownFields(runtime.NewStrictDecodingError(mistakes), nil, d.fields)
+			return object, kind, requesterrors.NameUnknownFields(runtime.NewStrictDecodingError(mistakes), d.fields)
 		}
 	}
 	return object, kind, nil

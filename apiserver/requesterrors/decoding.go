@@ -40,7 +40,7 @@ func (e serializer) Decode(data []byte, defaults *schema.GroupVersionKind, into 
 		return object, nil, NameWrongTypes(err, data, &metav1.TypeMeta{}) // nothing but these fields was read
 	}
 	if example, unknown := e.scheme.New(*kind); unknown == nil {
-		err = NameUnknownFields(NameWrongTypes(err, data, example), RenamedFields(e.scheme, *kind), FieldsOf(example))
+		err = NameUnknownFields(NameWrongTypes(err, data, example), FieldsOf(example))
 	}
 	return object, kind, err
 }

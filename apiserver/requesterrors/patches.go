@@ -62,8 +62,7 @@ func keepPatches(api http.Handler) http.Handler {
 type Patches struct {
 	scheme *runtime.Scheme
 	// kind is the kind of the patched object.
-	kind    string
-	renamed map[string]string
+	kind string
 }
 
 // ForPatches returns the Patches of objects like the example.
@@ -72,7 +71,7 @@ func ForPatches(scheme *runtime.Scheme, example runtime.Object) (Patches, error)
 	if err != nil {
 		return Patches{}, err
 	}
-	return Patches{scheme: scheme, kind: kinds[0].Kind, renamed: RenamedFieldsOf(scheme, example)}, nil
+	return Patches{scheme: scheme, kind: kinds[0].Kind}, nil
 }
 
 // Of returns the same update, whose errors blame the client for its patch and name the fields.
@@ -118,7 +117,7 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 	if patch, kept := ctx.Value(patchKey{}).(*keptPatch); kept && patch.kind == types.StrategicMergePatchType {
 		return object, apierrors.NewBadRequest(strategicFault(err, patch.text.Bytes()))
 	}
-	return object, apierrors.NewBadRequest("the patch cannot be applied: " + i.explain(err.Error()))
+	return object, apierrors.NewBadRequest("the patch cannot be applied: " + explain(err.Error()))
 }
 
 const (
@@ -146,24 +145,19 @@ var (
 )
 
 // explain returns the error of the library for a patch as the author of the patch understands it.
-func (p Patches) explain(problem string) string {
-	if prefix := ofAppliedObject.FindString(problem); prefix != "" {
-		var faults []string
-		for fault := range strings.Lines(strings.TrimPrefix(problem, prefix)) {
-			fault = ofGoValue.ReplaceAllString(strings.TrimSpace(fault), "")
-			if fault = strings.TrimPrefix(fault, "."); fault != "" {
-				faults = append(faults, fault)
-			}
-		}
-		problem = strings.Join(faults, "; ")
+func explain(problem string) string {
+	prefix := ofAppliedObject.FindString(problem)
+	if prefix == "" {
+		return problem
 	}
-	// Server-side apply passes no decoder, which would name a field that was renamed.
-	for former, current := range p.renamed {
-		if strings.Contains("."+problem, "."+former+": field not declared in schema") {
-			return fmt.Sprintf("%s: use %q", problem, current)
+	var faults []string
+	for fault := range strings.Lines(strings.TrimPrefix(problem, prefix)) {
+		fault = ofGoValue.ReplaceAllString(strings.TrimSpace(fault), "")
+		if fault = strings.TrimPrefix(fault, "."); fault != "" {
+			faults = append(faults, fault)
 		}
 	}
-	return problem
+	return strings.Join(faults, "; ")
 }
 
 // nameForm names the form that a patch must have in JSON, instead of the Go type.

@@ -51,11 +51,10 @@ func TestUnknownFieldsNameTheNearest(t *testing.T) {
 		"metadata.lables":                `did you mean "metadata.labels"?`,
 		"labels":                         "",
 		"parts[0].port":                  `did you mean "port"?`,
-		"former":                         `use "name"`,
 		strings.Repeat("nam", 1_000_000): "",
 	} {
 		strict := runtime.NewStrictDecodingError([]error{fmt.Errorf("unknown field %q", unknown)})
-		got := requesterrors.NameUnknownFields(strict, map[string]string{"former": "name"}, requesterrors.FieldsOf(&whole{})).Error()
+		got := requesterrors.NameUnknownFields(strict, requesterrors.FieldsOf(&whole{})).Error()
 		text := strict.Error()
 		if want != "" {
 			text += ": " + want
@@ -65,7 +64,7 @@ func TestUnknownFieldsNameTheNearest(t *testing.T) {
 		}
 	}
 	other := errors.New("another error")
-	if err := requesterrors.NameUnknownFields(other, nil, requesterrors.FieldsOf(&whole{})); !errors.Is(err, other) {
+	if err := requesterrors.NameUnknownFields(other, requesterrors.FieldsOf(&whole{})); !errors.Is(err, other) {
 		t.Errorf("got %v, want %v", err, other)
 	}
 }

@@ -61,8 +61,8 @@ func members(kind reflect.Type) map[string]reflect.Type {
 	return fields
 }
 
-// NameUnknownFields adds to the error of a strict decoder what each unknown field probably should be: its present name, or the nearest field.
-func NameUnknownFields(err error, renamed map[string]string, fields Fields) error {
+// NameUnknownFields adds to the error of a strict decoder the field that each unknown field is probably meant to be.
+func NameUnknownFields(err error, fields Fields) error {
 	strict, isStrict := runtime.AsStrictDecodingError(err)
 	if !isStrict {
 		return err
@@ -72,11 +72,7 @@ func NameUnknownFields(err error, renamed map[string]string, fields Fields) erro
 	for _, fault := range strict.Errors() {
 		unknown, isUnknown := strings.CutPrefix(fault.Error(), `unknown field "`)
 		unknown = strings.TrimSuffix(unknown, `"`)
-		switch {
-		case !isUnknown:
-		case renamed[unknown] != "":
-			fault = fmt.Errorf("%w: use %q", fault, renamed[unknown])
-		case suggestions < maxSuggestions:
+		if isUnknown && suggestions < maxSuggestions {
 			suggestions++
 			if near := nearest(unknown, fields); near != "" {
 				fault = fmt.Errorf("%w: did you mean %q?", fault, near)

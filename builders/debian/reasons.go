@@ -92,7 +92,6 @@ func NewFailure(reason, message string) *result.Failure {
 	all := Reasons()
 	if i := slices.IndexFunc(all, func(r Reason) bool { return r.Word == reason }); i >= 0 {
 		failure.Class = all[i].Class
-		failure.Retryable = failure.Class == v1alpha1.FailureInfrastructure // for earlier versions of Goldsmith, which ignore the class
 	}
 	return failure
 }

@@ -12,8 +12,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// resolveBase returns the digest of the base Image's artifacts that the targets start from, and the build that made them. The build
-// is nil for a channel that an earlier version set: it has a digest, but not the artifacts.
+// resolveBase returns the digest of the base Image's artifacts that the targets start from, and the build that made them.
 func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets []v1alpha1.Target) (string, *v1alpha1.BaseBuild, *v1alpha1.BuildFailure) {
 	if image == nil {
 		return "", nil, v1alpha1.ReasonBaseNotFound.Failure(
@@ -24,9 +23,6 @@ func resolveBase(ref v1alpha1.BaseImageReference, image *v1alpha1.Image, targets
 		channel, failure := findChannel(ref, image.Status.Channels)
 		if failure != nil {
 			return "", nil, failure
-		}
-		if len(channel.Artifacts) == 0 {
-			return channel.Digest, nil, nil
 		}
 		name, made = channel.Build, channel.Artifacts
 	} else if latest := image.Status.LatestSuccessful; latest != nil {

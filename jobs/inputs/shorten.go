@@ -60,7 +60,7 @@ func cutMiddle(text []rune, limit int) string {
 }
 
 // InBrackets is a name in a path. The middle of a long name is cut, and the name ends with a digest, so that names that begin or
-// end alike stay different. Unprintable characters of stored names, which earlier versions accepted, are escaped.
+// end alike stay different. Unprintable characters are escaped.
 func InBrackets(name string) string {
 	name = v1alpha1.Escape(name)
 	if utf8.RuneCountInString(name) <= maxShownRunes {

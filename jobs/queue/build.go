@@ -66,7 +66,7 @@ func Of(build *v1alpha1.ImageBuild) (Build, bool) {
 	view.External = external(build)
 	if ref := build.Spec.ImageRef; ref != nil {
 		view.Image = ref.UID
-		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel // empty in builds of older versions, which were serial
+		view.Serial = build.Spec.RunPolicy != v1alpha1.RunPolicyParallel
 		view.Number = ptr.Deref(build.Spec.Number, 0)
 	}
 	return view, true

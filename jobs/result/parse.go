@@ -50,7 +50,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	if result.Outcome == OutcomeFailed {
 		return failed(judgeFailure(exitCode, result.Failure, result.unknown))
 	}
-	if !policy.Checked || result.Check == nil { // an agent of an earlier version passed it on as it was
+	if !policy.Checked || result.Check == nil { // an agent that read no file passes it on as it was
 		result.forgetCheck()
 	}
 	check := ptr.Deref(result.Check, Check{})
@@ -71,7 +71,7 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, check.NotStored))
 	}
 	if failed := check.NotPublished; failed != nil {
-		return Outcome{Failure: failure(exitCode, failed.reason(), failed.Message)}
+		return Outcome{Failure: failure(exitCode, failed.Reason, failed.Message)}
 	}
 	return Outcome{Artifacts: artifacts, Ignored: result.Ignored}
 }
@@ -134,15 +134,6 @@ func (r *Result) forgetCheck() {
 	for _, content := range r.Contents() {
 		content.Verified = ""
 	}
-}
-
-// reason returns the reason, or that of a registry that is to be tried again if a message of another version has another one.
-func (n *NotPublished) reason() v1alpha1.FailureReason {
-	switch n.Reason {
-	case v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused:
-		return n.Reason
-	}
-	return v1alpha1.ReasonRegistryUnavailable
 }
 
 // maxCheckedBytes is the maximum length of a message whose files were read: the digests and sizes make it longer.

@@ -58,7 +58,6 @@ func (t *transition) wait(delay startDelay) {
 // run records that the container has started.
 func (t *transition) run() {
 	t.record()
-	t.unfinished() // a build that an older version started lacks Reconciling
 	t.status.Phase = v1alpha1.BuildRunning
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, v1alpha1.ReasonContainerStarted, "")
 	t.after = t.runTimeLeft()

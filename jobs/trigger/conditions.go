@@ -3,7 +3,6 @@
 package trigger
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -109,12 +108,7 @@ func (c conditions) failure(last *v1alpha1.FinishedBuild) string {
 
 // ending names a failed build and the reason of its failure.
 func ending(last *v1alpha1.FinishedBuild) string {
-	return fmt.Sprintf("build %s ended with %s", last.Name, failureReason(last))
-}
-
-// failureReason is the reason of a failed build's failure, which an older version did not store.
-func failureReason(last *v1alpha1.FinishedBuild) string {
-	return cmp.Or(string(last.Reason), v1alpha1.ReasonBuildFailed)
+	return fmt.Sprintf("build %s ended with %s", last.Name, last.Reason)
 }
 
 // unbuilt returns the reason and message of an Image of which no build has finished that counts.
@@ -198,7 +192,7 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.stalled(v1alpha1.ReasonBuildCancelled,
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
-		c.stalled(failureReason(last), ending(last)+notAgain)
+		c.stalled(string(last.Reason), ending(last)+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
 		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing(c.status))
 	default:

@@ -73,7 +73,7 @@ func activity(o Observed, status *v1alpha1.ImageStatus) schedule {
 		return schedule{reason: v1alpha1.ReasonSuspended, message: "spec.suspend is true"}
 	}
 	times, err := ParseSchedule(given.Cron, given.TimeZone)
-	if err != nil { // an earlier version accepted it
+	if err != nil { // the rules or the time zones that the server knows have changed
 		return schedule{
 			reason:  v1alpha1.ReasonInvalidSchedule,
 			message: fmt.Sprintf("spec.triggers.schedule.%v; until it is corrected, the schedule starts no builds", err),

@@ -5,8 +5,6 @@ package trigger
 import (
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/meta"
-
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 )
@@ -24,27 +22,12 @@ func nextStatus(o Observed) v1alpha1.ImageStatus {
 		status.InputsDigest = o.Resolved.InputsDigest
 	}
 	status.ActiveBuilds, status.QueuedBuilds = 0, 0
-	if o.latestIsOneOff() {
-		status.LatestSuccessful = nil // an older version counted it: the builds that count are counted below
-	}
-	if status.LastFinished == nil {
-		status.LastFinished = o.inheritedEnd(&status)
-	}
 	for i := range o.Builds {
 		o.count(&status, &o.Builds[i])
 	}
 	status.LatestBuild = latestBuild(o.Builds, status.LastFinished)
 	countFailures(o, &status)
 	return status
-}
-
-// latestIsOneOff reports whether the stored latest success is a build that does not count. It stays if it is a rerun of an
-// older version, which did not record whether a rerun was of the Image's own inputs.
-func (o Observed) latestIsOneOff() bool {
-	latest := o.Image.Status.LatestSuccessful
-	return latest != nil && slices.ContainsFunc(o.Builds, func(build v1alpha1.ImageBuild) bool {
-		return number(&build) == latest.Number && build.IsOneOff() && (build.Spec.OneOff != nil || len(build.Spec.Trigger.Parameters) > 0)
-	})
 }
 
 // count adds one build to the status. The builds are passed in the order of their numbers.
@@ -146,23 +129,6 @@ func newest(builds []v1alpha1.ImageBuild, is func(*v1alpha1.ImageBuild) bool) *v
 		}
 	}
 	return nil
-}
-
-// inheritedEnd is the last finished build of a status that an older version stored, which has no such field: the last attempted
-// build if it was deleted and Ready reports a failure, or else the latest successful build.
-func (o Observed) inheritedEnd(status *v1alpha1.ImageStatus) *v1alpha1.FinishedBuild {
-	latest, attempted := status.LatestSuccessful, status.LastAttempted
-	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageReady)
-	if ready != nil && ready.Reason == v1alpha1.ReasonBuildFailed && attempted != nil && (latest == nil || attempted.Number > latest.Number) &&
-		newest(o.Builds, func(build *v1alpha1.ImageBuild) bool { return number(build) == attempted.Number }) == nil {
-		return &v1alpha1.FinishedBuild{
-			Name: BuildName(o.Image.Name, attempted.Number), Number: attempted.Number, Phase: v1alpha1.BuildFailed, InputsDigest: attempted.InputsDigest,
-		}
-	}
-	if latest == nil {
-		return nil
-	}
-	return &v1alpha1.FinishedBuild{Name: latest.Name, Number: latest.Number, Phase: v1alpha1.BuildSucceeded, InputsDigest: latest.InputsDigest}
 }
 
 // countFailures counts finished builds, each once and in the order of their numbers. It stops at the first unfinished build,

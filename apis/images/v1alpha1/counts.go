@@ -12,10 +12,5 @@ func (build *ImageBuild) Counts() bool {
 // IsOneOff reports whether a build is not made from the Image's own inputs. docs/triggers.md states the rule, and package
 // jobs/inputs decides it when the build is created.
 func (build *ImageBuild) IsOneOff() bool {
-	if oneOff := build.Spec.OneOff; oneOff != nil {
-		return *oneOff
-	}
-	// Builds of older versions have no oneOff, and nobody has compared their inputs.
-	trigger := build.Spec.Trigger
-	return trigger != nil && (trigger.RerunOf != "" || len(trigger.Parameters) > 0)
+	return build.Spec.OneOff != nil && *build.Spec.OneOff
 }

@@ -579,7 +579,6 @@ type ImageChannel struct {
 	// +optional
 	By string `json:"by,omitempty" protobuf:"bytes,5,opt,name=by"`
 	// artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.
-	// artifacts is empty if an earlier version of the server moved the channel.
 	// +optional
 	// +patchMergeKey=target
 	// +patchStrategy=merge
@@ -601,8 +600,7 @@ type BuildRequestRecord struct {
 	// the server has not created the build yet.
 	// +optional
 	UID types.UID `json:"uid,omitempty" protobuf:"bytes,3,opt,name=uid,casttype=k8s.io/apimachinery/pkg/types.UID"`
-	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of
-	// the server recorded, until the server records the next request.
+	// requestTime is when the server recorded the request.
 	// +optional
 	RequestTime *metav1.Time `json:"requestTime,omitempty" protobuf:"bytes,4,opt,name=requestTime"`
 }

@@ -389,8 +389,7 @@ type ResolvedInputs struct {
 	// in base, or one digest over all of them if there are several. baseDigest is empty if the base is not an Image.
 	// +optional
 	BaseDigest string `json:"baseDigest,omitempty" protobuf:"bytes,3,opt,name=baseDigest"`
-	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an
-	// earlier version of the server set the channel that base.imageRef names.
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	// +optional
 	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,4,opt,name=base"`
 }

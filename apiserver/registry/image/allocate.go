@@ -102,16 +102,11 @@ func (i *instantiation) record(ctx context.Context, image *v1alpha1.Image, taken
 }
 
 // remember adds a request to the recent requests and drops those that are too old or too many, the oldest first. early is the
-// last dropped request that is not too old, or nil. Requests without a time, which an older version has recorded, get the
-// current time.
+// last dropped request that is not too old, or nil.
 func remember(requests []v1alpha1.BuildRequestRecord, added v1alpha1.BuildRequestRecord, now time.Time) (recent []v1alpha1.BuildRequestRecord, early *v1alpha1.BuildRequestRecord) {
 	now = now.Truncate(time.Second) // as stored
+	added.RequestTime = &metav1.Time{Time: now}
 	recent = append(slices.Clone(requests), added)
-	for i := range recent {
-		if recent[i].RequestTime == nil {
-			recent[i].RequestTime = &metav1.Time{Time: now}
-		}
-	}
 	for len(recent) > minRequests {
 		oldest := recent[0]
 		expired := now.Sub(oldest.RequestTime.Time) > remembered

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
@@ -59,12 +58,9 @@ func createCertificate(directory string) error {
 	return nil
 }
 
-// clientConfig connects to the server of a data directory. A server of an older version has an endpoint without TLS.
+// clientConfig connects to the server of a data directory.
 func clientConfig(directory, endpoint string) (clientv3.Config, error) {
 	config := clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()}
-	if !strings.HasPrefix(endpoint, scheme+":") {
-		return config, nil
-	}
 	var err error
 	if config.TLS, err = tlsInfo(directory).ClientConfig(); err != nil {
 		return clientv3.Config{}, fmt.Errorf("read etcd's certificate: %w", err)

@@ -16,9 +16,8 @@ import (
 )
 
 const (
-	// temporaryPrefix begins the names of temporary directories, and formerPrefix those of earlier versions.
+	// temporaryPrefix begins the names of temporary directories.
 	temporaryPrefix = "goldsmith-etcd-"
-	formerPrefix    = "etcd-"
 	lockName        = "lock"
 	// unlockedAge is how old a temporary directory without a lock must be to be left over: a new one gets its lock at once.
 	unlockedAge = time.Minute
@@ -26,15 +25,8 @@ const (
 
 // TemporaryDirectories returns the temporary directories of all servers on this machine. They hold the socket of a server whose
 // data directory has a long path, and the data of a server without a data directory.
-func TemporaryDirectories() (directories []string, err error) {
-	for _, prefix := range []string{temporaryPrefix, formerPrefix} {
-		found, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
-		if err != nil {
-			return nil, err
-		}
-		directories = append(directories, found...)
-	}
-	return directories, nil
+func TemporaryDirectories() ([]string, error) {
+	return filepath.Glob(filepath.Join(os.TempDir(), temporaryPrefix+"*"))
 }
 
 // temporaryDirectory makes a directory that is locked while the server runs, and removed in the end.
@@ -90,21 +82,15 @@ func left(directory string, now time.Time) (release func()) {
 	has := func(name string) bool {
 		return slices.ContainsFunc(entries, func(entry os.DirEntry) bool { return entry.Name() == name })
 	}
-	ours := matches(temporaryPrefix, directory)
 	switch {
-	case has(lockName) && (ours || has(endpointName)):
+	case has(lockName):
 		if lock, err := filelock.Take(filepath.Join(directory, lockName)); err == nil {
 			return func() { _ = lock.Close() }
 		}
-	case now.Sub(info.ModTime()) > unlockedAge && (ours || has(socketName)) && onlySockets(directory, entries):
+	case now.Sub(info.ModTime()) > unlockedAge && onlySockets(directory, entries):
 		return func() {}
 	}
 	return nil
-}
-
-func matches(prefix, directory string) bool {
-	name := filepath.Base(directory)
-	return len(name) > len(prefix) && name[:len(prefix)] == prefix
 }
 
 // onlySockets reports whether a directory has nothing but sockets of a server, on which nobody listens.

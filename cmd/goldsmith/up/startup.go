@@ -105,7 +105,7 @@ func (d *dataDirectory) checkRecordsFile(path string) error {
 // would delete the files of all builds.
 func (d *dataDirectory) checkStorage() error {
 	member := d.join("storage", "etcd", "member")
-	_, noStorage := os.Stat(d.join("storage")) // it may have run with --memory only, or without it in a version that had --files
+	_, noStorage := os.Stat(d.join("storage")) // it may have run with --memory only
 	if _, err := os.Stat(member); errors.Is(err, fs.ErrNotExist) && noStorage == nil && d.wasReady() {
 		return &etcd.DamageError{Path: member, Cause: errors.New("it is missing")}
 	}

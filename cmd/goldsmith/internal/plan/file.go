@@ -158,7 +158,7 @@ func decode(decoder runtime.Decoder, object *unstructured.Unstructured) (*v1alph
 	}
 	image := &v1alpha1.Image{}
 	if _, _, err := decoder.Decode(asJSON, nil, image); err != nil {
-		return nil, requesterrors.NameUnknownFields(requesterrors.NameWrongTypes(err, asJSON, image), image.RenamedFields(), requesterrors.FieldsOf(image))
+		return nil, requesterrors.NameUnknownFields(requesterrors.NameWrongTypes(err, asJSON, image), requesterrors.FieldsOf(image))
 	}
 	return image, nil
 }

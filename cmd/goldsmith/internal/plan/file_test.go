@@ -67,8 +67,6 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "no object", content: "- a\n", err: `unable to decode "stdin": `},
 		{name: "no YAML", content: "a: [\n", err: "error parsing stdin: "},
 		{name: "an unknown field", content: strings.Replace(debian, "builder:", "bilder:", 1), err: `stdin: image debian: strict decoding error: unknown field "spec.bilder"`},
-		{name: "a renamed field", content: strings.Replace(debian, "builder:", "retry: {on: [Timeout]}, builder:", 1),
-			err: `unknown field "spec.retry.true": use "spec.retry.classes"`},
 		{name: "a field of another type", content: strings.Replace(debian, "{name: mock}", "mock", 1),
 			err: "stdin: image debian: spec.builder: must be an object, not a string"},
 		{name: "a duration of days", content: strings.Replace(debian, "builder:", "timeouts: {run: 7d}, builder:", 1), want: []string{"stdin: debian"}},

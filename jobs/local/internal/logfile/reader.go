@@ -171,11 +171,10 @@ type lines struct {
 	since      time.Time
 	timestamps bool
 
-	count     int64 // of lines that begin, including those that are hidden
-	inRecord  bool  // the end of the line of the file has not come yet
-	torn      bool  // it has no header
-	continues bool  // the last record is a part of a line
-	hidden    bool  // this line is
+	count    int64 // of lines that begin, including those that are hidden
+	inRecord bool  // the end of the line of the file has not come yet
+	torn     bool  // it has no header
+	hidden   bool  // this line is
 }
 
 // take appends what is seen of a line of the file, or of a piece of it. The first piece has the whole header.
@@ -187,25 +186,14 @@ func (l *lines) take(out, piece []byte) []byte {
 		}
 	}
 	l.inRecord = len(piece) > 0 && piece[len(piece)-1] != '\n'
-	switch {
-	case l.torn || l.hidden:
+	if l.torn || l.hidden {
 		return out
-	case l.continues:
-		piece = bytes.TrimSuffix(piece, []byte{'\n'})
 	}
 	return append(out, piece...)
 }
 
 // begin appends what precedes the text of a record.
 func (l *lines) begin(out []byte, r record) []byte {
-	continued := l.continues
-	l.continues = r.partial
-	switch {
-	case continued && r.old:
-		return out
-	case continued && !l.hidden: // a notice follows, in place of the rest of the line
-		out = append(out, '\n')
-	}
 	l.count++
 	if l.hidden = l.count <= l.skip || r.at.Before(l.since); !l.hidden && l.timestamps {
 		out = append(r.at.AppendFormat(out, timestampFormat), ' ')
