@@ -4,7 +4,6 @@ package records_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,11 +18,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 	. "github.com/onsi/gomega"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 
-	"goldsmith.dev/goldsmith/apis/contents"
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/records"
 )
 
@@ -161,44 +156,6 @@ func TestOfAMigrationThatFailsHalfWayNothingIsApplied(t *testing.T) {
 	}
 }
 
-func TestOneOffBuildsAndContentsOfFilesAreKnownAmongTheRecordsOfAnOlderVersion(t *testing.T) {
-	override := newBuild(debian, 2, 20)
-	override.Spec.Inputs.Source = &v1alpha1.Source{Inline: &v1alpha1.InlineSource{Files: map[string]string{"motd": "hello"}}}
-	override.Spec.Trigger.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "x"}}
-	rerun := newBuild(debian, 3, 30)
-	rerun.Spec.Trigger.Reason, rerun.Spec.Trigger.RerunOf = v1alpha1.TriggerRerun, "debian-1"
-	quoting := newBuild(debian, 1, 10)
-	quoting.Spec.Trigger.Message = `"parameters":[`
-	quoting.Spec.Inputs.Parameters = override.Spec.Trigger.Parameters
-	for name, newAddress := range databases() {
-		t.Run(name, func(t *testing.T) {
-			g, ctx := NewWithT(t), t.Context()
-			address := newAddress(t)
-			store := valueOf(records.OpenWith(ctx, address, records.Options{}, upTo(t, 1)))(g)
-			for _, build := range []*v1alpha1.ImageBuild{quoting, override, rerun} {
-				spec := valueOf(json.Marshal(build.Spec))(g)
-				g.Expect(store.Execute(ctx, "INSERT INTO builds (uid, namespace, name, image_uid, image_name, number, trigger_reason, trigger_message, "+
-					"requested_by, phase, class, reason, message, attempts, created, hold, finished, resource_version) "+
-					"VALUES ($1, 'team', $2, $3, 'debian', $4, $5, '', '', 'Succeeded', '', '', '', 1, 0, 0, 1, 1)",
-					string(build.UID), build.Name, string(debian.UID), *build.Spec.Number, string(build.Spec.Trigger.Reason))).To(Succeed())
-				g.Expect(store.Execute(ctx, "INSERT INTO documents (build_uid, spec, status) VALUES ($1, $2, '{}')", string(build.UID), string(spec))).To(Succeed())
-			}
-			g.Expect(store.Close()).To(Succeed())
-			store = openStore(t, address, records.Options{})
-			page := valueOf(store.History(ctx, records.Query{}))(g)
-			g.Expect(page.Items).To(HaveExactElements(HaveField("OneOff", true), HaveField("OneOff", true), HaveField("OneOff", false)))
-			g.Expect(store.PutImage(ctx, &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: debian.Namespace, Name: debian.Name, UID: debian.UID}})).To(Succeed())
-			g.Expect(store.BuildDeleted(ctx, override.UID, noon)).To(Succeed())
-			g.Expect(store.Expire(ctx, records.Rules{Default: records.Retention{Files: time.Hour}})).To(Equal(records.Expired{Contents: 1}))
-			record := valueOf(store.Build(ctx, "team", override.UID))(g)
-			g.Expect(record.Spec.Inputs.Source.Inline.Files).To(Equal(map[string]string{"motd": contents.Summary("hello")}))
-			g.Expect(record.NamespaceUID).To(BeEmpty())
-			g.Expect(store.InNamespace(ctx, records.Images, "namespace-team", debian.UID)).To(Succeed())
-			g.Expect(valueOf(store.Build(ctx, "team", override.UID))(g).NamespaceUID).To(Equal(types.UID("namespace-team")))
-		})
-	}
-}
-
 func TestAServerThatGoesAwayWhileItIsMigratedIsWorthTryingAgain(t *testing.T) {
 	g := NewWithT(t)
 	address := newPostgresDatabase(t)
@@ -249,7 +206,7 @@ func TestManyMayOpenANewDatabaseAtTheSameTime(t *testing.T) {
 				g.Expect(err).NotTo(HaveOccurred())
 			}
 			store := openStore(t, address, records.Options{})
-			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM goldsmith_records_version WHERE version_id = 1")).To(Equal(int64(1)))
+			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM goldsmith_records_version WHERE version_id = 4")).To(Equal(int64(1)))
 			g.Expect(store.Count(t.Context(), "SELECT COUNT(*) FROM builds")).To(Equal(int64(4)))
 		})
 	}
@@ -293,7 +250,7 @@ func TestWhoComesSecondWaitsForTheMigrationsOfTheFirst(t *testing.T) {
 			g.Expect(err).To(MatchError(context.Canceled), "the lock is taken")
 		}}
 		store := valueOf(records.OpenWith(ctx, "sqlite://"+path, records.Options{}, folder))(g)
-		g.Expect(folder.looked).To(Equal(current + 1))
+		g.Expect(folder.looked).To(Equal(2))
 		unlock, err := records.LockFile(ctx, path)
 		g.Expect(err).NotTo(HaveOccurred(), "the lock is free again")
 		g.Expect(unlock()).To(Succeed())
@@ -358,21 +315,10 @@ const current = 4
 // next is this program's migrations, and one more.
 func next(t *testing.T, statements string) fstest.MapFS {
 	t.Helper()
-	folder := upTo(t, current)
-	folder[fmt.Sprintf("%05d_next.sql", current+1)] = &fstest.MapFile{Data: []byte(statements)}
-	return folder
-}
-
-// upTo is this program's migrations up to a version.
-func upTo(t *testing.T, version int) fstest.MapFS {
-	t.Helper()
 	g := NewWithT(t)
-	names := valueOf(fs.Glob(records.Migrations(), "*.sql"))(g)
-	g.Expect(names).To(HaveLen(current))
-	folder := fstest.MapFS{}
-	for _, name := range names[:version] {
-		content := valueOf(fs.ReadFile(records.Migrations(), name))(g)
-		folder[name] = &fstest.MapFile{Data: content}
+	folder := fstest.MapFS{fmt.Sprintf("%05d_next.sql", current+1): {Data: []byte(statements)}}
+	for _, name := range valueOf(fs.Glob(records.Migrations(), "*.sql"))(g) {
+		folder[name] = &fstest.MapFile{Data: valueOf(fs.ReadFile(records.Migrations(), name))(g)}
 	}
 	return folder
 }

@@ -25,14 +25,8 @@ import (
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 500, time.UTC)
 
-// oldRecordBytes is how much text an old record has at most.
-const oldRecordBytes = 16 << 10
-
-// lineOf returns a line of a file, and oldRecord one of an earlier version, with the tag F or P.
+// lineOf returns a line of a file.
 func lineOf(text string) string { return string(appendHeader(nil, start)) + text + "\n" }
-func oldRecord(tag, text string) string {
-	return start.Format(time.RFC3339Nano) + " stdout " + tag + " " + text + "\n"
-}
 
 // writeLog writes each string with one write, a second after the previous string.
 func writeLog(t testing.TB, limit int64, writes ...string) (path string) {
@@ -360,51 +354,24 @@ func TestAnErrorInWritingTheLogDoesNotHoldUpTheContainer(t *testing.T) {
 }
 
 func TestWhatHasNoHeaderIsLeftOutAndNotCounted(t *testing.T) {
-	for name, line := range map[string]func(string) string{"now": lineOf, "earlier": func(text string) string { return oldRecord("F", text) }} {
-		for damage, content := range map[string]string{
-			"a torn time":        line("good") + line("torn")[:20],
-			"a torn stream":      line("good") + line("torn")[:len(line(""))-6],
-			"a torn header":      line("good") + line("")[:len(line(""))-1],
-			"no header":          line("good") + "garbage\n",
-			"an unknown stream":  line("good") + strings.Replace(line("x"), "stdout", "stdin", 1),
-			"an unknown tag":     line("good") + oldRecord("X", "x"),
-			"other separators":   line("good") + strings.ReplaceAll(lineOf("x"), "\t", "|"),
-			"a line too long":    strings.Repeat("z", 200<<10) + "\n" + line("good"),
-			"an impossible time": line("good") + strings.Replace(line("x"), "2026-03", "2026-99", 1),
-		} {
-			file := filepath.Join(t.TempDir(), "log")
-			require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
-			for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(1))}, "limit": {Limit: new(int64(5))}} {
-				if got := read(t, file, options); got != "good\n" {
-					t.Errorf("%s, %s, %s: %.60q", name, damage, of, got)
-				}
+	line := lineOf
+	for damage, content := range map[string]string{
+		"a torn time":        line("good") + line("torn")[:20],
+		"a torn stream":      line("good") + line("torn")[:len(line(""))-6],
+		"a torn header":      line("good") + line("")[:len(line(""))-1],
+		"no header":          line("good") + "garbage\n",
+		"an unknown stream":  line("good") + strings.Replace(line("x"), "stdout", "stdin", 1),
+		"other separators":   line("good") + strings.ReplaceAll(line("x"), "\t", " "),
+		"a line too long":    strings.Repeat("z", 200<<10) + "\n" + line("good"),
+		"an impossible time": line("good") + strings.Replace(line("x"), "2026-03", "2026-99", 1),
+	} {
+		file := filepath.Join(t.TempDir(), "log")
+		require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+		for of, options := range map[string]Options{"all": {}, "tail": {Tail: new(int64(1))}, "limit": {Limit: new(int64(5))}} {
+			if got := read(t, file, options); got != "good\n" {
+				t.Errorf("%s, %s: %.60q", damage, of, got)
 			}
 		}
-	}
-}
-
-// A long line of an earlier version is in several records, and its file may begin anywhere.
-func TestALogOfAnEarlierVersionIsRead(t *testing.T) {
-	part := strings.Repeat("x", oldRecordBytes)
-	path := filepath.Join(t.TempDir(), "log")
-	for name, content := range map[string]string{
-		"":        oldRecord("F", "one") + oldRecord("P", part) + oldRecord("F", "") + oldRecord("P", part),
-		".2.1000": oldRecord("P", part) + oldRecord("F:tag", "end") + oldRecord("F", "F last"),
-	} {
-		require.NoError(t, os.WriteFile(path+name, []byte(content), 0o600))
-	}
-	head, notice, tail := "one\n"+part+"\n"+part+"\n", "[goldsmith: 1000 bytes of the log were dropped because it is too long]\n", part+"end\nF last\n"
-	for lines, want := range map[int64]string{1: "F last\n", 2: tail, 3: notice + tail, 4: part + "\n" + notice + tail, 9: head + notice + tail} {
-		if got := read(t, path, Options{Tail: &lines}); got != want {
-			t.Errorf("the last %d lines are %d bytes %.60q, want %d bytes %.60q", lines, len(got), got, len(want), want)
-		}
-	}
-	require.NoError(t, os.WriteFile(path+".3.9000", []byte(strings.Repeat("damaged", 20)+"\n"+lineOf("after")), 0o600))
-	if got := read(t, path, Options{Tail: new(int64(1))}); got != "after\n" {
-		t.Errorf("after a damaged file: %.60q", got)
-	}
-	if got := read(t, path, Options{Since: start.Add(1)}); got != "" {
-		t.Errorf("%d bytes are read that are older", len(got))
 	}
 }
 
@@ -467,10 +434,9 @@ func TestAFollowerThatGoesAwayLeavesNothing(t *testing.T) {
 }
 
 func FuzzReadOfAnyFile(f *testing.F) {
-	good, old := lineOf("good"), oldRecord("F", "good")
+	good := lineOf("good")
 	f.Add([]byte(good+good), int64(1), int64(3))
-	f.Add([]byte(old+oldRecord("P", "good")+old[:30]), int64(2), int64(100))
-	f.Add([]byte(oldRecord("P", "good")+good+good[:len(good)-1]), int64(2), int64(100))
+	f.Add([]byte(good+good+good[:len(good)-1]), int64(2), int64(100))
 	f.Add([]byte("\n\n \n"), int64(1), int64(1))
 	f.Fuzz(func(t *testing.T, content []byte, tail, limit int64) {
 		file := filepath.Join(t.TempDir(), "log")

@@ -43,10 +43,9 @@ func NewWriter(log *os.File, now func() time.Time, feed *Feed, limit int64) *Wri
 	return &Writer{path: log.Name(), file: log, now: now, feed: feed, limit: limit}
 }
 
-// MaxFileBytes is the maximum size of a file that a Writer with a limit, of this version or an earlier one, writes: a log of empty
-// lines.
+// MaxFileBytes is the maximum size of a file that a Writer with a limit writes: a log of empty lines.
 func MaxFileBytes(limit int64) int64 {
-	const emptyLine = len("2006-01-02T15:04:05.999999999Z stdout F \n") // holds one byte that the container wrote
+	const emptyLine = len("2006-01-02T15:04:05.999999999Z\tstdout\t\n") // holds one byte that the container wrote
 	return limit / 2 * int64(emptyLine)
 }
 

@@ -1,5 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 
+-- The tables of version 0.1.0. Later versions add files with higher numbers.
+
 -- Images, as far as records need them: what builds, notes, changes and outcomes belong to.
 CREATE TABLE images (
     uid              TEXT   NOT NULL PRIMARY KEY,
@@ -11,6 +13,8 @@ CREATE TABLE images (
     hold             BIGINT NOT NULL DEFAULT 0, -- 1: under legal hold
     keep_succeeded   BIGINT NOT NULL DEFAULT 0, -- how long records are kept once the object is gone, microseconds, 0: forever
     keep_failed      BIGINT NOT NULL DEFAULT 0,
+    keep_files       BIGINT NOT NULL DEFAULT 0, -- microseconds, 0: the default
+    namespace_uid    TEXT   NOT NULL DEFAULT '', -- a later namespace of the same name has another UID; empty: unknown
     deleted          BIGINT                     -- when the object was seen to be gone
 );
 CREATE INDEX images_by_name ON images (namespace, name, uid);
@@ -40,8 +44,12 @@ CREATE TABLE builds (
     hold             BIGINT NOT NULL,
     finished         BIGINT NOT NULL,
     resource_version BIGINT NOT NULL,
+    one_off          BIGINT NOT NULL DEFAULT 0, -- 1: the build does not count for its image
+    contents         BIGINT NOT NULL DEFAULT 1, -- 1: the documents have the contents of files, 0: no files, or summaries of them
+    namespace_uid    TEXT   NOT NULL DEFAULT '', -- of a build of its own; empty: unknown, or that of the image
     deleted          BIGINT
 );
+CREATE INDEX builds_with_contents ON builds (image_uid, uid) WHERE contents = 1;
 CREATE INDEX builds_by_age ON builds (created, number, uid);
 CREATE INDEX builds_by_namespace ON builds (namespace, created, number, uid);
 CREATE INDEX builds_by_image_name ON builds (namespace, image_name, created, number, uid);
