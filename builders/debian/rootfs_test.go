@@ -19,7 +19,7 @@ import (
 
 // The outputs are those of mmdebstrap 1.5.7 and apt 3.0, with a mirror that failed in this way.
 func TestFaultsOfMmdebstrapAreExplained(t *testing.T) {
-	infrastructure := result.Failure{Reason: "MirrorUnavailable", Class: v1alpha1.FailureInfrastructure, Retryable: true}
+	infrastructure := result.Failure{Reason: "MirrorUnavailable", Class: v1alpha1.FailureInfrastructure}
 	for name, want := range map[string]result.Failure{
 		"inrelease-404":                 {Reason: "NotAMirror", Class: v1alpha1.FailureUser, Message: "parameter mirror: http://deb.debian.org/debian is no mirror that has trixie"},
 		"inrelease-503":                 with(infrastructure, "Failed to fetch http://deb.debian.org/debian/dists/trixie/InRelease 503 Service Unavailable [IP: 127.0.0.1 3150]"),

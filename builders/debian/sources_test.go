@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -189,41 +190,41 @@ func TestAComponentThatASuiteLacksIsRefused(t *testing.T) {
 
 func TestAMirrorWithoutAReleaseFileIsExplained(t *testing.T) {
 	for name, test := range map[string]struct {
-		answer    http.HandlerFunc
-		reason    string
-		retryable bool
+		answer http.HandlerFunc
+		reason string
+		class  v1alpha1.FailureClass
 	}{
-		"no mirror":  {http.NotFound, "NotAMirror", false},
-		"not Debian": {func(http.ResponseWriter, *http.Request) {}, "NotAMirror", false},
-		"wrong date": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("Date: today\n")) }, "NotAMirror", false},
-		"overloaded": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "MirrorUnavailable", true},
+		"no mirror":  {http.NotFound, "NotAMirror", v1alpha1.FailureConfig},
+		"not Debian": {func(http.ResponseWriter, *http.Request) {}, "NotAMirror", v1alpha1.FailureConfig},
+		"wrong date": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("Date: today\n")) }, "NotAMirror", v1alpha1.FailureConfig},
+		"overloaded": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "MirrorUnavailable", v1alpha1.FailureInfrastructure},
 		"half a file": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			_, _ = w.Write([]byte("Origin"))
-		}, "MirrorUnavailable", true},
+		}, "MirrorUnavailable", v1alpha1.FailureInfrastructure},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url := mirrorWith(t, test.answer)
 			_, err := readRelease(t.Context(), http.DefaultClient, source{url, release, paramMirror})
-			check(t, err, test.reason, test.retryable)
+			check(t, err, test.reason, test.class)
 		})
 	}
 	t.Run("unreachable", func(t *testing.T) {
 		server := httptest.NewServer(http.NotFoundHandler())
 		server.Close()
 		_, err := readRelease(context.Background(), http.DefaultClient, source{server.URL, release, paramMirror})
-		check(t, err, "MirrorUnavailable", true)
+		check(t, err, "MirrorUnavailable", v1alpha1.FailureInfrastructure)
 	})
 }
 
-func check(t *testing.T, err error, reason string, retryable bool) {
+func check(t *testing.T, err error, reason string, class v1alpha1.FailureClass) {
 	t.Helper()
 	if err == nil {
 		t.Fatal("no error")
 	}
 	got := failureOf(err)
-	if got.Reason != reason || got.Retryable != retryable {
-		t.Errorf("failure %+v, want reason %s, retryable %t", *got, reason, retryable)
+	if got.Reason != reason || got.Class != class {
+		t.Errorf("failure %+v, want reason %s, class %s", *got, reason, class)
 	}
 	if !strings.Contains(got.Message, "/dists/trixie/InRelease") {
 		t.Errorf("the message does not name the file: %s", got.Message)

@@ -26,8 +26,8 @@ func builtImage() *v1alpha1.Image {
 	image := &v1alpha1.Image{}
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestC}}}
 	image.Status.Channels = []v1alpha1.ImageChannel{
-		{Name: "testing", Build: "debian-8", Digest: digestB},
-		{Name: "stable", Build: "debian-7", Digest: digestA},
+		{Name: "testing", Build: "debian-8", Digest: digestB, Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestB}}},
+		{Name: "stable", Build: "debian-7", Digest: digestA, Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digestA}}},
 		{Name: "empty", Build: "debian-6"},
 	}
 	return image
@@ -117,7 +117,7 @@ func TestAReferenceResolvesToNoBaseDigest(t *testing.T) {
 
 func TestOnlyTheDigestOfABaseImageCountsAndNotItsBuild(t *testing.T) {
 	inputs := sampleInputs()
-	inputs.Base = basedOn("debian", "stable")
+	inputs.Base, inputs.Targets = basedOn("debian", "stable"), inputs.Targets[:1]
 	image := builtImage()
 	before, _ := Resolve(inputs, Found{Base: image})
 	image.Status.Channels[1].Build = "debian-9"

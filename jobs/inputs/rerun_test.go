@@ -15,7 +15,7 @@ import (
 // referring returns inputs with every kind of reference, and the objects that were found.
 func referring() (v1alpha1.BuildInputs, Found) {
 	inputs := sampleInputs()
-	inputs.Base = basedOn("debian", "stable")
+	inputs.Base, inputs.Targets = basedOn("debian", "stable"), inputs.Targets[:1]
 	inputs.Source = &v1alpha1.Source{ConfigMapRef: &v1alpha1.ConfigMapReference{Name: "setup"}}
 	return inputs, Found{ConfigMap: &corev1.ConfigMap{Data: sampleFiles()}, Base: builtImage()}
 }

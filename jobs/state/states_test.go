@@ -46,6 +46,9 @@ func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
 			build := before.Build.DeepCopy()
 			build.Status.Conditions = FirstConditions(build.CreationTimestamp)
 			if tt.before != nil {
+				for i := range build.Status.Conditions {
+					build.Status.Conditions[i].ObservedGeneration = build.Generation
+				}
 				before.Build = build
 				build.Status = Next(before.Observed).Status
 			}

@@ -20,7 +20,7 @@ func ofGeneration(generation int64, build v1alpha1.ImageBuild) v1alpha1.ImageBui
 func TestFailuresAreCountedInOrderAndOnce(t *testing.T) {
 	const failed, succeeded, cancelled, run = v1alpha1.BuildFailed, v1alpha1.BuildSucceeded, v1alpha1.BuildCancelled, v1alpha1.BuildRunning
 	override := newBuild(2, failed, "Z")
-	override.Spec.Trigger = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
+	override.Spec.Trigger, override.Spec.OneOff = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}, new(true)
 	rerun := newBuild(3, succeeded, "A")
 	rerun.Spec.Trigger, rerun.Spec.OneOff = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}, new(false)
 	other := newBuild(3, succeeded, "Z")

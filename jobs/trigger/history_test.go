@@ -162,7 +162,7 @@ func TestOnlyTheNewestBuildThatWaitsIsWanted(t *testing.T) {
 func TestARerunNeitherSupersedesNorIsSuperseded(t *testing.T) {
 	image := newImage(func(i *v1alpha1.Image) { i.Spec.RunPolicy = v1alpha1.RunPolicySerialLatestOnly })
 	own, later := newBuild(2, v1alpha1.BuildQueued, "A"), newBuild(3, v1alpha1.BuildQueued, "B")
-	later.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}
+	later.Spec.Trigger, later.Spec.OneOff = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}, new(true)
 	if decision := Next(observed(image, "A", own, later)); decision.Supersede != nil {
 		t.Errorf("by a rerun: %v, and what has changed is never built", names(decision.Supersede))
 	}

@@ -51,7 +51,7 @@ func TestWhatABuildIsDueFor(t *testing.T) {
 	edited := func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "edition", Value: "full"}} }
 	before := builtOn(1, ok, onImage(), "one")
 	override := builtOn(2, v1alpha1.BuildPending, onImage(), "two")
-	override.Status.Resolved, override.Spec.Trigger = nil, &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
+	override.Status.Resolved, override.Spec.OneOff = nil, new(true)
 	waiting := newBuild(2, v1alpha1.BuildPending, "")
 	running := builtOn(2, v1alpha1.BuildRunning, onImage(edited), "one")
 	lost := func(o Observed) Observed {
@@ -285,9 +285,9 @@ func TestGoingBackToEarlierInputsIsAnotherRequest(t *testing.T) {
 
 func TestOnlyBuildsOfOwnInputsAreAttempts(t *testing.T) {
 	rerun := newBuild(2, v1alpha1.BuildSucceeded, "Z")
-	rerun.Spec.Trigger = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}
+	rerun.Spec.Trigger, rerun.Spec.OneOff = &v1alpha1.BuildTrigger{RerunOf: "debian-1"}, new(true)
 	override := newBuild(3, v1alpha1.BuildSucceeded, "Y")
-	override.Spec.Trigger = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}
+	override.Spec.Trigger, override.Spec.OneOff = &v1alpha1.BuildTrigger{Parameters: []v1alpha1.Parameter{{Name: "edition"}}}, new(true)
 	manual := newBuild(4, v1alpha1.BuildSucceeded, "B")
 	manual.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerManual}
 	decision := Next(observed(newImage(), "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), rerun, override))

@@ -236,19 +236,6 @@ func TestAOneOffBuildDoesNotHideThatTheLastBuildWasDeleted(t *testing.T) {
 	}
 }
 
-func TestALatestSuccessThatDoesNotCountIsReplaced(t *testing.T) {
-	image := newImage()
-	keep(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "A")))
-	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Name: "debian-2", Number: 2, InputsDigest: "Z"} // by an older version
-	status := keep(observed(image, "A", newBuild(1, v1alpha1.BuildSucceeded, "A"), oneOff(2, v1alpha1.BuildSucceeded)))
-	if status.LatestSuccessful == nil || status.LatestSuccessful.Number != 1 {
-		t.Errorf("latest successful %+v", status.LatestSuccessful)
-	}
-	if got := says(t, status, v1alpha1.ImageUpToDate); got != "True InputsUnchanged" {
-		t.Errorf("UpToDate %s", got)
-	}
-}
-
 func TestUIDsOfBuildsAreFilledIntoTheRequests(t *testing.T) {
 	image := newImage()
 	image.Status.RecentRequests = []v1alpha1.BuildRequestRecord{{RequestID: "one", Number: 1}, {RequestID: "two", Number: 2}}

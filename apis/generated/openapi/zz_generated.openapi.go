@@ -1171,7 +1171,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequestRecord(ref common.Referen
 					},
 					"requestTime": {
 						SchemaProps: spec.SchemaProps{
-							Description: "requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of the server recorded, until the server records the next request.",
+							Description: "requestTime is when the server recorded the request.",
 							Ref:         ref(metav1.Time{}.OpenAPIModelName()),
 						},
 					},
@@ -3075,7 +3075,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 							},
 						},
 						SchemaProps: spec.SchemaProps{
-							Description: "artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it. artifacts is empty if an earlier version of the server moved the channel.",
+							Description: "artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.",
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -5461,7 +5461,7 @@ func schema_goldsmith_apis_images_v1alpha1_ResolvedInputs(ref common.ReferenceCa
 					},
 					"base": {
 						SchemaProps: spec.SchemaProps{
-							Description: "base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an earlier version of the server set the channel that base.imageRef names.",
+							Description: "base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.",
 							Ref:         ref(v1alpha1.BaseBuild{}.OpenAPIModelName()),
 						},
 					},

@@ -21,7 +21,6 @@ func TestRequestsAreRememberedForADayUpToALimit(t *testing.T) {
 		}
 		return records
 	}
-	withoutTime := make([]v1alpha1.BuildRequestRecord, minRequests)
 	for name, c := range map[string]struct {
 		stored        []v1alpha1.BuildRequestRecord
 		after         time.Duration
@@ -37,7 +36,6 @@ func TestRequestsAreRememberedForADayUpToALimit(t *testing.T) {
 		"the limit":                         {stored: asked(499, time.Minute), count: 500, oldest: "1m0s ago-0"},
 		"more than the limit":               {stored: asked(500, time.Minute), count: 500, oldest: "1m0s ago-1", early: "1m0s ago-0"},
 		"more than the limit, and long ago": {stored: append(asked(100, 25*time.Hour), asked(450, time.Hour)...), count: 451, oldest: "1h0m0s ago-0"},
-		"of an older version":               {stored: withoutTime, count: 33},
 	} {
 		recent, early := remember(c.stored, v1alpha1.BuildRequestRecord{RequestID: "new"}, now.Add(c.after))
 		forgotten := ""

@@ -30,6 +30,7 @@ func TestTable(t *testing.T) {
 		return []metav1.Condition{{Type: kind, Status: metav1.ConditionFalse, Reason: reason}}
 	}
 	rerun := build("debian-8", v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildPending})
+	rerun.Spec.OneOff = new(true)
 	rerun.Spec.Trigger = &v1alpha1.BuildTrigger{Reason: v1alpha1.TriggerRerun, RerunOf: "debian-1"}
 	counted := build("debian-9", rerun.Status)
 	counted.Spec.Trigger, counted.Spec.OneOff = rerun.Spec.Trigger, new(false)

@@ -113,7 +113,7 @@ func ValidateInstantiated(build *v1alpha1.ImageBuild) field.ErrorList {
 	return append(errs, validateImageBuildSpec(build)...)
 }
 
-// ValidateRepeated validates what a rerun takes from an earlier build, whose values an earlier version of the server accepted.
+// ValidateRepeated validates what a rerun takes from an earlier build, whose values a rule may refuse that did not exist when the build was created.
 func ValidateRepeated(earlier *v1alpha1.ImageBuild) field.ErrorList {
 	repeated := &v1alpha1.ImageBuild{ObjectMeta: earlier.ObjectMeta, Spec: *earlier.Spec.DeepCopy()}
 	repeated.Spec.CancelRequested = nil

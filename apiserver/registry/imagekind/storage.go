@@ -55,8 +55,7 @@ func (s strategy) PrepareForCreate(ctx context.Context, object runtime.Object) {
 	addFinalizer(object.(*v1alpha1.ImageKind))
 }
 
-// PrepareForUpdate keeps the status, and the finalizer until the ImageKind is deleted. An earlier version of the server created
-// ImageKinds without the finalizer.
+// PrepareForUpdate keeps the status, and the finalizer until the ImageKind is deleted.
 func (s strategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStrategy.PrepareForUpdate(ctx, object, old)
 	addFinalizer(object.(*v1alpha1.ImageKind))

@@ -236,6 +236,7 @@ func (s *space) succeedWith(t *testing.T, name string, artifact v1alpha1.Artifac
 		t.Fatal(failure.Message)
 	}
 	image.Status.LastAttempted = &v1alpha1.AttemptedBuild{Number: 1, InputsDigest: resolved.InputsDigest}
+	image.Status.LastFinished = &v1alpha1.FinishedBuild{Name: name + "-1", Number: 1, Phase: v1alpha1.BuildSucceeded, InputsDigest: resolved.InputsDigest}
 	if _, err := s.images().UpdateStatus(t.Context(), image, metav1.UpdateOptions{}); err != nil {
 		t.Fatal(err)
 	}

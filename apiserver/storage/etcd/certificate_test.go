@@ -49,13 +49,3 @@ func TestAClientWithoutTheCertificateIsRefused(t *testing.T) {
 		t.Errorf("the key: %v, %v", info, err)
 	}
 }
-
-func TestTheServerOfAnOlderVersionIsReachedWithoutTLS(t *testing.T) {
-	directory := t.TempDir() // with the certificate of a newer version that ran before
-	require.NoError(t, createCertificate(directory))
-	for endpoint, secure := range map[string]bool{"unix:///etcd.sock": false, "unixs:///etcd.sock": true} {
-		if config, err := clientConfig(directory, endpoint); err != nil || (config.TLS != nil) != secure {
-			t.Errorf("%s: %+v, %v", endpoint, config.TLS, err)
-		}
-	}
-}

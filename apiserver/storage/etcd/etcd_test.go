@@ -127,23 +127,18 @@ func TestWhatKilledServersLeftIsRemoved(t *testing.T) {
 		place("goldsmith-etcd-socket", 0o700, "lock", "etcd.sock", "http.sock"),
 		place("goldsmith-etcd-memory", 0o700, "lock", "endpoint", "member"),
 		old(place("goldsmith-etcd-unlocked", 0o700)),
-		old(place("etcd-socket", 0o700, "etcd.sock", "http.sock")),
-		place("etcd-memory", 0o700, "lock", "endpoint", "member"),
 	}
 	kept := []string{
 		place("goldsmith-etcd-new", 0o700),
 		place("goldsmith-etcd-shared", 0o755, "lock"),
 		old(place("goldsmith-etcd-other", 0o700, "data")),
-		place("etcd-new", 0o700, "etcd.sock"),
-		old(place("etcd-empty", 0o700)),
-		old(place("etcd-other", 0o700, "lock", "etcd.sock", "data")),
-		old(place("etcd-of-etcd", 0o700, "member")),
+		old(place("etcd-of-others", 0o700, "lock", "etcd.sock")),
 	}
 	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
 	require.NoError(t, os.Mkdir(elsewhere, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "lock"), nil, 0o600))
 	require.NoError(t, os.Symlink(elsewhere, filepath.Join(os.TempDir(), "goldsmith-etcd-link")))
-	listening := place("etcd-listening", 0o700)
+	listening := place("goldsmith-etcd-listening", 0o700)
 	listener := require.Value(net.Listen("unix", filepath.Join(listening, "etcd.sock")))(t)
 	old(listening)
 	defer func() { _ = listener.Close() }() // nothing was sent

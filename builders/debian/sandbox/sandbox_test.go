@@ -89,12 +89,12 @@ func TestABuilderThatCannotStartTellsWhy(t *testing.T) {
 func TestAFailureHasItsClass(t *testing.T) {
 	t.Parallel()
 	for err, want := range map[error]string{
-		missingError{errors.New("no bwrap")}:      "ToolsMissing Config false",
-		fmt.Errorf("make: %w", tools.ErrMirror):   "MirrorUnavailable Infrastructure true",
-		fmt.Errorf("make: %w", tools.ErrDiskFull): "DiskFull Config false",
-		errors.New("no such suite"):               "ToolsNotMade Config false",
+		missingError{errors.New("no bwrap")}:      "ToolsMissing Config",
+		fmt.Errorf("make: %w", tools.ErrMirror):   "MirrorUnavailable Infrastructure",
+		fmt.Errorf("make: %w", tools.ErrDiskFull): "DiskFull Config",
+		errors.New("no such suite"):               "ToolsNotMade Config",
 	} {
-		if f := failureOf(err); fmt.Sprint(f.Reason, " ", f.Class, " ", f.Retryable) != want {
+		if f := failureOf(err); fmt.Sprint(f.Reason, " ", f.Class) != want {
 			t.Errorf("%v: %+v, want %s", err, f, want)
 		}
 	}

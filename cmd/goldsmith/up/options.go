@@ -131,7 +131,6 @@ const defaultListen = "127.0.0.1"
 
 var (
 	errTooFewWorkers = errors.New("--workers must be 1 or greater")
-	errFiles         = errors.New("--files is removed: --apply applies a directory of manifests, and the data directory has the objects: docs/apply.md tells how to move to it")
 )
 
 // addTo adds the flags for the options that a user can set.
@@ -146,8 +145,6 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.Retention.AddTo(flags)
 	flags.BoolVar(&o.Memory, "memory", false,
 		"storage of all data in memory; until the server stops, the data directory holds the kubeconfig and the files of builds; the stop deletes everything")
-	flags.Func("files", "removed: use --apply", func(string) error { return errFiles })
-	_ = flags.MarkHidden("files") // it is there
 	flags.StringVar(&o.Apply, "apply", "",
 		"`directory` whose manifests the server applies whenever they change; it never writes there (default: none)")
 	flags.BoolVar(&o.DiscardSecrets, "discard-secrets", false,

@@ -280,7 +280,6 @@ func TestTheQueueAdmitsNoMoreBuildsThanThereAreWorkers(t *testing.T) {
 func TestInvalidFlagsAreRefusedBeforeAnythingIsWritten(t *testing.T) {
 	for _, test := range []struct{ flag, refusal string }{
 		{"--workers=0", "--workers must be 1 or greater"},
-		{"--files=objects", "--files is removed: --apply applies a directory of manifests"},
 		{"--apply=/nowhere", "--apply /nowhere: no such file or directory: create the directory, or correct the path"},
 		{"--plain-http-registries=localhost,http://registry", `--plain-http-registries: registry "http://registry": must be HOST or HOST:PORT`},
 		{"--workers=-1", "--workers must be 1 or greater"},

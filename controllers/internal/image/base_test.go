@@ -155,7 +155,9 @@ func TestAChannelIsABase(t *testing.T) {
 	w.upToDate("a")
 	promote := func(digest string) {
 		w.edit("a", func(image *v1alpha1.Image) {
-			image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "a-1", Digest: digest}}
+			image.Status.Channels = []v1alpha1.ImageChannel{{
+				Name: "stable", Build: "a-1", Digest: digest, Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}},
+			}}
 			image.Generation-- // that of the status does not move it
 		})
 	}

@@ -57,7 +57,7 @@ func sources(bases map[string]*v1alpha1.Image, failure error) resolution.Sources
 func built(digest string) *v1alpha1.Image {
 	image := &v1alpha1.Image{}
 	image.Status.LatestSuccessful = &v1alpha1.SuccessfulBuild{Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: digest}}}
-	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Digest: "sha256:stable"}}
+	image.Status.Channels = []v1alpha1.ImageChannel{{Name: "stable", Build: "debian-1", Digest: "sha256:stable", Artifacts: []v1alpha1.Artifact{{Target: "linux/amd64/raw", Digest: "sha256:stable"}}}}
 	return image
 }
 

@@ -22,8 +22,7 @@ type BuildRequestRecordApplyConfiguration struct {
 	// the build. If uid is set and no build has this UID, the build was deleted. If uid is empty, it is possible that
 	// the server has not created the build yet.
 	UID *types.UID `json:"uid,omitempty"`
-	// requestTime is when the server recorded the request. requestTime is empty for a request that an earlier version of
-	// the server recorded, until the server records the next request.
+	// requestTime is when the server recorded the request.
 	RequestTime *v1.Time `json:"requestTime,omitempty"`
 }
 

@@ -26,7 +26,6 @@ type ImageChannelApplyConfiguration struct {
 	// by is the authenticated user who moved the channel. The server sets it.
 	By *string `json:"by,omitempty"`
 	// artifacts lists the artifacts of the build, one for each target, even after the build is deleted. The server sets it.
-	// artifacts is empty if an earlier version of the server moved the channel.
 	Artifacts []ArtifactApplyConfiguration `json:"artifacts,omitempty"`
 }
 

@@ -18,8 +18,7 @@ type ResolvedInputsApplyConfiguration struct {
 	// baseDigest is the digest that base.imageRef resolved to: "sha256:" and 64 hex digits. It is the digest of the artifact
 	// in base, or one digest over all of them if there are several. baseDigest is empty if the base is not an Image.
 	BaseDigest *string `json:"baseDigest,omitempty"`
-	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image, or if an
-	// earlier version of the server set the channel that base.imageRef names.
+	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	Base *BaseBuildApplyConfiguration `json:"base,omitempty"`
 }
 
