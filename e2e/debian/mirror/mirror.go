@@ -5,6 +5,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,25 +44,28 @@ func Start(configuration, address string, log io.Writer) (url string, stop func(
 	if err := command.Start(); err != nil {
 		return "", nil, fmt.Errorf("start apt-cacher-ng, a package of Debian: %w", err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		_ = command.Wait() // a signal ends it, which is no failure
+		close(ended)
+	}()
 	stop = func() error {
 		if err := command.Process.Signal(syscall.SIGTERM); err != nil {
 			return err
 		}
-		<-ended // a signal ends it, which is no failure
+		<-ended
 		return nil
 	}
 	host := net.JoinHostPort(address, strconv.Itoa(port))
 	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, startLimit, true, func(context.Context) (bool, error) {
 		select {
-		case err := <-ended:
-			return false, fmt.Errorf("it ended: %w", err)
+		case <-ended:
+			return false, errors.New("it ended")
 		default:
 		}
-		connection, err := net.Dial("tcp", host)
-		if err != nil {
-			return false, nil
+		connection, refused := net.Dial("tcp", host)
+		if refused != nil {
+			return false, nil //nolint:nilerr // it does not listen yet
 		}
 		return true, connection.Close()
 	})

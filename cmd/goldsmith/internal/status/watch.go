@@ -27,9 +27,10 @@ func watch(ctx context.Context, connection *client.Connection, asked *options, c
 	for shown := ""; ; {
 		var page bytes.Buffer
 		err := run(ctx, connection, asked, clock, &page, told)
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the user ends it
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err != nil && (shown == "" || !client.Temporary(err)):
 			return err
 		case err != nil:
