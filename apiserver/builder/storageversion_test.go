@@ -22,7 +22,7 @@ import (
 // shelfSize is how many books there are while the storage version moves: several pages of the migration.
 const shelfSize = 25
 
-// The storage version moves as docs/api-versions.md describes: the old and the new server run side by side, the old server
+// The storage version moves as docs/api-stability.md describes: the old and the new server run side by side, the old server
 // stops, and every object is written again.
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	g := parallel(t)

@@ -19,7 +19,7 @@ const helpWidth = 100
 // operate is the title of the group that also has the verbs that cobra adds.
 const operate = "Operate"
 
-// addGroup adds verbs that --help lists below a title of their own. The title is also that of a section of docs/cli.md.
+// addGroup adds verbs that --help lists below a title of their own.
 func addGroup(root *cobra.Command, title string, verbs ...*cobra.Command) {
 	root.AddGroup(&cobra.Group{ID: title, Title: title + ":"})
 	for _, verb := range verbs {
