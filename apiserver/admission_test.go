@@ -48,12 +48,11 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 			WithOpenAPI("Goldsmith", "v1alpha1", openapi.GetOpenAPIDefinitions).
 			WithResources(v1alpha1.SchemeGroupVersion, []string{"images", "imagebuilds", "imageplans"}, func(scope *resources.Scope) (map[string]resources.Storages, error) {
 				scope.Admission = hook
-				builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{Logs: logs})
+				builds, err := imagebuild.NewStore(scope, imagebuild.Options{Logs: logs})
 				if err != nil {
 					return nil, err
 				}
-				var ofImages resources.Storages
-				images, ofImages, err = image.NewStorage(scope, builds, image.Options{})
+				images, err = image.New(scope, builds, image.Options{})
 				if err != nil {
 					return nil, err
 				}
@@ -63,10 +62,9 @@ var _ = Describe("A build that is instantiated", Ordered, func() {
 				if err != nil {
 					return nil, err
 				}
-				ofImages["plan"] = plans.Subresource()
+				ofImages := images.Storages(plans.Subresource())
 				ofImages["channels"] = admittedChannels{ofImages["channels"].(channelsStorage), hook}
-				ofBuilds["rerun"] = images.Rerun()
-				return map[string]resources.Storages{"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}}, nil
+				return map[string]resources.Storages{"images": ofImages, "imagebuilds": builds.Storages(images.OfBuilds()), "imageplans": {"": plans}}, nil
 			}))
 		admitted = must(versioned.NewForConfig(running.ClientConfig()))
 	})

@@ -21,13 +21,11 @@ package apiserver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 
 	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"k8s.io/apiserver/pkg/registry/rest"
 	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/utils/clock"
@@ -158,22 +156,18 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 			return nil, fmt.Errorf("read what the operator allows: %w", err)
 		}
 	}
-	builds, ofBuilds, err := imagebuild.NewStorage(scope, imagebuild.Options{
+	builds, err := imagebuild.NewStore(scope, imagebuild.Options{
 		Logs: options.Logs, Archive: options.LogArchive, Artifacts: options.Artifacts, Records: database, Clock: options.Clock, Policy: policy,
 		Builders: setup.Builders,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("provide imagebuilds: %w", err)
 	}
-	images, ofImages, err := image.NewStorage(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup, Kinds: kinds.Kind})
+	images, err := image.New(scope, builds, image.Options{Clock: options.Clock, Records: database, Edits: edits, Policy: policy, Setup: setup, Kinds: kinds.Kind})
 	if err != nil {
 		return nil, fmt.Errorf("provide images: %w", err)
 	}
-	log, ok := ofBuilds["log"].(rest.GetterWithOptions)
-	if !ok {
-		return nil, errors.New("provide the kinds of the catalogue: the log of builds cannot be read with options")
-	}
-	kinds.Serve(catalog.Sources{Images: images, Builds: builds, Log: log}, scope)
+	kinds.Serve(catalog.Sources{Images: images, Builds: builds, Log: builds.Log()}, scope)
 	ofKinds, err := imagekind.NewStorage(scope, imagekind.Options{
 		Clock: options.Clock,
 		Check: func(ctx context.Context, declared *v1alpha1.ImageKind) field.ErrorList {
@@ -201,9 +195,8 @@ func provide(scope *resources.Scope, options Options, database *history.Database
 	if err != nil {
 		return nil, fmt.Errorf("provide queuedbuilds: %w", err)
 	}
-	ofBuilds["rerun"], ofImages["plan"] = images.Rerun(), plans.Subresource()
 	return map[string]resources.Storages{
-		"images": ofImages, "imagebuilds": ofBuilds, "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
+		"images": images.Storages(plans.Subresource()), "imagebuilds": builds.Storages(images.OfBuilds()), "imageplans": {"": plans}, "imagereports": ofReports, "queuedbuilds": ofQueue,
 		"builders": builders.NewStorage(setup.Builders), "imagekinds": ofKinds,
 	}, nil
 }

@@ -21,6 +21,8 @@ type StorageBackend interface {
 	// Start starts the backend and writes its address into config. The returned function stops it, and the server calls it after its
 	// last request. If another process uses the backend, Start fails and does not wait.
 	Start(ctx context.Context, config *storagebackend.Config) (stop func() error, err error)
+	// Shared reports whether other servers can use the storage at the same time. Only then are the locks of this server in the storage.
+	Shared() bool
 }
 
 // ExternalEtcd stores objects in a running etcd cluster with the URLs and certificates of transport. The etcd flags of the server's
@@ -61,6 +63,9 @@ func (b externalEtcd) Start(context.Context, *storagebackend.Config) (func() err
 	return func() error { return nil }, nil
 }
 
+// Shared is true: the servers of an API can have several replicas.
+func (b externalEtcd) Shared() bool { return true }
+
 type embeddedEtcd struct {
 	directory string
 	options   []etcd.Option
@@ -81,6 +86,9 @@ func (b *embeddedEtcd) Start(ctx context.Context, config *storagebackend.Config)
 	config.CompactionInterval = min(config.CompactionInterval, server.CompactionInterval())
 	return server.Stop, nil
 }
+
+// Shared is false, because the directory has one server at a time.
+func (b *embeddedEtcd) Shared() bool { return false }
 
 // Full is the error of a full database, or nil.
 func (b *embeddedEtcd) Full() error { return b.running.Full() }
@@ -115,6 +123,9 @@ func (b inProcess) Start(_ context.Context, config *storagebackend.Config) (func
 	}, nil
 }
 
+// Shared is false.
+func (b inProcess) Shared() bool { return false }
+
 type inFiles struct {
 	directory string
 	options   []files.Option
@@ -129,6 +140,9 @@ func (b inFiles) Start(_ context.Context, config *storagebackend.Config) (func()
 	useInProcess(config, running.Server())
 	return running.Stop, nil
 }
+
+// Shared is false, because the directory has one server at a time.
+func (b inFiles) Shared() bool { return false }
 
 // useInProcess connects the server to its storage without a network.
 func useInProcess(config *storagebackend.Config, server *memory.Server) {
@@ -145,9 +159,9 @@ func (o *Options) startStorage(ctx context.Context) (stop func() error, err erro
 	return o.server.storage.Start(ctx, &o.Recommended.Etcd.StorageConfig)
 }
 
-// sharedStorage returns the storage if other servers can use it too. A storage in this process has one server.
+// sharedStorage returns the storage if other servers can use it too.
 func (o *Options) sharedStorage() *storagebackend.Config {
-	if _, external := o.server.storage.(externalEtcd); !external {
+	if o.server.storage == nil || !o.server.storage.Shared() {
 		return nil
 	}
 	return &o.Recommended.Etcd.StorageConfig

@@ -97,7 +97,7 @@ func (i *instantiation) record(ctx context.Context, image *v1alpha1.Image, taken
 		status.RecentRequests[known] = record
 		return record, nil
 	}
-	status.RecentRequests, i.forgotten = remember(status.RecentRequests, record, i.clock.Now())
+	status.RecentRequests, i.forgotten = remember(status.RecentRequests, record, i.Clock.Now())
 	return record, nil
 }
 
@@ -122,7 +122,7 @@ func remember(requests []v1alpha1.BuildRequestRecord, added v1alpha1.BuildReques
 }
 
 // nextFree is the lowest number above the counter whose build name is free.
-func (r *instantiateREST) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
+func (r *requests) nextFree(ctx context.Context, image *v1alpha1.Image) (int64, error) {
 	for number := image.Status.BuildCounter + 1; ; number++ {
 		name := trigger.BuildName(image.Name, number)
 		switch _, err := r.builds.GetBuild(subresource.For(ctx, "imagebuilds", name), name); {

@@ -38,7 +38,7 @@ var (
 	_ rest.StorageMetadata = &channelsREST{}
 )
 
-func newChannelsREST(images *resources.Store, builds *imagebuild.REST, scope *resources.Scope, clock clock.PassiveClock) *channelsREST {
+func newChannelsREST(images *resources.Store, builds *imagebuild.Store, scope *resources.Scope, clock clock.PassiveClock) *channelsREST {
 	return &channelsREST{
 		Base:   subresource.Base{Answer: v1alpha1.ImageChannels{}},
 		images: images.WithUpdateStrategy(newChannelsStrategy(scope.Scheme)),

@@ -18,11 +18,11 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/requesterrors"
 )
 
-// remember records the UID of a build in the record of its request, unless the controller has, and warns of channels that name the
+// BeforeDelete records the UID of a build in the record of its request, unless the controller has, and warns of channels that name the
 // build. It is called before the build
 // is deleted: a record without a UID means that no build of the request was deleted. Without space for the UID, the build is
 // deleted all the same, because deletions free space: then a repetition of its request may get a second build.
-func (r *instantiateREST) remember(ctx context.Context, build *v1alpha1.ImageBuild) error {
+func (r *requests) BeforeDelete(ctx context.Context, build *v1alpha1.ImageBuild) error {
 	ref, started := build.Spec.ImageRef, build.Spec.Trigger
 	if ref == nil || started == nil || build.Spec.Number == nil {
 		return nil
@@ -76,9 +76,9 @@ func (i *instantiation) holds(ctx context.Context, image *v1alpha1.Image, record
 	return false, err
 }
 
-// recorded returns the artifacts that the status of an Image has of a build, whose name is <image>-<number>: of its latest successful
+// Recorded returns the artifacts that the status of an Image has of a build, whose name is <image>-<number>: of its latest successful
 // build, and of those that its channels name. It returns nil if no Image has the build in its status.
-func (r *instantiateREST) recorded(ctx context.Context, build string) ([]v1alpha1.Artifact, error) {
+func (r *requests) Recorded(ctx context.Context, build string) ([]v1alpha1.Artifact, error) {
 	at := strings.LastIndexByte(build, '-')
 	if at <= 0 {
 		return nil, nil

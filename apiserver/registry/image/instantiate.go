@@ -15,54 +15,46 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/uuid"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/util/dryrun"
-	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/history"
 	"goldsmith.dev/goldsmith/apiserver/registry/imagebuild"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// instantiateREST is the instantiate subresource: it gives a request for a build a number, once, and creates the build.
-// It does that for reruns too, which are requested at a build.
+// requests answers requests for builds of Images, and for reruns of these builds: it gives each request a number, once, and creates the build.
 //
 // The number is recorded in the Image before the build is created. So a repeated request finds the same number and the same
 // build, even after a crash or on another replica.
-type instantiateREST struct {
-	*subresource.Action[v1alpha1.BuildRequest, *v1alpha1.BuildRequest]
-	images  store.Store[*v1alpha1.Image]
-	builds  *imagebuild.REST
-	records *history.Database // for reruns of deleted builds
+type requests struct {
+	Options
+	images  store.Store[*v1alpha1.Image] // whose updates allocate numbers
+	builds  *imagebuild.Store
 	sources *Sources
 	scope   *resources.Scope
-	policy  validation.Policy
-	clock   clock.PassiveClock
-
-	builders *inputs.Builders // that the operator allows, or nil if the server does not know them
 }
 
-func newInstantiateREST(images *resources.Store, builds *imagebuild.REST, sources *Sources, scope *resources.Scope, options Options) *instantiateREST {
-	r := &instantiateREST{
-		images: store.Of[*v1alpha1.Image](images.WithUpdateStrategy(newAllocationStrategy(scope.Scheme))), builds: builds, records: options.Records, sources: sources, scope: scope,
-		policy: options.Policy, clock: options.Clock, builders: options.Setup.Builders,
-	}
-	r.Action = subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{},
-		subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), ValidateBuildRequest), r.instantiate)
-	return r
+var _ imagebuild.Images = &requests{}
+
+// instantiate returns the subresource instantiate.
+func (r *requests) instantiate() rest.Storage {
+	return subresource.NewAction("images/instantiate", v1alpha1.ImageBuild{}, subresource.Valid(v1alpha1.Kind("BuildRequest").GroupKind(), ValidateBuildRequest),
+		func(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+			return r.build(ctx, name, "", request, options)
+		})
 }
 
 // Build answers a request for a build as the subresource instantiate does, for the Image with a UID.
 func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
-	if err := s.instantiate.admit(ctx, name, request, options, invalidRequest(name)); err != nil {
+	if err := s.requests.admit(ctx, name, request, options, invalidRequest(name)); err != nil {
 		return nil, err
 	}
-	build, err := s.instantiate.build(ctx, name, uid, request, options)
+	build, err := s.requests.build(ctx, name, uid, request, options)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +63,7 @@ func (s *REST) Build(ctx context.Context, name string, uid types.UID, request *v
 
 // NextNumber returns the number that the next build of an Image would get.
 func (s *REST) NextNumber(ctx context.Context, image *v1alpha1.Image) (int64, error) {
-	return s.instantiate.nextFree(ctx, image)
+	return s.requests.nextFree(ctx, image)
 }
 
 // Refusal returns why the server would refuse a trigger's request for a build of an Image with a number, or nil. It asks as the user of
@@ -82,20 +74,15 @@ func (s *REST) Refusal(ctx context.Context, image *v1alpha1.Image, number int64,
 		image.UID = uuid.NewUUID() // a build names one
 	}
 	options := &metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}
-	if err := s.instantiate.admit(ctx, image.Name, request, options, invalidRequest(image.Name)); err != nil {
+	if err := s.requests.admit(ctx, image.Name, request, options, invalidRequest(image.Name)); err != nil {
 		return err
 	}
-	return s.instantiate.asked(image.Name, image.UID, request, options).rehearse(ctx, image, number)
-}
-
-// instantiate returns the build of a request, which it creates unless it was created before.
-func (r *instantiateREST) instantiate(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
-	return r.build(ctx, name, "", request, options)
+	return s.requests.asked(image.Name, image.UID, request, options).rehearse(ctx, image, number)
 }
 
 // admit asks admission about a request for a build that does not come through the subresource, as if it did. invalid returns the error
 // of a request with errors of validation, and nil for none.
-func (r *instantiateREST) admit(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions,
+func (r *requests) admit(ctx context.Context, name string, request *v1alpha1.BuildRequest, options *metav1.CreateOptions,
 	invalid func(field.ErrorList) error) error {
 	return subresource.Created{
 		Kind: v1alpha1.Kind("BuildRequest"), Resource: "images", Subresource: "instantiate", Name: name, Object: request, Options: options,
@@ -108,22 +95,22 @@ func invalidRequest(name string) func(field.ErrorList) error {
 	}
 }
 
-// build does what instantiate does, for the Image with a UID. An empty UID is that of any Image.
-func (r *instantiateREST) build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+// build returns the build of a request, which it creates unless it was created before. An empty UID is that of any Image.
+func (r *requests) build(ctx context.Context, name string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	return r.asked(name, uid, request, options).run(ctx)
 }
 
 // checkParameters refuses parameters that exceed an Image's limits together with the Image's own.
-func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
+func (r *requests) checkParameters(image *v1alpha1.Image, request *v1alpha1.BuildRequest) error {
 	if len(request.Parameters) == 0 {
 		return nil
 	}
 	parameters := merged(image.Spec.Parameters, request.Parameters)
 	path := field.NewPath("parameters")
-	errs := append(ValidateMergedParameters(parameters), r.policy.Parameters(parameters, path)...)
-	if r.builders != nil {
+	errs := append(ValidateMergedParameters(parameters), r.Policy.Parameters(parameters, path)...)
+	if r.Setup.Builders != nil {
 		builder := image.Spec.Builder
-		errs = append(errs, r.builders.Capabilities(builder).CheckValues(builder.Name, request.Parameters, path)...)
+		errs = append(errs, r.Setup.Builders.Capabilities(builder).CheckValues(builder.Name, request.Parameters, path)...)
 	}
 	if len(errs) == 0 {
 		return nil
@@ -132,10 +119,10 @@ func (r *instantiateREST) checkParameters(image *v1alpha1.Image, request *v1alph
 }
 
 // rerun returns the build of a request to run an earlier build of an Image again. The Image must exist.
-func (r *instantiateREST) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *requests) rerun(ctx context.Context, earlier *v1alpha1.ImageBuild, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	pinned := inputs.Pinned(earlier)
 	processing := &instantiation{
-		instantiateREST: r, image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: requestID(request.RequestID), options: options,
+		requests: r, image: earlier.Spec.ImageRef.Name, uid: earlier.Spec.ImageRef.UID, requestID: requestID(request.RequestID), options: options,
 		check: func(*v1alpha1.Image) error {
 			if errs := imagebuild.ValidateRepeated(earlier); len(errs) > 0 {
 				return apierrors.NewInvalid(v1alpha1.Kind("ImageBuild").GroupKind(), earlier.Name, errs)
@@ -172,7 +159,7 @@ func orphaned(build *v1alpha1.ImageBuild) error {
 
 // instantiation is the processing of one request.
 type instantiation struct {
-	*instantiateREST
+	*requests
 
 	image     string
 	uid       types.UID // the required UID of the Image, or empty
@@ -185,9 +172,9 @@ type instantiation struct {
 }
 
 // asked is the processing of a request for a build.
-func (r *instantiateREST) asked(image string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) *instantiation {
+func (r *requests) asked(image string, uid types.UID, request *v1alpha1.BuildRequest, options *metav1.CreateOptions) *instantiation {
 	return &instantiation{
-		instantiateREST: r, image: image, uid: uid, requestID: requestID(request.RequestID), options: options,
+		requests: r, image: image, uid: uid, requestID: requestID(request.RequestID), options: options,
 		check: func(image *v1alpha1.Image) error {
 			return r.checkParameters(image, request)
 		},

@@ -16,9 +16,9 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
 )
 
-// asRequested answers a build that a user creates as the subresource instantiate or rerun answers a request, with the same
+// Request answers a build that a user creates as the subresource instantiate or rerun answers a request, with the same
 // permissions. Clients that only create and patch objects, such as Argo CD, request builds so.
-func (r *instantiateREST) asRequested(ctx context.Context, wanted *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *requests) Request(ctx context.Context, wanted *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error) {
 	kind, trigger := v1alpha1.Kind("ImageBuild").GroupKind(), field.NewPath("spec", "trigger")
 	defaults := &v1alpha1.ImageBuild{}
 	v1alpha1.SetObjectDefaults_ImageBuild(defaults)

@@ -23,7 +23,7 @@ func TestARequestedBuildNeedsTheSubresource(t *testing.T) {
 		asked = append(asked, a.GetVerb()+" "+a.GetResource()+"/"+a.GetSubresource()+" "+a.GetNamespace()+"/"+a.GetName())
 		return authorizer.DecisionNoOpinion, "", nil
 	})
-	r := &instantiateREST{scope: &resources.Scope{Authorizer: none}}
+	r := &requests{scope: &resources.Scope{Authorizer: none}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	for want, trigger := range map[string]*v1alpha1.BuildTrigger{
 		"create images/instantiate team/web":  nil,
@@ -33,7 +33,7 @@ func TestARequestedBuildNeedsTheSubresource(t *testing.T) {
 		build := &v1alpha1.ImageBuild{}
 		v1alpha1.SetObjectDefaults_ImageBuild(build)
 		build.GenerateName, build.Spec.ImageRef, build.Spec.Trigger = "web-", &v1alpha1.ImageReference{Name: "web"}, trigger
-		_, err := r.asRequested(ctx, build, &metav1.CreateOptions{})
+		_, err := r.Request(ctx, build, &metav1.CreateOptions{})
 		if !apierrors.IsForbidden(err) || len(asked) != 1 || asked[0] != want {
 			t.Errorf("got %v after asking for %q, want a 403 after asking for %q", err, asked, want)
 		}

@@ -33,13 +33,13 @@ func (rerunREST) PreserveRequestObjectMetaSystemFieldsOnSubresourceCreate() bool
 
 // Rerun returns the subresource rerun of builds. It instantiates the Image of the build, because only instantiate gives
 // numbers to builds.
-func (s *REST) Rerun() rest.Storage {
+func (r *requests) Rerun() rest.Storage {
 	return rerunREST{subresource.NewAction(rerunResource, v1alpha1.ImageBuild{},
-		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), ValidateRerunRequest), s.instantiate.rerunBuildOf)}
+		subresource.Valid(v1alpha1.Kind("RerunRequest").GroupKind(), ValidateRerunRequest), r.rerunBuildOf)}
 }
 
 // rerunBuildOf returns the build of a request, which it creates unless it was created before.
-func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
+func (r *requests) rerunBuildOf(ctx context.Context, name string, request *v1alpha1.RerunRequest, options *metav1.CreateOptions) (runtime.Object, error) {
 	build, err := r.earlier(ctx, name, request.UID)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (r *instantiateREST) rerunBuildOf(ctx context.Context, name string, request
 }
 
 // earlier returns the requested build: the existing build or, by its UID, the record of a deleted build.
-func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
+func (r *requests) earlier(ctx context.Context, name string, uid types.UID) (*v1alpha1.ImageBuild, error) {
 	build, err := r.builds.GetBuild(ctx, name)
 	switch {
 	case uid == "" || err == nil && build.UID == uid:
@@ -61,7 +61,7 @@ func (r *instantiateREST) earlier(ctx context.Context, name string, uid types.UI
 	case err != nil && !apierrors.IsNotFound(err):
 		return nil, err
 	}
-	recorded, err := history.ReadBuild(ctx, r.records, rerunResource, name, uid)
+	recorded, err := history.ReadBuild(ctx, r.Records, rerunResource, name, uid)
 	switch {
 	case err != nil:
 		return nil, err

@@ -21,15 +21,15 @@ func (i *instantiation) checkReserved(ctx context.Context, image *v1alpha1.Image
 	image = image.DeepCopy()                // defaults are set
 	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
 	var err error
-	observed := trigger.Observed{Image: image, Now: i.clock.Now()}
+	observed := trigger.Observed{Image: image, Now: i.Clock.Now()}
 	if observed.Builds, err = i.builds.BuildsOf(ctx, image); err != nil {
 		return err
 	}
 	if observed.Resolved, observed.Unresolved, err = i.sources.resolve(ctx, image); err != nil {
 		return err
 	}
-	if i.builders != nil {
-		if refused := i.builders.Check(&image.Spec.BuildInputs); refused != nil {
+	if i.Setup.Builders != nil {
+		if refused := i.Setup.Builders.Check(&image.Spec.BuildInputs); refused != nil {
 			observed.Resolved, observed.Unresolved = nil, refused
 		}
 	}

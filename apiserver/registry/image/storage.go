@@ -40,8 +40,8 @@ type Options struct {
 	Setup Setup
 }
 
-// NewStorage creates the resource and its subresources, except plan.
-func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options) (*REST, resources.Storages, error) {
+// New opens the store of Images, whose builds are in another store.
+func New(scope *resources.Scope, builds *imagebuild.Store, options Options) (*REST, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -52,11 +52,11 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options
 		options.Records = &history.Database{}
 	}
 	if err := options.Records.Prepare(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	options.Setup.Records = !options.Records.None()
 	bases := &bases{lock: func(ctx context.Context, name string) (lock, error) { return scope.Lock(ctx, name) }}
-	store, err := resources.NewStore(scope, resources.Resource{
+	images, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &v1alpha1.Image{} },
 		NewList:    func() runtime.Object { return &v1alpha1.ImageList{} },
 		Resource:   v1alpha1.Resource("images"),
@@ -68,34 +68,49 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options
 		Attributes: attributes,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	sources, err := newSources(scope, store)
+	sources, err := newSources(scope, images)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	instantiate := newInstantiateREST(store, builds, sources, scope, options)
-	builds.BeforeDelete, builds.Instantiate, builds.Recorded = instantiate.remember, instantiate.asRequested, instantiate.recorded
-	storages := resources.Storages{
-		"status":      store.Status(newStatusStrategy(scope.Scheme)),
-		"instantiate": instantiate,
-		"channels":    newChannelsREST(store, builds, scope, options.Clock),
+	bases.images = images.Store
+	main := &REST{
+		Store: images,
+		requests: &requests{
+			Options: options, images: store.Of[*v1alpha1.Image](images.WithUpdateStrategy(newAllocationStrategy(scope.Scheme))),
+			builds: builds, sources: sources, scope: scope,
+		},
+		edits: history.NewEdits(options.Edits, options.Clock),
 	}
-	maps.Copy(storages, history.Subresources(store.Store, options.Records, options.Clock))
-	bases.images = store.Store
-	main := &REST{Store: store, Sources: sources, instantiate: instantiate, edits: history.NewEdits(options.Edits, options.Clock)}
 	main.BeginCreate, main.BeginUpdate = bases.beginCreate, bases.beginUpdate
-	storages[""] = main
-	return main, storages, nil
+	return main, nil
 }
+
+// Storages are the resource and its subresources. plan is the one that package imageplan serves.
+func (s *REST) Storages(plan rest.Storage) resources.Storages {
+	storages := resources.Storages{
+		"":            s,
+		"status":      s.Status(newStatusStrategy(s.requests.scope.Scheme)),
+		"instantiate": s.requests.instantiate(),
+		"channels":    newChannelsREST(s.Store, s.requests.builds, s.requests.scope, s.requests.Clock),
+		"plan":        plan,
+	}
+	maps.Copy(storages, history.Subresources(s.Store.Store, s.requests.Records, s.requests.Clock))
+	return storages
+}
+
+// Sources reads what the inputs of Images refer to.
+func (s *REST) Sources() *Sources { return s.requests.sources }
+
+// OfBuilds is what builds ask of their Images.
+func (s *REST) OfBuilds() imagebuild.Images { return s.requests }
 
 // REST is the resource images.
 type REST struct {
 	*resources.Store
-	// Sources resolves the inputs of Images.
-	Sources     *Sources
-	instantiate *instantiateREST
-	edits       *history.Edits
+	requests *requests
+	edits    *history.Edits
 }
 
 // Destroy writes the edits that are not recorded yet, and closes the storage.

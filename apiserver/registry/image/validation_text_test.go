@@ -56,8 +56,8 @@ var notOneLine = map[string]string{
 // unprintable are a control, an override, an isolate, and invisible characters of each kind.
 var unprintable = []string{"\x1b[2J", "\u202e", "\u2066", "\u200b", "\u200d", "\U000e0041", "\ufe0f", "\u2028", "\u2800", "\u3164"}
 
-// requests are valid objects that set, together, every field that users set and that is one line.
-func requests(ctx context.Context) map[string]func() (object any, judge func() field.ErrorList) {
+// requestsOf returns valid objects that set, together, every field that users set and that is one line.
+func requestsOf(ctx context.Context) map[string]func() (object any, judge func() field.ErrorList) {
 	return map[string]func() (any, func() field.ErrorList){
 		"an image": func() (any, func() field.ErrorList) {
 			image := validationtest.Image()
@@ -155,7 +155,7 @@ func requests(ctx context.Context) map[string]func() (object any, judge func() f
 // TestUnprintableCharactersAreRefusedInEveryLine fails for a new field that neither refuses them nor is in notOneLine.
 func TestUnprintableCharactersAreRefusedInEveryLine(t *testing.T) {
 	judged := map[string]bool{}
-	for what, valid := range requests(t.Context()) {
+	for what, valid := range requestsOf(t.Context()) {
 		object, judge := valid()
 		if errs := judge(); len(errs) > 0 {
 			t.Errorf("%s: %v", what, errs.ToAggregate())

@@ -44,7 +44,8 @@ type Artifacts interface {
 // are authorized as the verb get.
 type artifactsREST struct {
 	subresource.Base
-	builds *REST
+	builds *Store
+	images Images
 	kept   Artifacts // nil if the server keeps none
 }
 
@@ -53,8 +54,8 @@ var (
 	_ rest.StorageMetadata = &artifactsREST{}
 )
 
-func newArtifacts(builds *REST, kept Artifacts) *artifactsREST {
-	return &artifactsREST{Base: subresource.Base{Answer: ""}, builds: builds, kept: kept}
+func newArtifacts(builds *Store, images Images, kept Artifacts) *artifactsREST {
+	return &artifactsREST{Base: subresource.Base{Answer: ""}, builds: builds, images: images, kept: kept}
 }
 
 // New returns an empty build, whose kind the discovery document names.
@@ -109,8 +110,8 @@ func (a *artifactsREST) artifactsOf(ctx context.Context, name string) ([]v1alpha
 	if err == nil {
 		return build.Status.Artifacts, nil
 	}
-	if apierrors.IsNotFound(err) && a.builds.Recorded != nil {
-		recorded, failure := a.builds.Recorded(ctx, name)
+	if apierrors.IsNotFound(err) {
+		recorded, failure := a.images.Recorded(ctx, name)
 		if failure != nil || recorded != nil {
 			return recorded, failure
 		}

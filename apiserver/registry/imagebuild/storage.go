@@ -52,8 +52,30 @@ type Options struct {
 	Builders *inputs.Builders
 }
 
-// NewStorage creates the resource and its subresources, except rerun, which package image serves.
-func NewStorage(scope *resources.Scope, options Options) (*REST, resources.Storages, error) {
+// Images are what a build asks of its Image. Package image has them.
+type Images interface {
+	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
+	BeforeDelete(ctx context.Context, build *v1alpha1.ImageBuild) error
+	// Request answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
+	Request(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
+	// Recorded returns the artifacts of a build by its name, even after the build is deleted, if it is the latest successful build of
+	// its Image, or if a channel of the Image names it. Otherwise it returns nil.
+	Recorded(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
+	// Rerun is the subresource rerun of builds.
+	Rerun() rest.Storage
+}
+
+// Store is the builds as they are stored. Package image creates the builds of Images in it.
+type Store struct {
+	*resources.Store
+	instantiated *genericregistry.Store
+	log          buildlog.TextView
+	scope        *resources.Scope
+	options      Options
+}
+
+// NewStore opens the store of builds.
+func NewStore(scope *resources.Scope, options Options) (*Store, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -61,48 +83,16 @@ func NewStorage(scope *resources.Scope, options Options) (*REST, resources.Stora
 		options.Records = &history.Database{}
 	}
 	if err := options.Records.Prepare(); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(cmp.Or(scope.Core, scope.Loopback))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
+		return nil, fmt.Errorf("read logs of pods and priority classes: %w", err)
 	}
 	logs, err := buildlog.New(buildlog.Options{Source: options.Logs, Archive: options.Archive, MayRead: options.Records.MayReadLog}, client)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	store, err := newREST(scope, options, &ranks{client: client})
-	if err != nil {
-		return nil, nil, err
-	}
-	return store, resources.Storages{
-		"":          store,
-		"status":    store.Status(newStatusStrategy(scope.Scheme)),
-		"cancel":    newCancel(store.Store, scope.Scheme, options.Clock),
-		"report":    newReport(store.Store, scope.Scheme, options.Clock),
-		"log":       logs.Subresource(store.Store),
-		"diff":      newDiff(store.Store, options.Records, scope),
-		"artifacts": newArtifacts(store, options.Artifacts),
-	}, nil
-}
-
-// REST is the resource imagebuilds.
-type REST struct {
-	*resources.Store
-	// BeforeDelete is called with a build right before its deletion, except in a dry run. An error refuses the deletion.
-	// Optional.
-	BeforeDelete func(ctx context.Context, build *v1alpha1.ImageBuild) error
-	// Instantiate answers a build that a user creates with the Image, but without a name, as a request for a build of the Image.
-	Instantiate func(ctx context.Context, build *v1alpha1.ImageBuild, options *metav1.CreateOptions) (runtime.Object, error)
-	// Recorded returns the artifacts of a build by its name, even after the build is deleted, if it is the latest successful build of
-	// its Image, or if a channel of the Image names it. Otherwise it returns nil. Optional.
-	Recorded func(ctx context.Context, build string) ([]v1alpha1.Artifact, error)
-
-	instantiated *genericregistry.Store
-	scope        *resources.Scope
-}
-
-func newREST(scope *resources.Scope, options Options, ranks *ranks) (*REST, error) {
 	direct := newStrategy(scope.Scheme, options)
 	store, err := resources.NewStore(scope, resources.Resource{
 		New:        func() runtime.Object { return &v1alpha1.ImageBuild{} },
@@ -118,8 +108,34 @@ func newREST(scope *resources.Scope, options Options, ranks *ranks) (*REST, erro
 	if err != nil {
 		return nil, err
 	}
+	ranks := &ranks{client: client}
 	store.BeginCreate = ranks.begin
-	return &REST{Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), scope: scope}, nil
+	return &Store{
+		Store: store, instantiated: store.WithCreateStrategy(instantiatedStrategy{direct}), log: logs.Subresource(store.Store), scope: scope, options: options,
+	}, nil
+}
+
+// Log is the subresource log.
+func (s *Store) Log() buildlog.TextView { return s.log }
+
+// Storages are the resource and its subresources.
+func (s *Store) Storages(images Images) resources.Storages {
+	return resources.Storages{
+		"":          &REST{s, images},
+		"status":    s.Status(newStatusStrategy(s.scope.Scheme)),
+		"cancel":    newCancel(s.Store, s.scope.Scheme, s.options.Clock),
+		"report":    newReport(s.Store, s.scope.Scheme, s.options.Clock),
+		"log":       s.log,
+		"diff":      newDiff(s.Store.Store, s.options.Records, s.scope),
+		"artifacts": newArtifacts(s, images, s.options.Artifacts),
+		"rerun":     images.Rerun(),
+	}
+}
+
+// REST is the resource imagebuilds.
+type REST struct {
+	*Store
+	images Images
 }
 
 // Create creates a build without an Image. If the build names an Image and leaves its own name to the server, Create requests a
@@ -129,8 +145,8 @@ func (s *REST) Create(ctx context.Context, object runtime.Object, validate rest.
 	if err != nil {
 		return nil, err
 	}
-	if s.Instantiate != nil && build.Spec.ImageRef != nil && build.Name == "" {
-		return s.Instantiate(ctx, build, options)
+	if build.Spec.ImageRef != nil && build.Name == "" {
+		return s.images.Request(ctx, build, options)
 	}
 	return s.Store.Create(ctx, object, validate, options)
 }
@@ -182,7 +198,7 @@ func (s *REST) admitCancellation(ctx context.Context, build *v1alpha1.ImageBuild
 
 // CreateInstantiated creates a build of an Image. Unlike a build that is created directly, it has an imageRef, a number and a
 // trigger. The user of the trigger is the user of ctx.
-func (s *REST) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
+func (s *Store) CreateInstantiated(ctx context.Context, build *v1alpha1.ImageBuild, validate rest.ValidateObjectFunc, options *metav1.CreateOptions) (*v1alpha1.ImageBuild, error) {
 	created, err := s.instantiated.Create(ctx, build, validate, options)
 	if err != nil {
 		return nil, err
@@ -201,9 +217,9 @@ func (s *REST) DeleteCollection(ctx context.Context, validate rest.ValidateObjec
 	return s.Store.DeleteCollection(ctx, s.beforeDelete(validate, options), options, list)
 }
 
-// beforeDelete returns a validation that calls BeforeDelete last. The storage deletes the build only as it was validated.
+// beforeDelete returns a validation that asks the Image last. The storage deletes the build only as it was validated.
 func (s *REST) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) rest.ValidateObjectFunc {
-	if s.BeforeDelete == nil || options != nil && dryrun.IsDryRun(options.DryRun) {
+	if options != nil && dryrun.IsDryRun(options.DryRun) {
 		return validate
 	}
 	return func(ctx context.Context, object runtime.Object) error {
@@ -214,22 +230,22 @@ func (s *REST) beforeDelete(validate rest.ValidateObjectFunc, options *metav1.De
 		if err != nil {
 			return err
 		}
-		return s.BeforeDelete(ctx, build)
+		return s.images.BeforeDelete(ctx, build)
 	}
 }
 
 // GetBuild returns a build of the namespace of ctx.
-func (s *REST) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
+func (s *Store) GetBuild(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
 	return store.Get[*v1alpha1.ImageBuild](ctx, s.Store, name)
 }
 
 // BuildsOf returns the builds of an Image, in the order of their numbers.
-func (s *REST) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
+func (s *Store) BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error) {
 	if image.UID == "" {
 		return nil, nil // the Image does not exist yet
 	}
 	selected := &internalversion.ListOptions{FieldSelector: fields.OneTermEqualSelector("spec.imageRef.uid", string(image.UID))}
-	list, err := store.List[*v1alpha1.ImageBuildList](ctx, s, selected)
+	list, err := store.List[*v1alpha1.ImageBuildList](ctx, s.Store, selected)
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func TestAnUpdateThatCancelsNeedsTheSubresource(t *testing.T) {
 		}
 		return authorizer.DecisionNoOpinion, "", failure
 	})
-	store := &REST{scope: &resources.Scope{Authorizer: only}}
+	store := &REST{Store: &Store{scope: &resources.Scope{Authorizer: only}}}
 	ctx := apirequest.WithUser(apirequest.WithNamespace(t.Context(), "team"), &user.DefaultInfo{Name: "ada"})
 	check := store.cancelling(&metav1.UpdateOptions{})
 	build := func(name string, request *v1alpha1.CancelRequested) *v1alpha1.ImageBuild {

@@ -36,7 +36,7 @@ const (
 type planner struct {
 	scope    *resources.Scope
 	images   *image.REST
-	builds   *imagebuild.REST
+	builds   *imagebuild.Store
 	builders inputs.Builders
 	sources  *image.Sources
 	clock    clock.PassiveClock

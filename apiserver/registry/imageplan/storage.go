@@ -38,11 +38,11 @@ type Options struct {
 }
 
 // NewStorage creates the resource imageplans.
-func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.REST, options Options) (*REST, error) {
+func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.Store, options Options) (*REST, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources, clock: options.Clock, policy: options.Policy, kept: options.Kept}
+	planner := &planner{scope: scope, images: from, builds: builds, sources: from.Sources(), clock: options.Clock, policy: options.Policy, kept: options.Kept}
 	if options.Builders != nil {
 		var err error
 		if planner.builders, err = options.Builders(); err != nil {

@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // NewStorage creates the resource.
-func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options) (resources.Storages, error) {
+func NewStorage(scope *resources.Scope, builds *imagebuild.Store, options Options) (resources.Storages, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
@@ -61,10 +61,10 @@ func NewStorage(scope *resources.Scope, builds *imagebuild.REST, options Options
 }
 
 // storedBuilds are the builds of a store.
-type storedBuilds struct{ store *imagebuild.REST }
+type storedBuilds struct{ store *imagebuild.Store }
 
 func (s storedBuilds) list(ctx context.Context, namespace string) (*v1alpha1.ImageBuildList, error) {
-	return store.List[*v1alpha1.ImageBuildList](apirequest.WithNamespace(ctx, namespace), s.store, &metainternalversion.ListOptions{})
+	return store.List[*v1alpha1.ImageBuildList](apirequest.WithNamespace(ctx, namespace), s.store.Store, &metainternalversion.ListOptions{})
 }
 
 func (s storedBuilds) get(ctx context.Context, name string) (*v1alpha1.ImageBuild, error) {
