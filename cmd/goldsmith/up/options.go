@@ -131,7 +131,7 @@ const defaultListen = "127.0.0.1"
 
 var (
 	errTooFewWorkers = errors.New("--workers must be 1 or greater")
-	errFiles         = errors.New("--files is removed: --apply applies a directory of manifests, and the data directory has the objects: docs/apply.md tells how to move to it")
+	errFiles         = errors.New("--files is removed: --apply applies a directory of manifests, and the data directory has the objects")
 )
 
 // addTo adds the flags for the options that a user can set.
