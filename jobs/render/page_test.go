@@ -94,17 +94,3 @@ func TestThePageHasEveryVariable(t *testing.T) {
 		t.Errorf("the sources name only %v", found)
 	}
 }
-
-// The blocks of the page are the example, apart from blank lines.
-func TestThePageShowsTheWholeExt4Example(t *testing.T) {
-	var shown string
-	for _, block := range strings.Split(section(t, "## A builder of file systems, block by block"), "```sh\n")[1:] {
-		script, _, _ := strings.Cut(block, "```\n")
-		shown += script
-	}
-	blank := regexp.MustCompile(`\n+`)
-	script := string(require.Value(os.ReadFile(filepath.Join(exampleBuilders, "ext4.sh")))(t))
-	if diff := cmp.Diff(blank.ReplaceAllString(script, "\n"), blank.ReplaceAllString(shown, "\n")); diff != "" {
-		t.Errorf("the page does not show the example: %s", diff)
-	}
-}

@@ -23,7 +23,7 @@ func columns(status v1alpha1.ImageStatus) string {
 	return strings.Join([]string{string(s.Ready), string(s.UpToDate), s.Reason, s.Latest, made}, "|")
 }
 
-// TestColumnsReportOnOneBuild is the table of states that docs/images.md shows.
+// TestColumnsReportOnOneBuild checks the columns that docs/images.md describes in each state.
 func TestColumnsReportOnOneBuild(t *testing.T) {
 	const (
 		queued, run, retrying        = v1alpha1.BuildQueued, v1alpha1.BuildRunning, v1alpha1.BuildRetrying
