@@ -5,7 +5,7 @@ package inputs
 import (
 	"cmp"
 	"fmt"
-	"maps"
+	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
@@ -56,33 +56,67 @@ func (p path) String() string {
 	return p.field + InBrackets(p.name)
 }
 
+// values are the values of the document by path. Files are added from the snapshot, which may have only their summaries.
 func (s Snapshot) values() map[path]Value {
-	values := map[path]Value{{field: "builder"}: TextValue(builderText(s.Inputs.Builder))}
-	if image := s.Inputs.Base.ImageRef; image != nil {
-		values[path{field: "base.imageRef"}] = TextValue(baseText(image))
-		if s.BaseDigest != "" {
-			values[path{field: "base.digest"}] = TextValue(s.BaseDigest)
-		}
-	} else {
-		values[path{field: "base.reference"}] = TextValue(s.Inputs.Base.Reference)
-	}
-	for _, parameter := range s.Inputs.Parameters {
-		values[path{"parameters", parameter.Name}] = TextValue(parameter.Value)
-	}
-	for _, target := range s.Inputs.Targets {
-		name := target.Platform + "/" + string(target.Format)
-		values[path{"targets", name}] = TextValue(name)
-	}
-	maps.Copy(values, outputValues(s.Inputs.Output))
-	maps.Copy(values, templateValues(s.Inputs.Template))
-	valueOf := FileValue
-	if s.Summarized {
-		valueOf = summaryValue
-	}
-	for name, content := range s.Files {
-		values[path{"files", name}] = valueOf(content)
-	}
+	values := map[path]Value{}
+	s.addValues(values, "", plain(newDocument(s.Inputs, nil, s.BaseDigest)))
 	return values
+}
+
+// addValues adds the values of a field of the document. By default, objects are shown by field, and other values as text or JSON.
+func (s Snapshot) addValues(values map[path]Value, field string, value any) {
+	object, isObject := value.(map[string]any)
+	switch field {
+	case "builder.name", "builder.image", "builder.command":
+		values[path{field: "builder"}] = TextValue(builderText(s.Inputs.Builder))
+	case "base.image": // with the channel, because it may be the cause of a changed digest
+		if channel := s.Inputs.Base.ImageRef.Channel; channel != "" {
+			value = fmt.Sprint(value, ", channel ", channel)
+		}
+		values[path{field: "base.imageRef"}] = jsonValue(value)
+	case "output.secret":
+		values[path{field: "output.secretRef"}] = jsonValue(value)
+	case "files":
+		valueOf := FileValue
+		if s.Summarized {
+			valueOf = summaryValue
+		}
+		for name, content := range s.Files {
+			values[path{field, name}] = valueOf(content)
+		}
+	case "parameters", "template.nodeSelector", "template.resources.limits", "template.resources.requests":
+		for name, member := range object {
+			values[path{field, name}] = jsonValue(member)
+		}
+	case "targets":
+		for _, target := range s.Inputs.Targets {
+			name := target.Platform + "/" + string(target.Format)
+			values[path{field, name}] = TextValue(name)
+			if without(&target, func(t *v1alpha1.Target) { t.Platform, t.Format = "", "" }) != nil {
+				values[path{field, name}] = jsonValue(target)
+			}
+		}
+	case "template.env":
+		for _, variable := range s.Inputs.Template.Env {
+			values[path{field, variable.Name}] = ValueOf(string(mustCanonicalJSON(variable)), envText(variable))
+		}
+	default:
+		if !isObject || len(object) == 0 || field == "template.affinity" {
+			values[path{field: field}] = jsonValue(value)
+			return
+		}
+		for name, member := range object {
+			s.addValues(values, strings.TrimPrefix(field+"."+name, "."), member)
+		}
+	}
+}
+
+// jsonValue is a text, or the JSON of another value.
+func jsonValue(value any) Value {
+	if text, ok := value.(string); ok {
+		return TextValue(text)
+	}
+	return TextValue(string(mustCanonicalJSON(value)))
 }
 
 // builderText is a builder in one line. A builder by image cannot be confused with a builder by name.
@@ -94,12 +128,4 @@ func builderText(builder v1alpha1.BuilderReference) string {
 		return "image " + builder.Image
 	}
 	return fmt.Sprintf("image %s %q", builder.Image, builder.Command)
-}
-
-// baseText is a base Image in one line.
-func baseText(image *v1alpha1.BaseImageReference) string {
-	if image.Channel == "" {
-		return image.Name
-	}
-	return image.Name + ", channel " + image.Channel
 }

@@ -52,10 +52,6 @@ func TestDiff(t *testing.T) {
 			},
 		},
 		{
-			name:   "a queue does not count",
-			change: func(s *Snapshot) { s.Inputs.Template = &v1alpha1.BuildTemplate{QueueName: "builds"} },
-		},
-		{
 			name:   "a builder by image of the same name",
 			change: func(s *Snapshot) { s.Inputs.Builder = v1alpha1.BuilderReference{Image: "mock"} },
 			want:   []v1alpha1.InputChange{{Path: "builder", From: "mock", To: "image mock"}},

@@ -4,72 +4,17 @@ package inputs
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 
 	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// digested is the document that Digest hashes. Fields are in the order of their JSON names, so that it is canonical. A field
-// that is added later must be omitted if empty, because a changed digest rebuilds every image.
-type digested struct {
-	Base       digestedBase      `json:"base"`
-	Builder    digestedBuilder   `json:"builder"`
-	Files      map[string]string `json:"files"`
-	Output     *digestedOutput   `json:"output,omitempty"`
-	Parameters map[string]string `json:"parameters"`
-	Targets    []digestedTarget  `json:"targets"`
-	Template   any               `json:"template,omitempty"`
-}
-
-// digestedBase is a base as Digest counts it: a reference, or the name of an Image and the digest of its artifacts. Digest ignores
-// which channel or build has these artifacts.
-type digestedBase struct {
-	Digest    string `json:"digest,omitempty"`
-	Image     string `json:"image,omitempty"`
-	Reference string `json:"reference,omitempty"`
-}
-
-type digestedBuilder struct {
-	Command []string `json:"command,omitempty"`
-	Image   string   `json:"image,omitempty"`
-	Name    string   `json:"name,omitempty"`
-}
-
-type digestedTarget struct {
-	Format   v1alpha1.ArtifactFormat `json:"format"`
-	Platform string                  `json:"platform"`
-}
-
-// Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over canonical JSON. It ignores the order of
-// parameters and targets, the origin of files, and an empty template. baseDigest is the digest of the Image that
-// base.imageRef names, and counts only if base.imageRef is set.
+// Digest identifies the inputs of an image: "sha256:" and 64 hex digits, over the canonical JSON of their document. baseDigest is the
+// digest of the Image that base.imageRef names, and counts only if base.imageRef is set.
 func Digest(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) string {
-	document := digested{
-		Base:       digestedBase{Reference: inputs.Base.Reference},
-		Builder:    digestedBuilder{Command: inputs.Builder.Command, Image: inputs.Builder.Image, Name: inputs.Builder.Name},
-		Files:      files,
-		Output:     digestOutput(inputs.Output),
-		Parameters: Parameters(inputs),
-		Targets:    make([]digestedTarget, 0, len(inputs.Targets)),
-		Template:   digestedTemplate(inputs.Template),
-	}
-	if image := inputs.Base.ImageRef; image != nil {
-		document.Base = digestedBase{Digest: baseDigest, Image: image.Name}
-	}
-	if document.Files == nil {
-		document.Files = map[string]string{}
-	}
-	for _, target := range inputs.Targets {
-		document.Targets = append(document.Targets, digestedTarget{Format: target.Format, Platform: target.Platform})
-	}
-	slices.SortFunc(document.Targets, func(a, b digestedTarget) int {
-		return cmp.Or(cmp.Compare(a.Platform, b.Platform), cmp.Compare(a.Format, b.Format))
-	})
-	return contents.Digest(mustCanonicalJSON(document))
+	return contents.Digest(mustCanonicalJSON(newDocument(inputs, files, baseDigest)))
 }
 
 // ArtifactsDigest is the digest of a build's artifacts, which Images that are based on the build count as an input. For several
