@@ -113,15 +113,6 @@ var _ = Describe("An Image", func() {
 		Expect(must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{})).Status.RecentRequests[0].UID).To(BeEquivalentTo("u"))
 	})
 
-	It("counts a build once, also where a client does not know that it does", func(ctx SpecContext) {
-		image := create(ctx, newImage("debian"))
-		for _, step := range []struct{ written, want int64 }{{3, 3}, {0, 3}, {2, 3}, {4, 4}} {
-			image.Status.CountedBuild = step.written
-			image = must(images.UpdateStatus(ctx, image, metav1.UpdateOptions{}))
-			Expect(image.Status.CountedBuild).To(Equal(step.want))
-		}
-	})
-
 	It("refuses a malformed status", func(ctx SpecContext) {
 		image := create(ctx, newImage("debian"))
 		image.Status.InputsDigest = "sha256:short"

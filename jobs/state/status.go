@@ -4,7 +4,6 @@ package state
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -216,26 +215,12 @@ func (t *transition) finish(phase v1alpha1.BuildPhase, f *v1alpha1.BuildFailure)
 	}
 	t.condition(v1alpha1.BuildConditionSucceeded, succeeded, reason, message)
 	t.condition(v1alpha1.BuildConditionFinished, metav1.ConditionTrue, reason, message)
-	t.status.Conditions = WithEnd(phase, t.status.Conditions)
-}
-
-// WithEnd returns the conditions of a build in a final phase, with Reconciling and Stalled, which follow from the phase and the
-// condition Finished.
-func WithEnd(phase v1alpha1.BuildPhase, conditions []metav1.Condition) []metav1.Condition {
-	finished := meta.FindStatusCondition(conditions, v1alpha1.BuildConditionFinished)
-	if finished == nil || finished.Status != metav1.ConditionTrue {
-		return conditions
+	t.condition(v1alpha1.BuildReconciling, metav1.ConditionFalse, reason, message)
+	stalled := metav1.ConditionTrue
+	if phase == v1alpha1.BuildSucceeded {
+		stalled = metav1.ConditionFalse
 	}
-	end := *finished
-	conditions = slices.Clone(conditions)
-	end.Type, end.Status = v1alpha1.BuildReconciling, metav1.ConditionFalse
-	meta.SetStatusCondition(&conditions, end)
-	end.Type = v1alpha1.BuildStalled
-	if phase != v1alpha1.BuildSucceeded {
-		end.Status = metav1.ConditionTrue
-	}
-	meta.SetStatusCondition(&conditions, end)
-	return conditions
+	t.condition(v1alpha1.BuildStalled, stalled, reason, message)
 }
 
 // FirstConditions are the conditions of a build that was created at this time, until it is finished.

@@ -83,16 +83,14 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels,
-// and the counter and requests of instantiate, in which only uids may be added, and the conformance, which follows from the spec. countedBuild never decreases, because an
-// older controller does not know it.
+// PrepareForUpdate keeps everything but the status. In the status it keeps the fields of other subresources: the channels, and the counter
+// and requests of instantiate, in which only uids may be added. It also keeps the conformance, which follows from the spec.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	image, stored := object.(*v1alpha1.Image), old.(*v1alpha1.Image)
 	image.Status.BuildCounter = stored.Status.BuildCounter
 	image.Status.Channels = stored.Status.Channels
 	image.Status.Conformance = stored.Status.Conformance
-	image.Status.CountedBuild = max(image.Status.CountedBuild, stored.Status.CountedBuild)
 	image.Status.RecentRequests = fillInUIDs(stored.Status.RecentRequests, image.Status.RecentRequests)
 }
 

@@ -7,7 +7,6 @@ import (
 	"context"
 	"slices"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"k8s.io/utils/clock"
@@ -132,45 +131,18 @@ func newStatusStrategy(scheme *runtime.Scheme) statusStrategy {
 	return statusStrategy{resources.NewDefaultStatusStrategy(scheme, v1alpha1.SchemeGroupVersion)}
 }
 
-// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and with it Reconciling
-// and Stalled, and keeps the fields of the report subresource: progress and stages.
+// PrepareForUpdate keeps everything but the status. In the status it sets finished from the phase, and keeps the fields of the report
+// subresource: progress and stages.
 func (s statusStrategy) PrepareForUpdate(ctx context.Context, object, old runtime.Object) {
 	s.DefaultStatusStrategy.PrepareForUpdate(ctx, object, old)
 	build, stored := object.(*v1alpha1.ImageBuild), old.(*v1alpha1.ImageBuild)
 	build.Status.Finished = build.Status.Phase.Finished()
-	if build.Status.Finished && !stored.Status.Finished { // an older controller does not know the conditions of kstatus
-		build.Status.Conditions = state.WithEnd(build.Status.Phase, build.Status.Conditions)
-	}
-	keepBase(build.Status.Resolved, stored.Status.Resolved)
-	keepStopTimes(build.Status.Attempts, stored.Status.Attempts)
 	if beginsAnew(build.Status.Attempts, stored.Status.Attempts) {
 		build.Status.Progress, build.Status.Stages = nil, nil // reports of the former pod
 		return
 	}
 	build.Status.Progress = endProgress(stored.Status.Progress, build.Status.Phase)
 	build.Status.Stages = endLast(stored.Status.Stages, build.Status.Stages)
-}
-
-// keepBase keeps the immutable base and its digest if the client omits them, because an older client does not know the fields.
-func keepBase(resolved, stored *v1alpha1.ResolvedInputs) {
-	if resolved == nil || stored == nil || resolved.BaseDigest != "" && resolved.Base != nil {
-		return
-	}
-	with := *resolved
-	with.BaseDigest = cmp.Or(resolved.BaseDigest, stored.BaseDigest)
-	with.Base = cmp.Or(resolved.Base, stored.Base)
-	if equality.Semantic.DeepEqual(&with, stored) {
-		*resolved = with
-	}
-}
-
-// keepStopTimes keeps the immutable stop times if the client omits them, because an older client does not know the field.
-func keepStopTimes(attempts, stored []v1alpha1.BuildAttempt) {
-	for i := range min(len(attempts), len(stored)) {
-		if attempts[i].StopTime == nil {
-			attempts[i].StopTime = stored[i].StopTime
-		}
-	}
 }
 
 // beginsAnew reports whether a new pod is about to report: the pod of a new attempt, or a new pod of an attempt whose Job was

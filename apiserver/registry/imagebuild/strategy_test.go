@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 
@@ -151,54 +150,3 @@ func TestTheStatusOfASuspendedBuildIsStoredAsItIs(t *testing.T) {
 }
 
 // TestAStatusKeepsTheDigestOfTheBase writes what the inputs resolved to, as clients do that know no digest of a base.
-func TestAStatusKeepsTheDigestOfTheBase(t *testing.T) {
-	a, b := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
-	stored := &v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: b, Files: map[string]string{"motd": "hello"}}
-	for name, test := range map[string]struct {
-		written, want *v1alpha1.ResolvedInputs
-	}{
-		"the rest":            {&v1alpha1.ResolvedInputs{InputsDigest: a, Files: stored.Files}, stored},
-		"nothing":             {nil, nil},
-		"other files":         {&v1alpha1.ResolvedInputs{InputsDigest: a}, &v1alpha1.ResolvedInputs{InputsDigest: a}},
-		"another base":        {&v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}, &v1alpha1.ResolvedInputs{InputsDigest: a, BaseDigest: a, Files: stored.Files}},
-		"another inputDigest": {&v1alpha1.ResolvedInputs{InputsDigest: b, Files: stored.Files}, &v1alpha1.ResolvedInputs{InputsDigest: b, Files: stored.Files}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Resolved: test.written}}
-			newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Resolved: stored}})
-			if diff := cmp.Diff(test.want, build.Status.Resolved); diff != "" {
-				t.Errorf("resolved is not what it should be (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-// TestAStatusKeepsWhenAnAttemptIsToEnd writes a status as clients do that know no stopTime.
-func TestAStatusKeepsWhenAnAttemptIsToEnd(t *testing.T) {
-	stopped := metav1.Now()
-	stored := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Attempts: []v1alpha1.BuildAttempt{{Number: 1, StopTime: &stopped}}}}
-	build := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Attempts: []v1alpha1.BuildAttempt{{Number: 1}, {Number: 2}}}}
-	newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), build, stored)
-	if got := build.Status.Attempts; got[0].StopTime == nil || got[1].StopTime != nil {
-		t.Errorf("the attempts are %+v", got)
-	}
-}
-
-// TestABuildThatAnOlderControllerEndsIsNotInProgress ends a build without the conditions that the older controller does not know.
-func TestABuildThatAnOlderControllerEndsIsNotInProgress(t *testing.T) {
-	for phase, stalled := range map[v1alpha1.BuildPhase]metav1.ConditionStatus{
-		v1alpha1.BuildSucceeded: metav1.ConditionFalse, v1alpha1.BuildFailed: metav1.ConditionTrue, v1alpha1.BuildCancelled: metav1.ConditionTrue,
-	} {
-		stored := &v1alpha1.ImageBuild{Status: v1alpha1.ImageBuildStatus{Phase: v1alpha1.BuildRunning, Conditions: state.FirstConditions(metav1.Unix(1, 0))}}
-		written := stored.DeepCopy()
-		written.Status.Phase = phase
-		meta.SetStatusCondition(&written.Status.Conditions, metav1.Condition{Type: v1alpha1.BuildConditionFinished, Status: metav1.ConditionTrue, Reason: "Ended"})
-		newStatusStrategy(runtime.NewScheme()).PrepareForUpdate(t.Context(), written, stored)
-		for kind, want := range map[string]metav1.ConditionStatus{v1alpha1.BuildReconciling: metav1.ConditionFalse, v1alpha1.BuildStalled: stalled} {
-			got := meta.FindStatusCondition(written.Status.Conditions, kind)
-			if got == nil || got.Status != want || got.Reason != "Ended" {
-				t.Errorf("%s: %s is %+v, want %s", phase, kind, got, want)
-			}
-		}
-	}
-}

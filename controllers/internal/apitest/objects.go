@@ -14,6 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
+
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/scheme"
 )
 
 func version(place int) string {
@@ -57,6 +60,25 @@ func (s *Server) write(of key, object *unstructured.Unstructured, create bool) *
 	s.objects[of] = object
 	s.remember(of, event, object)
 	return nil
+}
+
+// patch changes an object of Goldsmith by a strategic merge patch of a version.
+func (s *Server) patch(of key, patch map[string]any) *apierrors.StatusError {
+	s.mutex.Lock()
+	before, exists := s.objects[of]
+	s.mutex.Unlock()
+	if !exists {
+		return apierrors.NewNotFound(of.resource, of.name)
+	}
+	kind, err := scheme.Scheme.New(before.GroupVersionKind())
+	if err != nil {
+		return apierrors.NewInternalError(err)
+	}
+	after, err := strategicpatch.StrategicMergeMapPatch(before.DeepCopy().Object, patch, kind)
+	if err != nil {
+		return apierrors.NewBadRequest(err.Error())
+	}
+	return s.write(of, &unstructured.Unstructured{Object: after}, false)
 }
 
 func (s *Server) remove(of key) *apierrors.StatusError {

@@ -153,6 +153,13 @@ func (s *Server) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 		}
 		wanted.name = body.GetName()
 		s.answerObject(out, wanted, s.write(wanted, body, asked.Verb == "create"))
+	case "patch":
+		body := map[string]any{}
+		if err := json.NewDecoder(in.Body).Decode(&body); err != nil {
+			answer(out, http.StatusBadRequest, apierrors.NewBadRequest(err.Error()).Status())
+			return
+		}
+		s.answerObject(out, wanted, s.patch(wanted, body))
 	case "delete":
 		s.answerObject(out, wanted, s.remove(wanted))
 	default:

@@ -15,6 +15,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -121,9 +122,11 @@ func (r *reconciler) store(ctx context.Context, image *v1alpha1.Image, status v1
 	if equality.Semantic.DeepEqual(&status, &image.Status) {
 		return nil
 	}
-	next := image.DeepCopy()
-	next.Status = status
-	if _, err := r.Client.ImagesV1alpha1().Images(image.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
+	patch, err := reconciliation.StatusPatch(image, v1alpha1.Image{}, &image.Status, &status)
+	if err != nil {
+		return err
+	}
+	if _, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Patch(ctx, image.Name, types.StrategicMergePatchType, patch, metav1.PatchOptions{}, "status"); err != nil {
 		return fmt.Errorf("write status: %w", err)
 	}
 	if disabled {

@@ -170,9 +170,7 @@ func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
 // store writes the status, and records events and metrics.
 func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod *corev1.Pod, status v1alpha1.ImageBuildStatus) (*v1alpha1.ImageBuild, error) {
 	r.addLogTail(ctx, build, pod, &status)
-	next := build.DeepCopy()
-	next.Status = status
-	stored, err := r.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{})
+	stored, err := r.PatchBuild(ctx, build, &status)
 	if err != nil {
 		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes"
 	typedbatchv1 "k8s.io/client-go/kubernetes/typed/batch/v1"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
@@ -95,10 +96,37 @@ func (c imageClient) Get(_ context.Context, name string, _ metav1.GetOptions) (*
 	return image.DeepCopy(), nil
 }
 
-// UpdateStatus writes the status of an Image.
-func (c imageClient) UpdateStatus(_ context.Context, image *v1alpha1.Image, _ metav1.UpdateOptions) (*v1alpha1.Image, error) {
-	image = image.DeepCopy()
-	return image, c.p.write("image status", func() error { return c.p.updateImageStatus(image, image.Status) })
+// Patch writes the status of an Image.
+func (c imageClient) Patch(_ context.Context, name string, _ types.PatchType, patch []byte, _ metav1.PatchOptions, _ ...string) (*v1alpha1.Image, error) {
+	return &v1alpha1.Image{}, c.p.write("image status", func() error {
+		live, ok := c.p.images.get(name)
+		if !ok {
+			return notFound(name)
+		}
+		of, status := patched(v1alpha1.Image{}, live, &live.Status, patch)
+		return c.p.updateImageStatus(&v1alpha1.Image{ObjectMeta: of}, status)
+	})
+}
+
+// patched returns the metadata and the status that a strategic merge patch makes of those of an object.
+func patched[T, S any](kind T, object metav1.Object, status *S, patch []byte) (metav1.ObjectMeta, S) {
+	type document struct {
+		Metadata metav1.ObjectMeta `json:"metadata"`
+		Status   S                 `json:"status"`
+	}
+	before, err := json.Marshal(document{metav1.ObjectMeta{Name: object.GetName(), UID: object.GetUID(), ResourceVersion: object.GetResourceVersion()}, *status})
+	if err != nil {
+		panic(err)
+	}
+	text, err := strategicpatch.StrategicMergePatch(before, patch, kind)
+	if err != nil {
+		panic(err)
+	}
+	var after document
+	if err := json.Unmarshal(text, &after); err != nil {
+		panic(err)
+	}
+	return after.Metadata, after.Status
 }
 
 // Instantiate requests a build.
@@ -150,22 +178,26 @@ func (c buildClient) List(_ context.Context, options metav1.ListOptions) (*v1alp
 	return list, nil
 }
 
-// UpdateStatus writes the status of a build.
-func (c buildClient) UpdateStatus(_ context.Context, build *v1alpha1.ImageBuild, _ metav1.UpdateOptions) (stored *v1alpha1.ImageBuild, err error) {
-	if build.Name == c.p.refused {
+// Patch writes the status of a build.
+func (c buildClient) Patch(_ context.Context, name string, _ types.PatchType, patch []byte, _ metav1.PatchOptions, _ ...string) (stored *v1alpha1.ImageBuild, err error) {
+	if name == c.p.refused {
 		return nil, errForbidden
 	}
+	before, ok := c.p.builds.get(name)
+	if !ok {
+		before = &v1alpha1.ImageBuild{}
+	}
+	of, status := patched(v1alpha1.ImageBuild{}, before, &before.Status, patch)
 	point := "status"
-	before, ok := c.p.builds.get(build.Name)
-	if !ok || before.Status.Phase != build.Status.Phase {
-		point = string(build.Status.Phase)
+	if before.Status.Phase != status.Phase {
+		point = string(status.Phase)
 	}
-	if ok && len(before.Status.Attempts) == 0 && build.Status.Phase == v1alpha1.BuildStarting {
-		c.p.checkOrder(build.Name)
+	if ok && len(before.Status.Attempts) == 0 && status.Phase == v1alpha1.BuildStarting {
+		c.p.checkOrder(name)
 	}
-	build = build.DeepCopy()
 	err = c.p.write(point, func() (err error) {
-		stored, err = c.p.updateBuildStatus(build, build.Status)
+		of.Name = name
+		stored, err = c.p.updateBuildStatus(&v1alpha1.ImageBuild{ObjectMeta: of}, status)
 		return err
 	})
 	if err != nil {

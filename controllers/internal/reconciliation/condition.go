@@ -24,9 +24,9 @@ func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition
 	condition.ObservedGeneration = build.Generation
 	condition.LastTransitionTime = metav1.NewTime(o.Clock.Now().Truncate(time.Second))
 	condition.Message = v1alpha1.CutMessage(condition.Message)
-	next := build.DeepCopy()
-	meta.SetStatusCondition(&next.Status.Conditions, condition)
-	if _, err := o.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).UpdateStatus(ctx, next, metav1.UpdateOptions{}); err != nil {
+	next := build.Status.DeepCopy()
+	meta.SetStatusCondition(&next.Conditions, condition)
+	if _, err := o.PatchBuild(ctx, build, next); err != nil {
 		return fmt.Errorf("write condition %s: %w", condition.Type, err)
 	}
 	return nil
