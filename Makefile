@@ -8,6 +8,7 @@ SHELL := bash
 GOLANGCI_LINT_VERSION := v2.15.0
 K9S_VERSION := v0.50.18
 BENCHSTAT_VERSION := v0.0.0-20260908200009-22c9c6c9d4da
+CRD_REF_DOCS_VERSION := v0.3.0
 
 # One way to compile for everything but the race detector, and no path of this clone in it: what one clone has compiled serves
 # the next.
@@ -59,6 +60,7 @@ golangci_lint := $(TOOLS)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 lint := GOGC=400 GOMEMLIMIT=8GiB $(golangci_lint)
 k9s := $(TOOLS)/k9s-$(K9S_VERSION)
 benchstat := $(TOOLS)/benchstat-$(BENCHSTAT_VERSION)
+crd_ref_docs := $(TOOLS)/crd-ref-docs-$(CRD_REF_DOCS_VERSION)
 
 ##@ Use
 
@@ -222,10 +224,12 @@ fuzz: ## Fuzz every parser, each for FUZZTIME; report all that fail; testdata/fu
 	test -z "$$failed" || { printf 'failed: %s\n' $$failed; exit 1; }
 
 .PHONY: generate
-generate: ## Regenerate all generated files.
+generate: $(crd_ref_docs) ## Regenerate all generated files; needs jq.
 	TOOLS=$(TOOLS) apis/generate.sh
 	go test -count=1 ./cmd/goldsmith/up -run '^TestTheServedDocuments' -update
-	go run ./apis/reference apis/generated/openapi/v3.json > docs/reference/images-v1alpha1.md
+	resources=$$(jq --raw-output --from-file apis/reference/resources.jq apis/generated/openapi/v3.json) && \
+	$(crd_ref_docs) --source-path=apis/images/v1alpha1 --config=apis/reference/config.yaml --templates-dir=apis/reference --renderer=markdown \
+	  --max-depth=20 --log-level=ERROR --template-value=resources="$$resources" --output-path=docs/reference/images-v1alpha1.md
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update
 	go test -count=1 ./builders/debian -run '^TestThePage' -update
@@ -298,6 +302,9 @@ $(k9s):
 
 $(benchstat):
 	$(call install,golang.org/x/perf/cmd/benchstat@$(BENCHSTAT_VERSION))
+
+$(crd_ref_docs):
+	$(call install,github.com/elastic/crd-ref-docs@$(CRD_REF_DOCS_VERSION))
 
 # compile DIRECTORY PACKAGE...: static programs that know their version.
 # GOGC=400 lets the compiler use more memory and collect garbage less often.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,11 +19,15 @@ import (
 
 // A resource answers what is created, and stores nothing, as a SubjectAccessReview does.
 func Example_createOnly() {
-	provide := func(scope *resources.Scope) (resources.Storages, error) {
-		return resources.Storages{"": resources.NewCreateOnly(scope, resources.CreateOnly[*hub.LoanRequest]{
-			New:      func() *hub.LoanRequest { return &hub.LoanRequest{} },
-			Singular: "loanrequest",
+	provide := func(*resources.Scope) (resources.Storages, error) {
+		return resources.Storages{"": resources.NewCreateOnly(resources.CreateOnly[*hub.LoanRequest]{
+			New:           func() *hub.LoanRequest { return &hub.LoanRequest{} },
+			Singular:      "loanrequest",
+			ClusterScoped: true,
 			Answer: func(_ context.Context, request *hub.LoanRequest) (runtime.Object, error) {
+				if request.Spec.Days == 0 {
+					return nil, apierrors.NewBadRequest("spec.days: must be set")
+				}
 				request.Status.Granted = request.Spec.Days <= 7
 				return request, nil
 			},
@@ -39,5 +44,5 @@ func Example_createOnly() {
 	// Output:
 	// 7 days: true <nil>
 	// 8 days: false <nil>
-	// 0 days: false LoanRequest.library.example.com "" is invalid: spec.days: Invalid value: 0: must be 1 to 365
+	// 0 days: false spec.days: must be set
 }

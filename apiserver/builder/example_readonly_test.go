@@ -17,7 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// A resource is computed when it is asked for. Get, list, selectors and kubectl's table work, and there is no storage.
+// The objects of a resource are computed for each request. Get, list, selectors and kubectl's table work, and there is no storage.
 func Example_readOnly() {
 	catalogue := resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
 		New:      func() *hub.Book { return &hub.Book{} },
@@ -25,10 +25,10 @@ func Example_readOnly() {
 		Resource: hub.Resource("books"),
 		Singular: "book",
 		Objects: func(context.Context) ([]*hub.Book, error) {
-			book := func(name, location string) *hub.Book {
-				return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}, Spec: hub.BookSpec{Location: location}}
+			book := func(name, author string) *hub.Book {
+				return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name, Labels: map[string]string{"author": author}}}
 			}
-			return []*hub.Book{book("solaris", "L 3"), book("eden", "L 3"), book("ubik", "D 1")}, nil
+			return []*hub.Book{book("solaris", "Lem"), book("eden", "Lem"), book("ubik", "Dick")}, nil
 		},
 	})
 	server := example.Describe(builder.New("catalogue")).
@@ -37,7 +37,7 @@ func Example_readOnly() {
 		})
 	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
 		books := &v2.BookList{}
-		must(library.List(ctx, books, client.MatchingFields{"spec.location": "L 3"}))
+		must(library.List(ctx, books, client.MatchingLabels{"author": "Lem"}))
 		for _, book := range books.Items {
 			fmt.Println(book.Name)
 		}

@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/example"
 )
 
-// kubectl get prints the columns of the type: library.Book is Tabular.
+// kubectl get prints the columns of the resource: see Books of package example.
 func Example_table() {
 	server := example.Register(builder.New("library-apiserver")).WithStorage(builder.Memory())
 	using(server, func(ctx context.Context, running *builder.Running, library client.Client) {

@@ -12,20 +12,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	hub "goldsmith.dev/goldsmith/apiserver/example/library"
+	"goldsmith.dev/goldsmith/apiserver/example"
 	"goldsmith.dev/goldsmith/apiserver/example/library/install"
 	"goldsmith.dev/goldsmith/apiserver/example/library/openapi"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
-	"goldsmith.dev/goldsmith/apiserver/resources"
 )
 
-// A custom type is served from memory. It needs no strategy: the internal type library.Book has methods
-// for validation and for warnings.
+// A custom type is served from memory. Its strategy validates objects: see Books of package example.
 func Example() {
 	options, err := builder.New("library-apiserver").
 		WithScheme(install.Install).
 		WithOpenAPI("Library", "v2", openapi.GetOpenAPIDefinitions).
-		WithResource(v2.SchemeGroupVersion, "books", provideBooks).
+		WithResource(v2.SchemeGroupVersion, "books", example.Books).
 		WithStorage(builder.Memory()).
 		WithBearerToken("open-sesame", &user.DefaultInfo{Name: "ada", Groups: []string{user.SystemPrivilegedGroup}}).
 		ToServerOptions()
@@ -54,20 +52,6 @@ func Example() {
 	// Output:
 	// lent for 14 days
 	// Book.library.example.com "solaris" is invalid: spec.title: Required value: a book has a title
-}
-
-// provideBooks is called once, when the server is assembled.
-func provideBooks(scope *resources.Scope) (resources.Storages, error) {
-	store, err := resources.NewStore(scope, resources.Resource{
-		New:      func() runtime.Object { return &hub.Book{} },
-		NewList:  func() runtime.Object { return &hub.BookList{} },
-		Resource: hub.Resource("books"),
-		Singular: "book",
-	})
-	if err != nil {
-		return nil, err
-	}
-	return resources.Storages{"": store, "status": store.Status(nil)}, nil
 }
 
 func must(err error) {

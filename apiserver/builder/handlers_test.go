@@ -81,12 +81,12 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 	g.Expect(external(t, running, token).Discovery().RESTClient().Get().AbsPath("/apis/library.example.com/v2/books").
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Into(table)).To(Succeed())
 	g.Expect(table.Rows).To(HaveLen(3))
-	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Author")))
+	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Created At")))
 	resources := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
 	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
 }
 
-func TestWhatATypeWarnsOfReachesTheClient(t *testing.T) {
+func TestTheWarningsOfAStrategyReachTheClient(t *testing.T) {
 	g := parallel(t)
 	running, _ := start(t, library(builder.Memory()))
 	warnings := &collectedWarnings{}

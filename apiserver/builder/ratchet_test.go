@@ -15,6 +15,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
+	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/apiserver/resources"
@@ -31,7 +32,7 @@ func TestRatchet(t *testing.T) {
 	book := func(authors ...hub.Author) runtime.Object {
 		return &hub.Book{Spec: hub.BookSpec{Title: "T", Authors: authors, Copies: new(int32(1)), LoanDays: new(int32(1))}}
 	}
-	validBook := func(object runtime.Object) field.ErrorList { return object.(*hub.Book).Validate(t.Context()) }
+	validBook := func(object runtime.Object) field.ErrorList { return example.ValidateBook(object.(*hub.Book)) }
 
 	configMap := func(data map[string]string) runtime.Object { return &corev1.ConfigMap{Data: data} }
 	noData := func(object runtime.Object) (errs field.ErrorList) {

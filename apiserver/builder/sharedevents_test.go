@@ -33,6 +33,7 @@ func TestWatchesShareObjectsAndEncodings(t *testing.T) {
 				NewList:  func() runtime.Object { return &hub.BookList{} },
 				Resource: hub.Resource("books"),
 				Singular: "book",
+				Strategy: resources.NewDefaultStrategy(scope.Scheme, v2.SchemeGroupVersion),
 			})
 			return resources.Storages{"": store}, err
 		}).WithStorage(builder.Memory()))

@@ -46,19 +46,12 @@ func installReviews(scheme *runtime.Scheme) {
 	}
 }
 
-// review serves a kind of review. Reviews are about a user, and so belong to no namespace.
-type review[T runtime.Object] struct {
-	*resources.CreateOnlyHandler[T]
-}
-
-// NamespaceScoped returns false.
-func (review[T]) NamespaceScoped() bool { return false }
-
-// newReview makes the handler of a kind. answer replaces a request by its answer, for the user who makes the request.
-func newReview[T runtime.Object](scope *resources.Scope, singular string, empty func() T, answer func(context.Context, user.Info, T) error) resources.Storages {
-	return resources.Storages{"": review[T]{resources.NewCreateOnly(scope, resources.CreateOnly[T]{
-		New:      empty,
-		Singular: singular,
+// newReview makes the handler of a kind. Reviews are about a user, and so belong to no namespace. answer replaces a request by its answer, for the user who makes the request.
+func newReview[T runtime.Object](singular string, empty func() T, answer func(context.Context, user.Info, T) error) resources.Storages {
+	return resources.Storages{"": resources.NewCreateOnly(resources.CreateOnly[T]{
+		New:           empty,
+		Singular:      singular,
+		ClusterScoped: true,
 		Answer: func(ctx context.Context, request T) (runtime.Object, error) {
 			info, ok := apirequest.UserFrom(ctx)
 			if !ok {
@@ -66,12 +59,12 @@ func newReview[T runtime.Object](scope *resources.Scope, singular string, empty 
 			}
 			return request, answer(ctx, info, request)
 		},
-	})}}
+	})}
 }
 
-func selfSubjectReviews(scope *resources.Scope) (resources.Storages, error) {
+func selfSubjectReviews(*resources.Scope) (resources.Storages, error) {
 	empty := func() *authenticationv1.SelfSubjectReview { return &authenticationv1.SelfSubjectReview{} }
-	return newReview(scope, "selfsubjectreview", empty, func(_ context.Context, info user.Info, request *authenticationv1.SelfSubjectReview) error {
+	return newReview("selfsubjectreview", empty, func(_ context.Context, info user.Info, request *authenticationv1.SelfSubjectReview) error {
 		*request = authenticationv1.SelfSubjectReview{
 			ObjectMeta: metav1.ObjectMeta{CreationTimestamp: metav1.Now()},
 			Status:     authenticationv1.SelfSubjectReviewStatus{UserInfo: authenticationv1.UserInfo{Username: info.GetName(), UID: info.GetUID(), Groups: info.GetGroups()}},
@@ -88,7 +81,7 @@ func selfSubjectReviews(scope *resources.Scope) (resources.Storages, error) {
 
 func selfSubjectAccessReviews(scope *resources.Scope) (resources.Storages, error) {
 	empty := func() *authorizationv1.SelfSubjectAccessReview { return &authorizationv1.SelfSubjectAccessReview{} }
-	return newReview(scope, "selfsubjectaccessreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectAccessReview) error {
+	return newReview("selfsubjectaccessreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectAccessReview) error {
 		if failures := validateAccessReview(request); len(failures) > 0 {
 			kind := authorizationv1.SchemeGroupVersion.WithKind("SelfSubjectAccessReview").GroupKind()
 			return apierrors.NewInvalid(kind, "", failures)
@@ -165,7 +158,7 @@ func validateSelector(path *field.Path, raw string, requirements int) field.Erro
 
 func selfSubjectRulesReviews(scope *resources.Scope) (resources.Storages, error) {
 	empty := func() *authorizationv1.SelfSubjectRulesReview { return &authorizationv1.SelfSubjectRulesReview{} }
-	return newReview(scope, "selfsubjectrulesreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectRulesReview) error {
+	return newReview("selfsubjectrulesreview", empty, func(ctx context.Context, info user.Info, request *authorizationv1.SelfSubjectRulesReview) error {
 		if request.Spec.Namespace == "" {
 			return apierrors.NewBadRequest("no namespace on request")
 		}

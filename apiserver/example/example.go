@@ -8,7 +8,9 @@ import (
 	"context"
 	"fmt"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/apiserver/example/library"
@@ -33,34 +35,25 @@ func Describe(server *builder.Server) *builder.Server {
 		WithOpenAPI("Library", "v2", openapi.GetOpenAPIDefinitions)
 }
 
-// Books provides the books, which are stored.
-func Books(scope *resources.Scope) (resources.Storages, error) {
-	store, err := resources.NewStore(scope, resources.Resource{
-		New:        func() runtime.Object { return &library.Book{} },
-		NewList:    func() runtime.Object { return &library.BookList{} },
-		Resource:   library.Resource("books"),
-		Singular:   "book",
-		ShortNames: []string{"bk"},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return resources.Storages{"": store, "status": store.Status(nil)}, nil
-}
-
 // LoanRequests provides the loan requests, which are answered.
-func LoanRequests(scope *resources.Scope) (resources.Storages, error) {
-	return resources.Storages{"": resources.NewCreateOnly(scope, resources.CreateOnly[*library.LoanRequest]{
-		New:      func() *library.LoanRequest { return &library.LoanRequest{} },
-		Singular: "loanrequest",
-		Answer:   answer,
+func LoanRequests(*resources.Scope) (resources.Storages, error) {
+	return resources.Storages{"": resources.NewCreateOnly(resources.CreateOnly[*library.LoanRequest]{
+		New:           func() *library.LoanRequest { return &library.LoanRequest{} },
+		Singular:      "loanrequest",
+		ClusterScoped: true,
+		Answer:        answer,
 	})}, nil
 }
 
-// longestLoan is for how many days everybody gets a book.
+// longestLoan is the longest loan that the library grants, in days.
 const longestLoan = 28
 
 func answer(_ context.Context, request *library.LoanRequest) (runtime.Object, error) {
+	if days := request.Spec.Days; days < 1 || days > maxLoanDays {
+		return nil, apierrors.NewInvalid(v2.SchemeGroupVersion.WithKind("LoanRequest").GroupKind(), "", field.ErrorList{
+			field.Invalid(field.NewPath("spec", "days"), days, fmt.Sprintf("must be 1 to %d", maxLoanDays)),
+		})
+	}
 	request.Status = library.LoanRequestStatus{Granted: request.Spec.Days <= longestLoan}
 	if !request.Status.Granted {
 		request.Status.Reason = fmt.Sprintf("no book is lent for more than %d days", longestLoan)

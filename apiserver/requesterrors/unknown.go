@@ -131,7 +131,8 @@ func elsewhere(name string, fields Fields) string {
 	return ""
 }
 
-// distance is the number of letters to insert, to remove, to replace or to exchange with their neighbour.
+// distance is the number of letters to insert, to remove, to replace or to exchange with their neighbour. The Levenshtein distance of
+// libraries counts an exchange as two steps. With it, a short name with two exchanged letters, such as "sepc", gets no suggestion.
 func distance(a, b string) int {
 	before, row, next := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range row {

@@ -4,7 +4,7 @@
 // computed or only answered. It must not know any resource. It must not know the server either: a resource sees the server only
 // through a Scope.
 //
-// A resource folder provides its storages. For a stored resource that is a store, and most often nothing else:
+// A resource folder provides its storages. For a stored resource, these are a store and its status:
 //
 //	func Storage(scope *resources.Scope) (resources.Storages, error) {
 //		store, err := resources.NewStore(scope, resources.Resource{
@@ -12,16 +12,17 @@
 //			NewList:  func() runtime.Object { return &widgets.WidgetList{} },
 //			Resource: widgets.Resource("widgets"),
 //			Singular: "widget",
+//			Strategy: strategy{resources.NewDefaultStrategy(scope.Scheme, widgets.SchemeGroupVersion)},
 //		})
 //		if err != nil {
 //			return nil, err
 //		}
-//		return resources.Storages{"": store, "status": store.Status(nil)}, nil
+//		status := resources.NewDefaultStatusStrategy(scope.Scheme, widgets.SchemeGroupVersion)
+//		return resources.Storages{"": store, "status": store.Status(status)}, nil
 //	}
 //
-// Methods of the internal type implement the behavior of Widgets: Validate, Warnings, TableCells and so on (see Validator and
-// the interfaces below it). If they do not suffice, set Resource.Strategy to a strategy that embeds DefaultStrategy, or set
-// Resource.Table.
+// The strategy of Widgets embeds DefaultStrategy, and overrides methods such as Validate. Resource.Table sets the columns of
+// kubectl get.
 //
 // A resource that is not stored is a handler: NewReadOnly for computed objects, NewCreateOnly for objects that are answered
 // at creation. Other handlers, including subresources, implement interfaces of k8s.io/apiserver/pkg/registry/rest.

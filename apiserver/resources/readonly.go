@@ -22,8 +22,8 @@ import (
 )
 
 // ReadOnly describes a resource whose objects are computed for each request and not stored. Clients can get and list them,
-// with label and field selectors. T is a pointer to the internal type, which may be a rest.Scoper, Tabular and
-// FieldSelectable. The resource has no watch, and its lists have neither resource version nor pages.
+// with selectors of labels, name and namespace. T is a pointer to the internal type. The resource has no watch, and its lists
+// have neither resource version nor pages.
 type ReadOnly[T runtime.Object] struct {
 	// New and NewList return empty internal objects.
 	New     func() T
@@ -33,7 +33,9 @@ type ReadOnly[T runtime.Object] struct {
 	Singular string
 	// ShortNames are names that kubectl accepts instead of the resource's name. Optional.
 	ShortNames []string
-	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
+	// ClusterScoped is whether the objects are in no namespace.
+	ClusterScoped bool
+	// Table makes the columns that kubectl get prints. Optional: name and time of creation.
 	Table rest.TableConvertor
 	// Objects returns all objects, in any order. ctx is the context of the request, with its user and namespace. Objects of other
 	// namespaces than that of the request may be among them. The handler does not change the objects.
@@ -47,22 +49,20 @@ type ReadOnly[T runtime.Object] struct {
 type ReadOnlyHandler[T runtime.Object] struct {
 	rest.TableConvertor
 	resource   ReadOnly[T]
-	namespaced bool
 	attributes storage.AttrFunc
 }
 
 // NewReadOnly creates the handler. It needs no storage.
 func NewReadOnly[T runtime.Object](resource ReadOnly[T]) *ReadOnlyHandler[T] {
-	example := resource.New()
-	if resource.Table == nil {
-		resource.Table = tableFor(resource.Resource, example)
-	}
-	return &ReadOnlyHandler[T]{
-		TableConvertor: resource.Table,
+	handler := &ReadOnlyHandler[T]{
+		TableConvertor: cmp.Or(resource.Table, rest.NewDefaultTableConvertor(resource.Resource)),
 		resource:       resource,
-		namespaced:     namespaced(example),
-		attributes:     attributesOf(example, namespaced(example)),
+		attributes:     storage.DefaultNamespaceScopedAttr,
 	}
+	if resource.ClusterScoped {
+		handler.attributes = storage.DefaultClusterScopedAttr
+	}
+	return handler
 }
 
 var (
@@ -82,8 +82,8 @@ func (r *ReadOnlyHandler[T]) NewList() runtime.Object { return r.resource.NewLis
 // Destroy has nothing to close.
 func (r *ReadOnlyHandler[T]) Destroy() {}
 
-// NamespaceScoped returns whether the objects of the type are in namespaces.
-func (r *ReadOnlyHandler[T]) NamespaceScoped() bool { return r.namespaced }
+// NamespaceScoped returns whether the objects are in namespaces.
+func (r *ReadOnlyHandler[T]) NamespaceScoped() bool { return !r.resource.ClusterScoped }
 
 // GetSingularName returns the singular name, which kubectl also accepts.
 func (r *ReadOnlyHandler[T]) GetSingularName() string { return r.resource.Singular }
@@ -136,7 +136,7 @@ func (r *ReadOnlyHandler[T]) find(ctx context.Context, label labels.Selector, fi
 	if err != nil {
 		return nil, err // with its status, if it has one
 	}
-	if namespace := apirequest.NamespaceValue(ctx); r.namespaced && namespace != metav1.NamespaceAll {
+	if namespace := apirequest.NamespaceValue(ctx); r.NamespaceScoped() && namespace != metav1.NamespaceAll {
 		field = fields.AndSelectors(field, fields.OneTermEqualSelector("metadata.namespace", namespace))
 	}
 	selected := storage.SelectionPredicate{Label: label, Field: field, GetAttrs: r.attributes}

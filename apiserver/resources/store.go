@@ -3,6 +3,7 @@
 package resources
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -20,21 +21,19 @@ import (
 
 // Resource describes a stored resource. All fields are required unless they are marked as optional.
 type Resource struct {
-	// New and NewList return empty internal objects. The methods of their type apply if a field below is not set: see Validator
-	// and the interfaces below it.
+	// New and NewList return empty internal objects.
 	New, NewList func() runtime.Object
 	// Resource is the plural name with its group, Singular the singular name.
 	Resource schema.GroupResource
 	Singular string
 	// Strategy decides which objects are accepted. If it has a GetResetFields method, server-side apply respects it.
-	// Optional: DefaultStrategy, for every version that has the kind.
 	Strategy Strategy
-	// Table makes the columns that kubectl get prints. Optional: the type's own (see Tabular), or NAME and AGE.
+	// Table makes the columns that kubectl get prints. Optional: name and time of creation.
 	Table rest.TableConvertor
 	// ShortNames and Categories are names that kubectl accepts instead of the resource's name. Optional.
 	ShortNames, Categories []string
-	// Attributes returns the labels and selectable fields of an object. Optional: name, namespace and the type's own
-	// (see FieldSelectable) are selectable.
+	// Attributes returns the labels and selectable fields of an object. Each served version maps its field labels to these
+	// fields, through the scheme's AddFieldLabelConversionFunc. Optional: name and namespace are selectable.
 	Attributes storage.AttrFunc
 	// TTLSeconds is how long an object lives after its last write, in seconds. Optional: without it, objects live forever.
 	TTLSeconds uint64
@@ -47,7 +46,6 @@ type Resource struct {
 type Store struct {
 	*genericregistry.Store
 	scope                  *Scope
-	statusStrategy         DefaultStatusStrategy
 	patches                requesterrors.Patches
 	shortNames, categories []string
 }
@@ -63,23 +61,6 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if scope.RESTOptions == nil {
 		return nil, fmt.Errorf("store %s: the server has no storage", resource.Resource)
 	}
-	example := resource.New()
-	ordinary, err := strategyFor(scope.Scheme, example)
-	if err != nil {
-		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
-	}
-	if resource.Strategy == nil {
-		resource.Strategy = ordinary
-	}
-	if scoper, ok := example.(rest.Scoper); ok && scoper.NamespaceScoped() != resource.Strategy.NamespaceScoped() {
-		return nil, fmt.Errorf("store %s: its type and its strategy differ on whether it is in namespaces", resource.Resource)
-	}
-	if resource.Table == nil {
-		resource.Table = tableFor(resource.Resource, example)
-	}
-	if resource.Attributes == nil {
-		resource.Attributes = attributesOf(example, resource.Strategy.NamespaceScoped())
-	}
 	store := &genericregistry.Store{
 		NewFunc:                   resource.New,
 		NewListFunc:               resource.NewList,
@@ -88,7 +69,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 		CreateStrategy:            timely{resource.Strategy},
 		UpdateStrategy:            ratcheting{resource.Strategy, scope},
 		DeleteStrategy:            resource.Strategy,
-		TableConvertor:            resource.Table,
+		TableConvertor:            cmp.Or(resource.Table, rest.NewDefaultTableConvertor(resource.Resource)),
 		ReturnDeletedObject:       resource.ReturnDeleted,
 	}
 	if strategy, ok := resource.Strategy.(rest.ResetFieldsStrategy); ok {
@@ -101,18 +82,16 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 	if err := store.CompleteWithOptions(options); err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
-	patches, err := requesterrors.ForPatches(scope.Scheme, example)
+	patches, err := requesterrors.ForPatches(scope.Scheme, resource.New())
 	if err != nil {
 		return nil, fmt.Errorf("store %s: %w", resource.Resource, err)
 	}
-	ordinary.main = resource.Strategy
 	return &Store{
-		Store:          store,
-		scope:          scope,
-		statusStrategy: DefaultStatusStrategy{ordinary},
-		shortNames:     resource.ShortNames,
-		categories:     resource.Categories,
-		patches:        patches,
+		Store:      store,
+		scope:      scope,
+		shortNames: resource.ShortNames,
+		categories: resource.Categories,
+		patches:    patches,
 	}, nil
 }
 
@@ -142,12 +121,8 @@ func (s *Store) ShortNames() []string { return s.shortNames }
 // Categories returns the groups of resources, such as "all", that the resource belongs to.
 func (s *Store) Categories() []string { return s.categories }
 
-// Status returns a subresource that updates the same objects with a strategy of its own, such as status. The default strategy is
-// DefaultStatusStrategy, for every version that has the kind.
+// Status returns a subresource that updates the same objects with a strategy of its own, such as status.
 func (s *Store) Status(strategy rest.RESTUpdateStrategy) *StatusREST {
-	if strategy == nil {
-		strategy = s.statusStrategy
-	}
 	status := *s.Store
 	status.UpdateStrategy = ratcheting{strategy, s.scope}
 	status.ResetFieldsStrategy = nil

@@ -25,18 +25,14 @@ type Strategy interface {
 	rest.RESTDeleteStrategy
 }
 
-// DefaultStrategy is the strategy of an ordinary namespaced resource. Clients of the main resource cannot write the status.
-// Methods of an object's type, such as Validate, extend the strategy: see Validator and the interfaces below it.
-//
-// A resource without a strategy has this one. To write another strategy, embed it and override methods.
+// DefaultStrategy is the strategy of an ordinary namespaced resource. Clients of the main resource cannot write the status. The
+// strategy of a resource embeds DefaultStrategy and overrides methods, such as Validate.
 //
 // Objects with a Spec field have a generation, which grows when the spec changes.
 type DefaultStrategy struct {
 	runtime.ObjectTyper
 	names.NameGenerator
 	versions []schema.GroupVersion
-	example  runtime.Object // nil if embedded: only the default strategies of a store know the type without an object
-	main     rest.Scoper    // of a status strategy: the strategy of the resource, which determines the scope
 }
 
 var _ Strategy = DefaultStrategy{}
@@ -46,36 +42,8 @@ func NewDefaultStrategy(scheme *runtime.Scheme, versions ...schema.GroupVersion)
 	return DefaultStrategy{ObjectTyper: scheme, NameGenerator: names.SimpleNameGenerator, versions: versions}
 }
 
-// strategyFor returns the default strategy for objects like the example, in every version that has their kind.
-func strategyFor(scheme *runtime.Scheme, example runtime.Object) (DefaultStrategy, error) {
-	kinds, _, err := scheme.ObjectKinds(example)
-	if err != nil {
-		return DefaultStrategy{}, err
-	}
-	var versions []schema.GroupVersion
-	for _, version := range scheme.PrioritizedVersionsForGroup(kinds[0].Group) {
-		if scheme.Recognizes(version.WithKind(kinds[0].Kind)) {
-			versions = append(versions, version)
-		}
-	}
-	strategy := NewDefaultStrategy(scheme, versions...)
-	strategy.example = example
-	return strategy, nil
-}
-
-// NamespaceScoped is true, unless the type of the store is not. Override it for a cluster-scoped resource.
-func (s DefaultStrategy) NamespaceScoped() bool {
-	if s.main != nil {
-		return s.main.NamespaceScoped()
-	}
-	return namespaced(s.example)
-}
-
-// namespaced reports whether objects of a type are in namespaces, which is the default.
-func namespaced(example runtime.Object) bool {
-	scoper, ok := example.(rest.Scoper)
-	return !ok || scoper.NamespaceScoped()
-}
+// NamespaceScoped is true. The strategies of a cluster-scoped resource and of its status override it.
+func (DefaultStrategy) NamespaceScoped() bool { return true }
 
 // AllowCreateOnUpdate is false: a PUT does not create an object.
 func (DefaultStrategy) AllowCreateOnUpdate(context.Context) bool { return false }
@@ -106,46 +74,28 @@ func (DefaultStrategy) PrepareForUpdate(_ context.Context, object, old runtime.O
 	}
 }
 
-// Validate checks the name, which must be a DNS subdomain, and calls Validate of the object. The server validates the rest of
-// the metadata. A strategy that overrides Validate should also override ValidateUpdate, which does not call it.
-func (DefaultStrategy) Validate(ctx context.Context, object runtime.Object) field.ErrorList {
+// Validate checks the name, which must be a DNS subdomain. The server validates the rest of the metadata. A strategy that
+// overrides Validate should also override ValidateUpdate, which does not call it.
+func (DefaultStrategy) Validate(_ context.Context, object runtime.Object) field.ErrorList {
 	var errs field.ErrorList
 	if accessor, err := meta.Accessor(object); err == nil {
 		for _, message := range apivalidation.NameIsDNSSubdomain(accessor.GetName(), false) {
 			errs = append(errs, field.Invalid(field.NewPath("metadata", "name"), accessor.GetName(), message))
 		}
 	}
-	if validator, ok := object.(Validator); ok {
-		errs = append(errs, validator.Validate(ctx)...)
-	}
 	return errs
 }
 
-// ValidateUpdate calls Validate and ValidateUpdate of the object.
-func (DefaultStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
-	var errs field.ErrorList
-	if validator, ok := object.(Validator); ok {
-		errs = validator.Validate(ctx)
-	}
-	if validator, ok := object.(UpdateValidator); ok {
-		errs = append(errs, validator.ValidateUpdate(ctx, old)...)
-	}
-	return errs
-}
-
-// WarningsOnCreate calls Warnings of the object.
-func (DefaultStrategy) WarningsOnCreate(ctx context.Context, object runtime.Object) []string {
-	if warner, ok := object.(Warner); ok {
-		return warner.Warnings(ctx)
-	}
+// ValidateUpdate accepts every change, because a name cannot change.
+func (DefaultStrategy) ValidateUpdate(context.Context, runtime.Object, runtime.Object) field.ErrorList {
 	return nil
 }
 
-// WarningsOnUpdate calls Warnings of the object.
-func (DefaultStrategy) WarningsOnUpdate(ctx context.Context, object, _ runtime.Object) []string {
-	if warner, ok := object.(Warner); ok {
-		return warner.Warnings(ctx)
-	}
+// WarningsOnCreate returns none.
+func (DefaultStrategy) WarningsOnCreate(context.Context, runtime.Object) []string { return nil }
+
+// WarningsOnUpdate returns none.
+func (DefaultStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
 	return nil
 }
 
@@ -176,19 +126,6 @@ func (DefaultStatusStrategy) PrepareForUpdate(_ context.Context, object, old run
 		}
 	}
 	setManagedFields(object, managedFields)
-}
-
-// ValidateUpdate calls ValidateStatusUpdate of the object. The rest of the object was validated before.
-func (DefaultStatusStrategy) ValidateUpdate(ctx context.Context, object, old runtime.Object) field.ErrorList {
-	if validator, ok := object.(StatusUpdateValidator); ok {
-		return validator.ValidateStatusUpdate(ctx, old)
-	}
-	return nil
-}
-
-// WarningsOnUpdate returns none, because a writer of the status cannot change the spec.
-func (DefaultStatusStrategy) WarningsOnUpdate(context.Context, runtime.Object, runtime.Object) []string {
-	return nil
 }
 
 // GetResetFields returns spec and metadata, which writers of the status cannot own.

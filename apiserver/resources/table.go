@@ -9,23 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apiserver/pkg/registry/rest"
 )
 
 // NewTable returns a table convertor for objects of the type T, a pointer to the internal type, with the given columns.
 // cells returns the values of one object, in the order of the columns; they are strings, numbers or booleans.
 func NewTable[T runtime.Object](columns []metav1.TableColumnDefinition, cells func(object T) []any) Table[T] {
 	return Table[T]{columns: columns, cells: cells}
-}
-
-// tableFor returns the table of a Tabular type, or NAME and AGE.
-func tableFor(resource schema.GroupResource, example runtime.Object) rest.TableConvertor {
-	tabular, ok := example.(Tabular)
-	if !ok {
-		return rest.NewDefaultTableConvertor(resource)
-	}
-	return NewTable(tabular.TableColumns(), func(object runtime.Object) []any { return object.(Tabular).TableCells() })
 }
 
 // Table is a rest.TableConvertor for objects of one type.

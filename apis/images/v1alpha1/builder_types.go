@@ -56,9 +56,6 @@ type Builder struct {
 	FileNames *runtime.RawExtension `json:"fileNames,omitempty" protobuf:"bytes,9,opt,name=fileNames"`
 }
 
-// NamespaceScoped is false: Images of all namespaces use the same builders.
-func (*Builder) NamespaceScoped() bool { return false }
-
 // BuilderExecutable is a program that runs as a process of the server's machine.
 type BuilderExecutable struct {
 	// path is the absolute path of the program.

@@ -30,9 +30,6 @@ type ImageKind struct {
 	Status ImageKindStatus `json:"status,omitempty" protobuf:"bytes,3,opt,name=status"`
 }
 
-// NamespaceScoped is false: the kinds are the same in all namespaces.
-func (*ImageKind) NamespaceScoped() bool { return false }
-
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object
 
 // ImageKindList is a list of ImageKinds.

@@ -24,6 +24,8 @@ func NewStorage(allowed *inputs.Builders) resources.Storages {
 		Resource: v1alpha1.Resource("builders"),
 		Singular: "builder",
 		Table:    newTable(),
+		// Images of all namespaces use the same builders.
+		ClusterScoped: true,
 		Objects: func(context.Context) ([]*v1alpha1.Builder, error) {
 			var all []*v1alpha1.Builder
 			for name, registered := range allowed.All() {

@@ -86,11 +86,13 @@ func servers(t *testing.T) (server, earlier versioned.Interface) {
 				New:      func() runtime.Object { return &v1alpha1.Image{} },
 				NewList:  func() runtime.Object { return &v1alpha1.ImageList{} },
 				Resource: v1alpha1.Resource("images"), Singular: "image",
+				Strategy: resources.NewDefaultStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion),
 			})
 			if err != nil {
 				return nil, err
 			}
-			return resources.Storages{"": store, "status": store.Status(nil)}, nil
+			status := resources.NewDefaultStatusStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)
+			return resources.Storages{"": store, "status": store.Status(status)}, nil
 		}))
 	server = start(t, memory, apiserver.Register(builder.New("server"), apiserver.Options{}))
 	return server, earlier

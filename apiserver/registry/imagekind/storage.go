@@ -38,8 +38,16 @@ func NewStorage(scope *resources.Scope, options Options) (resources.Storages, er
 	if err != nil {
 		return nil, err
 	}
-	return resources.Storages{"": newLimited(store), "status": store.Status(nil)}, nil
+	status := statusStrategy{resources.NewDefaultStatusStrategy(scope.Scheme, v1alpha1.SchemeGroupVersion)}
+	return resources.Storages{"": newLimited(store), "status": store.Status(status)}, nil
 }
+
+type statusStrategy struct {
+	resources.DefaultStatusStrategy
+}
+
+// NamespaceScoped is false.
+func (statusStrategy) NamespaceScoped() bool { return false }
 
 type strategy struct {
 	resources.DefaultStrategy

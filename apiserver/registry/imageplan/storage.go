@@ -49,7 +49,7 @@ func NewStorage(scope *resources.Scope, from *image.REST, builds *imagebuild.Sto
 			return nil, fmt.Errorf("read builders: %w", err)
 		}
 	}
-	handler := resources.NewCreateOnly(scope, resources.CreateOnly[*v1alpha1.ImagePlan]{
+	handler := resources.NewCreateOnly(resources.CreateOnly[*v1alpha1.ImagePlan]{
 		New:      func() *v1alpha1.ImagePlan { return &v1alpha1.ImagePlan{} },
 		Singular: "imageplan",
 		Answer:   planner.answer,

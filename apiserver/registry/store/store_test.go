@@ -50,6 +50,7 @@ func images(t *testing.T) (context.Context, *resources.Store) {
 		New:      func() runtime.Object { return &v1alpha1.Image{} },
 		NewList:  func() runtime.Object { return &v1alpha1.ImageList{} },
 		Resource: v1alpha1.Resource("images"), Singular: "image",
+		Strategy: resources.NewDefaultStrategy(scheme, v1alpha1.SchemeGroupVersion),
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {

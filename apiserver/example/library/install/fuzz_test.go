@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
+	"goldsmith.dev/goldsmith/apiserver/example"
 	"goldsmith.dev/goldsmith/apiserver/example/library"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
@@ -46,9 +47,7 @@ func FuzzBooks(f *testing.F) {
 		if !ok {
 			return
 		}
-		book.Warnings(t.Context())
-		book.TableCells()
-		if len(book.Validate(t.Context())) > 0 {
+		if len(example.ValidateBook(book)) > 0 {
 			return
 		}
 		for _, version := range []schema.GroupVersion{v1.SchemeGroupVersion, v2.SchemeGroupVersion} {

@@ -15,7 +15,7 @@ import (
 
 // AuthorsAnnotation keeps the data about a book's authors that v1 has no field for: the role of the first author, and
 // the other authors. Clients of v1 that change a book send it back with the rest of the metadata. Only v1 has it.
-const AuthorsAnnotation = library.AuthorsAnnotation
+const AuthorsAnnotation = library.GroupName + "/v2-authors"
 
 // authors is the content of the annotation.
 // +k8s:deepcopy-gen=false
