@@ -216,7 +216,7 @@ bench: $(benchstat) ## Run the benchmarks; figures in bin/bench.txt.
 .PHONY: fuzz
 fuzz: ## Fuzz every parser, each for FUZZTIME; report all that fail; testdata/fuzz keeps the failing inputs.
 	@failed=; \
-	for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive cmd controllers jobs records | \
+	for target in $$(grep --recursive --only-matching --include='*_test.go' '^func Fuzz[A-Za-z]*' apis apiserver archive builders cmd controllers jobs records | \
 	  sed -E 's#/[^/]*:func #:#' | sort); do \
 	  echo "$$target"; \
 	  go test -run '^$$' -fuzz "^$${target#*:}$$" -fuzztime $(FUZZTIME) "./$${target%:*}" || failed="$$failed $$target"; \

@@ -85,7 +85,7 @@ func TestPushStopsAtAnImageThatIsNotPushed(t *testing.T) {
 
 func TestFuzzReportsEveryTargetThatFails(t *testing.T) {
 	files := map[string]string{}
-	for _, directory := range []string{"apis", "apiserver", "archive", "cmd", "controllers", "jobs", "records"} {
+	for _, directory := range []string{"apis", "apiserver", "archive", "builders", "cmd", "controllers", "jobs", "records"} {
 		files[directory+"/fuzz_test.go"] = "func Fuzz" + strings.ToUpper(directory[:1]) + directory[1:] + "(f *testing.F) {}\n"
 	}
 	_, run := checkout(t, files, map[string]string{"go": `case "$*" in *FuzzArchive*|*FuzzJobs*) exit 1;; esac`})
@@ -94,7 +94,8 @@ func TestFuzzReportsEveryTargetThatFails(t *testing.T) {
 		t.Errorf("%v: %s", err, output)
 	}
 	_, run = checkout(t, files, map[string]string{"go": "true"})
-	if output, err := run("make", "fuzz"); err != nil {
+	output, err = run("make", "fuzz")
+	if err != nil || strings.Count(output, ":Fuzz") != len(files) {
 		t.Errorf("%v: %s", err, output)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/strategicpatch"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -253,9 +255,12 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		answer, code = apierrors.NewAlreadyExists(schema.GroupResource{}, a.job.Name).Status(), http.StatusConflict
 	case r.Method == http.MethodDelete:
 		a.deleted = r.URL.Path
-	case r.Method == http.MethodPut:
+	case r.Method == http.MethodPatch:
 		a.written = &v1alpha1.ImageBuild{}
-		if err := json.NewDecoder(r.Body).Decode(a.written); err != nil {
+		patch, first := io.ReadAll(r.Body)
+		before, second := json.Marshal(a.build)
+		after, third := strategicpatch.StrategicMergePatch(before, patch, v1alpha1.ImageBuild{})
+		if err := errors.Join(first, second, third, json.Unmarshal(after, a.written)); err != nil {
 			a.t.Error(err)
 		}
 		answer, code = apierrors.NewConflict(schema.GroupResource{}, a.build.Name, nil).Status(), http.StatusConflict
