@@ -430,7 +430,7 @@ func TestTheJobThatThisProcessCreatedIsNotCompared(t *testing.T) {
 	if _, err := reconciler.proceed(t.Context(), build.DeepCopy(), observation{}); !apierrors.IsConflict(err) || api.written.Status.Attempts[0].JobUID != job.UID {
 		t.Fatalf("got %v and %+v, want that the Job is recorded", err, api.written)
 	}
-	if got := strings.Join(api.asked, " "); got != "POST PUT" {
+	if got := strings.Join(api.asked, " "); got != "POST PATCH" {
 		t.Errorf("the requests were %s", got)
 	}
 }
