@@ -194,9 +194,9 @@ func TestAMirrorWithoutAReleaseFileIsExplained(t *testing.T) {
 		reason string
 		class  v1alpha1.FailureClass
 	}{
-		"no mirror":  {http.NotFound, "NotAMirror", v1alpha1.FailureConfig},
-		"not Debian": {func(http.ResponseWriter, *http.Request) {}, "NotAMirror", v1alpha1.FailureConfig},
-		"wrong date": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("Date: today\n")) }, "NotAMirror", v1alpha1.FailureConfig},
+		"no mirror":  {http.NotFound, "NotAMirror", v1alpha1.FailureUser},
+		"not Debian": {func(http.ResponseWriter, *http.Request) {}, "NotAMirror", v1alpha1.FailureUser},
+		"wrong date": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("Date: today\n")) }, "NotAMirror", v1alpha1.FailureUser},
 		"overloaded": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, "MirrorUnavailable", v1alpha1.FailureInfrastructure},
 		"half a file": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
