@@ -229,7 +229,7 @@ generate: ## Regenerate all generated files.
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update
 	go test -count=1 ./builders/debian -run '^TestThePage' -update
-	go test -count=1 ./cmd/debian-builder -run '^TestTheComponent' -update
+	go test -count=1 ./cmd/internal/builders -run '^TestTheComponent' -update
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify

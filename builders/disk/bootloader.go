@@ -71,7 +71,7 @@ func (d *Disk) path(name string) string { return filepath.Join(d.Work, name) }
 
 // writeTimed writes a file of the work directory with the time of the image, which mcopy copies.
 func (d *Disk) writeTimed(name string, content []byte) error {
-	if err := os.WriteFile(d.path(name), content, 0o644); err != nil {
+	if err := os.WriteFile(d.path(name), content, 0o644); err != nil { //nolint:gosec // the mode that a package has given it
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err := os.Chtimes(d.path(name), d.Time, d.Time); err != nil {
