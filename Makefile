@@ -282,7 +282,7 @@ vet: ## Run go vet, which is part of lint.
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
 	$(lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
-	shellcheck --external-sources examples/builders/*.sh builders/debian/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
+	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
 
 ##@ Clean
 

@@ -117,6 +117,10 @@ func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T
 			t.Errorf("builder %s: %s", shipped.Name, diff)
 		}
 	}
+	require.NoError(t, os.WriteFile(filepath.Join(options.DataDirectory, buildersFile), []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
+	if _, err := options.readBuilders(); err == nil || !strings.HasSuffix(err.Error(), "name: debian is built in: choose another name") {
+		t.Errorf("a document has the name of a builder that ships: %v", err)
+	}
 	debian, _ := builders.Find("debian")
 	var lacks error
 	debian.Missing = func() func() error { return func() error { return lacks } }
