@@ -233,7 +233,7 @@ generate: $(crd_ref_docs) ## Regenerate all generated files; needs jq.
 	go test -count=1 ./cmd/goldsmith/internal/explain -run '^TestThePage' -update
 	go test -count=1 ./apis/metrics -run '^TestThePage' -update
 	go test -count=1 ./builders/debian -run '^TestThePage' -update
-	go test -count=1 ./cmd/debian-builder -run '^TestTheComponent' -update
+	go test -count=1 ./cmd/internal/builders -run '^TestTheComponent' -update
 	UPDATE_GOLDEN=1 go test -count=1 ./cmd/goldsmith/internal/schema -run "^TestTheSchemaOfTheExamples"
 
 .PHONY: verify
@@ -286,7 +286,7 @@ vet: ## Run go vet, which is part of lint.
 lint: $(golangci_lint) ## Run golangci-lint, with go vet, and shellcheck.
 	$(lint) run ./...
 	@command -v shellcheck >/dev/null || { echo "shellcheck is missing: apt-get install shellcheck"; exit 1; }
-	shellcheck --external-sources examples/builders/*.sh builders/debian/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
+	shellcheck --external-sources examples/builders/*.sh builders/*/*.sh builders/debian/tools/ldd.fakechroot $$(grep --recursive --files-with-matches --max-count=1 '^#!.*bash\|^# shellcheck shell=bash' .ci apis e2e)
 
 ##@ Clean
 

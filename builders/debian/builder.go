@@ -19,6 +19,8 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/builders/disk"
+	"goldsmith.dev/goldsmith/builders/oci"
 	"goldsmith.dev/goldsmith/jobs/progress"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
@@ -99,7 +101,7 @@ type build struct {
 
 	input  *render.Input
 	config *configuration
-	ids    identifiers
+	ids    disk.Identifiers
 	// time is that of everything in the image.
 	time time.Time
 	// releases are the digests of the release files of the mirror, in the order of its suites.
@@ -137,7 +139,7 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	if b.config, err = newConfiguration(b.input); err != nil {
 		return nil, err
 	}
-	if b.ids, err = newIdentifiers(b.input); err != nil {
+	if b.ids, err = disk.NewIdentifiers(b.input); err != nil {
 		return nil, err
 	}
 	digest, err := os.ReadFile(filepath.Join(b.tools, tools.Digest))
@@ -205,7 +207,8 @@ func (b *build) artifact(ctx context.Context, target render.InputTarget) (result
 	case v1alpha1.ArtifactFormatOCI:
 		b.begin(stageOCI, percentOCI)
 		made.File, made.MediaType = "image.tar", result.MediaTypeLayout
-		return made, b.makeOCI(made.File)
+		image := oci.Image{RootFS: b.rootFS(), Architecture: architecture, Cmd: []string{"/bin/bash"}, Time: b.time, Work: b.work}
+		return made, image.Write(filepath.Join(b.output, made.File))
 	}
 	return made, fmt.Errorf("target %s: the builder makes no such artifact", target.Name)
 }

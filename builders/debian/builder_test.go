@@ -59,7 +59,7 @@ func newFixture(t *testing.T, parameters map[string]string) *fixture {
 	f.mirrorOf("Sat, 21 Nov 2026 09:15:44 UTC")
 	f.write("tools"+tools.Digest, []byte("sha256:tools\n"))
 	f.write("rootfs.tar", rootFS(t, nil))
-	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, sector))
+	f.write("tools/"+grubDirectory+"/boot.img", make([]byte, 512))
 	return f
 }
 
@@ -78,8 +78,8 @@ func rootFS(t *testing.T, more map[string]string) []byte {
 	var buffer bytes.Buffer
 	archive := tar.NewWriter(&buffer)
 	files := map[string]string{"./var/large": strings.Repeat("x", 3*mib)}
-	for name := range signedLoaders {
-		files[name] = name
+	for _, loader := range signedLoaders {
+		files[loader.File] = loader.File
 	}
 	maps.Copy(files, more)
 	for _, name := range slices.Sorted(maps.Keys(files)) {

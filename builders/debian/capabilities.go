@@ -119,7 +119,7 @@ func usersSchema() *capability.Content {
 	return &users
 }
 
-// Capabilities returns the inputs that the builder takes, and the targets that it makes.
+// Capabilities returns the inputs that the builder takes, the targets that it makes, and its reasons.
 func Capabilities() capability.Capabilities {
 	// value describes a parameter whose value has a form, and list one whose items have it.
 	value := func(form, must, description string) capability.Property {
@@ -141,7 +141,8 @@ func Capabilities() capability.Capabilities {
 			"such as: [{name: admin, groups: [sudo], authorizedKeys: [ssh-ed25519 AAAA...]}]")
 	users.ContentMediaType, users.ContentSchema = "application/yaml", usersSchema()
 	return capability.Capabilities{
-		Base: &capability.Property{Enum: []any{Base}},
+		Reasons: Reasons(),
+		Base:    &capability.Property{Enum: []any{Base}},
 		FileNames: &capability.Property{Pattern: "^" + formFile + "$",
 			PatternErrorMessage: "must begin with " + rootPrefix + ", for a file of the image, or with " + scriptsPrefix + ", for a script"},
 		Parameters: &capability.Schema{Properties: map[string]capability.Property{

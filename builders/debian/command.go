@@ -21,18 +21,19 @@ import (
 // termWait is how long a program may take to end after SIGTERM. Goldsmith gives the builder 30 seconds.
 const termWait = 10 * time.Second
 
-// command runs one of the tools. Its output is part of the log.
+// command runs one of the tools. Its output is part of the log. The error has the last line of its output.
 func (b *build) command(ctx context.Context, name string, args ...string) error {
-	return b.commandWith(ctx, nil, name, args...)
+	_, err := b.commandWith(ctx, nil, name, args...)
+	return err
 }
 
-// commandWith runs one of the tools with a standard input. The error has the last line of its output.
-func (b *build) commandWith(ctx context.Context, input io.Reader, name string, args ...string) error {
-	last, err := b.tool(ctx, input, name, args...)
-	if err == nil || ctx.Err() != nil {
-		return err
+// commandWith runs a command with a standard input, and returns the last lines of its output.
+func (b *build) commandWith(ctx context.Context, input io.Reader, name string, args ...string) (last []string, err error) {
+	last, err = b.tool(ctx, input, name, args...)
+	if err != nil && ctx.Err() == nil {
+		err = failed(last, err)
 	}
-	return failed(last, err)
+	return last, err
 }
 
 // failed returns the error of a tool with the last line of its output.

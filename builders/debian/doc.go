@@ -7,7 +7,8 @@
 //	input ── parameters.go ──▶ configuration ── plan.go ──▶ plan: files, users, services and scripts, as a directory
 //	mirror ─ sources.go ─────▶ the time of the image: that of the newest release file
 //	plan ─── rootfs.go ──────▶ root file system as a tar, by mmdebstrap in a fake chroot, in which customize.sh applies the plan
-//	tar ──── disk.go ────────▶ a disk with partition table, root file system and boot loaders for BIOS and UEFI
+//	tar ──── package disk ───▶ a disk with partition table, root file system and boot loaders for BIOS and UEFI
+//	tar ──── package oci ────▶ an image for containers
 //
 // The same inputs, the same tools and the same state of the mirror make the same bytes: no clock and no random number decides anything.
 package debian

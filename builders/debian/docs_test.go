@@ -52,7 +52,7 @@ func checkRows(t *testing.T, heading string, want []string) {
 func TestThePageHasEveryReason(t *testing.T) {
 	var rows []string
 	for _, reason := range Reasons() {
-		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s |", reason.Word, reason.Class, reason.Meaning, reason.Remedy))
+		rows = append(rows, fmt.Sprintf("| `%s` | %s | %s | %s |", reason.Reason, reason.Class, reason.Meaning, reason.Remedy))
 	}
 	checkRows(t, "| word | class | meaning | what to do |\n|---|---|---|---|\n", rows)
 }
@@ -72,7 +72,7 @@ func TestReasonsAreThoseOfTheSource(t *testing.T) {
 	}
 	listed := map[string]bool{}
 	for _, reason := range Reasons() {
-		listed[reason.Word] = true
+		listed[reason.Reason] = true
 	}
 	if diff := cmp.Diff(used, listed); diff != "" {
 		t.Errorf("reasons of the source, and of Reasons (-source +Reasons):\n%s", diff)

@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/builders/debian/kept"
+	"goldsmith.dev/goldsmith/builders/disk"
 )
 
 // Files of the plan. With the first, customize.sh only installs packages, and writes the second: the digests of the release files that apt has read.
@@ -104,7 +105,7 @@ func (b *build) keep(ctx context.Context, client *kept.Client, key, directory, m
 		b.logf("the packages are not kept for later builds: %v", err)
 		return
 	}
-	b.logf("the packages are kept for later builds, %s, %s", digest, sizeText(roundUp(size, mib)))
+	b.logf("the packages are kept for later builds, %s, %s", digest, disk.SizeText(size))
 }
 
 // keyOf returns a digest of everything that the root file system with the packages is made of.

@@ -4,7 +4,6 @@ package debian
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,12 +109,4 @@ func sizeOf(text string) int64 {
 		return number * gib
 	}
 	return number * mib
-}
-
-// sizeText is the reverse of sizeOf, for a whole number of MiB.
-func sizeText(bytes int64) string {
-	if bytes%gib == 0 {
-		return fmt.Sprintf("%dG", bytes/gib)
-	}
-	return fmt.Sprintf("%dM", bytes/mib)
 }

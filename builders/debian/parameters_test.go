@@ -214,25 +214,3 @@ func TestTheDeclarationOfTheBuilderIsValid(t *testing.T) {
 		t.Error(problem)
 	}
 }
-
-func TestIdentifiersDependOnTheInputsAndNotOnTheBuild(t *testing.T) {
-	ids := func(change func(*render.Input)) string {
-		input := inputWith(map[string]string{"size": "2G"})
-		change(input)
-		ids, err := newIdentifiers(input)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ids.uuid(partRoot)
-	}
-	first := ids(func(*render.Input) {})
-	if other := ids(func(input *render.Input) { input.Build.Name, input.Attempt = "web-2", 2 }); other != first {
-		t.Errorf("another build has %s, not %s", other, first)
-	}
-	if other := ids(func(input *render.Input) { input.Parameters["size"] = "3G" }); other == first {
-		t.Error("another input has the same UUID")
-	}
-	if len(first) != len("00000000-0000-0000-0000-000000000000") || first[14] != '8' {
-		t.Errorf("%s is no UUID of version 8", first)
-	}
-}

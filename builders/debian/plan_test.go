@@ -202,15 +202,3 @@ func TestAPlanThatCannotBeAppliedTellsWhy(t *testing.T) {
 		})
 	}
 }
-
-// GRUB's boot sector finds the core at the first MiB, and the core the rest of itself behind its first sector.
-func TestTheBootSectorFindsTheCore(t *testing.T) {
-	boot, core := make([]byte, sector), make([]byte, 3*sector+1)
-	patchBoot(boot, core)
-	if got := fmt.Sprintf("%x %x", boot[0x5c:0x64], boot[0x66:0x68]); got != "0008000000000000 9090" {
-		t.Errorf("boot sector %s", got)
-	}
-	if got := fmt.Sprintf("%x %x %x", core[0x1f4:0x1fc], core[0x1fc:0x1fe], core[0x1fe:0x200]); got != "0108000000000000 0300 2008" {
-		t.Errorf("core %s", got)
-	}
-}

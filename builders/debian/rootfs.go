@@ -42,7 +42,7 @@ func (b *build) makeRootFS(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	plan := newPlan(b.config, b.input.Files, b.ids.uuid(partRoot))
+	plan := newPlan(b.config, b.input.Files, b.ids.Root())
 	if plan.machine = b.config.machineList(ofMachine); plan.machine != "" {
 		b.logf("apt of the machine: %s", cmp.Or(urlsOf(ofMachine), "no mirror"))
 	}

@@ -11,9 +11,9 @@ import (
 	"os/signal"
 	"syscall"
 
+	"goldsmith.dev/goldsmith/builders/debian/program"
 	"goldsmith.dev/goldsmith/builders/debian/tools"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
-	"goldsmith.dev/goldsmith/cmd/internal/debianbuilder"
 )
 
 // version is set by the linker, or empty.
@@ -41,7 +41,7 @@ func run(args []string) int {
 		}
 		return 0
 	default:
-		return debianbuilder.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args)
+		return program.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args)
 	}
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package capability describes which parameters a builder takes and which targets it makes, and checks the inputs of builds against that.
+// Package capability describes which parameters a builder takes, which targets it makes and with which reasons it fails, and checks the
+// inputs of builds against that.
 package capability
 
 import (
@@ -43,6 +44,8 @@ type Capabilities struct {
 	Parameters *Schema `json:"parameters,omitempty"`
 	// Targets are the targets that the builder makes. None means all.
 	Targets []Target `json:"targets,omitempty"`
+	// Reasons are those with which the builder explains its failures. Optional.
+	Reasons []v1alpha1.BuilderReason `json:"reasons,omitempty"`
 }
 
 // Target is a set of targets.
@@ -108,7 +111,7 @@ func (c Capabilities) Problems() []error {
 			problems = append(problems, fmt.Errorf("%s.format: must be one of %s", path, list(formats)))
 		}
 	}
-	return problems
+	return append(problems, reasonProblems(c.Reasons)...)
 }
 
 // CheckBase returns an error if the builder does not take the reference of a base. Images that are bases are not checked.

@@ -3,6 +3,7 @@
 package capability
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -269,6 +270,10 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 				Property: Property{Type: "object"}, Required: []string{"y"}, Properties: map[string]Content{"x": {Property: Property{Pattern: "("}}, "z": {Property: Property{Type: "map"}}}}}},
 		}},
 		Targets: []Target{{}, {Platform: "linux", Format: "raw"}, {Format: "tar"}},
+		Reasons: []v1alpha1.BuilderReason{
+			{Reason: "mirrorDown", Class: "User", Meaning: "m"}, {Reason: "A" + strings.Repeat("b", 64), Class: "User", Meaning: "m"}, {Reason: "OOMKilled", Class: "User", Meaning: "m"},
+			{Reason: "Full", Class: "Timeout", Remedy: "a\nb"}, {Reason: "Full", Class: "Config", Meaning: strings.Repeat("é", 513), Remedy: strings.Repeat("é", 512)},
+		},
 	}
 	want := []string{
 		"base: must be of type string, without contentSchema",
@@ -303,6 +308,14 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 		"targets[0]: set platform or format, or remove targets, which is all targets",
 		"targets[1].platform: must be os/architecture or os/architecture/variant, such as linux/amd64",
 		"targets[2].format: must be one of raw, qcow2, vmdk, iso, oci",
+		"reasons[0].reason: must be a word of at most 64 letters and digits that begins with an upper-case letter, such as MirrorDown",
+		"reasons[1].reason: must be a word of at most 64 letters and digits that begins with an upper-case letter, such as MirrorDown",
+		"reasons[2].reason: OOMKilled is a reason of Goldsmith, which has a meaning already: choose another word",
+		"reasons[3].class: must be one of User, Config, Infrastructure",
+		"reasons[3].meaning: set a phrase that tells what is wrong",
+		"reasons[3].remedy: must be one line of printable characters",
+		"reasons[4].reason: Full is set twice: remove one of them",
+		"reasons[4].meaning: must have at most 512 characters",
 	}
 	var got []string
 	for _, problem := range wrong.Problems() {
@@ -310,6 +323,20 @@ func TestWhatIsWrongWithADeclarationIsNamedByItsPath(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func TestABuilderHasALimitedNumberOfReasons(t *testing.T) {
+	t.Parallel()
+	declared := Capabilities{}
+	for i := range 65 {
+		if problems := declared.Problems(); len(problems) > 0 {
+			t.Fatalf("%d reasons: %v", i, problems)
+		}
+		declared.Reasons = append(declared.Reasons, v1alpha1.BuilderReason{Reason: fmt.Sprintf("R%d", i), Class: v1alpha1.FailureUser, Meaning: "m"})
+	}
+	if problems := declared.Problems(); len(problems) != 1 || problems[0].Error() != "reasons: must have at most 64 reasons" {
+		t.Errorf("65 reasons: %v", problems)
 	}
 }
 

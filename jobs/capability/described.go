@@ -17,6 +17,7 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 	for _, target := range c.Targets {
 		builder.Targets = append(builder.Targets, v1alpha1.BuilderTarget(target))
 	}
+	builder.Reasons = c.Reasons
 	write := func(schema any, name string, into **runtime.RawExtension) error {
 		text, err := json.Marshal(schema)
 		if err != nil {
@@ -33,7 +34,7 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 
 // Described reads the capabilities from a Builder of the API. It ignores keywords of schemas that a newer server has added.
 func Described(builder *v1alpha1.Builder) (Capabilities, error) {
-	var described Capabilities
+	described := Capabilities{Reasons: builder.Reasons}
 	for _, target := range builder.Targets {
 		described.Targets = append(described.Targets, Target(target))
 	}

@@ -17,6 +17,7 @@ import (
 func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 	t.Parallel()
 	some := Capabilities{
+		Reasons: []v1alpha1.BuilderReason{{Reason: "MirrorDown", Class: v1alpha1.FailureInfrastructure, Meaning: "the mirror is unreachable", Remedy: "nothing"}},
 		Targets: []Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
 		Parameters: &Schema{Description: "How", Required: []string{"size"}, AdditionalProperties: true, Properties: map[string]Property{
 			"size": {Pattern: "^[0-9]+M$", PatternErrorMessage: "must be MiB, such as 5M", MinLength: new(int64(2))}, "ratio": {Type: "number", Minimum: new(0.5), Default: 0.5, Enum: []any{0.5, 1.5}},

@@ -46,6 +46,7 @@ func GetOpenAPIDefinitions(ref common.ReferenceCallback) map[string]common.OpenA
 		v1alpha1.Builder{}.OpenAPIModelName():                 schema_goldsmith_apis_images_v1alpha1_Builder(ref),
 		v1alpha1.BuilderExecutable{}.OpenAPIModelName():       schema_goldsmith_apis_images_v1alpha1_BuilderExecutable(ref),
 		v1alpha1.BuilderList{}.OpenAPIModelName():             schema_goldsmith_apis_images_v1alpha1_BuilderList(ref),
+		v1alpha1.BuilderReason{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref),
 		v1alpha1.BuilderReference{}.OpenAPIModelName():        schema_goldsmith_apis_images_v1alpha1_BuilderReference(ref),
 		v1alpha1.BuilderTarget{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_BuilderTarget(ref),
 		v1alpha1.CancelRequest{}.OpenAPIModelName():           schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref),
@@ -1673,11 +1674,34 @@ func schema_goldsmith_apis_images_v1alpha1_Builder(ref common.ReferenceCallback)
 							Ref:         ref(runtime.RawExtension{}.OpenAPIModelName()),
 						},
 					},
+					"reasons": {
+						VendorExtensible: spec.VendorExtensible{
+							Extensions: spec.Extensions{
+								"x-kubernetes-list-map-keys": []interface{}{
+									"reason",
+								},
+								"x-kubernetes-list-type":       "map",
+								"x-kubernetes-patch-merge-key": "reason",
+								"x-kubernetes-patch-strategy":  "merge",
+							},
+						},
+						SchemaProps: spec.SchemaProps{
+							Description: "reasons lists the reasons with which the builder explains its failures, at most 64. The message of a build that failed with BuilderFailed, BuilderMisconfigured or BuilderTempFail begins with the reason, if the builder gave one. reasons is empty if the operator described none.",
+							Type:        []string{"array"},
+							Items: &spec.SchemaOrArray{
+								Schema: &spec.Schema{
+									SchemaProps: spec.SchemaProps{
+										Ref: ref(v1alpha1.BuilderReason{}.OpenAPIModelName()),
+									},
+								},
+							},
+						},
+					},
 				},
 			},
 		},
 		Dependencies: []string{
-			v1alpha1.BuilderExecutable{}.OpenAPIModelName(), v1alpha1.BuilderTarget{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
+			v1alpha1.BuilderExecutable{}.OpenAPIModelName(), v1alpha1.BuilderReason{}.OpenAPIModelName(), v1alpha1.BuilderTarget{}.OpenAPIModelName(), metav1.ObjectMeta{}.OpenAPIModelName(), runtime.RawExtension{}.OpenAPIModelName()},
 	}
 }
 
@@ -1783,6 +1807,52 @@ func schema_goldsmith_apis_images_v1alpha1_BuilderList(ref common.ReferenceCallb
 		},
 		Dependencies: []string{
 			v1alpha1.Builder{}.OpenAPIModelName(), metav1.ListMeta{}.OpenAPIModelName()},
+	}
+}
+
+func schema_goldsmith_apis_images_v1alpha1_BuilderReason(ref common.ReferenceCallback) common.OpenAPIDefinition {
+	return common.OpenAPIDefinition{
+		Schema: spec.Schema{
+			SchemaProps: spec.SchemaProps{
+				Description: "BuilderReason describes a reason with which a builder explains its failures.",
+				Type:        []string{"object"},
+				Properties: map[string]spec.Schema{
+					"reason": {
+						SchemaProps: spec.SchemaProps{
+							Description: "reason is the word that the builder writes to failure.reason of its result: 1 to 64 letters and digits that begin with an upper-case letter. It is none of the reasons of status.failure of a build.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"class": {
+						SchemaProps: spec.SchemaProps{
+							Description: "class tells who can correct the failure: User, Config or Infrastructure.\n\nPossible enum values:\n - `\"Cancelled\"` means that the build was cancelled.\n - `\"Config\"` is a failure of the configuration of the build.\n - `\"Infrastructure\"` is a failure of the infrastructure that runs the build.\n - `\"Registry\"` is a failure to pull the builder's container image, or to publish artifacts in a registry that may work again.\n - `\"Timeout\"` means that the build exceeded one of its timeouts.\n - `\"User\"` is a failure of the content that is built.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+							Enum:        []interface{}{"Cancelled", "Config", "Infrastructure", "Registry", "Timeout", "User"},
+						},
+					},
+					"meaning": {
+						SchemaProps: spec.SchemaProps{
+							Description: "meaning is a phrase that tells what is wrong. 1 to 512 printable characters.",
+							Default:     "",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+					"remedy": {
+						SchemaProps: spec.SchemaProps{
+							Description: "remedy is a phrase that tells what to do. At most 512 printable characters. remedy is empty if there is nothing to do.",
+							Type:        []string{"string"},
+							Format:      "",
+						},
+					},
+				},
+				Required: []string{"reason", "class", "meaning"},
+			},
+		},
 	}
 }
 

@@ -54,6 +54,15 @@ type Builder struct {
 	// of another name is refused. If fileNames is empty, the server accepts all names.
 	// +optional
 	FileNames *runtime.RawExtension `json:"fileNames,omitempty" protobuf:"bytes,9,opt,name=fileNames"`
+	// reasons lists the reasons with which the builder explains its failures, at most 64. The message of a build that failed
+	// with BuilderFailed, BuilderMisconfigured or BuilderTempFail begins with the reason, if the builder gave one. reasons is
+	// empty if the operator described none.
+	// +optional
+	// +patchMergeKey=reason
+	// +patchStrategy=merge
+	// +listType=map
+	// +listMapKey=reason
+	Reasons []BuilderReason `json:"reasons,omitempty" patchStrategy:"merge" patchMergeKey:"reason" protobuf:"bytes,10,rep,name=reasons"`
 }
 
 // BuilderExecutable is a program that runs as a process of the server's machine.
@@ -84,6 +93,23 @@ type BuilderTarget struct {
 	// format is the format of the targets. If format is empty, the builder makes all formats for the platform.
 	// +optional
 	Format ArtifactFormat `json:"format,omitempty" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
+}
+
+// BuilderReason describes a reason with which a builder explains its failures.
+type BuilderReason struct {
+	// reason is the word that the builder writes to failure.reason of its result: 1 to 64 letters and digits that begin with
+	// an upper-case letter. It is none of the reasons of status.failure of a build.
+	// +required
+	Reason string `json:"reason" protobuf:"bytes,1,opt,name=reason"`
+	// class tells who can correct the failure: User, Config or Infrastructure.
+	// +required
+	Class FailureClass `json:"class" protobuf:"bytes,2,opt,name=class,casttype=FailureClass"`
+	// meaning is a phrase that tells what is wrong. 1 to 512 printable characters.
+	// +required
+	Meaning string `json:"meaning" protobuf:"bytes,3,opt,name=meaning"`
+	// remedy is a phrase that tells what to do. At most 512 printable characters. remedy is empty if there is nothing to do.
+	// +optional
+	Remedy string `json:"remedy,omitempty" protobuf:"bytes,4,opt,name=remedy"`
 }
 
 // +k8s:deepcopy-gen:interfaces=k8s.io/apimachinery/pkg/runtime.Object

@@ -128,6 +128,11 @@ func (in BuilderList) OpenAPIModelName() string {
 }
 
 // OpenAPIModelName returns the OpenAPI model name for this type.
+func (in BuilderReason) OpenAPIModelName() string {
+	return "dev.goldsmith.images.v1alpha1.BuilderReason"
+}
+
+// OpenAPIModelName returns the OpenAPI model name for this type.
 func (in BuilderReference) OpenAPIModelName() string {
 	return "dev.goldsmith.images.v1alpha1.BuilderReference"
 }

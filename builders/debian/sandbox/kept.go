@@ -17,8 +17,8 @@ import (
 
 // The variables with the directory that packages are kept in for later builds, and the limit of its size in bytes. Nothing is kept without them.
 const (
-	EnvKept    = "DEBIAN_BUILDER_KEPT"
-	EnvKeptMax = "DEBIAN_BUILDER_KEPT_MAX"
+	envKept    = "DEBIAN_BUILDER_KEPT"
+	envKeptMax = "DEBIAN_BUILDER_KEPT_MAX"
 )
 
 // keptSocket is the name of a socket in the temporary directory of a build.
@@ -26,13 +26,13 @@ const keptSocket = "kept.sock"
 
 // serveKept serves, while this process runs, what a build keeps. It returns the path of the socket in the sandbox, or "" if the build keeps nothing.
 func serveKept(getenv func(string) string, log io.Writer) (socket string, err error) {
-	store := &kept.Store{Directory: getenv(EnvKept)}
+	store := &kept.Store{Directory: getenv(envKept)}
 	outside, namespace := getenv(envTemporary), getenv(local.EnvNamespace)
 	if store.Directory == "" || outside == "" || namespace == "" {
 		return "", nil
 	}
-	if store.Max, err = strconv.ParseInt(getenv(EnvKeptMax), 10, 64); err != nil {
-		return "", fmt.Errorf("%s: %w", EnvKeptMax, err)
+	if store.Max, err = strconv.ParseInt(getenv(envKeptMax), 10, 64); err != nil {
+		return "", fmt.Errorf("%s: %w", envKeptMax, err)
 	}
 	if store.Max <= 0 {
 		return "", store.Trim()

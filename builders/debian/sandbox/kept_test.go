@@ -20,7 +20,7 @@ func TestNothingIsKeptWithoutADirectoryANamespaceAndALimit(t *testing.T) {
 	directory := t.TempDir()
 	entry := strings.Repeat("0", 64) + "." + strings.Repeat("0", 64)
 	require.NoError(t, os.WriteFile(filepath.Join(directory, entry), []byte("content"), 0o600))
-	all := map[string]string{EnvKept: directory, EnvKeptMax: "1000", local.EnvNamespace: "team", envTemporary: strings.Repeat("x", 200)}
+	all := map[string]string{envKept: directory, envKeptMax: "1000", local.EnvNamespace: "team", envTemporary: strings.Repeat("x", 200)}
 	all[envTemporary] = filepath.Join(t.TempDir(), all[envTemporary]) // longer than the path of a socket
 	require.NoError(t, os.Mkdir(all[envTemporary], 0o700))
 	with := func(changed, value string) func(string) string {
@@ -35,12 +35,12 @@ func TestNothingIsKeptWithoutADirectoryANamespaceAndALimit(t *testing.T) {
 	if err != nil || socket != "/tmp/"+keptSocket {
 		t.Fatalf("socket %q, error %v", socket, err)
 	}
-	for name, wantError := range map[string]bool{EnvKept: false, local.EnvNamespace: false, EnvKeptMax: true} {
+	for name, wantError := range map[string]bool{envKept: false, local.EnvNamespace: false, envKeptMax: true} {
 		if socket, err := serveKept(with(name, ""), io.Discard); socket != "" || (err != nil) != wantError {
 			t.Errorf("without %s: socket %q, error %v", name, socket, err)
 		}
 	}
-	if socket, err := serveKept(with(EnvKeptMax, "0"), io.Discard); socket != "" || err != nil {
+	if socket, err := serveKept(with(envKeptMax, "0"), io.Discard); socket != "" || err != nil {
 		t.Errorf("with the limit 0: socket %q, error %v", socket, err)
 	}
 	if _, err := os.Stat(filepath.Join(directory, entry)); !errors.Is(err, os.ErrNotExist) {
@@ -57,7 +57,7 @@ func TestTheLauncherServesTheBuilderInItsNamespace(t *testing.T) {
 	client := func(namespace string) *kept.Client {
 		temporary := t.TempDir()
 		getenv := func(name string) string {
-			return map[string]string{EnvKept: directory, EnvKeptMax: "1000", local.EnvNamespace: namespace, envTemporary: temporary}[name]
+			return map[string]string{envKept: directory, envKeptMax: "1000", local.EnvNamespace: namespace, envTemporary: temporary}[name]
 		}
 		socket, err := serveKept(getenv, io.Discard)
 		require.NoError(t, err)

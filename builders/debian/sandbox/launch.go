@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"strconv"
 	"syscall"
 
 	"goldsmith.dev/goldsmith/builders/debian"
@@ -33,14 +34,17 @@ const (
 )
 
 // Environment returns the variables, as NAME=VALUE, that Main needs besides those of the builder contract: where programs and the cache of
-// the user are, and the proxies.
-func Environment(getenv func(string) string) []string {
+// the user are, the proxies, and a directory of at most limit bytes for packages that are kept for later builds. None are kept without it.
+func Environment(getenv func(string) string, kept string, limit int64) []string {
 	variables := tools.Proxies(getenv)
 	if path := getenv("PATH"); path != "" {
 		variables = append(variables, "PATH="+path)
 	}
 	if cache, err := os.UserCacheDir(); err == nil {
 		variables = append(variables, envCache+"="+cache)
+	}
+	if kept != "" {
+		variables = append(variables, envKept+"="+kept, envKeptMax+"="+strconv.FormatInt(limit, 10))
 	}
 	return variables
 }

@@ -9,30 +9,24 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"goldsmith.dev/goldsmith/builders/debian"
-	"goldsmith.dev/goldsmith/builders/debian/sandbox"
-	"goldsmith.dev/goldsmith/builders/debian/tools"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
-
-// mockName is the name of the mock builder, which is always registered.
-const mockName = "mock"
 
 // buildersFile is the document of builders in the data directory.
 const buildersFile = "builders.yaml"
 
 // parseBuilders reads name=/path pairs, and checks that each path can be run.
 func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
-	builders := map[string]registry.Builder{}
+	named := map[string]registry.Builder{}
 	for _, pair := range pairs {
 		name, path, ok := strings.Cut(pair, "=")
 		if !ok {
@@ -41,18 +35,18 @@ func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
 		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
 			return nil, fmt.Errorf("--builder %q: name %q: %s", pair, name, strings.Join(problems, "; "))
 		}
-		if name == mockName || name == debian.Name {
+		if _, shipped := builders.Find(name); shipped {
 			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, name)
 		}
-		if _, twice := builders[name]; twice {
+		if _, twice := named[name]; twice {
 			return nil, fmt.Errorf("--builder %q: name %s is set twice: choose another name", pair, name)
 		}
 		if err := registry.CheckExecutable(path); err != nil {
 			return nil, fmt.Errorf("--builder %q: %w", pair, err)
 		}
-		builders[name] = registry.Builder{Builder: local.Builder{Path: path}, Reports: true}
+		named[name] = registry.Builder{Builder: local.Builder{Path: path}, Reports: true}
 	}
-	return builders, nil
+	return named, nil
 }
 
 // readBuilders returns the builders of the flags and of the documents.
@@ -63,17 +57,15 @@ func (o *Options) readBuilders() (*registrations, error) {
 	}
 	source := registry.Source{
 		Path: o.BuilderDocuments, Optional: o.defaultBuilders,
-		Taken: map[string]string{mockName: "is built in", debian.Name: "is built in"},
+		Taken: map[string]string{},
 	}
 	for name := range fixed {
 		source.Taken[name] = "is also set by --builder"
 	}
-	fixed[mockName] = registry.Builder{
-		Builder:     local.Builder{Path: o.Executable, Args: []string{MockBuilderCommand}},
-		Description: "Test builder that writes small files and fails on request",
-		Reports:     true,
+	for _, shipped := range builders.Shipped() {
+		source.Taken[shipped.Name] = "is built in"
+		fixed[shipped.Name] = o.register(shipped)
 	}
-	fixed[debian.Name] = o.debianBuilder(new(tools.Checked).Missing)
 	declared, err := source.Read()
 	if err != nil {
 		return nil, fmt.Errorf("read the builders: %w", err)
@@ -95,32 +87,34 @@ func parseBuilderCacheMax(text string) (int64, error) {
 	return quantity.Value(), nil
 }
 
-// debianBuilder returns the builder debian. problem returns what the machine lacks for it.
-func (o *Options) debianBuilder(problem func() error) registry.Builder {
-	var environment []local.EnvVar
-	for _, variable := range sandbox.Environment(os.Getenv) {
-		name, value, _ := strings.Cut(variable, "=")
-		environment = append(environment, local.EnvVar{Name: name, Value: value})
-	}
-	if !o.Memory {
-		environment = append(environment,
-			local.EnvVar{Name: sandbox.EnvKept, Value: filepath.Join(o.DataDirectory, "cache")},
-			local.EnvVar{Name: sandbox.EnvKeptMax, Value: strconv.FormatInt(o.builderCacheMax, 10)})
-	}
-	return registry.Builder{
-		// bubblewrap mounts, which Landlock refuses. Its sandbox has even less of this machine.
-		Builder:      local.Builder{Path: o.Executable, Args: []string{DebianBuilderCommand}, Env: environment, Unconfined: true},
-		Description:  debian.Description,
+// register returns a builder that ships as a subcommand of this executable.
+func (o *Options) register(shipped builders.Builder) registry.Builder {
+	registered := registry.Builder{
+		Builder:      local.Builder{Path: o.Executable, Args: []string{shipped.Command}, Unconfined: shipped.Inside != nil},
+		Description:  shipped.Description,
 		Reports:      true,
-		Capabilities: debian.Capabilities(),
-		Lacks:        problem,
+		Capabilities: shipped.Capabilities,
 	}
+	if shipped.Missing != nil {
+		registered.Lacks = shipped.Missing()
+	}
+	if shipped.Environment != nil {
+		cache := ""
+		if !o.Memory {
+			cache = filepath.Join(o.DataDirectory, "cache")
+		}
+		for _, variable := range shipped.Environment(os.Getenv, cache, o.builderCacheMax) {
+			name, value, _ := strings.Cut(variable, "=")
+			registered.Env = append(registered.Env, local.EnvVar{Name: name, Value: value})
+		}
+	}
+	return registered
 }
 
 // registrations are the registered builders. They are safe for concurrent use.
 type registrations struct {
 	source     registry.Source
-	fixed      map[string]registry.Builder // of the flags, mock and debian
+	fixed      map[string]registry.Builder // of the flags, and those that ship
 	declared   map[string]registry.Builder // of the documents at the start
 	unconfined []string                    // names of --unconfined
 	changed    chan struct{}               // receives after a change

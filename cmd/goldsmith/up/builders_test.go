@@ -24,12 +24,15 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
+
+// mockName is the name of the builder that most tests use.
+const mockName = "mock"
 
 func TestBuildersAreExecutablesWithNames(t *testing.T) {
 	directory := t.TempDir()
@@ -73,13 +76,13 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	secret := registry.Builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
 		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
 	}}}
-	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{MockBuilderCommand}}}}}
+	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{"mock-builder"}}}}}
 	registered.current.Store(registered.with(map[string]registry.Builder{
 		"shell": {Builder: local.Builder{Path: tool, Workers: 2}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
 	}))
 	allowed := registered.allowed().Current()
 	want := map[string]v1alpha1.BuilderExecutable{
-		"mock":   {Path: tool, Args: []string{MockBuilderCommand}},
+		"mock":   {Path: tool, Args: []string{"mock-builder"}},
 		"shell":  {Path: tool, Workers: new(int32(2))},
 		"secret": {Path: tool, Args: []string{"-v"}, Problem: "read variable TOKEN from " + tool + "-token: no such file or directory"},
 		"gone":   {Path: tool + "-gone", Problem: "stat " + tool + "-gone: no such file or directory"},
@@ -103,24 +106,43 @@ func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
 	}
 }
 
-func TestTheBuilderDebianIsRegisteredAndTellsWhatTheMachineLacks(t *testing.T) {
+func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T) {
 	t.Setenv("http_proxy", "http://proxy.example")
 	options := Options{DataDirectory: t.TempDir()}
 	require.NoError(t, options.complete())
 	registered, err := options.readBuilders()
 	require.NoError(t, err)
-	if _, found := registered.current.Load().allowed[debian.Name]; !found {
-		t.Errorf("the builders are %v", registered.current.Load().allowed)
+	for _, shipped := range builders.Shipped() {
+		if diff := cmp.Diff(shipped.Capabilities, registered.current.Load().allowed[shipped.Name].Capabilities); diff != "" {
+			t.Errorf("builder %s: %s", shipped.Name, diff)
+		}
 	}
-	builder := options.debianBuilder(func() error { return errors.New("missing on this machine: bubblewrap") })
+	require.NoError(t, os.WriteFile(filepath.Join(options.DataDirectory, buildersFile), []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
+	if _, err := options.readBuilders(); err == nil || !strings.HasSuffix(err.Error(), "name: debian is built in: choose another name") {
+		t.Errorf("a document has the name of a builder that ships: %v", err)
+	}
+	debian, _ := builders.Find("debian")
+	var lacks error
+	debian.Missing = func() func() error { return func() error { return lacks } }
+	builder := options.register(debian)
+	if problem := builder.Describe().Problem; problem != "" {
+		t.Errorf("problem %q", problem)
+	}
+	lacks = errors.New("missing on this machine: bubblewrap")
 	if problem := builder.Describe().Problem; problem != "missing on this machine: bubblewrap" || !builder.Unconfined || !builder.Reports {
 		t.Errorf("problem %q of %+v", problem, builder)
 	}
-	if !slices.Contains(builder.Env, local.EnvVar{Name: "http_proxy", Value: "http://proxy.example"}) {
-		t.Errorf("the environment is %v", builder.Env)
+	for _, want := range []local.EnvVar{
+		{Name: "http_proxy", Value: "http://proxy.example"},
+		{Name: "DEBIAN_BUILDER_KEPT", Value: filepath.Join(options.DataDirectory, "cache")}, {Name: "DEBIAN_BUILDER_KEPT_MAX", Value: "5368709120"},
+	} {
+		if !slices.Contains(builder.Env, want) {
+			t.Errorf("the environment has no %v: %v", want, builder.Env)
+		}
 	}
-	if problem := options.debianBuilder(func() error { return nil }).Describe().Problem; problem != "" {
-		t.Errorf("problem %q", problem)
+	options.Memory = true
+	if env := fmt.Sprint(options.register(debian).Env); strings.Contains(env, "DEBIAN_BUILDER_KEPT") {
+		t.Errorf("packages are kept with --memory: %s", env)
 	}
 }
 
@@ -327,4 +349,21 @@ printf '{"version":1,"outcome":"Succeeded","artifacts":[{"target":"linux/amd64/r
 			t.Errorf("the value of a variable is shown, or there are no pods: %s (%v)", shown, err)
 		}
 	})
+}
+
+func TestTheHiddenSubcommandsRunTheBuildersThatShip(t *testing.T) {
+	for _, shipped := range builders.Shipped() {
+		if code, ok := RunChild([]string{"/bin/goldsmith", shipped.Command, "argument"}); !ok || code != 2 {
+			t.Errorf("goldsmith %s: exit code %d, %t, want that of a wrong argument", shipped.Command, code, ok)
+		}
+		code, ok := RunChild([]string{"/" + shipped.Command, "argument"})
+		if ok != (shipped.Inside != nil) || ok && code != 2 {
+			t.Errorf("%s in its sandbox: exit code %d, %t", shipped.Command, code, ok)
+		}
+	}
+	for _, args := range [][]string{{"/bin/goldsmith"}, {"/bin/goldsmith", "up"}} {
+		if _, ok := RunChild(args); ok {
+			t.Errorf("%v is a hidden subcommand", args)
+		}
+	}
 }

@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/builders/debian/sandbox"
-	"goldsmith.dev/goldsmith/builders/debian/tools"
-	"goldsmith.dev/goldsmith/cmd/internal/debianbuilder"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/jobs/local/process"
-	"goldsmith.dev/goldsmith/jobs/mock"
 )
 
 // NewCommand returns the verb.
@@ -56,24 +52,20 @@ func NewCommand() *cobra.Command {
 // RunChild runs the hidden subcommands. If the arguments (the program's name first) name a hidden subcommand, RunChild runs the
 // subcommand and returns its exit code and true.
 func RunChild(args []string) (code int, ok bool) {
-	if filepath.Base(args[0]) == path.Base(tools.Program) { // in the sandbox of the builder
-		return debianbuilder.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[1:]), true
-	}
-	if len(args) < 2 {
-		return 0, false
-	}
-	switch args[1] {
-	case MockBuilderCommand:
-		return mock.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
-	case DebianBuilderCommand:
-		return sandbox.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
-	case SuperviseCommand:
-		if err := process.Supervise(); err != nil {
-			fmt.Fprintln(os.Stderr, "Error:", err)
-			return 1, true
+	for _, builder := range builders.Shipped() {
+		if builder.Inside != nil && filepath.Base(args[0]) == builder.Command { // in its sandbox
+			return builder.Inside(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[1:]), true
 		}
-		return 0, true
-	default:
+		if len(args) > 1 && args[1] == builder.Command {
+			return builder.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, args[2:]), true
+		}
+	}
+	if len(args) < 2 || args[1] != SuperviseCommand {
 		return 0, false
 	}
+	if err := process.Supervise(); err != nil {
+		fmt.Fprintln(os.Stderr, "Error:", err)
+		return 1, true
+	}
+	return 0, true
 }

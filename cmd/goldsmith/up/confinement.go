@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
@@ -75,9 +76,10 @@ func neighboursNotice(hidden []string, limit int) string {
 }
 
 // checkUnconfined refuses names that are not registered.
-func checkUnconfined(names []string, builders map[string]registry.Builder) error {
+func checkUnconfined(names []string, registered map[string]registry.Builder) error {
 	for _, name := range names {
-		if _, found := builders[name]; !found || name == mockName {
+		shipped, confined := builders.Find(name)
+		if _, found := registered[name]; !found || confined && shipped.Inside == nil {
 			return fmt.Errorf("--unconfined %q: no builder has this name: register it with --builder %s=/absolute/path", name, name)
 		}
 	}

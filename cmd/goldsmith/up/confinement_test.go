@@ -94,8 +94,10 @@ func TestTheStartTellsWhatTheKernelCannotPrevent(t *testing.T) {
 			t.Errorf("version %d: %q", version, got)
 		}
 	}
-	err := checkUnconfined([]string{"other"}, map[string]registry.Builder{"shell": {}})
-	if want := `--unconfined "other": no builder has this name: register it with --builder other=/absolute/path`; fmt.Sprint(err) != want {
-		t.Error(err)
+	for _, name := range []string{"other", "mock"} {
+		err := checkUnconfined([]string{name}, map[string]registry.Builder{"shell": {}, "mock": {}})
+		if want := fmt.Sprintf("--unconfined %q: no builder has this name: register it with --builder %[1]s=/absolute/path", name); fmt.Sprint(err) != want {
+			t.Error(err)
+		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -19,6 +20,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"goldsmith.dev/goldsmith/apiserver/filters"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -61,7 +63,7 @@ type Options struct {
 	// Records is the records database, as an address that records.Open accepts, or "none". Defaults to the file
 	// DataDirectory/records.db, and with Memory to a file that the stop deletes.
 	Records records.Flags
-	// Builders are the executables that builds can name, as name=/absolute/path. "mock" and "debian" are always registered.
+	// Builders are the executables that builds can name, as name=/absolute/path. Those of builders.Shipped are always registered.
 	Builders []string
 	// BuilderDocuments is a document with builders, or a directory of documents, which the server reads whenever they change: see package
 	// registry. Defaults to DataDirectory/builders.yaml, which may be missing. A path that is set must exist.
@@ -80,8 +82,8 @@ type Options struct {
 	// ArtifactsMax is how many bytes of the disk the artifacts may occupy, as a quantity such as 20Gi. Defaults to "", which is no limit.
 	ArtifactsMax string
 
-	// BuilderCacheMax is how many bytes of the disk the builder debian may occupy with packages that it keeps for later builds, as a quantity.
-	// Defaults to 5Gi. With "0", and with Memory, it keeps none.
+	// BuilderCacheMax is how many bytes of the disk the builders that ship may occupy with packages that they keep for later builds, as a quantity.
+	// Defaults to 5Gi. With "0", and with Memory, they keep none.
 	BuilderCacheMax string
 
 	// Registries is how registries are reached. Defaults to TLS, except for loopback hosts.
@@ -103,7 +105,7 @@ type Options struct {
 	WrapTransport func(http.RoundTripper) http.RoundTripper
 	// CompactionInterval is how long watches can start from old versions of objects. Defaults to 5 minutes.
 	CompactionInterval time.Duration
-	// Executable is the file that has the subcommands MockBuilderCommand, DebianBuilderCommand and SuperviseCommand. Defaults to this program.
+	// Executable is the file that has the subcommand SuperviseCommand and those of builders.Shipped. Defaults to this program.
 	Executable string
 
 	artifactsMax    int64 // ArtifactsMax in bytes, or 0
@@ -114,14 +116,11 @@ type Options struct {
 	clock clock.WithDelayedExecution // tells when a start is slow; the machine's, except in tests
 }
 
-// The hidden subcommands by which the process starts its children from its own executable.
-const (
-	MockBuilderCommand   = "mock-builder"
-	DebianBuilderCommand = "debian-builder"
-	SuperviseCommand     = "supervise"
-)
+// SuperviseCommand is the hidden subcommand by which the process starts its supervisor from its own executable. Builders that ship have further
+// ones: see package builders.
+const SuperviseCommand = "supervise"
 
-// DefaultBuilderCacheMax is the default limit of what the builder debian keeps for later builds: about 25 sets of packages.
+// DefaultBuilderCacheMax is the default limit of what builders keep for later builds: about 25 sets of packages.
 const DefaultBuilderCacheMax = "5Gi"
 
 // DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
@@ -152,7 +151,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	o.LogArchive.AddTo(flags, "file://DATA-DIR/logs; with --memory: mem://")
 	o.Records.AddTo(flags, "sqlite://DATA-DIR/records.db; with --memory: a temporary file")
 	flags.StringArrayVar(&o.Builders, "builder", nil,
-		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; \"mock\" and \"debian\" are always registered")
+		"executable to register as the builder NAME, in the form `NAME=/absolute/path`; repeatable; always registered: "+strings.Join(builders.Names(), ", "))
 	flags.StringVar(&o.BuilderDocuments, "builders", "",
 		"`path` of a document with builders, or of a directory of such documents, which the server reads whenever they change (default DATA-DIR/builders.yaml, if it exists)")
 	o.Kinds.AddTo(flags, "DATA-DIR/kinds.yaml, if it exists")
@@ -162,7 +161,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ArtifactsMax, "artifacts-max", "",
 		"limit of the disk space of all artifacts, such as 20Gi: when it is exceeded, artifacts that nothing needs are removed, the oldest first (default: no limit)")
 	flags.StringVar(&o.BuilderCacheMax, "builder-cache-max", DefaultBuilderCacheMax,
-		"limit of the disk space of the packages that the builder debian keeps for later builds, such as 20Gi; 0: it keeps none")
+		"limit of the disk space of the packages that the builders that ship keep for later builds, such as 20Gi; 0: they keep none")
 	o.Registries.AddTo(flags)
 	flags.StringArrayVar(&o.Users, "user", nil, "`name` of an additional administrator, whose kubeconfig the server writes to DATA-DIR/kubeconfigs/NAME; repeatable")
 }

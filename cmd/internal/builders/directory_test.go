@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	shipped "goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/inputs"
@@ -44,7 +46,8 @@ func TestADocumentOfAMountedConfigMapDeclaresBuilders(t *testing.T) {
 	const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
 	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "more.yaml": header + `
 builders:
-- {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}]}
+- {name: disk, description: Makes disks, image: "registry.example.com/disk:2", parameters: {properties: {size: {}}}, targets: [{format: raw}],
+   reasons: [{reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}]}
 - {name: plain, image: plain, reports: true}
 - {name: short, description: Has its image elsewhere, reports: true}
 - {name: quiet, image: quiet, reports: false}
@@ -55,6 +58,7 @@ builders:
 		"short": {Image: "short:v1", Description: "Has its image elsewhere", Reports: true}, "disk": {
 			Image: "registry.example.com/disk:2", Description: "Makes disks", Capabilities: capability.Capabilities{
 				Parameters: &capability.Schema{Properties: map[string]capability.Property{"size": {}}}, Targets: []capability.Target{{Format: "raw"}},
+				Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume is full", Remedy: "free space"}},
 			},
 		}}
 	if diff := cmp.Diff(expected, builders); diff != "" {
@@ -71,7 +75,9 @@ builders:
 		"{name: x, image: x}, {name: x, image: z}": `builder "x": name: is set twice`,
 		"{name: mock, image: x}":                   `builder "mock": image: entry mock has the image, too: remove one of them`,
 		"{name: other, image: x}":                  `builder "other": name: is also set in last.yaml: choose another name`,
-		"{name: x, image: x, reports: maybe}":      `builder "x": reports: must be true or false`,
+		"{name: x, image: x, reasons: [{reason: Full, class: User, meaning: m, cause: c}]}": `builder "x": unknown field "reasons[0].cause"`,
+		"{name: x, image: x, reasons: [{reason: Full, class: user, meaning: m}]}":           `builder "x": reasons[0].class: must be one of User, Config, Infrastructure`,
+		"{name: x, image: x, reports: maybe}":                                               `builder "x": reports: must be true or false`,
 	} {
 		_, err := read(mount(t, map[string]string{
 			"mock": "mock-builder:v1", "last.yaml": header + "builders: [{name: other, image: x}]", "more.yaml": header + "builders: [" + items + "]\n",
@@ -115,7 +121,7 @@ func TestTheMockBuilderOfAnInstallationReports(t *testing.T) {
 	content, err := os.ReadFile("../../../kustomize/base/mock-builder.yaml")
 	require.NoError(t, err)
 	builders, err := read(mount(t, map[string]string{"mock": "mock-builder:v1", "mock.yaml": string(content)}))
-	if mock := builders["mock"]; err != nil || mock.Image != "mock-builder:v1" || !mock.Reports || mock.Description == "" {
+	if mock := builders["mock"]; err != nil || mock.Image != "mock-builder:v1" || !mock.Reports || mock.Description != shipped.Shipped()[0].Description {
 		t.Errorf("got %+v, error %v", builders, err)
 	}
 }

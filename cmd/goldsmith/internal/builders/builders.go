@@ -29,7 +29,7 @@ func NewCommand() *cobra.Command {
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
 			"that are used by images but not registered. RUNS shows whether the builder can run. For an executable, " +
 			"the server checks that the file exists and is executable, and that the files of its variables can be read. The server cannot check whether a container " +
-			"image can run. DESCRIPTION is what the operator wrote in the document of builders.\n\nWith a NAME, show one builder: its parameters with their types, defaults and values, and the targets that it makes. The command reads the resource builders, as kubectl get builders does.",
+			"image can run. DESCRIPTION is what the operator wrote in the document of builders.\n\nWith a NAME, show one builder: its parameters with their types, defaults and values, the targets that it makes, and the reasons with which it fails. The command reads the resource builders, as kubectl get builders does.",
 		Example: "  goldsmith builders\n" +
 			"  goldsmith builders -n team\n" +
 			"  goldsmith builders disk",

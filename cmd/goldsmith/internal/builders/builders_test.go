@@ -112,7 +112,11 @@ func TestShowsWhatABuilderTakesAndMakes(t *testing.T) {
 				b.Description, b.Executable.Problem, b.Executable.Workers = "Makes\x1b[2J disks", "/tools/disk is not an executable file", new(int32(2))
 				b.Targets = []v1alpha1.BuilderTarget{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}}
 			}),
-		builder("shell", "example.com/shell:1", reporting), builder("none", "/tools/none", schema(`{}`), func(b *v1alpha1.Builder) {
+		builder("shell", "example.com/shell:1", reporting, func(b *v1alpha1.Builder) {
+			b.Reasons = []v1alpha1.BuilderReason{
+				{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume \x1b is full", Remedy: "free space"}, {Reason: "MirrorDown", Class: v1alpha1.FailureInfrastructure, Meaning: "the mirror is unreachable"},
+			}
+		}), builder("none", "/tools/none", schema(`{}`), func(b *v1alpha1.Builder) {
 			b.Base = &runtime.RawExtension{Raw: []byte(`{"enum":["debian:trixie","debian:sid"],"description":"Releases"}`)}
 			b.FileNames = &runtime.RawExtension{Raw: []byte(`{"pattern":"^root/","patternErrorMessage":"must begin with root/"}`)}
 		}), builder("broken", "/tools/broken", schema(`[]`)),
@@ -141,6 +145,10 @@ shell
   reports      yes
   targets      all
   parameters   all: the builder checks them itself
+
+REASON       CLASS            MEANING                     WHAT TO DO
+NoSpace      Config           the volume ^[ is full       free space
+MirrorDown   Infrastructure   the mirror is unreachable   <none>
 `, "none": `
 none
   executable   /tools/none

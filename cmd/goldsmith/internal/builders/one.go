@@ -15,7 +15,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
 
-// show prints what a registered builder takes and makes.
+// show prints what a registered builder takes and makes, and with which reasons it fails.
 func show(builder *v1alpha1.Builder, out io.Writer) error {
 	capabilities, err := capability.Described(builder)
 	if err != nil {
@@ -43,10 +43,11 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 	schema := capabilities.Parameters
 	if schema == nil {
 		output.Labelled(lines, "parameters", "all: the builder checks them itself")
-		return lines.Flush()
+		schema = &capability.Schema{}
+	} else {
+		output.Labelled(lines, "parameters", parameters(schema), schema.Description)
 	}
-	output.Labelled(lines, "parameters", parameters(schema), schema.Description)
-	if err := lines.Flush(); err != nil || len(schema.Properties) == 0 {
+	if err := lines.Flush(); err != nil {
 		return err
 	}
 	var rows [][]any
@@ -60,10 +61,25 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 			output.OneLine(cmp.Or(property.Values(), "any")), output.OneLine(cmp.Or(property.Description, none)),
 		})
 	}
+	if err := table([]string{"Parameter", "Type", "Required", "Default", "Values", "Description"}, rows, out); err != nil {
+		return err
+	}
+	rows = nil
+	for _, of := range capabilities.Reasons {
+		rows = append(rows, []any{of.Reason, of.Class, output.OneLine(of.Meaning), output.OneLine(cmp.Or(of.Remedy, none))})
+	}
+	return table([]string{"Reason", "Class", "Meaning", "What to do"}, rows, out)
+}
+
+// table prints a table with rows after an empty line.
+func table(columns []string, rows [][]any, out io.Writer) error {
+	if len(rows) == 0 {
+		return nil
+	}
 	if _, err := fmt.Fprintln(out); err != nil {
 		return err
 	}
-	return output.Table([]string{"Parameter", "Type", "Required", "Default", "Values", "Description"}, rows, out)
+	return output.Table(columns, rows, out)
 }
 
 // parameters describes how many parameters a schema has.

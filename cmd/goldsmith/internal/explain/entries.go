@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
 // entry explains a reason in plain text.
@@ -22,7 +23,7 @@ const ofFailure = "a build that failed, class "
 // links are Markdown's links: their text, and where they lead, without the place in the page.
 var links = regexp.MustCompile(`\[([^\]]*)\]\(([^)#]*)[^)]*\)`)
 
-// entries returns an entry for each reason, in the order of docs/reasons.md, and then those of the builder debian.
+// entries returns an entry for each reason, in the order of docs/reasons.md, and then those of the builders that ship.
 func entries() []entry {
 	var all []entry
 	for _, reason := range v1alpha1.FailureReasons() {
@@ -40,16 +41,18 @@ func entries() []entry {
 	add("a build that waits", "it waits for ", waits)
 	add("condition ", "", slices.Concat(buildConditions, finishedConditions, imageConditions, kindConditions))
 	add("event ", "", events)
-	return append(all, ofBuilder()...)
+	for _, shipped := range builders.Shipped() {
+		all = append(all, ofBuilder(shipped.Name, shipped.Capabilities.Reasons)...)
+	}
+	return all
 }
 
-// ofBuilder returns an entry for each reason of the builder debian, in the order of docs/debian.md. The message of a failed build begins
-// with such a reason.
-func ofBuilder() []entry {
+// ofBuilder returns an entry for each reason of a builder.
+func ofBuilder(name string, reasons []v1alpha1.BuilderReason) []entry {
 	var all []entry
-	for _, of := range debian.Reasons() {
-		reporter := "the builder debian, class " + string(of.Class)
-		all = append(all, entry{of.Word, reporter, plain(of.Meaning), plain(of.Remedy), retry(of.Class)})
+	for _, of := range reasons {
+		reporter := "the builder " + name + ", class " + string(of.Class)
+		all = append(all, entry{of.Reason, reporter, output.OneLine(plain(of.Meaning)), output.OneLine(plain(of.Remedy)), retry(of.Class)})
 	}
 	return all
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package explain is the verb that explains a reason. It needs no server. The tables of docs/reasons.md
-// and docs/debian.md are generated from the same texts.
+// Package explain is the verb that explains a reason. It needs a server only for reasons of builders that do not ship with Goldsmith. The
+// tables of docs/reasons.md and docs/debian.md are generated from the same texts.
 package explain
 
 import (
@@ -13,8 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
 
@@ -23,12 +22,14 @@ const nearest = 2
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	return &cobra.Command{
+	flags := &client.Flags{}
+	command := &cobra.Command{
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
 		Long: "Explain the reason of a failure, a condition or an event: its meaning, whether the build is retried, " +
-			"and what to do. REASON is case-insensitive, and can also be CLASS/REASON, or a reason of the builder debian. " +
-			"Without REASON, the command lists all reasons. The command needs no server.",
+			"and what to do. REASON is case-insensitive, and can also be CLASS/REASON, or a reason of a builder. " +
+			"Without REASON, the command lists all reasons except those of your own builders. The command asks the server " +
+			"only about a reason that is neither of Goldsmith nor of a builder that ships with it.",
 		Example: "  goldsmith explain OOMKilled\n" +
 			"  goldsmith explain",
 		Args: cobra.MaximumNArgs(1),
@@ -43,9 +44,27 @@ func NewCommand() *cobra.Command {
 			if len(args) == 0 {
 				return list(all, command.OutOrStdout())
 			}
-			return describe(all, args[0], command.OutOrStdout())
+			if len(named(all, args[0])) > 0 {
+				return describe(named(all, args[0]), command.OutOrStdout())
+			}
+			more, err := registered(command, flags)
+			if found := named(more, args[0]); len(found) > 0 {
+				return describe(found, command.OutOrStdout())
+			}
+			return unknown(append(all, more...), args[0], err)
 		},
 	}
+	flags.AddTo(command.Flags())
+	return command
+}
+
+// registered returns an entry for each reason of the builders that the server has.
+func registered(command *cobra.Command, flags *client.Flags) ([]entry, error) {
+	connection, err := flags.Connect(command.ErrOrStderr())
+	if err != nil {
+		return nil, err
+	}
+	return ofServer(command.Context(), connection)
 }
 
 // list writes all reasons as a table, in the order of the page.
@@ -57,25 +76,30 @@ func list(entries []entry, out io.Writer) error {
 	return output.Table([]string{"Reason", "Reported by", "Meaning"}, rows, out)
 }
 
-// describe writes everything about one reason, which several conditions may have.
-func describe(entries []entry, asked string, out io.Writer) error {
-	_, reason, found := strings.Cut(asked, "/") // commands print failures as CLASS/REASON
-	if !found {
-		reason = asked
+// named returns the entries of one reason, which several conditions and builders may have.
+func named(entries []entry, asked string) []entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(of entry) bool { return !strings.EqualFold(of.reason, word(asked)) })
+}
+
+// word returns the reason of CLASS/REASON, which commands print.
+func word(asked string) string {
+	if _, reason, found := strings.Cut(asked, "/"); found {
+		return reason
 	}
+	return asked
+}
+
+// describe writes everything about entries.
+func describe(entries []entry, out io.Writer) error {
 	lines := tabwriter.NewWriter(out, 0, 8, 2, ' ', 0)
 	line := func(label, value string) {
 		if value != "" {
 			_, _ = fmt.Fprintf(lines, "%s\t%s\n", label, value) // its errors are kept until it is flushed
 		}
 	}
-	described := false
 	for i := range entries {
 		of := &entries[i]
-		if !strings.EqualFold(of.reason, reason) {
-			continue
-		}
-		if described {
+		if i > 0 {
 			_, _ = fmt.Fprintln(lines)
 		}
 		line("REASON", of.reason)
@@ -83,35 +107,14 @@ func describe(entries []entry, asked string, out io.Writer) error {
 		line("meaning", of.meaning)
 		line("what to do", of.remedy)
 		line("retry", of.retry)
-		described = true
-	}
-	if !described {
-		return unknown(entries, reason)
 	}
 	return lines.Flush()
 }
 
-// OfFailure returns the reason of a failed build that tells most, and what to do about it, as one line: that of the builder debian, or else
-// that of the status. The remedy is empty if there is nothing to do.
-func OfFailure(build *v1alpha1.ImageBuild) (reason, remedy string) {
-	failure := build.Status.Failure
-	reason, remedy = string(failure.Reason), failure.Reason.Remedy()
-	if build.Spec.Inputs.Builder.Name == debian.Name {
-		word, _, _ := strings.Cut(failure.Message, ":")
-		for _, of := range debian.Reasons() {
-			if of.Word == word {
-				reason, remedy = of.Word, of.Remedy
-			}
-		}
-	}
-	if remedy != "" {
-		remedy = plain(remedy)
-	}
-	return reason, remedy
-}
-
-// unknown returns the error for an unknown reason, with reasons of similar names.
-func unknown(entries []entry, reason string) error {
+// unknown returns the error for an unknown reason, with reasons of similar names. unread is why the reasons of the server's builders are not known,
+// or nil.
+func unknown(entries []entry, asked string, unread error) error {
+	reason := word(asked)
 	similar := &cobra.Command{SuggestionsMinimumDistance: nearest} // it compares the names of its commands
 	for _, name := range names(entries) {
 		similar.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})
@@ -120,7 +123,11 @@ func unknown(entries []entry, reason string) error {
 	if suggestions := similar.SuggestionsFor(reason); len(suggestions) > 0 {
 		hint = "did you mean " + strings.Join(suggestions, " or ") + "? "
 	}
-	return fmt.Errorf("unknown reason %q: %s`goldsmith explain` lists all reasons, except those of your own builders", reason, hint)
+	const lists = "`goldsmith explain` lists all reasons, except those of your own builders"
+	if unread != nil {
+		return fmt.Errorf("unknown reason %q: %s%s, which could not be read: %w", reason, hint, lists, unread)
+	}
+	return fmt.Errorf("unknown reason %q: %s%s, which `goldsmith builders NAME` lists", reason, hint, lists)
 }
 
 // names returns each reason once, in the order of the page.

@@ -4,9 +4,12 @@ package explain
 
 import (
 	"bytes"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -14,9 +17,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"goldsmith.dev/goldsmith/apis/constants"
+	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -25,8 +33,8 @@ func TestEveryReasonOfTheAPIIsExplained(t *testing.T) {
 		return strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Event")
 	})
 	require.NoError(t, err)
-	all := entries()
-	want, got := slices.Sorted(maps.Values(reasons)), names(all[:len(all)-len(ofBuilder())])
+	all := slices.DeleteFunc(entries(), func(of entry) bool { return strings.HasPrefix(of.reporter, "the builder ") })
+	want, got := slices.Sorted(maps.Values(reasons)), names(all)
 	slices.Sort(got)
 	if diff := cmp.Diff(slices.Compact(want), got); diff != "" {
 		t.Errorf("reasons of the API, and explained reasons (-want +got):\n%s", diff)
@@ -106,7 +114,22 @@ func table(head string, rows []report) string {
 	return text
 }
 
+// lists ends the error about an unknown reason.
+const lists = "`goldsmith explain` lists all reasons, except those of your own builders, which `goldsmith builders NAME` lists"
+
 func TestAReasonIsExplained(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
+		writer.Header().Set("Content-Type", "application/json")
+		if request.URL.Path != "/apis/images.goldsmith.dev/v1alpha1/builders" {
+			t.Errorf("the server is asked for %s", request.URL)
+		}
+		require.NoError(t, json.NewEncoder(writer).Encode(v1alpha1.BuilderList{Items: ownBuilders}))
+	}))
+	defer server.Close()
+	kubeconfig := filepath.Join(t.TempDir(), "kubeconfig")
+	config := clientcmdapi.NewConfig()
+	config.Clusters["own"], config.Contexts["own"], config.CurrentContext = &clientcmdapi.Cluster{Server: server.URL}, &clientcmdapi.Context{Cluster: "own"}, "own"
+	require.NoError(t, clientcmd.WriteToFile(*config, kubeconfig))
 	const oomKilled = `REASON       OOMKilled
 reported by  a build that failed, class User
 meaning      the builder ran out of memory
@@ -138,15 +161,28 @@ meaning      the mirror has no package of this name, or not in this version
 what to do   correct the name in packages, or set a mirror or components with the package
 retry        Goldsmith does not retry these failures by default, because the image has to change.
 `,
-		"OMKilled": "error: unknown reason \"OMKilled\": did you mean OOMKilled? `goldsmith explain` lists all reasons, except those of your own builders",
-		"image":    "error: unknown reason \"image\": did you mean ImagePullFailed or ImagePulling? `goldsmith explain` lists all reasons, except those of your own builders",
-		"nothing":  "error: unknown reason \"nothing\": `goldsmith explain` lists all reasons, except those of your own builders",
+		"NoSpace": `REASON       NoSpace
+reported by  the builder disk, class Config
+meaning      the volume ^[[2J is full
+what to do   free space
+retry        Goldsmith does not retry these failures by default, because the configuration of the build has to change.
+
+REASON       NoSpace
+reported by  the builder tape, class Infrastructure
+meaning      the tape is full
+what to do   nothing
+retry        Goldsmith retries these failures by default.
+`,
+		"OMKilled": "error: unknown reason \"OMKilled\": did you mean OOMKilled? " + lists,
+		"NoSpaces": "error: unknown reason \"NoSpaces\": did you mean NoSpace? " + lists,
+		"image":    "error: unknown reason \"image\": did you mean ImagePullFailed or ImagePulling? " + lists,
+		"nothing":  "error: unknown reason \"nothing\": " + lists,
 	} {
 		var out bytes.Buffer
 		command := NewCommand()
 		command.SilenceUsage, command.SilenceErrors = true, true
 		command.SetOut(&out)
-		command.SetArgs([]string{asked})
+		command.SetArgs([]string{asked, "--kubeconfig", kubeconfig})
 		err := command.ExecuteContext(t.Context())
 		if message, isError := strings.CutPrefix(want, "error: "); isError {
 			if err == nil || err.Error() != message || out.Len() > 0 {
@@ -163,16 +199,48 @@ retry        Goldsmith does not retry these failures by default, because the ima
 	}
 }
 
+func TestOnlyAnUnknownReasonNeedsAServer(t *testing.T) {
+	t.Chdir(t.TempDir())
+	t.Setenv("KUBECONFIG", "")
+	for asked, want := range map[string]string{
+		"UnknownPackage": "",
+		"NoSpace":        "`goldsmith explain` lists all reasons, except those of your own builders, which could not be read: " + client.ErrNoKubeconfig.Error(),
+	} {
+		command := NewCommand()
+		command.SilenceUsage, command.SilenceErrors = true, true
+		command.SetOut(t.Output())
+		command.SetArgs([]string{asked})
+		if err := command.ExecuteContext(t.Context()); (err == nil) != (want == "") || err != nil && !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", asked, err, want)
+		}
+	}
+}
+
+var ownBuilders = []v1alpha1.Builder{
+	{ObjectMeta: metav1.ObjectMeta{Name: "disk"}, Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume \x1b[2J is full", Remedy: "free `space`"}}},
+	{ObjectMeta: metav1.ObjectMeta{Name: "tape"}, Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Class: v1alpha1.FailureInfrastructure, Meaning: "the tape is full"}}},
+}
+
 func TestAFailureIsExplainedByItsBuilder(t *testing.T) {
-	for _, test := range []struct{ builder, message, reason, remedy string }{
-		{"debian", "StaticProgram: file scripts/a runs busybox", "StaticProgram", "let the script run a program that is linked dynamically, or run the program on the machine, by a unit of systemd"},
-		{"debian", "builder ended with exit code 1", "NoResult", v1alpha1.ReasonNoResult.Remedy()},
-		{"other", "StaticProgram: file scripts/a runs busybox", "NoResult", v1alpha1.ReasonNoResult.Remedy()},
+	connection := &client.Connection{Interface: fake.NewClientset(&ownBuilders[0], &ownBuilders[1])}
+	for _, test := range []struct {
+		builder, message string
+		failure          v1alpha1.FailureReason
+		reason, remedy   string
+	}{
+		{"debian", "StaticProgram: file scripts/a runs busybox", v1alpha1.ReasonBuilderFailed, "StaticProgram", "let the script run a program that is linked dynamically, or run the program on the machine, by a unit of systemd"},
+		{"debian", "builder ended with exit code 1", v1alpha1.ReasonBuilderFailed, "BuilderFailed", v1alpha1.ReasonBuilderFailed.Remedy()},
+		{"debian", "StaticProgram: no result", v1alpha1.ReasonNoResult, "NoResult", v1alpha1.ReasonNoResult.Remedy()},
+		{"other", "StaticProgram: file scripts/a runs busybox", v1alpha1.ReasonBuilderFailed, "BuilderFailed", v1alpha1.ReasonBuilderFailed.Remedy()},
+		{"disk", "NoSpace: /srv", v1alpha1.ReasonBuilderMisconfigured, "NoSpace", "free space"},
+		{"disk", "NoSpace", v1alpha1.ReasonBuilderTempFail, "NoSpace", "free space"},
+		{"disk", "NoSpaces: /srv", v1alpha1.ReasonBuilderMisconfigured, "BuilderMisconfigured", v1alpha1.ReasonBuilderMisconfigured.Remedy()},
+		{"", "NoSpace: /srv", v1alpha1.ReasonBuilderFailed, "BuilderFailed", v1alpha1.ReasonBuilderFailed.Remedy()},
 	} {
 		build := &v1alpha1.ImageBuild{}
 		build.Spec.Inputs.Builder.Name = test.builder
-		build.Status.Failure = &v1alpha1.BuildFailure{Reason: v1alpha1.ReasonNoResult, Message: test.message}
-		if reason, remedy := OfFailure(build); reason != test.reason || remedy != plain(test.remedy) {
+		build.Status.Failure = &v1alpha1.BuildFailure{Reason: test.failure, Message: test.message}
+		if reason, remedy := OfFailure(t.Context(), connection, build); reason != test.reason || remedy != plain(test.remedy) {
 			t.Errorf("%s of builder %s: got %s, %q", test.message, test.builder, reason, remedy)
 		}
 	}

@@ -5,6 +5,7 @@ package firstimage
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed" // for the two files
 	"errors"
 	"fmt"
@@ -17,16 +18,18 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/validation"
+	"sigs.k8s.io/yaml"
 
-	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/schema"
 )
 
 // defaultName is the name of an image that the user did not name.
 const defaultName = "first"
 
-// builderMock is the builder of an image whose user chose none. Like debian, it is always registered with goldsmith up.
-const builderMock = "mock"
+// defaultBuilder is the builder of an image whose user chose none.
+const defaultBuilder = "mock"
 
 //go:embed image.yaml
 var imageTemplate string
@@ -36,12 +39,12 @@ var builderScript []byte
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	shell, builder := false, ""
+	shell, chosen := false, ""
 	command := &cobra.Command{
 		Use:   "init [IMAGE]",
 		Short: "Write a first image to a file, and print the next steps",
 		Long: "Write an image to IMAGE.yaml in the working directory, and print the next steps. Its builder is mock, which only tries " +
-			"things out, or with --builder debian, one that makes bootable disks of Debian. With --shell, also " +
+			"things out, or that of --builder. With --shell, also " +
 			"write a builder to IMAGE-builder.sh, a shell script for your own steps. If " + schema.ImagePath +
 			" does not exist, also write this schema, with which editors complete the image. The command never " +
 			"overwrites a file.",
@@ -56,14 +59,14 @@ func NewCommand() *cobra.Command {
 				name = args[0]
 			}
 			image := &first{Name: name}
-			if err := image.choose(builder); err != nil {
+			if err := image.choose(chosen); err != nil {
 				return err
 			}
 			return image.write(shell, command.OutOrStdout())
 		},
 	}
 	command.Flags().BoolVar(&shell, "shell", false, "additional builder script, IMAGE-builder.sh")
-	command.Flags().StringVar(&builder, "builder", builderMock, "builder of the image: mock or debian")
+	command.Flags().StringVar(&chosen, "builder", defaultBuilder, "builder of the image: "+strings.Join(builders.Names(), " or "))
 	command.MarkFlagsMutuallyExclusive("shell", "builder")
 	return command
 }
@@ -72,9 +75,9 @@ func NewCommand() *cobra.Command {
 type first struct {
 	Name     string
 	Manifest string // name of the image's file
-	Script   string // path of the builder's file; empty: the image has the builder mock or debian
-	Debian   bool   // the image has the builder debian
+	Script   string // path of the builder's file; empty: the image has a builder that ships
 	Schema   string // path of the schema for editors
+	chosen   string // name of a builder that ships; empty: the default one
 }
 
 // file is a file to create.
@@ -85,16 +88,32 @@ type file struct {
 	purpose string // in the list of what was written
 }
 
-// Base returns the reference of a base that the builder takes. The other builders take any.
-func (*first) Base() string { return debian.Base }
-
 // choose sets the builder, by its name.
 func (f *first) choose(builder string) error {
-	if builder != builderMock && builder != debian.Name {
-		return fmt.Errorf("builder %q is neither %s nor %s: set one of them as --builder, then name yours in the file", builder, builderMock, debian.Name)
+	if _, found := builders.Find(builder); !found {
+		return fmt.Errorf("builder %q is none of %s: set one of them as --builder, then name yours in the file", builder, strings.Join(builders.Names(), ", "))
 	}
-	f.Debian = builder == debian.Name
+	f.chosen = builder
 	return nil
+}
+
+// Builder returns the builder of the image, or if it has a script the default one.
+func (f *first) Builder() builders.Builder {
+	builder, _ := builders.Find(cmp.Or(f.chosen, defaultBuilder))
+	return builder
+}
+
+// Parameters returns the parameters of the image, with their values in YAML.
+func (f *first) Parameters() ([]v1alpha1.Parameter, error) {
+	parameters := f.Builder().First.Values(f.Name)
+	for i := range parameters {
+		text, err := yaml.Marshal(parameters[i].Value)
+		if err != nil {
+			return nil, err
+		}
+		parameters[i].Value = strings.TrimSpace(string(text))
+	}
+	return parameters, nil
 }
 
 func (f *first) write(shell bool, out io.Writer) error {

@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/builders/debian"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/render"
@@ -66,8 +66,11 @@ func TestTheSchemaThatTheImageNamesIsBesideIt(t *testing.T) {
 // The server does not run the builders of this test: they only say what they take.
 func TestAnImageFitsItsBuilder(t *testing.T) {
 	t.Chdir(t.TempDir())
-	taken := inputs.Builders{Registered: map[string]inputs.Builder{"mock": {}, "debian": {Capabilities: debian.Capabilities()}}}
-	for _, builder := range []string{"mock", "debian"} {
+	taken := inputs.Builders{Registered: map[string]inputs.Builder{}}
+	for _, shipped := range builders.Shipped() {
+		taken.Registered[shipped.Name] = inputs.Builder{Capabilities: shipped.Capabilities}
+	}
+	for _, builder := range builders.Names() {
 		command := NewCommand()
 		command.SetArgs([]string{builder + "-image", "--builder", builder})
 		command.SetOut(&bytes.Buffer{})
@@ -86,7 +89,7 @@ func TestAnImageFitsItsBuilder(t *testing.T) {
 	command.SetArgs([]string{"other", "--builder", "packer"})
 	command.SetOut(&bytes.Buffer{})
 	command.SetErr(&bytes.Buffer{})
-	if err := command.Execute(); err == nil || !strings.HasPrefix(err.Error(), `builder "packer" is neither mock nor debian`) {
+	if err := command.Execute(); err == nil || !strings.HasPrefix(err.Error(), `builder "packer" is none of mock, debian: set one`) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -182,7 +182,7 @@ func (f *follower) run(ctx context.Context) error {
 		case f.Log.Attempt != nil && f.attempt > 0:
 			return errors.Join(f.erase(), f.missingLog())
 		case finished && f.attempt >= f.build.Status.CurrentAttempt:
-			return errors.Join(f.tell(f.outcomeLines()), f.missingLog())
+			return errors.Join(f.tell(f.outcomeLines(ctx)), f.missingLog())
 		}
 		if err := f.draw(); err != nil {
 			return err

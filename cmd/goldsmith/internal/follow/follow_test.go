@@ -52,9 +52,13 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 				"✗ build debian-1 failed after 90s and 2 attempts: User/BuilderFailed: no disk\n" + next,
 		},
 		"a failure of the builder debian": {
-			build: ofDebian("UnknownPackage: parameter packages: the mirror has no package nginxx"), log: map[string]string{"1": "one\n"}, out: "one\n",
+			build: failedBy("debian", "UnknownPackage: parameter packages: the mirror has no package nginxx"), log: map[string]string{"1": "one\n"}, out: "one\n",
 			told: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: UnknownPackage: parameter packages: the mirror has no package nginxx\n" +
 				"  next: correct the name in packages, or set a mirror or components with the package\n",
+		},
+		"a failure of a builder of the server": {
+			build: failedBy("disk", "NoSpace: /srv"), log: map[string]string{"1": "one\n"}, out: "one\n",
+			told: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: NoSpace: /srv\n  next: free space\n",
 		},
 		"a build that was cancelled while it waited": {
 			build: finished(v1alpha1.BuildCancelled), told: "✗ build debian-1 was cancelled after 90s, as alice requested: too late\n",
@@ -321,6 +325,8 @@ func (s *server) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 		s.answer(writer, http.StatusOK, list)
 	case request.URL.Path == builds && query.Get("sendInitialEvents") == "":
 		s.watch(writer, request)
+	case request.URL.Path == "/apis/images.goldsmith.dev/v1alpha1/builders/disk":
+		s.answer(writer, http.StatusOK, v1alpha1.Builder{Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Remedy: "free space"}}})
 	default: // the server has no watch-list: the client lists instead
 		http.Error(writer, request.URL.String(), http.StatusNotFound)
 	}
@@ -384,10 +390,10 @@ func finished(phase v1alpha1.BuildPhase, attempts ...v1alpha1.BuildAttempt) *v1a
 	return build
 }
 
-// ofDebian returns a build of the builder debian that failed with a message.
-func ofDebian(message string) *v1alpha1.ImageBuild {
+// failedBy returns a build of a builder that failed with a message.
+func failedBy(builder, message string) *v1alpha1.ImageBuild {
 	build := finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed))
-	build.Spec.Inputs.Builder.Name, build.Status.Failure.Message = "debian", message
+	build.Spec.Inputs.Builder.Name, build.Status.Failure.Message = builder, message
 	return build
 }
 

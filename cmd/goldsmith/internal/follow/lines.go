@@ -3,6 +3,7 @@
 package follow
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -124,14 +125,14 @@ func troubleLine(style output.Style, trouble error) string {
 }
 
 // outcomeLines returns how a build finished, its artifacts, and the next step after a failure.
-func (f *follower) outcomeLines() []string {
+func (f *follower) outcomeLines(ctx context.Context) []string {
 	line := Headline(f.Style, f.build)
 	if made := Artifacts(f.build, output.ShortDigest); len(made) > 0 {
 		line += ": " + strings.Join(made, ", ")
 	}
 	lines := []string{line}
 	if f.build.Status.Phase == v1alpha1.BuildFailed {
-		lines = append(lines, f.next()...)
+		lines = append(lines, f.next(ctx)...)
 	}
 	return lines
 }
@@ -175,7 +176,7 @@ func Artifacts(build *v1alpha1.ImageBuild, digest func(string) string) []string 
 
 // next returns the next step after a failure, as in the documentation of failure reasons. The result is empty if there
 // is no next step.
-func (f *follower) next() []string {
+func (f *follower) next(ctx context.Context) []string {
 	log := fmt.Sprintf("%s logs %s%s", f.Program, f.arguments(), f.Connection)
 	switch {
 	case f.build.Status.Failure == nil:
@@ -185,7 +186,7 @@ func (f *follower) next() []string {
 	case f.object != nil:
 		return []string{"  next: the log shows the cause: " + log}
 	}
-	_, remedy := explain.OfFailure(f.build)
+	_, remedy := explain.OfFailure(ctx, f.connection, f.build)
 	if remedy == "" {
 		return nil
 	}

@@ -19,6 +19,8 @@ type source struct {
 	// object is the object of the catalogue whose build it is, with the number of the build. It is nil for users of builds.
 	object *client.Object
 	number int64
+	// connection is for users of builds.
+	connection *client.Connection
 	// observe returns once the build has finished, after a call for each state of the build, the last one included.
 	observe func(ctx context.Context, observe func(*v1alpha1.ImageBuild)) error
 	// log requests the log.
@@ -28,7 +30,7 @@ type source struct {
 // buildOf reads a build.
 func buildOf(connection *client.Connection, name string) *source {
 	return &source{
-		name: name,
+		name: name, connection: connection,
 		observe: func(ctx context.Context, observe func(*v1alpha1.ImageBuild)) error {
 			_, err := connection.ObserveUntilFinished(ctx, name, observe)
 			return err

@@ -20,7 +20,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 )
@@ -43,6 +42,7 @@ type page struct {
 	changes  []string // inputs that differ from those of the earlier build
 	failed   int32    // attempt whose log is shown; 0 if no attempt failed
 	log      []string
+	reason   string // reason of the failure that tells most
 	lost     string // which artifact of the build the server has lost; empty if none is known to be
 }
 
@@ -314,8 +314,7 @@ func (p *page) next() string {
 		if status.Failure == nil {
 			return verb("logs " + name)
 		}
-		reason, _ := explain.OfFailure(p.build)
-		known := p.asked.program + " explain " + reason
+		known := p.asked.program + " explain " + p.reason
 		again := verb("rerun " + name) // rerun repeats the settings of the failed build
 		if p.build.Spec.ImageRef != nil {
 			again = verb("build " + p.build.Spec.ImageRef.Name)

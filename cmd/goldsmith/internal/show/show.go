@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/follow"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/history"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
@@ -80,6 +81,9 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 	page.compare(ctx, connection)
 	page.readLog(ctx, connection)
 	page.findLost(ctx, connection)
+	if build.Status.Failure != nil {
+		page.reason, _ = explain.OfFailure(ctx, connection, build)
+	}
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -122,6 +122,25 @@ func TestABuildIsAPage(t *testing.T) {
 `,
 		},
 		{
+			"failed with a reason of its builder", build(2, v1alpha1.BuildFailed, func(build *v1alpha1.ImageBuild) {
+				build.Spec.Inputs.Builder.Name = "disk"
+				failed(&v1alpha1.BuildFailure{Class: v1alpha1.FailureConfig, Reason: v1alpha1.ReasonBuilderMisconfigured, Message: "NoSpace: /srv", LogTail: "full\n"})(build)
+			}),
+			answers{
+				"imagebuilds/web-2/diff?with=web-1":                 &v1alpha1.ImageBuildDiff{},
+				"/apis/images.goldsmith.dev/v1alpha1/builders/disk": &v1alpha1.Builder{Reasons: []v1alpha1.BuilderReason{{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume is full"}}},
+			}, `
+✗ build web-2 failed after 2m and 2 attempts: Config/BuilderMisconfigured: NoSpace: /srv
+  image       web
+  why         Manual: after the release
+  requested   5m ago by ann
+  changed     nothing: the inputs are those of web-1
+  attempt 2   Config/BuilderMisconfigured: NoSpace: /srv
+  log         full
+  next        goldsmith explain NoSpace; then goldsmith build web
+`,
+		},
+		{
 			"failed where nothing else can be read", build(2, v1alpha1.BuildFailed, failed(failure(v1alpha1.FailureConfig, v1alpha1.ReasonNoResult, ""))), nil, `
 ✗ build web-2 failed after 2m and 2 attempts: Config/NoResult: no^[disk
   image       web

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
@@ -71,6 +72,9 @@ builders:
   targets:
   - {platform: linux/amd64, format: raw}
   - {format: oci}
+  reasons:
+  - {reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}
+  - {reason: Down, class: Infrastructure, meaning: nothing answers}
 `,
 		"b.yaml": header + "builders: [{name: small, path: " + tool + "}]\n",
 		"c.yaml": header,
@@ -97,6 +101,9 @@ builders:
 				},
 			},
 			Targets: []capability.Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
+			Reasons: []v1alpha1.BuilderReason{
+				{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume is full", Remedy: "free space"}, {Reason: "Down", Class: v1alpha1.FailureInfrastructure, Meaning: "nothing answers"},
+			},
 		}},
 		"small": {Builder: local.Builder{Path: tool}, Reports: true},
 	}
@@ -214,6 +221,8 @@ func TestTheExampleOfThePageIsADocument(t *testing.T) {
 	example, _, _ := strings.Cut(after, "```")
 	if declarations, err := document.Decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
 		t.Errorf("%v %+v", err, declarations)
+	} else if declared, err := declarations[0].Capabilities(); err != nil || len(declared.Reasons) != 1 {
+		t.Errorf("%v %+v", err, declared)
 	}
 }
 

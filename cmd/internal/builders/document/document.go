@@ -15,6 +15,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/capability"
 )
@@ -60,6 +61,8 @@ type Builder struct {
 	Parameters json.RawMessage `json:"parameters"`
 	// Targets are the targets that the builder makes. Defaults to all.
 	Targets []capability.Target `json:"targets"`
+	// Reasons are those with which the builder explains its failures. Optional.
+	Reasons []v1alpha1.BuilderReason `json:"reasons"`
 }
 
 // EnvironmentVariable declares a variable.
@@ -104,7 +107,7 @@ type parameters struct {
 
 // Capabilities returns what the builder takes and makes. The error joins all problems, each with the path of its field.
 func (b Builder) Capabilities() (capability.Capabilities, error) {
-	declared := capability.Capabilities{Base: b.Base, FileNames: b.FileNames, Targets: b.Targets}
+	declared := capability.Capabilities{Base: b.Base, FileNames: b.FileNames, Targets: b.Targets, Reasons: b.Reasons}
 	var problems []error
 	if b.Parameters != nil {
 		read := parameters{}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package debianbuilder is the program of the builder debian, which runs in its tools: in a container image or in a sandbox.
-package debianbuilder
+// Package program is the program of the builder debian, which runs in its tools: in a container image or in a sandbox.
+package program
 
 import (
 	"context"

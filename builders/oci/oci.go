@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package debian
+// Package oci makes images for containers as OCI image layouts, and reads what it has made. It knows no distribution. The same input makes the
+// same bytes.
+package oci
 
 import (
 	"archive/tar"
@@ -11,6 +13,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/opencontainers/go-digest"
@@ -25,15 +28,28 @@ type blob struct {
 	file    string
 }
 
-// makeOCI makes the tar of an OCI image layout, whose only image has the root file system as its only layer.
-func (b *build) makeOCI(name string) error {
-	layer, content, err := b.layer()
+// Image is an image of a root file system for linux.
+type Image struct {
+	// RootFS is a tar of the root file system.
+	RootFS string
+	// Architecture is that of GOARCH, and Cmd the command that a container runs by default.
+	Architecture string
+	Cmd          []string
+	// Time is the time of the image.
+	Time time.Time
+	// Work is a directory for a file that is needed only meanwhile.
+	Work string
+}
+
+// Write makes the tar of an OCI image layout, whose only image has the root file system as its only layer.
+func (i *Image) Write(path string) error {
+	layer, content, err := i.layer()
 	if err != nil {
 		return fmt.Errorf("make the layer: %w", err)
 	}
 	config, err := jsonBlob(ociv1.MediaTypeImageConfig, ociv1.Image{
-		Created: &b.time, Platform: ociv1.Platform{OS: "linux", Architecture: "amd64"},
-		Config: ociv1.ImageConfig{Cmd: []string{"/bin/bash"}},
+		Created: &i.Time, Platform: ociv1.Platform{OS: "linux", Architecture: i.Architecture},
+		Config: ociv1.ImageConfig{Cmd: i.Cmd},
 		RootFS: ociv1.RootFS{Type: "layers", DiffIDs: []digest.Digest{content}},
 	})
 	if err != nil {
@@ -56,16 +72,16 @@ func (b *build) makeOCI(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.writeLayout(name, version, index, config, manifest, layer); err != nil {
+	if err := writeLayout(path, version, index, config, manifest, layer); err != nil {
 		return fmt.Errorf("write the image layout: %w", err)
 	}
 	return nil
 }
 
 // layer compresses the root file system, and returns the layer with the digest of its content.
-func (b *build) layer() (layer blob, content digest.Digest, err error) {
-	layer.file = b.path("layer")
-	from, err := os.Open(b.rootFS())
+func (i *Image) layer() (layer blob, content digest.Digest, err error) {
+	layer.file = filepath.Join(i.Work, "layer")
+	from, err := os.Open(i.RootFS)
 	if err != nil {
 		return layer, "", err
 	}
@@ -102,8 +118,8 @@ func jsonBlob(mediaType string, document any) (blob, error) {
 }
 
 // writeLayout writes the tar of a layout, without times and owners.
-func (b *build) writeLayout(name string, version, index blob, blobs ...blob) (err error) {
-	file, err := os.Create(filepath.Join(b.output, name))
+func writeLayout(path string, version, index blob, blobs ...blob) (err error) {
+	file, err := os.Create(path)
 	if err != nil {
 		return err
 	}
@@ -121,7 +137,7 @@ func (b *build) writeLayout(name string, version, index blob, blobs ...blob) (er
 }
 
 func addBlob(archive *tar.Writer, name string, blob blob) error {
-	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: modeFile, Size: blob.Size, Format: tar.FormatPAX}); err != nil {
+	if err := archive.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Mode: 0o644, Size: blob.Size, Format: tar.FormatPAX}); err != nil {
 		return err
 	}
 	if blob.content != nil {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package debian
+package disk
 
 import (
 	"archive/tar"
@@ -11,7 +11,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // earlyConfig is what both boot loaders read first. It finds the root file system, which has the menu.
@@ -20,62 +22,59 @@ set prefix=($root)/boot/grub
 configfile ($root)/boot/grub/grub.cfg
 `
 
-// signedLoaders are Debian's signed boot loaders in the root file system, and their names in the EFI system partition, where every
-// firmware looks for them. Debian's GRUB reads its configuration from EFI/debian.
-var signedLoaders = map[string]string{
-	"./usr/lib/shim/shimx64.efi.signed":                   "BOOTX64.EFI",
-	"./usr/lib/shim/mmx64.efi.signed":                     "mmx64.efi",
-	"./usr/lib/grub/x86_64-efi-signed/grubx64.efi.signed": "grubx64.efi",
-}
-
 // makeESP makes the EFI system partition, with Secure Boot.
-func (b *build) makeESP(ctx context.Context) error {
-	err := b.command(ctx, "mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-i", b.ids.volumeID(partESP), "-n", "ESP",
-		"--offset", strconv.Itoa(espStart/sector), b.disk(), strconv.Itoa(espSize/1024))
+func (d *Disk) makeESP(ctx context.Context) error {
+	err := d.run(ctx, "mkfs.vfat", "--invariant", "-F", "32", "-s", "1", "-i", d.IDs.volumeID(partESP), "-n", "ESP",
+		"--offset", strconv.Itoa(espStart/sector), d.Path, strconv.Itoa(espSize/1024))
 	if err != nil {
 		return err
 	}
-	if err := b.writeTimed("grub.cfg", fmt.Appendf(nil, earlyConfig, b.ids.uuid(partRoot))); err != nil {
+	if err := d.writeTimed("grub.cfg", fmt.Appendf(nil, earlyConfig, d.IDs.uuid(partRoot))); err != nil {
 		return err
 	}
-	found := 0
-	err = readTar(b.rootFS(), func(header *tar.Header, content io.Reader) error {
-		name, wanted := signedLoaders[header.Name]
-		if !wanted {
+	var programs, lacking []string
+	for _, loader := range d.Loaders {
+		programs, lacking = append(programs, d.path(loader.Name)), append(lacking, loader.File)
+	}
+	err = readTar(d.RootFS, func(header *tar.Header, content io.Reader) error {
+		at := slices.IndexFunc(d.Loaders, func(loader Loader) bool { return loader.File == header.Name })
+		if at < 0 {
 			return nil
 		}
-		found++
+		lacking = slices.DeleteFunc(lacking, func(file string) bool { return file == header.Name })
 		program, err := io.ReadAll(content)
 		if err != nil {
 			return err
 		}
-		return b.writeTimed(name, program)
+		return d.writeTimed(d.Loaders[at].Name, program)
 	})
 	if err != nil {
 		return err
 	}
-	if found != len(signedLoaders) {
-		return errors.New("the root file system lacks a signed boot loader of the packages shim-signed and grub-efi-amd64-signed")
+	if len(lacking) > 0 {
+		return fmt.Errorf("the root file system lacks a signed boot loader: %s", strings.Join(lacking, ", "))
 	}
-	partition := fmt.Sprintf("%s@@%d", b.disk(), espStart)
+	partition := fmt.Sprintf("%s@@%d", d.Path, espStart)
 	for _, command := range [][]string{
-		{"mmd", "-i", partition, "::EFI", "::EFI/BOOT", "::EFI/debian"},
-		{"mcopy", "-m", "-i", partition, b.path("BOOTX64.EFI"), b.path("mmx64.efi"), b.path("grubx64.efi"), "::EFI/BOOT"},
-		{"mcopy", "-m", "-i", partition, b.path("grub.cfg"), "::EFI/debian"},
+		{"mmd", "-i", partition, "::EFI", "::EFI/BOOT", "::EFI/" + d.Vendor},
+		slices.Concat([]string{"mcopy", "-m", "-i", partition}, programs, []string{"::EFI/BOOT"}),
+		{"mcopy", "-m", "-i", partition, d.path("grub.cfg"), "::EFI/" + d.Vendor},
 	} {
-		if err := b.command(ctx, command[0], command[1:]...); err != nil {
+		if err := d.run(ctx, command[0], command[1:]...); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+func (d *Disk) path(name string) string { return filepath.Join(d.Work, name) }
+
 // writeTimed writes a file of the work directory with the time of the image, which mcopy copies.
-func (b *build) writeTimed(name string, content []byte) error {
-	if err := os.WriteFile(b.path(name), content, modeFile); err != nil {
+func (d *Disk) writeTimed(name string, content []byte) error {
+	if err := os.WriteFile(d.path(name), content, 0o644); err != nil { //nolint:gosec // the mode that a package has given it
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if err := os.Chtimes(b.path(name), b.time, b.time); err != nil {
+	if err := os.Chtimes(d.path(name), d.Time, d.Time); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	return nil
@@ -89,8 +88,6 @@ var grubModules = []string{
 
 // Fields of GRUB's boot.img and of the first sector of its core, as grub-bios-setup sets them (include/grub/i386/pc/boot.h).
 const (
-	grubDirectory = "usr/lib/grub/i386-pc" // of the tools
-
 	bootCodeSize    = 440   // the code of the master boot record
 	bootKernel      = 0x5c  // boot.img: first sector of the core
 	bootDriveCheck  = 0x66  // boot.img: a jump to skip, so that the drive of the BIOS counts
@@ -101,17 +98,16 @@ const (
 )
 
 // installBIOS makes the disk bootable by a BIOS. grub-bios-setup would do the same, but only to a block device.
-func (b *build) installBIOS(ctx context.Context) (err error) {
-	directory := filepath.Join(b.tools, grubDirectory)
-	args := append([]string{"-O", "i386-pc", "-d", directory, "-p", "/boot/grub", "-c", b.path("grub.cfg"), "-o", b.path("core.img")}, grubModules...)
-	if err := b.command(ctx, "grub-mkimage", args...); err != nil {
+func (d *Disk) installBIOS(ctx context.Context) (err error) {
+	args := append([]string{"-O", "i386-pc", "-d", d.GRUB, "-p", "/boot/grub", "-c", d.path("grub.cfg"), "-o", d.path("core.img")}, grubModules...)
+	if err := d.run(ctx, "grub-mkimage", args...); err != nil {
 		return err
 	}
-	boot, err := os.ReadFile(filepath.Join(directory, "boot.img"))
+	boot, err := os.ReadFile(filepath.Join(d.GRUB, "boot.img"))
 	if err != nil {
 		return fmt.Errorf("read GRUB: %w", err)
 	}
-	core, err := os.ReadFile(b.path("core.img"))
+	core, err := os.ReadFile(d.path("core.img"))
 	if err != nil {
 		return fmt.Errorf("read GRUB: %w", err)
 	}
@@ -119,7 +115,7 @@ func (b *build) installBIOS(ctx context.Context) (err error) {
 		return fmt.Errorf("the boot sector of GRUB has %d bytes and its core has %d, which do not fit the disk", len(boot), len(core))
 	}
 	patchBoot(boot, core)
-	disk, err := os.OpenFile(b.disk(), os.O_WRONLY, 0)
+	disk, err := os.OpenFile(d.Path, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("write the boot loader: %w", err)
 	}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builders
+
+import (
+	"strings"
+	"testing"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+)
+
+func TestTheBuildersThatShipAreComplete(t *testing.T) {
+	names := map[string]bool{}
+	for _, builder := range Shipped() {
+		if names[builder.Name] || names[builder.Command] {
+			t.Errorf("%s or %s is used twice", builder.Name, builder.Command)
+		}
+		names[builder.Name], names[builder.Command] = true, true
+		if builder.Name == "" || builder.Command != builder.Name+"-builder" || builder.Main == nil || builder.Description == "" {
+			t.Errorf("a part is missing: %+v", builder)
+		}
+		for _, problem := range builder.Capabilities.Problems() {
+			t.Errorf("builder %s: %v", builder.Name, problem)
+		}
+	}
+}
+
+func TestTheReasonsOfBuildersHaveRemediesAndNoLinks(t *testing.T) {
+	for _, builder := range Shipped() {
+		for _, of := range builder.Capabilities.Reasons {
+			if strings.Contains(of.Meaning+of.Remedy, "](") {
+				t.Errorf("%s of builder %s has a link, which kubectl shows as it is", of.Reason, builder.Name)
+			}
+			if of.Class == v1alpha1.FailureUser && of.Remedy == "" {
+				t.Errorf("%s of builder %s has no remedy", of.Reason, builder.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package builders
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"sigs.k8s.io/yaml"
+
+	shipped "goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/capability"
+)
+
+var update = flag.Bool("update", false, "write the components")
+
+// component has the files of a component besides its document.
+var component = map[string]string{
+	"kustomization.yaml": `# SPDX-License-Identifier: Apache-2.0
+# The builder NAME. make COMMAND-image builds its container image; name the image in the images of the overlay.
+apiVersion: kustomize.config.k8s.io/v1alpha1
+kind: Component
+configMapGenerator:
+  - name: goldsmith-builders
+    namespace: goldsmith-system
+    behavior: merge
+    literals:
+      - NAME=COMMAND:devel # beside the document, because the images of an overlay apply only here
+    files:
+      - NAME.yaml=builder.yaml
+configurations:
+  - images.yaml
+`,
+	"images.yaml": `# SPDX-License-Identifier: Apache-2.0
+# A further field with the reference of a container image, so that the images of an overlay apply to it.
+images:
+  - path: data/NAME
+    version: v1
+    kind: ConfigMap
+`,
+}
+
+// TestTheComponentsDescribeTheBuildersThatShip holds a component of kustomize for each, except mock, which is in the base. -update writes them.
+func TestTheComponentsDescribeTheBuildersThatShip(t *testing.T) {
+	t.Parallel()
+	type declaration struct {
+		Name        string `json:"name"`
+		Description string `json:"description"`
+		Reports     bool   `json:"reports"`
+		capability.Capabilities
+	}
+	for _, builder := range shipped.Shipped()[1:] {
+		directory := filepath.Join("../../../kustomize/components", builder.Command)
+		described, err := yaml.Marshal(map[string]any{
+			"apiVersion": "goldsmith.dev/v1alpha1", "kind": "BuilderConfiguration",
+			"builders": []declaration{{builder.Name, builder.Description, true, builder.Capabilities}},
+		})
+		require.NoError(t, err)
+		files := map[string]string{"builder.yaml": "# SPDX-License-Identifier: Apache-2.0\n" +
+			"# What the entry " + builder.Name + " of the ConfigMap goldsmith-builders cannot tell. make generate writes this file.\n" + string(described)}
+		for name, text := range component {
+			files[name] = strings.NewReplacer("NAME", builder.Name, "COMMAND", builder.Command).Replace(text)
+		}
+		for name, want := range files {
+			path := filepath.Join(directory, name)
+			if *update {
+				require.NoError(t, os.MkdirAll(directory, 0o750))
+				require.NoError(t, os.WriteFile(path, []byte(want), 0o600))
+			}
+			written, err := os.ReadFile(path)
+			require.NoError(t, err)
+			if diff := cmp.Diff(want, string(written)); diff != "" {
+				t.Errorf("%s is stale: run make generate\n%s", path, diff)
+			}
+		}
+		builders, err := document.DecodeImages([]byte(files["builder.yaml"]), map[string]string{builder.Name: builder.Command + ":devel"})
+		if err != nil || len(builders) != 1 {
+			t.Errorf("the server reads %v, %v", builders, err)
+		}
+	}
+}
