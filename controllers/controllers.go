@@ -100,7 +100,7 @@ func New(ctx context.Context, options Options) (manager.Manager, error) {
 	if options.Outages == nil {
 		options.Outages = outages.NewMonitor(options.Logger, options.Clock)
 	}
-	options.Config = options.Outages.Watch(options.Config)
+	options.Config = options.Outages.Wrap(options.Config)
 	settings := ctrl.Options{
 		Scheme:                 scheme,
 		MapperProvider:         caches.Mapper,

@@ -43,7 +43,7 @@ type explaining struct {
 // Update changes an object.
 func (e explaining) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return e.Updater.Update(ctx, name, e.patches.Of(object), createValidation, updateValidation, forceAllowCreate, options)
+	return e.Updater.Update(ctx, name, e.patches.Explain(object), createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // patcher is a rest.Patcher whose errors are explained.

@@ -74,8 +74,8 @@ func ForPatches(scheme *runtime.Scheme, example runtime.Object) (Patches, error)
 	return Patches{scheme: scheme, kind: kinds[0].Kind}, nil
 }
 
-// Of returns the same update, whose errors blame the client for its patch and name the fields.
-func (p Patches) Of(update rest.UpdatedObjectInfo) rest.UpdatedObjectInfo {
+// Explain returns the same update, whose errors blame the client for its patch and name the fields.
+func (p Patches) Explain(update rest.UpdatedObjectInfo) rest.UpdatedObjectInfo {
 	return patchInfo{update, p}
 }
 

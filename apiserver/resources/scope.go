@@ -75,5 +75,5 @@ func (s *Scope) Lock(ctx context.Context, name string) (*locks.Lock, error) {
 // fields. A Store does so itself.
 func (s *Scope) ExplainPatches(update rest.UpdatedObjectInfo, example runtime.Object) (rest.UpdatedObjectInfo, error) {
 	patches, err := requesterrors.ForPatches(s.Scheme, example)
-	return patches.Of(update), err
+	return patches.Explain(update), err
 }

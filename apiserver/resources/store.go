@@ -98,7 +98,7 @@ func NewStore(scope *Scope, resource Resource) (*Store, error) {
 // Update changes an object, or creates it if server-side apply does.
 func (s *Store) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, forceAllowCreate bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.Store.Update(ctx, name, s.patches.Of(object), createValidation, updateValidation, forceAllowCreate, options)
+	return s.Store.Update(ctx, name, s.patches.Explain(object), createValidation, updateValidation, forceAllowCreate, options)
 }
 
 // WithCreateStrategy returns a store of the same objects with another strategy for creation. Only s closes the storage.
@@ -158,7 +158,7 @@ func (s *StatusREST) Get(ctx context.Context, name string, options *metav1.GetOp
 // Update changes the object as the strategy allows. It never creates an object.
 func (s *StatusREST) Update(ctx context.Context, name string, object rest.UpdatedObjectInfo, createValidation rest.ValidateObjectFunc,
 	updateValidation rest.ValidateObjectUpdateFunc, _ bool, options *metav1.UpdateOptions) (runtime.Object, bool, error) {
-	return s.store.Update(ctx, name, s.patches.Of(object), createValidation, updateValidation, false, options)
+	return s.store.Update(ctx, name, s.patches.Explain(object), createValidation, updateValidation, false, options)
 }
 
 // GetResetFields returns the fields that server-side apply through this subresource does not own.

@@ -30,7 +30,7 @@ func run(args []string) int {
 	}
 	switch command {
 	case "--version":
-		fmt.Println("debian-builder", buildversion.Of(version))
+		fmt.Println("debian-builder", buildversion.Get(version))
 		return 0
 	case "tools":
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

@@ -72,7 +72,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 	allowed.AddTo(command.Flags())
 	archived.AddTo(command.Flags(), "none")
 	recorded.AddTo(command.Flags(), "none")
-	command.Version = buildversion.Of(version)
+	command.Version = buildversion.Get(version)
 	if err := addLogFlag(command); err != nil {
 		return nil, err
 	}

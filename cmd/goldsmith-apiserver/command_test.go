@@ -51,7 +51,7 @@ func TestItSaysItsVersion(t *testing.T) {
 	command.SetOut(&out)
 	command.SetArgs([]string{"--version"})
 	require.NoError(t, command.ExecuteContext(t.Context()))
-	if got := out.String(); got != "goldsmith-apiserver version "+buildversion.Of(version)+"\n" {
+	if got := out.String(); got != "goldsmith-apiserver version "+buildversion.Get(version)+"\n" {
 		t.Errorf("got %q", got)
 	}
 }

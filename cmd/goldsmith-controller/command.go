@@ -57,7 +57,7 @@ func newCommand(log func(out io.Writer, verbosity int) (logr.Logger, error)) *co
 	command := &cobra.Command{
 		Use:           "goldsmith-controller",
 		Short:         "Run Goldsmith's controllers in a cluster",
-		Version:       buildversion.Of(version),
+		Version:       buildversion.Get(version),
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,

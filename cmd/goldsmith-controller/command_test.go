@@ -29,7 +29,7 @@ func execute(t *testing.T, args ...string) (string, error) {
 }
 
 func TestVersionIsPrinted(t *testing.T) {
-	if out, err := execute(t, "--version"); err != nil || out != "goldsmith-controller "+buildversion.Of(version)+"\n" {
+	if out, err := execute(t, "--version"); err != nil || out != "goldsmith-controller "+buildversion.Get(version)+"\n" {
 		t.Errorf("printed %q: %v", out, err)
 	}
 }

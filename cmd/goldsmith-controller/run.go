@@ -104,7 +104,7 @@ func (o *options) run(ctx context.Context, logger logr.Logger) (err error) {
 			})
 		})
 	}
-	logger.Info("starting", "version", buildversion.Of(version), "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)
+	logger.Info("starting", "version", buildversion.Get(version), "builders", strings.Join(slices.Sorted(maps.Keys(builders.Registered)), ","), "allowBuilderImages", builders.AllowImages)
 	return runAll(ctx, parts)
 }
 
@@ -120,7 +120,7 @@ func (o *options) config() (*rest.Config, error) {
 		return nil, fmt.Errorf("configure the connection to the cluster: %w", err)
 	}
 	config.QPS = -1
-	config.UserAgent = "goldsmith-controller/" + buildversion.Of(version)
+	config.UserAgent = "goldsmith-controller/" + buildversion.Get(version)
 	return config, nil
 }
 

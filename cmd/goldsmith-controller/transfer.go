@@ -39,7 +39,7 @@ func newTransferCommand(name, short string, run func(context.Context, transfer.O
 		RunE: func(command *cobra.Command, _ []string) error {
 			return run(command.Context(), transfer.Options{
 				PlainHTTP: trusted.PlainHTTP,
-				UserAgent: "goldsmith/" + buildversion.Of(version),
+				UserAgent: "goldsmith/" + buildversion.Get(version),
 				Log: func(format string, args ...any) {
 					_, _ = fmt.Fprintf(command.OutOrStdout(), "goldsmith: "+format+"\n", args...) // a log that cannot be written is lost
 				},

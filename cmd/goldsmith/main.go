@@ -57,10 +57,10 @@ func execute(ctx context.Context, root *cobra.Command) int {
 		err = unreachable // the request and its address around the message would only hide the next step
 	}
 	if other, ok := errors.AsType[*client.OtherKindError](err); ok {
-		err = other.Of(verb)
+		err = other.ForVerb(verb)
 	}
 	if deleted, ok := errors.AsType[*client.DeletedBuildError](err); ok {
-		err = deleted.Of(verb)
+		err = deleted.ForVerb(verb)
 	}
 	err = explainUnknownVerb(root, client.MissingRights(verb, err))
 	code := exit.Code(ctx, err)

@@ -47,7 +47,7 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "goldsmith",
 		Short:         "Golden images, declared in Kubernetes",
-		Version:       buildversion.Of(version),
+		Version:       buildversion.Get(version),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}

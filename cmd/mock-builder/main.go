@@ -18,7 +18,7 @@ var version string
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == "--version" {
-		fmt.Println("mock-builder", buildversion.Of(version))
+		fmt.Println("mock-builder", buildversion.Get(version))
 		return
 	}
 	os.Exit(mock.Main(context.Background(), os.Getenv, os.Stdout, os.Stderr, os.Args[1:]))

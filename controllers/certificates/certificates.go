@@ -71,7 +71,7 @@ type Options struct {
 
 // Run creates and replaces certificates until ctx is done.
 func Run(ctx context.Context, options Options) error {
-	options.Config = options.Outages.Watch(options.Config)
+	options.Config = options.Outages.Wrap(options.Config)
 	scheme := runtime.NewScheme()
 	if err := corev1.AddToScheme(scheme); err != nil {
 		return fmt.Errorf("register Secrets: %w", err)

@@ -48,7 +48,7 @@ func newFixture(t *testing.T) *fixture {
 
 func (w *fixture) connect(url string) {
 	w.t.Helper()
-	w.client = require.Value(versioned.NewForConfig(w.monitor.Watch(&rest.Config{Host: url, QPS: -1})))(w.t)
+	w.client = require.Value(versioned.NewForConfig(w.monitor.Wrap(&rest.Config{Host: url, QPS: -1})))(w.t)
 }
 
 // list asks for images, which are answered as given.

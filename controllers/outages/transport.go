@@ -25,8 +25,8 @@ const maxReasonBytes = 4096
 // logs come from a node, so their failure does not mean that an API is unavailable.
 const logs = "log"
 
-// Watch returns the configuration of a client whose requests the monitor sees.
-func (m *Monitor) Watch(config *rest.Config) *rest.Config {
+// Wrap returns the configuration of a client whose requests the monitor sees.
+func (m *Monitor) Wrap(config *rest.Config) *rest.Config {
 	scheme := runtime.NewScheme()
 	metav1.AddToGroupVersion(scheme, schema.GroupVersion{Version: "v1"})
 	decoder := serializer.NewCodecFactory(scheme).UniversalDeserializer()

@@ -17,11 +17,12 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Put returns the Image that stores an object of the kind. For a new object before and image are nil, and the Image has the
-// template. Otherwise before is what Get returned for image, and Put changes only what differs between before and view, so that a value
-// that the kind cannot show survives. The view has no defaults of the schema but those that its user sets: Put sets the default of a
-// field that a new object leaves out, or that a change removes. Status and UID are those of image. Put changes none of its arguments, and sets no
-// defaults of Images.
+// Put returns the Image that stores view, an object of the kind. For a new object, before and image are nil, and the Image gets the
+// template. For a change, image is the stored Image, and before is the object that Get returned for it. Put changes only values in which
+// view and before differ. So values that the kind cannot show stay.
+//
+// Put sets the default of a field that a new object leaves out, or that a change removes: view comes without defaults. Status and UID are
+// those of image. Put changes none of its arguments, and sets no defaults of Images.
 //
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
 // *field.Error.

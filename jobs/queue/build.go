@@ -46,9 +46,9 @@ type Build struct {
 	External bool
 }
 
-// Of returns a stored build for the queue. It returns false for a build that does not belong in the queue: it has finished, or it
+// FromBuild returns a stored build for the queue. It returns false for a build that does not belong in the queue: it has finished, or it
 // was cancelled or deleted before it started.
-func Of(build *v1alpha1.ImageBuild) (Build, bool) {
+func FromBuild(build *v1alpha1.ImageBuild) (Build, bool) {
 	view := Build{
 		Key:   Key{Namespace: build.Namespace, Name: build.Name},
 		Since: build.CreationTimestamp.Time,

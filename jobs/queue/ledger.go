@@ -47,7 +47,7 @@ func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 		return false
 	}
 	held := known != nil && known.held
-	view, takesPart := Of(build)
+	view, takesPart := FromBuild(build)
 	switch {
 	case !takesPart:
 		delete(l.builds, key)
@@ -70,7 +70,7 @@ func (l *Ledger) Learn(build *v1alpha1.ImageBuild) (settled bool) {
 		return false
 	}
 	held := known.held
-	if view, takesPart := Of(build); takesPart {
+	if view, takesPart := FromBuild(build); takesPart {
 		l.update(known, build, view)
 	} else {
 		*known = record{uid: known.uid, version: build.ResourceVersion} // kept until the cache has the same version

@@ -233,7 +233,7 @@ func TestWhatTheQueueKnowsOfABuild(t *testing.T) {
 		"deleted":   {stored(func(b *v1alpha1.ImageBuild) { b.DeletionTimestamp = &deleted }), nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := queue.Of(test.stored)
+			got, ok := queue.FromBuild(test.stored)
 			if ok != (test.want != nil) || ok && got != *test.want {
 				t.Errorf("it knows %+v (%v), expected %+v", got, ok, test.want)
 			}

@@ -327,8 +327,8 @@ func judgeFailure(exitCode int32, said *Failure, ignored string) *v1alpha1.Build
 	return failure(exitCode, reason, v1alpha1.CutMessage(ignoring(failureText(exitCode, said), ignored+unheeded)))
 }
 
-// judge returns the reason of the failure, and why its class does not count. A class that contradicts a report that another attempt may
-// help does not count, because that attempt costs less than a build that is not made.
+// judge returns the reason of the failure, and why its class is ignored. If another attempt may help, each class but Infrastructure is
+// ignored: an attempt in vain costs less than a missing image.
 func (f *Failure) judge(exitCode int32) (reason v1alpha1.FailureReason, unheeded string) {
 	reason, known := map[v1alpha1.FailureClass]v1alpha1.FailureReason{
 		"":                             v1alpha1.ReasonBuilderFailed,

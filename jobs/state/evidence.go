@@ -52,7 +52,7 @@ func FindPod(attempt *v1alpha1.BuildAttempt, job types.UID, pods []*corev1.Pod) 
 			}
 			continue
 		}
-		if job != "" && controlledBy(pod, job) && (found == nil || keptRather(pod, found)) {
+		if job != "" && controlledBy(pod, job) && (found == nil || preferred(pod, found)) {
 			found = pod
 		}
 	}
@@ -95,10 +95,10 @@ func onLostNode(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp != nil && disruption != nil && disruption.Reason == v1alpha1.ReasonNodeLost
 }
 
-// keptRather reports whether a Job keeps this pod and deletes the other. A Job has two pods if the Job controller created one
+// preferred reports whether a Job keeps this pod and deletes the other. A Job has two pods if the Job controller created one
 // without seeing the response, for example when kube-apiserver is killed. The Job controller then deletes the pod that has not
 // started, otherwise the newer pod.
-func keptRather(pod, other *corev1.Pod) bool {
+func preferred(pod, other *corev1.Pod) bool {
 	switch {
 	case (pod.DeletionTimestamp == nil) != (other.DeletionTimestamp == nil):
 		return pod.DeletionTimestamp == nil

@@ -28,8 +28,8 @@ func (r *REST) invalid(name string, errs field.ErrorList) error {
 	return apierrors.NewInvalid(r.kind.GroupVersionKind().GroupKind(), name, errs)
 }
 
-// explain returns an error about an Image in the terms of the kind, whose users do not know the Image: an invalid field of the Image is
-// the field of the kind that sets it. A field that no user of the kind sets is a mistake of the kind, which the error says.
+// explain translates an error about an Image for users of the kind, who do not know the Image. It names the field of the kind in place of
+// the field of the Image. If no field of the kind sets the field of the Image, it says that the author of the kind can correct it.
 func (r *REST) explain(err error, image *v1alpha1.Image) error {
 	var status *apierrors.StatusError
 	if image == nil || !errors.As(err, &status) || status.ErrStatus.Details == nil || status.ErrStatus.Details.Group != v1alpha1.GroupName {

@@ -198,8 +198,9 @@ func (c *change) change(ctx context.Context, object runtime.Object) (*unstructur
 	return store.As[*unstructured.Unstructured](changed)
 }
 
-// former returns the object that a change is compared with. If the change is none but for defaults, which the Image can lack, the former object
-// has them too: so the label of an object that is no longer valid can be changed, as that of a custom resource.
+// former returns the object that a change is compared with. An Image need not store defaults. So if view differs from before in defaults
+// only, former returns before with its defaults. Then the label of an object that is no longer valid can be changed, as that of a custom
+// resource.
 func (r *REST) former(view, before *unstructured.Unstructured) *unstructured.Unstructured {
 	defaulted := r.kind.WithDefaults(before)
 	if equality.Semantic.DeepEqual(defaulted.Object["spec"], view.Object["spec"]) {

@@ -129,7 +129,7 @@ func (f *forecaster) play(ctx context.Context, list *v1alpha1.ImageBuildList) {
 		if build.Status.Finished {
 			continue
 		}
-		if view, ok := queue.Of(build); ok {
+		if view, ok := queue.FromBuild(build); ok {
 			order.Set(view)
 			unfinished[view.Key] = build
 		}

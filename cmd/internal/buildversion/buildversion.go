@@ -8,9 +8,9 @@ import "runtime/debug"
 // unknown is the version of a program that was built from files without a version.
 const unknown = "devel"
 
-// Of returns the version that the linker set. Without one, it returns the version that go recorded in the program: that of the
+// Get returns the version that the linker set. Without one, it returns the version that go recorded in the program: that of the
 // module for `go install`, and that of the commit for `go build` in a checkout. It is "devel" if go recorded none.
-func Of(linked string) string {
+func Get(linked string) string {
 	build, _ := debug.ReadBuildInfo() // nil without module support
 	return of(linked, build)
 }

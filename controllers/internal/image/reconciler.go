@@ -61,7 +61,7 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	if err != nil {
 		return 0, fmt.Errorf("list builds: %w", err)
 	}
-	now, err := r.sources(resolution.Cached(r.cache)).Of(ctx, image.Namespace, image.Spec.BuildInputs)
+	now, err := r.sources(resolution.FromCache(r.cache)).Resolve(ctx, image.Namespace, image.Spec.BuildInputs)
 	if err != nil {
 		return 0, fmt.Errorf("resolve inputs: %w", err)
 	}

@@ -279,7 +279,7 @@ func (w *fixture) finish(phase v1alpha1.BuildPhase) {
 		if build.Status.Finished {
 			continue
 		}
-		now := require.Value(w.r.sources(resolution.Stored(w.client)).OfBuild(w.t.Context(), &build))(w.t)
+		now := require.Value(w.r.sources(resolution.FromAPI(w.client)).ResolveBuild(w.t.Context(), &build))(w.t)
 		build.Status.Resolved = now.Resolved
 		build.Status.Phase, build.Status.Finished, build.Status.CompletionTime = phase, true, new(metav1.NewTime(w.clock.Now()))
 		if phase == v1alpha1.BuildSucceeded {

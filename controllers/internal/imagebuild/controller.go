@@ -47,7 +47,7 @@ type Options struct {
 // New makes the controller. The cache was made with package caches. The queue has to be a source of the controller.
 func New(options Options, cache client.Reader) *reconciliation.Controller {
 	r := &reconciler{Options: options, cache: cache, sources: resolution.Sources{
-		Kube: options.Kube, Bases: resolution.Stored(options.Client), Builders: options.Builders, Kept: options.Kept,
+		Kube: options.Kube, Bases: resolution.FromAPI(options.Client), Builders: options.Builders, Kept: options.Kept,
 	}}
 	return &reconciliation.Controller{Reconciler: r, Name: "imagebuild", Workers: workers, Watches: []reconciliation.Watch{
 		// Changes of the status are not watched: this controller continues by itself after each of its writes.

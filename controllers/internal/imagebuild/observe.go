@@ -120,7 +120,7 @@ func (r *reconciler) observeUnstarted(ctx context.Context, observed *state.Obser
 	if build.Status.Resolved != nil {
 		_, observed.Unresolved = r.Builders.Lookup(build.Spec.Inputs.Builder)
 	} else {
-		now, err := r.sources.OfBuild(ctx, build)
+		now, err := r.sources.ResolveBuild(ctx, build)
 		if err != nil {
 			return err
 		}

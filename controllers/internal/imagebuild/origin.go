@@ -16,8 +16,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/state"
 )
 
-// origin finds out whose a Job is that has the name of the attempt's Job. A Job that this process did not create is compared with what
-// the API server would store now, because only the server knows its defaults and what its webhooks change.
+// origin finds out who created the Job with the name of the attempt's Job. It compares a Job of another process with what the API server
+// would store now, because only the server knows its defaults and the changes of webhooks.
 func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, job *batchv1.Job, seen *observation) (state.Origin, error) {
 	key := client.ObjectKeyFromObject(build)
 	if created, ok := r.created.Load(key); ok && created == job.UID {

@@ -172,17 +172,17 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	r.addLogTail(ctx, build, pod, &status)
 	stored, err := r.PatchBuild(ctx, build, &status)
 	if err != nil {
-		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)
+		r.Queue.NotWritten(client.ObjectKeyFromObject(build), err)
 		return nil, err
 	}
-	r.Queue.Stored(stored)
+	r.Queue.Written(stored)
 	if stored.Status.Finished {
 		r.written.Delete(client.ObjectKeyFromObject(stored))
 		r.created.Delete(client.ObjectKeyFromObject(stored))
 	} else {
 		r.written.Store(client.ObjectKeyFromObject(stored), stored.DeepCopy())
 	}
-	r.Metrics.Stored(&build.Status, stored)
+	r.Metrics.CountEnds(&build.Status, stored)
 	r.recordEvent(build, stored)
 	return stored, nil
 }

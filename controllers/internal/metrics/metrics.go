@@ -43,8 +43,8 @@ func NewBuilds(registerer prometheus.Registerer) (*Builds, error) {
 	return b, nil
 }
 
-// Stored counts the build and the attempts that ended between a former status and the status that was just stored.
-func (b *Builds) Stored(before *v1alpha1.ImageBuildStatus, build *v1alpha1.ImageBuild) {
+// CountEnds counts the build and the attempts that ended between a former status and the status that was just stored.
+func (b *Builds) CountEnds(before *v1alpha1.ImageBuildStatus, build *v1alpha1.ImageBuild) {
 	after := &build.Status
 	for i := range after.Attempts {
 		attempt := &after.Attempts[i]

@@ -44,12 +44,12 @@ func TestAnEndIsCountedOnceWhenItIsStored(t *testing.T) {
 		Phase: v1alpha1.BuildSucceeded, Finished: true, StartTime: &start, CompletionTime: &end,
 		Attempts: []v1alpha1.BuildAttempt{{Number: 1, Outcome: v1alpha1.AttemptSucceeded}},
 	}
-	builds.Stored(starting, &v1alpha1.ImageBuild{Status: *retrying})
-	builds.Stored(retrying, &v1alpha1.ImageBuild{Status: *again})
-	builds.Stored(again, &v1alpha1.ImageBuild{Status: *failed})
-	builds.Stored(failed, &v1alpha1.ImageBuild{Status: *failed})
-	builds.Stored(starting, &v1alpha1.ImageBuild{Status: *succeeded})
-	builds.Stored(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
+	builds.CountEnds(starting, &v1alpha1.ImageBuild{Status: *retrying})
+	builds.CountEnds(retrying, &v1alpha1.ImageBuild{Status: *again})
+	builds.CountEnds(again, &v1alpha1.ImageBuild{Status: *failed})
+	builds.CountEnds(failed, &v1alpha1.ImageBuild{Status: *failed})
+	builds.CountEnds(starting, &v1alpha1.ImageBuild{Status: *succeeded})
+	builds.CountEnds(starting, &v1alpha1.ImageBuild{Spec: v1alpha1.ImageBuildSpec{OneOff: new(true)}, Status: *succeeded})
 
 	compare(t, registry,
 		`goldsmith_build_attempts_finished_total{outcome="Disrupted",reason="Evicted"} 1`,

@@ -244,8 +244,8 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/reconciler.go", `return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)`, `return true`, ""},
 	{"controllers/internal/imagebuild/reconciler.go", `o.live || o.begun &&`, `o.live || o.fresh &&`, "no schedule of 20,000 has a pod without a Job that only the API has when another process has begun the attempt; a test of controllers/internal/imagebuild does"},
 	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.Release(request.NamespacedName)`, ``, "no fault of a schedule lasts; TestABuildThatCannotStartLetsOthersStart has one that does"},
-	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.NotStored(client.ObjectKeyFromObject(build), err)`, ``, ""},
-	{"controllers/internal/imagebuild/reconciler.go", `	r.Queue.Stored(stored)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.NotWritten(client.ObjectKeyFromObject(build), err)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `	r.Queue.Written(stored)`, ``, ""},
 	{"controllers/internal/imagebuild/reconciler.go", `order < 0 {`, `order > 0 {`, "the write of an outdated build is a conflict, and then the build is read from the API"},
 	{"controllers/internal/imagebuild/reconciler.go", `written.UID == build.UID {`, `true {`, "a later build of the name has a newer resource version"},
 	{"controllers/internal/imagebuild/reconciler.go", `	return longestLook

@@ -80,7 +80,7 @@ func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadat
 	cached := &v1alpha1.ImageBuild{}
 	if err := q.Cache.Get(ctx, key, cached); err == nil && cached.UID == build.UID {
 		// A build that belongs in the queue will be observed soon.
-		_, takesPart := queue.Of(cached)
+		_, takesPart := queue.FromBuild(cached)
 		order, err := resourceversion.CompareResourceVersion(cached.ResourceVersion, build.ResourceVersion)
 		return !takesPart && err == nil && order >= 0
 	}

@@ -85,8 +85,8 @@ func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admi
 	return q.ledger.Admission(key)
 }
 
-// Stored takes the answer to a write of a build's status.
-func (q *Queue) Stored(build *v1alpha1.ImageBuild) {
+// Written takes the answer to a write of a build's status.
+func (q *Queue) Written(build *v1alpha1.ImageBuild) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
 	q.measure(build, q.ledger.Learn(build))
@@ -100,8 +100,8 @@ func (q *Queue) measure(build *v1alpha1.ImageBuild, settled bool) {
 	}
 }
 
-// NotStored takes the error of a write of a build's status. Unless the API refused the write, it may still be stored.
-func (q *Queue) NotStored(key queue.Key, err error) {
+// NotWritten takes the error of a write of a build's status. Unless the API refused the write, it may still be stored.
+func (q *Queue) NotWritten(key queue.Key, err error) {
 	if refused(err) {
 		return
 	}

@@ -43,8 +43,8 @@ type Sources struct {
 	Kept func(digest string) bool
 }
 
-// Of resolves inputs. An error is an error of the API, and not of the inputs.
-func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
+// Resolve resolves inputs. An error is an error of the API, and not of the inputs.
+func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.BuildInputs) (Resolution, error) {
 	if refused := s.Builders.Check(&given); refused != nil {
 		return Resolution{Unresolved: refused}, nil
 	}
@@ -62,11 +62,11 @@ func (s Sources) Of(ctx context.Context, namespace string, given v1alpha1.BuildI
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseComing(given.Base.ImageRef, base)}, nil
 }
 
-// OfBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.
-func (s Sources) OfBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
+// ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.
+func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
 	given := build.Spec.Inputs
 	if build.Spec.Pinned == nil {
-		return s.Of(ctx, build.Namespace, given)
+		return s.Resolve(ctx, build.Namespace, given)
 	}
 	if refused := s.Builders.Check(&given); refused != nil {
 		return Resolution{Unresolved: refused}, nil

@@ -75,7 +75,7 @@ func TestALostBaseThatNoRegistryHasIsNotFound(t *testing.T) {
 			base.Status.LatestSuccessful.Artifacts[0].Location = location
 			for _, kept := range []bool{false, true} {
 				all.Kept = func(digest string) bool { return kept || digest != "sha256:lost" }
-				got, err := all.Of(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
+				got, err := all.Resolve(t.Context(), "team", given(func(i *v1alpha1.BuildInputs) { i.Base.ImageRef.Channel = channel }))
 				require.NoError(t, err)
 				there := kept || published
 				if lost := got.Unresolved; there != (lost == nil) || !there && (lost.Reason != v1alpha1.ReasonBaseNotFound || !strings.HasSuffix(lost.Message, want) || !got.MayAppear) {
@@ -119,7 +119,7 @@ func TestInputsAreResolvedWithWhatTheyReferTo(t *testing.T) {
 		"a base by reference":               {given: given(func(i *v1alpha1.BuildInputs) { i.Base = v1alpha1.Base{Reference: "debian:bookworm"} })},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := sources(bases, nil).Of(t.Context(), "team", c.given)
+			got, err := sources(bases, nil).Resolve(t.Context(), "team", c.given)
 			switch {
 			case err != nil:
 				t.Fatal(err)
@@ -140,34 +140,34 @@ func TestAnErrorOfTheAPIIsNoAnswer(t *testing.T) {
 		"it fails":        errors.New("away"),
 		"nobody knows it": apierrors.NewGenericServerResponse(http.StatusNotFound, "get", v1alpha1.Resource("images"), "debian", "", 0, true),
 	} {
-		if got, err := sources(nil, failure).Of(t.Context(), "team", given()); !errors.Is(err, failure) {
+		if got, err := sources(nil, failure).Resolve(t.Context(), "team", given()); !errors.Is(err, failure) {
 			t.Errorf("%s: %+v, error %v", name, got, err)
 		}
 	}
 }
 
 func TestARerunResolvesToWhatItWas(t *testing.T) {
-	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Of(t.Context(), "team", given())
+	first, err := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:one")}, nil).Resolve(t.Context(), "team", given())
 	require.NoError(t, err)
 	rerun := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team"}}
 	rerun.Spec.Inputs = given()
 	now := sources(map[string]*v1alpha1.Image{"team/debian": built("sha256:two")}, nil)
-	plain, err := now.OfBuild(t.Context(), rerun)
+	plain, err := now.ResolveBuild(t.Context(), rerun)
 	if err != nil || plain.Resolved.BaseDigest != "sha256:two" {
 		t.Errorf("resolved %+v, error %v", plain.Resolved, err)
 	}
 	rerun.Spec.Pinned = &v1alpha1.PinnedInputs{BaseDigest: first.Resolved.BaseDigest, Base: first.Resolved.Base, Files: first.Resolved.Files}
-	got, err := now.OfBuild(t.Context(), rerun)
+	got, err := now.ResolveBuild(t.Context(), rerun)
 	require.NoError(t, err)
 	if diff := cmp.Diff(first, got); diff != "" {
 		t.Error(diff)
 	}
 	rerun.Spec.Inputs.Parameters = []v1alpha1.Parameter{{Name: "x"}}
-	if got, err = now.OfBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonInvalidParameters {
+	if got, err = now.ResolveBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonInvalidParameters {
 		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
 	}
 	rerun.Spec.Inputs.Builder.Name = "gone"
-	if got, err = now.OfBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonBuilderNotFound {
+	if got, err = now.ResolveBuild(t.Context(), rerun); err != nil || got.Unresolved == nil || got.Unresolved.Reason != v1alpha1.ReasonBuilderNotFound {
 		t.Errorf("resolved %+v, unresolved %+v, error %v", got.Resolved, got.Unresolved, err)
 	}
 }

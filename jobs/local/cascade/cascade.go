@@ -87,7 +87,7 @@ type owner struct {
 // key is the value of the owner in the index.
 func (o owner) key() string { return fmt.Sprintf("%s %q %q %q", o.kind, o.namespace, o.name, o.uid) }
 
-// object is the metadata of an object: read only, and of the cached ones only the fields that trim leaves.
+// object is the metadata of an object. It is read only. An object of the cache has only the fields that trim keeps.
 type object struct {
 	kind schema.GroupKind
 	*metav1.ObjectMeta

@@ -26,9 +26,9 @@ func (e *DeletedBuildError) Error() string {
 	return fmt.Sprintf("build %s in namespace %s was deleted", e.Record.Name, e.Namespace)
 }
 
-// Of returns the error for the verb that got the name. If the verb finds deleted builds, the error ends with the command line that
+// ForVerb returns the error for the verb that got the name. If the verb finds deleted builds, the error ends with the command line that
 // selects the build: with --uid for the verb's first argument, with --second-uid for the second.
-func (e *DeletedBuildError) Of(verb *cobra.Command) error {
+func (e *DeletedBuildError) ForVerb(verb *cobra.Command) error {
 	uids := []string{"uid", "second-uid"}
 	args := verb.Flags().Args()
 	i := slices.Index(args, e.Record.Name)

@@ -60,8 +60,8 @@ func (e *OtherKindError) Error() string {
 		nouns[e.Wanted], e.Name, e.Namespace, articles[e.other()], e.instead())
 }
 
-// Of returns the error for the verb that got the name. It ends with the command line that the user may mean.
-func (e *OtherKindError) Of(verb *cobra.Command) error {
+// ForVerb returns the error for the verb that got the name. It ends with the command line that the user may mean.
+func (e *OtherKindError) ForVerb(verb *cobra.Command) error {
 	args := slices.Clone(verb.Flags().Args())
 	i := slices.Index(args, e.Name)
 	if i < 0 {

@@ -55,7 +55,7 @@ func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 		}
 		require.NoError(t, verb.ParseFlags(words[1:]))
 		err := &DeletedBuildError{Namespace: "team", Record: &v1alpha1.BuildRecord{Name: "web-4", UID: "a-uid"}}
-		if got := err.Of(verb).Error(); got != want {
+		if got := err.ForVerb(verb).Error(); got != want {
 			t.Errorf("%s: got %q, want %q", line, got, want)
 		}
 	}
@@ -144,7 +144,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		root.SetArgs(append([]string{"verb"}, strings.Fields(test.line)...))
 		err := root.ExecuteContext(t.Context())
 		if other, ok := errors.AsType[*OtherKindError](err); ok {
-			err = other.Of(verb)
+			err = other.ForVerb(verb)
 		}
 		if err == nil || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", test.line, err, test.want)

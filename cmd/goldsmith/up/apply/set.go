@@ -304,7 +304,7 @@ func (s *set) apply(ctx context.Context, m *member, report func(string)) *failur
 	return nil
 }
 
-// mark is what an object has that the set has created. A copy of the object has another name.
+// mark is the annotation of objects that the set has created. It has the name, so a copy with another name does not count as created.
 func (s *set) mark(k key) string { return s.id + "/" + k.NamespacedName.String() }
 
 // created reports whether the set has created an object.
