@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -76,11 +77,16 @@ func Start(configuration, address string, log io.Writer) (url string, stop func(
 	return "http://" + host, stop, nil
 }
 
-// freePort returns a port of the address on which nobody listens.
+// freePort returns a port of the address on which nobody listens. apt-cacher-ng knows no ports above 32767.
 func freePort(address string) (int, error) {
-	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
-	if err != nil {
-		return 0, err
+	const first, last, tries = 20000, 32767, 100
+	var err error
+	for range tries {
+		var listener net.Listener
+		port := first + rand.IntN(last-first+1)
+		if listener, err = net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(port))); err == nil {
+			return port, listener.Close()
+		}
 	}
-	return listener.Addr().(*net.TCPAddr).Port, listener.Close()
+	return 0, err
 }

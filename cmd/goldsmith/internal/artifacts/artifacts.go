@@ -39,11 +39,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith artifacts debian@stable -o json",
 		Args:              client.OneName(argument, client.Either),
 		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			build, err := Find(command.Context(), connection, args[0], command.ErrOrStderr())
 			if err != nil {
 				return err
@@ -57,7 +53,7 @@ func NewCommand() *cobra.Command {
 			}
 			_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, again(args[0], build))
 			return err
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	format.AddTo(command)

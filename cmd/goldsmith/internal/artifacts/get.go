@@ -60,11 +60,7 @@ func newGetCommand() *cobra.Command {
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
 		Args:              client.OneName(argument, client.Either),
 		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
 			asked.style = output.StyleOf(command, command.ErrOrStderr())
 			build, err := Find(command.Context(), connection, args[0], asked.told)
@@ -73,7 +69,7 @@ func newGetCommand() *cobra.Command {
 			}
 			asked.again = again(args[0], build)
 			return asked.run(command.Context(), connection, build)
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	set := command.Flags()

@@ -35,11 +35,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith builders disk",
 		Args:              client.Names("at most one argument, the NAME of a builder", 0, client.Text),
 		ValidArgsFunction: complete(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			if len(args) == 0 {
 				return run(command.Context(), connection, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
 			}
@@ -48,7 +44,7 @@ func NewCommand() *cobra.Command {
 				return err
 			}
 			return show(builder, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().Lookup("namespace").Usage = "namespace of the images to count (default: all namespaces)"

@@ -30,13 +30,9 @@ func NewCommand() *cobra.Command {
 			"  goldsmith cancel debian-7 --reason 'wrong base image'",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
 		ValidArgsFunction: completion.UnfinishedImageBuilds(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			return run(command.Context(), connection, args[0], reason, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&reason, "reason", "", "reason for the cancellation, at most 1024 characters")

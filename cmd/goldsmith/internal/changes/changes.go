@@ -33,16 +33,10 @@ func NewCommand() *cobra.Command {
 			"  goldsmith changes debian --limit 0 -o json",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.Check(); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			return run(command.Context(), connection, args[0], asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command, "changes", "UID of the image or deleted image")

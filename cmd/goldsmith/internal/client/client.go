@@ -67,6 +67,17 @@ type Connection struct {
 	Config *rest.Config
 }
 
+// Run returns a function for RunE of a command. It connects to the server, and then calls run.
+func (f *Flags) Run(run func(command *cobra.Command, connection *Connection, args []string) error) func(*cobra.Command, []string) error {
+	return func(command *cobra.Command, args []string) error {
+		connection, err := f.Connect(command.ErrOrStderr())
+		if err != nil {
+			return err
+		}
+		return run(command, connection, args)
+	}
+}
+
 // Connect makes a client of the server that the flags, the environment and the working directory name. Warnings of the
 // server are written to the given writer.
 func (f *Flags) Connect(warnings io.Writer) (*Connection, error) {

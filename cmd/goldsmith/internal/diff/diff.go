@@ -37,11 +37,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of one or two BUILDs, the older one first", 1, client.ImageBuild, client.ImageBuild),
 		ValidArgsFunction: completion.TwoImageBuilds(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) (err error) {
 			from.name, to.name = args[0], args[len(args)-1]
 			if len(args) == 1 {
 				if from.uid != "" || to.uid != "" {
@@ -52,7 +48,7 @@ func NewCommand() *cobra.Command {
 				}
 			}
 			return run(command.Context(), connection, from, to, format, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&from.uid, "uid", "", "UID of the first build, which can be a deleted build")

@@ -31,11 +31,7 @@ func NewCommand() *cobra.Command {
 		Example:           "  goldsmith kinds\n  goldsmith kinds debianserver > server.yaml",
 		Args:              client.Names("at most one argument, a KIND", 0, client.Text),
 		ValidArgsFunction: complete(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			if len(args) == 0 {
 				return list(connection, format, command.OutOrStdout(), command.ErrOrStderr())
 			}
@@ -47,7 +43,7 @@ func NewCommand() *cobra.Command {
 				return fmt.Errorf("-o %s prints the list, but `%s` prints an example: omit one of them", format, command.CommandPath()+" "+args[0])
 			}
 			return example(command.Context(), connection, kind, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	format.AddTo(command)

@@ -40,14 +40,8 @@ func NewCommand() *cobra.Command {
 			"  goldsmith notes debian - <withdrawal.txt",
 		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, client.Image, client.Text),
 		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.Check(); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			if len(args) == 1 {
 				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
 			}
@@ -59,7 +53,7 @@ func NewCommand() *cobra.Command {
 				return err
 			}
 			return add(command.Context(), connection, args[0], text, asked, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command, "notes", "UID of the image or deleted image whose notes are listed")

@@ -34,17 +34,13 @@ func NewCommand() *cobra.Command {
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
 		ValidArgsFunction: completion.ImageBuildAndChannel(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			wanted := &move{build: args[0], channel: args[1]}
 			if command.Flags().Changed("from") {
 				wanted.from = &from
 			}
 			return run(command.Context(), connection, wanted, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&from, "from", "", `build that the channel must refer to before the move; "" requires that the channel does not exist`)

@@ -40,13 +40,9 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith queue --all-namespaces\n" +
 			"  goldsmith queue -l images.goldsmith.dev/image=debian",
 		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, _ []string) error {
 			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command.Flags())

@@ -40,16 +40,10 @@ func NewCommand() *cobra.Command {
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
 		ValidArgsFunction: completion.ImageBuildsToRerun(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.Check(); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			return run(command.Context(), connection, args[0], asked, follow.OptionsOf(command))
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	asked.AddTo(command)

@@ -39,13 +39,9 @@ func NewCommand() *cobra.Command {
 			"  goldsmith stats debian --since 7d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	command.Flags().StringVar(&asked.since, "since", "", "length of the time window until now, such as 7d or 36h (default 30d)")

@@ -56,13 +56,9 @@ func newCommand(wanted *change) *cobra.Command {
 		Use:               wanted.verb + " IMAGE",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
 		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
+		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
 			return wanted.run(command.Context(), connection, args[0], format, command.OutOrStdout())
-		},
+		}),
 	}
 	flags.AddTo(command.Flags())
 	format.AddTo(command)
