@@ -62,7 +62,7 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseComing(given.Base.ImageRef, base)}, nil
 }
 
-// ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Of.
+// ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Resolve.
 func (s Sources) ResolveBuild(ctx context.Context, build *v1alpha1.ImageBuild) (Resolution, error) {
 	given := build.Spec.Inputs
 	if build.Spec.Pinned == nil {
