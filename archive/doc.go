@@ -12,7 +12,7 @@
 //	v1/<namespace>/<build uid>/build.json                                                the Build
 //
 // The text is the stream without timestamps: what the builder wrote. Limits count the text, so a chunk's name has the range of its
-// text as well. Names of earlier versions lack it; there the range of the stream counts.
+// text as well.
 //
 // A key names its content. A chunk that grows is in pieces, which are merged under a new key before the old objects are deleted. Of chunks
 // that cover the same bytes, the longest counts. So several writers of a stream do not conflict, and a crash between two

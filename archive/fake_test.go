@@ -186,7 +186,7 @@ func seal(t testing.TB, w *Writer, of Seal) Summary {
 	return require.Value(w.Seal(t.Context(), of))(t)
 }
 
-// keep stores a whole stream, in chunks of that length; 0 is the longest.
+// keep stores a whole stream, in chunks of that many bytes; 0 is the longest. The writer begins a chunk with the next byte.
 func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 	t.Helper()
 	return keepOf(t, s, attempt(), stream, chunk)
@@ -194,18 +194,25 @@ func keep(t testing.TB, s *Store, stream []byte, chunk int64) *Writer {
 
 func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writer {
 	t.Helper()
-	for at := int64(0); chunk > 0 && at < int64(len(stream)); at += chunk { // an earlier version has chunks of any bytes
-		old := require.Value(s.stored(a))(t)
-		end := min(at+chunk, int64(len(stream)))
-		err := old.put(t.Context(), stampedSpan(at, end), stream[at:end])
-		require.NoError(t, err)
-	}
 	w := require.Value(s.Writer(t.Context(), a, Limit{}))(t)
-	if chunk > 0 {
-		w.chunk = chunk
+	if chunk == 0 {
+		store(t, w, stream)
+		return w
 	}
-	store(t, w, stream[w.Accepted():])
+	for content := range slices.Chunk(stream, int(chunk)) {
+		store(t, w, content)
+		w.roll()
+	}
+	w.chunk = chunk
 	return w
+}
+
+// chunkOf is the chunk with the bytes [start, end) of a stream.
+func chunkOf(stream []byte, start, end int64) span {
+	var before, all textCounter
+	before.add(stream[:start])
+	all.add(stream[:end])
+	return span{start: start, end: end, text: before.sum, textEnd: all.sum}
 }
 
 func readAll(t testing.TB, s *Store, from Position) []byte {

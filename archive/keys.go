@@ -95,22 +95,12 @@ type span struct {
 	start, end int64
 	// text is how much of the text is before the chunk, and textEnd how much before its end.
 	text, textEnd int64
-	// stamped is a chunk of an earlier version, which does not tell the text: it counts the timestamps as well.
-	stamped bool
 	// missing is a gap of an unsealed log that the limit has not cut. Its text is an estimate.
 	missing bool
 }
 
-// stampedSpan is a span whose text is not known.
-func stampedSpan(start, end int64) span {
-	return span{start: start, end: end, text: start, textEnd: end, stamped: true}
-}
-
 // name of the chunk, below the attempt's prefix.
 func (s span) name() string {
-	if s.stamped {
-		return fmt.Sprintf("%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, chunkSuffix)
-	}
 	return fmt.Sprintf("%0*d-%0*d-%0*d-%0*d%s", offsetDigits, s.start, offsetDigits, s.end, offsetDigits, s.text, offsetDigits, s.textEnd, chunkSuffix)
 }
 
@@ -125,16 +115,11 @@ func parseSpan(name string) (span, bool) {
 		}
 		numbers = append(numbers, int64(n))
 	}
-	var s span
-	switch len(numbers) {
-	case 2:
-		s = stampedSpan(numbers[0], numbers[1])
-	case 4:
-		s = span{start: numbers[0], end: numbers[1], text: numbers[2], textEnd: numbers[3]}
-	default:
+	if !found || len(numbers) != 4 {
 		return span{}, false
 	}
-	return s, found && s.isSound()
+	s := span{start: numbers[0], end: numbers[1], text: numbers[2], textEnd: numbers[3]}
+	return s, s.isSound()
 }
 
 // cutMark names bytes that the limit has cut from an unsealed log. It comes after all chunks, so that a list without a cut chunk has it.

@@ -72,7 +72,7 @@ func TestAListIsWhole(t *testing.T) {
 			if s.location != "mem:" && i%50 != 0 {
 				continue // each is synced
 			}
-			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, stampedSpan(int64(i), int64(i+1)).name())
+			key := fmt.Sprintf("v1/n/b/%d-p/%s", i/500, span{start: int64(i), end: int64(i + 1)}.name())
 			want = append(want, key)
 			require.NoError(t, s.put(t.Context(), key, []byte("x")))
 		}

@@ -193,7 +193,7 @@ func TestAListThatMissesAChunkMakesNoGap(t *testing.T) {
 	s := f.open(Options{})
 	stream := []byte(stamped(0, "one") + stamped(1, "two") + stamped(2, "three"))
 	keep(t, s, stream, 30)
-	missing := prefixOf(t, attempt()) + stampedSpan(30, 60).name()
+	missing := prefixOf(t, attempt()) + chunkOf(stream, 30, 60).name()
 	hidden := f.content[missing]
 	lists := 0
 	f.before = func(c call) error {
@@ -331,7 +331,8 @@ func TestALogWithABrokenSealIsReadAndSealedAgain(t *testing.T) {
 		s := f.open(Options{})
 		stream := bytes.Repeat([]byte("x"), 100)
 		keep(t, s, stream, 0)
-		f.content[prefixOf(t, attempt())+sealName] = []byte(text)
+		body := strings.TrimSuffix(text, "}")
+		f.content[prefixOf(t, attempt())+sealName] = []byte(body + sumField + sumOf([]byte(body)))
 		same(t, name, readAll(t, s, Position{}), stream)
 		if summary, err := s.Summary(t.Context(), attempt()); summary != nil || err != nil {
 			t.Errorf("%s: got %+v, %v", name, summary, err)

@@ -33,7 +33,7 @@ type Summary struct {
 	Bytes int64 `json:"bytes"`
 	// Cut is the number of bytes that are not kept because of the limit.
 	Cut int64 `json:"cut,omitempty"`
-	// CutText is Cut without timestamps. It is zero if an earlier version sealed the log.
+	// CutText is Cut without timestamps.
 	CutText int64 `json:"cutText,omitempty"`
 	// Stored is the compressed size of the chunks in the store.
 	Stored int64 `json:"stored"`
@@ -60,8 +60,8 @@ type Summary struct {
 type Chunk struct {
 	Start int64 `json:"start"`
 	End   int64 `json:"end"`
-	// Text is the same range without timestamps. It is nil for a chunk of an earlier version, whose name lacks it.
-	Text *TextRange `json:"text,omitempty"`
+	// Text is the same range without timestamps.
+	Text TextRange `json:"text"`
 }
 
 // TextRange is a range of a log's bytes without timestamps.
@@ -172,11 +172,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 		summary.Cut += from - summary.Bytes
 		summary.CutText += found.cut(i)
 		summary.Bytes = chunk.end
-		kept := Chunk{Start: chunk.start, End: chunk.end}
-		if !chunk.stamped {
-			kept.Text = &TextRange{Start: chunk.text, End: chunk.textEnd}
-		}
-		summary.Chunks = append(summary.Chunks, kept)
+		summary.Chunks = append(summary.Chunks, Chunk{Start: chunk.start, End: chunk.end, Text: TextRange{Start: chunk.text, End: chunk.textEnd}})
 	}
 	summary.First, summary.Last = seen.first, seen.last
 	summary.Why = missing.why(seal, summary.CutText)
@@ -237,16 +233,12 @@ const digestPrefix = "sha256:"
 func (s *Summary) spans() spans {
 	kept := make(spans, 0, len(s.Chunks))
 	for _, chunk := range s.Chunks {
-		s := stampedSpan(chunk.Start, chunk.End)
-		if chunk.Text != nil {
-			s.text, s.textEnd, s.stamped = chunk.Text.Start, chunk.Text.End, false
-		}
-		kept = append(kept, s)
+		kept = append(kept, span{start: chunk.Start, end: chunk.End, text: chunk.Text.Start, textEnd: chunk.Text.End})
 	}
 	return kept
 }
 
-// sumField begins the last field of a JSON object: the SHA-256 of what comes before it. Objects of earlier versions lack it.
+// sumField begins the last field of a JSON object: the SHA-256 of what comes before it.
 const sumField = `,"sum":"`
 
 // sumOf is the rest of a JSON object that begins with body.
@@ -261,7 +253,7 @@ func (s *Store) getJSON(ctx context.Context, key string, value any) error {
 	if err != nil {
 		return err
 	}
-	if body, sum, found := bytes.Cut(content, []byte(sumField)); found && string(sum) != sumOf(body) {
+	if body, sum, _ := bytes.Cut(content, []byte(sumField)); string(sum) != sumOf(body) {
 		return fmt.Errorf("log archive: read %q: %w: its checksum differs", key, ErrDamaged)
 	}
 	if err := json.Unmarshal(content, value); err != nil {

@@ -87,8 +87,9 @@ func TestALogIsSealedOnce(t *testing.T) {
 func TestASealIsNotOfWhatIsNotThere(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
-	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
-	last := prefixOf(t, attempt()) + stampedSpan(90, 95).name()
+	stream := bytes.Repeat([]byte("x"), 95)
+	w := keep(t, s, stream, 10)
+	last := prefixOf(t, attempt()) + chunkOf(stream, 90, 95).name()
 	content := f.content[last]
 	delete(f.content, last)
 	if summary, err := w.Seal(t.Context(), Seal{}); err == nil || !strings.Contains(err.Error(), "95") {
@@ -104,14 +105,15 @@ func TestASealIsNotOfWhatIsNotThere(t *testing.T) {
 func TestASealLeavesNothingElse(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
-	w := keep(t, s, bytes.Repeat([]byte("x"), 95), 10)
+	stream := bytes.Repeat([]byte("x"), 95)
+	w := keep(t, s, stream, 10)
 	prefix := prefixOf(t, attempt())
-	for _, name := range []string{stampedSpan(0, 5).name(), stampedSpan(3, 9).name(), stampedSpan(90, 93).name(), "x.1a2b.tmp"} {
+	for _, name := range []string{chunkOf(stream, 0, 5).name(), chunkOf(stream, 3, 9).name(), chunkOf(stream, 90, 93).name(), "x.1a2b.tmp"} {
 		f.content[prefix+name] = []byte("garbage")
 	}
 	other := attempt()
 	other.Number = 12
-	f.content[prefixOf(t, other)+stampedSpan(0, 5).name()] = []byte("of another attempt")
+	f.content[prefixOf(t, other)+chunkOf(stream, 0, 5).name()] = []byte("of another attempt")
 	f.content["v1/team/b-1/"+buildName] = []byte("{}")
 	seal(t, w, Seal{})
 	if got := f.keys(prefix); len(got) != 11 || !slices.Contains(got, sealName) {
@@ -125,8 +127,9 @@ func TestASealLeavesNothingElse(t *testing.T) {
 func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
 	f := newFake()
 	s := f.open(Options{})
-	w := keep(t, s, []byte("one\n"), 0)
-	garbage := prefixOf(t, attempt()) + stampedSpan(0, 2).name()
+	stream := []byte("one\n")
+	w := keep(t, s, stream, 0)
+	garbage := prefixOf(t, attempt()) + chunkOf(stream, 0, 2).name()
 	f.content[garbage] = []byte("garbage")
 	f.before = func(c call) error {
 		if c.operation == "delete" {

@@ -182,18 +182,18 @@ func TestTheTimeLimitEndsAnOperation(t *testing.T) {
 
 func TestAChunkNameIsReadAsItWasWritten(t *testing.T) {
 	for _, chunk := range []span{
-		stampedSpan(0, 1), stampedSpan(0, chunkSize), stampedSpan(5, 6), stampedSpan(1<<62-1, 1<<62),
-		{start: 5, end: 105, text: 5, textEnd: 75}, {start: 5, end: 6},
+		{end: 1}, {end: chunkSize, textEnd: chunkSize}, {start: 5, end: 6, text: 3, textEnd: 4}, {start: 1<<62 - 1, end: 1 << 62, text: 1<<62 - 1, textEnd: 1 << 62},
+		{start: 5, end: 105, text: 5, textEnd: 75},
 	} {
 		if got, ok := parseSpan(chunk.name()); !ok || got != chunk {
 			t.Errorf("%v: got %v, %t", chunk, got, ok)
 		}
 	}
-	good := stampedSpan(0, 5).name()
+	good := span{end: 5}.name()
 	for _, bad := range []string{
-		"", good + ".tmp", "x" + good[1:], strings.Replace(good, "-", "+", 1), stampedSpan(5, 5).name(), stampedSpan(6, 5).name(),
-		stampedSpan(0, chunkSize+1).name(), "99999999999999999999" + good[20:], good[:20] + good[21:], "+" + good[1:], sealName,
-		span{end: 5, text: 1}.name(), strings.Replace(good, ".zst", "-00000000000000000000.zst", 1),
+		"", good + ".tmp", "x" + good[1:], strings.Replace(good, "-", "+", 1), span{start: 5, end: 5}.name(), span{start: 6, end: 5}.name(),
+		span{end: chunkSize + 1}.name(), "99999999999999999999" + good[20:], good[:20] + good[21:], "+" + good[1:], sealName,
+		span{end: 5, text: 1}.name(), strings.Replace(good, ".zst", "-00000000000000000000.zst", 1), good[:2*offsetDigits+1] + chunkSuffix,
 	} {
 		if got, ok := parseSpan(bad); ok {
 			t.Errorf("%q is %v", bad, got)

@@ -129,9 +129,6 @@ func (w *Writer) resume(ctx context.Context) error {
 		}
 	}
 	w.cuts = parseCutMarks(others)
-	if err := w.markEarlier(ctx, found); err != nil {
-		return err
-	}
 	w.damaged = found.withMissing(w.cuts).hasMissing()
 	w.durable, w.start = found.end(), found.end()
 	if len(found) > 0 {
@@ -161,8 +158,7 @@ func (w *Writer) growing(found spans) int {
 	first := len(found) - 1
 	for last := found[first]; first > 0; first-- {
 		before := found[first-1]
-		isPiece := before.end == found[first].start && !before.stamped && !last.stamped && !found[first].stamped
-		if !isPiece || last.end-before.start >= chunkSize-chunkSize/slack || last.textEnd-before.text >= w.most(before.text)-w.chunk/slack ||
+		if before.end != found[first].start || last.end-before.start >= chunkSize-chunkSize/slack || last.textEnd-before.text >= w.most(before.text)-w.chunk/slack ||
 			w.isHead(before.text) != w.isHead(last.text) {
 			break
 		}
@@ -381,17 +377,6 @@ func (w *Writer) mark(ctx context.Context, cut span) error {
 	}
 	apart = append(apart, cut)
 	w.cuts = apart
-	return nil
-}
-
-// markEarlier marks what the limit has cut in a log of an earlier version, which stored no marks.
-func (w *Writer) markEarlier(ctx context.Context, found spans) error {
-	for i := range found {
-		before := found[:i]
-		if len(w.cuts) == 0 && w.head >= 0 && found.gap(i) > 0 && !w.isHead(before.textEnd()) && found[i].text <= found.textEnd()-w.tail+w.chunk {
-			return w.mark(ctx, span{start: before.end(), end: found.from(i)})
-		}
-	}
 	return nil
 }
 

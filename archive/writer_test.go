@@ -364,7 +364,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	s := f.open(Options{})
 	stream := randomStream(rand.New(rand.NewPCG(11, 11)), 100, false)
 	prefix := prefixOf(t, attempt())
-	for _, chunk := range []span{stampedSpan(0, 700), stampedSpan(600, 900), stampedSpan(800, 1000), stampedSpan(100, 300)} {
+	for _, chunk := range []span{chunkOf(stream, 0, 700), chunkOf(stream, 600, 900), chunkOf(stream, 800, 1000), chunkOf(stream, 100, 300)} {
 		content := require.Value(s.codecs.encode(stream[chunk.start:chunk.end]))(t)
 		require.NoError(t, f.put(t.Context(), prefix+chunk.name(), content))
 	}
@@ -372,7 +372,7 @@ func TestChunksThatOverlapAreNoGarbage(t *testing.T) {
 	w := writer(t, s, Limit{})
 	store(t, w, stream[1000:1500])
 	same(t, "after", readAll(t, s, Position{}), stream[:1500])
-	if _, ok := f.content[prefix+stampedSpan(100, 300).name()]; ok {
+	if _, ok := f.content[prefix+chunkOf(stream, 100, 300).name()]; ok {
 		t.Error("what another chunk covers is still there")
 	}
 	if summary := seal(t, w, Seal{}); summary.Digest != digestOf(stream[:1500]) || summary.Cut != 0 {
