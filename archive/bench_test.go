@@ -5,6 +5,7 @@ package archive
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"io"
 	"runtime"
@@ -65,6 +66,109 @@ func gzipFastest(b *testing.B, log []byte) int64 {
 	require.NoError(b, err)
 	require.NoError(b, z.Close())
 	return int64(out.Len())
+}
+
+// BenchmarkRequests counts the requests for a log, and their KiB. The log grows at a constant rate, and is flushed every other second. The
+// prefix of a metric tells what the requests are for:
+//
+//	write          the writer, including the seal
+//	open-resume    another writer that continues the log, just before the seal
+//	open-read      a reader of the whole log, just before the seal
+//	open-tail      a reader of the last 100 lines, just before the seal
+//	sealed-read    a reader of the whole log, after the seal
+//	sealed-tail    a reader of the last 100 lines, after the seal
+//
+// The metric objects is the maximum number of stored objects.
+func BenchmarkRequests(b *testing.B) {
+	log := realLog(200_000)
+	for _, run := range []struct {
+		name       string
+		size, rate int
+	}{
+		{"10KB/1MBps", 10_000, 1_000_000}, {"10KB/1KBps", 10_000, 1000},
+		{"10MB/1MBps", 10_000_000, 1_000_000}, {"10MB/100KBps", 10_000_000, 100_000}, {"10MB/10KBps", 10_000_000, 10_000}, {"10MB/1KBps", 10_000_000, 1000},
+		{"1GB/1MBps", 1_000_000_000, 1_000_000}, {"1GB/100KBps", 1_000_000_000, 100_000},
+		{"24h/50Bps", 24 * 3600 * 50, 50},
+	} {
+		b.Run(run.name, func(b *testing.B) {
+			for b.Loop() {
+				requestsOf(b, log, run.size, 2*run.rate)
+			}
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+func requestsOf(b *testing.B, log []byte, size, flushed int) {
+	c := &counter{objects: newFake()}
+	s := newStore(c, "fake://", Options{})
+	w := writer(b, s, Limit{})
+	for at := 0; at < size; {
+		end := min(at+flushed, size)
+		for at < end {
+			from := at % len(log)
+			n := min(32<<10, end-at, len(log)-from)
+			write(b, w, log[from:from+n])
+			at += n
+		}
+		flush(b, w)
+	}
+	written, lines := *c, int64(100)
+	reads := func(when string) {
+		for name, from := range map[string]Position{"read": {}, "tail": {TailLines: &lines}} {
+			*c = counter{objects: c.objects}
+			r, err := s.Reader(b.Context(), attempt(), from)
+			require.NoError(b, err)
+			_, err = io.Copy(io.Discard, r)
+			require.NoError(b, err)
+			c.report(b, when+name)
+		}
+	}
+	reads("open-")
+	*c = counter{objects: c.objects}
+	writer(b, s, Limit{})
+	c.report(b, "open-resume")
+	*c = written
+	seal(b, w, Seal{})
+	c.report(b, "write")
+	b.ReportMetric(float64(c.most), "objects")
+	reads("sealed-")
+}
+
+// counter counts requests. A list is a request for each 1000 keys.
+type counter struct {
+	objects
+	puts, gets, lists, deletes, sent, received, now, most int
+}
+
+func (c *counter) report(b *testing.B, of string) {
+	for unit, n := range map[string]int{"put": c.puts, "get": c.gets, "list": c.lists, "delete": c.deletes, "sent": c.sent >> 10, "received": c.received >> 10} {
+		b.ReportMetric(float64(n), of+"-"+unit)
+	}
+}
+
+func (c *counter) put(ctx context.Context, key string, content []byte) error {
+	c.puts, c.sent, c.now = c.puts+1, c.sent+len(content), c.now+1
+	c.most = max(c.most, c.now)
+	return c.objects.put(ctx, key, content)
+}
+
+func (c *counter) get(ctx context.Context, key string, buffer []byte) ([]byte, error) {
+	content, err := c.objects.get(ctx, key, buffer)
+	c.gets, c.received = c.gets+1, c.received+len(content)-len(buffer)
+	return content, err
+}
+
+func (c *counter) list(ctx context.Context, prefix, delimiter string, each func(entry)) error {
+	keys := 0
+	err := c.objects.list(ctx, prefix, delimiter, func(e entry) { keys++; each(e) })
+	c.lists += 1 + max(0, keys-1)/1000
+	return err
+}
+
+func (c *counter) remove(ctx context.Context, key string) error {
+	c.deletes, c.now = c.deletes+1, c.now-1
+	return c.objects.remove(ctx, key)
 }
 
 // BenchmarkFirstByte opens a log of a directory in its middle, and at its last 100 lines, and reads one byte.

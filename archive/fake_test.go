@@ -90,7 +90,7 @@ func (f *fake) list(ctx context.Context, prefix, delimiter string, each func(ent
 			if folder, _, cut := strings.Cut(key[len(prefix):], delimiter); delimiter != "" && cut {
 				e = entry{key: prefix + folder + delimiter}
 			}
-			if !slices.Contains(found, e) {
+			if len(found) == 0 || found[len(found)-1] != e {
 				found = append(found, e)
 			}
 		}
