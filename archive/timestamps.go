@@ -18,7 +18,7 @@ func parseTimestamp(line []byte) (t time.Time, n int, ok bool) {
 		return time.Time{}, 0, false // most lines without a timestamp
 	}
 	end := bytes.IndexByte(line[:min(len(line), maxTimestamp+1)], ' ')
-	if end < 0 {
+	if end < 0 || bytes.IndexByte(line[:end], ',') >= 0 { // Parse also accepts a comma before the fraction
 		return time.Time{}, 0, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, string(line[:end]))
