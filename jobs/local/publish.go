@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -64,12 +65,12 @@ func (r *run) output() (*render.Output, error) {
 // push pushes the stored artifacts of a result.
 func (r *run) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
 	options, err := r.registryOptions(ctx, output.Secret)
-	if _, denied := errors.AsType[*publish.Error](err); err != nil && !denied && ctx.Err() == nil {
+	if _, denied := errors.AsType[*transport.Error](err); err != nil && !denied && ctx.Err() == nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
 		r.say("publishing in %s", output.Repository)
-		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (publish.File, error) {
+		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (transport.File, error) {
 			file, err := r.agent.options.Artifacts.OpenBlob(content.Digest)
 			if err != nil {
 				return nil, err
@@ -97,9 +98,9 @@ func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 }
 
 // registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
-// on the disk. The error is a *publish.Error if the Secret has none, or that of reading the Secret.
-func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, error) {
-	options := publish.Options{
+// on the disk. The error is a *transport.Error if the Secret has none, or that of reading the Secret.
+func (r *run) registryOptions(ctx context.Context, secretName string) (transport.Options, error) {
+	options := transport.Options{
 		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) }, Log: r.say,
 	}
 	if secretName == "" {
