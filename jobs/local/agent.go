@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -24,11 +23,12 @@ import (
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -36,8 +36,7 @@ import (
 const (
 	// nodeName is the node name of all pods.
 	nodeName = "local"
-	// jobWorkers and podWorkers are how many objects are reconciled at the same time.
-	jobWorkers = 8
+	// podWorkers is how many pods are reconciled at the same time.
 	podWorkers = 4
 	// stopLimit is how long builders and their last writes may take when the agent stops.
 	stopLimit = 1500 * time.Millisecond
@@ -105,10 +104,7 @@ type Agent struct {
 
 	builders atomic.Pointer[map[string]Builder] // never changed, only replaced
 	workers  *workers
-	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
-	podQueue workqueue.TypedRateLimitingInterface[objectRef]
-	// Changes that are written only if they last have a queue of their own, so that they never delay urgent changes.
-	lateJobs workqueue.TypedRateLimitingInterface[objectRef]
+	queue    reconcile.Queue // of pods
 	jobs     batchlisters.JobLister
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
@@ -120,22 +116,13 @@ type Agent struct {
 	supervising sync.RWMutex        // locked while there is no supervisor
 	processes   *process.Supervisor // guarded by supervising
 
-	mu         sync.Mutex
-	running    bool
-	stopped    bool
-	runs       map[types.UID]*run // pods with a process, until their end is seen in the cache
-	jobRecords map[types.UID]jobRecord
-	fetches    map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
-	active     sync.WaitGroup
+	mu      sync.Mutex
+	running bool
+	stopped bool
+	runs    map[types.UID]*run         // pods with a process, until their end is seen in the cache
+	fetches map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
+	active  sync.WaitGroup
 }
-
-// objectRef identifies a Job or pod by its name and UID.
-type objectRef struct {
-	namespace, name string
-	uid             types.UID
-}
-
-func (r objectRef) String() string { return r.namespace + "/" + r.name }
 
 // New creates an agent that does nothing until Run.
 func New(o Options) (*Agent, error) {
@@ -159,26 +146,18 @@ func New(o Options) (*Agent, error) {
 		o.Clock = clock.RealClock{}
 	}
 	a := &Agent{
-		options:    o,
-		dirs:       podDirs(dir),
-		jobQueue:   newQueue(o.Clock),
-		podQueue:   newQueue(o.Clock),
-		lateJobs:   newQueue(o.Clock),
-		stopping:   make(chan struct{}),
-		runs:       map[types.UID]*run{},
-		jobRecords: map[types.UID]jobRecord{},
-		fetches:    map[string]<-chan struct{}{},
+		options:  o,
+		dirs:     podDirs(dir),
+		queue:    reconcile.NewQueue(o.Clock),
+		stopping: make(chan struct{}),
+		runs:     map[types.UID]*run{},
+		fetches:  map[string]<-chan struct{}{},
 	}
-	a.workers = newWorkers(o.Workers, a.podQueue.Add)
+	a.workers = newWorkers(o.Workers, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
 		return nil, err
 	}
 	return a, nil
-}
-
-func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef] {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[objectRef](5*time.Millisecond, 30*time.Second)
-	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[objectRef]{Clock: c})
 }
 
 // Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the
@@ -213,9 +192,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	wait, err := a.begin(ctx)
 	defer func() {
 		cancel()
-		for _, queue := range []workqueue.TypedRateLimitingInterface[objectRef]{a.jobQueue, a.podQueue, a.lateJobs} {
-			queue.ShutDown()
-		}
+		a.queue.ShutDown()
 		a.stopBuilders(endWrites)
 		wait()
 	}()
@@ -277,79 +254,32 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 		broadcaster.Shutdown()
 		group.Wait()
 	}
-	if _, err := jobs.Informer().AddEventHandler(handle(a.enqueueJob)); err != nil {
-		return wait, fmt.Errorf("local agent: watch Jobs: %w", err)
+	controller, err := jobcontroller.New(jobs, pods, jobcontroller.Options{
+		Client: a.options.Client, Recorder: a.recorder, NodeName: nodeName, Clock: a.options.Clock, Logger: a.options.Logger,
+	})
+	if err != nil {
+		return wait, fmt.Errorf("local agent: %w", err)
 	}
-	if _, err := pods.Informer().AddEventHandler(handle(a.enqueuePod)); err != nil {
+	enqueue := func(object any) {
+		if pod, ok := object.(*corev1.Pod); ok {
+			a.queue.Add(reconcile.RefOf(pod))
+		}
+	}
+	if _, err := pods.Informer().AddEventHandler(reconcile.Handle(enqueue)); err != nil {
 		return wait, fmt.Errorf("local agent: watch pods: %w", err)
 	}
 	factory.StartWithContext(ctx)
+	group.Go(func() { controller.Run(ctx) })
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.Informer().HasSynced, pods.Informer().HasSynced) {
 		return wait, nil // ctx is done
 	}
 	if err := a.removeOrphanDirs(); err != nil {
 		return wait, fmt.Errorf("local agent: %w", err)
 	}
-	syncJob := func(late bool) func(context.Context, objectRef) error {
-		return func(ctx context.Context, ref objectRef) error { return a.reconcileJob(ctx, ref, late) }
-	}
-	for range jobWorkers {
-		group.Go(func() { a.work(ctx, "Job", a.jobQueue, syncJob(false)) })
-	}
 	for range podWorkers {
-		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
+		group.Go(func() { a.queue.Work(ctx, "Pod", a.options.Logger, a.syncPod) })
 	}
-	group.Go(func() { a.work(ctx, "Job", a.lateJobs, syncJob(true)) })
 	return wait, nil
-}
-
-func handle(enqueue func(any)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    enqueue,
-		UpdateFunc: func(_, object any) { enqueue(object) },
-		DeleteFunc: func(object any) {
-			if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-				object = tombstone.Obj
-			}
-			enqueue(object)
-		},
-	}
-}
-
-func (a *Agent) enqueueJob(object any) {
-	if job, ok := object.(*batchv1.Job); ok {
-		a.jobQueue.Add(refOf(job))
-	}
-}
-
-func (a *Agent) enqueuePod(object any) {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return
-	}
-	a.podQueue.Add(refOf(pod))
-	if job, ok := jobOf(pod); ok {
-		a.jobQueue.Add(job)
-	}
-}
-
-// work reconciles the objects of a queue until the queue is shut down.
-func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRateLimitingInterface[objectRef], sync func(context.Context, objectRef) error) {
-	for {
-		ref, shutdown := queue.Get()
-		if shutdown {
-			return
-		}
-		if err := sync(ctx, ref); err != nil {
-			if ctx.Err() == nil {
-				a.options.Logger.V(1).Info("Reconciling failed, will retry", "kind", kind, "object", ref.String(), "error", err.Error())
-			}
-			queue.AddRateLimited(ref)
-		} else {
-			queue.Forget(ref)
-		}
-		queue.Done(ref)
-	}
 }
 
 // removeOrphanDirs removes the directories of deleted pods.

@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -35,12 +36,12 @@ func (r *run) build(ctx context.Context) (artifacts.Build, error) {
 
 // owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
 func (a *Agent) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
-	owner, ok := jobOf(pod)
+	owner, ok := jobcontroller.Of(pod)
 	if !ok {
 		return nil, nil, nil
 	}
-	job, err := a.jobs.Jobs(owner.namespace).Get(owner.name)
-	if err != nil || job.UID != owner.uid {
+	job, err := a.jobs.Jobs(owner.Namespace).Get(owner.Name)
+	if err != nil || job.UID != owner.UID {
 		return nil, nil, nil //nolint:nilerr // the cache is not behind a pod whose Job it knew; a deleted Job has no build
 	}
 	controller := metav1.GetControllerOf(job)
@@ -61,7 +62,7 @@ func (a *Agent) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1a
 // input of a Job or a pod prove nothing: users who can create Jobs choose them. Only the controllers write the status of a build. The
 // controller may not have observed the Job or the pod yet, but the name of the Job is in the status before the Job exists.
 func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod, input *render.Input) string {
-	if job == nil || pod.Name != podName(job) {
+	if job == nil || pod.Name != jobcontroller.PodName(job) {
 		return "no Job has made the pod"
 	}
 	uid, number, ok := render.Attempt(job)

@@ -61,7 +61,7 @@ func (r *run) provideBase(ctx context.Context, confined bool, began time.Time) e
 			return err
 		}
 		provide := func() error {
-			return store.Provide(ctx, r.ref.namespace, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
+			return store.Provide(ctx, r.ref.Namespace, artifact.Digest, filepath.Join(r.dir.base(), artifact.Path), confined)
 		}
 		err := provide()
 		if errors.Is(err, fs.ErrNotExist) {
@@ -83,7 +83,7 @@ func (r *run) fetch(ctx context.Context, artifact *render.InputArtifact, began t
 	if r.reported == nil {
 		r.report(func(pod *corev1.Pod) { setFetching(pod, began) })
 	}
-	done, err := r.agent.beginFetch(ctx, r.ref.namespace+"/"+artifact.Digest)
+	done, err := r.agent.beginFetch(ctx, r.ref.Namespace+"/"+artifact.Digest)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (r *run) fetch(ctx context.Context, artifact *render.InputArtifact, began t
 			return err
 		}
 	}
-	fetched := artifacts.Build{UID: types.UID(artifact.Digest), Namespace: r.ref.namespace, Image: base.Image}
+	fetched := artifacts.Build{UID: types.UID(artifact.Digest), Namespace: r.ref.Namespace, Image: base.Image}
 	if err := store.Record(fetched, []artifacts.Artifact{{Target: artifact.Target, Content: content, MediaType: artifact.MediaType}}); err != nil {
 		return err
 	}

@@ -107,12 +107,12 @@ func (r *run) registryOptions(ctx context.Context, secretName string) (transport
 		return options, nil
 	}
 	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
-	secret, err := r.agent.options.Client.CoreV1().Secrets(r.ref.namespace).Get(ctx, secretName, metav1.GetOptions{})
+	secret, err := r.agent.options.Client.CoreV1().Secrets(r.ref.Namespace).Get(ctx, secretName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return options.WithSecret(r.ref.namespace, secretName, nil)
+		return options.WithSecret(r.ref.Namespace, secretName, nil)
 	}
 	if err != nil {
-		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", r.ref.namespace, secretName, err)
+		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", r.ref.Namespace, secretName, err)
 	}
-	return options.WithSecret(r.ref.namespace, secretName, secret.Data)
+	return options.WithSecret(r.ref.Namespace, secretName, secret.Data)
 }
