@@ -19,7 +19,6 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
@@ -30,6 +29,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/local/transfer"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -105,9 +105,9 @@ type Agent struct {
 	builders atomic.Pointer[map[string]Builder] // never changed, only replaced
 	workers  *workers
 	queue    reconcile.Queue // of pods
-	jobs     batchlisters.JobLister
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
+	transfer *transfer.Transfer // nil without Options.Artifacts
 
 	// Set by Run, before any object is reconciled.
 	writes   context.Context // outlives Run's ctx by the time that last writes take
@@ -119,8 +119,7 @@ type Agent struct {
 	mu      sync.Mutex
 	running bool
 	stopped bool
-	runs    map[types.UID]*run         // pods with a process, until their end is seen in the cache
-	fetches map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
+	runs    map[types.UID]*run // pods with a process, until their end is seen in the cache
 	active  sync.WaitGroup
 }
 
@@ -151,7 +150,6 @@ func New(o Options) (*Agent, error) {
 		queue:    reconcile.NewQueue(o.Clock),
 		stopping: make(chan struct{}),
 		runs:     map[types.UID]*run{},
-		fetches:  map[string]<-chan struct{}{},
 	}
 	a.workers = newWorkers(o.Workers, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
@@ -247,7 +245,13 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 
 	factory := informers.NewSharedInformerFactoryWithOptions(a.options.Client, 0, informers.WithTransform(strip))
 	jobs, pods := factory.Batch().V1().Jobs(), factory.Core().V1().Pods()
-	a.jobs, a.pods = jobs.Lister(), pods.Lister()
+	a.pods = pods.Lister()
+	if a.options.Artifacts != nil {
+		a.transfer = transfer.New(transfer.Options{
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: jobs.Lister(), Builds: a.options.Builds, Secrets: a.options.Client.CoreV1(),
+			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
+		})
+	}
 	var group sync.WaitGroup
 	wait = func() {
 		factory.Shutdown()

@@ -6,7 +6,6 @@
 //
 // It runs only builders that the operator registered. A Job names a builder by its image (Image). The package must never take
 // a path, an argument or an environment variable from an API object, and must never start a process twice for one pod. It writes
-// the Secrets that a pod mounts below a directory of the pod, and removes them when the process has ended. It reads the files that a
-// builder made, and trusts neither their names nor what the builder reports about them. Package artifacts stores these files. Before it starts a
-// process, it provides the artifacts of the base: from the store, or from the registry in which they were published.
+// the Secrets that a pod mounts below a directory of the pod, and removes them when the process has ended. Package
+// transfer moves the artifacts of a pod.
 package local

@@ -354,7 +354,7 @@ const (
 	podSuffixLetters = "bcdfghjklmnpqrstvwxz2456789"
 )
 
-// podName is the name of the Job's pod. It depends only on the Job, so that no second pod is created after a crash.
+// PodName returns the name of the Job's pod. It depends only on the Job, so that no second pod is created after a crash.
 func PodName(job *batchv1.Job) string {
 	base := job.Name[:min(len(job.Name), maxPodNameBytes-podSuffixBytes-1)]
 	sum := sha256.Sum256([]byte(job.UID))
