@@ -21,9 +21,6 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// buildersFile is the document of builders in the data directory.
-const buildersFile = "builders.yaml"
-
 // parseBuilders reads name=/path pairs, and checks that each path can be run.
 func parseBuilders(pairs []string) (map[string]registry.Builder, error) {
 	named := map[string]registry.Builder{}

@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
@@ -117,7 +118,7 @@ func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T
 			t.Errorf("builder %s: %s", shipped.Name, diff)
 		}
 	}
-	require.NoError(t, os.WriteFile(filepath.Join(options.DataDirectory, buildersFile), []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(options.DataDirectory, datadir.BuildersFile), []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
 	if _, err := options.readBuilders(); err == nil || !strings.HasSuffix(err.Error(), "name: debian is built in: choose another name") {
 		t.Errorf("a document has the name of a builder that ships: %v", err)
 	}
@@ -180,7 +181,7 @@ func TestADocumentThatTheUserNamesMustExist(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
 	for _, test := range []struct{ documents, want string }{
-		{"", ""}, {filepath.Join(directory, buildersFile), "read the builders: " + directory + "/builders.yaml: no such file or directory"},
+		{"", ""}, {filepath.Join(directory, datadir.BuildersFile), "read the builders: " + directory + "/builders.yaml: no such file or directory"},
 	} {
 		options := Options{DataDirectory: directory, BuilderDocuments: test.documents}
 		require.NoError(t, options.complete())
@@ -239,7 +240,7 @@ func document(builders ...string) string {
 func TestBuildersAreReloadedAndTheirVariablesShownNowhere(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	file, script, token := filepath.Join(data, buildersFile), filepath.Join(data, "shell.sh"), filepath.Join(data, "token")
+	file, script, token := filepath.Join(data, datadir.BuildersFile), filepath.Join(data, "shell.sh"), filepath.Join(data, "token")
 	require.NoError(t, os.Mkdir(data, 0o700))
 	require.NoError(t, os.WriteFile(script, []byte(`#!/bin/sh
 [ "$GREETING $TOKEN" = "hello s3cret" ] || { echo "wrong variables"; exit 3; }

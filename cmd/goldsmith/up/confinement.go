@@ -17,7 +17,7 @@ import (
 
 // hidden returns the paths that builders cannot read: everything of the server, without links.
 func (s *system) hidden() ([]string, error) {
-	data, err := filepath.EvalSymlinks(s.data.path)
+	data, err := filepath.EvalSymlinks(s.data.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}

@@ -9,9 +9,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 )
 
-// kindsFile is the document of kinds in the data directory.
-const kindsFile = "kinds.yaml"
-
 // readKinds returns the documents of kinds.
 func (o *Options) readKinds(ctx context.Context) (*kinds.Documents, error) {
 	return o.Kinds.Configure(ctx, catalog.NewConfiguration(nil), o.defaultKinds)
