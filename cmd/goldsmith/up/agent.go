@@ -40,7 +40,7 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	}
 	agent, err := local.New(local.Options{
 		Client:              client,
-		Builders:            s.builders.current.Load().local(),
+		Builders:            s.builders.Local(),
 		Dir:                 s.data.Builds,
 		Artifacts:           s.artifacts,
 		PlainHTTPRegistries: s.options.Registries.PlainHTTP,

@@ -18,6 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
@@ -126,7 +127,7 @@ func Run(ctx context.Context, options Options) (err error) {
 type system struct {
 	options    Options
 	data       *datadir.Directory
-	builders   *registrations
+	builders   *registry.Registry
 	kinds      *kinds.Documents
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded

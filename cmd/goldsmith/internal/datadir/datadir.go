@@ -54,9 +54,10 @@ type Directory struct {
 const Default = ".goldsmith"
 
 const (
-	// BuildersFile is the document of builders, and KindsFile that of kinds.
+	// BuildersFile is the document of builders.
 	BuildersFile = "builders.yaml"
-	KindsFile    = "kinds.yaml"
+	// KindsFile is the document of kinds.
+	KindsFile = "kinds.yaml"
 	// MaxServerFile is more than the size of every token, address, key and certificate, and of the document of builders, in bytes.
 	MaxServerFile = 1 << 20
 )
