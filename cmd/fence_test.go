@@ -38,7 +38,9 @@ var layers = slices.Concat([]layer{
 	{"apis/images", []string{"apis/images"}},
 	{"apis", []string{"apis"}},
 }, pureLayers(), []layer{
-	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its log lines have the archive's format, with timestamps
+	{"jobs/podlog", []string{"jobs", "apis", "archive"}},                          // its log lines have the archive's format, with timestamps
+	{"jobs/local/jobcontroller", []string{"jobs/local/internal/reconcile"}},       // it knows the kubelet only by the API
+	{"jobs/publish/transport", []string{"jobs/ocilayout", "jobs/render", "apis"}}, // it knows blobs, but no artifacts and no results
 	{"jobs", []string{"jobs", "apis"}},
 	{"builders", []string{"builders", "jobs", "apis"}}, // programs that follow the contract of builders
 }, serverLibraries(), []layer{
@@ -92,6 +94,7 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
 	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
+	{"jobs/publish/transport", []string{"jobs/publish/registrytest"}},           // a registry to speak to
 	{"jobs/state", []string{"jobs/internal/states"}},                            // what clients take each state for
 	{"jobs/trigger", []string{"jobs/internal/states"}},                          // the same
 }

@@ -34,3 +34,6 @@ func Summary(content string) string {
 func Short(summary string) string {
 	return summary[:len(prefix)+shortDigits] + summary[len(prefix)+hex.EncodedLen(sha256.Size):]
 }
+
+// Abbreviate returns the algorithm and the first 12 hex digits of a digest, which are enough for people to compare digests.
+func Abbreviate(digest string) string { return digest[:min(len(digest), len(prefix)+shortDigits)] }

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/artifacts"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/boot"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/build"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/builders"
@@ -88,8 +89,8 @@ func newRootCommand() *cobra.Command {
 	)
 	addGroup(root, operate,
 		kubectl.NewCommand(),
-		up.NewBackupCommand(),
-		up.NewRestoreCommand(),
+		backup.NewCommand(),
+		backup.NewRestoreCommand(),
 		schema.NewCommand(),
 		buildinfo.NewCommand(root.Version),
 	)

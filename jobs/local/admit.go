@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -63,7 +64,7 @@ type refusal struct{ reason, message string }
 
 func (a *Agent) refuse(pod *corev1.Pod, what string) *refusal {
 	subject := fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)
-	if job, ok := jobOf(pod); ok {
+	if job, ok := jobcontroller.Of(pod); ok {
 		subject = "Job " + job.String()
 	}
 	registered := strings.Join(slices.Sorted(maps.Keys(*a.builders.Load())), ", ")

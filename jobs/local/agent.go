@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
@@ -20,24 +19,24 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/scheme"
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
-	batchlisters "k8s.io/client-go/listers/batch/v1"
 	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/tools/record"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 
 	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/local/transfer"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
 const (
 	// nodeName is the node name of all pods.
 	nodeName = "local"
-	// jobWorkers and podWorkers are how many objects are reconciled at the same time.
-	jobWorkers = 8
+	// podWorkers is how many pods are reconciled at the same time.
 	podWorkers = 4
 	// stopLimit is how long builders and their last writes may take when the agent stops.
 	stopLimit = 1500 * time.Millisecond
@@ -105,13 +104,10 @@ type Agent struct {
 
 	builders atomic.Pointer[map[string]Builder] // never changed, only replaced
 	workers  *workers
-	jobQueue workqueue.TypedRateLimitingInterface[objectRef]
-	podQueue workqueue.TypedRateLimitingInterface[objectRef]
-	// Changes that are written only if they last have a queue of their own, so that they never delay urgent changes.
-	lateJobs workqueue.TypedRateLimitingInterface[objectRef]
-	jobs     batchlisters.JobLister
+	queue    reconcile.Queue // of pods
 	pods     corelisters.PodLister
 	recorder record.EventRecorder
+	transfer *transfer.Transfer // nil without Options.Artifacts
 
 	// Set by Run, before any object is reconciled.
 	writes   context.Context // outlives Run's ctx by the time that last writes take
@@ -120,22 +116,12 @@ type Agent struct {
 	supervising sync.RWMutex        // locked while there is no supervisor
 	processes   *process.Supervisor // guarded by supervising
 
-	mu         sync.Mutex
-	running    bool
-	stopped    bool
-	runs       map[types.UID]*run // pods with a process, until their end is seen in the cache
-	jobRecords map[types.UID]jobRecord
-	fetches    map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
-	active     sync.WaitGroup
+	mu      sync.Mutex
+	running bool
+	stopped bool
+	runs    map[types.UID]*run // pods with a process, until their end is seen in the cache
+	active  sync.WaitGroup
 }
-
-// objectRef identifies a Job or pod by its name and UID.
-type objectRef struct {
-	namespace, name string
-	uid             types.UID
-}
-
-func (r objectRef) String() string { return r.namespace + "/" + r.name }
 
 // New creates an agent that does nothing until Run.
 func New(o Options) (*Agent, error) {
@@ -159,26 +145,17 @@ func New(o Options) (*Agent, error) {
 		o.Clock = clock.RealClock{}
 	}
 	a := &Agent{
-		options:    o,
-		dirs:       podDirs(dir),
-		jobQueue:   newQueue(o.Clock),
-		podQueue:   newQueue(o.Clock),
-		lateJobs:   newQueue(o.Clock),
-		stopping:   make(chan struct{}),
-		runs:       map[types.UID]*run{},
-		jobRecords: map[types.UID]jobRecord{},
-		fetches:    map[string]<-chan struct{}{},
+		options:  o,
+		dirs:     podDirs(dir),
+		queue:    reconcile.NewQueue(o.Clock),
+		stopping: make(chan struct{}),
+		runs:     map[types.UID]*run{},
 	}
-	a.workers = newWorkers(o.Workers, a.podQueue.Add)
+	a.workers = newWorkers(o.Workers, a.queue.Add)
 	if err := a.SetBuilders(o.Builders); err != nil {
 		return nil, err
 	}
 	return a, nil
-}
-
-func newQueue(c clock.WithTicker) workqueue.TypedRateLimitingInterface[objectRef] {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[objectRef](5*time.Millisecond, 30*time.Second)
-	return workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[objectRef]{Clock: c})
 }
 
 // Run runs Jobs until ctx is done, then ends every process and returns nil. The pods of those processes are not changed: the
@@ -213,9 +190,7 @@ func (a *Agent) Run(ctx context.Context) (err error) {
 	wait, err := a.begin(ctx)
 	defer func() {
 		cancel()
-		for _, queue := range []workqueue.TypedRateLimitingInterface[objectRef]{a.jobQueue, a.podQueue, a.lateJobs} {
-			queue.ShutDown()
-		}
+		a.queue.ShutDown()
 		a.stopBuilders(endWrites)
 		wait()
 	}()
@@ -270,86 +245,45 @@ func (a *Agent) begin(ctx context.Context) (wait func(), err error) {
 
 	factory := informers.NewSharedInformerFactoryWithOptions(a.options.Client, 0, informers.WithTransform(strip))
 	jobs, pods := factory.Batch().V1().Jobs(), factory.Core().V1().Pods()
-	a.jobs, a.pods = jobs.Lister(), pods.Lister()
+	a.pods = pods.Lister()
+	if a.options.Artifacts != nil {
+		a.transfer = transfer.New(transfer.Options{
+			Store: a.options.Artifacts, Fit: a.options.Fit, Jobs: jobs.Lister(), Builds: a.options.Builds, Secrets: a.options.Client.CoreV1(),
+			PlainHTTPRegistries: a.options.PlainHTTPRegistries, Clock: a.options.Clock, Logger: a.options.Logger,
+		})
+	}
 	var group sync.WaitGroup
 	wait = func() {
 		factory.Shutdown()
 		broadcaster.Shutdown()
 		group.Wait()
 	}
-	if _, err := jobs.Informer().AddEventHandler(handle(a.enqueueJob)); err != nil {
-		return wait, fmt.Errorf("local agent: watch Jobs: %w", err)
+	controller, err := jobcontroller.New(jobs, pods, jobcontroller.Options{
+		Client: a.options.Client, Recorder: a.recorder, NodeName: nodeName, Clock: a.options.Clock, Logger: a.options.Logger,
+	})
+	if err != nil {
+		return wait, fmt.Errorf("local agent: %w", err)
 	}
-	if _, err := pods.Informer().AddEventHandler(handle(a.enqueuePod)); err != nil {
+	enqueue := func(object any) {
+		if pod, ok := object.(*corev1.Pod); ok {
+			a.queue.Add(reconcile.RefOf(pod))
+		}
+	}
+	if _, err := pods.Informer().AddEventHandler(reconcile.Handle(enqueue)); err != nil {
 		return wait, fmt.Errorf("local agent: watch pods: %w", err)
 	}
 	factory.StartWithContext(ctx)
+	group.Go(func() { controller.Run(ctx) })
 	if !cache.WaitForCacheSync(ctx.Done(), jobs.Informer().HasSynced, pods.Informer().HasSynced) {
 		return wait, nil // ctx is done
 	}
 	if err := a.removeOrphanDirs(); err != nil {
 		return wait, fmt.Errorf("local agent: %w", err)
 	}
-	syncJob := func(late bool) func(context.Context, objectRef) error {
-		return func(ctx context.Context, ref objectRef) error { return a.reconcileJob(ctx, ref, late) }
-	}
-	for range jobWorkers {
-		group.Go(func() { a.work(ctx, "Job", a.jobQueue, syncJob(false)) })
-	}
 	for range podWorkers {
-		group.Go(func() { a.work(ctx, "Pod", a.podQueue, a.syncPod) })
+		group.Go(func() { a.queue.Work(ctx, "Pod", a.options.Logger, a.syncPod) })
 	}
-	group.Go(func() { a.work(ctx, "Job", a.lateJobs, syncJob(true)) })
 	return wait, nil
-}
-
-func handle(enqueue func(any)) cache.ResourceEventHandler {
-	return cache.ResourceEventHandlerFuncs{
-		AddFunc:    enqueue,
-		UpdateFunc: func(_, object any) { enqueue(object) },
-		DeleteFunc: func(object any) {
-			if tombstone, ok := object.(cache.DeletedFinalStateUnknown); ok {
-				object = tombstone.Obj
-			}
-			enqueue(object)
-		},
-	}
-}
-
-func (a *Agent) enqueueJob(object any) {
-	if job, ok := object.(*batchv1.Job); ok {
-		a.jobQueue.Add(refOf(job))
-	}
-}
-
-func (a *Agent) enqueuePod(object any) {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return
-	}
-	a.podQueue.Add(refOf(pod))
-	if job, ok := jobOf(pod); ok {
-		a.jobQueue.Add(job)
-	}
-}
-
-// work reconciles the objects of a queue until the queue is shut down.
-func (a *Agent) work(ctx context.Context, kind string, queue workqueue.TypedRateLimitingInterface[objectRef], sync func(context.Context, objectRef) error) {
-	for {
-		ref, shutdown := queue.Get()
-		if shutdown {
-			return
-		}
-		if err := sync(ctx, ref); err != nil {
-			if ctx.Err() == nil {
-				a.options.Logger.V(1).Info("Reconciling failed, will retry", "kind", kind, "object", ref.String(), "error", err.Error())
-			}
-			queue.AddRateLimited(ref)
-		} else {
-			queue.Forget(ref)
-		}
-		queue.Done(ref)
-	}
 }
 
 // removeOrphanDirs removes the directories of deleted pods.

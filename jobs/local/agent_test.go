@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -24,6 +25,8 @@ import (
 	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 )
 
 func terminatedOf(pod *corev1.Pod) corev1.ContainerStateTerminated {
@@ -140,7 +143,7 @@ func TestAfterItsEndAPodHasOnlyItsLogAndTheOutputOfASuccess(t *testing.T) {
 		t.Helper()
 		for job, stays := range jobs {
 			pod := require.Value(c.pod(job))(c.t)
-			c.Eventually(func() error { return c.agent.syncPod(t.Context(), refOf(pod)) }).Should(Succeed())
+			c.Eventually(func() error { return c.agent.syncPod(t.Context(), reconcile.RefOf(pod)) }).Should(Succeed())
 			dir := podDir(filepath.Join(c.options.Dir, string(pod.UID)))
 			if stays {
 				c.Expect(filepath.Join(dir.output(), "d", "image")).To(BeAnExistingFile(), job.Name)
@@ -330,7 +333,7 @@ func TestAJobThatIsSuspendedLosesItsPodAndGetsANewPodWhenItIsResumed(t *testing.
 	second := c.ready(job)
 	c.Expect(second.UID).NotTo(Equal(first.UID))
 	var resumed *batchv1.Job
-	c.Eventually(func() bool { resumed = c.storedJob(job); return isSuspended(&resumed.Status) }).Should(BeFalse())
+	c.Eventually(func() bool { resumed = c.storedJob(job); return isSuspended(resumed) }).Should(BeFalse())
 	c.Expect(jobConditions(resumed)).To(Equal(map[batchv1.JobConditionType]string{batchv1.JobSuspended: "JobResumed: Job resumed"}))
 	c.Expect(resumed.Status.StartTime).NotTo(BeNil())
 
@@ -338,7 +341,13 @@ func TestAJobThatIsSuspendedLosesItsPodAndGetsANewPodWhenItIsResumed(t *testing.
 	c.suspended(job)
 	c.suspend(job, false) // while the pod may still be there
 	c.Expect(c.podWhen(job, func(pod *corev1.Pod) bool { return pod.UID != second.UID && running(pod) }).DeletionTimestamp).To(BeNil())
-	c.Expect(finished(c.storedJob(job))).To(BeFalse())
+	c.Expect(jobcontroller.Finished(c.storedJob(job))).To(BeFalse())
+}
+
+func isSuspended(job *batchv1.Job) bool {
+	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
+		return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionTrue
+	})
 }
 
 func (c *cluster) suspend(job *batchv1.Job, suspend bool) {
@@ -360,7 +369,7 @@ func (c *cluster) storedJob(job *batchv1.Job) *batchv1.Job {
 // suspended waits until the status of a Job says that it is suspended.
 func (c *cluster) suspended(job *batchv1.Job) *batchv1.Job {
 	c.t.Helper()
-	c.Eventually(func() bool { return isSuspended(&c.storedJob(job).Status) }).Should(BeTrue())
+	c.Eventually(func() bool { return isSuspended(c.storedJob(job)) }).Should(BeTrue())
 	stored := c.storedJob(job)
 	c.Expect(stored.Status.StartTime).To(BeNil())
 	return stored
@@ -523,6 +532,6 @@ func TestManyJobsLeaveNothingOpen(t *testing.T) {
 	c.Eventually(func() int {
 		c.agent.mu.Lock()
 		defer c.agent.mu.Unlock()
-		return len(c.agent.runs) + len(c.agent.jobRecords)
+		return len(c.agent.runs)
 	}).Should(BeZero(), "the agent forgets ended runs and Jobs")
 }

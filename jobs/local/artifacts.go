@@ -3,29 +3,71 @@
 package local
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
+	"slices"
 	"syscall"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	corev1 "k8s.io/api/core/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/process"
+	"goldsmith.dev/goldsmith/jobs/local/transfer"
+	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
-// largeFile is the size in bytes above which storing a file has a line in the log: a disk writes less at once.
-const largeFile = 64 << 20
+// prepareBase provides the base of the builder before it starts, and reports whether it has one. A deletion of the pod, its deadline, and a stop
+// of the agent end that at once. stopped is whether the agent stops.
+func (r *run) prepareBase(builder Builder, e *ending, began time.Time) (based, stopped bool, err error) {
+	provided := func(artifact render.InputArtifact) bool { return artifact.Path != "" }
+	if r.agent.options.Artifacts == nil || r.input == nil || !slices.ContainsFunc(r.input.Base.Artifacts, provided) {
+		return false, false, nil
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		err = r.agent.transfer.Provide(ctx, r.transferred(), r.confined(builder) && process.LandlockVersion() > 0, func() {
+			if r.reported == nil {
+				r.report(func(pod *corev1.Pod) { setFetching(pod, began) })
+			}
+		})
+	}()
+	stopped = r.guard(e, guarded{done: done, stop: cancel, signal: func(syscall.Signal) { cancel() }})
+	if err == nil {
+		err = ctx.Err() // it was provided too late
+	}
+	return true, stopped, err
+}
 
-// errOutOfTime reports that the agent stopped to store the files of a pod.
-var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
+// transferred returns the pod for the transfer of its artifacts.
+func (r *run) transferred() transfer.Pod {
+	return transfer.Pod{
+		Ref: r.ref, Newest: func() *corev1.Pod { pod, _ := r.newest(); return pod }, Input: r.input,
+		Base: r.dir.base(), Output: r.dir.output(), Say: r.say,
+	}
+}
+
+// whyNotProvided returns why the base could not be provided, and writes it to the log unless something ended that.
+func (r *run) whyNotProvided(err error, e *ending, began time.Time) notProvided {
+	why := notProvided{began: began, deadlineExceeded: e.deadlineExceeded}
+	if e.asked || e.killed {
+		why.exitCode = exitTerminated
+		return why
+	}
+	r.say("%v", err)
+	why.exitCode, why.message, why.told = 1, err.Error(), err.Error()
+	if told := publish.NotFetchedOf(err); told != nil {
+		why.message = told.Text()
+	}
+	return why
+}
 
 // storeArtifacts moves the files that the result of a successful process names into the store, publishes them if the pod asks for that,
 // and returns the message with their digests, sizes and locations, or with what is wrong. A deletion of the pod, and its deadline, end the
@@ -46,8 +88,9 @@ func (r *run) storeArtifacts(message string, e *ending) (checked string, stopped
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if reported.Check = r.check(ctx, reported); *reported.Check == (result.Check{}) {
-			reported.Check = r.publish(publishing, reported)
+		pod := r.transferred()
+		if reported.Check = r.agent.transfer.Store(ctx, pod, reported); *reported.Check == (result.Check{}) {
+			reported.Check = r.agent.transfer.Publish(publishing, pod, reported)
 		}
 	}()
 	meanwhile := *e
@@ -106,126 +149,4 @@ func inputOf(pod *corev1.Pod) *render.Input {
 		return nil
 	}
 	return input
-}
-
-// check stores and records the files of a result, completes their contents, and returns what it found.
-func (r *run) check(ctx context.Context, reported *result.Result) *result.Check {
-	err := r.keep(ctx, reported)
-	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
-		return &result.Check{Invalid: invalid.Text}
-	}
-	switch {
-	case err == nil:
-		return &result.Check{}
-	case ctx.Err() != nil:
-		return &result.Check{NotStored: errOutOfTime.Error()}
-	}
-	r.say("not stored: %v", err)
-	r.agent.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", r.ref.String())
-	return &result.Check{NotStored: err.Error()}
-}
-
-// keep stores and records the files of a result.
-func (r *run) keep(ctx context.Context, reported *result.Result) error {
-	paths := artifacts.Paths(reported)
-	if len(paths) == 0 {
-		return nil
-	}
-	build, err := r.build(ctx) // before anything is stored: artifacts of others may be removed to make room
-	if err != nil {
-		return err
-	}
-	taken, err := r.take(ctx, reported, paths)
-	defer r.agent.options.Artifacts.Release(taken...)
-	if err != nil {
-		return err
-	}
-	if fit := r.agent.options.Fit; fit != nil {
-		if err := fit(ctx); err != nil {
-			return err
-		}
-	}
-	return r.record(build, reported)
-}
-
-// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
-// first of the builder's faults, or else the first fault of the store.
-func (r *run) take(ctx context.Context, reported *result.Result, paths []string) (contents []artifacts.Content, err error) {
-	output, err := r.dir.openOutput()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = output.Close() }() // nothing was written
-	r.sayLarge(output, reported)
-	read := map[string]artifacts.Taken{}
-	for i, file := range r.agent.options.Artifacts.Take(ctx, output, paths...) {
-		read[paths[i]] = file
-		if file.Err == nil {
-			contents = append(contents, file.Content)
-		}
-	}
-	return contents, artifacts.Complete(reported, read)
-}
-
-// sayLarge writes a line for each artifact whose file takes long to store.
-func (r *run) sayLarge(output *os.Root, reported *result.Result) {
-	for i := range reported.Artifacts {
-		artifact := &reported.Artifacts[i]
-		if artifact.File == "" {
-			continue
-		}
-		if info, err := output.Stat(artifact.File); err == nil && info.Size() > largeFile { // Take reports an error
-			r.say("storing %s, %s", artifact.Target, humanize.IBytes(uint64(max(0, info.Size()))))
-		}
-	}
-}
-
-// openOutput opens the output directory, which the builder may have replaced.
-func (d podDir) openOutput() (*os.Root, error) {
-	if info, err := os.Lstat(d.output()); err != nil || !info.IsDir() {
-		return nil, &artifacts.InvalidError{Text: "the output directory does not exist any more"}
-	}
-	return os.OpenRoot(d.output())
-}
-
-// record adds the contents that were taken to the index of the store.
-func (r *run) record(build artifacts.Build, reported *result.Result) error {
-	var kept []artifacts.Artifact
-	for i := range reported.Artifacts {
-		artifact := &reported.Artifacts[i]
-		entry := artifacts.Artifact{
-			Target: artifact.Target, Content: contentOf(&artifact.Content), MediaType: mediaType(artifact), Annotations: artifact.Annotations,
-			SBOM: documentOf(artifact.SBOM), Provenance: documentOf(artifact.Provenance),
-		}
-		if artifact.File != "" {
-			entry.Title = filepath.Base(artifact.File)
-		}
-		if entry.Content != (artifacts.Content{}) || entry.SBOM != nil || entry.Provenance != nil {
-			kept = append(kept, entry)
-		}
-	}
-	if len(kept) == 0 {
-		return nil
-	}
-	return r.agent.options.Artifacts.Record(build, kept)
-}
-
-// mediaType returns the media type that an artifact has or defaults to.
-func mediaType(artifact *result.Artifact) string {
-	return cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(filepath.Base(artifact.Target))))
-}
-
-// contentOf returns the content of a file that was taken, or zero.
-func contentOf(content *result.Content) artifacts.Content {
-	if content.Verified == "" {
-		return artifacts.Content{}
-	}
-	return artifacts.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes}
-}
-
-func documentOf(document *result.Content) *artifacts.Document {
-	if document == nil || document.Verified == "" {
-		return nil
-	}
-	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
 }

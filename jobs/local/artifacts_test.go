@@ -205,7 +205,7 @@ func TestStoringFilesEndsWithWhatNeedsThem(t *testing.T) {
 	})
 	agentClock.Step(time.Hour)
 	stepUntil(c, agentClock, time.Second, func() bool { return c.agent.Running() == 0 })
-	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", errOutOfTime.Error())))
+	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonArtifactNotStored), HaveField("Message", "the pod was deleted, or its deadline passed, before its artifacts were stored")))
 	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(Equal("DeadlineExceeded"))
 
 	wrong := c.storing(storeClock, named("wrong"), func(job *batchv1.Job) { job.Spec.Template.Spec.ActiveDeadlineSeconds = new(int64(3600)) })

@@ -23,6 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -38,8 +39,8 @@ func published(t *testing.T, registry *registrytest.Registry) render.InputArtifa
 	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
 	pushed, err := publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{{
 		Target: artifact.Target, Platform: "linux/amd64", MediaType: artifact.MediaType,
-		Content: publish.Content{Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, Open: func() (publish.File, error) { return os.Open(file) }},
-	}}, publish.Options{DockerConfig: registry.DockerConfig(registrytest.Password)})
+		Content: transport.Content{Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, Open: func() (transport.File, error) { return os.Open(file) }},
+	}}, transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)})
 	require.NoError(t, err)
 	artifact.Location = pushed[0].Location
 	return artifact

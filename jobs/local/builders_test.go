@@ -65,7 +65,7 @@ func TestABuilderOccupiesNoMoreThanItsWorkers(t *testing.T) {
 	var running *batchv1.Job
 	c.Eventually(func() error { // either, because they were created in the same second
 		for _, job := range []*batchv1.Job{second, third} {
-			if pod, err := c.pod(job); err == nil && ready(pod) {
+			if pod, err := c.pod(job); err == nil && conditionOf(pod, corev1.PodReady).Status == corev1.ConditionTrue {
 				running = job
 				return nil
 			}

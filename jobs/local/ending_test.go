@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/apimachinery/pkg/util/validation"
+
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 )
 
 func TestWhichSignalIsDue(t *testing.T) {
@@ -86,25 +86,10 @@ func TestWhichSignalIsDue(t *testing.T) {
 	}
 }
 
-func TestTheNameOfAPodIsTheJobsAndAlwaysTheSame(t *testing.T) {
-	job := func(name string, uid types.UID) *batchv1.Job {
-		return &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Name: name, UID: uid}}
-	}
-	for _, name := range []string{"a", strings.Repeat("a", 63), strings.Repeat("a", 56) + ".b", strings.Repeat("a", 250)} {
-		got := podName(job(name, "1"))
-		if len(got) > 63 || len(validation.IsDNS1123Subdomain(got)) > 0 {
-			t.Errorf("%q is no name for a pod", got)
-		}
-		if got != podName(job(name, "1")) || got == podName(job(name, "2")) {
-			t.Errorf("%q does not depend on the UID alone", got)
-		}
-	}
-}
-
 func TestTheOldestWaitingPodIsNext(t *testing.T) {
 	var woken []string
-	w := newWorkers(1, func(ref objectRef) { woken = append(woken, ref.name) })
-	ref := func(name string) objectRef { return objectRef{name: name, uid: types.UID(name)} }
+	w := newWorkers(1, func(ref reconcile.Ref) { woken = append(woken, ref.Name) })
+	ref := func(name string) reconcile.Ref { return reconcile.Ref{Name: name, UID: types.UID(name)} }
 	old := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	acquire := func(name string, created time.Time) bool {
 		acquired, _ := w.acquire(ref(name), created, "shell")

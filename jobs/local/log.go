@@ -18,6 +18,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 )
 
 // OpenLog opens the log of a pod's container, stdout and stderr together. The caller closes it; reads also end with ctx.
@@ -39,7 +40,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 		return nil, apierrors.NewBadRequest(err.Error())
 	}
 	var feed *logfile.Feed
-	if r := a.runOf(refOf(pod)); r != nil {
+	if r := a.runOf(reconcile.RefOf(pod)); r != nil {
 		feed = r.feed
 	}
 	started, err := dir.wasStarted() // before the log is opened: the log exists before the marker
@@ -47,7 +48,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	case errors.Is(err, unix.ENOTDIR), errors.Is(err, unix.ELOOP):
 		return nil, gone(pod, "replaced the directory of its log")
 	case err != nil:
-		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
+		return nil, fmt.Errorf("open the log of pod %s: %w", reconcile.RefOf(pod), err)
 	}
 	started = started || hasRun(pod) // the builder may have removed the whole directory
 	files, err := logfile.Open(dir.log(), openRegular)
@@ -63,7 +64,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, apierrors.NewBadRequest(fmt.Sprintf("container %q in pod %q is waiting to start: ContainerCreating", container, pod.Name))
 	case err != nil:
-		return nil, fmt.Errorf("open the log of pod %s: %w", refOf(pod), err)
+		return nil, fmt.Errorf("open the log of pod %s: %w", reconcile.RefOf(pod), err)
 	}
 	if size, err := files.Size(); err == nil && size > maxLogFile {
 		_ = files.Close() // only read from
@@ -71,7 +72,7 @@ func (a *Agent) OpenLog(ctx context.Context, pod *corev1.Pod, options *corev1.Po
 	}
 	log, err := logfile.NewReader(ctx, files, feed, a.logOptions(options))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", refOf(pod), err), files.Close())
+		return nil, errors.Join(fmt.Errorf("read the log of pod %s: %w", reconcile.RefOf(pod), err), files.Close())
 	}
 	return log, nil
 }

@@ -20,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -154,14 +155,14 @@ func filesOf(source *corev1.SecretVolumeSource, secret *corev1.Secret) (files []
 
 // waitForMount reports, once, what a pod waits for, and asks again later, until the deadline of the pod.
 func (a *Agent) waitForMount(ctx context.Context, pod *corev1.Pod, missing *missingError) error {
-	ref := refOf(pod)
-	a.workers.abandon(ref.uid)
+	ref := reconcile.RefOf(pod)
+	a.workers.abandon(ref.UID)
 	if start, now := pod.Status.StartTime, a.options.Clock.Now(); start != nil {
 		if deadline := deadlineOf(pod, start.Time); !deadline.IsZero() && !now.Before(deadline) {
 			return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setExpired(pod, a.options.Clock.Now()) })
 		}
 	}
-	a.podQueue.AddAfter(ref, mountRetry)
+	a.queue.AddAfter(ref, mountRetry)
 	for _, status := range pod.Status.ContainerStatuses {
 		if status.State.Waiting != nil && status.State.Waiting.Message == missing.Error() {
 			return nil

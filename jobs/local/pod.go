@@ -13,12 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 )
 
 // syncPod does the work of a kubelet for a pod. It starts the run of the pod's process, and passes changes of the pod to it.
-func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
-	pod, err := a.pods.Pods(ref.namespace).Get(ref.name)
-	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.uid {
+func (a *Agent) syncPod(ctx context.Context, ref reconcile.Ref) error {
+	pod, err := a.pods.Pods(ref.Namespace).Get(ref.Name)
+	if apierrors.IsNotFound(err) || err == nil && pod.UID != ref.UID {
 		return a.forgetPod(ref)
 	}
 	if err != nil || pod.Spec.NodeName != nodeName {
@@ -29,7 +30,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 		return nil // another client has ended the pod: the process is killed
 	case terminal(pod):
 		a.dropRun(ref)
-		a.workers.abandon(ref.uid)
+		a.workers.abandon(ref.UID)
 		if pod.DeletionTimestamp != nil {
 			return a.deletePod(ctx, pod)
 		}
@@ -42,7 +43,7 @@ func (a *Agent) syncPod(ctx context.Context, ref objectRef) error {
 }
 
 func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) error {
-	ref := refOf(pod)
+	ref := reconcile.RefOf(pod)
 	dir, err := a.dirs.of(pod.UID)
 	if err != nil {
 		return err
@@ -55,7 +56,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		return a.storeStatus(ctx, pod, func(pod *corev1.Pod) { setLost(pod, a.options.Clock.Now(), messageLost) })
 	}
 	if pod.DeletionTimestamp != nil {
-		a.workers.abandon(ref.uid)
+		a.workers.abandon(ref.UID)
 		return a.deletePod(ctx, pod)
 	}
 	builder, name, refused := a.builderFor(pod)
@@ -81,7 +82,7 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 		log, err = dir.prepare(pod.Annotations[v1alpha1.AnnotationInput])
 	}
 	if err != nil {
-		a.workers.release(ref.uid)
+		a.workers.release(ref.UID)
 		return fmt.Errorf("prepare pod %s: %w", ref, err)
 	}
 	a.startRun(pod, builder, dir, log, mounts)
@@ -89,12 +90,12 @@ func (a *Agent) syncPodWithoutProcess(ctx context.Context, pod *corev1.Pod) erro
 }
 
 // forgetPod ends the process of a deleted pod, and removes its files.
-func (a *Agent) forgetPod(ref objectRef) error {
-	a.workers.abandon(ref.uid)
+func (a *Agent) forgetPod(ref reconcile.Ref) error {
+	a.workers.abandon(ref.UID)
 	if r := a.dropRun(ref); r != nil && r.remove() {
 		return nil // it removes the directory when the process has ended
 	}
-	dir, err := a.dirs.of(ref.uid)
+	dir, err := a.dirs.of(ref.UID)
 	if err != nil {
 		return err
 	}
@@ -113,22 +114,22 @@ func (a *Agent) removeUnused(pod *corev1.Pod) error {
 	}
 	_, keepOutput := pod.Annotations[markOutput]
 	if err := dir.removeUnused(keepOutput); err != nil {
-		return fmt.Errorf("remove the unused files of pod %s: %w", refOf(pod), err)
+		return fmt.Errorf("remove the unused files of pod %s: %w", reconcile.RefOf(pod), err)
 	}
 	return nil
 }
 
-func (a *Agent) runOf(ref objectRef) *run {
+func (a *Agent) runOf(ref reconcile.Ref) *run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.runs[ref.uid]
+	return a.runs[ref.UID]
 }
 
-func (a *Agent) dropRun(ref objectRef) *run {
+func (a *Agent) dropRun(ref reconcile.Ref) *run {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	r := a.runs[ref.uid]
-	delete(a.runs, ref.uid)
+	r := a.runs[ref.UID]
+	delete(a.runs, ref.UID)
 	return r
 }
 
@@ -141,7 +142,7 @@ func (a *Agent) deletePod(ctx context.Context, pod *corev1.Pod) error {
 	if err == nil || apierrors.IsNotFound(err) || apierrors.IsConflict(err) { // a conflict: another pod has its name
 		return nil
 	}
-	return fmt.Errorf("delete pod %s: %w", refOf(pod), err)
+	return fmt.Errorf("delete pod %s: %w", reconcile.RefOf(pod), err)
 }
 
 // storeStatus writes the status of a pod. It is no error if the pod was deleted, or has ended meanwhile.
@@ -164,14 +165,14 @@ func (a *Agent) updateStatus(ctx context.Context, pod *corev1.Pod, change func(*
 		case apierrors.IsNotFound(err):
 			return nil, nil
 		case !apierrors.IsConflict(err):
-			return nil, fmt.Errorf("write the status of pod %s: %w", refOf(pod), err)
+			return nil, fmt.Errorf("write the status of pod %s: %w", reconcile.RefOf(pod), err)
 		}
 		latest, err := pods.Get(ctx, pod.Name, metav1.GetOptions{})
 		switch {
 		case apierrors.IsNotFound(err), err == nil && latest.UID != uid:
 			return nil, nil
 		case err != nil:
-			return nil, fmt.Errorf("read pod %s: %w", refOf(pod), err)
+			return nil, fmt.Errorf("read pod %s: %w", reconcile.RefOf(pod), err)
 		case terminal(latest):
 			return latest, nil
 		}

@@ -6,11 +6,11 @@ import (
 	"slices"
 	"time"
 
-	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -28,34 +28,13 @@ const (
 	reasonUnknown = "ContainerStatusUnknown"
 	// reasonStartError is a runtime's reason for a container that it could not start.
 	reasonStartError = "StartError"
-	// reasonNotStarted is the reason of a pod whose process was not started for lack of resources.
-	reasonNotStarted = "ProcessNotStarted"
 	exitStartError   = 128
 	exitLost         = 137
 	exitTerminated   = 143 // of a process that SIGTERM ended
 )
 
-func refOf(object metav1.Object) objectRef {
-	return objectRef{object.GetNamespace(), object.GetName(), object.GetUID()}
-}
-
-// jobOf is the Job that controls a pod.
-func jobOf(pod *corev1.Pod) (objectRef, bool) {
-	owner := metav1.GetControllerOf(pod)
-	if owner == nil || owner.Kind != "Job" || owner.APIVersion != batchv1.SchemeGroupVersion.String() {
-		return objectRef{}, false
-	}
-	return objectRef{pod.Namespace, owner.Name, owner.UID}, true
-}
-
 func terminal(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
-func ready(pod *corev1.Pod) bool {
-	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
-		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
-	})
 }
 
 // setWaiting reports that the pod waits for a worker, and which workers are busy.
@@ -220,7 +199,7 @@ func setExpired(pod *corev1.Pod, now time.Time) {
 // no state, as in a pod that a kubelet rejects.
 func setRejected(pod *corev1.Pod, now time.Time, message string) {
 	setStarted(pod, now)
-	pod.Status.Reason, pod.Status.Message = reasonNotStarted, message
+	pod.Status.Reason, pod.Status.Message = jobcontroller.ReasonNotStarted, message
 	setNeverStarted(pod, now)
 }
 

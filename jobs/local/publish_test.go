@@ -26,6 +26,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -108,7 +109,7 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 				g.Expect(outcome.Failure).To(BeNil())
 				g.Expect(tt.registry.Tags("team/" + tt.name)).To(ConsistOf(strings.Fields(tt.tag)))
 			}
-			log := c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), podName(job), metav1.GetOptions{}))(t), nil)
+			log := c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), jobcontroller.PodName(job), metav1.GetOptions{}))(t), nil)
 			begun := "making\ngoldsmith: publishing in " + tt.output.Repository + "\ngoldsmith: pushing linux/amd64/raw: 5 B, sha256:"
 			switch {
 			case tt.builder != "":
@@ -150,7 +151,7 @@ func TestStoredArtifactsArePublished(t *testing.T) {
 	open.Inject(1, "", "/team/anonymous/", registrytest.Status(http.StatusServiceUnavailable))
 	again := c.run("two", withOutput("again", render.Output{Repository: open.Host() + "/team/anonymous", Tags: tags}))
 	c.Expect(c.outcome(again).Failure).To(BeNil())
-	c.Expect(c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), podName(again), metav1.GetOptions{}))(t), nil)).
+	c.Expect(c.log(require.Value(c.server.CoreV1().Pods("default").Get(t.Context(), jobcontroller.PodName(again), metav1.GetOptions{}))(t), nil)).
 		To(ContainSubstring("\ngoldsmith: retrying: push to "+open.Host()+"/team/anonymous: HTTP 503 Service Unavailable"), "an outage can last for minutes")
 	_, text := open.Get("/team/anonymous/manifests/v1")
 	var index ociv1.Index
@@ -193,7 +194,7 @@ func TestPublishingEndsWithWhatNeedsIt(t *testing.T) {
 		job.Spec.Template.Spec.TerminationGracePeriodSeconds = new(int64(30))
 	})
 	agentClock.Step(time.Hour)
-	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonRegistryUnavailable), HaveField("Message", errNotInTime.Error())),
+	c.Expect(c.outcome(late).Failure).To(And(HaveField("Reason", v1alpha1.ReasonRegistryUnavailable), HaveField("Message", "the pod was deleted, or its deadline passed, before its artifacts were published: if the deadline passed, raise timeouts.run")),
 		"it does not wait for the grace period")
 	c.Expect(require.Value(c.pod(late))(t).Status.Reason).To(Equal("DeadlineExceeded"), "so the build has RunTimeout, and is not tried again for the registry")
 

@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"goldsmith.dev/goldsmith/jobs/local/internal/logfile"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -35,7 +36,7 @@ const (
 // run is a pod's process, from its start until its end is stored.
 type run struct {
 	agent   *Agent
-	ref     objectRef
+	ref     reconcile.Ref
 	dir     podDir
 	feed    *logfile.Feed
 	input   *render.Input // nil if it is invalid
@@ -57,7 +58,7 @@ type run struct {
 // startRun starts the process of a pod that has a worker. The run releases the worker.
 func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.File, mounts []mount) {
 	r := &run{
-		agent: a, ref: refOf(pod), dir: dir, feed: logfile.NewFeed(), input: inputOf(pod),
+		agent: a, ref: reconcile.RefOf(pod), dir: dir, feed: logfile.NewFeed(), input: inputOf(pod),
 		active: a.options.Clock.Now(), changed: make(chan struct{}, 1), pod: pod,
 	}
 	if start := pod.Status.StartTime; start != nil { // it has waited for a Secret
@@ -66,7 +67,7 @@ func (a *Agent) startRun(pod *corev1.Pod, builder Builder, dir podDir, log *os.F
 	r.log = logfile.NewWriter(log, a.options.Clock.Now, r.feed, maxLogBytes)
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.runs[r.ref.uid] = r
+	a.runs[r.ref.UID] = r
 	if a.stopped {
 		r.closeLog()
 		return // the marker is there, so the pod counts as lost
@@ -171,7 +172,7 @@ func (r *run) execute(builder Builder, mounts []mount) {
 // end ends the work of a run before its end is stored.
 func (r *run) end() {
 	r.setEnded()
-	r.agent.workers.release(r.ref.uid)
+	r.agent.workers.release(r.ref.UID)
 	r.closeLog()
 	r.awaitReport()
 }
@@ -203,7 +204,7 @@ func (r *run) finish() {
 		if err := podDir(r.dir.temporary()).remove(); err != nil {
 			r.agent.options.Logger.Error(err, "The temporary files of a builder cannot be removed", "pod", r.ref.String())
 		}
-		r.agent.podQueue.Add(r.ref) // for changes that waited for the process's end
+		r.agent.queue.Add(r.ref) // for changes that waited for the process's end
 		return
 	}
 	if err := r.dir.discard(); err != nil {
@@ -241,7 +242,7 @@ func (r *run) launch(builder Builder, mounts []mount, based bool) (running *proc
 		render.EnvOutput + "=" + r.dir.output(),
 		render.EnvResult + "=" + r.dir.result(),
 		envTemporary + "=" + r.dir.temporary(),
-		EnvNamespace + "=" + r.ref.namespace,
+		EnvNamespace + "=" + r.ref.Namespace,
 	}, reporting...)
 	if len(mounts) > 0 {
 		environment = append(environment, EnvMounts+"="+r.dir.mounts())

@@ -28,6 +28,7 @@ import (
 	fakeimages "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/fake"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
@@ -244,7 +245,7 @@ func (c *cluster) beginAttempt(job *batchv1.Job, name string, number int32) *v1a
 }
 
 func (c *cluster) pod(job *batchv1.Job) (*corev1.Pod, error) {
-	return c.server.CoreV1().Pods("default").Get(context.Background(), podName(job), metav1.GetOptions{})
+	return c.server.CoreV1().Pods("default").Get(context.Background(), jobcontroller.PodName(job), metav1.GetOptions{})
 }
 
 // podWhen waits until the Job's pod meets the condition.
@@ -276,7 +277,7 @@ func (c *cluster) finishedJob(job *batchv1.Job) *batchv1.Job {
 	c.Eventually(func(g Gomega) {
 		latest, err := c.server.BatchV1().Jobs("default").Get(context.Background(), job.Name, metav1.GetOptions{})
 		g.Expect(err).NotTo(HaveOccurred())
-		g.Expect(finished(latest)).To(BeTrue(), "%+v", latest.Status)
+		g.Expect(jobcontroller.Finished(latest)).To(BeTrue(), "%+v", latest.Status)
 		job = latest
 	}).Should(Succeed())
 	return job
@@ -297,6 +298,6 @@ func (c *cluster) updatePod(job *batchv1.Job, change func(*corev1.Pod)) {
 
 func (c *cluster) deletePod(job *batchv1.Job, graceSeconds int64) {
 	c.t.Helper()
-	c.Expect(c.server.CoreV1().Pods("default").Delete(context.Background(), podName(job),
+	c.Expect(c.server.CoreV1().Pods("default").Delete(context.Background(), jobcontroller.PodName(job),
 		metav1.DeleteOptions{GracePeriodSeconds: &graceSeconds})).To(Succeed())
 }

@@ -6,6 +6,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -29,7 +30,7 @@ func strip(object any) (any, error) {
 		}
 	case *batchv1.Job:
 		o.ManagedFields = nil
-		if finished(o) {
+		if jobcontroller.Finished(o) {
 			o.Spec = batchv1.JobSpec{}
 		}
 	}

@@ -9,12 +9,14 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
 )
 
 // workers limits how many processes run at the same time: all of them, and those of each builder.
 type workers struct {
 	total int
-	wake  func(objectRef)
+	wake  func(reconcile.Ref)
 
 	mu      sync.Mutex
 	limits  map[string]int       // by builder; a builder without a limit can occupy all workers
@@ -24,13 +26,13 @@ type workers struct {
 }
 
 type waiter struct {
-	ref     objectRef
+	ref     reconcile.Ref
 	created time.Time
 	builder string
 }
 
 // newWorkers returns workers that call wake with the next pod of the queue.
-func newWorkers(total int, wake func(objectRef)) *workers {
+func newWorkers(total int, wake func(reconcile.Ref)) *workers {
 	return &workers{total: total, wake: wake, holders: map[types.UID]string{}, granted: map[types.UID]bool{}}
 }
 
@@ -47,18 +49,18 @@ func (w *workers) limit(limits map[string]int) {
 }
 
 // acquire takes a worker for a pod, or queues the pod and returns which workers are busy. wake is called when a worker is free for it.
-func (w *workers) acquire(ref objectRef, created time.Time, builder string) (acquired bool, busy string) {
+func (w *workers) acquire(ref reconcile.Ref, created time.Time, builder string) (acquired bool, busy string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.granted[ref.uid] {
-		delete(w.granted, ref.uid)
+	if w.granted[ref.UID] {
+		delete(w.granted, ref.UID)
 		return true, ""
 	}
 	if busy = w.busyFor(builder); busy == "" {
-		w.holders[ref.uid] = builder
+		w.holders[ref.UID] = builder
 		return true, ""
 	}
-	if w.find(ref.uid) < 0 {
+	if w.find(ref.UID) < 0 {
 		w.queue = append(w.queue, waiter{ref: ref, created: created, builder: builder})
 	}
 	return false, busy
@@ -128,11 +130,11 @@ func (w *workers) pass() {
 		}
 		next := w.queue[oldest]
 		w.queue = slices.Delete(w.queue, oldest, oldest+1)
-		w.holders[next.ref.uid], w.granted[next.ref.uid] = next.builder, true
+		w.holders[next.ref.UID], w.granted[next.ref.UID] = next.builder, true
 		w.wake(next.ref)
 	}
 }
 
 func (w *workers) find(uid types.UID) int {
-	return slices.IndexFunc(w.queue, func(candidate waiter) bool { return candidate.ref.uid == uid })
+	return slices.IndexFunc(w.queue, func(candidate waiter) bool { return candidate.ref.UID == uid })
 }

@@ -21,6 +21,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote"
 
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 const benchmarkBytes = 256 << 20
@@ -31,7 +32,7 @@ func BenchmarkPush(b *testing.B) {
 	r := newSink(b)
 	benchmark(b, "ours", func(progress func(int64)) error {
 		artifact := Artifact{Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: "application/vnd.example", Content: r.content}
-		_, err := Push(b.Context(), r.repository, []Artifact{artifact}, Options{Progress: progress})
+		_, err := Push(b.Context(), r.repository, []Artifact{artifact}, transport.Options{Progress: progress})
 		return err
 	})
 	benchmark(b, "plain", func(progress func(int64)) error {
@@ -45,7 +46,7 @@ func BenchmarkPush(b *testing.B) {
 func BenchmarkFetch(b *testing.B) {
 	r := newSink(b)
 	benchmark(b, "ours", func(progress func(int64)) error {
-		fetched, err := Fetch(b.Context(), r.repository+"@"+r.manifest.Digest.String(), r.content.Digest, 0, Options{})
+		fetched, err := Fetch(b.Context(), r.repository+"@"+r.manifest.Digest.String(), r.content.Digest, 0, transport.Options{})
 		if err != nil {
 			return err
 		}
@@ -80,7 +81,7 @@ func benchmark(b *testing.B, name string, move func(progress func(int64)) error)
 // sink is a registry that has one artifact for those who fetch, and nothing for those who push. It takes everything.
 type sink struct {
 	repository string
-	content    Content
+	content    transport.Content
 	manifest   manifest
 }
 
@@ -91,8 +92,8 @@ func newSink(b *testing.B) *sink {
 	hash := sha256.New()
 	_, err := io.CopyN(io.MultiWriter(file, hash), rand.NewChaCha8([32]byte{}), benchmarkBytes)
 	require.NoError(b, errors.Join(err, file.Close()))
-	s := &sink{content: Content{
-		Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: benchmarkBytes, Open: func() (File, error) { return os.Open(path) },
+	s := &sink{content: transport.Content{
+		Digest: digest.NewDigest(digest.SHA256, hash).String(), SizeBytes: benchmarkBytes, Open: func() (transport.File, error) { return os.Open(path) },
 	}}
 	s.manifest = require.Value(newArtifactManifest("application/vnd.example", s.layer(), nil, nil))(b)
 	server := httptest.NewServer(s)

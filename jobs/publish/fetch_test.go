@@ -14,6 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
@@ -65,7 +66,7 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})
-			o := Options{DockerConfig: r.DockerConfig(registrytest.Password), Clock: newSkippingClock(), Patience: test.patience}
+			o := transport.Options{DockerConfig: r.DockerConfig(registrytest.Password), Clock: registrytest.NewClock(), Patience: test.patience}
 			location := require.Value(Push(t.Context(), r.Host()+"/team/web", []Artifact{pushed}, o))(t)[0].Location
 			if test.inject != nil {
 				test.inject(r)
@@ -81,7 +82,7 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 				}
 				return
 			}
-			failure, classified := errors.AsType[*Error](err)
+			failure, classified := errors.AsType[*transport.Error](err)
 			if err == nil || classified != (test.want != "") || classified && failure.Reason != test.want ||
 				!strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), "fetch from "+r.Host()+"/team/web: ") {
 				t.Errorf("got %v, want %s that says %q", err, test.want, test.says)
@@ -89,13 +90,18 @@ func TestFetchSurvivesFaultsAndClassifiesThem(t *testing.T) {
 		})
 	}
 	for _, location := range []string{"", "registry.example/web", "registry.example/web:v1", "registry.example/web@v1", "@" + otherDigest} {
-		if _, err := Fetch(t.Context(), location, otherDigest, 0, Options{}); err == nil {
+		if _, err := Fetch(t.Context(), location, otherDigest, 0, transport.Options{}); err == nil {
 			t.Errorf("fetches from %q", location)
 		}
 	}
 }
 
-func fetchAll(ctx context.Context, location, digest string, offset int64, o Options) (string, error) {
+const (
+	always      = 1 << 30
+	otherDigest = "sha256:0000000000000000000000000000000000000000000000000000000000000000"
+)
+
+func fetchAll(ctx context.Context, location, digest string, offset int64, o transport.Options) (string, error) {
 	fetched, err := Fetch(ctx, location, digest, offset, o)
 	if err != nil {
 		return "", err

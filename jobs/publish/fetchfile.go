@@ -4,14 +4,13 @@ package publish
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -24,29 +23,21 @@ type MissingError struct {
 func (e *MissingError) Error() string { return e.Text }
 
 // FetchFile fetches a content as Fetch does, and writes it to a file once, from its beginning. It compares the size and the digest with those of
-// the content: after an error the file may have a part of it, or other bytes. The error is a *MissingError if the content is not there, an *Error for
+// the content: after an error the file may have a part of it, or other bytes. The error is a *MissingError if the content is not there, a *transport.Error for
 // any other failure of the registry, or that of the file or of the context.
-func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o Options) error {
-	o = o.withDefaults()
+func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes int64, file io.Writer, o transport.Options) error {
+	o = o.WithDefaults()
 	began := o.Clock.Now()
-	fetched, err := Fetch(ctx, location, contentDigest, 0, o)
+	from, layer, err := find(ctx, location, contentDigest, o)
 	if err != nil {
 		return missing(err)
 	}
-	defer func() { _ = fetched.Close() }() // only read from
-	if fetched.SizeBytes != sizeBytes {
-		return &MissingError{fmt.Sprintf("fetch from %s: the registry has %d bytes, and the artifact %d", location, fetched.SizeBytes, sizeBytes)}
+	defer from.Close()
+	if layer.Size != sizeBytes {
+		return &MissingError{fmt.Sprintf("fetch from %s: the registry has %d bytes, and the artifact %d", location, layer.Size, sizeBytes)}
 	}
-	hash := sha256.New()
-	if _, err := io.Copy(io.MultiWriter(file, hash), fetched); err != nil {
+	if err := from.CopyBlob(ctx, contentDigest, sizeBytes, file); err != nil {
 		return missing(err)
-	}
-	if got := fmt.Sprintf("sha256:%x", hash.Sum(nil)); got != contentDigest {
-		repository, _, _ := strings.Cut(location, "@")
-		return &Error{
-			Reason: v1alpha1.ReasonRegistryUnavailable, repository: "fetch from " + repository, operation: "fetch content (" + short(contentDigest) + ")",
-			cause: "the registry sent another content, " + short(got),
-		}
 	}
 	o.Log("fetched %s in %s", describe(contentDigest, sizeBytes), took(o.Clock, began))
 	return nil
@@ -54,7 +45,7 @@ func FetchFile(ctx context.Context, location, contentDigest string, sizeBytes in
 
 // missing returns what an error of Fetch or of reading what it fetched means for FetchFile.
 func missing(err error) error {
-	failure, answered := errors.AsType[*Error](err)
+	failure, answered := errors.AsType[*transport.Error](err)
 	if answered && failure.Status == http.StatusNotFound {
 		return &MissingError{failure.Error()}
 	}
@@ -64,7 +55,7 @@ func missing(err error) error {
 // NotFetchedOf returns what an error of FetchFile or of WithSecret tells about the base of a build. It is nil for a fault of the machine, such as a
 // full disk.
 func NotFetchedOf(err error) *result.NotFetched {
-	if failure, ok := errors.AsType[*Error](err); ok {
+	if failure, ok := errors.AsType[*transport.Error](err); ok {
 		return &result.NotFetched{Reason: failure.Reason, Message: err.Error()}
 	}
 	if _, ok := errors.AsType[*MissingError](err); ok {

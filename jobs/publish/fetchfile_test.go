@@ -13,6 +13,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 func TestFetchFileTellsAMissingContentFromAFailure(t *testing.T) {
@@ -40,7 +41,7 @@ func TestFetchFileTellsAMissingContentFromAFailure(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			registry := registrytest.New(t, registrytest.Options{})
-			o := Options{Clock: newSkippingClock()}
+			o := transport.Options{Clock: registrytest.NewClock()}
 			artifact := artifact("linux/amd64/raw", "", content)
 			location := require.Value(Push(t.Context(), registry.Host()+"/team/web", []Artifact{artifact}, o))(t)[0].Location
 			if test.inject != nil {
@@ -55,7 +56,7 @@ func TestFetchFileTellsAMissingContentFromAFailure(t *testing.T) {
 				return
 			}
 			_, missing := errors.AsType[*MissingError](err)
-			failure, _ := errors.AsType[*Error](err)
+			failure, _ := errors.AsType[*transport.Error](err)
 			if missing != test.missing || (failure == nil) != (test.want == "") || failure != nil && failure.Reason != test.want || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%T: %v", err, err)
 			}

@@ -12,8 +12,10 @@ import (
 
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -21,7 +23,7 @@ import (
 type layoutContent struct {
 	root      manifest
 	manifests []manifest // the root is one of them
-	blobs     []Content
+	blobs     []transport.Content
 	close     func() error
 }
 
@@ -34,7 +36,7 @@ func (p *pusher) openLayout(ctx context.Context, artifact *Artifact) (*layoutCon
 	}
 	file, err := artifact.Open()
 	if err != nil {
-		return nil, &contentError{fmt.Errorf("open %s: %w", short(artifact.Digest), err)}
+		return nil, fmt.Errorf("open %s: %w", contents.Abbreviate(artifact.Digest), err)
 	}
 	content, err := readLayout(ctx, file, artifact)
 	if err == nil {
@@ -49,7 +51,7 @@ func (p *pusher) openLayout(ctx context.Context, artifact *Artifact) (*layoutCon
 	return nil, fmt.Errorf("read the OCI image layout of %s: %w", artifact.Target, err)
 }
 
-func readLayout(ctx context.Context, file File, artifact *Artifact) (*layoutContent, error) {
+func readLayout(ctx context.Context, file transport.File, artifact *Artifact) (*layoutContent, error) {
 	layout, err := ocilayout.Open(ctx, file, artifact.SizeBytes)
 	if err != nil {
 		return nil, err
@@ -63,9 +65,9 @@ func readLayout(ctx context.Context, file File, artifact *Artifact) (*layoutCont
 		content.manifests = append(content.manifests, manifest{document.Descriptor, document.Raw})
 	}
 	for _, blob := range found.Blobs {
-		content.blobs = append(content.blobs, Content{
+		content.blobs = append(content.blobs, transport.Content{
 			Digest: blob.Digest.String(), SizeBytes: blob.Size,
-			Open: func() (File, error) { return section{layout.Blob(blob)}, nil },
+			Open: func() (transport.File, error) { return section{layout.Blob(blob)}, nil },
 		})
 	}
 	return content, nil
@@ -74,12 +76,12 @@ func readLayout(ctx context.Context, file File, artifact *Artifact) (*layoutCont
 // pushLayout pushes what is published of a layout.
 func (p *pusher) pushLayout(ctx context.Context, target string, content *layoutContent) (manifest, error) {
 	for _, blob := range content.blobs {
-		if err := p.pushBlob(ctx, "push image of "+target, blob); err != nil {
+		if err := p.PushBlob(ctx, "push image of "+target, blob); err != nil {
 			return manifest{}, err
 		}
 	}
 	for _, m := range content.manifests {
-		if err := p.pushManifest(ctx, "push manifest of "+target, m); err != nil {
+		if err := p.PushManifest(ctx, "push manifest of "+target, m.Descriptor, m.content); err != nil {
 			return manifest{}, err
 		}
 	}

@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -179,7 +180,7 @@ func TestALayoutIsPushedAsItsImages(t *testing.T) {
 				if referrers := referrersOf(t, r, pushed.Digest, false); len(referrers) != 2 || !pushed.Image {
 					t.Errorf("the referrers are %v, and it was pushed as an image: %t", referrers, pushed.Image)
 				}
-				_, err = Fetch(t.Context(), pushed.Location, digest.FromBytes(content).String(), 0, Options{})
+				_, err = Fetch(t.Context(), pushed.Location, digest.FromBytes(content).String(), 0, transport.Options{})
 				if err == nil || !strings.Contains(err.Error(), "docker pull "+pushed.Location) {
 					t.Errorf("fetching the tar of an image: %v", err)
 				}
@@ -192,7 +193,7 @@ func pushLayout(t *testing.T, r *registrytest.Registry, mediaType string, conten
 	t.Helper()
 	a := withDocuments(artifact("linux/amd64/oci", "v1", content))
 	a.MediaType = mediaType
-	pushed, _, err := pushIn(t, r, Options{}, a)
+	pushed, err := pushIn(t, r, transport.Options{}, a)
 	if err != nil {
 		return Pushed{}, err
 	}
@@ -299,7 +300,7 @@ func TestTheTagOfSeveralLayoutsHasTheirImages(t *testing.T) {
 		a.MediaType = result.MediaTypeLayout
 		artifacts = append(artifacts, a)
 	}
-	_, _, err := pushIn(t, r, Options{}, artifacts...)
+	_, err := pushIn(t, r, transport.Options{}, artifacts...)
 	require.NoError(t, err)
 	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
 		entries := -1

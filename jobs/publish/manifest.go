@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +14,7 @@ import (
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 // manifest is a manifest or an index, with its descriptor.
@@ -47,7 +47,7 @@ func emptyConfig() ociv1.Descriptor {
 	return config
 }
 
-func layerOf(content Content, mediaType string) ociv1.Descriptor {
+func layerOf(content transport.Content, mediaType string) ociv1.Descriptor {
 	return ociv1.Descriptor{MediaType: mediaType, Digest: digest.Digest(content.Digest), Size: content.SizeBytes}
 }
 
@@ -79,13 +79,13 @@ func (p *pusher) pushArtifact(ctx context.Context, artifact *Artifact) (manifest
 	if err != nil {
 		return manifest{}, err
 	}
-	if err := p.pushBlob(ctx, "push content of "+artifact.Target, artifact.Content); err != nil {
+	if err := p.PushBlob(ctx, "push content of "+artifact.Target, artifact.Content); err != nil {
 		return manifest{}, err
 	}
 	if err := p.pushEmptyConfig(ctx); err != nil {
 		return manifest{}, err
 	}
-	return pushed, p.pushManifest(ctx, "push manifest of "+artifact.Target, pushed)
+	return pushed, p.PushManifest(ctx, "push manifest of "+artifact.Target, pushed.Descriptor, pushed.content)
 }
 
 // fileTitle returns the name of the file in which clients store the artifact of a target: its platform and format, such as
@@ -97,9 +97,9 @@ func fileTitle(target string) string {
 
 func (p *pusher) pushEmptyConfig(ctx context.Context) error {
 	empty := ociv1.DescriptorEmptyJSON
-	return p.pushBlob(ctx, "push empty configuration", Content{
+	return p.PushBlob(ctx, "push empty configuration", transport.Content{
 		Digest: empty.Digest.String(), SizeBytes: empty.Size,
-		Open: func() (File, error) { return memory{bytes.NewReader(empty.Data)}, nil },
+		Open: func() (transport.File, error) { return memory{bytes.NewReader(empty.Data)}, nil },
 	})
 }
 
@@ -109,8 +109,7 @@ type memory struct{ *bytes.Reader }
 // Close has nothing to close.
 func (memory) Close() error { return nil }
 
-// pushReferrer pushes a document as a referrer of a manifest. The manifest is sent even if the registry has it: without the
-// referrers API a push that ended early has not listed it.
+// pushReferrer pushes a document as a referrer of a manifest.
 func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject manifest) (manifest, error) {
 	about := ociv1.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size}
 	referrer, err := newArtifactManifest(document.MediaType, layerOf(document.Content, document.MediaType), nil, &about)
@@ -118,34 +117,11 @@ func (p *pusher) pushReferrer(ctx context.Context, document *Document, subject m
 		return manifest{}, err
 	}
 	operation := "push document " + document.MediaType
-	if err := p.pushBlob(ctx, operation, document.Content); err != nil {
+	if err := p.PushBlob(ctx, operation, document.Content); err != nil {
 		return manifest{}, err
 	}
 	if err := p.pushEmptyConfig(ctx); err != nil {
 		return manifest{}, err
 	}
-	return referrer, p.failed(operation, p.remote.Manifests().Push(ctx, referrer.Descriptor, bytes.NewReader(referrer.content)))
-}
-
-// pushManifest pushes a manifest by its digest.
-func (p *pusher) pushManifest(ctx context.Context, operation string, m manifest) error {
-	exists, err := p.remote.Manifests().Exists(ctx, m.Descriptor)
-	if exists || err != nil {
-		return p.failed(operation, err)
-	}
-	return p.failed(operation, p.remote.Manifests().Push(ctx, m.Descriptor, bytes.NewReader(m.content)))
-}
-
-// pushTag moves a tag to a manifest that the registry has. It leaves a tag that names the manifest alone: a registry can refuse to
-// write a tag again. A registry that does not tell what the tag names gets it written.
-func (p *pusher) pushTag(ctx context.Context, tag string, m manifest) error {
-	operation := "push tag " + tag
-	current, err := p.remote.Manifests().Resolve(ctx, tag)
-	if _, fatal := errors.AsType[*Error](err); fatal || ctx.Err() != nil {
-		return p.failed(operation, err)
-	}
-	if err == nil && current.Digest == m.Digest {
-		return nil
-	}
-	return p.failed(operation, p.remote.Manifests().PushReference(ctx, m.Descriptor, bytes.NewReader(m.content), tag))
+	return referrer, p.PushReferrer(ctx, operation, referrer.Descriptor, referrer.content)
 }

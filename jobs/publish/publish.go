@@ -5,49 +5,25 @@ package publish
 import (
 	"cmp"
 	"context"
-	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/image-spec/specs-go"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
 	"k8s.io/utils/clock"
-	"oras.land/oras-go/v2/registry/remote/auth"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/apis/contents"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
-const (
-	// AnnotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
-	AnnotationTarget = "dev.goldsmith.target"
-	// DefaultPatience is how long an outage of a registry is retried by default.
-	DefaultPatience = 2 * time.Minute
-)
-
-// File is an open content. Reads at an offset may come after others have failed.
-type File interface {
-	io.ReadSeeker
-	io.ReaderAt
-	io.Closer
-}
-
-// Content is what is pushed as one blob.
-type Content struct {
-	// Digest is "sha256:" and 64 lower-case hex digits.
-	Digest string
-	// SizeBytes is the length of the content.
-	SizeBytes int64
-	// Open opens the content. It is called at most once at a time, and only if the content has to be read.
-	Open func() (File, error)
-}
+// AnnotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
+const AnnotationTarget = "dev.goldsmith.target"
 
 // Document is an SBOM or a provenance document of an artifact.
 type Document struct {
-	Content
+	transport.Content
 	// MediaType is the media type of the document.
 	MediaType string
 }
@@ -60,7 +36,7 @@ type Artifact struct {
 	Platform string
 	// MediaType is the media type of the content.
 	MediaType string
-	Content
+	transport.Content
 	// Annotations are those that the builder set. An image keeps only its own.
 	Annotations map[string]string
 	// SBOM and Provenance are pushed as referrers of the artifact. They may be nil.
@@ -69,64 +45,9 @@ type Artifact struct {
 	Tag string
 }
 
-// Login is where a user has stored credentials for registries.
-type Login struct {
-	// File names the configuration in errors.
-	File string
-	// Config is the content of the file, in the format of DockerConfig. Its credHelpers and credsStore may name programs to run. Nil
-	// without a file.
-	Config []byte
-	// Command is the command that stores credentials there, such as docker login.
-	Command string
-}
-
-// Options are how to reach a registry.
-type Options struct {
-	// DockerConfig is the content of a .dockerconfigjson. Nil for an anonymous client.
-	DockerConfig []byte
-	// Logins are the credentials of the user who runs this process, instead of DockerConfig. The first of them that has some for the
-	// repository counts. Remedies in errors name a command to log in instead of a Secret.
-	Logins []Login
-	// CA are certificates of authorities as PEM, which are trusted besides those of the system. With them, loopback hosts are
-	// reached with TLS, too.
-	CA []byte
-	// PlainHTTP are the hosts, each HOST or HOST:PORT, that are reached without TLS besides loopback hosts.
-	PlainHTTP []string
-	// Patience is how long an outage of the registry is retried: rate limits, server errors and broken connections. An outage ends
-	// with progress. Defaults to DefaultPatience.
-	Patience time.Duration
-	// Impatient limits the retries to some seconds while the registry has not answered, and its host refuses connections or does not exist: a
-	// user who mistypes it learns so at once.
-	Impatient bool
-	// Clock is the clock of outages. Defaults to the real one.
-	Clock clock.Clock
-	// UserAgent is sent to registries. Defaults to "goldsmith".
-	UserAgent string
-	// Progress is called with the number of bytes of all contents that the registry has, or that are sent to it. It never decreases.
-	// May be nil.
-	Progress func(bytes int64)
-	// Retrying is called with an *Error before a request is repeated, but at most once a minute, because an outage can end after each
-	// request. May be nil.
-	Retrying func(err error)
-	// Log gets one line before an artifact is pushed, and one after an artifact was pushed or fetched. The lines have no secrets. Defaults
-	// to none.
-	Log func(format string, args ...any)
-}
-
-func (o Options) withDefaults() Options {
-	o.UserAgent, o.Patience = cmp.Or(o.UserAgent, "goldsmith"), cmp.Or(o.Patience, DefaultPatience)
-	if o.Clock == nil {
-		o.Clock = clock.RealClock{}
-	}
-	if o.Log == nil {
-		o.Log = func(string, ...any) {}
-	}
-	return o
-}
-
 // describe describes a content in the log.
 func describe(digest string, sizeBytes int64) string {
-	return humanize.IBytes(uint64(max(sizeBytes, 0))) + ", " + short(digest)
+	return humanize.IBytes(uint64(max(sizeBytes, 0))) + ", " + contents.Abbreviate(digest)
 }
 
 // took is how long something took, for the log.
@@ -151,43 +72,34 @@ type Pushed struct {
 }
 
 // Push pushes artifacts to a repository, HOST[:PORT]/PATH, and returns them in the same order. What the repository has already is not
-// sent again. A failure of the registry, or of a configuration for the registry, is an *Error. An OCI image layout that cannot be published is an
+// sent again. A failure of the registry, or of a configuration for the registry, is a *transport.Error. An OCI image layout that cannot be published is an
 // *ocilayout.InvalidError. Any other error is the context's, or a content that cannot be read or is not what its digest says.
 //
 // After an error no tag has moved, or those that sort before the tag in the error. Push holds no content in memory.
-func Push(ctx context.Context, repository string, artifacts []Artifact, o Options) ([]Pushed, error) {
-	client, err := newClient("push to", repository, o)
+func Push(ctx context.Context, repository string, artifacts []Artifact, o transport.Options) ([]Pushed, error) {
+	o = o.WithDefaults()
+	to, err := transport.NewPusher(repository, o)
 	if err != nil {
 		return nil, err
 	}
-	defer client.close()
-	return newPusher(client, o.Progress).push(client.scoped(ctx, auth.ActionPull, auth.ActionPush), artifacts)
+	defer to.Close()
+	return (&pusher{Pusher: to, repository: repository, clock: o.Clock, log: o.Log}).push(ctx, artifacts)
 }
 
+// pusher pushes artifacts to one repository.
 type pusher struct {
-	*client
-	progress func(bytes int64)
-	done     int64 // bytes of whole blobs
-	// reporting guards reported: a request that ended early can still read its body.
-	reporting sync.Mutex
-	reported  int64
-	// largest is the size of requests. It falls to the smallest if the registry, or a proxy before it, does not take larger ones.
-	largest, smallest int64
-}
-
-func newPusher(c *client, progress func(bytes int64)) *pusher {
-	if progress == nil {
-		progress = func(int64) {}
-	}
-	return &pusher{client: c, progress: progress, largest: 64 << 20, smallest: 1 << 20}
+	*transport.Pusher
+	repository string
+	clock      clock.PassiveClock
+	log        func(format string, args ...any)
 }
 
 func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, error) {
 	for i := range artifacts {
-		tagged := p.reference
-		if tagged.Reference = artifacts[i].Tag; tagged.Reference != "" && tagged.ValidateReferenceAsTag() != nil {
-			cause := fmt.Sprintf("%q is not a tag", p.scrub(tagged.Reference))
-			return nil, p.fault(v1alpha1.ReasonRegistryRefused, cause, "correct spec.output.tagTemplate", nil)
+		if tag := artifacts[i].Tag; tag != "" {
+			if err := p.CheckTag(tag); err != nil {
+				return nil, err
+			}
 		}
 	}
 	var pushed []Pushed
@@ -228,13 +140,13 @@ func (p *pusher) push(ctx context.Context, artifacts []Artifact) ([]Pushed, erro
 	names := slices.Sorted(maps.Keys(tags))
 	for _, tag := range names { // all indexes before the first tag
 		if tags[tag].MediaType == ociv1.MediaTypeImageIndex {
-			if err := p.pushManifest(ctx, "push index of tag "+tag, tags[tag]); err != nil {
+			if err := p.PushManifest(ctx, "push index of tag "+tag, tags[tag].Descriptor, tags[tag].content); err != nil {
 				return nil, err
 			}
 		}
 	}
 	for _, tag := range names {
-		if err := p.pushTag(ctx, tag, tags[tag]); err != nil {
+		if err := p.PushTag(ctx, tag, tags[tag].Descriptor, tags[tag].content); err != nil {
 			return nil, err
 		}
 	}

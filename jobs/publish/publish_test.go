@@ -4,48 +4,29 @@ package publish
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/opencontainers/go-digest"
 	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
-	"k8s.io/utils/clock"
-	testingclock "k8s.io/utils/clock/testing"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
-// skippingClock skips each wait, and remembers how long the waits were.
-type skippingClock struct {
-	*testingclock.FakeClock
-	waited time.Duration
-}
-
-func newSkippingClock() *skippingClock {
-	return &skippingClock{FakeClock: testingclock.NewFakeClock(time.Unix(0, 0))}
-}
-
-func (c *skippingClock) NewTimer(d time.Duration) clock.Timer {
-	timer := c.FakeClock.NewTimer(d)
-	c.waited += d
-	c.Step(d)
-	return timer
-}
-
-func contentOf(raw []byte) Content {
-	return Content{
+func contentOf(raw []byte) transport.Content {
+	return transport.Content{
 		Digest: digest.FromBytes(raw).String(), SizeBytes: int64(len(raw)),
-		Open: func() (File, error) { return memory{bytes.NewReader(raw)}, nil },
+		Open: func() (transport.File, error) { return memory{bytes.NewReader(raw)}, nil },
 	}
 }
 
@@ -69,29 +50,10 @@ func withDocuments(a Artifact) Artifact {
 	return a
 }
 
-// pushIn pushes with requests of at most 64 KiB, and of at least 1 KiB.
-func pushIn(t *testing.T, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, *skippingClock, error) {
+// pushIn pushes to a repository of the registry.
+func pushIn(t *testing.T, r *registrytest.Registry, o transport.Options, artifacts ...Artifact) ([]Pushed, error) {
 	t.Helper()
-	return pushWith(t.Context(), r, o, artifacts...)
-}
-
-func pushWith(ctx context.Context, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, *skippingClock, error) {
-	skipping := newSkippingClock()
-	pushed, err := pushAt(ctx, skipping, r, o, artifacts...)
-	return pushed, skipping, err
-}
-
-func pushAt(ctx context.Context, skipping *skippingClock, r *registrytest.Registry, o Options, artifacts ...Artifact) ([]Pushed, error) {
-	o.Clock = skipping
-	c, err := newClient("push to", r.Host()+"/team/web", o)
-	if err != nil {
-		return nil, err
-	}
-	defer c.close()
-	c.guard.clock = skipping
-	p := newPusher(c, o.Progress)
-	p.largest, p.smallest = 64<<10, 1<<10
-	return p.push(c.scoped(ctx, "pull", "push"), artifacts)
+	return Push(t.Context(), r.Host()+"/team/web", artifacts, o)
 }
 
 func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
@@ -100,8 +62,8 @@ func TestPushedArtifactsAreInTheRegistry(t *testing.T) {
 			r := registrytest.New(t, registrytest.Options{Referrers: referrers})
 			disk := randomBytes(300 << 10)
 			var progress []int64
-			options := Options{Progress: func(bytes int64) { progress = append(progress, bytes) }}
-			pushed, _, err := pushIn(t, r, options, withDocuments(artifact("linux/amd64/raw", "v1", disk)))
+			options := transport.Options{Progress: func(bytes int64) { progress = append(progress, bytes) }}
+			pushed, err := pushIn(t, r, options, withDocuments(artifact("linux/amd64/raw", "v1", disk)))
 			require.NoError(t, err)
 			want := r.Host() + "/team/web@" + pushed[0].Digest
 			if len(pushed) != 1 || pushed[0].Location != want || pushed[0].Target != "linux/amd64/raw" || pushed[0].Tag != "v1" {
@@ -164,8 +126,8 @@ func referrersOf(t *testing.T, r *registrytest.Registry, subject string, api boo
 func TestFetchReadsFromAnOffset(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{Auth: "Bearer", TokenUses: 2})
 	disk := randomBytes(300 << 10)
-	config := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
-	pushed, _, err := pushIn(t, r, config, artifact("linux/amd64/raw", "", disk))
+	config := transport.Options{DockerConfig: r.DockerConfig(registrytest.Password)}
+	pushed, err := pushIn(t, r, config, artifact("linux/amd64/raw", "", disk))
 	require.NoError(t, err)
 	for _, offset := range []int64{0, 1, 100_000, int64(len(disk))} {
 		fetched, err := Fetch(t.Context(), pushed[0].Location, digest.FromBytes(disk).String(), offset, config)
@@ -186,7 +148,7 @@ func TestTheOrderOfAPush(t *testing.T) {
 		artifact("linux/arm64/raw", "v1", []byte("two")),
 		artifact("linux/arm64/qcow2", "v0", []byte("two")),
 	}
-	_, _, err := pushIn(t, r, Options{}, artifacts...)
+	_, err := pushIn(t, r, transport.Options{}, artifacts...)
 	require.NoError(t, err)
 	requests := r.Requests()
 	steps := []func(request string) bool{
@@ -206,7 +168,7 @@ func TestTheOrderOfAPush(t *testing.T) {
 		t.Errorf("the last requests are %q, want that tags come last", got)
 	}
 
-	_, _, err = pushIn(t, r, Options{}, artifacts...)
+	_, err = pushIn(t, r, transport.Options{}, artifacts...)
 	require.NoError(t, err)
 	for _, request := range r.Requests() {
 		if referrer := strings.HasPrefix(request, "PUT /v2/team/web/manifests/sha256:"); !strings.HasPrefix(request, "HEAD ") && !referrer {
@@ -215,12 +177,42 @@ func TestTheOrderOfAPush(t *testing.T) {
 	}
 }
 
+func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
+	artifacts := []Artifact{
+		withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))),
+		withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))),
+	}
+	for allowed := range 100 {
+		r := registrytest.New(t, registrytest.Options{})
+		r.Inject(allowed, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
+		r.Inject(1, "", "", registrytest.Status(403))
+		_, err := pushIn(t, r, transport.Options{}, artifacts...)
+		if err == nil {
+			if allowed < 20 {
+				t.Errorf("a push needs %d requests only", allowed)
+			}
+			return
+		}
+		if tags := slices.DeleteFunc(r.Tags("team/web"), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }); len(tags) != 0 {
+			t.Errorf("after %d requests the push ended, and the repository has the tags %v", allowed, tags)
+		}
+		pushed, err := pushIn(t, r, transport.Options{}, artifacts...)
+		require.NoError(t, err)
+		for _, p := range pushed {
+			if got := referrersOf(t, r, p.Digest, false); len(got) != 2 {
+				t.Errorf("after a push that ended after %d requests, %s has the referrers %v", allowed, p.Target, got)
+			}
+		}
+	}
+	t.Error("the push did not end within 100 requests")
+}
+
 func TestATagOfSeveralArtifactsNamesAnIndex(t *testing.T) {
 	one, two := artifact("linux/amd64/raw", "v1", []byte("one")), artifact("linux/arm/v7/qcow2", "v1", []byte("two"))
 	var digests []string
 	for _, artifacts := range [][]Artifact{{one, two}, {two, one}} {
 		r := registrytest.New(t, registrytest.Options{})
-		pushed, _, err := pushIn(t, r, Options{}, artifacts...)
+		pushed, err := pushIn(t, r, transport.Options{}, artifacts...)
 		require.NoError(t, err)
 		_, content := r.Get("/team/web/manifests/v1")
 		digests = append(digests, digest.FromBytes(content).String())
@@ -248,7 +240,7 @@ func TestATagOfSeveralArtifactsNamesAnIndex(t *testing.T) {
 // TestDigestsOfManifestsStay fails if a manifest has a time, or if another version writes other manifests of the same artifacts.
 func TestDigestsOfManifestsStay(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
-	pushed, _, err := pushIn(t, r, Options{}, withDocuments(artifact("linux/amd64/raw", "v1", []byte("disk"))))
+	pushed, err := pushIn(t, r, transport.Options{}, withDocuments(artifact("linux/amd64/raw", "v1", []byte("disk"))))
 	require.NoError(t, err)
 	if want := "sha256:439f9f657164da2885e5817edb163b924b8b19989e30bdb32a4a711e48598c01"; pushed[0].Digest != want {
 		t.Errorf("the manifest has the digest %s, want %s", pushed[0].Digest, want)
@@ -261,7 +253,7 @@ func TestPushesOfOneTagAtTheSameTimeLeaveAWholeArtifact(t *testing.T) {
 	errs := make(chan error)
 	for _, content := range contents {
 		go func() {
-			_, _, err := pushWith(t.Context(), r, Options{}, artifact("linux/amd64/raw", "v1", content))
+			_, err := pushIn(t, r, transport.Options{}, artifact("linux/amd64/raw", "v1", content))
 			errs <- err
 		}()
 	}
@@ -271,18 +263,25 @@ func TestPushesOfOneTagAtTheSameTimeLeaveAWholeArtifact(t *testing.T) {
 	}
 }
 
+// pulled returns the content that the tag v1 names.
+func pulled(t *testing.T, r *registrytest.Registry) string {
+	t.Helper()
+	_, content := r.Get("/team/web/blobs/" + manifestOf(t, r, "v1").Layers[0].Digest.String())
+	return string(content)
+}
+
 func TestATagHasToBeOne(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
-	_, _, err := pushIn(t, r, Options{}, artifact("linux/amd64/raw", "a", nil), artifact("linux/arm64/raw", "a tag", nil))
-	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || len(r.Requests()) != 0 {
+	_, err := pushIn(t, r, transport.Options{}, artifact("linux/amd64/raw", "a", nil), artifact("linux/arm64/raw", "a tag", nil))
+	if failure, ok := errors.AsType[*transport.Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || len(r.Requests()) != 0 {
 		t.Errorf("got %v, want a refusal without a request", err)
 	}
 }
 
 func TestTheRepositoryHasToBeOne(t *testing.T) {
 	for _, repository := range []string{"", "web", "registry.example", "registry.example/web:v1", "registry.example/Web", "https://registry.example/web", "user:password@registry.example/web"} {
-		_, err := Push(t.Context(), repository, nil, Options{})
-		if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || strings.Contains(err.Error(), "password") {
+		_, err := Push(t.Context(), repository, nil, transport.Options{})
+		if failure, ok := errors.AsType[*transport.Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryRefused || strings.Contains(err.Error(), "password") {
 			t.Errorf("%q: got %v, want that it is no repository", repository, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/ocilayout"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -18,7 +19,7 @@ import (
 // PushResult pushes the artifacts of a result whose files were read to the repository of an output, and sets their locations and tags.
 // Artifacts that the builder published itself, without a file, stay where they are. open opens the file of a content. The errors are those
 // of Push.
-func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open func(*result.Content) (File, error), o Options) error {
+func PushResult(ctx context.Context, output *render.Output, reported *result.Result, open func(*result.Content) (transport.File, error), o transport.Options) error {
 	var files []*result.Artifact
 	var artifacts []Artifact
 	for i := range reported.Artifacts {
@@ -56,11 +57,11 @@ func PushResult(ctx context.Context, output *render.Output, reported *result.Res
 	return nil
 }
 
-func contentOfFile(content *result.Content, open func(*result.Content) (File, error)) Content {
-	return Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (File, error) { return open(content) }}
+func contentOfFile(content *result.Content, open func(*result.Content) (transport.File, error)) transport.Content {
+	return transport.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes, Open: func() (transport.File, error) { return open(content) }}
 }
 
-func documentOfFile(document *result.Content, open func(*result.Content) (File, error)) *Document {
+func documentOfFile(document *result.Content, open func(*result.Content) (transport.File, error)) *Document {
 	if document == nil || document.Verified == "" {
 		return nil
 	}
@@ -85,7 +86,7 @@ func Published(reported *result.Result) (lines []string) {
 
 // CheckOf returns what an error of PushResult is in a result.
 func CheckOf(err error) *result.Check {
-	if failure, ok := errors.AsType[*Error](err); ok {
+	if failure, ok := errors.AsType[*transport.Error](err); ok {
 		return &result.Check{NotPublished: &result.NotPublished{Reason: failure.Reason, Message: failure.Error()}}
 	}
 	if _, ok := errors.AsType[*ocilayout.InvalidError](err); ok {

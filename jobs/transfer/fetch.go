@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -53,7 +54,7 @@ func (p *program) fetchBase(ctx context.Context) error {
 }
 
 // fetch fetches an artifact. Its file can be read, and not written to.
-func (p *program) fetch(ctx context.Context, artifact *render.InputArtifact, options publish.Options) error {
+func (p *program) fetch(ctx context.Context, artifact *render.InputArtifact, options transport.Options) error {
 	files, err := os.OpenRoot(p.at(render.FetchFiles))
 	if err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -39,10 +40,10 @@ func based(t *testing.T, registry *registrytest.Registry) (*pod, *render.InputAr
 		Target: target, Digest: fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(content))), SizeBytes: int64(len(content)), Path: "linux-amd64.raw", MediaType: "a/b",
 	}
 	pushed, err := publish.Push(t.Context(), registry.Host()+"/team/base", []publish.Artifact{{
-		Target: target, Platform: "linux/amd64", MediaType: artifact.MediaType, Content: publish.Content{
-			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, Open: func() (publish.File, error) { return stored{strings.NewReader(content)}, nil },
+		Target: target, Platform: "linux/amd64", MediaType: artifact.MediaType, Content: transport.Content{
+			Digest: artifact.Digest, SizeBytes: artifact.SizeBytes, Open: func() (transport.File, error) { return stored{strings.NewReader(content)}, nil },
 		},
-	}}, publish.Options{DockerConfig: registry.DockerConfig(registrytest.Password)})
+	}}, transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)})
 	require.NoError(t, err)
 	artifact.Location = pushed[0].Location
 	require.NoError(t, os.MkdirAll(p.at(render.FetchFiles), 0o755))

@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -79,13 +80,13 @@ func (p *program) check(ctx context.Context, reported *result.Result) *result.Ch
 		p.Log("%v", problem)
 		return &result.Check{Invalid: problem.Text}
 	}
-	var options publish.Options
+	var options transport.Options
 	if err == nil {
 		options, err = p.registry()
 	}
 	if err == nil {
 		p.Log("publishing in %s", p.output.Repository)
-		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (publish.File, error) {
+		err = publish.PushResult(ctx, &p.output, reported, func(content *result.Content) (transport.File, error) {
 			return os.OpenInRoot(p.at(render.PublishFiles), filepath.Clean(content.File))
 		}, options)
 	}

@@ -16,7 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -28,7 +28,7 @@ type Options struct {
 	PlainHTTP []string
 	// UserAgent is sent to the registry.
 	UserAgent string
-	// Log gets one line for each step, as publish.Options describe. Defaults to none.
+	// Log gets one line for each step, as transport.Options describe. Defaults to none.
 	Log func(format string, args ...any)
 }
 
@@ -65,8 +65,8 @@ func (p *program) read(path string, into any) error {
 }
 
 // registry returns how to reach the registry, with the credentials of the Secret if the output names one.
-func (p *program) registry() (publish.Options, error) {
-	options := publish.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Log: p.Log, Retrying: func(err error) { p.Log("retrying: %v", err) }}
+func (p *program) registry() (transport.Options, error) {
+	options := transport.Options{PlainHTTP: p.PlainHTTP, UserAgent: p.UserAgent, Log: p.Log, Retrying: func(err error) { p.Log("retrying: %v", err) }}
 	if p.output.Secret == "" {
 		return options, nil
 	}

@@ -40,8 +40,8 @@ func (s *system) startAgent(ctx context.Context, config *rest.Config, reporting 
 	}
 	agent, err := local.New(local.Options{
 		Client:              client,
-		Builders:            s.builders.current.Load().local(),
-		Dir:                 s.data.builds,
+		Builders:            s.builders.Local(),
+		Dir:                 s.data.Builds,
 		Artifacts:           s.artifacts,
 		PlainHTTPRegistries: s.options.Registries.PlainHTTP,
 		Builds:              images.ImagesV1alpha1(),

@@ -6,17 +6,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -25,170 +21,12 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/builders"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/capability"
-	"goldsmith.dev/goldsmith/jobs/local"
 )
 
 // mockName is the name of the builder that most tests use.
 const mockName = "mock"
-
-func TestBuildersAreExecutablesWithNames(t *testing.T) {
-	directory := t.TempDir()
-	tool, notes := filepath.Join(directory, "tool"), filepath.Join(directory, "notes")
-	for path, mode := range map[string]os.FileMode{tool: 0o755, notes: 0o644} {
-		require.NoError(t, os.WriteFile(path, nil, mode))
-	}
-	for _, test := range []struct {
-		pairs []string
-		err   string
-	}{
-		{pairs: nil},
-		{pairs: []string{"one=" + tool, "two=" + tool}},
-		{pairs: []string{tool}, err: "must be name=/absolute/path"},
-		{pairs: []string{"Packer=" + tool}, err: "lower case"},
-		{pairs: []string{"=" + tool}, err: `name ""`},
-		{pairs: []string{"mock=" + tool}, err: "built in"},
-		{pairs: []string{"debian=" + tool}, err: "built in"},
-		{pairs: []string{"one=" + tool, "one=" + tool}, err: "twice"},
-		{pairs: []string{"one=tool"}, err: "must be absolute"},
-		{pairs: []string{"one=" + tool + "-missing"}, err: "no such file"},
-		{pairs: []string{"one=" + notes}, err: "not an executable"},
-		{pairs: []string{"one=" + directory}, err: "not an executable"},
-	} {
-		builders, err := parseBuilders(test.pairs)
-		if test.err != "" {
-			if err == nil || !strings.Contains(err.Error(), test.err) {
-				t.Errorf("%q: got error %v, want %q", test.pairs, err, test.err)
-			}
-			continue
-		}
-		if err != nil || len(builders) != len(test.pairs) {
-			t.Errorf("%q: got %v, error %v", test.pairs, builders, err)
-		}
-	}
-}
-
-func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
-	tool := filepath.Join(t.TempDir(), "tool")
-	require.NoError(t, os.WriteFile(tool, nil, 0o700))
-	secret := registry.Builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
-		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
-	}}}
-	registered := &registrations{fixed: map[string]registry.Builder{mockName: {Builder: local.Builder{Path: tool, Args: []string{"mock-builder"}}}}}
-	registered.current.Store(registered.with(map[string]registry.Builder{
-		"shell": {Builder: local.Builder{Path: tool, Workers: 2}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
-	}))
-	allowed := registered.allowed().Current()
-	want := map[string]v1alpha1.BuilderExecutable{
-		"mock":   {Path: tool, Args: []string{"mock-builder"}},
-		"shell":  {Path: tool, Workers: new(int32(2))},
-		"secret": {Path: tool, Args: []string{"-v"}, Problem: "read variable TOKEN from " + tool + "-token: no such file or directory"},
-		"gone":   {Path: tool + "-gone", Problem: "stat " + tool + "-gone: no such file or directory"},
-	}
-	got := map[string]v1alpha1.BuilderExecutable{}
-	for name, builder := range allowed {
-		got[name] = *builder.Executable()
-		if builder.Reports != (name == "secret") {
-			t.Errorf("builder %s reports: %t", name, builder.Reports)
-		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-	require.NoError(t, os.WriteFile(tool+"-token", nil, 0o600))
-	if problem := allowed["secret"].Executable().Problem; problem != "" || allowed["secret"].Description != "Signs disks" {
-		t.Errorf("the file is there, but the problem is %q (%+v)", problem, allowed["secret"])
-	}
-	if allowed := allowed["shell"].Capabilities; len(allowed.Targets) != 1 {
-		t.Errorf("controllers and server check %+v", allowed)
-	}
-}
-
-func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T) {
-	t.Setenv("http_proxy", "http://proxy.example")
-	options := Options{DataDirectory: t.TempDir()}
-	require.NoError(t, options.complete())
-	registered, err := options.readBuilders()
-	require.NoError(t, err)
-	for _, shipped := range builders.Shipped() {
-		if diff := cmp.Diff(shipped.Capabilities, registered.current.Load().allowed[shipped.Name].Capabilities); diff != "" {
-			t.Errorf("builder %s: %s", shipped.Name, diff)
-		}
-	}
-	require.NoError(t, os.WriteFile(filepath.Join(options.DataDirectory, buildersFile), []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
-	if _, err := options.readBuilders(); err == nil || !strings.HasSuffix(err.Error(), "name: debian is built in: choose another name") {
-		t.Errorf("a document has the name of a builder that ships: %v", err)
-	}
-	debian, _ := builders.Find("debian")
-	var lacks error
-	debian.Missing = func() func() error { return func() error { return lacks } }
-	builder := options.register(debian)
-	if problem := builder.Describe().Problem; problem != "" {
-		t.Errorf("problem %q", problem)
-	}
-	lacks = errors.New("missing on this machine: bubblewrap")
-	if problem := builder.Describe().Problem; problem != "missing on this machine: bubblewrap" || !builder.Unconfined || !builder.Reports {
-		t.Errorf("problem %q of %+v", problem, builder)
-	}
-	for _, want := range []local.EnvVar{
-		{Name: "http_proxy", Value: "http://proxy.example"},
-		{Name: "DEBIAN_BUILDER_KEPT", Value: filepath.Join(options.DataDirectory, "cache")}, {Name: "DEBIAN_BUILDER_KEPT_MAX", Value: "5368709120"},
-	} {
-		if !slices.Contains(builder.Env, want) {
-			t.Errorf("the environment has no %v: %v", want, builder.Env)
-		}
-	}
-	options.Memory = true
-	if env := fmt.Sprint(options.register(debian).Env); strings.Contains(env, "DEBIAN_BUILDER_KEPT") {
-		t.Errorf("packages are kept with --memory: %s", env)
-	}
-}
-
-func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
-	t.Parallel()
-	r := &registrations{changed: make(chan struct{}, 1)}
-	r.current.Store(r.with(map[string]registry.Builder{"old": {Builder: local.Builder{Path: "/old"}}, "both": {Builder: local.Builder{Path: "/before"}}}))
-	declared := map[string]registry.Builder{"new": {Builder: local.Builder{Path: "/new"}}, "both": {Builder: local.Builder{Path: "/after"}}}
-	var steps []string
-	var refusal error
-	set := func(builders map[string]local.Builder) error {
-		var agent []string
-		for _, name := range slices.Sorted(maps.Keys(builders)) {
-			agent = append(agent, name+"="+builders[name].Path)
-		}
-		server := slices.Sorted(maps.Keys(r.allowed().Current()))
-		steps = append(steps, fmt.Sprintf("agent %s, server %s", strings.Join(agent, " "), strings.Join(server, " ")))
-		return refusal
-	}
-	refusal = errors.New("refused")
-	if err := r.replace(declared, set); !errors.Is(err, refusal) || len(r.changed) != 0 {
-		t.Errorf("a refusal: %v, %d changes", err, len(r.changed))
-	}
-	refusal = nil
-	if err := r.replace(declared, set); err != nil || len(r.changed) != 1 {
-		t.Errorf("a change: %v, %d changes", err, len(r.changed))
-	}
-	want := []string{"agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new, server both new"}
-	if !slices.Equal(steps, want) {
-		t.Errorf("got %q, want %q", steps, want)
-	}
-}
-
-func TestADocumentThatTheUserNamesMustExist(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	for _, test := range []struct{ documents, want string }{
-		{"", ""}, {filepath.Join(directory, buildersFile), "read the builders: " + directory + "/builders.yaml: no such file or directory"},
-	} {
-		options := Options{DataDirectory: directory, BuilderDocuments: test.documents}
-		require.NoError(t, options.complete())
-		if _, err := options.readBuilders(); (err == nil) != (test.want == "") || err != nil && err.Error() != test.want {
-			t.Errorf("--builders %q: got error %v, want %q", test.documents, err, test.want)
-		}
-	}
-}
 
 // notices collects lines.
 type notices struct {
@@ -239,7 +77,7 @@ func document(builders ...string) string {
 func TestBuildersAreReloadedAndTheirVariablesShownNowhere(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
-	file, script, token := filepath.Join(data, buildersFile), filepath.Join(data, "shell.sh"), filepath.Join(data, "token")
+	file, script, token := filepath.Join(data, datadir.BuildersFile), filepath.Join(data, "shell.sh"), filepath.Join(data, "token")
 	require.NoError(t, os.Mkdir(data, 0o700))
 	require.NoError(t, os.WriteFile(script, []byte(`#!/bin/sh
 [ "$GREETING $TOKEN" = "hello s3cret" ] || { echo "wrong variables"; exit 3; }

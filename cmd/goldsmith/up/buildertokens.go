@@ -4,6 +4,7 @@ package up
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"sync"
 
@@ -34,7 +35,7 @@ func newBuilderTokens() *builderTokens {
 
 // grant returns a token for the builder of a pod, which is valid until it is revoked.
 func (t *builderTokens) grant(pod *corev1.Pod) (token string, revoke func()) {
-	token = newToken()
+	token = rand.Text()
 	digest := sha256.Sum256([]byte(token))
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,14 +10,12 @@ import (
 	"slices"
 
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
-	"goldsmith.dev/goldsmith/builders"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
 
 // hidden returns the paths that builders cannot read: everything of the server, without links.
 func (s *system) hidden() ([]string, error) {
-	data, err := filepath.EvalSymlinks(s.data.path)
+	data, err := filepath.EvalSymlinks(s.data.Path)
 	if err != nil {
 		return nil, fmt.Errorf("find the data directory: %w", err)
 	}
@@ -73,17 +71,6 @@ func neighboursNotice(hidden []string, limit int) string {
 		}
 	}
 	return ""
-}
-
-// checkUnconfined refuses names that are not registered.
-func checkUnconfined(names []string, registered map[string]registry.Builder) error {
-	for _, name := range names {
-		shipped, confined := builders.Find(name)
-		if _, found := registered[name]; !found || confined && shipped.Inside == nil {
-			return fmt.Errorf("--unconfined %q: no builder has this name: register it with --builder %s=/absolute/path", name, name)
-		}
-	}
-	return nil
 }
 
 // confinementNotice returns what the kernel's version of Landlock cannot prevent, or "".

@@ -13,7 +13,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/process"
 )
@@ -92,12 +91,6 @@ func TestTheStartTellsWhatTheKernelCannotPrevent(t *testing.T) {
 	for version, want := range map[int]string{0: "not confined", 1: "in part", 2: "6.2", 5: "6.12", 6: "", 7: ""} {
 		if got := confinementNotice(version); !strings.Contains(got, want) || (want == "") != (got == "") {
 			t.Errorf("version %d: %q", version, got)
-		}
-	}
-	for _, name := range []string{"other", "mock"} {
-		err := checkUnconfined([]string{name}, map[string]registry.Builder{"shell": {}, "mock": {}})
-		if want := fmt.Sprintf("--unconfined %q: no builder has this name: register it with --builder %[1]s=/absolute/path", name); fmt.Sprint(err) != want {
-			t.Error(err)
 		}
 	}
 }

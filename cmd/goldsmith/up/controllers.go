@@ -29,9 +29,9 @@ func (s *system) startControllers(ctx context.Context, config *rest.Config) erro
 	}
 	running, err := controllers.New(ctx, controllers.Options{
 		Config:   config,
-		Builders: s.builders.allowed(),
+		Builders: s.builders.Allowed(),
 
-		BuildersChanged: s.builders.changed,
+		BuildersChanged: s.builders.Changed(),
 
 		Results:  s.resultPolicy(),
 		Kept:     s.artifacts.Has,

@@ -138,7 +138,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	require.NoError(t, err)
 	configured, err := options.readKinds(t.Context())
 	require.NoError(t, err)
-	data, err := options.claimDataDirectory(t.Context())
+	data, err := options.claim(t.Context())
 	require.NoError(t, err)
 	lab := &laboratory{logs: &agentLogs{}, system: &system{options: options, data: data, builders: builders, kinds: configured, components: newComponents()}}
 	users, err := lab.system.newUsers()
@@ -146,7 +146,7 @@ func newLaboratory(t *testing.T, program string) *laboratory {
 	listener, err := listen(netip.MustParseAddrPort("127.0.0.1:0"))
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if err := errors.Join(lab.system.components.stop(), data.release()); err != nil {
+		if err := errors.Join(lab.system.components.stop(), data.Release()); err != nil {
 			t.Error(err)
 		}
 	})

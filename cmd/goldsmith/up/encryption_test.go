@@ -21,6 +21,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
@@ -106,7 +107,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 	server = startProgram(t, program, restored, flags...)
 	server.checkSecret(ctx, t)
 	server.terminate(t)
-	require.NoError(t, os.Remove(filepath.Join(data, encryptionFile)))
+	require.NoError(t, os.Remove(filepath.Join(data, datadir.EncryptionFile)))
 	output, err = exec.CommandContext(ctx, program, "backup", "--data-dir", data, file+".2").CombinedOutput()
 	if err != nil || !strings.Contains(string(output), "holds Secrets without the key") {
 		t.Errorf("the backup without the key: %v: %s", err, output)
@@ -116,7 +117,7 @@ func TestSecretsAreEncryptedAndSurviveAKillAndARestore(t *testing.T) {
 func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	path := filepath.Join(data, encryptionFile)
+	path := filepath.Join(data, datadir.EncryptionFile)
 	address, discard, notices := require.FreeAddress(t), false, &bytes.Buffer{}
 	start := func(use func(ctx context.Context, client kubernetes.Interface)) error {
 		ctx, stop := context.WithTimeout(t.Context(), patience)
@@ -128,7 +129,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	}
 	// Without Secrets, a missing key is no loss: as after a crash between the key and the first Secret, and after all Secrets are
 	// deleted to replace the key.
-	var first []byte
+	var first, another []byte
 	for range 2 {
 		require.NoError(t, start(func(context.Context, kubernetes.Interface) {}))
 		key, err := os.ReadFile(path)
@@ -141,7 +142,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		if first == nil {
 			require.NoError(t, os.Remove(path))
 		}
-		first = key
+		first, another = key, first
 	}
 	if err := start(func(ctx context.Context, client kubernetes.Interface) {
 		if _, err := client.CoreV1().Secrets("default").Create(ctx, newSecret(), metav1.CreateOptions{}); err != nil {
@@ -150,8 +151,6 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	another := t.TempDir()
-	require.NoError(t, createEncryption(filepath.Join(another, "key")))
 	write := func(content string) func() error {
 		return func() error { return os.WriteFile(path, []byte(content), 0o600) }
 	}
@@ -161,7 +160,7 @@ func TestAKeyThatDoesNotFitTheSecretsIsReportedAndKept(t *testing.T) {
 		want []string
 	}{
 		"missing":         {func() error { return nil }, []string{"it is missing, and decrypts none of these stored Secrets: default/hidden", restore}},
-		"another":         {func() error { return os.Rename(filepath.Join(another, "key"), path) }, []string{"it has another key, and decrypts none of these stored Secrets: default/hidden\n", restore, "with --discard-secrets"}},
+		"another":         {write(string(another)), []string{"it has another key, and decrypts none of these stored Secrets: default/hidden\n", restore, "with --discard-secrets"}},
 		"empty":           {write(""), []string{"error", restore}},
 		"cut":             {write(string(first[:len(first)-20])), []string{"secret", restore}},
 		"plain":           {write(strings.ReplaceAll(string(first), "  - secretbox", "  - identity: {}\n  - secretbox")), []string{"its first provider does not encrypt", restore}},

@@ -9,9 +9,6 @@ import (
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 )
 
-// kindsFile is the document of kinds in the data directory.
-const kindsFile = "kinds.yaml"
-
 // readKinds returns the documents of kinds.
 func (o *Options) readKinds(ctx context.Context) (*kinds.Documents, error) {
 	return o.Kinds.Configure(ctx, catalog.NewConfiguration(nil), o.defaultKinds)
@@ -20,6 +17,6 @@ func (o *Options) readKinds(ctx context.Context) (*kinds.Documents, error) {
 // startKinds watches the documents of kinds.
 func (s *system) startKinds(ctx context.Context) {
 	s.components.start(ctx, "kinds", func(ctx context.Context) error {
-		return s.kinds.Watch(ctx, s.builders.allowed(), func(line string) { s.notice(ctx, line) })
+		return s.kinds.Watch(ctx, s.builders.Allowed(), func(line string) { s.notice(ctx, line) })
 	})
 }

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog"
@@ -60,7 +61,7 @@ func TestAKindWithAMistakeRefusesTheStart(t *testing.T) {
 func TestTheKindsOfDocumentsAreServedAndReloaded(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	file := filepath.Join(data, kindsFile)
+	file := filepath.Join(data, datadir.KindsFile)
 	write := func(names ...string) {
 		t.Helper()
 		var documents []string

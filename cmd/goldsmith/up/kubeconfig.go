@@ -7,10 +7,11 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"k8s.io/client-go/tools/clientcmd"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 )
 
 // contextName is the name of the only cluster, user and context in our kubeconfigs.
@@ -59,29 +60,8 @@ func writeKubeconfig(path string, config *clientcmdapi.Config) error {
 	if err != nil {
 		return fmt.Errorf("encode the kubeconfig: %w", err)
 	}
-	if err := writeFile(path, content); err != nil {
+	if err := datadir.WriteFile(path, content); err != nil {
 		return fmt.Errorf("write the kubeconfig: %w", err)
 	}
 	return nil
-}
-
-// writeFile replaces a file as a whole, even if the machine stops meanwhile. Only the owner can read the file.
-func writeFile(path string, content []byte) (err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(file.Name()))
-		}
-	}()
-	_, err = file.Write(content)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return err
-	}
-	return os.Rename(file.Name(), path)
 }

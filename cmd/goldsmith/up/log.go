@@ -69,12 +69,9 @@ func newEtcdClientLogger(out io.Writer) *zap.Logger {
 	return zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard))).Named("etcd-client")
 }
 
-// keepLog writes a log to a file in the data directory until restore is called. With Memory it changes nothing.
-func (d *dataDirectory) keepLog(log *Log) (restore func() error, err error) {
-	if d.memory {
-		return func() error { return nil }, nil
-	}
-	file, err := ownfile.Open(d.join("up.log"), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+// keepLog writes a log to a file until restore is called.
+func keepLog(path string, log *Log) (restore func() error, err error) {
+	file, err := ownfile.Open(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open the log: %w", err)
 	}

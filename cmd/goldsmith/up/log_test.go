@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -46,15 +47,15 @@ func TestARequestWhoseClientWentAwayIsLoggedWhereEverythingIs(t *testing.T) {
 func TestALogIsInTheDataDirectoryUntilItIsRestored(t *testing.T) {
 	var before bytes.Buffer
 	log := &Log{out: &before}
-	data := &dataDirectory{path: t.TempDir()}
-	restore, err := data.keepLog(log)
+	path := filepath.Join(t.TempDir(), "up.log")
+	restore, err := keepLog(path, log)
 	require.NoError(t, err)
 	_, writing := log.Write([]byte("while it runs\n"))
 	require.NoError(t, errors.Join(writing, restore()))
 	if _, err := log.Write([]byte("afterwards\n")); err != nil {
 		t.Error(err)
 	}
-	kept, err := os.ReadFile(data.join("up.log"))
+	kept, err := os.ReadFile(path)
 	require.NoError(t, err)
 	if string(kept) != "while it runs\n" || before.String() != "afterwards\n" {
 		t.Errorf("the data directory has %q, and %q went to where the log was sent before", kept, before.String())

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/backup"
 )
 
 // processLog is the log of the libraries in the test's process.
@@ -42,7 +44,7 @@ func runVerb() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := &cobra.Command{Use: "goldsmith", SilenceUsage: true}
-	root.AddCommand(NewCommand(), NewBackupCommand(), NewRestoreCommand())
+	root.AddCommand(NewCommand(), backup.NewCommand(), backup.NewRestoreCommand())
 	if root.ExecuteContext(ctx) != nil {
 		return 1
 	}

@@ -21,6 +21,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
@@ -123,9 +124,6 @@ const SuperviseCommand = "supervise"
 // DefaultBuilderCacheMax is the default limit of what builders keep for later builds: about 25 sets of packages.
 const DefaultBuilderCacheMax = "5Gi"
 
-// DefaultDataDirectory is the data directory that a server uses by default, relative to the working directory.
-const DefaultDataDirectory = ".goldsmith"
-
 const defaultListen = "127.0.0.1"
 
 var (
@@ -134,7 +132,7 @@ var (
 
 // addTo adds the flags for the options that a user can set.
 func (o *Options) addTo(flags *pflag.FlagSet) {
-	flags.StringVar(&o.DataDirectory, "data-dir", DefaultDataDirectory, "directory for all data that survives a restart")
+	flags.StringVar(&o.DataDirectory, "data-dir", datadir.Default, "directory for all data that survives a restart")
 	flags.StringVar(&o.Kubeconfig, "kubeconfig", "", "kubeconfig to write (default DATA-DIR/kubeconfig)")
 	flags.StringVar(&o.Listen, "listen", defaultListen,
 		"loopback `address`, as host or host:port; without a port: the port of the last run with this data directory, or else a free port; port 0: a free port")
@@ -169,7 +167,7 @@ func (o *Options) addTo(flags *pflag.FlagSet) {
 // complete fills in the defaults and makes paths absolute.
 func (o *Options) complete() (err error) {
 	if o.DataDirectory == "" {
-		o.DataDirectory = DefaultDataDirectory
+		o.DataDirectory = datadir.Default
 	}
 	if o.DataDirectory, err = filepath.Abs(o.DataDirectory); err != nil {
 		return fmt.Errorf("find the data directory: %w", err)
@@ -210,7 +208,7 @@ func (o *Options) complete() (err error) {
 		path      *string
 		isDefault *bool
 		file      string
-	}{{&o.BuilderDocuments, &o.defaultBuilders, buildersFile}, {&o.Kinds.Path, &o.defaultKinds, kindsFile}} {
+	}{{&o.BuilderDocuments, &o.defaultBuilders, datadir.BuildersFile}, {&o.Kinds.Path, &o.defaultKinds, datadir.KindsFile}} {
 		if *documents.path == "" {
 			*documents.path, *documents.isDefault = filepath.Join(o.DataDirectory, documents.file), true
 		}

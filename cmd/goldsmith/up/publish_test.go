@@ -101,7 +101,7 @@ func TestBuildsPublishAndAreBasesNevertheless(t *testing.T) {
 		}
 
 		// The base that the store has lost is fetched.
-		blobs := filepath.Join(data, "run", temporaryArtifacts+"*", "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))
+		blobs := filepath.Join(data, "run", "goldsmith-artifacts-*", "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))
 		lost := require.Value(filepath.Glob(blobs))(t)
 		if len(lost) != 1 {
 			t.Fatalf("the store has %v", lost)
@@ -158,7 +158,7 @@ func TestSIGKILLWhileABaseIsFetchedLosesOneAttempt(t *testing.T) {
 	server := startProgram(t, path, data, "--builder", "disk="+script)
 	create(server, "debian", v1alpha1.Base{Reference: "debian:bookworm"})
 	base := finished(server, "debian-1").Status.Artifacts[0]
-	require.NoError(t, os.Remove(filepath.Join(data, artifactsName, "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))))
+	require.NoError(t, os.Remove(filepath.Join(data, "artifacts", "blobs", "sha256", strings.TrimPrefix(base.Digest, "sha256:"))))
 	fetching := make(chan struct{})
 	registry.Inject(1, http.MethodGet, "/team/debian/blobs/", func(_ http.ResponseWriter, request *http.Request, _ http.Handler) {
 		close(fetching)
@@ -181,7 +181,7 @@ func TestSIGKILLWhileABaseIsFetchedLosesOneAttempt(t *testing.T) {
 	if _, content := registry.Get("/team/web/blobs/" + web.Artifacts[0].Digest); string(content) != "disk\ndisk\n" {
 		t.Errorf("web was not made from its base: %q", content)
 	}
-	if left := require.Value(os.ReadDir(filepath.Join(data, artifactsName, "ingest")))(t); len(left) > 0 {
+	if left := require.Value(os.ReadDir(filepath.Join(data, "artifacts", "ingest")))(t); len(left) > 0 {
 		t.Errorf("the store has %v", left)
 	}
 	server.terminate(t)

@@ -6,17 +6,15 @@ import (
 	"context"
 	"net/url"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/records"
 )
 
 // openRecords opens the records database that the flag or the environment names, or else the file in the data directory.
-func (o *Options) openRecords(ctx context.Context, data *dataDirectory) (*records.Connection, error) {
+func (o *Options) openRecords(ctx context.Context, data *datadir.Directory) (*records.Connection, error) {
 	named := o.Records
 	if named.Complete(""); named.Address == "" {
-		file, err := data.recordsFile()
-		if err == nil {
-			err = data.checkRecordsFile(file)
-		}
+		file, err := data.RecordsFile()
 		if err != nil {
 			return nil, err
 		}

@@ -26,9 +26,10 @@ func TestRecordsAreInTheDataDirectoryUnlessSomebodySaysOtherwise(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(records.Variable, c.environment)
 			directory := t.TempDir()
-			data := claim(t, directory, false)
-			defer release(t, data)
-			database, err := (&Options{Records: records.Flags{Address: c.flag}}).openRecords(t.Context(), data)
+			options := &Options{DataDirectory: directory, Records: records.Flags{Address: c.flag}}
+			data := require.Value(options.claim(t.Context()))(t)
+			defer func() { require.NoError(t, data.Release()) }()
+			database, err := options.openRecords(t.Context(), data)
 			require.NoError(t, err)
 			if err := database.Close(); err != nil {
 				t.Error(err)

@@ -10,6 +10,7 @@ import (
 	"net"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apiserver/pkg/storage/value"
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
@@ -60,10 +61,13 @@ func (k keptArtifacts) Open(_ context.Context, digest string) (io.ReadSeekCloser
 
 // startServer starts the API server with its storage, and returns once it is ready.
 func (s *system) startServer(ctx context.Context, listener net.Listener, users *users, logs corekinds.LogOpener) (*builder.Running, error) {
-	server := users.admit(describeServer(s.builders.allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, logs)).
+	server := users.admit(describeServer(s.builders.Allowed(), s.kinds.Configuration, s.options.Limits, s.logs, s.records, s.artifacts, logs)).
 		WithListener(listener).WithStorage(s.storage()).WithWriter(s.options.Out).WithLandingPage(landingPage)
 	if !s.options.Memory {
-		server.WithCertificateDirectory(s.data.join("server")).WithEncryption(corev1.Resource("secrets"), s.openEncryption)
+		server.WithCertificateDirectory(s.data.Join("server")).
+			WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (value.Transformer, error) {
+				return s.data.OpenEncryption(ctx, stored, s.options.DiscardSecrets, s.options.Notices)
+			})
 	}
 	options, err := server.ToServerOptions()
 	if err != nil {
@@ -71,7 +75,7 @@ func (s *system) startServer(ctx context.Context, listener net.Listener, users *
 	}
 	options.ServerRun.CorsAllowedOriginList = s.options.Origins
 	if !s.options.Memory {
-		if err := s.data.checkStorage(); err != nil {
+		if err := s.data.CheckStorage(); err != nil {
 			return nil, errors.Join(err, listener.Close())
 		}
 	}
@@ -100,5 +104,5 @@ func (s *system) storage() builder.StorageBackend {
 	if s.options.Memory {
 		return builder.Memory(memory.WithCompactionInterval(interval))
 	}
-	return builder.EmbeddedEtcd(s.data.join("storage"), etcd.WithCompactionInterval(interval))
+	return builder.EmbeddedEtcd(s.data.Join("storage"), etcd.WithCompactionInterval(interval))
 }

@@ -4,7 +4,6 @@ package up
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +13,7 @@ import (
 
 	clocktesting "k8s.io/utils/clock/testing"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/records"
 )
@@ -88,7 +88,7 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 			directory := t.TempDir()
 			for file, content := range map[string]string{"server/address": "127.0.0.1:0", test.file: test.content} {
 				path := filepath.Join(directory, file)
-				err := writeFile(path, []byte(content))
+				err := datadir.WriteFile(path, []byte(content))
 				switch content {
 				case pipe:
 					err = errors.Join(err, os.Remove(path), syscall.Mkfifo(path, 0o600))
@@ -108,20 +108,5 @@ func TestADamagedFileIsToldWithWhatIsLostAndWhatToDo(t *testing.T) {
 				}
 			}
 		})
-	}
-}
-
-func TestAFullDiskIsTheOneOfTheFile(t *testing.T) {
-	for name, test := range map[string]struct {
-		err  error
-		want string
-	}{
-		"of a file in another directory": {&fs.PathError{Op: "write", Path: "/backups/x", Err: syscall.ENOSPC}, "write /backups/x: no space left on device: free space there, then try again"},
-		"without a file":                 {syscall.ENOSPC, "no space left on device: free space on the file system of /data, then try again"},
-		"of which the user has a part":   {syscall.EDQUOT, "disk quota exceeded: free space on the file system of /data, then try again"},
-	} {
-		if got := explain("/data", test.err).Error(); got != test.want {
-			t.Errorf("%s: got %q, want %q", name, got, test.want)
-		}
 	}
 }

@@ -16,7 +16,9 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
@@ -41,8 +43,8 @@ func Run(ctx context.Context, options Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkTypes(options.DataDirectory); err != nil {
-		return explain(options.DataDirectory, err)
+	if err := datadir.CheckTypes(options.DataDirectory); err != nil {
+		return datadir.Explain(options.DataDirectory, err)
 	}
 	if err := checkKubeconfig(options.Kubeconfig); err != nil {
 		return err
@@ -52,19 +54,19 @@ func Run(ctx context.Context, options Options) (err error) {
 			return err
 		}
 	}
-	data, err := options.claimDataDirectory(ctx)
+	data, err := options.claim(ctx)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, data.release()) }()
-	if options.Log != nil {
-		restore, err := data.keepLog(options.Log)
+	defer func() { err = errors.Join(err, data.Release()) }()
+	if options.Log != nil && !options.Memory {
+		restore, err := keepLog(data.Join("up.log"), options.Log)
 		if err != nil {
 			return err
 		}
 		defer func() { err = errors.Join(err, restore()) }()
 	}
-	defer func() { err = explain(data.path, err) }()
+	defer func() { err = datadir.Explain(data.Path, err) }()
 	memory.Manage(ctx)
 	var logs *archive.Store
 	err = options.await("the log archive "+options.LogArchive.URL, func() (err error) {
@@ -88,13 +90,13 @@ func Run(ctx context.Context, options Options) (err error) {
 	defer func() { err = errors.Join(err, history.Close()) }()
 	var kept *artifacts.Store
 	err = options.await("the artifacts", func() (err error) {
-		kept, err = data.openArtifacts()
+		kept, err = data.OpenArtifacts()
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	before, err := data.recall("address")
+	before, err := data.Recall("address")
 	if err != nil {
 		return err
 	}
@@ -124,8 +126,8 @@ func Run(ctx context.Context, options Options) (err error) {
 // system holds the running components.
 type system struct {
 	options    Options
-	data       *dataDirectory
-	builders   *registrations
+	data       *datadir.Directory
+	builders   *registry.Registry
 	kinds      *kinds.Documents
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
@@ -145,7 +147,7 @@ func (s *system) start(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(s.data.remember("address", listener.Addr().String()), s.rememberFlags()); err != nil {
+	if err := errors.Join(s.data.Remember("address", listener.Addr().String()), s.data.RememberFlags(s.options.configurationFlags())); err != nil {
 		return err
 	}
 	s.startKinds(ctx)
@@ -202,7 +204,7 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	}
 	var people strings.Builder
 	for _, name := range s.options.Users {
-		fmt.Fprintf(&people, "kubeconfig of %s: %s\n", name, s.data.kubeconfigOf(name))
+		fmt.Fprintf(&people, "kubeconfig of %s: %s\n", name, kubeconfigOf(s.data, name))
 	}
 	if notice := confinementNotice(process.LandlockVersion()); notice != "" {
 		_, _ = fmt.Fprintln(s.options.Notices, notice) // a notice that nobody can read is no failure
@@ -211,8 +213,8 @@ func (s *system) announce(server *builder.Running, users *users) error {
 	if names := s.kinds.String(); names != "" {
 		offered = "kinds: " + names + "\n"
 	}
-	usage := fmt.Sprintf("%.1f MiB", float64(s.data.usage())/(1<<20))
-	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.path, usage, offered, server.Address(), nextSteps(path), &people, path); err != nil {
+	usage := fmt.Sprintf("%.1f MiB", float64(s.data.Usage())/(1<<20))
+	if _, err := fmt.Fprintf(s.options.Out, "data: %s, %s\n%sready\nserver: %s\n%s%skubeconfig: %s\n", s.data.Path, usage, offered, server.Address(), nextSteps(path), &people, path); err != nil {
 		return fmt.Errorf("write what is ready: %w", err)
 	}
 	return nil
@@ -224,7 +226,7 @@ func (s *system) stop() error {
 	if s.options.Memory && s.announced {
 		paths := []string{s.options.Kubeconfig}
 		for _, name := range s.options.Users {
-			paths = append(paths, s.data.kubeconfigOf(name))
+			paths = append(paths, kubeconfigOf(s.data, name))
 		}
 		for _, path := range paths {
 			if removal := os.Remove(path); !errors.Is(removal, fs.ErrNotExist) {

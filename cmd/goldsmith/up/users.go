@@ -3,6 +3,7 @@
 package up
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 )
 
 // The names of the server's users besides builders and the users of --user. All of them can do everything. Their names tell who did
@@ -31,17 +33,17 @@ type users struct {
 }
 
 func (s *system) newUsers() (*users, error) {
-	token, err := s.data.token()
+	token, err := s.data.Token()
 	if err != nil {
 		return nil, err
 	}
 	people := map[string]string{}
 	for _, name := range s.options.Users {
-		if people[name], err = s.data.userToken(name); err != nil {
+		if people[name], err = s.data.UserToken(name); err != nil {
 			return nil, err
 		}
 	}
-	return &users{administratorToken: token, controllerToken: newToken(), people: people, builders: newBuilderTokens()}, nil
+	return &users{administratorToken: token, controllerToken: rand.Text(), people: people, builders: newBuilderTokens()}, nil
 }
 
 // userName matches a valid name for --user, which is also the name of two files.
@@ -69,14 +71,14 @@ func checkUserNames(names []string) error {
 }
 
 // kubeconfigOf returns the path of the kubeconfig of a user of --user.
-func (d *dataDirectory) kubeconfigOf(name string) string {
-	return d.join("kubeconfigs", name)
+func kubeconfigOf(data *datadir.Directory, name string) string {
+	return data.Join("kubeconfigs", name)
 }
 
 // writeKubeconfigs writes the kubeconfigs of --user.
-func (u *users) writeKubeconfigs(data *dataDirectory, server *builder.Running) error {
+func (u *users) writeKubeconfigs(data *datadir.Directory, server *builder.Running) error {
 	for name, token := range u.people {
-		if err := writeKubeconfig(data.kubeconfigOf(name), newKubeconfig(server.Address(), token, server.CertificateAuthority())); err != nil {
+		if err := writeKubeconfig(kubeconfigOf(data, name), newKubeconfig(server.Address(), token, server.CertificateAuthority())); err != nil {
 			return fmt.Errorf("user %s: %w", name, err)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -26,7 +26,7 @@ func (f *Flags) AddTo(flags *pflag.FlagSet) {
 
 // Check checks the value of the flag.
 func (f *Flags) Check() error {
-	if err := publish.CheckPlainHTTP(f.PlainHTTP); err != nil {
+	if err := transport.CheckPlainHTTP(f.PlainHTTP); err != nil {
 		return fmt.Errorf("--%s: %w", render.PlainHTTPFlag, err)
 	}
 	return nil

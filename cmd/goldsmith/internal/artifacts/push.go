@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 type push struct {
@@ -165,7 +166,7 @@ func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, b
 			if err != nil {
 				return nil, err
 			}
-			of := publish.Content{Digest: content.Digest, SizeBytes: content.SizeBytes, Open: func() (publish.File, error) { return &remote{kept: kept, ctx: ctx}, nil }}
+			of := transport.Content{Digest: content.Digest, SizeBytes: content.SizeBytes, Open: func() (transport.File, error) { return &remote{kept: kept, ctx: ctx}, nil }}
 			shown.size += content.SizeBytes
 			switch content.document {
 			case sbom:

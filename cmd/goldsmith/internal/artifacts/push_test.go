@@ -16,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -63,7 +64,7 @@ func TestPushedArtifactsAreThoseOfABuildThatPublishes(t *testing.T) {
 		},
 		{Target: "linux/arm64/oci", Platform: "linux/arm64", MediaType: result.MediaTypeLayout, Content: contentOf(layout())},
 	}
-	expected := require.Value(publish.Push(t.Context(), published.Host()+"/team/debian", artifacts, publish.Options{}))(t)
+	expected := require.Value(publish.Push(t.Context(), published.Host()+"/team/debian", artifacts, transport.Options{}))(t)
 	const at = "127.0.0.1/team/debian"
 	for title, test := range map[string]struct {
 		suffix, target string

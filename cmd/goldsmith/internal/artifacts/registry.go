@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
 // published is a content in a registry.
@@ -30,7 +31,7 @@ type published struct {
 	// location is REPOSITORY@DIGEST of the manifest.
 	location string
 	// options returns how to reach the registry.
-	options func() (publish.Options, error)
+	options func() (transport.Options, error)
 }
 
 // String implements source.
@@ -67,7 +68,7 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 		sources = append(sources, server)
 	}
 	if location, repository, ok := manifestAt(content.Location); ok {
-		sources = append(sources, &published{content: content, location: location, options: func() (publish.Options, error) {
+		sources = append(sources, &published{content: content, location: location, options: func() (transport.Options, error) {
 			options, err := registryOptions(repository, o.plainHTTP, o.clock) // only if the server does not keep it
 			options.Retrying = shown.retrying
 			return options, err
@@ -112,12 +113,12 @@ func elsewhere(content *content) error {
 }
 
 // registryOptions returns how to reach the registry of a repository, with the credentials of the user.
-func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (publish.Options, error) {
+func registryOptions(repository reference.Named, plainHTTP bool, clock clock.Clock) (transport.Options, error) {
 	logins, err := readLogins()
 	if err != nil {
-		return publish.Options{}, err
+		return transport.Options{}, err
 	}
-	options := publish.Options{Logins: logins, Clock: clock, Impatient: true}
+	options := transport.Options{Logins: logins, Clock: clock, Impatient: true}
 	if plainHTTP {
 		options.PlainHTTP = []string{reference.Domain(repository)}
 	}
@@ -130,7 +131,7 @@ const credentialFiles = "The command uses your credentials for the registry. The
 	"~/.docker/config.json. `podman login` and `docker login` store them there."
 
 // readLogins reads where the user stores credentials for registries, in the order of containers-auth.json(5).
-func readLogins() ([]publish.Login, error) {
+func readLogins() ([]transport.Login, error) {
 	path := func(directory string, below ...string) string {
 		if directory == "" {
 			return ""
@@ -139,7 +140,7 @@ func readLogins() ([]publish.Login, error) {
 	}
 	home, _ := os.UserHomeDir() // empty without a home
 	const podman, auth = "podman login", "containers/auth.json"
-	logins := []publish.Login{
+	logins := []transport.Login{
 		{Command: podman, File: cmp.Or(os.Getenv("REGISTRY_AUTH_FILE"), path(os.Getenv("XDG_RUNTIME_DIR"), auth))},
 		{Command: podman, File: cmp.Or(path(os.Getenv("XDG_CONFIG_HOME"), auth), path(home, ".config", auth))},
 		{Command: "docker login", File: cmp.Or(path(os.Getenv("DOCKER_CONFIG"), "config.json"), path(home, ".docker", "config.json"))},

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
 
@@ -27,9 +28,9 @@ type memory struct{ *bytes.Reader }
 
 func (memory) Close() error { return nil }
 
-func contentOf(text string) publish.Content {
-	return publish.Content{
-		Digest: digestOf(text), SizeBytes: int64(len(text)), Open: func() (publish.File, error) { return memory{bytes.NewReader([]byte(text))}, nil },
+func contentOf(text string) transport.Content {
+	return transport.Content{
+		Digest: digestOf(text), SizeBytes: int64(len(text)), Open: func() (transport.File, error) { return memory{bytes.NewReader([]byte(text))}, nil },
 	}
 }
 
@@ -58,7 +59,7 @@ func publishedIn(t *testing.T, registry *registrytest.Registry, mediaType, text 
 	pushed := require.Value(publish.Push(t.Context(), registry.Host()+"/team/debian", []publish.Artifact{{
 		Target: "linux/amd64/raw", Platform: "linux/amd64", MediaType: mediaType, Content: contentOf(text),
 		SBOM: &publish.Document{Content: contentOf(bom), MediaType: "application/vnd.cyclonedx+json"},
-	}}, publish.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
+	}}, transport.Options{DockerConfig: registry.DockerConfig(registrytest.Password)}))(t)
 	registry.Requests()
 	build := debian7()
 	artifact := &build.Status.Artifacts[0]

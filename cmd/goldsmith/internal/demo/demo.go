@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
 	"goldsmith.dev/goldsmith/examples"
 )
@@ -63,7 +64,7 @@ func NewCommand() *cobra.Command {
 		},
 	}
 	command.Flags().StringVar(&asked.dataDirectory, "data-dir", "",
-		"data directory, which the command keeps (default: a temporary directory, which the command deletes; with --keep: ./"+up.DefaultDataDirectory+")")
+		"data directory, which the command keeps (default: a temporary directory, which the command deletes; with --keep: ./"+datadir.Default+")")
 	command.Flags().BoolVar(&asked.keep, "keep", false, "server that runs until Ctrl-C, and a data directory that is kept")
 	return command
 }
@@ -84,7 +85,7 @@ func run(ctx context.Context, asked *options, out, complaints io.Writer) (err er
 	switch {
 	case asked.dataDirectory != "":
 	case asked.keep:
-		asked.dataDirectory = up.DefaultDataDirectory
+		asked.dataDirectory = datadir.Default
 	default:
 		asked.dataDirectory = filepath.Join(temporary, "data")
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
@@ -114,7 +115,7 @@ func describe(difference *v1alpha1.ImageBuildDiff, out io.Writer) error {
 	line("attempts", strconv.Itoa(int(from.Attempts)), strconv.Itoa(int(to.Attempts)))
 	line("duration", text(from.Duration), text(to.Duration))
 	for _, change := range difference.Artifacts {
-		before, after := output.ShortDigest(change.From), output.ShortDigest(change.To)
+		before, after := contents.Abbreviate(change.From), contents.Abbreviate(change.To)
 		if before == after {
 			before, after = change.From, change.To
 		}

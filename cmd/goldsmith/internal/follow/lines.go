@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 	"k8s.io/kubectl/pkg/util/term"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/explain"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
@@ -127,7 +128,7 @@ func troubleLine(style output.Style, trouble error) string {
 // outcomeLines returns how a build finished, its artifacts, and the next step after a failure.
 func (f *follower) outcomeLines(ctx context.Context) []string {
 	line := Headline(f.Style, f.build)
-	if made := Artifacts(f.build, output.ShortDigest); len(made) > 0 {
+	if made := Artifacts(f.build, contents.Abbreviate); len(made) > 0 {
 		line += ": " + strings.Join(made, ", ")
 	}
 	lines := []string{line}

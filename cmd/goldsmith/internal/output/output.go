@@ -196,12 +196,6 @@ func OneLine(text string) string {
 	return v1alpha1.Escape(strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ", "\t", " ").Replace(text))
 }
 
-// ShortDigest returns the algorithm and the first 12 hex digits of a digest, which are enough for people to compare
-// digests.
-func ShortDigest(digest string) string {
-	return digest[:min(len(digest), len("sha256:")+12)]
-}
-
 // Cut shortens a line to width characters. A shortened line ends with an ellipsis.
 func Cut(line string, width int) string {
 	runes := []rune(line)

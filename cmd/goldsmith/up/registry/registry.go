@@ -1,254 +1,196 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package registry reads the builders of `goldsmith up` from documents, and reads the documents again when they change.
 package registry
 
 import (
-	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"math"
+	"maps"
 	"os"
-	"path/filepath"
-	"reflect"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/apimachinery/pkg/util/validation"
-	"k8s.io/utils/ptr"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
-	"goldsmith.dev/goldsmith/cmd/internal/documents"
-	"goldsmith.dev/goldsmith/jobs/capability"
+	"goldsmith.dev/goldsmith/builders"
+	"goldsmith.dev/goldsmith/jobs/inputs"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-// maxDocument is the size of the largest document that is read, in MiB: more than a thousand builders need.
-const maxDocument = 1
-
-// Builder is a builder that the operator registered.
-type Builder struct {
-	local.Builder
-	// Description is a line for users. Optional.
-	Description string
-	// Reports is whether the builder gets a token with which it can report its progress.
-	Reports bool
-	// Capabilities are the parameters that the builder takes, and the targets that it makes. Defaults to all.
-	Capabilities capability.Capabilities
-	// Lacks returns what this machine lacks for the builder, or nil. It is called each time that a user looks. Optional.
-	Lacks func() error
+// Options are what the flags of a server say about builders.
+type Options struct {
+	// Pairs are executables by name, each name=/absolute/path.
+	Pairs []string
+	// Documents is the absolute path of a document, or of a directory. Each file NAME.yaml of the directory is a document.
+	Documents string
+	// Optional is whether Documents may be missing.
+	Optional bool
+	// Unconfined are the names of builders that can read and write all files that the user can.
+	Unconfined []string
+	// Executable is the file that has the subcommands of builders.Shipped.
+	Executable string
+	// Cache is the directory for what the builders that ship keep for later builds, of at most CacheMaxBytes. Empty: they keep nothing.
+	Cache         string
+	CacheMaxBytes int64
 }
 
-// Describe returns what users see of the program: no variables. It checks again whether the program can run, because files may have
-// changed since the start.
-func (b Builder) Describe() *v1alpha1.BuilderExecutable {
-	described := &v1alpha1.BuilderExecutable{Path: b.Path, Args: b.Args}
-	if b.Workers > 0 {
-		described.Workers = new(int32(min(b.Workers, math.MaxInt32)))
-	}
-	if err := b.problem(); err != nil {
-		described.Problem = err.Error()
-	}
-	return described
+// Registry holds the registered builders. It is safe for concurrent use.
+type Registry struct {
+	source     source
+	fixed      map[string]builder // of the flags, and those that ship
+	declared   map[string]builder // of the documents at the start
+	unconfined []string           // names of --unconfined
+	changed    chan struct{}      // receives after a change
+	current    atomic.Pointer[registered]
 }
 
-// problem returns why the builder cannot run, or nil. The agent would find the same at the start of the builder.
-func (b Builder) problem() error {
-	problems := []error{CheckExecutable(b.Path)}
-	for _, variable := range b.Env {
-		_, err := variable.Read()
-		problems = append(problems, err)
-	}
-	if b.Lacks != nil {
-		problems = append(problems, b.Lacks())
-	}
-	return cmp.Or(problems...)
-}
-
-// CheckExecutable reports why a path does not name a file that can be run.
-func CheckExecutable(path string) error {
-	if !filepath.IsAbs(path) {
-		return fmt.Errorf("path %q must be absolute", path)
-	}
-	info, err := os.Stat(path)
+// Read returns the builders of the flags and of the documents, and those that ship. The error has a line for each problem.
+func Read(o Options) (*Registry, error) {
+	fixed, err := parsePairs(o.Pairs)
 	if err != nil {
+		return nil, err
+	}
+	source := source{Path: o.Documents, Optional: o.Optional, Taken: map[string]string{}}
+	for name := range fixed {
+		source.Taken[name] = "is also set by --builder"
+	}
+	for _, shipped := range builders.Shipped() {
+		source.Taken[shipped.Name] = "is built in"
+		fixed[shipped.Name] = o.register(shipped)
+	}
+	declared, err := source.read()
+	if err != nil {
+		return nil, fmt.Errorf("read the builders: %w", err)
+	}
+	r := &Registry{source: source, fixed: fixed, declared: declared, unconfined: o.Unconfined, changed: make(chan struct{}, 1)}
+	r.current.Store(r.with(declared))
+	if err := checkUnconfined(o.Unconfined, r.current.Load().builders); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// parsePairs reads name=/path pairs, and checks that each path can be run.
+func parsePairs(pairs []string) (map[string]builder, error) {
+	named := map[string]builder{}
+	for _, pair := range pairs {
+		name, path, ok := strings.Cut(pair, "=")
+		if !ok {
+			return nil, fmt.Errorf("--builder %q: must be name=/absolute/path", pair)
+		}
+		if problems := validation.IsDNS1123Label(name); len(problems) > 0 {
+			return nil, fmt.Errorf("--builder %q: name %q: %s", pair, name, strings.Join(problems, "; "))
+		}
+		if _, shipped := builders.Find(name); shipped {
+			return nil, fmt.Errorf("--builder %q: name %s is built in: choose another name", pair, name)
+		}
+		if _, twice := named[name]; twice {
+			return nil, fmt.Errorf("--builder %q: name %s is set twice: choose another name", pair, name)
+		}
+		if err := checkExecutable(path); err != nil {
+			return nil, fmt.Errorf("--builder %q: %w", pair, err)
+		}
+		named[name] = builder{Builder: local.Builder{Path: path}, Reports: true}
+	}
+	return named, nil
+}
+
+// register returns a builder that ships as a subcommand of this executable.
+func (o *Options) register(shipped builders.Builder) builder {
+	registered := builder{
+		Builder:      local.Builder{Path: o.Executable, Args: []string{shipped.Command}, Unconfined: shipped.Inside != nil},
+		Description:  shipped.Description,
+		Reports:      true,
+		Capabilities: shipped.Capabilities,
+	}
+	if shipped.Missing != nil {
+		registered.Lacks = shipped.Missing()
+	}
+	if shipped.Environment != nil {
+		for _, variable := range shipped.Environment(os.Getenv, o.Cache, o.CacheMaxBytes) {
+			name, value, _ := strings.Cut(variable, "=")
+			registered.Env = append(registered.Env, local.EnvVar{Name: name, Value: value})
+		}
+	}
+	return registered
+}
+
+// registered are the builders at a moment. They are never changed.
+type registered struct {
+	builders map[string]builder
+	allowed  map[string]inputs.Builder
+}
+
+// with returns the fixed builders and those of the documents.
+func (r *Registry) with(declared map[string]builder) *registered {
+	next := &registered{builders: map[string]builder{}, allowed: map[string]inputs.Builder{}}
+	for _, builders := range []map[string]builder{r.fixed, declared} {
+		for name, builder := range builders {
+			builder.Unconfined = builder.Unconfined || slices.Contains(r.unconfined, name)
+			next.builders[name] = builder
+			next.allowed[name] = inputs.Builder{
+				Image: local.Image(name), Reports: builder.Reports, Capabilities: builder.Capabilities,
+				Description: builder.Description, Executable: builder.describe,
+			}
+		}
+	}
+	return next
+}
+
+// local returns the builders that the agent runs.
+func (r *registered) local() map[string]local.Builder {
+	builders := map[string]local.Builder{}
+	for name, builder := range r.builders {
+		builders[name] = builder.Builder
+	}
+	return builders
+}
+
+// replace registers the builders of changed documents. set is called with the builders for the agent: with new builders before the server
+// names them, and without removed builders after the server has named them, so that the agent knows every builder of a pod.
+func (r *Registry) replace(declared map[string]builder, set func(map[string]local.Builder) error) error {
+	next := r.with(declared)
+	both := r.current.Load().local()
+	maps.Copy(both, next.local())
+	if err := set(both); err != nil {
 		return err
 	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
-		return fmt.Errorf("%s is not an executable file", path)
+	r.current.Store(next)
+	select {
+	case r.changed <- struct{}{}:
+	default: // the controllers have not seen the last change yet
+	}
+	return set(next.local())
+}
+
+// Local returns the builders that the agent runs, by name.
+func (r *Registry) Local() map[string]local.Builder { return r.current.Load().local() }
+
+// Changed receives after the builders have changed.
+func (r *Registry) Changed() <-chan struct{} { return r.changed }
+
+// Allowed returns the builders of the agent for controllers and server.
+func (r *Registry) Allowed() inputs.Builders {
+	return inputs.Builders{
+		Current:   func() map[string]inputs.Builder { return r.current.Load().allowed },
+		Publisher: inputs.Publisher{Agent: true},
+	}
+}
+
+// Watch registers the builders of changed documents until ctx is done. set is called with the builders for the agent. tell gets a line for
+// each change of the builders, and a line for each new problem.
+func (r *Registry) Watch(ctx context.Context, set func(map[string]local.Builder) error, tell func(line string)) error {
+	return r.source.watch(ctx, r.declared, func(declared map[string]builder) error { return r.replace(declared, set) }, tell)
+}
+
+// checkUnconfined refuses names that are not registered.
+func checkUnconfined(names []string, registered map[string]builder) error {
+	for _, name := range names {
+		shipped, confined := builders.Find(name)
+		if _, found := registered[name]; !found || confined && shipped.Inside == nil {
+			return fmt.Errorf("--unconfined %q: no builder has this name: register it with --builder %s=/absolute/path", name, name)
+		}
 	}
 	return nil
-}
-
-// Source is the place of the documents.
-type Source struct {
-	// Path is the absolute path of a document, or of a directory. Each file NAME.yaml of the directory is a document.
-	Path string
-	// Optional is whether Path may be missing. There are no builders then.
-	Optional bool
-	// Taken are the names that no document can use, each with the reason, such as "is built in".
-	Taken map[string]string
-}
-
-func (s Source) place() documents.Place {
-	return documents.Place{Path: s.Path, Optional: s.Optional, MaxMiB: maxDocument}
-}
-
-// Watch reads the documents whenever they change until ctx is done. Current are the builders that it has read before. change gets the
-// builders of changed documents, if there is no problem with any document, and gets them again until it succeeds. tell gets a line for each
-// change of the builders, and a line for each new problem.
-func (s Source) Watch(ctx context.Context, current map[string]Builder, change func(map[string]Builder) error, tell func(line string)) error {
-	return documents.Watch[Builder]{
-		Place: s.place(), Subject: "builders", Read: s.Read, Change: change, Tell: tell,
-		Equal: func(a, b Builder) bool { return reflect.DeepEqual(a, b) },
-	}.Run(ctx, current)
-}
-
-// Read returns the builders of all documents by name. The error has a line for each problem, with the file, the builder and the field.
-func (s Source) Read() (map[string]Builder, error) {
-	files, problems := s.place().Read()
-	found, declared := map[string]Builder{}, map[string]string{}
-	for _, read := range files {
-		file := read.Path
-		declarations, err := document.Decode(read.Content)
-		if err != nil {
-			problems = append(problems, documents.Within(file, err)...)
-		}
-		for _, declaration := range declarations {
-			name := declaration.Name
-			subject := fmt.Sprintf("%s: builder %q", file, name)
-			other, twice := declared[name]
-			switch {
-			case s.Taken[name] != "":
-				problems = append(problems, fmt.Errorf("%s: name: %s %s: choose another name", subject, name, s.Taken[name]))
-			case twice:
-				problems = append(problems, fmt.Errorf("%s: name: %s is also set in %s: choose another name", subject, name, other))
-			default:
-				declared[name] = file
-				builder, err := fromDocument(declaration, filepath.Dir(file))
-				if err != nil {
-					problems = append(problems, documents.Within(subject, err)...)
-				}
-				found[name] = builder
-			}
-		}
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
-	}
-	return found, nil
-}
-
-// Files returns the absolute paths of what the builders of a document need: executables, and files with the values of variables. A document
-// that cannot be read needs none, and a builder with mistakes is left out.
-func Files(path string) []string {
-	content, err := documents.ReadFile(path, maxDocument)
-	if err != nil {
-		return nil
-	}
-	var files []string
-	add := func(file string) {
-		if file = from(filepath.Dir(path), file); !slices.Contains(files, file) {
-			files = append(files, file)
-		}
-	}
-	declarations, _ := document.Decode(content) // the start of a server reports mistakes
-	for _, declaration := range declarations {
-		if declaration.Path != "" {
-			add(declaration.Path)
-		}
-		for _, variable := range declaration.Env {
-			if variable.ValueFrom != nil && variable.ValueFrom.File != "" {
-				add(variable.ValueFrom.File)
-			}
-		}
-	}
-	return files
-}
-
-// fromDocument returns the builder that is declared. Relative paths begin at the directory of the document.
-func fromDocument(d document.Builder, directory string) (Builder, error) {
-	declared := Builder{Description: d.Description, Reports: ptr.Deref(d.Reports, true)}
-	declared.Args, declared.Unconfined = d.Args, d.Unconfined
-	problems := d.Check()
-	report := func(err error) { problems = append(problems, err) }
-	if d.Image != "" {
-		report(errors.New("image: is for a cluster: set path"))
-	}
-	if d.Path == "" {
-		report(errors.New("path: set the path of the executable"))
-	} else {
-		declared.Path = from(directory, d.Path)
-		if err := CheckExecutable(declared.Path); err != nil {
-			report(fmt.Errorf("path: %w", err))
-		}
-	}
-	for i, argument := range d.Args {
-		switch {
-		case hasZero(argument):
-			report(fmt.Errorf("args[%d]: has a zero byte", i))
-		case len(argument) > local.MaxArgument:
-			report(fmt.Errorf("args[%d]: is larger than %d KiB: write it to a file, and set the path of the file", i, local.MaxArgument>>10))
-		}
-	}
-	if d.Workers != nil {
-		if declared.Workers = int(*d.Workers); *d.Workers < 1 {
-			report(fmt.Errorf("workers: must be 1 or greater, not %d", *d.Workers))
-		}
-	}
-	for i, variable := range d.Env {
-		read, err := readVariable(variable, directory)
-		if err == nil && slices.ContainsFunc(declared.Env, func(other local.EnvVar) bool { return other.Name == read.Name }) {
-			err = errors.New("is set twice")
-		}
-		if err != nil {
-			report(fmt.Errorf("env[%d] %s: %w", i, variable.Name, err))
-			continue
-		}
-		declared.Env = append(declared.Env, read)
-	}
-	var err error
-	if declared.Capabilities, err = d.Capabilities(); err != nil {
-		report(err)
-	}
-	return declared, errors.Join(problems...)
-}
-
-// readVariable returns the variable that is declared. Errors have no part of its value.
-func readVariable(e document.EnvironmentVariable, directory string) (local.EnvVar, error) {
-	variable := local.EnvVar{Name: e.Name}
-	switch {
-	case len(validation.IsCIdentifier(e.Name)) > 0:
-		return variable, errors.New("name: must have letters, digits and underscores, and not begin with a digit")
-	case local.Reserved(e.Name):
-		return variable, errors.New("name: Goldsmith sets TMPDIR and the variables whose names begin with GOLDSMITH_: choose another name")
-	case (e.Value == nil) == (e.ValueFrom == nil):
-		return variable, errors.New("set either value or valueFrom")
-	case e.Value != nil && hasZero(*e.Value):
-		return variable, errors.New("value: has a zero byte, which no variable can have")
-	case e.Value != nil && len(*e.Value) > local.MaxArgument:
-		return variable, fmt.Errorf("value: is larger than %d KiB: write it to a file that the builder reads, and set the path of the file", local.MaxArgument>>10)
-	case e.Value != nil:
-		variable.Value = *e.Value
-		return variable, nil
-	case e.ValueFrom.File == "":
-		return variable, errors.New("valueFrom.file: set the path of a file")
-	}
-	variable.File = from(directory, e.ValueFrom.File)
-	if _, err := variable.Read(); err != nil {
-		return variable, fmt.Errorf("valueFrom.file: %w", err)
-	}
-	return variable, nil
-}
-
-func hasZero(text string) bool { return strings.ContainsRune(text, 0) }
-
-// from returns an absolute path for a path in a document.
-func from(directory, path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(directory, path)
 }

@@ -3,7 +3,6 @@
 package registry
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -16,240 +15,170 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/internal/builders/document"
+	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/capability"
 	"goldsmith.dev/goldsmith/jobs/local"
 )
 
-const header = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\n"
-
-// write writes files into a directory. The files without an extension are executable.
-func write(t *testing.T, directory string, files map[string]string) {
-	t.Helper()
-	for name, content := range files {
-		mode := os.FileMode(0o600)
-		if filepath.Ext(name) == "" {
-			mode = 0o700
+func TestBuildersAreExecutablesWithNames(t *testing.T) {
+	directory := t.TempDir()
+	tool, notes := filepath.Join(directory, "tool"), filepath.Join(directory, "notes")
+	for path, mode := range map[string]os.FileMode{tool: 0o755, notes: 0o644} {
+		require.NoError(t, os.WriteFile(path, nil, mode))
+	}
+	for _, test := range []struct {
+		pairs []string
+		err   string
+	}{
+		{pairs: nil},
+		{pairs: []string{"one=" + tool, "two=" + tool}},
+		{pairs: []string{tool}, err: "must be name=/absolute/path"},
+		{pairs: []string{"Packer=" + tool}, err: "lower case"},
+		{pairs: []string{"=" + tool}, err: `name ""`},
+		{pairs: []string{"mock=" + tool}, err: "built in"},
+		{pairs: []string{"debian=" + tool}, err: "built in"},
+		{pairs: []string{"one=" + tool, "one=" + tool}, err: "twice"},
+		{pairs: []string{"one=tool"}, err: "must be absolute"},
+		{pairs: []string{"one=" + tool + "-missing"}, err: "no such file"},
+		{pairs: []string{"one=" + notes}, err: "not an executable"},
+		{pairs: []string{"one=" + directory}, err: "not an executable"},
+	} {
+		builders, err := parsePairs(test.pairs)
+		if test.err != "" {
+			if err == nil || !strings.Contains(err.Error(), test.err) {
+				t.Errorf("%q: got error %v, want %q", test.pairs, err, test.err)
+			}
+			continue
 		}
-		path := filepath.Join(directory, name)
-		require.NoError(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), mode)))
+		if err != nil || len(builders) != len(test.pairs) {
+			t.Errorf("%q: got %v, error %v", test.pairs, builders, err)
+		}
 	}
 }
 
-func TestADocumentDeclaresBuilders(t *testing.T) {
-	t.Parallel()
-	directory := t.TempDir()
-	tool := filepath.Join(directory, "bin", "tool")
-	write(t, directory, map[string]string{
-		"bin/tool": "", "secret.txt": "s3cret\n", "notes.txt": "no document", ".hidden.yaml": "no document",
-		"a.yaml": "# comments alone\n---\n" + header + `
-builders:
-- name: full
-  description: Makes disks
-  path: bin/../bin/tool
-  args: [--fast, ""]
-  env:
-  - {name: PLAIN, value: "a b"}
-  - {name: EMPTY, value: ""}
-  - {name: TOKEN, valueFrom: {file: secret.txt}}
-  workers: 2
-  unconfined: true
-  reports: false
-  base: {enum: ["debian:trixie"]}
-  fileNames: {pattern: ^root/}
-  parameters:
-    type: object
-    description: How the disk is made
-    properties:
-      users:
-        contentMediaType: application/yaml
-        contentSchema: {type: array, items: {type: object, properties: {name: {minLength: 1}}, required: [name], additionalProperties: false}}
-      size: {type: string, pattern: "^[0-9]+M$", default: 64M}
-      level: {type: integer, minimum: 1, enum: [1, 2]}
-    required: [level]
-    additionalProperties: true
-  targets:
-  - {platform: linux/amd64, format: raw}
-  - {format: oci}
-  reasons:
-  - {reason: NoSpace, class: Config, meaning: the volume is full, remedy: free space}
-  - {reason: Down, class: Infrastructure, meaning: nothing answers}
-`,
-		"b.yaml": header + "builders: [{name: small, path: " + tool + "}]\n",
-		"c.yaml": header,
-	})
-	found, err := Source{Path: directory}.Read()
-	require.NoError(t, err)
-	want := map[string]Builder{
-		"full": {Description: "Makes disks", Builder: local.Builder{
-			Path: tool, Args: []string{"--fast", ""}, Workers: 2, Unconfined: true,
-			Env: []local.EnvVar{{Name: "PLAIN", Value: "a b"}, {Name: "EMPTY"}, {Name: "TOKEN", File: filepath.Join(directory, "secret.txt")}},
-		}, Capabilities: capability.Capabilities{
-			Base: &capability.Property{Enum: []any{"debian:trixie"}}, FileNames: &capability.Property{Pattern: "^root/"},
-			Parameters: &capability.Schema{
-				Type: "object", Description: "How the disk is made", Required: []string{"level"}, AdditionalProperties: true,
-				Properties: map[string]capability.Property{
-					"users": {ContentMediaType: "application/yaml", ContentSchema: &capability.Content{
-						Property: capability.Property{Type: "array"}, Items: &capability.Content{
-							Property: capability.Property{Type: "object"}, Required: []string{"name"},
-							Properties: map[string]capability.Content{"name": {Property: capability.Property{MinLength: new(int64(1))}}},
-						},
-					}},
-					"size":  {Type: "string", Pattern: "^[0-9]+M$", Default: "64M"},
-					"level": {Type: "integer", Minimum: new(1.0), Enum: []any{int64(1), int64(2)}},
-				},
-			},
-			Targets: []capability.Target{{Platform: "linux/amd64", Format: "raw"}, {Format: "oci"}},
-			Reasons: []v1alpha1.BuilderReason{
-				{Reason: "NoSpace", Class: v1alpha1.FailureConfig, Meaning: "the volume is full", Remedy: "free space"}, {Reason: "Down", Class: v1alpha1.FailureInfrastructure, Meaning: "nothing answers"},
-			},
-		}},
-		"small": {Builder: local.Builder{Path: tool}, Reports: true},
+func TestTheListOfBuildersTellsWhichCanRunAndNoValueOfAVariable(t *testing.T) {
+	tool := filepath.Join(t.TempDir(), "tool")
+	require.NoError(t, os.WriteFile(tool, nil, 0o700))
+	secret := builder{Description: "Signs disks", Reports: true, Builder: local.Builder{Path: tool, Args: []string{"-v"}, Env: []local.EnvVar{
+		{Name: "USER", Value: "hidden-value"}, {Name: "TOKEN", File: tool + "-token"},
+	}}}
+	registered := &Registry{fixed: map[string]builder{"mock": {Builder: local.Builder{Path: tool, Args: []string{"mock-builder"}}}}}
+	registered.current.Store(registered.with(map[string]builder{
+		"shell": {Builder: local.Builder{Path: tool, Workers: 2}, Capabilities: capability.Capabilities{Targets: []capability.Target{{Format: "raw"}}}}, "secret": secret, "gone": {Builder: local.Builder{Path: tool + "-gone"}},
+	}))
+	allowed := registered.Allowed().Current()
+	want := map[string]v1alpha1.BuilderExecutable{
+		"mock":   {Path: tool, Args: []string{"mock-builder"}},
+		"shell":  {Path: tool, Workers: new(int32(2))},
+		"secret": {Path: tool, Args: []string{"-v"}, Problem: "read variable TOKEN from " + tool + "-token: no such file or directory"},
+		"gone":   {Path: tool + "-gone", Problem: "stat " + tool + "-gone: no such file or directory"},
 	}
-	if diff := cmp.Diff(want, found); diff != "" {
+	got := map[string]v1alpha1.BuilderExecutable{}
+	for name, builder := range allowed {
+		got[name] = *builder.Executable()
+		if builder.Reports != (name == "secret") {
+			t.Errorf("builder %s reports: %t", name, builder.Reports)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	one, err := Source{Path: filepath.Join(directory, "b.yaml")}.Read()
-	if err != nil || len(one) != 1 {
-		t.Errorf("one document: %v %v", one, err)
+	require.NoError(t, os.WriteFile(tool+"-token", nil, 0o600))
+	if problem := allowed["secret"].Executable().Problem; problem != "" || allowed["secret"].Description != "Signs disks" {
+		t.Errorf("the file is there, but the problem is %q (%+v)", problem, allowed["secret"])
 	}
-	if none, err := (Source{Path: filepath.Join(directory, "missing.yaml"), Optional: true}).Read(); err != nil || len(none) != 0 {
-		t.Errorf("no document: %v %v", none, err)
+	if allowed := allowed["shell"].Capabilities; len(allowed.Targets) != 1 {
+		t.Errorf("controllers and server check %+v", allowed)
 	}
 }
 
-func TestWhatIsWrongIsNamedWithFileBuilderAndField(t *testing.T) {
+func TestTheBuildersThatShipAreRegisteredAndTellWhatTheMachineLacks(t *testing.T) {
+	t.Setenv("http_proxy", "http://proxy.example")
+	directory := t.TempDir()
+	options := Options{Documents: filepath.Join(directory, "builders.yaml"), Optional: true, Executable: "/proc/self/exe", Cache: directory, CacheMaxBytes: 5 << 30}
+	registered, err := Read(options)
+	require.NoError(t, err)
+	for _, shipped := range builders.Shipped() {
+		if diff := cmp.Diff(shipped.Capabilities, registered.current.Load().allowed[shipped.Name].Capabilities); diff != "" {
+			t.Errorf("builder %s: %s", shipped.Name, diff)
+		}
+	}
+	require.NoError(t, os.WriteFile(options.Documents, []byte("apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders: [{name: debian, path: /bin/true}]\n"), 0o600))
+	if _, err := Read(options); err == nil || !strings.HasSuffix(err.Error(), "name: debian is built in: choose another name") {
+		t.Errorf("a document has the name of a builder that ships: %v", err)
+	}
+	debian, _ := builders.Find("debian")
+	var lacks error
+	debian.Missing = func() func() error { return func() error { return lacks } }
+	builder := options.register(debian)
+	if problem := builder.describe().Problem; problem != "" {
+		t.Errorf("problem %q", problem)
+	}
+	lacks = errors.New("missing on this machine: bubblewrap")
+	if problem := builder.describe().Problem; problem != "missing on this machine: bubblewrap" || !builder.Unconfined || !builder.Reports {
+		t.Errorf("problem %q of %+v", problem, builder)
+	}
+	for _, want := range []local.EnvVar{
+		{Name: "http_proxy", Value: "http://proxy.example"},
+		{Name: "DEBIAN_BUILDER_KEPT", Value: directory}, {Name: "DEBIAN_BUILDER_KEPT_MAX", Value: "5368709120"},
+	} {
+		if !slices.Contains(builder.Env, want) {
+			t.Errorf("the environment has no %v: %v", want, builder.Env)
+		}
+	}
+	options.Cache = ""
+	if env := fmt.Sprint(options.register(debian).Env); strings.Contains(env, "DEBIAN_BUILDER_KEPT") {
+		t.Errorf("packages are kept without a cache: %s", env)
+	}
+}
+
+func TestTheAgentKnowsEachBuilderAsLongAsTheServerNamesIt(t *testing.T) {
+	t.Parallel()
+	r := &Registry{changed: make(chan struct{}, 1)}
+	r.current.Store(r.with(map[string]builder{"old": {Builder: local.Builder{Path: "/old"}}, "both": {Builder: local.Builder{Path: "/before"}}}))
+	declared := map[string]builder{"new": {Builder: local.Builder{Path: "/new"}}, "both": {Builder: local.Builder{Path: "/after"}}}
+	var steps []string
+	var refusal error
+	set := func(builders map[string]local.Builder) error {
+		var agent []string
+		for _, name := range slices.Sorted(maps.Keys(builders)) {
+			agent = append(agent, name+"="+builders[name].Path)
+		}
+		server := slices.Sorted(maps.Keys(r.Allowed().Current()))
+		steps = append(steps, fmt.Sprintf("agent %s, server %s", strings.Join(agent, " "), strings.Join(server, " ")))
+		return refusal
+	}
+	refusal = errors.New("refused")
+	if err := r.replace(declared, set); !errors.Is(err, refusal) || len(r.changed) != 0 {
+		t.Errorf("a refusal: %v, %d changes", err, len(r.changed))
+	}
+	refusal = nil
+	if err := r.replace(declared, set); err != nil || len(r.changed) != 1 {
+		t.Errorf("a change: %v, %d changes", err, len(r.changed))
+	}
+	want := []string{"agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new old=/old, server both old", "agent both=/after new=/new, server both new"}
+	if !slices.Equal(steps, want) {
+		t.Errorf("got %q, want %q", steps, want)
+	}
+}
+
+func TestADocumentThatTheUserNamesMustExist(t *testing.T) {
 	t.Parallel()
 	directory := t.TempDir()
-	large := strings.Repeat("x", 64<<10+1)
-	write(t, directory, map[string]string{"tool": "", "plain.txt": "", "big.txt": large, "zero.txt": "s3cret\x00"})
-	// The values are what follows "FILE: ". A document without a header consists of the items of a list of builders.
-	for document, want := range map[string]string{
-		"":                                "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
-		"# comment\n":                     "it is empty: set apiVersion: goldsmith.dev/v1alpha1 and kind: BuilderConfiguration",
-		"\xff":                            "it is not UTF-8",
-		"kind: {":                         "yaml: line 1: did not find expected node content",
-		"- x":                             "it must be an object with fields",
-		"kind: [1]":                       "kind: must be text: write it in quotes",
-		"apiVersion: v1\nkind: List":      `apiVersion "v1" and kind "List" must be goldsmith.dev/v1alpha1 and BuilderConfiguration`,
-		header + "builder: []":            `unknown field "builder"`,
-		header + "builders: {}":           "builders: must be a list",
-		header + "---\n" + header:         "it has several YAML documents: write all builders in one",
-		header + "kind: x":                `yaml: unmarshal errors: line 3: key "kind" already set in map`,
-		"{path: tool}":                    "builders[0]: name: set the name of the builder",
-		"5":                               "builders[0]: it must be an object with fields",
-		"{name: 5, path: tool}":           "builders[0]: name: must be text: write it in quotes",
-		"{name: Bad, path: tool}":         `builder "Bad": name: a lowercase RFC 1123 label`,
-		"{name: mock, path: tool}":        `builder "mock": name: mock is built in: choose another name`,
-		"{name: x, path: tool, pth: 1}":   `builder "x": unknown field "pth"`,
-		"{name: x, Path: tool}":           `builder "x": unknown field "Path"`,
-		"{name: x}":                       `builder "x": path: set the path of the executable`,
-		"{name: x, path: tool, image: x}": `builder "x": image: is for a cluster: set path`,
-		"{name: x, path: gone}":           `builder "x": path: stat ` + directory + `/gone: no such file or directory`,
-		"{name: x, path: plain.txt}":      `builder "x": path: ` + directory + `/plain.txt is not an executable file`,
-		"{name: x, path: .}":              `builder "x": path: ` + directory + ` is not an executable file`,
-		`{name: x, path: tool, description: "a\nb"}`:                                                 `builder "x": description: must be one line of printable characters`,
-		`{name: x, path: tool, description: ` + strings.Repeat("é", 121) + `}`:                       `builder "x": description: must have at most 120 characters`,
-		`{name: x, path: tool, args: text}`:                                                          `builder "x": args: must be a list`,
-		`{name: x, path: tool, args: ["\0"]}`:                                                        `builder "x": args[0]: has a zero byte`,
-		"{name: x, path: tool, args: [a, " + large + "]}":                                            `builder "x": args[1]: is larger than 64 KiB: write it to a file`,
-		"{name: x, path: tool, env: [{name: A, value: " + large + "}]}":                              `builder "x": env[0] A: value: is larger than 64 KiB: write it to a file that the builder reads, and set the path`,
-		"{name: x, path: tool, parameters: 5}":                                                       `builder "x": parameters: it must be an object with fields`,
-		"{name: x, path: tool, parameters: {additionalProperties: {type: string}}}":                  `builder "x": parameters: additionalProperties: must be true or false`,
-		"{name: x, path: tool, parameters: {oneOf: []}}":                                             `builder "x": parameters: unknown field "oneOf"`,
-		"{name: x, path: tool, parameters: {properties: {size: {patern: a}}}}":                       `builder "x": parameters.properties.size: unknown field "patern"`,
-		"{name: x, path: tool, parameters: {properties: {size: {minLength: many}}}}":                 `builder "x": parameters.properties.size: minLength: must be a whole number`,
-		"{name: x, path: tool, parameters: {properties: {size: {minimum: many}}}}":                   `builder "x": parameters.properties.size: minimum: must be a number`,
-		`{name: x, path: tool, parameters: {properties: {size: {pattern: "("}}}}`:                    `builder "x": parameters.properties.size.pattern: missing closing )`,
-		"{name: x, path: tool, base: debian:trixie}":                                                 `builder "x": base: must be an object with fields`,
-		"{name: x, path: tool, base: {enum: []}}":                                                    `builder "x": base.enum: must have a value`,
-		"{name: x, path: tool, fileNames: {patern: a}}":                                              `builder "x": unknown field "fileNames.patern"`,
-		"{name: x, path: tool, fileNames: {type: integer}}":                                          `builder "x": fileNames: must be of type string`,
-		"{name: x, path: tool, parameters: {properties: {size: {contentSchema: {type: array}}}}}":    `builder "x": parameters.properties.size.contentMediaType: set both contentMediaType: application/yaml and contentSchema, or neither`,
-		"{name: x, path: tool, parameters: {properties: {size: {contentSchema: {oneOf: []}}}}}":      `builder "x": parameters.properties.size: unknown field "contentSchema.oneOf"`,
-		"{name: x, path: tool, targets: [{format: tar}]}":                                            `builder "x": targets[0].format: must be one of raw`,
-		"{name: x, path: tool, workers: 0}":                                                          `builder "x": workers: must be 1 or greater, not 0`,
-		"{name: x, path: tool, workers: many}":                                                       `builder "x": workers: must be a whole number`,
-		"{name: x, path: tool, unconfined: maybe}":                                                   `builder "x": unconfined: must be true or false`,
-		"{name: x, path: tool, reports: maybe}":                                                      `builder "x": reports: must be true or false`,
-		"{name: x, path: tool, env: [{name: 1A, value: x}]}":                                         `builder "x": env[0] 1A: name: must have letters, digits and underscores, and not begin with a digit`,
-		"{name: x, path: tool, env: [{name: GOLDSMITH_BASE, value: x}]}":                             `builder "x": env[0] GOLDSMITH_BASE: name: Goldsmith sets`,
-		"{name: x, path: tool, env: [{name: TMPDIR, value: x}]}":                                     `builder "x": env[0] TMPDIR: name: Goldsmith sets`,
-		"{name: x, path: tool, env: [{name: A}]}":                                                    `builder "x": env[0] A: set either value or valueFrom`,
-		"{name: x, path: tool, env: [{name: A, value: s3cret, valueFrom: {file: tool}}]}":            `builder "x": env[0] A: set either value or valueFrom`,
-		"{name: x, path: tool, env: [{name: A, value: 123454321}]}":                                  `builder "x": env.value: must be text: write it in quotes`,
-		`{name: x, path: tool, env: [{name: A, value: "s3cret\0"}]}`:                                 `builder "x": env[0] A: value: has a zero byte`,
-		"{name: x, path: tool, env: [{name: A, value: a}, {name: A, value: b}]}":                     `builder "x": env[1] A: is set twice`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {}}]}":                                     `builder "x": env[0] A: valueFrom.file: set the path of a file`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {files: a}}]}":                             `builder "x": unknown field "env[0].valueFrom.files"`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {file: gone}}]}":                           `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/gone: no such file or directory`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {file: .}}]}":                              `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `: not a regular file`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {file: big.txt}}]}":                        `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/big.txt: it is larger than 64 KiB`,
-		"{name: x, path: tool, env: [{name: A, valueFrom: {file: zero.txt}}]}":                       `builder "x": env[0] A: valueFrom.file: read variable A from ` + directory + `/zero.txt: it has a zero byte`,
-		"{name: x, path: tool}, {name: x, path: tool}":                                               `builder "x": name: x is also set in ` + directory + `/builders.yaml: choose another name`,
-		"{name: x, path: tool}, {name: w, path: gone, workers: -1}, {name: z, path: tool, nme: 123}": `builder "z": unknown field "nme"` + "\n" + directory + `/builders.yaml: builder "w": path: stat ` + directory + `/gone: no such file or directory` + "\n" + directory + `/builders.yaml: builder "w": workers: must be 1`,
-	} {
-		file := filepath.Join(directory, "builders.yaml")
-		if strings.HasPrefix(document, "{") || document == "5" {
-			document = header + "builders: [" + document + "]\n"
-		}
-		require.NoError(t, os.WriteFile(file, []byte(document), 0o600))
-		found, err := Source{Path: file, Taken: map[string]string{"mock": "is built in"}}.Read()
-		if err == nil || found != nil || !strings.HasPrefix(err.Error(), file+": "+want) {
-			t.Errorf("%s\n got %v: %v\nwant %s", document, found, err, want)
-		}
-		if err != nil && (strings.Contains(err.Error(), "s3cret") || strings.Contains(err.Error(), "123454321") || strings.Contains(err.Error(), "Go ")) {
-			t.Errorf("%s: the error has a value, or a type of Go: %v", document, err)
-		}
-	}
-	for path, want := range map[string]string{"gone.yaml": "no such file or directory", "pipes.d": ": name: x is also set in "} {
-		write(t, filepath.Join(directory, "pipes.d"), map[string]string{
-			"1.yaml": header + "builders: [{name: x, path: ../tool}]", "2.yaml": header + "builders: [{name: x, path: ../tool}]",
-		})
-		if _, err := (Source{Path: filepath.Join(directory, path)}).Read(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v", path, err)
+	path := filepath.Join(directory, "builders.yaml")
+	for optional, want := range map[bool]string{true: "", false: "read the builders: " + directory + "/builders.yaml: no such file or directory"} {
+		if _, err := Read(Options{Documents: path, Optional: optional}); (err == nil) != (want == "") || err != nil && err.Error() != want {
+			t.Errorf("optional %t: got error %v, want %q", optional, err, want)
 		}
 	}
 }
 
-func TestTheExampleOfThePageIsADocument(t *testing.T) {
-	t.Parallel()
-	page, err := os.ReadFile("../../../../docs/builders.md")
-	require.NoError(t, err)
-	_, after, _ := strings.Cut(string(page), "```yaml\n"+header)
-	example, _, _ := strings.Cut(after, "```")
-	if declarations, err := document.Decode([]byte(header + example)); err != nil || len(declarations) != 1 || len(declarations[0].Env) != 2 {
-		t.Errorf("%v %+v", err, declarations)
-	} else if declared, err := declarations[0].Capabilities(); err != nil || len(declared.Reasons) != 1 {
-		t.Errorf("%v %+v", err, declared)
-	}
-}
-
-// TestTheExamplesDeclareWhatTheyTake compares the document of the examples with what each script refuses.
-func TestTheExamplesDeclareWhatTheyTake(t *testing.T) {
-	t.Parallel()
-	directory, err := filepath.Abs("../../../../examples/builders")
-	require.NoError(t, err)
-	examples, err := Source{Path: directory}.Read()
-	require.NoError(t, err)
-	scripts, err := filepath.Glob(filepath.Join(directory, "*.sh"))
-	require.NoError(t, err)
-	if len(examples) != 3 || len(scripts) != 3 {
-		t.Errorf("examples %v, scripts %v", examples, scripts)
-	}
-	for name, example := range examples {
-		script, err := os.ReadFile(example.Path)
-		require.NoError(t, err)
-		parameters, err := json.Marshal(slices.Sorted(maps.Keys(example.Capabilities.Parameters.Properties)))
-		require.NoError(t, err)
-		for _, check := range []string{
-			".parameters | keys - " + strings.ReplaceAll(string(parameters), ",", ", "),
-			fmt.Sprintf("[.targets[].format] | unique - [%q]", example.Capabilities.Targets[0].Format),
-		} {
-			if !strings.Contains(string(script), check) {
-				t.Errorf("%s does not check %s", name, check)
-			}
+func TestOnlyARegisteredBuilderIsUnconfined(t *testing.T) {
+	for _, name := range []string{"other", "mock"} {
+		err := checkUnconfined([]string{name}, map[string]builder{"shell": {}, "mock": {}})
+		if want := fmt.Sprintf("--unconfined %q: no builder has this name: register it with --builder %[1]s=/absolute/path", name); fmt.Sprint(err) != want {
+			t.Error(err)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up
+package backup
 
 import (
 	"archive/tar"
@@ -24,6 +24,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
 	"goldsmith.dev/goldsmith/cmd/internal/kinds"
 	"goldsmith.dev/goldsmith/jobs/local"
@@ -42,12 +43,10 @@ const (
 	recordsName = "records.db"
 	// artifactsName is the directory of the artifacts.
 	artifactsName = "artifacts"
-	// maxServerFile is more than the size of every token, address, key and certificate, and of the document of builders.
-	maxServerFile = 1 << 20
 )
 
-// NewBackupCommand returns the verb backup.
-func NewBackupCommand() *cobra.Command {
+// NewCommand returns the verb backup.
+func NewCommand() *cobra.Command {
 	var directory string
 	var force, artifacts bool
 	command := &cobra.Command{
@@ -61,31 +60,29 @@ func NewBackupCommand() *cobra.Command {
 		Example: "  goldsmith backup goldsmith.tar.gz\n  goldsmith backup --artifacts --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Backup(command.Context(), directory, arguments[0], BackupOptions{Force: force, Artifacts: artifacts}, command.ErrOrStderr()); err != nil {
+			if err := create(command.Context(), directory, arguments[0], options{force, artifacts}, command.ErrOrStderr()); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(command.OutOrStdout(), "%s holds a backup of %s\n", arguments[0], directory)
 			return err
 		},
 	}
-	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to back up")
+	command.Flags().StringVar(&directory, "data-dir", datadir.Default, "data directory to back up")
 	command.Flags().BoolVar(&artifacts, "artifacts", false, "artifacts of builds in the backup; without them, images are not ready after a restore until they are built again")
 	command.Flags().BoolVar(&force, "force", false, "replace FILE if it exists")
 	return command
 }
 
-// BackupOptions configure Backup.
-type BackupOptions struct {
-	// Force replaces a file of this name once the backup is complete.
-	Force bool
-	// Artifacts adds the artifacts of builds.
-	Artifacts bool
+// options configure create.
+type options struct {
+	force     bool // replaces a file of this name once the backup is complete
+	artifacts bool // adds the artifacts of builds
 }
 
-// Backup writes a backup of a data directory to a new file. Notices receives a line for each file of a builder that the backup leaves
+// create writes a backup of a data directory to a new file. Notices receives a line for each file of a builder that the backup leaves
 // out or shortens, and warnings if it holds Secrets, and if it omits files that builders need.
-func Backup(ctx context.Context, directory, file string, options BackupOptions, notices io.Writer) (err error) {
-	if err := mayWrite(file, options.Force); err != nil {
+func create(ctx context.Context, directory, file string, o options, notices io.Writer) (err error) {
+	if err := mayWrite(file, o.force); err != nil {
 		return err
 	}
 	if directory, err = filepath.Abs(directory); err != nil {
@@ -94,8 +91,8 @@ func Backup(ctx context.Context, directory, file string, options BackupOptions, 
 	if _, err := os.Stat(filepath.Join(directory, "lock")); err != nil {
 		return fmt.Errorf("%s is not a data directory of `goldsmith up`: %w: set --data-dir", directory, err)
 	}
-	if err := checkTypes(directory); err != nil {
-		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+	if err := datadir.CheckTypes(directory); err != nil {
+		return datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
 	}
 	// Without a running server, none may start meanwhile. A running server holds the lock itself.
 	lock, err := filelock.Take(filepath.Join(directory, "lock"))
@@ -113,13 +110,13 @@ func Backup(ctx context.Context, directory, file string, options BackupOptions, 
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	partial := filepath.Join(scratch, "backup")
-	if err = keepOutOfGit(scratch); err == nil {
-		err = writeBackup(ctx, directory, scratch, partial, options.Artifacts, notices)
+	if err = datadir.KeepOutOfGit(scratch); err == nil {
+		err = writeBackup(ctx, directory, scratch, partial, o.artifacts, notices)
 	}
 	if err != nil {
-		return explain(directory, fmt.Errorf("back up %s: %w", directory, err))
+		return datadir.Explain(directory, fmt.Errorf("back up %s: %w", directory, err))
 	}
-	if err := mayWrite(file, options.Force); err != nil { // again, because a large backup takes minutes
+	if err := mayWrite(file, o.force); err != nil { // again, because a large backup takes minutes
 		return err
 	}
 	if err := os.Rename(partial, file); err != nil {
@@ -189,13 +186,13 @@ func (b *backup) addStorage(ctx context.Context) error {
 		return err
 	}
 	// Old versions of Secrets count too, and parts of the snapshot that are not in use.
-	secrets, err := holds(ctx, snapshot, []byte(encryptedPrefix))
+	secrets, err := holds(ctx, snapshot, []byte(datadir.EncryptedPrefix))
 	if err != nil {
 		return err
 	}
 	if secrets {
 		warning := "the backup holds Secrets and the key that decrypts them: everybody who can read the backup can read the Secrets"
-		if key := filepath.Join(b.directory, encryptionFile); !exists(key) {
+		if key := filepath.Join(b.directory, datadir.EncryptionFile); !exists(key) {
 			warning = fmt.Sprintf("the backup holds Secrets without the key that decrypts them, because %s is missing", key)
 		}
 		_, _ = fmt.Fprintln(b.notices, "warning: "+warning) // a notice that nobody can read is no failure
@@ -256,21 +253,21 @@ func (b *backup) addServer(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(b.addChanging(ctx, "server/"+path, io.LimitReader(content, maxServerFile+1)), content.Close())
+		return errors.Join(b.addChanging(ctx, "server/"+path, io.LimitReader(content, datadir.MaxServerFile+1)), content.Close())
 	})
 }
 
 // addDocuments adds the documents of builders and of kinds in the data directory, which may be links to files elsewhere. It tells what
 // builders and kinds need that the backup omits: files with passwords can be among it.
 func (b *backup) addDocuments(ctx context.Context) error {
-	flags := (&dataDirectory{path: b.directory}).recallFlags()
+	flags := datadir.RecallFlags(b.directory)
 	if len(flags) > 0 {
 		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits the files that the server has from %s: back them up by other means\n", shellWords(flags)) // a notice that nobody can read is no failure
 	}
 	if files := neededFiles(b.directory, flags); len(files) > 0 {
 		_, _ = fmt.Fprintf(b.notices, "warning: the backup omits files that builders need: back up %s by other means\n", strings.Join(files, ", "))
 	}
-	return errors.Join(b.addDocument(ctx, buildersFile), b.addDocument(ctx, kindsFile))
+	return errors.Join(b.addDocument(ctx, datadir.BuildersFile), b.addDocument(ctx, datadir.KindsFile))
 }
 
 // addDocument adds a file of the data directory that the operator writes, if the file exists.
@@ -295,7 +292,7 @@ func neededFiles(directory string, flags []string) []string {
 	if slices.Contains(flags, "--builders") {
 		return nil
 	}
-	path, err := filepath.Abs(filepath.Join(directory, buildersFile))
+	path, err := filepath.Abs(filepath.Join(directory, datadir.BuildersFile))
 	if err != nil {
 		return nil
 	}
@@ -431,15 +428,15 @@ func checkSize(name string, size int64) error {
 // maxBytes returns the size of the largest file of a name, or 0 if it has no limit.
 func maxBytes(name string) int64 {
 	switch {
-	case name == kindsFile:
+	case name == datadir.KindsFile:
 		return kinds.MaxMiB << 20
-	case name == buildersFile || strings.HasPrefix(name, "server/"):
-		return maxServerFile
+	case name == datadir.BuildersFile || strings.HasPrefix(name, "server/"):
+		return datadir.MaxServerFile
 	}
 	return 0
 }
 
-// restorable are the names in a backup that Restore writes to the data directory unchanged.
+// restorable are the names in a backup that restore writes to the data directory unchanged.
 func restorable(name string) bool {
 	first, _, nested := strings.Cut(name, "/")
 	switch {
@@ -450,5 +447,5 @@ func restorable(name string) bool {
 	case nested:
 		return first == "server" || first == "builds"
 	}
-	return name == recordsName || name == buildersFile || name == kindsFile
+	return name == recordsName || name == datadir.BuildersFile || name == datadir.KindsFile
 }

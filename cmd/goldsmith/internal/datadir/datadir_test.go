@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up
+package datadir
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,21 +22,24 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-func claim(t *testing.T, path string, memory bool) *dataDirectory {
+// atOnce runs a step without a notice.
+func atOnce(_ string, step func() error) error { return step() }
+
+func claim(t *testing.T, path string, memory bool) *Directory {
 	t.Helper()
-	directory, err := (&Options{DataDirectory: path, Memory: memory}).claimDataDirectory(t.Context())
+	directory, err := Claim(t.Context(), path, memory, clock.RealClock{}, atOnce)
 	require.NoError(t, err)
 	return directory
 }
 
-func release(t *testing.T, directory *dataDirectory) {
+func release(t *testing.T, directory *Directory) {
 	t.Helper()
-	require.NoError(t, directory.release())
+	require.NoError(t, directory.Release())
 }
 
-func token(t *testing.T, directory *dataDirectory) string {
+func token(t *testing.T, directory *Directory) string {
 	t.Helper()
-	token, err := directory.token()
+	token, err := directory.Token()
 	require.NoError(t, err)
 	if len(token) < 26 {
 		t.Errorf("token %q is too short to be random", token)
@@ -47,7 +51,7 @@ func TestADataDirectoryHasOneUserAtATime(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "data")
 	first := claim(t, path, false)
 	want := fmt.Sprintf("data directory %s is in use by another `goldsmith up`, process %d: stop", path, os.Getpid())
-	if _, err := (&Options{DataDirectory: path, Memory: true}).claimDataDirectory(t.Context()); err == nil || !strings.Contains(err.Error(), want) {
+	if _, err := Claim(t.Context(), path, true, clock.RealClock{}, atOnce); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 	release(t, first)
@@ -85,26 +89,29 @@ func TestAStartWaitsForAFormerServerThatIsEnding(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(path, "lock"), fmt.Appendln(nil, killed.Process.Pid), 0o600))
 			ctx, interrupt := context.WithCancel(t.Context())
 			defer interrupt()
-			fake, notices := announcing{clocktesting.NewFakeClock(time.Now()), make(chan time.Duration, 2)}, &strings.Builder{}
-			options := Options{DataDirectory: path, Notices: notices, clock: fake}
-			claimed := make(chan error)
+			fake := announcing{clocktesting.NewFakeClock(time.Now()), make(chan time.Duration, 1)}
+			claimed, waits := make(chan error), make(chan string, 1)
+			await := func(what string, step func() error) error {
+				waits <- what
+				return step()
+			}
 			go func() {
-				directory, err := options.claimDataDirectory(ctx)
+				directory, err := Claim(ctx, path, false, fake, await)
 				if err == nil {
-					err = directory.release()
+					err = directory.Release()
 				}
 				claimed <- err
 			}()
 			for range 2 { // the notice and the limit
 				select {
 				case <-fake.waits:
+				case got := <-waits:
+					if want := fmt.Sprintf("the former server, process %d, to end", killed.Process.Pid); got != want {
+						t.Errorf("got %q, want %q", got, want)
+					}
 				case err := <-claimed:
 					t.Fatalf("it did not wait: %v", err)
 				}
-			}
-			fake.Step(time.Second)
-			if want := fmt.Sprintf("still starting: waiting for the former server, process %d, to end\n", killed.Process.Pid); notices.String() != want {
-				t.Errorf("got %q, want %q", notices, want)
 			}
 			switch {
 			case test.ends:
@@ -150,14 +157,14 @@ func TestGitIgnoresADataDirectoryUnlessItsOwnerDecidesOtherwise(t *testing.T) {
 func TestTheUsageIsWhatFilesOccupy(t *testing.T) {
 	directory := claim(t, t.TempDir(), false)
 	defer release(t, directory)
-	before := directory.usage()
-	builds := directory.join("builds", "output")
+	before := directory.Usage()
+	builds := directory.Join("builds", "output")
 	require.NoError(t, os.MkdirAll(filepath.Join(builds, "closed"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(builds, "image"), make([]byte, 3<<20), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(builds, "sparse"), nil, 0o600))
 	require.NoError(t, os.Truncate(filepath.Join(builds, "sparse"), 1<<40))
 	require.NoError(t, os.Chmod(filepath.Join(builds, "closed"), 0))
-	if grown := directory.usage() - before; grown < 3<<20 || grown > 4<<20 {
+	if grown := directory.Usage() - before; grown < 3<<20 || grown > 4<<20 {
 		t.Errorf("3 MiB were written, and the usage grew by %d bytes", grown)
 	}
 }
@@ -172,7 +179,7 @@ func TestTheTokenSurvivesARestartAndIsSecret(t *testing.T) {
 	if after := token(t, second); after != before {
 		t.Error("the token changed")
 	}
-	info, err := os.Stat(second.join("server", "token"))
+	info, err := os.Stat(second.Join("server", "token"))
 	require.NoError(t, err)
 	if info.Mode().Perm() != 0o600 {
 		t.Errorf("got mode %o", info.Mode().Perm())
@@ -186,7 +193,7 @@ func TestInMemoryNothingIsRemembered(t *testing.T) {
 	if first == second {
 		t.Error("the token was kept")
 	}
-	if _, err := os.Stat(directory.join("server")); !os.IsNotExist(err) {
+	if _, err := os.Stat(directory.Join("server")); !os.IsNotExist(err) {
 		t.Errorf("got %v, want nothing", err)
 	}
 }
@@ -194,11 +201,11 @@ func TestInMemoryNothingIsRemembered(t *testing.T) {
 func TestInMemoryRecordsGoAway(t *testing.T) {
 	path := t.TempDir()
 	kept := claim(t, path, false)
-	before, err := kept.recordsFile()
+	before, err := kept.RecordsFile()
 	require.NoError(t, err)
 	release(t, kept)
 	directory := claim(t, path, true)
-	file, err := directory.recordsFile()
+	file, err := directory.RecordsFile()
 	require.NoError(t, err)
 	if file == before {
 		t.Errorf("in memory, too, records are in %s", file)
@@ -214,7 +221,7 @@ func TestInMemoryArtifactsGoAway(t *testing.T) {
 	path := t.TempDir()
 	for _, memory := range []bool{false, true} {
 		directory := claim(t, path, memory)
-		require.Value(directory.openArtifacts())(t)
+		require.Value(directory.OpenArtifacts())(t)
 		if left, _ := filepath.Glob(filepath.Join(path, "run", "goldsmith-artifacts-*", "oci-layout")); (len(left) == 1) != memory {
 			t.Errorf("in memory is %t: found %v", memory, left)
 		}
@@ -233,24 +240,39 @@ func TestInMemoryBuildsHaveADirectoryOfTheirOwnThatGoesAway(t *testing.T) {
 	kept := claim(t, path, false)
 	release(t, kept)
 	killed := claim(t, path, true)
-	output := filepath.Join(killed.builds, "uid", "output")
+	output := filepath.Join(killed.Builds, "uid", "output")
 	require.NoError(t, errors.Join(os.MkdirAll(output, 0o700), os.Mkdir(filepath.Join(output, "readonly"), 0o500), killed.lock.Close()))
 	theirs := filepath.Join(path, "run", "somebody-elses")
 	require.NoError(t, os.Mkdir(theirs, 0o700))
 	running := claim(t, path, true)
-	if running.builds == kept.builds || running.builds == killed.builds {
-		t.Errorf("builds go to %s again", running.builds)
+	if running.Builds == kept.Builds || running.Builds == killed.Builds {
+		t.Errorf("builds go to %s again", running.Builds)
 	}
-	if _, err := os.Stat(running.builds); err != nil {
+	if _, err := os.Stat(running.Builds); err != nil {
 		t.Error(err)
 	}
 	release(t, running)
-	for _, directory := range []string{killed.builds, running.builds} {
+	for _, directory := range []string{killed.Builds, running.Builds} {
 		if _, err := os.Stat(directory); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%s: got %v, want nothing", directory, err)
 		}
 	}
 	if _, err := os.Stat(theirs); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAFullDiskIsTheOneOfTheFile(t *testing.T) {
+	for name, test := range map[string]struct {
+		err  error
+		want string
+	}{
+		"of a file in another directory": {&fs.PathError{Op: "write", Path: "/backups/x", Err: syscall.ENOSPC}, "write /backups/x: no space left on device: free space there, then try again"},
+		"without a file":                 {syscall.ENOSPC, "no space left on device: free space on the file system of /data, then try again"},
+		"of which the user has a part":   {syscall.EDQUOT, "disk quota exceeded: free space on the file system of /data, then try again"},
+	} {
+		if got := Explain("/data", test.err).Error(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package up
+package backup
 
 import (
 	"archive/tar"
@@ -25,6 +25,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/codecs"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/archive"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/shellword"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 )
@@ -40,7 +42,7 @@ func NewRestoreCommand() *cobra.Command {
 		Example: "  goldsmith restore goldsmith.tar.gz\n  goldsmith restore --data-dir /var/lib/goldsmith goldsmith.tar.gz",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(command *cobra.Command, arguments []string) error {
-			if err := Restore(command.Context(), directory, arguments[0], command.ErrOrStderr()); err != nil {
+			if err := restore(command.Context(), directory, arguments[0], command.ErrOrStderr()); err != nil {
 				return err
 			}
 			start := startCommand(directory, command.ErrOrStderr())
@@ -48,14 +50,14 @@ func NewRestoreCommand() *cobra.Command {
 			return err
 		},
 	}
-	command.Flags().StringVar(&directory, "data-dir", DefaultDataDirectory, "data directory to restore, which must be empty or not exist")
+	command.Flags().StringVar(&directory, "data-dir", datadir.Default, "data directory to restore, which must be empty or not exist")
 	return command
 }
 
 // startCommand returns the command that starts a server on a restored data directory, with the flags that named the builders and kinds of the server.
 // Notices receives a line with the files that builders need and that do not exist, and a line instead of flags with such a path.
 func startCommand(directory string, notices io.Writer) string {
-	flags := (&dataDirectory{path: directory}).recallFlags()
+	flags := datadir.RecallFlags(directory)
 	if files := slices.DeleteFunc(neededFiles(directory, flags), exists); len(files) > 0 {
 		_, _ = fmt.Fprintf(notices, "warning: the backup has no files of builders: before the start, create %s\n", strings.Join(files, ", ")) // a notice that nobody can read is no failure
 	}
@@ -67,17 +69,17 @@ func startCommand(directory string, notices io.Writer) string {
 	return shellWords(append([]string{"goldsmith", "up", "--data-dir", directory}, flags...))
 }
 
-// errNoBackup reports a file that Backup did not write, or not completely.
+// errNoBackup reports a file that create did not write, or not completely.
 var errNoBackup = errors.New("not a complete backup of Goldsmith")
 
-// Restore creates a data directory from a backup, completely or not at all. Notices receives a line with the images whose artifacts the
+// restore creates a data directory from a backup, completely or not at all. Notices receives a line with the images whose artifacts the
 // backup lacks.
-func Restore(ctx context.Context, directory, file string, notices io.Writer) (err error) {
+func restore(ctx context.Context, directory, file string, notices io.Writer) (err error) {
 	switch entries, err := os.ReadDir(directory); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return fmt.Errorf("restore to %s: %w", directory, err)
-	case len(entries) == 1 && keepsOutOfGit(directory): // "rm -rf DIR/*" leaves it
+	case len(entries) == 1 && datadir.KeepsOutOfGit(directory): // "rm -rf DIR/*" leaves it
 	case len(entries) > 0:
 		return fmt.Errorf("data directory %s is not empty: move it away, or set --data-dir to another directory", directory)
 	}
@@ -104,7 +106,7 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 			err = errors.Join(err, os.RemoveAll(partial))
 		}
 	}()
-	if err = keepOutOfGit(partial); err == nil {
+	if err = datadir.KeepOutOfGit(partial); err == nil {
 		err = readBackup(ctx, cancellable{ctx, in}, partial)
 	}
 	if err != nil {
@@ -114,8 +116,8 @@ func Restore(ctx context.Context, directory, file string, notices io.Writer) (er
 	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return err
 	}
-	if keepsOutOfGit(directory) {
-		if err := os.Remove(filepath.Join(directory, gitignoreName)); err != nil {
+	if datadir.KeepsOutOfGit(directory) {
+		if err := os.Remove(filepath.Join(directory, datadir.GitignoreName)); err != nil {
 			return fmt.Errorf("replace the empty data directory: %w", err)
 		}
 	}
@@ -298,4 +300,30 @@ func (r *restoration) restoreStorage(directory string) error {
 		return err
 	}
 	return os.Remove(snapshot)
+}
+
+// shellWords returns words of a command line.
+func shellWords(words []string) string {
+	quoted := make([]string, len(words))
+	for i, word := range words {
+		quoted[i] = shellword.Quote(word)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// missingPaths returns the paths in these flags that do not exist.
+func missingPaths(flags []string) (missing []string) {
+	for i := 0; i+1 < len(flags); i += 2 {
+		path := flags[i+1]
+		switch flags[i] {
+		case "--builder":
+			_, path, _ = strings.Cut(path, "=")
+		case "--unconfined":
+			continue
+		}
+		if !exists(path) {
+			missing = append(missing, path)
+		}
+	}
+	return missing
 }

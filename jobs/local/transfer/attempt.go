@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package local
+package transfer
 
 import (
 	"context"
@@ -13,18 +13,19 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/jobcontroller"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
 // build returns the build whose artifacts a pod makes. It fails if the API does not confirm that the pod is the current attempt of a build.
-func (r *run) build(ctx context.Context) (artifacts.Build, error) {
-	pod, _ := r.newest()
-	job, build, err := r.agent.owners(ctx, pod)
+func (p *pod) build(ctx context.Context) (artifacts.Build, error) {
+	current := p.Newest()
+	job, build, err := p.owners(ctx, current)
 	if err != nil {
 		return artifacts.Build{}, err
 	}
-	if problem := notTheAttempt(build, job, pod, r.input); problem != "" {
-		return artifacts.Build{}, fmt.Errorf("the artifacts of pod %s are not stored: %s", r.ref, problem)
+	if problem := notTheAttempt(build, job, current, p.Input); problem != "" {
+		return artifacts.Build{}, fmt.Errorf("the artifacts of pod %s are not stored: %s", p.Ref, problem)
 	}
 	found := artifacts.Build{UID: build.UID, Namespace: build.Namespace, Name: build.Name}
 	if build.Spec.ImageRef != nil {
@@ -34,20 +35,20 @@ func (r *run) build(ctx context.Context) (artifacts.Build, error) {
 }
 
 // owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
-func (a *Agent) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
-	owner, ok := jobOf(pod)
+func (t *Transfer) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
+	owner, ok := jobcontroller.Of(pod)
 	if !ok {
 		return nil, nil, nil
 	}
-	job, err := a.jobs.Jobs(owner.namespace).Get(owner.name)
-	if err != nil || job.UID != owner.uid {
+	job, err := t.options.Jobs.Jobs(owner.Namespace).Get(owner.Name)
+	if err != nil || job.UID != owner.UID {
 		return nil, nil, nil //nolint:nilerr // the cache is not behind a pod whose Job it knew; a deleted Job has no build
 	}
 	controller := metav1.GetControllerOf(job)
 	if controller == nil {
 		return job, nil, nil
 	}
-	build, err := a.options.Builds.ImageBuilds(job.Namespace).Get(ctx, controller.Name, metav1.GetOptions{})
+	build, err := t.options.Builds.ImageBuilds(job.Namespace).Get(ctx, controller.Name, metav1.GetOptions{})
 	if notfound.Object(err) {
 		return job, nil, nil
 	}
@@ -61,7 +62,7 @@ func (a *Agent) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1a
 // input of a Job or a pod prove nothing: users who can create Jobs choose them. Only the controllers write the status of a build. The
 // controller may not have observed the Job or the pod yet, but the name of the Job is in the status before the Job exists.
 func notTheAttempt(build *v1alpha1.ImageBuild, job *batchv1.Job, pod *corev1.Pod, input *render.Input) string {
-	if job == nil || pod.Name != podName(job) {
+	if job == nil || pod.Name != jobcontroller.PodName(job) {
 		return "no Job has made the pod"
 	}
 	uid, number, ok := render.Attempt(job)

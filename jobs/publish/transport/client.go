@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publish
+package transport
 
 import (
 	"context"
@@ -57,22 +57,25 @@ type client struct {
 	guard       *guard
 	signed      *auth.Client // with credentials, for the registry's origin, which no redirect leaves with them
 	bare        *http.Client // for other hosts
+	actions     []string     // that tokens have to allow
 	userAgent   string
 	patience    time.Duration
 	impatient   bool
 	reached     atomic.Bool // whether the registry has answered
 	clock       clock.Clock
 	retrying    func(err error)
-	log         func(format string, args ...any)
 	noticed     time.Time // of the last notice about a retry
 }
 
 // remedies are what to do about a denial. plainHTTP is for a registry without TLS, and otherHost for another host without TLS.
 type remedies struct{ missing, wrong, forbidden, authority, plainHTTP, otherHost string }
 
-func newClient(verb, repository string, o Options) (*client, error) {
-	o = o.withDefaults()
-	c := &client{verb: verb, repository: repository, userAgent: o.UserAgent, patience: o.Patience, impatient: o.Impatient, clock: o.Clock, retrying: o.Retrying, log: o.Log}
+func newClient(verb, repository string, o Options, actions ...string) (*client, error) {
+	o = o.WithDefaults()
+	c := &client{
+		verb: verb, repository: repository, actions: actions, userAgent: o.UserAgent,
+		patience: o.Patience, impatient: o.Impatient, clock: o.Clock, retrying: o.Retrying,
+	}
 	var err error
 	c.reference, err = registry.ParseReference(repository)
 	if err != nil || c.reference.Reference != "" {
@@ -298,11 +301,6 @@ func (c *client) credential(ctx context.Context, _ string) (auth.Credential, err
 	return found, nil
 }
 
-// scoped returns a context of which all requests share a token.
-func (c *client) scoped(ctx context.Context, actions ...string) context.Context {
-	return auth.AppendRepositoryScope(ctx, c.reference, actions...)
-}
-
 // Do sends a request that may be repeated, until it is answered or an outage lasts too long. A denial, a rate limit and an error of the
 // server are errors.
 func (c *client) Do(req *http.Request) (*http.Response, error) {
@@ -335,7 +333,8 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 	var resp *http.Response
 	var err error
 	if req.URL.Scheme == c.base.Scheme && req.URL.Host == c.base.Host {
-		resp, err = c.signed.Do(req)
+		scoped := auth.AppendRepositoryScope(req.Context(), c.reference, c.actions...) // all requests share a token
+		resp, err = c.signed.Do(req.WithContext(scoped))
 	} else {
 		req.Header.Set("User-Agent", c.userAgent)
 		resp, err = c.bare.Do(req) //nolint:gosec // users name the registry, and the registry where to upload
@@ -355,7 +354,8 @@ func (c *client) send(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-func (c *client) close() { c.transport.CloseIdleConnections() }
+// Close closes the connections.
+func (c *client) Close() { c.transport.CloseIdleConnections() }
 
 // outage is the time since the last progress.
 type outage struct {

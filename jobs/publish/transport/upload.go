@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publish
+package transport
 
 import (
 	"cmp"
@@ -13,19 +13,65 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/dustin/go-humanize"
 	"github.com/opencontainers/go-digest"
+	"oras.land/oras-go/v2/registry/remote/auth"
 
+	"goldsmith.dev/goldsmith/apis/contents"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// pushBlob pushes a content unless the repository has it.
-func (p *pusher) pushBlob(ctx context.Context, operation string, content Content) error {
+// File is an open content. Reads at an offset may come after others have failed.
+type File interface {
+	io.ReadSeeker
+	io.ReaderAt
+	io.Closer
+}
+
+// Content is what is pushed as one blob.
+type Content struct {
+	// Digest is "sha256:" and 64 lower-case hex digits.
+	Digest string
+	// SizeBytes is the length of the content.
+	SizeBytes int64
+	// Open opens the content. It is called at most once at a time, and only if the content has to be read.
+	Open func() (File, error)
+}
+
+// Pusher pushes to one repository.
+type Pusher struct {
+	*client
+	progress func(bytes int64)
+	done     int64 // bytes of whole blobs
+	// reporting guards reported: a request that ended early can still read its body.
+	reporting sync.Mutex
+	reported  int64
+	// largest is the size of requests. It falls to the smallest if the registry, or a proxy before it, does not take larger ones.
+	largest, smallest int64
+}
+
+// NewPusher returns a pusher for a repository, HOST[:PORT]/PATH. The error is an *Error. The caller closes the pusher.
+func NewPusher(repository string, o Options) (*Pusher, error) {
+	c, err := newClient("push to", repository, o, auth.ActionPull, auth.ActionPush)
+	if err != nil {
+		return nil, err
+	}
+	progress := o.Progress
+	if progress == nil {
+		progress = func(int64) {}
+	}
+	return &Pusher{client: c, progress: progress, largest: 64 << 20, smallest: 1 << 20}, nil
+}
+
+// PushBlob pushes a content unless the repository has it. The operation is for errors. The error is an *Error, the context's, or that of a content
+// that cannot be read or is not what its digest says.
+func (p *Pusher) PushBlob(ctx context.Context, operation string, content Content) error {
 	if err := digest.Digest(content.Digest).Validate(); err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	u := &upload{pusher: p, content: content, outage: p.newOutage(), chunk: p.largest}
+	u := &upload{Pusher: p, content: content, outage: p.newOutage(), chunk: p.largest}
 	err := u.run(ctx)
 	if u.file != nil {
 		_ = u.file.Close() // only read from
@@ -34,7 +80,7 @@ func (p *pusher) pushBlob(ctx context.Context, operation string, content Content
 		if _, local := errors.AsType[*contentError](err); local {
 			return fmt.Errorf("%s: %w", operation, err)
 		}
-		return p.failed(operation+" ("+short(content.Digest)+")", err)
+		return p.failed(operation+" ("+contents.Abbreviate(content.Digest)+")", err)
 	}
 	p.report(content.SizeBytes)
 	p.reporting.Lock()
@@ -43,10 +89,7 @@ func (p *pusher) pushBlob(ctx context.Context, operation string, content Content
 	return nil
 }
 
-// short is enough of a digest for people.
-func short(d string) string { return d[:min(len(d), len("sha256:")+12)] }
-
-func (p *pusher) report(sent int64) {
+func (p *Pusher) report(sent int64) {
 	p.reporting.Lock()
 	defer p.reporting.Unlock()
 	if total := p.done + sent; total > p.reported {
@@ -67,7 +110,7 @@ var errLost = errors.New("the registry lost the upload")
 // upload sends one blob. A registry keeps what it has received of an upload, so that the upload resumes there after an error; or it
 // does not, so that another upload begins.
 type upload struct {
-	*pusher
+	*Pusher
 	content Content
 	file    File
 	outage  *outage
@@ -85,7 +128,7 @@ func (u *upload) run(ctx context.Context) error {
 		if u.file == nil {
 			if u.file, err = u.content.Open(); err != nil {
 				u.file = nil
-				return &contentError{fmt.Errorf("open %s: %w", short(u.content.Digest), err)}
+				return &contentError{fmt.Errorf("open %s: %w", contents.Abbreviate(u.content.Digest), err)}
 			}
 		}
 		location, err := u.begin(ctx)

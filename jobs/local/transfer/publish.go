@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package local
+package transfer
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/publish"
+	"goldsmith.dev/goldsmith/jobs/publish/transport"
 	"goldsmith.dev/goldsmith/jobs/render"
 	"goldsmith.dev/goldsmith/jobs/result"
 )
@@ -23,11 +24,12 @@ import (
 // errNotInTime reports that the agent stopped to publish the artifacts of a pod.
 var errNotInTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were published: if the deadline passed, raise timeouts.run")
 
-// publish pushes the artifacts of a result that are in the store to the repository that the pod names, if it names one. It sets their tags,
+// Publish pushes the artifacts of a result that are in the store to the repository that the pod names, if it names one. It sets their tags,
 // and their locations and those of their documents, and returns what went wrong. Artifacts that the builder has published itself stay
 // where they are.
-func (r *run) publish(ctx context.Context, reported *result.Result) *result.Check {
-	output, err := r.output()
+func (t *Transfer) Publish(ctx context.Context, of Pod, reported *result.Result) *result.Check {
+	p := &pod{t, of}
+	output, err := p.output()
 	if err != nil {
 		return notPublished(v1alpha1.ReasonRegistryRefused, err)
 	}
@@ -37,40 +39,40 @@ func (r *run) publish(ctx context.Context, reported *result.Result) *result.Chec
 	if !slices.ContainsFunc(reported.Artifacts, func(artifact result.Artifact) bool { return artifact.Verified != "" }) {
 		return &result.Check{}
 	}
-	check := r.push(ctx, output, reported)
+	check := p.push(ctx, output, reported)
 	if check.NotPublished != nil {
-		r.say("not published: %s", check.NotPublished.Message)
+		p.Say("not published: %s", check.NotPublished.Message)
 	}
 	if check.Invalid != "" {
-		r.say("not published: %s", check.Invalid)
+		p.Say("not published: %s", check.Invalid)
 	}
 	return check
 }
 
 // output returns where the pod publishes, or nil if it publishes nowhere.
-func (r *run) output() (*render.Output, error) {
-	pod, _ := r.newest()
-	encoded, ok := pod.Annotations[v1alpha1.AnnotationOutput]
+func (p *pod) output() (*render.Output, error) {
+	current := p.Newest()
+	encoded, ok := current.Annotations[v1alpha1.AnnotationOutput]
 	if !ok {
 		return nil, nil
 	}
 	output := &render.Output{}
 	if err := json.Unmarshal([]byte(encoded), output); err != nil {
-		return nil, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, r.ref, err)
+		return nil, fmt.Errorf("read annotation %s of pod %s: %w", v1alpha1.AnnotationOutput, p.Ref, err)
 	}
 	return output, nil
 }
 
 // push pushes the stored artifacts of a result.
-func (r *run) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
-	options, err := r.registryOptions(ctx, output.Secret)
-	if _, denied := errors.AsType[*publish.Error](err); err != nil && !denied && ctx.Err() == nil {
+func (p *pod) push(ctx context.Context, output *render.Output, reported *result.Result) *result.Check {
+	options, err := p.registryOptions(ctx, output.Secret)
+	if _, denied := errors.AsType[*transport.Error](err); err != nil && !denied && ctx.Err() == nil {
 		return notPublished(v1alpha1.ReasonRegistryUnavailable, err)
 	}
 	if err == nil {
-		r.say("publishing in %s", output.Repository)
-		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (publish.File, error) {
-			file, err := r.agent.options.Artifacts.OpenBlob(content.Digest)
+		p.Say("publishing in %s", output.Repository)
+		err = publish.PushResult(ctx, output, reported, func(content *result.Content) (transport.File, error) {
+			file, err := p.options.Store.OpenBlob(content.Digest)
 			if err != nil {
 				return nil, err
 			}
@@ -82,11 +84,11 @@ func (r *run) push(ctx context.Context, output *render.Output, reported *result.
 	}
 	check := publish.CheckOf(err)
 	if check.NotStored != "" {
-		r.agent.options.Logger.Error(err, "The stored artifacts of a pod cannot be read", "pod", r.ref.String())
+		p.options.Logger.Error(err, "The stored artifacts of a pod cannot be read", "pod", p.Ref.String())
 	}
 	if *check == (result.Check{}) {
 		for _, line := range publish.Published(reported) {
-			r.say("%s", line)
+			p.Say("%s", line)
 		}
 	}
 	return check
@@ -97,21 +99,21 @@ func notPublished(reason v1alpha1.FailureReason, err error) *result.Check {
 }
 
 // registryOptions returns how to reach a registry, with the credentials in a Secret of the pod's namespace, if it is named. They are never
-// on the disk. The error is a *publish.Error if the Secret has none, or that of reading the Secret.
-func (r *run) registryOptions(ctx context.Context, secretName string) (publish.Options, error) {
-	options := publish.Options{
-		PlainHTTP: r.agent.options.PlainHTTPRegistries, Clock: r.agent.options.Clock, Retrying: func(err error) { r.say("retrying: %v", err) }, Log: r.say,
+// on the disk. The error is a *transport.Error if the Secret has none, or that of reading the Secret.
+func (p *pod) registryOptions(ctx context.Context, secretName string) (transport.Options, error) {
+	options := transport.Options{
+		PlainHTTP: p.options.PlainHTTPRegistries, Clock: p.options.Clock, Retrying: func(err error) { p.Say("retrying: %v", err) }, Log: p.Say,
 	}
 	if secretName == "" {
 		return options, nil
 	}
 	ctx = klog.NewContext(ctx, logr.Discard()) // the client would log the answer
-	secret, err := r.agent.options.Client.CoreV1().Secrets(r.ref.namespace).Get(ctx, secretName, metav1.GetOptions{})
+	secret, err := p.options.Secrets.Secrets(p.Ref.Namespace).Get(ctx, secretName, metav1.GetOptions{})
 	if apierrors.IsNotFound(err) {
-		return options.WithSecret(r.ref.namespace, secretName, nil)
+		return options.WithSecret(p.Ref.Namespace, secretName, nil)
 	}
 	if err != nil {
-		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", r.ref.namespace, secretName, err)
+		return options, fmt.Errorf("read the Secret %s/%s of output.secretRef: %w", p.Ref.Namespace, secretName, err)
 	}
-	return options.WithSecret(r.ref.namespace, secretName, secret.Data)
+	return options.WithSecret(p.Ref.Namespace, secretName, secret.Data)
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package local
+package jobcontroller
 
 import (
 	"fmt"
@@ -20,6 +20,10 @@ const (
 	// reasonPodNameTaken is the reason of a Job whose pod cannot be created because another pod has its name.
 	reasonPodNameTaken = "PodNameTaken"
 
+	// ReasonNotStarted is the reason of a pod whose process was not started for lack of resources. A Job whose pod has this reason, or none, has
+	// the message of its pod.
+	ReasonNotStarted = "ProcessNotStarted"
+
 	// Of the Job controller, for the condition Suspended.
 	reasonSuspended, messageSuspended = "JobSuspended", "Job suspended"
 	reasonResumed, messageResumed     = "JobResumed", "Job resumed"
@@ -28,8 +32,8 @@ const (
 	messageBackoffLimit = "Job has reached the specified backoff limit"
 )
 
-// finished reports whether the Job has succeeded or failed.
-func finished(job *batchv1.Job) bool {
+// Finished reports whether the Job has succeeded or failed.
+func Finished(job *batchv1.Job) bool {
 	return slices.ContainsFunc(job.Status.Conditions, func(c batchv1.JobCondition) bool {
 		return (c.Type == batchv1.JobComplete || c.Type == batchv1.JobFailed) && c.Status == corev1.ConditionTrue
 	})
@@ -137,10 +141,20 @@ func addCondition(status *batchv1.JobStatus, now time.Time, kind batchv1.JobCond
 // failureMessage is the message of a Job that has failed with its pod, which may be deleted.
 func failureMessage(job *batchv1.Job, pod *corev1.Pod) string {
 	switch {
-	case pod != nil && (pod.Status.Reason == "" || pod.Status.Reason == reasonNotStarted) && pod.Status.Message != "":
+	case pod != nil && (pod.Status.Reason == "" || pod.Status.Reason == ReasonNotStarted) && pod.Status.Message != "":
 		return pod.Status.Message // why the pod was not started, which the Job controller would not report
 	case job.Spec.BackoffLimit == nil || *job.Spec.BackoffLimit == 0:
 		return messageBackoffLimit
 	}
 	return fmt.Sprintf("%s: this server makes one attempt, spec.backoffLimit %d is not used", messageBackoffLimit, *job.Spec.BackoffLimit)
+}
+
+func terminal(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func ready(pod *corev1.Pod) bool {
+	return slices.ContainsFunc(pod.Status.Conditions, func(c corev1.PodCondition) bool {
+		return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+	})
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publish
+package transport
 
 import (
 	"bytes"
@@ -89,7 +89,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 				r.Inject(always, "PUT", "/manifests/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
 					registrytest.WriteError(w, 400, "MANIFEST_INVALID", "not with "+req.Header.Get("Authorization"))
 				})
-			}, want: v1alpha1.ReasonRegistryRefused, says: []string{"push manifest of linux/amd64/raw", "400", "MANIFEST_INVALID", "Bearer [hidden]"}},
+			}, want: v1alpha1.ReasonRegistryRefused, says: []string{"push manifest", "400", "MANIFEST_INVALID", "Bearer [hidden]"}},
 		{name: "tag not accepted", inject: status("PUT", "/manifests/v1", 400), want: v1alpha1.ReasonRegistryRefused, says: []string{"push tag v1", "400"}},
 		{name: "requests too large", inject: status("PATCH", "", 413), want: v1alpha1.ReasonRegistryRefused, says: []string{"413", "accept requests of 1.0 KiB"}},
 		{name: "rate limit", inject: status("", "", 429), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"429", "retried for"}, retried: true},
@@ -100,7 +100,7 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 		{name: "unavailable", inject: status("PATCH", "", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
 		{name: "unavailable for manifests", inject: status("PUT", "/manifests/", 503), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"503"}, retried: true},
 		{name: "each connection breaks", inject: func(r *registrytest.Registry) { r.Inject(always, "PATCH", "", registrytest.Reset(0)) },
-			want: v1alpha1.ReasonRegistryUnavailable, says: []string{"push content of linux/amd64/raw (sha256:", "no answer of 127.0.0.1"}, retried: true},
+			want: v1alpha1.ReasonRegistryUnavailable, says: []string{"push content (sha256:", "no answer of 127.0.0.1"}, retried: true},
 		{name: "another digest of a blob", inject: header("PUT", "/uploads/"), want: v1alpha1.ReasonRegistryUnavailable, says: []string{"digest"}},
 		{name: "another digest of a blob that exists", inject: func(r *registrytest.Registry) {
 			r.Inject(always, "HEAD", "/blobs/", registrytest.Status(200, "Docker-Content-Digest", otherDigest))
@@ -131,12 +131,11 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 			if test.inject != nil {
 				test.inject(r)
 			}
-			var lines, notices []string
+			var notices []string
 			o.Retrying = func(err error) { notices = append(notices, err.Error()) }
-			o.Log = func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
-			if retries := skipping.waited > 0; retries != (len(notices) > 0) || len(notices) > 3 {
-				t.Errorf("waited %s with the notices %q", skipping.waited, notices)
+			skipping, err := pushIn(t, r, o, randomContent(200<<10))
+			if retries := skipping.Waited > 0; retries != (len(notices) > 0) || len(notices) > 3 {
+				t.Errorf("waited %s with the notices %q", skipping.Waited, notices)
 			}
 			failure, ok := errors.AsType[*Error](err)
 			if !ok || failure.Reason != test.want {
@@ -148,12 +147,12 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 				}
 			}
 			for _, secret := range []string{registrytest.Password, "not-the-password", "token-", "secret=", "state=", "Um9ib3"} {
-				if told := strings.Join(append(append(lines, notices...), err.Error()), "\n"); strings.Contains(told, secret) {
+				if told := strings.Join(append(notices, err.Error()), "\n"); strings.Contains(told, secret) {
 					t.Errorf("%q has the secret %q", told, secret)
 				}
 			}
-			if retried := skipping.waited > 0; retried != test.retried || skipping.waited > DefaultPatience {
-				t.Errorf("the outage was retried for %s, want %t", skipping.waited, test.retried)
+			if retried := skipping.Waited > 0; retried != test.retried || skipping.Waited > defaultPatience {
+				t.Errorf("the outage was retried for %s, want %t", skipping.Waited, test.retried)
 			}
 			if tags := r.Tags("team/web"); len(tags) != 0 {
 				t.Errorf("the repository has the tags %v", tags)
@@ -164,9 +163,9 @@ func TestFaultsHaveAClassAndARemedy(t *testing.T) {
 
 // TestAnImpatientUserLearnsAtOnceThatNobodyListens also holds that a registry that has answered gets the whole patience.
 func TestAnImpatientUserLearnsAtOnceThatNobodyListens(t *testing.T) {
-	_, waits, err := pushIn(t, registrytest.New(t, registrytest.Options{Unreachable: true}), Options{Impatient: true}, artifact("linux/amd64/raw", "v1", nil))
-	if err == nil || !strings.Contains(err.Error(), "check the host and the port") || waits.waited == 0 || waits.waited > firstPatience {
-		t.Errorf("waited %s: %v", waits.waited, err)
+	waits, err := pushIn(t, registrytest.New(t, registrytest.Options{Unreachable: true}), Options{Impatient: true}, contentOf(nil))
+	if err == nil || !strings.Contains(err.Error(), "check the host and the port") || waits.Waited == 0 || waits.Waited > firstPatience {
+		t.Errorf("waited %s: %v", waits.Waited, err)
 	}
 	for name, inject := range map[string]func(*registrytest.Registry){
 		"unavailable": status("", "", http.StatusServiceUnavailable),
@@ -174,23 +173,21 @@ func TestAnImpatientUserLearnsAtOnceThatNobodyListens(t *testing.T) {
 	} {
 		r := registrytest.New(t, registrytest.Options{})
 		inject(r)
-		_, waits, err = pushIn(t, r, Options{Impatient: true}, artifact("linux/amd64/raw", "v1", nil))
-		if err == nil || waits.waited < DefaultPatience/2 {
-			t.Errorf("%s: waited %s: %v", name, waits.waited, err)
+		waits, err = pushIn(t, r, Options{Impatient: true}, contentOf(nil))
+		if err == nil || waits.Waited < defaultPatience/2 {
+			t.Errorf("%s: waited %s: %v", name, waits.Waited, err)
 		}
 	}
 }
 
 // TestARegistryThatRestartsIsAwaited closes a registry that has answered an impatient user.
 func TestARegistryThatRestartsIsAwaited(t *testing.T) {
-	c, err := newClient("push to", "127.0.0.1:1/team/web", Options{Impatient: true, Clock: newSkippingClock()})
-	require.NoError(t, err)
-	c.reached.Store(true)
-	skipping := newSkippingClock()
-	c.clock = skipping
-	_, err = newPusher(c, nil).push(t.Context(), []Artifact{artifact("linux/amd64/raw", "", nil)})
-	if err == nil || skipping.waited < DefaultPatience/2 {
-		t.Errorf("waited %s: %v", skipping.waited, err)
+	skipping := registrytest.NewClock()
+	p := require.Value(NewPusher("127.0.0.1:1/team/web", Options{Impatient: true, Clock: skipping}))(t)
+	p.reached.Store(true)
+	err := p.PushBlob(t.Context(), "push content", contentOf(nil))
+	if err == nil || skipping.Waited < defaultPatience/2 {
+		t.Errorf("waited %s: %v", skipping.Waited, err)
 	}
 }
 
@@ -299,7 +296,7 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 			}
 			var progress []int64
 			o.Progress = func(bytes int64) { progress = append(progress, bytes) }
-			_, skipping, err := pushIn(t, r, o, artifact("linux/amd64/raw", "v1", content))
+			skipping, err := pushIn(t, r, o, contentOf(content))
 			require.NoError(t, err)
 			if !slices.IsSorted(progress) || progress[len(progress)-1] < int64(len(content)) {
 				t.Errorf("the progress was %v", progress)
@@ -307,18 +304,11 @@ func TestOutagesEndWithoutAnError(t *testing.T) {
 			if got := pulled(t, r); got != string(content) {
 				t.Errorf("the registry has %d other bytes than the %d pushed", len(got), len(content))
 			}
-			if skipping.waited < test.waits || test.atOnce && skipping.waited > 0 {
-				t.Errorf("waited %s, want %s or more, or nothing: %t", skipping.waited, test.waits, test.atOnce)
+			if skipping.Waited < test.waits || test.atOnce && skipping.Waited > 0 {
+				t.Errorf("waited %s, want %s or more, or nothing: %t", skipping.Waited, test.waits, test.atOnce)
 			}
 		})
 	}
-}
-
-// pulled returns the content that the tag v1 names.
-func pulled(t *testing.T, r *registrytest.Registry) string {
-	t.Helper()
-	_, content := r.Get("/team/web/blobs/" + manifestOf(t, r, "v1").Layers[0].Digest.String())
-	return string(content)
 }
 
 func TestEachChunkBreaksAndTheUploadResumes(t *testing.T) {
@@ -334,7 +324,7 @@ func TestEachChunkBreaksAndTheUploadResumes(t *testing.T) {
 		seen = append(seen, part)
 		registrytest.Reset(75)(w, req, next)
 	})
-	_, skipping, err := pushIn(t, r, Options{Patience: 10 * time.Second}, artifact("linux/amd64/raw", "v1", content))
+	skipping, err := pushIn(t, r, Options{Patience: 10 * time.Second}, contentOf(content))
 	require.NoError(t, err)
 	if pulled(t, r) != string(content) {
 		t.Error("the registry has another content")
@@ -345,42 +335,12 @@ func TestEachChunkBreaksAndTheUploadResumes(t *testing.T) {
 			posts++
 		}
 	}
-	if posts != 2 { // of the content and of the configuration
-		t.Errorf("%d uploads began, want 2", posts)
+	if posts != 1 {
+		t.Errorf("%d uploads began, want 1", posts)
 	}
-	if len(seen) < 10 || skipping.waited < 2*time.Second {
-		t.Errorf("%d connections broke, and the push waited %s: that is no test of outages that end with progress", len(seen), skipping.waited)
+	if len(seen) < 10 || skipping.Waited < 2*time.Second {
+		t.Errorf("%d connections broke, and the push waited %s: that is no test of outages that end with progress", len(seen), skipping.Waited)
 	}
-}
-
-func TestAPushThatEndsAnywhereMovesNoTagAndIsCompletedByTheNext(t *testing.T) {
-	artifacts := []Artifact{
-		withDocuments(artifact("linux/amd64/raw", "v1", randomBytes(80<<10))),
-		withDocuments(artifact("linux/arm64/raw", "v1", randomBytes(90<<10))),
-	}
-	for allowed := range 100 {
-		r := registrytest.New(t, registrytest.Options{})
-		r.Inject(allowed, "", "", func(w http.ResponseWriter, req *http.Request, next http.Handler) { next.ServeHTTP(w, req) })
-		r.Inject(1, "", "", registrytest.Status(403))
-		_, _, err := pushIn(t, r, Options{}, artifacts...)
-		if err == nil {
-			if allowed < 20 {
-				t.Errorf("a push needs %d requests only", allowed)
-			}
-			return
-		}
-		if tags := slices.DeleteFunc(r.Tags("team/web"), func(tag string) bool { return strings.HasPrefix(tag, "sha256-") }); len(tags) != 0 {
-			t.Errorf("after %d requests the push ended, and the repository has the tags %v", allowed, tags)
-		}
-		pushed, _, err := pushIn(t, r, Options{}, artifacts...)
-		require.NoError(t, err)
-		for _, p := range pushed {
-			if got := referrersOf(t, r, p.Digest, false); len(got) != 2 {
-				t.Errorf("after a push that ended after %d requests, %s has the referrers %v", allowed, p.Target, got)
-			}
-		}
-	}
-	t.Error("the push did not end within 100 requests")
 }
 
 func TestASilentRegistryIsUnavailable(t *testing.T) {
@@ -404,7 +364,7 @@ func TestASilentRegistryIsUnavailable(t *testing.T) {
 				if tls {
 					o.CA = r.CA()
 				}
-				skipping := newSkippingClock()
+				skipping := registrytest.NewClock()
 				var clients []string
 				r.Inject(always, request.method, request.path, func(w http.ResponseWriter, req *http.Request, next http.Handler) {
 					clients = append(clients, req.RemoteAddr)
@@ -415,7 +375,7 @@ func TestASilentRegistryIsUnavailable(t *testing.T) {
 					}
 					next.ServeHTTP(w, req)
 				})
-				err := pushAndFetchAt(t.Context(), skipping, r, o, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+				err := pushAndFetchAt(t.Context(), skipping, r, o, randomContent(200<<10))
 				if request.want == "" {
 					require.NoError(t, err)
 					return
@@ -435,23 +395,21 @@ func TestASilentRegistryIsUnavailable(t *testing.T) {
 	}
 }
 
-func pushAndFetchAt(ctx context.Context, skipping *skippingClock, r *registrytest.Registry, o Options, artifact Artifact) error {
-	pushed, err := pushAt(ctx, skipping, r, o, artifact)
-	if err != nil {
+func pushAndFetchAt(ctx context.Context, skipping *registrytest.Clock, r *registrytest.Registry, o Options, content Content) error {
+	if err := pushAt(ctx, skipping, r.Host()+"/team/web", o, content); err != nil {
 		return err
 	}
 	o.Clock = skipping
-	c, err := newClient("fetch from", r.Host()+"/team/web", o)
+	f, err := NewFetcher(r.Host()+"/team/web", o)
 	if err != nil {
 		return err
 	}
-	c.guard.clock = skipping
-	fetched, err := c.fetch(ctx, pushed[0].Location, artifact.Digest, 0)
-	if err != nil {
+	f.guard.clock = skipping
+	of, _ := manifestFor(content)
+	if _, err := f.Manifest(ctx, of.Digest.String()); err != nil {
 		return err
 	}
-	_, err = io.Copy(io.Discard, fetched)
-	return errors.Join(err, fetched.Close())
+	return f.CopyBlob(ctx, content.Digest, content.SizeBytes, io.Discard)
 }
 
 func TestACancelledPushEndsAtOnce(t *testing.T) {
@@ -462,7 +420,7 @@ func TestACancelledPushEndsAtOnce(t *testing.T) {
 		cancel()
 		<-req.Context().Done()
 	})
-	_, _, err := pushWith(ctx, r, Options{Patience: time.Nanosecond}, artifact("linux/amd64/raw", "v1", randomBytes(200<<10)))
+	err := pushAt(ctx, registrytest.NewClock(), r.Host()+"/team/web", Options{Patience: time.Nanosecond}, randomContent(200<<10))
 	if _, classified := errors.AsType[*Error](err); classified || !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want that the context was cancelled", err)
 	}
@@ -470,23 +428,23 @@ func TestACancelledPushEndsAtOnce(t *testing.T) {
 
 func TestAContentThatIsNotItsDigestIsNoFaultOfTheRegistry(t *testing.T) {
 	r := registrytest.New(t, registrytest.Options{})
-	damaged := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	damaged := randomContent(200 << 10)
 	damaged.Digest = otherDigest
-	_, _, err := pushIn(t, r, Options{}, damaged)
+	_, err := pushIn(t, r, Options{}, damaged)
 	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "another digest") {
 		t.Errorf("got %v, want that the content has another digest", err)
 	}
-	missing := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	missing := randomContent(200 << 10)
 	missing.Open = func() (File, error) { return nil, errors.New("no such file") }
-	_, _, err = pushIn(t, r, Options{}, missing)
+	_, err = pushIn(t, r, Options{}, missing)
 	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "no such file") {
 		t.Errorf("got %v, want that there is no such file", err)
 	}
-	unreadable := artifact("linux/amd64/raw", "v1", randomBytes(200<<10))
+	unreadable := randomContent(200 << 10)
 	unreadable.Open = func() (File, error) { return badDisk{memory{bytes.NewReader(nil)}}, nil }
-	_, skipping, err := pushIn(t, r, Options{}, unreadable)
-	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "bad sector") || skipping.waited > 0 {
-		t.Errorf("got %v after %s, want that a sector is bad", err, skipping.waited)
+	skipping, err := pushIn(t, r, Options{}, unreadable)
+	if _, classified := errors.AsType[*Error](err); classified || err == nil || !strings.Contains(err.Error(), "bad sector") || skipping.Waited > 0 {
+		t.Errorf("got %v after %s, want that a sector is bad", err, skipping.Waited)
 	}
 }
 
@@ -502,7 +460,7 @@ func TestTheSizeOfRequestsIsRemembered(t *testing.T) {
 		refused.Add(1)
 		registrytest.Status(413)(w, req, next)
 	}))
-	_, _, err := pushIn(t, r, Options{}, artifact("linux/amd64/raw", "", randomBytes(200<<10)), artifact("linux/arm64/raw", "", randomBytes(190<<10)))
+	_, err := pushIn(t, r, Options{}, randomContent(200<<10), randomContent(190<<10))
 	require.NoError(t, err)
 	if got := refused.Load(); got != 2 { // 64 KiB and 16 KiB
 		t.Errorf("%d requests were too large, want 2", got)

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package publish
+package transport
 
 import (
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -76,7 +77,7 @@ func TestAConfigurationThatIsNotValidNamesTheKeyOfTheSecret(t *testing.T) {
 		{"no certificate", Options{CA: []byte("hunter2")}, v1alpha1.ReasonRegistryRefused, "ca.crt"},
 		{"a certificate that is none", Options{CA: []byte("-----BEGIN CERTIFICATE-----\naHVudGVyMg==\n-----END CERTIFICATE-----\n")}, v1alpha1.ReasonRegistryRefused, "ca.crt"},
 	} {
-		_, err := Push(t.Context(), "registry.example/web", nil, test.o)
+		_, err := NewPusher("registry.example/web", test.o)
 		failure, ok := errors.AsType[*Error](err)
 		if !ok || failure.Reason != test.want || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: got %v, want %s about %s", test.name, err, test.want, test.says)
@@ -95,7 +96,7 @@ func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
 	require.NoError(t, os.Mkdir(filepath.Join(bin, ".docker"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(bin, ".docker", "config.json"), r.DockerConfig(registrytest.Password), 0o600))
 	config := []byte(`{"credHelpers":{"` + r.Host() + `":"test"}}`)
-	_, _, err := pushIn(t, r, Options{DockerConfig: config}, artifact("linux/amd64/raw", "v1", []byte("disk")))
+	_, err := pushIn(t, r, Options{DockerConfig: config}, contentOf([]byte("disk")))
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Reason != v1alpha1.ReasonRegistryDenied {
 		t.Errorf("got %v, want a denial", err)
 	}
@@ -103,10 +104,10 @@ func TestCredentialHelpersRunOnlyIfTheyMay(t *testing.T) {
 		t.Error("the helper ran for a Secret")
 	}
 	for _, config := range []string{string(config), `{"credsStore":"test"}`} {
-		_, _, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(config)}}}, artifact("linux/amd64/raw", "v1", []byte("disk")))
+		_, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(config)}}}, contentOf([]byte("disk")))
 		require.NoError(t, err)
 	}
-	_, _, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(`{"credsStore":"lost"}`), Command: "docker login"}}}, artifact("linux/amd64/raw", "v1", []byte("other disk")))
+	_, err = pushIn(t, r, Options{Logins: []Login{{Config: []byte(`{"credsStore":"lost"}`), Command: "docker login"}}}, contentOf([]byte("other disk")))
 	failure, ok := errors.AsType[*Error](err)
 	if !ok || failure.Reason != v1alpha1.ReasonRegistryDenied || !strings.Contains(err.Error(), "): ask docker-credential-lost: ") || !strings.Contains(err.Error(), "not found") {
 		t.Errorf("got %v, want a denial that names the helper which is lost", err)
@@ -177,27 +178,26 @@ func TestCredentialsStayAtTheRegistry(t *testing.T) {
 			other, received := elsewhere(t)
 			r := registrytest.New(t, registrytest.Options{Auth: scheme})
 			o := Options{DockerConfig: r.DockerConfig(registrytest.Password)}
-			content := artifact("linux/amd64/raw", "", randomBytes(100<<10))
-			pushed, _, err := pushIn(t, r, o, content)
+			content := randomContent(100 << 10)
+			_, err := pushIn(t, r, o, content)
 			require.NoError(t, err)
 
 			// A redirect of a download. The other registry has the content.
-			_, _, err = pushIn(t, other, Options{}, content)
+			_, err = pushIn(t, other, Options{}, content)
 			require.NoError(t, err)
 			before := len(received())
 			r.Inject(1, "GET", "/blobs/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
 				http.Redirect(w, req, "http://"+other.Host()+req.URL.Path, http.StatusTemporaryRedirect)
 			})
-			fetched, err := Fetch(t.Context(), pushed[0].Location, content.Digest, 0, o)
-			require.NoError(t, err)
-			require.NoError(t, fetched.Close())
+			f := require.Value(NewFetcher(r.Host()+"/team/web", o))(t)
+			require.NoError(t, f.CopyBlob(t.Context(), content.Digest, content.SizeBytes, io.Discard))
 
 			// An upload to another host.
 			r.Inject(1, "POST", "/uploads/", func(w http.ResponseWriter, req *http.Request, _ http.Handler) {
 				w.Header().Set("Location", "http://user:password@"+other.Host()+req.URL.Path+"1")
 				w.WriteHeader(http.StatusAccepted)
 			})
-			_, _, err = pushIn(t, r, o, artifact("linux/amd64/raw", "", randomBytes(90<<10)))
+			_, err = pushIn(t, r, o, randomContent(90<<10))
 			require.NoError(t, err)
 
 			if got := received()[before:]; len(got) < 3 || strings.Join(got, "") != "" {

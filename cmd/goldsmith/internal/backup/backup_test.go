@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package backup
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+
+	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
+	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/records"
+)
+
+func claim(t *testing.T, path string) *datadir.Directory {
+	t.Helper()
+	await := func(_ string, step func() error) error { return step() }
+	return require.Value(datadir.Claim(t.Context(), path, false, clock.RealClock{}, await))(t)
+}
+
+func TestABackupIsOfADataDirectoryAndWhole(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "backup.tar.gz")
+	if err := create(t.Context(), t.TempDir(), file, options{}, t.Output()); err == nil || !strings.Contains(err.Error(), "--data-dir") {
+		t.Errorf("backed up no data directory: %v", err)
+	}
+	data := t.TempDir()
+	require.NoError(t, claim(t, data).Release())
+	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
+	kept := []string{"builders.yaml", "server/token", "logs/v1/team/b-1/build.json", "logs/v1/team/b-1/1-p-1/seal.json", pod + "log", pod + "started"}
+	for _, name := range append(slices.Clone(kept), "kubeconfig", "logs/other", pod+"output/disk.raw", pod+"report-token", "builds/other/log") {
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(data, name)), 0o700))
+		require.NoError(t, os.WriteFile(filepath.Join(data, name), []byte(name), 0o600))
+	}
+	t.Chdir(filepath.Dir(data)) // the default is a relative path, too
+	database, err := records.Open(t.Context(), "sqlite://"+filepath.Join(data, "records.db"), records.Options{})
+	require.NoError(t, errors.Join(err, database.Close()))
+	require.NoError(t, os.WriteFile(file, []byte("the last backup"), 0o600))
+	err = create(t.Context(), filepath.Base(data), file, options{}, t.Output())
+	if content, failure := os.ReadFile(file); err == nil || !strings.Contains(err.Error(), "exists: choose another name, or set --force") || string(content) != "the last backup" || failure != nil {
+		t.Errorf("without --force, a file of %d bytes is there: %v, %v", len(content), err, failure)
+	}
+	if err := unix.Mkfifo(filepath.Join(data, pod, "input"), 0o600); err != nil { // a builder can replace its files
+		t.Fatal(err)
+	}
+	notices := &bytes.Buffer{}
+	require.NoError(t, create(t.Context(), filepath.Base(data), file, options{force: true}, notices))
+	if want := "incomplete: " + pod + "input: not a regular file\n"; notices.String() != want {
+		t.Errorf("notices are %q, want %q", notices, want)
+	}
+	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	for name, content := range map[string][]byte{"cut short": content[:len(content)-9], "something else": []byte("hello"), "nothing": nil} {
+		broken, restored := filepath.Join(t.TempDir(), "broken"), filepath.Join(t.TempDir(), "restored")
+		require.NoError(t, os.WriteFile(broken, content, 0o600))
+		if err := restore(t.Context(), restored, broken, t.Output()); err == nil || !strings.Contains(err.Error(), errNoBackup.Error()) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if left, err := os.ReadDir(filepath.Dir(restored)); err != nil || len(left) > 0 {
+			t.Errorf("%s left %v, %v", name, left, err)
+		}
+	}
+	empty, link, restored := t.TempDir(), filepath.Join(t.TempDir(), "link"), filepath.Join(t.TempDir(), "new", "restored")
+	require.NoError(t, os.Symlink(empty, link))
+	if err := restore(t.Context(), link, file, t.Output()); err != nil {
+		t.Errorf("an empty directory, by a link: %v", err)
+	}
+	if _, err := os.Stat(filepath.Join(empty, "server", "token")); err != nil {
+		t.Errorf("the directory of the link was not restored: %v", err)
+	}
+	emptied, others := t.TempDir(), t.TempDir() // as by rm -rf DIR/*
+	require.NoError(t, datadir.KeepOutOfGit(emptied))
+	require.NoError(t, restore(t.Context(), emptied, file, t.Output()))
+	require.NoError(t, os.WriteFile(filepath.Join(others, ".gitignore"), []byte("bin\n"), 0o600))
+	if err := restore(t.Context(), others, file, t.Output()); err == nil || !strings.Contains(err.Error(), "is not empty: move it away") {
+		t.Errorf("a directory with a .gitignore of its own: %v", err)
+	}
+	require.NoError(t, restore(t.Context(), restored, file, t.Output()))
+	var found []string
+	made := []string{".gitignore", "records.db"} // created, not copied from the files above
+	err = filepath.WalkDir(restored, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		name, err := filepath.Rel(restored, path)
+		found = append(found, name)
+		if content, failure := os.ReadFile(path); failure != nil || !slices.Contains(made, name) && string(content) != name {
+			t.Errorf("%s: %q, %v", name, content, failure)
+		}
+		return err
+	})
+	want := append(slices.Clone(kept), made...)
+	if slices.Sort(want); err != nil || !slices.Equal(found, want) {
+		t.Errorf("restored %v, want %v: %v", found, want, err)
+	}
+	if database, err = records.Open(t.Context(), "sqlite://"+filepath.Join(restored, "records.db"), records.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	if version, err := database.SchemaVersion(t.Context()); version == 0 || err != nil {
+		t.Errorf("restored records of version %d: %v", version, err)
+	}
+	if err := database.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A backup has the index of the artifacts in any case, and the artifacts on request.
+func TestARestoreTellsWhichArtifactsItLacks(t *testing.T) {
+	t.Parallel()
+	data, out := t.TempDir(), t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(data, "lock"), nil, 0o600))
+	store := require.Value(artifacts.Open(filepath.Join(data, artifactsName), artifacts.Options{Volatile: true}))(t)
+	require.NoError(t, os.WriteFile(filepath.Join(out, "disk"), []byte("content"), 0o600))
+	output := require.Value(os.OpenRoot(out))(t)
+	defer func() { _ = output.Close() }() // only read from
+	taken := store.Take(t.Context(), output, "disk")[0]
+	require.NoError(t, taken.Err)
+	for i := range 12 {
+		name := fmt.Sprintf("web-%02d", i)
+		require.NoError(t, store.Record(artifacts.Build{UID: types.UID(name), Namespace: "team", Name: name + "-1", Image: name}, []artifacts.Artifact{
+			{Target: "linux/amd64/raw", Content: taken.Content, MediaType: "a/b"},
+		}))
+	}
+	server := require.Value(etcd.Start(t.Context(), filepath.Join(data, "storage")))(t)
+	client := require.Value(server.Connect())(t)
+	for i := range 12 {
+		require.Value(client.Put(t.Context(), fmt.Sprintf("/registry/images.goldsmith.dev/images/team/web-%02d", i), "x"))(t)
+	}
+	require.NoError(t, errors.Join(client.Close(), server.Stop()))
+	require.NoError(t, store.Record(artifacts.Build{UID: "deleted", Namespace: "team", Name: "deleted-1", Image: "deleted"}, []artifacts.Artifact{
+		{Target: "linux/amd64/raw", Content: taken.Content, MediaType: "a/b"},
+	}))
+	for complete, want := range map[bool]string{
+		true: "",
+		false: "warning: the backup has no artifacts of team/web-00, team/web-01, team/web-02, team/web-03, team/web-04, team/web-05, team/web-06, team/web-07, " +
+			"team/web-08, team/web-09 and 2 more: they are not ready until they are built again, unless their builds have published them; goldsmith backup --artifacts includes artifacts\n",
+	} {
+		file, restored := filepath.Join(out, fmt.Sprint(complete)), filepath.Join(t.TempDir(), "restored")
+		require.NoError(t, create(t.Context(), data, file, options{artifacts: complete}, t.Output()))
+		notices := &bytes.Buffer{}
+		require.NoError(t, restore(t.Context(), restored, file, notices))
+		again := require.Value(artifacts.Open(filepath.Join(restored, artifactsName), artifacts.Options{Volatile: true}))(t)
+		if entries := again.Entries(); notices.String() != want || len(entries) != 13 || again.Has(taken.Content.Digest) != complete {
+			t.Errorf("restored with artifacts %t: %d entries, the content %t; %q", complete, len(entries), again.Has(taken.Content.Digest), notices)
+		}
+	}
+}
+
+// A backup has neither the executables of builders nor their files with passwords, and the document of --builders is elsewhere.
+func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
+	t.Parallel()
+	tools := t.TempDir()
+	tool, document := filepath.Join(tools, "tool"), filepath.Join(tools, "lab.yaml")
+	require.NoError(t, errors.Join(os.WriteFile(tool, nil, 0o700), os.WriteFile(document, nil, 0o600)))
+	for name, test := range map[string]struct {
+		flags   []string // of the backed-up server
+		gone    string   // what does not exist at the restore
+		backup  []string // the lines of the backup
+		restore []string // the lines of the restore
+		start   string   // the flags of its last line
+	}{
+		"a document of the data directory": {
+			backup:  []string{"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
+			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},
+		},
+		"flags": {
+			flags:  []string{"--builders", document, "--builder", "shell=" + tool, "--unconfined", "shell"},
+			backup: []string{"warning: the backup omits the files that the server has from --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell: back them up by other means"},
+			start:  " --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell",
+		},
+		"kinds": {
+			flags: []string{"--kinds", document},
+			backup: []string{"warning: the backup omits the files that the server has from --kinds DOCUMENT: back them up by other means",
+				"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
+			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},
+			start:   " --kinds DOCUMENT",
+		},
+		"flags with a path that does not exist": {
+			flags:   []string{"--builders", document, "--builder", "shell=" + tool},
+			gone:    document,
+			backup:  []string{"warning: the backup omits the files that the server has from --builders DOCUMENT --builder 'shell=TOOL': back them up by other means"},
+			restore: []string{"warning: the backed-up server ran with --builders DOCUMENT --builder 'shell=TOOL': start with these flags too, but with paths that exist instead of DOCUMENT"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			data, restored, file := t.TempDir(), filepath.Join(t.TempDir(), "restored"), filepath.Join(t.TempDir(), "backup")
+			claimed := claim(t, data)
+			require.NoError(t, errors.Join(claimed.RememberFlags(test.flags), claimed.Release()))
+			const builders = "apiVersion: goldsmith.dev/v1alpha1\nkind: BuilderConfiguration\nbuilders:\n- {name: disk, path: %s, env: [{name: TOKEN, valueFrom: {file: secrets/token}}]}\n"
+			require.NoError(t, errors.Join(os.WriteFile(filepath.Join(data, "builders.yaml"), fmt.Appendf(nil, builders, tool), 0o600),
+				os.Mkdir(filepath.Join(data, "secrets"), 0o700), os.WriteFile(filepath.Join(data, "secrets", "token"), []byte("hunter2"), 0o600)))
+			paths := strings.NewReplacer(tool, "TOOL", document, "DOCUMENT", data, "DATA", restored, "RESTORED", file, "FILE")
+			run := func(command *cobra.Command, arguments ...string) []string {
+				out := &strings.Builder{}
+				command.SetOut(out)
+				command.SetErr(out)
+				command.SetArgs(arguments)
+				require.NoError(t, command.ExecuteContext(t.Context()))
+				return strings.Split(strings.TrimSuffix(paths.Replace(out.String()), "\n"), "\n")
+			}
+			if got, want := run(NewCommand(), "--data-dir", data, file), slices.Concat(test.backup, []string{"FILE holds a backup of DATA"}); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if test.gone != "" {
+				require.NoError(t, os.Rename(test.gone, test.gone+".gone"))
+				defer func() { require.NoError(t, os.Rename(test.gone+".gone", test.gone)) }()
+			}
+			want := slices.Concat(test.restore, []string{"RESTORED is restored from FILE; start it with: goldsmith up --data-dir RESTORED" + test.start})
+			if got := run(NewRestoreCommand(), "--data-dir", restored, file); !slices.Equal(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+			if exists(filepath.Join(restored, "secrets")) {
+				t.Error("the backup has a file with a password")
+			}
+		})
+	}
+}
+
+func TestAnInterruptedBackupLeavesNothing(t *testing.T) {
+	data, out := t.TempDir(), t.TempDir()
+	require.NoError(t, claim(t, data).Release())
+	require.NoError(t, errors.Join(os.Mkdir(filepath.Join(data, "server"), 0o700), os.WriteFile(filepath.Join(data, "server", "token"), []byte("t"), 0o600)))
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	err := create(ctx, data, filepath.Join(out, "backup.tar.gz"), options{}, t.Output())
+	if left, failure := os.ReadDir(out); !errors.Is(err, context.Canceled) || failure != nil || len(left) > 0 {
+		t.Errorf("%v; left %v, %v", err, left, failure)
+	}
+}
+
+// A few bytes can be compressed zeros of any length.
+func TestARestoreReadsNoMoreThanItsFilesCanHave(t *testing.T) {
+	const pod = "builds/0b6e1c5e-9d5c-4b57-8f0e-0123456789ab/"
+	for name, test := range map[string]struct {
+		declared, follow int64
+		want             string // the error
+	}{
+		"logs/v1/team/b-1/build.json": {1 << 40, 17 << 20, "larger than the limit of 16777216 bytes"},
+		"server/token":                {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
+		"builders.yaml":               {2 << 20, 0, "has 2097152 bytes, but a file of the server has at most 1048576"},
+		"kinds.yaml":                  {8 << 20, 0, "has 8388608 bytes, but a file of the server has at most 4194304"},
+		"records.db":                  {1 << 60, 0, "declares 1152921504606846976 bytes, but the file system of"},
+		"storage.snapshot":            {2, 1, "not a complete backup"},
+		pod + "output/disk.raw":       {1, 1, "a backup has no file of this name"},
+		pod + "result":                {2 << 20, 2 << 20, ""},
+	} {
+		t.Run(path.Base(name), func(t *testing.T) {
+			file, restored := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "restored")
+			content := &bytes.Buffer{}
+			compressed := gzip.NewWriter(content)
+			b := &backup{tar: tar.NewWriter(compressed)}
+			err := b.add(backupFormatName, []byte(backupFormat))
+			err = errors.Join(err, b.tar.WriteHeader(&tar.Header{Name: name, Size: test.declared, Typeflag: tar.TypeReg}))
+			_, failure := io.CopyN(b.tar, zeros{}, test.follow)
+			_ = b.tar.Close() // some files are shorter than they declare
+			require.NoError(t, errors.Join(err, failure, compressed.Close(), os.WriteFile(file, content.Bytes(), 0o600)))
+			err = restore(t.Context(), restored, file, t.Output())
+			if test.want == "" {
+				if info, failure := os.Stat(filepath.Join(restored, name)); err != nil || failure != nil || info.Size() > 4096 {
+					t.Errorf("restored %v, %v, %v", info, err, failure)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), test.want) {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) {
+	clear(p)
+	return len(p), nil
+}
+
+func TestOnlyNamesOfABackupAreRestored(t *testing.T) {
+	for name, want := range map[string]bool{
+		"server/token": true, "records.db": true, "builders.yaml": true, "builders.yaml/x": false, "kinds.yaml": true, "kinds": false, "records-0a1b2c3d.db": false, "builds/uid/log": true, "builds-0a1b2c3d/uid/log": false,
+		"../token": false, "server/../../token": false, "/etc/passwd": false, "kubeconfig": false, "lock": false, "storage/etcd": false, "records.db/x": false,
+		"artifacts/index.json": true, "artifacts/blobs/sha256/" + strings.Repeat("a", 64): true, "artifacts/blobs/sha256/a": false, "artifacts/ingest/a": false,
+	} {
+		if got := restorable(name); got != want {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+}

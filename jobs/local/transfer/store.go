@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transfer
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/dustin/go-humanize"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/result"
+)
+
+// largeFile is the size in bytes above which storing a file has a line in the log: a disk writes less at once.
+const largeFile = 64 << 20
+
+// errOutOfTime reports that the agent stopped to store the files of a pod.
+var errOutOfTime = errors.New("the pod was deleted, or its deadline passed, before its artifacts were stored")
+
+// Store stores and records the files of a result, completes their contents, and returns what it found.
+func (t *Transfer) Store(ctx context.Context, of Pod, reported *result.Result) *result.Check {
+	p := &pod{t, of}
+	err := p.keep(ctx, reported)
+	if invalid, ok := errors.AsType[*artifacts.InvalidError](err); ok {
+		return &result.Check{Invalid: invalid.Text}
+	}
+	switch {
+	case err == nil:
+		return &result.Check{}
+	case ctx.Err() != nil:
+		return &result.Check{NotStored: errOutOfTime.Error()}
+	}
+	p.Say("not stored: %v", err)
+	p.options.Logger.Error(err, "The artifacts of a pod cannot be stored", "pod", p.Ref.String())
+	return &result.Check{NotStored: err.Error()}
+}
+
+// keep stores and records the files of a result.
+func (p *pod) keep(ctx context.Context, reported *result.Result) error {
+	paths := artifacts.Paths(reported)
+	if len(paths) == 0 {
+		return nil
+	}
+	build, err := p.build(ctx) // before anything is stored: artifacts of others may be removed to make room
+	if err != nil {
+		return err
+	}
+	taken, err := p.take(ctx, reported, paths)
+	defer p.options.Store.Release(taken...)
+	if err != nil {
+		return err
+	}
+	if fit := p.options.Fit; fit != nil {
+		if err := fit(ctx); err != nil {
+			return err
+		}
+	}
+	return p.record(build, reported)
+}
+
+// take moves the files of a result into the store, and completes their contents. The caller releases what was taken. The error is the
+// first of the builder's faults, or else the first fault of the store.
+func (p *pod) take(ctx context.Context, reported *result.Result, paths []string) (contents []artifacts.Content, err error) {
+	output, err := openOutput(p.Output)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = output.Close() }() // nothing was written
+	p.sayLarge(output, reported)
+	read := map[string]artifacts.Taken{}
+	for i, file := range p.options.Store.Take(ctx, output, paths...) {
+		read[paths[i]] = file
+		if file.Err == nil {
+			contents = append(contents, file.Content)
+		}
+	}
+	return contents, artifacts.Complete(reported, read)
+}
+
+// sayLarge writes a line for each artifact whose file takes long to store.
+func (p *pod) sayLarge(output *os.Root, reported *result.Result) {
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		if artifact.File == "" {
+			continue
+		}
+		if info, err := output.Stat(artifact.File); err == nil && info.Size() > largeFile { // Take reports an error
+			p.Say("storing %s, %s", artifact.Target, humanize.IBytes(uint64(max(0, info.Size()))))
+		}
+	}
+}
+
+// openOutput opens the output directory, which the builder may have replaced.
+func openOutput(path string) (*os.Root, error) {
+	if info, err := os.Lstat(path); err != nil || !info.IsDir() {
+		return nil, &artifacts.InvalidError{Text: "the output directory does not exist any more"}
+	}
+	return os.OpenRoot(path)
+}
+
+// record adds the contents that were taken to the index of the store.
+func (p *pod) record(build artifacts.Build, reported *result.Result) error {
+	var kept []artifacts.Artifact
+	for i := range reported.Artifacts {
+		artifact := &reported.Artifacts[i]
+		entry := artifacts.Artifact{
+			Target: artifact.Target, Content: contentOf(&artifact.Content), MediaType: mediaType(artifact), Annotations: artifact.Annotations,
+			SBOM: documentOf(artifact.SBOM), Provenance: documentOf(artifact.Provenance),
+		}
+		if artifact.File != "" {
+			entry.Title = filepath.Base(artifact.File)
+		}
+		if entry.Content != (artifacts.Content{}) || entry.SBOM != nil || entry.Provenance != nil {
+			kept = append(kept, entry)
+		}
+	}
+	if len(kept) == 0 {
+		return nil
+	}
+	return p.options.Store.Record(build, kept)
+}
+
+// mediaType returns the media type that an artifact has or defaults to.
+func mediaType(artifact *result.Artifact) string {
+	return cmp.Or(artifact.MediaType, result.MediaType(v1alpha1.ArtifactFormat(filepath.Base(artifact.Target))))
+}
+
+// contentOf returns the content of a file that was taken, or zero.
+func contentOf(content *result.Content) artifacts.Content {
+	if content.Verified == "" {
+		return artifacts.Content{}
+	}
+	return artifacts.Content{Digest: content.Digest, SizeBytes: *content.SizeBytes}
+}
+
+func documentOf(document *result.Content) *artifacts.Document {
+	if document == nil || document.Verified == "" {
+		return nil
+	}
+	return &artifacts.Document{Content: contentOf(document), MediaType: document.MediaType}
+}

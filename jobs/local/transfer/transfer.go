@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package transfer moves artifacts into and out of the pods of an agent, as jobs/transfer does in the pods of a cluster. Before the builder of a
+// pod starts, it provides the artifacts of the base: from the store, or from the registry in which they were published. When the builder has
+// succeeded, it moves the files that the builder made into the store, and publishes them.
+//
+// It trusts neither the names of the files nor what the builder reports about them. It must never store anything for a pod that is not the current
+// attempt of a build, nor write the credentials of a registry to the disk. It starts no process, and writes no status.
+package transfer
+
+import (
+	"context"
+	"sync"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
+	batchlisters "k8s.io/client-go/listers/batch/v1"
+	"k8s.io/utils/clock"
+
+	imagesv1alpha1 "goldsmith.dev/goldsmith/apis/generated/clientset/versioned/typed/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/local/artifacts"
+	"goldsmith.dev/goldsmith/jobs/local/internal/reconcile"
+	"goldsmith.dev/goldsmith/jobs/render"
+)
+
+// Options configure a Transfer. All but Fit and PlainHTTPRegistries are required.
+type Options struct {
+	// Store keeps the artifacts.
+	Store *artifacts.Store
+	// Fit makes the artifacts fit their limit, or fails, after files were added and before they are recorded. Default: no limit.
+	Fit func(context.Context) error
+	// Jobs reads Jobs from a cache, and Builds the builds to which artifacts belong.
+	Jobs   batchlisters.JobLister
+	Builds imagesv1alpha1.ImageBuildsGetter
+	// Secrets reads credentials for registries.
+	Secrets typedcorev1.SecretsGetter
+	// PlainHTTPRegistries are the registries, each HOST or HOST:PORT, that are reached without TLS, besides those on loopback hosts.
+	PlainHTTPRegistries []string
+	// Clock is the clock for outages of registries.
+	Clock clock.WithTicker
+	// Logger gets the failures of this machine.
+	Logger logr.Logger
+}
+
+// Transfer moves the artifacts of pods. It is safe for concurrent use.
+type Transfer struct {
+	options Options
+
+	mu      sync.Mutex
+	fetches map[string]<-chan struct{} // what is being fetched for bases, each with what is closed in the end
+}
+
+// New returns a Transfer.
+func New(o Options) *Transfer {
+	return &Transfer{options: o, fetches: map[string]<-chan struct{}{}}
+}
+
+// Pod is a pod whose artifacts are moved.
+type Pod struct {
+	// Ref identifies the pod.
+	Ref reconcile.Ref
+	// Newest returns the pod as it is known now.
+	Newest func() *corev1.Pod
+	// Input is the input of its builder.
+	Input *render.Input
+	// Base is the directory for the artifacts of its base, and Output that with the files that its builder made.
+	Base, Output string
+	// Say writes a line to its log.
+	Say func(format string, args ...any)
+}
+
+// pod is a pod with what moves its artifacts.
+type pod struct {
+	*Transfer
+	Pod
+}

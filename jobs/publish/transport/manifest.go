@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package transport
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	ociv1 "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/content"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/ocilayout"
+)
+
+// Manifest fetches a manifest or an index, and verifies its digest. The error is an *Error or the context's.
+func (f *Fetcher) Manifest(ctx context.Context, digest string) (ociv1.Manifest, error) {
+	read, err := f.manifest(ctx, digest)
+	return read, f.failed("fetch manifest", err)
+}
+
+func (f *Fetcher) manifest(ctx context.Context, digest string) (read ociv1.Manifest, err error) {
+	found, body, err := f.remote.Manifests().FetchReference(ctx, digest)
+	if err != nil {
+		return read, err
+	}
+	defer func() { _ = body.Close() }() // only read from
+	if found.Size > ocilayout.MaxDocument {
+		return read, fmt.Errorf("the manifest has %d bytes", found.Size)
+	}
+	raw, err := content.ReadAll(body, found)
+	if err != nil {
+		return read, err
+	}
+	err = json.Unmarshal(raw, &read)
+	read.MediaType = found.MediaType // an index of OCI can leave its own out
+	return read, err
+}
+
+// PushManifest pushes a manifest or an index by its digest, unless the repository has it. The operation is for errors. The error is an *Error or
+// the context's, as is that of the other methods for manifests.
+func (p *Pusher) PushManifest(ctx context.Context, operation string, of ociv1.Descriptor, raw []byte) error {
+	exists, err := p.remote.Manifests().Exists(ctx, of)
+	if exists || err != nil {
+		return p.failed(operation, err)
+	}
+	return p.PushReferrer(ctx, operation, of, raw)
+}
+
+// PushReferrer pushes a manifest that has a subject, even if the repository has it: without the referrers API a push that ended early has not
+// listed it.
+func (p *Pusher) PushReferrer(ctx context.Context, operation string, of ociv1.Descriptor, raw []byte) error {
+	return p.failed(operation, p.remote.Manifests().Push(ctx, of, bytes.NewReader(raw)))
+}
+
+// CheckTag refuses what cannot be a tag.
+func (p *Pusher) CheckTag(tag string) error {
+	tagged := p.reference
+	if tagged.Reference = tag; tagged.ValidateReferenceAsTag() != nil {
+		return p.fault(v1alpha1.ReasonRegistryRefused, fmt.Sprintf("%q is not a tag", p.scrub(tag)), "correct spec.output.tagTemplate", nil)
+	}
+	return nil
+}
+
+// PushTag moves a tag to a manifest that the registry has. It leaves a tag that names the manifest alone: a registry can refuse to
+// write a tag again. A registry that does not tell what the tag names gets it written.
+func (p *Pusher) PushTag(ctx context.Context, tag string, of ociv1.Descriptor, raw []byte) error {
+	operation := "push tag " + tag
+	current, err := p.remote.Manifests().Resolve(ctx, tag)
+	if _, fatal := errors.AsType[*Error](err); fatal || ctx.Err() != nil {
+		return p.failed(operation, err)
+	}
+	if err == nil && current.Digest == of.Digest {
+		return nil
+	}
+	return p.failed(operation, p.remote.Manifests().PushReference(ctx, of, bytes.NewReader(raw), tag))
+}
