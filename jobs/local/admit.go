@@ -64,7 +64,7 @@ type refusal struct{ reason, message string }
 
 func (a *Agent) refuse(pod *corev1.Pod, what string) *refusal {
 	subject := fmt.Sprintf("Pod %s/%s", pod.Namespace, pod.Name)
-	if job, ok := jobcontroller.Of(pod); ok {
+	if job, ok := jobcontroller.JobOf(pod); ok {
 		subject = "Job " + job.String()
 	}
 	registered := strings.Join(slices.Sorted(maps.Keys(*a.builders.Load())), ", ")

@@ -108,7 +108,7 @@ func entriesOf(m manifest, artifact *Artifact) ([]ociv1.Descriptor, error) {
 		if entry.Annotations == nil {
 			entry.Annotations = map[string]string{}
 		}
-		entry.Annotations[AnnotationTarget] = artifact.Target
+		entry.Annotations[annotationTarget] = artifact.Target
 	}
 	return entries, nil
 }

@@ -18,8 +18,8 @@ import (
 	"goldsmith.dev/goldsmith/jobs/publish/transport"
 )
 
-// AnnotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
-const AnnotationTarget = "dev.goldsmith.target"
+// annotationTarget is the annotation with the artifact's target, on the entries of an index for a tag that several artifacts share.
+const annotationTarget = "dev.goldsmith.target"
 
 // Document is an SBOM or a provenance document of an artifact.
 type Document struct {

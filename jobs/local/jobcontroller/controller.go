@@ -114,14 +114,14 @@ func (c *Controller) enqueueJob(object any) {
 
 func (c *Controller) enqueueJobOfPod(object any) {
 	if pod, ok := object.(*corev1.Pod); ok {
-		if job, ok := Of(pod); ok {
+		if job, ok := JobOf(pod); ok {
 			c.queue.Add(job)
 		}
 	}
 }
 
-// Of returns the Job that controls a pod. ok is false if none does.
-func Of(pod *corev1.Pod) (job reconcile.Ref, ok bool) {
+// JobOf returns the Job that controls a pod. ok is false if none does.
+func JobOf(pod *corev1.Pod) (job reconcile.Ref, ok bool) {
 	owner := metav1.GetControllerOf(pod)
 	if owner == nil || owner.Kind != "Job" || owner.APIVersion != batchv1.SchemeGroupVersion.String() {
 		return reconcile.Ref{}, false

@@ -55,7 +55,7 @@ func TestAJobFollowsItsPodAndLeavesNothing(t *testing.T) {
 		pod, err = client.CoreV1().Pods("default").Get(t.Context(), PodName(job), metav1.GetOptions{})
 		return err
 	}).Should(Succeed())
-	owner, ok := Of(pod)
+	owner, ok := JobOf(pod)
 	if !ok || owner.Name != "web" || pod.Spec.NodeName != "node" {
 		t.Errorf("the pod is %+v", pod)
 	}

@@ -36,7 +36,7 @@ func (p *pod) build(ctx context.Context) (artifacts.Build, error) {
 
 // owners returns the Job that controls a pod, and the build that controls the Job. Each is nil if there is none.
 func (t *Transfer) owners(ctx context.Context, pod *corev1.Pod) (*batchv1.Job, *v1alpha1.ImageBuild, error) {
-	owner, ok := jobcontroller.Of(pod)
+	owner, ok := jobcontroller.JobOf(pod)
 	if !ok {
 		return nil, nil, nil
 	}
