@@ -14,7 +14,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
-// A Kind is a served kind of the catalogue.
+// A Kind is a served kind of the catalog.
 type Kind struct {
 	*catalog.Kind
 	// Terminating is whether its ImageKind is being deleted.

@@ -25,7 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/storage/filelock"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -432,7 +432,7 @@ func checkSize(name string, size int64) error {
 func maxBytes(name string) int64 {
 	switch {
 	case name == kindsFile:
-		return kinds.MaxMiB << 20
+		return catalog.MaxMiB << 20
 	case name == buildersFile || strings.HasPrefix(name, "server/"):
 		return maxServerFile
 	}

@@ -27,7 +27,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -273,7 +273,7 @@ func TestBackupAndRestoreTellWhatBuildersNeedBesides(t *testing.T) {
 			start:   " --builders DOCUMENT --builder 'shell=TOOL' --unconfined shell",
 		},
 		"kinds": {
-			options: Options{Kinds: kinds.Flags{Path: document}},
+			options: Options{Kinds: catalog.Flags{Path: document}},
 			backup: []string{"warning: the backup omits the files that the server has from --kinds DOCUMENT: back them up by other means",
 				"warning: the backup omits files that builders need: back up TOOL, DATA/secrets/token by other means"},
 			restore: []string{"warning: the backup has no files of builders: before the start, create RESTORED/secrets/token"},

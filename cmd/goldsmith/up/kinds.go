@@ -5,16 +5,16 @@ package up
 import (
 	"context"
 
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 )
 
 // kindsFile is the document of kinds in the data directory.
 const kindsFile = "kinds.yaml"
 
 // readKinds returns the documents of kinds.
-func (o *Options) readKinds(ctx context.Context) (*kinds.Documents, error) {
-	return o.Kinds.Configure(ctx, catalog.NewConfiguration(nil), o.defaultKinds)
+func (o *Options) readKinds(ctx context.Context) (*catalog.Documents, error) {
+	return o.Kinds.Configure(ctx, registry.NewConfiguration(nil), o.defaultKinds)
 }
 
 // startKinds watches the documents of kinds.

@@ -21,14 +21,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	documents "goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // exampleKinds has the kinds of the examples, and exampleInstances an object of each.
 const (
-	exampleKinds     = "../../../examples/kinds"
+	exampleKinds     = "../../../examples/catalog"
 	exampleInstances = exampleKinds + "/instances"
 )
 
@@ -49,7 +49,7 @@ func TestAKindWithAMistakeRefusesTheStart(t *testing.T) {
 		{filepath.Join(directory, "kinds.yaml"), "read the kinds: " + directory + "/kinds.yaml: no such file or directory"},
 		{file, "read the kinds: " + file + `:1: debianservers: unknown field "spec.versions[0].bndings"` + "\n" + file + ":"},
 	} {
-		options := Options{DataDirectory: directory, Kinds: kinds.Flags{Path: test.kinds}}
+		options := Options{DataDirectory: directory, Kinds: documents.Flags{Path: test.kinds}}
 		require.NoError(t, options.complete())
 		if _, err := options.readKinds(t.Context()); (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("--kinds %q: got error %v, want %q", test.kinds, err, test.want)

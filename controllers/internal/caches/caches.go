@@ -32,7 +32,7 @@ const (
 	ImagesByConfigMap = "spec.source.configMapRef.name"
 	// ImagesByBase finds the Images that are based on an Image by its name.
 	ImagesByBase = "spec.base.imageRef.name"
-	// ImagesByKind finds the Images of a kind of the catalogue by the name of its ImageKind.
+	// ImagesByKind finds the Images of a kind of the catalog by the name of its ImageKind.
 	ImagesByKind = "metadata.labels.kind"
 	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"

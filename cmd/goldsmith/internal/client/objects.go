@@ -22,7 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
-// CatalogKind is a kind of the catalogue, as discovery lists it.
+// CatalogKind is a kind of the catalog, as discovery lists it.
 type CatalogKind struct {
 	metav1.APIResource
 }
@@ -42,16 +42,16 @@ func (k *CatalogKind) is(typed string) bool {
 	return slices.Contains(append([]string{k.Name, k.SingularName, strings.ToLower(k.Kind)}, k.ShortNames...), typed)
 }
 
-// CatalogKinds returns the kinds of the catalogue, by the names of their resources.
+// CatalogKinds returns the kinds of the catalog, by the names of their resources.
 func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	var all []CatalogKind
 	for _, version := range catalog.Versions() {
 		list, err := c.Discovery().ServerResourcesForGroupVersion(catalog.Group + "/" + version)
 		if apierrors.IsNotFound(err) {
-			continue // the server has no catalogue
+			continue // the server has no catalog
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list the kinds of the catalogue: %w", err)
+			return nil, fmt.Errorf("list the kinds of the catalog: %w", err)
 		}
 		for _, resource := range list.APIResources {
 			if !strings.Contains(resource.Name, "/") {
@@ -64,7 +64,7 @@ func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	return all, nil
 }
 
-// CatalogKind returns the kind of the catalogue that a user names. The error names the kinds that exist.
+// CatalogKind returns the kind of the catalog that a user names. The error names the kinds that exist.
 func (c *Connection) CatalogKind(typed string) (*CatalogKind, error) {
 	all, err := c.CatalogKinds()
 	if err != nil {
@@ -78,12 +78,12 @@ func (c *Connection) CatalogKind(typed string) (*CatalogKind, error) {
 		names = append(names, all[i].SingularName)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no kind named %s: the catalogue of the server has no kinds", typed)
+		return nil, fmt.Errorf("no kind named %s: the catalog of the server has no kinds", typed)
 	}
-	return nil, fmt.Errorf("no kind named %s: the kinds of the catalogue are %s", typed, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no kind named %s: the kinds of the catalog are %s", typed, strings.Join(names, ", "))
 }
 
-// Object is an object of a kind of the catalogue. The Image of the same name stores it.
+// Object is an object of a kind of the catalog. The Image of the same name stores it.
 type Object struct {
 	Kind      CatalogKind
 	Namespace string
@@ -96,16 +96,16 @@ func (o *Object) String() string { return o.Kind.SingularName + "/" + o.Name }
 // objectKey is the key of an Object in the context of a verb.
 type objectKey struct{}
 
-// ObjectOf returns the object of the catalogue that an argument of a verb names; nil if the verb got the name of an Image or a build.
+// ObjectOf returns the object of the catalog that an argument of a verb names; nil if the verb got the name of an Image or a build.
 func ObjectOf(ctx context.Context) *Object {
 	object, _ := ctx.Value(objectKey{}).(*Object)
 	return object
 }
 
-// resolveObject finds the object of the catalogue that an argument such as debianserver/NAME names, and keeps it in the context of the
+// resolveObject finds the object of the catalog that an argument such as debianserver/NAME names, and keeps it in the context of the
 // verb. It returns the name of the Image, which can have a channel.
 func resolveObject(command *cobra.Command, argument string) (string, error) {
-	const syntax = "must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue"
+	const syntax = "must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalog"
 	kind, name, _ := strings.Cut(argument, "/")
 	if kind == "" || name == "" || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%q: %s", argument, syntax)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kinds is the verb that lists the kinds of the catalogue, and prints an example of one. It asks discovery and OpenAPI, which
+// Package kinds is the verb that lists the kinds of the catalog, and prints an example of one. It asks discovery and OpenAPI, which
 // every user can read. It must never need permissions for ImageKinds or Images.
 package kinds
 
@@ -25,7 +25,7 @@ func NewCommand() *cobra.Command {
 	var format output.Format
 	command := &cobra.Command{
 		Use:   "kinds [KIND]",
-		Short: "List the kinds of the catalogue, or print an example of one",
+		Short: "List the kinds of the catalog, or print an example of one",
 		Long: "List the kinds that the server offers in addition to images. With a KIND, print an example that can be applied: " +
 			"the required fields are set, and comments describe all fields. A KIND is a name of the list, such as debianserver or deb.",
 		Example:           "  goldsmith kinds\n  goldsmith kinds debianserver > server.yaml",
@@ -91,7 +91,7 @@ func list(connection *client.Connection, format output.Format, out, told io.Writ
 		}
 		return format.Print(resources, out)
 	case len(kinds) == 0:
-		_, err := fmt.Fprintln(told, "the catalogue of the server has no kinds")
+		_, err := fmt.Fprintln(told, "the catalog of the server has no kinds")
 		return err
 	}
 	documents := documents{connection: connection}

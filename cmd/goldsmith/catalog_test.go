@@ -14,20 +14,20 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-// TestTheVerbsTakeObjectsOfTheCatalogue is the session of a user of a kind.
-func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
+// TestTheVerbsTakeObjectsOfTheCatalog is the session of a user of a kind.
+func TestTheVerbsTakeObjectsOfTheCatalog(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	s := &session{t: t, ctx: ctx, kubeconfig: serveKinds(ctx, t, kinds.Flags{Path: "../../examples/kinds"})}
+	s := &session{t: t, ctx: ctx, kubeconfig: serveKinds(ctx, t, catalog.Flags{Path: "../../examples/catalog"})}
 	s.types("kinds").matches(`^KIND +RESOURCE +SHORT NAMES +VERSION +DESCRIPTION\nContainerBase +containerbases +cb +v1 +A base of container images\.\nDebianServer +debianservers +deb +v1 .*\nDesktop `)
 	s.types("kinds", "-o", "name").says("containerbases.catalog.goldsmith.dev\ndebianservers.catalog.goldsmith.dev\n")
 	s.types("kinds", "-o", "json").says(`"kind": "APIResourceList"`, `"singularName": "debianserver"`)
 	s.types("kinds", "deb", "-o", "yaml").fails(exit.Failure, "omit one of them")
-	s.types("kinds", "laptops").fails(exit.Failure, "Error: no kind named laptops: the kinds of the catalogue are containerbase, debianserver, desktop, server\n")
+	s.types("kinds", "laptops").fails(exit.Failure, "Error: no kind named laptops: the kinds of the catalog are containerbase, debianserver, desktop, server\n")
 	s.types("__complete", "kinds", "de").says("debianserver\tDebianServer\n", "desktop\tDesktop\n")
 	for _, kind := range []string{"containerbase", "debianserver", "desktop", "server"} {
 		s.appliesExample(kind)
@@ -65,8 +65,8 @@ func TestTheVerbsTakeObjectsOfTheCatalogue(t *testing.T) {
 	s.types("history", "image/shop").says("shop-4")
 
 	s.types("history", "debianserver/nothing").fails(exit.Failure, "Error: no debianserver named nothing in namespace default\n")
-	s.types("history", "laptop/shop").fails(exit.Failure, `Error: "laptop/shop": must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue: `+
-		"no kind named laptop: the kinds of the catalogue are containerbase, debianserver, desktop, server\n")
+	s.types("history", "laptop/shop").fails(exit.Failure, `Error: "laptop/shop": must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalog: `+
+		"no kind named laptop: the kinds of the catalog are containerbase, debianserver, desktop, server\n")
 	s.create(web)
 	s.types("build", "debianserver/web").fails(exit.Failure, "no debianserver named web in namespace default")
 	s.types("__complete", "build", "").says("shop\timage\n", "debianserver/shop\tDebianServer\n")

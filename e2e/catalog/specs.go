@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package catalogue has the specs of the kinds that an installation configures. Those of kinds as objects are in the suites of their
-// subjects, labelled catalogue.
-package catalogue
+// Package catalog has the specs of the kinds that an installation configures. Those of kinds as objects are in the suites of their
+// subjects, labelled catalog.
+package catalog
 
 import (
 	"context"
@@ -26,7 +26,7 @@ var cabinets = schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Versi
 
 // Specs are the specs. The cluster has the configured kinds of workspace.Cabinets.
 func Specs(environment func() cluster.Environment) {
-	Describe("Configured kinds", Label("catalogue"), func() {
+	Describe("Configured kinds", Label("catalog"), func() {
 		w := cluster.NewWorkspace(environment)
 
 		It("are read again from their ConfigMap while the servers run, and stay as they were after a mistake", func(ctx SpecContext) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kinds reads the kinds of images that an operator configures, and reads them again when their documents change. A document is an
+// Package catalog reads the kinds of images that an operator configures, and reads them again when their documents change. A document is an
 // ImageKind in YAML.
-package kinds
+package catalog
 
 import (
 	"bytes"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kinds
+package catalog
 
 import (
 	"context"
@@ -212,7 +212,7 @@ func TestTheBuilderDebianTakesItsKind(t *testing.T) {
 // examples is the directory of the example kinds.
 func examples(t *testing.T) string {
 	t.Helper()
-	return require.Value(filepath.Abs("../../../examples/kinds"))(t)
+	return require.Value(filepath.Abs("../../../examples/catalog"))(t)
 }
 
 func undescribed(schema *structuralschema.Structural, path string, report func(path string)) {

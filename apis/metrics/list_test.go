@@ -20,7 +20,7 @@ var update = flag.Bool("update", false, "write docs/reference/metrics.md")
 
 const head = `# Every metric
 
-This page lists the metrics of Goldsmith. ` + "`make generate`" + ` writes it from [the catalogue](../../apis/metrics/catalogue.go).
+This page lists the metrics of Goldsmith. ` + "`make generate`" + ` writes it from [the list](../../apis/metrics/list.go).
 Both programs also have the metrics of their libraries, such as ` + "`controller_runtime_…` and `apiserver_…`. `goldsmith up`" + `
 serves no metrics.
 
@@ -47,7 +47,7 @@ func TestThePageHasEveryMetric(t *testing.T) {
 		require.NoError(t, os.WriteFile(page, []byte(want), 0o600))
 	}
 	if text, err := os.ReadFile(page); err != nil || string(text) != want {
-		t.Errorf("docs/reference/metrics.md is stale: run make generate (-page +catalogue): %v\n%s", err, cmp.Diff(string(text), want))
+		t.Errorf("docs/reference/metrics.md is stale: run make generate (-page +list): %v\n%s", err, cmp.Diff(string(text), want))
 	}
 }
 

@@ -43,8 +43,8 @@ type Metric struct {
 	Buckets []float64
 }
 
-// catalogue is the only place where a metric is declared.
-var catalogue = []Metric{
+// list is the only place where a metric is declared.
+var list = []Metric{
 	{Name: "goldsmith_builds_unfinished", Kind: Gauge, Program: Controller, Labels: []string{"phase"},
 		Help: "Number of unfinished builds, by phase."},
 	{Name: "goldsmith_builds_finished_total", Kind: Counter, Program: Controller, Labels: []string{"phase", "class", "reason", "one_off"},
@@ -98,15 +98,15 @@ var catalogue = []Metric{
 }
 
 // All returns every metric, in the order of the page.
-func All() []Metric { return slices.Clone(catalogue) }
+func All() []Metric { return slices.Clone(list) }
 
 // find returns a declared metric. A name that is not declared is an error of the program, so find panics.
 func find(name string, kind Kind) Metric {
-	i := slices.IndexFunc(catalogue, func(m Metric) bool { return m.Name == name && m.Kind == kind })
+	i := slices.IndexFunc(list, func(m Metric) bool { return m.Name == name && m.Kind == kind })
 	if i < 0 {
-		panic("no " + string(kind) + " " + name + " in the catalogue of metrics")
+		panic("no " + string(kind) + " " + name + " in the list of metrics")
 	}
-	return catalogue[i]
+	return list[i]
 }
 
 // NewCounter makes a declared counter without labels. Like the other constructors, it panics if the name is not declared as such.
