@@ -90,7 +90,7 @@ var _ = Describe("a kind of the catalog", func() {
 		Expect(image.Spec.Builder.Name).To(Equal("mock"))
 		Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
 		Expect(parametersOf(image)).To(Equal(map[string]string{"disk": "20Gi", "packages": `["nginx"]`, "host": "srv-web"}))
-		Expect(image.Labels).To(HaveKeyWithValue(catalog.KindLabel, "debianservers"))
+		Expect(image.Labels).To(HaveKeyWithValue(v1alpha1.ImageKindLabel, "debianservers"))
 		Expect(created.GetUID()).NotTo(Equal(image.UID), "the garbage collector would take two objects with one UID for one")
 		Expect(created.GetResourceVersion()).To(Equal(image.ResourceVersion))
 		Expect(created.GetLabels()).To(BeEmpty())
@@ -202,7 +202,7 @@ var _ = Describe("a kind of the catalog", func() {
 		long := newServer("a-name-of-more-than-forty-five-characters-is-too-long")
 		Expect(errorOf(servers.Create(ctx, long, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("metadata.name")))
 		labelled := newServer("bad")
-		labelled.SetLabels(map[string]string{catalog.KindLabel: "others"})
+		labelled.SetLabels(map[string]string{v1alpha1.ImageKindLabel: "others"})
 		err = errorOf(servers.Create(ctx, labelled, metav1.CreateOptions{}))
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 
@@ -387,7 +387,7 @@ var _ = Describe("an ImageKind", func() {
 			Expect(err).To(MatchError(ContainSubstring(`leaving.catalog.goldsmith.dev "new" is forbidden: ImageKind leaving is being deleted`)))
 		}
 		adopted := newImage("adopted")
-		adopted.Labels = map[string]string{catalog.KindLabel: "leaving"}
+		adopted.Labels = map[string]string{v1alpha1.ImageKindLabel: "leaving"}
 		Expect(errorOf(imagesIn(namespace).Create(ctx, adopted, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("ImageKind leaving is being deleted: leave the label out")))
 		must(stored.Patch(ctx, "leaving", types.MergePatchType, []byte(`{"spec": {"onDelete": "Release"}}`), metav1.PatchOptions{}))
 		Eventually(ctx, func() bool { return established(ctx, "leaving") }).Should(BeTrue())

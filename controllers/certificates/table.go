@@ -55,7 +55,7 @@ func all(namespace string) []certificate {
 func apiServices() []string {
 	names := []string{v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName}
 	for _, version := range catalog.Versions() {
-		names = append(names, version+"."+catalog.Group)
+		names = append(names, version+"."+v1alpha1.CatalogGroup)
 	}
 	return names
 }

@@ -19,13 +19,13 @@ const apartSuffix = ".view.catalog.goldsmith.dev"
 // and delete it, because it is not in the manifests. A name of * means every name with the prefix.
 var (
 	apartLabels = []string{
-		KindLabel, RevisionLabel, v1alpha1.GroupName + "/*", "app.kubernetes.io/instance", "applyset.kubernetes.io/*", "kustomize.toolkit.fluxcd.io/*", "helm.toolkit.fluxcd.io/*",
+		v1alpha1.ImageKindLabel, v1alpha1.ImageKindRevisionLabel, v1alpha1.GroupName + "/*", "app.kubernetes.io/instance", "applyset.kubernetes.io/*", "kustomize.toolkit.fluxcd.io/*", "helm.toolkit.fluxcd.io/*",
 	}
 	apartAnnotations = []string{v1alpha1.GroupName + "/*", corev1.LastAppliedConfigAnnotation, "argocd.argoproj.io/*", "meta.helm.sh/*"}
 )
 
 // reservedKeys are the keys of labels and annotations that only the Image has. Users of a kind neither see nor set them.
-var reservedKeys = []string{KindLabel, RevisionLabel, v1alpha1.GroupName + "/*"}
+var reservedKeys = []string{v1alpha1.ImageKindLabel, v1alpha1.ImageKindRevisionLabel, v1alpha1.GroupName + "/*"}
 
 // isApart reports whether a key is in a list of keys that are kept apart, or is the key that an Image has for one.
 func isApart(key string, list []string) bool {
@@ -91,7 +91,7 @@ func imageKeys(view, image map[string]string, list []string) map[string]string {
 
 // Selector returns the selector of the Images whose objects of the kind a selector selects.
 func (k *Kind) Selector(selector labels.Selector) labels.Selector {
-	kind, err := labels.NewRequirement(KindLabel, "=", []string{k.Name()})
+	kind, err := labels.NewRequirement(v1alpha1.ImageKindLabel, "=", []string{k.Name()})
 	if err != nil {
 		return labels.Nothing() // the name of a kind is the value of a label
 	}

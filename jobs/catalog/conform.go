@@ -51,7 +51,7 @@ func (k *Kind) Strays(ctx context.Context, image, former *v1alpha1.Image) field.
 // Conformance returns what Conforms returns, as the status of an Image reports it. It is nil for an Image that conforms, and for one that
 // an earlier revision of the kind made.
 func (k *Kind) Conformance(ctx context.Context, image *v1alpha1.Image) *v1alpha1.ImageConformance {
-	if image.Labels[RevisionLabel] != k.revision {
+	if image.Labels[v1alpha1.ImageKindRevisionLabel] != k.revision {
 		return nil
 	}
 	strays := k.strays(ctx, image)

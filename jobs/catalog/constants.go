@@ -7,11 +7,13 @@ import (
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // constants are the paths that a new Image has from the kind itself: the two labels, the template and the derived fields.
 func (k *Kind) constants() *fieldpath.Set {
-	set := fieldpath.NewSet(fieldPath("metadata", "labels", KindLabel), fieldPath("metadata", "labels", RevisionLabel))
+	set := fieldpath.NewSet(fieldPath("metadata", "labels", v1alpha1.ImageKindLabel), fieldPath("metadata", "labels", v1alpha1.ImageKindRevisionLabel))
 	if len(k.template.declared) > 0 {
 		insertOwned(set, fieldPath("spec"), "spec", k.template.declared)
 	}

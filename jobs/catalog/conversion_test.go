@@ -291,7 +291,7 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 		}
 	}
 	if c.often(3) {
-		view.SetLabels(map[string]string{choose(&c.choices, []string{"app", "app.kubernetes.io/instance", KindLabel}): "view"})
+		view.SetLabels(map[string]string{choose(&c.choices, []string{"app", "app.kubernetes.io/instance", v1alpha1.ImageKindLabel}): "view"})
 	}
 	if c.often(4) {
 		c.own(view)

@@ -45,9 +45,9 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	}
 	return &apiextensionsv1.CustomResourceDefinition{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiextensionsv1.SchemeGroupVersion.String(), Kind: "CustomResourceDefinition"},
-		ObjectMeta: metav1.ObjectMeta{Name: names.Plural + "." + Group},
+		ObjectMeta: metav1.ObjectMeta{Name: names.Plural + "." + v1alpha1.CatalogGroup},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
-			Group: Group,
+			Group: v1alpha1.CatalogGroup,
 			Scope: apiextensionsv1.NamespaceScoped,
 			Names: names,
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{

@@ -81,7 +81,7 @@ func (k *Kind) Declared() *v1alpha1.ImageKind { return k.declared }
 
 // GroupVersionKind is the version that the kind has, and its kind in manifests.
 func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: Group, Version: k.version.Name, Kind: k.declared.Spec.Names.Kind}
+	return schema.GroupVersionKind{Group: v1alpha1.CatalogGroup, Version: k.version.Name, Kind: k.declared.Spec.Names.Kind}
 }
 
 // Revision changes with everything that decides what an object of the kind has in its Image: the template, the bindings and the
@@ -96,7 +96,9 @@ func (k *Kind) Definition() *apiextensionsv1.CustomResourceDefinition { return k
 func (k *Kind) Structural() *structuralschema.Structural { return k.structural }
 
 // Owns reports whether an Image stores an object of the kind.
-func (k *Kind) Owns(image *v1alpha1.Image) bool { return image.Labels[KindLabel] == k.Name() }
+func (k *Kind) Owns(image *v1alpha1.Image) bool {
+	return image.Labels[v1alpha1.ImageKindLabel] == k.Name()
+}
 
 // Template is the part of the spec that all Images of the kind have in common. It must not be changed.
 func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.spec }

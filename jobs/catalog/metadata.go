@@ -10,10 +10,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // uids is the namespace of the UIDs of views.
-var uids = uuid.NewSHA1(uuid.NameSpaceDNS, []byte(Group))
+var uids = uuid.NewSHA1(uuid.NameSpaceDNS, []byte(v1alpha1.CatalogGroup))
 
 // ViewUID returns the UID of the view of the Image with a UID. Two resources with the same UID confuse the garbage collector, so a view has
 // a UID of its own. There is no way back: preconditions compare the UIDs of views.

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/types"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -30,7 +31,7 @@ func TestKeysOfToolsAreKeptApart(t *testing.T) {
 			map[string]string{"app.kubernetes.io/instance": "view", "app.kubernetes.io/name": "x"},
 			map[string]string{"app.kubernetes.io.view.catalog.goldsmith.dev/instance": "view", "app.kubernetes.io/name": "x"}},
 		{"labels of the kind", apartLabels,
-			map[string]string{KindLabel: "debianservers", RevisionLabel: "12345678"}, nil, nil},
+			map[string]string{v1alpha1.ImageKindLabel: "debianservers", v1alpha1.ImageKindRevisionLabel: "12345678"}, nil, nil},
 		{"a renamed key in a view", apartLabels,
 			map[string]string{"helm.toolkit.fluxcd.io.view.catalog.goldsmith.dev.view.catalog.goldsmith.dev/name": "a"},
 			map[string]string{"helm.toolkit.fluxcd.io.view.catalog.goldsmith.dev/name": "a"},
@@ -80,7 +81,7 @@ func TestMetadata(t *testing.T) {
 	view := before.DeepCopy()
 	view.SetFinalizers([]string{"example.com/c"})
 	view.SetAnnotations(map[string]string{"argocd.argoproj.io/tracking-id": "view"})
-	view.SetLabels(map[string]string{"tier": "gold", KindLabel: "mine"})
+	view.SetLabels(map[string]string{"tier": "gold", v1alpha1.ImageKindLabel: "mine"})
 	_, err := kind.Put(t.Context(), view, before, image)
 	if want := "metadata.labels[catalog.goldsmith.dev/kind]: Forbidden: is reserved for Goldsmith: leave it out"; err == nil || err.Error() != want {
 		t.Errorf("a reserved label: %v", err)
@@ -91,7 +92,7 @@ func TestMetadata(t *testing.T) {
 		t.Errorf("the Image has finalizers %q", made.Finalizers)
 	}
 	if want := map[string]string{
-		"tier": "gold", KindLabel: "debianservers", RevisionLabel: kind.Revision(),
+		"tier": "gold", v1alpha1.ImageKindLabel: "debianservers", v1alpha1.ImageKindRevisionLabel: kind.Revision(),
 	}; !maps.Equal(made.Labels, want) {
 		t.Errorf("the Image has labels %v, want %v", made.Labels, want)
 	}

@@ -10,6 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // An ownerNode is an element of a path in the managed fields of an Image, on the way to a bound field.
@@ -183,7 +185,7 @@ func appendOwned(to []byte, fields []fieldNode, owned []*binding) []byte {
 }
 
 // ownMetadata is what the kind itself owns in the metadata of nearly every Image. A view shows none of it.
-const ownMetadata = `{"f:labels":{"f:` + KindLabel + `":{},"f:` + RevisionLabel + `":{}}}`
+const ownMetadata = `{"f:labels":{"f:` + v1alpha1.ImageKindLabel + `":{},"f:` + v1alpha1.ImageKindRevisionLabel + `":{}}}`
 
 // appendMetadata appends the JSON of the paths in the metadata of a view, for those in the metadata of its Image. Most have no key that is
 // kept apart, and are the same. It returns false if the view shows none.

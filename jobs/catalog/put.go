@@ -33,7 +33,7 @@ func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured,
 	}
 	p := &put{view: metadata.ManagedFields}
 	var formers []map[string]any
-	was := &metav1.ObjectMeta{Labels: map[string]string{KindLabel: k.Name(), RevisionLabel: k.Revision()}}
+	was := &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: k.Name(), v1alpha1.ImageKindRevisionLabel: k.Revision()}}
 	if image == nil {
 		p.made, p.own = &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, k.constants()
 	} else {

@@ -9,6 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // Release removes from the metadata of an Image what marks it as an object of a kind: the two labels, and the kind as the owner of fields.
@@ -16,8 +18,10 @@ import (
 // a kind.
 func Release(metadata *metav1.ObjectMeta) error {
 	kept := maps.Clone(metadata.Labels)
-	maps.DeleteFunc(kept, func(key, _ string) bool { return key == KindLabel || key == RevisionLabel })
-	lost := fieldpath.NewSet(fieldPath("metadata", "labels", KindLabel), fieldPath("metadata", "labels", RevisionLabel))
+	maps.DeleteFunc(kept, func(key, _ string) bool {
+		return key == v1alpha1.ImageKindLabel || key == v1alpha1.ImageKindRevisionLabel
+	})
+	lost := fieldpath.NewSet(fieldPath("metadata", "labels", v1alpha1.ImageKindLabel), fieldPath("metadata", "labels", v1alpha1.ImageKindRevisionLabel))
 	if len(kept) == 0 {
 		kept = nil
 		lost.Insert(fieldPath("metadata", "labels"))

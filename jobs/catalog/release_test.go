@@ -23,9 +23,9 @@ func TestAReleasedImageHasNothingOfItsKind(t *testing.T) {
 		labels, want map[string]string
 		owned        string
 	}{
-		"with a label of its own": {map[string]string{KindLabel: "debianservers", RevisionLabel: "7c1f", "team": "red"}, map[string]string{"team": "red"},
+		"with a label of its own": {map[string]string{v1alpha1.ImageKindLabel: "debianservers", v1alpha1.ImageKindRevisionLabel: "7c1f", "team": "red"}, map[string]string{"team": "red"},
 			`{"f:metadata":{"f:labels":{".":{},"f:team":{}}}}`},
-		"without": {map[string]string{RevisionLabel: "7c1f"}, nil, ""},
+		"without": {map[string]string{v1alpha1.ImageKindRevisionLabel: "7c1f"}, nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	kjson "sigs.k8s.io/json"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 const (
@@ -92,9 +94,9 @@ func checkJSON(steps *steps, raw []byte, path *field.Path) field.ErrorList {
 func checkAsCustomResource(ctx context.Context, spec *apiextensions.JSONSchemaProps, path *field.Path) field.ErrorList {
 	prune := false
 	errs := validation.ValidateCustomResourceDefinition(ctx, &apiextensions.CustomResourceDefinition{
-		ObjectMeta: metav1.ObjectMeta{Name: "examples." + Group},
+		ObjectMeta: metav1.ObjectMeta{Name: "examples." + v1alpha1.CatalogGroup},
 		Spec: apiextensions.CustomResourceDefinitionSpec{
-			Group: Group,
+			Group: v1alpha1.CatalogGroup,
 			Scope: apiextensions.NamespaceScoped,
 			Names: apiextensions.CustomResourceDefinitionNames{
 				Plural: "examples", Singular: "example", Kind: "Example", ListKind: "ExampleList",

@@ -139,7 +139,7 @@ func (r *REST) explainBuild(err error, owner *v1alpha1.Image, subresource string
 		}
 		return r.explain(&apierrors.StatusError{ErrStatus: *own}, owner)
 	}
-	own.Details.Group, own.Details.Kind, own.Details.Name, own.Details.UID = catalog.Group, r.kind.Name()+"/"+subresource, owner.Name, catalog.ViewUID(owner.UID)
+	own.Details.Group, own.Details.Kind, own.Details.Name, own.Details.UID = v1alpha1.CatalogGroup, r.kind.Name()+"/"+subresource, owner.Name, catalog.ViewUID(owner.UID)
 	own.Message = resourceOfImages.ReplaceAllLiteralString(own.Message, r.resource().String()+` "`+owner.Name+`"`)
 	own.Message = imageWord.ReplaceAllLiteralString(own.Message, r.kind.GroupVersionKind().Kind)
 	own.Message = strings.ReplaceAll(own.Message, "imagebuild ", "build ")

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
@@ -59,7 +60,7 @@ var (
 	// profile derives from size, and has a value for each value of size.
 	profile = &property{"profile", [2]place{{}, in("profile")}, [][2]any{{nil, "of-small"}, {nil, "of-large"}}, [2]int{none, none}}
 	// kindLabel makes an Image an object of the kind.
-	kindLabel = &property{"kind", [2]place{{}, at(append(metaLabels, catalog.KindLabel)...)}, [][2]any{{nil, "machines"}}, [2]int{none, none}}
+	kindLabel = &property{"kind", [2]place{{}, at(append(metaLabels, v1alpha1.ImageKindLabel)...)}, [][2]any{{nil, "machines"}}, [2]int{none, none}}
 	size      = properties[1]
 )
 

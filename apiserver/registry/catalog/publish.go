@@ -64,7 +64,7 @@ type compiled struct {
 // version is not found blocks the deletion of namespaces in its cluster.
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
 	return &Publisher{
-		Group: dynamic.NewGroup(catalog.Group, catalog.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
+		Group: dynamic.NewGroup(v1alpha1.CatalogGroup, catalog.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
 		compiled: map[types.UID]compiled{}, published: &published{},
 	}
 }

@@ -85,7 +85,7 @@ func (r *REST) NamespaceScoped() bool { return true }
 func (r *REST) GetSingularName() string { return r.kind.Definition().Spec.Names.Singular }
 
 func (r *REST) resource() schema.GroupResource {
-	return schema.GroupResource{Group: catalog.Group, Resource: r.kind.Name()}
+	return schema.GroupResource{Group: v1alpha1.CatalogGroup, Resource: r.kind.Name()}
 }
 
 // Get returns an object of the kind. An Image that is not of the kind is not found.
@@ -186,7 +186,7 @@ func (r *REST) selected(options *internalversion.ListOptions) (*internalversion.
 		selected = options.DeepCopy()
 	}
 	if selected.ShardSelector != "" { // it hashes the UID, and that of the Image is another
-		return nil, apierrors.NewBadRequest("shardSelector is not supported for kinds of " + catalog.Group + ": list without it")
+		return nil, apierrors.NewBadRequest("shardSelector is not supported for kinds of " + v1alpha1.CatalogGroup + ": list without it")
 	}
 	selected.LabelSelector = r.kind.Selector(selected.LabelSelector)
 	return selected, nil

@@ -17,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog"
 )
@@ -248,7 +249,7 @@ func (w *writers) expectEvents() {
 		if event.kind != watch.Deleted {
 			images = append(images, name+" "+version)
 		}
-		was, is := labelled[name], object.GetLabels()[catalog.KindLabel] != "" && event.kind != watch.Deleted
+		was, is := labelled[name], object.GetLabels()[v1alpha1.ImageKindLabel] != "" && event.kind != watch.Deleted
 		labelled[name] = is
 		kind := watch.Modified
 		switch {

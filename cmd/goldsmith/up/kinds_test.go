@@ -23,7 +23,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	documents "goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // exampleKinds has the kinds of the examples, and exampleInstances an object of each.
@@ -78,7 +77,7 @@ func TestTheKindsOfDocumentsAreServedAndReloaded(t *testing.T) {
 		require.NoError(t, err)
 		client := dynamic.NewForConfigOrDie(config)
 		objects := func(kind string) dynamic.ResourceInterface {
-			return client.Resource(schema.GroupVersionResource{Group: catalog.Group, Version: "v1", Resource: kind}).Namespace("default")
+			return client.Resource(schema.GroupVersionResource{Group: v1alpha1.CatalogGroup, Version: "v1", Resource: kind}).Namespace("default")
 		}
 		create := func(kind, name string) error {
 			object := &unstructured.Unstructured{}

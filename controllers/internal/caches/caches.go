@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -111,7 +110,7 @@ func baseName(object client.Object) []string {
 }
 
 func kindName(object client.Object) []string {
-	if name := object.GetLabels()[catalog.KindLabel]; name != "" {
+	if name := object.GetLabels()[v1alpha1.ImageKindLabel]; name != "" {
 		return []string{name}
 	}
 	return nil

@@ -29,14 +29,14 @@ type CatalogKind struct {
 
 // Resource returns the resource of the kind.
 func (k *CatalogKind) Resource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: catalog.Group, Version: k.Version, Resource: k.Name}
+	return schema.GroupVersionResource{Group: v1alpha1.CatalogGroup, Version: k.Version, Resource: k.Name}
 }
 
 // is reports whether a name that a user types is one of the kind, as kubectl takes it: of the resource, of one object, a short name, or
 // the kind, and maybe the group, or version and group.
 func (k *CatalogKind) is(typed string) bool {
 	typed, qualifier, _ := strings.Cut(strings.ToLower(typed), ".")
-	if qualifier != "" && qualifier != catalog.Group && qualifier != k.Version+"."+catalog.Group {
+	if qualifier != "" && qualifier != v1alpha1.CatalogGroup && qualifier != k.Version+"."+v1alpha1.CatalogGroup {
 		return false
 	}
 	return slices.Contains(append([]string{k.Name, k.SingularName, strings.ToLower(k.Kind)}, k.ShortNames...), typed)
@@ -46,7 +46,7 @@ func (k *CatalogKind) is(typed string) bool {
 func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	var all []CatalogKind
 	for _, version := range catalog.Versions() {
-		list, err := c.Discovery().ServerResourcesForGroupVersion(catalog.Group + "/" + version)
+		list, err := c.Discovery().ServerResourcesForGroupVersion(v1alpha1.CatalogGroup + "/" + version)
 		if apierrors.IsNotFound(err) {
 			continue // the server has no catalog
 		}
@@ -55,7 +55,7 @@ func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 		}
 		for _, resource := range list.APIResources {
 			if !strings.Contains(resource.Name, "/") {
-				resource.Group, resource.Version = catalog.Group, version
+				resource.Group, resource.Version = v1alpha1.CatalogGroup, version
 				all = append(all, CatalogKind{resource})
 			}
 		}
@@ -133,7 +133,7 @@ func resolveObject(command *cobra.Command, argument string) (string, error) {
 
 // ofObject is a request for an object, or for a subresource of it.
 func (c *Connection) ofObject(verb string, object *Object, subresource string) *rest.Request {
-	path := []string{"apis", catalog.Group, object.Kind.Version, "namespaces", object.Namespace, object.Kind.Name, object.Name}
+	path := []string{"apis", v1alpha1.CatalogGroup, object.Kind.Version, "namespaces", object.Namespace, object.Kind.Name, object.Name}
 	if subresource != "" {
 		path = append(path, subresource)
 	}
@@ -142,7 +142,7 @@ func (c *Connection) ofObject(verb string, object *Object, subresource string) *
 
 // NamesOf returns the names of the objects of a kind in the namespace of the connection, at most limit.
 func (c *Connection) NamesOf(ctx context.Context, kind *CatalogKind, limit int) ([]string, error) {
-	raw, err := c.ImagesV1alpha1().RESTClient().Get().AbsPath("apis", catalog.Group, kind.Version, "namespaces", c.Namespace, kind.Name).
+	raw, err := c.ImagesV1alpha1().RESTClient().Get().AbsPath("apis", v1alpha1.CatalogGroup, kind.Version, "namespaces", c.Namespace, kind.Name).
 		Param("limit", strconv.Itoa(limit)).SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").Do(ctx).Raw()
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", kind.Name, err)

@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // NewCommand returns the verb.
@@ -77,14 +77,14 @@ func list(connection *client.Connection, format output.Format, out, told io.Writ
 	switch {
 	case format == output.Name:
 		for i := range kinds {
-			if _, err := fmt.Fprintln(out, kinds[i].Name+"."+catalog.Group); err != nil {
+			if _, err := fmt.Fprintln(out, kinds[i].Name+"."+v1alpha1.CatalogGroup); err != nil {
 				return err
 			}
 		}
 		return nil
 	case format.ForPrograms():
 		resources := &metav1.APIResourceList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: catalog.Group, APIResources: []metav1.APIResource{},
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: v1alpha1.CatalogGroup, APIResources: []metav1.APIResource{},
 		}
 		for i := range kinds {
 			resources.APIResources = append(resources.APIResources, kinds[i].APIResource)
