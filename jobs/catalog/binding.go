@@ -3,12 +3,14 @@
 package catalog
 
 import (
+	"context"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // A binding stores a field of a kind in a field of the Image.
@@ -68,7 +70,7 @@ func (b *binding) same(object, former map[string]any) bool {
 func (b *binding) path() *field.Path { return field.NewPath("spec", b.way...) }
 
 // bind compiles the bindings and the derived values, and checks them together.
-func (k *Kind) bind(steps *steps, version, template *field.Path) field.ErrorList {
+func (k *Kind) bind(ctx context.Context, steps *expression.Steps, version, template *field.Path) field.ErrorList {
 	errs := k.compileBindings(version.Child("bindings"))
 	if errs = append(errs, k.compileDerived(steps, version.Child("derived"))...); len(errs) > 0 {
 		return errs
@@ -76,7 +78,7 @@ func (k *Kind) bind(steps *steps, version, template *field.Path) field.ErrorList
 	for _, b := range k.bindings {
 		errs = append(errs, k.checkPresence(b)...)
 	}
-	errs = append(errs, k.checkAbsent(steps.ctx, version.Child("derived"), newCostBudget())...)
+	errs = append(errs, k.checkAbsent(ctx, version.Child("derived"), expression.NewBudget())...)
 	return append(errs, k.checkBase(template)...)
 }
 

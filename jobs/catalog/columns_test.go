@@ -14,7 +14,7 @@ import (
 
 func TestColumns(t *testing.T) {
 	size := v1alpha1.ImageKindColumn{Name: "Size", Type: "string", JSONPath: ".spec.size"}
-	_, object := defined(t, debian())
+	_, object := defined(t, debian(t))
 	for _, test := range []struct {
 		name    string
 		columns []v1alpha1.ImageKindColumn

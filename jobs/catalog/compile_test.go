@@ -3,10 +3,13 @@
 package catalog
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
@@ -51,4 +54,14 @@ func FuzzCompile(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestCompilingEndsWithTheRequest(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the request ended"))
+	_, errs := Compile(ctx, parseKind(t, kindWith("", "a: {type: string, maxLength: 9}", `{field: spec.a, to: "spec.parameters[a]"}]
+    derived: [{to: "spec.parameters[b]", expression: "spec.?a.orValue('')"}`)))
+	if len(errs) != 1 || errs[0].Type != field.ErrorTypeInternal || !strings.Contains(errs[0].Error(), context.Canceled.Error()) {
+		t.Errorf("got %v", errs)
+	}
 }

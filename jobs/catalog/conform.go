@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // maxReported is how many fields a conformance has.
@@ -128,10 +129,10 @@ func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object ma
 }
 
 func (k *Kind) checkDerived(ctx context.Context, image *v1alpha1.Image, object map[string]any) (strays []stray) {
-	left := newCostBudget()
+	left := expression.NewBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		want, wanted, err := d.expression.evaluate(ctx, object, left)
+		want, wanted, err := d.expression.Evaluate(ctx, object, left)
 		if err != nil {
 			continue // the Image cannot be blamed for it
 		}

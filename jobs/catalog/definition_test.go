@@ -22,16 +22,17 @@ import (
 	"sigs.k8s.io/randfill"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // debian returns an ImageKind with the schema of debianSchema.
-func debian() *v1alpha1.ImageKind {
+func debian(t testing.TB) *v1alpha1.ImageKind {
 	return &v1alpha1.ImageKind{
 		ObjectMeta: metav1.ObjectMeta{Name: "debianservers"},
 		Spec: v1alpha1.ImageKindSpec{
 			Names: v1alpha1.ImageKindNames{Kind: "DebianServer", ShortNames: []string{"deb"}, Categories: []string{"catalog"}},
 			Versions: []v1alpha1.ImageKindVersion{{
-				Name: "v1", Schema: runtime.RawExtension{Raw: []byte(debianSchema)},
+				Name: "v1", Schema: runtime.RawExtension{Raw: debianSchema(t)},
 				Columns: []v1alpha1.ImageKindColumn{{Name: "Size", Type: "string", JSONPath: ".spec.size"}},
 			}},
 		},
@@ -40,7 +41,7 @@ func debian() *v1alpha1.ImageKind {
 
 func defined(t *testing.T, declared *v1alpha1.ImageKind) (*apiextensionsv1.CustomResourceDefinition, *structuralschema.Structural) {
 	t.Helper()
-	schema, errs := readSchema(mustSteps(t), declared.Spec.Versions[0].Schema.Raw, schemaPath)
+	schema, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), declared.Spec.Versions[0].Schema.Raw, schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -61,7 +62,7 @@ func apiextensionsOf(t *testing.T, schema *apiextensionsv1.JSONSchemaProps) *api
 }
 
 func TestTheDefinitionIsAValidCustomResourceDefinition(t *testing.T) {
-	definition, structural := defined(t, debian())
+	definition, structural := defined(t, debian(t))
 	object := definition.DeepCopy().Spec.Versions[0].Schema.OpenAPIV3Schema
 	spec := object.Properties["spec"]
 	spec.Default = nil // it is no valid spec: the user gets the error for each required field
@@ -91,7 +92,7 @@ func TestTheDefinitionIsAValidCustomResourceDefinition(t *testing.T) {
 }
 
 func TestTheColumnsDefaultToAge(t *testing.T) {
-	kind := debian()
+	kind := debian(t)
 	kind.Spec.Versions[0].Columns = nil
 	definition, _ := defined(t, kind)
 	if columns := definition.Spec.Versions[0].AdditionalPrinterColumns; len(columns) != 1 || columns[0].Name != "Age" {
@@ -101,7 +102,7 @@ func TestTheColumnsDefaultToAge(t *testing.T) {
 
 // TestEveryStatusFitsTheSchema fills every field of a status: the schema neither drops one nor adds a default.
 func TestEveryStatusFitsTheSchema(t *testing.T) {
-	definition, structural := defined(t, debian())
+	definition, structural := defined(t, debian(t))
 	status := definition.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["status"]
 	validator, _, err := apiservervalidation.NewSchemaValidator(apiextensionsOf(t, &status))
 	if err != nil {

@@ -16,20 +16,22 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // A derivation sets a field of the Image to what an expression makes of the object.
 type derivation struct {
 	target     *target
-	expression *expression
+	expression *expression.Expression
 }
 
 // compileDerived compiles the derived values, after the bindings.
-func (k *Kind) compileDerived(steps *steps, path *field.Path) field.ErrorList {
+func (k *Kind) compileDerived(steps *expression.Steps, path *field.Path) field.ErrorList {
 	if len(k.version.Derived) == 0 {
 		return nil
 	}
-	compiler, err := newExpressionCompiler(steps, k.schema.Structural)
+	compiler, err := expression.NewCompiler(steps, k.schema.Structural)
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
@@ -40,16 +42,16 @@ func (k *Kind) compileDerived(steps *steps, path *field.Path) field.ErrorList {
 		if errs = append(errs, faults...); len(faults) > 0 {
 			continue
 		}
-		expression, faults := compiler.compile(declared.Expression, target.scalar(), at.Child("expression"))
+		compiled, faults := compiler.Compile(declared.Expression, string(target.scalar()), at.Child("expression"))
 		errs = append(errs, faults...)
-		k.derived = append(k.derived, derivation{target, expression})
+		k.derived = append(k.derived, derivation{target, compiled})
 	}
 	return errs
 }
 
 // checkAbsent refuses expressions that fail for an object without one of its optional fields: users of the kind could not tell why their
 // object is refused. It evaluates each expression for examples that lack one of the fields that it reads.
-func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *costBudget) field.ErrorList {
+func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *expression.Budget) field.ErrorList {
 	if len(k.derived) == 0 {
 		return nil
 	}
@@ -63,15 +65,15 @@ func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *costBudg
 		lacking := full.DeepCopy().Object
 		unstructured.RemoveNestedField(lacking, way...)
 		for i := range k.derived {
-			if !k.derived[i].expression.reads.Has(name) {
+			if !k.derived[i].expression.Reads(name) {
 				continue
 			}
 			at, text := path.Index(i).Child("expression"), k.version.Derived[i].Expression
-			_, _, err := k.derived[i].expression.evaluate(ctx, lacking, left)
+			_, _, err := k.derived[i].expression.Evaluate(ctx, lacking, left)
 			switch {
 			case ctx.Err() != nil:
 				return append(errs, field.InternalError(at, ctx.Err()))
-			case errors.Is(err, errCostBudget):
+			case errors.Is(err, expression.ErrBudget):
 				return append(errs, field.Forbidden(at, fmt.Sprintf(
 					"it costs more than %d to evaluate the derived values without each optional field that they read: simplify the expressions", celconfig.RuntimeCELCostBudget)))
 			case err != nil && strings.HasSuffix(err.Error(), "no such key: "+name):
@@ -126,12 +128,12 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 		return nil // expressions read no more of an object that can change
 	}
 	var errs field.ErrorList
-	left := newCostBudget()
+	left := expression.NewBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		value, found, err := d.expression.evaluate(ctx, object, left)
+		value, found, err := d.expression.Evaluate(ctx, object, left)
 		if slices.ContainsFunc(formers, func(former map[string]any) bool {
-			was, had, formerErr := d.expression.evaluate(ctx, former, left)
+			was, had, formerErr := d.expression.Evaluate(ctx, former, left)
 			return had == found && was == value && (err == nil) == (formerErr == nil)
 		}) {
 			continue // also where an Image that was changed directly lacks what the expression needs

@@ -3,15 +3,18 @@
 package catalog
 
 import (
+	"fmt"
 	"math"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // derivedBindings has one binding, and derived values after it.
@@ -142,5 +145,46 @@ func TestDerivedValuesThatAreRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			expectFaults(t, kindWith(test.template, test.properties, test.bindings+"]\n    derived: ["+test.derived), test.want...)
 		})
+	}
+}
+
+// TestTheCheckForAbsentFieldsHasOneBudget has derived values of which each reads all optional fields: a product of evaluations.
+func TestTheCheckForAbsentFieldsHasOneBudget(t *testing.T) {
+	var properties, bindings, derived, reads []string
+	for i := range 10 {
+		properties = append(properties, fmt.Sprintf("f%d: {type: boolean}", i))
+		bindings = append(bindings, fmt.Sprintf(`{field: spec.f%d, to: "spec.parameters[f%[1]d]"}`, i))
+		reads = append(reads, fmt.Sprintf("has(spec.f%d)", i))
+	}
+	for i := range 3 {
+		derived = append(derived, fmt.Sprintf(`{to: "spec.parameters[d%d]", expression: "[%s].exists(x, x) ? '' : 'a'"}`, i, strings.Join(reads, ", ")))
+	}
+	kind := compile(t, kindWith("", strings.Join(properties, ", "), strings.Join(bindings, ", ")+"]\n    derived: ["+strings.Join(derived, ", ")))
+	left := new(expression.Budget(20000))
+	if errs := kind.checkAbsent(t.Context(), field.NewPath("derived"), left); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	used := 20000 - *left
+	errs := kind.checkAbsent(t.Context(), field.NewPath("derived"), new(used/2))
+	if used < 100 || len(errs) != 1 || !strings.Contains(errs[0].Error(), "to evaluate the derived values without each optional field") {
+		t.Errorf("%d used, then %v", used, errs)
+	}
+}
+
+// TestALabelEvaluatesNothing holds that a change that no expression can read costs nothing.
+func TestALabelEvaluatesNothing(t *testing.T) {
+	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
+	image, err := kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {size: 10}"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range kind.derived {
+		kind.derived[i].expression = nil
+	}
+	before := viewOf(t, kind, image)
+	view := before.DeepCopy()
+	view.SetLabels(map[string]string{"a": "b"})
+	if _, err := kind.Put(t.Context(), view, before, image); err != nil {
+		t.Error(err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 func TestTheExampleOfAKind(t *testing.T) {
@@ -65,11 +67,11 @@ func TestExamplesAreAccepted(t *testing.T) {
 	}
 	for _, test := range cases {
 		t.Run(test.schema, func(t *testing.T) {
-			declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(test.schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
+			declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(strings.Replace(property(test.schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			kind := debian()
+			kind := debian(t)
 			spec := (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context()).Object["spec"].(map[string]any)
 			if got, err := json.Marshal(spec["a"]); err != nil || string(got) != test.want {
 				t.Errorf("got %s, want %s, %v", got, test.want, err)
@@ -97,11 +99,11 @@ func TestExamplesHaveTheFormOfTheirTarget(t *testing.T) {
 
 func TestExamplesAreShort(t *testing.T) {
 	list := strings.Repeat(`{"type": "array", "minItems": 1000000000, "items": `, 20) + `{"type": "string"}` + strings.Repeat("}", 20)
-	declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(list), `{`, `{"required": ["a"], `, 1)), schemaPath)
+	declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(strings.Replace(property(list), `{`, `{"required": ["a"], `, 1)), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	kind := debian()
+	kind := debian(t)
 	if example := jsonOf(t, (&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context())); len(example) > 2000 {
 		t.Errorf("the example has %d bytes", len(example))
 	}
@@ -113,11 +115,11 @@ func FuzzExample(f *testing.F) {
 	f.Add(`{"type": "number", "minimum": 1e300, "multipleOf": 0.1}`)
 	f.Add(`{"type": "array", "minItems": 1000000000, "items": {"type": "array", "minItems": 3, "items": {"type": "string"}}}`)
 	f.Fuzz(func(t *testing.T, schema string) {
-		declared, errs := readSchema(mustSteps(t), []byte(strings.Replace(property(schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
+		declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(strings.Replace(property(schema), `{`, `{"required": ["a"], `, 1)), schemaPath)
 		if len(errs) > 0 {
 			return
 		}
-		kind := debian()
+		kind := debian(t)
 		runtime.DeepCopyJSON((&Kind{declared: kind, version: &kind.Spec.Versions[0], schema: declared}).Example(t.Context()).Object)
 	})
 }

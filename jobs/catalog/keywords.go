@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // A form is what the value of a keyword of a JSON schema looks like.
@@ -63,7 +65,7 @@ var (
 // A keywordCheck walks through the JSON of a schema and collects what no schema of a kind can have. The types of
 // apiextensions cannot find this: they drop unknown keywords, and report a wrong form without the path.
 type keywordCheck struct {
-	steps *steps
+	steps *expression.Steps
 	errs  field.ErrorList
 	rules int
 }
@@ -191,14 +193,14 @@ var formNames = map[form]string{
 
 // pattern limits the size of a regular expression.
 func (c *keywordCheck) pattern(pattern string, path *field.Path) {
-	if detail := patternFault(pattern); detail != "" {
+	if detail := expression.PatternFault(pattern); detail != "" {
 		c.errs = append(c.errs, field.Invalid(path, pattern, detail))
 	}
 }
 
 // expression limits the work of compiling a rule. apiextensions checks the rule with the rest of the schema.
 func (c *keywordCheck) expression(text string, path *field.Path) {
-	if _, err := c.steps.take(text, path); err != nil {
+	if _, err := c.steps.Take(text, path); err != nil {
 		c.errs = append(c.errs, err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // A Kind is a declared kind in the form in which a server uses it. It is immutable, and safe for concurrent use.
@@ -41,7 +42,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	if len(declared.Spec.Versions) != 1 {
 		return nil, field.ErrorList{field.Invalid(spec.Child("versions"), len(declared.Spec.Versions), "must be exactly one version")}
 	}
-	steps := newSteps(ctx)
+	steps := expression.NewSteps(ctx)
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
@@ -51,7 +52,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	var faults field.ErrorList
 	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)
-	kind.schema, faults = readSchema(steps, kind.version.Schema.Raw, version.Child("schema"))
+	kind.schema, faults = readSchema(ctx, steps, kind.version.Schema.Raw, version.Child("schema"))
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
@@ -59,7 +60,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
-	errs = append(errs, kind.bind(steps, version, spec.Child("template"))...)
+	errs = append(errs, kind.bind(ctx, steps, version, spec.Child("template"))...)
 	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}

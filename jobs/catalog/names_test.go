@@ -65,7 +65,7 @@ func TestNames(t *testing.T) {
 		{"kind of every group", func(k *v1alpha1.ImageKind) { k.Spec.Names.Kind = "WatchEvent" }, `spec.names.kind: Invalid value: "WatchEvent": is a name of the kind WatchEvent` + clash},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			kind := debian()
+			kind := debian(t)
 			test.change(kind)
 			expectErrors(t, checkNames(kind), test.want)
 		})
@@ -104,7 +104,7 @@ func TestNamesOfAnotherKind(t *testing.T) {
 		}, `spec.names.categories[0]: Duplicate value: "catalog": is a name of the ImageKind catalog`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			expectErrors(t, (&Kind{declared: debian()}).Conflicts(&Kind{declared: &test.other}), test.want)
+			expectErrors(t, (&Kind{declared: debian(t)}).Conflicts(&Kind{declared: &test.other}), test.want)
 		})
 	}
 }

@@ -18,6 +18,7 @@ import (
 	kjson "sigs.k8s.io/json"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 const (
@@ -28,8 +29,6 @@ const (
 	maxFields = 128
 	// maxRules bounds the time of Compile, with maxSteps: a rule takes about three milliseconds.
 	maxRules = 128
-	// maxPattern bounds the time that matching takes for each byte of a value.
-	maxPattern = 2000
 )
 
 // A declaredSchema is the schema of spec of a kind.
@@ -45,7 +44,7 @@ type declaredSchema struct {
 // readSchema reads the schema of spec, and checks it as the schema of a CustomResourceDefinition is checked: it is structural,
 // its defaults are valid, and its rules compile and keep within the limits of cost. In addition, each of its fields must have one
 // place in an Image. path is the path of the schema in the ImageKind.
-func readSchema(steps *steps, raw []byte, path *field.Path) (*declaredSchema, field.ErrorList) {
+func readSchema(ctx context.Context, steps *expression.Steps, raw []byte, path *field.Path) (*declaredSchema, field.ErrorList) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, field.ErrorList{field.Required(path, "declare the fields of spec")}
 	}
@@ -63,7 +62,7 @@ func readSchema(steps *steps, raw []byte, path *field.Path) (*declaredSchema, fi
 	if err := apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(declared.Props, internal, nil); err != nil {
 		return nil, field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}
-	errs := checkAsCustomResource(steps.ctx, internal, path)
+	errs := checkAsCustomResource(ctx, internal, path)
 	structural, err := structuralschema.NewStructural(internal)
 	if err != nil {
 		return nil, append(errs, field.Invalid(path, field.OmitValueType{}, err.Error()))
@@ -76,7 +75,7 @@ func readSchema(steps *steps, raw []byte, path *field.Path) (*declaredSchema, fi
 }
 
 // checkJSON checks that raw is JSON, without duplicate members, of which each is a keyword of a schema.
-func checkJSON(steps *steps, raw []byte, path *field.Path) field.ErrorList {
+func checkJSON(steps *expression.Steps, raw []byte, path *field.Path) field.ErrorList {
 	var value any
 	strict, err := kjson.UnmarshalStrict(raw, &value)
 	if err != nil {

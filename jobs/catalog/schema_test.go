@@ -3,31 +3,27 @@
 package catalog
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 var schemaPath = field.NewPath("spec", "versions").Index(0).Child("schema")
 
-const debianSchema = `{
-  "type": "object", "required": ["size"],
-  "properties": {
-    "release": {"type": "string", "enum": ["bookworm", "trixie"], "default": "bookworm"},
-    "size": {"type": "string", "enum": ["small", "large"]},
-    "packages": {"type": "array", "maxItems": 16, "x-kubernetes-list-type": "atomic", "items": {"type": "string", "maxLength": 63}},
-    "owner": {"type": "string", "maxLength": 32, "x-kubernetes-validations": [{"rule": "self == oldSelf", "message": "is immutable"}]},
-    "network": {"type": "object", "required": ["address"], "properties": {"address": {"type": "string"}, "mtu": {"type": "integer", "default": 1500}}},
-    "ports": {"type": "object", "x-kubernetes-map-type": "atomic", "additionalProperties": {"type": "integer"}},
-    "disk": {"type": "object", "default": {"bus": "virtio"}, "required": ["bus"], "properties": {"bus": {"type": "string"}}},
-    "user": {"type": "object", "x-kubernetes-map-type": "atomic", "properties": {"name": {"type": "string", "nullable": true}}}
-  }
-}`
+// debianSchema returns a schema with each form of field.
+func debianSchema(t testing.TB) []byte {
+	t.Helper()
+	return require.Value(os.ReadFile("testdata/debian.json"))(t)
+}
 
 func TestReadSchema(t *testing.T) {
-	declared, errs := readSchema(mustSteps(t), []byte(debianSchema), schemaPath)
+	declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), debianSchema(t), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -57,6 +53,7 @@ func nested(depth int) string {
 
 func TestReadSchemaRefuses(t *testing.T) {
 	const a = "properties[a]"
+	tooLong := "optional.of('a')" + strings.Repeat(".optMap(v, v)", 24) + ".orValue('') == ''"
 	for _, test := range []struct{ name, schema, want string }{
 		{"nothing", ``, `: Required value: declare the fields of spec`},
 		{"null", `null`, `: Required value: declare the fields of spec`},
@@ -101,6 +98,8 @@ func TestReadSchemaRefuses(t *testing.T) {
 		{"rule with a mistake", property(`{"type": "string", "x-kubernetes-validations": [{"rule": "self > 1"}]}`), `.` + a + `.x-kubernetes-validations[0].rule: Invalid value: "self > 1": compilation failed: `},
 		{"rule that is not boolean", property(`{"type": "string", "x-kubernetes-validations": [{"rule": "self"}]}`), `.` + a + `.x-kubernetes-validations[0].rule: Invalid value: "self": cel expression must evaluate to a bool`},
 		{"message with a mistake", property(`{"type": "string", "x-kubernetes-validations": [{"rule": "true", "messageExpression": "1"}]}`), `.` + a + `.x-kubernetes-validations[0].messageExpression: Invalid value: "1": messageExpression must evaluate to a string`},
+		{"rule that takes too long", property(`{"type": "string", "x-kubernetes-validations": [{"rule": "` + tooLong + `"}]}`), `.` + a + `.x-kubernetes-validations[0].rule: Forbidden: compiling the expressions of a kind takes at most 10000 steps`},
+		{"message that takes too long", property(`{"type": "string", "x-kubernetes-validations": [{"rule": "true", "messageExpression": "` + tooLong + `"}]}`), `.` + a + `.x-kubernetes-validations[0].messageExpression: Forbidden: compiling the expressions of a kind takes at most 10000 steps`},
 		{"rule without a limit", property(`{"type": "array", "items": {"type": "string"}, "x-kubernetes-validations": [{"rule": "self.all(x, self.all(y, x == y))"}]}`), `: Forbidden: x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema exceeds budget by factor of more than 100x` + "\n" +
 			`.` + a + `.x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema` + "\n" +
 			`.` + a + `.x-kubernetes-validations[0].rule: Forbidden: estimated rule cost exceeds budget by factor of more than 100x (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`},
@@ -108,7 +107,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 		{"many fields", `{"type": "object", "properties": {` + manyFields(129) + `}}`, `: Too many: 129: must have at most 128 items`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, errs := readSchema(mustSteps(t), []byte(test.schema), schemaPath)
+			_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(test.schema), schemaPath)
 			want := strings.Split(test.want, "\n")
 			if len(errs) != len(want) {
 				t.Fatalf("got %d errors, want %d: %v", len(errs), len(want), errs)
@@ -125,7 +124,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 // TestRequiredFieldsOfAPartOfASchema has conditions whose fields the schema declares outside of them.
 func TestRequiredFieldsOfAPartOfASchema(t *testing.T) {
 	const fields = `"properties": {"a": {"type": "string"}, "b": {"type": "string"}}`
-	_, errs := readSchema(mustSteps(t), []byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
+	_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
 	if len(errs) > 0 {
 		t.Error(errs)
 	}
@@ -146,20 +145,20 @@ func TestRulesTogetherHaveALimit(t *testing.T) {
 	for i := range fields {
 		fields[i] = `"f` + strings.Repeat("a", i) + `": ` + list
 	}
-	_, errs := readSchema(mustSteps(t), []byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
+	_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
 	if len(errs) == 0 || errs[0].Field != schemaPath.String() || !strings.Contains(errs[0].Error(), "estimated rule cost total") {
 		t.Fatalf("got %v", errs)
 	}
 }
 
 func FuzzReadSchema(f *testing.F) {
-	for _, seed := range []string{debianSchema, nested(3), property(`{"type": "string", "pattern": "a{1000}"}`), property(`{"anyOf": [{"items": {}}, {"not": {}}]}`),
+	for _, seed := range []string{string(debianSchema(f)), nested(3), property(`{"type": "string", "pattern": "a{1000}"}`), property(`{"anyOf": [{"items": {}}, {"not": {}}]}`),
 		property(`{"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}, "default": {"a": [1.5]}}`),
 		property(`{"type": "object", "properties": {"metadata": {"type": "object"}}, "x-kubernetes-validations": [{"rule": "has(self.metadata)", "fieldPath": ".metadata"}]}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, schema string) {
-		declared, errs := readSchema(mustSteps(t), []byte(schema), schemaPath)
+		declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(schema), schemaPath)
 		if (declared == nil) != (len(errs) > 0) {
 			t.Errorf("got a schema: %t, and %v", declared != nil, errs)
 		}

@@ -1,32 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package expression
 
 import (
+	"encoding/json"
+	"os"
 	"strings"
 	"testing"
 
+	"k8s.io/apiextensions-apiserver/pkg/apis/apiextensions"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 var derivedPath = field.NewPath("spec", "versions").Index(0).Child("derived").Index(0).Child("expression")
 
-func mustSteps(t testing.TB) *steps {
+func mustSteps(t testing.TB) *Steps {
 	t.Helper()
-	return newSteps(t.Context())
+	return NewSteps(t.Context())
 }
 
-func debianExpressions(t testing.TB) *expressionCompiler {
+// mustCompiler returns a compiler of expressions for specs with a schema.
+func mustCompiler(t testing.TB, schema []byte) *Compiler {
 	t.Helper()
-	declared, errs := readSchema(mustSteps(t), []byte(debianSchema), schemaPath)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	compiler, err := newExpressionCompiler(mustSteps(t), declared.Structural)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiler
+	props, internal := &apiextensionsv1.JSONSchemaProps{}, &apiextensions.JSONSchemaProps{}
+	require.NoError(t, json.Unmarshal(schema, props))
+	require.NoError(t, apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(props, internal, nil))
+	return require.Value(NewCompiler(mustSteps(t), require.Value(structuralschema.NewStructural(internal))(t)))(t)
+}
+
+func debianExpressions(t testing.TB) *Compiler {
+	t.Helper()
+	return mustCompiler(t, require.Value(os.ReadFile("../testdata/debian.json"))(t))
 }
 
 func TestExpressions(t *testing.T) {
@@ -40,27 +48,27 @@ func TestExpressions(t *testing.T) {
 	}
 	for _, test := range []struct {
 		expression string
-		typ        scalarType
+		typ        string
 		want       any
 	}{
-		{"'srv-' + metadata.name", textScalar, "srv-web"},
-		{"metadata.namespace + '/' + metadata.name", textScalar, "red/web"},
-		{"spec.packages.join(',')", textScalar, "nginx,vim"},
-		{"spec.network.mtu - 28", integerScalar, int64(8972)},
-		{"'mtu-' + string(spec.network.mtu) + string(true) + string(1.5) + string(duration('1h'))", textScalar, "mtu-9000true1.53600s"},
-		{"spec.ports['http']", integerScalar, int64(80)},
-		{"has(spec.owner)", booleanScalar, false},
-		{"has(spec.owner) ? spec.owner : 'nobody'", textScalar, "nobody"},
-		{"spec.?owner", textScalar, nil},
-		{"spec.?size", textScalar, "small"},
-		{"spec.?network.?mtu", integerScalar, int64(9000)},
+		{"'srv-' + metadata.name", "string", "srv-web"},
+		{"metadata.namespace + '/' + metadata.name", "string", "red/web"},
+		{"spec.packages.join(',')", "string", "nginx,vim"},
+		{"spec.network.mtu - 28", "integer", int64(8972)},
+		{"'mtu-' + string(spec.network.mtu) + string(true) + string(1.5) + string(duration('1h'))", "string", "mtu-9000true1.53600s"},
+		{"spec.ports['http']", "integer", int64(80)},
+		{"has(spec.owner)", "boolean", false},
+		{"has(spec.owner) ? spec.owner : 'nobody'", "string", "nobody"},
+		{"spec.?owner", "string", nil},
+		{"spec.?size", "string", "small"},
+		{"spec.?network.?mtu", "integer", int64(9000)},
 	} {
 		t.Run(test.expression, func(t *testing.T) {
-			compiled, errs := compiler.compile(test.expression, test.typ, derivedPath)
+			compiled, errs := compiler.Compile(test.expression, test.typ, derivedPath)
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
-			got, found, err := compiled.evaluate(t.Context(), object, newCostBudget())
+			got, found, err := compiled.Evaluate(t.Context(), object, NewBudget())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -72,11 +80,11 @@ func TestExpressions(t *testing.T) {
 }
 
 func TestExpressionsFailWithTheirPath(t *testing.T) {
-	compiled, errs := debianExpressions(t).compile("spec.owner", textScalar, derivedPath)
+	compiled, errs := debianExpressions(t).Compile("spec.owner", "string", derivedPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	_, _, err := compiled.evaluate(t.Context(), map[string]any{"spec": map[string]any{"size": "small"}}, newCostBudget())
+	_, _, err := compiled.Evaluate(t.Context(), map[string]any{"spec": map[string]any{"size": "small"}}, NewBudget())
 	if err == nil || err.Error() != "evaluate spec.versions[0].derived[0].expression: no such key: owner" {
 		t.Errorf("got %v", err)
 	}
@@ -98,7 +106,7 @@ func TestExpressionsThatAreRefused(t *testing.T) {
 		{"deeply nested", strings.Repeat("(", 2000) + "''" + strings.Repeat(")", 2000), `: Invalid value: `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, errs := compiler.compile(test.expression, textScalar, derivedPath)
+			_, errs := compiler.Compile(test.expression, "string", derivedPath)
 			if len(errs) != 1 || !strings.HasPrefix(errs[0].Error(), derivedPath.String()+test.want) {
 				t.Errorf("got  %v\nwant %s%s", errs, derivedPath, test.want)
 			}
@@ -122,11 +130,11 @@ func FuzzExpressions(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		for typ := range resultTypes {
-			compiled, errs := compiler.compile(text, typ, derivedPath)
+			compiled, errs := compiler.Compile(text, typ, derivedPath)
 			if len(errs) > 0 {
 				continue
 			}
-			if _, _, err := compiled.evaluate(t.Context(), object, newCostBudget()); err != nil && strings.Contains(err.Error(), "cost limit") {
+			if _, _, err := compiled.Evaluate(t.Context(), object, NewBudget()); err != nil && strings.Contains(err.Error(), "cost limit") {
 				t.Error(err)
 			}
 		}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package expression
 
 import (
 	"context"
@@ -25,21 +25,24 @@ const (
 	maxSteps = 10000
 	// bytesPerStep is how much text the parser reads in a step.
 	bytesPerStep = 4
+	// maxPattern bounds the time that matching takes for each byte of a value.
+	maxPattern = 2000
 )
 
-// steps counts the work of compiling the expressions of one kind, derived values and rules, before anything compiles them. One
+// Steps counts the work of compiling the expressions of one kind, derived values and rules, before anything compiles them. One
 // goroutine at a time uses it.
-type steps struct {
-	ctx    context.Context //nolint:containedctx // of the one call of Compile
+type Steps struct {
+	ctx    context.Context //nolint:containedctx // of the one kind that is compiled
 	parser *parser.Parser
 	taken  int
 	copied int // nodes that macros of the current expression have copied
 }
 
-func newSteps(ctx context.Context) *steps { return &steps{ctx: ctx} }
+// NewSteps returns a count whose work ends with ctx.
+func NewSteps(ctx context.Context) *Steps { return &Steps{ctx: ctx} }
 
 // parse parses an expression. The first call makes the parser, which kinds without expressions do not need.
-func (s *steps) parse(text string) (*ast.AST, *common.Errors, error) {
+func (s *Steps) parse(text string) (*ast.AST, *common.Errors, error) {
 	if s.parser == nil {
 		var err error
 		if s.parser, err = s.newParser(); err != nil {
@@ -51,7 +54,7 @@ func (s *steps) parse(text string) (*ast.AST, *common.Errors, error) {
 	return parsed, issues, nil
 }
 
-func (s *steps) newParser() (*parser.Parser, error) {
+func (s *Steps) newParser() (*parser.Parser, error) {
 	macros := environment.MustBaseEnvSet(environment.DefaultCompatibilityVersion()).StoredExpressionsEnv().Macros()
 	for i := range macros {
 		macros[i] = countedMacro{macros[i], s}
@@ -59,9 +62,9 @@ func (s *steps) newParser() (*parser.Parser, error) {
 	return parser.NewParser(parser.Macros(macros...), parser.EnableOptionalSyntax(true))
 }
 
-// take counts the steps of an expression, and reports whether the expression may be compiled. Whoever compiles it reports mistakes of syntax.
+// Take counts the steps of an expression, and reports whether the expression may be compiled. Whoever compiles it reports mistakes of syntax.
 // Only one expression has the fault that there are no steps left.
-func (s *steps) take(text string, path *field.Path) (bool, *field.Error) {
+func (s *Steps) Take(text string, path *field.Path) (bool, *field.Error) {
 	switch {
 	case s.taken > maxSteps:
 		return false, nil
@@ -133,7 +136,7 @@ func checkPatterns(root ast.NavigableExpr, path *field.Path) (fault *field.Error
 		}
 		if pattern, ok := literalText(call.Args()[at]); !ok {
 			fault = field.Forbidden(path, fmt.Sprintf("the regular expression of %s must be a literal text, because the time that a computed one takes has no limit", call.FunctionName()))
-		} else if detail := patternFault(pattern); detail != "" {
+		} else if detail := PatternFault(pattern); detail != "" {
 			fault = field.Invalid(path, pattern, detail)
 		}
 		return false
@@ -149,9 +152,9 @@ func literalText(e ast.Expr) (string, bool) {
 	return string(text), ok
 }
 
-// patternFault returns why a regular expression takes too long, or "". Go matches in linear time, whose factor is the size of the expression. Whoever
+// PatternFault returns why a regular expression takes too long, or "". Go matches in linear time, whose factor is the size of the expression. Whoever
 // compiles the expression reports whether it is valid.
-func patternFault(pattern string) string {
+func PatternFault(pattern string) string {
 	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return ""
@@ -188,7 +191,7 @@ func sizeOfPattern(expression *syntax.Regexp) int {
 // countedMacro is a macro that fails once it has copied more than the steps that are left.
 type countedMacro struct {
 	cel.Macro
-	steps *steps
+	steps *Steps
 }
 
 // Expander returns the function of the macro.
@@ -204,7 +207,7 @@ func (m countedMacro) Expander() parser.MacroExpander {
 
 type countedHelper struct {
 	parser.ExprHelper
-	steps *steps
+	steps *Steps
 }
 
 // Copy copies an expression, unless the steps are used up.

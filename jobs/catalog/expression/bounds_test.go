@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package expression
 
 import (
 	"fmt"
@@ -19,18 +19,9 @@ const boundedSchema = `{"type": "object", "properties": {
 	"text": {"type": "string"}
 }}`
 
-func boundedExpressions(t testing.TB) *expressionCompiler {
+func boundedExpressions(t testing.TB) *Compiler {
 	t.Helper()
-	steps := mustSteps(t)
-	declared, errs := readSchema(steps, []byte(boundedSchema), schemaPath)
-	if len(errs) > 0 {
-		t.Fatal(errs)
-	}
-	compiler, err := newExpressionCompiler(steps, declared.Structural)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return compiler
+	return mustCompiler(t, []byte(boundedSchema))
 }
 
 // largest is the largest object of the schema.
@@ -104,17 +95,17 @@ func TestSizesFollowTheSchema(t *testing.T) {
 			if err != nil || cost.Max > test.most {
 				t.Errorf("the estimate is %d, want at most %d: %v", cost.Max, test.most, err)
 			}
-			compiled, errs := compiler.compile(test.expression, textScalar, derivedPath)
+			compiled, errs := compiler.Compile(test.expression, "string", derivedPath)
 			compiler.cost, compiler.steps.taken = 0, 0 // each is another kind
 			if len(errs) > 0 {
 				t.Fatal(errs)
 			}
 			for _, object := range []map[string]any{largest(), {"metadata": largest()["metadata"]}} {
-				left := newCostBudget()
-				if _, _, err := compiled.evaluate(t.Context(), object, left); err != nil {
+				left := NewBudget()
+				if _, _, err := compiled.Evaluate(t.Context(), object, left); err != nil {
 					t.Error(err)
 				}
-				if used := newCostBudget().cost - left.cost; used < 0 || uint64(used) > cost.Max {
+				if used := *NewBudget() - *left; used < 0 || uint64(used) > cost.Max {
 					t.Errorf("it costs %d, and the estimate is %d", used, cost.Max)
 				}
 			}
@@ -147,7 +138,7 @@ func TestSizesWithoutALimit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			guarded(t, func() {
-				_, errs := compiler.compile(expression, textScalar, derivedPath)
+				_, errs := compiler.Compile(expression, "string", derivedPath)
 				compiler.cost, compiler.steps.taken = 0, 0
 				if len(errs) != 1 || !strings.Contains(errs[0].Error(), "the estimated cost is ") {
 					t.Errorf("got %v", errs)

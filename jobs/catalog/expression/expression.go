@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package expression compiles and evaluates the CEL expressions of ImageKinds. Neither can take long, or much memory: an expression that is
+// short, and was written to take minutes, is refused before anything compiles it.
+//
+// It knows objects with a schema, and neither kinds nor Images.
+package expression
 
 import (
 	"context"
@@ -48,18 +52,18 @@ func nameSchema(maxLength int) structuralschema.Structural {
 	}
 }
 
-// An expressionCompiler compiles the derived values of one kind.
-type expressionCompiler struct {
-	steps   *steps
+// An Compiler compiles the derived values of one kind.
+type Compiler struct {
+	steps   *Steps
 	schemas map[string]*structuralschema.Structural
 	types   map[string]*apiservercel.DeclType
 	env     *cel.Env
 	cost    uint64 // the estimated cost of all expressions
 }
 
-// newExpressionCompiler returns a compiler of expressions that use metadata, and spec with the fields of its schema.
-func newExpressionCompiler(steps *steps, spec *structuralschema.Structural) (*expressionCompiler, error) {
-	c := &expressionCompiler{
+// NewCompiler returns a compiler of expressions that use metadata, and spec with the fields of its schema.
+func NewCompiler(steps *Steps, spec *structuralschema.Structural) (*Compiler, error) {
+	c := &Compiler{
 		steps:   steps,
 		schemas: map[string]*structuralschema.Structural{"metadata": metadataSchema, "spec": spec},
 		types:   map[string]*apiservercel.DeclType{},
@@ -78,23 +82,24 @@ func newExpressionCompiler(steps *steps, spec *structuralschema.Structural) (*ex
 	return c, nil
 }
 
-// An expression is the compiled form of a derived value. It is safe for concurrent use.
-type expression struct {
+// An Expression is compiled. It is safe for concurrent use.
+type Expression struct {
 	at      *field.Path
 	program cel.Program
 	schemas map[string]*structuralschema.Structural
 	reads   sets.Set[string] // the names of fields that it reads
 }
 
-// resultTypes are the types of the results, by the types of the fields of Images.
-var resultTypes = map[scalarType]*cel.Type{textScalar: cel.StringType, integerScalar: cel.IntType, booleanScalar: cel.BoolType}
+// resultTypes are the types of the results, by their names in JSON schemas.
+var resultTypes = map[string]*cel.Type{"string": cel.StringType, "integer": cel.IntType, "boolean": cel.BoolType}
 
-// compile compiles an expression whose result has a type, or is an optional value of it.
-func (c *expressionCompiler) compile(text string, typ scalarType, path *field.Path) (*expression, field.ErrorList) {
+// Compile compiles an expression whose result has a type of JSON schemas, or is an optional value of it: string, integer or boolean. path is
+// the path of the expression in the ImageKind.
+func (c *Compiler) Compile(text, typ string, path *field.Path) (*Expression, field.ErrorList) {
 	if text == "" {
 		return nil, field.ErrorList{field.Required(path, "")}
 	}
-	if may, err := c.steps.take(text, path); err != nil {
+	if may, err := c.steps.Take(text, path); err != nil {
 		return nil, field.ErrorList{err}
 	} else if !may {
 		return nil, nil
@@ -113,11 +118,11 @@ func (c *expressionCompiler) compile(text string, typ scalarType, path *field.Pa
 	if err != nil {
 		return nil, field.ErrorList{field.Invalid(path, text, err.Error())}
 	}
-	return &expression{at: path, program: program, schemas: c.schemas, reads: fieldsOf(checked)}, nil
+	return &Expression{at: path, program: program, schemas: c.schemas, reads: fieldsOf(checked)}, nil
 }
 
 // checkCost checks the estimated cost of an expression, alone and together with those before it.
-func (c *expressionCompiler) checkCost(checked *cel.Ast, path *field.Path) *field.Error {
+func (c *Compiler) checkCost(checked *cel.Ast, path *field.Path) *field.Error {
 	cost, err := c.env.EstimateCost(checked, newCostEstimator(checked, c.types))
 	if err != nil {
 		return field.InternalError(path, fmt.Errorf("estimate the cost: %w", err))
@@ -154,11 +159,14 @@ func fieldsOf(checked *cel.Ast) sets.Set[string] {
 	return names
 }
 
-// evaluate returns the value that the expression derives from an object, and whether there is one: string, int64 or bool. It takes the cost from
-// the budget.
-func (e *expression) evaluate(ctx context.Context, object map[string]any, left *costBudget) (any, bool, error) {
-	if left.cost <= 0 {
-		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, errCostBudget)
+// Reads reports whether the expression can read a field with a name, at any place of the object.
+func (e *Expression) Reads(name string) bool { return e.reads.Has(name) }
+
+// Evaluate returns the value that the expression has for an object, and whether there is one: string, int64 or bool. It takes the cost from
+// what is left, and fails with ErrBudget once nothing is.
+func (e *Expression) Evaluate(ctx context.Context, object map[string]any, left *Budget) (any, bool, error) {
+	if *left <= 0 {
+		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, ErrBudget)
 	}
 	variables := map[string]any{}
 	for name, schema := range e.schemas {
@@ -170,7 +178,7 @@ func (e *expression) evaluate(ctx context.Context, object map[string]any, left *
 	}
 	result, details, err := e.program.ContextEval(ctx, variables)
 	if details != nil && details.ActualCost() != nil {
-		left.cost -= int64(min(*details.ActualCost(), math.MaxInt64))
+		*left -= Budget(min(*details.ActualCost(), math.MaxInt64))
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("evaluate %s: %w", e.at, err)
@@ -184,9 +192,11 @@ func (e *expression) evaluate(ctx context.Context, object map[string]any, left *
 	return result.Value(), true, nil
 }
 
-// A costBudget is the cost that the evaluations of one request have left. Each costs at least 1.
-type costBudget struct{ cost int64 }
+// A Budget is the cost that the evaluations of one request have left. Each costs at least 1.
+type Budget int64
 
-func newCostBudget() *costBudget { return &costBudget{celconfig.RuntimeCELCostBudget} }
+// NewBudget returns the budget of a request.
+func NewBudget() *Budget { return new(Budget(celconfig.RuntimeCELCostBudget)) }
 
-var errCostBudget = fmt.Errorf("the derived values cost more than %d together", celconfig.RuntimeCELCostBudget)
+// ErrBudget reports that the evaluations of a request have used up their budget.
+var ErrBudget = fmt.Errorf("the derived values cost more than %d together", celconfig.RuntimeCELCostBudget)
