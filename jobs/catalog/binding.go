@@ -11,13 +11,14 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // A binding stores a field of a kind in a field of the Image.
 type binding struct {
 	leaf   leaf
 	way    []string // the names of the fields to the leaf, after spec
-	target *target
+	target *imagespec.Target
 	codec  codec
 	// ifEmpty is the value of a field whose target is empty. It is nil if the field is absent then.
 	ifEmpty any
@@ -29,7 +30,7 @@ type binding struct {
 
 // read returns the value of the field in an Image. It returns false if the Image has none, or one that cannot be decoded.
 func (b *binding) read(spec *v1alpha1.ImageSpec) (any, bool) {
-	stored, found := b.target.get(spec)
+	stored, found := b.target.Get(spec)
 	if !found {
 		return b.ifEmpty, b.ifEmpty != nil
 	}
@@ -114,9 +115,10 @@ func (k *Kind) newBinding(declared *v1alpha1.ImageKindBinding, path *field.Path)
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
-	b := &binding{
-		leaf: leaf, way: strings.Split(leaf.Path, ".")[1:], target: target,
-		viewPath: fieldPath(strings.Split(leaf.Path, ".")...), imagePaths: target.ownerPaths(),
+	names := strings.Split(leaf.Path, ".")
+	b := &binding{leaf: leaf, way: names[1:], target: target, viewPath: make(fieldpath.Path, len(names)), imagePaths: target.OwnerPaths()}
+	for i := range names {
+		b.viewPath[i].FieldName = &names[i]
 	}
 	b.codec, faults = newCodec(declared, leaf, target, path)
 	if errs = append(errs, faults...); len(errs) > 0 {

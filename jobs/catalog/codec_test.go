@@ -182,38 +182,3 @@ func TestAJoinedListIsStoredAndRead(t *testing.T) {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
-
-// TestTargets reads and writes each form of target.
-func TestTargets(t *testing.T) {
-	kind := compile(t, debianServers)
-	for _, test := range []struct {
-		path  string
-		value any
-	}{
-		{"spec.base.reference", "debian:trixie"}, {"spec.parameters[a.b_c-D]", ""}, {"spec.source.inline.files[etc/a[1].conf]", ""},
-		{"spec.template.nodeSelector[example.com/pool]", "a"}, {"spec.template.resources.limits[cpu]", "0500m"}, {"spec.runPolicy", "Parallel"},
-		{"spec.suspend", false}, {"spec.history.failed", int64(math.MinInt32)}, {"spec.timeouts.run", "1h0m"}, {"spec.history.logMaxBytes", "0"},
-		{"spec.history.ttl.failed", "1d12h"},
-	} {
-		t.Run(test.path, func(t *testing.T) {
-			image := storedServer(t, kind)
-			target := require.Value(newTarget(test.path))(t)
-			require.NoError(t, target.set(&image.Spec, test.value))
-			if got, found := target.get(&image.Spec); !found || got != test.value {
-				t.Errorf("the value is %#v, %t, want %#v", got, found, test.value)
-			}
-			text := jsonOf(t, image.Spec)
-			require.NoError(t, target.set(&image.Spec, test.value))
-			if jsonOf(t, image.Spec) != text {
-				t.Errorf("setting the value again changes the Image to %s\nfrom %s", jsonOf(t, image.Spec), text)
-			}
-			target.remove(&image.Spec)
-			if got, found := target.get(&image.Spec); found {
-				t.Errorf("the value is %#v after it was removed", got)
-			}
-			if err := target.set(&image.Spec, 0.5); err == nil || err.Error() != "must be of type "+string(target.scalar()) {
-				t.Errorf("a number is %v", err)
-			}
-		})
-	}
-}

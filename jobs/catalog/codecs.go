@@ -4,18 +4,18 @@ package catalog
 
 import (
 	"fmt"
-	"reflect"
 	"slices"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // newCodec returns the codec of a binding. path is the path of the binding.
-func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *target, path *field.Path) (codec, field.ErrorList) {
+func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
 	isScalar := leaf.Type == "string" || leaf.Type == "integer" || leaf.Type == "number" || leaf.Type == "boolean"
-	anyText := target.scalar() == textScalar && !target.written
+	anyText := target.TakesText("string")
 	switch prefix, values := declared.Prefix != "", len(declared.Values) > 0; {
 	case prefix && values:
 		return nil, field.ErrorList{field.Forbidden(path.Child("prefix"), "a binding with values has no prefix")}
@@ -33,13 +33,13 @@ func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *target, pa
 		return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To, "must be a string of any form, because the binding has a prefix or JSON")}
 	case declared.JSON:
 		return asJSON{leaf.Schema}, nil
-	case !prefix && string(target.scalar()) == leaf.Type:
+	case !prefix && target.Type() == leaf.Type:
 		return identity{leaf.Type}, nil
-	case anyText, target.value == reflect.TypeFor[v1alpha1.Quantity]() && leaf.Type == "integer":
+	case target.TakesText(leaf.Type):
 		return prefixed{declared.Prefix, leaf.Type}, nil
 	}
 	return nil, field.ErrorList{field.Invalid(path.Child("to"), declared.To,
-		fmt.Sprintf("is of type %s in an Image, and %s is of type %s: list values", target.scalar(), leaf.Path, leaf.Type))}
+		fmt.Sprintf("is of type %s in an Image, and %s is of type %s: list values", target.Type(), leaf.Path, leaf.Type))}
 }
 
 // isJoinable reports whether the items of a list can be joined.
@@ -66,7 +66,7 @@ func newJoined(declared *v1alpha1.ImageKindBinding, leaf leaf, anyText bool, pat
 }
 
 // newTable returns the codec of a binding that lists its values: exactly those of the enum of the field.
-func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *target, path *field.Path) (codec, field.ErrorList) {
+func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
 	var errs field.ErrorList
 	t := table{typ: leaf.Type, toStored: map[string]any{}, toValue: map[any]any{}}
 	for i := range values {
@@ -74,12 +74,12 @@ func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *target, path 
 		if !valid {
 			errs = append(errs, field.Invalid(path.Index(i).Child("value"), values[i].Value, "must be the text of a value of type "+leaf.Type))
 		}
-		stored, valid := readScalar(values[i].To, string(target.scalar()))
+		stored, valid := readScalar(values[i].To, target.Type())
 		if !valid {
-			errs = append(errs, field.Invalid(path.Index(i).Child("to"), values[i].To, "must be the text of a value of type "+string(target.scalar())))
+			errs = append(errs, field.Invalid(path.Index(i).Child("to"), values[i].To, "must be the text of a value of type "+target.Type()))
 			continue
 		}
-		if _, err := target.parse(stored); err != nil {
+		if err := target.Check(stored); err != nil {
 			errs = append(errs, field.Invalid(path.Index(i).Child("to"), values[i].To, err.Error()))
 		}
 		if _, found := t.toStored[values[i].Value]; found {

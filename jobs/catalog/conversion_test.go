@@ -20,6 +20,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // TestConversionLosesNothing converts random objects of random kinds to Images and back, and changes them on both sides.
@@ -180,12 +181,12 @@ func (c *conversion) own(view *unstructured.Unstructured) {
 		for _, b := range c.kind.bindings {
 			if _, found := b.value(view.Object); found && c.often(3) {
 				set.Insert(b.viewPath)
-				set.Insert(fieldPath("spec"))
+				set.Insert(fieldpath.MakePathOrDie("spec"))
 			}
 		}
 		for name := range view.GetLabels() {
 			if manager == "kubectl" {
-				set.Insert(fieldPath("metadata", "labels", name))
+				set.Insert(fieldpath.MakePathOrDie("metadata", "labels", name))
 			}
 		}
 		if set.Empty() {
@@ -203,21 +204,21 @@ func (c *conversion) edit(image *v1alpha1.Image) {
 	for range c.below(4) {
 		target := c.targets[choose(&c.choices, generatedTargets)]
 		if c.often(2) {
-			target.remove(&image.Spec)
+			target.Remove(&image.Spec)
 			continue
 		}
 		var value any = choose(&c.choices, generatedTexts)
-		switch target.scalar() {
-		case booleanScalar:
+		switch target.Type() {
+		case "boolean":
 			value = c.often(4)
-		case integerScalar:
+		case "integer":
 			value = int64(c.below(256))
 		}
-		if target.set(&image.Spec, value) != nil || !c.often(5) {
+		if target.Set(&image.Spec, value) != nil || !c.often(5) {
 			continue
 		}
 		set := fieldpath.NewSet()
-		insertAll(set, target.ownerPaths())
+		insertAll(set, target.OwnerPaths())
 		entry := metav1.ManagedFieldsEntry{Manager: "direct", Operation: metav1.ManagedFieldsOperationUpdate, Subresource: choose(&c.choices, []string{"", "", "status"})}
 		require.NoError(c, writeOwned(&entry, imageVersion, set))
 		image.ManagedFields = slices.DeleteFunc(image.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == "direct" })
@@ -256,7 +257,7 @@ func (c *conversion) projected(image []metav1.ManagedFieldsEntry, metadata *meta
 		owned, set := require.Value(readSet(&image[i]))(c), fieldpath.NewSet()
 		for path := range owned.WithPrefix(metadataElement).All() {
 			if path, visible := viewMetaPath(path, metadata); visible {
-				set.Insert(append(fieldPath("metadata"), path...))
+				set.Insert(append(fieldpath.Path{metadataElement}, path...))
 			}
 		}
 		for _, b := range c.kind.bindings {
@@ -307,7 +308,7 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 		if fallback, found := b.value(c.kind.WithDefaults(view).Object); had && found {
 			require.NoError(c, unstructured.SetNestedField(want.Object, fallback, append([]string{"spec"}, b.way...)...))
 		}
-		if _, has := b.value(want.Object); !has && b.target.defaulted {
+		if _, has := b.value(want.Object); !has && b.target.Defaulted {
 			// A parent that has other fields, which were set directly, gets the default again.
 			if value, again := b.read(&made.Spec); again {
 				require.NoError(c, unstructured.SetNestedField(want.Object, value, append([]string{"spec"}, b.way...)...))
@@ -322,9 +323,9 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 // expectRest checks that a changed view changes only the targets of what differs, and the owners of nothing else.
 func (c *conversion) expectRest(image, made *v1alpha1.Image, before, view *unstructured.Unstructured) {
 	was, is := image.DeepCopy(), made.DeepCopy()
-	forget := func(target *target) {
-		target.remove(&was.Spec)
-		target.remove(&is.Spec)
+	forget := func(target *imagespec.Target) {
+		target.Remove(&was.Spec)
+		target.Remove(&is.Spec)
 	}
 	for _, b := range c.kind.bindings {
 		former, _ := b.value(before.Object)
@@ -369,7 +370,7 @@ func (c *conversion) expectHidden(former *metav1.ManagedFieldsEntry, made, rest 
 	set := require.Value(readSet(former))(c)
 	for _, name := range generatedTargets {
 		target := c.targets[name]
-		if _, exists := target.get(&rest.Spec); exists && !c.kind.targets.Has(name) && set.Has(target.ownerPath()) && !kept.Has(target.ownerPath()) {
+		if _, exists := target.Get(&rest.Spec); exists && !c.kind.targets.Has(name) && set.Has(target.OwnerPaths()[0]) && !kept.Has(target.OwnerPaths()[0]) {
 			c.Errorf("%v lost %s", ownerOf(former), name)
 		}
 	}

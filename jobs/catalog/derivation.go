@@ -18,11 +18,12 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // A derivation sets a field of the Image to what an expression makes of the object.
 type derivation struct {
-	target     *target
+	target     *imagespec.Target
 	expression *expression.Expression
 }
 
@@ -42,7 +43,7 @@ func (k *Kind) compileDerived(steps *expression.Steps, path *field.Path) field.E
 		if errs = append(errs, faults...); len(faults) > 0 {
 			continue
 		}
-		compiled, faults := compiler.Compile(declared.Expression, string(target.scalar()), at.Child("expression"))
+		compiled, faults := compiler.Compile(declared.Expression, target.Type(), at.Child("expression"))
 		errs = append(errs, faults...)
 		k.derived = append(k.derived, derivation{target, compiled})
 	}
@@ -103,21 +104,15 @@ func optionalFields(object *structuralschema.Structural, way []string) iter.Seq[
 }
 
 // freeTarget compiles a target that neither the template nor a binding nor a derived value sets yet.
-func (k *Kind) freeTarget(path string, at *field.Path) (*target, field.ErrorList) {
-	target, err := newTarget(path)
+func (k *Kind) freeTarget(path string, at *field.Path) (*imagespec.Target, field.ErrorList) {
+	target, faults := k.template.Target(path, at)
 	switch {
-	case err != nil:
-		return nil, field.ErrorList{field.Invalid(at, path, err.Error())}
+	case len(faults) > 0:
+		return nil, faults
 	case k.targets.Has(path):
 		return nil, field.ErrorList{field.Duplicate(at, path)}
-	case k.template.has(target):
-		return nil, field.ErrorList{field.Forbidden(at, "the template sets "+path)}
 	}
 	k.targets.Insert(path)
-	for i := range target.parents {
-		parent := &target.parents[i]
-		parent.kept = k.template.hasFields(target.fields[:parent.names])
-	}
 	return target, nil
 }
 
@@ -144,10 +139,10 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 		}
 		if !found {
 			p.remove(d.target)
-		} else if err := d.target.set(&p.made.Spec, value); err != nil {
-			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.path+", which the kind derives, "+err.Error()))
+		} else if err := d.target.Set(&p.made.Spec, value); err != nil {
+			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.Path+", which the kind derives, "+err.Error()))
 		} else {
-			insertAll(p.own, d.target.ownerPaths())
+			insertAll(p.own, d.target.OwnerPaths())
 		}
 	}
 	return errs
@@ -156,7 +151,7 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 // derivesBelow reports whether a derived value is below a path of the Image.
 func (k *Kind) derivesBelow(path string) bool {
 	for i := range k.derived {
-		if isBelow(k.derived[i].target.path, path) {
+		if isBelow(k.derived[i].target.Path, path) {
 			return true
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -33,7 +34,7 @@ func TestDerivedValues(t *testing.T) {
 	expectDerived(t, image, "srv-web", 20, "kata")
 	own := find(image.ManagedFields, owner{Manager, metav1.ManagedFieldsOperationUpdate})
 	for _, path := range []string{"spec.parameters[host]", "spec.history.failed", "spec.template.runtimeClassName"} {
-		if !owned(t, own).Has(require.Value(newTarget(path))(t).ownerPath()) {
+		if !owned(t, own).Has(mustTarget(t, path).OwnerPaths()[0]) {
 			t.Errorf("the kind does not own %s: %s", path, jsonOf(t, own))
 		}
 	}
@@ -61,9 +62,9 @@ func TestDerivedValues(t *testing.T) {
 	expectOwners(t, made.ManagedFields,
 		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:succeeded":{}}}}`, 1),
 		func() metav1.ManagedFieldsEntry {
-			set := kind.constants()
-			insertAll(set, require.Value(newTarget("spec.parameters[host]"))(t).ownerPaths())
-			insertAll(set, require.Value(newTarget("spec.history.failed"))(t).ownerPaths())
+			set := kind.template.OwnedPaths().Union(fieldpath.NewSet(kindLabelPath, revisionLabelPath))
+			insertAll(set, mustTarget(t, "spec.parameters[host]").OwnerPaths())
+			insertAll(set, mustTarget(t, "spec.history.failed").OwnerPaths())
 			want := entry("Update", Manager, imageVersion, "", 1)
 			require.NoError(t, writeOwned(&want, imageVersion, set))
 			want.Time = nil
@@ -75,7 +76,7 @@ func expectDerived(t *testing.T, image *v1alpha1.Image, host string, failed int3
 	t.Helper()
 	values := map[string]any{"spec.parameters[host]": host, "spec.history.failed": int64(failed), "spec.template.runtimeClassName": class}
 	for path, want := range values {
-		if got, found := require.Value(newTarget(path))(t).get(&image.Spec); found != (want != "") || found && got != want {
+		if got, found := mustTarget(t, path).Get(&image.Spec); found != (want != "") || found && got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}

@@ -4,14 +4,11 @@ package catalog
 
 import (
 	"context"
-	"reflect"
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apiextensions-apiserver/pkg/apiserver/schema/defaulting"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // Example returns an object of the kind named example, from which users can start. It has the required fields, and those for which
@@ -21,7 +18,7 @@ import (
 func (k *Kind) Example(ctx context.Context) *unstructured.Unstructured {
 	texts := map[string]string{}
 	for _, binding := range k.bindings {
-		if text, ok := writtenExamples[binding.target.value]; ok {
+		if text := binding.target.Example(); text != "" {
 			texts[binding.leaf.Path] = text
 		}
 	}
@@ -44,12 +41,6 @@ func examples(ctx context.Context, schema *structuralschema.Structural, texts ma
 		start = full
 	}
 	return start, full
-}
-
-// writtenExamples are examples of texts that must have the form of a type of Images.
-var writtenExamples = map[reflect.Type]string{
-	reflect.TypeFor[v1alpha1.Duration](): "1h",
-	reflect.TypeFor[v1alpha1.Quantity](): "1Gi",
 }
 
 // accepts reports whether a schema accepts the spec of a new object.

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // A Kind is a declared kind in the form in which a server uses it. It is immutable, and safe for concurrent use.
@@ -21,7 +22,7 @@ type Kind struct {
 	declared *v1alpha1.ImageKind
 	version  *v1alpha1.ImageKindVersion
 	schema   *declaredSchema
-	template *template
+	template *imagespec.Template
 	bindings []*binding
 	derived  []derivation
 	targets  sets.Set[string] // of the bindings and the derived values
@@ -50,7 +51,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	errs = append(errs, checkChoice(declared.Spec.OnDelete, spec.Child("onDelete"), v1alpha1.ImageKindWait, v1alpha1.ImageKindRelease)...)
 	errs = append(errs, checkChoice(declared.Spec.DirectWrites, spec.Child("directWrites"), v1alpha1.ImageKindEnforce, v1alpha1.ImageKindReport)...)
 	var faults field.ErrorList
-	kind.template, faults = readTemplate(declared.Spec.Template.Raw, spec.Child("template"))
+	kind.template, faults = imagespec.ReadTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)
 	kind.schema, faults = readSchema(ctx, steps, kind.version.Schema.Raw, version.Child("schema"))
 	if errs = append(errs, faults...); len(errs) > 0 {
@@ -102,4 +103,4 @@ func (k *Kind) Owns(image *v1alpha1.Image) bool {
 }
 
 // Template is the part of the spec that all Images of the kind have in common. It must not be changed.
-func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.spec }
+func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.Spec }

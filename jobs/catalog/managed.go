@@ -84,7 +84,12 @@ func writeOwned(entry *metav1.ManagedFieldsEntry, version string, set *fieldpath
 	return err
 }
 
-var metadataElement = fieldpath.FieldNameElement("metadata")
+var (
+	metadataElement   = fieldpath.FieldNameElement("metadata")
+	labelsPath        = fieldpath.MakePathOrDie("metadata", "labels")
+	kindLabelPath     = fieldpath.MakePathOrDie("metadata", "labels", v1alpha1.ImageKindLabel)
+	revisionLabelPath = fieldpath.MakePathOrDie("metadata", "labels", v1alpha1.ImageKindRevisionLabel)
+)
 
 // viewMetaPath returns the path in the metadata of a view for a path in the metadata of its Image. It returns false if the view does
 // not have it.
@@ -100,7 +105,7 @@ func viewMetaPath(path fieldpath.Path, view *metav1.ObjectMeta) (fieldpath.Path,
 		return path, !finalizer.IsString() || !slices.Contains(imageFinalizers, finalizer.AsString())
 	case keysApart(name) != nil && path[1].FieldName != nil:
 		key, visible := viewKey(*path[1].FieldName, keysApart(name))
-		return fieldPath(name, key), visible
+		return fieldpath.Path{path[0], fieldpath.FieldNameElement(key)}, visible
 	}
 	return path, true
 }
@@ -123,7 +128,7 @@ func imageMetaPath(path fieldpath.Path) fieldpath.Path {
 	if len(path) != 2 || path[0].FieldName == nil || path[1].FieldName == nil || keysApart(*path[0].FieldName) == nil {
 		return path
 	}
-	return fieldPath(*path[0].FieldName, imageKey(*path[1].FieldName, keysApart(*path[0].FieldName)))
+	return fieldpath.Path{path[0], fieldpath.FieldNameElement(imageKey(*path[1].FieldName, keysApart(*path[0].FieldName)))}
 }
 
 // keysApart returns the keys that are kept apart in a field of the metadata.
@@ -142,7 +147,7 @@ func keysApart(name string) []string {
 func (k *Kind) imagePaths(view *fieldpath.Set, stored func(*binding) bool) *fieldpath.Set {
 	set := fieldpath.NewSet()
 	for path := range view.WithPrefix(metadataElement).All() {
-		set.Insert(append(fieldPath("metadata"), imageMetaPath(path)...))
+		set.Insert(append(fieldpath.Path{metadataElement}, imageMetaPath(path)...))
 	}
 	for _, b := range k.bindings {
 		if view.Has(b.viewPath) && stored(b) {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // owners are the managed fields of an Image while a view changes them. Entries that the view does not show stay as they are, and so do
@@ -115,7 +116,7 @@ type put struct {
 	image        []metav1.ManagedFieldsEntry
 	made         *v1alpha1.Image
 	// removed are the targets that the Image no longer has.
-	removed []*target
+	removed []*imagespec.Target
 	// own are the paths that the kind has set itself.
 	own *fieldpath.Set
 }
@@ -133,7 +134,7 @@ func (k *Kind) putOwners(p *put) ([]metav1.ManagedFieldsEntry, error) {
 	}
 	lost := fieldpath.NewSet()
 	for _, target := range p.removed {
-		insertAll(lost, target.lostPaths(&p.made.Spec))
+		insertAll(lost, target.LostPaths(&p.made.Spec))
 	}
 	owners.lose(lost)
 	if !p.own.Empty() {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // Put returns the Image that stores view, an object of the kind. For a new object, before and image are nil, and the Image gets the
@@ -35,7 +36,8 @@ func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured,
 	var formers []map[string]any
 	was := &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: k.Name(), v1alpha1.ImageKindRevisionLabel: k.Revision()}}
 	if image == nil {
-		p.made, p.own = &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, k.constants()
+		p.made, p.own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths()
+		insertAll(p.own, []fieldpath.Path{kindLabelPath, revisionLabelPath})
 	} else {
 		p.made, p.own, p.image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
 		was = &p.made.ObjectMeta
@@ -71,7 +73,7 @@ func (k *Kind) putFields(p *put, view, full, before *unstructured.Unstructured) 
 		case !found:
 			p.remove(b.target)
 		default:
-			err = b.target.set(&p.made.Spec, stored)
+			err = b.target.Set(&p.made.Spec, stored)
 		}
 		if err != nil {
 			value, _ := b.value(full.Object)
@@ -82,8 +84,8 @@ func (k *Kind) putFields(p *put, view, full, before *unstructured.Unstructured) 
 }
 
 // remove removes a target from the Image.
-func (p *put) remove(target *target) {
-	target.remove(&p.made.Spec)
+func (p *put) remove(target *imagespec.Target) {
+	target.Remove(&p.made.Spec)
 	p.removed = append(p.removed, target)
 }
 

@@ -21,10 +21,10 @@ func Release(metadata *metav1.ObjectMeta) error {
 	maps.DeleteFunc(kept, func(key, _ string) bool {
 		return key == v1alpha1.ImageKindLabel || key == v1alpha1.ImageKindRevisionLabel
 	})
-	lost := fieldpath.NewSet(fieldPath("metadata", "labels", v1alpha1.ImageKindLabel), fieldPath("metadata", "labels", v1alpha1.ImageKindRevisionLabel))
+	lost := fieldpath.NewSet(kindLabelPath, revisionLabelPath)
 	if len(kept) == 0 {
 		kept = nil
-		lost.Insert(fieldPath("metadata", "labels"))
+		lost.Insert(labelsPath)
 	}
 	owners := newOwners(slices.DeleteFunc(slices.Clone(metadata.ManagedFields), func(entry metav1.ManagedFieldsEntry) bool { return entry.Manager == Manager }))
 	owners.lose(lost)

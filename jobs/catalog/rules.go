@@ -18,25 +18,25 @@ import (
 // checkTarget checks that the target can have every value that the schema allows for the field, and tells an empty value from none.
 func (b *binding) checkTarget(declared *v1alpha1.ImageKindBinding, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
-	if _, direct := b.codec.(identity); direct && b.target.scalar() == integerScalar {
+	if _, direct := b.codec.(identity); direct && b.target.Type() == "integer" {
 		limits := b.leaf.Schema.ValueValidation
 		if limits == nil || limits.Minimum == nil || *limits.Minimum < math.MinInt32 {
-			errs = append(errs, field.Required(b.leaf.At.Child("minimum"), fmt.Sprintf("must be at least %d, because %s of an Image has 32 bits", math.MinInt32, b.target.path)))
+			errs = append(errs, field.Required(b.leaf.At.Child("minimum"), fmt.Sprintf("must be at least %d, because %s of an Image has 32 bits", math.MinInt32, b.target.Path)))
 		}
 		if limits == nil || limits.Maximum == nil || *limits.Maximum > math.MaxInt32 {
-			errs = append(errs, field.Required(b.leaf.At.Child("maximum"), fmt.Sprintf("must be at most %d, because %s of an Image has 32 bits", math.MaxInt32, b.target.path)))
+			errs = append(errs, field.Required(b.leaf.At.Child("maximum"), fmt.Sprintf("must be at most %d, because %s of an Image has 32 bits", math.MaxInt32, b.target.Path)))
 		}
 	}
 	at, empty := b.emptyAt(declared, path)
-	if b.target.place != inString || !empty {
+	if !b.target.LacksEmpty() || !empty {
 		return errs
 	}
 	switch {
-	case b.target.needed || b.target.defaulted:
-		return append(errs, field.Required(at, fmt.Sprintf("must not be empty, because %s of an Image cannot be empty", b.target.path)))
+	case b.target.Needed || b.target.Defaulted:
+		return append(errs, field.Required(at, fmt.Sprintf("must not be empty, because %s of an Image cannot be empty", b.target.Path)))
 	case !b.leaf.Required:
 		return append(errs, field.Required(at, fmt.Sprintf(
-			"must not be empty, because an Image does not tell an empty %s from none: or let the field be required or have a default", b.target.path)))
+			"must not be empty, because an Image does not tell an empty %s from none: or let the field be required or have a default", b.target.Path)))
 	}
 	b.ifEmpty, _ = b.codec.decode("")
 	return errs
@@ -77,24 +77,24 @@ func allowsEmpty(schema *structuralschema.Structural) bool {
 
 // checkPresence checks that the field has a value whenever the Image has one without it: a default, or because it cannot do without.
 func (k *Kind) checkPresence(b *binding) field.ErrorList {
-	if b.leaf.Required || !b.target.needed && !b.target.defaulted || !k.mayLack(b) {
+	if b.leaf.Required || !b.target.Needed && !b.target.Defaulted || !k.mayLack(b) {
 		return nil
 	}
 	reason := "the server sets"
-	if b.target.needed {
+	if b.target.Needed {
 		reason = "an Image needs"
 	}
-	return field.ErrorList{field.Invalid(b.leaf.At, field.OmitValueType{}, fmt.Sprintf("must be required or have a default, because %s %s", reason, b.target.path))}
+	return field.ErrorList{field.Invalid(b.leaf.At, field.OmitValueType{}, fmt.Sprintf("must be required or have a default, because %s %s", reason, b.target.Path))}
 }
 
 // mayLack reports whether there is an object of the kind without the field whose Image has the parent of the target.
 func (k *Kind) mayLack(b *binding) bool {
-	fields := b.target.fields[:len(b.target.fields)-1]
+	fields := b.target.Parent()
 	parent := "spec." + strings.Join(fields, ".")
-	if b.target.always || k.template.hasFields(fields) || k.derivesBelow(parent) {
+	if b.target.Always || k.template.Has(fields...) || k.derivesBelow(parent) {
 		return true
 	}
-	return slices.ContainsFunc(k.bindings, func(other *binding) bool { return isBelow(other.target.path, parent) && !k.implies(other, b) })
+	return slices.ContainsFunc(k.bindings, func(other *binding) bool { return isBelow(other.target.Path, parent) && !k.implies(other, b) })
 }
 
 // implies reports whether every object that has one field has the other field.
@@ -114,12 +114,12 @@ func (k *Kind) implies(has, other *binding) bool {
 
 // checkBase checks that every Image has a base.
 func (k *Kind) checkBase(path *field.Path) field.ErrorList {
-	if k.template.hasFields([]string{"base", "reference"}) || k.template.hasFields([]string{"base", "imageRef"}) || k.derivesBelow("spec.base") {
+	if k.template.Has("base", "reference") || k.template.Has("base", "imageRef") || k.derivesBelow("spec.base") {
 		return nil
 	}
 	var errs field.ErrorList
 	for _, b := range k.bindings {
-		if !isBelow(b.target.path, "spec.base") {
+		if !isBelow(b.target.Path, "spec.base") {
 			continue
 		}
 		if b.leaf.Required {

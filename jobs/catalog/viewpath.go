@@ -20,11 +20,11 @@ func (k *Kind) ViewPath(image *v1alpha1.Image, path string) (string, bool) {
 	below := ""
 	for _, b := range k.bindings {
 		switch {
-		case path == b.target.path || isBelow(path, b.target.path):
+		case path == b.target.Path || isBelow(path, b.target.Path):
 			return b.leaf.Path, true
-		case isBelow(b.target.path, path) && below != "":
+		case isBelow(b.target.Path, path) && below != "":
 			return "", false // several fields decide
-		case isBelow(b.target.path, path):
+		case isBelow(b.target.Path, path):
 			below = b.leaf.Path
 		}
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package imagespec
 
 import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -18,7 +18,7 @@ func fieldPath(names ...string) fieldpath.Path {
 }
 
 // ownerPath is the path of a target in the managed fields of an Image.
-func (t *target) ownerPath() fieldpath.Path {
+func (t *Target) ownerPath() fieldpath.Path {
 	path := fieldPath(append([]string{"spec"}, t.fields...)...)
 	switch t.place {
 	case inParameter:
@@ -30,13 +30,13 @@ func (t *target) ownerPath() fieldpath.Path {
 }
 
 // itemPath is the path of the item of a list that has a parameter.
-func (t *target) itemPath() fieldpath.Path {
+func (t *Target) itemPath() fieldpath.Path {
 	return append(fieldPath("spec", "parameters"), fieldpath.KeyElementByFields("name", t.entry))
 }
 
-// ownerPaths are the paths that an owner of the target has in the managed fields of an Image. An owner of a parameter also owns its
-// item and its name. Otherwise an owner that no longer sets the parameter would leave an item without a value.
-func (t *target) ownerPaths() []fieldpath.Path {
+// OwnerPaths are the paths that an owner of the target has in the managed fields of an Image: first that of its value. An owner of a
+// parameter also owns its item and its name. Otherwise an owner that no longer sets the parameter would leave an item without a value.
+func (t *Target) OwnerPaths() []fieldpath.Path {
 	paths := []fieldpath.Path{t.ownerPath()}
 	if t.place == inParameter {
 		paths = append(paths, t.itemPath(), append(t.itemPath(), fieldPath("name")...))
@@ -44,9 +44,9 @@ func (t *target) ownerPaths() []fieldpath.Path {
 	return paths
 }
 
-// lostPaths are the paths that no longer exist in an Image from which the target was removed.
-func (t *target) lostPaths(spec *v1alpha1.ImageSpec) []fieldpath.Path {
-	paths := t.ownerPaths()
+// LostPaths are the paths that no longer exist in an Image from which the target was removed.
+func (t *Target) LostPaths(spec *v1alpha1.ImageSpec) []fieldpath.Path {
+	paths := t.OwnerPaths()
 	lost := func(names int) { paths = append(paths, fieldPath(append([]string{"spec"}, t.fields[:names]...)...)) }
 	for _, parent := range t.parents {
 		if at, found := t.descend(spec, parent.depth, false); !found || at.IsNil() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package imagespec has what a kind sets in the spec of an Image: the template, and the targets of bindings and derived values. It reads and
+// writes them, and knows who owns them in managed fields.
+package imagespec
 
 import (
 	"encoding/json"
@@ -11,12 +13,19 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// A target is a field of the spec of an Image that a kind sets: a scalar, an entry of a map, or the value of a parameter. Its path is
-// compiled to the indices of struct fields, so that access needs no map of the whole Image.
-type target struct {
-	path string
+// A Target is a field of the spec of an Image that a kind sets: a scalar, an entry of a map, or the value of a parameter. Its path is
+// compiled to the indices of struct fields, so that access needs no map of the whole Image. It is immutable, and safe for concurrent use.
+type Target struct {
+	// Path is the path in the Image, such as spec.parameters[size].
+	Path string
+	// Needed reports whether an Image that has the parent of the field needs the field.
+	Needed bool
+	// Defaulted reports whether an Image that has the parents of the target gets a default for the target, and Always whether every
+	// Image does.
+	Defaulted, Always bool
 	// fields are the names of the fields to the target, after spec.
 	fields []string
 	// indices are the indices of the struct fields to the target, from v1alpha1.ImageSpec. Pointers on the way are followed.
@@ -29,13 +38,8 @@ type target struct {
 	value reflect.Type
 	// written reports whether values are texts that must have a certain form, such as durations. An Image has them as they were written.
 	written bool
-	// needed reports whether an Image that has the parent of the field needs the field.
-	needed bool
 	// parents are the fields on the way that are removed when nothing is left in them, the outermost first.
 	parents []parent
-	// defaulted reports whether an Image that has the parents of the target gets a default for the target, and always whether every
-	// Image does.
-	defaulted, always bool
 }
 
 // A parent is a pointer on the way to a target.
@@ -62,15 +66,6 @@ const (
 	inParameter
 )
 
-// scalarType is the type of the values of a target, as JSON has it.
-type scalarType string
-
-const (
-	textScalar    scalarType = "string"
-	integerScalar scalarType = "integer"
-	booleanScalar scalarType = "boolean"
-)
-
 var errNoTarget = errors.New("must be the path of a scalar field of an Image, or of an entry in brackets, such as spec.base.reference or spec.parameters[size]")
 
 // forbiddenTargets are the fields of an Image that no user of a kind may choose, with those below.
@@ -81,7 +76,7 @@ var forbiddenTargets = []string{
 var parameterName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,63}$`)
 
 // newTarget compiles the path of a target.
-func newTarget(path string) (*target, error) {
+func newTarget(path string) (*Target, error) {
 	for _, forbidden := range forbiddenTargets {
 		if rest, found := strings.CutPrefix(path, forbidden); found && (rest == "" || strings.ContainsAny(rest[:1], ".[")) {
 			return nil, fmt.Errorf("%s cannot be set by users of the kind: set it in the template", forbidden)
@@ -93,7 +88,7 @@ func newTarget(path string) (*target, error) {
 		return nil, errNoTarget
 	}
 	entry = strings.TrimSuffix(entry, "]")
-	t := &target{path: path, fields: strings.Split(way, "."), entry: entry}
+	t := &Target{Path: path, fields: strings.Split(way, "."), entry: entry}
 	at := reflect.TypeFor[v1alpha1.ImageSpec]()
 	for i, name := range t.fields {
 		if at.Kind() == reflect.Pointer {
@@ -104,10 +99,10 @@ func newTarget(path string) (*target, error) {
 		if !ok {
 			return nil, errNoTarget
 		}
-		t.indices, t.needed = append(t.indices, field.Index...), !omitted
+		t.indices, t.Needed = append(t.indices, field.Index...), !omitted
 		at = field.Type
 	}
-	t.needed = t.needed || path == "spec.base.reference" // or imageRef, but a kind has one of them
+	t.Needed = t.Needed || path == "spec.base.reference" // or imageRef, but a kind has one of them
 	if err := t.setPlace(at, bracket); err != nil {
 		return nil, err
 	}
@@ -120,10 +115,10 @@ func newTarget(path string) (*target, error) {
 	image := &v1alpha1.Image{}
 	t.descend(&image.Spec, len(t.indices), true)
 	v1alpha1.SetObjectDefaults_Image(image)
-	_, t.defaulted = t.get(&image.Spec)
+	_, t.Defaulted = t.Get(&image.Spec)
 	image = &v1alpha1.Image{}
 	v1alpha1.SetObjectDefaults_Image(image)
-	_, t.always = t.get(&image.Spec)
+	_, t.Always = t.Get(&image.Spec)
 	return t, nil
 }
 
@@ -143,7 +138,7 @@ func jsonField(at reflect.Type, name string) (reflect.StructField, bool, bool) {
 }
 
 // setPlace sets the form of the value whose Go type is at the end of the path.
-func (t *target) setPlace(at reflect.Type, bracket bool) error {
+func (t *Target) setPlace(at reflect.Type, bracket bool) error {
 	switch {
 	case bracket && at == reflect.TypeFor[[]v1alpha1.Parameter]():
 		t.place, t.value = inParameter, reflect.TypeFor[string]()
@@ -162,21 +157,55 @@ func (t *target) setPlace(at reflect.Type, bracket bool) error {
 		return errNoTarget
 	}
 	t.written = reflect.PointerTo(t.value).Implements(reflect.TypeFor[json.Unmarshaler]()) && t.value.Implements(reflect.TypeFor[fmt.Stringer]())
-	if t.scalar() == "" {
+	if t.Type() == "" {
 		return errNoTarget
 	}
 	return nil
 }
 
-// scalar returns the type of the values in JSON, and nothing for values that are no scalars.
-func (t *target) scalar() scalarType {
+// Type returns the type of the values in JSON schemas: string, integer or boolean. It is empty for values that are no scalars.
+func (t *Target) Type() string {
 	switch {
 	case t.written, t.value.Kind() == reflect.String:
-		return textScalar
+		return "string"
 	case t.value.Kind() == reflect.Bool:
-		return booleanScalar
+		return "boolean"
 	case t.value.Kind() == reflect.Int32:
-		return integerScalar
+		return "integer"
 	}
 	return ""
+}
+
+// TakesText reports whether the target can have the text of every value of a type of JSON schemas.
+func (t *Target) TakesText(typ string) bool {
+	return t.value.Kind() == reflect.String && !t.written || t.value == reflect.TypeFor[v1alpha1.Quantity]() && typ == "integer"
+}
+
+// LacksEmpty reports whether an Image does not tell the empty string in the target from no value.
+func (t *Target) LacksEmpty() bool { return t.place == inString }
+
+// Example returns an example of a text that has the form that the target needs, and "" if it needs none.
+func (t *Target) Example() string {
+	switch t.value {
+	case reflect.TypeFor[v1alpha1.Duration]():
+		return "1h"
+	case reflect.TypeFor[v1alpha1.Quantity]():
+		return "1Gi"
+	}
+	return ""
+}
+
+// Parent returns the names of the fields to the parent of the target, after spec.
+func (t *Target) Parent() []string { return t.fields[:len(t.fields)-1] }
+
+// In returns the path of the target in an Image, with the index of the parameter in place of its name.
+func (t *Target) In(spec *v1alpha1.ImageSpec) *field.Path {
+	if t.place != inParameter {
+		return field.NewPath(t.Path)
+	}
+	parameters := field.NewPath("spec", "parameters")
+	if i := t.parameter(spec); i >= 0 {
+		return parameters.Index(i).Child("value")
+	}
+	return parameters
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package imagespec
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 )
 
 // descend returns the field after a number of indices. It creates the pointers on the way, or returns false for one that is nil.
-func (t *target) descend(spec *v1alpha1.ImageSpec, depth int, create bool) (reflect.Value, bool) {
+func (t *Target) descend(spec *v1alpha1.ImageSpec, depth int, create bool) (reflect.Value, bool) {
 	at := reflect.ValueOf(spec).Elem()
 	for _, index := range t.indices[:depth] {
 		if at.Kind() == reflect.Pointer {
@@ -30,8 +30,8 @@ func (t *target) descend(spec *v1alpha1.ImageSpec, depth int, create bool) (refl
 	return at, true
 }
 
-// get returns the value of a target as JSON has it: a string, an int64 or a bool. It returns false for a field that is absent.
-func (t *target) get(spec *v1alpha1.ImageSpec) (any, bool) {
+// Get returns the value of a target as JSON has it: a string, an int64 or a bool. It returns false for a field that is absent.
+func (t *Target) Get(spec *v1alpha1.ImageSpec) (any, bool) {
 	if t.place == inParameter {
 		if i := t.parameter(spec); i >= 0 {
 			return spec.Parameters[i].Value, true
@@ -66,8 +66,8 @@ func (t *target) get(spec *v1alpha1.ImageSpec) (any, bool) {
 	return at.String(), true
 }
 
-// set sets a value that get can return. It refuses a text that does not have the form that the field needs.
-func (t *target) set(spec *v1alpha1.ImageSpec, value any) error {
+// Set sets a value that Get can return. It refuses a text that does not have the form that the field needs.
+func (t *Target) Set(spec *v1alpha1.ImageSpec, value any) error {
 	parsed, err := t.parse(value)
 	if err != nil {
 		return err
@@ -97,8 +97,14 @@ func (t *target) set(spec *v1alpha1.ImageSpec, value any) error {
 	return nil
 }
 
+// Check reports why the target cannot have a value.
+func (t *Target) Check(value any) error {
+	_, err := t.parse(value)
+	return err
+}
+
 // parse returns the value in its Go type.
-func (t *target) parse(value any) (reflect.Value, error) {
+func (t *Target) parse(value any) (reflect.Value, error) {
 	switch v := value.(type) {
 	case string:
 		if t.written {
@@ -125,11 +131,11 @@ func (t *target) parse(value any) (reflect.Value, error) {
 			return reflect.ValueOf(int32(v)), nil
 		}
 	}
-	return reflect.Value{}, fmt.Errorf("must be of type %s", t.scalar())
+	return reflect.Value{}, fmt.Errorf("must be of type %s", t.Type())
 }
 
-// remove removes a target, and the parents in which nothing else is left but defaults.
-func (t *target) remove(spec *v1alpha1.ImageSpec) {
+// Remove removes a target, and the parents in which nothing else is left but defaults.
+func (t *Target) Remove(spec *v1alpha1.ImageSpec) {
 	if t.place == inParameter {
 		spec.Parameters = slices.DeleteFunc(spec.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == t.entry })
 		if len(spec.Parameters) == 0 {
@@ -157,7 +163,7 @@ func (t *target) remove(spec *v1alpha1.ImageSpec) {
 }
 
 // parentWithDefaults returns a parent with the defaults of Images, but without one for the target.
-func (t *target) parentWithDefaults(spec *v1alpha1.ImageSpec, depth int) any {
+func (t *Target) parentWithDefaults(spec *v1alpha1.ImageSpec, depth int) any {
 	image := &v1alpha1.Image{Spec: *spec.DeepCopy()}
 	v1alpha1.SetObjectDefaults_Image(image)
 	if leaf, found := t.descend(&image.Spec, len(t.indices), false); found && t.place != inMap {
@@ -168,6 +174,6 @@ func (t *target) parentWithDefaults(spec *v1alpha1.ImageSpec, depth int) any {
 }
 
 // parameter returns the index of the parameter of the target, or -1.
-func (t *target) parameter(spec *v1alpha1.ImageSpec) int {
+func (t *Target) parameter(spec *v1alpha1.ImageSpec) int {
 	return slices.IndexFunc(spec.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == t.entry })
 }

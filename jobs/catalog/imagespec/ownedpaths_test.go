@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package imagespec
 
 import (
 	"encoding/json"
 	"testing"
 
+	"sigs.k8s.io/yaml"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/managedfields"
 	"k8s.io/kube-openapi/pkg/validation/spec"
@@ -15,13 +16,13 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-// TestConstantsAreOwnedAsTheServerWouldOwnThem compares the paths of a template that has each form of list and object with those that
+// TestTheTemplateIsOwnedAsTheServerWouldOwnIt compares the paths of a template that has each form of list and object with those that
 // server-side apply finds by the published schema.
-func TestConstantsAreOwnedAsTheServerWouldOwnThem(t *testing.T) {
-	content := object(t, `
+func TestTheTemplateIsOwnedAsTheServerWouldOwnIt(t *testing.T) {
+	content := &unstructured.Unstructured{}
+	require.NoError(t, yaml.Unmarshal([]byte(`
 apiVersion: images.goldsmith.dev/v1alpha1
 kind: Image
-metadata: {labels: {catalog.goldsmith.dev/kind: examples, catalog.goldsmith.dev/revision: "12345678"}}
 spec:
   builder: {image: example.com/builder, command: [a, b]}
   base: {imageRef: {name: base, channel: stable}}
@@ -50,7 +51,7 @@ spec:
   triggers: {schedule: {cron: "@daily", jitter: 5m}, onBaseChange: false}
   retry: {classes: [Infrastructure, User], backoff: {}}
   history: {succeeded: 5, ttl: {failed: 7d}, logMaxBytes: 1Gi}
-`)
+`), &content.Object))
 	var document struct {
 		Components struct {
 			Schemas map[string]*spec.Schema `json:"schemas"`
@@ -62,8 +63,7 @@ spec:
 
 	declared, _, err := unstructured.NestedMap(content.Object, "spec")
 	require.NoError(t, err)
-	kind := &Kind{template: &template{declared: declared}}
-	got := kind.constants()
+	got := (&Template{Declared: declared}).OwnedPaths()
 	want = want.Difference(fieldpath.NewSet(fieldPath("apiVersion"), fieldPath("kind")))
 	if missing, more := want.Difference(got), got.Difference(want); !missing.Empty() || !more.Empty() {
 		t.Errorf("the paths lack\n%s\nand have\n%s", missing, more)

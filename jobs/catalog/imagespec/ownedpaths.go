@@ -1,21 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package imagespec
 
 import (
 	"slices"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 	"sigs.k8s.io/structured-merge-diff/v6/value"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// constants are the paths that a new Image has from the kind itself: the two labels, the template and the derived fields.
-func (k *Kind) constants() *fieldpath.Set {
-	set := fieldpath.NewSet(fieldPath("metadata", "labels", v1alpha1.ImageKindLabel), fieldPath("metadata", "labels", v1alpha1.ImageKindRevisionLabel))
-	if len(k.template.declared) > 0 {
-		insertOwned(set, fieldPath("spec"), "spec", k.template.declared)
+// OwnedPaths returns the paths that a new Image has from the template in managed fields.
+func (t *Template) OwnedPaths() *fieldpath.Set {
+	set := fieldpath.NewSet()
+	if len(t.Declared) > 0 {
+		insertOwned(set, fieldPath("spec"), "spec", t.Declared)
 	}
 	return set
 }
