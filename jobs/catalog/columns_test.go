@@ -12,6 +12,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
+// expectErrors compares errors with their texts, one a line.
+func expectErrors(t *testing.T, errs field.ErrorList, want string) {
+	t.Helper()
+	lines := make([]string, len(errs))
+	for i, err := range errs {
+		lines[i] = err.Error()
+	}
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 func TestColumns(t *testing.T) {
 	size := v1alpha1.ImageKindColumn{Name: "Size", Type: "string", JSONPath: ".spec.size"}
 	_, object := defined(t, debian(t))

@@ -21,6 +21,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // TestConversionLosesNothing converts random objects of random kinds to Images and back, and changes them on both sides.
@@ -119,8 +120,8 @@ func (c *conversion) expectView(image *v1alpha1.Image, want *unstructured.Unstru
 	}
 	wanted := c.owners(want.GetManagedFields(), func(owner owner, path fieldpath.Path) bool {
 		former := find(before.GetManagedFields(), owner)
-		_, shown, _ := unstructured.NestedFieldNoCopy(before.Object, names(path)...)
-		_, found, _ := unstructured.NestedFieldNoCopy(got.Object, names(path)...)
+		_, shown, _ := unstructured.NestedFieldNoCopy(before.Object, nestedFields(path)...)
+		_, found, _ := unstructured.NestedFieldNoCopy(got.Object, nestedFields(path)...)
 		return *path[0].FieldName == "metadata" || found || !shown && former != nil && require.Value(readSet(former))(c).Has(path)
 	})
 	if got := c.owners(got.GetManagedFields(), nil); !maps.Equal(got, wanted) {
@@ -163,7 +164,7 @@ func readSet(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
 	return set, nil
 }
 
-func names(path fieldpath.Path) []string {
+func nestedFields(path fieldpath.Path) []string {
 	var names []string
 	for _, element := range path {
 		if element.FieldName != nil {
@@ -241,14 +242,14 @@ func (c *conversion) unchanged(image *v1alpha1.Image) {
 	if got := jsonOf(c, c.put(before, before, image)); got != want {
 		c.Errorf("an unchanged view changes its Image to\n%s\nfrom\n%s\nof\n%s", got, want, jsonOf(c, c.kind.declared))
 	}
-	metadata := viewMeta(&image.ObjectMeta)
-	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields, &metadata))(c)), jsonOf(c, c.projected(image.ManagedFields, &metadata)); got != want {
+	shown := metadata.View(&image.ObjectMeta)
+	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields, &shown))(c)), jsonOf(c, c.projected(image.ManagedFields, &shown)); got != want {
 		c.Errorf("the view has owners\n%s\nwant\n%s\nof\n%s", got, want, jsonOf(c, image.ManagedFields))
 	}
 }
 
 // projected returns the managed fields of a view as sets have them. viewOwners finds the same in the text.
-func (c *conversion) projected(image []metav1.ManagedFieldsEntry, metadata *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
+func (c *conversion) projected(image []metav1.ManagedFieldsEntry, shown *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
 	var view []metav1.ManagedFieldsEntry
 	for i := range image {
 		if !isShown(&image[i]) {
@@ -256,7 +257,7 @@ func (c *conversion) projected(image []metav1.ManagedFieldsEntry, metadata *meta
 		}
 		owned, set := require.Value(readSet(&image[i]))(c), fieldpath.NewSet()
 		for path := range owned.WithPrefix(metadataElement).All() {
-			if path, visible := viewMetaPath(path, metadata); visible {
+			if path, visible := metadata.ViewPath(path, shown); visible {
 				set.Insert(append(fieldpath.Path{metadataElement}, path...))
 			}
 		}

@@ -17,6 +17,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // define returns what a CustomResourceDefinition of the kind would declare, and the schema of the whole object in the form in
@@ -26,7 +27,7 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	if err != nil {
 		return nil, nil, err
 	}
-	version, names := &declared.Spec.Versions[0], namesOf(declared)
+	version, accepted := &declared.Spec.Versions[0], names.Of(declared)
 	specProps, specStructural := *schema.Props, *schema.Structural
 	if specProps.Default == nil {
 		// Views always have a spec. Objects without one mean the same as with an empty one.
@@ -45,11 +46,11 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	}
 	return &apiextensionsv1.CustomResourceDefinition{
 		TypeMeta:   metav1.TypeMeta{APIVersion: apiextensionsv1.SchemeGroupVersion.String(), Kind: "CustomResourceDefinition"},
-		ObjectMeta: metav1.ObjectMeta{Name: names.Plural + "." + v1alpha1.CatalogGroup},
+		ObjectMeta: metav1.ObjectMeta{Name: accepted.Plural + "." + v1alpha1.CatalogGroup},
 		Spec: apiextensionsv1.CustomResourceDefinitionSpec{
 			Group: v1alpha1.CatalogGroup,
 			Scope: apiextensionsv1.NamespaceScoped,
-			Names: names,
+			Names: accepted,
 			Versions: []apiextensionsv1.CustomResourceDefinitionVersion{{
 				Name: version.Name, Served: true, Storage: true,
 				Schema:                   &apiextensionsv1.CustomResourceValidation{OpenAPIV3Schema: &object},
@@ -57,7 +58,7 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 				AdditionalPrinterColumns: columnsOf(version),
 			}},
 		},
-		Status: apiextensionsv1.CustomResourceDefinitionStatus{AcceptedNames: names, StoredVersions: []string{version.Name}},
+		Status: apiextensionsv1.CustomResourceDefinitionStatus{AcceptedNames: accepted, StoredVersions: []string{version.Name}},
 	}, structural, nil
 }
 

@@ -11,11 +11,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // derivedBindings has one binding, and derived values after it.
@@ -62,7 +62,7 @@ func TestDerivedValues(t *testing.T) {
 	expectOwners(t, made.ManagedFields,
 		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:succeeded":{}}}}`, 1),
 		func() metav1.ManagedFieldsEntry {
-			set := kind.template.OwnedPaths().Union(fieldpath.NewSet(kindLabelPath, revisionLabelPath))
+			set := kind.template.OwnedPaths().Union(metadata.LabelPaths())
 			insertAll(set, mustTarget(t, "spec.parameters[host]").OwnerPaths())
 			insertAll(set, mustTarget(t, "spec.history.failed").OwnerPaths())
 			want := entry("Update", Manager, imageVersion, "", 1)

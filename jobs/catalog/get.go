@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // Get returns the object of the kind that an Image stores. A field whose value in the Image is not one that the kind can have is left
 // out. The view shares memory with the Image. An error is a bug.
 func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
-	view := &View{ObjectMeta: viewMeta(&image.ObjectMeta)}
+	view := &View{ObjectMeta: metadata.View(&image.ObjectMeta)}
 	view.APIVersion, view.Kind = k.apiVersion, k.declared.Spec.Names.Kind
 	var err error
 	if view.ManagedFields, err = k.viewOwners(image.ManagedFields, &view.ObjectMeta); err != nil {

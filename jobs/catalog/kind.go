@@ -4,6 +4,7 @@ package catalog
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
@@ -15,6 +16,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // A Kind is a declared kind in the form in which a server uses it. It is immutable, and safe for concurrent use.
@@ -47,7 +49,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	declared = declared.DeepCopy()
 	kind := &Kind{declared: declared, version: &declared.Spec.Versions[0], targets: sets.New[string]()}
 	version := spec.Child("versions").Index(0)
-	errs := append(checkNames(declared), checkTexts(kind.version, version)...)
+	errs := append(names.Check(declared), checkTexts(kind.version, version)...)
 	errs = append(errs, checkChoice(declared.Spec.OnDelete, spec.Child("onDelete"), v1alpha1.ImageKindWait, v1alpha1.ImageKindRelease)...)
 	errs = append(errs, checkChoice(declared.Spec.DirectWrites, spec.Child("directWrites"), v1alpha1.ImageKindEnforce, v1alpha1.ImageKindReport)...)
 	var faults field.ErrorList
@@ -104,3 +106,15 @@ func (k *Kind) Owns(image *v1alpha1.Image) bool {
 
 // Template is the part of the spec that all Images of the kind have in common. It must not be changed.
 func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.Spec }
+
+// WithoutShortNames returns the kind without some of its short names.
+func (k *Kind) WithoutShortNames(taken []string) *Kind {
+	reduced := *k
+	reduced.declared = k.declared.DeepCopy()
+	reduced.version = &reduced.declared.Spec.Versions[0]
+	reduced.declared.Spec.Names.ShortNames = slices.DeleteFunc(reduced.declared.Spec.Names.ShortNames, func(name string) bool { return slices.Contains(taken, name) })
+	reduced.definition = k.definition.DeepCopy()
+	reduced.definition.Spec.Names = names.Of(reduced.declared)
+	reduced.definition.Status.AcceptedNames = reduced.definition.Spec.Names
+	return &reduced
+}

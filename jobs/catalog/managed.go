@@ -4,13 +4,12 @@ package catalog
 
 import (
 	"fmt"
-	"io"
-	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // An owner is the manager of fields, and how it set them. An object has at most one entry of an owner.
@@ -26,13 +25,8 @@ func readOwned(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
 	if entry.FieldsV1 == nil {
 		return fieldpath.NewSet(), true
 	}
-	return readPaths(entry.FieldsV1.GetRawReader())
-}
-
-// readPaths returns the paths in the text of an entry.
-func readPaths(text io.Reader) (*fieldpath.Set, bool) {
 	set := fieldpath.NewSet()
-	return set, set.FromJSON(text) == nil
+	return set, set.FromJSON(entry.FieldsV1.GetRawReader()) == nil
 }
 
 // isShown reports whether a view can show an entry of its Image: not the owners of a status, and not what another version of the API
@@ -53,16 +47,16 @@ func (k *Kind) viewOwners(image []metav1.ManagedFieldsEntry, view *metav1.Object
 		if !p.read(k.owners) {
 			continue
 		}
-		const metadata, spec = `"f:metadata":`, `"f:spec":`
-		fields, shown, err := appendMetadata([]byte("{"+metadata), p.metadata, view)
+		const ofMetadata, ofSpec = `"f:metadata":`, `"f:spec":`
+		fields, shown, err := metadata.AppendOwned([]byte("{"+ofMetadata), p.metadata, view)
 		if err != nil {
 			return nil, fmt.Errorf("write managed fields of %s: %w", image[i].Manager, err)
 		}
 		switch {
 		case shown && len(p.owned) > 0:
-			fields = append(fields, ","+spec...)
+			fields = append(fields, ","+ofSpec...)
 		case !shown && len(p.owned) > 0:
-			fields = append(fields[:0], "{"+spec...)
+			fields = append(fields[:0], "{"+ofSpec...)
 		case !shown:
 			continue
 		}
@@ -84,70 +78,14 @@ func writeOwned(entry *metav1.ManagedFieldsEntry, version string, set *fieldpath
 	return err
 }
 
-var (
-	metadataElement   = fieldpath.FieldNameElement("metadata")
-	labelsPath        = fieldpath.MakePathOrDie("metadata", "labels")
-	kindLabelPath     = fieldpath.MakePathOrDie("metadata", "labels", v1alpha1.ImageKindLabel)
-	revisionLabelPath = fieldpath.MakePathOrDie("metadata", "labels", v1alpha1.ImageKindRevisionLabel)
-)
-
-// viewMetaPath returns the path in the metadata of a view for a path in the metadata of its Image. It returns false if the view does
-// not have it.
-func viewMetaPath(path fieldpath.Path, view *metav1.ObjectMeta) (fieldpath.Path, bool) {
-	if len(path) == 0 || len(path) > 2 || path[0].FieldName == nil {
-		return path, true
-	}
-	switch name := *path[0].FieldName; {
-	case len(path) == 1: // an owner of labels that the view does not show would be in conflict with everybody who applies the first one
-		return path, !isAbsent(view, name)
-	case name == "finalizers" && path[1].Value != nil:
-		finalizer := *path[1].Value
-		return path, !finalizer.IsString() || !slices.Contains(imageFinalizers, finalizer.AsString())
-	case keysApart(name) != nil && path[1].FieldName != nil:
-		key, visible := viewKey(*path[1].FieldName, keysApart(name))
-		return fieldpath.Path{path[0], fieldpath.FieldNameElement(key)}, visible
-	}
-	return path, true
-}
-
-// isAbsent reports whether a view lacks a field of the metadata that its Image can have.
-func isAbsent(view *metav1.ObjectMeta, name string) bool {
-	switch name {
-	case "labels":
-		return len(view.Labels) == 0
-	case "annotations":
-		return len(view.Annotations) == 0
-	case "finalizers":
-		return len(view.Finalizers) == 0
-	}
-	return false
-}
-
-// imageMetaPath returns the path in the metadata of an Image for a path in the metadata of a view.
-func imageMetaPath(path fieldpath.Path) fieldpath.Path {
-	if len(path) != 2 || path[0].FieldName == nil || path[1].FieldName == nil || keysApart(*path[0].FieldName) == nil {
-		return path
-	}
-	return fieldpath.Path{path[0], fieldpath.FieldNameElement(imageKey(*path[1].FieldName, keysApart(*path[0].FieldName)))}
-}
-
-// keysApart returns the keys that are kept apart in a field of the metadata.
-func keysApart(name string) []string {
-	switch name {
-	case "labels":
-		return apartLabels
-	case "annotations":
-		return apartAnnotations
-	}
-	return nil
-}
+var metadataElement = fieldpath.FieldNameElement("metadata")
 
 // imagePaths returns the paths in the managed fields of an Image for paths in those of a view, except for those of fields that stored
 // refuses. Objects on the way to a field of the view have no place in the Image: each exists as long as one of its fields does.
 func (k *Kind) imagePaths(view *fieldpath.Set, stored func(*binding) bool) *fieldpath.Set {
 	set := fieldpath.NewSet()
 	for path := range view.WithPrefix(metadataElement).All() {
-		set.Insert(append(fieldpath.Path{metadataElement}, imageMetaPath(path)...))
+		set.Insert(append(fieldpath.Path{metadataElement}, metadata.ImagePath(path)...))
 	}
 	for _, b := range k.bindings {
 		if view.Has(b.viewPath) && stored(b) {

@@ -161,7 +161,7 @@ spec: {size: small, rebuild: {at: "@daily"}}
 			"f:parameters":{"k:{\"name\":\"flavour\"}":{".":{},"f:name":{},"f:value":{}}},"f:template":{"f:serviceAccountName":{}}}}`, 1),
 	)
 	expectOwners(t, require.Value(kind.Get(made))(t).ManagedFields, view.GetManagedFields()...)
-	if own := find(made.ManagedFields, owner{Manager, "Update"}); !strings.Contains(own.FieldsV1.GetRawString(), `"f:metadata":`+ownMetadata+",") {
+	if own := find(made.ManagedFields, owner{Manager, "Update"}); !strings.Contains(own.FieldsV1.GetRawString(), `"f:metadata":{"f:labels":{"f:catalog.goldsmith.dev/kind":{},"f:catalog.goldsmith.dev/revision":{}}},`) {
 		t.Errorf("the kind owns %s", jsonOf(t, own))
 	}
 }

@@ -8,10 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // An ownerNode is an element of a path in the managed fields of an Image, on the way to a bound field.
@@ -182,50 +179,4 @@ func appendOwned(to []byte, fields []fieldNode, owned []*binding) []byte {
 		}
 	}
 	return append(to, '}')
-}
-
-// ownMetadata is what the kind itself owns in the metadata of nearly every Image. A view shows none of it.
-const ownMetadata = `{"f:labels":{"f:` + v1alpha1.ImageKindLabel + `":{},"f:` + v1alpha1.ImageKindRevisionLabel + `":{}}}`
-
-// appendMetadata appends the JSON of the paths in the metadata of a view, for those in the metadata of its Image. Most have no key that is
-// kept apart, and are the same. It returns false if the view shows none.
-func appendMetadata(to []byte, image string, view *metav1.ObjectMeta) ([]byte, bool, error) {
-	if image == "" || image == "{}" || image == ownMetadata {
-		return to, false, nil
-	}
-	if !mayBeApart(image) && !ownsAbsent(image, view) {
-		return append(to, image...), true, nil
-	}
-	paths, valid := readPaths(strings.NewReader(image))
-	if !valid {
-		return to, false, nil
-	}
-	shown := fieldpath.NewSet()
-	for path := range paths.All() {
-		if path, visible := viewMetaPath(path, view); visible {
-			shown.Insert(path)
-		}
-	}
-	if shown.Empty() {
-		return to, false, nil
-	}
-	text, err := shown.ToJSON()
-	return append(to, text...), true, err
-}
-
-// ownsAbsent reports whether a text can have a field that the view lacks.
-func ownsAbsent(text string, view *metav1.ObjectMeta) bool {
-	return slices.ContainsFunc([]string{"labels", "annotations", "finalizers"}, func(name string) bool {
-		return isAbsent(view, name) && strings.Contains(text, `"f:`+name+`"`)
-	})
-}
-
-// mayBeApart reports whether a text can have a key that is kept apart, or a finalizer that a view does not show.
-func mayBeApart(text string) bool {
-	contains := func(key string) bool {
-		prefix, _, _ := strings.Cut(key, "/")
-		return strings.Contains(text, prefix)
-	}
-	return strings.Contains(text, `\u`) || slices.ContainsFunc(apartLabels, contains) || slices.ContainsFunc(apartAnnotations, contains) ||
-		slices.ContainsFunc(imageFinalizers, contains)
 }

@@ -34,7 +34,7 @@ func TestManagedFieldsAreReadAsText(t *testing.T) {
 		{"a key of the view", `{"f:metadata":{"f:labels":{"f:app.kubernetes.io.view.catalog.goldsmith.dev/instance":{}}}}`, `{"f:metadata":{"f:labels":{"f:app.kubernetes.io/instance":{}}}}`},
 		{"an escaped key that is kept apart", `{"f:metadata":{"f:labels":{"f:\u0061pp.kubernetes.io/instance":{},"f:b":{}}}}`, `{"f:metadata":{"f:labels":{"f:b":{}}}}`},
 		{"a finalizer of deletions", `{"f:metadata":{"f:finalizers":{".":{},"v:\"foregroundDeletion\"":{}}}}`, ""},
-		{"the labels of the kind", `{"f:metadata":` + ownMetadata + `}`, ""},
+		{"the labels of the kind", `{"f:metadata":{"f:labels":{"f:catalog.goldsmith.dev/kind":{},"f:catalog.goldsmith.dev/revision":{}}}}`, ""},
 		{"empty metadata", `{"f:metadata":{}}`, ""},
 		{"no object", `[]`, ""},
 		{"a path that is no object", `{"f:metadata":{"f:labels":{}},"f:spec":1}`, ""},

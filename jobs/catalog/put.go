@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // Put returns the Image that stores view, an object of the kind. For a new object, before and image are nil, and the Image gets the
@@ -28,16 +29,15 @@ import (
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
 // *field.Error.
 func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured, image *v1alpha1.Image) (*v1alpha1.Image, error) {
-	metadata, err := metaOf(view)
+	viewMetadata, err := metaOf(view)
 	if err != nil {
 		return nil, err
 	}
-	p := &put{view: metadata.ManagedFields}
+	p := &put{view: viewMetadata.ManagedFields}
 	var formers []map[string]any
 	was := &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: k.Name(), v1alpha1.ImageKindRevisionLabel: k.Revision()}}
 	if image == nil {
-		p.made, p.own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths()
-		insertAll(p.own, []fieldpath.Path{kindLabelPath, revisionLabelPath})
+		p.made, p.own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths().Union(metadata.LabelPaths())
 	} else {
 		p.made, p.own, p.image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
 		was = &p.made.ObjectMeta
@@ -47,7 +47,7 @@ func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured,
 		}
 		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
 	}
-	made, errs := imageMeta(metadata, was)
+	made, errs := metadata.Image(viewMetadata, was)
 	p.made.ObjectMeta = made
 	full := k.WithDefaults(view)
 	errs = append(errs, k.putFields(p, view, full, before)...)
@@ -92,11 +92,11 @@ func (p *put) remove(target *imagespec.Target) {
 // metaOf returns the metadata of an object.
 func metaOf(object *unstructured.Unstructured) (*metav1.ObjectMeta, error) {
 	content, _ := object.Object["metadata"].(map[string]any)
-	metadata := &metav1.ObjectMeta{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, metadata); err != nil {
+	meta := &metav1.ObjectMeta{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, meta); err != nil {
 		return nil, fmt.Errorf("read metadata of %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	return metadata, nil
+	return meta, nil
 }
 
 // WithDefaults returns an object with the defaults of the schema, which its rules are about. It shares all but the spec with the object.

@@ -24,7 +24,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // ServedKindsAnnotation of an APIService names the kinds that a replica of the server serves. kube-aggregator reads discovery and OpenAPI
@@ -98,7 +98,7 @@ func (a *announcer) writeNext(ctx context.Context) {
 // write writes a revision into all APIServices. One that is not registered has nobody to tell.
 func (a *announcer) write(ctx context.Context, revision string) error {
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, ServedKindsAnnotation, revision+"."+string(a.replica))
-	for _, version := range catalog.Versions() {
+	for _, version := range names.Versions() {
 		name := version + "." + v1alpha1.CatalogGroup
 		_, err := a.client.Resource(apiServices).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "goldsmith-apiserver"})
 		if err != nil && !apierrors.IsNotFound(err) {

@@ -14,6 +14,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // decision is what becomes of a stored ImageKind.
@@ -59,7 +60,7 @@ func decide(ctx context.Context, configured []*catalog.Kind, stored []*v1alpha1.
 func named(kind *catalog.Kind, configured, served []*catalog.Kind) (usable *catalog.Kind, reason, message string) {
 	var taken []string
 	for _, other := range served {
-		conflicts := kind.Conflicts(other)
+		conflicts := names.Conflicts(kind.Declared(), other.Declared())
 		if len(conflicts) > 0 && kind.Name() == other.Name() && slices.Contains(configured, other) {
 			return nil, v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
 		}

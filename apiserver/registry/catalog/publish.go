@@ -32,6 +32,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // key is the only key of the queue: all kinds are published together.
@@ -64,7 +65,7 @@ type compiled struct {
 // version is not found blocks the deletion of namespaces in its cluster.
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
 	return &Publisher{
-		Group: dynamic.NewGroup(v1alpha1.CatalogGroup, catalog.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
+		Group: dynamic.NewGroup(v1alpha1.CatalogGroup, names.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
 		compiled: map[types.UID]compiled{}, published: &published{},
 	}
 }

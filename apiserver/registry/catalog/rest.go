@@ -19,6 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // REST is a kind of the catalog: the Images of the kind, as the objects that its users see.
@@ -188,6 +189,6 @@ func (r *REST) selected(options *internalversion.ListOptions) (*internalversion.
 	if selected.ShardSelector != "" { // it hashes the UID, and that of the Image is another
 		return nil, apierrors.NewBadRequest("shardSelector is not supported for kinds of " + v1alpha1.CatalogGroup + ": list without it")
 	}
-	selected.LabelSelector = r.kind.Selector(selected.LabelSelector)
+	selected.LabelSelector = metadata.Selector(r.kind.Name(), selected.LabelSelector)
 	return selected, nil
 }

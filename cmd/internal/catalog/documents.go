@@ -22,6 +22,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/wrongtype"
 	"goldsmith.dev/goldsmith/cmd/internal/documents"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 const (
@@ -182,7 +183,7 @@ func (d declaration) conflicts(others []declaration) (problems []error) {
 		case d.name != "" && d.name == other.name:
 			problems = append(problems, fmt.Errorf("metadata.name: %s is also set in %s: choose another name", d.name, other.at))
 		case d.kind != nil && other.kind != nil:
-			for _, problem := range d.kind.Conflicts(other.kind) {
+			for _, problem := range names.Conflicts(d.kind.Declared(), other.kind.Declared()) {
 				problems = append(problems, fmt.Errorf("%w in %s: choose another name", problem, other.at))
 			}
 		}

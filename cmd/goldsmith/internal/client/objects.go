@@ -19,7 +19,7 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // CatalogKind is a kind of the catalog, as discovery lists it.
@@ -45,7 +45,7 @@ func (k *CatalogKind) is(typed string) bool {
 // CatalogKinds returns the kinds of the catalog, by the names of their resources.
 func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	var all []CatalogKind
-	for _, version := range catalog.Versions() {
+	for _, version := range names.Versions() {
 		list, err := c.Discovery().ServerResourcesForGroupVersion(v1alpha1.CatalogGroup + "/" + version)
 		if apierrors.IsNotFound(err) {
 			continue // the server has no catalog

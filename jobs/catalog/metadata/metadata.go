@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package metadata has what an object of a kind and its Image have of each other's metadata, and of its owners in managed fields. Keys by which
+// tools find the objects that they apply are kept apart.
+package metadata
 
 import (
 	"maps"
@@ -34,8 +36,8 @@ func viewFinalizers(image []string) []string {
 	return slices.DeleteFunc(slices.Clone(image), func(f string) bool { return slices.Contains(imageFinalizers, f) })
 }
 
-// viewMeta returns the metadata of a view, except for managed fields.
-func viewMeta(image *metav1.ObjectMeta) metav1.ObjectMeta {
+// View returns the metadata of a view, except for managed fields.
+func View(image *metav1.ObjectMeta) metav1.ObjectMeta {
 	view := *image
 	view.UID = ViewUID(image.UID)
 	view.Labels = viewKeys(image.Labels, apartLabels)
@@ -47,9 +49,9 @@ func viewMeta(image *metav1.ObjectMeta) metav1.ObjectMeta {
 	return view
 }
 
-// imageMeta returns the metadata of the Image of a view, except for managed fields. image has the metadata that the Image had, or
-// the labels of a new Image.
-func imageMeta(view, image *metav1.ObjectMeta) (metav1.ObjectMeta, field.ErrorList) {
+// Image returns the metadata of the Image of a view, except for managed fields. image has the metadata that the Image had, or
+// the labels of a new Image. Faults are at their paths in the view.
+func Image(view, image *metav1.ObjectMeta) (metav1.ObjectMeta, field.ErrorList) {
 	var errs field.ErrorList
 	path := field.NewPath("metadata")
 	made := *view

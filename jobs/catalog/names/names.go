@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package names has the names of kinds and of their versions. It refuses those by which clients would find another kind.
+package names
 
 import (
 	"fmt"
@@ -26,8 +27,8 @@ var kindName = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
 // Versions returns the names that versions of kinds can have, in the order in which clients prefer them.
 func Versions() []string { return []string{"v1", "v1beta1", "v1alpha1"} }
 
-// namesOf returns the names of a kind, with those that it leaves to defaults.
-func namesOf(declared *v1alpha1.ImageKind) apiextensionsv1.CustomResourceDefinitionNames {
+// Of returns the names of a kind, with those that it leaves to defaults.
+func Of(declared *v1alpha1.ImageKind) apiextensionsv1.CustomResourceDefinitionNames {
 	names := declared.Spec.Names
 	singular := names.Singular
 	if singular == "" {
@@ -49,7 +50,7 @@ type usedName struct {
 type usedNames struct{ resources, kinds, categories []usedName }
 
 func usedNamesOf(declared *v1alpha1.ImageKind) usedNames {
-	names, at := namesOf(declared), field.NewPath("spec", "names")
+	names, at := Of(declared), field.NewPath("spec", "names")
 	singular := at.Child("singular")
 	if declared.Spec.Names.Singular == "" {
 		singular = at.Child("kind")
@@ -67,8 +68,8 @@ func usedNamesOf(declared *v1alpha1.ImageKind) usedNames {
 	return used
 }
 
-// checkNames checks the names of a kind, and of its version.
-func checkNames(declared *v1alpha1.ImageKind) field.ErrorList {
+// Check checks the names of a kind, and of its version.
+func Check(declared *v1alpha1.ImageKind) field.ErrorList {
 	names, at := declared.Spec.Names, field.NewPath("spec", "names")
 	var errs field.ErrorList
 	if declared.Namespace != "" {
@@ -105,16 +106,16 @@ func checkNames(declared *v1alpha1.ImageKind) field.ErrorList {
 	return append(errs, used.checkBuiltIn()...)
 }
 
-// Conflicts returns an error for each name of the kind that another kind has, too, and one where several names follow from one field. Both can
+// Conflicts returns an error for each name of a kind that another kind has, too, and one where several names follow from one field. Both can
 // have the same categories.
-func (k *Kind) Conflicts(other *Kind) field.ErrorList {
-	ours, theirs := usedNamesOf(k.declared), usedNamesOf(other.declared)
+func Conflicts(declared, other *v1alpha1.ImageKind) field.ErrorList {
+	ours, theirs := usedNamesOf(declared), usedNamesOf(other)
 	var errs field.ErrorList
 	find := func(ours, theirs []usedName, use string) {
 		for _, name := range ours {
 			if slices.ContainsFunc(theirs, func(used usedName) bool { return used.name == name.name }) {
 				err := field.Duplicate(name.at, name.name)
-				err.Detail = fmt.Sprintf("is %s of the ImageKind %s", use, other.Name())
+				err.Detail = fmt.Sprintf("is %s of the ImageKind %s", use, other.Name)
 				if !slices.ContainsFunc(errs, func(known *field.Error) bool { return known.Field == err.Field }) {
 					errs = append(errs, err)
 				}
@@ -126,16 +127,4 @@ func (k *Kind) Conflicts(other *Kind) field.ErrorList {
 	find(ours.resources, theirs.categories, "a category")
 	find(ours.categories, theirs.resources, "a name")
 	return errs
-}
-
-// WithoutShortNames returns the kind without some of its short names.
-func (k *Kind) WithoutShortNames(names []string) *Kind {
-	reduced := *k
-	reduced.declared = k.declared.DeepCopy()
-	reduced.version = &reduced.declared.Spec.Versions[0]
-	reduced.declared.Spec.Names.ShortNames = slices.DeleteFunc(reduced.declared.Spec.Names.ShortNames, func(name string) bool { return slices.Contains(names, name) })
-	reduced.definition = k.definition.DeepCopy()
-	reduced.definition.Spec.Names = namesOf(reduced.declared)
-	reduced.definition.Status.AcceptedNames = reduced.definition.Spec.Names
-	return &reduced
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package names
 
 import (
 	"encoding/json"
@@ -23,6 +23,16 @@ func expectErrors(t *testing.T, errs field.ErrorList, want string) {
 	}
 	if got := strings.Join(lines, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func debian() *v1alpha1.ImageKind {
+	return &v1alpha1.ImageKind{
+		ObjectMeta: metav1.ObjectMeta{Name: "debianservers"},
+		Spec: v1alpha1.ImageKindSpec{
+			Names:    v1alpha1.ImageKindNames{Kind: "DebianServer", ShortNames: []string{"deb"}, Categories: []string{"catalog"}},
+			Versions: []v1alpha1.ImageKindVersion{{Name: "v1"}},
+		},
 	}
 }
 
@@ -65,9 +75,9 @@ func TestNames(t *testing.T) {
 		{"kind of every group", func(k *v1alpha1.ImageKind) { k.Spec.Names.Kind = "WatchEvent" }, `spec.names.kind: Invalid value: "WatchEvent": is a name of the kind WatchEvent` + clash},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			kind := debian(t)
+			kind := debian()
 			test.change(kind)
-			expectErrors(t, checkNames(kind), test.want)
+			expectErrors(t, Check(kind), test.want)
 		})
 	}
 }
@@ -104,14 +114,14 @@ func TestNamesOfAnotherKind(t *testing.T) {
 		}, `spec.names.categories[0]: Duplicate value: "catalog": is a name of the ImageKind catalog`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			expectErrors(t, (&Kind{declared: debian(t)}).Conflicts(&Kind{declared: &test.other}), test.want)
+			expectErrors(t, Conflicts(debian(), &test.other), test.want)
 		})
 	}
 }
 
 // TestEveryResourceOfGoldsmithIsBuiltIn compares the list with what servers publish.
 func TestEveryResourceOfGoldsmithIsBuiltIn(t *testing.T) {
-	text, err := os.ReadFile("../../apis/generated/discovery/v1alpha1.json")
+	text, err := os.ReadFile("../../../apis/generated/discovery/v1alpha1.json")
 	if err != nil {
 		t.Fatal(err)
 	}

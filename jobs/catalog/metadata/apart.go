@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package metadata
 
 import (
 	"slices"
@@ -89,13 +89,13 @@ func imageKeys(view, image map[string]string, list []string) map[string]string {
 	return merged
 }
 
-// Selector returns the selector of the Images whose objects of the kind a selector selects.
-func (k *Kind) Selector(selector labels.Selector) labels.Selector {
-	kind, err := labels.NewRequirement(v1alpha1.ImageKindLabel, "=", []string{k.Name()})
+// Selector returns the selector of the Images whose objects of a kind a selector selects. A selector that is nil selects all of them.
+func Selector(kind string, selector labels.Selector) labels.Selector {
+	ofKind, err := labels.NewRequirement(v1alpha1.ImageKindLabel, "=", []string{kind})
 	if err != nil {
 		return labels.Nothing() // the name of a kind is the value of a label
 	}
-	own := labels.NewSelector().Add(*kind)
+	own := labels.NewSelector().Add(*ofKind)
 	if selector == nil {
 		return own
 	}

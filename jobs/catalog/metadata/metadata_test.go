@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package metadata
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
 
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -59,87 +60,74 @@ func TestKeysOfToolsAreKeptApart(t *testing.T) {
 	}
 }
 
+// webServer returns the metadata of an Image of a kind.
+func webServer() *metav1.ObjectMeta {
+	return &metav1.ObjectMeta{
+		Name: "web", UID: "71c1bcbd-32a2-4ea8-9d4b-2b9c8de2f9f2",
+		Labels: map[string]string{v1alpha1.ImageKindLabel: "debianservers", v1alpha1.ImageKindRevisionLabel: "12345678"},
+	}
+}
+
 func TestMetadata(t *testing.T) {
-	kind := compile(t, debianServers)
-	image := storedServer(t, kind)
+	image := webServer()
 	image.Finalizers = []string{"example.com/a", "foregroundDeletion", "example.com/b"}
 	image.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "image"}
-	before := viewOf(t, kind, image)
-	if got := before.GetUID(); got != ViewUID(image.UID) || got == image.UID || len(got) != len(image.UID) {
-		t.Errorf("the view has UID %s", got)
+	view := View(image)
+	if view.UID != ViewUID(image.UID) || view.UID == image.UID || len(view.UID) != len(image.UID) {
+		t.Errorf("the view has UID %s", view.UID)
 	}
 	if ViewUID("") != "" {
 		t.Error("an object without UID has a UID")
 	}
-	if got := before.GetFinalizers(); !slices.Equal(got, []string{"example.com/a", "example.com/b"}) {
-		t.Errorf("the view has finalizers %q", got)
+	if !slices.Equal(view.Finalizers, []string{"example.com/a", "example.com/b"}) {
+		t.Errorf("the view has finalizers %q", view.Finalizers)
 	}
-	if got := before.GetAnnotations(); len(got) > 0 {
-		t.Errorf("the view has annotations %v", got)
+	if len(view.Annotations)+len(view.Labels) > 0 {
+		t.Errorf("the view has annotations %v and labels %v", view.Annotations, view.Labels)
 	}
 
-	view := before.DeepCopy()
-	view.SetFinalizers([]string{"example.com/c"})
-	view.SetAnnotations(map[string]string{"argocd.argoproj.io/tracking-id": "view"})
-	view.SetLabels(map[string]string{"tier": "gold", v1alpha1.ImageKindLabel: "mine"})
-	_, err := kind.Put(t.Context(), view, before, image)
-	if want := "metadata.labels[catalog.goldsmith.dev/kind]: Forbidden: is reserved for Goldsmith: leave it out"; err == nil || err.Error() != want {
-		t.Errorf("a reserved label: %v", err)
+	view.Finalizers = []string{"example.com/c"}
+	view.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "view"}
+	view.Labels = map[string]string{"tier": "gold"}
+	made, errs := Image(&view, image)
+	require.NoError(t, errs.ToAggregate())
+	want := webServer()
+	want.Finalizers = []string{"foregroundDeletion", "example.com/c"}
+	want.Labels["tier"] = "gold"
+	want.Annotations = map[string]string{"argocd.argoproj.io/tracking-id": "image", "argocd.argoproj.io.view.catalog.goldsmith.dev/tracking-id": "view"}
+	if diff := cmp.Diff(*want, made); diff != "" {
+		t.Errorf("the Image has other metadata: %s", diff)
 	}
-	view.SetLabels(map[string]string{"tier": "gold"})
-	made := require.Value(kind.Put(t.Context(), view, before, image))(t)
-	if !slices.Equal(made.Finalizers, []string{"foregroundDeletion", "example.com/c"}) {
-		t.Errorf("the Image has finalizers %q", made.Finalizers)
-	}
-	if want := map[string]string{
-		"tier": "gold", v1alpha1.ImageKindLabel: "debianservers", v1alpha1.ImageKindRevisionLabel: kind.Revision(),
-	}; !maps.Equal(made.Labels, want) {
-		t.Errorf("the Image has labels %v, want %v", made.Labels, want)
-	}
-	if want := map[string]string{
-		"argocd.argoproj.io/tracking-id": "image", "argocd.argoproj.io.view.catalog.goldsmith.dev/tracking-id": "view",
-	}; !maps.Equal(made.Annotations, want) {
-		t.Errorf("the Image has annotations %v, want %v", made.Annotations, want)
-	}
-	if made.UID != image.UID {
-		t.Errorf("the Image has UID %s", made.UID)
-	}
-	if got := viewOf(t, kind, made); jsonOf(t, got) != jsonOf(t, view) {
-		t.Errorf("the view is\n%s\nwant\n%s", jsonOf(t, got), jsonOf(t, view))
+	if diff := cmp.Diff(view, View(&made)); diff != "" {
+		t.Errorf("the view has other metadata: %s", diff)
 	}
 }
 
 func TestMetadataThatIsRefused(t *testing.T) {
-	kind := compile(t, debianServers)
-	image := storedServer(t, kind)
-	before := viewOf(t, kind, image)
 	for _, test := range []struct {
 		name   string
-		change func(*unstructured.Unstructured)
+		change func(*metav1.ObjectMeta)
 		want   string
 	}{
-		{"another UID", func(u *unstructured.Unstructured) { u.SetUID("71c1bcbd-32a2-4ea8-9d4b-2b9c8de2f9f2") },
+		{"another UID", func(m *metav1.ObjectMeta) { m.UID = "71c1bcbd-32a2-4ea8-9d4b-2b9c8de2f9f2" },
 			`metadata.uid: Invalid value: "71c1bcbd-32a2-4ea8-9d4b-2b9c8de2f9f2": field is immutable`},
-		{"a finalizer of deletions", func(u *unstructured.Unstructured) { u.SetFinalizers([]string{"example.com/a", "orphan"}) },
+		{"a finalizer of deletions", func(m *metav1.ObjectMeta) { m.Finalizers = []string{"example.com/a", "orphan"} },
 			`metadata.finalizers[1]: Forbidden: set the propagation policy of the deletion instead`},
+		{"a reserved label", func(m *metav1.ObjectMeta) { m.Labels = map[string]string{v1alpha1.ImageKindLabel: "mine"} },
+			"metadata.labels[catalog.goldsmith.dev/kind]: Forbidden: is reserved for Goldsmith: leave it out"},
+		{"no UID", func(m *metav1.ObjectMeta) { m.UID = "" }, "<nil>"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			view := before.DeepCopy()
-			test.change(view)
-			if _, err := kind.Put(t.Context(), view, before, image); err == nil || err.Error() != test.want {
-				t.Errorf("the error is %v, want %s", err, test.want)
+			view := View(webServer())
+			test.change(&view)
+			if _, errs := Image(&view, webServer()); fmt.Sprint(errs.ToAggregate()) != test.want {
+				t.Errorf("the error is %v, want %s", errs, test.want)
 			}
 		})
-	}
-	view := before.DeepCopy()
-	view.SetUID(types.UID(""))
-	if _, err := kind.Put(t.Context(), view, before, image); err != nil {
-		t.Error(err)
 	}
 }
 
 func TestSelector(t *testing.T) {
-	kind := compile(t, debianServers)
 	for _, test := range []struct{ view, want string }{
 		{"", "catalog.goldsmith.dev/kind=debianservers"},
 		{"app=web", "app=web,catalog.goldsmith.dev/kind=debianservers"},
@@ -147,14 +135,14 @@ func TestSelector(t *testing.T) {
 		{"catalog.goldsmith.dev/kind=other", "catalog.goldsmith.dev.view.catalog.goldsmith.dev/kind=other,catalog.goldsmith.dev/kind=debianservers"},
 		{"!applyset.kubernetes.io/part-of", "!applyset.kubernetes.io.view.catalog.goldsmith.dev/part-of,catalog.goldsmith.dev/kind=debianservers"},
 	} {
-		if got := kind.Selector(require.Value(labels.Parse(test.view))(t)).String(); got != test.want {
+		if got := Selector("debianservers", require.Value(labels.Parse(test.view))(t)).String(); got != test.want {
 			t.Errorf("%q: %s, want %s", test.view, got, test.want)
 		}
 	}
-	if got := kind.Selector(nil).String(); got != "catalog.goldsmith.dev/kind=debianservers" {
+	if got := Selector("debianservers", nil).String(); got != "catalog.goldsmith.dev/kind=debianservers" {
 		t.Errorf("no selector: %s", got)
 	}
-	if _, selectable := kind.Selector(labels.Nothing()).Requirements(); selectable {
+	if _, selectable := Selector("debianservers", labels.Nothing()).Requirements(); selectable {
 		t.Error("nothing selects something")
 	}
 }
