@@ -12,11 +12,12 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
 // A binding stores a field of a kind in a field of the Image.
 type binding struct {
-	leaf   leaf
+	leaf   schema.Leaf
 	way    []string // the names of the fields to the leaf, after spec
 	target *imagespec.Target
 	codec  codec

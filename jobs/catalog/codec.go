@@ -11,6 +11,8 @@ import (
 
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
 // A codec converts the value of a field of a kind to the value of its target and back. Different values of the field have different
@@ -27,13 +29,13 @@ func (c identity) encode(value any) (any, error) {
 	if c.typ == "integer" {
 		return wholeNumber(value)
 	}
-	if !hasType(value, c.typ) {
+	if !schema.HasType(value, c.typ) {
 		return nil, mustBe(c.typ)
 	}
 	return value, nil
 }
 
-func (c identity) decode(stored any) (any, bool) { return stored, hasType(stored, c.typ) }
+func (c identity) decode(stored any) (any, bool) { return stored, schema.HasType(stored, c.typ) }
 
 // prefixed stores a prefix and the text of a scalar.
 type prefixed struct {
@@ -145,27 +147,27 @@ func (c joined) decode(stored any) (any, bool) {
 
 // hasForm reports whether a value has the types and the properties that a schema declares. Other values have no place in an object of
 // the kind: server-side apply refuses objects with them.
-func hasForm(value any, schema *structuralschema.Structural) bool {
+func hasForm(value any, declared *structuralschema.Structural) bool {
 	if value == nil {
-		return schema.Nullable
+		return declared.Nullable
 	}
-	if !hasType(value, schema.Type) {
+	if !schema.HasType(value, declared.Type) {
 		return false
 	}
 	switch value := value.(type) {
 	case []any:
 		for _, item := range value {
-			if schema.Items != nil && !hasForm(item, schema.Items) {
+			if declared.Items != nil && !hasForm(item, declared.Items) {
 				return false
 			}
 		}
 	case map[string]any:
-		for name, property := range value {
-			declared, found := schema.Properties[name]
-			if !found && schema.AdditionalProperties != nil && schema.AdditionalProperties.Structural != nil {
-				declared, found = *schema.AdditionalProperties.Structural, true
+		for name, member := range value {
+			property, found := declared.Properties[name]
+			if !found && declared.AdditionalProperties != nil && declared.AdditionalProperties.Structural != nil {
+				property, found = *declared.AdditionalProperties.Structural, true
 			}
-			if !found || !hasForm(property, &declared) {
+			if !found || !hasForm(member, &property) {
 				return false
 			}
 		}
@@ -182,7 +184,7 @@ func scalarText(value any, typ string) (string, error) {
 		}
 		value = whole
 	}
-	if !hasType(value, typ) {
+	if !schema.HasType(value, typ) {
 		return "", mustBe(typ)
 	}
 	if text, ok := value.(string); ok {
@@ -209,7 +211,7 @@ func readScalar(text, typ string) (any, bool) {
 
 // wholeNumber returns an integer. Clients can write 3 as 3.0.
 func wholeNumber(value any) (any, error) {
-	if number, ok := value.(float64); ok && hasType(value, "integer") {
+	if number, ok := value.(float64); ok && schema.HasType(value, "integer") {
 		return int64(number), nil
 	}
 	if _, ok := value.(int64); !ok {

@@ -10,10 +10,11 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
 // newCodec returns the codec of a binding. path is the path of the binding.
-func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
+func newCodec(declared *v1alpha1.ImageKindBinding, leaf schema.Leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
 	isScalar := leaf.Type == "string" || leaf.Type == "integer" || leaf.Type == "number" || leaf.Type == "boolean"
 	anyText := target.TakesText("string")
 	switch prefix, values := declared.Prefix != "", len(declared.Values) > 0; {
@@ -43,11 +44,11 @@ func newCodec(declared *v1alpha1.ImageKindBinding, leaf leaf, target *imagespec.
 }
 
 // isJoinable reports whether the items of a list can be joined.
-func isJoinable(leaf leaf) bool {
+func isJoinable(leaf schema.Leaf) bool {
 	return leaf.Type == "array" && leaf.Schema.Items != nil && (leaf.Schema.Items.Type == "string" || leaf.Schema.Items.Type == "integer") && !leaf.Schema.Items.Nullable
 }
 
-func orJoined(leaf leaf) string {
+func orJoined(leaf schema.Leaf) string {
 	if isJoinable(leaf) {
 		return `, or set join to the text between the items`
 	}
@@ -55,7 +56,7 @@ func orJoined(leaf leaf) string {
 }
 
 // newJoined returns the codec of a binding that joins the items of a list.
-func newJoined(declared *v1alpha1.ImageKindBinding, leaf leaf, anyText bool, path *field.Path) (codec, field.ErrorList) {
+func newJoined(declared *v1alpha1.ImageKindBinding, leaf schema.Leaf, anyText bool, path *field.Path) (codec, field.ErrorList) {
 	switch {
 	case !isJoinable(leaf):
 		return nil, field.ErrorList{field.Forbidden(path.Child("join"), leaf.Path+" must be a list of strings or of integers")}
@@ -66,7 +67,7 @@ func newJoined(declared *v1alpha1.ImageKindBinding, leaf leaf, anyText bool, pat
 }
 
 // newTable returns the codec of a binding that lists its values: exactly those of the enum of the field.
-func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
+func newTable(values []v1alpha1.ImageKindValue, leaf schema.Leaf, target *imagespec.Target, path *field.Path) (codec, field.ErrorList) {
 	var errs field.ErrorList
 	t := table{typ: leaf.Type, toStored: map[string]any{}, toValue: map[any]any{}}
 	for i := range values {
@@ -97,7 +98,7 @@ func newTable(values []v1alpha1.ImageKindValue, leaf leaf, target *imagespec.Tar
 }
 
 // checkEnum checks that the values are those of the enum of the field. Those of a boolean are known.
-func (t table) checkEnum(values []v1alpha1.ImageKindValue, leaf leaf, path *field.Path) field.ErrorList {
+func (t table) checkEnum(values []v1alpha1.ImageKindValue, leaf schema.Leaf, path *field.Path) field.ErrorList {
 	allowed := []string{"false", "true"}
 	if leaf.Type != "boolean" || leaf.Schema.ValueValidation != nil && len(leaf.Schema.ValueValidation.Enum) > 0 {
 		allowed = nil

@@ -109,7 +109,7 @@ func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 // that cannot be decoded. A fault of several fields is at the spec.
 func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object map[string]any, undecodable []stray) (strays []stray) {
 	spec, _ := object["spec"].(map[string]any)
-	for _, fault := range k.validators().check(ctx, spec, field.NewPath("spec")) {
+	for _, fault := range k.validator().Check(ctx, spec, field.NewPath("spec")) {
 		path, found := field.NewPath("spec"), stray{at: "spec", value: spec}
 		for _, b := range k.bindings {
 			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {

@@ -6,17 +6,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 
-	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 
+	"goldsmith.dev/goldsmith/jobs/catalog/examples"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
@@ -57,11 +55,11 @@ func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *expressi
 		return nil
 	}
 	full := &unstructured.Unstructured{Object: map[string]any{
-		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": (&sampler{all: true}).object(k.schema.Structural, "spec"),
+		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": examples.Full(k.schema.Structural),
 	}}
 	full = k.WithDefaults(full)
 	var errs field.ErrorList
-	for way := range optionalFields(k.schema.Structural, []string{"spec"}) {
+	for way := range k.schema.Optional() {
 		parent, name := strings.Join(way[:len(way)-1], "."), way[len(way)-1]
 		lacking := full.DeepCopy().Object
 		unstructured.RemoveNestedField(lacking, way...)
@@ -84,23 +82,6 @@ func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *expressi
 		}
 	}
 	return errs
-}
-
-// optionalFields returns the ways to the fields without which an object is valid, also after defaults are set.
-func optionalFields(object *structuralschema.Structural, way []string) iter.Seq[[]string] {
-	return func(yield func([]string) bool) {
-		for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
-			property, at := object.Properties[name], append(slices.Clip(way), name)
-			if !alwaysSet(object, name) && !yield(at) {
-				return
-			}
-			for below := range optionalFields(&property, at) {
-				if !yield(below) {
-					return
-				}
-			}
-		}
-	}
 }
 
 // freeTarget compiles a target that neither the template nor a binding nor a derived value sets yet.

@@ -9,21 +9,23 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
-	"k8s.io/apimachinery/pkg/runtime/schema"
+	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/definition"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 	"goldsmith.dev/goldsmith/jobs/catalog/names"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
 // A Kind is a declared kind in the form in which a server uses it. It is immutable, and safe for concurrent use.
 type Kind struct {
 	declared *v1alpha1.ImageKind
 	version  *v1alpha1.ImageKindVersion
-	schema   *declaredSchema
+	schema   *schema.Schema
 	template *imagespec.Template
 	bindings []*binding
 	derived  []derivation
@@ -35,7 +37,7 @@ type Kind struct {
 	revision   string
 	definition *apiextensionsv1.CustomResourceDefinition
 	structural *structuralschema.Structural
-	validators func() *validators // compiled by the first call, and kept: only Conforms needs them
+	validator  func() *schema.Validator // compiled by the first call, and kept: only Conforms needs them
 }
 
 // Compile checks a declared kind, and returns it in the form in which a server uses it. Each fault is at its path in the ImageKind.
@@ -55,16 +57,16 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	var faults field.ErrorList
 	kind.template, faults = imagespec.ReadTemplate(declared.Spec.Template.Raw, spec.Child("template"))
 	errs = append(errs, faults...)
-	kind.schema, faults = readSchema(ctx, steps, kind.version.Schema.Raw, version.Child("schema"))
+	kind.schema, faults = schema.Read(ctx, steps, kind.version.Schema.Raw, version.Child("schema"))
 	if errs = append(errs, faults...); len(errs) > 0 {
 		return nil, errs
 	}
 	var err error
-	if kind.definition, kind.structural, err = define(declared, kind.schema); err != nil {
+	if kind.definition, kind.structural, err = definition.New(declared, kind.schema); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
 	errs = append(errs, kind.bind(ctx, steps, version, spec.Child("template"))...)
-	if errs = append(errs, checkColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
+	if errs = append(errs, definition.CheckColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}
 	if kind.owners, err = ownerTree(kind.bindings); err != nil {
@@ -73,7 +75,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	kind.fields = fieldTree(kind.bindings)
 	kind.apiVersion = kind.GroupVersionKind().GroupVersion().String()
 	kind.revision = kind.hash()
-	kind.validators = sync.OnceValue(func() *validators { return newValidators(kind.schema.Structural) })
+	kind.validator = sync.OnceValue(func() *schema.Validator { return schema.NewValidator(kind.schema.Structural) })
 	return kind, nil
 }
 
@@ -84,8 +86,8 @@ func (k *Kind) Name() string { return k.declared.Name }
 func (k *Kind) Declared() *v1alpha1.ImageKind { return k.declared }
 
 // GroupVersionKind is the version that the kind has, and its kind in manifests.
-func (k *Kind) GroupVersionKind() schema.GroupVersionKind {
-	return schema.GroupVersionKind{Group: v1alpha1.CatalogGroup, Version: k.version.Name, Kind: k.declared.Spec.Names.Kind}
+func (k *Kind) GroupVersionKind() runtimeschema.GroupVersionKind {
+	return runtimeschema.GroupVersionKind{Group: v1alpha1.CatalogGroup, Version: k.version.Name, Kind: k.declared.Spec.Names.Kind}
 }
 
 // Revision changes with everything that decides what an object of the kind has in its Image: the template, the bindings and the

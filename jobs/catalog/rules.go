@@ -94,22 +94,9 @@ func (k *Kind) mayLack(b *binding) bool {
 	if b.target.Always || k.template.Has(fields...) || k.derivesBelow(parent) {
 		return true
 	}
-	return slices.ContainsFunc(k.bindings, func(other *binding) bool { return isBelow(other.target.Path, parent) && !k.implies(other, b) })
-}
-
-// implies reports whether every object that has one field has the other field.
-func (k *Kind) implies(has, other *binding) bool {
-	object := k.schema.Structural
-	common := true
-	for i, name := range other.way {
-		common = common && i < len(has.way) && has.way[i] == name
-		if !common && !alwaysSet(object, name) {
-			return false
-		}
-		property := object.Properties[name]
-		object = &property
-	}
-	return true
+	return slices.ContainsFunc(k.bindings, func(other *binding) bool {
+		return isBelow(other.target.Path, parent) && !k.schema.Implies(other.way, b.way)
+	})
 }
 
 // checkBase checks that every Image has a base.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package definition
 
 import (
 	"slices"
@@ -59,7 +59,7 @@ func TestColumns(t *testing.T) {
 					test.columns[i].Name = strings.Repeat("a", i+1)
 				}
 			}
-			expectErrors(t, checkColumns(test.columns, object, field.NewPath("columns")), test.want)
+			expectErrors(t, CheckColumns(test.columns, object, field.NewPath("columns")), test.want)
 		})
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package schema
 
 import (
 	"os"
@@ -19,11 +19,11 @@ var schemaPath = field.NewPath("spec", "versions").Index(0).Child("schema")
 // debianSchema returns a schema with each form of field.
 func debianSchema(t testing.TB) []byte {
 	t.Helper()
-	return require.Value(os.ReadFile("testdata/debian.json"))(t)
+	return require.Value(os.ReadFile("../testdata/debian.json"))(t)
 }
 
-func TestReadSchema(t *testing.T) {
-	declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), debianSchema(t), schemaPath)
+func TestRead(t *testing.T) {
+	declared, errs := Read(t.Context(), expression.NewSteps(t.Context()), debianSchema(t), schemaPath)
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
@@ -51,7 +51,7 @@ func nested(depth int) string {
 	return strings.Repeat(`{"type": "object", "required": ["a"], "properties": {"a": `, depth) + `{"type": "string"}` + strings.Repeat("}}", depth)
 }
 
-func TestReadSchemaRefuses(t *testing.T) {
+func TestReadRefuses(t *testing.T) {
 	const a = "properties[a]"
 	tooLong := "optional.of('a')" + strings.Repeat(".optMap(v, v)", 24) + ".orValue('') == ''"
 	for _, test := range []struct{ name, schema, want string }{
@@ -107,7 +107,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 		{"many fields", `{"type": "object", "properties": {` + manyFields(129) + `}}`, `: Too many: 129: must have at most 128 items`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(test.schema), schemaPath)
+			_, errs := Read(t.Context(), expression.NewSteps(t.Context()), []byte(test.schema), schemaPath)
 			want := strings.Split(test.want, "\n")
 			if len(errs) != len(want) {
 				t.Fatalf("got %d errors, want %d: %v", len(errs), len(want), errs)
@@ -124,7 +124,7 @@ func TestReadSchemaRefuses(t *testing.T) {
 // TestRequiredFieldsOfAPartOfASchema has conditions whose fields the schema declares outside of them.
 func TestRequiredFieldsOfAPartOfASchema(t *testing.T) {
 	const fields = `"properties": {"a": {"type": "string"}, "b": {"type": "string"}}`
-	_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
+	_, errs := Read(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", `+fields+`, "anyOf": [{"required": ["a"]}, {"required": ["b"], "properties": {"a": {"maxLength": 3}}}]}`), schemaPath)
 	if len(errs) > 0 {
 		t.Error(errs)
 	}
@@ -145,20 +145,20 @@ func TestRulesTogetherHaveALimit(t *testing.T) {
 	for i := range fields {
 		fields[i] = `"f` + strings.Repeat("a", i) + `": ` + list
 	}
-	_, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
+	_, errs := Read(t.Context(), expression.NewSteps(t.Context()), []byte(`{"type": "object", "properties": {`+strings.Join(fields, ",")+`}}`), schemaPath)
 	if len(errs) == 0 || errs[0].Field != schemaPath.String() || !strings.Contains(errs[0].Error(), "estimated rule cost total") {
 		t.Fatalf("got %v", errs)
 	}
 }
 
-func FuzzReadSchema(f *testing.F) {
+func FuzzRead(f *testing.F) {
 	for _, seed := range []string{string(debianSchema(f)), nested(3), property(`{"type": "string", "pattern": "a{1000}"}`), property(`{"anyOf": [{"items": {}}, {"not": {}}]}`),
 		property(`{"type": "object", "additionalProperties": {"type": "array", "items": {"type": "number"}}, "default": {"a": [1.5]}}`),
 		property(`{"type": "object", "properties": {"metadata": {"type": "object"}}, "x-kubernetes-validations": [{"rule": "has(self.metadata)", "fieldPath": ".metadata"}]}`)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, schema string) {
-		declared, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), []byte(schema), schemaPath)
+		declared, errs := Read(t.Context(), expression.NewSteps(t.Context()), []byte(schema), schemaPath)
 		if (declared == nil) != (len(errs) > 0) {
 			t.Errorf("got a schema: %t, and %v", declared != nil, errs)
 		}

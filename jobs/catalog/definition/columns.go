@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package definition
 
 import (
 	"fmt"
@@ -37,8 +37,8 @@ func columnsOf(version *v1alpha1.ImageKindVersion) []apiextensionsv1.CustomResou
 	return columns
 }
 
-// checkColumns checks columns as those of a CustomResourceDefinition. In addition, the schema of the object must have their fields.
-func checkColumns(columns []v1alpha1.ImageKindColumn, object *structuralschema.Structural, path *field.Path) field.ErrorList {
+// CheckColumns checks columns as those of a CustomResourceDefinition. In addition, the schema of the object must have their fields.
+func CheckColumns(columns []v1alpha1.ImageKindColumn, object *structuralschema.Structural, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	if len(columns) > maxColumns {
 		errs = append(errs, field.TooMany(path, len(columns), maxColumns))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package schema reads the schema that an ImageKind declares of the spec of its objects, and checks specs against it.
+package schema
 
 import (
 	"cmp"
@@ -31,20 +32,21 @@ const (
 	maxRules = 128
 )
 
-// A declaredSchema is the schema of spec of a kind.
-type declaredSchema struct {
+// A Schema is the schema of spec of a kind. It must not be changed.
+type Schema struct {
+	// Props and Structural are the schema as it is declared, and in the form in which servers use it.
 	Props      *apiextensionsv1.JSONSchemaProps
 	Structural *structuralschema.Structural
 	// Leaves are the fields that need a binding, by path.
-	Leaves map[string]leaf
+	Leaves map[string]Leaf
 	// Order are the paths of Leaves, sorted.
 	Order []string
 }
 
-// readSchema reads the schema of spec, and checks it as the schema of a CustomResourceDefinition is checked: it is structural,
+// Read reads the schema of spec, and checks it as the schema of a CustomResourceDefinition is checked: it is structural,
 // its defaults are valid, and its rules compile and keep within the limits of cost. In addition, each of its fields must have one
 // place in an Image. path is the path of the schema in the ImageKind.
-func readSchema(ctx context.Context, steps *expression.Steps, raw []byte, path *field.Path) (*declaredSchema, field.ErrorList) {
+func Read(ctx context.Context, steps *expression.Steps, raw []byte, path *field.Path) (*Schema, field.ErrorList) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return nil, field.ErrorList{field.Required(path, "declare the fields of spec")}
 	}
@@ -54,7 +56,7 @@ func readSchema(ctx context.Context, steps *expression.Steps, raw []byte, path *
 	if errs := checkJSON(steps, raw, path); len(errs) > 0 {
 		return nil, errs
 	}
-	declared := &declaredSchema{Props: &apiextensionsv1.JSONSchemaProps{}, Leaves: map[string]leaf{}}
+	declared := &Schema{Props: &apiextensionsv1.JSONSchemaProps{}, Leaves: map[string]Leaf{}}
 	if err := json.Unmarshal(raw, declared.Props); err != nil {
 		return nil, field.ErrorList{field.Invalid(path, field.OmitValueType{}, err.Error())}
 	}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package schema
 
 import (
 	"fmt"
+	"iter"
 	"maps"
 	"regexp"
 	"slices"
@@ -12,13 +13,14 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// A leaf is a field of the schema that is stored as a whole: a scalar, a list, a map, or an object that the schema declares as
+// A Leaf is a field of the schema that is stored as a whole: a scalar, a list, a map, or an object that the schema declares as
 // atomic.
-type leaf struct {
+type Leaf struct {
 	// Path is the path in objects of the kind: spec.network.address.
 	Path string
 	// At is the path of the schema of the field in the ImageKind.
-	At     *field.Path
+	At *field.Path
+	// Type is the type of the values in JSON schemas, and Schema their whole schema.
 	Type   string
 	Schema *structuralschema.Structural
 	// Required reports whether every valid object has the field, once defaults are applied.
@@ -29,7 +31,7 @@ type leaf struct {
 var fieldName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
 
 // readLeaves collects the leaves of the schema, and reports what an Image cannot store.
-func (d *declaredSchema) readLeaves(path *field.Path) field.ErrorList {
+func (d *Schema) readLeaves(path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	switch typ := d.Structural.Type; {
 	case typ != "object" && typ != "":
@@ -50,7 +52,7 @@ func (d *declaredSchema) readLeaves(path *field.Path) field.ErrorList {
 }
 
 // readProperties reads the properties of an object that is not a leaf. present reports whether every valid object has it.
-func (d *declaredSchema) readProperties(object *structuralschema.Structural, path string, at *field.Path, present bool) field.ErrorList {
+func (d *Schema) readProperties(object *structuralschema.Structural, path string, at *field.Path, present bool) field.ErrorList {
 	var errs field.ErrorList
 	for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
 		property := object.Properties[name]
@@ -69,7 +71,7 @@ func (d *declaredSchema) readProperties(object *structuralschema.Structural, pat
 			continue
 		}
 		errs = append(errs, checkLeaf(&property, at)...)
-		d.Leaves[path] = leaf{Path: path, At: at, Type: property.Type, Schema: &property, Required: present}
+		d.Leaves[path] = Leaf{Path: path, At: at, Type: property.Type, Schema: &property, Required: present}
 	}
 	return errs
 }
@@ -110,7 +112,7 @@ func checkLeaf(s *structuralschema.Structural, at *field.Path) field.ErrorList {
 	}
 	if s.ValueValidation != nil {
 		for i, value := range s.ValueValidation.Enum {
-			if !hasType(value.Object, s.Type) {
+			if !HasType(value.Object, s.Type) {
 				errs = append(errs, field.Invalid(at.Child("enum").Index(i), value.Object, fmt.Sprintf("must be of type %s", s.Type)))
 			}
 		}
@@ -118,8 +120,8 @@ func checkLeaf(s *structuralschema.Structural, at *field.Path) field.ErrorList {
 	return errs
 }
 
-// hasType reports whether a JSON value has a type of JSON schemas.
-func hasType(value any, typ string) bool {
+// HasType reports whether a JSON value has a type of JSON schemas.
+func HasType(value any, typ string) bool {
 	switch v := value.(type) {
 	case string:
 		return typ == "string"
@@ -135,4 +137,39 @@ func hasType(value any, typ string) bool {
 		return typ == "object"
 	}
 	return false
+}
+
+// Implies reports whether every valid object that has one field has the other field. Both are the names of the fields on the way, after
+// spec.
+func (d *Schema) Implies(has, other []string) bool {
+	object := d.Structural
+	common := true
+	for i, name := range other {
+		common = common && i < len(has) && has[i] == name
+		if !common && !alwaysSet(object, name) {
+			return false
+		}
+		property := object.Properties[name]
+		object = &property
+	}
+	return true
+}
+
+// Optional returns the ways to the fields without which an object is valid, also after defaults are set. Each begins with spec.
+func (d *Schema) Optional() iter.Seq[[]string] { return optionalFields(d.Structural, []string{"spec"}) }
+
+func optionalFields(object *structuralschema.Structural, way []string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
+			property, at := object.Properties[name], append(slices.Clip(way), name)
+			if !alwaysSet(object, name) && !yield(at) {
+				return
+			}
+			for below := range optionalFields(&property, at) {
+				if !yield(below) {
+					return
+				}
+			}
+		}
+	}
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+// Package definition makes the CustomResourceDefinition that declares the same as an ImageKind. No cluster has it: it is what servers publish
+// of a kind.
+package definition
 
 import (
 	"encoding/json"
@@ -18,17 +20,18 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/openapi"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/names"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
-// define returns what a CustomResourceDefinition of the kind would declare, and the schema of the whole object in the form in
+// New returns what a CustomResourceDefinition of the kind would declare, and the schema of the whole object in the form in
 // which servers use it.
-func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextensionsv1.CustomResourceDefinition, *structuralschema.Structural, error) {
+func New(declared *v1alpha1.ImageKind, spec *schema.Schema) (*apiextensionsv1.CustomResourceDefinition, *structuralschema.Structural, error) {
 	status, err := statusSchema()
 	if err != nil {
 		return nil, nil, err
 	}
 	version, accepted := &declared.Spec.Versions[0], names.Of(declared)
-	specProps, specStructural := *schema.Props, *schema.Structural
+	specProps, specStructural := *spec.Props, *spec.Structural
 	if specProps.Default == nil {
 		// Views always have a spec. Objects without one mean the same as with an empty one.
 		specProps.Default = &apiextensionsv1.JSON{Raw: []byte("{}")}
@@ -36,11 +39,11 @@ func define(declared *v1alpha1.ImageKind, schema *declaredSchema) (*apiextension
 	}
 	object := apiextensionsv1.JSONSchemaProps{
 		Type:        "object",
-		Description: schema.Props.Description,
+		Description: spec.Props.Description,
 		Properties:  map[string]apiextensionsv1.JSONSchemaProps{"spec": specProps, "status": *status.props},
 	}
 	structural := &structuralschema.Structural{
-		Generic:         structuralschema.Generic{Type: "object", Description: schema.Props.Description},
+		Generic:         structuralschema.Generic{Type: "object", Description: spec.Props.Description},
 		Properties:      map[string]structuralschema.Structural{"spec": specStructural, "status": *status.structural},
 		ValueValidation: &structuralschema.ValueValidation{},
 	}

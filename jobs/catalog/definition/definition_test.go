@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package definition
 
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -19,20 +20,23 @@ import (
 	apiservervalidation "k8s.io/apiextensions-apiserver/pkg/apiserver/validation"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/randfill"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
-// debian returns an ImageKind with the schema of debianSchema.
+// debian returns an ImageKind with a schema that has each form of field.
 func debian(t testing.TB) *v1alpha1.ImageKind {
 	return &v1alpha1.ImageKind{
 		ObjectMeta: metav1.ObjectMeta{Name: "debianservers"},
 		Spec: v1alpha1.ImageKindSpec{
 			Names: v1alpha1.ImageKindNames{Kind: "DebianServer", ShortNames: []string{"deb"}, Categories: []string{"catalog"}},
 			Versions: []v1alpha1.ImageKindVersion{{
-				Name: "v1", Schema: runtime.RawExtension{Raw: debianSchema(t)},
+				Name: "v1", Schema: runtime.RawExtension{Raw: require.Value(os.ReadFile("../testdata/debian.json"))(t)},
 				Columns: []v1alpha1.ImageKindColumn{{Name: "Size", Type: "string", JSONPath: ".spec.size"}},
 			}},
 		},
@@ -41,11 +45,11 @@ func debian(t testing.TB) *v1alpha1.ImageKind {
 
 func defined(t *testing.T, declared *v1alpha1.ImageKind) (*apiextensionsv1.CustomResourceDefinition, *structuralschema.Structural) {
 	t.Helper()
-	schema, errs := readSchema(t.Context(), expression.NewSteps(t.Context()), declared.Spec.Versions[0].Schema.Raw, schemaPath)
+	spec, errs := schema.Read(t.Context(), expression.NewSteps(t.Context()), declared.Spec.Versions[0].Schema.Raw, field.NewPath("schema"))
 	if len(errs) > 0 {
 		t.Fatal(errs)
 	}
-	definition, structural, err := define(declared, schema)
+	definition, structural, err := New(declared, spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +135,7 @@ func TestEveryStatusFitsTheSchema(t *testing.T) {
 			t.Error(errs)
 		}
 	}
-	if text := jsonOf(t, status); strings.Contains(text, `"default":`) || strings.Contains(text, `"$ref":`) {
+	if text := string(require.Value(json.Marshal(status))(t)); strings.Contains(text, `"default":`) || strings.Contains(text, `"$ref":`) {
 		t.Errorf("the schema has defaults or references: %s", text)
 	}
 	for _, name := range hiddenStatus {

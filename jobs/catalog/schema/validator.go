@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package schema
 
 import (
 	"context"
@@ -12,23 +12,25 @@ import (
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
 )
 
-// validators check specs against a schema and its rules. To compile them costs far more than to check a spec.
-type validators struct {
+// A Validator checks specs against a schema and its rules. To compile one costs far more than to check a spec. It is
+// safe for concurrent use.
+type Validator struct {
 	structural *structuralschema.Structural
 	schema     apiservervalidation.SchemaValidator
 	rules      *structuralcel.Validator // nil if the schema has none
 }
 
-func newValidators(schema *structuralschema.Structural) *validators {
-	return &validators{
+// NewValidator compiles a schema of spec.
+func NewValidator(schema *structuralschema.Structural) *Validator {
+	return &Validator{
 		structural: schema,
 		schema:     apiservervalidation.NewSchemaValidatorFromOpenAPI(schema.ToKubeOpenAPI()),
 		rules:      structuralcel.NewValidator(schema, false, celconfig.PerCallLimit),
 	}
 }
 
-// check returns what is wrong with a spec. It runs the rules only if the schema accepts the spec, and no rules about changes.
-func (v *validators) check(ctx context.Context, spec map[string]any, path *field.Path) field.ErrorList {
+// Check returns what is wrong with a spec. It runs the rules only if the schema accepts the spec, and no rules about changes.
+func (v *Validator) Check(ctx context.Context, spec map[string]any, path *field.Path) field.ErrorList {
 	errs := apiservervalidation.ValidateCustomResource(path, spec, v.schema)
 	if len(errs) == 0 && v.rules != nil {
 		errs, _ = v.rules.Validate(ctx, path, v.structural, spec, nil, celconfig.RuntimeCELCostBudget)
