@@ -25,6 +25,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 var debianServers = schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Version: "v1", Resource: "debianservers"}
@@ -271,7 +272,7 @@ var _ = Describe("a kind of the catalog", func() {
 		Expect(apierrors.IsNotFound(errorOf(servers.Get(ctx, "web", metav1.GetOptions{})))).To(BeTrue())
 		released := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
 		Expect(released.Labels).To(BeEmpty())
-		Expect(released.ManagedFields).NotTo(ContainElement(HaveField("Manager", catalog.Manager)))
+		Expect(released.ManagedFields).NotTo(ContainElement(HaveField("Manager", ownership.Manager)))
 		adopt := []byte(`{"metadata": {"labels": {"catalog.goldsmith.dev/kind": "debianservers"}}}`)
 		must(imagesIn(namespace).Patch(ctx, "web", types.MergePatchType, adopt, metav1.PatchOptions{}))
 		Expect(next().Type).To(Equal(watch.Added))

@@ -95,11 +95,9 @@ func (k *Kind) strays(ctx context.Context, image *v1alpha1.Image) []stray {
 
 func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 	for _, b := range k.bindings {
-		if stored, found := b.target.Get(&image.Spec); found {
-			if _, decodable := b.codec.decode(stored); !decodable {
-				err := field.Invalid(b.target.In(&image.Spec), stored, fmt.Sprintf("is no value of %s of a %s", b.leaf.Path, k.declared.Spec.Names.Kind))
-				strays = append(strays, stray{err, b.target.Path, stored})
-			}
+		if stored, found := b.Undecodable(&image.Spec); found {
+			err := field.Invalid(b.Target.In(&image.Spec), stored, fmt.Sprintf("is no value of %s of a %s", b.Leaf.Path, k.declared.Spec.Names.Kind))
+			strays = append(strays, stray{err, b.Target.Path, stored})
 		}
 	}
 	return strays
@@ -112,9 +110,9 @@ func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object ma
 	for _, fault := range k.validator().Check(ctx, spec, field.NewPath("spec")) {
 		path, found := field.NewPath("spec"), stray{at: "spec", value: spec}
 		for _, b := range k.bindings {
-			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {
-				path, found.at = b.target.In(&image.Spec), b.target.Path
-				found.value, _ = b.target.Get(&image.Spec)
+			if fault.Field == b.Leaf.Path || isBelow(fault.Field, b.Leaf.Path) {
+				path, found.at = b.Target.In(&image.Spec), b.Target.Path
+				found.value, _ = b.Target.Get(&image.Spec)
 			}
 		}
 		if slices.ContainsFunc(undecodable, func(s stray) bool { return s.at == found.at }) {

@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/jobs/catalog/examples"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // A derivation sets a field of the Image to what an expression makes of the object.
@@ -99,7 +100,7 @@ func (k *Kind) freeTarget(path string, at *field.Path) (*imagespec.Target, field
 
 // putDerived sets the derived values of an Image that differ from those of the former object, with and without the defaults of the
 // schema. A new Image has no former object.
-func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, formers []map[string]any) field.ErrorList {
+func (k *Kind) putDerived(ctx context.Context, w *ownership.Write, object map[string]any, formers []map[string]any) field.ErrorList {
 	if slices.ContainsFunc(formers, func(former map[string]any) bool { return equality.Semantic.DeepEqual(former["spec"], object["spec"]) }) {
 		return nil // expressions read no more of an object that can change
 	}
@@ -119,11 +120,13 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 			continue
 		}
 		if !found {
-			p.remove(d.target)
-		} else if err := d.target.Set(&p.made.Spec, value); err != nil {
+			remove(w, d.target)
+		} else if err := d.target.Set(&w.Made.Spec, value); err != nil {
 			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.Path+", which the kind derives, "+err.Error()))
 		} else {
-			insertAll(p.own, d.target.OwnerPaths())
+			for _, path := range d.target.OwnerPaths() {
+				w.Own.Insert(path)
+			}
 		}
 	}
 	return errs

@@ -5,6 +5,7 @@ package catalog
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // derivedBindings has one binding, and derived values after it.
@@ -32,7 +34,7 @@ func TestDerivedValues(t *testing.T) {
 	image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 	v1alpha1.SetObjectDefaults_Image(image)
 	expectDerived(t, image, "srv-web", 20, "kata")
-	own := find(image.ManagedFields, owner{Manager, metav1.ManagedFieldsOperationUpdate})
+	own := find(image.ManagedFields, owner{ownership.Manager, metav1.ManagedFieldsOperationUpdate})
 	for _, path := range []string{"spec.parameters[host]", "spec.history.failed", "spec.template.runtimeClassName"} {
 		if !owned(t, own).Has(mustTarget(t, path).OwnerPaths()[0]) {
 			t.Errorf("the kind does not own %s: %s", path, jsonOf(t, own))
@@ -63,10 +65,11 @@ func TestDerivedValues(t *testing.T) {
 		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:succeeded":{}}}}`, 1),
 		func() metav1.ManagedFieldsEntry {
 			set := kind.template.OwnedPaths().Union(metadata.LabelPaths())
-			insertAll(set, mustTarget(t, "spec.parameters[host]").OwnerPaths())
-			insertAll(set, mustTarget(t, "spec.history.failed").OwnerPaths())
-			want := entry("Update", Manager, imageVersion, "", 1)
-			require.NoError(t, writeOwned(&want, imageVersion, set))
+			for _, path := range slices.Concat(mustTarget(t, "spec.parameters[host]").OwnerPaths(), mustTarget(t, "spec.history.failed").OwnerPaths()) {
+				set.Insert(path)
+			}
+			want := entry("Update", ownership.Manager, imageVersion, "", 1)
+			setOwned(t, &want, imageVersion, set)
 			want.Time = nil
 			return want
 		}())

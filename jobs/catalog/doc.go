@@ -4,6 +4,3 @@
 //
 // Everything in it is a pure function of its arguments. It never reads from a cluster, a file system or a clock.
 package catalog
-
-// Manager is the manager, in managed fields, of what a kind sets itself: constants, derived fields, and the two labels.
-const Manager = "goldsmith-catalog"

@@ -13,9 +13,9 @@ import (
 // Example returns an object of the kind named example, from which users can start: that of examples.Of.
 func (k *Kind) Example(ctx context.Context) *unstructured.Unstructured {
 	texts := map[string]string{}
-	for _, binding := range k.bindings {
-		if text := binding.target.Example(); text != "" {
-			texts[binding.leaf.Path] = text
+	for _, b := range k.bindings {
+		if text := b.Target.Example(); text != "" {
+			texts[b.Leaf.Path] = text
 		}
 	}
 	spec, _ := examples.Of(ctx, k.schema.Structural, texts)

@@ -14,10 +14,12 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 	"goldsmith.dev/goldsmith/jobs/catalog/definition"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 	"goldsmith.dev/goldsmith/jobs/catalog/names"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
@@ -27,12 +29,12 @@ type Kind struct {
 	version  *v1alpha1.ImageKindVersion
 	schema   *schema.Schema
 	template *imagespec.Template
-	bindings []*binding
+	bindings []*binding.Binding
 	derived  []derivation
 	targets  sets.Set[string] // of the bindings and the derived values
 	// fields are the bindings by the fields of spec, in the order in which views have them.
-	fields     []fieldNode
-	owners     *ownerNode // the paths of the targets of bindings in managed fields
+	fields     binding.Fields
+	owners     *ownership.Converter
 	apiVersion string
 	revision   string
 	definition *apiextensionsv1.CustomResourceDefinition
@@ -69,11 +71,11 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.Er
 	if errs = append(errs, definition.CheckColumns(kind.version.Columns, kind.structural, version.Child("columns"))...); len(errs) > 0 {
 		return nil, errs
 	}
-	if kind.owners, err = ownerTree(kind.bindings); err != nil {
+	kind.apiVersion = kind.GroupVersionKind().GroupVersion().String()
+	kind.fields = binding.NewFields(kind.bindings)
+	if kind.owners, err = ownership.NewConverter(kind.bindings, kind.fields, kind.apiVersion); err != nil {
 		return nil, field.ErrorList{field.InternalError(spec, err)}
 	}
-	kind.fields = fieldTree(kind.bindings)
-	kind.apiVersion = kind.GroupVersionKind().GroupVersion().String()
 	kind.revision = kind.hash()
 	kind.validator = sync.OnceValue(func() *schema.Validator { return schema.NewValidator(kind.schema.Structural) })
 	return kind, nil

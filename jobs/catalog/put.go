@@ -17,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // Put returns the Image that stores view, an object of the kind. For a new object, before and image are nil, and the Image gets the
@@ -33,60 +34,60 @@ func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured,
 	if err != nil {
 		return nil, err
 	}
-	p := &put{view: viewMetadata.ManagedFields}
+	w := &ownership.Write{View: viewMetadata.ManagedFields}
 	var formers []map[string]any
 	was := &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: k.Name(), v1alpha1.ImageKindRevisionLabel: k.Revision()}}
 	if image == nil {
-		p.made, p.own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths().Union(metadata.LabelPaths())
+		w.Made, w.Own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths().Union(metadata.LabelPaths())
 	} else {
-		p.made, p.own, p.image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
-		was = &p.made.ObjectMeta
+		w.Made, w.Own, w.Image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
+		was = &w.Made.ObjectMeta
 		beforeMetadata, err := metaOf(before)
 		if err != nil {
 			return nil, err
 		}
-		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
+		w.Before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
 	}
 	made, errs := metadata.Image(viewMetadata, was)
-	p.made.ObjectMeta = made
+	w.Made.ObjectMeta = made
 	full := k.WithDefaults(view)
-	errs = append(errs, k.putFields(p, view, full, before)...)
-	if errs = append(errs, k.putDerived(ctx, p, full.Object, formers)...); len(errs) > 0 {
+	errs = append(errs, k.putFields(w, view, full, before)...)
+	if errs = append(errs, k.putDerived(ctx, w, full.Object, formers)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
-	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
+	if w.Made.ManagedFields, err = k.owners.Image(w); err != nil {
 		return nil, fmt.Errorf("write managed fields of %s %s: %w", view.GetKind(), view.GetName(), err)
 	}
-	return p.made, nil
+	return w.Made, nil
 }
 
 // putFields sets the fields of an Image that are bound to fields that differ between a view and the former object. A field that the
 // view no longer has gets its default. A new Image has no former object, and has all defaults.
-func (k *Kind) putFields(p *put, view, full, before *unstructured.Unstructured) field.ErrorList {
+func (k *Kind) putFields(w *ownership.Write, view, full, before *unstructured.Unstructured) field.ErrorList {
 	var errs field.ErrorList
 	for _, b := range k.bindings {
-		stored, found, err := b.stored(full.Object)
+		stored, found, err := b.Stored(full.Object)
 		switch {
 		case err != nil:
-		case before != nil && b.same(view.Object, before.Object):
+		case before != nil && b.Same(view.Object, before.Object):
 			continue
 		case !found:
-			p.remove(b.target)
+			remove(w, b.Target)
 		default:
-			err = b.target.Set(&p.made.Spec, stored)
+			err = b.Target.Set(&w.Made.Spec, stored)
 		}
 		if err != nil {
-			value, _ := b.value(full.Object)
-			errs = append(errs, field.Invalid(b.path(), value, err.Error()))
+			value, _ := b.Value(full.Object)
+			errs = append(errs, field.Invalid(b.Path(), value, err.Error()))
 		}
 	}
 	return errs
 }
 
 // remove removes a target from the Image.
-func (p *put) remove(target *imagespec.Target) {
-	target.Remove(&p.made.Spec)
-	p.removed = append(p.removed, target)
+func remove(w *ownership.Write, target *imagespec.Target) {
+	target.Remove(&w.Made.Spec)
+	w.Removed = append(w.Removed, target)
 }
 
 // metaOf returns the metadata of an object.

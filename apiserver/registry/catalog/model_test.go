@@ -10,7 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // side is a resource that shows the objects of the model: the kind, or Images.
@@ -149,7 +149,7 @@ const (
 	unsupported = metav1.StatusReason("unsupported")
 )
 
-var kindItself = owner{catalog.Manager, metav1.ManagedFieldsOperationUpdate}
+var kindItself = owner{ownership.Manager, metav1.ManagedFieldsOperationUpdate}
 
 // create returns a new object that a writer makes on a side.
 func create(s side, by owner, wanted values) (*reference, metav1.StatusReason) {

@@ -12,6 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // A Kind is a served kind of the catalog.
@@ -52,7 +53,7 @@ func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 	name := image.Labels[v1alpha1.ImageKindLabel]
 	if name == "" {
 		if old != nil && old.Labels[v1alpha1.ImageKindLabel] != "" {
-			if err := catalog.Release(&image.ObjectMeta); err != nil {
+			if err := ownership.Release(&image.ObjectMeta); err != nil {
 				klog.FromContext(ctx).Error(err, "Image keeps owners of its kind", "image", klog.KObj(image))
 			}
 			image.Status.Conformance = nil

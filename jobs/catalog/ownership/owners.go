@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package ownership
 
 import (
 	"cmp"
@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
@@ -110,41 +111,43 @@ func sortEntries(entries []metav1.ManagedFieldsEntry) {
 	})
 }
 
-// A put is what Put has done to an Image, as far as owners need to know.
-type put struct {
-	view, before []metav1.ManagedFieldsEntry
-	image        []metav1.ManagedFieldsEntry
-	made         *v1alpha1.Image
-	// removed are the targets that the Image no longer has.
-	removed []*imagespec.Target
-	// own are the paths that the kind has set itself.
-	own *fieldpath.Set
+// A Write is what a write of a view has done to its Image, as far as owners need to know.
+type Write struct {
+	// View and Before are the managed fields of the view, and of the view before the write. Image are those of the Image before it. A new
+	// Image has neither Before nor Image.
+	View, Before, Image []metav1.ManagedFieldsEntry
+	// Made is the Image with all its fields.
+	Made *v1alpha1.Image
+	// Removed are the targets that the Image no longer has.
+	Removed []*imagespec.Target
+	// Own are the paths that the kind has set itself.
+	Own *fieldpath.Set
 }
 
-// owners returns the managed fields of the Image. What an owner gained or lost in the view is gained or lost in the Image.
-func (k *Kind) putOwners(p *put) ([]metav1.ManagedFieldsEntry, error) {
-	owners := newOwners(p.image)
-	for i := range p.before {
-		if find(p.view, ownerOf(&p.before[i])) == nil {
-			k.putOwner(owners, p, &p.before[i], nil)
+// Image returns the managed fields of the Image. What an owner gained or lost in the view is gained or lost in the Image.
+func (c *Converter) Image(w *Write) ([]metav1.ManagedFieldsEntry, error) {
+	owners := newOwners(w.Image)
+	for i := range w.Before {
+		if find(w.View, ownerOf(&w.Before[i])) == nil {
+			c.convertOwner(owners, w, &w.Before[i], nil)
 		}
 	}
-	for i := range p.view {
-		k.putOwner(owners, p, find(p.before, ownerOf(&p.view[i])), &p.view[i])
+	for i := range w.View {
+		c.convertOwner(owners, w, find(w.Before, ownerOf(&w.View[i])), &w.View[i])
 	}
 	lost := fieldpath.NewSet()
-	for _, target := range p.removed {
-		insertAll(lost, target.LostPaths(&p.made.Spec))
+	for _, target := range w.Removed {
+		insertAll(lost, target.LostPaths(&w.Made.Spec))
 	}
 	owners.lose(lost)
-	if !p.own.Empty() {
-		owners.take(owner{Manager, metav1.ManagedFieldsOperationUpdate}, p.own, latest(p.view))
+	if !w.Own.Empty() {
+		owners.take(owner{Manager, metav1.ManagedFieldsOperationUpdate}, w.Own, latest(w.View))
 	}
 	return owners.write()
 }
 
-// putOwner changes the entry of an owner as its entry in the view was changed. before or view is nil if there is none.
-func (k *Kind) putOwner(owners *owners, p *put, before, view *metav1.ManagedFieldsEntry) {
+// convertOwner changes the entry of an owner as its entry in the view was changed. before or view is nil if there is none.
+func (c *Converter) convertOwner(owners *owners, w *Write, before, view *metav1.ManagedFieldsEntry) {
 	had, has := fieldpath.NewSet(), fieldpath.NewSet()
 	var owner owner
 	if before != nil {
@@ -155,9 +158,9 @@ func (k *Kind) putOwner(owners *owners, p *put, before, view *metav1.ManagedFiel
 		has, _ = readOwned(view)
 		owner = ownerOf(view)
 	}
-	gone := k.imagePaths(had.Difference(has), func(*binding) bool { return true })
-	come := k.imagePaths(has.Difference(had), func(b *binding) bool {
-		_, stored := b.read(&p.made.Spec)
+	gone := c.imagePaths(had.Difference(has), func(*binding.Binding) bool { return true })
+	come := c.imagePaths(has.Difference(had), func(b *binding.Binding) bool {
+		_, stored := b.Read(&w.Made.Spec)
 		return stored // and not a default of the schema
 	})
 	if gone.Empty() && come.Empty() {

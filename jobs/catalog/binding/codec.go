@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package binding
 
 import (
 	"bytes"
@@ -84,7 +84,7 @@ func (c table) decode(stored any) (any, bool) {
 // asJSON stores the JSON of the value.
 type asJSON struct{ schema *structuralschema.Structural }
 
-func (c asJSON) encode(value any) (any, error) { return jsonText(value) }
+func (c asJSON) encode(value any) (any, error) { return JSON(value) }
 
 // decode also reads JSON that encode would write in another way. An Image keeps it until the value changes.
 func (c asJSON) decode(stored any) (any, bool) {
@@ -193,7 +193,7 @@ func scalarText(value any, typ string) (string, error) {
 	if value == 0.0 {
 		return "0", nil // and not -0, which is the same number
 	}
-	return jsonText(value)
+	return JSON(value)
 }
 
 // readScalar returns the scalar that has this text, and false for a text that scalarText does not return, such as 007 and 1e3.
@@ -220,8 +220,8 @@ func wholeNumber(value any) (any, error) {
 	return value, nil
 }
 
-// jsonText returns the JSON of a value. Objects have their properties in order, and no character is escaped for HTML.
-func jsonText(value any) (string, error) {
+// JSON returns the JSON of a value. Objects have their properties in order, and no character is escaped for HTML.
+func JSON(value any) (string, error) {
 	var buffer bytes.Buffer
 	encoder := json.NewEncoder(&buffer)
 	encoder.SetEscapeHTML(false)

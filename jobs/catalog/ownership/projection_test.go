@@ -1,18 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package ownership
 
 import (
 	"testing"
 
+	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/binding"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/schema"
 )
 
 func TestManagedFieldsAreReadAsText(t *testing.T) {
-	kind := compile(t, kindWith("", `a: {type: string}, b: {type: string}, c: {type: object, required: [d], properties: {d: {type: string}}}`,
-		`{field: spec.a, to: "spec.parameters[a]"}, {field: spec.b, to: 'spec.source.inline.files[a"<\b]'}, {field: spec.c.d, to: "spec.source.inline.files[c]"}`))
+	var bindings []*binding.Binding
+	for _, declared := range []v1alpha1.ImageKindBinding{
+		{Field: "spec.a", To: "spec.parameters[a]"}, {Field: "spec.b", To: `spec.source.inline.files[a"<\b]`}, {Field: "spec.c.d", To: "spec.source.inline.files[c]"},
+	} {
+		target, errs := (&imagespec.Template{}).Target(declared.To, nil)
+		require.NoError(t, errs.ToAggregate())
+		leaf := schema.Leaf{Path: declared.Field, Type: "string", Schema: &structuralschema.Structural{}}
+		bound, errs := binding.New(&declared, leaf, target, nil)
+		require.NoError(t, errs.ToAggregate())
+		bindings = append(bindings, bound)
+	}
+	converter := require.Value(NewConverter(bindings, binding.NewFields(bindings), "catalog.goldsmith.dev/v1"))(t)
 	const item = `"k:{\"name\":\"a\"}"`
 	for _, test := range []struct{ name, image, want string }{
 		{"nothing", `{}`, ""},
@@ -46,7 +62,10 @@ func TestManagedFieldsAreReadAsText(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			labelled := &metav1.ObjectMeta{Labels: map[string]string{"app": "a"}}
-			view := require.Value(kind.viewOwners([]metav1.ManagedFieldsEntry{entry("Apply", "kubectl", imageVersion, test.image, 1)}, labelled))(t)
+			entry := metav1.ManagedFieldsEntry{
+				Manager: "kubectl", Operation: metav1.ManagedFieldsOperationApply, APIVersion: v1alpha1.SchemeGroupVersion.String(), FieldsV1: metav1.NewFieldsV1(test.image),
+			}
+			view := require.Value(converter.View([]metav1.ManagedFieldsEntry{entry}, labelled))(t)
 			got := ""
 			if len(view) > 0 {
 				got = view[0].FieldsV1.GetRawString()

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package catalog
+package ownership
 
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 )
 
 // An ownerNode is an element of a path in the managed fields of an Image, on the way to a bound field.
@@ -16,22 +17,22 @@ type ownerNode struct {
 	// children are the next elements, by the text between the quotes in JSON.
 	children map[string]*ownerNode
 	// bound is the binding whose target the path is. It is nil on the way.
-	bound *binding
+	bound *binding.Binding
 }
 
 // ownerTree returns the first elements of the paths of all targets.
-func ownerTree(bindings []*binding) (*ownerNode, error) {
+func ownerTree(bindings []*binding.Binding) (*ownerNode, error) {
 	root := &ownerNode{children: map[string]*ownerNode{}}
 	for _, b := range bindings {
 		at := root
-		for _, element := range b.imagePaths[0] {
+		for _, element := range b.ImagePaths[0] {
 			name, err := fieldpath.SerializePathElement(element)
 			if err != nil {
-				return nil, fmt.Errorf("write path %s: %w", b.imagePaths[0], err)
+				return nil, fmt.Errorf("write path %s: %w", b.ImagePaths[0], err)
 			}
-			quoted, err := jsonText(name)
+			quoted, err := binding.JSON(name)
 			if err != nil {
-				return nil, fmt.Errorf("write path %s: %w", b.imagePaths[0], err)
+				return nil, fmt.Errorf("write path %s: %w", b.ImagePaths[0], err)
 			}
 			name = quoted[1 : len(quoted)-1]
 			if at.children[name] == nil {
@@ -52,7 +53,7 @@ type projection struct {
 	// metadata is the JSON of the paths in the metadata.
 	metadata string
 	// owned are the bindings whose targets are owned.
-	owned []*binding
+	owned []*binding.Binding
 }
 
 // read reads an entry. It returns false for a text that is not an object of objects.
@@ -93,7 +94,7 @@ func (n *ownerNode) child(name string) *ownerNode {
 	if json.Unmarshal([]byte(`"`+name+`"`), &decoded) != nil {
 		return nil
 	}
-	quoted, err := jsonText(decoded)
+	quoted, err := binding.JSON(decoded)
 	if err != nil {
 		return nil
 	}
@@ -154,29 +155,4 @@ func (p *projection) next(character byte) bool {
 	}
 	p.at++
 	return true
-}
-
-// appendOwned appends the JSON of the paths to those fields of an object that are owned. An object without any has no place in its
-// parent.
-func appendOwned(to []byte, fields []fieldNode, owned []*binding) []byte {
-	to = append(to, '{')
-	empty := len(to)
-	for i := range fields {
-		before := len(to)
-		if before > empty {
-			to = append(to, ',')
-		}
-		to = append(append(to, `"f:`...), fields[i].name[1:]...)
-		value := len(to)
-		if bound := fields[i].bound; bound == nil {
-			to = appendOwned(to, fields[i].fields, owned)
-		} else if slices.Contains(owned, bound) {
-			to = append(to, "{}"...)
-			continue
-		}
-		if len(to)-value <= len("{}") {
-			to = to[:before]
-		}
-	}
-	return append(to, '}')
 }
