@@ -120,7 +120,7 @@ func (k *Kind) putDerived(ctx context.Context, w *ownership.Write, object map[st
 			continue
 		}
 		if !found {
-			remove(w, d.target)
+			w.Remove(d.target)
 		} else if err := d.target.Set(&w.Made.Spec, value); err != nil {
 			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.Path+", which the kind derives, "+err.Error()))
 		} else {

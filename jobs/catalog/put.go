@@ -15,7 +15,6 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
@@ -72,7 +71,7 @@ func (k *Kind) putFields(w *ownership.Write, view, full, before *unstructured.Un
 		case before != nil && b.Same(view.Object, before.Object):
 			continue
 		case !found:
-			remove(w, b.Target)
+			w.Remove(b.Target)
 		default:
 			err = b.Target.Set(&w.Made.Spec, stored)
 		}
@@ -82,12 +81,6 @@ func (k *Kind) putFields(w *ownership.Write, view, full, before *unstructured.Un
 		}
 	}
 	return errs
-}
-
-// remove removes a target from the Image.
-func remove(w *ownership.Write, target *imagespec.Target) {
-	target.Remove(&w.Made.Spec)
-	w.Removed = append(w.Removed, target)
 }
 
 // metaOf returns the metadata of an object.

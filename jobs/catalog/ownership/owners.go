@@ -10,9 +10,37 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog/binding"
-	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
+
+// An owner is the manager of fields, and how it set them. An object has at most one entry of an owner.
+type owner struct {
+	manager   string
+	operation metav1.ManagedFieldsOperationType
+}
+
+func ownerOf(entry *metav1.ManagedFieldsEntry) owner { return owner{entry.Manager, entry.Operation} }
+
+// readOwned returns the paths of an entry. It returns false for an entry that cannot be read.
+func readOwned(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, bool) {
+	if entry.FieldsV1 == nil {
+		return fieldpath.NewSet(), true
+	}
+	set := fieldpath.NewSet()
+	return set, set.FromJSON(entry.FieldsV1.GetRawReader()) == nil
+}
+
+// isShown reports whether a view can show an entry of its Image: not the owners of a status, and not what another version of the API
+// stored, whose paths are unknown.
+func isShown(entry *metav1.ManagedFieldsEntry) bool {
+	return entry.Subresource == "" && entry.APIVersion == v1alpha1.SchemeGroupVersion.String()
+}
+
+// writeOwned sets the paths of an entry.
+func writeOwned(entry *metav1.ManagedFieldsEntry, version string, set *fieldpath.Set) error {
+	fields, err := set.ToJSON()
+	entry.APIVersion, entry.FieldsType, entry.FieldsV1 = version, "FieldsV1", metav1.NewFieldsV1(string(fields))
+	return err
+}
 
 // owners are the managed fields of an Image while a view changes them. Entries that the view does not show stay as they are, and so do
 // the paths that it does not show.
@@ -111,68 +139,6 @@ func sortEntries(entries []metav1.ManagedFieldsEntry) {
 	})
 }
 
-// A Write is what a write of a view has done to its Image, as far as owners need to know.
-type Write struct {
-	// View and Before are the managed fields of the view, and of the view before the write. Image are those of the Image before it. A new
-	// Image has neither Before nor Image.
-	View, Before, Image []metav1.ManagedFieldsEntry
-	// Made is the Image with all its fields.
-	Made *v1alpha1.Image
-	// Removed are the targets that the Image no longer has.
-	Removed []*imagespec.Target
-	// Own are the paths that the kind has set itself.
-	Own *fieldpath.Set
-}
-
-// Image returns the managed fields of the Image. What an owner gained or lost in the view is gained or lost in the Image.
-func (c *Converter) Image(w *Write) ([]metav1.ManagedFieldsEntry, error) {
-	owners := newOwners(w.Image)
-	for i := range w.Before {
-		if find(w.View, ownerOf(&w.Before[i])) == nil {
-			c.convertOwner(owners, w, &w.Before[i], nil)
-		}
-	}
-	for i := range w.View {
-		c.convertOwner(owners, w, find(w.Before, ownerOf(&w.View[i])), &w.View[i])
-	}
-	lost := fieldpath.NewSet()
-	for _, target := range w.Removed {
-		insertAll(lost, target.LostPaths(&w.Made.Spec))
-	}
-	owners.lose(lost)
-	if !w.Own.Empty() {
-		owners.take(owner{Manager, metav1.ManagedFieldsOperationUpdate}, w.Own, latest(w.View))
-	}
-	return owners.write()
-}
-
-// convertOwner changes the entry of an owner as its entry in the view was changed. before or view is nil if there is none.
-func (c *Converter) convertOwner(owners *owners, w *Write, before, view *metav1.ManagedFieldsEntry) {
-	had, has := fieldpath.NewSet(), fieldpath.NewSet()
-	var owner owner
-	if before != nil {
-		had, _ = readOwned(before)
-		owner = ownerOf(before)
-	}
-	if view != nil {
-		has, _ = readOwned(view)
-		owner = ownerOf(view)
-	}
-	gone := c.imagePaths(had.Difference(has), func(*binding.Binding) bool { return true })
-	come := c.imagePaths(has.Difference(had), func(b *binding.Binding) bool {
-		_, stored := b.Read(&w.Made.Spec)
-		return stored // and not a default of the schema
-	})
-	if gone.Empty() && come.Empty() {
-		return // also where only a default that the Image lacks has a new owner: no write may move a time and nothing else
-	}
-	i := owners.find(owner)
-	owners.change(i, gone, come)
-	if view != nil {
-		owners.entries[i].Time = view.Time
-	}
-}
-
 // find returns the entry of an owner, or nil.
 func find(entries []metav1.ManagedFieldsEntry, owner owner) *metav1.ManagedFieldsEntry {
 	for i := range entries {
@@ -181,15 +147,4 @@ func find(entries []metav1.ManagedFieldsEntry, owner owner) *metav1.ManagedField
 		}
 	}
 	return nil
-}
-
-// latest returns the latest time of entries, and nil if none has a time.
-func latest(entries []metav1.ManagedFieldsEntry) *metav1.Time {
-	var latest *metav1.Time
-	for i := range entries {
-		if latest == nil || latest.Before(entries[i].Time) {
-			latest = entries[i].Time
-		}
-	}
-	return latest
 }
