@@ -12,8 +12,9 @@ import (
 	"regexp"
 	"strings"
 
-	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
 // A Target is a field of the spec of an Image that a kind sets: a scalar, an entry of a map, or the value of a parameter. Its path is

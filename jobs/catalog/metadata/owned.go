@@ -85,7 +85,7 @@ func AppendOwned(to []byte, image string, view *metav1.ObjectMeta) ([]byte, bool
 	}
 	paths, shown := fieldpath.NewSet(), fieldpath.NewSet()
 	if paths.FromJSON(strings.NewReader(image)) != nil {
-		return to, false, nil
+		return to, false, nil //nolint:nilerr // a text that cannot be read shows nothing
 	}
 	for path := range paths.All() {
 		if path, visible := ViewPath(path, view); visible {
