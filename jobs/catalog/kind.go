@@ -9,6 +9,7 @@ import (
 
 	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
 	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	runtimeschema "k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -16,6 +17,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog/binding"
 	"goldsmith.dev/goldsmith/jobs/catalog/definition"
+	"goldsmith.dev/goldsmith/jobs/catalog/examples"
 	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 	"goldsmith.dev/goldsmith/jobs/catalog/names"
@@ -110,6 +112,21 @@ func (k *Kind) Owns(image *v1alpha1.Image) bool {
 
 // Template is the part of the spec that all Images of the kind have in common. It must not be changed.
 func (k *Kind) Template() *v1alpha1.ImageSpec { return &k.template.Spec }
+
+// Example returns an object of the kind named example, from which users can start: that of examples.Of.
+func (k *Kind) Example(ctx context.Context) *unstructured.Unstructured {
+	texts := map[string]string{}
+	for _, b := range k.bindings {
+		if text := b.Target.Example(); text != "" {
+			texts[b.Leaf.Path] = text
+		}
+	}
+	spec, _ := examples.Of(ctx, k.schema.Structural, texts)
+	object := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
+	object.SetGroupVersionKind(k.GroupVersionKind())
+	object.SetName("example")
+	return object
+}
 
 // WithoutShortNames returns the kind without some of its short names.
 func (k *Kind) WithoutShortNames(taken []string) *Kind {
