@@ -38,7 +38,7 @@ PACKAGES ?= ./...
 FLAGS ?=
 # The duration of fuzzing for each target.
 FUZZTIME ?= 30s
-# The end-to-end specs to run, as a filter of labels: gate, smoke, catalogue, builds, archive, records, api, security, faults, upgrade;
+# The end-to-end specs to run, as a filter of labels: gate, smoke, catalog, builds, archive, records, api, security, faults, upgrade;
 # by default all of these. With debian: the specs of the builder debian, which need mmdebstrap, bubblewrap, qemu-system-x86, ovmf and apt-cacher-ng.
 LABELS ?=
 # The number of runs of make stress, the number of CPUs that it keeps busy meanwhile, and the package of its specs:
@@ -150,7 +150,7 @@ test-all: ## Run all tests in full, with the race detector where there are gorou
 
 .PHONY: e2e
 e2e: build images $(if $(debian),debian-builder-image) ## Run the end-to-end suites on kind clusters of their own, or those of some labels: make e2e LABELS=gate
-	@$(if $(filter gate smoke catalogue debian,$(LABELS)),,$(prepare))
+	@$(if $(filter gate smoke catalog debian,$(LABELS)),,$(prepare))
 	E2E_VERSION=$(VERSION) $(if $(debian),E2E_DEBIAN=true) E2E_KUBECTL='bin/goldsmith kubectl' e2e/suite/run '$(LABELS)' $(FLAGS)
 	$(if $(debian),go test -tags e2e -count=1 -vet=off -timeout 20m -run '^(TestTheProgramSeesNothingElse|TestAptTakesPackagesForNamesOnly|TestEveryDebianCommand)' ./builders/debian ./builders/debian/sandbox ./cmd/goldsmith)
 

@@ -28,7 +28,7 @@ func statusOf(err error) metav1.Status {
 	return status.Status()
 }
 
-var _ = Describe("the builds of an object of the catalogue", func() {
+var _ = Describe("the builds of an object of the catalog", func() {
 	var namespace string
 	var servers dynamic.ResourceInterface
 	BeforeEach(func(ctx SpecContext) {

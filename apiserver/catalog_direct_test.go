@@ -18,7 +18,6 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 var _ = Describe("an Image of a kind", Ordered, func() {
@@ -78,7 +77,7 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 		image.Spec.Targets[0].Format = "raw"
 		Expect(errorOf(imagesIn(namespace).Update(ctx, image, metav1.UpdateOptions{}))).To(MatchError(ContainSubstring("spec.targets")))
 		image = image.DeepCopy()
-		image.ObjectMeta = metav1.ObjectMeta{Name: "made", Labels: map[string]string{kinds.KindLabel: "guardeds"}}
+		image.ObjectMeta = metav1.ObjectMeta{Name: "made", Labels: map[string]string{v1alpha1.ImageKindLabel: "guardeds"}}
 		Expect(errorOf(imagesIn(namespace).Create(ctx, image, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("spec.targets")))
 
 		must(patch(ctx, disk(ctx, "100Gi")))
@@ -122,9 +121,9 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 			Expect(must(patch(ctx, `{"metadata": {"labels": {"catalog.goldsmith.dev/kind": null}}}`)).Labels).To(BeEmpty())
 		}
 		const adopt = `{"metadata": {"labels": {"catalog.goldsmith.dev/kind": "guardeds"}}}`
-		revision := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{})).Labels[kinds.RevisionLabel]
+		revision := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{})).Labels[v1alpha1.ImageKindRevisionLabel]
 		release()
-		Expect(must(patch(ctx, adopt)).Labels).To(HaveKeyWithValue(kinds.RevisionLabel, revision))
+		Expect(must(patch(ctx, adopt)).Labels).To(HaveKeyWithValue(v1alpha1.ImageKindRevisionLabel, revision))
 		release()
 		must(patch(ctx, builder))
 		must(patch(ctx, disk(ctx, "33Gi")))
@@ -139,14 +138,14 @@ var _ = Describe("an Image of a kind", Ordered, func() {
 
 	It("has the revision that the server gave it", func(ctx SpecContext) {
 		image := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
-		revision := image.Labels[kinds.RevisionLabel]
+		revision := image.Labels[v1alpha1.ImageKindRevisionLabel]
 		for _, forged := range []string{`"zzz"`, "null"} {
-			Expect(must(patch(ctx, `{"metadata": {"labels": {"catalog.goldsmith.dev/revision": `+forged+`}}}`)).Labels).To(HaveKeyWithValue(kinds.RevisionLabel, revision))
+			Expect(must(patch(ctx, `{"metadata": {"labels": {"catalog.goldsmith.dev/revision": `+forged+`}}}`)).Labels).To(HaveKeyWithValue(v1alpha1.ImageKindRevisionLabel, revision))
 		}
-		image.ObjectMeta = metav1.ObjectMeta{Name: "made", Labels: map[string]string{kinds.KindLabel: "guardeds", kinds.RevisionLabel: "zzz"}}
+		image.ObjectMeta = metav1.ObjectMeta{Name: "made", Labels: map[string]string{v1alpha1.ImageKindLabel: "guardeds", v1alpha1.ImageKindRevisionLabel: "zzz"}}
 		image.Spec.Parameters = slices.DeleteFunc(image.Spec.Parameters, func(p v1alpha1.Parameter) bool { return p.Name == "host" })
 		image.Spec.Parameters = append(image.Spec.Parameters, v1alpha1.Parameter{Name: "host", Value: "srv-made"})
-		Expect(must(imagesIn(namespace).Create(ctx, image, metav1.CreateOptions{})).Labels).To(HaveKeyWithValue(kinds.RevisionLabel, revision))
+		Expect(must(imagesIn(namespace).Create(ctx, image, metav1.CreateOptions{})).Labels).To(HaveKeyWithValue(v1alpha1.ImageKindRevisionLabel, revision))
 	})
 
 	It("is free if its kind is not served", func(ctx SpecContext) {

@@ -94,7 +94,7 @@ var _ = Describe("the ImageKinds of a server", func() {
 	})
 })
 
-var _ = Describe("many users of the catalogue", func() {
+var _ = Describe("many users of the catalog", func() {
 	It("use many kinds of 100 fields each", func(ctx SpecContext) {
 		const fields = 100
 		count := fewer(100)

@@ -19,9 +19,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // While the documents of a kind change, the replicas of a server have different revisions of the kind for a moment.
@@ -37,11 +37,11 @@ var _ = Describe("Two replicas with different revisions of a kind", func() {
 			Replace(string(must(os.ReadFile("testdata/catalog/debianservers-changed.yaml"))))
 		declared := &v1alpha1.ImageKind{}
 		Expect(yaml.UnmarshalStrict([]byte(changed), declared)).To(Succeed())
-		second, errs := kinds.Compile(ctx, declared)
+		second, errs := catalog.Compile(ctx, declared)
 		Expect(errs).To(BeEmpty())
-		replica := func(kind *kinds.Kind) *builder.Running {
+		replica := func(kind *catalog.Kind) *builder.Running {
 			return startOn(ctx, builder.ExternalEtcd(database.Transport()), apiserver.Register(builder.New("replica"), apiserver.Options{
-				Logs: logs, Kinds: catalog.NewConfiguration([]*kinds.Kind{kind}),
+				Logs: logs, Kinds: registry.NewConfiguration([]*catalog.Kind{kind}),
 			}))
 		}
 		ofFormer, ofNext := replica(readKind(ctx, "testdata/catalog/debianservers.yaml")), replica(second)

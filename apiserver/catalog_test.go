@@ -23,20 +23,21 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 var debianServers = schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Version: "v1", Resource: "debianservers"}
 
-// readKind reads the kind of testdata that all specs of the catalogue use.
-func readKind(ctx context.Context, path string) *kinds.Kind {
+// readKind reads the kind of testdata that all specs of the catalog use.
+func readKind(ctx context.Context, path string) *catalog.Kind {
 	GinkgoHelper()
 	declared := &v1alpha1.ImageKind{}
 	Expect(yaml.UnmarshalStrict(must(os.ReadFile(path)), declared)).To(Succeed())
-	kind, errs := kinds.Compile(ctx, declared)
+	kind, errs := catalog.Compile(ctx, declared)
 	Expect(errs).To(BeEmpty())
-	Expect(catalog.Check(ctx, kind)).To(BeEmpty())
+	Expect(registry.Check(ctx, kind)).To(BeEmpty())
 	return kind
 }
 
@@ -75,7 +76,7 @@ type warnings []string
 // HandleWarningHeader notes a warning.
 func (w *warnings) HandleWarningHeader(_ int, _, text string) { *w = append(*w, text) }
 
-var _ = Describe("a kind of the catalogue", func() {
+var _ = Describe("a kind of the catalog", func() {
 	var namespace string
 	var servers dynamic.ResourceInterface
 	BeforeEach(func() {
@@ -90,7 +91,7 @@ var _ = Describe("a kind of the catalogue", func() {
 		Expect(image.Spec.Builder.Name).To(Equal("mock"))
 		Expect(image.Spec.Base.Reference).To(Equal("debian:bookworm"))
 		Expect(parametersOf(image)).To(Equal(map[string]string{"disk": "20Gi", "packages": `["nginx"]`, "host": "srv-web"}))
-		Expect(image.Labels).To(HaveKeyWithValue(kinds.KindLabel, "debianservers"))
+		Expect(image.Labels).To(HaveKeyWithValue(v1alpha1.ImageKindLabel, "debianservers"))
 		Expect(created.GetUID()).NotTo(Equal(image.UID), "the garbage collector would take two objects with one UID for one")
 		Expect(created.GetResourceVersion()).To(Equal(image.ResourceVersion))
 		Expect(created.GetLabels()).To(BeEmpty())
@@ -202,7 +203,7 @@ var _ = Describe("a kind of the catalogue", func() {
 		long := newServer("a-name-of-more-than-forty-five-characters-is-too-long")
 		Expect(errorOf(servers.Create(ctx, long, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("metadata.name")))
 		labelled := newServer("bad")
-		labelled.SetLabels(map[string]string{kinds.KindLabel: "others"})
+		labelled.SetLabels(map[string]string{v1alpha1.ImageKindLabel: "others"})
 		err = errorOf(servers.Create(ctx, labelled, metav1.CreateOptions{}))
 		Expect(apierrors.IsInvalid(err)).To(BeTrue(), "%v", err)
 
@@ -271,7 +272,7 @@ var _ = Describe("a kind of the catalogue", func() {
 		Expect(apierrors.IsNotFound(errorOf(servers.Get(ctx, "web", metav1.GetOptions{})))).To(BeTrue())
 		released := must(imagesIn(namespace).Get(ctx, "web", metav1.GetOptions{}))
 		Expect(released.Labels).To(BeEmpty())
-		Expect(released.ManagedFields).NotTo(ContainElement(HaveField("Manager", kinds.Manager)))
+		Expect(released.ManagedFields).NotTo(ContainElement(HaveField("Manager", ownership.Manager)))
 		adopt := []byte(`{"metadata": {"labels": {"catalog.goldsmith.dev/kind": "debianservers"}}}`)
 		must(imagesIn(namespace).Patch(ctx, "web", types.MergePatchType, adopt, metav1.PatchOptions{}))
 		Expect(next().Type).To(Equal(watch.Added))
@@ -387,7 +388,7 @@ var _ = Describe("an ImageKind", func() {
 			Expect(err).To(MatchError(ContainSubstring(`leaving.catalog.goldsmith.dev "new" is forbidden: ImageKind leaving is being deleted`)))
 		}
 		adopted := newImage("adopted")
-		adopted.Labels = map[string]string{kinds.KindLabel: "leaving"}
+		adopted.Labels = map[string]string{v1alpha1.ImageKindLabel: "leaving"}
 		Expect(errorOf(imagesIn(namespace).Create(ctx, adopted, metav1.CreateOptions{}))).To(MatchError(ContainSubstring("ImageKind leaving is being deleted: leave the label out")))
 		must(stored.Patch(ctx, "leaving", types.MergePatchType, []byte(`{"spec": {"onDelete": "Release"}}`), metav1.PatchOptions{}))
 		Eventually(ctx, func() bool { return established(ctx, "leaving") }).Should(BeTrue())
@@ -420,7 +421,7 @@ var _ = Describe("an ImageKind", func() {
 	})
 })
 
-var _ = Describe("the kinds of the catalogue", Ordered, func() {
+var _ = Describe("the kinds of the catalog", Ordered, func() {
 	It("change while the server serves", func(ctx SpecContext) {
 		namespace := newNamespace()
 		servers := serversIn(namespace)
@@ -428,9 +429,9 @@ var _ = Describe("the kinds of the catalogue", Ordered, func() {
 		watched := must(servers.Watch(ctx, metav1.ListOptions{}))
 		defer watched.Stop()
 		Eventually(ctx, watched.ResultChan()).Should(Receive(HaveField("Type", watch.Added)))
-		configured.Replace([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers-changed.yaml")})
+		configured.Replace([]*catalog.Kind{readKind(ctx, "testdata/catalog/debianservers-changed.yaml")})
 		DeferCleanup(func(ctx SpecContext) {
-			configured.Replace([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
+			configured.Replace([]*catalog.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
 			Eventually(ctx, func() error {
 				return errorOf(servers.Create(ctx, newServer("again"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}))
 			}).Should(Succeed())

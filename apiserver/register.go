@@ -14,7 +14,7 @@
 //	images/plan                              imageplan (plan.go), because a plan is also a resource
 //	imagebuilds/rerun                        image, because the Image allocates the new build
 //
-// Package catalog serves the kinds of the catalogue, with their subresources build, log and status.
+// Package catalog serves the kinds of the catalog, with their subresources build, log and status.
 //
 // A created ImageBuild with an imageRef and without a name is a request, too: requested.go in package image answers it.
 package apiserver
@@ -124,7 +124,7 @@ func Register(server *builder.Server, options Options) *builder.Server {
 		WithPostStartHook("catalog", func(hook genericapiserver.PostStartHookContext) error {
 			go func() {
 				if err := kinds.Run(hook, hook.LoopbackClientConfig); err != nil {
-					utilruntime.HandleErrorWithContext(hook, err, "Serve the kinds of the catalogue")
+					utilruntime.HandleErrorWithContext(hook, err, "Serve the kinds of the catalog")
 				}
 			}()
 			return nil

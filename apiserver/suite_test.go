@@ -17,9 +17,9 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/deadline"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/state"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
@@ -37,8 +37,8 @@ var (
 	client versioned.Interface
 	logs   = newFakeLogs()
 	kept   = newFakeArtifacts()
-	// configured has the kinds of the catalogue.
-	configured *catalog.Configuration
+	// configured has the kinds of the catalog.
+	configured *registry.Configuration
 	token      = "a-token-of-the-tests"
 )
 
@@ -46,7 +46,7 @@ var (
 const maxHistory = 900
 
 var _ = BeforeSuite(func(ctx SpecContext) {
-	configured = catalog.NewConfiguration([]*kinds.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
+	configured = registry.NewConfiguration([]*catalog.Kind{readKind(ctx, "testdata/catalog/debianservers.yaml")})
 	running := start(ctx, apiserver.Register(builder.New("test"), apiserver.Options{
 		Logs: logs, Artifacts: kept, Kinds: configured, Policy: func() (apiserver.Policy, error) { return apiserver.Policy{MaxHistory: maxHistory}, nil },
 	}))

@@ -22,8 +22,8 @@ var clusters = []string{"ClusterRole/system:auth-delegator", "Role/extension-api
 // reports is the only role, with its binding, for accounts outside of Goldsmith. It allows to create imagebuilds/report.
 const reports = "goldsmith-builder-reports"
 
-// catalogue is the API group of the kinds of images.
-const catalogue = "catalog.goldsmith.dev"
+// catalog is the API group of the kinds of images.
+const catalog = "catalog.goldsmith.dev"
 
 // role is a Role or a ClusterRole.
 type role struct {
@@ -52,7 +52,7 @@ func rolesNameWhatTheyAllow(t *testing.T, built installation) {
 		}
 		for _, rule := range each.rules {
 			resources := rule.Resources
-			if slices.Equal(rule.APIGroups, []string{catalogue}) {
+			if slices.Equal(rule.APIGroups, []string{catalog}) {
 				resources = nil // kinds are not known beforehand
 			}
 			if slices.Contains(slices.Concat(rule.APIGroups, resources, rule.Verbs, rule.NonResourceURLs), "*") {
@@ -206,9 +206,9 @@ func usersGetTheirPermissionsByTheClustersRoles(t *testing.T, built installation
 	}
 }
 
-// theCatalogueIsForUsersOfEveryNamespace ensures that users with view can read all objects of the catalogue, and users with edit can change
+// theCatalogIsForUsersOfEveryNamespace ensures that users with view can read all objects of the catalog, and users with edit can change
 // them.
-func theCatalogueIsForUsersOfEveryNamespace(t *testing.T, built installation) {
+func theCatalogIsForUsersOfEveryNamespace(t *testing.T, built installation) {
 	for into, verbs := range map[string][]string{"view": {"get", "list", "watch"}, "edit": {"create", "update", "patch", "delete", "deletecollection"}} {
 		index := slices.IndexFunc(built.objects, func(o object) bool { return o.name == "goldsmith-catalog-"+into })
 		if index < 0 {
@@ -216,7 +216,7 @@ func theCatalogueIsForUsersOfEveryNamespace(t *testing.T, built installation) {
 			continue
 		}
 		role := built.objects[index].value.(*rbacv1.ClusterRole)
-		want := []rbacv1.PolicyRule{{APIGroups: []string{catalogue}, Resources: []string{"*"}, Verbs: verbs}}
+		want := []rbacv1.PolicyRule{{APIGroups: []string{catalog}, Resources: []string{"*"}, Verbs: verbs}}
 		if !reflect.DeepEqual(role.Rules, want) || role.Labels["rbac.authorization.k8s.io/aggregate-to-"+into] != "true" {
 			t.Errorf("%s has labels %v, and allows %+v", role.Name, role.Labels, role.Rules)
 		}

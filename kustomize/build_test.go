@@ -206,7 +206,7 @@ func TestInstallations(t *testing.T) {
 		"EveryAccountMayReport":                         everyAccountMayReport,
 		"AlertsAndDashboardAskForMetrics":               alertsAndDashboardAskForMetrics,
 		"UsersGetTheirPermissionsByTheClustersRoles":    usersGetTheirPermissionsByTheClustersRoles,
-		"TheCatalogueIsForUsersOfEveryNamespace":        theCatalogueIsForUsersOfEveryNamespace,
+		"TheCatalogIsForUsersOfEveryNamespace":          theCatalogIsForUsersOfEveryNamespace,
 	}
 	for _, each := range installations(t) {
 		t.Run(each.name, func(t *testing.T) {

@@ -45,9 +45,9 @@ func TestSettingsOfArgoCD(t *testing.T) {
 	// A key of a ConfigMap cannot have the wildcard of all kinds of a group.
 	groups := map[string]map[string]string{}
 	require.NoError(t, yaml.UnmarshalStrict([]byte(alone.Data["resource.customizations"]), &groups))
-	catalogue := groups["catalog.goldsmith.dev/*"]
-	if script := alone.Data["resource.customizations.health.images.goldsmith.dev_Image"]; len(groups) != 1 || len(catalogue) != 1 || catalogue["health.lua"] != script {
-		t.Errorf("the health of the catalogue is %v, want that of Images", groups)
+	catalog := groups["catalog.goldsmith.dev/*"]
+	if script := alone.Data["resource.customizations.health.images.goldsmith.dev_Image"]; len(groups) != 1 || len(catalog) != 1 || catalog["health.lua"] != script {
+		t.Errorf("the health of the catalog is %v, want that of Images", groups)
 	}
 }
 

@@ -161,7 +161,7 @@ func theAPIServicesHaveTheirServerAndAreVerified(t *testing.T, built installatio
 // that the server can annotate those whose kinds change.
 func onlyOurAPIServicesAreWritten(t *testing.T, built installation) {
 	all := names(built.objects, "APIService")
-	ofKinds := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !strings.HasSuffix(name, "."+catalogue) })
+	ofKinds := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return !strings.HasSuffix(name, "."+catalog) })
 	patched := false
 	for _, each := range roles(built.objects) {
 		for _, rule := range each.rules {

@@ -15,11 +15,11 @@ import (
 
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/internal/builders"
 	"goldsmith.dev/goldsmith/cmd/internal/buildversion"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
@@ -48,7 +48,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 		WithPort(securePort).
 		WithWriter(out)
 	registered, limited, allowed, archived, recorded := &builders.Flags{}, &limits.Flags{}, &policy.Flags{}, &logarchive.Flags{}, &records.Flags{}
-	documents, configured := &kinds.Flags{}, catalog.NewConfiguration(nil)
+	documents, configured := &catalog.Flags{}, registry.NewConfiguration(nil)
 	command, err := apiserver.Register(server, apiserver.Options{
 		Builders: registered.Read, Kinds: configured, Queue: limited.Read, Policy: allowed.Read,
 		LogArchive: func() (*archive.Store, error) { return archived.Open(context.Background()) }, // until the process ends
@@ -80,7 +80,7 @@ func newCommand(out io.Writer) (*cobra.Command, error) {
 }
 
 // startKinds reads the documents of kinds, and watches them until ctx is done. The log tells about changes, and about missing builders.
-func startKinds(ctx context.Context, flags *kinds.Flags, configured *catalog.Configuration, builders inputs.Builders) error {
+func startKinds(ctx context.Context, flags *catalog.Flags, configured *registry.Configuration, builders inputs.Builders) error {
 	documents, err := flags.Configure(ctx, configured, false)
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func TestItDoesNotStartWithoutTheBuildersThatItIsToKnow(t *testing.T) {
 }
 
 func TestKindsOfDocumentsAreReadAtTheStart(t *testing.T) {
-	const examples = "../../examples/kinds"
+	const examples = "../../examples/catalog"
 	for _, test := range []struct{ path, want string }{
 		{examples, "--etcd-servers must be specified"}, // the check that follows
 		{examples + "/instances", "read the kinds: "},

@@ -52,7 +52,7 @@ func TestEveryClusterCommandOfTheDocsWorks(t *testing.T) {
 			case "yaml cluster":
 				command(ctx, t, "kubectl apply --dry-run=server --validate=strict -f - <<'END'\n"+block.text+"END", path)
 			case "yaml kustomization":
-				command(ctx, t, "folder=$(mktemp -d -p kustomize/overlays); trap 'rm -r \"$folder\"' EXIT; cp examples/kinds/*.yaml \"$folder\"\n"+
+				command(ctx, t, "folder=$(mktemp -d -p kustomize/overlays); trap 'rm -r \"$folder\"' EXIT; cp examples/catalog/*.yaml \"$folder\"\n"+
 					"cat > \"$folder/kustomization.yaml\" <<'END'\nresources: [../default]\n"+block.text+"END\nkubectl kustomize \"$folder\" >/dev/null", path)
 			}
 		}

@@ -20,7 +20,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/exit"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 	"goldsmith.dev/goldsmith/jobs/publish/registrytest"
 )
@@ -266,11 +266,11 @@ func (s *session) deletesImage(name string) (uid string) {
 // serve starts a server in memory and returns its kubeconfig.
 func serve(ctx context.Context, t *testing.T) string {
 	t.Helper()
-	return serveKinds(ctx, t, kinds.Flags{})
+	return serveKinds(ctx, t, catalog.Flags{})
 }
 
-// serveKinds is serve with kinds of the catalogue.
-func serveKinds(ctx context.Context, t *testing.T, offered kinds.Flags) string {
+// serveKinds is serve with kinds of the catalog.
+func serveKinds(ctx context.Context, t *testing.T, offered catalog.Flags) string {
 	t.Helper()
 	ctx, stop := context.WithCancel(ctx)
 	ready, ended := make(chan string, 1), make(chan error, 1)

@@ -7,7 +7,7 @@ import (
 	"fmt"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // Names of the Secrets. Each has tls.crt and tls.key, the certificate and its key, and ca.crt, the authority that
@@ -53,11 +53,11 @@ func all(namespace string) []certificate {
 
 // apiServices are the names of the registrations of Goldsmith's API with kube-apiserver: one for each version of a group.
 func apiServices() []string {
-	names := []string{v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName}
-	for _, version := range catalog.Versions() {
-		names = append(names, version+"."+catalog.Group)
+	registrations := []string{v1alpha1.SchemeGroupVersion.Version + "." + v1alpha1.GroupName}
+	for _, version := range names.Versions() {
+		registrations = append(registrations, version+"."+v1alpha1.CatalogGroup)
 	}
-	return names
+	return registrations
 }
 
 // serviceNames are the DNS names of a Service, in its namespace and from other namespaces.

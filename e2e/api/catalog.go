@@ -10,7 +10,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/workspace"
 )
 
-// appliances are the objects of workspace.Appliances, a kind of the catalogue.
+// appliances are the objects of workspace.Appliances, a kind of the catalog.
 func appliances(w *fixture) *subject {
 	return &subject{
 		fixture: w, resource: schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Version: "v1", Resource: "appliances"}, kind: "Appliance",

@@ -12,11 +12,11 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// describeCatalogBuilds describes the subresources of the kinds of the catalogue. The subject is one of them.
+// describeCatalogBuilds describes the subresources of the kinds of the catalog. The subject is one of them.
 func describeCatalogBuilds(w *subject) {
 	const request = `{"apiVersion":"images.goldsmith.dev/v1alpha1","kind":"BuildRequest"`
 
-	Describe("the subresources of a kind of the catalogue", func() {
+	Describe("the subresources of a kind of the catalog", func() {
 		BeforeEach(func(ctx SpecContext) { w.create(ctx, "web") })
 
 		It("build starts a build, whose inputs it does not show", func(ctx SpecContext) {

@@ -25,7 +25,7 @@ type Environment struct {
 
 // Specs are all specs that hold everywhere. Each creates a namespace of its own, and no build runs in it unless the spec requests
 // one. What they hold is Goldsmith's own; for each feature of k8s.io/apiserver there is one spec which shows that it is wired up.
-// The specs of a subject hold for Images and for a kind of the catalogue.
+// The specs of a subject hold for Images and for a kind of the catalog.
 func Specs(environment func() Environment) {
 	Describe("the API", func() {
 		w := newFixture(environment)
@@ -69,7 +69,7 @@ func ClusterSpecs(environment func() Environment) {
 	Describe("the API in a cluster", func() {
 		describeQuota(newFixture(environment))
 	})
-	Describe("the API of a kind in a cluster", Label("catalogue"), func() {
+	Describe("the API of a kind in a cluster", Label("catalog"), func() {
 		w := newFixture(environment)
 		establishAppliances(w)
 		describeStored(appliances(w))

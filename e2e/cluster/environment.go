@@ -16,7 +16,7 @@ import (
 const (
 	// Namespace is where Goldsmith is installed.
 	Namespace = "goldsmith-system"
-	// APIService is the registration of the API of Images with kube-apiserver. Each version of the catalogue has another one.
+	// APIService is the registration of the API of Images with kube-apiserver. Each version of the catalog has another one.
 	APIService = "v1alpha1.images.goldsmith.dev"
 	// PartOf is the value of the label app.kubernetes.io/part-of that all objects of an installation carry.
 	PartOf = "goldsmith"

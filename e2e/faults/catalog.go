@@ -22,7 +22,7 @@ import (
 
 // describeKinds: a server that starts does not know its kinds at first.
 func describeKinds(w *cluster.Workspace) {
-	It("No kind of the catalogue is missing while the API servers restart", Label("catalogue"), func(ctx SpecContext) {
+	It("No kind of the catalog is missing while the API servers restart", Label("catalog"), func(ctx SpecContext) {
 		w.EstablishKind(ctx, workspace.Appliances)
 		client := dynamic.NewForConfigOrDie(w.Config).
 			Resource(schema.GroupVersionResource{Group: "catalog.goldsmith.dev", Version: "v1", Resource: "appliances"}).Namespace(w.Namespace)

@@ -16,7 +16,7 @@ import (
 // findsKinds is how long kubectl looks for a kind that the server serves. Without an announcement it takes up to two minutes.
 var findsKinds = deadline.Wait{Timers: 5 * time.Second, Work: 5 * time.Second}
 
-// describeCatalog: a kind of the catalogue is to kubectl what any other kind is.
+// describeCatalog: a kind of the catalog is to kubectl what any other kind is.
 func describeCatalog(s *shell) {
 	appliance := func(name, spec string, metadata ...string) string {
 		return "apiVersion: catalog.goldsmith.dev/v1\nkind: Appliance\nmetadata:\n  name: " + name + "\n  " + strings.Join(metadata, "\n  ") + "\nspec: " + spec + "\n---\n"
@@ -30,7 +30,7 @@ func describeCatalog(s *shell) {
 		Eventually(ctx, func() int { return s.Try(ctx, "", "get", "appliances").Code }).WithTimeout(findsKinds.Deadline()).WithPolling(polling).Should(BeZero())
 	}
 
-	DescribeTable("kubectl treats a kind of the catalogue as any kind:", func(ctx SpecContext, minor string) {
+	DescribeTable("kubectl treats a kind of the catalog as any kind:", func(ctx SpecContext, minor string) {
 		establish(ctx)
 		kubectl := s.of(minor)
 		for name, flags := range map[string][]string{"client": nil, "server": {"--server-side"}} {

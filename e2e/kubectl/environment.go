@@ -38,7 +38,7 @@ func AggregationSpecs(environment func() Environment) {
 	Describe("kubectl", func() {
 		s := newShell(environment)
 		describeForwarded(s)
-		Describe("and the catalogue", Label("catalogue"), func() { describeCatalog(s) })
+		Describe("and the catalog", Label("catalog"), func() { describeCatalog(s) })
 	})
 }
 

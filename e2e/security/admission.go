@@ -142,7 +142,7 @@ func describeAdmission(w *cluster.Workspace) {
 		Expect(len(failure.Message)).To(BeNumerically("<=", v1alpha1.MaxMessageBytes))
 	})
 
-	Describe("What is demanded of images holds for objects of a kind, and what is demanded of these, too:", Label("catalogue"), func() {
+	Describe("What is demanded of images holds for objects of a kind, and what is demanded of these, too:", Label("catalog"), func() {
 		var client dynamic.ResourceInterface
 		BeforeEach(func(ctx SpecContext) {
 			w.EstablishKind(ctx, workspace.Appliances)
@@ -162,8 +162,8 @@ func describeAdmission(w *cluster.Workspace) {
 
 		It("a ValidatingAdmissionPolicy", func(ctx SpecContext) {
 			policy(ctx, whatever(admissionregistrationv1.Create, admissionregistrationv1.Update), `object.spec.base.reference != "debian:trixie"`, "trixie is too new")
-			policy(ctx, ofKind(admissionregistrationv1.Create, admissionregistrationv1.Update), `object.metadata.name != "refused"`, "not in our catalogue")
-			everyReplicaRefuses(ctx, create(newAppliance("refused")), "not in our catalogue")
+			policy(ctx, ofKind(admissionregistrationv1.Create, admissionregistrationv1.Update), `object.metadata.name != "refused"`, "not in our catalog")
+			everyReplicaRefuses(ctx, create(newAppliance("refused")), "not in our catalog")
 			later := newAppliance("later")
 			Expect(unstructured.SetNestedField(later.Object, "trixie", "spec", "release")).To(Succeed())
 			everyReplicaRefuses(ctx, create(later), `appliances.catalog.goldsmith.dev "later" is forbidden: ValidatingAdmissionPolicy 'e2e-images-`+w.Namespace)

@@ -35,9 +35,9 @@ func newAppliance(name string) *unstructured.Unstructured {
 	}}
 }
 
-// describeTenants: users of the catalogue need no permissions for Images, and get none by it.
+// describeTenants: users of the catalog need no permissions for Images, and get none by it.
 func describeTenants(w *cluster.Workspace) {
-	// newTenant is a user with the roles of the catalogue in the namespace.
+	// newTenant is a user with the roles of the catalog in the namespace.
 	newTenant := func(ctx context.Context) (user, dynamic.ResourceInterface) {
 		GinkgoHelper()
 		w.EstablishKind(ctx, workspace.Appliances)
@@ -58,7 +58,7 @@ func describeTenants(w *cluster.Workspace) {
 		return tenant, client
 	}
 
-	It("A tenant with the roles of the catalogue can do everything there, and nothing with Images", Label("catalogue", "gate"), func(ctx SpecContext) {
+	It("A tenant with the roles of the catalog can do everything there, and nothing with Images", Label("catalog", "gate"), func(ctx SpecContext) {
 		tenant, client := newTenant(ctx)
 		var shown []any // all that the tenant sees
 		sees := func(object any, err error) {
@@ -138,7 +138,7 @@ func describeTenants(w *cluster.Workspace) {
 		Expect(w.Images().List(ctx, metav1.ListOptions{})).To(HaveField("Items", ConsistOf(HaveField("Name", "taken"))))
 	})
 
-	It("A tenant with a role that only reads the catalogue changes nothing", Label("catalogue"), func(ctx SpecContext) {
+	It("A tenant with a role that only reads the catalog changes nothing", Label("catalog"), func(ctx SpecContext) {
 		_, client := newTenant(ctx)
 		_, err := client.Create(ctx, newAppliance("web"), metav1.CreateOptions{})
 		Expect(err).NotTo(HaveOccurred())

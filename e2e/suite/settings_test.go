@@ -168,11 +168,11 @@ func olderKubectls(ctx context.Context, kubeconfig string) map[string]func(ctx c
 	return older
 }
 
-// wantsCatalogue reports whether specs of kinds of images are to be run.
-func wantsCatalogue() bool { return selected(Labels{"api", "catalogue"}) }
+// wantsCatalog reports whether specs of kinds of images are to be run.
+func wantsCatalog() bool { return selected(Labels{"api", "catalog"}) }
 
 // wantsOlderKubectls reports whether specs of kubectl are to be run.
-func wantsOlderKubectls() bool { return selected(Labels{"builds"}, Labels{"builds", "catalogue"}) }
+func wantsOlderKubectls() bool { return selected(Labels{"builds"}, Labels{"builds", "catalog"}) }
 
 func commands(program []string, kubeconfig string) func(ctx context.Context, args ...string) *exec.Cmd {
 	return func(ctx context.Context, args ...string) *exec.Cmd {
@@ -204,10 +204,10 @@ func madeForRun() bool { return os.Getenv("E2E_KUBECONFIG") == "" }
 
 // mayInstall reports whether the cluster is made for this run, or any but the specs that leave an installation as it is are to be run.
 func mayInstall() bool {
-	return madeForRun() || !small() || wantsCatalogue() || selected(Labels{"gate"}, Labels{"smoke", "installation"})
+	return madeForRun() || !small() || wantsCatalog() || selected(Labels{"gate"}, Labels{"smoke", "installation"})
 }
 
-// small reports whether the specs of the gate, of smoke and of the catalogue are all that is to be run. One node is enough for them, without Kueue,
+// small reports whether the specs of the gate, of smoke and of the catalog are all that is to be run. One node is enough for them, without Kueue,
 // an archive of logs, or PostgreSQL, each of which takes minutes to build.
 func small() bool {
 	// As the other specs are labelled: the filter of the second cluster is apart, alone or with others.

@@ -16,7 +16,7 @@
 //	E2E_ARTIFACTS   the folder for the logs and objects of failed specs (bin/e2e)
 //
 // Specs are labelled with the name of their suite: smoke, builds, archive, records, api, faults, security, upgrade, debian. Specs of all suites
-// that are about kinds of images are also labelled catalogue: small clusters suffice for them. At most 40 specs of all suites are labelled
+// that are about kinds of images are also labelled catalog: small clusters suffice for them. At most 40 specs of all suites are labelled
 // gate: they show each promise of a cluster once. Specs labelled installation install or remove Goldsmith. The filter "smoke && !installation" needs an existing installation, on any cluster that E2E_KUBECONFIG names, and
 // does not change the installation.
 //
@@ -36,7 +36,7 @@ import (
 	"goldsmith.dev/goldsmith/e2e/archive"
 	"goldsmith.dev/goldsmith/e2e/brief"
 	"goldsmith.dev/goldsmith/e2e/builds"
-	"goldsmith.dev/goldsmith/e2e/catalogue"
+	"goldsmith.dev/goldsmith/e2e/catalog"
 	"goldsmith.dev/goldsmith/e2e/cluster"
 	"goldsmith.dev/goldsmith/e2e/deadline"
 	"goldsmith.dev/goldsmith/e2e/debian"
@@ -72,7 +72,7 @@ func TestEndToEnd(t *testing.T) {
 		if wantsOlderKubectls() {
 			olderKubectls(ctx, kubeconfig) // before several processes want them at once
 		}
-		if wantsCatalogue() {
+		if wantsCatalog() {
 			DeferCleanup(func(ctx SpecContext) {
 				Expect(workspace.RemoveKind(ctx, environment.Config, workspace.Appliances)).To(Succeed())
 			})
@@ -129,7 +129,7 @@ func TestEndToEnd(t *testing.T) {
 		Describe("monitoring", func() { monitoring.Specs(given) })
 		Describe("certificates", func() { upgrade.Specs(given) })
 		Describe("security", func() { security.Specs(given) })
-		Describe("catalogue", func() { catalogue.Specs(given) })
+		Describe("catalog", func() { catalog.Specs(given) })
 		if hasDebian() {
 			Describe("debian", Label("debian"), func() {
 				debian.Specs(given, debian.Programs{Goldsmith: inRepository(setting("E2E_GOLDSMITH", "bin/goldsmith")), Mirror: inRepository("examples/debian/apt-cacher-ng")})

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Appliances declares a kind of the catalogue, which the mock builder makes at once.
+// Appliances declares a kind of the catalog, which the mock builder makes at once.
 const Appliances = `
 apiVersion: images.goldsmith.dev/v1alpha1
 kind: ImageKind

@@ -3,13 +3,17 @@
 package catalog
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // FuzzCompile compiles kinds that nobody would write. Faults have the paths of an ImageKind. What compiles can be defined, and its
@@ -40,7 +44,7 @@ func FuzzCompile(f *testing.F) {
 		if kind == nil {
 			return
 		}
-		if errs := kind.Conflicts(kind); len(errs) == 0 {
+		if errs := names.Conflicts(declared, declared); len(errs) == 0 {
 			t.Error("the kind has no names")
 		}
 		image, err := kind.Put(t.Context(), kind.Example(t.Context()), nil, nil)
@@ -51,4 +55,14 @@ func FuzzCompile(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestCompilingEndsWithTheRequest(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(errors.New("the request ended"))
+	_, errs := Compile(ctx, parseKind(t, kindWith("", "a: {type: string, maxLength: 9}", `{field: spec.a, to: "spec.parameters[a]"}]
+    derived: [{to: "spec.parameters[b]", expression: "spec.?a.orValue('')"}`)))
+	if len(errs) != 1 || errs[0].Type != field.ErrorTypeInternal || !strings.Contains(errs[0].Error(), context.Canceled.Error()) {
+		t.Errorf("got %v", errs)
+	}
 }

@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
-	"strings"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
 )
 
 // maxReported is how many fields a conformance has.
@@ -51,7 +50,7 @@ func (k *Kind) Strays(ctx context.Context, image, former *v1alpha1.Image) field.
 // Conformance returns what Conforms returns, as the status of an Image reports it. It is nil for an Image that conforms, and for one that
 // an earlier revision of the kind made.
 func (k *Kind) Conformance(ctx context.Context, image *v1alpha1.Image) *v1alpha1.ImageConformance {
-	if image.Labels[RevisionLabel] != k.revision {
+	if image.Labels[v1alpha1.ImageKindRevisionLabel] != k.revision {
 		return nil
 	}
 	strays := k.strays(ctx, image)
@@ -96,11 +95,9 @@ func (k *Kind) strays(ctx context.Context, image *v1alpha1.Image) []stray {
 
 func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 	for _, b := range k.bindings {
-		if stored, found := b.target.get(&image.Spec); found {
-			if _, decodable := b.codec.decode(stored); !decodable {
-				err := field.Invalid(b.target.in(image), stored, fmt.Sprintf("is no value of %s of a %s", b.leaf.Path, k.declared.Spec.Names.Kind))
-				strays = append(strays, stray{err, b.target.path, stored})
-			}
+		if stored, found := b.Undecodable(&image.Spec); found {
+			err := field.Invalid(b.Target.In(&image.Spec), stored, fmt.Sprintf("is no value of %s of a %s", b.Leaf.Path, k.declared.Spec.Names.Kind))
+			strays = append(strays, stray{err, b.Target.Path, stored})
 		}
 	}
 	return strays
@@ -110,12 +107,12 @@ func (k *Kind) checkDecodable(image *v1alpha1.Image) (strays []stray) {
 // that cannot be decoded. A fault of several fields is at the spec.
 func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object map[string]any, undecodable []stray) (strays []stray) {
 	spec, _ := object["spec"].(map[string]any)
-	for _, fault := range k.validators().check(ctx, spec, field.NewPath("spec")) {
+	for _, fault := range k.validator().Check(ctx, spec, field.NewPath("spec")) {
 		path, found := field.NewPath("spec"), stray{at: "spec", value: spec}
 		for _, b := range k.bindings {
-			if fault.Field == b.leaf.Path || isBelow(fault.Field, b.leaf.Path) {
-				path, found.at = b.target.in(image), b.target.path
-				found.value, _ = b.target.get(&image.Spec)
+			if fault.Field == b.Leaf.Path || isBelow(fault.Field, b.Leaf.Path) {
+				path, found.at = b.Target.In(&image.Spec), b.Target.Path
+				found.value, _ = b.Target.Get(&image.Spec)
 			}
 		}
 		if slices.ContainsFunc(undecodable, func(s stray) bool { return s.at == found.at }) {
@@ -128,15 +125,15 @@ func (k *Kind) checkSchema(ctx context.Context, image *v1alpha1.Image, object ma
 }
 
 func (k *Kind) checkDerived(ctx context.Context, image *v1alpha1.Image, object map[string]any) (strays []stray) {
-	left := newCostBudget()
+	left := expression.NewBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		want, wanted, err := d.expression.evaluate(ctx, object, left)
+		want, wanted, err := d.expression.Evaluate(ctx, object, left)
 		if err != nil {
 			continue // the Image cannot be blamed for it
 		}
-		if stored, found := d.target.get(&image.Spec); found != wanted || stored != want {
-			strays = append(strays, k.setsItself(d.target.in(image), d.target.path, stored))
+		if stored, found := d.target.Get(&image.Spec); found != wanted || stored != want {
+			strays = append(strays, k.setsItself(d.target.In(&image.Spec), d.target.Path, stored))
 		}
 	}
 	return strays
@@ -151,103 +148,14 @@ func (k *Kind) setsItself(path *field.Path, at string, value any) stray {
 	return stray{field.Invalid(path, value, why), at, value}
 }
 
-// checkTemplate checks that an Image has the template. Defaults of Images count as declared.
-func (k *Kind) checkTemplate(image *v1alpha1.Image) []stray {
-	template := &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}
-	v1alpha1.SetObjectDefaults_Image(template)
-	want, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&template.Spec)
+// checkTemplate checks that an Image has the template.
+func (k *Kind) checkTemplate(image *v1alpha1.Image) (strays []stray) {
+	differences, err := k.template.Differences(&image.Spec)
 	if err != nil {
 		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
 	}
-	stored, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&image.Spec)
-	if err != nil {
-		return []stray{{err: field.InternalError(field.NewPath("spec"), err), at: "spec"}}
-	}
-	return k.compare(k.template.declared, want, stored, spot{field.NewPath("spec"), "spec", "spec"})
-}
-
-// spot is where a value of an Image is: its path, its path with the keys of items instead of their indices, and its path without both.
-type spot struct {
-	path      *field.Path
-	at, field string
-}
-
-// child is the place of a field. A parameter has no field but its value, as in the paths of bindings.
-func (p spot) child(name string) spot {
-	child := spot{p.path.Child(name), p.at + "." + name, p.field + "." + name}
-	if child.field == "spec.parameters.value" {
-		child.at = p.at
-	}
-	return child
-}
-
-// item is the place of an item of a list with keys. An index of -1 means that the list lacks the item.
-func (p spot) item(index int, keys []string, item any) spot {
-	object, _ := item.(map[string]any)
-	values := make([]string, len(keys))
-	for i, key := range keys {
-		values[i] = fmt.Sprint(object[key])
-	}
-	at := spot{p.path, p.at + "[" + strings.Join(values, ",") + "]", p.field}
-	if index >= 0 {
-		at.path = p.path.Index(index)
-	}
-	return at
-}
-
-// compare compares what a template declares.
-func (k *Kind) compare(declared, want, stored any, at spot) (strays []stray) {
-	switch declared := declared.(type) {
-	case map[string]any:
-		wanted, _ := want.(map[string]any)
-		have, _ := stored.(map[string]any)
-		for name, member := range declared {
-			strays = append(strays, k.compare(member, wanted[name], have[name], at.child(name))...)
-		}
-		return strays
-	case []any:
-		if keys := listKeys[at.field]; keys != nil {
-			for _, item := range declared {
-				wanted, _ := itemWith(want, keys, item)
-				have, index := itemWith(stored, keys, item)
-				if index < 0 {
-					lacked := at.item(index, keys, item)
-					strays = append(strays, k.setsItself(lacked.path, lacked.at, nil))
-				} else {
-					strays = append(strays, k.compare(item, wanted, have, at.item(index, keys, item))...)
-				}
-			}
-			return strays
-		}
-	}
-	if !reflect.DeepEqual(want, stored) {
-		strays = append(strays, k.setsItself(at.path, at.at, stored))
+	for _, d := range differences {
+		strays = append(strays, k.setsItself(d.Path, d.At, d.Value))
 	}
 	return strays
-}
-
-// itemWith returns the item of a list that has the keys of another item, and its index, or -1.
-func itemWith(list any, keys []string, like any) (any, int) {
-	items, _ := list.([]any)
-	wanted, _ := like.(map[string]any)
-	index := slices.IndexFunc(items, func(item any) bool {
-		object, _ := item.(map[string]any)
-		return !slices.ContainsFunc(keys, func(key string) bool { return object[key] != wanted[key] })
-	})
-	if index < 0 {
-		return nil, -1
-	}
-	return items[index], index
-}
-
-// in returns the path of a target in an Image.
-func (t *target) in(image *v1alpha1.Image) *field.Path {
-	if t.place != inParameter {
-		return field.NewPath(t.path)
-	}
-	parameters := field.NewPath("spec", "parameters")
-	if i := t.parameter(&image.Spec); i >= 0 {
-		return parameters.Index(i).Child("value")
-	}
-	return parameters
 }

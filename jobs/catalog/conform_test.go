@@ -126,7 +126,7 @@ func TestConformanceIsOfTheCurrentRevision(t *testing.T) {
 	if !strings.Contains(report.Message, `spec.builder.name: Invalid value: "other": kind DebianServer sets spec.builder.name`) {
 		t.Error(report.Message)
 	}
-	image.Labels[RevisionLabel] = "earlier"
+	image.Labels[v1alpha1.ImageKindRevisionLabel] = "earlier"
 	if report := kind.Conformance(t.Context(), image); report != nil {
 		t.Errorf("an Image of an earlier revision: %+v", report)
 	}

@@ -3,9 +3,9 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"math/rand/v2"
 	"reflect"
@@ -20,6 +20,10 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/binding"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // TestConversionLosesNothing converts random objects of random kinds to Images and back, and changes them on both sides.
@@ -118,8 +122,8 @@ func (c *conversion) expectView(image *v1alpha1.Image, want *unstructured.Unstru
 	}
 	wanted := c.owners(want.GetManagedFields(), func(owner owner, path fieldpath.Path) bool {
 		former := find(before.GetManagedFields(), owner)
-		_, shown, _ := unstructured.NestedFieldNoCopy(before.Object, names(path)...)
-		_, found, _ := unstructured.NestedFieldNoCopy(got.Object, names(path)...)
+		_, shown, _ := unstructured.NestedFieldNoCopy(before.Object, nestedFields(path)...)
+		_, found, _ := unstructured.NestedFieldNoCopy(got.Object, nestedFields(path)...)
 		return *path[0].FieldName == "metadata" || found || !shown && former != nil && require.Value(readSet(former))(c).Has(path)
 	})
 	if got := c.owners(got.GetManagedFields(), nil); !maps.Equal(got, wanted) {
@@ -142,7 +146,7 @@ func (c *conversion) owners(entries []metav1.ManagedFieldsEntry, in func(owner, 
 	for i := range entries {
 		set := fieldpath.NewSet()
 		for path := range require.Value(readSet(&entries[i]))(c).All() {
-			leaf := slices.ContainsFunc(c.kind.bindings, func(b *binding) bool { return b.viewPath.Equals(path) })
+			leaf := slices.ContainsFunc(c.kind.bindings, func(b *binding.Binding) bool { return b.ViewPath.Equals(path) })
 			if (leaf || *path[0].FieldName == "metadata") && (in == nil || in(ownerOf(&entries[i]), path)) {
 				set.Insert(path)
 			}
@@ -155,14 +159,14 @@ func (c *conversion) owners(entries []metav1.ManagedFieldsEntry, in func(owner, 
 }
 
 func readSet(entry *metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
-	set, valid := readOwned(entry)
-	if !valid {
-		return nil, fmt.Errorf("cannot read %v", entry.FieldsV1)
+	set := fieldpath.NewSet()
+	if entry.FieldsV1 == nil {
+		return set, nil
 	}
-	return set, nil
+	return set, set.FromJSON(entry.FieldsV1.GetRawReader())
 }
 
-func names(path fieldpath.Path) []string {
+func nestedFields(path fieldpath.Path) []string {
 	var names []string
 	for _, element := range path {
 		if element.FieldName != nil {
@@ -178,21 +182,21 @@ func (c *conversion) own(view *unstructured.Unstructured) {
 	for _, manager := range []string{"kubectl", "argocd", "controller"} {
 		set := fieldpath.NewSet()
 		for _, b := range c.kind.bindings {
-			if _, found := b.value(view.Object); found && c.often(3) {
-				set.Insert(b.viewPath)
-				set.Insert(fieldPath("spec"))
+			if _, found := b.Value(view.Object); found && c.often(3) {
+				set.Insert(b.ViewPath)
+				set.Insert(fieldpath.MakePathOrDie("spec"))
 			}
 		}
 		for name := range view.GetLabels() {
 			if manager == "kubectl" {
-				set.Insert(fieldPath("metadata", "labels", name))
+				set.Insert(fieldpath.MakePathOrDie("metadata", "labels", name))
 			}
 		}
 		if set.Empty() {
 			continue
 		}
 		entry := metav1.ManagedFieldsEntry{Manager: manager, Operation: choose(&c.choices, []metav1.ManagedFieldsOperationType{"Apply", "Update"})}
-		require.NoError(c, writeOwned(&entry, viewVersion, set))
+		setOwned(c, &entry, viewVersion, set)
 		entries = append(entries, entry)
 	}
 	view.SetManagedFields(entries)
@@ -203,26 +207,26 @@ func (c *conversion) edit(image *v1alpha1.Image) {
 	for range c.below(4) {
 		target := c.targets[choose(&c.choices, generatedTargets)]
 		if c.often(2) {
-			target.remove(&image.Spec)
+			target.Remove(&image.Spec)
 			continue
 		}
 		var value any = choose(&c.choices, generatedTexts)
-		switch target.scalar() {
-		case booleanScalar:
+		switch target.Type() {
+		case "boolean":
 			value = c.often(4)
-		case integerScalar:
+		case "integer":
 			value = int64(c.below(256))
 		}
-		if target.set(&image.Spec, value) != nil || !c.often(5) {
+		if target.Set(&image.Spec, value) != nil || !c.often(5) {
 			continue
 		}
-		set := fieldpath.NewSet()
-		insertAll(set, target.ownerPaths())
 		entry := metav1.ManagedFieldsEntry{Manager: "direct", Operation: metav1.ManagedFieldsOperationUpdate, Subresource: choose(&c.choices, []string{"", "", "status"})}
-		require.NoError(c, writeOwned(&entry, imageVersion, set))
+		setOwned(c, &entry, imageVersion, fieldpath.NewSet(target.OwnerPaths()...))
 		image.ManagedFields = slices.DeleteFunc(image.ManagedFields, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == "direct" })
 		image.ManagedFields = append(image.ManagedFields, entry)
-		sortEntries(image.ManagedFields)
+		slices.SortFunc(image.ManagedFields, func(a, b metav1.ManagedFieldsEntry) int { // none has a time
+			return cmp.Or(cmp.Compare(a.Operation, b.Operation), cmp.Compare(a.Manager, b.Manager), cmp.Compare(a.Subresource, b.Subresource))
+		})
 	}
 	if c.often(3) {
 		image.Labels[choose(&c.choices, []string{"app", "app.kubernetes.io/instance", "app.kubernetes.io.view.catalog.goldsmith.dev/instance", "tier"})] = "direct"
@@ -240,35 +244,35 @@ func (c *conversion) unchanged(image *v1alpha1.Image) {
 	if got := jsonOf(c, c.put(before, before, image)); got != want {
 		c.Errorf("an unchanged view changes its Image to\n%s\nfrom\n%s\nof\n%s", got, want, jsonOf(c, c.kind.declared))
 	}
-	metadata := viewMeta(&image.ObjectMeta)
-	if got, want := jsonOf(c, require.Value(c.kind.viewOwners(image.ManagedFields, &metadata))(c)), jsonOf(c, c.projected(image.ManagedFields, &metadata)); got != want {
+	shown := metadata.View(&image.ObjectMeta)
+	if got, want := jsonOf(c, require.Value(c.kind.owners.View(image.ManagedFields, &shown))(c)), jsonOf(c, c.projected(image.ManagedFields, &shown)); got != want {
 		c.Errorf("the view has owners\n%s\nwant\n%s\nof\n%s", got, want, jsonOf(c, image.ManagedFields))
 	}
 }
 
-// projected returns the managed fields of a view as sets have them. viewOwners finds the same in the text.
-func (c *conversion) projected(image []metav1.ManagedFieldsEntry, metadata *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
+// projected returns the managed fields of a view as sets have them. Converter.View finds the same in the text.
+func (c *conversion) projected(image []metav1.ManagedFieldsEntry, shown *metav1.ObjectMeta) []metav1.ManagedFieldsEntry {
 	var view []metav1.ManagedFieldsEntry
 	for i := range image {
-		if !isShown(&image[i]) {
+		if image[i].Subresource != "" || image[i].APIVersion != imageVersion {
 			continue
 		}
 		owned, set := require.Value(readSet(&image[i]))(c), fieldpath.NewSet()
-		for path := range owned.WithPrefix(metadataElement).All() {
-			if path, visible := viewMetaPath(path, metadata); visible {
-				set.Insert(append(fieldPath("metadata"), path...))
+		for path := range owned.WithPrefix(fieldpath.FieldNameElement("metadata")).All() {
+			if path, visible := metadata.ViewPath(path, shown); visible {
+				set.Insert(append(fieldpath.Path{fieldpath.FieldNameElement("metadata")}, path...))
 			}
 		}
 		for _, b := range c.kind.bindings {
-			if owned.Has(b.imagePaths[0]) {
-				set.Insert(b.viewPath)
+			if owned.Has(b.ImagePaths[0]) {
+				set.Insert(b.ViewPath)
 			}
 		}
 		if set.Empty() {
 			continue
 		}
 		entry := metav1.ManagedFieldsEntry{Manager: image[i].Manager, Operation: image[i].Operation, Time: image[i].Time}
-		require.NoError(c, writeOwned(&entry, viewVersion, set))
+		setOwned(c, &entry, viewVersion, set)
 		view = append(view, entry)
 	}
 	return view
@@ -291,7 +295,7 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 		}
 	}
 	if c.often(3) {
-		view.SetLabels(map[string]string{choose(&c.choices, []string{"app", "app.kubernetes.io/instance", KindLabel}): "view"})
+		view.SetLabels(map[string]string{choose(&c.choices, []string{"app", "app.kubernetes.io/instance", v1alpha1.ImageKindLabel}): "view"})
 	}
 	if c.often(4) {
 		c.own(view)
@@ -303,14 +307,14 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 	// A field that is removed gets the default of the schema, and one that the Image lacks does not.
 	want := view.DeepCopy()
 	for _, b := range c.kind.bindings {
-		_, had := b.value(before.Object)
-		if fallback, found := b.value(c.kind.WithDefaults(view).Object); had && found {
-			require.NoError(c, unstructured.SetNestedField(want.Object, fallback, append([]string{"spec"}, b.way...)...))
+		_, had := b.Value(before.Object)
+		if fallback, found := b.Value(c.kind.WithDefaults(view).Object); had && found {
+			require.NoError(c, unstructured.SetNestedField(want.Object, fallback, append([]string{"spec"}, b.Way...)...))
 		}
-		if _, has := b.value(want.Object); !has && b.target.defaulted {
+		if _, has := b.Value(want.Object); !has && b.Target.Defaulted {
 			// A parent that has other fields, which were set directly, gets the default again.
-			if value, again := b.read(&made.Spec); again {
-				require.NoError(c, unstructured.SetNestedField(want.Object, value, append([]string{"spec"}, b.way...)...))
+			if value, again := b.Read(&made.Spec); again {
+				require.NoError(c, unstructured.SetNestedField(want.Object, value, append([]string{"spec"}, b.Way...)...))
 			}
 		}
 	}
@@ -322,14 +326,14 @@ func (c *conversion) change(image *v1alpha1.Image) *v1alpha1.Image {
 // expectRest checks that a changed view changes only the targets of what differs, and the owners of nothing else.
 func (c *conversion) expectRest(image, made *v1alpha1.Image, before, view *unstructured.Unstructured) {
 	was, is := image.DeepCopy(), made.DeepCopy()
-	forget := func(target *target) {
-		target.remove(&was.Spec)
-		target.remove(&is.Spec)
+	forget := func(target *imagespec.Target) {
+		target.Remove(&was.Spec)
+		target.Remove(&is.Spec)
 	}
 	for _, b := range c.kind.bindings {
-		former, _ := b.value(before.Object)
-		if value, _ := b.value(view.Object); !reflect.DeepEqual(former, value) {
-			forget(b.target)
+		former, _ := b.Value(before.Object)
+		if value, _ := b.Value(view.Object); !reflect.DeepEqual(former, value) {
+			forget(b.Target)
 		}
 	}
 	for i := range c.kind.derived {
@@ -342,7 +346,7 @@ func (c *conversion) expectRest(image, made *v1alpha1.Image, before, view *unstr
 	}
 	for i := range made.ManagedFields {
 		owner := ownerOf(&made.ManagedFields[i])
-		if owner.manager != Manager && find(image.ManagedFields, owner) == nil && find(view.GetManagedFields(), owner) == nil {
+		if owner.manager != ownership.Manager && find(image.ManagedFields, owner) == nil && find(view.GetManagedFields(), owner) == nil {
 			c.Errorf("%v is a new owner", owner)
 		}
 	}
@@ -369,7 +373,7 @@ func (c *conversion) expectHidden(former *metav1.ManagedFieldsEntry, made, rest 
 	set := require.Value(readSet(former))(c)
 	for _, name := range generatedTargets {
 		target := c.targets[name]
-		if _, exists := target.get(&rest.Spec); exists && !c.kind.targets.Has(name) && set.Has(target.ownerPath()) && !kept.Has(target.ownerPath()) {
+		if _, exists := target.Get(&rest.Spec); exists && !c.kind.targets.Has(name) && set.Has(target.OwnerPaths()[0]) && !kept.Has(target.OwnerPaths()[0]) {
 			c.Errorf("%v lost %s", ownerOf(former), name)
 		}
 	}

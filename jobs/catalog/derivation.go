@@ -6,30 +6,32 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
-	"maps"
 	"slices"
 	"strings"
 
-	structuralschema "k8s.io/apiextensions-apiserver/pkg/apiserver/schema"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	celconfig "k8s.io/apiserver/pkg/apis/cel"
+
+	"goldsmith.dev/goldsmith/jobs/catalog/examples"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // A derivation sets a field of the Image to what an expression makes of the object.
 type derivation struct {
-	target     *target
-	expression *expression
+	target     *imagespec.Target
+	expression *expression.Expression
 }
 
 // compileDerived compiles the derived values, after the bindings.
-func (k *Kind) compileDerived(steps *steps, path *field.Path) field.ErrorList {
+func (k *Kind) compileDerived(steps *expression.Steps, path *field.Path) field.ErrorList {
 	if len(k.version.Derived) == 0 {
 		return nil
 	}
-	compiler, err := newExpressionCompiler(steps, k.schema.Structural)
+	compiler, err := expression.NewCompiler(steps, k.schema.Structural)
 	if err != nil {
 		return field.ErrorList{field.InternalError(path, err)}
 	}
@@ -40,38 +42,38 @@ func (k *Kind) compileDerived(steps *steps, path *field.Path) field.ErrorList {
 		if errs = append(errs, faults...); len(faults) > 0 {
 			continue
 		}
-		expression, faults := compiler.compile(declared.Expression, target.scalar(), at.Child("expression"))
+		compiled, faults := compiler.Compile(declared.Expression, target.Type(), at.Child("expression"))
 		errs = append(errs, faults...)
-		k.derived = append(k.derived, derivation{target, expression})
+		k.derived = append(k.derived, derivation{target, compiled})
 	}
 	return errs
 }
 
 // checkAbsent refuses expressions that fail for an object without one of its optional fields: users of the kind could not tell why their
 // object is refused. It evaluates each expression for examples that lack one of the fields that it reads.
-func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *costBudget) field.ErrorList {
+func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *expression.Budget) field.ErrorList {
 	if len(k.derived) == 0 {
 		return nil
 	}
 	full := &unstructured.Unstructured{Object: map[string]any{
-		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": (&sampler{all: true}).object(k.schema.Structural, "spec"),
+		"metadata": map[string]any{"name": "example", "namespace": "default"}, "spec": examples.Full(k.schema.Structural),
 	}}
 	full = k.WithDefaults(full)
 	var errs field.ErrorList
-	for way := range optionalFields(k.schema.Structural, []string{"spec"}) {
+	for way := range k.schema.Optional() {
 		parent, name := strings.Join(way[:len(way)-1], "."), way[len(way)-1]
 		lacking := full.DeepCopy().Object
 		unstructured.RemoveNestedField(lacking, way...)
 		for i := range k.derived {
-			if !k.derived[i].expression.reads.Has(name) {
+			if !k.derived[i].expression.Reads(name) {
 				continue
 			}
 			at, text := path.Index(i).Child("expression"), k.version.Derived[i].Expression
-			_, _, err := k.derived[i].expression.evaluate(ctx, lacking, left)
+			_, _, err := k.derived[i].expression.Evaluate(ctx, lacking, left)
 			switch {
 			case ctx.Err() != nil:
 				return append(errs, field.InternalError(at, ctx.Err()))
-			case errors.Is(err, errCostBudget):
+			case errors.Is(err, expression.ErrBudget):
 				return append(errs, field.Forbidden(at, fmt.Sprintf(
 					"it costs more than %d to evaluate the derived values without each optional field that they read: simplify the expressions", celconfig.RuntimeCELCostBudget)))
 			case err != nil && strings.HasSuffix(err.Error(), "no such key: "+name):
@@ -83,55 +85,32 @@ func (k *Kind) checkAbsent(ctx context.Context, path *field.Path, left *costBudg
 	return errs
 }
 
-// optionalFields returns the ways to the fields without which an object is valid, also after defaults are set.
-func optionalFields(object *structuralschema.Structural, way []string) iter.Seq[[]string] {
-	return func(yield func([]string) bool) {
-		for _, name := range slices.Sorted(maps.Keys(object.Properties)) {
-			property, at := object.Properties[name], append(slices.Clip(way), name)
-			if !alwaysSet(object, name) && !yield(at) {
-				return
-			}
-			for below := range optionalFields(&property, at) {
-				if !yield(below) {
-					return
-				}
-			}
-		}
-	}
-}
-
 // freeTarget compiles a target that neither the template nor a binding nor a derived value sets yet.
-func (k *Kind) freeTarget(path string, at *field.Path) (*target, field.ErrorList) {
-	target, err := newTarget(path)
+func (k *Kind) freeTarget(path string, at *field.Path) (*imagespec.Target, field.ErrorList) {
+	target, faults := k.template.Target(path, at)
 	switch {
-	case err != nil:
-		return nil, field.ErrorList{field.Invalid(at, path, err.Error())}
+	case len(faults) > 0:
+		return nil, faults
 	case k.targets.Has(path):
 		return nil, field.ErrorList{field.Duplicate(at, path)}
-	case k.template.has(target):
-		return nil, field.ErrorList{field.Forbidden(at, "the template sets "+path)}
 	}
 	k.targets.Insert(path)
-	for i := range target.parents {
-		parent := &target.parents[i]
-		parent.kept = k.template.hasFields(target.fields[:parent.names])
-	}
 	return target, nil
 }
 
 // putDerived sets the derived values of an Image that differ from those of the former object, with and without the defaults of the
 // schema. A new Image has no former object.
-func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, formers []map[string]any) field.ErrorList {
+func (k *Kind) putDerived(ctx context.Context, w *ownership.Write, object map[string]any, formers []map[string]any) field.ErrorList {
 	if slices.ContainsFunc(formers, func(former map[string]any) bool { return equality.Semantic.DeepEqual(former["spec"], object["spec"]) }) {
 		return nil // expressions read no more of an object that can change
 	}
 	var errs field.ErrorList
-	left := newCostBudget()
+	left := expression.NewBudget()
 	for i := range k.derived {
 		d := &k.derived[i]
-		value, found, err := d.expression.evaluate(ctx, object, left)
+		value, found, err := d.expression.Evaluate(ctx, object, left)
 		if slices.ContainsFunc(formers, func(former map[string]any) bool {
-			was, had, formerErr := d.expression.evaluate(ctx, former, left)
+			was, had, formerErr := d.expression.Evaluate(ctx, former, left)
 			return had == found && was == value && (err == nil) == (formerErr == nil)
 		}) {
 			continue // also where an Image that was changed directly lacks what the expression needs
@@ -141,11 +120,13 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 			continue
 		}
 		if !found {
-			p.remove(d.target)
-		} else if err := d.target.set(&p.made.Spec, value); err != nil {
-			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.path+", which the kind derives, "+err.Error()))
+			w.Remove(d.target)
+		} else if err := d.target.Set(&w.Made.Spec, value); err != nil {
+			errs = append(errs, field.Invalid(field.NewPath("spec"), field.OmitValueType{}, d.target.Path+", which the kind derives, "+err.Error()))
 		} else {
-			insertAll(p.own, d.target.ownerPaths())
+			for _, path := range d.target.OwnerPaths() {
+				w.Own.Insert(path)
+			}
 		}
 	}
 	return errs
@@ -154,7 +135,7 @@ func (k *Kind) putDerived(ctx context.Context, p *put, object map[string]any, fo
 // derivesBelow reports whether a derived value is below a path of the Image.
 func (k *Kind) derivesBelow(path string) bool {
 	for i := range k.derived {
-		if isBelow(k.derived[i].target.path, path) {
+		if isBelow(k.derived[i].target.Path, path) {
 			return true
 		}
 	}

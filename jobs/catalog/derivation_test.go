@@ -3,15 +3,21 @@
 package catalog
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/expression"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // derivedBindings has one binding, and derived values after it.
@@ -28,9 +34,9 @@ func TestDerivedValues(t *testing.T) {
 	image := require.Value(kind.Put(t.Context(), view, nil, nil))(t)
 	v1alpha1.SetObjectDefaults_Image(image)
 	expectDerived(t, image, "srv-web", 20, "kata")
-	own := find(image.ManagedFields, owner{Manager, metav1.ManagedFieldsOperationUpdate})
+	own := find(image.ManagedFields, owner{ownership.Manager, metav1.ManagedFieldsOperationUpdate})
 	for _, path := range []string{"spec.parameters[host]", "spec.history.failed", "spec.template.runtimeClassName"} {
-		if !owned(t, own).Has(require.Value(newTarget(path))(t).ownerPath()) {
+		if !owned(t, own).Has(mustTarget(t, path).OwnerPaths()[0]) {
 			t.Errorf("the kind does not own %s: %s", path, jsonOf(t, own))
 		}
 	}
@@ -58,11 +64,12 @@ func TestDerivedValues(t *testing.T) {
 	expectOwners(t, made.ManagedFields,
 		entry("Update", "kubectl", imageVersion, `{"f:spec":{"f:history":{"f:succeeded":{}}}}`, 1),
 		func() metav1.ManagedFieldsEntry {
-			set := kind.constants()
-			insertAll(set, require.Value(newTarget("spec.parameters[host]"))(t).ownerPaths())
-			insertAll(set, require.Value(newTarget("spec.history.failed"))(t).ownerPaths())
-			want := entry("Update", Manager, imageVersion, "", 1)
-			require.NoError(t, writeOwned(&want, imageVersion, set))
+			set := kind.template.OwnedPaths().Union(metadata.LabelPaths())
+			for _, path := range slices.Concat(mustTarget(t, "spec.parameters[host]").OwnerPaths(), mustTarget(t, "spec.history.failed").OwnerPaths()) {
+				set.Insert(path)
+			}
+			want := entry("Update", ownership.Manager, imageVersion, "", 1)
+			setOwned(t, &want, imageVersion, set)
 			want.Time = nil
 			return want
 		}())
@@ -72,7 +79,7 @@ func expectDerived(t *testing.T, image *v1alpha1.Image, host string, failed int3
 	t.Helper()
 	values := map[string]any{"spec.parameters[host]": host, "spec.history.failed": int64(failed), "spec.template.runtimeClassName": class}
 	for path, want := range values {
-		if got, found := require.Value(newTarget(path))(t).get(&image.Spec); found != (want != "") || found && got != want {
+		if got, found := mustTarget(t, path).Get(&image.Spec); found != (want != "") || found && got != want {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}
@@ -142,5 +149,46 @@ func TestDerivedValuesThatAreRefused(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			expectFaults(t, kindWith(test.template, test.properties, test.bindings+"]\n    derived: ["+test.derived), test.want...)
 		})
+	}
+}
+
+// TestTheCheckForAbsentFieldsHasOneBudget has derived values of which each reads all optional fields: a product of evaluations.
+func TestTheCheckForAbsentFieldsHasOneBudget(t *testing.T) {
+	var properties, bindings, derived, reads []string
+	for i := range 10 {
+		properties = append(properties, fmt.Sprintf("f%d: {type: boolean}", i))
+		bindings = append(bindings, fmt.Sprintf(`{field: spec.f%d, to: "spec.parameters[f%[1]d]"}`, i))
+		reads = append(reads, fmt.Sprintf("has(spec.f%d)", i))
+	}
+	for i := range 3 {
+		derived = append(derived, fmt.Sprintf(`{to: "spec.parameters[d%d]", expression: "[%s].exists(x, x) ? '' : 'a'"}`, i, strings.Join(reads, ", ")))
+	}
+	kind := compile(t, kindWith("", strings.Join(properties, ", "), strings.Join(bindings, ", ")+"]\n    derived: ["+strings.Join(derived, ", ")))
+	left := new(expression.Budget(20000))
+	if errs := kind.checkAbsent(t.Context(), field.NewPath("derived"), left); len(errs) > 0 {
+		t.Fatal(errs)
+	}
+	used := 20000 - *left
+	errs := kind.checkAbsent(t.Context(), field.NewPath("derived"), new(used/2))
+	if used < 100 || len(errs) != 1 || !strings.Contains(errs[0].Error(), "to evaluate the derived values without each optional field") {
+		t.Errorf("%d used, then %v", used, errs)
+	}
+}
+
+// TestALabelEvaluatesNothing holds that a change that no expression can read costs nothing.
+func TestALabelEvaluatesNothing(t *testing.T) {
+	kind := compile(t, kindWith("", "size: {type: integer, default: 1}", derivedBindings))
+	image, err := kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {size: 10}"), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range kind.derived {
+		kind.derived[i].expression = nil
+	}
+	before := viewOf(t, kind, image)
+	view := before.DeepCopy()
+	view.SetLabels(map[string]string{"a": "b"})
+	if _, err := kind.Put(t.Context(), view, before, image); err != nil {
+		t.Error(err)
 	}
 }

@@ -2,17 +2,16 @@
 
 // Package catalog compiles ImageKinds, and converts between the objects of a kind and the Images that store them.
 //
-// Everything in it is a pure function of its arguments. It never reads from a cluster, a file system or a clock.
+// A Kind is assembled from packages with one idea each. Each imports only those before it:
+//   - names: the names of a kind, which no other kind has
+//   - expression: CEL expressions with a bounded cost
+//   - imagespec: the template, and the targets of a kind in the spec of an Image
+//   - metadata: what an object and its Image have of each other's metadata
+//   - schema: the declared fields of an object, and their rules
+//   - definition: the CustomResourceDefinition that declares the same
+//   - examples: examples of objects
+//   - binding: a field of the schema, stored in a target
+//   - ownership: the owners of fields of an object, and of their targets
+//
+// Everything in them is a pure function of its arguments. It never reads from a cluster, a file system or a clock.
 package catalog
-
-const (
-	// Group is the API group of the kinds that ImageKinds declare.
-	Group = "catalog.goldsmith.dev"
-	// KindLabel is the label of Images that has the name of their ImageKind.
-	KindLabel = Group + "/kind"
-	// RevisionLabel is the label of Images that has the revision of their kind when they were created through it. A later write of the
-	// object does not change it, because it does not apply the template again.
-	RevisionLabel = Group + "/revision"
-	// Manager is the manager, in managed fields, of what a kind sets itself: constants, derived fields, and the two labels.
-	Manager = "goldsmith-catalog"
-)

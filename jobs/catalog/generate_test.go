@@ -16,6 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
+	"goldsmith.dev/goldsmith/jobs/catalog/imagespec"
 )
 
 // choices are the decisions of a generator. They come from bytes, so that a fuzzer can change one of them. After the last byte every
@@ -59,15 +60,22 @@ var (
 type generator struct {
 	testing.TB
 	choices
-	targets map[string]*target
+	targets map[string]*imagespec.Target
 }
 
 func newGenerator(t testing.TB) *generator {
-	g := &generator{TB: t, targets: map[string]*target{}}
+	g := &generator{TB: t, targets: map[string]*imagespec.Target{}}
 	for _, path := range generatedTargets {
-		g.targets[path] = require.Value(newTarget(path))(t)
+		g.targets[path] = mustTarget(t, path)
 	}
 	return g
+}
+
+func mustTarget(t testing.TB, path string) *imagespec.Target {
+	t.Helper()
+	target, errs := (&imagespec.Template{}).Target(path, nil)
+	require.NoError(t, errs.ToAggregate())
+	return target
 }
 
 type generatedLeaf struct {
@@ -187,17 +195,17 @@ func generateLeaf(c *choices) map[string]any {
 }
 
 // suits reports whether a leaf can be bound to a target without more.
-func suits(leaf *generatedLeaf, target *target) bool {
+func suits(leaf *generatedLeaf, target *imagespec.Target) bool {
 	switch typ := leaf.schema["type"]; {
-	case (target.defaulted || target.needed) && leaf.schema["default"] == nil:
+	case (target.Defaulted || target.Needed) && leaf.schema["default"] == nil:
 		return false
-	case target.scalar() == integerScalar:
+	case target.Type() == "integer":
 		return leaf.schema["maximum"] != nil
-	case target.scalar() == booleanScalar:
+	case target.Type() == "boolean":
 		return typ == "boolean"
-	case target.written:
+	case target.Type() == "string" && !target.TakesText("string"):
 		return typ == "string"
-	case target.place == inString:
+	case target.LacksEmpty():
 		return typ != "string" || leaf.schema["minLength"] != nil || leaf.schema["default"] != nil
 	}
 	return true

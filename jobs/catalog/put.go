@@ -15,6 +15,8 @@ import (
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // Put returns the Image that stores view, an object of the kind. For a new object, before and image are nil, and the Image gets the
@@ -27,74 +29,68 @@ import (
 // The error lists what the Image cannot have, with the paths of the object: its type is utilerrors.Aggregate, with errors of type
 // *field.Error.
 func (k *Kind) Put(ctx context.Context, view, before *unstructured.Unstructured, image *v1alpha1.Image) (*v1alpha1.Image, error) {
-	metadata, err := metaOf(view)
+	viewMetadata, err := metaOf(view)
 	if err != nil {
 		return nil, err
 	}
-	p := &put{view: metadata.ManagedFields}
+	w := &ownership.Write{View: viewMetadata.ManagedFields}
 	var formers []map[string]any
-	was := &metav1.ObjectMeta{Labels: map[string]string{KindLabel: k.Name(), RevisionLabel: k.Revision()}}
+	was := &metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: k.Name(), v1alpha1.ImageKindRevisionLabel: k.Revision()}}
 	if image == nil {
-		p.made, p.own = &v1alpha1.Image{Spec: *k.template.spec.DeepCopy()}, k.constants()
+		w.Made, w.Own = &v1alpha1.Image{Spec: *k.template.Spec.DeepCopy()}, k.template.OwnedPaths().Union(metadata.LabelPaths())
 	} else {
-		p.made, p.own, p.image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
-		was = &p.made.ObjectMeta
+		w.Made, w.Own, w.Image = image.DeepCopy(), fieldpath.NewSet(), image.ManagedFields
+		was = &w.Made.ObjectMeta
 		beforeMetadata, err := metaOf(before)
 		if err != nil {
 			return nil, err
 		}
-		p.before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
+		w.Before, formers = beforeMetadata.ManagedFields, []map[string]any{before.Object, k.WithDefaults(before).Object}
 	}
-	made, errs := imageMeta(metadata, was)
-	p.made.ObjectMeta = made
+	made, errs := metadata.Image(viewMetadata, was)
+	w.Made.ObjectMeta = made
 	full := k.WithDefaults(view)
-	errs = append(errs, k.putFields(p, view, full, before)...)
-	if errs = append(errs, k.putDerived(ctx, p, full.Object, formers)...); len(errs) > 0 {
+	errs = append(errs, k.putFields(w, view, full, before)...)
+	if errs = append(errs, k.putDerived(ctx, w, full.Object, formers)...); len(errs) > 0 {
 		return nil, errs.ToAggregate()
 	}
-	if p.made.ManagedFields, err = k.putOwners(p); err != nil {
+	if w.Made.ManagedFields, err = k.owners.Image(w); err != nil {
 		return nil, fmt.Errorf("write managed fields of %s %s: %w", view.GetKind(), view.GetName(), err)
 	}
-	return p.made, nil
+	return w.Made, nil
 }
 
 // putFields sets the fields of an Image that are bound to fields that differ between a view and the former object. A field that the
 // view no longer has gets its default. A new Image has no former object, and has all defaults.
-func (k *Kind) putFields(p *put, view, full, before *unstructured.Unstructured) field.ErrorList {
+func (k *Kind) putFields(w *ownership.Write, view, full, before *unstructured.Unstructured) field.ErrorList {
 	var errs field.ErrorList
 	for _, b := range k.bindings {
-		stored, found, err := b.stored(full.Object)
+		stored, found, err := b.Stored(full.Object)
 		switch {
 		case err != nil:
-		case before != nil && b.same(view.Object, before.Object):
+		case before != nil && b.Same(view.Object, before.Object):
 			continue
 		case !found:
-			p.remove(b.target)
+			w.Remove(b.Target)
 		default:
-			err = b.target.set(&p.made.Spec, stored)
+			err = b.Target.Set(&w.Made.Spec, stored)
 		}
 		if err != nil {
-			value, _ := b.value(full.Object)
-			errs = append(errs, field.Invalid(b.path(), value, err.Error()))
+			value, _ := b.Value(full.Object)
+			errs = append(errs, field.Invalid(b.Path(), value, err.Error()))
 		}
 	}
 	return errs
 }
 
-// remove removes a target from the Image.
-func (p *put) remove(target *target) {
-	target.remove(&p.made.Spec)
-	p.removed = append(p.removed, target)
-}
-
 // metaOf returns the metadata of an object.
 func metaOf(object *unstructured.Unstructured) (*metav1.ObjectMeta, error) {
 	content, _ := object.Object["metadata"].(map[string]any)
-	metadata := &metav1.ObjectMeta{}
-	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, metadata); err != nil {
+	meta := &metav1.ObjectMeta{}
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(content, meta); err != nil {
 		return nil, fmt.Errorf("read metadata of %s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	return metadata, nil
+	return meta, nil
 }
 
 // WithDefaults returns an object with the defaults of the schema, which its rules are about. It shares all but the spec with the object.

@@ -129,3 +129,19 @@ func TestValuesThatAnImageCannotHave(t *testing.T) {
 		t.Errorf("the error is %v\nwant %s", err, want)
 	}
 }
+
+// TestAJoinedListIsStoredAndRead is the way of a list to a builder that takes words.
+func TestAJoinedListIsStoredAndRead(t *testing.T) {
+	kind := compile(t, kindWith("", "a: {type: array, items: {type: string}}", `{field: spec.a, to: "spec.parameters[a]", join: " "}`))
+	image := require.Value(kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {a: [nginx, vim]}"), nil, nil))(t)
+	if got, want := jsonOf(t, image.Spec.Parameters), `[{"name":"a","value":"nginx vim"}]`; got != want {
+		t.Errorf("the Image has %s, want %s", got, want)
+	}
+	if got, want := string(require.Value(kind.Get(image))(t).Spec), `{"a":["nginx","vim"]}`; got != want {
+		t.Errorf("the object has %s, want %s", got, want)
+	}
+	_, err := kind.Put(t.Context(), object(t, "metadata: {name: web}\nspec: {a: [nginx vim]}"), nil, nil)
+	if want := `spec.a: Invalid value: ["nginx vim"]: must have no item that is empty, or that has " ", which is between the items in the Image`; err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+}

@@ -18,7 +18,7 @@ func (k *Kind) hash() string {
 		Template map[string]any                 `json:"template"`
 		Bindings []v1alpha1.ImageKindBinding    `json:"bindings"`
 		Derived  []v1alpha1.ImageKindDerivation `json:"derived"`
-	}{k.template.declared, k.version.DeepCopy().Bindings, k.version.DeepCopy().Derived}
+	}{k.template.Declared, k.version.DeepCopy().Bindings, k.version.DeepCopy().Derived}
 	slices.SortFunc(declared.Bindings, func(a, b v1alpha1.ImageKindBinding) int { return cmp.Compare(a.Field, b.Field) })
 	for i := range declared.Bindings {
 		slices.SortFunc(declared.Bindings[i].Values, func(a, b v1alpha1.ImageKindValue) int { return cmp.Compare(a.Value, b.Value) })

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // A View is an object of a kind, as it is read. It shares memory with the Image that it was read from: neither may be changed.
@@ -21,6 +22,24 @@ type View struct {
 	Spec json.RawMessage `json:"spec"`
 	// Status is the status of the Image without recentRequests, buildCounter, countedBuild and conformance.
 	Status *v1alpha1.ImageStatus `json:"status,omitempty"`
+}
+
+// Get returns the object of the kind that an Image stores. A field whose value in the Image is not one that the kind can have is left
+// out. The view shares memory with the Image. An error is a bug.
+func (k *Kind) Get(image *v1alpha1.Image) (*View, error) {
+	view := &View{ObjectMeta: metadata.View(&image.ObjectMeta)}
+	view.APIVersion, view.Kind = k.apiVersion, k.declared.Spec.Names.Kind
+	var err error
+	if view.ManagedFields, err = k.owners.View(image.ManagedFields, &view.ObjectMeta); err != nil {
+		return nil, err
+	}
+	if view.Spec, err = k.fields.AppendSpec(nil, &image.Spec); err != nil {
+		return nil, err
+	}
+	status := image.Status
+	status.RecentRequests, status.BuildCounter, status.CountedBuild, status.Conformance = nil, 0, 0, nil
+	view.Status = &status
+	return view, nil
 }
 
 // DeepCopyObject returns a copy that shares no memory with the view.

@@ -20,12 +20,12 @@ func (k *Kind) ViewPath(image *v1alpha1.Image, path string) (string, bool) {
 	below := ""
 	for _, b := range k.bindings {
 		switch {
-		case path == b.target.path || isBelow(path, b.target.path):
-			return b.leaf.Path, true
-		case isBelow(b.target.path, path) && below != "":
+		case path == b.Target.Path || isBelow(path, b.Target.Path):
+			return b.Leaf.Path, true
+		case isBelow(b.Target.Path, path) && below != "":
 			return "", false // several fields decide
-		case isBelow(b.target.path, path):
-			below = b.leaf.Path
+		case isBelow(b.Target.Path, path):
+			below = b.Leaf.Path
 		}
 	}
 	return below, below != ""

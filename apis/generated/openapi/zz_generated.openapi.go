@@ -4994,7 +4994,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageStatus(ref common.ReferenceCallb
 					},
 					"conformance": {
 						SchemaProps: spec.SchemaProps{
-							Description: "conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of no kind, or that an earlier revision of its kind made.",
+							Description: "conformance reports what this Image of a kind of the catalog has that no object of its kind can have, because somebody has changed the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of no kind, or that an earlier revision of its kind made.",
 							Ref:         ref(v1alpha1.ImageConformance{}.OpenAPIModelName()),
 						},
 					},

@@ -540,7 +540,7 @@ type ImageStatus struct {
 	// build has succeeded or failed.
 	// +optional
 	LastFinished *FinishedBuild `json:"lastFinished,omitempty" protobuf:"bytes,16,opt,name=lastFinished"`
-	// conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed
+	// conformance reports what this Image of a kind of the catalog has that no object of its kind can have, because somebody has changed
 	// the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of
 	// no kind, or that an earlier revision of its kind made.
 	// +optional

@@ -98,9 +98,18 @@ const (
 	ImageKindRelease ImageKindDeletion = "Release"
 )
 
-// ImageKindFinalizer delays the deletion of an ImageKind until no Image has its label catalog.goldsmith.dev/kind. The server adds it when
-// an ImageKind is created or changed. The controller removes it.
-const ImageKindFinalizer = "catalog.goldsmith.dev/instances"
+const (
+	// CatalogGroup is the API group of the kinds that ImageKinds declare.
+	CatalogGroup = "catalog.goldsmith.dev"
+	// ImageKindLabel is the label of Images that has the name of their ImageKind.
+	ImageKindLabel = CatalogGroup + "/kind"
+	// ImageKindRevisionLabel is the label of Images that has the revision of their kind when they were created through it. A later write
+	// of the object does not change it, because it does not apply the template again.
+	ImageKindRevisionLabel = CatalogGroup + "/revision"
+	// ImageKindFinalizer delays the deletion of an ImageKind until no Image has its ImageKindLabel. The server adds it when an ImageKind
+	// is created or changed. The controller removes it.
+	ImageKindFinalizer = CatalogGroup + "/instances"
+)
 
 // ImageKindNames are the names of a kind, besides the plural name.
 type ImageKindNames struct {

@@ -22,13 +22,14 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"k8s.io/klog/v2"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // ServedKindsAnnotation of an APIService names the kinds that a replica of the server serves. kube-aggregator reads discovery and OpenAPI
 // of an APIService at once when the object changes, and otherwise up to two minutes later.
-const ServedKindsAnnotation = kinds.Group + "/served-kinds"
+const ServedKindsAnnotation = v1alpha1.CatalogGroup + "/served-kinds"
 
 // announcementInterval is the shortest time between two announcements: kube-apiserver merges its OpenAPI document for each of them.
 // maxAnnouncementInterval is the longest one, of announcements that fail.
@@ -97,8 +98,8 @@ func (a *announcer) writeNext(ctx context.Context) {
 // write writes a revision into all APIServices. One that is not registered has nobody to tell.
 func (a *announcer) write(ctx context.Context, revision string) error {
 	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{%q:%q}}}`, ServedKindsAnnotation, revision+"."+string(a.replica))
-	for _, version := range kinds.Versions() {
-		name := version + "." + kinds.Group
+	for _, version := range names.Versions() {
+		name := version + "." + v1alpha1.CatalogGroup
 		_, err := a.client.Resource(apiServices).Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: "goldsmith-apiserver"})
 		if err != nil && !apierrors.IsNotFound(err) {
 			return fmt.Errorf("annotate APIService %s: %w", name, err)

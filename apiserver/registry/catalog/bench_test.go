@@ -14,18 +14,18 @@ import (
 
 	"k8s.io/client-go/rest"
 
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
-// benchmarked is how many objects the benchmark of the catalogue lists.
+// benchmarked is how many objects the benchmark of the catalog lists.
 const benchmarked = 1000
 
-// BenchmarkCatalogue compares requests for objects of a kind with the same requests for their Images, in pairs. The metric is the median of
-// the former divided by that of the latter: `go test -run - -bench Catalogue ./apiserver/registry/catalog`.
-func BenchmarkCatalogue(b *testing.B) {
-	configured := catalog.NewConfiguration([]*kinds.Kind{compileKind(b, "")})
+// BenchmarkCatalog compares requests for objects of a kind with the same requests for their Images, in pairs. The metric is the median of
+// the former divided by that of the latter: `go test -run - -bench Catalog ./apiserver/registry/catalog`.
+func BenchmarkCatalog(b *testing.B) {
+	configured := registry.NewConfiguration([]*catalog.Kind{compileKind(b, "")})
 	config := serve(b, configured)
 	client, err := rest.HTTPClientFor(config)
 	require.NoError(b, err)
@@ -70,7 +70,7 @@ func BenchmarkCatalogue(b *testing.B) {
 	compare("list-cold", func(path string) time.Duration {
 		if path == ofKind { // another kind, whose objects nothing has read
 			revisions++
-			configured.Replace([]*kinds.Kind{compileKind(b, fmt.Sprint("revision ", revisions))})
+			configured.Replace([]*catalog.Kind{compileKind(b, fmt.Sprint("revision ", revisions))})
 			awaitDescription(b, client, config.Host, fmt.Sprint("revision ", revisions))
 		}
 		return send(http.MethodGet, path, "", "")
@@ -78,7 +78,7 @@ func BenchmarkCatalogue(b *testing.B) {
 }
 
 // compileKind compiles the kind of the specs with a description of its own.
-func compileKind(b *testing.B, description string) *kinds.Kind {
+func compileKind(b *testing.B, description string) *catalog.Kind {
 	b.Helper()
 	document := require.Value(os.ReadFile("../../testdata/catalog/debianservers.yaml"))(b)
 	return parseKind(b, bytes.ReplaceAll(document, []byte("Packages to install."), []byte("Packages. "+description)))

@@ -18,7 +18,7 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/registry/subresource"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // buildREST is the subresource build: a request for a build of an object, which the Image builds with all of its admission. It also
@@ -139,7 +139,7 @@ func (r *REST) explainBuild(err error, owner *v1alpha1.Image, subresource string
 		}
 		return r.explain(&apierrors.StatusError{ErrStatus: *own}, owner)
 	}
-	own.Details.Group, own.Details.Kind, own.Details.Name, own.Details.UID = kinds.Group, r.kind.Name()+"/"+subresource, owner.Name, kinds.ViewUID(owner.UID)
+	own.Details.Group, own.Details.Kind, own.Details.Name, own.Details.UID = v1alpha1.CatalogGroup, r.kind.Name()+"/"+subresource, owner.Name, metadata.ViewUID(owner.UID)
 	own.Message = resourceOfImages.ReplaceAllLiteralString(own.Message, r.resource().String()+` "`+owner.Name+`"`)
 	own.Message = imageWord.ReplaceAllLiteralString(own.Message, r.kind.GroupVersionKind().Kind)
 	own.Message = strings.ReplaceAll(own.Message, "imagebuild ", "build ")

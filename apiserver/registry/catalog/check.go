@@ -12,12 +12,12 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Compile compiles a declared kind and checks all of it. Errors have paths of the ImageKind.
-func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
-	kind, errs := kinds.Compile(ctx, declared)
+func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList) {
+	kind, errs := catalog.Compile(ctx, declared)
 	if len(errs) == 0 {
 		errs = Check(ctx, kind)
 	}
@@ -30,7 +30,7 @@ func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*kinds.Kind, fi
 // Check returns what an Image of a kind would have wrong in the fields that the kind sets itself, with paths of the ImageKind. The values
 // of bound fields are those of an example, which the users of the kind choose: their errors are left out. An example that a derived value
 // cannot be computed from tells nothing.
-func Check(ctx context.Context, kind *kinds.Kind) field.ErrorList {
+func Check(ctx context.Context, kind *catalog.Kind) field.ErrorList {
 	example := kind.Example(ctx)
 	example.SetNamespace(metav1.NamespaceDefault) // derived values can have it
 	made, err := kind.Put(ctx, example, nil, nil)

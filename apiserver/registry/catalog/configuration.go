@@ -5,23 +5,23 @@ package catalog
 import (
 	"sync"
 
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Configuration has the kinds that the operator configures. It is safe for concurrent use.
 type Configuration struct {
 	lock    sync.Mutex
-	kinds   []*kinds.Kind
+	kinds   []*catalog.Kind
 	changed chan struct{} // closed by the next change
 }
 
 // NewConfiguration returns a configuration with these kinds, whose names do not conflict.
-func NewConfiguration(configured []*kinds.Kind) *Configuration {
+func NewConfiguration(configured []*catalog.Kind) *Configuration {
 	return &Configuration{kinds: configured, changed: make(chan struct{})}
 }
 
 // Replace sets the kinds of the configuration. Their names do not conflict.
-func (c *Configuration) Replace(configured []*kinds.Kind) {
+func (c *Configuration) Replace(configured []*catalog.Kind) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	close(c.changed)
@@ -29,7 +29,7 @@ func (c *Configuration) Replace(configured []*kinds.Kind) {
 }
 
 // current returns the kinds, and a channel that is closed when they change.
-func (c *Configuration) current() ([]*kinds.Kind, <-chan struct{}) {
+func (c *Configuration) current() ([]*catalog.Kind, <-chan struct{}) {
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	return c.kinds, c.changed

@@ -13,21 +13,22 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // decision is what becomes of a stored ImageKind.
 type decision struct {
 	object *v1alpha1.ImageKind
-	kind   *kinds.Kind // nil if it is not served
+	kind   *catalog.Kind // nil if it is not served
 	// conditions are the status and the reason of Accepted, NamesAccepted and Established.
 	conditions []metav1.Condition
 }
 
 // decide decides which kinds are served: those of the configuration, and the stored ones that are valid and whose names no other kind has.
 // Of two stored kinds with a name, the older one has it. A kind is served without the short names that others have.
-func decide(ctx context.Context, configured []*kinds.Kind, stored []*v1alpha1.ImageKind,
-	compile func(context.Context, *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList)) ([]*kinds.Kind, []decision) {
+func decide(ctx context.Context, configured []*catalog.Kind, stored []*v1alpha1.ImageKind,
+	compile func(context.Context, *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList)) ([]*catalog.Kind, []decision) {
 	stored = slices.Clone(stored)
 	slices.SortFunc(stored, func(a, b *v1alpha1.ImageKind) int {
 		if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
@@ -56,10 +57,10 @@ func decide(ctx context.Context, configured []*kinds.Kind, stored []*v1alpha1.Im
 }
 
 // named returns a kind with those names that no served kind has, or nil if it cannot be served, and the reason of NamesAccepted.
-func named(kind *kinds.Kind, configured, served []*kinds.Kind) (usable *kinds.Kind, reason, message string) {
+func named(kind *catalog.Kind, configured, served []*catalog.Kind) (usable *catalog.Kind, reason, message string) {
 	var taken []string
 	for _, other := range served {
-		conflicts := kind.Conflicts(other)
+		conflicts := names.Conflicts(kind.Declared(), other.Declared())
 		if len(conflicts) > 0 && kind.Name() == other.Name() && slices.Contains(configured, other) {
 			return nil, v1alpha1.ReasonConfigured, "the configuration of the server declares this kind, and is used instead: remove it there, or delete this ImageKind"
 		}

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // declare returns an ImageKind with a plural and a kind that was created some minutes after the others.
@@ -37,7 +37,7 @@ func declareShort(plural, kind string, minutes int, short ...string) *v1alpha1.I
 	return declared
 }
 
-func mustCompile(t *testing.T, declared *v1alpha1.ImageKind) *kinds.Kind {
+func mustCompile(t *testing.T, declared *v1alpha1.ImageKind) *catalog.Kind {
 	t.Helper()
 	kind, errs := Compile(t.Context(), declared)
 	if len(errs) > 0 {
@@ -84,7 +84,7 @@ func TestWhichKindsAreServed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var configured []*kinds.Kind
+			var configured []*catalog.Kind
 			for _, declared := range test.configured {
 				configured = append(configured, mustCompile(t, declared))
 			}

@@ -16,7 +16,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // Delete deletes the Image of an object.
@@ -46,7 +46,7 @@ func (r *REST) Delete(ctx context.Context, name string, validate rest.ValidateOb
 // checkDeletion checks preconditions with the messages of the library, which would name the Image.
 func (r *REST) checkDeletion(image *v1alpha1.Image, requested *metav1.Preconditions) error {
 	var err error
-	if uid := kinds.ViewUID(image.UID); requested.UID != nil && *requested.UID != uid {
+	if uid := metadata.ViewUID(image.UID); requested.UID != nil && *requested.UID != uid {
 		err = fmt.Errorf("the UID in the precondition (%s) does not match the UID in record (%s). The object might have been deleted and then recreated", *requested.UID, uid)
 	} else if requested.ResourceVersion != nil && *requested.ResourceVersion != image.ResourceVersion {
 		err = fmt.Errorf("the ResourceVersion in the precondition (%s) does not match the ResourceVersion in record (%s). The object might have been modified",
@@ -66,7 +66,7 @@ func (r *REST) deleted(result runtime.Object) (runtime.Object, error) {
 		return r.written(result)
 	case *metav1.Status:
 		if result.Details != nil {
-			result.Details.UID = kinds.ViewUID(result.Details.UID)
+			result.Details.UID = metadata.ViewUID(result.Details.UID)
 		}
 	}
 	return result, nil

@@ -13,7 +13,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // noField is the field of errors without one.
@@ -41,7 +40,7 @@ func (r *REST) explain(err error, image *v1alpha1.Image) error {
 		return r.explainInvalid(status, image)
 	case reason == metav1.StatusReasonInvalid, reason == metav1.StatusReasonForbidden: // by admission
 		explained := &apierrors.StatusError{ErrStatus: *status.ErrStatus.DeepCopy()}
-		explained.ErrStatus.Details.Group, explained.ErrStatus.Details.Kind = kinds.Group, r.kind.Name()
+		explained.ErrStatus.Details.Group, explained.ErrStatus.Details.Kind = v1alpha1.CatalogGroup, r.kind.Name()
 		explained.ErrStatus.Message = strings.Replace(status.ErrStatus.Message, v1alpha1.SchemeGroupVersion.WithResource("images").GroupResource().String(), r.resource().String(), 1)
 		return explained
 	}

@@ -11,7 +11,6 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // TestAdmissionRefusesInTheTermsOfTheKind has the errors of quotas and of ValidatingAdmissionPolicies, which are invalid without a field.
@@ -31,7 +30,7 @@ func TestAdmissionRefusesInTheTermsOfTheKind(t *testing.T) {
 		}
 		status := explained.ErrStatus
 		if want := kind.Name() + `.catalog.goldsmith.dev "web" is forbidden: exceeded quota`; status.Message != want || status.Reason != err.ErrStatus.Reason || status.Code != err.ErrStatus.Code ||
-			status.Details.Kind != kind.Name() || status.Details.Group != kinds.Group || err.ErrStatus.Details.Kind != "images" {
+			status.Details.Kind != kind.Name() || status.Details.Group != v1alpha1.CatalogGroup || err.ErrStatus.Details.Kind != "images" {
 			t.Errorf("got %+v of %+v", status, err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"k8s.io/utils/lru"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // memoSize is how many objects the memo keeps. An object takes about 1.2 KiB (BenchmarkMemo), more with a long status.
@@ -19,15 +19,15 @@ type memo struct {
 
 // memorized is the view of one version of an Image.
 type memorized struct {
-	kind    *kinds.Kind
+	kind    *catalog.Kind
 	version string
-	view    *kinds.View
+	view    *catalog.View
 }
 
 func newMemo() *memo { return &memo{lru.New(memoSize)} }
 
 // get returns the view of a stored Image. Views are shared and must not be changed.
-func (m *memo) get(kind *kinds.Kind, image *v1alpha1.Image) (*kinds.View, error) {
+func (m *memo) get(kind *catalog.Kind, image *v1alpha1.Image) (*catalog.View, error) {
 	if found, ok := m.views.Get(image.UID); ok {
 		if kept, ok := found.(*memorized); ok && kept.kind == kind && kept.version == image.ResourceVersion {
 			return kept.view, nil

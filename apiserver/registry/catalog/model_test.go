@@ -9,7 +9,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
 // side is a resource that shows the objects of the model: the kind, or Images.
@@ -59,7 +60,7 @@ var (
 	// profile derives from size, and has a value for each value of size.
 	profile = &property{"profile", [2]place{{}, in("profile")}, [][2]any{{nil, "of-small"}, {nil, "of-large"}}, [2]int{none, none}}
 	// kindLabel makes an Image an object of the kind.
-	kindLabel = &property{"kind", [2]place{{}, at(append(metaLabels, kinds.KindLabel)...)}, [][2]any{{nil, "machines"}}, [2]int{none, none}}
+	kindLabel = &property{"kind", [2]place{{}, at(append(metaLabels, v1alpha1.ImageKindLabel)...)}, [][2]any{{nil, "machines"}}, [2]int{none, none}}
 	size      = properties[1]
 )
 
@@ -148,7 +149,7 @@ const (
 	unsupported = metav1.StatusReason("unsupported")
 )
 
-var catalogue = owner{kinds.Manager, metav1.ManagedFieldsOperationUpdate}
+var kindItself = owner{ownership.Manager, metav1.ManagedFieldsOperationUpdate}
 
 // create returns a new object that a writer makes on a side.
 func create(s side, by owner, wanted values) (*reference, metav1.StatusReason) {
@@ -157,8 +158,8 @@ func create(s side, by owner, wanted values) (*reference, metav1.StatusReason) {
 		if wanted.value(size) == none {
 			return nil, invalid
 		}
-		r.set(profile, wanted[size], catalogue)
-		r.set(kindLabel, 0, catalogue)
+		r.set(profile, wanted[size], kindItself)
+		r.set(kindLabel, 0, kindItself)
 	}
 	for _, p := range visible(s) {
 		value := wanted.value(p)
@@ -230,7 +231,7 @@ func (r *reference) finish(s side, before *reference) (*reference, metav1.Status
 		if before.shows(ofKind) && !r.shows(ofKind) {
 			for _, p := range properties {
 				if r.owners[p] != nil {
-					r.leave(p, ownerSet{catalogue: true})
+					r.leave(p, ownerSet{kindItself: true})
 				}
 			}
 		}
@@ -240,7 +241,7 @@ func (r *reference) finish(s side, before *reference) (*reference, metav1.Status
 		return nil, invalid
 	}
 	if r.values.value(size) != before.values.value(size) {
-		r.set(profile, r.values[size], catalogue)
+		r.set(profile, r.values[size], kindItself)
 	}
 	return r, ""
 }

@@ -12,7 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/install"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // LogOptions are the query parameters of the subresource log of all kinds: the build, and those of the log of an ImageBuild.
@@ -65,7 +65,7 @@ func (o *BuildOptions) DeepCopyObject() runtime.Object {
 // Install registers the options with the scheme of a server.
 func Install(scheme *runtime.Scheme) error {
 	for kind, options := range map[string]runtime.Object{"LogOptions": &LogOptions{}, "BuildOptions": &BuildOptions{}} {
-		scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: kinds.Group, Version: kinds.Versions()[0], Kind: kind}, options)
+		scheme.AddKnownTypeWithName(schema.GroupVersionKind{Group: v1alpha1.CatalogGroup, Version: names.Versions()[0], Kind: kind}, options)
 		if err := install.AddQueryParameters(scheme, options); err != nil {
 			return fmt.Errorf("register the query parameters of %s: %w", kind, err)
 		}

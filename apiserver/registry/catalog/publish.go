@@ -31,7 +31,8 @@ import (
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
 	"goldsmith.dev/goldsmith/apiserver/resources"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
 // key is the only key of the queue: all kinds are published together.
@@ -56,7 +57,7 @@ type Publisher struct {
 // compiled is a stored ImageKind of a generation.
 type compiled struct {
 	generation int64
-	kind       *kinds.Kind
+	kind       *catalog.Kind
 	errs       field.ErrorList
 }
 
@@ -64,7 +65,7 @@ type compiled struct {
 // version is not found blocks the deletion of namespaces in its cluster.
 func NewPublisher(configuration *Configuration, clock clock.PassiveClock) *Publisher {
 	return &Publisher{
-		Group: dynamic.NewGroup(kinds.Group, kinds.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
+		Group: dynamic.NewGroup(v1alpha1.CatalogGroup, names.Versions()...), configuration: configuration, clock: clock, memo: newMemo(),
 		compiled: map[types.UID]compiled{}, published: &published{},
 	}
 }
@@ -112,7 +113,7 @@ func (p *Publisher) Run(ctx context.Context, server *restclient.Config) error {
 			return nil
 		}
 		if err := p.publish(ctx, stored.Lister(), client.ImagesV1alpha1().ImageKinds()); err != nil {
-			klog.FromContext(ctx).Error(err, "Publish the kinds of the catalogue: it is repeated")
+			klog.FromContext(ctx).Error(err, "Publish the kinds of the catalog: it is repeated")
 			queue.AddRateLimited(next)
 		} else {
 			queue.Forget(next)
@@ -165,7 +166,7 @@ func (p *Publisher) publish(ctx context.Context, lister listers.ImageKindLister,
 }
 
 // compile compiles each generation of an ImageKind once.
-func (p *Publisher) compile(ctx context.Context, object *v1alpha1.ImageKind) (*kinds.Kind, field.ErrorList) {
+func (p *Publisher) compile(ctx context.Context, object *v1alpha1.ImageKind) (*catalog.Kind, field.ErrorList) {
 	if known, ok := p.compiled[object.UID]; ok && known.generation == object.Generation {
 		return known.kind, known.errs
 	}
@@ -181,7 +182,7 @@ func (p *Publisher) forget(stored []*v1alpha1.ImageKind) {
 	})
 }
 
-func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
+func (p *Publisher) serve(current []*catalog.Kind) []dynamic.Kind {
 	served := make([]dynamic.Kind, len(current))
 	for i, kind := range current {
 		served[i] = dynamic.Kind{
@@ -195,7 +196,7 @@ func (p *Publisher) serve(current []*kinds.Kind) []dynamic.Kind {
 }
 
 // digest identifies what is served of a kind. A kind that is read again without a change stays, with its watches.
-func digest(kind *kinds.Kind) string {
+func digest(kind *catalog.Kind) string {
 	served := kind.Declared().Spec
 	served.OnDelete, served.DirectWrites = "", "" // nothing that is read depends on them
 	declared, err := json.Marshal(served)

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"goldsmith.dev/goldsmith/apiserver/registry/image"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // published are the served kinds by name. It is safe for concurrent use. A replica of the server learns of a change of an ImageKind a
@@ -20,7 +20,7 @@ type published struct {
 	byName atomic.Pointer[map[string]*image.Kind]
 }
 
-func (p *published) set(served []*kinds.Kind, decisions []decision) {
+func (p *published) set(served []*catalog.Kind, decisions []decision) {
 	byName := make(map[string]*image.Kind, len(served))
 	for _, kind := range served {
 		byName[kind.Name()] = &image.Kind{Kind: kind}

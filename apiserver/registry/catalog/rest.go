@@ -18,12 +18,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/store"
 	"goldsmith.dev/goldsmith/apiserver/resources"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
-// REST is a kind of the catalogue: the Images of the kind, as the objects that its users see.
+// REST is a kind of the catalog: the Images of the kind, as the objects that its users see.
 type REST struct {
-	kind      *kinds.Kind
+	kind      *catalog.Kind
 	images    Images
 	strategy  strategy
 	table     rest.TableConvertor
@@ -40,7 +41,7 @@ var (
 	_ rest.Scoper               = &REST{}
 )
 
-func newREST(kind *kinds.Kind, images Images, scope *resources.Scope, memo *memo, published *published) (*REST, error) {
+func newREST(kind *catalog.Kind, images Images, scope *resources.Scope, memo *memo, published *published) (*REST, error) {
 	strategy, err := newStrategy(kind)
 	if err != nil {
 		return nil, fmt.Errorf("serve kind %s: %w", kind.Name(), err)
@@ -85,7 +86,7 @@ func (r *REST) NamespaceScoped() bool { return true }
 func (r *REST) GetSingularName() string { return r.kind.Definition().Spec.Names.Singular }
 
 func (r *REST) resource() schema.GroupResource {
-	return schema.GroupResource{Group: kinds.Group, Resource: r.kind.Name()}
+	return schema.GroupResource{Group: v1alpha1.CatalogGroup, Resource: r.kind.Name()}
 }
 
 // Get returns an object of the kind. An Image that is not of the kind is not found.
@@ -117,7 +118,7 @@ func (r *REST) owned(ctx context.Context, name string) (*v1alpha1.Image, error) 
 }
 
 // read returns the object of a stored Image of the kind. The object shares memory with others and must not be changed.
-func (r *REST) read(image *v1alpha1.Image) (*kinds.View, error) {
+func (r *REST) read(image *v1alpha1.Image) (*catalog.View, error) {
 	view, err := r.memo.get(r.kind, image)
 	if err != nil {
 		return nil, r.unreadable(image, err)
@@ -127,7 +128,7 @@ func (r *REST) read(image *v1alpha1.Image) (*kinds.View, error) {
 }
 
 // readApart is read for an Image whose version another Image content has, so that the memo must not keep it.
-func (r *REST) readApart(image *v1alpha1.Image) (*kinds.View, error) {
+func (r *REST) readApart(image *v1alpha1.Image) (*catalog.View, error) {
 	view, err := r.kind.Get(image)
 	if err != nil {
 		return nil, r.unreadable(image, err)
@@ -166,8 +167,8 @@ func (r *REST) List(ctx context.Context, options *internalversion.ListOptions) (
 	return r.listOf(images)
 }
 
-func (r *REST) listOf(images *v1alpha1.ImageList) (*kinds.ViewList, error) {
-	list := &kinds.ViewList{ListMeta: images.ListMeta, Items: make([]kinds.View, len(images.Items))}
+func (r *REST) listOf(images *v1alpha1.ImageList) (*catalog.ViewList, error) {
+	list := &catalog.ViewList{ListMeta: images.ListMeta, Items: make([]catalog.View, len(images.Items))}
 	list.SetGroupVersionKind(r.listKind())
 	for i := range images.Items {
 		view, err := r.read(&images.Items[i])
@@ -186,8 +187,8 @@ func (r *REST) selected(options *internalversion.ListOptions) (*internalversion.
 		selected = options.DeepCopy()
 	}
 	if selected.ShardSelector != "" { // it hashes the UID, and that of the Image is another
-		return nil, apierrors.NewBadRequest("shardSelector is not supported for kinds of " + kinds.Group + ": list without it")
+		return nil, apierrors.NewBadRequest("shardSelector is not supported for kinds of " + v1alpha1.CatalogGroup + ": list without it")
 	}
-	selected.LabelSelector = r.kind.Selector(selected.LabelSelector)
+	selected.LabelSelector = metadata.Selector(r.kind.Name(), selected.LabelSelector)
 	return selected, nil
 }

@@ -14,13 +14,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver"
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // serve starts a server with a configuration of kinds, and returns that of its clients, which have all permissions.
-func serve(t testing.TB, configured *catalog.Configuration) *rest.Config {
+func serve(t testing.TB, configured *registry.Configuration) *rest.Config {
 	t.Helper()
 	const token = "a-token-of-the-tests"
 	options, err := apiserver.Register(builder.New("kinds"), apiserver.Options{Kinds: configured}).WithStorage(builder.Memory()).
@@ -40,17 +40,17 @@ func serve(t testing.TB, configured *catalog.Configuration) *rest.Config {
 }
 
 // readKind compiles the kind of the document at a path.
-func readKind(t testing.TB, path string) *kinds.Kind {
+func readKind(t testing.TB, path string) *catalog.Kind {
 	t.Helper()
 	return parseKind(t, require.Value(os.ReadFile(path))(t))
 }
 
 // parseKind compiles the kind of a document.
-func parseKind(t testing.TB, document []byte) *kinds.Kind {
+func parseKind(t testing.TB, document []byte) *catalog.Kind {
 	t.Helper()
 	declared := &v1alpha1.ImageKind{}
 	require.NoError(t, yaml.UnmarshalStrict(document, declared))
-	kind, errs := catalog.Compile(t.Context(), declared)
+	kind, errs := registry.Compile(t.Context(), declared)
 	require.NoError(t, errs.ToAggregate())
 	return kind
 }

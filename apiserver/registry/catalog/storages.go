@@ -12,7 +12,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/resources"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Images is the resource images.
@@ -30,7 +30,7 @@ type Builds interface {
 	BuildsOf(ctx context.Context, image *v1alpha1.Image) ([]v1alpha1.ImageBuild, error)
 }
 
-// Sources are the resources that the kinds of the catalogue show.
+// Sources are the resources that the kinds of the catalog show.
 type Sources struct {
 	Images Images
 	Builds Builds
@@ -38,7 +38,7 @@ type Sources struct {
 	Log rest.GetterWithOptions
 }
 
-func newStorages(kind *kinds.Kind, sources Sources, scope *resources.Scope, memo *memo, published *published) (resources.Storages, error) {
+func newStorages(kind *catalog.Kind, sources Sources, scope *resources.Scope, memo *memo, published *published) (resources.Storages, error) {
 	main, err := newREST(kind, sources.Images, scope, memo, published)
 	if err != nil {
 		return nil, err

@@ -14,7 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // strategy validates objects against the schema of their kind: the rules, the transition rules and the ratcheting are those of custom
@@ -25,7 +25,7 @@ type strategy interface {
 	WarningsOnCreate(ctx context.Context, object runtime.Object) []string
 }
 
-func newStrategy(kind *kinds.Kind) (strategy, error) {
+func newStrategy(kind *catalog.Kind) (strategy, error) {
 	declared := kind.Definition().Spec.Versions[0].Schema
 	internal := &apiextensions.CustomResourceValidation{}
 	if err := apiextensionsv1.Convert_v1_CustomResourceValidation_To_apiextensions_CustomResourceValidation(declared, internal, nil); err != nil {

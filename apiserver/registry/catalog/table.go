@@ -14,11 +14,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apiserver/pkg/registry/rest"
 
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // newTable returns the columns of a kind: those that it declares, and then those that all kinds have.
-func newTable(kind *kinds.Kind) (rest.TableConvertor, error) {
+func newTable(kind *catalog.Kind) (rest.TableConvertor, error) {
 	var columns []apiextensionsv1.CustomResourceColumnDefinition
 	if len(kind.Declared().Spec.Versions[0].Columns) > 0 { // the definition of a kind without columns has Age
 		columns = slices.Clone(kind.Definition().Spec.Versions[0].AdditionalPrinterColumns)
@@ -44,9 +44,9 @@ func newTable(kind *kinds.Kind) (rest.TableConvertor, error) {
 func (r *REST) ConvertToTable(ctx context.Context, object, options runtime.Object) (*metav1.Table, error) {
 	var err error
 	switch views := object.(type) {
-	case *kinds.View:
+	case *catalog.View:
 		object, err = views.Unstructured()
-	case *kinds.ViewList:
+	case *catalog.ViewList:
 		object, err = unstructuredList(views)
 	}
 	if err != nil {
@@ -55,7 +55,7 @@ func (r *REST) ConvertToTable(ctx context.Context, object, options runtime.Objec
 	return r.table.ConvertToTable(ctx, object, options)
 }
 
-func unstructuredList(views *kinds.ViewList) (*unstructured.UnstructuredList, error) {
+func unstructuredList(views *catalog.ViewList) (*unstructured.UnstructuredList, error) {
 	list := &unstructured.UnstructuredList{Items: make([]unstructured.Unstructured, len(views.Items))}
 	list.SetResourceVersion(views.ResourceVersion)
 	list.SetContinue(views.Continue)

@@ -9,14 +9,14 @@ import (
 	"k8s.io/apiserver/pkg/warning"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // warnings passes warnings about an Image on in the terms of the kind. Users of the kind cannot change the fields that the kind sets, so
 // warnings about these are left out.
 type warnings struct {
 	context context.Context // of the request, whose client gets the warnings
-	kind    *kinds.Kind
+	kind    *catalog.Kind
 	image   func() *v1alpha1.Image // that is written; nil if there is none
 }
 

@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // Watch watches the objects of the kind. The storage filters by label: an Image that becomes one of the kind is added, and an Image that
@@ -42,7 +42,7 @@ func (r *REST) event(event watch.Event) watch.Event {
 		return event // a Status
 	}
 	if event.Type == watch.Bookmark {
-		bookmark := &kinds.View{}
+		bookmark := &catalog.View{}
 		bookmark.SetGroupVersionKind(r.kind.GroupVersionKind())
 		bookmark.ResourceVersion, bookmark.Annotations = image.ResourceVersion, image.Annotations
 		return watch.Event{Type: watch.Bookmark, Object: bookmark}

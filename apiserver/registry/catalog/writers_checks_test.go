@@ -17,8 +17,9 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/e2e/require"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/metadata"
 )
 
 // expect reads an object on both sides, and compares it with the model.
@@ -47,7 +48,7 @@ func (w *writers) expect(write *attempt, want *reference) {
 	}
 	image := now.shown[ofImages]
 	if view := now.shown[ofKind]; view != nil {
-		if view.GetUID() != kinds.ViewUID(image.GetUID()) || view.GetResourceVersion() != image.GetResourceVersion() || view.GetGeneration() != image.GetGeneration() {
+		if view.GetUID() != metadata.ViewUID(image.GetUID()) || view.GetResourceVersion() != image.GetResourceVersion() || view.GetGeneration() != image.GetGeneration() {
 			w.Errorf("the object has %s %s %d, its Image %s %s %d", view.GetUID(), view.GetResourceVersion(), view.GetGeneration(),
 				image.GetUID(), image.GetResourceVersion(), image.GetGeneration())
 		}
@@ -248,7 +249,7 @@ func (w *writers) expectEvents() {
 		if event.kind != watch.Deleted {
 			images = append(images, name+" "+version)
 		}
-		was, is := labelled[name], object.GetLabels()[kinds.KindLabel] != "" && event.kind != watch.Deleted
+		was, is := labelled[name], object.GetLabels()[v1alpha1.ImageKindLabel] != "" && event.kind != watch.Deleted
 		labelled[name] = is
 		kind := watch.Modified
 		switch {
@@ -259,7 +260,7 @@ func (w *writers) expectEvents() {
 		case !is:
 			kind = watch.Deleted
 		}
-		want = append(want, fmt.Sprint(kind, " ", name, " ", version, " ", kinds.ViewUID(object.GetUID())))
+		want = append(want, fmt.Sprint(kind, " ", name, " ", version, " ", metadata.ViewUID(object.GetUID())))
 	}
 	for _, event := range <-w.watched[ofKind] {
 		object := require.Value(meta.Accessor(event.object))(w)

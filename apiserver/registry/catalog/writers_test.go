@@ -13,9 +13,9 @@ import (
 	"k8s.io/client-go/dynamic"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/apiserver/registry/catalog"
+	registry "goldsmith.dev/goldsmith/apiserver/registry/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
-	kinds "goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // TestRandomWritersOfBothSidesAgreeWithAModel lets two managers write the same objects as objects of a kind and as Images, in all ways. After
@@ -24,7 +24,7 @@ import (
 func TestRandomWritersOfBothSidesAgreeWithAModel(t *testing.T) {
 	t.Parallel()
 	kind := readKind(t, "testdata/machines.yaml")
-	client := require.Value(dynamic.NewForConfig(serve(t, catalog.NewConfiguration([]*kinds.Kind{kind}))))(t)
+	client := require.Value(dynamic.NewForConfig(serve(t, registry.NewConfiguration([]*catalog.Kind{kind}))))(t)
 	seeds, steps := 12, 150
 	if testing.Short() {
 		seeds, steps = 4, 80

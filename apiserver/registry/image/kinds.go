@@ -12,9 +12,10 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/ownership"
 )
 
-// A Kind is a served kind of the catalogue.
+// A Kind is a served kind of the catalog.
 type Kind struct {
 	*catalog.Kind
 	// Terminating is whether its ImageKind is being deleted.
@@ -42,17 +43,17 @@ func isThroughKind(ctx context.Context) bool { return ctx.Value(throughKindKey{}
 
 // adopted reports whether a write makes an Image one of a kind. old is nil for a creation.
 func adopted(image, old *v1alpha1.Image) bool {
-	name := image.Labels[catalog.KindLabel]
-	return name != "" && (old == nil || old.Labels[catalog.KindLabel] != name)
+	name := image.Labels[v1alpha1.ImageKindLabel]
+	return name != "" && (old == nil || old.Labels[v1alpha1.ImageKindLabel] != name)
 }
 
 // prepare sets what the server itself sets of an Image of a kind: its conformance and its revision, which no writer chooses: otherwise
 // an Image could pass for one of an earlier revision, which has no conformance. An Image that is no longer of a kind keeps nothing of it.
 func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
-	name := image.Labels[catalog.KindLabel]
+	name := image.Labels[v1alpha1.ImageKindLabel]
 	if name == "" {
-		if old != nil && old.Labels[catalog.KindLabel] != "" {
-			if err := catalog.Release(&image.ObjectMeta); err != nil {
+		if old != nil && old.Labels[v1alpha1.ImageKindLabel] != "" {
+			if err := ownership.Release(&image.ObjectMeta); err != nil {
 				klog.FromContext(ctx).Error(err, "Image keeps owners of its kind", "image", klog.KObj(image))
 			}
 			image.Status.Conformance = nil
@@ -64,12 +65,12 @@ func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 		return
 	}
 	revision := kind.Revision()
-	if !adopted(image, old) && old.Labels[catalog.RevisionLabel] != "" {
-		revision = old.Labels[catalog.RevisionLabel]
+	if !adopted(image, old) && old.Labels[v1alpha1.ImageKindRevisionLabel] != "" {
+		revision = old.Labels[v1alpha1.ImageKindRevisionLabel]
 	}
-	if image.Labels[catalog.RevisionLabel] != revision {
+	if image.Labels[v1alpha1.ImageKindRevisionLabel] != revision {
 		image.Labels = maps.Clone(image.Labels)
-		image.Labels[catalog.RevisionLabel] = revision
+		image.Labels[v1alpha1.ImageKindRevisionLabel] = revision
 	}
 	image.Status.Conformance = kind.Conformance(ctx, image)
 }
@@ -77,7 +78,7 @@ func (r kindRules) prepare(ctx context.Context, image, old *v1alpha1.Image) {
 // validate returns what a write adds to an Image that no object of its kind can have, unless the kind accepts it. What an Image has already
 // can stay, so that a change of a label, or of a field that the kind does not set, never fails. Only a whole Image that conforms becomes one of a kind.
 func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) field.ErrorList {
-	name := image.Labels[catalog.KindLabel]
+	name := image.Labels[v1alpha1.ImageKindLabel]
 	if name == "" || isThroughKind(ctx) {
 		return nil
 	}
@@ -89,14 +90,14 @@ func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) fie
 	case kind == nil:
 		return nil
 	case adopts && kind.Terminating:
-		return field.ErrorList{field.Forbidden(metadata.Child("labels").Key(catalog.KindLabel), fmt.Sprintf("ImageKind %s is being deleted: leave the label out", name))}
+		return field.ErrorList{field.Forbidden(metadata.Child("labels").Key(v1alpha1.ImageKindLabel), fmt.Sprintf("ImageKind %s is being deleted: leave the label out", name))}
 	case kind.reports():
 		return nil
 	}
 	errs := kind.strays(ctx, image, old, adopts)
-	remedy := fmt.Sprintf("the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, catalog.Group, image.Name, catalog.KindLabel)
+	remedy := fmt.Sprintf("the Image is %s.%s %q: change that object, or remove the label %s to release the Image", name, v1alpha1.CatalogGroup, image.Name, v1alpha1.ImageKindLabel)
 	if adopts {
-		remedy = fmt.Sprintf("change the field, or leave out the label %s=%s", catalog.KindLabel, name)
+		remedy = fmt.Sprintf("change the field, or leave out the label %s=%s", v1alpha1.ImageKindLabel, name)
 	}
 	for _, err := range errs {
 		err.Detail += ": " + remedy
@@ -106,7 +107,7 @@ func (r kindRules) validate(ctx context.Context, image, old *v1alpha1.Image) fie
 
 // warnings returns what validate would refuse if the kind did not accept it, and warns of a kind that is not served.
 func (r kindRules) warnings(ctx context.Context, image, old *v1alpha1.Image) []string {
-	name := image.Labels[catalog.KindLabel]
+	name := image.Labels[v1alpha1.ImageKindLabel]
 	if name == "" || isThroughKind(ctx) {
 		return nil
 	}
@@ -116,20 +117,20 @@ func (r kindRules) warnings(ctx context.Context, image, old *v1alpha1.Image) []s
 	case err != nil:
 		return nil
 	case kind == nil && adopts:
-		return []string{fmt.Sprintf("%s: no kind %s.%s is served: the Image becomes an object of the kind once it is", metadata.Child("labels").Key(catalog.KindLabel), name, catalog.Group)}
+		return []string{fmt.Sprintf("%s: no kind %s.%s is served: the Image becomes an object of the kind once it is", metadata.Child("labels").Key(v1alpha1.ImageKindLabel), name, v1alpha1.CatalogGroup)}
 	case kind == nil || !kind.reports():
 		return nil
 	}
 	var warnings []string
 	for _, err := range kind.strays(ctx, image, old, adopts) {
-		warnings = append(warnings, fmt.Sprintf("%s: no object of the kind has this value: the Image is %s.%s %q", err, name, catalog.Group, image.Name))
+		warnings = append(warnings, fmt.Sprintf("%s: no object of the kind has this value: the Image is %s.%s %q", err, name, v1alpha1.CatalogGroup, image.Name))
 	}
 	return warnings
 }
 
 func (k *Kind) strays(ctx context.Context, image, old *v1alpha1.Image, adopts bool) field.ErrorList {
 	switch {
-	case image.Status.Conformance == nil && image.Labels[catalog.RevisionLabel] == k.Revision():
+	case image.Status.Conformance == nil && image.Labels[v1alpha1.ImageKindRevisionLabel] == k.Revision():
 		return nil // prepare has found none
 	case adopts:
 		return k.Conforms(ctx, image)

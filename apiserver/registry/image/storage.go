@@ -34,7 +34,7 @@ type Options struct {
 	Edits *history.Queue
 	// Policy is the operator's policy. Defaults to allowing everything but Kueue.
 	Policy validation.Policy
-	// Kinds finds the served kind of the catalogue with a name, or nil, and fails until the kinds are read. Defaults to none.
+	// Kinds finds the served kind of the catalog with a name, or nil, and fails until the kinds are read. Defaults to none.
 	Kinds func(name string) (*Kind, error)
 	// Setup are the settings that warnings are based on. NewStorage sets its Records.
 	Setup Setup

@@ -75,7 +75,7 @@ func wantedBy(inputs *v1alpha1.BuildInputs, path *field.Path) []access {
 type grantedKey struct{}
 
 // Granting returns a context in which users need no permissions for the objects that these inputs name, because somebody with the
-// permissions has granted their use: the author of a kind of the catalogue, whose users only choose the values of its fields.
+// permissions has granted their use: the author of a kind of the catalog, whose users only choose the values of its fields.
 func Granting(ctx context.Context, inputs *v1alpha1.BuildInputs) context.Context {
 	return context.WithValue(ctx, grantedKey{}, inputs)
 }

@@ -18,7 +18,7 @@ import (
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -116,7 +116,7 @@ func TestTheConfigurationFlagsNameWhatIsNotInTheDataDirectory(t *testing.T) {
 		want    []string
 	}{
 		{Options{}, nil},
-		{Options{Kinds: kinds.Flags{Path: "/kinds"}}, []string{"--kinds", "/kinds"}},
+		{Options{Kinds: catalog.Flags{Path: "/kinds"}}, []string{"--kinds", "/kinds"}},
 		{Options{BuilderDocuments: "/lab", Builders: []string{"shell=/tool"}, Unconfined: []string{"shell"}},
 			[]string{"--builders", "/lab", "--builder", "shell=/tool", "--unconfined", "shell"}},
 	} {

@@ -22,14 +22,13 @@ import (
 	"goldsmith.dev/goldsmith/apis/generated/clientset/versioned"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // exampleKinds has the kinds of the examples, and exampleInstances an object of each.
 const (
-	exampleKinds     = "../../../examples/kinds"
+	exampleKinds     = "../../../examples/catalog"
 	exampleInstances = exampleKinds + "/instances"
 )
 
@@ -50,7 +49,7 @@ func TestAKindWithAMistakeRefusesTheStart(t *testing.T) {
 		{filepath.Join(directory, "kinds.yaml"), "read the kinds: " + directory + "/kinds.yaml: no such file or directory"},
 		{file, "read the kinds: " + file + `:1: debianservers: unknown field "spec.versions[0].bndings"` + "\n" + file + ":"},
 	} {
-		options := Options{DataDirectory: directory, Kinds: kinds.Flags{Path: test.kinds}}
+		options := Options{DataDirectory: directory, Kinds: catalog.Flags{Path: test.kinds}}
 		require.NoError(t, options.complete())
 		if _, err := options.readKinds(t.Context()); (err == nil) != (test.want == "") || err != nil && !strings.HasPrefix(err.Error(), test.want) {
 			t.Errorf("--kinds %q: got error %v, want %q", test.kinds, err, test.want)
@@ -79,7 +78,7 @@ func TestTheKindsOfDocumentsAreServedAndReloaded(t *testing.T) {
 		require.NoError(t, err)
 		client := dynamic.NewForConfigOrDie(config)
 		objects := func(kind string) dynamic.ResourceInterface {
-			return client.Resource(schema.GroupVersionResource{Group: catalog.Group, Version: "v1", Resource: kind}).Namespace("default")
+			return client.Resource(schema.GroupVersionResource{Group: v1alpha1.CatalogGroup, Version: "v1", Resource: kind}).Namespace("default")
 		}
 		create := func(kind, name string) error {
 			object := &unstructured.Unstructured{}

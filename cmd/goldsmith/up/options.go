@@ -23,7 +23,7 @@ import (
 	"goldsmith.dev/goldsmith/builders"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/limits"
 	"goldsmith.dev/goldsmith/cmd/internal/logarchive"
 	"goldsmith.dev/goldsmith/cmd/internal/records"
@@ -71,7 +71,7 @@ type Options struct {
 	BuilderDocuments string
 	// Kinds is a file with kinds of images, or a directory of such files, which the server reads whenever they change: see package kinds.
 	// Defaults to DataDirectory/kinds.yaml, which may be missing. A path that is set must exist.
-	Kinds kinds.Flags
+	Kinds catalog.Flags
 	// Unconfined are the names of builders that can read and write all files that the user can. Other builders, and "mock", can write
 	// only to their own directories and cannot read the files of the server, if the kernel has Landlock.
 	Unconfined []string

@@ -19,7 +19,7 @@ import (
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/apply"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/cmd/internal/memory"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/jobs/local/process"
@@ -128,7 +128,7 @@ type system struct {
 	options    Options
 	data       *datadir.Directory
 	builders   *registry.Registry
-	kinds      *kinds.Documents
+	kinds      *catalog.Documents
 	logs       *archive.Store      // nil if logs are not archived
 	records    *records.Connection // nil if builds are not recorded
 	artifacts  *artifacts.Store

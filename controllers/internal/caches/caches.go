@@ -21,7 +21,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 	"goldsmith.dev/goldsmith/jobs/render"
 )
 
@@ -32,7 +31,7 @@ const (
 	ImagesByConfigMap = "spec.source.configMapRef.name"
 	// ImagesByBase finds the Images that are based on an Image by its name.
 	ImagesByBase = "spec.base.imageRef.name"
-	// ImagesByKind finds the Images of a kind of the catalogue by the name of its ImageKind.
+	// ImagesByKind finds the Images of a kind of the catalog by the name of its ImageKind.
 	ImagesByKind = "metadata.labels.kind"
 	// PodsByJob finds the pods of a Job by its name, including pods whose Job was deleted.
 	PodsByJob = "metadata.labels.job-name"
@@ -111,7 +110,7 @@ func baseName(object client.Object) []string {
 }
 
 func kindName(object client.Object) []string {
-	if name := object.GetLabels()[catalog.KindLabel]; name != "" {
+	if name := object.GetLabels()[v1alpha1.ImageKindLabel]; name != "" {
 		return []string{name}
 	}
 	return nil

@@ -25,7 +25,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/caches"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 const (
@@ -45,7 +44,7 @@ func New(options reconciliation.Options, cache client.Reader) *reconciliation.Co
 // imageEvents reconciles the kinds of an Image whose spec or kind has changed.
 func imageEvents() handler.EventHandler {
 	enqueue := func(object client.Object, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) {
-		if kind := object.GetLabels()[catalog.KindLabel]; kind != "" {
+		if kind := object.GetLabels()[v1alpha1.ImageKindLabel]; kind != "" {
 			queue.AddAfter(reconcile.Request{NamespacedName: types.NamespacedName{Name: kind}}, settle)
 		}
 	}
@@ -71,7 +70,7 @@ type kindLabels struct{ kind, revision string }
 
 func labelsOf(object client.Object) kindLabels {
 	labels := object.GetLabels()
-	return kindLabels{labels[catalog.KindLabel], labels[catalog.RevisionLabel]}
+	return kindLabels{labels[v1alpha1.ImageKindLabel], labels[v1alpha1.ImageKindRevisionLabel]}
 }
 
 type reconciler struct {
@@ -113,7 +112,7 @@ func count(declared *v1alpha1.ImageKind, images []v1alpha1.Image) report {
 		now.Instances++
 		switch { // an earlier revision had other values, too
 		case declared.Status.Revision == "": // it is not served, which the conditions report
-		case images[i].Labels[catalog.RevisionLabel] != declared.Status.Revision:
+		case images[i].Labels[v1alpha1.ImageKindRevisionLabel] != declared.Status.Revision:
 			now.Outdated++
 		case images[i].Status.Conformance != nil:
 			now.Nonconforming++

@@ -15,7 +15,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // cached is a cache that has one kind and its Images.
@@ -40,7 +39,7 @@ func TestTheImagesOfAKindAreCounted(t *testing.T) {
 	strays := &v1alpha1.ImageConformance{Fields: []string{"spec.builder.name"}}
 	declared.Status.Revision = "current"
 	image := func(revision string, conformance *v1alpha1.ImageConformance) v1alpha1.Image {
-		made := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{catalog.KindLabel: "servers", catalog.RevisionLabel: revision}}}
+		made := v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Labels: map[string]string{v1alpha1.ImageKindLabel: "servers", v1alpha1.ImageKindRevisionLabel: revision}}}
 		made.Status.Conformance = conformance
 		return made
 	}

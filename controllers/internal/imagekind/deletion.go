@@ -17,7 +17,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apis/notfound"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // step is the next step of a deletion.
@@ -65,7 +64,7 @@ func (r *reconciler) end(ctx context.Context, declared *v1alpha1.ImageKind, imag
 			return nil, err
 		default:
 			return terminating(v1alpha1.ReasonReleasingInstances, fmt.Sprintf("number of Images that the controller cannot change: %d; remove their label %s, or correct the cause: %v",
-				failed, catalog.KindLabel, err)), err
+				failed, v1alpha1.ImageKindLabel, err)), err
 		}
 	case finish:
 		return nil, r.finish(ctx, declared)
@@ -77,7 +76,7 @@ func (r *reconciler) end(ctx context.Context, declared *v1alpha1.ImageKind, imag
 func (r *reconciler) release(ctx context.Context, images []v1alpha1.Image) (failed int, first error) {
 	for i := range images {
 		image := &images[i]
-		err := patch(&image.ObjectMeta, "labels", map[string]any{catalog.KindLabel: nil}, func(patch []byte) error {
+		err := patch(&image.ObjectMeta, "labels", map[string]any{v1alpha1.ImageKindLabel: nil}, func(patch []byte) error {
 			_, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Patch(ctx, image.Name, types.MergePatchType, patch, metav1.PatchOptions{})
 			return err
 		})
@@ -95,7 +94,7 @@ func (r *reconciler) release(ctx context.Context, images []v1alpha1.Image) (fail
 // next reconciliation.
 func (r *reconciler) finish(ctx context.Context, declared *v1alpha1.ImageKind) error {
 	if meta.IsStatusConditionTrue(declared.Status.Conditions, v1alpha1.ImageKindEstablished) {
-		live, err := r.Client.ImagesV1alpha1().Images("").List(ctx, metav1.ListOptions{LabelSelector: catalog.KindLabel + "=" + declared.Name, Limit: 1})
+		live, err := r.Client.ImagesV1alpha1().Images("").List(ctx, metav1.ListOptions{LabelSelector: v1alpha1.ImageKindLabel + "=" + declared.Name, Limit: 1})
 		if err != nil {
 			return fmt.Errorf("list the Images of the kind: %w", err)
 		}

@@ -22,7 +22,6 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/controllers/internal/reconciliation"
 	"goldsmith.dev/goldsmith/e2e/require"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // deleted returns a served ImageKind that is being deleted, as the server has seen.
@@ -101,7 +100,7 @@ func newWorld(t *testing.T, declared *v1alpha1.ImageKind, images ...string) *wor
 func (w *world) create(t *testing.T, name string) {
 	t.Helper()
 	image := &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{
-		Namespace: "red", Name: name, UID: "uid-of-web", ResourceVersion: "3", Labels: map[string]string{catalog.KindLabel: "servers", "team": "red"},
+		Namespace: "red", Name: name, UID: "uid-of-web", ResourceVersion: "3", Labels: map[string]string{v1alpha1.ImageKindLabel: "servers", "team": "red"},
 	}}
 	require.NoError(t, w.client.Tracker().Add(image))
 }
@@ -117,7 +116,7 @@ func (w *world) observe(t *testing.T) {
 	t.Helper()
 	object, err := w.client.Tracker().Get(v1alpha1.SchemeGroupVersion.WithResource("imagekinds"), "", "servers")
 	require.NoError(t, err)
-	w.kind, w.images = object.(*v1alpha1.ImageKind), slices.DeleteFunc(w.all(t), func(image v1alpha1.Image) bool { return image.Labels[catalog.KindLabel] != "servers" })
+	w.kind, w.images = object.(*v1alpha1.ImageKind), slices.DeleteFunc(w.all(t), func(image v1alpha1.Image) bool { return image.Labels[v1alpha1.ImageKindLabel] != "servers" })
 }
 
 func (w *world) reconcile(t *testing.T) error {
@@ -192,7 +191,7 @@ func TestAReleaseAtEachInterruption(t *testing.T) {
 			t.Errorf("request %d: there are %d Images", interrupted, len(images))
 		}
 		for _, image := range images {
-			if _, labelled := image.Labels[catalog.KindLabel]; labelled && !late || image.Labels["team"] != "red" {
+			if _, labelled := image.Labels[v1alpha1.ImageKindLabel]; labelled && !late || image.Labels["team"] != "red" {
 				t.Errorf("request %d: Image %s has the labels %v", interrupted, image.Name, image.Labels)
 			}
 		}

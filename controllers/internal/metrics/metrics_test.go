@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	catalogue "goldsmith.dev/goldsmith/apis/metrics"
+	published "goldsmith.dev/goldsmith/apis/metrics"
 	"goldsmith.dev/goldsmith/controllers/internal/metrics"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -87,7 +87,7 @@ func TestUnfinishedBuildsAreCountedByPhaseInTheElectedProcess(t *testing.T) {
 		`goldsmith_builds_unfinished{phase="Running"} 1`, `goldsmith_builds_unfinished{phase="Starting"} 0`)
 }
 
-// compare compares the values of metrics with lines of Prometheus' text format. The catalogue has the lines before them.
+// compare compares the values of metrics with lines of Prometheus' text format. The list has the lines before them.
 func compare(t *testing.T, registry prometheus.Gatherer, lines ...string) {
 	t.Helper()
 	var names []string
@@ -96,8 +96,8 @@ func compare(t *testing.T, registry prometheus.Gatherer, lines ...string) {
 		name := line[:strings.IndexAny(line, "{ ")]
 		if !slices.Contains(names, name) {
 			names = append(names, name)
-			i := slices.IndexFunc(catalogue.All(), func(m catalogue.Metric) bool { return m.Name == name })
-			expected += fmt.Sprintf("# HELP %s %s\n# TYPE %s %s\n", name, catalogue.All()[i].Help, name, catalogue.All()[i].Kind)
+			i := slices.IndexFunc(published.All(), func(m published.Metric) bool { return m.Name == name })
+			expected += fmt.Sprintf("# HELP %s %s\n# TYPE %s %s\n", name, published.All()[i].Help, name, published.All()[i].Kind)
 		}
 		expected += line + "\n"
 	}
@@ -106,7 +106,7 @@ func compare(t *testing.T, registry prometheus.Gatherer, lines ...string) {
 	}
 }
 
-func TestTheControllerHasEveryMetricOfTheCatalogue(t *testing.T) {
+func TestTheControllerHasEveryDeclaredMetric(t *testing.T) {
 	registered := &registered{Registerer: prometheus.NewRegistry()}
 	_, errBuilds := metrics.NewBuilds(registered)
 	_, errQueue := metrics.NewQueue(registered)
@@ -114,8 +114,8 @@ func TestTheControllerHasEveryMetricOfTheCatalogue(t *testing.T) {
 	_, errRecords := metrics.NewRecords(registered, nil, nil, nil)
 	require.NoError(t, errors.Join(errBuilds, errQueue, errLogs, errRecords, metrics.RegisterPhases(registered, nil, nil)))
 	var want []string
-	for _, metric := range catalogue.All() {
-		if metric.Program == catalogue.Controller {
+	for _, metric := range published.All() {
+		if metric.Program == published.Controller {
 			want = append(want, metric.Name)
 		}
 	}

@@ -26,7 +26,7 @@ import (
 	"goldsmith.dev/goldsmith/archive"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/datadir"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/up/registry"
-	"goldsmith.dev/goldsmith/cmd/internal/kinds"
+	"goldsmith.dev/goldsmith/cmd/internal/catalog"
 	"goldsmith.dev/goldsmith/jobs/local"
 	"goldsmith.dev/goldsmith/jobs/local/artifacts"
 	"goldsmith.dev/goldsmith/records"
@@ -429,7 +429,7 @@ func checkSize(name string, size int64) error {
 func maxBytes(name string) int64 {
 	switch {
 	case name == datadir.KindsFile:
-		return kinds.MaxMiB << 20
+		return catalog.MaxMiB << 20
 	case name == datadir.BuildersFile || strings.HasPrefix(name, "server/"):
 		return datadir.MaxServerFile
 	}

@@ -32,7 +32,7 @@ func NewCommand() *cobra.Command {
 		Short: "Build an image now, and print the name of the build",
 		Long: "Build an image now, even if its inputs did not change, and print the name of the build. " +
 			"--parameter replaces or adds a parameter of this build only. The image does not change. An object of the " +
-			"catalogue is built by users without permissions for images: name its kind, as in debianserver/web.\n\n" + exit.Help,
+			"catalog is built by users without permissions for images: name its kind, as in debianserver/web.\n\n" + exit.Help,
 		Example: "  goldsmith build debian --follow\n" +
 			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait\n" +
 			"  goldsmith build debianserver/web --wait",

@@ -48,7 +48,7 @@ func OneName(what string, kind Kind) cobra.PositionalArgs {
 
 // Names requires at least a number of arguments, and accepts at most one argument of each kind, in this order. It refuses an empty
 // argument, which would name the whole collection. In args, which the verb gets, it replaces "image/NAME" and "imagebuild/NAME", as
-// -o name prints them, with NAME. It replaces an object of the catalogue, such as debianserver/NAME, with its Image, if the object exists:
+// -o name prints them, with NAME. It replaces an object of the catalog, such as debianserver/NAME, with its Image, if the object exists:
 // see ObjectOf. The verb itself splits an argument of the kind Either.
 func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 	return func(command *cobra.Command, args []string) error {

@@ -20,7 +20,7 @@ import (
 // LacksBuild reports whether the error of ObjectBuild means that the object exists, but has no such build.
 func (o *Object) LacksBuild(err error) bool { return IsNotFound(err, o.Kind.Name+"/build", o.Name) }
 
-// RequestBuild requests a build of an object of the catalogue.
+// RequestBuild requests a build of an object of the catalog.
 func (c *Connection) RequestBuild(ctx context.Context, object *Object, request *v1alpha1.BuildRequest) (*v1alpha1.ImageBuild, error) {
 	build := &v1alpha1.ImageBuild{}
 	if err := c.ofObject(http.MethodPost, object, "build").Body(request).Do(ctx).Into(build); err != nil {
@@ -29,12 +29,12 @@ func (c *Connection) RequestBuild(ctx context.Context, object *Object, request *
 	return build, nil
 }
 
-// ObjectLog requests the log of a build of an object of the catalogue. The number 0 is the running build, or else the latest one.
+// ObjectLog requests the log of a build of an object of the catalog. The number 0 is the running build, or else the latest one.
 func (c *Connection) ObjectLog(object *Object, number int64, options v1alpha1.ImageBuildLogOptions) *rest.Request {
 	return withNumber(withLogOptions(c.ofObject(http.MethodGet, object, "log"), options), number)
 }
 
-// ObjectBuild returns a build of an object of the catalogue, without its inputs. The number 0 is the running build, or else the latest
+// ObjectBuild returns a build of an object of the catalog, without its inputs. The number 0 is the running build, or else the latest
 // one.
 func (c *Connection) ObjectBuild(ctx context.Context, object *Object, number int64) (*v1alpha1.ImageBuild, error) {
 	build := &v1alpha1.ImageBuild{}
@@ -44,7 +44,7 @@ func (c *Connection) ObjectBuild(ctx context.Context, object *Object, number int
 	return build, nil
 }
 
-// ObjectImage returns the metadata and the status of the Image that stores an object of the catalogue, as the object has them.
+// ObjectImage returns the metadata and the status of the Image that stores an object of the catalog, as the object has them.
 func (c *Connection) ObjectImage(ctx context.Context, object *Object) (*v1alpha1.Image, error) {
 	raw, err := c.ofObject(http.MethodGet, object, "").Do(ctx).Raw()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Connection) ObjectImage(ctx context.Context, object *Object) (*v1alpha1
 	return image, nil
 }
 
-// ObserveObjectBuild is ObserveUntilFinished for a build of an object of the catalogue. Users of the catalogue can get builds, but not
+// ObserveObjectBuild is ObserveUntilFinished for a build of an object of the catalog. Users of the catalog can get builds, but not
 // watch them. Therefore it reads the build once a second. It outlives a restart of the server.
 func (c *Connection) ObserveObjectBuild(ctx context.Context, object *Object, build *v1alpha1.ImageBuild, observe func(*v1alpha1.ImageBuild)) error {
 	for {

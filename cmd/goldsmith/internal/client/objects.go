@@ -19,43 +19,43 @@ import (
 	"k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/names"
 )
 
-// CatalogKind is a kind of the catalogue, as discovery lists it.
+// CatalogKind is a kind of the catalog, as discovery lists it.
 type CatalogKind struct {
 	metav1.APIResource
 }
 
 // Resource returns the resource of the kind.
 func (k *CatalogKind) Resource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: catalog.Group, Version: k.Version, Resource: k.Name}
+	return schema.GroupVersionResource{Group: v1alpha1.CatalogGroup, Version: k.Version, Resource: k.Name}
 }
 
 // is reports whether a name that a user types is one of the kind, as kubectl takes it: of the resource, of one object, a short name, or
 // the kind, and maybe the group, or version and group.
 func (k *CatalogKind) is(typed string) bool {
 	typed, qualifier, _ := strings.Cut(strings.ToLower(typed), ".")
-	if qualifier != "" && qualifier != catalog.Group && qualifier != k.Version+"."+catalog.Group {
+	if qualifier != "" && qualifier != v1alpha1.CatalogGroup && qualifier != k.Version+"."+v1alpha1.CatalogGroup {
 		return false
 	}
 	return slices.Contains(append([]string{k.Name, k.SingularName, strings.ToLower(k.Kind)}, k.ShortNames...), typed)
 }
 
-// CatalogKinds returns the kinds of the catalogue, by the names of their resources.
+// CatalogKinds returns the kinds of the catalog, by the names of their resources.
 func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	var all []CatalogKind
-	for _, version := range catalog.Versions() {
-		list, err := c.Discovery().ServerResourcesForGroupVersion(catalog.Group + "/" + version)
+	for _, version := range names.Versions() {
+		list, err := c.Discovery().ServerResourcesForGroupVersion(v1alpha1.CatalogGroup + "/" + version)
 		if apierrors.IsNotFound(err) {
-			continue // the server has no catalogue
+			continue // the server has no catalog
 		}
 		if err != nil {
-			return nil, fmt.Errorf("list the kinds of the catalogue: %w", err)
+			return nil, fmt.Errorf("list the kinds of the catalog: %w", err)
 		}
 		for _, resource := range list.APIResources {
 			if !strings.Contains(resource.Name, "/") {
-				resource.Group, resource.Version = catalog.Group, version
+				resource.Group, resource.Version = v1alpha1.CatalogGroup, version
 				all = append(all, CatalogKind{resource})
 			}
 		}
@@ -64,7 +64,7 @@ func (c *Connection) CatalogKinds() ([]CatalogKind, error) {
 	return all, nil
 }
 
-// CatalogKind returns the kind of the catalogue that a user names. The error names the kinds that exist.
+// CatalogKind returns the kind of the catalog that a user names. The error names the kinds that exist.
 func (c *Connection) CatalogKind(typed string) (*CatalogKind, error) {
 	all, err := c.CatalogKinds()
 	if err != nil {
@@ -78,12 +78,12 @@ func (c *Connection) CatalogKind(typed string) (*CatalogKind, error) {
 		names = append(names, all[i].SingularName)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("no kind named %s: the catalogue of the server has no kinds", typed)
+		return nil, fmt.Errorf("no kind named %s: the catalog of the server has no kinds", typed)
 	}
-	return nil, fmt.Errorf("no kind named %s: the kinds of the catalogue are %s", typed, strings.Join(names, ", "))
+	return nil, fmt.Errorf("no kind named %s: the kinds of the catalog are %s", typed, strings.Join(names, ", "))
 }
 
-// Object is an object of a kind of the catalogue. The Image of the same name stores it.
+// Object is an object of a kind of the catalog. The Image of the same name stores it.
 type Object struct {
 	Kind      CatalogKind
 	Namespace string
@@ -96,16 +96,16 @@ func (o *Object) String() string { return o.Kind.SingularName + "/" + o.Name }
 // objectKey is the key of an Object in the context of a verb.
 type objectKey struct{}
 
-// ObjectOf returns the object of the catalogue that an argument of a verb names; nil if the verb got the name of an Image or a build.
+// ObjectOf returns the object of the catalog that an argument of a verb names; nil if the verb got the name of an Image or a build.
 func ObjectOf(ctx context.Context) *Object {
 	object, _ := ctx.Value(objectKey{}).(*Object)
 	return object
 }
 
-// resolveObject finds the object of the catalogue that an argument such as debianserver/NAME names, and keeps it in the context of the
+// resolveObject finds the object of the catalog that an argument such as debianserver/NAME names, and keeps it in the context of the
 // verb. It returns the name of the Image, which can have a channel.
 func resolveObject(command *cobra.Command, argument string) (string, error) {
-	const syntax = "must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalogue"
+	const syntax = "must be NAME, image/NAME or imagebuild/NAME, or KIND/NAME with a kind of the catalog"
 	kind, name, _ := strings.Cut(argument, "/")
 	if kind == "" || name == "" || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%q: %s", argument, syntax)
@@ -133,7 +133,7 @@ func resolveObject(command *cobra.Command, argument string) (string, error) {
 
 // ofObject is a request for an object, or for a subresource of it.
 func (c *Connection) ofObject(verb string, object *Object, subresource string) *rest.Request {
-	path := []string{"apis", catalog.Group, object.Kind.Version, "namespaces", object.Namespace, object.Kind.Name, object.Name}
+	path := []string{"apis", v1alpha1.CatalogGroup, object.Kind.Version, "namespaces", object.Namespace, object.Kind.Name, object.Name}
 	if subresource != "" {
 		path = append(path, subresource)
 	}
@@ -142,7 +142,7 @@ func (c *Connection) ofObject(verb string, object *Object, subresource string) *
 
 // NamesOf returns the names of the objects of a kind in the namespace of the connection, at most limit.
 func (c *Connection) NamesOf(ctx context.Context, kind *CatalogKind, limit int) ([]string, error) {
-	raw, err := c.ImagesV1alpha1().RESTClient().Get().AbsPath("apis", catalog.Group, kind.Version, "namespaces", c.Namespace, kind.Name).
+	raw, err := c.ImagesV1alpha1().RESTClient().Get().AbsPath("apis", v1alpha1.CatalogGroup, kind.Version, "namespaces", c.Namespace, kind.Name).
 		Param("limit", strconv.Itoa(limit)).SetHeader("Accept", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1").Do(ctx).Raw()
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", kind.Name, err)

@@ -15,7 +15,7 @@ import (
 
 func listImages(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
 	images, err := connection.ImagesV1alpha1().Images(connection.Namespace).List(ctx, metav1.ListOptions{Limit: most})
-	if err != nil && !apierrors.IsForbidden(err) { // users of the catalogue need no images
+	if err != nil && !apierrors.IsForbidden(err) { // users of the catalog need no images
 		return nil, err
 	}
 	var names []string
@@ -28,7 +28,7 @@ func listImages(ctx context.Context, connection *client.Connection, _ []string) 
 	return append(names, objects...), err
 }
 
-// listObjects lists the objects of the kinds of the catalogue as KIND/NAME. It omits kinds that the user cannot list.
+// listObjects lists the objects of the kinds of the catalog as KIND/NAME. It omits kinds that the user cannot list.
 func listObjects(ctx context.Context, connection *client.Connection) ([]string, error) {
 	kinds, err := connection.CatalogKinds()
 	if err != nil {

@@ -71,7 +71,7 @@ var kindConditions = []report{
 	{"`NamesAccepted`: True", v1alpha1.ReasonNoConflicts, "no other kind has one of the names", ""},
 	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonNamesConflict, "an older ImageKind, or a kind of the configuration, has one of the names",
 		"change the names, or delete the other kind"},
-	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonConfigured, "the [configuration of the server](catalogue.md) has a kind of this name, which is served instead",
+	{"`NamesAccepted`: False, `Established`: False", v1alpha1.ReasonConfigured, "the [configuration of the server](catalog.md) has a kind of this name, which is served instead",
 		"remove the kind from the configuration, or delete the ImageKind"},
 	{"`Established`: True", v1alpha1.ReasonServed, "the kind is served", ""},
 	{"`Terminating`: True", v1alpha1.ReasonInstancesRemain, "the deletion waits until the objects of the kind are deleted",

@@ -74,7 +74,7 @@ func Build(ctx context.Context, connection *client.Connection, name string, opti
 	return followed(ctx, buildOf(connection, name), options)
 }
 
-// ObjectBuild is Build for a build of an object of the catalogue, whose users need no permissions for builds.
+// ObjectBuild is Build for a build of an object of the catalog, whose users need no permissions for builds.
 func ObjectBuild(ctx context.Context, connection *client.Connection, object *client.Object, build *v1alpha1.ImageBuild, options Options) (*v1alpha1.ImageBuild, error) {
 	return followed(ctx, buildOfObject(connection, object, build), options)
 }

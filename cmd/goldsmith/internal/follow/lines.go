@@ -183,7 +183,7 @@ func (f *follower) next(ctx context.Context) []string {
 	case f.build.Status.Failure == nil:
 		return nil
 	case f.object != nil && f.attempt == 0:
-		return nil // users of the catalogue cannot apply the remedies, which are about the image and the builder
+		return nil // users of the catalog cannot apply the remedies, which are about the image and the builder
 	case f.object != nil:
 		return []string{"  next: the log shows the cause: " + log}
 	}

@@ -16,7 +16,7 @@ import (
 type source struct {
 	// name is the name of the build.
 	name string
-	// object is the object of the catalogue whose build it is, with the number of the build. It is nil for users of builds.
+	// object is the object of the catalog whose build it is, with the number of the build. It is nil for users of builds.
 	object *client.Object
 	number int64
 	// connection is for users of builds.
@@ -39,7 +39,7 @@ func buildOf(connection *client.Connection, name string) *source {
 	}
 }
 
-// buildOfObject reads a build of an object of the catalogue by the subresources of the object.
+// buildOfObject reads a build of an object of the catalog by the subresources of the object.
 func buildOfObject(connection *client.Connection, object *client.Object, build *v1alpha1.ImageBuild) *source {
 	number := *build.Spec.Number
 	return &source{

@@ -14,7 +14,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
-	"goldsmith.dev/goldsmith/jobs/catalog"
+	"goldsmith.dev/goldsmith/jobs/catalog/examples"
 )
 
 // example writes a manifest of a kind.
@@ -33,7 +33,7 @@ func example(ctx context.Context, connection *client.Connection, kind *client.Ca
 	manifest.line("", "kind: "+kind.Kind)
 	manifest.line("", "metadata:")
 	manifest.line("", "  name: example")
-	start, full := catalog.Examples(ctx, schema)
+	start, full := examples.Of(ctx, schema, nil)
 	manifest.line("", "spec:") // null if all fields are comments: {} could have none below it
 	if err := manifest.fields("  ", schema, start, full); err != nil {
 		return fmt.Errorf("write an example of %s: %w", kind.Name, err)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kinds is the verb that lists the kinds of the catalogue, and prints an example of one. It asks discovery and OpenAPI, which
+// Package kinds is the verb that lists the kinds of the catalog, and prints an example of one. It asks discovery and OpenAPI, which
 // every user can read. It must never need permissions for ImageKinds or Images.
 package kinds
 
@@ -13,10 +13,10 @@ import (
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/completion"
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/output"
-	"goldsmith.dev/goldsmith/jobs/catalog"
 )
 
 // NewCommand returns the verb.
@@ -25,7 +25,7 @@ func NewCommand() *cobra.Command {
 	var format output.Format
 	command := &cobra.Command{
 		Use:   "kinds [KIND]",
-		Short: "List the kinds of the catalogue, or print an example of one",
+		Short: "List the kinds of the catalog, or print an example of one",
 		Long: "List the kinds that the server offers in addition to images. With a KIND, print an example that can be applied: " +
 			"the required fields are set, and comments describe all fields. A KIND is a name of the list, such as debianserver or deb.",
 		Example:           "  goldsmith kinds\n  goldsmith kinds debianserver > server.yaml",
@@ -77,21 +77,21 @@ func list(connection *client.Connection, format output.Format, out, told io.Writ
 	switch {
 	case format == output.Name:
 		for i := range kinds {
-			if _, err := fmt.Fprintln(out, kinds[i].Name+"."+catalog.Group); err != nil {
+			if _, err := fmt.Fprintln(out, kinds[i].Name+"."+v1alpha1.CatalogGroup); err != nil {
 				return err
 			}
 		}
 		return nil
 	case format.ForPrograms():
 		resources := &metav1.APIResourceList{
-			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: catalog.Group, APIResources: []metav1.APIResource{},
+			TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "APIResourceList"}, GroupVersion: v1alpha1.CatalogGroup, APIResources: []metav1.APIResource{},
 		}
 		for i := range kinds {
 			resources.APIResources = append(resources.APIResources, kinds[i].APIResource)
 		}
 		return format.Print(resources, out)
 	case len(kinds) == 0:
-		_, err := fmt.Fprintln(told, "the catalogue of the server has no kinds")
+		_, err := fmt.Fprintln(told, "the catalog of the server has no kinds")
 		return err
 	}
 	documents := documents{connection: connection}

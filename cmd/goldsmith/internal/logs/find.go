@@ -142,7 +142,7 @@ func stalled(image *v1alpha1.Image) error {
 
 func noBuild(what, cause string) error { return fmt.Errorf("%s has no build: %s", what, cause) }
 
-// buildOf returns the build of an object of the catalogue with the number of --build or, without a number, the running or latest build.
+// buildOf returns the build of an object of the catalog with the number of --build or, without a number, the running or latest build.
 // It waits for the first build, and tells the user which build it chose. If no build comes until a user changes something, it returns the
 // cause as an error.
 func (f *flags) buildOf(ctx context.Context, connection *client.Connection, object *client.Object, told io.Writer) (*v1alpha1.ImageBuild, error) {
@@ -179,7 +179,7 @@ func (f *flags) buildOf(ctx context.Context, connection *client.Connection, obje
 	}
 }
 
-// objectDelay is why an object of the catalogue has no build.
+// objectDelay is why an object of the catalog has no build.
 type objectDelay struct {
 	cause string
 	final time.Duration // for how long only a user could bring a build, because of the cause

@@ -32,7 +32,7 @@ func NewCommand() *cobra.Command {
 		Long: "Show the log of a build, or of an image's latest build. Without --attempt, the command shows the log of the " +
 			"current attempt. With -f, the command waits until the build has finished. If the image has no build " +
 			"yet, -f also waits for the first build. With -f, the command also prints to standard error: the " +
-			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalogue, such as debianserver/web, " +
+			"reason of each wait, the start of each attempt, and the outcome.\n\nFor an object of the catalog, such as debianserver/web, " +
 			"the command shows the running or latest build, or that of --build. It needs no permissions for images.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debianserver/web -f",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
@@ -54,7 +54,7 @@ func NewCommand() *cobra.Command {
 				return asked.ofObject(command, connection, object, options, out)
 			}
 			if command.Flags().Changed("build") {
-				return fmt.Errorf("--build selects a build of an object of the catalogue, such as debianserver/web, but %s is none: omit --build, and use the name of the build", args[0])
+				return fmt.Errorf("--build selects a build of an object of the catalog, such as debianserver/web, but %s is none: omit --build, and use the name of the build", args[0])
 			}
 			kind, build, err := client.SplitName(args[0])
 			switch {
@@ -93,12 +93,12 @@ func followed(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, ou
 	return follow.Outcome(finished)
 }
 
-// ofObject shows the log of a build of an object of the catalogue. With -f, it waits for the first build.
+// ofObject shows the log of a build of an object of the catalog. With -f, it waits for the first build.
 func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, object *client.Object, options *v1alpha1.ImageBuildLogOptions, out io.Writer) error {
 	ctx := command.Context()
 	switch {
 	case options.UID != "":
-		return fmt.Errorf("--uid selects a build, but %s is an object of the catalogue: use --build NUMBER", object)
+		return fmt.Errorf("--uid selects a build, but %s is an object of the catalog: use --build NUMBER", object)
 	case command.Flags().Changed("build") && f.build < 1:
 		return fmt.Errorf("--build %d: must be 1 or more", f.build)
 	case !options.Follow:
@@ -135,7 +135,7 @@ func (f *flags) addTo(command *cobra.Command) {
 	set.BoolVar(&f.timestamps, "timestamps", false, "timestamp before each line")
 	set.Int64Var(&f.limitBytes, "limit-bytes", 0, "maximum number of bytes (default: no limit)")
 	set.Int32Var(&f.attempt, "attempt", 0, "number of the attempt, from 1 (default: the current attempt)")
-	set.Int64Var(&f.build, "build", 0, "number of the build of an object of the catalogue, from 1 (default: the running or latest build)")
+	set.Int64Var(&f.build, "build", 0, "number of the build of an object of the catalog, from 1 (default: the running or latest build)")
 	set.BoolVar(&f.raw, "raw", false, "unchanged log, with control characters that can change the terminal")
 	set.StringVar(&f.uid, "uid", "", "UID of the build, or of a deleted build with an archived log")
 	command.MarkFlagsMutuallyExclusive("since", "since-time")

@@ -63,7 +63,7 @@ type ImageStatusApplyConfiguration struct {
 	// ignored. The condition Ready reports how this build ended. The controller sets it. lastFinished is empty until a
 	// build has succeeded or failed.
 	LastFinished *FinishedBuildApplyConfiguration `json:"lastFinished,omitempty"`
-	// conformance reports what this Image of a kind of the catalogue has that no object of its kind can have, because somebody has changed
+	// conformance reports what this Image of a kind of the catalog has that no object of its kind can have, because somebody has changed
 	// the Image directly. The server sets it whenever the spec or the labels are written. It is empty for an Image that conforms, that is of
 	// no kind, or that an earlier revision of its kind made.
 	Conformance *ImageConformanceApplyConfiguration `json:"conformance,omitempty"`
