@@ -41,6 +41,7 @@ var layers = slices.Concat([]layer{
 	{"jobs/podlog", []string{"jobs", "apis", "archive"}}, // its log lines have the archive's format, with timestamps
 	{"jobs", []string{"jobs", "apis"}},
 	{"builders", []string{"builders", "jobs", "apis"}}, // programs that follow the contract of builders
+	{"apiserver/builder/buildertest", append([]string{"apiserver/corekinds", "apiserver/example", "e2e/require"}, libraries...)}, // runs servers for tests
 }, serverLibraries(), []layer{
 	{"apiserver/example", append([]string{"apiserver/example"}, libraries...)},
 	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // an independent command, which knows no resource
@@ -91,9 +92,12 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", 
 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
-	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
-	{"jobs/state", []string{"jobs/internal/states"}},                            // what clients take each state for
-	{"jobs/trigger", []string{"jobs/internal/states"}},                          // the same
+	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}},                        // resources to serve
+	{"apiserver/dynamic", []string{"apiserver/builder"}},                                               // a server
+	{"apiserver/filters", []string{"apiserver/builder"}},                                               // the same
+	{"apiserver/resources", []string{"apiserver/builder", "apiserver/corekinds", "apiserver/example"}}, // the same, and resources to serve
+	{"jobs/state", []string{"jobs/internal/states"}},                                                   // what clients take each state for
+	{"jobs/trigger", []string{"jobs/internal/states"}},                                                 // the same
 }
 
 type listedPackage struct {
