@@ -43,9 +43,8 @@ type options struct {
 }
 
 func newGetCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // with -o -, the output is the artifact
 		Use:         "get IMAGE[@CHANNEL]|BUILD",
 		Short:       "Fetch an artifact of an image or a build, and verify its digest",
@@ -59,19 +58,17 @@ func newGetCommand() *cobra.Command {
 		Example: "  goldsmith artifacts get debian\n" +
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
 		Args:              client.OneName(argument, client.Either),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
-			asked.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := Find(command.Context(), connection, args[0], asked.told)
-			if err != nil {
-				return err
-			}
-			asked.again = again(args[0], build)
-			return asked.run(command.Context(), connection, build)
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ArtifactSources,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+		asked.style = output.StyleOf(command, command.ErrOrStderr())
+		build, err := Find(command.Context(), connection, args[0], asked.told)
+		if err != nil {
+			return err
+		}
+		asked.again = again(args[0], build)
+		return asked.run(command.Context(), connection, build)
+	})
 	set := command.Flags()
 	set.StringVar(&asked.target, "target", "", "`target` of the artifact, such as linux/amd64/raw; required if the build has several")
 	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
@@ -79,7 +76,7 @@ func newGetCommand() *cobra.Command {
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, PlainHTTPUsage)
 	err := errors.Join(
-		command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)),
+		command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)),
 		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
 	)
 	if err != nil {

@@ -35,9 +35,8 @@ type push struct {
 }
 
 func newPushCommand() *cobra.Command {
-	flags := &client.Flags{}
 	wanted := &push{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "push IMAGE[@CHANNEL]|BUILD REPOSITORY[:TAG]",
 		Short: "Push the artifacts of an image or a build to an OCI registry",
 		Long: "Push the artifacts of a build, of an image's latest successful build, or of the build that a channel names, with their " +
@@ -49,29 +48,21 @@ func newPushCommand() *cobra.Command {
 		Example: "  goldsmith artifacts push debian@stable registry.example.com/team/debian:stable\n" +
 			"  goldsmith artifacts push debian-7 registry.example.com/team/debian --target linux/amd64/qcow2",
 		Args:              client.Names("two arguments, "+argument+" and REPOSITORY[:TAG]", 2, client.Either, client.Text),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := wanted.parse(args[1]); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			wanted.out, wanted.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
-			wanted.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := Find(command.Context(), connection, args[0], wanted.told)
-			if err != nil {
-				return err
-			}
-			return wanted.run(command.Context(), connection, build)
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ArtifactSources,
+		PreRunE:           func(_ *cobra.Command, args []string) error { return wanted.parse(args[1]) },
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		wanted.out, wanted.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+		wanted.style = output.StyleOf(command, command.ErrOrStderr())
+		build, err := Find(command.Context(), connection, args[0], wanted.told)
+		if err != nil {
+			return err
+		}
+		return wanted.run(command.Context(), connection, build)
+	})
 	set := command.Flags()
 	set.StringVar(&wanted.target, "target", "", "`target` of the only artifact to push, such as linux/amd64/raw (default: all artifacts)")
 	set.BoolVar(&wanted.plainHTTP, "plain-http", false, PlainHTTPUsage)
-	if err := command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)); err != nil {
 		panic(err) // cannot fail: the lines above add the flag
 	}
 	return command

@@ -22,8 +22,7 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "builders [NAME]",
 		Short: "List the registered builders, and how many images use each",
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
@@ -34,42 +33,29 @@ func NewCommand() *cobra.Command {
 			"  goldsmith builders -n team\n" +
 			"  goldsmith builders disk",
 		Args:              client.Names("at most one argument, the NAME of a builder", 0, client.Text),
-		ValidArgsFunction: complete(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			if len(args) == 0 {
-				return run(command.Context(), connection, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			builder, err := get(command.Context(), connection, args[0])
-			if err != nil {
-				return err
-			}
-			return show(builder, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Arguments(listNames),
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		if len(args) == 0 {
+			return run(command.Context(), connection, client.FlagsOf(command).Namespace, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		builder, err := get(command.Context(), connection, args[0])
+		if err != nil {
+			return err
+		}
+		return show(builder, command.OutOrStdout())
+	})
 	command.Flags().Lookup("namespace").Usage = "namespace of the images to count (default: all namespaces)"
 	return command
 }
 
-// complete completes the name of a registered builder.
-func complete(flags *client.Flags) cobra.CompletionFunc {
-	names := completion.Values(flags, func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
-		registered, err := list(ctx, connection)
-		if err != nil {
-			return nil, err
-		}
-		names := make([]string, len(registered))
-		for i := range registered {
-			names[i] = registered[i].Name
-		}
-		return names, nil
-	})
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return names(command, args, begun)
+// listNames lists the names of the registered builders.
+func listNames(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
+	registered, err := list(ctx, connection)
+	var names []string
+	for i := range registered {
+		names = append(names, registered[i].Name)
 	}
+	return names, err
 }
 
 func run(ctx context.Context, connection *client.Connection, namespace string, out, told io.Writer) error {

@@ -66,7 +66,7 @@ func TestCompletesNames(t *testing.T) {
 
 func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
 	verb := &cobra.Command{Use: "verb"}
-	(&client.Flags{}).AddTo(verb.Flags())
+	client.AddFlags(verb)
 	own := cobra.FixedCompletions([]string{"own"}, cobra.ShellCompDirectiveNoFileComp)
 	require.NoError(t, verb.RegisterFlagCompletionFunc("namespace", own))
 	require.NoError(t, Flags(verb))
@@ -93,14 +93,13 @@ func TestSaysNothingWithoutAServer(t *testing.T) {
 func completed(t *testing.T, line string) (names, told string) {
 	t.Helper()
 	root := &cobra.Command{Use: "goldsmith"}
-	for name, complete := range map[string]func(*client.Flags) cobra.CompletionFunc{
-		"images": Images, "builds": ImageBuilds, "two": TwoImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"images": Images, "builds": Arguments(all), "two": TwoImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
 	} {
-		flags := &client.Flags{}
-		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete(flags)}
-		flags.AddTo(verb.Flags())
+		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete}
+		client.AddFlags(verb)
 		verb.Flags().String("build", "", "")
-		require.NoError(t, verb.RegisterFlagCompletionFunc("build", ImageBuild(flags)))
+		require.NoError(t, verb.RegisterFlagCompletionFunc("build", ImageBuild))
 		require.NoError(t, Flags(verb))
 		root.AddCommand(verb)
 	}

@@ -22,7 +22,6 @@ const nearest = 2
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	command := &cobra.Command{
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
@@ -47,20 +46,21 @@ func NewCommand() *cobra.Command {
 			if len(named(all, args[0])) > 0 {
 				return describe(named(all, args[0]), command.OutOrStdout())
 			}
-			more, err := registered(command, flags)
+			more, err := registered(command)
 			if found := named(more, args[0]); len(found) > 0 {
 				return describe(found, command.OutOrStdout())
 			}
 			return unknown(append(all, more...), args[0], err)
 		},
 	}
-	flags.AddTo(command.Flags())
+	client.AddFlags(command)
 	return command
 }
 
-// registered returns an entry for each reason of the builders that the server has.
-func registered(command *cobra.Command, flags *client.Flags) ([]entry, error) {
-	connection, err := flags.Connect(command.ErrOrStderr())
+// registered returns an entry for each reason of the builders that the server has. Other reasons are explained without a server, so that
+// the command is no client.NewVerb.
+func registered(command *cobra.Command) ([]entry, error) {
+	connection, err := client.FlagsOf(command).Connect(command.ErrOrStderr())
 	if err != nil {
 		return nil, err
 	}

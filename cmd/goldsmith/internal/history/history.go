@@ -36,9 +36,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{outcome: outcomes(), trigger: triggers()}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "history {IMAGE | --deleted [IMAGE]}",
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
@@ -52,23 +51,15 @@ func NewCommand() *cobra.Command {
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d\n" +
 			"  goldsmith history --deleted",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with --deleted", 0, client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.check(command, args); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			image := strings.Join(args, "") // at most one argument
-			if asked.deleted {
-				return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			return run(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Images,
+		PreRunE:           asked.check,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		image := strings.Join(args, "") // at most one argument
+		if asked.deleted {
+			return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		return run(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	asked.addTo(command)
 	return command
 }

@@ -21,9 +21,8 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var from string
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{client.Successful: ""},
 		Use:         "promote BUILD CHANNEL",
 		Short:       "Move a channel of an image to a build",
@@ -33,18 +32,16 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
-		ValidArgsFunction: completion.ImageBuildAndChannel(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			wanted := &move{build: args[0], channel: args[1]}
-			if command.Flags().Changed("from") {
-				wanted.from = &from
-			}
-			return run(command.Context(), connection, wanted, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ImageBuildAndChannel,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		wanted := &move{build: args[0], channel: args[1]}
+		if command.Flags().Changed("from") {
+			wanted.from = &from
+		}
+		return run(command.Context(), connection, wanted, command.OutOrStdout())
+	})
 	command.Flags().StringVar(&from, "from", "", `build that the channel must refer to before the move; "" requires that the channel does not exist`)
-	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild); err != nil {
 		panic(err) // cannot fail: the line above adds the flag
 	}
 	return command

@@ -29,9 +29,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "queue",
 		Short: "List the queued builds in the order of the queue",
 		Long: "List the queued builds in the order in which they would start if nothing changes. POSITION is " +
@@ -40,11 +39,9 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith queue --all-namespaces\n" +
 			"  goldsmith queue -l images.goldsmith.dev/image=debian",
 		Args: cobra.NoArgs,
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, _ []string) error {
-			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		}),
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
+		return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	asked.AddTo(command.Flags())
 	asked.format.AddTo(command)
 	return command

@@ -35,9 +35,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a build: its outcome, its cause, and the next step",
 		Long: "Show a build, or the latest build of an image. The output has the trigger, the changed inputs and " +
@@ -47,21 +46,15 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith show debian-7\n" +
 			"  goldsmith show debian",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
-		ValidArgsFunction: completion.ImagesAndImageBuilds(flags),
-		RunE: func(command *cobra.Command, args []string) (err error) {
-			if asked.kind, asked.name, err = client.SplitName(args[0]); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			asked.style = output.StyleOf(command, command.OutOrStdout())
-			asked.program, asked.connection = command.Root().DisplayName(), follow.ConnectionFlags(command)
-			return run(command.Context(), connection, asked, command.OutOrStdout())
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ImagesAndImageBuilds,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) (err error) {
+		if asked.kind, asked.name, err = client.SplitName(args[0]); err != nil {
+			return err
+		}
+		asked.style = output.StyleOf(command, command.OutOrStdout())
+		asked.program, asked.connection = command.Root().DisplayName(), follow.ConnectionFlags(command)
+		return run(command.Context(), connection, asked, command.OutOrStdout())
+	})
 	asked.format.AddTo(command)
 	return command
 }

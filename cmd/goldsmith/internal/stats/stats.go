@@ -28,9 +28,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "stats IMAGE",
 		Short: "Show success, durations, failures and recovery of an image's builds",
 		Long: "Show statistics of an image's builds that finished in the last 30 days, including deleted builds. --since " +
@@ -38,12 +37,10 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith stats debian\n" +
 			"  goldsmith stats debian --since 7d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Images,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	command.Flags().StringVar(&asked.since, "since", "", "length of the time window until now, such as 7d or 36h (default 30d)")
 	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the image or deleted image")
 	asked.format.AddTo(command)

@@ -34,9 +34,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked, watches := &options{}, false
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
@@ -49,22 +48,19 @@ func NewCommand() *cobra.Command {
 			"  goldsmith status -n team -o wide\n" +
 			"  goldsmith status --watch",
 		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			if watches && asked.format.ForPrograms() {
 				return errors.New("--watch is for people: omit -o, set -o wide, or run `kubectl get images,imagebuilds --watch`")
 			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			asked.namespace, asked.style = flags.Namespace, output.StyleOf(command, command.OutOrStdout())
-			if watches {
-				return watch(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+			return nil
 		},
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
+		asked.namespace, asked.style = client.FlagsOf(command).Namespace, output.StyleOf(command, command.OutOrStdout())
+		if watches {
+			return watch(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
 	command.Flags().BoolVarP(&watches, "watch", "w", false, "print the list again after each change, until Ctrl-C")
