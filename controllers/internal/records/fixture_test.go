@@ -177,7 +177,7 @@ func (f *faulty) Undeleted(ctx context.Context, kind database.Kind, paging datab
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
-	return f.Store.Undeleted(ctx, kind, paging)
+	return f.Store.UndeletedUIDs(ctx, kind, paging)
 }
 
 // fixture is an API and a database.

@@ -50,7 +50,7 @@ func NewCommand() *cobra.Command {
 		if err := list(build, lost, command.OutOrStdout()); err != nil || len(lost) == 0 {
 			return err
 		}
-		_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, again(args[0], build))
+		_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, remedyForLost(args[0], build))
 		return err
 	})
 	format.AddTo(command)
@@ -71,8 +71,8 @@ func lostContents(ctx context.Context, connection *client.Connection, build *v1a
 	return lost
 }
 
-// again returns how a user gets the lost artifacts of a build back. argument is how the user named the build.
-func again(argument string, build *v1alpha1.ImageBuild) string {
+// remedyForLost returns how a user gets the lost artifacts of a build back. argument is how the user named the build.
+func remedyForLost(argument string, build *v1alpha1.ImageBuild) string {
 	remedy := "run `goldsmith rerun " + build.Name + "`"
 	if image := build.Spec.ImageRef; image != nil {
 		remedy = "build image " + image.Name + " again"

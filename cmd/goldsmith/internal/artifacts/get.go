@@ -37,9 +37,9 @@ type options struct {
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
 
-	out, told io.Writer
-	style     output.Style
-	clock     clock.Clock
+	out, stderr io.Writer
+	style       output.Style
+	clock       clock.Clock
 }
 
 func newGetCommand() *cobra.Command {
@@ -60,13 +60,13 @@ func newGetCommand() *cobra.Command {
 		Args:              client.OneName(argument, client.Either),
 		ValidArgsFunction: completion.ArtifactSources,
 	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
-		asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+		asked.out, asked.stderr = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
 		asked.style = output.StyleOf(command, command.ErrOrStderr())
-		build, err := Find(command.Context(), connection, args[0], asked.told)
+		build, err := Find(command.Context(), connection, args[0], asked.stderr)
 		if err != nil {
 			return err
 		}
-		asked.again = again(args[0], build)
+		asked.again = remedyForLost(args[0], build)
 		return asked.run(command.Context(), connection, build)
 	})
 	set := command.Flags()
@@ -112,16 +112,16 @@ type Request struct {
 	PlainHTTP bool
 	// Out gets the content.
 	Out io.Writer
-	// Told gets the progress, in Style.
-	Told  io.Writer
-	Style output.Style
+	// Stderr gets the progress, in Style.
+	Stderr io.Writer
+	Style  output.Style
 }
 
 // Fetch writes an artifact of a build. It fails if the digest of what it wrote differs.
 func Fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, request Request) error {
 	asked := &options{
-		target: request.Target, file: stdout, again: again(request.Argument, build), plainHTTP: request.PlainHTTP,
-		out: request.Out, told: request.Told, style: request.Style, clock: clock.RealClock{},
+		target: request.Target, file: stdout, again: remedyForLost(request.Argument, build), plainHTTP: request.PlainHTTP,
+		out: request.Out, stderr: request.Stderr, style: request.Style, clock: clock.RealClock{},
 	}
 	return asked.run(ctx, connection, build)
 }

@@ -141,11 +141,11 @@ func (o *options) complete(command *cobra.Command) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	told := command.ErrOrStderr()
+	stderr := command.ErrOrStderr()
 	return &guest{
 		options: o, goal: goal, qemu: qemu,
 		machine: machine{firmware: firmware, memory: memory.Value() >> 20, cpus: o.cpus, ssh: o.ssh},
 		in:      command.InOrStdin(), out: command.OutOrStdout(),
-		told: output.Colours(told), style: output.StyleOf(command, told),
+		stderr: output.Colours(stderr), style: output.StyleOf(command, stderr),
 	}, nil
 }

@@ -58,12 +58,12 @@ func listNames(ctx context.Context, connection *client.Connection, _ []string) (
 	return names, err
 }
 
-func run(ctx context.Context, connection *client.Connection, namespace string, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, namespace string, out, stderr io.Writer) error {
 	registered, err := list(ctx, connection)
 	if err != nil {
 		return err
 	}
-	images, _, err := connection.ListImages(ctx, namespace, told)
+	images, _, err := connection.ListImages(ctx, namespace, stderr)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func rows(registered []v1alpha1.Builder, images []v1alpha1.Image) [][]any {
 	for i := range registered {
 		builder := &registered[i]
 		rows = append(rows, []any{
-			builder.Name, kind(builder), runs(builder), yes(builder.Reports), len(byName[builder.Name]), cmp.Or(builder.Description, none), cmp.Or(problem(builder), program(builder)),
+			builder.Name, kind(builder), runs(builder), yesOrNo(builder.Reports), len(byName[builder.Name]), cmp.Or(builder.Description, none), cmp.Or(problem(builder), program(builder)),
 		})
 		delete(byName, builder.Name)
 	}
@@ -106,7 +106,7 @@ func rows(registered []v1alpha1.Builder, images []v1alpha1.Image) [][]any {
 	return rows
 }
 
-func yes(is bool) string {
+func yesOrNo(is bool) string {
 	if is {
 		return "yes"
 	}

@@ -40,7 +40,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, clock clock.PassiveClock, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, clock clock.PassiveClock, out, stderr io.Writer) error {
 	changes := listing.Records[v1alpha1.ImageChange]{
 		Subresource: "changes",
 		NewPage: func() listing.Page[v1alpha1.ImageChange] {
@@ -50,7 +50,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		None:  fmt.Sprintf("no change of image %s is recorded", image),
 		Print: func(changes []v1alpha1.ImageChange, out io.Writer) error { return table(changes, clock.Now(), out) },
 	}
-	return changes.Show(ctx, connection, image, asked, out, told)
+	return changes.Show(ctx, connection, image, asked, out, stderr)
 }
 
 // table prints changes as kubectl prints its tables.

@@ -43,11 +43,11 @@ func NewCommand() *cobra.Command {
 			if len(args) == 0 {
 				return list(all, command.OutOrStdout())
 			}
-			if len(named(all, args[0])) > 0 {
-				return describe(named(all, args[0]), command.OutOrStdout())
+			if len(entriesOf(all, args[0])) > 0 {
+				return describe(entriesOf(all, args[0]), command.OutOrStdout())
 			}
 			more, err := registered(command)
-			if found := named(more, args[0]); len(found) > 0 {
+			if found := entriesOf(more, args[0]); len(found) > 0 {
 				return describe(found, command.OutOrStdout())
 			}
 			return unknown(append(all, more...), args[0], err)
@@ -76,13 +76,13 @@ func list(entries []entry, out io.Writer) error {
 	return output.Table([]string{"Reason", "Reported by", "Meaning"}, rows, out)
 }
 
-// named returns the entries of one reason, which several conditions and builders may have.
-func named(entries []entry, asked string) []entry {
-	return slices.DeleteFunc(slices.Clone(entries), func(of entry) bool { return !strings.EqualFold(of.reason, word(asked)) })
+// entriesOf returns the entries of one reason, which several conditions and builders may have.
+func entriesOf(entries []entry, asked string) []entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(of entry) bool { return !strings.EqualFold(of.reason, bareReason(asked)) })
 }
 
-// word returns the reason of CLASS/REASON, which commands print.
-func word(asked string) string {
+// bareReason returns the reason of CLASS/REASON, which commands print.
+func bareReason(asked string) string {
 	if _, reason, found := strings.Cut(asked, "/"); found {
 		return reason
 	}
@@ -114,7 +114,7 @@ func describe(entries []entry, out io.Writer) error {
 // unknown returns the error for an unknown reason, with reasons of similar names. unread is why the reasons of the server's builders are not known,
 // or nil.
 func unknown(entries []entry, asked string, unread error) error {
-	reason := word(asked)
+	reason := bareReason(asked)
 	similar := &cobra.Command{SuggestionsMinimumDistance: nearest} // it compares the names of its commands
 	for _, name := range names(entries) {
 		similar.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})

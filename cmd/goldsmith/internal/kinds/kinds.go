@@ -57,8 +57,8 @@ func listNames(_ context.Context, connection *client.Connection, _ []string) ([]
 	return names, err
 }
 
-// list writes the kinds to out. A message for people is written to told.
-func list(connection *client.Connection, format output.Format, out, told io.Writer) error {
+// list writes the kinds to out. A message for people is written to stderr.
+func list(connection *client.Connection, format output.Format, out, stderr io.Writer) error {
 	kinds, err := connection.CatalogKinds()
 	if err != nil {
 		return err
@@ -80,7 +80,7 @@ func list(connection *client.Connection, format output.Format, out, told io.Writ
 		}
 		return format.Print(resources, out)
 	case len(kinds) == 0:
-		_, err := fmt.Fprintln(told, "the catalogue of the server has no kinds")
+		_, err := fmt.Fprintln(stderr, "the catalogue of the server has no kinds")
 		return err
 	}
 	documents := documents{connection: connection}

@@ -65,7 +65,7 @@ func NewCommand() *cobra.Command {
 			return err
 		}
 		if options.Follow && options.UID == "" {
-			return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+			return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 				return follow.Build(command.Context(), connection, build, show)
 			})
 		}
@@ -75,9 +75,9 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-// followed shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
+// followToEnd shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
 // no such error, because the build may continue after the attempt.
-func followed(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
+func followToEnd(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
 	show := follow.OptionsOf(command)
 	show.Log, show.Out, show.NeedsLog = *options, out, true
 	finished, err := build(show)
@@ -102,7 +102,7 @@ func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, 
 	if err != nil {
 		return err
 	}
-	return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+	return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 		return follow.ObjectBuild(ctx, connection, object, build, show)
 	})
 }

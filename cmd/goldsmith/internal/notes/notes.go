@@ -58,7 +58,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func show(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, out, told io.Writer) error {
+func show(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, out, stderr io.Writer) error {
 	notes := listing.Records[v1alpha1.ImageNote]{
 		Subresource: "notes",
 		NewPage: func() listing.Page[v1alpha1.ImageNote] {
@@ -68,7 +68,7 @@ func show(ctx context.Context, connection *client.Connection, image string, aske
 		None:  fmt.Sprintf("no note is recorded about image %s", image),
 		Print: describe,
 	}
-	return notes.Show(ctx, connection, image, asked, out, told)
+	return notes.Show(ctx, connection, image, asked, out, stderr)
 }
 
 // textOf returns the text of a note: the argument, or stdin if the argument is "-". Newlines at the end of stdin are

@@ -77,7 +77,7 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 		return fmt.Errorf("move channel %s of image %s to %s: %w", wanted.channel, wanted.image, wanted.build, err)
 	}
 	if moved {
-		_, err = fmt.Fprintf(out, "channel %s of image %s: %s → %s\n", wanted.channel, wanted.image, named(*wanted.from), wanted.build)
+		_, err = fmt.Fprintf(out, "channel %s of image %s: %s → %s\n", wanted.channel, wanted.image, buildOrNone(*wanted.from), wanted.build)
 	} else {
 		_, err = fmt.Fprintf(out, "channel %s of image %s is %s already\n", wanted.channel, wanted.image, wanted.build)
 	}
@@ -101,7 +101,7 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 		m.from = &seen // from here on, a move by another user is an error
 	}
 	if current.Build != *m.from {
-		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", named(*m.from), whoMoved(current))
+		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", buildOrNone(*m.from), describeMove(current))
 	}
 	current.Build = m.build
 	_, err = images.UpdateChannels(ctx, m.image, channels, metav1.UpdateOptions{})
@@ -119,17 +119,17 @@ func channelNamed(channels *v1alpha1.ImageChannels, name string) *v1alpha1.Image
 	return &channels.Channels[len(channels.Channels)-1]
 }
 
-// named returns the name of a build, or "none".
-func named(build string) string {
+// buildOrNone returns the name of a build, or "none".
+func buildOrNone(build string) string {
 	if build == "" {
 		return "none"
 	}
 	return build
 }
 
-// whoMoved returns the build that a channel names, the user who moved the channel, and the time.
-func whoMoved(channel *v1alpha1.ImageChannel) string {
-	text := named(channel.Build)
+// describeMove returns the build that a channel names, the user who moved the channel, and the time.
+func describeMove(channel *v1alpha1.ImageChannel) string {
+	text := buildOrNone(channel.Build)
 	if channel.By != "" {
 		text += ", moved by " + channel.By
 	}

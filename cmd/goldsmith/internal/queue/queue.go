@@ -47,7 +47,7 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
 	selected, err := asked.Options(fields.Everything())
 	if err != nil {
 		return err
@@ -75,11 +75,11 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	case len(builds.Items) > 0:
 		return table(builds.Items, asked.AllNamespaces, clock.Now(), out)
 	case asked.Labels != "" || asked.Fields != "":
-		_, err = fmt.Fprintln(told, "no such build is queued")
+		_, err = fmt.Fprintln(stderr, "no such build is queued")
 	case asked.AllNamespaces:
-		_, err = fmt.Fprintln(told, "no build is queued")
+		_, err = fmt.Fprintln(stderr, "no build is queued")
 	default:
-		_, err = fmt.Fprintf(told, "no build is queued in namespace %s\n", namespace)
+		_, err = fmt.Fprintf(stderr, "no build is queued in namespace %s\n", namespace)
 	}
 	return err
 }

@@ -65,7 +65,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 		return err
 	}
 	if build == nil {
-		return deleted(ctx, connection, asked, out)
+		return showDeleted(ctx, connection, asked, out)
 	}
 	if asked.format.ForPrograms() {
 		return asked.format.Print(build, out)
@@ -98,9 +98,9 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 	return nil, fmt.Errorf("image %s has no build yet: to see what would start a build, run `%s plan %s%s`", image.Name, asked.program, image.Name, asked.connection)
 }
 
-// deleted shows the record of a deleted build. Without a record, deleted returns the error that the name does not
+// showDeleted shows the record of a deleted build. Without a record, deleted returns the error that the name does not
 // exist.
-func deleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
+func showDeleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
 	err := connection.NotFound(ctx, asked.kind, asked.name)
 	deleted, ok := errors.AsType[*client.DeletedBuildError](err)
 	if !ok {

@@ -67,8 +67,8 @@ func NewCommand() *cobra.Command {
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	images, namespace, err := connection.ListImages(ctx, asked.namespace, told)
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
+	images, namespace, err := connection.ListImages(ctx, asked.namespace, stderr)
 	if err != nil {
 		return err
 	}
@@ -241,7 +241,7 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 	if starting > 0 {
 		begun = fmt.Sprintf(", %d starting", starting)
 	}
-	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, counted(len(images), "image"), ready, troubled, building, begun, queued)
+	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, countNoun(len(images), "image"), ready, troubled, building, begun, queued)
 }
 
 func areReady(images int) string {
@@ -251,7 +251,7 @@ func areReady(images int) string {
 	return fmt.Sprintf("%d images are ready", images)
 }
 
-func counted(count int, noun string) string {
+func countNoun(count int, noun string) string {
 	if count == 1 {
 		return "1 " + noun
 	}
