@@ -85,14 +85,14 @@ func (s *Store) export(ctx context.Context, key string, each func(key string, co
 // Import stores one object of another archive's Export. It refuses an invalid key, and content that is larger than any object.
 func (s *Store) Import(ctx context.Context, key string, content io.Reader) error {
 	if !isObject(key) {
-		return failed("import", key, errBadName)
+		return operationError("import", key, errBadName)
 	}
 	object, err := io.ReadAll(io.LimitReader(content, maxObject+1))
 	if err == nil && len(object) > maxObject {
 		err = fmt.Errorf("object is larger than the limit of %d bytes", maxObject)
 	}
 	if err != nil {
-		return failed("import", key, err)
+		return operationError("import", key, err)
 	}
 	return s.put(ctx, key, object)
 }

@@ -39,7 +39,7 @@ func (f *fake) open(options Options) *Store { return newStore(f, "fake://", opti
 
 func (f *fake) do(ctx context.Context, operation, key string, run func() error) error {
 	if err := ctx.Err(); err != nil {
-		return failed(operation, key, err)
+		return operationError(operation, key, err)
 	}
 	f.mu.Lock()
 	c := call{operation, key, len(f.calls) + 1}
@@ -48,14 +48,14 @@ func (f *fake) do(ctx context.Context, operation, key string, run func() error) 
 	f.mu.Unlock()
 	if before != nil {
 		if err := before(c); err != nil {
-			return failed(operation, key, err)
+			return operationError(operation, key, err)
 		}
 	}
 	f.mu.Lock()
 	err := run()
 	f.mu.Unlock()
 	if err == nil && after != nil {
-		err = failed(operation, key, after(c))
+		err = operationError(operation, key, after(c))
 	}
 	return err
 }
@@ -201,7 +201,7 @@ func keepOf(t testing.TB, s *Store, a Attempt, stream []byte, chunk int64) *Writ
 	}
 	for content := range slices.Chunk(stream, int(chunk)) {
 		store(t, w, content)
-		w.roll()
+		w.beginChunk()
 	}
 	w.chunk = chunk
 	return w

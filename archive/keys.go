@@ -168,8 +168,8 @@ func newSpans(all []span) spans {
 	})
 }
 
-// at finds the chunk with the byte at offset, or else the next chunk. It returns len(s) if there is none.
-func (s spans) at(offset int64) int {
+// indexAt finds the chunk with the byte at offset, or else the next chunk. It returns len(s) if there is none.
+func (s spans) indexAt(offset int64) int {
 	return sort.Search(len(s), func(i int) bool { return s[i].end > offset })
 }
 
@@ -223,8 +223,8 @@ func (s spans) hasMissing() bool {
 // gap is how many bytes are missing before a chunk.
 func (s spans) gap(i int) int64 { return s.from(i) - s[:i].end() }
 
-// cut is how many bytes of the text are missing before a chunk.
-func (s spans) cut(i int) int64 {
+// missingBefore is how many bytes of the text are missing before a chunk.
+func (s spans) missingBefore(i int) int64 {
 	if s.gap(i) == 0 {
 		return 0
 	}

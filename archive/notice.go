@@ -51,8 +51,8 @@ func (n *notices) add(piece []byte) {
 	n.rest = n.rest[:min(len(n.rest), maxNotice)]
 }
 
-// why tells why a log is incomplete: what its writer knows, and what is missing in the middle. It is empty for a complete log.
-func (n *notices) why(seal Seal, cut int64) string {
+// cause tells why a log is incomplete: what its writer knows, and what is missing in the middle. It is empty for a complete log.
+func (n *notices) cause(seal Seal, cut int64) string {
 	var causes []string
 	if seal.Why != "" {
 		causes = append(causes, seal.Why)

@@ -39,7 +39,7 @@ type objects interface {
 	put(ctx context.Context, key string, content []byte) error
 	// get appends an object's content to buffer. Errors: ErrNotFound if there is no such object.
 	get(ctx context.Context, key string, buffer []byte) ([]byte, error)
-	// list calls each with every key below a prefix, in order. A delimiter ends the keys.
+	// list calls each with every key below a prefix, in order. It cuts each key after the first delimiter behind the prefix.
 	list(ctx context.Context, prefix, delimiter string, each func(entry)) error
 	// remove deletes an object. A missing object is no error.
 	remove(ctx context.Context, key string) error
@@ -65,9 +65,9 @@ func (b *bucket) put(ctx context.Context, key string, content []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	if b.directory != "" {
-		return failed("write", key, b.putFile(ctx, key, content))
+		return operationError("write", key, b.putFile(ctx, key, content))
 	}
-	return failed("write", key, b.Upload(ctx, key, bytes.NewReader(content), &blob.WriterOptions{
+	return operationError("write", key, b.Upload(ctx, key, bytes.NewReader(content), &blob.WriterOptions{
 		ContentType: "application/octet-stream", MaxConcurrency: 1, BufferSize: uploadBuffer,
 	}))
 }
@@ -124,7 +124,7 @@ func (b *bucket) get(ctx context.Context, key string, buffer []byte) ([]byte, er
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	content, err := b.read(ctx, key, buffer)
-	return content, failed("read", key, err)
+	return content, operationError("read", key, err)
 }
 
 func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, error) {
@@ -149,12 +149,12 @@ func (b *bucket) read(ctx context.Context, key string, buffer []byte) ([]byte, e
 
 func (b *bucket) list(ctx context.Context, prefix, delimiter string, each func(entry)) error {
 	if b.directory != "" {
-		return failed("list", prefix, b.listFiles(ctx, prefix, delimiter, each))
+		return operationError("list", prefix, b.listFiles(ctx, prefix, delimiter, each))
 	}
 	for token := blob.FirstPageToken; len(token) > 0; {
 		var err error
 		if token, err = b.page(ctx, token, prefix, delimiter, each); err != nil {
-			return failed("list", prefix, err)
+			return operationError("list", prefix, err)
 		}
 	}
 	return nil
@@ -217,7 +217,7 @@ func (b *bucket) remove(ctx context.Context, key string) error {
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return nil
 	}
-	return failed("delete", key, err)
+	return operationError("delete", key, err)
 }
 
 func (b *bucket) ping(ctx context.Context) error {
@@ -225,13 +225,13 @@ func (b *bucket) ping(ctx context.Context) error {
 	defer cancel()
 	if b.directory != "" {
 		_, err := os.ReadDir(b.directory) // fileblob lists a missing directory without an error
-		return failed("list", "", err)
+		return operationError("list", "", err)
 	}
 	_, _, err := b.ListPage(ctx, blob.FirstPageToken, 1, &blob.ListOptions{Prefix: root, Delimiter: "/"})
-	return failed("list", root, err)
+	return operationError("list", root, err)
 }
 
-func (b *bucket) close() error { return failed("close", "", b.Close()) }
+func (b *bucket) close() error { return operationError("close", "", b.Close()) }
 
 // storeError is a store's error. It does not unwrap, because a service's error may contain the query of a URL, and with it
 // credentials.
@@ -240,8 +240,8 @@ type storeError struct {
 	err            error
 }
 
-// failed wraps an error of a store; nil stays nil.
-func failed(operation, key string, err error) error {
+// operationError wraps an error of a store; nil stays nil.
+func operationError(operation, key string, err error) error {
 	if err == nil {
 		return nil
 	}

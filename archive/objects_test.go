@@ -110,7 +110,7 @@ func TestAnObjectThatIsTooLargeIsNotRead(t *testing.T) {
 }
 
 func TestAStoreErrorIsOneLineWithoutSecrets(t *testing.T) {
-	err := failed("write", "v1/x", fmt.Errorf("PUT https://user:%s@host/bucket/v1/x?X-Amz-Signature=%s&y=z:\n\tdial \"http://host?%s\": %w\n%s",
+	err := operationError("write", "v1/x", fmt.Errorf("PUT https://user:%s@host/bucket/v1/x?X-Amz-Signature=%s&y=z:\n\tdial \"http://host?%s\": %w\n%s",
 		secret, secret, secret, syscall.ENOSPC, strings.Repeat("ä", 5000)))
 	text := err.Error()
 	for _, want := range []string{`log archive: write "v1/x": `, "https://host/bucket/v1/x ", `"http://host"`, "no space left"} {
@@ -124,7 +124,7 @@ func TestAStoreErrorIsOneLineWithoutSecrets(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || errors.Is(err, ErrNotFound) || errors.Unwrap(err) != nil {
 		t.Errorf("%v is something else", err)
 	}
-	if failed("write", "v1/x", nil) != nil {
+	if operationError("write", "v1/x", nil) != nil {
 		t.Error("nothing has failed")
 	}
 }

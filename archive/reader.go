@@ -172,13 +172,13 @@ func (r *Reader) raw(p []byte) (int, error) {
 
 // fill reads the next chunk. At the end of the known chunks, it lists them again.
 func (r *Reader) fill() error {
-	if r.summary == nil && r.spans.at(r.offset) == len(r.spans) {
+	if r.summary == nil && r.spans.indexAt(r.offset) == len(r.spans) {
 		if err := r.load(); err != nil {
 			return err
 		}
 	}
 	return r.listing(func() error {
-		i := r.spans.at(r.offset)
+		i := r.spans.indexAt(r.offset)
 		if i == len(r.spans) {
 			return io.EOF
 		}
@@ -231,8 +231,8 @@ func (r *Reader) read(chunk span) ([]byte, error) {
 	return content, nil
 }
 
-// mend reads a chunk and, if it is lost in the archive, stores it again from the origin. It keeps its name, so a crash leaves nothing to undo.
-func (r *Reader) mend(chunk span) ([]byte, error) {
+// readOrRepair reads a chunk and, if it is lost in the archive, stores it again from the origin. It keeps its name, so a crash leaves nothing to undo.
+func (r *Reader) readOrRepair(chunk span) ([]byte, error) {
 	content, err := r.readStored(chunk)
 	if !r.isLost(err) {
 		return content, err
@@ -299,7 +299,7 @@ func (r *Reader) readStored(chunk span) ([]byte, error) {
 		if listErr != nil {
 			return nil, listErr
 		}
-		i := found.at(chunk.end - 1)
+		i := found.indexAt(chunk.end - 1)
 		if i == len(found) || found[i].start > chunk.start || found[i] == in {
 			return nil, err
 		}
@@ -316,8 +316,8 @@ func (r *Reader) fillFrom(i int) error {
 			return err
 		}
 		if chunk.start > r.offset {
-			r.tellLoss()
-			r.untold = append(r.untold, fmt.Sprintf("%d bytes of the log were dropped because of history.logMaxBytes", r.spans.cut(i)))
+			r.noteLoss()
+			r.untold = append(r.untold, fmt.Sprintf("%d bytes of the log were dropped because of history.logMaxBytes", r.spans.missingBefore(i)))
 			r.offset = chunk.start
 		}
 		if err != nil {
@@ -340,8 +340,8 @@ func (r *Reader) fillFrom(i int) error {
 	return nil
 }
 
-// tellLoss adds to untold that bytes are lost.
-func (r *Reader) tellLoss() {
+// noteLoss adds to untold that bytes are lost.
+func (r *Reader) noteLoss() {
 	if r.lacks > 0 {
 		r.untold = append(r.untold, fmt.Sprintf("%d bytes of the log are missing here, because the archive has lost or damaged them", r.lacks))
 	}
@@ -350,7 +350,7 @@ func (r *Reader) tellLoss() {
 
 // addNotices adds the notices that bytes before content are missing. They end the line before.
 func (r *Reader) addNotices(content []byte) {
-	r.tellLoss()
+	r.noteLoss()
 	for _, missing := range r.untold {
 		if !r.begins {
 			r.notice = append(r.notice, '\n')

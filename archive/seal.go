@@ -106,7 +106,7 @@ func (s *Summary) isSound() bool {
 }
 
 // Seal flushes the log, reads it back, and marks it as complete. Chunks that are damaged or lost stay in the Summary, so that a Reader tells
-// what is missing. Then it deletes garbage: see Undeleted. A log is sealed once: if
+// what is missing. Then it deletes garbage: see LeftGarbage. A log is sealed once: if
 // it is sealed already, Seal returns the existing Summary. After an error, Seal may be called again.
 func (w *Writer) Seal(ctx context.Context, seal Seal) (Summary, error) {
 	summary, err := w.readSeal(ctx) // another writer may have been faster
@@ -156,7 +156,7 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 	var missing notices
 	for i, chunk := range found {
 		from := found.from(i)
-		content, err := r.mend(chunk)
+		content, err := r.readOrRepair(chunk)
 		switch {
 		case r.isLost(err):
 			lost = true
@@ -170,12 +170,12 @@ func (w *Writer) readBack(ctx context.Context, found spans, seal Seal, summary *
 			summary.Stored += int64(len(r.compressed))
 		}
 		summary.Cut += from - summary.Bytes
-		summary.CutText += found.cut(i)
+		summary.CutText += found.missingBefore(i)
 		summary.Bytes = chunk.end
 		summary.Chunks = append(summary.Chunks, Chunk{Start: chunk.start, End: chunk.end, Text: TextRange{Start: chunk.text, End: chunk.textEnd}})
 	}
 	summary.First, summary.Last = seen.first, seen.last
-	summary.Why = missing.why(seal, summary.CutText)
+	summary.Why = missing.cause(seal, summary.CutText)
 	summary.InPart = seal.InPart || summary.Why != seal.Why
 	summary.Gone = seal.Gone && summary.Bytes == 0
 	if !lost {

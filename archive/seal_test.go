@@ -138,7 +138,7 @@ func TestASealThatCouldNotDeleteMayBeCalledAgain(t *testing.T) {
 		return nil
 	}
 	seal(t, w, Seal{})
-	if n, err := w.Undeleted(); n != 1 || err == nil || !w.Sealed() {
+	if n, err := w.LeftGarbage(); n != 1 || err == nil || !w.Sealed() {
 		t.Errorf("%d are not deleted: %v, sealed %t", n, err, w.Sealed())
 	}
 	f.before = nil

@@ -121,7 +121,7 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 	if (u.Host == "") != (u.Scheme == "mem") || strings.Trim(u.Path, "/") != "" {
 		return nil, errors.New("the URL must name a bucket without a path: to set a folder, add ?prefix=a/folder/")
 	}
-	if !reads(u.Scheme) {
+	if !supports(u.Scheme) {
 		return nil, fmt.Errorf("this program does not read %s:// archives: use s3:// or file://, or run goldsmith-apiserver and "+
 			"goldsmith-controller, which read every cloud", u.Scheme)
 	}
@@ -136,10 +136,10 @@ func openService(ctx context.Context, u *url.URL) (*blob.Bucket, error) {
 // Reads reports whether this program has a client for the service of a URL: see archive/clouds.
 func Reads(address string) bool {
 	scheme, _, _ := strings.Cut(address, "://")
-	return reads(scheme)
+	return supports(scheme)
 }
 
-func reads(scheme string) bool {
+func supports(scheme string) bool {
 	return blob.DefaultURLMux().ValidBucketScheme(scheme)
 }
 

@@ -87,7 +87,7 @@ func (s *Store) withLogs(ctx context.Context) (builds, garbage []string, err err
 			chunks = append(chunks, chunk)
 		}
 		if name == sealName { // which comes after all chunks
-			garbage = append(garbage, covered(folder, chunks)...)
+			garbage = append(garbage, coveredKeys(folder, chunks)...)
 		}
 		segments := strings.SplitAfterN(e.key, "/", 5) // v1/, namespace/, uid/, attempt/, chunk
 		if len(segments) < 5 {
@@ -101,8 +101,8 @@ func (s *Store) withLogs(ctx context.Context) (builds, garbage []string, err err
 	return builds, garbage, err
 }
 
-// covered returns the keys of the chunks that other chunks cover.
-func covered(folder string, chunks []span) (keys []string) {
+// coveredKeys returns the keys of the chunks that other chunks cover.
+func coveredKeys(folder string, chunks []span) (keys []string) {
 	kept := newSpans(slices.Clone(chunks))
 	for _, chunk := range chunks {
 		if !slices.Contains(kept, chunk) {

@@ -14,8 +14,8 @@ type textCounter struct {
 	open   []byte // the beginning of a line that may be a timestamp
 }
 
-// counted is the size of the text, if nothing follows.
-func (c *textCounter) counted() int64 { return c.sum + int64(len(c.open)) }
+// size is the size of the text, if nothing follows.
+func (c *textCounter) size() int64 { return c.sum + int64(len(c.open)) }
 
 // atLineStart reports whether a line begins with what comes next.
 func (c *textCounter) atLineStart() bool { return !c.inLine && len(c.open) == 0 }
@@ -23,7 +23,7 @@ func (c *textCounter) atLineStart() bool { return !c.inLine && len(c.open) == 0 
 func (c *textCounter) add(p []byte) {
 	for len(p) > 0 {
 		n := c.piece(p)
-		c.take(p[:n])
+		c.addPiece(p[:n])
 		p = p[n:]
 	}
 }
@@ -46,8 +46,8 @@ func (c *textCounter) piece(p []byte) int {
 	return len(p)
 }
 
-// take counts a piece.
-func (c *textCounter) take(piece []byte) {
+// addPiece counts a piece.
+func (c *textCounter) addPiece(piece []byte) {
 	last := piece[len(piece)-1]
 	if c.inLine {
 		c.sum += int64(len(piece))
@@ -84,7 +84,7 @@ func (l *limitedText) Read(p []byte) (n int, err error) {
 		if l.count.inLine {
 			piece = int(min(int64(piece), l.limit-l.count.sum))
 		}
-		l.count.take(p[n : n+piece])
+		l.count.addPiece(p[n : n+piece])
 		n += piece
 	}
 	if n < read {

@@ -174,7 +174,7 @@ func (l *lineReader) next() bool {
 	return true
 }
 
-// begin makes the choice for the line at the beginning of rest, once rest is long enough.
+// begin decides whether the line at the beginning of rest has a timestamp. It returns false if rest is too short to decide.
 func (l *lineReader) begin(rest []byte) bool {
 	t, n, stamped := parseTimestamp(rest)
 	if !stamped && len(rest) <= maxTimestamp && l.err == nil && bytes.IndexByte(rest, '\n') < 0 {

@@ -18,7 +18,7 @@ func (s *Store) Verify(ctx context.Context, attempt Attempt, summary *Summary, o
 	}
 	var lost error
 	for _, chunk := range r.spans {
-		_, err := r.mend(chunk)
+		_, err := r.readOrRepair(chunk)
 		if r.isLost(err) {
 			lost = cmp.Or(lost, fmt.Errorf("bytes %d to %d of the log are missing: %w", chunk.start, chunk.end, ErrDamaged))
 			continue

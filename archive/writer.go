@@ -47,8 +47,8 @@ func newLayout(limit Limit) layout {
 	return layout{head: most / 2, tail: most - most/2, chunk: min(most/16, chunkSize)}
 }
 
-// most is the maximum size of the text of a chunk that begins at a place of the text.
-func (l layout) most(text int64) int64 {
+// maxText is the maximum size of the text of a chunk that begins at a place of the text.
+func (l layout) maxText(text int64) int64 {
 	if l.isHead(text) {
 		return min(l.chunk, l.head-text)
 	}
@@ -128,7 +128,7 @@ func (w *Writer) resume(ctx context.Context) error {
 	}
 	found := newSpans(slices.Clone(all))
 	for _, chunk := range all {
-		if i := found.at(chunk.end - 1); found[i] != chunk {
+		if i := found.indexAt(chunk.end - 1); found[i] != chunk {
 			w.garbage = append(w.garbage, chunk.name())
 		}
 	}
@@ -162,7 +162,7 @@ func (w *Writer) growing(found spans) int {
 	first := len(found) - 1
 	for last := found[first]; first > 0; first-- {
 		before := found[first-1]
-		if before.end != found[first].start || last.end-before.start >= chunkSize-chunkSize/slack || last.textEnd-before.text >= w.most(before.text)-w.chunk/slack ||
+		if before.end != found[first].start || last.end-before.start >= chunkSize-chunkSize/slack || last.textEnd-before.text >= w.maxText(before.text)-w.chunk/slack ||
 			w.isHead(before.text) != w.isHead(last.text) {
 			break
 		}
@@ -200,7 +200,7 @@ func (w *Writer) Offset() int64 { return w.durable }
 func (w *Writer) Accepted() int64 { return w.start + int64(len(w.buffer)) }
 
 // Text is the size of the text up to Accepted: what the builder wrote, without timestamps.
-func (w *Writer) Text() int64 { return w.text + w.count.counted() }
+func (w *Writer) Text() int64 { return w.text + w.count.size() }
 
 // Damaged reports whether a chunk that the writer continues was damaged, or a chunk was missing, when the writer was opened. Verify can
 // store it again. The writer keeps its place in the log, and continues after it.
@@ -219,7 +219,7 @@ func (w *Writer) Tail(ctx context.Context) ([]byte, error) {
 	defer func() { w.compressed, w.content = nil, nil }()
 	var tail []byte
 	for end := w.durable; end > 0 && len(tail) < tailLength; {
-		i := found.at(end - 1)
+		i := found.indexAt(end - 1)
 		if i == len(found) || found[i].start >= end {
 			break // the limit has cut the bytes before
 		}
@@ -251,15 +251,15 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 			if err := w.store(ctx, true); err != nil {
 				return err
 			}
-			w.roll()
+			w.beginChunk()
 			continue
 		}
 		n := w.count.piece(p[:min(len(p), chunkSize-len(w.buffer))])
 		if w.count.inLine {
-			n = min(n, int(w.most(w.text)-w.count.sum))
+			n = min(n, int(w.maxText(w.text)-w.count.sum))
 		}
 		w.buffer = append(w.buffer, p[:n]...)
-		w.count.take(p[:n])
+		w.count.addPiece(p[:n])
 		p = p[n:]
 	}
 	return nil
@@ -267,7 +267,7 @@ func (w *Writer) Write(ctx context.Context, p []byte) error {
 
 // isFull reports whether the next bytes begin another chunk.
 func (w *Writer) isFull() bool {
-	most := w.most(w.text)
+	most := w.maxText(w.text)
 	if size := len(w.buffer); size == 0 || !w.count.atLineStart() {
 		return size == chunkSize || w.count.inLine && w.count.sum >= most
 	} else if size >= chunkSize-chunkSize/slack {
@@ -284,14 +284,14 @@ func (w *Writer) Flush(ctx context.Context) error {
 	return w.store(ctx, false)
 }
 
-// Undeleted returns the number of objects that are not needed any more but could not be deleted, and the last error. The next
+// LeftGarbage returns the number of objects that are not needed any more but could not be deleted, and the last error. The next
 // Flush and Seal try again, and Sweep does once the log is sealed.
-func (w *Writer) Undeleted() (int, error) { return len(w.garbage), w.refused }
+func (w *Writer) LeftGarbage() (int, error) { return len(w.garbage), w.refused }
 
 // store stores what is not stored, and deletes objects that are not needed any more. If whole is true, the chunk is one object
 // then. A failed deletion is no error: what is not deleted has a bounded size, and a log must not be lost for it.
 func (w *Writer) store(ctx context.Context, whole bool) error {
-	if merged, level := w.merged(whole); w.Accepted() > w.durable || whole && len(w.pieces)-merged > 1 {
+	if merged, level := w.mergeFrom(whole); w.Accepted() > w.durable || whole && len(w.pieces)-merged > 1 {
 		chunk := span{start: w.durable, end: w.Accepted(), text: w.last.textEnd, textEnd: w.text + w.count.sum}
 		if len(w.pieces) == 0 {
 			chunk.text = w.text
@@ -309,15 +309,15 @@ func (w *Writer) store(ctx context.Context, whole bool) error {
 		w.pieces = append(w.pieces[:merged], piece{span: chunk, level: level})
 		w.last, w.durable = chunk, chunk.end
 	}
-	if err := w.cut(ctx); err != nil {
+	if err := w.dropOverLimit(ctx); err != nil {
 		return err
 	}
 	w.clean(ctx)
 	return nil
 }
 
-// merged returns the first piece that is stored again with the next, and the level of the result.
-func (w *Writer) merged(whole bool) (first, level int) {
+// mergeFrom returns the first piece that is stored again with the next, and the level of the result.
+func (w *Writer) mergeFrom(whole bool) (first, level int) {
 	if whole {
 		return 0, 0
 	}
@@ -332,8 +332,8 @@ func (w *Writer) merged(whole bool) (first, level int) {
 	return first, level
 }
 
-// cut marks chunks over the limit as garbage, unless another writer has sealed the log with them.
-func (w *Writer) cut(ctx context.Context) error {
+// dropOverLimit marks chunks over the limit as garbage, unless another writer has sealed the log with them.
+func (w *Writer) dropOverLimit(ctx context.Context) error {
 	if len(w.tails) == 0 || !w.isCut(w.tails[0], w.last) {
 		return nil
 	}
@@ -392,8 +392,8 @@ func (w *Writer) finish(summary *Summary) {
 	w.text, w.count = summary.spans().textEnd(), textCounter{}
 }
 
-// roll begins the next chunk.
-func (w *Writer) roll() {
+// beginChunk begins the next chunk.
+func (w *Writer) beginChunk() {
 	w.keep(w.last)
 	w.pieces = nil
 	w.start, w.text, w.buffer = w.durable, w.last.textEnd, w.buffer[:0]

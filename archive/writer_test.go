@@ -426,7 +426,7 @@ func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 		stream = append(stream, line...)
 		store(t, w, line)
 	}
-	if n, err := w.Undeleted(); n == 0 || err == nil {
+	if n, err := w.LeftGarbage(); n == 0 || err == nil {
 		t.Errorf("%d objects are not deleted: %v", n, err)
 	}
 	if stored := f.written(); stored > 6*int64(len(stream)) {
@@ -434,7 +434,7 @@ func TestALogIsStoredWhileNothingCanBeDeleted(t *testing.T) {
 	}
 	same(t, "stored", readAll(t, s, Position{}), stream)
 	seal(t, w, Seal{})
-	if n, err := w.Undeleted(); n == 0 || err == nil {
+	if n, err := w.LeftGarbage(); n == 0 || err == nil {
 		t.Errorf("after the seal, %d objects are not deleted: %v", n, err)
 	}
 	same(t, "sealed", readAll(t, s, Position{}), stream)

@@ -42,7 +42,8 @@ var layers = slices.Concat([]layer{
 	{"jobs/local/jobcontroller", []string{"jobs/local/internal/reconcile"}},       // it knows the kubelet only by the API
 	{"jobs/publish/transport", []string{"jobs/ocilayout", "jobs/render", "apis"}}, // it knows blobs, but no artifacts and no results
 	{"jobs", []string{"jobs", "apis"}},
-	{"builders", []string{"builders", "jobs", "apis"}}, // programs that follow the contract of builders
+	{"builders", []string{"builders", "jobs", "apis"}},                                                                           // programs that follow the contract of builders
+	{"apiserver/builder/buildertest", append([]string{"apiserver/corekinds", "apiserver/example", "e2e/require"}, libraries...)}, // runs servers for tests
 }, serverLibraries(), []layer{
 	{"apiserver/example", append([]string{"apiserver/example"}, libraries...)},
 	{"apiserver/scaffold", []string{"apiserver/scaffold"}}, // an independent command, which knows no resource
@@ -93,10 +94,13 @@ var everyTestMay = []string{"apis/constants", "e2e/deadline", "e2e/invariants", 
 
 // testExceptions are further imports of a folder's tests, which its code may not have.
 var testExceptions = []layer{
-	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}}, // resources to serve
-	{"jobs/publish/transport", []string{"jobs/publish/registrytest"}},           // a registry to speak to
-	{"jobs/state", []string{"jobs/internal/states"}},                            // what clients take each state for
-	{"jobs/trigger", []string{"jobs/internal/states"}},                          // the same
+	{"apiserver/builder", []string{"apiserver/corekinds", "apiserver/example"}},                        // resources to serve
+	{"jobs/publish/transport", []string{"jobs/publish/registrytest"}},                                  // a registry to speak to
+	{"jobs/state", []string{"jobs/internal/states"}},                                                   // what clients take each state for
+	{"jobs/trigger", []string{"jobs/internal/states"}},                                                 // the same
+	{"apiserver/dynamic", []string{"apiserver/builder"}},                                               // a server
+	{"apiserver/filters", []string{"apiserver/builder"}},                                               // the same
+	{"apiserver/resources", []string{"apiserver/builder", "apiserver/corekinds", "apiserver/example"}}, // the same, and resources to serve
 }
 
 type listedPackage struct {

@@ -89,11 +89,11 @@ func (s *Store) putBuilds(ctx context.Context, operation string, builds []*v1alp
 				return err
 			}
 		}
-		return hold(ctx, tx, holds)
+		return recordHolds(ctx, tx, holds)
 	})
 }
 
-// supersedes is the condition newer, for two builds of one batch.
+// supersedes reports whether a build of a batch has a newer version than another. It equals the SQL condition newer.
 func supersedes(build, other *v1alpha1.ImageBuild) bool {
 	return version(build) > version(other)
 }
@@ -126,8 +126,8 @@ func fromExcluded(columns string) string {
 	return strings.Join(set, ", ")
 }
 
-// hold records legal holds, even if the recorded builds are newer.
-func hold(ctx context.Context, tx database, uids []string) error {
+// recordHolds records legal holds, even if the recorded builds are newer.
+func recordHolds(ctx context.Context, tx database, uids []string) error {
 	if len(uids) == 0 {
 		return nil
 	}

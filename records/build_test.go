@@ -148,13 +148,13 @@ func TestALegalHoldIsNotLostToAnOlderWrite(t *testing.T) {
 		isHeld := func() bool {
 			return valueOf(store.Build(ctx, "team", finished("").UID))(g).Held
 		}
-		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
+		g.Expect(store.PutBuild(ctx, recordHolds(finished("20")))).To(Succeed())
 		g.Expect(isHeld()).To(BeTrue())
 		g.Expect(store.PutBuild(ctx, finished("10"))).To(Succeed())
 		g.Expect(isHeld()).To(BeTrue(), "an older write does not remove the hold")
 		g.Expect(store.PutBuild(ctx, finished("30"))).To(Succeed())
 		g.Expect(isHeld()).To(BeFalse(), "a newer write removes the hold")
-		g.Expect(store.PutBuild(ctx, hold(finished("20")))).To(Succeed())
+		g.Expect(store.PutBuild(ctx, recordHolds(finished("20")))).To(Succeed())
 		g.Expect(isHeld()).To(BeTrue(), "an older write adds the hold, to be on the safe side")
 		g.Expect(store.PutBuild(ctx, finished("30"))).To(Succeed())
 		g.Expect(isHeld()).To(BeFalse(), "repeating the newest write removes the hold again")
@@ -213,7 +213,7 @@ func TestWhatIsRestoredFromABackupReplacesWhatWasRecordedLater(t *testing.T) {
 		record = valueOf(store.Build(ctx, "team", lost.UID))(g)
 		g.Expect(record.Deleted).To(Equal(noon), "of a build that was not restored")
 		g.Expect(record.Phase).To(Equal(v1alpha1.BuildSucceeded))
-		g.Expect(valueOf(store.Undeleted(ctx, records.Images, records.Paging{}))(g).Items).To(Equal([]types.UID{debian.UID}))
+		g.Expect(valueOf(store.UndeletedUIDs(ctx, records.Images, records.Paging{}))(g).Items).To(Equal([]types.UID{debian.UID}))
 		g.Expect(store.Restored(ctx, "builds; DROP TABLE builds", nil)).To(MatchError(records.ErrInvalid))
 	})
 }
@@ -223,10 +223,10 @@ func TestDeletionsAreRecordedOnce(t *testing.T) {
 		build := ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2)
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
 		g.Expect(store.PutBuild(ctx, newBuild(debian, 2, 0))).To(Succeed())
-		all := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{}))(g)
+		all := valueOf(store.UndeletedUIDs(ctx, records.Builds, records.Paging{}))(g)
 		g.Expect(all.Items).To(HaveExactElements(build.UID, build.UID[:len(build.UID)-1]+"2"))
-		first := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1}))(g)
-		second := valueOf(store.Undeleted(ctx, records.Builds, records.Paging{Limit: 1, Continue: first.Continue}))(g)
+		first := valueOf(store.UndeletedUIDs(ctx, records.Builds, records.Paging{Limit: 1}))(g)
+		second := valueOf(store.UndeletedUIDs(ctx, records.Builds, records.Paging{Limit: 1, Continue: first.Continue}))(g)
 		g.Expect(append(first.Items, second.Items...)).To(Equal(all.Items))
 		g.Expect(second.Continue).To(BeEmpty())
 
@@ -235,10 +235,10 @@ func TestDeletionsAreRecordedOnce(t *testing.T) {
 		g.Expect(store.BuildDeleted(ctx, "nobody", noon)).To(Succeed())
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed(), "an old write for a deleted build")
 		g.Expect(valueOf(store.Build(ctx, "team", build.UID))(g).Deleted).To(Equal(noon.Add(time.Hour)))
-		g.Expect(valueOf(store.Undeleted(ctx, records.Builds, records.Paging{}))(g).Items).To(Equal(all.Items[1:]))
+		g.Expect(valueOf(store.UndeletedUIDs(ctx, records.Builds, records.Paging{}))(g).Items).To(Equal(all.Items[1:]))
 
 		g.Expect(store.ImageDeleted(ctx, debian.UID, noon)).To(Succeed())
-		g.Expect(valueOf(store.Undeleted(ctx, records.Images, records.Paging{}))(g).Items).To(BeEmpty())
-		g.Expect(errorOf(store.Undeleted(ctx, "builds; DROP TABLE builds", records.Paging{}))).To(MatchError(records.ErrInvalid))
+		g.Expect(valueOf(store.UndeletedUIDs(ctx, records.Images, records.Paging{}))(g).Items).To(BeEmpty())
+		g.Expect(errorOf(store.UndeletedUIDs(ctx, "builds; DROP TABLE builds", records.Paging{}))).To(MatchError(records.ErrInvalid))
 	})
 }

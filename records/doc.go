@@ -4,7 +4,7 @@
 // cause, user and outcome, changes of Images, and notes.
 //
 // Controllers write the database and API servers read it, any number of both at the same time. Builds never depend on it: no
-// decision needs the records, and every write can be repeated. PutBuilds and Undeleted make up for changes that were missed
+// decision needs the records, and every write can be repeated. PutBuilds and UndeletedUIDs make up for changes that were missed
 // while the database was unavailable.
 //
 // A Store is an open database. A Connection is a database that may be unavailable: it opens in the background, and reports

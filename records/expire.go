@@ -117,7 +117,7 @@ func (s *Store) Expire(ctx context.Context, rules Rules) (Expired, error) {
 		}
 		more = len(images) == MaxLimit
 	}
-	return expired, s.tidy(ctx)
+	return expired, s.optimize(ctx)
 }
 
 func (r Retention) check() error {
@@ -142,7 +142,7 @@ func scanKept(scan scanner) (kept, error) {
 	return image, err
 }
 
-func (r Rules) of(image kept) Retention {
+func (r Rules) retentionOf(image kept) Retention {
 	if retention, is := r.Images[image.UID]; is {
 		return retention
 	}
@@ -165,13 +165,13 @@ func (r Rules) confirm(ctx context.Context, image kept) func() (bool, error) {
 		case live == nil:
 			return image.deleted, nil // an unrecorded deletion comes with a last state, which may be under legal hold
 		}
-		return !v1alpha1.UnderLegalHold(live) && RetentionOf(live) == r.of(image), nil
+		return !v1alpha1.UnderLegalHold(live) && RetentionOf(live) == r.retentionOf(image), nil
 	})
 }
 
 // expireImage deletes the expired records and contents of one Image or, without a UID, of the builds without an Image.
 func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expired *Expired) error {
-	retention, confirm := rules.of(image), rules.confirm(ctx, image)
+	retention, confirm := rules.retentionOf(image), rules.confirm(ctx, image)
 	for _, old := range []struct {
 		keep      time.Duration
 		condition string
@@ -184,7 +184,7 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 		if old.keep == 0 {
 			continue
 		}
-		err := s.eachOldBatch(ctx, rules.Held, image.UID, old.condition, old.since, s.before(old.keep), func(uids []any) error {
+		err := s.eachOldBatch(ctx, rules.Held, image.UID, old.condition, old.since, s.cutoff(old.keep), func(uids []any) error {
 			return s.deleteUnheld(ctx, "expire builds of image", image.UID, confirm, &expired.Builds,
 				"DELETE FROM builds WHERE hold = 0 AND uid IN ("+placeholders(0, len(uids))+")", uids...)
 		})
@@ -192,7 +192,7 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 			return err
 		}
 	}
-	before := s.before(cmp.Or(retention.Files, v1alpha1.DefaultFileRetention))
+	before := s.cutoff(cmp.Or(retention.Files, v1alpha1.DefaultFileRetention))
 	err := s.eachOldBatch(ctx, rules.Held, image.UID, "contents = 1", "COALESCE(completed, deleted)", before, func(uids []any) error {
 		return s.changeUnheld(ctx, "expire files of image", image.UID, confirm, &expired.Contents, func(ctx context.Context, tx database) (int64, error) {
 			return summarize(ctx, tx, uids)
@@ -202,17 +202,17 @@ func (s *Store) expireImage(ctx context.Context, rules Rules, image kept, expire
 		return err
 	}
 	if retention.Outcomes > 0 && image.UID != "" {
-		if err := s.expireOutcomes(ctx, image.UID, confirm, s.before(retention.Outcomes), &expired.Outcomes); err != nil {
+		if err := s.expireOutcomes(ctx, image.UID, confirm, s.cutoff(retention.Outcomes), &expired.Outcomes); err != nil {
 			return err
 		}
 	}
 	if image.deleted && retention.Succeeded > 0 && retention.Failed > 0 {
-		return s.expireRecord(ctx, image.UID, confirm, s.before(max(retention.Succeeded, retention.Failed)), &expired.Images)
+		return s.expireRecord(ctx, image.UID, confirm, s.cutoff(max(retention.Succeeded, retention.Failed)), &expired.Images)
 	}
 	return nil
 }
 
-func (s *Store) before(keep time.Duration) int64 {
+func (s *Store) cutoff(keep time.Duration) int64 {
 	return s.clock.Now().Add(-keep).UnixMicro()
 }
 

@@ -77,7 +77,7 @@ func oldBuilds() (builds []*v1alpha1.ImageBuild, kept, ubuntu records.ImageKey) 
 		ran(newBuild(debian, 2, 0), v1alpha1.BuildFailed, 1, 2),
 		ran(newBuild(debian, 3, 0), v1alpha1.BuildCancelled, 1, 2),
 		newBuild(debian, 4, 0), // deleted while it waited
-		hold(ran(newBuild(debian, 5, 0), v1alpha1.BuildSucceeded, 1, 2)),
+		recordHolds(ran(newBuild(debian, 5, 0), v1alpha1.BuildSucceeded, 1, 2)),
 		ran(newBuild(debian, 6, 0), v1alpha1.BuildSucceeded, 1, 9*24*60), // yesterday
 		ran(newBuild(debian, 7, 0), v1alpha1.BuildSucceeded, 1, 2),       // held by the caller
 		ran(newBuild(ubuntu, 8, 0), v1alpha1.BuildSucceeded, 1, 2),
@@ -104,7 +104,7 @@ func TestExpireKeepsWhatIsExactlyOldEnough(t *testing.T) {
 func TestExpireTakesAnImageOnceItsBuildsAreGone(t *testing.T) {
 	clock := clocktesting.NewFakePassiveClock(tenDays)
 	onEach(t, records.Options{Clock: clock}, func(g *WithT, ctx context.Context, store *records.Store) {
-		build := hold(ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2))
+		build := recordHolds(ran(newBuild(debian, 1, 0), v1alpha1.BuildSucceeded, 1, 2))
 		g.Expect(store.PutBuild(ctx, build)).To(Succeed())
 		g.Expect(store.AddNote(ctx, debian, records.Note{Author: "jane", Text: "hello"})).Error().NotTo(HaveOccurred())
 		g.Expect(store.AddChanges(ctx, debian, 1, noon, "jane", []v1alpha1.InputChange{{Path: "x"}})).To(Succeed())
@@ -218,7 +218,7 @@ func TestExpireTakesTheContentsOfFiles(t *testing.T) {
 			own,
 		}
 		kept := []*v1alpha1.ImageBuild{
-			hold(resolved(ran(newBuild(debian, 5, 0), v1alpha1.BuildSucceeded, 1, 2))),
+			recordHolds(resolved(ran(newBuild(debian, 5, 0), v1alpha1.BuildSucceeded, 1, 2))),
 			resolved(ran(newBuild(debian, 6, 0), v1alpha1.BuildSucceeded, 1, minutes)), // an hour ago
 			resolved(ran(newBuild(debian, 7, 0), v1alpha1.BuildSucceeded, 1, 2)),       // held by the caller
 			resolved(ran(newBuild(debian, 8, 0), v1alpha1.BuildSucceeded, 1, 2)),       // not deleted

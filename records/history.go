@@ -107,14 +107,14 @@ func (s *Store) History(ctx context.Context, query Query) (*Page[Entry], error) 
 	asked.Paging = Paging{}
 	var created, number int64
 	var uid string
-	more, err := query.after(question("history", asked), &created, &number, &uid)
+	more, err := query.readKey(question("history", asked), &created, &number, &uid)
 	if err != nil {
 		return nil, err
 	}
 	if more {
 		matching.add("(b.created, b.number, b.uid) < (?, ?, ?)", created, number, uid)
 	}
-	text := "SELECT " + entryColumns + " FROM builds b" + matching.where() + " ORDER BY b.created DESC, b.number DESC, b.uid DESC LIMIT " + matching.arg(limit)
+	text := "SELECT " + entryColumns + " FROM builds b" + matching.whereClause() + " ORDER BY b.created DESC, b.number DESC, b.uid DESC LIMIT " + matching.arg(limit)
 	entries, err := fetch(ctx, s, "read the history of builds", scanEntry, text, matching.args...)
 	if err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func scanEntryAnd(scan scanner, more ...any) (Entry, error) {
 	if created != 0 {
 		e.Created = time.UnixMicro(created).UTC()
 	}
-	e.Queued, e.Started, e.Completed, e.Deleted = stored(queued), stored(started), stored(completed), stored(deleted)
+	e.Queued, e.Started, e.Completed, e.Deleted = timeFromMicros(queued), timeFromMicros(started), timeFromMicros(completed), timeFromMicros(deleted)
 	e.Duration, e.QueueTime, e.Held, e.OneOff = duration(took), duration(waited), hold != 0, oneOff != 0
 	return e, err
 }
@@ -250,10 +250,10 @@ func (s *Store) Restored(ctx context.Context, kind Kind, live map[types.UID]stri
 	return nil
 }
 
-// Undeleted returns the UIDs of the records without a recorded deletion, in the order of UIDs. After an outage, the caller
+// UndeletedUIDs returns the UIDs of the records without a recorded deletion, in the order of UIDs. After an outage, the caller
 // compares them with the existing objects, and calls BuildDeleted or ImageDeleted for the others. Errors: ErrInvalid for an
 // unknown kind, or an invalid page.
-func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[types.UID], error) {
+func (s *Store) UndeletedUIDs(ctx context.Context, kind Kind, paging Paging) (*Page[types.UID], error) {
 	limit, err := paging.limit()
 	if err != nil {
 		return nil, err
@@ -262,7 +262,7 @@ func (s *Store) Undeleted(ctx context.Context, kind Kind, paging Paging) (*Page[
 		return nil, fmt.Errorf("%w: there are no records of %q", ErrInvalid, kind)
 	}
 	var last string
-	if _, err := paging.after(question("undeleted", kind), &last); err != nil {
+	if _, err := paging.readKey(question("undeleted", kind), &last); err != nil {
 		return nil, err
 	}
 	uids, err := fetch(ctx, s, "list recorded "+string(kind), func(scan scanner) (uid types.UID, err error) {

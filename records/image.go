@@ -72,7 +72,7 @@ func (s *Store) DeletedImages(ctx context.Context, namespace string, namespaceUI
 	asked := question("deleted images", namespace, namespaceUID, name)
 	var last int64
 	var uid string
-	more, err := paging.after(asked, &last, &uid)
+	more, err := paging.readKey(asked, &last, &uid)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +90,7 @@ func (s *Store) DeletedImages(ctx context.Context, namespace string, namespaceUI
 	if more {
 		matching.add("(deleted, uid) < (?, ?)", last, uid)
 	}
-	text := "SELECT namespace, name, uid, deleted FROM images" + matching.where() + " ORDER BY deleted DESC, uid DESC LIMIT " + matching.arg(limit)
+	text := "SELECT namespace, name, uid, deleted FROM images" + matching.whereClause() + " ORDER BY deleted DESC, uid DESC LIMIT " + matching.arg(limit)
 	images, err := fetch(ctx, s, "list the deleted images", func(scan scanner) (image DeletedImage, err error) {
 		var deleted int64
 		err = scan(&image.Namespace, &image.Name, &image.UID, &deleted)

@@ -209,7 +209,7 @@ func readJournal[T any](ctx context.Context, s *Store, operation string, image t
 		return nil, err
 	}
 	asked := question(j.table, image)
-	more, err := paging.after(asked, j.last...)
+	more, err := paging.readKey(asked, j.last...)
 	if err != nil {
 		return nil, err
 	}
@@ -218,7 +218,7 @@ func readJournal[T any](ctx context.Context, s *Store, operation string, image t
 	if more {
 		matching.add(j.after, dereferenced(j.last)...)
 	}
-	text := "SELECT " + j.columns + " FROM " + j.table + matching.where() + " ORDER BY " + j.order + " LIMIT " + matching.arg(limit)
+	text := "SELECT " + j.columns + " FROM " + j.table + matching.whereClause() + " ORDER BY " + j.order + " LIMIT " + matching.arg(limit)
 	rows, err := fetch(ctx, s, fmt.Sprintf("%s of image %s", operation, image), read, text, matching.args...)
 	if err != nil {
 		return nil, err

@@ -183,7 +183,7 @@ func ran(build *v1alpha1.ImageBuild, phase v1alpha1.BuildPhase, started, complet
 	return build
 }
 
-func hold(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
+func recordHolds(build *v1alpha1.ImageBuild) *v1alpha1.ImageBuild {
 	build.Labels = map[string]string{v1alpha1.LabelLegalHold: v1alpha1.LegalHold}
 	return build
 }

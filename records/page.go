@@ -52,8 +52,8 @@ func (p Paging) limit() (int, error) {
 	return p.Limit + 1, nil
 }
 
-// after reads the key of the last item of the previous page into pointers, and reports whether there was a previous page.
-func (p Paging) after(question string, key ...any) (bool, error) {
+// readKey reads the key of the last item of the previous page into pointers, and reports whether there was a previous page.
+func (p Paging) readKey(question string, key ...any) (bool, error) {
 	if p.Continue == "" {
 		return false, nil
 	}

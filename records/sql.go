@@ -161,7 +161,7 @@ func (c *conditions) arg(value any) string {
 	return "$" + strconv.Itoa(len(c.args))
 }
 
-func (c *conditions) where() string {
+func (c *conditions) whereClause() string {
 	if len(c.all) == 0 {
 		return ""
 	}
@@ -222,7 +222,7 @@ func length(d time.Duration, known bool) any {
 	return d.Microseconds()
 }
 
-func stored(micros sql.NullInt64) time.Time {
+func timeFromMicros(micros sql.NullInt64) time.Time {
 	if !micros.Valid {
 		return time.Time{}
 	}

@@ -101,7 +101,7 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 	asked := query
 	asked.Paging = Paging{}
 	var last ImageKey
-	more, err := query.after(question("reports", asked), &last.Namespace, &last.Name, &last.UID)
+	more, err := query.readKey(question("reports", asked), &last.Namespace, &last.Name, &last.UID)
 	if err != nil {
 		return nil, err
 	}
@@ -125,10 +125,10 @@ func (s *Store) ImageStats(ctx context.Context, query ImageStatsQuery) (*Page[Im
 	if more {
 		matching.add("(namespace, name, uid) > (?, ?, ?)", last.Namespace, last.Name, string(last.UID))
 	}
-	page := "SELECT uid, namespace, name, namespace_uid, deleted FROM images" + matching.where() + " ORDER BY namespace, name, uid LIMIT " + matching.arg(limit)
+	page := "SELECT uid, namespace, name, namespace_uid, deleted FROM images" + matching.whereClause() + " ORDER BY namespace, name, uid LIMIT " + matching.arg(limit)
 	matching.all = []string{"b.image_uid IN (SELECT uid FROM page)"}
 	query.add(&matching)
-	text := "WITH page AS (" + page + "), done AS MATERIALIZED (SELECT " + countedColumns + " FROM builds b" + matching.where() + "), " + statistics +
+	text := "WITH page AS (" + page + "), done AS MATERIALIZED (SELECT " + countedColumns + " FROM builds b" + matching.whereClause() + "), " + statistics +
 		"SELECT page.namespace, page.name, page.uid, page.namespace_uid, page.deleted, " + figureColumns() + figureTables + " ORDER BY page.namespace, page.name, page.uid"
 	stats, err := fetch(ctx, s, "report on images", scanImageStats, text, matching.args...)
 	if err != nil {
@@ -192,7 +192,7 @@ func scanImageStats(scan scanner) (ImageStats, error) {
 	if err := scan(columns...); err != nil {
 		return ImageStats{}, err
 	}
-	r.Deleted = stored(deleted)
+	r.Deleted = timeFromMicros(deleted)
 	r.Duration.P50, r.Duration.P90 = time.Duration(p50)*time.Microsecond, time.Duration(p90)*time.Microsecond
 	r.QueueTime.P50, r.QueueTime.P90 = time.Duration(waited50)*time.Microsecond, time.Duration(waited90)*time.Microsecond
 	if r.Recoveries > 0 {

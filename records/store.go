@@ -154,8 +154,8 @@ func (s *Store) migrate(ctx context.Context, folder fs.FS) error {
 	return err
 }
 
-// tidy runs the statement that keeps queries fast.
-func (s *Store) tidy(ctx context.Context) error {
+// optimize runs the statement that keeps queries fast.
+func (s *Store) optimize(ctx context.Context) error {
 	if s.dialect.tidy == "" {
 		return nil
 	}

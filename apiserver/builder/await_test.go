@@ -17,12 +17,10 @@ import (
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
-
-// patience is how long the tests wait for an expected event.
-const patience = time.Minute
 
 // safeBuffer can be written to and read from at once.
 type safeBuffer struct {
@@ -35,7 +33,7 @@ func (b safeBuffer) Write(line []byte) (int, error) {
 }
 
 // withToken is a caller that a standalone server lets in.
-var withToken = caller{headers: map[string]string{"Authorization": "Bearer " + token}}
+var withToken = caller{headers: map[string]string{"Authorization": "Bearer " + buildertest.Token}}
 
 // starting is a server whose Start has not returned, with a client that knows its address already.
 type starting struct {
@@ -89,29 +87,29 @@ func (s *starting) Address() string              { return "https://" + s.listene
 func (s *starting) CertificateAuthority() []byte { return s.authority }
 
 func TestAServerWithoutItsEtcdSaysSoAndServesOnceItIsThere(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	directory := t.TempDir()
 	sockets := etcd.WithSocketDirectory(t.TempDir())
 	backend := require.Value(etcd.Start(t.Context(), directory, sockets))(t)
 	transport := backend.Transport()
 	g.Expect(backend.Stop()).To(Succeed())
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd(transport)), nil)
+	server := startWithoutDependency(t, buildertest.CoreKinds(builder.ExternalEtcd(transport)), nil)
 
-	g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
+	g.Eventually(server.lines).WithTimeout(buildertest.Patience).Should(Receive(And(
 		HavePrefix("test-apiserver waits for etcd: connect to "+transport.ServerList[0]), ContainSubstring("no such file"))))
-	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]etcd failed")))
+	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(buildertest.Patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]etcd failed")))
 	g.Expect(anybody.asking(t, server, "/livez")()).To(Equal("200 ok"))
 	g.Expect(anybody.asking(t, server, "/api/v1/namespaces/default/pods")()).To(And(HavePrefix("503 "), ContainSubstring("ServiceUnavailable")))
 	g.Expect(server.started).To(BeEmpty())
 
 	backend = require.Value(etcd.Start(t.Context(), directory, sockets))(t)
 	defer func() { g.Expect(backend.Stop()).To(Succeed()) }()
-	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
+	g.Eventually(server.started).WithTimeout(buildertest.Patience).Should(Receive(BeNil()))
 	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
-	g.Expect(external(t, server.running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
+	g.Expect(buildertest.ConnectOutside(t, server.running, buildertest.Token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
 
 	g.Expect(backend.Stop()).To(Succeed())
-	g.Eventually(withToken.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]etcd failed"))
+	g.Eventually(withToken.asking(t, server, "/readyz")).WithTimeout(buildertest.Patience).Should(ContainSubstring("[-]etcd failed"))
 	g.Expect(withToken.asking(t, server, "/livez")()).To(Equal("200 ok"), "a restart would not bring it back")
 	server.stop()
 	g.Expect(server.running.Wait()).To(Succeed())
@@ -123,8 +121,8 @@ func TestAServerThatDoesNotTrustItsEtcdSaysWhy(t *testing.T) {
 	defer stranger.Close()
 	authority := filepath.Join(t.TempDir(), "ca.crt")
 	NewWithT(t).Expect(os.WriteFile(authority, newAuthority(t).pem(), 0o600)).To(Succeed())
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{stranger.URL}, TrustedCAFile: authority})), nil)
-	NewWithT(t).Eventually(server.lines).WithTimeout(patience).Should(Receive(ContainSubstring("certificate signed by unknown authority")))
+	server := startWithoutDependency(t, buildertest.CoreKinds(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{stranger.URL}, TrustedCAFile: authority})), nil)
+	NewWithT(t).Eventually(server.lines).WithTimeout(buildertest.Patience).Should(Receive(ContainSubstring("certificate signed by unknown authority")))
 }
 
 func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
@@ -138,22 +136,22 @@ func TestAServerThatMayNotAskItsClusterSaysSo(t *testing.T) {
 			cluster := newFakeCluster(t, newAuthority(t).pem())
 			cluster.refuse(resource)
 			server := startWithoutDependency(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
-			g.Eventually(server.lines).WithTimeout(patience).Should(Receive(And(
+			g.Eventually(server.lines).WithTimeout(buildertest.Patience).Should(Receive(And(
 				HavePrefix("delegated waits for "+check+": "), ContainSubstring("forbidden"))))
-			g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]" + check + " failed"))
+			g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(buildertest.Patience).Should(ContainSubstring("[-]" + check + " failed"))
 
 			cluster.refuse("")
-			g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
+			g.Eventually(server.started).WithTimeout(buildertest.Patience).Should(Receive(BeNil()))
 			g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
 		})
 	}
 }
 
 func TestAServerThatWaitsStopsWhenItIsTold(t *testing.T) {
-	g := parallel(t)
-	server := startWithoutDependency(t, storing(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{"unix:///nowhere"}})), nil)
-	g.Eventually(server.lines).WithTimeout(patience).Should(Receive())
+	g := buildertest.Parallel(t)
+	server := startWithoutDependency(t, buildertest.CoreKinds(builder.ExternalEtcd(storagebackend.TransportConfig{ServerList: []string{"unix:///nowhere"}})), nil)
+	g.Eventually(server.lines).WithTimeout(buildertest.Patience).Should(Receive())
 	server.stop()
-	g.Eventually(server.started).WithTimeout(patience).Should(Receive(MatchError(context.Canceled)))
+	g.Eventually(server.started).WithTimeout(buildertest.Patience).Should(Receive(MatchError(context.Canceled)))
 	g.Expect(server.listener.(*net.TCPListener).SetDeadline(time.Now())).To(MatchError(net.ErrClosed), "it still listens")
 }

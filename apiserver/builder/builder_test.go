@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"net"
 	"os"
@@ -24,84 +23,24 @@ import (
 	"k8s.io/apiserver/pkg/registry/rest"
 	"k8s.io/apiserver/pkg/storage/storagebackend"
 	"k8s.io/client-go/kubernetes"
-	restclient "k8s.io/client-go/rest"
 	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-const token = "the-token-of-the-test"
-
-var admin = &user.DefaultInfo{Name: "admin", Groups: []string{user.SystemPrivilegedGroup}}
-
-func TestMain(m *testing.M) {
-	builder.QuietLogs(io.Discard)
-	must(flag.Set("test.parallel", "8")) // the default: most tests wait for a lease, a back-off or a deadline
-	os.Exit(m.Run())
-}
-
-// endlessLogs are logs of one line that go on until their context ends.
-type endlessLogs struct{}
-
-func (endlessLogs) OpenLog(ctx context.Context, _ *corev1.Pod, _ *corev1.PodLogOptions) (io.ReadCloser, error) {
-	reader, writer := io.Pipe()
-	go func() {
-		_, err := io.WriteString(writer, "line\n")
-		<-ctx.Done()
-		writer.CloseWithError(err)
-	}()
-	return reader, nil
-}
-
-func storing(backend builder.StorageBackend) *builder.Server {
-	return corekinds.Register(builder.New("test-apiserver").WithBearerToken(token, admin), endlessLogs{}).WithStorage(backend)
-}
-
-// start runs a server until the returned function is called, or the test ends.
-func start(t *testing.T, server *builder.Server) (*builder.Running, func()) {
-	t.Helper()
-	return startOptions(t, require.Value(server.ToServerOptions())(t))
-}
-
-func startOptions(t *testing.T, options *builder.Options) (*builder.Running, func()) {
-	t.Helper()
-	g := NewWithT(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	running, err := options.Start(ctx)
-	if err != nil {
-		cancel()
-		t.Fatal(err)
-	}
-	stop := func() {
-		cancel()
-		g.Expect(running.Wait()).To(Succeed())
-	}
-	t.Cleanup(stop)
-	g.Expect(running.WaitReady(t.Context())).To(Succeed())
-	return running, stop
-}
-
-// external returns a client like one outside of the process: with the server's CA and a token, nothing else.
-func external(t *testing.T, running *builder.Running, token string) kubernetes.Interface {
-	t.Helper()
-	client := require.Value(kubernetes.NewForConfig(&restclient.Config{
-		Host:            running.Address(),
-		BearerToken:     token,
-		TLSClientConfig: restclient.TLSClientConfig{CAData: running.CertificateAuthority()},
-	}))(t)
-	return client
-}
+func TestMain(m *testing.M) { buildertest.Main(m) }
 
 func TestAStandaloneServer(t *testing.T) {
 	t.Parallel()
-	server := storing(builder.Memory()).
+	server := buildertest.CoreKinds(builder.Memory()).
 		WithOpenAPI("A title", "v7").
 		WithBearerToken("of-a-guest", &user.DefaultInfo{Name: "guest"})
-	running, _ := start(t, server)
+	running, _ := buildertest.Start(t, server)
 	t.Run("lets only a known token of a privileged user in", func(t *testing.T) { letsOnlyKnownTokensIn(t, running) })
 	t.Run("reports the version of its libraries", func(t *testing.T) { reportsItsVersion(t, running) })
 	t.Run("describes every kind in both OpenAPI versions", func(t *testing.T) { describesEveryKind(t, running) })
@@ -110,15 +49,15 @@ func TestAStandaloneServer(t *testing.T) {
 func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
 	list := func(token string) error {
-		_, err := external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
+		_, err := buildertest.ConnectOutside(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})
 		return err
 	}
-	g.Expect(list(token)).To(Succeed())
+	g.Expect(list(buildertest.Token)).To(Succeed())
 	g.Expect(apierrors.IsUnauthorized(list(""))).To(BeTrue(), "anonymous")
 	g.Expect(apierrors.IsUnauthorized(list("wrong"))).To(BeTrue(), "a wrong token")
 	g.Expect(apierrors.IsForbidden(list("of-a-guest"))).To(BeTrue(), "a user who is not privileged")
 	for _, path := range []string{"/healthz", "/metrics", "/openapi/v2", "/version"} {
-		err := external(t, running, "wrong").Discovery().RESTClient().Get().AbsPath(path).Do(t.Context()).Error()
+		err := buildertest.ConnectOutside(t, running, "wrong").Discovery().RESTClient().Get().AbsPath(path).Do(t.Context()).Error()
 		g.Expect(apierrors.IsUnauthorized(err)).To(BeTrue(), path)
 	}
 }
@@ -126,14 +65,14 @@ func letsOnlyKnownTokensIn(t *testing.T, running *builder.Running) {
 // reportsItsVersion wants a version that clients can compare, although this program was built without linker flags.
 func reportsItsVersion(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	version := require.Value(external(t, running, token).Discovery().ServerVersion())(t)
+	version := require.Value(buildertest.ConnectOutside(t, running, buildertest.Token).Discovery().ServerVersion())(t)
 	g.Expect(version.GitVersion).To(MatchRegexp(`^v1\.\d+\.\d+$`))
 	g.Expect(version.GitVersion).To(HavePrefix("v" + version.Major + "." + version.Minor + "."))
 }
 
 func describesEveryKind(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	client := external(t, running, token).Discovery()
+	client := buildertest.ConnectOutside(t, running, buildertest.Token).Discovery()
 	v2 := require.Value(client.OpenAPISchema())(t)
 	g.Expect(v2.GetInfo().GetTitle()).To(Equal("A title"))
 	g.Expect(v2.GetInfo().GetVersion()).To(Equal("v7"))
@@ -146,8 +85,8 @@ func describesEveryKind(t *testing.T, running *builder.Running) {
 }
 
 func TestAServerThatWouldLetEverybodyInIsRefused(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(corekinds.Register(builder.New("open"), endlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
+	g := buildertest.Parallel(t)
+	options := require.Value(corekinds.Register(builder.New("open"), buildertest.EndlessLogs{}).WithStorage(builder.Memory()).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("nobody could authenticate")))
 }
 
@@ -172,10 +111,10 @@ func (echoOfEvents) New() runtime.Object     { return &corev1.Event{} }
 func (echoOfEvents) GetSingularName() string { return "event" }
 
 func TestResourcesAreProvidedTogether(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	calls := 0
 	server := func() *builder.Server {
-		return builder.New("together").WithBearerToken(token, admin).
+		return builder.New("together").WithBearerToken(buildertest.Token, buildertest.Admin).
 			WithScheme(corekinds.Install).
 			WithOpenAPI("Together", "v1", corekinds.OpenAPIDefinitions).
 			WithResources(corev1.SchemeGroupVersion, []string{"configmaps", "events"}, func(*resources.Scope) (map[string]resources.Storages, error) {
@@ -183,8 +122,8 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 				return map[string]resources.Storages{"configmaps": {"": echo{}}, "events": {"": echoOfEvents{}}}, nil
 			})
 	}
-	running, _ := start(t, server())
-	served := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion("v1"))(t)
+	running, _ := buildertest.Start(t, server())
+	served := require.Value(buildertest.ConnectOutside(t, running, buildertest.Token).Discovery().ServerResourcesForGroupVersion("v1"))(t)
 	g.Expect(served.APIResources).To(ConsistOf(HaveField("Name", "configmaps"), HaveField("Name", "events")))
 	g.Expect(calls).To(Equal(1))
 
@@ -195,13 +134,13 @@ func TestResourcesAreProvidedTogether(t *testing.T) {
 }
 
 func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	directory, certificates := t.TempDir(), filepath.Join(t.TempDir(), "certificates")
 	server := func() *builder.Server {
-		return storing(builder.EmbeddedEtcd(directory)).WithCertificateDirectory(certificates)
+		return buildertest.CoreKinds(builder.EmbeddedEtcd(directory)).WithCertificateDirectory(certificates)
 	}
-	first, stop := start(t, server())
-	g.Expect(external(t, first, token).CoreV1().ConfigMaps("default").Create(t.Context(),
+	first, stop := buildertest.Start(t, server())
+	g.Expect(buildertest.ConnectOutside(t, first, buildertest.Token).CoreV1().ConfigMaps("default").Create(t.Context(),
 		&corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kept"}}, metav1.CreateOptions{})).Error().NotTo(HaveOccurred())
 
 	options := require.Value(server().ToServerOptions())(t)
@@ -211,9 +150,9 @@ func TestADirectoryServesOneServerAtATimeAndKeepsDataAndIdentity(t *testing.T) {
 	expectProtobuf(t, directory, "/registry/configmaps/default/kept")
 	g.Expect(require.Value(os.Stat(filepath.Join(certificates, "apiserver.key")))(t).Mode().Perm()).To(BeEquivalentTo(0o600))
 
-	second, _ := start(t, server())
+	second, _ := buildertest.Start(t, server())
 	g.Expect(second.CertificateAuthority()).To(Equal(first.CertificateAuthority()))
-	g.Expect(external(t, second, token).CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})).Error().NotTo(HaveOccurred())
+	g.Expect(buildertest.ConnectOutside(t, second, buildertest.Token).CoreV1().ConfigMaps("default").Get(t.Context(), "kept", metav1.GetOptions{})).Error().NotTo(HaveOccurred())
 }
 
 // expectProtobuf looks into the database of a stopped server for how an object is stored.
@@ -226,7 +165,7 @@ func expectProtobuf(t *testing.T, directory, key string) {
 }
 
 func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	certificate, key, err := certutil.GenerateSelfSignedCertKey("localhost", []net.IP{net.IPv4(127, 0, 0, 1)}, nil)
 	g.Expect(err).NotTo(HaveOccurred())
 	certificateFile, keyFile := filepath.Join(t.TempDir(), "tls.crt"), filepath.Join(t.TempDir(), "tls.key")
@@ -234,26 +173,26 @@ func TestServesOnAGivenListenerWithAGivenCertificate(t *testing.T) {
 	g.Expect(os.WriteFile(keyFile, key, 0o600)).To(Succeed())
 	listener := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 
-	running, _ := start(t, storing(builder.Memory()).WithListener(listener).WithCertificate(certificateFile, keyFile))
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithListener(listener).WithCertificate(certificateFile, keyFile))
 	g.Expect(running.Address()).To(Equal("https://" + listener.Addr().String()))
 	g.Expect(running.CertificateAuthority()).To(Equal(certificate))
-	g.Expect(external(t, running, token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
+	g.Expect(buildertest.ConnectOutside(t, running, buildertest.Token).CoreV1().Namespaces().List(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
 }
 
 func TestAPortThatIsTakenIsAnErrorAndLeavesNothingOpen(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	directory := t.TempDir()
 	listener := require.Value(net.Listen("tcp", "127.0.0.1:0"))(t)
 	defer func() { g.Expect(listener.Close()).To(Succeed()) }()
 	address := listener.Addr().(*net.TCPAddr)
-	options := require.Value(storing(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions())(t)
+	options := require.Value(buildertest.CoreKinds(builder.EmbeddedEtcd(directory)).WithPort(address.Port).ToServerOptions())(t)
 	g.Expect(errorOf(options.Start(t.Context()))).To(MatchError(ContainSubstring("address already in use")))
 	g.Expect(require.Value(etcd.Start(t.Context(), directory))(t).Stop()).To(Succeed())
 }
 
 func TestStoppingEndsWatchesAndStreams(t *testing.T) {
-	g := parallel(t)
-	running, stop := start(t, storing(builder.Memory()))
+	g := buildertest.Parallel(t)
+	running, stop := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()))
 	client := require.Value(kubernetes.NewForConfig(running.ClientConfig()))(t)
 	pods := client.CoreV1().Pods("default")
 	g.Expect(pods.Create(t.Context(), &corev1.Pod{
@@ -272,12 +211,12 @@ func TestStoppingEndsWatchesAndStreams(t *testing.T) {
 	g.Expect(err).To(HaveOccurred(), "a log that was broken off must not look whole")
 	g.Expect(string(text)).To(Equal("line\n"))
 	g.Expect(log.Close()).To(Succeed())
-	g.Eventually(watcher.ResultChan()).WithTimeout(patience).Should(BeClosed())
-	g.Eventually(stopped).WithTimeout(patience).Should(BeClosed())
+	g.Eventually(watcher.ResultChan()).WithTimeout(buildertest.Patience).Should(BeClosed())
+	g.Eventually(stopped).WithTimeout(buildertest.Patience).Should(BeClosed())
 }
 
 func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	always := []string{"secure-port"}
 	external := []string{"etcd-servers"}
 	delegated := []string{"kubeconfig", "authentication-kubeconfig", "enable-admission-plugins", "shutdown-delay-duration", "request-timeout"}
@@ -288,15 +227,15 @@ func TestTheCommandHasTheFlagsThatItsModeUses(t *testing.T) {
 			return command.Flags().Lookup(name) == nil
 		})
 	}
-	g.Expect(present(storing(builder.Memory()))).To(Equal(always))
+	g.Expect(present(buildertest.CoreKinds(builder.Memory()))).To(Equal(always))
 	g.Expect(present(delegatedServer().WithStorage(builder.ExternalEtcd(storagebackend.TransportConfig{})))).To(Equal(slices.Concat(always, external, delegated)))
 }
 
 func TestAMistakeInTheDescriptionIsReported(t *testing.T) {
 	t.Parallel()
 	for name, server := range map[string]*builder.Server{
-		"registered twice":     corekinds.Register(corekinds.Register(builder.New("x"), endlessLogs{}), endlessLogs{}),
-		"needs a token":        builder.New("x").WithBearerToken("", admin),
+		"registered twice":     corekinds.Register(corekinds.Register(builder.New("x"), buildertest.EndlessLogs{}), buildertest.EndlessLogs{}),
+		"needs a token":        builder.New("x").WithBearerToken("", buildertest.Admin),
 		"scheme does not like": builder.New("x").WithScheme(func(*runtime.Scheme) error { return errors.New("scheme does not like it") }),
 	} {
 		t.Run(name, func(t *testing.T) {

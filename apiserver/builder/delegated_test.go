@@ -3,6 +3,7 @@
 package builder_test
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -12,17 +13,26 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apiserver/pkg/registry/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
+	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-const podsPath = "/api/v1/namespaces/default/pods"
+const (
+	podsPath  = "/api/v1/namespaces/default/pods"
+	filmsPath = "/apis/cinema.example.com/v1/namespaces/default/films"
+)
 
 func delegatedServer() *builder.Server {
-	return corekinds.Register(builder.New("delegated"), endlessLogs{}).WithStorage(builder.Memory()).WithDelegatedAuth()
+	return corekinds.Register(builder.New("delegated"), buildertest.EndlessLogs{}).WithStorage(builder.Memory()).WithDelegatedAuth()
 }
 
 // delegateTo has a server ask a cluster about its users.
@@ -38,7 +48,7 @@ func startDelegated(t *testing.T, server *builder.Server, cluster *fakeCluster) 
 	t.Helper()
 	options := require.Value(server.ToServerOptions())(t)
 	delegateTo(t, options, cluster)
-	running, _ := startOptions(t, options)
+	running, _ := buildertest.StartOptions(t, options)
 	return running
 }
 
@@ -143,14 +153,40 @@ func TestAServerWithDelegatedAuth(t *testing.T) {
 	})
 }
 
+// creatingStorage asks whether it may create an object before it creates none.
+type creatingStorage struct {
+	*resources.ReadOnlyHandler[*unstructured.Unstructured]
+}
+
+func (creatingStorage) Update(ctx context.Context, _ string, info rest.UpdatedObjectInfo, create rest.ValidateObjectFunc, _ rest.ValidateObjectUpdateFunc,
+	_ bool, _ *metav1.UpdateOptions) (runtime.Object, bool, error) {
+	film, err := info.UpdatedObject(ctx, newFilm("", ""))
+	if err != nil {
+		return nil, false, err
+	}
+	return film, true, create(ctx, film)
+}
+
+// patchableFilms is the kind of films with a storage that patches reach.
+func patchableFilms() dynamic.Kind {
+	kind := films()
+	provide := kind.Storages
+	kind.Storages = func(serving dynamic.Serving) (resources.Storages, error) {
+		storages, err := provide(serving)
+		storages[""] = creatingStorage{storages[""].(*resources.ReadOnlyHandler[*unstructured.Unstructured])}
+		return storages, err
+	}
+	return kind
+}
+
 func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 	t.Parallel()
 	frontProxyCA := newAuthority(t)
 	frontProxy := frontProxyCA.issue(t, "front-proxy")
 	cluster := newFakeCluster(t, frontProxyCA.pem())
 	cluster.tokens["of-bob"] = "bob"
-	group := dynamic.NewGroup(shopGroup, "v1")
-	require.NoError(t, group.Replace([]dynamic.Kind{newShelf().toy("1")}))
+	group := dynamic.NewGroup("cinema.example.com", "v1")
+	require.NoError(t, group.Replace([]dynamic.Kind{patchableFilms()}))
 	running := startDelegated(t, delegatedServer().WithDynamicGroup(group), cluster)
 	const jobsPath = "/apis/batch/v1/namespaces/default/jobs"
 	forwarded := caller{&frontProxy, map[string]string{"X-Remote-User": "bob"}}
@@ -164,12 +200,12 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 	t.Run("where the cluster forwards a dynamic group", func(t *testing.T) {
 		g := NewWithT(t)
 		eve := caller{&frontProxy, map[string]string{"X-Remote-User": "eve"}}
-		g.Eventually(func() int { code, _ := eve.get(t, running, toysPath); return code }).Should(Equal(http.StatusOK))
+		g.Eventually(func() int { code, _ := eve.get(t, running, filmsPath); return code }).Should(Equal(http.StatusOK))
 		g.Expect(cluster.askedAbout("eve")).To(BeEmpty())
 	})
 	t.Run("but for a patch that would create an object of a dynamic kind", func(t *testing.T) {
-		toy := `{"apiVersion":"shop.example.com/v1","kind":"Toy","metadata":{"name":"a"},"spec":{}}`
-		code, body := forwarded.do(t, running, http.MethodPatch, toysPath+"/a?fieldManager=test", "application/apply-patch+yaml", toy)
+		film := `{"apiVersion":"cinema.example.com/v1","kind":"Film","metadata":{"name":"solaris"},"spec":{}}`
+		code, body := forwarded.do(t, running, http.MethodPatch, filmsPath+"/solaris?fieldManager=test", "application/apply-patch+yaml", film)
 		NewWithT(t).Expect(code).To(Equal(http.StatusForbidden), body)
 	})
 	t.Run("but for what the request itself does not say: a patch that would create", func(t *testing.T) {
@@ -201,14 +237,14 @@ func TestARequestThatTheClusterForwardsIsNotAuthorizedTwice(t *testing.T) {
 }
 
 func TestAServerIsReadyOnceItKnowsTheFrontProxy(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	frontProxyCA := newAuthority(t)
 	frontProxy := frontProxyCA.issue(t, "front-proxy")
 	cluster := newFakeCluster(t, frontProxyCA.pem())
 	cluster.refuse("configmaps") // may be read, and not be listed: the server starts, and does not know whom to trust
 	server := startWithoutDependency(t, delegatedServer(), func(options *builder.Options) { delegateTo(t, options, cluster) })
-	g.Eventually(server.started).WithTimeout(patience).Should(Receive(BeNil()))
-	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(patience).Should(ContainSubstring("[-]front-proxy failed"))
+	g.Eventually(server.started).WithTimeout(buildertest.Patience).Should(Receive(BeNil()))
+	g.Eventually(anybody.asking(t, server, "/readyz")).WithTimeout(buildertest.Patience).Should(ContainSubstring("[-]front-proxy failed"))
 
 	cluster.refuse("")
 	g.Expect(server.running.WaitReady(t.Context())).To(Succeed())
@@ -223,4 +259,10 @@ func TestAClusterWithoutMutatingPoliciesIsNotWaitedFor(t *testing.T) {
 	running := startDelegated(t, delegatedServer(), cluster)
 	code, body := anybody.get(t, running, "/readyz")
 	NewWithT(t).Expect(code).To(Equal(http.StatusOK), body)
+}
+
+func TestAServerOfAClusterHasNoLandingPage(t *testing.T) {
+	g := buildertest.Parallel(t)
+	options := require.Value(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
+	g.Expect(options.Validate()).To(MatchError(ContainSubstring("has no landing page")))
 }

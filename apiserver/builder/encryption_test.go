@@ -21,6 +21,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 )
 
 // sealing returns a function that opens an encryption by a key, and notes which stored objects that key does not decrypt.
@@ -42,7 +43,7 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 		g := NewWithT(t)
 		var lost []string
 		open := func(encryption builder.OpenEncryption) (corev1client.SecretInterface, func()) {
-			running, stop := start(t, storing(backend).WithEncryption(corev1.Resource("secrets"), encryption))
+			running, stop := buildertest.Start(t, buildertest.CoreKinds(backend).WithEncryption(corev1.Resource("secrets"), encryption))
 			return kubernetes.NewForConfigOrDie(running.ClientConfig()).CoreV1().Secrets("default"), stop
 		}
 		secrets, stop := open(sealing(g, 1, &lost))
@@ -60,7 +61,7 @@ func TestAnEncryptedResourceIsReadByItsTransformerOnly(t *testing.T) {
 		stop()
 
 		broken := errors.New("no key")
-		options, err := storing(backend).WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
+		options, err := buildertest.CoreKinds(backend).WithEncryption(corev1.Resource("secrets"), func(ctx context.Context, stored builder.Encrypted) (storagevalue.Transformer, error) {
 			lost, err = stored.Undecryptable(ctx, nil)
 			return nil, errors.Join(err, broken)
 		}).ToServerOptions()

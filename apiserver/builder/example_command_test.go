@@ -17,6 +17,7 @@ import (
 	certutil "k8s.io/client-go/util/cert"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/example"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
@@ -100,7 +101,7 @@ func ExampleServer_ToServerOptions() {
 	ctx, stop := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)
 	must(err)
-	library := connect(running)
+	library := buildertest.ConnectLibrary(running)
 	fmt.Println(library.Create(ctx, &v2.LoanRequest{Spec: v2.LoanRequestSpec{Book: strings.Repeat("very ", 100) + "long"}}))
 	stop()
 	must(running.Wait())

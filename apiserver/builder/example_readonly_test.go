@@ -19,7 +19,7 @@ import (
 
 // The objects of a resource are computed for each request. Get, list, selectors and kubectl's table work, and there is no storage.
 func Example_readOnly() {
-	catalogue := resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
+	shelf := resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
 		New:      func() *hub.Book { return &hub.Book{} },
 		NewList:  func() runtime.Object { return &hub.BookList{} },
 		Resource: hub.Resource("books"),
@@ -31,9 +31,9 @@ func Example_readOnly() {
 			return []*hub.Book{book("solaris", "Lem"), book("eden", "Lem"), book("ubik", "Dick")}, nil
 		},
 	})
-	server := example.Describe(builder.New("catalogue")).
+	server := example.Describe(builder.New("library")).
 		WithResource(v2.SchemeGroupVersion, "books", func(*resources.Scope) (resources.Storages, error) {
-			return resources.Storages{"": catalogue}, nil
+			return resources.Storages{"": shelf}, nil
 		})
 	using(server, func(ctx context.Context, _ *builder.Running, library client.Client) {
 		books := &v2.BookList{}

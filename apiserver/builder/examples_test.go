@@ -6,35 +6,24 @@ import (
 	"context"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
 
 // using runs a server for as long as a function uses it. The example of the package shows each step.
 func using(server *builder.Server, use func(ctx context.Context, running *builder.Running, library client.Client)) {
-	options, err := server.WithBearerToken(token, admin).ToServerOptions()
+	options, err := server.WithBearerToken(buildertest.Token, buildertest.Admin).ToServerOptions()
 	must(err)
 	ctx, stop := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)
 	must(err)
 	must(running.WaitReady(ctx))
-	use(ctx, running, connect(running))
+	use(ctx, running, buildertest.ConnectLibrary(running))
 	stop()
 	must(running.Wait())
-}
-
-// connect returns a client that knows both versions.
-func connect(running *builder.Running) client.WithWatch {
-	scheme := runtime.NewScheme()
-	must(v1.AddToScheme(scheme))
-	must(v2.AddToScheme(scheme))
-	library, err := client.NewWithWatch(running.ClientConfig(), client.Options{Scheme: scheme})
-	must(err)
-	return library
 }
 
 // solaris is a book.

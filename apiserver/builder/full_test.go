@@ -20,15 +20,16 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
 	"goldsmith.dev/goldsmith/apiserver/storage/memory"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	directory, lines := t.TempDir(), gbytes.NewBuffer()
-	running, stop := start(t, storing(builder.EmbeddedEtcd(directory, etcd.WithQuota(2<<20))).WithWriter(lines))
+	running, stop := buildertest.Start(t, buildertest.CoreKinds(builder.EmbeddedEtcd(directory, etcd.WithQuota(2<<20))).WithWriter(lines))
 	client := withoutRetries(t, running)
 	kept := configMap("kept")
 	kept.Finalizers = []string{"example.org/kept"}
@@ -43,12 +44,12 @@ func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
 			objects++
 		}
 		return err
-	}).WithTimeout(patience).Should(MatchError(MatchRegexp("objects use [0-9]+ of 2 MiB: delete images or builds")))
-	g.Eventually(lines).WithTimeout(patience).Should(gbytes.Say("test-apiserver: the database is full: .* MiB: delete images or builds; space is freed within seconds\n"))
+	}).WithTimeout(buildertest.Patience).Should(MatchError(MatchRegexp("objects use [0-9]+ of 2 MiB: delete images or builds")))
+	g.Eventually(lines).WithTimeout(buildertest.Patience).Should(gbytes.Say("test-apiserver: the database is full: .* MiB: delete images or builds; space is freed within seconds\n"))
 	stop()
 
 	// The start drops old versions, which may be all that exceeded the quota, so the second server has a smaller one.
-	running, _ = start(t, storing(builder.EmbeddedEtcd(directory, etcd.WithQuota(1<<20))).WithWriter(lines))
+	running, _ = buildertest.Start(t, buildertest.CoreKinds(builder.EmbeddedEtcd(directory, etcd.WithQuota(1<<20))).WithWriter(lines))
 	client = withoutRetries(t, running)
 	g.Expect(withToken.asking(t, running, "/readyz")()).To(And(HavePrefix("500 "), ContainSubstring("[-]storage-space failed")))
 	g.Expect(withToken.asking(t, running, "/readyz?exclude=storage-space")()).To(Equal("200 ok"))
@@ -65,8 +66,8 @@ func TestAFullDatabaseAllowsReadsAndDeletionsOnly(t *testing.T) {
 	for i := range objects {
 		g.Expect(client.Delete(t.Context(), fmt.Sprintf("large-%d", i), metav1.DeleteOptions{})).To(Succeed())
 	}
-	g.Eventually(withToken.asking(t, running, "/readyz")).WithTimeout(patience).Should(Equal("200 ok"))
-	g.Eventually(lines).WithTimeout(patience).Should(gbytes.Say("test-apiserver: the database has space again and accepts writes\n"))
+	g.Eventually(withToken.asking(t, running, "/readyz")).WithTimeout(buildertest.Patience).Should(Equal("200 ok"))
+	g.Eventually(lines).WithTimeout(buildertest.Patience).Should(gbytes.Say("test-apiserver: the database has space again and accepts writes\n"))
 	create(t, client, configMap("another"))
 }
 
@@ -83,9 +84,9 @@ func (d *fullDisk) Commit(int64, []*mvccpb.KeyValue) error {
 }
 
 func TestAStorageThatRefusesWritesIsNoErrorOfTheServer(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	disk := &fullDisk{}
-	running, _ := start(t, storing(builder.Memory(memory.WithJournal(disk, memory.Content{}))))
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory(memory.WithJournal(disk, memory.Content{}))))
 	client := withoutRetries(t, running)
 	create(t, client, configMap("a"))
 	g.Expect(withToken.asking(t, running, "/readyz")()).To(Equal("200 ok"))

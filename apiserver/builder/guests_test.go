@@ -15,6 +15,7 @@ import (
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -34,25 +35,25 @@ func mayListPods(_ context.Context, attributes authorizer.Attributes) (authorize
 }
 
 func TestAGuestMayDoWhatItsRightsAllowAndNothingElse(t *testing.T) {
-	g := parallel(t)
-	running, _ := start(t, storing(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)))
+	g := buildertest.Parallel(t)
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)))
 	listPods := func(token string) error {
-		_, err := external(t, running, token).CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{})
+		_, err := buildertest.ConnectOutside(t, running, token).CoreV1().Pods("default").List(t.Context(), metav1.ListOptions{})
 		return err
 	}
 	g.Expect(listPods("of-a-visitor")).To(Succeed())
-	_, err := external(t, running, "of-a-visitor").CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
+	_, err := buildertest.ConnectOutside(t, running, "of-a-visitor").CoreV1().ConfigMaps("default").List(t.Context(), metav1.ListOptions{})
 	g.Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
-	err = external(t, running, "of-a-visitor").Discovery().RESTClient().Get().AbsPath("/metrics").Do(t.Context()).Error()
+	err = buildertest.ConnectOutside(t, running, "of-a-visitor").Discovery().RESTClient().Get().AbsPath("/metrics").Do(t.Context()).Error()
 	g.Expect(apierrors.IsForbidden(err)).To(BeTrue(), "%v", err)
 
 	g.Expect(apierrors.IsUnauthorized(listPods("of-nobody"))).To(BeTrue())
 	g.Expect(apierrors.IsUnauthorized(listPods("broken"))).To(BeTrue())
-	g.Expect(listPods(token)).To(Succeed(), "others keep their rights")
+	g.Expect(listPods(buildertest.Token)).To(Succeed(), "others keep their rights")
 }
 
 func TestGuestsAreForAStandaloneServerAndHaveRights(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	g.Expect(errorOf(builder.New("x").WithGuests(visitor, nil).ToServerOptions())).To(MatchError(ContainSubstring("guests need tokens and rights")))
 	options := require.Value(delegatedServer().WithStorage(builder.Memory()).WithGuests(visitor, authorizer.AuthorizerFunc(mayListPods)).ToServerOptions())(t)
 	g.Expect(options.Validate()).To(MatchError(ContainSubstring("takes no bearer tokens of its own")))

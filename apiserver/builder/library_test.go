@@ -6,15 +6,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/example"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 )
-
-// library describes a server of the example API.
-func library(backend builder.StorageBackend) *builder.Server {
-	return example.Register(builder.New("library-apiserver").WithBearerToken(token, admin)).WithStorage(backend)
-}
 
 func named(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: metav1.NamespaceDefault, Name: name}

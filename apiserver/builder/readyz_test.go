@@ -12,10 +12,11 @@ import (
 	"k8s.io/apiserver/pkg/server/healthz"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 )
 
 func TestReadyzAsksTheChecksOfTheServer(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	var empty atomic.Bool
 	shelves := healthz.NamedCheck("shelves", func(*http.Request) error {
 		if empty.Load() {
@@ -23,7 +24,7 @@ func TestReadyzAsksTheChecksOfTheServer(t *testing.T) {
 		}
 		return nil
 	})
-	running, _ := start(t, library(builder.Memory()).WithReadyzCheck(shelves))
+	running, _ := buildertest.Start(t, buildertest.Library(builder.Memory()).WithReadyzCheck(shelves))
 	g.Expect(withToken.asking(t, running, "/readyz?verbose")()).To(And(HavePrefix("200 "), ContainSubstring("[+]shelves ok")))
 	g.Expect((caller{}).asking(t, running, "/readyz")()).To(Equal("200 ok"), "a load balancer has no token")
 	g.Expect((caller{}).asking(t, running, "/readyz/shelves")()).To(HavePrefix("401 "))

@@ -14,6 +14,7 @@ import (
 	. "github.com/onsi/gomega"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -43,7 +44,7 @@ func (s *mountedSecret) put(g Gomega, files map[string][]byte) {
 }
 
 func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	authority := newAuthority(t)
 	secret := &mountedSecret{directory: t.TempDir()}
 	renew := func() *big.Int {
@@ -53,7 +54,7 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 		return pair.Leaf.SerialNumber
 	}
 	first := renew()
-	running, _ := start(t, storing(builder.Memory()).
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).
 		WithCertificate(filepath.Join(secret.directory, "tls.crt"), filepath.Join(secret.directory, "tls.key")))
 	served := func() *big.Int {
 		connection := require.Value(tls.Dial("tcp", strings.TrimPrefix(running.Address(), "https://"), &tls.Config{
@@ -65,6 +66,6 @@ func TestANewCertificateIsServedWithoutARestart(t *testing.T) {
 	g.Expect(served()).To(Equal(first))
 	for range 2 {
 		renewed := renew()
-		g.Eventually(served).WithTimeout(patience).Should(Equal(renewed))
+		g.Eventually(served).WithTimeout(buildertest.Patience).Should(Equal(renewed))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -24,11 +25,11 @@ import (
 const shutdownDelay = 10 * time.Second
 
 func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(storing(builder.Memory()).ToServerOptions())(t)
+	g := buildertest.Parallel(t)
+	options := require.Value(buildertest.CoreKinds(builder.Memory()).ToServerOptions())(t)
 	options.ServerRun.ShutdownDelayDuration = shutdownDelay
-	running, stop := startOptions(t, options)
-	client := external(t, running, token)
+	running, stop := buildertest.StartOptions(t, options)
+	client := buildertest.ConnectOutside(t, running, buildertest.Token)
 	g.Expect(client.CoreV1().Pods("default").Create(t.Context(), &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "p"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "image"}}},
@@ -53,14 +54,14 @@ func TestAServerThatIsToStopSendsItsClientsElsewhereFirst(t *testing.T) {
 		defer close(stopped)
 		stop()
 	}()
-	g.Eventually(withToken.asking(t, running, "/readyz")).WithTimeout(patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]shutdown failed")))
+	g.Eventually(withToken.asking(t, running, "/readyz")).WithTimeout(buildertest.Patience).Should(And(HavePrefix("500 "), ContainSubstring("[-]shutdown failed")))
 	kept.list(t) // tells the client
 	kept.list(t)
 	g.Expect(kept.opened).To(BeNumerically(">", 1), "the client still keeps its connection")
 	g.Expect(ended).To(BeEmpty(), "the log ended before everything else")
 
-	g.Eventually(ended).WithTimeout(patience).Should(Receive(HaveOccurred()), "a log that was broken off must not look whole")
-	g.Eventually(stopped).WithTimeout(patience).Should(BeClosed())
+	g.Eventually(ended).WithTimeout(buildertest.Patience).Should(Receive(HaveOccurred()), "a log that was broken off must not look whole")
+	g.Eventually(stopped).WithTimeout(buildertest.Patience).Should(BeClosed())
 }
 
 // keptConnections is a client that keeps its connections, as an aggregator does, and counts those that it opened.
@@ -92,7 +93,7 @@ func (k *keptConnections) list(t *testing.T) {
 	t.Helper()
 	g := NewWithT(t)
 	request := require.Value(http.NewRequestWithContext(t.Context(), http.MethodGet, k.url, nil))(t)
-	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header.Set("Authorization", "Bearer "+buildertest.Token)
 	response, err := k.client.Do(request)
 	g.Expect(err).NotTo(HaveOccurred())
 	g.Expect(response.ProtoMajor).To(Equal(2))

@@ -19,6 +19,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
@@ -65,8 +66,8 @@ func update(t *testing.T, client typedcorev1.ConfigMapInterface, object *corev1.
 
 func TestEveryStorage(t *testing.T) {
 	t.Parallel()
-	eachBackend(t, 2*patience, func(t *testing.T, backend builder.StorageBackend) {
-		running, _ := start(t, storing(backend))
+	eachBackend(t, 2*buildertest.Patience, func(t *testing.T, backend builder.StorageBackend) {
+		running, _ := buildertest.Start(t, buildertest.CoreKinds(backend))
 		client := configMapsOf(t, running)
 		t.Run("reads consistently from the cache", func(t *testing.T) { readsConsistently(t, running, client) })
 		t.Run("refuses what is too large", func(t *testing.T) { refusesTooLarge(t, running) })
@@ -90,7 +91,7 @@ func next(t *testing.T, events watch.Interface) watch.Event {
 			if event.Type != watch.Bookmark {
 				return event
 			}
-		case <-time.After(patience):
+		case <-time.After(buildertest.Patience):
 			t.Fatal("no event")
 		}
 	}
@@ -127,7 +128,7 @@ func refusesTooLarge(t *testing.T, running *builder.Running) {
 func TestEveryStorageCompactsAtItsInterval(t *testing.T) {
 	t.Parallel()
 	eachBackend(t, time.Second, func(t *testing.T, backend builder.StorageBackend) {
-		running, _ := start(t, storing(backend))
+		running, _ := buildertest.Start(t, buildertest.CoreKinds(backend))
 		client := configMapsOf(t, running)
 		object := create(t, client, configMap("gone"))
 		first := object.ResourceVersion
@@ -135,7 +136,7 @@ func TestEveryStorageCompactsAtItsInterval(t *testing.T) {
 			object = update(t, client, object, object.ResourceVersion)
 			_, err := client.List(t.Context(), metav1.ListOptions{ResourceVersion: first, ResourceVersionMatch: metav1.ResourceVersionMatchExact})
 			return err
-		}).WithTimeout(patience).Should(Satisfy(apierrors.IsResourceExpired))
+		}).WithTimeout(buildertest.Patience).Should(Satisfy(apierrors.IsResourceExpired))
 	})
 }
 
@@ -155,15 +156,15 @@ func briefly(backend builder.StorageBackend) *builder.Server {
 			})
 			return resources.Storages{"": store}, err
 		}).
-		WithBearerToken(token, admin).
+		WithBearerToken(buildertest.Token, buildertest.Admin).
 		WithStorage(backend)
 }
 
 func TestEveryStorageForgetsWhatLivesBriefly(t *testing.T) {
 	t.Parallel()
-	eachBackend(t, 2*patience, func(t *testing.T, backend builder.StorageBackend) {
+	eachBackend(t, 2*buildertest.Patience, func(t *testing.T, backend builder.StorageBackend) {
 		g := NewWithT(t)
-		running, _ := start(t, briefly(backend))
+		running, _ := buildertest.Start(t, briefly(backend))
 		client := configMapsOf(t, running)
 		events := require.Value(client.Watch(t.Context(), metav1.ListOptions{}))(t)
 		defer events.Stop()
@@ -176,10 +177,3 @@ func TestEveryStorageForgetsWhatLivesBriefly(t *testing.T) {
 
 // errorOf returns the error of a call that also returns a value.
 func errorOf[T any](_ T, err error) error { return err }
-
-// parallel lets a test run beside others and returns its assertions.
-func parallel(t *testing.T) *WithT {
-	t.Helper()
-	t.Parallel()
-	return NewWithT(t)
-}

@@ -15,6 +15,7 @@ import (
 	typedcorev1 "k8s.io/client-go/kubernetes/typed/core/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
@@ -30,7 +31,7 @@ var storages = []struct {
 // serve starts a server for a benchmark.
 func serve(b *testing.B, backend builder.StorageBackend) typedcorev1.ConfigMapInterface {
 	b.Helper()
-	options, err := storing(backend).ToServerOptions()
+	options, err := buildertest.CoreKinds(backend).ToServerOptions()
 	require.NoError(b, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	running, err := options.Start(ctx)

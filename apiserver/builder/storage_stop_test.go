@@ -14,6 +14,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 )
 
 // TestNothingIsLeftOfAStorage is not parallel: no other test has goroutines meanwhile.
@@ -22,13 +23,13 @@ func TestNothingIsLeftOfAStorage(t *testing.T) { //nolint:paralleltest // as sai
 	for name, backend := range map[string]builder.StorageBackend{"memory": builder.Memory(), "files": builder.Files(root)} {
 		t.Run(name, func(t *testing.T) {
 			g := NewWithT(t)
-			running, stop := start(t, storing(backend))
+			running, stop := buildertest.Start(t, buildertest.CoreKinds(backend))
 			client := configMapsOf(t, running)
 			g.Expect(client.Watch(t.Context(), metav1.ListOptions{})).Error().NotTo(HaveOccurred())
 			create(t, client, configMap("a"))
 			g.Expect(goroutines()).NotTo(BeEmpty())
 			stop()
-			g.Eventually(goroutines).WithTimeout(patience).Should(BeEmpty())
+			g.Eventually(goroutines).WithTimeout(buildertest.Patience).Should(BeEmpty())
 		})
 	}
 	var left []string

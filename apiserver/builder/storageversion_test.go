@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/apiserver/storage/etcd"
@@ -25,14 +26,14 @@ const shelfSize = 25
 // The storage version moves as docs/api-stability.md describes: the old and the new server run side by side, the old server
 // stops, and every object is written again.
 func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	database := require.Value(etcd.Start(t.Context(), ""))(t)
 	t.Cleanup(func() { g.Expect(database.Stop()).To(Succeed()) })
 	inFirst, inSecond := v1.SchemeGroupVersion.String(), v2.SchemeGroupVersion.String()
 	stored := func() sets.Set[string] { return storedVersions(t, database) }
 
-	old, stopOld := start(t, library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v1.SchemeGroupVersion))
-	throughOld := connect(old)
+	old, stopOld := buildertest.Start(t, buildertest.Library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v1.SchemeGroupVersion))
+	throughOld := buildertest.ConnectLibrary(old)
 	for i := range shelfSize {
 		book := theCyberiad()
 		book.Name = fmt.Sprintf("book-%02d", i)
@@ -40,8 +41,8 @@ func TestTheStorageVersionMovesUnderRunningServers(t *testing.T) {
 	}
 	g.Expect(stored()).To(Equal(sets.New(inFirst)), "what the old server wrote")
 
-	current, _ := start(t, library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v2.SchemeGroupVersion))
-	throughNew := connect(current)
+	current, _ := buildertest.Start(t, buildertest.Library(builder.ExternalEtcd(database.Transport())).WithStorageVersion(v2.SchemeGroupVersion))
+	throughNew := buildertest.ConnectLibrary(current)
 	g.Expect(storageVersionHash(t, current)).NotTo(Equal(storageVersionHash(t, old)), "by which a migrator knows that there is work")
 	changed := &v1.Book{}
 	g.Expect(throughNew.Get(t.Context(), key("book-00"), changed)).To(Succeed())
@@ -90,7 +91,7 @@ func storedVersions(t *testing.T, server *etcd.Server) sets.Set[string] {
 func storageVersionHash(t *testing.T, running *builder.Running) string {
 	t.Helper()
 	g := NewWithT(t)
-	resources := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String()))(t)
+	resources := require.Value(buildertest.ConnectOutside(t, running, buildertest.Token).Discovery().ServerResourcesForGroupVersion(v1.SchemeGroupVersion.String()))(t)
 	for _, resource := range resources.APIResources {
 		if resource.Name == "books" {
 			g.Expect(resource.StorageVersionHash).NotTo(BeEmpty())

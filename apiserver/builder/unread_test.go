@@ -16,6 +16,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	restclient "k8s.io/client-go/rest"
 
+	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -23,19 +25,19 @@ import (
 
 // A client that stops to read ends its own answer: over HTTP/2 a stream, otherwise the connection.
 func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	title := strings.Repeat("x", 256<<10)
 	var books []*hub.Book // more than a client and a server keep for each other
 	for i := range 128 {
 		books = append(books, &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: strconv.Itoa(i)}, Spec: hub.BookSpec{Title: title}})
 	}
 	requests := make(chan context.Context, 1)
-	options := require.Value(computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+	options := require.Value(buildertest.ComputedBooks(func(ctx context.Context) ([]*hub.Book, error) {
 		requests <- ctx
 		return books, nil
 	}).ToServerOptions())(t)
 	options.SetStallLimit(50 * time.Millisecond)
-	running, _ := startOptions(t, options)
+	running, _ := buildertest.StartOptions(t, options)
 	for _, protocol := range []string{"http/1.1", "h2"} {
 		config := running.ClientConfig()
 		config.NextProtos = []string{protocol}
@@ -58,8 +60,8 @@ func TestTheServerEndsAnAnswerThatNobodyReads(t *testing.T) {
 
 // A list takes the memory of an item while its client reads.
 func TestAListIsWrittenItemByItem(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(catalogue().ToServerOptions())(t)
+	g := buildertest.Parallel(t)
+	options := require.Value(buildertest.Library(builder.Memory()).ToServerOptions())(t)
 	title := strings.Repeat("x", 256<<10) // more than the encoders keep to decide about compression
 	list := &v2.BookList{}
 	for range 3 {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/example"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
@@ -27,9 +28,9 @@ func TestAResourceInTwoVersions(t *testing.T) {
 	for _, stored := range []schema.GroupVersion{v1.SchemeGroupVersion, v2.SchemeGroupVersion} {
 		t.Run("stored in "+stored.Version, func(t *testing.T) {
 			t.Parallel()
-			running, _ := start(t, library(builder.Memory()).WithStorageVersion(stored))
+			running, _ := buildertest.Start(t, buildertest.Library(builder.Memory()).WithStorageVersion(stored))
 			t.Run("is discovered", func(t *testing.T) { isDiscovered(t, running) })
-			books := connect(running)
+			books := buildertest.ConnectLibrary(running)
 			t.Run("is read, selected, written and watched in both", func(t *testing.T) { isTheSameInBoth(t, books) })
 			t.Run("is patched in both", func(t *testing.T) { isPatchedInBoth(t, books) })
 			t.Run("is applied in both", func(t *testing.T) { isAppliedInBoth(t, books) })
@@ -40,7 +41,7 @@ func TestAResourceInTwoVersions(t *testing.T) {
 
 func isDiscovered(t *testing.T, running *builder.Running) {
 	g := NewWithT(t)
-	discovery := external(t, running, token).Discovery()
+	discovery := buildertest.ConnectOutside(t, running, buildertest.Token).Discovery()
 	groups := require.Value(discovery.ServerGroups())(t)
 	g.Expect(groups.Groups).To(HaveLen(1))
 	g.Expect(groups.Groups[0].PreferredVersion.Version).To(Equal("v2"))
@@ -65,7 +66,7 @@ func isTheSameInBoth(t *testing.T, books client.WithWatch) {
 	defer second.Stop()
 	next := func(watcher watch.Interface) client.Object {
 		var event watch.Event
-		g.Eventually(watcher.ResultChan()).WithTimeout(patience).Should(Receive(&event))
+		g.Eventually(watcher.ResultChan()).WithTimeout(buildertest.Patience).Should(Receive(&event))
 		return event.Object.(client.Object)
 	}
 
@@ -213,8 +214,8 @@ func TestVersionsThatCannotBeServedAreRefused(t *testing.T) {
 }
 
 func TestAKindThatAVersionLacksIsNotServedThere(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(example.Describe(builder.New("x")).WithBearerToken(token, admin).
+	g := buildertest.Parallel(t)
+	options := require.Value(example.Describe(builder.New("x")).WithBearerToken(buildertest.Token, buildertest.Admin).
 		WithResource(v2.SchemeGroupVersion, "loanrequests", example.LoanRequests, v1.SchemeGroupVersion).ToServerOptions())(t)
 	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(`no kind "LoanRequest" is registered for version "library.example.com/v1"`)))

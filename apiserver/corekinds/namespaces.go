@@ -72,7 +72,7 @@ type namespaceREST struct {
 
 var _ rest.GracefulDeleter = namespaceREST{}
 
-// Delete marks a namespace as terminating, or removes it if it is and nothing holds it any more.
+// Delete marks a namespace as terminating. It removes a terminating namespace that has no finalizers left.
 func (r namespaceREST) Delete(ctx context.Context, name string, validate rest.ValidateObjectFunc, options *metav1.DeleteOptions) (runtime.Object, bool, error) {
 	found, err := r.Get(ctx, name, &metav1.GetOptions{})
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 // groupPriority is the priority of the group among those of the server: that of custom resources.
 const groupPriority = 1000
 
-// announce adds the group to the list of groups. Its versions are stale until their kinds are known: clients then know that they
-// do not know the resources.
+// announce adds the group to the list of groups. Until its kinds are known, discovery marks its versions as stale, so
+// that clients do not take the missing kinds for deleted ones.
 func (g *Group) announce() {
 	generic := g.server.generic
 	generic.DiscoveryGroupManager.AddGroup(g.apiGroup())

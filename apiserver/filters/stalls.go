@@ -47,8 +47,9 @@ func (c stallConn) Write(data []byte) (int, error) {
 	return c.Conn.Write(data)
 }
 
-// EndStalls resets streams of HTTP/2 whose client grants no window for the limit, which the connection does not notice: the client may read
-// other streams. Streamed subresources may wait, because people read a log page by page, and it takes little memory.
+// EndStalls resets a stream of HTTP/2 whose client has granted no window for as long as the limit. The write deadline of the connection does
+// not cover this, because the client may read other streams. Streamed subresources have no limit: people read a log page by page,
+// and it takes little memory.
 func EndStalls(api http.Handler, streamed []string, limit time.Duration) http.Handler {
 	return http.HandlerFunc(func(writer http.ResponseWriter, request *http.Request) {
 		info, found := apirequest.RequestInfoFrom(request.Context())

@@ -123,7 +123,7 @@ func (i patchInfo) UpdatedObject(ctx context.Context, old runtime.Object) (runti
 const (
 	// undecoded begins the error of the library for a patch that it cannot read.
 	undecoded = "error decoding patch: "
-	// ofStoredObject is a part of its errors that a client has not caused.
+	// ofStoredObject is in errors of the library about the stored object, which the client has not caused.
 	ofStoredObject = "live obj"
 	// ofPatch is the field that the library names in its errors for a patch.
 	ofPatch = "patch"
@@ -136,7 +136,7 @@ var errCutNumber = errors.New("a number does not fit into its field")
 var (
 	// ofAppliedObject begins the errors of server-side apply about the fields of the patch, which follow.
 	ofAppliedObject = regexp.MustCompile(`^failed to create typed patch object \(.*?\): (errors:)?`)
-	// ofGoValue is the end of such an error. It shows the value with Go types.
+	// ofGoValue is the end of an error of server-side apply, which shows the value with Go types.
 	ofGoValue = regexp.MustCompile(`, got &?value\.\w+\{.*$`)
 	// wrongForm is the error for a patch that is a list instead of an object, or the reverse.
 	wrongForm = regexp.MustCompile(`json: cannot unmarshal (\w+) into Go value of type (map\[|\[\])\S+( \{\})?`)

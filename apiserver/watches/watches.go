@@ -24,10 +24,10 @@ import (
 const (
 	// maxBeginning is how many watches of a resource begin at a time. Until a past event is shared, the watch has a copy of its object.
 	maxBeginning = 4
-	// maxWait is how long the watch cache can take to begin a watch until the next one begins: it may wait for etcd, or for a version
-	// that a client names.
+	// maxWait is how long a watch waits until the one before it has begun. The watch cache may take longer, because it waits for etcd, or for a
+	// version that a client names.
 	maxWait = 100 * time.Millisecond
-	// begun is how long no past event has come when a watch has begun. A wrong guess costs memory only.
+	// begun is the time without a past event after which a watch counts as begun. A wrong guess costs memory only.
 	begun = 10 * time.Millisecond
 )
 

@@ -153,7 +153,7 @@ func (b *build) run(ctx context.Context) (artifacts []result.Artifact, err error
 	defer func() { _ = os.RemoveAll(b.work) }() // Goldsmith deletes what is left
 	defer func() {
 		if err != nil {
-			err = b.withRoom(err)
+			err = b.addDiskSpace(err)
 		}
 	}()
 	b.logf("build %s/%s, attempt %d: Debian %s, packages: %d, files: %d, targets: %s", b.input.Build.Namespace, b.input.Build.Name,

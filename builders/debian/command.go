@@ -31,13 +31,13 @@ func (b *build) command(ctx context.Context, name string, args ...string) error 
 func (b *build) commandWith(ctx context.Context, input io.Reader, name string, args ...string) (last []string, err error) {
 	last, err = b.tool(ctx, input, name, args...)
 	if err != nil && ctx.Err() == nil {
-		err = failed(last, err)
+		err = commandError(last, err)
 	}
 	return last, err
 }
 
-// failed returns the error of a tool with the last line of its output.
-func failed(last []string, err error) error {
+// commandError returns the error of a tool with the last line of its output.
+func commandError(last []string, err error) error {
 	switch {
 	case output.NoSpace(last):
 		return diskFull(last)

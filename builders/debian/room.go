@@ -11,8 +11,8 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// withRoom adds to the failure of a full disk which directory it is, how much is free there, and how much the build has written: it needs more.
-func (b *build) withRoom(err error) error {
+// addDiskSpace adds to the failure of a full disk which directory it is, how much is free there, and how much the build has written: it needs more.
+func (b *build) addDiskSpace(err error) error {
 	failed := failureOf(err)
 	if failed.Reason != ReasonDiskFull {
 		return err
@@ -21,14 +21,14 @@ func (b *build) withRoom(err error) error {
 		var stat syscall.Statfs_t
 		if syscall.Statfs(directory, &stat) == nil {
 			failed.Message += fmt.Sprintf("; %s has %s free, and this build needs more than the %s that it has written there",
-				directory, humanize.IBytes(stat.Bavail*uint64(max(0, stat.Bsize))), humanize.IBytes(written(directory)))
+				directory, humanize.IBytes(stat.Bavail*uint64(max(0, stat.Bsize))), humanize.IBytes(diskUsage(directory)))
 		}
 	}
 	return &failure{*failed}
 }
 
-// written returns how many bytes of the disk the files of a directory occupy, as far as they can be read.
-func written(directory string) (bytes uint64) {
+// diskUsage returns how many bytes of the disk the files of a directory occupy, as far as they can be read.
+func diskUsage(directory string) (bytes uint64) {
 	const block = 512 // the unit of stat(2), on every file system
 	_ = filepath.WalkDir(directory, func(_ string, entry fs.DirEntry, err error) error {
 		if err != nil {

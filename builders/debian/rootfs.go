@@ -23,7 +23,7 @@ const (
 	// privateLibraries is a directory of the plan with links to the libraries that are in no directory of the dynamic linker.
 	privateLibraries = "libraries"
 
-	// dpkgHook is the name of the program of the builder in the fake chroot. Its last part tells goldsmith that it is that program.
+	// dpkgHook is the path of the builder's program in the fake chroot. By the base name of its path, goldsmith runs as that program.
 	dpkgHook = "/hook" + tools.Program
 )
 

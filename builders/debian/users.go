@@ -50,7 +50,7 @@ var systemNames = []string{
 func readUsers(text string, at *field.Path) ([]user, field.ErrorList) {
 	var users []user
 	if err := yaml.UnmarshalStrict([]byte(text), &users); err != nil {
-		return nil, field.ErrorList{field.Invalid(at, field.OmitValueType{}, "must be a list in YAML or JSON, such as [{name: admin, groups: [sudo]}]: "+plain(err))}
+		return nil, field.ErrorList{field.Invalid(at, field.OmitValueType{}, "must be a list in YAML or JSON, such as [{name: admin, groups: [sudo]}]: "+trimDecoderSteps(err))}
 	}
 	var problems field.ErrorList
 	wrong := func(path *field.Path, value any, must string) {
@@ -125,8 +125,8 @@ func cutString(text []byte) (first, rest []byte, whole bool) {
 	return text[:length], text[length:], true
 }
 
-// plain returns an error of the decoder without the names of its steps.
-func plain(err error) string {
+// trimDecoderSteps returns an error of the decoder without the names of its steps.
+func trimDecoderSteps(err error) string {
 	text := err.Error()
 	for _, prefix := range []string{"error unmarshaling JSON: ", "while decoding JSON: ", "error converting YAML to JSON: ", "json: "} {
 		text = strings.TrimPrefix(text, prefix)

@@ -64,7 +64,7 @@ func execute(ctx context.Context, root *cobra.Command) int {
 	}
 	err = explainUnknownVerb(root, client.MissingRights(verb, err))
 	code := exit.Code(ctx, err)
-	if err != nil && code != exit.Interrupted && !exit.Shown(err) {
+	if err != nil && code != exit.Interrupted && !exit.IsShown(err) {
 		root.PrintErrln("Error:", err)
 	}
 	return code

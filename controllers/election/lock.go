@@ -31,15 +31,15 @@ func newLock(lease resourcelock.Interface) *lock {
 
 // Create creates the Lease.
 func (l *lock) Create(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Create(ctx, record))
+	return l.observeWrite(record, l.Interface.Create(ctx, record))
 }
 
 // Update takes, renews or releases the lease.
 func (l *lock) Update(ctx context.Context, record resourcelock.LeaderElectionRecord) error {
-	return l.wrote(record, l.Interface.Update(ctx, record))
+	return l.observeWrite(record, l.Interface.Update(ctx, record))
 }
 
-func (l *lock) wrote(record resourcelock.LeaderElectionRecord, err error) error {
+func (l *lock) observeWrite(record resourcelock.LeaderElectionRecord, err error) error {
 	if err == nil {
 		l.held.Store(record.HolderIdentity == l.Identity())
 	}

@@ -27,8 +27,8 @@ type Monitor struct {
 	mutex sync.Mutex
 	// reasons are why the last request for a resource failed. Only resources whose last request failed are in it.
 	reasons map[schema.GroupVersionResource]string
-	// said is when each reason of an API was last logged. An API is in it until it has answered for all its resources.
-	said map[schema.GroupVersion]map[string]time.Time
+	// logged is when each reason was last logged, by API. An API is deleted from it when requests for all its resources succeed.
+	logged map[schema.GroupVersion]map[string]time.Time
 }
 
 // NewMonitor returns a monitor that writes to a log.
@@ -37,7 +37,7 @@ func NewMonitor(logger logr.Logger, clock clock.PassiveClock) *Monitor {
 		logger:  logger,
 		clock:   clock,
 		reasons: map[schema.GroupVersionResource]string{},
-		said:    map[schema.GroupVersion]map[string]time.Time{},
+		logged:  map[schema.GroupVersion]map[string]time.Time{},
 	}
 }
 
@@ -56,23 +56,23 @@ func line(api schema.GroupVersion, reason string) string {
 	return fmt.Sprintf("waiting for %s: %s", api, reason)
 }
 
-func (m *Monitor) failed(resource schema.GroupVersionResource, reason string) {
+func (m *Monitor) recordFailure(resource schema.GroupVersionResource, reason string) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	api := resource.GroupVersion()
 	m.reasons[resource] = reason
-	if m.said[api] == nil {
-		m.said[api] = map[string]time.Time{}
+	if m.logged[api] == nil {
+		m.logged[api] = map[string]time.Time{}
 	}
 	now := m.clock.Now()
-	if before, said := m.said[api][reason]; said && now.Sub(before) < repeatAfter {
+	if before, said := m.logged[api][reason]; said && now.Sub(before) < repeatAfter {
 		return
 	}
-	m.said[api][reason] = now
+	m.logged[api][reason] = now
 	m.logger.Info(line(api, reason))
 }
 
-func (m *Monitor) answered(resource schema.GroupVersionResource) {
+func (m *Monitor) recordAnswer(resource schema.GroupVersionResource) {
 	m.mutex.Lock()
 	defer m.mutex.Unlock()
 	if _, waited := m.reasons[resource]; !waited {
@@ -85,6 +85,6 @@ func (m *Monitor) answered(resource schema.GroupVersionResource) {
 			return
 		}
 	}
-	delete(m.said, api)
+	delete(m.logged, api)
 	m.logger.Info(fmt.Sprintf("%s answers", api))
 }

@@ -60,12 +60,12 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resource := schema.GroupVersionResource{Group: asked.APIGroup, Version: asked.APIVersion, Resource: asked.Resource}
 	switch {
 	case err != nil:
-		t.monitor.failed(resource, err.Error())
+		t.monitor.recordFailure(resource, err.Error())
 	case response.StatusCode < http.StatusBadRequest:
-		t.monitor.answered(resource)
+		t.monitor.recordAnswer(resource)
 	default:
 		if reason := t.failure(asked, response); reason != "" {
-			t.monitor.failed(resource, reason)
+			t.monitor.recordFailure(resource, reason)
 		}
 	}
 	return response, err

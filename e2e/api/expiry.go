@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// expired is an answer about a version that the storage has forgotten.
-func expired(err error) bool {
+// isExpired is an answer about a version that the storage has forgotten.
+func isExpired(err error) bool {
 	status, ok := err.(apierrors.APIStatus)
 	return ok && status.Status().Code == http.StatusGone && status.Status().Reason == metav1.StatusReasonExpired
 }
@@ -33,10 +33,10 @@ func describeExpiry(w *subject) {
 			w.change(ctx, "a", labelled("written", fmt.Sprint(written)))
 			_, err = w.client().List(ctx, metav1.ListOptions{Continue: page.GetContinue(), Limit: 1})
 			return err
-		}).Should(Satisfy(expired))
+		}).Should(Satisfy(isExpired))
 		next := w.list(ctx, metav1.ListOptions{Continue: err.(apierrors.APIStatus).Status().Continue, Limit: 1})
 		Expect(names(next)).To(Equal([]string{"b"}))
-		Expect(next.GetResourceVersion()).To(And(newer(page.GetResourceVersion()), Not(Equal(page.GetResourceVersion()))))
+		Expect(next.GetResourceVersion()).To(And(beNewer(page.GetResourceVersion()), Not(Equal(page.GetResourceVersion()))))
 		Expect(names(w.list(ctx, metav1.ListOptions{ResourceVersion: page.GetResourceVersion()}))).To(ConsistOf("a", "b"), "it need not be that old")
 		w.change(ctx, "b", labelled("written", "last"))
 		running.expects(ctx, "ADDED b 1") // a watch that was running goes on

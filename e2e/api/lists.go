@@ -34,8 +34,8 @@ func names(list *unstructured.UnstructuredList) []string {
 	return names
 }
 
-// newer matches the version than and all later versions.
-func newer(than string) gomegatypes.GomegaMatcher {
+// beNewer matches the version than and all later versions.
+func beNewer(than string) gomegatypes.GomegaMatcher {
 	return WithTransform(func(version string) (int, error) {
 		return resourceversion.CompareResourceVersion(version, than)
 	}, BeNumerically(">=", 0))

@@ -119,8 +119,8 @@ func (s *subject) read(ctx context.Context) *unstructured.Unstructured {
 	return found
 }
 
-// observed waits until the controller has observed the spec of the object web, and returns it: from then on only the spec writes to it.
-func (s *subject) observed(ctx context.Context) *unstructured.Unstructured {
+// waitUntilObserved waits until the controller has observed the spec of the object web, and returns it: from then on only the spec writes to it.
+func (s *subject) waitUntilObserved(ctx context.Context) *unstructured.Unstructured {
 	GinkgoHelper()
 	var read *unstructured.Unstructured
 	s.Eventually(ctx, func(ctx context.Context) bool {
@@ -208,8 +208,8 @@ func labelled(key, value string) func(*unstructured.Unstructured) {
 // generated has the server choose the name.
 func generated(object *unstructured.Unstructured) { object.SetGenerateName("generated-") }
 
-// held is a change of an object that keeps it after it was deleted.
-func held(object *unstructured.Unstructured) { object.SetFinalizers([]string{finalizer}) }
+// addFinalizer is a change of an object that keeps it after it was deleted.
+func addFinalizer(object *unstructured.Unstructured) { object.SetFinalizers([]string{finalizer}) }
 
 // beNew matches an object that the server has just created: clients that wait for its status must not take it for finished.
 func beNew() types.GomegaMatcher {

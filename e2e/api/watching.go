@@ -41,7 +41,7 @@ func (s *eventReader) next(ctx context.Context) string {
 		object, ok := event.Object.(*unstructured.Unstructured)
 		Expect(ok).To(BeTrue(), "%s %v", event.Type, event.Object)
 		if s.version != "" {
-			Expect(object.GetResourceVersion()).To(newer(s.version))
+			Expect(object.GetResourceVersion()).To(beNewer(s.version))
 		}
 		s.version = object.GetResourceVersion()
 		if event.Type == watch.Bookmark {

@@ -59,7 +59,7 @@ func describeCreation(w *subject) {
 		})
 
 		It("is refused in a namespace that ends", func(ctx SpecContext) {
-			w.create(ctx, "held", held)
+			w.create(ctx, "held", addFinalizer)
 			Expect(w.Kube.CoreV1().Namespaces().Delete(ctx, w.Namespace, metav1.DeleteOptions{})).To(Succeed())
 			w.Eventually(ctx, func(ctx context.Context) error {
 				_, err := w.client().Create(ctx, w.object("web"), metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})

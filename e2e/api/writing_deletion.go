@@ -17,7 +17,7 @@ import (
 
 func describeDeletion(w *subject) {
 	It("A deletion has preconditions, and waits for finalizers", func(ctx SpecContext) {
-		old := w.create(ctx, "web", held)
+		old := w.create(ctx, "web", addFinalizer)
 		version := old.GetResourceVersion()
 		w.change(ctx, "web", labelled("a", "b"))
 		err := w.client().Delete(ctx, "web", metav1.DeleteOptions{Preconditions: &metav1.Preconditions{ResourceVersion: &version}})
@@ -41,7 +41,7 @@ func describeDeletion(w *subject) {
 
 func describeImageDeletion(w *fixture) {
 	It("An image whose deletion a finalizer holds gets no more builds", func(ctx SpecContext) {
-		images(w).create(ctx, "web", held)
+		images(w).create(ctx, "web", addFinalizer)
 		images(w).remove(ctx, "web")
 		_, err := w.Images().Instantiate(ctx, "web", &v1alpha1.BuildRequest{}, metav1.CreateOptions{})
 		Expect(apierrors.IsConflict(err)).To(BeTrue(), "%v", err)

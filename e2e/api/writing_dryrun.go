@@ -28,7 +28,7 @@ func describeDryRun(w *subject) {
 
 		It("of an apply answers what would become of the object, and changes nothing", func(ctx SpecContext) {
 			w.create(ctx, "web")
-			before := w.observed(ctx)
+			before := w.waitUntilObserved(ctx)
 			annotated := w.object("web", set("metadata.annotations", map[string]any{"a": "b"}))
 			answered, err := w.client().Apply(ctx, "web", annotated, metav1.ApplyOptions{DryRun: []string{metav1.DryRunAll}, FieldManager: "one"})
 			Expect(err).NotTo(HaveOccurred())
@@ -38,8 +38,8 @@ func describeDryRun(w *subject) {
 		})
 
 		It("of a deletion deletes nothing, and marks nothing", func(ctx SpecContext) {
-			w.create(ctx, "web", held)
-			before := w.observed(ctx)
+			w.create(ctx, "web", addFinalizer)
+			before := w.waitUntilObserved(ctx)
 			Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}})).To(Succeed())
 			Expect(w.client().Delete(ctx, "web", metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}, PropagationPolicy: new(metav1.DeletePropagationForeground)})).To(Succeed())
 			Expect(w.client().DeleteCollection(ctx, metav1.DeleteOptions{DryRun: []string{metav1.DryRunAll}}, metav1.ListOptions{})).To(Succeed())

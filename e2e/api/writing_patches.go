@@ -26,7 +26,7 @@ func describePatches(w *subject) {
 
 		It("that changes nothing is no new version, and one of metadata no new generation", func(ctx SpecContext) {
 			w.create(ctx, "web", labelled("a", "b"))
-			before := w.observed(ctx)
+			before := w.waitUntilObserved(ctx)
 			Expect(w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":true}}`)).To(BeComparableTo(before))
 			Expect(w.patch(ctx, "web", types.MergePatchType, `{}`)).To(BeComparableTo(before))
 			after := w.patch(ctx, "web", types.MergePatchType, `{"metadata":{"labels":{"a":"c"}}}`)
@@ -73,7 +73,7 @@ func describeStrategicPatches(w *fixture) {
 	Describe("A strategic merge patch", func() {
 		It("merges the lists that have a merge key and replaces the others", func(ctx SpecContext) {
 			w.create(ctx, "web", parameters("a", "b"))
-			images(w).change(ctx, "web", held)
+			images(w).change(ctx, "web", addFinalizer)
 			patched := patch(ctx, `{"metadata":{"finalizers":["example.com/more"]},"spec":{"parameters":[{"name":"c"}]}}`)
 			Expect(patched.Finalizers).To(ConsistOf(finalizer, "example.com/more"))
 			Expect(patched.Spec.Parameters).To(ConsistOf(

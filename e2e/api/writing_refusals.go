@@ -20,8 +20,8 @@ type request struct {
 	headers            []string
 }
 
-// of replaces the placeholders OBJECTS, VERSION, KIND and CONTENT of a request by the values of this resource.
-func (s *subject) of(r request) request {
+// fillPlaceholders replaces the placeholders OBJECTS, VERSION, KIND and CONTENT of a request by the values of this resource.
+func (s *subject) fillPlaceholders(r request) request {
 	replace := strings.NewReplacer(
 		"OBJECTS", s.path(""), "VERSION", s.resource.GroupVersion().String(), "KIND", s.kind, "CONTENT", s.content,
 	).Replace
@@ -72,7 +72,7 @@ func describeRefusals(w *subject) {
 	// exchange sends the same request for a ConfigMap and for an object of ours.
 	exchange := func(ctx context.Context, r request) (builtIn, ours reply) {
 		GinkgoHelper()
-		one, other := builtIns.of(r), w.of(r)
+		one, other := builtIns.fillPlaceholders(r), w.fillPlaceholders(r)
 		return w.ask(ctx, one.method, one.path, one.body, one.headers...), w.ask(ctx, other.method, other.path, other.body, other.headers...)
 	}
 	const there = `{"apiVersion":"VERSION","kind":"KIND","metadata":{"name":"there"},CONTENT}`

@@ -23,14 +23,14 @@ func describeUpdates(w *subject) {
 			w.create(ctx, "web")
 			update := func(change func(*unstructured.Unstructured)) *unstructured.Unstructured {
 				GinkgoHelper()
-				object := w.observed(ctx)
+				object := w.waitUntilObserved(ctx)
 				change(object)
 				updated, err := w.client().Update(ctx, object, metav1.UpdateOptions{})
 				Expect(err).NotTo(HaveOccurred())
 				return updated
 			}
 			Expect(update(labelled("a", "b")).GetGeneration()).To(BeEquivalentTo(1))
-			status := field(w.observed(ctx), "status")
+			status := field(w.waitUntilObserved(ctx), "status")
 			Expect(field(update(set("status.activeBuilds", int64(7))), "status")).To(Equal(status))
 			Expect(update(set(w.edited, w.other)).GetGeneration()).To(BeEquivalentTo(2))
 			Expect(update(set("metadata.generation", int64(7))).GetGeneration()).To(BeEquivalentTo(2))

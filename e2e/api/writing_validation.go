@@ -31,7 +31,7 @@ func describeFieldValidation(w *subject) {
 		return strings.Replace(w.manifest(`{"name":"web"}`), `"suspend":true,`, `"suspend":true,"suspend":true,`+more, 1)
 	}
 
-	DescribeTable(nobodyKnows, treated(w),
+	DescribeTable(nobodyKnows, checkFieldValidation(w),
 		Entry("in a creation", odd(http.MethodPost, "", asJSON, twice(`"colour":"gold",`), duplicate, unknown)),
 		Entry("in a JSON patch", odd(http.MethodPatch, "/web", "Content-Type: application/json-patch+json",
 			`[{"op":"add","op":"add","path":"/spec/colour","value":"gold"}]`, `json patch duplicate field "[0].op"`, unknown)),
@@ -75,13 +75,13 @@ func describeFieldValidation(w *subject) {
 
 const nobodyKnows = "Fields that nobody knows, and those that are there twice, are treated as is asked for:"
 
-// treated sends a request with such fields in each mode. Its headers are the type of the body, and the complaints.
-func treated(w *subject) func(SpecContext, request) {
+// checkFieldValidation sends a request with such fields in each mode. Its headers are the type of the body, and the complaints.
+func checkFieldValidation(w *subject) func(SpecContext, request) {
 	return func(ctx SpecContext, r request) {
 		kind, complaints := r.headers[0], r.headers[1:]
 		if r.path != "" {
 			w.create(ctx, "web")
-			w.observed(ctx)
+			w.waitUntilObserved(ctx)
 		}
 		try := func(directive string) reply {
 			path := r.path + "?fieldManager=one&dryRun=All"
@@ -112,7 +112,7 @@ func treated(w *subject) func(SpecContext, request) {
 }
 
 func describeImageFieldValidation(w *fixture) {
-	DescribeTable(nobodyKnows, treated(images(w)),
+	DescribeTable(nobodyKnows, checkFieldValidation(images(w)),
 		Entry("in a strategic merge patch", request{
 			method: http.MethodPatch, path: "/web", body: `{"spec":{"suspend":true,"suspend":true,"colour":"gold"}}`,
 			headers: []string{"Content-Type: application/strategic-merge-patch+json", `duplicate field "spec.suspend"`, `unknown field "spec.colour"`},
@@ -133,7 +133,7 @@ func describeWarnings(w *fixture) {
 			{method: http.MethodPut, path: "images/web", headers: []string{"Content-Type: application/json"}, body: `{"metadata":{"name":"web","labels":{"a":"b"}},` + empty + `}`},
 			{method: http.MethodPatch, path: "images/web?dryRun=All", headers: []string{"Content-Type: application/merge-patch+json"}, body: `{"metadata":{"labels":{"a":"c"}}}`},
 		} {
-			done := w.ask(ctx, r.method, w.at(r.path), r.body, r.headers...)
+			done := w.ask(ctx, r.method, w.path(r.path), r.body, r.headers...)
 			Expect(done.code).To(BeElementOf(http.StatusOK, http.StatusCreated), "%s", done.body)
 			Expect(warnings(done)).To(ConsistOf(HavePrefix(warning)), r.method)
 		}
@@ -146,7 +146,7 @@ func describeWarnings(w *fixture) {
 		Expect(err).NotTo(HaveOccurred())
 		Expect(heard.texts).To(ConsistOf(HavePrefix(warning)))
 
-		status := w.ask(ctx, http.MethodPatch, w.at("images/web/status"), `{"status":{"activeBuilds":7}}`, "Content-Type: application/merge-patch+json")
+		status := w.ask(ctx, http.MethodPatch, w.path("images/web/status"), `{"status":{"activeBuilds":7}}`, "Content-Type: application/merge-patch+json")
 		Expect(status.code).To(Equal(http.StatusOK))
 		Expect(warnings(status)).To(BeEmpty())
 	})

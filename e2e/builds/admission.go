@@ -40,9 +40,9 @@ func describeAdmission(w *fixture) {
 			Expect(err).NotTo(HaveOccurred())
 			w.CreateBuild(ctx, workspace.NewBuild("once"))
 			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), conditions("PodReady=False/QuotaExceeded"),
-				saying(v1alpha1.BuildPodReady, ContainSubstring("exceeded quota: builds"))))
+				haveConditionMessage(v1alpha1.BuildPodReady, ContainSubstring("exceeded quota: builds"))))
 			w.forgeRefusal(ctx, "once", "forged")
-			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), saying(v1alpha1.BuildPodReady, ContainSubstring("forged"))))
+			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), haveConditionMessage(v1alpha1.BuildPodReady, ContainSubstring("forged"))))
 
 			_, err = w.Kube.CoreV1().ResourceQuotas(w.Namespace).Patch(ctx, quota.Name, types.MergePatchType,
 				[]byte(`{"spec":{"hard":{"pods":"1"}}}`), metav1.PatchOptions{})

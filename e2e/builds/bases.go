@@ -27,7 +27,7 @@ func describeBases(w *fixture) {
 			w.CreateImage(ctx, basedOn(workspace.NewImage("shop"), "web", ""))
 			w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", ""))
 			waiting := w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound", "Stalled=False/Progressing"))
-			Expect(waiting).To(saying("InputsResolved", And(ContainSubstring("base.imageRef.name"), ContainSubstring("debian"))))
+			Expect(waiting).To(haveConditionMessage("InputsResolved", And(ContainSubstring("base.imageRef.name"), ContainSubstring("debian"))))
 
 			w.CreateImage(ctx, workspace.NewImage("debian", "edition=a"))
 			w.waitForImage(ctx, "debian", built(1))
@@ -91,7 +91,7 @@ func describeBaseDecisions(w *fixture) {
 			w.waitForImage(ctx, "debian", built(1))
 			w.CreateImage(ctx, basedOn(workspace.NewImage("web"), "debian", "stable"))
 			w.waitForImage(ctx, "web", HaveField("Status.BuildCounter", int64(0)), conditions("InputsResolved=False/BaseNotFound"),
-				saying("InputsResolved", ContainSubstring("stable")))
+				haveConditionMessage("InputsResolved", ContainSubstring("stable")))
 			w.promote(ctx, "stable", "debian-1")
 			w.waitForImage(ctx, "web", built(1))
 

@@ -21,7 +21,7 @@ func describeBuilders(w *fixture) {
 			w.CreateImage(ctx, image)
 			w.waitForImage(ctx, "web",
 				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason, "Ready=False/NeverBuilt"),
-				saying(v1alpha1.ImageInputsResolved, ContainSubstring(named)))
+				haveConditionMessage(v1alpha1.ImageInputsResolved, ContainSubstring(named)))
 
 			w.ChangeImage(ctx, "web", func(image *v1alpha1.Image) { image.Spec.Builder = v1alpha1.BuilderReference{Name: "mock"} })
 			w.waitForImage(ctx, "web", built(1))

@@ -78,7 +78,7 @@ func (w *fixture) waitForImage(ctx context.Context, name string, wanted ...types
 		var err error
 		image, err = w.Images().Get(ctx, name, metav1.GetOptions{})
 		return image, err
-	}).Should(And(append(wanted, observed())...), func() string { return brief.Object(image) })
+	}).Should(And(append(wanted, beObserved())...), func() string { return brief.Object(image) })
 	return image
 }
 

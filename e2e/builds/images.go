@@ -105,9 +105,9 @@ func describeFailedImages(w *fixture) {
 			Expect(build.Status.Failure.Message).To(ContainSubstring("NoSuchPackage"))
 			w.waitForImage(ctx, "web",
 				conditions("Ready=False/BuildFailed", "UpToDate=False/NeverBuilt", "Building=False/Idle", "Stalled=True/BuilderFailed"),
-				saying(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
-				saying(v1alpha1.ImageStalled, And(ContainSubstring("change the inputs"), Not(ContainSubstring("NoSuchPackage")))))
-			Expect(build).To(And(conditions("Succeeded=False/BuilderFailed", "Finished=True/BuilderFailed"), saying("Succeeded", Equal("see status.failure"))))
+				haveConditionMessage(v1alpha1.ImageReady, ContainSubstring("NoSuchPackage")),
+				haveConditionMessage(v1alpha1.ImageStalled, And(ContainSubstring("change the inputs"), Not(ContainSubstring("NoSuchPackage")))))
+			Expect(build).To(And(conditions("Succeeded=False/BuilderFailed", "Finished=True/BuilderFailed"), haveConditionMessage("Succeeded", Equal("see status.failure"))))
 			w.waitForEvents(ctx, "ImageBuild", "web-1", ConsistOf("Warning BuilderFailed the build failed: see status.failure"))
 			w.waitForEvents(ctx, "Image", "web", ContainElement(HavePrefix("Warning Stalled BuilderFailed: build web-1 ended with ")))
 

@@ -24,7 +24,7 @@ const (
 )
 
 func describeKueue(w *fixture) {
-	waiting := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForKueue"), saying(v1alpha1.BuildAdmitted, ContainSubstring(queueName)))
+	waiting := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForKueue"), haveConditionMessage(v1alpha1.BuildAdmitted, ContainSubstring(queueName)))
 
 	// Other specs run in the same cluster meanwhile, and Kueue must not disturb these specs.
 	Describe("A build in a queue of Kueue", Ordered, ContinueOnFailure, func() {

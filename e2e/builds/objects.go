@@ -55,8 +55,8 @@ func conditions(wanted ...string) types.GomegaMatcher {
 	}, ContainElements(wanted))
 }
 
-// saying matches an Image or a build with a condition of this type and such a message.
-func saying(kind string, message types.GomegaMatcher) types.GomegaMatcher {
+// haveConditionMessage matches an Image or a build with a condition of this type and such a message.
+func haveConditionMessage(kind string, message types.GomegaMatcher) types.GomegaMatcher {
 	return WithTransform(func(object any) string {
 		for _, condition := range conditionsOf(object) {
 			if condition.Type == kind {
@@ -77,8 +77,8 @@ func conditionsOf(object any) []metav1.Condition {
 	return nil
 }
 
-// observed matches an Image whose status speaks of its present spec.
-func observed() types.GomegaMatcher {
+// beObserved matches an Image whose status speaks of its present spec.
+func beObserved() types.GomegaMatcher {
 	return WithTransform(func(image *v1alpha1.Image) string {
 		if image.Status.ObservedGeneration == image.Generation {
 			return "observed"

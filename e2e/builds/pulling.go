@@ -40,7 +40,7 @@ func describePulling(w *fixture) {
 			build.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: duration(w.environment.BuilderStart + 5*time.Second)}
 			w.CreateBuild(ctx, build)
 			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildStarting), conditions("PodReady=False/ImagePulling"),
-				saying(v1alpha1.BuildPodReady, ContainSubstring("registry.invalid"))))
+				haveConditionMessage(v1alpha1.BuildPodReady, ContainSubstring("registry.invalid"))))
 
 			failed := w.WaitForBuild(ctx, "once", failedWith("Registry/ImagePullFailed"))
 			Expect(outcomes(failed)).To(Equal([]string{"Failed Registry/ImagePullFailed"}))

@@ -54,7 +54,7 @@ func describeQueueing(w *fixture) {
 			w.CreateBuild(ctx, workspace.NewBuild("first", longer))
 			w.limit(ctx, 1)
 			w.running(ctx, "first")
-			waits := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot"), saying("Admitted", ContainSubstring("namespace")))
+			waits := And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot"), haveConditionMessage("Admitted", ContainSubstring("namespace")))
 			w.CreateBuild(ctx, workspace.NewBuild("second"))
 			w.WaitForBuild(ctx, "second", waits)
 			third := workspace.NewBuild("third")

@@ -67,7 +67,7 @@ func describeRetryPolicies(w *fixture) {
 			build.Spec.Retry.Backoff.Initial = duration(time.Second)
 			w.CreateBuild(ctx, build)
 			w.WaitForBuild(ctx, "once", And(inPhase(v1alpha1.BuildRetrying), conditions("PodReady=False/BackingOff"),
-				saying(v1alpha1.BuildPodReady, ContainSubstring("BuilderTempFail"))))
+				haveConditionMessage(v1alpha1.BuildPodReady, ContainSubstring("BuilderTempFail"))))
 			attempts := w.Succeeded(ctx, "once").Status.Attempts
 			Expect(attempts[1].StartTime.Time).NotTo(BeTemporally("<", attempts[0].CompletionTime.Add(time.Second)))
 		})

@@ -89,7 +89,7 @@ func describeMissingSources(w *fixture) {
 			w.CreateImage(ctx, fromConfigMap())
 			w.waitForImage(ctx, "site",
 				conditions("InputsResolved=False/SourceNotFound", "Stalled=False/Progressing", "UpToDate=Unknown/InputsNotResolved", "Building=False/Idle"),
-				saying(v1alpha1.ImageInputsResolved, ContainSubstring(`"site-files"`)))
+				haveConditionMessage(v1alpha1.ImageInputsResolved, ContainSubstring(`"site-files"`)))
 
 			w.createSource(ctx, &corev1.ConfigMap{Data: map[string]string{"motd": "hello"}})
 			w.waitForImage(ctx, "site", built(1), conditions("InputsResolved=True/Resolved"))
@@ -114,7 +114,7 @@ func describeMissingSources(w *fixture) {
 			w.CreateImage(ctx, fromConfigMap())
 			w.waitForImage(ctx, "site",
 				conditions("InputsResolved=False/"+reason, "Stalled=True/"+reason),
-				saying(v1alpha1.ImageInputsResolved, And(ContainSubstring("site-files"), ContainSubstring(message))))
+				haveConditionMessage(v1alpha1.ImageInputsResolved, And(ContainSubstring("site-files"), ContainSubstring(message))))
 
 			w.changeSource(ctx, func(configMap *corev1.ConfigMap) {
 				configMap.BinaryData, configMap.Data = nil, map[string]string{"motd": "hello"}

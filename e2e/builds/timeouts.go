@@ -48,7 +48,7 @@ func describeBusyWorkers(w *fixture) {
 		first.Spec.Timeouts = &v1alpha1.BuildTimeouts{Start: duration(time.Second)}
 		w.CreateBuild(ctx, first)
 		waits := conditions("Admitted=False/WaitingForWorker", "PodReady=False/WaitingForPod")
-		waiting := w.WaitForBuild(ctx, "first", And(inPhase(v1alpha1.BuildQueued), waits, saying("Admitted", ContainSubstring("workers are busy"))))
+		waiting := w.WaitForBuild(ctx, "first", And(inPhase(v1alpha1.BuildQueued), waits, haveConditionMessage("Admitted", ContainSubstring("workers are busy"))))
 		Expect(waiting.Status.StartTime).To(BeNil())
 		w.CreateBuild(ctx, workspace.NewBuild("second"))
 		w.WaitForBuild(ctx, "second", And(inPhase(v1alpha1.BuildQueued), conditions("Admitted=False/WaitingForSlot")))

@@ -19,7 +19,7 @@ import (
 )
 
 // observer compares the objects of an API with their earlier versions, and finds violations of invariants.Transition and
-// invariants.OneRuns. After a restoration from a backup the observer starts anew.
+// invariants.OneContainerRuns. After a restoration from a backup the observer starts anew.
 type observer struct {
 	api *api
 
@@ -120,7 +120,7 @@ func (o *observer) observe(ctx context.Context) {
 			o.podCount++
 		}
 	}
-	o.add(invariants.OneRuns(existing, o.jobs, time.Now())...)
+	o.add(invariants.OneContainerRuns(existing, o.jobs, time.Now())...)
 }
 
 func podEnded(pod *corev1.Pod) bool {

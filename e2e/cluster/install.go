@@ -101,15 +101,15 @@ func checkAvailable(ctx context.Context, client dynamic.ResourceInterface) error
 		return errors.New("no APIService is registered")
 	}
 	for i := range registered.Items {
-		if err := available(&registered.Items[i]); err != nil {
+		if err := checkAvailableCondition(&registered.Items[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// available returns an error with what an APIService reports, unless it is available.
-func available(apiService *unstructured.Unstructured) error {
+// checkAvailableCondition returns an error with what an APIService reports, unless it is available.
+func checkAvailableCondition(apiService *unstructured.Unstructured) error {
 	conditions, _, _ := unstructured.NestedSlice(apiService.Object, "status", "conditions")
 	for _, entry := range conditions {
 		condition, ok := entry.(map[string]any)

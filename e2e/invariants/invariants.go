@@ -200,9 +200,9 @@ func Attempt(job *batchv1.Job, build *v1alpha1.ImageBuild) (*v1alpha1.BuildAttem
 // confirmationTime is for how long a node may take to confirm the end of a deleted pod after its grace period.
 const confirmationTime = 2 * time.Minute
 
-// OneRuns returns the violations by the pods that exist at one moment: at most one container of a build runs. Containers whose end
+// OneContainerRuns returns the violations by the pods that exist at one moment: at most one container of a build runs. Containers whose end
 // nobody can confirm do not count. Owners are the UIDs of builds by those of their Jobs.
-func OneRuns(pods []*corev1.Pod, owners map[types.UID]types.UID, now time.Time) []string {
+func OneContainerRuns(pods []*corev1.Pod, owners map[types.UID]types.UID, now time.Time) []string {
 	var c violations
 	running := map[types.UID]string{}
 	for _, pod := range pods {

@@ -239,7 +239,7 @@ func TestOnlyAPodWhoseEndNobodyConfirmsRunsBesideAnother(t *testing.T) {
 		"whose end nobody has reported": {deleted(2 * time.Minute), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect(t, test.want, invariants.OneRuns([]*corev1.Pod{test.pod, pod("pod-2", "second")}, owners, now))
+			expect(t, test.want, invariants.OneContainerRuns([]*corev1.Pod{test.pod, pod("pod-2", "second")}, owners, now))
 		})
 	}
 }

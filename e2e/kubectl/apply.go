@@ -92,7 +92,7 @@ func describeApply(s *shell) {
 		)
 
 		It("--prune removes what has left a set", func(ctx SpecContext) {
-			sets := s.with("KUBECTL_APPLYSET=true")
+			sets := s.withVariable("KUBECTL_APPLYSET=true")
 			set := []string{"apply", "--server-side", "--prune", "--applyset=configmap/set", "-f", "-"}
 			sets.Run(ctx, suspended("a")+suspended("b"), set...)
 			Expect(sets.Run(ctx, suspended("a"), set...)).To(ContainSubstring("b pruned"))

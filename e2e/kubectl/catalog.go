@@ -32,7 +32,7 @@ func describeCatalog(s *shell) {
 
 	DescribeTable("kubectl treats a kind of the catalog as any kind:", func(ctx SpecContext, minor string) {
 		establish(ctx)
-		kubectl := s.of(minor)
+		kubectl := s.withRelease(minor)
 		for name, flags := range map[string][]string{"client": nil, "server": {"--server-side"}} {
 			apply := append([]string{"apply", "-f", "-"}, flags...)
 			kubectl.Run(ctx, appliance(name, "{release: bookworm}"), apply...)
@@ -93,7 +93,7 @@ func describeCatalog(s *shell) {
 		s.Run(ctx, web+mine, set...)
 		Expect(s.Run(ctx, web, set...)).To(ContainSubstring("image.images.goldsmith.dev/mine pruned"))
 		Expect(s.Run(ctx, "", "get", "images,appliances", "-o", "name")).To(Equal("image.images.goldsmith.dev/web\n" + object + "web\n"))
-		sets := s.with("KUBECTL_APPLYSET=true")
+		sets := s.withVariable("KUBECTL_APPLYSET=true")
 		applySet := []string{"apply", "--server-side", "--prune", "--applyset=configmap/set", "-f", "-"}
 		sets.Run(ctx, appliance("a", "{release: trixie, suspend: true}")+appliance("b", "{release: trixie, suspend: true}"), applySet...)
 		Expect(sets.Run(ctx, appliance("a", "{release: trixie, suspend: true}"), applySet...)).To(And(ContainSubstring("b pruned"), Not(ContainSubstring("image"))))

@@ -16,7 +16,7 @@ func describeEdit(s *shell) {
 		GinkgoHelper()
 		path := filepath.Join(GinkgoT().TempDir(), "editor")
 		Expect(os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700)).To(Succeed())
-		return s.with("KUBE_EDITOR=" + path)
+		return s.withVariable("KUBE_EDITOR=" + path)
 	}
 
 	It("edit saves a change, and shows what is wrong in the editor", func(ctx SpecContext) {

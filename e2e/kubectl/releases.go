@@ -21,8 +21,8 @@ const OlderRelease = "older-kubectl"
 // newest is the release of Kubernetes that Goldsmith is built with.
 const newest = "1.37"
 
-// of is the terminal of a user who has the kubectl of a minor release.
-func (s *shell) of(minor string) terminal {
+// withRelease is the terminal of a user who has the kubectl of a minor release.
+func (s *shell) withRelease(minor string) terminal {
 	GinkgoHelper()
 	changed := s.terminal
 	if minor != newest {
@@ -36,7 +36,7 @@ func (s *shell) of(minor string) terminal {
 func describeReleases(s *shell) {
 	It("an older kubectl is what it says it is", Label(OlderRelease), func(ctx SpecContext) {
 		for minor := range s.environment.Older {
-			Expect(s.of(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
+			Expect(s.withRelease(minor).Run(ctx, "", "version", "--client")).To(ContainSubstring("Client Version: v" + minor + "."))
 		}
 	})
 
@@ -46,7 +46,7 @@ func describeReleases(s *shell) {
 				expected := fieldNames(reflect.TypeOf(object))
 				Expect(len(expected)).To(BeNumerically(">", 30))
 				for _, output := range []string{"plaintext", "plaintext-openapiv2"} {
-					explained := s.of(minor).Run(ctx, "", "explain", kind, "--recursive", "--output="+output)
+					explained := s.withRelease(minor).Run(ctx, "", "explain", kind, "--recursive", "--output="+output)
 					Expect(strings.Fields(explained)).To(ContainElements(expected), output)
 					Expect(explained).NotTo(ContainSubstring("<no description>"))
 					if output == "plaintext" {
@@ -57,7 +57,7 @@ func describeReleases(s *shell) {
 		})
 
 		It("finds resources, applies, shows what would differ, and describes", func(ctx SpecContext) {
-			kubectl := s.of(minor)
+			kubectl := s.withRelease(minor)
 			Expect(strings.Fields(kubectl.Run(ctx, "", "api-resources", "--api-group=images.goldsmith.dev", "--no-headers", "--output=wide"))).To(And(
 				ContainElements("images", "img", "Image", "imagebuilds", "imgb", "ImageBuild", "goldsmith,all"),
 				ContainElement("create,delete,deletecollection,get,list,patch,update,watch")))
@@ -77,7 +77,7 @@ func describeReleases(s *shell) {
 		})
 
 		It("watches, and waits for a deletion", func(ctx SpecContext) {
-			kubectl := s.of(minor)
+			kubectl := s.withRelease(minor)
 			kubectl.Run(ctx, suspended("web"), "apply", "-f", "-")
 			running, stop := context.WithCancel(ctx)
 			defer stop()

@@ -71,8 +71,8 @@ func (s *shell) field(ctx context.Context, object, path string) string {
 	return s.Run(ctx, "", "get", object, "-o", "jsonpath={"+path+"}")
 }
 
-// with is the terminal of a user with one more variable in the environment.
-func (s *shell) with(variable string) terminal {
+// withVariable is the terminal of a user with one more variable in the environment.
+func (s *shell) withVariable(variable string) terminal {
 	changed := s.terminal
 	changed.Variables = append(slices.Clone(changed.Variables), variable)
 	return changed

@@ -32,7 +32,7 @@ func Specs(environment func() cluster.Environment) {
 		w := cluster.NewWorkspace(environment)
 
 		It("measures everything that the alerts and the dashboard name, after a build and a failure", func(ctx SpecContext) {
-			wanted := named(w.Environment)
+			wanted := expressionMetrics(w.Environment)
 			Expect(len(wanted)).To(BeNumerically(">", 10), "%v", wanted)
 			for build, parameter := range map[string]string{"good": "steps=1", "bad": "failAt=1"} {
 				w.CreateBuild(ctx, workspace.NewBuild(build, parameter))
@@ -51,8 +51,8 @@ func Specs(environment func() cluster.Environment) {
 	})
 }
 
-// named are the metrics that the component's expressions name.
-func named(environment cluster.Environment) (metrics []string) {
+// expressionMetrics are the metrics that the component's expressions name.
+func expressionMetrics(environment cluster.Environment) (metrics []string) {
 	component := filepath.Join(environment.Overlay, "..", "..", "components", "monitoring")
 	for _, file := range []string{"alerts.yaml", "dashboard.json"} {
 		text, err := os.ReadFile(filepath.Join(component, file))

@@ -40,7 +40,7 @@ func describeRoles(w *cluster.Workspace) {
 				if resource.Name == "serviceaccounts" && verb != "use" {
 					continue // these permissions are the cluster's own
 				}
-				Expect(may(ctx, who, verb, resource.Name)).To(Equal(slices.Contains(wanted, verb+" "+resource.Name)), "%s %s %s", who.name, verb, resource.Name)
+				Expect(isAllowed(ctx, who, verb, resource.Name)).To(Equal(slices.Contains(wanted, verb+" "+resource.Name)), "%s %s %s", who.name, verb, resource.Name)
 			}
 		}
 	},
@@ -91,8 +91,8 @@ func describeRoles(w *cluster.Workspace) {
 	})
 }
 
-// may reports whether a user may do this to all objects of the resource in the namespace.
-func may(ctx context.Context, who user, verb, resource string) bool {
+// isAllowed reports whether a user may do this to all objects of the resource in the namespace.
+func isAllowed(ctx context.Context, who user, verb, resource string) bool {
 	GinkgoHelper()
 	group := v1alpha1.GroupName
 	if resource == "serviceaccounts" {

@@ -38,7 +38,7 @@ func newUser(ctx context.Context, w *cluster.Workspace, name string, roles ...st
 		if strings.Contains(role, "view") {
 			verb = "list"
 		}
-		w.Eventually(ctx, func(ctx context.Context) bool { return may(ctx, u, verb, "images") }).Should(BeTrue())
+		w.Eventually(ctx, func(ctx context.Context) bool { return isAllowed(ctx, u, verb, "images") }).Should(BeTrue())
 	}
 	return u
 }

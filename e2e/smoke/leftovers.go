@@ -13,9 +13,9 @@ import (
 	"goldsmith.dev/goldsmith/e2e/cluster"
 )
 
-// ours are the objects of an inventory that are, by their name, kind or namespace, Goldsmith's. The cluster itself may
+// ownObjects are the objects of an inventory that are, by their name, kind or namespace, Goldsmith's. The cluster itself may
 // have that name, and so its nodes, too.
-func ours(e cluster.Environment, inventory []string) []string {
+func ownObjects(e cluster.Environment, inventory []string) []string {
 	nodes := append([]string{e.Nodes.ControlPlane()}, e.Nodes.Workers()...)
 	return slices.DeleteFunc(slices.Clone(inventory), func(object string) bool {
 		for _, node := range nodes {
@@ -37,8 +37,8 @@ func eventuallyNothingIsLeft(ctx context.Context, e cluster.Environment, before 
 	Eventually(ctx, func(ctx context.Context) ([]string, error) {
 		inventory, err := e.Inventory(ctx)
 		if err != nil || before == nil {
-			return ours(e, inventory), err
+			return ownObjects(e, inventory), err
 		}
-		return append(ours(e, inventory), added(before, inventory)...), nil
+		return append(ownObjects(e, inventory), added(before, inventory)...), nil
 	}).WithTimeout(e.Patience).Should(BeEmpty())
 }

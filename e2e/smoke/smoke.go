@@ -32,7 +32,7 @@ func Specs(environment func() cluster.Environment) {
 			Expect(e.Install(ctx)).To(Succeed())
 			installed, err := e.Inventory(ctx)
 			Expect(err).NotTo(HaveOccurred())
-			Expect(ours(e, installed)).NotTo(BeEmpty(), "an inventory that does not see an installation would prove nothing")
+			Expect(ownObjects(e, installed)).NotTo(BeEmpty(), "an inventory that does not see an installation would prove nothing")
 			Expect(e.Changes(ctx)).To(BeEmpty())
 
 			By("builds")

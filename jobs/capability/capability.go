@@ -191,7 +191,7 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 			continue
 		}
 		if problem := property.check(parameter.Value); problem != "" {
-			errs = append(errs, field.Invalid(path.Index(i).Child("value"), property.shown(parameter.Value), fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
+			errs = append(errs, field.Invalid(path.Index(i).Child("value"), property.invalidPart(parameter.Value), fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
 		} else if property.ContentSchema != nil {
 			property.ContentSchema.checkText(parameter.Value, path.Index(i).Child("value"), func(at *field.Path, problem string) {
 				errs = append(errs, field.Invalid(at, field.OmitValueType{}, fmt.Sprintf("builder %s: parameter %s %s", builder, parameter.Name, problem)))
@@ -201,8 +201,8 @@ func (c Capabilities) CheckValues(builder string, parameters []v1alpha1.Paramete
 	return errs
 }
 
-// shown returns what an error repeats of a wrong value: of a list, the first item that is wrong. A list is a value whose items can be repeated.
-func (p Property) shown(value string) any {
+// invalidPart returns what an error repeats of a wrong value: of a list, the first item that is wrong. A list is a value whose items can be repeated.
+func (p Property) invalidPart(value string) any {
 	items := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || unicode.IsSpace(r) })
 	wrong := slices.IndexFunc(items, func(item string) bool { return p.check(item) != "" })
 	right := slices.IndexFunc(items, func(item string) bool { return p.check(item+" "+item) == "" })

@@ -150,7 +150,7 @@ func TestAnErrorNamesTheWrongItemOfAList(t *testing.T) {
 		{Property{Enum: []any{"cloud", "generic"}}, "cloud kernel", "cloud kernel"},
 		{Property{Pattern: `^[^-]*$`, ContentMediaType: "application/yaml", ContentSchema: &Content{}}, "key -secret", "key -secret"},
 	} {
-		if got := test.of.shown(test.value); got != test.want {
+		if got := test.of.invalidPart(test.value); got != test.want {
 			t.Errorf("%q: %q, want %q", test.value, got, test.want)
 		}
 	}

@@ -32,8 +32,8 @@ func (c Capabilities) Describe(builder *v1alpha1.Builder) error {
 		write(c.Parameters, "parameters", &builder.Parameters))
 }
 
-// Described reads the capabilities from a Builder of the API. It ignores keywords of schemas that a newer server has added.
-func Described(builder *v1alpha1.Builder) (Capabilities, error) {
+// FromBuilder reads the capabilities from a Builder of the API. It ignores keywords of schemas that a newer server has added.
+func FromBuilder(builder *v1alpha1.Builder) (Capabilities, error) {
 	described := Capabilities{Reasons: builder.Reasons}
 	for _, target := range builder.Targets {
 		described.Targets = append(described.Targets, Target(target))

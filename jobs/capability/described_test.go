@@ -27,7 +27,7 @@ func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 	for _, capabilities := range []Capabilities{{}, {Parameters: &Schema{}}, inputs, some} {
 		builder := &v1alpha1.Builder{}
 		require.NoError(t, capabilities.Describe(builder))
-		described, err := Described(builder)
+		described, err := FromBuilder(builder)
 		require.NoError(t, err)
 		want := capabilities
 		if want.Parameters != nil { // the defaults are explicit, as readers of JSON schema need them
@@ -62,12 +62,12 @@ func TestABuilderOfTheAPIHasTheCapabilities(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	wrong := &v1alpha1.Builder{FileNames: &runtime.RawExtension{Raw: []byte(`[]`)}}
-	if _, err := Described(wrong); err == nil || !strings.HasPrefix(err.Error(), "read the fileNames of Builder ") {
+	if _, err := FromBuilder(wrong); err == nil || !strings.HasPrefix(err.Error(), "read the fileNames of Builder ") {
 		t.Errorf("got error %v", err)
 	}
 	broken := &v1alpha1.Builder{Parameters: &runtime.RawExtension{Raw: []byte(`[]`)}}
 	broken.Name = "disk"
-	if _, err := Described(broken); err == nil || !strings.HasPrefix(err.Error(), "read the parameters of Builder disk: ") {
+	if _, err := FromBuilder(broken); err == nil || !strings.HasPrefix(err.Error(), "read the parameters of Builder disk: ") {
 		t.Errorf("got error %v", err)
 	}
 }

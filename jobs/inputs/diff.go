@@ -24,8 +24,8 @@ type Snapshot struct {
 	BaseDigest string
 }
 
-// Taken is the snapshot of inputs and of their resolution, which is nil if they did not resolve.
-func Taken(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snapshot {
+// NewSnapshot returns the snapshot of inputs and of their resolution, which is nil if they did not resolve.
+func NewSnapshot(inputs v1alpha1.BuildInputs, resolved *v1alpha1.ResolvedInputs) Snapshot {
 	taken := Snapshot{Inputs: inputs, Files: Files(inputs, resolved)}
 	if resolved != nil {
 		taken.BaseDigest = resolved.BaseDigest
@@ -59,7 +59,7 @@ func (p path) String() string {
 // values are the values of the document by path. Files are added from the snapshot, which may have only their summaries.
 func (s Snapshot) values() map[path]Value {
 	values := map[path]Value{}
-	s.addValues(values, "", plain(newDocument(s.Inputs, nil, s.BaseDigest)))
+	s.addValues(values, "", toJSONObject(newDocument(s.Inputs, nil, s.BaseDigest)))
 	return values
 }
 
@@ -92,7 +92,7 @@ func (s Snapshot) addValues(values map[path]Value, field string, value any) {
 		for _, target := range s.Inputs.Targets {
 			name := target.Platform + "/" + string(target.Format)
 			values[path{field, name}] = TextValue(name)
-			if without(&target, func(t *v1alpha1.Target) { t.Platform, t.Format = "", "" }) != nil {
+			if copyWithout(&target, func(t *v1alpha1.Target) { t.Platform, t.Format = "", "" }) != nil {
 				values[path{field, name}] = jsonValue(target)
 			}
 		}

@@ -53,9 +53,9 @@ type documentTarget struct {
 
 func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDigest string) *document {
 	// Files count by name and content, wherever they come from.
-	inputs.Source = without(inputs.Source, func(source *v1alpha1.Source) {
-		source.Inline = without(source.Inline, func(inline *v1alpha1.InlineSource) { inline.Files = nil })
-		source.ConfigMapRef = without(source.ConfigMapRef, func(ref *v1alpha1.ConfigMapReference) { ref.Name = "" })
+	inputs.Source = copyWithout(inputs.Source, func(source *v1alpha1.Source) {
+		source.Inline = copyWithout(source.Inline, func(inline *v1alpha1.InlineSource) { inline.Files = nil })
+		source.ConfigMapRef = copyWithout(source.ConfigMapRef, func(ref *v1alpha1.ConfigMapReference) { ref.Name = "" })
 	})
 	if files == nil {
 		files = map[string]string{}
@@ -72,14 +72,14 @@ func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDiges
 	if output := inputs.Output; output != nil {
 		counted.Output = &documentOutput{Output: *output, Repository: output.Repository}
 		counted.Output.TagTemplate = cmp.Or(output.TagTemplate, v1alpha1.DefaultTagTemplate)
-		counted.Output.SecretRef = without(output.SecretRef, func(ref *v1alpha1.SecretReference) {
+		counted.Output.SecretRef = copyWithout(output.SecretRef, func(ref *v1alpha1.SecretReference) {
 			counted.Output.Secret, ref.Name = ref.Name, "" // it counts, because a corrected name must start a new build
 		})
 	}
 	// The order of parameters and targets does not count.
 	for _, parameter := range inputs.Parameters {
 		counted.Parameters[parameter.Name] = parameter.Value
-		if without(&parameter, func(p *v1alpha1.Parameter) { p.Name, p.Value = "", "" }) != nil {
+		if copyWithout(&parameter, func(p *v1alpha1.Parameter) { p.Name, p.Value = "", "" }) != nil {
 			counted.Parameters[parameter.Name] = parameter
 		}
 	}
@@ -96,7 +96,7 @@ func newDocument(inputs v1alpha1.BuildInputs, files map[string]string, baseDiges
 // artifacts does not count.
 func newDocumentBase(base v1alpha1.Base, digest string) documentBase {
 	counted := documentBase{Base: base}
-	counted.ImageRef = without(base.ImageRef, func(ref *v1alpha1.BaseImageReference) {
+	counted.ImageRef = copyWithout(base.ImageRef, func(ref *v1alpha1.BaseImageReference) {
 		counted.Digest, counted.Image, counted.Reference = digest, ref.Name, ""
 		ref.Name, ref.Channel = "", ""
 	})
@@ -107,17 +107,17 @@ func newDocumentBase(base v1alpha1.Base, digest string) documentBase {
 // memory of a failed build must start a new build. queueName does not count, because a new queue is no reason to build again, and
 // neither does another text for the same quantity. It is empty for an empty template.
 func documentTemplate(template *v1alpha1.BuildTemplate) map[string]any {
-	template = without(template, func(template *v1alpha1.BuildTemplate) {
+	template = copyWithout(template, func(template *v1alpha1.BuildTemplate) {
 		template.QueueName = ""
-		template.Affinity = without(template.Affinity, func(*corev1.Affinity) {})
-		template.Resources = without(template.Resources, func(resources *v1alpha1.ResourceRequirements) {
+		template.Affinity = copyWithout(template.Affinity, func(*corev1.Affinity) {})
+		template.Resources = copyWithout(template.Resources, func(resources *v1alpha1.ResourceRequirements) {
 			resources.Limits, resources.Requests = canonical(resources.Limits), canonical(resources.Requests)
 		})
 	})
 	if template == nil {
 		return nil
 	}
-	return plain(template)
+	return toJSONObject(template)
 }
 
 // canonical returns quantities in their canonical form. It is nil if there are none.
@@ -132,8 +132,8 @@ func canonical(quantities map[string]v1alpha1.Quantity) map[string]v1alpha1.Quan
 	return all
 }
 
-// without returns a copy of an object, from which remove has removed fields. It is nil if no field is left.
-func without[T any](object *T, remove func(*T)) *T {
+// copyWithout returns a copy of an object, from which remove has removed fields. It is nil if no field is left.
+func copyWithout[T any](object *T, remove func(*T)) *T {
 	if object == nil {
 		return nil
 	}
@@ -145,9 +145,9 @@ func without[T any](object *T, remove func(*T)) *T {
 	return &rest
 }
 
-// plain returns an object as maps, lists and strings, whose keys are sorted when it is encoded. The order of the fields in the types of
+// toJSONObject returns an object as maps, lists and strings, whose keys are sorted when it is encoded. The order of the fields in the types of
 // k8s.io/api is not stable.
-func plain(object any) map[string]any {
+func toJSONObject(object any) map[string]any {
 	decoder := json.NewDecoder(bytes.NewReader(mustCanonicalJSON(object)))
 	decoder.UseNumber()
 	var members map[string]any

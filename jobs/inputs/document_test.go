@@ -38,7 +38,7 @@ func TestDigestChangesWithEveryInput(t *testing.T) {
 		}
 		got := effect{
 			Digest: before.resolved.InputsDigest != after.resolved.InputsDigest,
-			Diff:   len(inputs.Diff(inputs.Taken(before.inputs, before.resolved), inputs.Taken(after.inputs, after.resolved))) > 0,
+			Diff:   len(inputs.Diff(inputs.NewSnapshot(before.inputs, before.resolved), inputs.NewSnapshot(after.inputs, after.resolved))) > 0,
 			Job:    before.job != after.job,
 		}
 		if got != want {

@@ -37,16 +37,12 @@ func OneOff(build *v1alpha1.ImageBuildSpec, own v1alpha1.BuildInputs, resolved *
 	return resolved == nil || ResolvePinned(build.Inputs, build.Pinned).InputsDigest != resolved.InputsDigest
 }
 
-// sameReferences reports whether two inputs have the same ConfigMap and the same base.
+// sameReferences reports whether two inputs resolve the same objects: Digest compares everything else.
 func sameReferences(a, b v1alpha1.BuildInputs) bool {
-	return configMapName(a.Source) == configMapName(b.Source) && equality.Semantic.DeepEqual(a.Base, b.Base)
-}
-
-func configMapName(source *v1alpha1.Source) string {
-	if source == nil || source.ConfigMapRef == nil {
-		return ""
+	external := func(source *v1alpha1.Source) *v1alpha1.Source {
+		return copyWithout(source, func(source *v1alpha1.Source) { source.Inline = nil })
 	}
-	return source.ConfigMapRef.Name
+	return equality.Semantic.DeepEqual(external(a.Source), external(b.Source)) && equality.Semantic.DeepEqual(a.Base, b.Base)
 }
 
 // WithParameters returns parameters with the overrides of one build. An override replaces the parameter of its name, or is added at

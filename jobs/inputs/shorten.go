@@ -17,9 +17,9 @@ const (
 	maxDifferentRunes = 80
 )
 
-// shorten shortens two different texts to at most maxShownRunes characters each, if one of them is longer. Ellipses replace the
-// middle of their common beginning, of their common end, and of the part between them, in which they differ. The results differ
-// too: that part keeps its first character, and the texts are shortened alike before and after it.
+// shorten shortens two different texts to at most maxShownRunes characters each, if one of them is longer. Each text has three parts: the
+// common beginning, the part that differs, and the common end. An ellipsis replaces the middle of a part that is too long. The
+// results differ too, because the part that differs keeps its first character.
 func shorten(from, to string) (string, string) {
 	if utf8.RuneCountInString(from) <= maxShownRunes && utf8.RuneCountInString(to) <= maxShownRunes {
 		return from, to

@@ -52,8 +52,8 @@ type builder struct {
 	resultPath string
 	stdout     io.Writer
 	stderr     io.Writer
-	// told is closed when the builder is told to end; nil once it has answered.
-	told <-chan struct{}
+	// stop is closed when the builder is told to end; nil once it has answered.
+	stop <-chan struct{}
 	// report reports the progress.
 	report func(stage string, percent int, message string)
 
@@ -68,7 +68,7 @@ func newBuilder(ctx context.Context, getenv func(string) string, stdout, stderr 
 		resultPath: getenv(render.EnvResult),
 		stdout:     stdout,
 		stderr:     stderr,
-		told:       ctx.Done(),
+		stop:       ctx.Done(),
 		report:     func(string, int, string) {},
 	}
 }
@@ -85,7 +85,7 @@ func (b *builder) run(inputPath string) int {
 	if err := b.readBase(input.Base.Artifacts); err != nil {
 		return b.refuse("BaseNotReadable", err)
 	}
-	if told := b.work(input); told {
+	if stopped := b.work(input); stopped {
 		return exitTerminated
 	}
 	if b.behaviour.fails {
@@ -102,7 +102,7 @@ func (b *builder) refuse(reason string, err error) int {
 }
 
 // work logs and waits, up to the step that it fails in. It returns true if it was told to end and does so.
-func (b *builder) work(input *render.Input) (told bool) {
+func (b *builder) work(input *render.Input) (stopped bool) {
 	steps := b.behaviour.steps
 	b.logf("mock builder: build %s/%s, attempt %d, base %s, %d files, %d targets, %v in %d steps\n",
 		input.Build.Namespace, input.Build.Name, input.Attempt, input.Base.Reference,
@@ -141,11 +141,11 @@ func (b *builder) reportStep(step int) {
 }
 
 // logStep logs a step's lines. It returns true if it was told to end and does so.
-func (b *builder) logStep(step int) (told bool) {
+func (b *builder) logStep(step int) (stopped bool) {
 	for line := 1; line <= b.behaviour.linesPerStep; line++ {
 		text := fmt.Sprintf("step %d/%d line %d/%d", step, b.behaviour.steps, line, b.behaviour.linesPerStep)
 		if b.behaviour.lineBytes > 0 {
-			text = sized(text, b.behaviour.lineBytes-len("\n"))
+			text = resize(text, b.behaviour.lineBytes-len("\n"))
 		}
 		b.logf("%s\n", text)
 		if b.toldToEnd() {
@@ -156,14 +156,14 @@ func (b *builder) logStep(step int) (told bool) {
 }
 
 // wait waits, and returns true if it was told to end and does so. It stops waiting if it was told to end and hurries.
-func (b *builder) wait(duration time.Duration) (told bool) {
+func (b *builder) wait(duration time.Duration) (stopped bool) {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
 	for {
 		select {
 		case <-timer.C:
 			return false
-		case <-b.told:
+		case <-b.stop:
 			if b.answerTerm() {
 				return true
 			}
@@ -176,7 +176,7 @@ func (b *builder) wait(duration time.Duration) (told bool) {
 
 func (b *builder) toldToEnd() bool {
 	select {
-	case <-b.told:
+	case <-b.stop:
 		return b.answerTerm()
 	default:
 		return false
@@ -185,7 +185,7 @@ func (b *builder) toldToEnd() bool {
 
 // answerTerm answers SIGTERM, once. It returns true if the builder ends.
 func (b *builder) answerTerm() bool {
-	b.told = nil
+	b.stop = nil
 	switch b.behaviour.onTerm {
 	case onTermIgnore:
 		b.logf("told to end: ignored\n")
@@ -204,8 +204,8 @@ func (b *builder) logf(format string, args ...any) {
 	_, _ = fmt.Fprintf(b.stdout, format, args...)
 }
 
-// sized is text of exactly size bytes, cut or filled up.
-func sized(text string, size int) string {
+// resize is text of exactly size bytes, cut or filled up.
+func resize(text string, size int) string {
 	if len(text) >= size {
 		return text[:size]
 	}

@@ -399,7 +399,7 @@ func TestTheFilesOfTheBaseAreCompared(t *testing.T) {
 			if failed := outcome.Failure != nil; failed != (test.want != "") || failed && !strings.HasPrefix(outcome.Failure.Message, test.want) {
 				t.Errorf("%+v, want %q", outcome.Failure, test.want)
 			}
-			if told := strings.Contains(c.stdout.String(), "the base has linux/amd64/raw, 20 bytes, "+contents.Digest(content)+"\n"); told != (test.want == "") {
+			if stopped := strings.Contains(c.stdout.String(), "the base has linux/amd64/raw, 20 bytes, "+contents.Digest(content)+"\n"); stopped != (test.want == "") {
 				t.Errorf("log %q", c.stdout.String())
 			}
 		})

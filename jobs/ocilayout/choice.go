@@ -60,7 +60,7 @@ func (l *Layout) root() (root *node, about []*node) {
 	if len(tops) == 1 {
 		return tops[0], about
 	}
-	tops = slices.DeleteFunc(tops, (*node).attests)
+	tops = slices.DeleteFunc(tops, (*node).isAttestation)
 	if len(tops) == 0 || slices.ContainsFunc(tops, func(top *node) bool { return top.place.Platform == nil }) {
 		return nil, nil
 	}
@@ -129,7 +129,7 @@ func (l *Layout) Image(platform string) (*Image, error) {
 // images returns the images that the layout has whole.
 func (l *Layout) images() (images []*node) {
 	for _, n := range l.nodes {
-		if n.err == nil && !n.attests() && IsConfig(n.manifest.Config.MediaType) {
+		if n.err == nil && !n.isAttestation() && IsConfig(n.manifest.Config.MediaType) {
 			images = append(images, n)
 		}
 	}
@@ -137,8 +137,8 @@ func (l *Layout) images() (images []*node) {
 	return images
 }
 
-// attests reports whether a manifest is not an image but tells about one, as buildx adds it to an index.
-func (n *node) attests() bool {
+// isAttestation reports whether a manifest is not an image but tells about one, as buildx adds it to an index.
+func (n *node) isAttestation() bool {
 	unknown := n.place.Platform != nil && n.place.Platform.OS == "unknown"
 	return unknown || n.place.Annotations["vnd.docker.reference.type"] != ""
 }

@@ -60,7 +60,7 @@ func (t *tarFile) scan() error {
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
-		if damaged(err) {
+		if isDamaged(err) {
 			return &InvalidError{"it is no tar, or a damaged one: " + err.Error(), true}
 		}
 		if err != nil {
@@ -80,8 +80,8 @@ func (t *tarFile) scan() error {
 	return invalid("the tar has more than %d files", MaxFiles)
 }
 
-// damaged reports whether an error of reading is one of the content.
-func damaged(err error) bool {
+// isDamaged reports whether an error of reading is one of the content.
+func isDamaged(err error) bool {
 	for _, fault := range []error{
 		tar.ErrHeader, tar.ErrInsecurePath, io.ErrUnexpectedEOF, gzip.ErrHeader, gzip.ErrChecksum,
 		zstd.ErrMagicMismatch, zstd.ErrCRCMismatch, zstd.ErrWindowSizeExceeded, zstd.ErrReservedBlockType, zstd.ErrUnexpectedBlockSize,

@@ -136,7 +136,7 @@ func (l *podLog) Read(p []byte) (int, error) {
 			return n, nil // the next Read returns the error again
 		}
 		if err != nil {
-			if err = l.goOn(err); err != nil {
+			if err = l.openNext(err); err != nil {
 				return 0, err
 			}
 		}
@@ -152,8 +152,8 @@ func (l *podLog) Close() error {
 	return l.log.Close()
 }
 
-// goOn opens the log of the next container after the end of a log. If there is none, it returns the end.
-func (l *podLog) goOn(end error) error {
+// openNext opens the log of the next container after the end of a log. If there is none, it returns the end.
+func (l *podLog) openNext(end error) error {
 	for errors.Is(end, io.EOF) || l.isLost(end) {
 		next, err := l.await()
 		if err != nil {
@@ -162,7 +162,7 @@ func (l *podLog) goOn(end error) error {
 		if next == nil {
 			return end
 		}
-		l.before = append(l.before, l.between(end)...)
+		l.before = append(l.before, l.separator(end)...)
 		_ = l.Close() // nothing is written to it
 		l.of, l.inLine = next, false
 		log, err := l.open(next.Name, nil)
@@ -180,8 +180,8 @@ func (l *podLog) isLost(err error) bool {
 	return l.of.State.Terminated != nil && (errors.Is(err, ErrKubelet) || apierrors.IsBadRequest(err))
 }
 
-// between is what separates the log of a container, with its end, from that of the next. It is the same for every reader.
-func (l *podLog) between(end error) (text []byte) {
+// separator is what separates the log of a container, with its end, from that of the next. It is the same for every reader.
+func (l *podLog) separator(end error) (text []byte) {
 	if l.inLine {
 		text = []byte{'\n'}
 	}

@@ -45,7 +45,7 @@ var ErrKubelet = errors.New("the kubelet ended the log with an error")
 //
 // A request, and the kubelet, know SinceTime only to the second, so Open leaves out the lines of that second which are earlier.
 //
-// On one machine the error is Gone if the builder replaced or removed its log: see WhyGone.
+// On one machine the error is Gone if the builder replaced or removed its log: see GoneReason.
 //
 // The kubelet would count the timestamps in LimitBytes: callers limit what they read.
 func Open(ctx context.Context, pods typedcorev1.PodInterface, pod *corev1.Pod, options corev1.PodLogOptions) (io.ReadCloser, error) {
@@ -55,7 +55,7 @@ func Open(ctx context.Context, pods typedcorev1.PodInterface, pod *corev1.Pod, o
 		return nil, err
 	}
 	if l.log, err = l.open(l.of.Name, tail); err != nil {
-		err = l.goOn(err)
+		err = l.openNext(err)
 	}
 	if err != nil {
 		return nil, err
@@ -82,8 +82,8 @@ func openContainer(ctx context.Context, pods typedcorev1.PodInterface, pod, cont
 	return stampedLog{Reader: archive.StampedLines(log, since, timestamps, ErrKubelet), Closer: log}, nil
 }
 
-// WhyGone returns why a log no longer exists, from an error of Open or of a read for which apierrors.IsGone is true.
-func WhyGone(err error) string {
+// GoneReason returns why a log no longer exists, from an error of Open or of a read for which apierrors.IsGone is true.
+func GoneReason(err error) string {
 	status := apierrors.APIStatus(nil)
 	if errors.As(err, &status) {
 		return status.Status().Message

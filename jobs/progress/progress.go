@@ -82,7 +82,7 @@ func (c *Client) Report(stage string, percent int, message string) {
 	if c == nil {
 		return
 	}
-	next := &report{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "BuildReport", Stage: cut(stage, maxStage), Message: cut(message, maxMessage)}
+	next := &report{APIVersion: "images.goldsmith.dev/v1alpha1", Kind: "BuildReport", Stage: truncate(stage, maxStage), Message: truncate(message, maxMessage)}
 	if percent >= 0 {
 		percent = min(percent, maxPercent)
 		next.Percent = &percent

@@ -75,11 +75,11 @@ func (s *sender) send(ctx context.Context, report report) verdict {
 	// The rest of the answer is ignored.
 	_, _ = io.Copy(io.Discard, io.LimitReader(response.Body, maxAnswer))
 	_ = response.Body.Close()
-	return judge(response)
+	return classify(response)
 }
 
-// judge returns what an answer means for this report and for later reports.
-func judge(response *http.Response) verdict {
+// classify returns what an answer means for this report and for later reports.
+func classify(response *http.Response) verdict {
 	code := response.StatusCode
 	switch {
 	case code == http.StatusTooManyRequests, code >= http.StatusInternalServerError:
@@ -101,8 +101,8 @@ func retryAfter(response *http.Response) time.Duration {
 // blanks are the symbols and letters without a visible glyph, which the server refuses.
 const blanks = "\u2800\U00013441\U00013442\U0001d159"
 
-// cut makes text printable and cuts it to so many characters.
-func cut(text string, characters int) string {
+// truncate makes text printable and cuts it to so many characters.
+func truncate(text string, characters int) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) && !unicode.In(r, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) && !strings.ContainsRune(blanks, r) {
 			return r

@@ -96,7 +96,7 @@ func TestWhatAnAnswerMeans(t *testing.T) {
 	} {
 		response := &http.Response{StatusCode: test.code, Header: http.Header{}}
 		response.Header.Set("Retry-After", test.retryAfter)
-		if got := judge(response); got != test.want {
+		if got := classify(response); got != test.want {
 			t.Errorf("%d %q: got %+v, want %+v", test.code, test.retryAfter, got, test.want)
 		}
 	}
@@ -145,7 +145,7 @@ func TestReportsKeepTheLimitsOfTheServer(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"plain", "plain"}, {"two\nlines\x1b", "two lines "}, {"caf\xff", "caf?"}, {"a\u200bb\ufe0fc\u3164d", "a b c d"}, {strings.Repeat("ü", 70), strings.Repeat("ü", maxStage)},
 	} {
-		if got := cut(test.text, maxStage); got != test.want {
+		if got := truncate(test.text, maxStage); got != test.want {
 			t.Errorf("%q became %q", test.text, got)
 		}
 	}
@@ -153,7 +153,7 @@ func TestReportsKeepTheLimitsOfTheServer(t *testing.T) {
 
 func TestEveryCharacterOfAReportIsPrintable(t *testing.T) {
 	for character := range rune(unicode.MaxRune) {
-		if sent := cut(string(character), maxStage); !v1alpha1.Printable(sent) {
+		if sent := truncate(string(character), maxStage); !v1alpha1.Printable(sent) {
 			t.Errorf("%+q is sent", sent)
 		}
 	}

@@ -62,9 +62,9 @@ func (l *Ledger) Observe(build *v1alpha1.ImageBuild) (settled bool) {
 	return held && !known.held
 }
 
-// Learn takes a build that was read from the API or written to it, and reports whether that released a held slot. It does
+// ObserveAPI takes a build that was read from the API or written to it, and reports whether that released a held slot. It does
 // nothing if the cache does not have the build yet, or has reported its deletion.
-func (l *Ledger) Learn(build *v1alpha1.ImageBuild) (settled bool) {
+func (l *Ledger) ObserveAPI(build *v1alpha1.ImageBuild) (settled bool) {
 	known := l.builds[keyOf(build)]
 	if known == nil || known.uid != build.UID || !newer(build.ResourceVersion, known.version) {
 		return false
@@ -97,8 +97,8 @@ func (l *Ledger) Forget(key Key, uid types.UID) {
 	}
 }
 
-// Knows reports whether the ledger has a build, in this or a newer version.
-func (l *Ledger) Knows(key Key, uid types.UID, version string) bool {
+// HasVersion reports whether the ledger has a build, in this or a newer version.
+func (l *Ledger) HasVersion(key Key, uid types.UID, version string) bool {
 	known := l.builds[key]
 	return known != nil && known.uid == uid && !newer(version, known.version)
 }
@@ -149,8 +149,8 @@ func (l *Ledger) Release(key Key) {
 	l.set(key, Resting)
 }
 
-// Wake lets a released build wait for its admission again.
-func (l *Ledger) Wake(key Key) {
+// Resume lets a released build wait for its admission again.
+func (l *Ledger) Resume(key Key) {
 	if build, ok := l.queue.Find(key); ok && build.State == Resting {
 		l.set(key, Waiting)
 	}

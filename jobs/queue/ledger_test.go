@@ -65,12 +65,12 @@ func TestAnAdmittedBuildHoldsItsSlotBeforeItIsStored(t *testing.T) {
 func TestWhatWasWrittenCountsBeforeTheCacheHasIt(t *testing.T) {
 	l := ledgerOf("one", "two")
 	expectAdmitted(t, l, "one")
-	if !l.Learn(stored("one", 10, v1alpha1.BuildStarting)) {
+	if !l.ObserveAPI(stored("one", 10, v1alpha1.BuildStarting)) {
 		t.Error("the hold was not settled")
 	}
 	l.Observe(stored("one", 5, v1alpha1.BuildQueued)) // older
 	expectAdmitted(t, l)
-	if l.Learn(stored("one", 20, v1alpha1.BuildSucceeded)) {
+	if l.ObserveAPI(stored("one", 20, v1alpha1.BuildSucceeded)) {
 		t.Error("a hold was settled twice")
 	}
 	l.Observe(stored("one", 10, v1alpha1.BuildStarting)) // older
@@ -97,8 +97,8 @@ func TestAReleasedBuildIsPassedOverUntilItIsWoken(t *testing.T) {
 	l.Release(at("one"))
 	l.Release(at("unknown"))
 	expectAdmitted(t, l, "two")
-	l.Wake(at("one"))
-	l.Wake(at("two"))
+	l.Resume(at("one"))
+	l.Resume(at("two"))
 	expectAdmitted(t, l)
 	l.Release(at("two"))
 	expectAdmitted(t, l, "one")
@@ -116,7 +116,7 @@ func TestABuildThatMayHaveBeenStartedIsNotReleased(t *testing.T) {
 	l.Forget(at("one"), "uid-one")
 	expectAdmitted(t, l, "two")
 	l.Release(at("two"))
-	l.Wake(at("two"))
+	l.Resume(at("two"))
 	expectAdmitted(t, l, "two")
 }
 
@@ -126,7 +126,7 @@ func TestADeletedBuildGivesItsSlotBack(t *testing.T) {
 	l.Forget(at("one"), "another")
 	expectAdmitted(t, l)
 	l.Forget(at("one"), "uid-one")
-	if l.Learn(stored("one", 10, v1alpha1.BuildStarting)) { // the answer to the write comes after the news of the deletion
+	if l.ObserveAPI(stored("one", 10, v1alpha1.BuildStarting)) { // the answer to the write comes after the news of the deletion
 		t.Error("a deleted build was settled")
 	}
 	expectAdmitted(t, l, "two")
@@ -139,10 +139,10 @@ func TestABuildOfTheSameNameIsAnother(t *testing.T) {
 	again.UID, again.CreationTimestamp = "new", metav1.NewTime(epoch.Add(time.Minute))
 	l.Observe(again)
 	l.Forget(at("one"), "uid-one")
-	if !l.Knows(at("one"), "new", "9") || l.Knows(at("one"), "new", "10") || l.Knows(at("one"), "uid-one", "1") {
+	if !l.HasVersion(at("one"), "new", "9") || l.HasVersion(at("one"), "new", "10") || l.HasVersion(at("one"), "uid-one", "1") {
 		t.Error("the new build is not known as it is")
 	}
-	if l.Learn(stored("one", 30, v1alpha1.BuildStarting)) {
+	if l.ObserveAPI(stored("one", 30, v1alpha1.BuildStarting)) {
 		t.Error("the old build was mistaken for the new build")
 	}
 	expectAdmitted(t, l, "two")

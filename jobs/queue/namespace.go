@@ -29,7 +29,7 @@ type namespace struct {
 func (q *Queue) SetNamespace(name string, share Share) {
 	known := q.namespace(name)
 	known.share = share
-	q.contenders.settle(known, q.contends(known))
+	q.contenders.settle(known, q.canAdmit(known))
 	q.forget(known)
 }
 
@@ -45,8 +45,8 @@ func (n *namespace) next(now time.Time) *entry {
 
 func (n *namespace) weight() int { return max(1, n.share.Weight) }
 
-// contends reports whether a namespace has a build to admit, and may run one more.
-func (q *Queue) contends(n *namespace) bool {
+// canAdmit reports whether a namespace has a build to admit, and may run one more.
+func (q *Queue) canAdmit(n *namespace) bool {
 	limit, limited := q.limitOf(n)
 	return n.aged.Len() > 0 && (!limited || n.active < limit)
 }

@@ -172,14 +172,14 @@ func (q *Queue) change(build *entry, change func()) {
 			each.namespace.aged.settle(each, wanted)
 		}
 	}
-	q.contenders.settle(build.namespace, q.contends(build.namespace))
+	q.contenders.settle(build.namespace, q.canAdmit(build.namespace))
 }
 
 // ready reports whether the build could be admitted without limits.
-func (e *entry) ready() bool { return e.State == Waiting && !e.behind() }
+func (e *entry) ready() bool { return e.State == Waiting && !e.waitsForImage() }
 
-// behind reports whether the build waits for another build of its Image.
-func (e *entry) behind() bool {
+// waitsForImage reports whether the build waits for another build of its Image.
+func (e *entry) waitsForImage() bool {
 	if !e.Serial || e.image == nil {
 		return false
 	}

@@ -18,7 +18,7 @@ func (q *Queue) Why(key Key) string {
 }
 
 func (q *Queue) why(build *entry) string {
-	if build.behind() {
+	if build.waitsForImage() {
 		return "an earlier build of the image has not finished"
 	}
 	if build.External {

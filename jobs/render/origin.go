@@ -33,8 +33,8 @@ const (
 	maxTold = 160
 )
 
-// told are the parts of a container whose values are readable in a fingerprint.
-var told = []string{"image", "command", "args"}
+// readableParts are the parts of a container whose values are readable in a fingerprint.
+var readableParts = []string{"image", "command", "args"}
 
 // SameJob reports whether two Jobs, both as an API server returned them, make the same pods. It ignores what differs between any two
 // Jobs, and what Kueue may change: spec.suspend, and the nodeSelector, tolerations, schedulingGates and Kubernetes' own labels and
@@ -76,7 +76,7 @@ func Deviation(job *batchv1.Job, pod *corev1.Pod) string {
 		}
 		name, ofJob, _ := strings.Cut(wanted, separator)
 		i := slices.IndexFunc(parts, func(part string) bool { return strings.HasPrefix(part, name+separator) })
-		if i < 0 || !slices.Contains(told, name) {
+		if i < 0 || !slices.Contains(readableParts, name) {
 			return name + " is not that of its Job"
 		}
 		ofPod := strings.Split(parts[i], separator)[1]
@@ -151,7 +151,7 @@ func fingerprint(kept *metav1.ObjectMeta, template *corev1.PodTemplateSpec) stri
 func fingerprintContainer(container corev1.Container, prefix string, volumes []corev1.Volume) (parts []string) {
 	add := func(name string, value any) { parts = append(parts, part(prefix+name, value)) }
 	for i, value := range []any{container.Image, container.Command, container.Args} {
-		parts = append(parts, prefix+told[i]+separator+readable(value))
+		parts = append(parts, prefix+readableParts[i]+separator+readable(value))
 	}
 	env := map[string][]corev1.EnvVar{} // the last variable of a name is the one that counts
 	for _, variable := range container.Env {

@@ -121,8 +121,8 @@ func (c *Content) Confirm(name, digest string, sizeBytes int64) error {
 	return nil
 }
 
-// Named returns the contents, in the order of Contents, with their names in messages.
-func (r *Result) Named() iter.Seq2[string, *Content] {
+// NamedContents returns the contents, in the order of Contents, with their names in messages.
+func (r *Result) NamedContents() iter.Seq2[string, *Content] {
 	return func(yield func(string, *Content) bool) {
 		for i := range r.Artifacts {
 			artifact := &r.Artifacts[i]
@@ -149,7 +149,7 @@ type Policy struct {
 
 // Contents returns the content of each artifact and of the documents about it.
 func (r *Result) Contents() (contents []*Content) {
-	for _, content := range r.Named() {
+	for _, content := range r.NamedContents() {
 		contents = append(contents, content)
 	}
 	return contents

@@ -47,7 +47,7 @@ const digestPrefix = "sha256:"
 func Findings(checked *Result) (string, error) {
 	found := findings{}
 	if checked != nil {
-		found.Check, found.Of = checked.Check, checked.named()
+		found.Check, found.Of = checked.Check, checked.outputDigest()
 		for _, content := range checked.Contents() {
 			if content.Verified == "" {
 				found.Contents = append(found.Contents, finding{})
@@ -92,10 +92,10 @@ func WithFindings(message, publisher, repository string, tags map[string]string)
 	return completed
 }
 
-// named returns a digest of what decides what is published: the targets, their files and what the builder tells about them.
-func (r *Result) named() string {
+// outputDigest returns a digest of what decides what is published: the targets, their files and what the builder tells about them.
+func (r *Result) outputDigest() string {
 	hash := sha256.New()
-	for name, content := range r.Named() {
+	for name, content := range r.NamedContents() {
 		_, _ = fmt.Fprintf(hash, "%q %q %q\n", name, content.File, content.MediaType)
 	}
 	for i := range r.Artifacts {
@@ -106,7 +106,7 @@ func (r *Result) named() string {
 
 func (r *Result) complete(all *findings, repository string, tags map[string]string) {
 	contents, found := r.Contents(), all.Contents
-	if len(contents) != len(found) || all.Of != r.named() {
+	if len(contents) != len(found) || all.Of != r.outputDigest() {
 		r.Check = &Check{NotStored: notTheResult}
 		return
 	}

@@ -25,10 +25,10 @@ func (n NotFetched) Text() string {
 
 // ParseNotFetched returns the failure that a message tells, or nil if it is not the Text of a NotFetched: the container crashed.
 func ParseNotFetched(message string) *v1alpha1.BuildFailure {
-	var told NotFetched
+	var report NotFetched
 	reasons := []v1alpha1.FailureReason{v1alpha1.ReasonBaseNotFound, v1alpha1.ReasonRegistryDenied, v1alpha1.ReasonRegistryRefused, v1alpha1.ReasonRegistryUnavailable}
-	if json.Unmarshal([]byte(message), &told) != nil || !slices.Contains(reasons, told.Reason) {
+	if json.Unmarshal([]byte(message), &report) != nil || !slices.Contains(reasons, report.Reason) {
 		return nil
 	}
-	return told.Reason.Failure("%s", v1alpha1.CutMessage(told.Message))
+	return report.Reason.Failure("%s", v1alpha1.CutMessage(report.Message))
 }

@@ -37,7 +37,7 @@ type Outcome struct {
 // Unknown fields are ignored, and named. A failure always has the exit code.
 func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Policy) Outcome {
 	if strings.TrimSpace(message) == "" {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result"))
+		return failureOutcome(judgeExit(exitCode, v1alpha1.ReasonNoResult, "no result"))
 	}
 	limit := MaxBytes
 	if policy.Checked {
@@ -45,10 +45,10 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 	}
 	result, err := decode(message, limit)
 	if err != nil {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
+		return failureOutcome(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "invalid result: "+err.Error()))
 	}
 	if result.Outcome == OutcomeFailed {
-		return failed(judgeFailure(exitCode, result.Failure, result.unknown))
+		return failureOutcome(judgeFailure(exitCode, result.Failure, result.unknown))
 	}
 	if !policy.Checked || result.Check == nil { // an agent that read no file passes it on as it was
 		result.forgetCheck()
@@ -62,13 +62,13 @@ func Parse(message string, exitCode int32, targets []v1alpha1.Target, policy Pol
 		err = errors.New(check.Invalid)
 	}
 	if err != nil {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, ignoring("invalid result: "+err.Error(), result.Ignored)))
+		return failureOutcome(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, ignoring("invalid result: "+err.Error(), result.Ignored)))
 	}
 	if exitCode != 0 {
-		return failed(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
+		return failureOutcome(judgeExit(exitCode, v1alpha1.ReasonInvalidResult, "outcome is Succeeded, but exit code is not 0"))
 	}
 	if check.NotStored != "" {
-		return failed(failure(exitCode, v1alpha1.ReasonArtifactNotStored, check.NotStored))
+		return failureOutcome(failure(exitCode, v1alpha1.ReasonArtifactNotStored, check.NotStored))
 	}
 	if failed := check.NotPublished; failed != nil {
 		return Outcome{Failure: failure(exitCode, failed.Reason, failed.Message)}
@@ -121,7 +121,7 @@ func Checked(message string) bool {
 	return err == nil && result.Check != nil
 }
 
-func failed(failure *v1alpha1.BuildFailure) Outcome {
+func failureOutcome(failure *v1alpha1.BuildFailure) Outcome {
 	return Outcome{Failure: failure}
 }
 
@@ -320,16 +320,16 @@ func judgeFailure(exitCode int32, said *Failure, ignored string) *v1alpha1.Build
 	if said == nil {
 		said = &Failure{}
 	}
-	reason, unheeded := said.judge(exitCode)
+	reason, unheeded := said.resolveReason(exitCode)
 	if ignored != "" && unheeded != "" {
 		ignored += ", "
 	}
 	return failure(exitCode, reason, v1alpha1.CutMessage(ignoring(failureText(exitCode, said), ignored+unheeded)))
 }
 
-// judge returns the reason of the failure, and why its class is ignored. If another attempt may help, each class but Infrastructure is
+// resolveReason returns the reason of the failure, and why its class is ignored. If another attempt may help, each class but Infrastructure is
 // ignored: an attempt in vain costs less than a missing image.
-func (f *Failure) judge(exitCode int32) (reason v1alpha1.FailureReason, unheeded string) {
+func (f *Failure) resolveReason(exitCode int32) (reason v1alpha1.FailureReason, unheeded string) {
 	reason, known := map[v1alpha1.FailureClass]v1alpha1.FailureReason{
 		"":                             v1alpha1.ReasonBuilderFailed,
 		v1alpha1.FailureUser:           v1alpha1.ReasonBuilderFailed,

@@ -108,9 +108,9 @@ func preferred(pod, other *corev1.Pod) bool {
 	return pod.CreationTimestamp.Before(&other.CreationTimestamp)
 }
 
-// ours reports whether a Job belongs to the build's current attempt. Once a UID is recorded, only the Job with this UID does. Before, only
+// isOurJob reports whether a Job belongs to the build's current attempt. Once a UID is recorded, only the Job with this UID does. Before, only
 // a Job that the controller renders does.
-func (t *transition) ours(job *batchv1.Job) bool {
+func (t *transition) isOurJob(job *batchv1.Job) bool {
 	attempt := t.attempt()
 	return attempt != nil && (attempt.JobUID == job.UID || attempt.JobUID == "" && t.Origin == Rendered) && t.madeFor(attempt, job)
 }
@@ -152,9 +152,9 @@ func (t *transition) gatherEvidence() evidence {
 		return evidence{failure: t.deletedJob()}
 	case t.Job == nil:
 		return evidence{}
-	case !t.ours(t.Job) && t.Origin == Unknown && t.Uncompared != "":
+	case !t.isOurJob(t.Job) && t.Origin == Unknown && t.Uncompared != "":
 		return t.uncomparedJob(t.Uncompared)
-	case !t.ours(t.Job):
+	case !t.isOurJob(t.Job):
 		return evidence{failure: v1alpha1.ReasonJobConflict.Failure(
 			"Job %s is not what this build describes: it is ignored, and can stay; find out who created it", attempt.JobName)}
 	case t.Pod == nil && attempt.PodUID != "":
@@ -176,7 +176,7 @@ func (t *transition) deletedJob() *v1alpha1.BuildFailure {
 		return nil
 	case attempt.JobUID != "" && attempt.JobUID != t.Job.UID:
 		return v1alpha1.ReasonJobDeleted.Failure("Job %s was deleted, and a new Job has its name", attempt.JobName)
-	case t.Job.DeletionTimestamp != nil && t.ours(t.Job):
+	case t.Job.DeletionTimestamp != nil && t.isOurJob(t.Job):
 		return v1alpha1.ReasonJobDeleted.Failure("Job %s is being deleted", attempt.JobName)
 	}
 	return nil
@@ -244,7 +244,7 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	if pod.DeletionTimestamp != nil && (end == nil || endedByDeletion(pod)) {
 		return v1alpha1.ReasonPodDeleted.Failure("pod %s was deleted", pod.Name)
 	}
-	reason, told := pod.Status.Reason, cmp.Or(pod.Status.Message, pod.Status.Reason)
+	reason, message := pod.Status.Reason, cmp.Or(pod.Status.Message, pod.Status.Reason)
 	switch {
 	case reason == "DeadlineExceeded" && fetching(pod):
 		return v1alpha1.ReasonRunTimeout.Failure("the artifacts of the base were not fetched within %s of the start of pod %s: raise timeouts.run, or find out why their registry is slow",
@@ -253,17 +253,17 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 		return v1alpha1.ReasonStartTimeout.Failure("container did not start within the pod's deadline of %s (timeouts.run): see the events of pod %s",
 			t.Build.Spec.Timeouts.Run, pod.Name)
 	case reason == "DeadlineExceeded" && publishing(pod):
-		return t.publishedLate(pod)
+		return t.latePublishFailure(pod)
 	case reason == "DeadlineExceeded":
 		return withExitCode(v1alpha1.ReasonRunTimeout.Failure("the build ran longer than %s: raise timeouts.run, or make the build faster", t.Build.Spec.Timeouts.Run), end)
 	case reason == "Evicted":
-		return v1alpha1.ReasonEvicted.Failure("pod %s: %s", pod.Name, told)
+		return v1alpha1.ReasonEvicted.Failure("pod %s: %s", pod.Name, message)
 	case reason == "NodeShutdown" || reason == "Shutdown" || reason == "Terminated":
-		return v1alpha1.ReasonNodeShutdown.Failure("pod %s: %s", pod.Name, told)
+		return v1alpha1.ReasonNodeShutdown.Failure("pod %s: %s", pod.Name, message)
 	case reason == podPreempting:
-		return v1alpha1.ReasonPreempted.Failure("pod %s: %s", pod.Name, told)
+		return v1alpha1.ReasonPreempted.Failure("pod %s: %s", pod.Name, message)
 	case reason == "NodeLost":
-		return v1alpha1.ReasonNodeLost.Failure("pod %s: %s", pod.Name, told)
+		return v1alpha1.ReasonNodeLost.Failure("pod %s: %s", pod.Name, message)
 	case end == nil && fetcherEnd(pod) != nil && fetcherEnd(pod).ExitCode != 0:
 		return notFetched(pod)
 	case end == nil:
@@ -271,9 +271,9 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 			pod.Name, cmp.Or(strings.TrimSpace(reason+" "+pod.Status.Message), noReason))
 	case end.Reason == "OOMKilled":
 		return withExitCode(v1alpha1.ReasonOOMKilled.Failure("the builder ran out of memory: raise template.resources.limits.memory"), end)
-	case lost(end):
+	case isEndUnknown(end):
 		return v1alpha1.ReasonNodeLost.Failure("node %s lost the builder's container, for example by a restart: %s", pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
-	case publishing(pod) && lost(publisherEnd(pod)):
+	case publishing(pod) && isEndUnknown(publisherEnd(pod)):
 		return v1alpha1.ReasonNodeLost.Failure("node %s lost the publisher's container, for example by a restart: %s",
 			pod.Spec.NodeName, cmp.Or(publisherEnd(pod).Message, publisherEnd(pod).Reason))
 	case end.Reason == string(v1alpha1.ReasonBuilderNotFound): // from the agent of goldsmith up
@@ -285,13 +285,13 @@ func (t *transition) classify(pod *corev1.Pod, end *corev1.ContainerStateTermina
 	case outcome.Failure != nil:
 		return suspectMemory(outcome.Failure, pod)
 	case outcome.Artifacts == nil:
-		return v1alpha1.ReasonArtifactNotStored.Failure("pod %s ended before its publisher: %s", pod.Name, cmp.Or(told, noReason))
+		return v1alpha1.ReasonArtifactNotStored.Failure("pod %s ended before its publisher: %s", pod.Name, cmp.Or(message, noReason))
 	}
-	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(told, noReason))
+	return v1alpha1.ReasonNodeRejected.Failure("pod %s failed after the container succeeded: %s", pod.Name, cmp.Or(message, noReason))
 }
 
-// lost reports whether a node does not know how a container ended, as after a reboot: the kubelet and containerd tell this differently.
-func lost(end *corev1.ContainerStateTerminated) bool {
+// isEndUnknown reports whether a node does not know how a container ended, as after a reboot: the kubelet and containerd tell this differently.
+func isEndUnknown(end *corev1.ContainerStateTerminated) bool {
 	return end != nil && (end.Reason == "ContainerStatusUnknown" || end.Reason == "Unknown")
 }
 
@@ -378,15 +378,15 @@ func containerWaiting(pod *corev1.Pod) *corev1.ContainerStateWaiting {
 // hasStarted reports whether the container has run, even briefly. A container that could not be started has a time of its end, but
 // its start is in 1970.
 func hasStarted(pod *corev1.Pod) bool {
-	return ran(render.BuilderStatus(pod))
+	return hasRun(render.BuilderStatus(pod))
 }
 
 // hasLog reports whether a container of the pod has run: the builder, or before it the fetcher.
 func hasLog(pod *corev1.Pod) bool {
-	return hasStarted(pod) || ran(render.FetcherStatus(pod))
+	return hasStarted(pod) || hasRun(render.FetcherStatus(pod))
 }
 
-func ran(status *corev1.ContainerStatus) bool {
+func hasRun(status *corev1.ContainerStatus) bool {
 	return status != nil && (status.State.Running != nil || status.State.Terminated != nil && status.State.Terminated.StartedAt.Unix() > 0)
 }
 

@@ -21,7 +21,7 @@ import (
 // the deadline of their pod ended before they had started.
 func fetching(pod *corev1.Pod) bool {
 	end := fetcherEnd(pod)
-	return ran(render.FetcherStatus(pod)) && (end == nil || end.ExitCode != 0)
+	return hasRun(render.FetcherStatus(pod)) && (end == nil || end.ExitCode != 0)
 }
 
 // fetcherEnd returns how the fetcher of a pod ended; nil while it has not ended, and without a fetcher.
@@ -42,14 +42,14 @@ func (t *transition) fetcherDelay(pod *corev1.Pod) startDelay {
 		return startDelay{v1alpha1.ReasonFetchingBase, "the artifacts of the base are being fetched from their registry"}
 	}
 	waiting := status.State.Waiting
-	told := startDelay{v1alpha1.ReasonWaitingForPod, fmt.Sprintf("the container that fetches the base has not started: %s: %s", waiting.Reason, waiting.Message)}
+	delay := startDelay{v1alpha1.ReasonWaitingForPod, fmt.Sprintf("the container that fetches the base has not started: %s: %s", waiting.Reason, waiting.Message)}
 	switch {
 	case pullFailing(waiting):
-		told.reason = v1alpha1.ReasonImagePulling
+		delay.reason = v1alpha1.ReasonImagePulling
 	case waiting.Reason == "" || waiting.Reason == "ContainerCreating" || waiting.Reason == "PodInitializing":
 		return startDelay{v1alpha1.ReasonImagePulling, "the image of the container that fetches the base is being pulled"}
 	}
-	return told
+	return delay
 }
 
 // fetchTime returns how long the fetcher of the pod has run, at most timeouts.run. While it runs, it is timeouts.run, because the clock of the
@@ -68,7 +68,7 @@ func (t *transition) fetchTime() time.Duration {
 // notFetched returns the failure of a pod whose fetcher failed.
 func notFetched(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	end := fetcherEnd(pod)
-	if lost(end) {
+	if isEndUnknown(end) {
 		return v1alpha1.ReasonNodeLost.Failure("node %s lost the container that fetched the base, for example by a restart: %s",
 			pod.Spec.NodeName, cmp.Or(end.Message, end.Reason))
 	}

@@ -49,8 +49,8 @@ func backoff(policy *v1alpha1.Backoff, failures int) time.Duration {
 	return min(wait, policy.Max.Duration)
 }
 
-// another reports whether the build gets another attempt, after the last attempt has ended.
-func another(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) bool {
+// retryAllowed reports whether the build gets another attempt, after the last attempt has ended.
+func retryAllowed(policy *v1alpha1.RetryPolicy, attempts []v1alpha1.BuildAttempt) bool {
 	last := attempts[len(attempts)-1]
 	if last.Outcome == v1alpha1.AttemptDisrupted {
 		return count(attempts, v1alpha1.AttemptDisrupted) < maxDisruptions

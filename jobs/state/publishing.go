@@ -23,7 +23,7 @@ func (t *transition) publish() {
 	if waitsForResult(t.Pod) {
 		t.action = PassResult
 	}
-	age := t.sinceBuilder(t.Pod)
+	age := t.sinceBuilderEnd(t.Pod)
 	reason, message := v1alpha1.ReasonContainerStarted, "the builder has ended, and its artifacts are being published"
 	if !publisherStarted(t.Pod) {
 		reason, message = v1alpha1.ReasonWaitingForPublisher, v1alpha1.CutMessage(notPublishing+t.publisherDelay(t.Pod))
@@ -40,9 +40,9 @@ func (t *transition) publish() {
 	t.condition(v1alpha1.BuildPodReady, metav1.ConditionTrue, reason, message)
 }
 
-// sinceBuilder returns how long ago the builder of a pod ended. The clock of a node may differ, so the node tells only how long the builder
+// sinceBuilderEnd returns how long ago the builder of a pod ended. The clock of a node may differ, so the node tells only how long the builder
 // ran, after the start that the status has.
-func (t *transition) sinceBuilder(pod *corev1.Pod) time.Duration {
+func (t *transition) sinceBuilderEnd(pod *corev1.Pod) time.Duration {
 	started := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
 	end := terminated(pod)
 	if started == nil || started.Status != metav1.ConditionTrue {
@@ -51,8 +51,8 @@ func (t *transition) sinceBuilder(pod *corev1.Pod) time.Duration {
 	return t.Now.Sub(started.LastTransitionTime.Add(end.FinishedAt.Sub(end.StartedAt.Time)))
 }
 
-// publishedLate returns the failure of a pod whose deadline passed after the end of its builder.
-func (t *transition) publishedLate(pod *corev1.Pod) *v1alpha1.BuildFailure {
+// latePublishFailure returns the failure of a pod whose deadline passed after the end of its builder.
+func (t *transition) latePublishFailure(pod *corev1.Pod) *v1alpha1.BuildFailure {
 	if !publisherStarted(pod) {
 		return v1alpha1.ReasonArtifactNotStored.Failure(
 			"the publisher of pod %s did not start within timeouts.start (%s) of the builder's end, or within timeouts.run: %s: the operator sets its image with --publisher-image",
@@ -68,13 +68,13 @@ const notPublishing = "the builder has ended, and the publisher has not started:
 // publisherDelay returns why the publisher of a pod has not started. The kubelet forgets that at the end of the pod, the condition does not.
 func (t *transition) publisherDelay(pod *corev1.Pod) string {
 	if status := render.PublisherStatus(pod); status != nil && status.State.Waiting != nil {
-		if told := strings.Trim(status.State.Waiting.Reason+": "+status.State.Waiting.Message, ": "); told != "" {
-			return told
+		if text := strings.Trim(status.State.Waiting.Reason+": "+status.State.Waiting.Message, ": "); text != "" {
+			return text
 		}
 	}
 	if ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady); ready != nil {
-		if told, ok := strings.CutPrefix(ready.Message, notPublishing); ok {
-			return told
+		if text, ok := strings.CutPrefix(ready.Message, notPublishing); ok {
+			return text
 		}
 	}
 	return "see the events of the pod"
@@ -87,7 +87,7 @@ func publishing(pod *corev1.Pod) bool {
 }
 
 // publisherStarted reports whether the publisher of a pod has run, even briefly.
-func publisherStarted(pod *corev1.Pod) bool { return ran(render.PublisherStatus(pod)) }
+func publisherStarted(pod *corev1.Pod) bool { return hasRun(render.PublisherStatus(pod)) }
 
 // publisherEnd returns how the publisher of a pod ended; nil if it has not.
 func publisherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
@@ -99,6 +99,6 @@ func publisherEnd(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 // waitsForResult reports whether a pod's publisher waits for the result of the builder.
 func waitsForResult(pod *corev1.Pod) bool {
-	_, told := pod.Annotations[v1alpha1.AnnotationResult]
-	return publishing(pod) && !told && !Ended(pod) && pod.DeletionTimestamp == nil
+	_, hasResult := pod.Annotations[v1alpha1.AnnotationResult]
+	return publishing(pod) && !hasResult && !Ended(pod) && pod.DeletionTimestamp == nil
 }

@@ -70,7 +70,7 @@ func lastSeen(event *corev1.Event) time.Time {
 // NeedsRefusal reports whether Next needs to know why the attempt's Job has no pod.
 func (o Observed) NeedsRefusal() bool {
 	t := transition{Observed: o, status: &o.Build.Status}
-	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.ours(o.Job) || t.suspended() {
+	if o.Build.Status.Phase != v1alpha1.BuildStarting || o.Pod != nil || o.Job == nil || o.Job.DeletionTimestamp != nil || !t.isOurJob(o.Job) || t.suspended() {
 		return false
 	}
 	return t.attempt().PodUID == "" && (finished(o.Job) || t.age() >= firstLook)
@@ -146,7 +146,7 @@ func contains(message string, parts []string) bool {
 }
 
 // age is the time since the attempt could start its container.
-func (t *transition) age() time.Duration { return t.Now.Sub(t.begun()) }
+func (t *transition) age() time.Duration { return t.Now.Sub(t.earliestStart()) }
 
 // untilNextObservation is the time until the next request for the cause of a delay. It grows with the age of the attempt.
 func untilNextObservation(age time.Duration) time.Duration {

@@ -52,16 +52,16 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 	if state == nil {
 		return evidence{delay: podNotStarted}
 	}
-	told := fmt.Sprintf("%s: %s", state.Reason, state.Message)
+	message := fmt.Sprintf("%s: %s", state.Reason, state.Message)
 	switch state.Reason {
 	case "InvalidImageName":
 		return evidence{failure: v1alpha1.ReasonInvalidImageName.Failure("check the builder's image reference: %s", cmp.Or(state.Message, state.Reason))}
 	case "CreateContainerConfigError":
 		// A kubelet that has not read a Secret or a ConfigMap yet reports the same reason, and tries again.
 		if contains(state.Message, []string{"failed to sync "}) || t.mayAppear(state.Message) {
-			return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}, passing: true}
+			return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}, passing: true}
 		}
-		return evidence{failure: v1alpha1.ReasonBuilderNotRunnable.Failure("%s", told)}
+		return evidence{failure: v1alpha1.ReasonBuilderNotRunnable.Failure("%s", message)}
 	case "", "ContainerCreating", "PodInitializing":
 		if podCondition(pod, corev1.PodReadyToStartContainers, corev1.ConditionFalse) != nil {
 			return evidence{delay: volumesNotReady}
@@ -69,9 +69,9 @@ func (t *transition) startDelayOf(pod *corev1.Pod) evidence {
 		return evidence{delay: imageNotPulled}
 	}
 	if pullFailing(state) {
-		return evidence{delay: startDelay{v1alpha1.ReasonImagePulling, told}}
+		return evidence{delay: startDelay{v1alpha1.ReasonImagePulling, message}}
 	}
-	return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, told}} // such as CreateContainerError: the kubelet tries again
+	return evidence{delay: startDelay{v1alpha1.ReasonWaitingForPod, message}} // such as CreateContainerError: the kubelet tries again
 }
 
 // startTimeout returns the failure of an attempt whose container did not start in time. The last delay decides which failure.

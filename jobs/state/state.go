@@ -179,8 +179,8 @@ type transition struct {
 // Job describes. A recorded pod was compared with its Job before it was recorded.
 func (t *transition) forgetStrangers() {
 	attempt := t.attempt()
-	known := t.Job != nil && t.ours(t.Job)
-	if attempt == nil || attempt.PodUID == "" && !known || t.replaced() {
+	known := t.Job != nil && t.isOurJob(t.Job)
+	if attempt == nil || attempt.PodUID == "" && !known || t.isPodReplaced() {
 		t.Pod = nil
 	}
 	if t.Pod == nil || !known {
@@ -231,7 +231,7 @@ func (t *transition) follow() {
 	case evidence.failure != nil:
 		t.fail(evidence.failure)
 	case evidence.held != startDelay{}:
-		t.hold(evidence.held)
+		t.holdAttempt(evidence.held)
 	case evidence.started && t.runTimeLeft() <= 0:
 		t.fail(t.runTimeout())
 	case evidence.started:
@@ -296,7 +296,7 @@ func (t *transition) cancel() {
 // mayBeStopped reports whether the attempt's pod has a log and has not ended, and can end without its log being deleted.
 func (t *transition) mayBeStopped() bool {
 	return t.Pod != nil && !Ended(t.Pod) && hasLog(t.Pod) && t.Pod.DeletionTimestamp == nil &&
-		t.Job != nil && t.ours(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
+		t.Job != nil && t.isOurJob(t.Job) && t.Job.DeletionTimestamp == nil && !t.suspended()
 }
 
 // discard deletes the Job of the current attempt if it could still run a pod, or else a pod without a Job. While such a pod is
@@ -322,7 +322,7 @@ func (t *transition) jobMayRun() bool {
 	if attempt.JobUID != t.Job.UID && t.Origin == Foreign {
 		return false
 	}
-	if !t.ours(t.Job) {
+	if !t.isOurJob(t.Job) {
 		return true
 	}
 	if t.Pod == nil && hasCondition(t.Job, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet) {
@@ -377,12 +377,12 @@ func (t *transition) startTimeLeft() time.Duration {
 	if t.Pod != nil {
 		limit += t.fetchTime()
 	}
-	return t.begun().Add(limit).Sub(t.Now)
+	return t.earliestStart().Add(limit).Sub(t.Now)
 }
 
-// begun is when the attempt could start its container: when the attempt was recorded or, if that was later, when it was last
+// earliestStart is when the attempt could start its container: when the attempt was recorded or, if that was later, when it was last
 // admitted.
-func (t *transition) begun() time.Time {
+func (t *transition) earliestStart() time.Time {
 	decided := t.attempt().StartTime.Time
 	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
 	begun := decided
@@ -390,7 +390,7 @@ func (t *transition) begun() time.Time {
 		begun = admitted.LastTransitionTime.Time
 	}
 	// status.startTime of a Job is when it was resumed, even if this controller did not see that it was suspended.
-	if t.wasSuspended() && t.ours(t.Job) && t.Job.Status.StartTime != nil && t.Job.Status.StartTime.After(begun) {
+	if t.wasSuspended() && t.isOurJob(t.Job) && t.Job.Status.StartTime != nil && t.Job.Status.StartTime.After(begun) {
 		begun = t.Job.Status.StartTime.Time
 	}
 	return begun

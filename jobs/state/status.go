@@ -72,7 +72,7 @@ func (t *transition) runTimeout() *v1alpha1.BuildFailure {
 // log to lose. The attempt ignores any other Job or pod from now on.
 func (t *transition) record() {
 	attempt := t.attempt()
-	if t.Job != nil && attempt.JobUID == "" && t.ours(t.Job) {
+	if t.Job != nil && attempt.JobUID == "" && t.isOurJob(t.Job) {
 		attempt.JobUID = t.Job.UID
 	}
 	if t.Pod == nil || attempt.PodUID != "" && attempt.PodUID != t.Pod.UID {
@@ -123,7 +123,7 @@ func (t *transition) fail(f *v1alpha1.BuildFailure) {
 		outcome = v1alpha1.AttemptDisrupted
 	}
 	t.endAttempt(outcome, f)
-	if !another(t.Build.Spec.Retry, t.status.Attempts) {
+	if !retryAllowed(t.Build.Spec.Retry, t.status.Attempts) {
 		if attempt := t.attempt(); attempt.Failure == f { // the build has the message of its last failure
 			attempt.Failure = &v1alpha1.BuildFailure{Class: f.Class, Reason: f.Reason, ExitCode: f.ExitCode}
 		}

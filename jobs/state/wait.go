@@ -37,7 +37,7 @@ func (t *transition) await() {
 		t.endAttempt(v1alpha1.AttemptFailed, late)
 		t.finish(v1alpha1.BuildFailed, late)
 	case held:
-		t.hold(evidence.held)
+		t.holdAttempt(evidence.held)
 	case evidence.failure != nil && !evidence.started:
 		t.enter(v1alpha1.BuildStarting)
 	default:
@@ -45,10 +45,10 @@ func (t *transition) await() {
 	}
 }
 
-// hold lets the attempt wait until it may run. It drops the recorded pod and its reports, because a new pod replaces it. The
+// holdAttempt lets the attempt wait until it may run. It drops the recorded pod and its reports, because a new pod replaces it. The
 // wait does not count as duration of the build: until a container of the first attempt has run, the build has not started, and later
 // endWait adds the wait to requeuedDuration.
-func (t *transition) hold(cause startDelay) {
+func (t *transition) holdAttempt(cause startDelay) {
 	t.record()
 	attempt := t.attempt()
 	switch {
@@ -83,7 +83,7 @@ func (t *transition) release() {
 	t.wait(podNotStarted)
 }
 
-// recordStart sets the start of a build that was held, and whose container has run without anybody noticing.
+// recordStart sets the start of a build that was held, and whose container has started since the last observation.
 func (t *transition) recordStart(e *evidence) {
 	if t.status.StartTime == nil && e.started {
 		t.status.StartTime = t.releaseTime()
@@ -112,7 +112,7 @@ func (t *transition) releaseTime() *metav1.Time {
 	at := now
 	admitted := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildAdmitted)
 	switch {
-	case (admitted == nil || admitted.Reason != v1alpha1.ReasonWaitingForWorker) && t.jobResumed() && t.ours(t.Job) && t.Job.Status.StartTime != nil:
+	case (admitted == nil || admitted.Reason != v1alpha1.ReasonWaitingForWorker) && t.jobResumed() && t.isOurJob(t.Job) && t.Job.Status.StartTime != nil:
 		at = t.Job.Status.StartTime
 	case t.Pod != nil && t.Pod.Status.StartTime != nil:
 		at = t.Pod.Status.StartTime
@@ -154,7 +154,7 @@ func (t *transition) queueTimeout(why string) *v1alpha1.BuildFailure {
 // suspended reports whether the attempt's Job is suspended. A failed Job does not count, because it is never resumed.
 func (t *transition) suspended() bool {
 	return t.Job != nil && t.Job.Spec.Suspend != nil && *t.Job.Spec.Suspend && t.Job.DeletionTimestamp == nil &&
-		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job)
+		!finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job)
 }
 
 // resumed reports whether the attempt's Job was suspended and resumed, unobserved, since the container was seen to start. The times
@@ -163,7 +163,7 @@ func (t *transition) suspended() bool {
 func (t *transition) resumed() bool {
 	ready := meta.FindStatusCondition(t.status.Conditions, v1alpha1.BuildPodReady)
 	return ready != nil && t.Job != nil && t.Job.DeletionTimestamp == nil &&
-		!finished(t.Job) && !Failing(t.Job) && t.ours(t.Job) &&
+		!finished(t.Job) && !Failing(t.Job) && t.isOurJob(t.Job) &&
 		slices.ContainsFunc(t.Job.Status.Conditions, func(c batchv1.JobCondition) bool {
 			return c.Type == batchv1.JobSuspended && c.Status == corev1.ConditionFalse && !c.LastTransitionTime.Before(&ready.LastTransitionTime)
 		})
@@ -189,8 +189,8 @@ func (t *transition) jobResumed() bool {
 	})
 }
 
-// replaced reports whether the Job replaces the pod, because the Job was suspended and resumed. Of a replaced pod, only a success
+// isPodReplaced reports whether the Job replaces the pod, because the Job was suspended and resumed. Of a replaced pod, only a success
 // from before its deletion counts.
-func (t *transition) replaced() bool {
+func (t *transition) isPodReplaced() bool {
 	return t.attempt().PodUID == "" && t.deletedBySuspension() && !t.suspended() && t.podEvidence(t.Pod).succeeded == nil
 }

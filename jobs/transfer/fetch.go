@@ -28,11 +28,11 @@ func Fetch(ctx context.Context, o Options) error {
 		return nil
 	}
 	p.Log("%v", err)
-	told := publish.NotFetchedOf(err)
-	if told == nil {
+	notFetched := publish.NotFetchedOf(err)
+	if notFetched == nil {
 		return err // a fault of the pod
 	}
-	return errors.Join(err, os.WriteFile(p.at(render.FetchMessage), []byte(told.Text()), 0o600))
+	return errors.Join(err, os.WriteFile(p.at(render.FetchMessage), []byte(notFetched.Text()), 0o600))
 }
 
 func (p *program) fetchBase(ctx context.Context) error {

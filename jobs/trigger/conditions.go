@@ -117,7 +117,7 @@ func (c conditions) unbuilt() (reason, message string) {
 	if latest == nil {
 		return v1alpha1.ReasonNeverBuilt, "no build has succeeded or failed yet"
 	}
-	return underWay(latest.Phase), fmt.Sprintf("build %s has not finished, and no earlier build has", latest.Name)
+	return unfinishedReason(latest.Phase), fmt.Sprintf("build %s has not finished, and no earlier build has", latest.Name)
 }
 
 func (c conditions) setUpToDate() {
@@ -158,8 +158,8 @@ func (c conditions) setScheduleActive(s schedule) {
 	meta.FindStatusCondition(c.status.Conditions, v1alpha1.ImageScheduleActive).LastTransitionTime = metav1.NewTime(s.since)
 }
 
-// saysDisabled reports whether the condition ScheduleActive reports this reason.
-func saysDisabled(status *v1alpha1.ImageStatus, reason string) bool {
+// hasScheduleReason reports whether the condition ScheduleActive reports this reason.
+func hasScheduleReason(status *v1alpha1.ImageStatus, reason string) bool {
 	said := meta.FindStatusCondition(status.Conditions, v1alpha1.ImageScheduleActive)
 	return said != nil && said.Reason == reason
 }
@@ -171,7 +171,7 @@ func (c conditions) setProgress(s schedule, due bool) {
 	always := s.active() && c.Image.Spec.Triggers.Schedule.Mode == v1alpha1.ScheduleAlways
 	switch build := newest(c.Builds, unfinishedAndCounts); {
 	case build != nil:
-		c.reconciling(underWay(build.Status.Phase), "build "+build.Name+" has not finished")
+		c.reconciling(unfinishedReason(build.Status.Phase), "build "+build.Name+" has not finished")
 	case c.Unresolved != nil && !c.MayAppear:
 		c.stalled(string(c.Unresolved.Reason), c.Unresolved.Message)
 	case due:
@@ -182,13 +182,13 @@ func (c conditions) setProgress(s schedule, due bool) {
 		c.reconciling(string(c.Unresolved.Reason), c.Unresolved.Message)
 	case c.Unresolved != nil:
 		c.waitForBase()
-	case s.active() && changed(c.status), always:
+	case s.active() && inputsChanged(c.status), always:
 		c.unlessBuilt(v1alpha1.ReasonScheduled, "the schedule starts the next build"+c.nextTime())
-	case changed(c.status):
+	case inputsChanged(c.status):
 		const message = "the inputs have changed, but the image is suspended or its triggers are off: resume it, or ask for a build"
 		c.unlessBuilt(v1alpha1.ReasonSuspended, message)
 		c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonSuspended, message)
-	case c.abandoned(c.status):
+	case c.lastBuildAbandoned(c.status):
 		c.stalled(v1alpha1.ReasonBuildCancelled,
 			"build "+BuildName(c.Image.Name, c.status.LastAttempted.Number)+" was cancelled or deleted"+notAgain)
 	case last != nil && last.Phase == v1alpha1.BuildFailed:
@@ -196,14 +196,14 @@ func (c conditions) setProgress(s schedule, due bool) {
 	case last != nil && last.Phase == v1alpha1.BuildSucceeded && c.missing(c.status) != "":
 		c.stalled(v1alpha1.ReasonArtifactMissing, c.missing(c.status))
 	default:
-		c.settled()
+		c.setSettled()
 	}
 }
 
 // unlessBuilt sets Reconciling, unless the newest build that counts succeeded and has the present inputs: they can return to earlier ones.
 func (c conditions) unlessBuilt(reason, message string) {
 	if meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageReady) && meta.IsStatusConditionTrue(c.status.Conditions, v1alpha1.ImageUpToDate) {
-		c.settled()
+		c.setSettled()
 		return
 	}
 	c.reconciling(reason, message)
@@ -227,8 +227,8 @@ func (c conditions) stalled(reason, message string) {
 	c.set(v1alpha1.ImageStalled, metav1.ConditionTrue, reason, message)
 }
 
-// settled sets that nothing is left to do, unless the base is about to change.
-func (c conditions) settled() {
+// setSettled sets that nothing is left to do, unless the base is about to change.
+func (c conditions) setSettled() {
 	if c.waitsForBase() {
 		c.waitForBase()
 		return
@@ -237,9 +237,9 @@ func (c conditions) settled() {
 	c.set(v1alpha1.ImageStalled, metav1.ConditionFalse, v1alpha1.ReasonProgressing, "")
 }
 
-// BaseComing reports whether a build of the Image that a reference selects is under way or due, or will be once that of its own base has
+// BaseBuildPending reports whether a build of the Image that a reference selects is under way or due, or will be once that of its own base has
 // succeeded. A channel does not change with a build. The Image may be nil.
-func BaseComing(ref *v1alpha1.BaseImageReference, base *v1alpha1.Image) bool {
+func BaseBuildPending(ref *v1alpha1.BaseImageReference, base *v1alpha1.Image) bool {
 	if ref == nil || ref.Channel != "" || base == nil {
 		return false
 	}
@@ -269,9 +269,9 @@ func (c conditions) waitForBase() {
 		fmt.Sprintf("the base (image %s) is being built: a build of this image follows if the artifacts of the base change", c.Image.Spec.Base.ImageRef.Name))
 }
 
-// Refused returns the status to store if the server refuses the build that is due. final is whether it refuses the build until
+// RefusedStatus returns the status to store if the server refuses the build that is due. final is whether it refuses the build until
 // the Image changes. Otherwise a later request can succeed.
-func (o Observed) Refused(status v1alpha1.ImageStatus, final bool, message string) v1alpha1.ImageStatus {
+func (o Observed) RefusedStatus(status v1alpha1.ImageStatus, final bool, message string) v1alpha1.ImageStatus {
 	c := conditions{Observed: o, status: status.DeepCopy()}
 	for _, kind := range []string{v1alpha1.ImageReconciling, v1alpha1.ImageStalled} { // with the time of its last change
 		if stored := meta.FindStatusCondition(o.Image.Status.Conditions, kind); stored != nil {
@@ -292,9 +292,9 @@ func unfinishedAndCounts(build *v1alpha1.ImageBuild) bool {
 	return !build.Status.Finished && build.Counts()
 }
 
-// abandoned reports whether the current inputs have no build but the last attempted one, which was cancelled, or deleted before the
+// lastBuildAbandoned reports whether the current inputs have no build but the last attempted one, which was cancelled, or deleted before the
 // controller observed its end.
-func (o Observed) abandoned(status *v1alpha1.ImageStatus) bool {
+func (o Observed) lastBuildAbandoned(status *v1alpha1.ImageStatus) bool {
 	attempted, last, latest := status.LastAttempted, status.LastFinished, status.LatestSuccessful
 	return attempted != nil && attempted.InputsDigest == status.InputsDigest &&
 		(last == nil || last.Number < attempted.Number && last.InputsDigest != status.InputsDigest) &&

@@ -36,9 +36,9 @@ func superseded(o Observed) (older []*v1alpha1.ImageBuild, newest string) {
 	return older, newest
 }
 
-// old returns the finished builds to delete, the newest first: those over the limits of the history, and those that are too old.
+// buildsToDelete returns the finished builds to delete, the newest first: those over the limits of the history, and those that are too old.
 // expiry is when the next build becomes too old.
-func (o Observed) old(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild, expiry time.Time) {
+func (o Observed) buildsToDelete(status *v1alpha1.ImageStatus) (old []*v1alpha1.ImageBuild, expiry time.Time) {
 	history := o.Image.Spec.History
 	succeeded, failed := *history.Succeeded, *history.Failed
 	ttl := history.TTL

@@ -25,8 +25,8 @@ func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) 
 			waitFor(d, pending)
 			return
 		}
-		if !changed(status) {
-			status.LastScheduleTime = stored(s.due)
+		if !inputsChanged(status) {
+			status.LastScheduleTime = apiTime(s.due)
 			break
 		}
 		s.ask(d)
@@ -41,10 +41,10 @@ func (o Observed) decide(d *Decision, status *v1alpha1.ImageStatus, s schedule) 
 // decideChange decides whether a build is due because the inputs have changed.
 func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 	attempted := status.LastAttempted
-	if !changed(status) {
+	if !inputsChanged(status) {
 		d.Reason = v1alpha1.ReasonInputsUnchanged
 		d.Message = fmt.Sprintf("the inputs are those of the last attempted build, %s", BuildName(o.Image.Name, attempted.Number))
-		if o.abandoned(status) {
+		if o.lastBuildAbandoned(status) {
 			d.Message += ", which was cancelled or deleted: ask for a build"
 		} else if missing := o.missing(status); missing != "" && newest(o.Builds, unfinishedAndCounts) == nil {
 			d.Message += ", but " + missing
@@ -52,7 +52,7 @@ func (o Observed) decideChange(d *Decision, status *v1alpha1.ImageStatus) {
 		return
 	}
 	reason, message := o.change(status)
-	switch why := o.prevented(reason, status); {
+	switch why := o.preventionOf(reason, status); {
 	case why.reason != "":
 		d.Reason, d.Message = why.reason, message+", but "+why.message
 	default:
@@ -73,7 +73,7 @@ func (o Observed) change(status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, 
 		return o.difference(attempted)
 	}
 	var since *v1alpha1.AttemptedBuild
-	if earlier := o.compared(attempted); earlier != nil {
+	if earlier := o.comparedBuild(attempted); earlier != nil {
 		since = o.attempt(earlier)
 	} else if latest := status.LatestSuccessful; latest != nil { // it was deleted
 		since = &v1alpha1.AttemptedBuild{Number: latest.Number, InputsDigest: latest.InputsDigest}
@@ -91,11 +91,11 @@ func (o Observed) change(status *v1alpha1.ImageStatus) (v1alpha1.TriggerReason, 
 	return reason, message
 }
 
-// compared returns the build with whose inputs the present ones are compared: the last attempted build or, if it attempted nothing, the
+// comparedBuild returns the build with whose inputs the present ones are compared: the last attempted build or, if it attempted nothing, the
 // newest build before it that attempted its inputs. It is nil if that build was deleted, or if its inputs were never resolved.
-func (o Observed) compared(attempted *v1alpha1.AttemptedBuild) *v1alpha1.ImageBuild {
+func (o Observed) comparedBuild(attempted *v1alpha1.AttemptedBuild) *v1alpha1.ImageBuild {
 	return newest(o.Builds, func(build *v1alpha1.ImageBuild) bool {
-		if build.Status.Resolved == nil || build.IsOneOff() || attemptedNothing(build) {
+		if build.Status.Resolved == nil || build.IsOneOff() || failedWithoutInputs(build) {
 			return false
 		}
 		return number(build) == attempted.Number || attempted.InputsDigest == "" && number(build) < attempted.Number
@@ -128,7 +128,7 @@ func baseName(ref *v1alpha1.BaseImageReference) string {
 // prevention is why changed inputs start no build.
 type prevention struct{ reason, message string }
 
-func (o Observed) prevented(reason v1alpha1.TriggerReason, status *v1alpha1.ImageStatus) prevention {
+func (o Observed) preventionOf(reason v1alpha1.TriggerReason, status *v1alpha1.ImageStatus) prevention {
 	triggers := o.Image.Spec.Triggers
 	switch {
 	case o.suspended():
@@ -153,21 +153,21 @@ func waitFor(d *Decision, pending *v1alpha1.ImageBuild) {
 	d.Reason, d.Message = v1alpha1.ReasonBuildQueued, fmt.Sprintf("build %s may have the same inputs: wait until its inputs are resolved", pending.Name)
 }
 
-// changed reports whether the inputs resolve, and differ from those of the last attempted build.
-func changed(status *v1alpha1.ImageStatus) bool {
+// inputsChanged reports whether the inputs resolve, and differ from those of the last attempted build.
+func inputsChanged(status *v1alpha1.ImageStatus) bool {
 	return status.InputsDigest != "" && (status.LastAttempted == nil || status.LastAttempted.InputsDigest != status.InputsDigest)
 }
 
 // changes returns the changes since the last attempt, if its build still exists.
 func (o Observed) changes(status *v1alpha1.ImageStatus) []v1alpha1.InputChange {
-	if status.LastAttempted == nil || !changed(status) {
+	if status.LastAttempted == nil || !inputsChanged(status) {
 		return nil
 	}
-	build := o.compared(status.LastAttempted)
+	build := o.comparedBuild(status.LastAttempted)
 	if build == nil {
 		return nil
 	}
-	return inputs.Diff(inputs.Taken(build.Spec.Inputs, build.Status.Resolved), inputs.Taken(o.Image.Spec.BuildInputs, o.Resolved))
+	return inputs.Diff(inputs.NewSnapshot(build.Spec.Inputs, build.Status.Resolved), inputs.NewSnapshot(o.Image.Spec.BuildInputs, o.Resolved))
 }
 
 // requestID identifies the request for a build of these inputs after the last attempted build. After a crash, the repeated request

@@ -311,7 +311,7 @@ func TestABuildThatWasDeletedIsNotBuiltAgain(t *testing.T) {
 	o := based(image, "one")
 	decision := Next(o)
 	records := []v1alpha1.BuildRequestRecord{{RequestID: "other", Number: 3}, {RequestID: decision.Request.RequestID, Number: 4, UID: "gone"}}
-	image.Status = decision.Gone(records)
+	image.Status = decision.DeletedStatus(records)
 	want := &v1alpha1.AttemptedBuild{Number: 4, InputsDigest: o.Resolved.InputsDigest, BaseDigest: "one"}
 	if diff := cmp.Diff(want, image.Status.LastAttempted); diff != "" {
 		t.Error(diff)

@@ -52,10 +52,10 @@ func nextSchedule(o Observed, status *v1alpha1.ImageStatus) schedule {
 	}
 	s.due, s.next = o.starts(s.times, baseline)
 	if !s.next.IsZero() {
-		status.NextScheduleTime = stored(s.next)
+		status.NextScheduleTime = apiTime(s.next)
 	}
-	if !s.due.IsZero() && (o.answered(s.due) || o.tooLate(s.times, s.due)) {
-		status.LastScheduleTime = stored(s.due)
+	if !s.due.IsZero() && (o.hasBuildFor(s.due) || o.tooLate(s.times, s.due)) {
+		status.LastScheduleTime = apiTime(s.due)
 		s.due = time.Time{}
 	}
 	return s
@@ -130,8 +130,8 @@ func (o Observed) tooLate(times Times, at time.Time) bool {
 	return deadline != nil && o.Now.Sub(o.start(times, at)) > deadline.Duration
 }
 
-// answered reports whether a time of the schedule has its build.
-func (o Observed) answered(at time.Time) bool {
+// hasBuildFor reports whether a time of the schedule has its build.
+func (o Observed) hasBuildFor(at time.Time) bool {
 	for i := range o.Builds {
 		if trigger := o.Builds[i].Spec.Trigger; trigger != nil && trigger.RequestID == scheduleRequestID(at) {
 			return true

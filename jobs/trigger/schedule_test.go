@@ -96,7 +96,7 @@ func TestACrashBeforeTheStatusIsWrittenStartsNothingTwice(t *testing.T) {
 
 func TestAScheduledBuildThatWasDeletedIsNotStartedAgain(t *testing.T) {
 	w := scheduled(t).at("2026-03-02T03:31:00Z")
-	w.Image.Status = w.look().Gone(nil)
+	w.Image.Status = w.look().DeletedStatus(nil)
 	w.settle()
 	w.expect()
 	w.at("2026-03-03T03:31:00Z").settle()

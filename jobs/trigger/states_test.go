@@ -221,7 +221,7 @@ func TestABaseIsComingWhileABuildOfItIs(t *testing.T) {
 		"a quota":               {ref, base(metav1.ConditionTrue, v1alpha1.ReasonBuildRefused), false},
 		"a schedule":            {ref, base(metav1.ConditionTrue, v1alpha1.ReasonScheduled), false},
 	} {
-		if got := BaseComing(test.ref, test.base); got != test.want {
+		if got := BaseBuildPending(test.ref, test.base); got != test.want {
 			t.Errorf("%s: got %t, want %t", name, got, test.want)
 		}
 	}
@@ -253,7 +253,7 @@ func TestStatesAreWhatClientsTakeThemFor(t *testing.T) {
 				}
 				next := Next(o).Status
 				if state.refused != nil {
-					next = o.Refused(next, *state.refused, "namespace default has 2 builds")
+					next = o.RefusedStatus(next, *state.refused, "namespace default has 2 builds")
 				}
 				image.Status = next
 			}

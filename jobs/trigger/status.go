@@ -45,7 +45,7 @@ func (o Observed) count(status *v1alpha1.ImageStatus, build *v1alpha1.ImageBuild
 		}
 	}
 	known := build.Status.Resolved != nil || build.Status.Finished
-	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number || n == attempted.Number && attemptedNothing(build)) {
+	if attempted := status.LastAttempted; known && !build.IsOneOff() && (attempted == nil || n > attempted.Number || n == attempted.Number && failedWithoutInputs(build)) {
 		status.LastAttempted = o.attempt(build)
 	}
 	if last := status.LastFinished; build.Status.Finished && build.Counts() && (last == nil || n >= last.Number) {
@@ -71,10 +71,10 @@ func (o Observed) attempt(build *v1alpha1.ImageBuild) *v1alpha1.AttemptedBuild {
 	return attempt
 }
 
-// attemptedNothing reports whether a build failed before its inputs could be built: they did not resolve, or the server no longer had
+// failedWithoutInputs reports whether a build failed before its inputs could be built: they did not resolve, or the server no longer had
 // their builder. The Image's own inputs fail to resolve for the same reasons, so no build is due until they resolve again. Reasons that
 // can also end an attempt of resolved inputs, such as BaseNotFound, do not count then: the next build would fail again at once.
-func attemptedNothing(build *v1alpha1.ImageBuild) bool {
+func failedWithoutInputs(build *v1alpha1.ImageBuild) bool {
 	if build.Status.Phase != v1alpha1.BuildFailed {
 		return false
 	}
@@ -87,7 +87,7 @@ func attemptedNothing(build *v1alpha1.ImageBuild) bool {
 // to: whoever cancels a build does not want the next one of the same inputs. They are nil if they are unknown.
 func (o Observed) attemptedInputs(build *v1alpha1.ImageBuild) *v1alpha1.ResolvedInputs {
 	switch {
-	case attemptedNothing(build):
+	case failedWithoutInputs(build):
 		return nil
 	case build.Status.Resolved != nil:
 		return build.Status.Resolved

@@ -56,15 +56,15 @@ func summaryReason(status *v1alpha1.ImageStatus) string {
 			continue
 		}
 		if latest := status.LatestBuild; usual.kind == v1alpha1.ImageReady && latest != nil && !latest.Phase.Finished() {
-			return underWay(latest.Phase)
+			return unfinishedReason(latest.Phase)
 		}
 		return condition.Reason
 	}
 	return ""
 }
 
-// underWay is the reason of an unfinished build in this phase.
-func underWay(phase v1alpha1.BuildPhase) string {
+// unfinishedReason is the reason of an unfinished build in this phase.
+func unfinishedReason(phase v1alpha1.BuildPhase) string {
 	if phase.Active() {
 		return v1alpha1.ReasonBuildActive
 	}

@@ -97,8 +97,8 @@ func parseCron(expression string) (*cron.SpecSchedule, error) {
 
 // Next returns the first time of the schedule after a point in time, in UTC.
 func (t Times) Next(after time.Time) time.Time {
-	for wall := onTheWall(after, t.zone); ; {
-		wall = t.nextOnTheWall(wall)
+	for wall := wallClock(after, t.zone); ; {
+		wall = t.nextWallClock(wall)
 		if wall.IsZero() {
 			return wall
 		}
@@ -108,8 +108,8 @@ func (t Times) Next(after time.Time) time.Time {
 	}
 }
 
-// nextOnTheWall searches further ahead than cron does. It returns the zero time if no time comes within longestGap years.
-func (t Times) nextOnTheWall(after time.Time) time.Time {
+// nextWallClock searches further ahead than cron does. It returns the zero time if no time comes within longestGap years.
+func (t Times) nextWallClock(after time.Time) time.Time {
 	for years := 0; years < longestGap; years += searchYears {
 		from := after
 		if years > 0 {
@@ -140,8 +140,8 @@ func (t Times) Last(after, until time.Time) (time.Time, bool) {
 	return last, true
 }
 
-// onTheWall is the local time in a zone, as a time in UTC.
-func onTheWall(at time.Time, zone *time.Location) time.Time {
+// wallClock is the local time in a zone, as a time in UTC.
+func wallClock(at time.Time, zone *time.Location) time.Time {
 	local := at.In(zone)
 	return time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(), 0, time.UTC)
 }
@@ -156,7 +156,7 @@ func firstAt(wall time.Time, zone *time.Location) (first time.Time, exists bool)
 		}
 		_, offset := sample.In(zone).Zone()
 		at := wall.Add(-time.Duration(offset) * time.Second)
-		if onTheWall(at, zone).Equal(wall) && (!exists || at.Before(first)) {
+		if wallClock(at, zone).Equal(wall) && (!exists || at.Before(first)) {
 			first, exists = at, true
 		}
 	}

@@ -24,7 +24,7 @@ type Observed struct {
 	Unresolved *v1alpha1.BuildFailure
 	// MayAppear is true if the missing object may still appear without a change of the Image.
 	MayAppear bool
-	// BaseComing is whether the artifacts of the base may be about to change: BaseComing of the base.
+	// BaseComing is whether the artifacts of the base may be about to change: BaseBuildPending of the base.
 	BaseComing bool
 	// LogsArchived is whether logs are archived. Before it is pruned, a finished build waits up to a day for its logs.
 	LogsArchived bool
@@ -71,17 +71,17 @@ func Next(o Observed) Decision {
 	d := Decision{Changes: o.changes(&status)}
 	o.decide(&d, &status, schedule)
 	setConditions(o, &status, schedule, d.Request != nil)
-	d.Disabled = schedule.disabled() && !saysDisabled(&o.Image.Status, schedule.reason)
+	d.Disabled = schedule.disabled() && !hasScheduleReason(&o.Image.Status, schedule.reason)
 	d.Supersede, d.SupersededBy = superseded(o)
 	var expiry time.Time
-	d.Prune, expiry = o.old(&status)
-	d.After = o.after(schedule.next, expiry)
+	d.Prune, expiry = o.buildsToDelete(&status)
+	d.After = o.untilFirst(schedule.next, expiry)
 	d.Status = status
 	return d
 }
 
-// after is the time until the first of some times, or 0 if there is none.
-func (o Observed) after(times ...time.Time) (after time.Duration) {
+// untilFirst is the time until the first of some times, or 0 if there is none.
+func (o Observed) untilFirst(times ...time.Time) (after time.Duration) {
 	for _, next := range times {
 		if in := max(next.Sub(o.Now), time.Millisecond); !next.IsZero() && (after == 0 || in < after) {
 			after = in
@@ -90,12 +90,12 @@ func (o Observed) after(times ...time.Time) (after time.Duration) {
 	return after
 }
 
-// Gone returns the status to store if the server answers the request that its build was deleted. A deleted build is not built again
+// DeletedStatus returns the status to store if the server answers the request that its build was deleted. A deleted build is not built again
 // for the same inputs, or the same time of the schedule. records are the Image's stored requests.
-func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStatus {
+func (d Decision) DeletedStatus(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStatus {
 	status := *d.Status.DeepCopy()
 	if !d.start.IsZero() {
-		status.LastScheduleTime = stored(d.start)
+		status.LastScheduleTime = apiTime(d.start)
 		return status
 	}
 	for _, record := range records {
@@ -106,8 +106,8 @@ func (d Decision) Gone(records []v1alpha1.BuildRequestRecord) v1alpha1.ImageStat
 	return status
 }
 
-// pending finds a build of the Image's own inputs that has not resolved them yet. It may turn out to have the inputs for which a
-// build seems due.
+// pending finds a build of the Image's own inputs that has not resolved them yet. No build is requested meanwhile, because this build may
+// resolve to the same inputs.
 func (o Observed) pending() *v1alpha1.ImageBuild {
 	for i := range o.Builds {
 		if build := &o.Builds[i]; build.Status.Resolved == nil && !build.Status.Finished && !build.IsOneOff() {
@@ -138,8 +138,8 @@ func (o Observed) failedTooOften(status *v1alpha1.ImageStatus) string {
 		status.ConsecutiveFailures, o.Image.Name)
 }
 
-// stored is a time in whole seconds, as the API stores it.
-func stored(at time.Time) *metav1.Time {
+// apiTime is a time in whole seconds, as the API stores it.
+func apiTime(at time.Time) *metav1.Time {
 	kept := metav1.NewTime(at.UTC().Truncate(time.Second))
 	return &kept
 }

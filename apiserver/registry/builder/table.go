@@ -50,7 +50,7 @@ func newTable() resources.Table[*v1alpha1.Builder] {
 
 // cells returns the targets and the parameters of a builder.
 func cells(builder *v1alpha1.Builder) (targets, parameters string) {
-	described, err := capability.Described(builder)
+	described, err := capability.FromBuilder(builder)
 	if err != nil {
 		return all, "<unknown>"
 	}

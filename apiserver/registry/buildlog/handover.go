@@ -41,7 +41,7 @@ type handover struct {
 	// mark is the end of the bytes that were read from the pod, and offset is their number.
 	mark   []byte
 	offset int64
-	// archived is the archived log that log reads after the handover, and waited is for how long it had no more bytes.
+	// archived is the archived log, which log reads after the handover. waited is how long archived has had no new bytes.
 	archived *archive.Reader
 	waited   time.Duration
 }

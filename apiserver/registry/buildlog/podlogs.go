@@ -47,7 +47,7 @@ func (l podLogs) Open(ctx context.Context, build *v1alpha1.ImageBuild, attempt *
 	case apierrors.IsNotFound(err):
 		return nil, ErrGone
 	case apierrors.IsGone(err):
-		return nil, &replacedError{podlog.WhyGone(err)}
+		return nil, &replacedError{podlog.GoneReason(err)}
 	case err != nil:
 		return nil, fmt.Errorf("read the log of pod %s/%s: %w", build.Namespace, attempt.PodName, err)
 	case options.Follow:

@@ -92,7 +92,7 @@ func difference(from, to *history.RecordedBuild) *v1alpha1.ImageBuildDiff {
 }
 
 func inputsOf(build *history.RecordedBuild) inputs.Snapshot {
-	taken := inputs.Taken(build.Spec.Inputs, build.Status.Resolved)
+	taken := inputs.NewSnapshot(build.Spec.Inputs, build.Status.Resolved)
 	taken.Summarized = build.Summarized
 	return taken
 }

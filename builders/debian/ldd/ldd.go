@@ -173,7 +173,7 @@ func (l *linker) find(library string, of object) (string, object) {
 	candidates := []string{library}
 	if !strings.Contains(library, "/") {
 		candidates = nil
-		for _, directory := range slices.Concat(of.directories, l.searched()) {
+		for _, directory := range slices.Concat(of.directories, l.searchPath()) {
 			candidates = append(candidates, path.Join("/", directory, library))
 		}
 	}
@@ -185,8 +185,8 @@ func (l *linker) find(library string, of object) (string, object) {
 	return "", object{}
 }
 
-// searched returns the directories where the dynamic linker looks for the libraries of all programs.
-func (l *linker) searched() []string {
+// searchPath returns the directories where the dynamic linker looks for the libraries of all programs.
+func (l *linker) searchPath() []string {
 	if l.configured == nil {
 		l.configured = append(l.configuration(), defaultDirectories...)
 	}

@@ -66,7 +66,7 @@ func link(root, directory string) error {
 
 // private returns the paths of the libraries, by their names. A library that is in a directory of the dynamic linker too is not among them.
 func (l *linker) private() (map[string]string, error) {
-	directories, relative, err := l.named()
+	directories, relative, err := l.runPaths()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (l *linker) private() (map[string]string, error) {
 // isPublic reports whether a library is in a directory where the dynamic linker looks by itself, of the root directory or of the builder. Programs
 // of both look at the links.
 func (l *linker) isPublic(name string) bool {
-	return slices.ContainsFunc(l.searched(), func(directory string) bool {
+	return slices.ContainsFunc(l.searchPath(), func(directory string) bool {
 		_, err := os.Lstat(filepath.Join(l.root, directory, name))
 		return err == nil
 	}) || slices.ContainsFunc(defaultDirectories, func(directory string) bool {
@@ -109,9 +109,9 @@ func (l *linker) isPublic(name string) bool {
 	})
 }
 
-// named returns the directories in the RUNPATH and RPATH of all programs and libraries: the absolute ones, and those with $ORIGIN by the directory of
+// runPaths returns the directories in the RUNPATH and RPATH of all programs and libraries: the absolute ones, and those with $ORIGIN by the directory of
 // the file. Their paths have no symbolic links.
-func (l *linker) named() (absolute []string, relative map[string][]string, err error) {
+func (l *linker) runPaths() (absolute []string, relative map[string][]string, err error) {
 	all := map[string]bool{}
 	relative = map[string][]string{}
 	err = filepath.WalkDir(l.root, func(name string, entry fs.DirEntry, err error) error {
@@ -132,7 +132,7 @@ func (l *linker) named() (absolute []string, relative map[string][]string, err e
 		for _, directory := range read.directories {
 			at, err := l.resolve(directory)
 			switch own := path.Join("/", path.Dir(strings.TrimPrefix(name, l.root))); {
-			case err != nil || !path.IsAbs(directory) || slices.Contains(l.searched(), at):
+			case err != nil || !path.IsAbs(directory) || slices.Contains(l.searchPath(), at):
 			case slices.Contains(read.relative, directory):
 				relative[own] = append(relative[own], at)
 			default:

@@ -146,7 +146,7 @@ func makeTools(ctx context.Context, getenv func(string) string, stdout io.Writer
 	reporting := progress.New(getenv)
 	defer reporting.Close()
 	for {
-		if tools.Due(directory) {
+		if tools.NeedsRenewal(directory) {
 			reporting.Report("tools", 0, "making the tools of the builder, once in 30 days")
 			_, _ = fmt.Fprintf(stdout, "making the tools of the builder in %s, once in 30 days\n", directory) // as in complain
 		}

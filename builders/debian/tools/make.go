@@ -44,7 +44,7 @@ func Make(ctx context.Context, directory string, options Options) error {
 	if options.Log == nil {
 		options.Log = io.Discard
 	}
-	if !Due(directory) {
+	if !NeedsRenewal(directory) {
 		return nil
 	}
 	// A failure to write the log cannot be reported anywhere.
@@ -72,7 +72,7 @@ func makeOnce(ctx context.Context, directory string, options Options) error {
 		return err
 	}
 	defer func() { _ = lock.Close() }() // releases it
-	if !Due(directory) {
+	if !NeedsRenewal(directory) {
 		return nil
 	}
 	begun := directory + unfinished

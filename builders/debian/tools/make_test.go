@@ -154,13 +154,13 @@ func TestOldToolsAreRenewedBesideBuilds(t *testing.T) {
 	age(t, directory, month)
 
 	require.NoError(t, Make(t.Context(), directory, options))
-	if got := runs(); got != "run\nrun\n" || Due(directory) {
-		t.Errorf("runs %q, due %t", got, Due(directory))
+	if got := runs(); got != "run\nrun\n" || NeedsRenewal(directory) {
+		t.Errorf("runs %q, due %t", got, NeedsRenewal(directory))
 	}
 	if diff := cmp.Diff([]string{"ours", "ours.old", "trixie-used"}, names()); diff != "" {
 		t.Error(diff)
 	}
-	if err := same(held, filepath.Join(directory, Program)); !errors.Is(err, fs.ErrNotExist) {
+	if err := checkSameFile(held, filepath.Join(directory, Program)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a build that waited while the tools were replaced gets %v", err)
 	}
 	require.NoError(t, held.Close())
@@ -186,11 +186,11 @@ func TestOldToolsStayIfTheyCannotBeRenewed(t *testing.T) {
 	if text := log.String(); !strings.Contains(text, "the old tools are used, because they cannot be renewed: ") || !strings.Contains(text, "Failed to fetch http://m/x") {
 		t.Errorf("the log is %q", text)
 	}
-	if Due(directory) {
+	if NeedsRenewal(directory) {
 		t.Error("the next build tries again")
 	}
 	age(t, directory, renewAfter-time.Minute)
-	if Due(directory) {
+	if NeedsRenewal(directory) {
 		t.Error("tools are renewed too early")
 	}
 }

@@ -23,13 +23,13 @@ const (
 	retryAfter = 24 * time.Hour
 )
 
-// Due reports whether tools do not exist or are older than 30 days.
-func Due(directory string) bool {
-	return !exists(filepath.Join(directory, Program)) || old(directory)
+// NeedsRenewal reports whether tools do not exist or are older than 30 days.
+func NeedsRenewal(directory string) bool {
+	return !exists(filepath.Join(directory, Program)) || isOld(directory)
 }
 
-// old reports whether a directory exists and is older than 30 days. Its time is when its tools were made.
-func old(directory string) bool {
+// isOld reports whether a directory exists and is older than 30 days. Its time is when its tools were made.
+func isOld(directory string) bool {
 	info, err := os.Stat(directory)
 	return err == nil && time.Since(info.ModTime()) > renewAfter
 }
@@ -50,7 +50,7 @@ func Hold(directory string) (*os.File, error) {
 	}
 	err = flock.Lock(file, unix.LOCK_SH)
 	if err == nil {
-		err = same(file, path)
+		err = checkSameFile(file, path)
 	}
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -58,8 +58,8 @@ func Hold(directory string) (*os.File, error) {
 	return file, nil
 }
 
-// same returns an error if a path is not that of an open file any more.
-func same(file *os.File, path string) error {
+// checkSameFile returns an error if a path is not that of an open file any more.
+func checkSameFile(file *os.File, path string) error {
 	opened, err := file.Stat()
 	if err != nil {
 		return err
@@ -88,7 +88,7 @@ func removeOld(directory string) error {
 	former, formerErr := filepath.Glob(directory + ".old-*") // its name can be another
 	err = errors.Join(err, formerErr)
 	for _, other := range append(others, former...) {
-		if info, statErr := os.Stat(other); other != directory && statErr == nil && info.IsDir() && filepath.Ext(other) != unfinished && old(other) {
+		if info, statErr := os.Stat(other); other != directory && statErr == nil && info.IsDir() && filepath.Ext(other) != unfinished && isOld(other) {
 			err = errors.Join(err, removeUnused(other))
 		}
 	}

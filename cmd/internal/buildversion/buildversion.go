@@ -12,10 +12,10 @@ const unknown = "devel"
 // module for `go install`, and that of the commit for `go build` in a checkout. It is "devel" if go recorded none.
 func Get(linked string) string {
 	build, _ := debug.ReadBuildInfo() // nil without module support
-	return of(linked, build)
+	return versionOf(linked, build)
 }
 
-func of(linked string, build *debug.BuildInfo) string {
+func versionOf(linked string, build *debug.BuildInfo) string {
 	switch {
 	case linked != "":
 		return linked

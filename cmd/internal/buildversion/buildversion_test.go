@@ -21,7 +21,7 @@ func TestTheLinkerSetsTheVersionOrElseGo(t *testing.T) {
 		"no version":                  {"", recorded(""), "devel"},
 		"go build without a module":   {"", nil, "devel"},
 	} {
-		if got := of(test.linked, test.build); got != test.want {
+		if got := versionOf(test.linked, test.build); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}

@@ -25,7 +25,7 @@ func Open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 		return nil, explain(path, err)
 	}
 	info, err := file.Stat()
-	if err == nil && !own(info) {
+	if err == nil && !isOwn(info) {
 		err = foreign(path)
 	}
 	if err == nil && flag&os.O_TRUNC != 0 {
@@ -37,12 +37,12 @@ func Open(path string, flag int, mode fs.FileMode) (*os.File, error) {
 	return file, nil
 }
 
-// explain returns the error of the kernel, or, where it is about a link, a pipe or another user's file, ErrForeign.
+// explain returns ErrForeign for an error about a link, a pipe or another user's file. It returns other errors unchanged.
 func explain(path string, err error) error {
 	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENXIO) {
 		return foreign(path)
 	}
-	if info, failed := os.Lstat(path); failed == nil && errors.Is(err, fs.ErrPermission) && !own(info) { // the kernel protects some directories itself
+	if info, failed := os.Lstat(path); failed == nil && errors.Is(err, fs.ErrPermission) && !isOwn(info) { // the kernel protects some directories itself
 		return foreign(path)
 	}
 	return err
@@ -50,7 +50,7 @@ func explain(path string, err error) error {
 
 func foreign(path string) error { return fmt.Errorf("%s %w", path, ErrForeign) }
 
-func own(info fs.FileInfo) bool {
+func isOwn(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return ok && info.Mode().IsRegular() && belongs(stat) && stat.Nlink == 1
 }

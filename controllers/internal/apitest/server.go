@@ -5,7 +5,7 @@
 // validates nothing.
 //
 // The fakes of client-go and controller-runtime do not fit. Neither has the rest.Config that caches take, and the fake
-// clientset of client-go does not answer an outdated write with a conflict, which reconciliation.Say relies on.
+// clientset of client-go does not answer an outdated write with a conflict, which reconciliation.SetCondition relies on.
 package apitest
 
 import (

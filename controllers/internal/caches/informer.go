@@ -22,12 +22,12 @@ func newInformer(source toolscache.ListerWatcher, example runtime.Object, resync
 	client := toolscache.ToListerWatcherWithContext(source)
 	return toolscache.NewSharedIndexInformer(&toolscache.ListWatch{
 		ListWithContextFunc:  client.ListWithContext,
-		WatchFuncWithContext: retried(client.WatchWithContext),
+		WatchFuncWithContext: withRetries(client.WatchWithContext),
 	}, example, resync, indexers)
 }
 
-// retried repeats the request for a watch at a fixed interval while the API is unavailable.
-func retried(request toolscache.WatchFuncWithContext) toolscache.WatchFuncWithContext {
+// withRetries repeats the request for a watch at a fixed interval while the API is unavailable.
+func withRetries(request toolscache.WatchFuncWithContext) toolscache.WatchFuncWithContext {
 	return func(ctx context.Context, options metav1.ListOptions) (watch.Interface, error) {
 		for {
 			started, err := request(ctx, options)

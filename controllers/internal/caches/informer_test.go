@@ -112,7 +112,7 @@ func TestAnInformerWatchesAgainSoonAfterAnOutage(t *testing.T) {
 
 func TestARequestForAWatchThatIsRefusedForAnotherReasonIsNotRepeated(t *testing.T) {
 	asked := 0
-	_, err := retried(func(context.Context, metav1.ListOptions) (watch.Interface, error) {
+	_, err := withRetries(func(context.Context, metav1.ListOptions) (watch.Interface, error) {
 		asked++
 		return nil, apierrors.NewResourceExpired("too old resource version")
 	})(t.Context(), metav1.ListOptions{})

@@ -29,13 +29,13 @@ func (r *reconciler) ask(ctx context.Context, image *v1alpha1.Image, builds []v1
 	if err != nil {
 		return false, v1alpha1.ImageStatus{}, err
 	}
-	if unseen, err := r.unseenBuild(ctx, live, builds, decision.Status); err != nil || unseen {
+	if unseen, err := r.hasUncachedBuild(ctx, live, builds, decision.Status); err != nil || unseen {
 		return unseen, v1alpha1.ImageStatus{}, err
 	}
 	build, err := r.Client.ImagesV1alpha1().Images(image.Namespace).Instantiate(ctx, image.Name, decision.Request, metav1.CreateOptions{})
 	switch {
 	case apierrors.IsGone(err):
-		return false, decision.Gone(live.Status.RecentRequests), nil
+		return false, decision.DeletedStatus(live.Status.RecentRequests), nil
 	case apierrors.IsConflict(err):
 		ctrl.LoggerFrom(ctx).Info("the server refused the request for a build: trying again", "error", err)
 		return false, v1alpha1.ImageStatus{}, errNotDue
@@ -71,9 +71,9 @@ func (r *reconciler) confirm(ctx context.Context, image *v1alpha1.Image, inputsD
 	return live, nil
 }
 
-// unseenBuild reports whether a build exists that the cache does not have yet. It may be the build that seems to be due. The
+// hasUncachedBuild reports whether a build exists that the cache does not have yet. It may be the build that seems to be due. The
 // Image is reconciled again when the cache has it.
-func (r *reconciler) unseenBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
+func (r *reconciler) hasUncachedBuild(ctx context.Context, live *v1alpha1.Image, builds []v1alpha1.ImageBuild, status v1alpha1.ImageStatus) (bool, error) {
 	known := status.CountedBuild
 	if status.LastAttempted != nil {
 		known = max(known, status.LastAttempted.Number)

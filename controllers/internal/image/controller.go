@@ -128,7 +128,7 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 				q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)
 			}
 			if promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
-				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || coming(before) != coming(after) { // their conditions tell it
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || buildPending(before) != buildPending(after) { // their conditions tell it
 				enqueue(ctx, after, q)
 			}
 		},
@@ -136,9 +136,9 @@ func (r *reconciler) baseEvents() handler.EventHandler {
 	}
 }
 
-// coming reports whether the artifacts of a base may be about to change.
-func coming(base *v1alpha1.Image) bool {
-	return trigger.BaseComing(&v1alpha1.BaseImageReference{Name: base.Name}, base)
+// buildPending reports whether the artifacts of a base may be about to change.
+func buildPending(base *v1alpha1.Image) bool {
+	return trigger.BaseBuildPending(&v1alpha1.BaseImageReference{Name: base.Name}, base)
 }
 
 // BuilderChanges is a source that reconciles all Images that name a builder, whenever changed receives. Changed may be nil.

@@ -28,9 +28,9 @@ import (
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
-// longestLook is the longest time until an Image with a pending event is reconciled again. A timer does not notice that the
+// maxRequeueAfter is the longest time until an Image with a pending event is reconciled again. A timer does not notice that the
 // clock was set, or that the machine slept.
-const longestLook = 10 * time.Minute
+const maxRequeueAfter = 10 * time.Minute
 
 // askAgain is when a request for a build is repeated that the server did not find due.
 const askAgain = time.Second
@@ -52,7 +52,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	v1alpha1.SetObjectDefaults_Image(image) // of fields that were added after the Image was stored
 	after, err := r.reconcile(ctx, image)
-	return reconciliation.Result("Image", request, ctrl.Result{RequeueAfter: min(after, longestLook)}, err)
+	return reconciliation.Result("Image", request, ctrl.Result{RequeueAfter: min(after, maxRequeueAfter)}, err)
 }
 
 // reconcile returns when to reconcile again without an event. 0 means never.
@@ -77,14 +77,14 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 		switch {
 		case apierrors.IsForbidden(err) || apierrors.IsInvalid(err):
 			refused = err
-			status = observed.Refused(status, apierrors.IsInvalid(err), err.Error())
+			status = observed.RefusedStatus(status, apierrors.IsInvalid(err), err.Error())
 			r.Events.Event(image, corev1.EventTypeWarning, v1alpha1.EventBuildRefused, v1alpha1.CutMessage(err.Error()))
 		case errors.Is(err, errNotDue):
 			decision.After = askAgain
 		case err != nil:
 			return 0, err
 		case answer:
-			return soon(decision.After), nil
+			return recheckAfter(decision.After), nil
 		default:
 			status = gone
 		}
@@ -95,9 +95,9 @@ func (r *reconciler) reconcile(ctx context.Context, image *v1alpha1.Image) (time
 	return decision.After, errors.Join(refused, r.supersede(ctx, image, decision), r.prune(ctx, image, decision.Prune))
 }
 
-// soon is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is
+// recheckAfter is when to reconcile an Image again whose requested build should follow as an event. No event follows if the build is
 // deleted before the cache has it.
-func soon(after time.Duration) time.Duration {
+func recheckAfter(after time.Duration) time.Duration {
 	if after > 0 && after < time.Minute {
 		return after
 	}

@@ -43,7 +43,7 @@ func (w *fixture) at(text string) {
 func TestAScheduleIsLookedAtAgain(t *testing.T) {
 	w := newFixture(t).start()
 	w.create("debian", nightly)
-	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(longestLook))
+	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(maxRequeueAfter))
 	w.at("2026-03-02T03:29:30Z")
 	w.Expect(w.settle(v1alpha1.BuildSucceeded)).To(Equal(30 * time.Second))
 	w.Expect(w.builds("debian")).To(HaveLen(1))
@@ -88,12 +88,12 @@ func TestABuildThatTheCacheDoesNotHaveIsWaitedFor(t *testing.T) {
 	w := newFixture(t)
 	w.create("debian")
 	require.Value(w.allocate(t.Context(), "debian", &v1alpha1.BuildRequest{RequestID: "manual"}))(w.t)
-	unseen, err := w.r.unseenBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
+	unseen, err := w.r.hasUncachedBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
 	w.Expect(unseen, err).To(BeTrue())
-	unseen, err = w.r.unseenBuild(t.Context(), w.image("debian"), w.list(), v1alpha1.ImageStatus{})
+	unseen, err = w.r.hasUncachedBuild(t.Context(), w.image("debian"), w.list(), v1alpha1.ImageStatus{})
 	w.Expect(unseen, err).To(BeFalse())
 	w.Expect(w.client.ImagesV1alpha1().ImageBuilds(namespace).Delete(t.Context(), "debian-1", metav1.DeleteOptions{})).To(Succeed())
-	unseen, err = w.r.unseenBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
+	unseen, err = w.r.hasUncachedBuild(t.Context(), w.image("debian"), nil, v1alpha1.ImageStatus{})
 	w.Expect(unseen, err).To(BeFalse())
 }
 

@@ -75,12 +75,12 @@ func jobNews() predicate.Predicate {
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			before, wasJob := e.ObjectOld.(*batchv1.Job)
 			job, isJob := e.ObjectNew.(*batchv1.Job)
-			return wasJob && isJob && (job.DeletionTimestamp != nil || state.Failing(job) || suspended(before) != suspended(job))
+			return wasJob && isJob && (job.DeletionTimestamp != nil || state.Failing(job) || isSuspended(before) != isSuspended(job))
 		},
 	}
 }
 
-func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
+func isSuspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
 // podEvents reconciles the build of a pod: at once when the pod has ended or is being deleted, after a moment when its
 // container has started or the pod waits. The reconciler checks whether the pod belongs to the build.

@@ -62,7 +62,7 @@ func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	return reconciliation.Result("ImageBuild", request, ctrl.Result{RequeueAfter: after}, err)
 }
 
-// expire returns when to reconcile the build again, at the latest after longestLook: a timer does not notice that the clock
+// expire returns when to reconcile the build again, at the latest after maxRequeueAfter: a timer does not notice that the clock
 // was set, or that the machine slept. 0 means never. The deletion fails if the build has changed since, because it may be
 // under legal hold now.
 func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.Duration, error) {
@@ -71,7 +71,7 @@ func (e *expirer) expire(ctx context.Context, build *v1alpha1.ImageBuild) (time.
 		return 0, nil
 	}
 	if left := expires.Sub(e.Clock.Now()); left > 0 {
-		return min(left, longestLook), nil
+		return min(left, maxRequeueAfter), nil
 	}
 	background := metav1.DeletePropagationBackground
 	err := e.Client.ImagesV1alpha1().ImageBuilds(build.Namespace).Delete(ctx, build.Name, metav1.DeleteOptions{

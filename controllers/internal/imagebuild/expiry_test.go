@@ -45,7 +45,7 @@ func TestAnExpiredBuildIsDeletedAsItWasDecidedOn(t *testing.T) {
 		deleted  bool
 		after    time.Duration
 	}{
-		"it has long to live":   {at: 0, after: longestLook},
+		"it has long to live":   {at: 0, after: maxRequeueAfter},
 		"it expires soon":       {at: time.Hour - time.Minute, after: time.Minute},
 		"it has expired":        {at: time.Hour, deleted: true},
 		"it has changed since":  {at: 25 * time.Hour, deleted: true, conflict: true, after: 50 * time.Millisecond},

@@ -45,7 +45,7 @@ func (r *reconciler) origin(ctx context.Context, build *v1alpha1.ImageBuild, att
 	rendered.Name, rendered.GenerateName = "", rendered.Name+"-"
 	expected, err := r.Kube.BatchV1().Jobs(build.Namespace).Create(ctx, rendered, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}})
 	switch {
-	case refused(err):
+	case isRefused(err):
 		seen.giveUp(job, err)
 		return state.Unknown, nil
 	case err != nil:
@@ -83,7 +83,7 @@ func (r *reconciler) forbidden(ctx context.Context, job *batchv1.Job) (string, e
 	pod.OwnerReferences = []metav1.OwnerReference{{
 		APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job", Name: job.Name, UID: job.UID, Controller: new(true),
 	}}
-	if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); refused(err) {
+	if _, err := r.Kube.CoreV1().Pods(job.Namespace).Create(ctx, pod, metav1.CreateOptions{DryRun: []string{metav1.DryRunAll}}); isRefused(err) {
 		return err.Error(), nil
 	}
 	return "", nil

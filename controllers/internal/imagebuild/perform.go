@@ -63,16 +63,16 @@ func (r *reconciler) createJob(ctx context.Context, build *v1alpha1.ImageBuild, 
 			seen.job, err = nil, nil // deleted meanwhile, which requires a new decision
 		}
 		return err == nil, err
-	case refused(err):
+	case isRefused(err):
 		seen.reject(err)
 		return true, nil
 	}
 	return false, err
 }
 
-// refused reports whether the API server refused a Job, in a namespace that does not terminate. A webhook's refusal without a code is a
+// isRefused reports whether the API server refused a Job, in a namespace that does not terminate. A webhook's refusal without a code is a
 // bad request.
-func refused(err error) bool {
+func isRefused(err error) bool {
 	if apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause) {
 		return false
 	}

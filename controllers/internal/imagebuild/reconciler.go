@@ -32,8 +32,8 @@ const conflicts = 5
 // this controller drops unknown fields, and the step that sets such a field would be repeated without end.
 const maxSteps = 30
 
-// longestLook is the longest time until an active build is reconciled again.
-const longestLook = 10 * time.Minute
+// maxRequeueAfter is the longest time until an active build is reconciled again.
+const maxRequeueAfter = 10 * time.Minute
 
 type reconciler struct {
 	Options
@@ -121,7 +121,7 @@ func (r *reconciler) latest(ctx context.Context, key types.NamespacedName) (*v1a
 }
 
 func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, seen observation) (ctrl.Result, error) {
-	v1alpha1.SetObjectDefaults_ImageBuild(build) // of fields that were added after the build was stored
+	v1alpha1.SetObjectDefaults_ImageBuild(build) // of fields that an older server does not know, during an upgrade
 	for range maxSteps {
 		observed, stale, err := r.observe(ctx, build, &seen)
 		if err != nil {
@@ -152,19 +152,19 @@ func (r *reconciler) proceed(ctx context.Context, build *v1alpha1.ImageBuild, se
 			return ctrl.Result{}, fmt.Errorf("%s: %w", decision.Action, err)
 		}
 		if !again {
-			return ctrl.Result{RequeueAfter: nextLook(build, decision.After)}, nil
+			return ctrl.Result{RequeueAfter: requeueAfter(build, decision.After)}, nil
 		}
 	}
 	return ctrl.Result{}, errors.New("the API server drops fields of the status: it may be older than this controller")
 }
 
-// nextLook is when to reconcile again without an event. 0 means never. An active build is always reconciled again after
-// longestLook, because a Job that was deleted before the cache had it leaves no event.
-func nextLook(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
-	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < longestLook {
+// requeueAfter is when to reconcile again without an event. 0 means never. An active build is always reconciled again after
+// maxRequeueAfter, because a Job that was deleted before the cache had it leaves no event.
+func requeueAfter(build *v1alpha1.ImageBuild, after time.Duration) time.Duration {
+	if build.Status.Finished || len(build.Status.Attempts) == 0 || after > 0 && after < maxRequeueAfter {
 		return after
 	}
-	return longestLook
+	return maxRequeueAfter
 }
 
 // store writes the status, and records events and metrics.
@@ -172,10 +172,10 @@ func (r *reconciler) store(ctx context.Context, build *v1alpha1.ImageBuild, pod 
 	r.addLogTail(ctx, build, pod, &status)
 	stored, err := r.PatchBuild(ctx, build, &status)
 	if err != nil {
-		r.Queue.NotWritten(client.ObjectKeyFromObject(build), err)
+		r.Queue.ObserveFailedWrite(client.ObjectKeyFromObject(build), err)
 		return nil, err
 	}
-	r.Queue.Written(stored)
+	r.Queue.ObserveWrite(stored)
 	if stored.Status.Finished {
 		r.written.Delete(client.ObjectKeyFromObject(stored))
 		r.created.Delete(client.ObjectKeyFromObject(stored))

@@ -66,7 +66,7 @@ func TestABuildWhoseLogsAreSettledIsNotRemembered(t *testing.T) {
 	})
 	build = require.Value(w.client.ImagesV1alpha1().ImageBuilds(namespace).Get(t.Context(), build.Name, metav1.GetOptions{}))(w.t)
 	r := w.reconciler()
-	w.Expect(r.streams.put(t.Context(), archive.Build{Namespace: namespace, Name: build.Name, UID: build.UID})).To(Succeed())
+	w.Expect(r.streams.storeRecord(t.Context(), archive.Build{Namespace: namespace, Name: build.Name, UID: build.UID})).To(Succeed())
 	for range 2 {
 		w.Expect(r.reconcile(t.Context(), build)).To(Succeed())
 		w.Expect(r.streams.known).To(BeEmpty())

@@ -65,13 +65,13 @@ func (r *reconciler) reconcile(ctx context.Context, build *v1alpha1.ImageBuild) 
 	case !build.Status.Finished || settled || err != nil && !errors.As(err, &failure):
 		return err
 	case err != nil:
-		return errors.Join(err, r.say(ctx, build, unavailable(failure)))
+		return errors.Join(err, r.setCondition(ctx, build, unavailable(failure)))
 	}
 	verdict, err := r.verdict(ctx, build)
 	if err != nil {
 		return err
 	}
-	if err := r.say(ctx, build, verdict); err != nil {
+	if err := r.setCondition(ctx, build, verdict); err != nil {
 		return err
 	}
 	r.streams.forget(build.UID)
@@ -95,10 +95,10 @@ func (r *reconciler) archive(ctx context.Context, build *v1alpha1.ImageBuild, re
 			r.streams.forget(build.UID)
 			return r.streams.refresh(ctx, record)
 		}
-		if err := r.streams.put(ctx, record); err != nil {
+		if err := r.streams.storeRecord(ctx, record); err != nil {
 			return err
 		}
-		err := r.streams.see(build, attempt, limit)
+		err := r.streams.ensureStream(build, attempt, limit)
 		failure := archiveError{}
 		switch {
 		case errors.Is(err, errGoesOn):
@@ -135,7 +135,7 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 			err := r.Archive.Verify(ctx, key(build, attempt), summary, nil)
 			switch {
 			case errors.Is(err, archive.ErrDamaged):
-				return damaged(fmt.Errorf("attempt %d: %w", attempt.Number, err)), nil
+				return damagedCondition(fmt.Errorf("attempt %d: %w", attempt.Number, err)), nil
 			case err != nil:
 				return metav1.Condition{}, archiveError{err}
 			}
@@ -154,8 +154,8 @@ func (r *reconciler) verdict(ctx context.Context, build *v1alpha1.ImageBuild) (m
 	return condition, nil
 }
 
-// damaged returns the condition LogArchived for a log that is damaged or lost in the archive.
-func damaged(err error) metav1.Condition {
+// damagedCondition returns the condition LogArchived for a log that is damaged or lost in the archive.
+func damagedCondition(err error) metav1.Condition {
 	return metav1.Condition{Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogDamaged, Message: err.Error() + "; restore the archive"}
 }
 
@@ -167,9 +167,9 @@ func unavailable(failure archiveError) metav1.Condition {
 	}
 }
 
-func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+func (r *reconciler) setCondition(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
 	condition.Type = v1alpha1.BuildLogArchived
-	return r.Say(ctx, build, condition)
+	return r.SetCondition(ctx, build, condition)
 }
 
 // release deletes the Job of a cancelled build with its pod, because the log is in the archive.

@@ -90,7 +90,7 @@ func (r *reconciler) image(ctx context.Context, namespace string, of *v1alpha1.I
 
 // liveImage returns the Image of a build from the API.
 func (r *reconciler) liveImage(ctx context.Context, namespace string, of *v1alpha1.ImageReference) (*v1alpha1.Image, error) {
-	image, err := reconciliation.Live(ctx, r.Client.ImagesV1alpha1().Images(namespace).Get, namespace, of.Name, of.UID)
+	image, err := reconciliation.ReadLive(ctx, r.Client.ImagesV1alpha1().Images(namespace).Get, namespace, of.Name, of.UID)
 	if image != nil {
 		v1alpha1.SetObjectDefaults_Image(image)
 	}

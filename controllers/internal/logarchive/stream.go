@@ -71,7 +71,7 @@ func (s *stream) run(ctx context.Context) error {
 		return nil
 	}
 	if w.Damaged() {
-		if w, err = s.mend(ctx, w); err != nil {
+		if w, err = s.repair(ctx, w); err != nil {
 			return archiveError{err}
 		}
 	}
@@ -93,7 +93,7 @@ func (s *stream) run(ctx context.Context) error {
 		case failed && ended:
 			return s.seal(ctx, w, archive.Seal{InPart: true, Why: gone})
 		case ended && apierrors.IsGone(err):
-			return s.seal(ctx, w, archive.Seal{InPart: true, Why: podlog.WhyGone(err), Gone: true})
+			return s.seal(ctx, w, archive.Seal{InPart: true, Why: podlog.GoneReason(err), Gone: true})
 		case err == nil, failed:
 			// Even after an error of the kubelet, the node may have the whole log once the container has ended.
 			if waited := s.awaitEnd(ctx); err == nil || waited == nil {
@@ -110,8 +110,8 @@ func (s *stream) run(ctx context.Context) error {
 	}
 }
 
-// mend stores lost parts of a log again, while the pod has them. It returns the writer that continues the log.
-func (s *stream) mend(ctx context.Context, w *archive.Writer) (*archive.Writer, error) {
+// repair stores lost parts of a log again, while the pod has them. It returns the writer that continues the log.
+func (s *stream) repair(ctx context.Context, w *archive.Writer) (*archive.Writer, error) {
 	switch err := s.Archive.Verify(ctx, s.attempt, nil, s.origin); {
 	case errors.Is(err, archive.ErrDamaged):
 		s.Metrics.Errors.Inc()
@@ -147,7 +147,7 @@ func (s *stream) seal(ctx context.Context, w *archive.Writer, seal archive.Seal)
 
 // reportUndeleted counts a deletion that the archive refuses, and logs the first of a stream. The log is archived all the same.
 func (s *stream) reportUndeleted(ctx context.Context, w *archive.Writer) {
-	objects, err := w.Undeleted()
+	objects, err := w.LeftGarbage()
 	if err == nil {
 		return
 	}
@@ -171,7 +171,7 @@ func (s *stream) isLost(ctx context.Context, err error) bool {
 
 // getPod returns the attempt's pod, or nil if it was deleted.
 func (s *stream) getPod(ctx context.Context) (*corev1.Pod, error) {
-	return reconciliation.Live(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.build.Namespace, s.pod, s.attempt.Pod)
+	return reconciliation.ReadLive(ctx, s.Kube.CoreV1().Pods(s.build.Namespace).Get, s.build.Namespace, s.pod, s.attempt.Pod)
 }
 
 // awaitEnd waits until the pod reports the end of its containers, which it does a moment after the end of the log.

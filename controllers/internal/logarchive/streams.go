@@ -56,8 +56,8 @@ func (s *streams) Start(ctx context.Context) error {
 	return nil
 }
 
-// put stores a record, unless it equals the record that was stored last.
-func (s *streams) put(ctx context.Context, record archive.Build) error {
+// storeRecord stores a record, unless it equals the record that was stored last.
+func (s *streams) storeRecord(ctx context.Context, record archive.Build) error {
 	s.lock.Lock()
 	build := s.known[record.UID]
 	if build == nil {
@@ -91,9 +91,9 @@ func (s *streams) refresh(ctx context.Context, record archive.Build) error {
 	return nil
 }
 
-// see starts a stream for an attempt's log, unless the log is complete. It returns the error of the last stream once, and errGoesOn
+// ensureStream starts a stream for an attempt's log, unless the log is complete. It returns the error of the last stream once, and errGoesOn
 // while a stream reads.
-func (s *streams) see(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, limit archive.Limit) error {
+func (s *streams) ensureStream(build *v1alpha1.ImageBuild, attempt *v1alpha1.BuildAttempt, limit archive.Limit) error {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	of, name := s.known[build.UID], key(build, attempt)
@@ -155,8 +155,8 @@ func (s *streams) forget(uid types.UID) {
 	delete(s.known, uid)
 }
 
-// abandoned returns the known builds of this name that no longer exist, except those whose logs a stream still reads.
-func (s *streams) abandoned(name types.NamespacedName, now *v1alpha1.ImageBuild) []archive.Build {
+// deletedBuilds returns the known builds of this name that no longer exist, except those whose logs a stream still reads.
+func (s *streams) deletedBuilds(name types.NamespacedName, now *v1alpha1.ImageBuild) []archive.Build {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	var gone []archive.Build

@@ -59,7 +59,7 @@ func (s *sweeper) sweep(ctx context.Context) {
 
 // found brings the record of a build up to date, and reports whether a legal hold of the build or of its Image keeps its logs. The
 // API decides both, because the archive and the cache may be out of date. If the build is marked as expired, found reports this
-// in its condition. If a deleted build was not seen to finish, found seals its logs.
+// in its condition. It seals the logs of a build that was deleted before its end was observed.
 func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, err error) {
 	build, err := s.live(ctx, record)
 	switch {
@@ -80,7 +80,7 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, e
 	if err := s.streams.refresh(ctx, now); err != nil || now.Held || record.Expired == nil {
 		return now.Held, err
 	}
-	return false, s.say(ctx, build, metav1.Condition{
+	return false, s.setCondition(ctx, build, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonLogExpired, Message: fmt.Sprintf(
 			"the log was deleted at %s: history.logRetention is %s", record.Expired.UTC().Format(time.RFC3339), ptr.Deref(record.Retention, 0)),
 	})
@@ -88,12 +88,12 @@ func (s *sweeper) found(ctx context.Context, record archive.Build) (held bool, e
 
 // live returns the build of a record. It is nil if the build no longer exists.
 func (r *reconciler) live(ctx context.Context, record archive.Build) (*v1alpha1.ImageBuild, error) {
-	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get, record.Namespace, record.Name, record.UID)
+	return reconciliation.ReadLive(ctx, r.Client.ImagesV1alpha1().ImageBuilds(record.Namespace).Get, record.Namespace, record.Name, record.UID)
 }
 
 // abandon seals the logs of builds of this name that no longer exist.
 func (r *reconciler) abandon(ctx context.Context, name types.NamespacedName, now *v1alpha1.ImageBuild) error {
-	for _, record := range r.streams.abandoned(name, now) {
+	for _, record := range r.streams.deletedBuilds(name, now) {
 		if err := r.finish(ctx, record); err != nil {
 			return err
 		}

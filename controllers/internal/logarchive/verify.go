@@ -93,7 +93,7 @@ func (s *sweeper) verifyBuild(ctx context.Context, build *v1alpha1.ImageBuild) e
 		if !errors.Is(err, archive.ErrDamaged) {
 			return err
 		}
-		if err := s.sayNow(ctx, build, damaged(err)); err != nil {
+		if err := s.setCurrentCondition(ctx, build, damagedCondition(err)); err != nil {
 			return err
 		}
 		if err := s.readBack(ctx, build, true); err != nil {
@@ -104,7 +104,7 @@ func (s *sweeper) verifyBuild(ctx context.Context, build *v1alpha1.ImageBuild) e
 	if err != nil {
 		return err
 	}
-	return s.sayNow(ctx, build, verdict)
+	return s.setCurrentCondition(ctx, build, verdict)
 }
 
 // readBack reads back the logs of a build. If again is true, it archives damaged parts again from the pods, of every attempt that has one.
@@ -162,11 +162,11 @@ func (s *sweeper) archiveAgain(ctx context.Context, build *v1alpha1.ImageBuild, 
 	return s.Archive.Summary(ctx, key(build, attempt))
 }
 
-// sayNow writes the condition LogArchived of a build as it is now, unless its logs have expired meanwhile.
-func (s *sweeper) sayNow(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+// setCurrentCondition writes the condition LogArchived of a build as it is now, unless its logs have expired meanwhile.
+func (s *sweeper) setCurrentCondition(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
 	now, err := s.live(ctx, archive.Build{Namespace: build.Namespace, Name: build.Name, UID: build.UID})
 	if err != nil || now == nil || archivedReason(now) == v1alpha1.ReasonLogExpired {
 		return err
 	}
-	return s.say(ctx, now, condition)
+	return s.setCondition(ctx, now, condition)
 }

@@ -137,7 +137,7 @@ func (w *environment) checkAlone(build *v1alpha1.ImageBuild, next string) {
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: next, Labels: map[string]string{batchv1.ControllerUidLabel: next}}}
 	setState(pod, corev1.ContainerState{Running: &corev1.ContainerStateRunning{}})
 	w.truth.owners[types.UID(next)] = build.UID
-	w.hold(invariants.OneRuns(append(slices.Clone(w.pods.all), pod), w.truth.owners, w.now))
+	w.hold(invariants.OneContainerRuns(append(slices.Clone(w.pods.all), pod), w.truth.owners, w.now))
 }
 
 // hangs reports whether the kubelet of an attempt's pod does nothing any more.

@@ -121,7 +121,7 @@ func (w *environment) startPod(pod *corev1.Pod, how int) {
 		}
 		setState(next, corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: w.time()}})
 	})
-	w.hold(invariants.OneRuns(w.pods.all, w.truth.owners, w.now))
+	w.hold(invariants.OneContainerRuns(w.pods.all, w.truth.owners, w.now))
 }
 
 // stopping reports whether the deadline of a pod has passed because it was lowered.

@@ -221,9 +221,9 @@ var mutants = []mutant{
 	{"controllers/internal/image/ask.go", `live.UID != image.UID || live.ResourceVersion != image.ResourceVersion`, `live.UID != image.UID`, serverAgrees},
 	{"controllers/internal/image/ask.go", `err != nil || unseen {`, `err != nil {`, serverAgrees},
 	{"controllers/internal/image/ask.go", `now.Resolved == nil || now.Resolved.InputsDigest != inputsDigest`, `now.Resolved == nil`, serverAgrees},
-	{"controllers/internal/image/ask.go", `return false, decision.Gone(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
+	{"controllers/internal/image/ask.go", `return false, decision.DeletedStatus(live.Status.RecentRequests), nil`, `return false, decision.Status, nil`, ""},
 	{"controllers/internal/image/ask.go", `known = max(known, status.LastAttempted.Number)`, `known = max(known, live.Status.BuildCounter)`, serverAgrees},
-	{"controllers/internal/image/reconciler.go", `return soon(decision.After), nil`, `return 0, nil`, rechecked},
+	{"controllers/internal/image/reconciler.go", `return recheckAfter(decision.After), nil`, `return 0, nil`, rechecked},
 	{"controllers/internal/image/reconciler.go", `if equality.Semantic.DeepEqual(&status, &image.Status) {`, `if equality.Semantic.DeepEqual(&status, &status) {`, ""},
 	{"controllers/internal/image/reconciler.go", `decision.After = askAgain`, `decision.After = 0`, rechecked},
 	{"controllers/internal/image/reconciler.go", `SupersededBy: decision.SupersededBy}`, `Reason: "superseded"}`, ""},
@@ -234,8 +234,8 @@ var mutants = []mutant{
 	{"controllers/internal/image/reconciler.go", `		case notfound.Object(err):`, `		case apierrors.IsNotFound(err) || notfound.Object(err):`, "something else has the Image reconciled again in each of 20,000 schedules; a test of controllers/internal/image finds it"},
 	{"controllers/internal/image/controller.go", `q.AddAfter(reconcile.Request{NamespacedName: client.ObjectKeyFromObject(after)}, recheck)`, ``, ""},
 	{"controllers/internal/image/controller.go", `promoted || before.UID != after.UID || !equality.Semantic.DeepEqual(before.Status.LatestSuccessful, after.Status.LatestSuccessful) ||
-				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || coming(before) != coming(after)`, `false`, ""},
-	{"controllers/internal/image/controller.go", ` || coming(before) != coming(after)`, ``, ""},
+				inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after) || buildPending(before) != buildPending(after)`, `false`, ""},
+	{"controllers/internal/image/controller.go", ` || buildPending(before) != buildPending(after)`, ``, ""},
 	{"controllers/internal/image/controller.go", `inputs.AwaitedBuild(before) != inputs.AwaitedBuild(after)`, `false`, "the end of that build corrects the status; TestAnImageNamesTheBuildOfItsBaseForWhichItWaits looks before it"},
 	{"controllers/internal/image/controller.go", `DeleteFunc: func(_ context.Context, e event.DeleteEvent, q queue) { enqueue(e.Object, q, 0) },`, ``, ""},
 	{"controllers/internal/image/controller.go", `archived: trigger.LogSettled(build), recorded: trigger.RecordSettled(build),`, `archived: trigger.LogSettled(build) && false,`, "the model has neither an archive nor records"},
@@ -244,11 +244,11 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/reconciler.go", `return o.live || o.begun && decision.Action == state.CreateJob || !decision.NeedsConfirmation(build)`, `return true`, ""},
 	{"controllers/internal/imagebuild/reconciler.go", `o.live || o.begun &&`, `o.live || o.fresh &&`, "no schedule of 20,000 has a pod without a Job that only the API has when another process has begun the attempt; a test of controllers/internal/imagebuild does"},
 	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.Release(request.NamespacedName)`, ``, "no fault of a schedule lasts; TestABuildThatCannotStartLetsOthersStart has one that does"},
-	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.NotWritten(client.ObjectKeyFromObject(build), err)`, ``, ""},
-	{"controllers/internal/imagebuild/reconciler.go", `	r.Queue.Written(stored)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `		r.Queue.ObserveFailedWrite(client.ObjectKeyFromObject(build), err)`, ``, ""},
+	{"controllers/internal/imagebuild/reconciler.go", `	r.Queue.ObserveWrite(stored)`, ``, ""},
 	{"controllers/internal/imagebuild/reconciler.go", `order < 0 {`, `order > 0 {`, "the write of an outdated build is a conflict, and then the build is read from the API"},
 	{"controllers/internal/imagebuild/reconciler.go", `written.UID == build.UID {`, `true {`, "a later build of the name has a newer resource version"},
-	{"controllers/internal/imagebuild/reconciler.go", `	return longestLook
+	{"controllers/internal/imagebuild/reconciler.go", `	return maxRequeueAfter
 }`, `	return after
 }`, ""},
 	{"controllers/internal/imagebuild/reconciler.go", `fresh: true, begun: begun, lookedAt`, `fresh: true, begun: begun || !begun, lookedAt`, "the write before was decided on what the API had, unless the cache loses a Job within one reconciliation"},
@@ -274,7 +274,7 @@ var mutants = []mutant{
 `, `		seen.reject(err)
 		return true, nil
 `, ""},
-	{"controllers/internal/imagebuild/perform.go", `case refused(err):`, `case false:`, ""},
+	{"controllers/internal/imagebuild/perform.go", `case isRefused(err):`, `case false:`, ""},
 	{"controllers/internal/imagebuild/perform.go", `, metav1.DeleteOptions{Preconditions: metav1.NewUIDPreconditions(string(pod.UID))}`, `, metav1.DeleteOptions{}`, "no cluster makes two pods of one name: the name has a random suffix"},
 	{"controllers/internal/imagebuild/perform.go", `"activeDeadlineSeconds": stopDeadline}`, `"activeDeadlineSeconds": 3600}`, ""},
 	{"controllers/internal/imagebuild/perform.go", `		"uid":         pod.UID,
@@ -284,10 +284,10 @@ var mutants = []mutant{
 	{"controllers/internal/imagebuild/origin.go", `uid != build.UID || number != attempt.Number {`, `uid == "" || number == 0 {`, "jobs/state asks again whose the Job says to be"},
 	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if render.SameJob(expected, expected) {`, ""},
 	{"controllers/internal/imagebuild/origin.go", `if render.SameJob(job, expected) {`, `if !render.SameJob(job, expected) {`, ""},
-	{"controllers/internal/imagebuild/origin.go", `; refused(err) {
-		return err.Error(), nil`, `; err == nil || refused(err) {
+	{"controllers/internal/imagebuild/origin.go", `; isRefused(err) {
+		return err.Error(), nil`, `; err == nil || isRefused(err) {
 		return "pod is forbidden: by an event", nil`, ""},
-	{"controllers/internal/imagebuild/controller.go", `suspended(before) != suspended(job)`, `suspended(before) != suspended(before)`, "an active build is reconciled every ten minutes"},
+	{"controllers/internal/imagebuild/controller.go", `isSuspended(before) != isSuspended(job)`, `isSuspended(before) != isSuspended(before)`, "an active build is reconciled every ten minutes"},
 	{"controllers/internal/imagebuild/controller.go", `pod.DeletionTimestamp != nil || state.Ended(pod) {`, `false {`, "the reconciliation only comes later"},
 	{"controllers/internal/imagebuild/orphans.go", `notfound.Object(err) || err == nil && build.UID != owner.UID`, `notfound.Object(err) || err == nil && build == nil`, ""},
 	{"controllers/internal/imagebuild/orphans.go", `err == nil && cached.UID == owner.UID {`, `err == nil {`, ""},
@@ -302,7 +302,7 @@ var mutants = []mutant{
 	// Admission.
 	{"controllers/internal/queue/queue.go", `	q.observeCached(ctx, key)
 `, ``, "the event, which is late, has the build reconciled again"},
-	{"controllers/internal/queue/queue.go", `	if refused(err) {
+	{"controllers/internal/queue/queue.go", `	if isRefused(err) {
 		return`, `	if true {
 		return`, ""},
 	{"controllers/internal/queue/queue.go", `		if key != except {`, `		if false {`, ""},

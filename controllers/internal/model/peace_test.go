@@ -257,7 +257,7 @@ func (w *environment) baseComing(image *v1alpha1.Image) bool {
 		return false
 	}
 	base, _ := w.images.get(ref.Name)
-	return trigger.BaseComing(ref, base)
+	return trigger.BaseBuildPending(ref, base)
 }
 
 // checkCounted checks that an Image reports only builds of its own inputs: the newest successful build, and the newest

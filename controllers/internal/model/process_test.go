@@ -108,7 +108,7 @@ func (p *process) catchUp() {
 	if p.open {
 		return
 	}
-	if p.behind = p.queue.StillBehind(p.ctx, p.behind); len(p.behind) == 0 {
+	if p.behind = p.queue.MissingVersions(p.ctx, p.behind); len(p.behind) == 0 {
 		p.open = true
 		p.queue.Open(admissions{work: &p.ofBuilds.work, p: p})
 	}

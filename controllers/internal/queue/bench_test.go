@@ -82,12 +82,12 @@ func (w *fixture) turnover(first *v1alpha1.ImageBuild) (took []time.Duration) {
 	}
 	for i := range running {
 		running[i] = w.enter(running[i], v1alpha1.BuildStarting)
-		w.queue.Written(running[i])
+		w.queue.ObserveWrite(running[i])
 	}
 	for range benchSamples {
 		ended := w.enter(running[0], v1alpha1.BuildSucceeded)
 		start := time.Now()
-		w.queue.Written(ended)
+		w.queue.ObserveWrite(ended)
 		if w.due.Len() == 0 {
 			return took // there are no more
 		}
@@ -97,7 +97,7 @@ func (w *fixture) turnover(first *v1alpha1.ImageBuild) (took []time.Duration) {
 		next, err := w.images.ImagesV1alpha1().ImageBuilds(request.Namespace).Get(w.t.Context(), request.Name, metav1.GetOptions{})
 		w.must(err)
 		next = w.enter(next, v1alpha1.BuildStarting)
-		w.queue.Written(next)
+		w.queue.ObserveWrite(next)
 		running = append(running[1:], next)
 	}
 	return took

@@ -42,7 +42,7 @@ func (q *Queue) catchUp(ctx context.Context) error {
 		return fmt.Errorf("read the builds that have not finished: %w", err)
 	}
 	return wait.PollUntilContextCancel(ctx, catchUpPause, true, func(ctx context.Context) (bool, error) {
-		behind = q.StillBehind(ctx, behind)
+		behind = q.MissingVersions(ctx, behind)
 		return len(behind) == 0, nil
 	})
 }
@@ -63,16 +63,16 @@ func (q *Queue) Unfinished(ctx context.Context) (builds []metav1.PartialObjectMe
 	}
 }
 
-// StillBehind returns those of the builds whose version, or a newer one, the queue does not have yet. It changes the slice.
-func (q *Queue) StillBehind(ctx context.Context, builds []metav1.PartialObjectMetadata) []metav1.PartialObjectMetadata {
-	return slices.DeleteFunc(builds, func(build metav1.PartialObjectMetadata) bool { return q.caughtUp(ctx, &build) })
+// MissingVersions returns those of the builds whose version, or a newer one, the queue does not have yet. It changes the slice.
+func (q *Queue) MissingVersions(ctx context.Context, builds []metav1.PartialObjectMetadata) []metav1.PartialObjectMetadata {
+	return slices.DeleteFunc(builds, func(build metav1.PartialObjectMetadata) bool { return q.hasVersion(ctx, &build) })
 }
 
-// caughtUp reports whether the queue has a build in this version or a newer one, or the build has finished or was deleted.
-func (q *Queue) caughtUp(ctx context.Context, build *metav1.PartialObjectMetadata) bool {
+// hasVersion reports whether the queue has a build in this version or a newer one, or the build has finished or was deleted.
+func (q *Queue) hasVersion(ctx context.Context, build *metav1.PartialObjectMetadata) bool {
 	key := client.ObjectKeyFromObject(build)
 	q.mutex.Lock()
-	known, has := q.ledger.Knows(key, build.UID, build.ResourceVersion), q.ledger.Has(key, build.UID)
+	known, has := q.ledger.HasVersion(key, build.UID, build.ResourceVersion), q.ledger.Has(key, build.UID)
 	q.mutex.Unlock()
 	if known || has {
 		return known

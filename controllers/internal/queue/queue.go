@@ -79,17 +79,17 @@ func (q *Queue) Admission(ctx context.Context, build *v1alpha1.ImageBuild) (admi
 			return false, "" // the cache is behind: the build is reconciled again once the cache has it, or no longer has its predecessor
 		}
 	}
-	q.measure(build, q.ledger.Learn(build))
-	q.ledger.Wake(key)
+	q.measure(build, q.ledger.ObserveAPI(build))
+	q.ledger.Resume(key)
 	q.admit(key)
 	return q.ledger.Admission(key)
 }
 
-// Written takes the answer to a write of a build's status.
-func (q *Queue) Written(build *v1alpha1.ImageBuild) {
+// ObserveWrite takes the answer to a write of a build's status.
+func (q *Queue) ObserveWrite(build *v1alpha1.ImageBuild) {
 	q.mutex.Lock()
 	defer q.mutex.Unlock()
-	q.measure(build, q.ledger.Learn(build))
+	q.measure(build, q.ledger.ObserveAPI(build))
 	q.admit(queue.Key{})
 }
 
@@ -100,9 +100,9 @@ func (q *Queue) measure(build *v1alpha1.ImageBuild, settled bool) {
 	}
 }
 
-// NotWritten takes the error of a write of a build's status. Unless the API refused the write, it may still be stored.
-func (q *Queue) NotWritten(key queue.Key, err error) {
-	if refused(err) {
+// ObserveFailedWrite takes the error of a write of a build's status. Unless the API refused the write, it may still be stored.
+func (q *Queue) ObserveFailedWrite(key queue.Key, err error) {
+	if isRefused(err) {
 		return
 	}
 	q.mutex.Lock()
@@ -154,8 +154,8 @@ func (q *Queue) observeCached(ctx context.Context, key queue.Key) {
 	}
 }
 
-// refused reports whether the API has refused a request, so that its outcome is known.
-func refused(err error) bool {
+// isRefused reports whether the API has refused a request, so that its outcome is known.
+func isRefused(err error) bool {
 	const first, last = 400, 500
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || apierrors.IsTimeout(err) {

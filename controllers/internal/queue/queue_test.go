@@ -32,14 +32,14 @@ func TestTheNextBuildIsLookedAtWhenASlotBecomesFree(t *testing.T) {
 	w.expectTurn(second, false, clusterIsFull)
 	w.expectTurn(first, true, "")
 	first = w.enter(first, v1alpha1.BuildStarting)
-	w.queue.Written(first)
+	w.queue.ObserveWrite(first)
 	w.expectNone()
 	w.enter(first, v1alpha1.BuildFailed) // seen in the cache only
 	w.expectNext("second")
 	third := w.create("b", "third", 2*time.Second)
 	w.remove(second)
 	w.expectNext("third")
-	w.queue.Written(w.enter(third, v1alpha1.BuildCancelled)) // known before the cache has it
+	w.queue.ObserveWrite(w.enter(third, v1alpha1.BuildCancelled)) // known before the cache has it
 	w.create("a", "fourth", time.Minute)
 	w.expectNext("fourth")
 }
@@ -135,7 +135,7 @@ func TestABuildThatCouldNotBeStartedLetsOthersGoFirst(t *testing.T) {
 	w.oneWaits()
 	w.expectTurn(first, true, "")
 	key := client.ObjectKeyFromObject(first)
-	w.queue.NotWritten(key, apierrors.NewForbidden(v1alpha1.Resource("imagebuilds"), "first", errors.New("a policy says no")))
+	w.queue.ObserveFailedWrite(key, apierrors.NewForbidden(v1alpha1.Resource("imagebuilds"), "first", errors.New("a policy says no")))
 	w.queue.Release(key)
 	w.expectNext("second")
 	w.expectTurn(first, false, clusterIsFull)
@@ -159,7 +159,7 @@ func TestABuildThatMayHaveBeenStartedKeepsItsSlot(t *testing.T) {
 			w.expectNext("first")
 			second := w.create("a", "second", time.Second)
 			w.oneWaits()
-			w.queue.NotWritten(client.ObjectKeyFromObject(first), err)
+			w.queue.ObserveFailedWrite(client.ObjectKeyFromObject(first), err)
 			w.queue.Release(client.ObjectKeyFromObject(first))
 			w.expectNone()
 			w.expectTurn(second, false, clusterIsFull)
@@ -176,7 +176,7 @@ func TestABuildThatTheCacheDoesNotHaveTakesNoSlot(t *testing.T) {
 	w.synced()
 	gone := &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "gone", UID: "gone", ResourceVersion: "1"}}
 	w.expectTurn(gone, false, "")
-	w.queue.Written(gone)
+	w.queue.ObserveWrite(gone)
 	w.create("a", "other", 0)
 	w.expectNext("other")
 }
@@ -245,7 +245,7 @@ func TestTheQueueIsMeasured(t *testing.T) {
 	w.expectNext("first")
 	w.create("a", "second", time.Second)
 	w.oneWaits()
-	w.queue.Written(w.enter(first, v1alpha1.BuildStarting))
+	w.queue.ObserveWrite(w.enter(first, v1alpha1.BuildStarting))
 	w.oneWaits()
 	if histogram := w.metric("goldsmith_queue_wait_seconds").GetHistogram(); histogram.GetSampleCount() != 1 || histogram.GetSampleSum() != 60 {
 		t.Errorf("%d waits of %g seconds", histogram.GetSampleCount(), histogram.GetSampleSum())

@@ -13,10 +13,10 @@ import (
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 )
 
-// Say writes a condition of a build, unless the build has it with the same status and reason. It ignores a changed message,
+// SetCondition writes a condition of a build, unless the build has it with the same status and reason. It ignores a changed message,
 // because an unavailable service may return a new message for each request. A conflict is an error, because the condition is
 // about the version of the build that was read.
-func (o *Options) Say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+func (o *Options) SetCondition(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
 	before := meta.FindStatusCondition(build.Status.Conditions, condition.Type)
 	if before != nil && before.Status == condition.Status && before.Reason == condition.Reason {
 		return nil

@@ -29,7 +29,7 @@ func TestAConditionIsSaidOnce(t *testing.T) {
 	before, err := builds.Create(t.Context(), &v1alpha1.ImageBuild{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "web-1"}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	say := func(build *v1alpha1.ImageBuild, reason, message string) (*v1alpha1.ImageBuild, error) {
-		err := options.Say(t.Context(), build, metav1.Condition{Type: v1alpha1.BuildRecorded, Status: metav1.ConditionFalse, Reason: reason, Message: message})
+		err := options.SetCondition(t.Context(), build, metav1.Condition{Type: v1alpha1.BuildRecorded, Status: metav1.ConditionFalse, Reason: reason, Message: message})
 		stored, missing := builds.Get(t.Context(), "web-1", metav1.GetOptions{})
 		if missing != nil {
 			t.Fatal(missing)

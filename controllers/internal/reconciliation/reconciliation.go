@@ -86,9 +86,9 @@ func SpecChanged() predicate.Predicate {
 	})
 }
 
-// Live returns the object that get, the method of a client for this namespace, reads from the API. It returns nil if the object with
+// ReadLive returns the object that get, the method of a client for this namespace, reads from the API. It returns nil if the object with
 // this UID no longer exists.
-func Live[T metav1.Object](
+func ReadLive[T metav1.Object](
 	ctx context.Context, get func(context.Context, string, metav1.GetOptions) (T, error), namespace, name string, uid types.UID,
 ) (live T, err error) {
 	found, err := get(ctx, name, metav1.GetOptions{})

@@ -69,7 +69,7 @@ func TestAnObjectOfTheSameNameIsNotTheObject(t *testing.T) {
 		get := func(context.Context, string, metav1.GetOptions) (*corev1.Pod, error) {
 			return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: c.uid}}, c.err
 		}
-		if pod, err := Live(t.Context(), get, "team", "web", "a"); (pod != nil) != c.is || !errors.Is(err, c.fails) ||
+		if pod, err := ReadLive(t.Context(), get, "team", "web", "a"); (pod != nil) != c.is || !errors.Is(err, c.fails) ||
 			err != nil && err.Error() != "get Pod team/web: broken" {
 			t.Errorf("%s: %v, %v", name, pod, err)
 		}

@@ -48,7 +48,7 @@ type Store interface {
 	InNamespace(ctx context.Context, kind database.Kind, namespace types.UID, objects ...types.UID) error
 	Restored(ctx context.Context, kind database.Kind, live map[types.UID]string) error
 	AddOutcome(ctx context.Context, image database.ImageKey, outcome database.Outcome) error
-	Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error)
+	UndeletedUIDs(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error)
 	Expire(ctx context.Context, rules database.Rules) (database.Expired, error)
 }
 

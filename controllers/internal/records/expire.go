@@ -48,7 +48,7 @@ func (k *keeper) expire(ctx context.Context, store Store) (database.Expired, err
 
 // liveImage returns an Image from the API, or nil if the Image was deleted.
 func (r *reconciler) liveImage(ctx context.Context, of database.ImageKey) (*v1alpha1.Image, error) {
-	return reconciliation.Live(ctx, r.Client.ImagesV1alpha1().Images(of.Namespace).Get, of.Namespace, of.Name, of.UID)
+	return reconciliation.ReadLive(ctx, r.Client.ImagesV1alpha1().Images(of.Namespace).Get, of.Namespace, of.Name, of.UID)
 }
 
 // rulesOf returns the retention of each Image, and the objects under legal hold. An Image without a limit has no rule. The

@@ -173,11 +173,11 @@ func (f *faulty) Restored(ctx context.Context, kind database.Kind, live map[type
 	return f.Store.Restored(ctx, kind, live)
 }
 
-func (f *faulty) Undeleted(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error) {
+func (f *faulty) UndeletedUIDs(ctx context.Context, kind database.Kind, paging database.Paging) (*database.Page[types.UID], error) {
 	if err := f.fault(); err != nil {
 		return nil, err
 	}
-	return f.Store.Undeleted(ctx, kind, paging)
+	return f.Store.UndeletedUIDs(ctx, kind, paging)
 }
 
 // fixture is an API and a database.
@@ -329,7 +329,7 @@ func (w *fixture) recorded(build *v1alpha1.ImageBuild) func() (*database.Record,
 // undeleted are the objects of a kind of which the database knows no deletion.
 func (w *fixture) undeleted(kind database.Kind) func() ([]types.UID, error) {
 	return func() ([]types.UID, error) {
-		page, err := w.records.Undeleted(context.Background(), kind, database.Paging{})
+		page, err := w.records.UndeletedUIDs(context.Background(), kind, database.Paging{})
 		if err != nil {
 			return nil, err
 		}

@@ -56,10 +56,10 @@ func (k *keeper) keep(ctx context.Context, err error) {
 	case ctx.Err() != nil:
 	case err != nil:
 		k.Metrics.Errors.Inc()
-		k.lost(ctx, err)
+		k.handleOutage(ctx, err)
 	default:
 		k.Metrics.Up.Set(1)
-		if k.memory.up(store) {
+		if k.memory.markUp(store) {
 			ctrl.LoggerFrom(ctx).Info("the database of records is up to date")
 			k.resync(ctx)
 		}
@@ -83,11 +83,11 @@ func (k *keeper) answering(ctx context.Context) (Store, error) {
 	return store, nil
 }
 
-// lost records that the database is unavailable. When an outage begins, it reconciles every object, so that builds report the
+// handleOutage records that the database is unavailable. When an outage begins, it reconciles every object, so that builds report the
 // outage.
-func (r *reconciler) lost(ctx context.Context, why error) {
+func (r *reconciler) handleOutage(ctx context.Context, why error) {
 	r.Metrics.Up.Set(0)
-	first, news := r.memory.down(why)
+	first, news := r.memory.markDown(why)
 	if news {
 		ctrl.LoggerFrom(ctx).Error(why, "the database of records is unavailable: builds continue and are recorded later")
 	}
@@ -109,7 +109,7 @@ func (r *reconciler) resync(ctx context.Context) {
 	for _, build := range builds {
 		r.enqueue(build)
 	}
-	for _, asked := range r.memory.allGone() {
+	for _, asked := range r.memory.pendingDeletions() {
 		r.queue.Add(asked)
 	}
 }
@@ -223,7 +223,7 @@ func (k *keeper) writeBuilds(ctx context.Context, store Store, builds []*v1alpha
 func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Kind, cached map[types.UID]string) error {
 	var missing []types.UID
 	for paging := (database.Paging{Limit: database.MaxLimit}); ; {
-		undeleted, err := store.Undeleted(ctx, kind, paging)
+		undeleted, err := store.UndeletedUIDs(ctx, kind, paging)
 		if err != nil {
 			return err
 		}
@@ -240,32 +240,32 @@ func (k *keeper) writeMissing(ctx context.Context, store Store, kind database.Ki
 	if missing == nil {
 		return nil
 	}
-	stored, err := k.stored(ctx, kind)
+	stored, err := k.listUIDs(ctx, kind)
 	if err != nil {
 		return err
 	}
-	seen := k.seenGone()
+	seen := k.pendingDeletionUIDs()
 	for _, uid := range missing {
 		if stored.Has(uid) || seen.Has(uid) { // an observed deletion is written by its own reconciliation, with its time
 			continue
 		}
-		if err := k.deleted(ctx, store, kind, uid, k.Clock.Now()); err != nil {
+		if err := k.recordDeletion(ctx, store, kind, uid, k.Clock.Now()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (k *keeper) seenGone() sets.Set[types.UID] {
+func (k *keeper) pendingDeletionUIDs() sets.Set[types.UID] {
 	seen := sets.New[types.UID]()
-	for _, asked := range k.memory.allGone() {
+	for _, asked := range k.memory.pendingDeletions() {
 		seen.Insert(asked.uid)
 	}
 	return seen
 }
 
-// stored lists the UIDs of the objects that the API has.
-func (k *keeper) stored(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
+// listUIDs lists the UIDs of the objects that the API has.
+func (k *keeper) listUIDs(ctx context.Context, kind database.Kind) (sets.Set[types.UID], error) {
 	uids := sets.New[types.UID]()
 	return uids, k.each(ctx, kind, "", func(object client.Object) { uids.Insert(object.GetUID()) })
 }

@@ -55,8 +55,8 @@ func (m *memory) database() (Store, error) {
 	return m.store, m.outage
 }
 
-// up records that the database is up. It returns false if the database was up before.
-func (m *memory) up(store Store) (changed bool) {
+// markUp records that the database is up. It returns false if the database was up before.
+func (m *memory) markUp(store Store) (changed bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	changed = m.store == nil
@@ -64,8 +64,8 @@ func (m *memory) up(store Store) (changed bool) {
 	return changed
 }
 
-// down records an outage of the database. It returns whether the outage has just begun, and whether its reason is new.
-func (m *memory) down(why error) (first, news bool) {
+// markDown records an outage of the database. It returns whether the outage has just begun, and whether its reason is new.
+func (m *memory) markDown(why error) (first, news bool) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	first = m.outage == nil
@@ -74,8 +74,8 @@ func (m *memory) down(why error) (first, news bool) {
 	return first, news
 }
 
-// wrote changes what was written last of an object.
-func (m *memory) wrote(uid types.UID, change func(*written)) {
+// updateWritten changes what was written last of an object.
+func (m *memory) updateWritten(uid types.UID, change func(*written)) {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	last := m.written[uid]
@@ -85,7 +85,7 @@ func (m *memory) wrote(uid types.UID, change func(*written)) {
 
 // wroteVersion remembers the written version of an object.
 func (m *memory) wroteVersion(uid types.UID, version string) {
-	m.wrote(uid, func(last *written) { last.version = version })
+	m.updateWritten(uid, func(last *written) { last.version = version })
 }
 
 // last returns what was written last of an object.
@@ -124,8 +124,8 @@ func (m *memory) deletionOf(object request) deletion {
 	return m.gone[object]
 }
 
-// allGone are the objects whose deletion is to be recorded.
-func (m *memory) allGone() []request {
+// pendingDeletions are the objects whose deletion is to be recorded.
+func (m *memory) pendingDeletions() []request {
 	m.lock.Lock()
 	defer m.lock.Unlock()
 	var all []request

@@ -35,7 +35,7 @@ func (r *reconciler) locate(ctx context.Context, store Store, kind database.Kind
 			return databaseError{err}
 		}
 		for _, uid := range uids {
-			r.memory.wrote(uid, func(last *written) { last.namespace = namespace })
+			r.memory.updateWritten(uid, func(last *written) { last.namespace = namespace })
 		}
 	}
 	return nil
@@ -61,9 +61,9 @@ func (r *reconciler) namespaceOf(ctx context.Context, object client.Object) (typ
 func (r *reconciler) exists(ctx context.Context, object client.Object) (bool, error) {
 	images := r.Client.ImagesV1alpha1()
 	if _, is := object.(*v1alpha1.Image); is {
-		image, err := reconciliation.Live(ctx, images.Images(object.GetNamespace()).Get, object.GetNamespace(), object.GetName(), object.GetUID())
+		image, err := reconciliation.ReadLive(ctx, images.Images(object.GetNamespace()).Get, object.GetNamespace(), object.GetName(), object.GetUID())
 		return image != nil, err
 	}
-	build, err := reconciliation.Live(ctx, images.ImageBuilds(object.GetNamespace()).Get, object.GetNamespace(), object.GetName(), object.GetUID())
+	build, err := reconciliation.ReadLive(ctx, images.ImageBuilds(object.GetNamespace()).Get, object.GetNamespace(), object.GetName(), object.GetUID())
 	return build != nil, err
 }

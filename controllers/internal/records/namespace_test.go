@@ -110,7 +110,7 @@ func TestAnObjectOfAnEarlierNamespaceIsNotMistakenForOneOfTheLater(t *testing.T)
 	}
 	// The cache may have had an earlier namespace when the object was recorded.
 	for recorded, want := range map[types.UID]types.UID{"earlier": "now", "now": ""} {
-		r.memory.wrote(restored.UID, func(last *written) { last.namespace = recorded })
+		r.memory.updateWritten(restored.UID, func(last *written) { last.namespace = recorded })
 		if got, err := r.namespaceOf(t.Context(), restored); err != nil || got != want {
 			t.Errorf("recorded as %q: got %q, error %v, want %q", recorded, got, err, want)
 		}

@@ -43,7 +43,7 @@ func (r *reconciler) Reconcile(ctx context.Context, asked request) (ctrl.Result,
 	case store != nil:
 		err = r.record(ctx, store, asked)
 	case outage != nil:
-		err = r.sayUnavailable(ctx, asked, outage)
+		err = r.reportUnavailable(ctx, asked, outage)
 	}
 	kind := "record of Image"
 	if asked.kind == database.Builds {
@@ -60,11 +60,11 @@ func (r *reconciler) record(ctx context.Context, store Store, asked request) err
 	}
 	r.Metrics.Errors.Inc()
 	if errors.Is(failure, database.ErrInvalid) {
-		return r.refused(ctx, asked, failure)
+		return r.reportRefusal(ctx, asked, failure)
 	}
-	said := r.sayUnavailable(ctx, asked, failure)
+	said := r.reportUnavailable(ctx, asked, failure)
 	if _, outage := store.SchemaVersion(ctx); outage != nil { // for every object: no write is tried until the database answers
-		r.lost(ctx, outage)
+		r.handleOutage(ctx, outage)
 		return said
 	}
 	return errors.Join(failure, said)
@@ -94,7 +94,7 @@ func (r *reconciler) write(ctx context.Context, store Store, asked request) erro
 	if err != nil || asked.kind == database.Images || !build.Status.Finished {
 		return err
 	}
-	return r.say(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
+	return r.setCondition(ctx, build, metav1.Condition{Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonRecorded})
 }
 
 // find gets an object from the cache, and reports whether the cache has the object with this name and UID.
@@ -135,7 +135,7 @@ func (r *reconciler) writeImage(ctx context.Context, store Store, image *v1alpha
 	if err := store.AddOutcome(ctx, database.ImageKey{Namespace: image.Namespace, Name: image.Name, UID: image.UID}, outcome); err != nil {
 		return databaseError{err}
 	}
-	r.memory.wrote(image.UID, func(last *written) { last.outcome = outcome })
+	r.memory.updateWritten(image.UID, func(last *written) { last.outcome = outcome })
 	return nil
 }
 
@@ -215,15 +215,15 @@ func (r *reconciler) writeDeletion(ctx context.Context, store Store, asked reque
 	if err != nil && !errors.Is(err, database.ErrInvalid) {
 		return err
 	}
-	if err := r.deleted(ctx, store, asked.kind, asked.uid, end.at); err != nil {
+	if err := r.recordDeletion(ctx, store, asked.kind, asked.uid, end.at); err != nil {
 		return databaseError{err}
 	}
 	r.memory.forget(asked)
 	return nil
 }
 
-// deleted writes the time of a deletion.
-func (r *reconciler) deleted(ctx context.Context, store Store, kind database.Kind, uid types.UID, at time.Time) error {
+// recordDeletion writes the time of a deletion.
+func (r *reconciler) recordDeletion(ctx context.Context, store Store, kind database.Kind, uid types.UID, at time.Time) error {
 	write := store.BuildDeleted
 	if kind == database.Images {
 		write = store.ImageDeleted
@@ -235,23 +235,23 @@ func (r *reconciler) deleted(ctx context.Context, store Store, kind database.Kin
 	return nil
 }
 
-// refused reports in a build that the database refuses it. The write is tried again only when the build changes.
-func (r *reconciler) refused(ctx context.Context, asked request, failure error) error {
+// reportRefusal reports in a build that the database refuses it. The write is tried again only when the build changes.
+func (r *reconciler) reportRefusal(ctx context.Context, asked request, failure error) error {
 	ctrl.LoggerFrom(ctx).Error(failure, "the database refuses a record", "kind", asked.kind, "object", asked.name)
-	return r.sayOf(ctx, asked, metav1.Condition{
+	return r.reportCondition(ctx, asked, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotRecordable, Message: failure.Error(),
 	})
 }
 
-// sayUnavailable reports in a finished, unrecorded build that the database cannot be written to.
-func (r *reconciler) sayUnavailable(ctx context.Context, asked request, why error) error {
-	return r.sayOf(ctx, asked, metav1.Condition{
+// reportUnavailable reports in a finished, unrecorded build that the database cannot be written to.
+func (r *reconciler) reportUnavailable(ctx context.Context, asked request, why error) error {
+	return r.reportCondition(ctx, asked, metav1.Condition{
 		Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonRecordsUnavailable, Message: why.Error() + "; the controller retries, and keeps the build meanwhile",
 	})
 }
 
-// sayOf writes a condition of a finished, unrecorded build. It does nothing for other objects.
-func (r *reconciler) sayOf(ctx context.Context, asked request, condition metav1.Condition) error {
+// reportCondition writes a condition of a finished, unrecorded build. It does nothing for other objects.
+func (r *reconciler) reportCondition(ctx context.Context, asked request, condition metav1.Condition) error {
 	if asked.kind != database.Builds {
 		return nil
 	}
@@ -260,12 +260,12 @@ func (r *reconciler) sayOf(ctx context.Context, asked request, condition metav1.
 	if err != nil || !is || !build.Status.Finished || trigger.RecordSettled(build) {
 		return err
 	}
-	return r.say(ctx, build, condition)
+	return r.setCondition(ctx, build, condition)
 }
 
-func (r *reconciler) say(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
+func (r *reconciler) setCondition(ctx context.Context, build *v1alpha1.ImageBuild, condition metav1.Condition) error {
 	condition.Type = v1alpha1.BuildRecorded
-	return r.Say(ctx, build, condition)
+	return r.SetCondition(ctx, build, condition)
 }
 
 // databaseError is an error of the database, and not of the API.

@@ -335,13 +335,13 @@ func TestAChangedCauseOfAnUnavailableDatabaseIsReported(t *testing.T) {
 	g := NewWithT(t)
 	m := newMemory()
 	says := func(why string) []bool {
-		first, news := m.down(errors.New(why))
+		first, news := m.markDown(errors.New(why))
 		return []bool{first, news}
 	}
 	g.Expect(says("it has not answered")).To(Equal([]bool{true, true}))
 	g.Expect(says("it has not answered")).To(Equal([]bool{false, false}))
 	g.Expect(says("the password is wrong")).To(Equal([]bool{false, true}))
-	g.Expect(m.up(&faulty{})).To(BeTrue())
+	g.Expect(m.markUp(&faulty{})).To(BeTrue())
 	g.Expect(says("the password is wrong")).To(Equal([]bool{true, true}))
 }
 
@@ -518,12 +518,12 @@ func TestOnlySoManyThatAreGoneAreRemembered(t *testing.T) {
 	for i := range maxGone {
 		goes(fmt.Sprint("recorded-", i), true)
 	}
-	w.Expect(r.memory.allGone()).To(HaveLen(maxGone/2), "they leave room for those that are recorded nowhere")
+	w.Expect(r.memory.pendingDeletions()).To(HaveLen(maxGone/2), "they leave room for those that are recorded nowhere")
 	w.Expect(testutil.ToFloat64(w.metrics.Forgotten)).To(BeZero())
 	for i := range maxGone/2 + 2 {
 		goes(fmt.Sprint(i), false)
 	}
-	w.Expect(r.memory.allGone()).To(HaveLen(maxGone))
+	w.Expect(r.memory.pendingDeletions()).To(HaveLen(maxGone))
 	w.Expect(testutil.ToFloat64(w.metrics.Forgotten)).To(Equal(4.0))
 	w.Expect(testutil.ToFloat64(w.metrics.Written.WithLabelValues(metrics.RecordedDeletion))).To(BeZero())
 }

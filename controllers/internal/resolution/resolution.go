@@ -27,7 +27,7 @@ type Resolution struct {
 	Unresolved *v1alpha1.BuildFailure
 	// MayAppear is true if the missing object may still appear without a change of the inputs.
 	MayAppear bool
-	// BaseComing is trigger.BaseComing of the base.
+	// BaseComing is trigger.BaseBuildPending of the base.
 	BaseComing bool
 }
 
@@ -59,7 +59,7 @@ func (s Sources) Resolve(ctx context.Context, namespace string, given v1alpha1.B
 	resolved, unresolved := inputs.Resolve(given, inputs.Found{ConfigMap: configMap, Base: base, Kept: s.Kept})
 	// A missing ConfigMap is the first failure of inputs. A base without artifacts may always get some.
 	mayAppear := missing || unresolved != nil && unresolved.Reason == v1alpha1.ReasonBaseNotFound
-	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseComing(given.Base.ImageRef, base)}, nil
+	return Resolution{Resolved: resolved, Unresolved: unresolved, MayAppear: mayAppear, BaseComing: trigger.BaseBuildPending(given.Base.ImageRef, base)}, nil
 }
 
 // ResolveBuild resolves the inputs of a build. The pinned inputs of a rerun are not resolved again. Errors are those of Resolve.

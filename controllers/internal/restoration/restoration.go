@@ -43,7 +43,7 @@ func AddTo(ctx context.Context, mgr manager.Manager, api versioned.Interface) er
 		if err != nil {
 			return fmt.Errorf("watch for restored objects: %w", err)
 		}
-		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{UpdateFunc: guard.changed}); err != nil {
+		if _, err := informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{UpdateFunc: guard.observeChange}); err != nil {
 			return fmt.Errorf("watch for restored objects: %w", err)
 		}
 	}
@@ -71,8 +71,8 @@ type guard struct {
 	wentBack chan string
 }
 
-// changed is called for each change in the caches.
-func (g *guard) changed(was, is any) {
+// observeChange is called for each change in the caches.
+func (g *guard) observeChange(was, is any) {
 	before, err := meta.Accessor(was)
 	if err != nil {
 		return

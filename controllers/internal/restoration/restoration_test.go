@@ -65,13 +65,13 @@ func TestAProcessEndsWhenAnObjectGoesBack(t *testing.T) {
 		return &v1alpha1.Image{ObjectMeta: metav1.ObjectMeta{Namespace: "team", Name: "debian", ResourceVersion: version}}
 	}
 	g := &guard{stop: func() {}, wentBack: make(chan string, 1)}
-	g.changed(image("7"), image("7"))
-	g.changed(image("7"), image("8"))
+	g.observeChange(image("7"), image("7"))
+	g.observeChange(image("7"), image("8"))
 	if len(g.wentBack) > 0 {
 		t.Fatal("a changed object is mistaken for a restored object")
 	}
 	for range 3 {
-		g.changed(image("8"), image("7"))
+		g.observeChange(image("8"), image("7"))
 	}
 	if err := g.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "team/debian went from resource version 8 to 7") {
 		t.Errorf("got %v", err)

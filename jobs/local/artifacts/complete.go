@@ -33,7 +33,7 @@ func Paths(reported *result.Result) (paths []string) {
 // error is the first of the builder's faults, which is an *InvalidError, or else the first other fault.
 func Complete(reported *result.Result, read map[string]Taken) error {
 	var invalid, fault error
-	for name, content := range reported.Named() {
+	for name, content := range reported.NamedContents() {
 		if content.File == "" {
 			continue
 		}

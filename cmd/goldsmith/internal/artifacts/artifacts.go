@@ -24,9 +24,8 @@ const argument = "IMAGE[@CHANNEL] or BUILD"
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var format output.Format
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "artifacts IMAGE[@CHANNEL]|BUILD",
 		Short: "List the artifacts of an image or a build, fetch one, or push them",
 		Long: "List the artifacts of a build, of an image's latest successful build, or of the build that a channel names. " +
@@ -38,24 +37,22 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith artifacts debian\n" +
 			"  goldsmith artifacts debian@stable -o json",
 		Args:              client.OneName(argument, client.Either),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			build, err := Find(command.Context(), connection, args[0], command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			if format.ForPrograms() {
-				return format.Print(build, command.OutOrStdout())
-			}
-			lost := lostContents(command.Context(), connection, build)
-			if err := list(build, lost, command.OutOrStdout()); err != nil || len(lost) == 0 {
-				return err
-			}
-			_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, again(args[0], build))
+		ValidArgsFunction: completion.ArtifactSources,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		build, err := Find(command.Context(), connection, args[0], command.ErrOrStderr())
+		if err != nil {
 			return err
-		}),
-	}
-	flags.AddTo(command.Flags())
+		}
+		if format.ForPrograms() {
+			return format.Print(build, command.OutOrStdout())
+		}
+		lost := lostContents(command.Context(), connection, build)
+		if err := list(build, lost, command.OutOrStdout()); err != nil || len(lost) == 0 {
+			return err
+		}
+		_, err = fmt.Fprintf(command.ErrOrStderr(), "the server has lost artifacts of build %s: %s\n", build.Name, remedyForLost(args[0], build))
+		return err
+	})
 	format.AddTo(command)
 	command.AddCommand(newGetCommand(), newPushCommand())
 	return command
@@ -74,8 +71,8 @@ func lostContents(ctx context.Context, connection *client.Connection, build *v1a
 	return lost
 }
 
-// again returns how a user gets the lost artifacts of a build back. argument is how the user named the build.
-func again(argument string, build *v1alpha1.ImageBuild) string {
+// remedyForLost returns how a user gets the lost artifacts of a build back. argument is how the user named the build.
+func remedyForLost(argument string, build *v1alpha1.ImageBuild) string {
 	remedy := "run `goldsmith rerun " + build.Name + "`"
 	if image := build.Spec.ImageRef; image != nil {
 		remedy = "build image " + image.Name + " again"

@@ -35,7 +35,7 @@ type fetch struct {
 }
 
 func newFetch(connection *client.Connection, wanted *content, o *options) (*fetch, error) {
-	shown := &progress{out: o.told, style: o.style, clock: o.clock, task: "fetching " + wanted.String(), size: wanted.SizeBytes}
+	shown := &progress{out: o.stderr, style: o.style, clock: o.clock, task: "fetching " + wanted.String(), size: wanted.SizeBytes}
 	sources, err := o.sourcesOf(connection, wanted, shown)
 	if err != nil {
 		return nil, err
@@ -71,13 +71,13 @@ func (f *fetch) toWriter(ctx context.Context, out io.Writer) error {
 	err := f.rest(ctx, &hashing{out, sum}, 0)
 	f.progress.end()
 	if err != nil {
-		return f.failed(err)
+		return f.explainFailure(err)
 	}
 	return f.verify(sum)
 }
 
-// failed completes the error of a fetch. For a content that the server has lost, it has the user's next step.
-func (f *fetch) failed(err error) error {
+// explainFailure completes the error of a fetch. For a content that the server has lost, it has the user's next step.
+func (f *fetch) explainFailure(err error) error {
 	if refused, ok := errors.AsType[*refusal](err); ok && refused.code == http.StatusGone {
 		return fmt.Errorf("the server has lost the %s: %s", f.content, f.again)
 	}
@@ -95,20 +95,20 @@ func (f *fetch) verify(sum hash.Hash) error {
 // rest writes the content from an offset to its end. If a source does not have it, rest continues with the next source.
 func (f *fetch) rest(ctx context.Context, out io.Writer, at int64) error {
 	for len(f.sources) > 0 {
-		got, err := f.from(ctx, f.sources[0], out, at)
+		got, err := f.writeFrom(ctx, f.sources[0], out, at)
 		at += got
 		refused, ok := errors.AsType[*refusal](err)
 		if !ok || !refused.absent() || len(f.sources) == 1 {
 			return err
 		}
 		f.sources = f.sources[1:]
-		_ = f.progress.tell(fmt.Sprintf("%s the server does not keep the %s: fetching it from %s", f.progress.step(), f.content, f.sources[0]))
+		_ = f.progress.writeLine(fmt.Sprintf("%s the server does not keep the %s: fetching it from %s", f.progress.step(), f.content, f.sources[0]))
 	}
 	return nil
 }
 
-// from writes the content from an offset to its end, and returns how many bytes that is.
-func (f *fetch) from(ctx context.Context, source source, out io.Writer, at int64) (int64, error) {
+// writeFrom writes the content from an offset to its end, and returns how many bytes that is.
+func (f *fetch) writeFrom(ctx context.Context, source source, out io.Writer, at int64) (int64, error) {
 	left := f.SizeBytes - at
 	if left == 0 {
 		return 0, nil

@@ -124,12 +124,12 @@ func (i *instant) NewTimer(d time.Duration) clock.Timer {
 // fixture fetches from a server into a directory.
 type fixture struct {
 	*server
-	t          *testing.T
-	connection *client.Connection
-	clock      *instant
-	told, out  bytes.Buffer
-	directory  string
-	asked      *options
+	t           *testing.T
+	connection  *client.Connection
+	clock       *instant
+	stderr, out bytes.Buffer
+	directory   string
+	asked       *options
 }
 
 func newFixture(t *testing.T, answers ...answer) *fixture {
@@ -139,7 +139,7 @@ func newFixture(t *testing.T, answers ...answer) *fixture {
 	t.Cleanup(serving.Close)
 	config := &rest.Config{Host: serving.URL}
 	f.connection = &client.Connection{Interface: versioned.NewForConfigOrDie(config), Namespace: "team", Config: config}
-	f.asked = &options{file: f.directory, out: &f.out, told: &f.told, clock: f.clock, again: "promote another build"}
+	f.asked = &options{file: f.directory, out: &f.out, stderr: &f.stderr, clock: f.clock, again: "promote another build"}
 	return f
 }
 
@@ -220,12 +220,12 @@ func TestAFetchContinuesUntilTheFileIsVerified(t *testing.T) {
 			}
 			err := f.run()
 			if !slices.Equal(f.ranges, test.ranges) || len(f.clock.waits) != test.waits {
-				t.Errorf("got requests %q and %d waits: %s", f.ranges, len(f.clock.waits), &f.told)
+				t.Errorf("got requests %q and %d waits: %s", f.ranges, len(f.clock.waits), &f.stderr)
 			}
 			files := f.files()
 			if test.fails == "" {
-				if err != nil || len(files) != 1 || files[name] != text || f.out.String() != filepath.Join(f.directory, name)+"\n" || !strings.Contains(f.told.String(), "verified\n") {
-					t.Errorf("got %v, %q, %q and error %v", files, &f.out, &f.told, err)
+				if err != nil || len(files) != 1 || files[name] != text || f.out.String() != filepath.Join(f.directory, name)+"\n" || !strings.Contains(f.stderr.String(), "verified\n") {
+					t.Errorf("got %v, %q, %q and error %v", files, &f.out, &f.stderr, err)
 				}
 				return
 			}
@@ -236,8 +236,8 @@ func TestAFetchContinuesUntilTheFileIsVerified(t *testing.T) {
 			if left := files[name] + files[f.partial()]; left != test.left || left == "" && len(files) > 0 {
 				t.Errorf("left %v", files)
 			}
-			if test.left == text[:4] && !strings.Contains(f.told.String(), f.partial()+" keeps 4 B of 10 B: run the command again to continue") {
-				t.Errorf("told %q", &f.told)
+			if test.left == text[:4] && !strings.Contains(f.stderr.String(), f.partial()+" keeps 4 B of 10 B: run the command again to continue") {
+				t.Errorf("stderr %q", &f.stderr)
 			}
 		})
 	}
@@ -255,8 +255,8 @@ func TestAServerThatRestartsIsNamedWithoutTheAddressOfTheArtifact(t *testing.T) 
 	f := newFixture(t)
 	f.connection.Config.Wrap(func(next http.RoundTripper) http.RoundTripper { return &restarting{next, true} })
 	require.NoError(t, f.run())
-	if !strings.Contains(f.told.String(), "• interrupted after 0 B, continuing: connection refused\n") {
-		t.Errorf("told %q", &f.told)
+	if !strings.Contains(f.stderr.String(), "• interrupted after 0 B, continuing: connection refused\n") {
+		t.Errorf("stderr %q", &f.stderr)
 	}
 }
 
@@ -318,8 +318,8 @@ func TestAFullDiskEndsTheFetchAndKeepsThePartialFile(t *testing.T) {
 	if err = f.fetch().explain(err, path); !errors.As(err, new(*fs.PathError)) || len(f.ranges) != 2 {
 		t.Errorf("got error %v after %d requests", err, len(f.ranges))
 	}
-	if !strings.Contains(f.told.String(), path+" keeps 4 B of 10 B: run the command again to continue") {
-		t.Errorf("told %q", &f.told)
+	if !strings.Contains(f.stderr.String(), path+" keeps 4 B of 10 B: run the command again to continue") {
+		t.Errorf("stderr %q", &f.stderr)
 	}
 }
 
@@ -332,8 +332,8 @@ func TestAnInterruptedFetchKeepsThePartialFile(t *testing.T) {
 	})
 	f.write(f.partial(), text[:6])
 	err := f.asked.run(ctx, f.connection, debian7())
-	if !errors.Is(err, context.Canceled) || f.files()[f.partial()] != text[:6] || !strings.Contains(f.told.String(), "keeps 6 B of 10 B") {
-		t.Errorf("got error %v, left %v, told %q", err, f.files(), &f.told)
+	if !errors.Is(err, context.Canceled) || f.files()[f.partial()] != text[:6] || !strings.Contains(f.stderr.String(), "keeps 6 B of 10 B") {
+		t.Errorf("got error %v, left %v, stderr %q", err, f.files(), &f.stderr)
 	}
 }
 
@@ -420,7 +420,7 @@ func TestATerminalShowsABar(t *testing.T) {
 	f := newFixture(t, cut(4))
 	f.asked.style = output.Style{Rewrites: true}
 	require.NoError(t, f.run())
-	shown := f.told.String()
+	shown := f.stderr.String()
 	for _, want := range []string{"\r[                        ]   0%  0 B of 10 B", "interrupted after 4 B, continuing: unexpected EOF\n", "\n✓ artifact linux/amd64/raw of build debian-7: 10 B, " + digestOf(text) + ", verified\n"} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %q in %q", want, shown)

@@ -39,7 +39,7 @@ func (f *fetch) toFile(ctx context.Context, path string, force bool) (string, er
 	if err := os.Rename(partial, path); err != nil {
 		return "", fmt.Errorf("store the %s: %w", f.content, err)
 	}
-	return path, f.progress.tell(fmt.Sprintf("%s %s: %s, %s, verified", f.progress.mark(), f.content, size(f.SizeBytes), f.Digest))
+	return path, f.progress.writeLine(fmt.Sprintf("%s %s: %s, %s, verified", f.progress.mark(), f.content, size(f.SizeBytes), f.Digest))
 }
 
 // exists reports whether a file has the content already. It returns an error if another file is there and force is false.
@@ -66,7 +66,7 @@ func (f *fetch) exists(ctx context.Context, path string, force bool) (bool, erro
 			return false, fmt.Errorf("compare file %s: %w", path, err)
 		}
 		if f.verify(sum) == nil {
-			return true, f.progress.tell(fmt.Sprintf("%s %s is there already: %s, verified", f.progress.mark(), f.content, f.Digest))
+			return true, f.progress.writeLine(fmt.Sprintf("%s %s is there already: %s, verified", f.progress.mark(), f.content, f.Digest))
 		}
 	}
 	if !force {
@@ -135,7 +135,7 @@ func (f *fetch) keepBeginning(ctx context.Context, file *os.File, sum hash.Hash)
 		return 0, file.Truncate(0)
 	}
 	if info.Size() > 0 {
-		if err := f.progress.tell(fmt.Sprintf("%s checking the %s in %s", f.progress.step(), size(info.Size()), file.Name())); err != nil {
+		if err := f.progress.writeLine(fmt.Sprintf("%s checking the %s in %s", f.progress.step(), size(info.Size()), file.Name())); err != nil {
 			return 0, err
 		}
 	}
@@ -173,7 +173,7 @@ func (f *fetch) explain(err error, partial string) error {
 	case info.Size() == 0: // another call has nothing to continue
 		err = errors.Join(err, os.Remove(partial))
 	default:
-		_ = f.progress.tell(fmt.Sprintf("%s %s keeps %s of %s: run the command again to continue", f.progress.step(), partial, size(info.Size()), size(f.SizeBytes)))
+		_ = f.progress.writeLine(fmt.Sprintf("%s %s keeps %s of %s: run the command again to continue", f.progress.step(), partial, size(info.Size()), size(f.SizeBytes)))
 	}
-	return f.failed(err)
+	return f.explainFailure(err)
 }

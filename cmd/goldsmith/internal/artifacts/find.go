@@ -19,7 +19,7 @@ import (
 // Find returns the build of an argument IMAGE, IMAGE@CHANNEL or BUILD, with at least one artifact. A build takes precedence over an Image
 // of the same name. If the latest successful build of an Image, or the build of a channel, was deleted, Find returns what the status of the
 // Image has of it. Find tells the user which build it chose.
-func Find(ctx context.Context, connection *client.Connection, argument string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func Find(ctx context.Context, connection *client.Connection, argument string, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	kind, name, err := client.SplitName(argument)
 	if err != nil {
 		return nil, err
@@ -31,14 +31,14 @@ func Find(ctx context.Context, connection *client.Connection, argument string, t
 	case ofChannel:
 		kind = client.Image
 	}
-	build, err := named(ctx, connection, kind, name, channel, told)
+	build, err := findNamed(ctx, connection, kind, name, channel, stderr)
 	if err == nil && len(build.Status.Artifacts) == 0 {
 		err = fmt.Errorf("build %s has no artifacts: its phase is %s%s", build.Name, build.Status.Phase, client.WaitFor(build))
 	}
 	return build, err
 }
 
-func named(ctx context.Context, connection *client.Connection, kind client.Kind, name, channel string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func findNamed(ctx context.Context, connection *client.Connection, kind client.Kind, name, channel string, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	if kind != client.Image {
 		build, err := get(ctx, connection, name)
 		if build != nil || err != nil {
@@ -51,9 +51,9 @@ func named(ctx context.Context, connection *client.Connection, kind client.Kind,
 		case err != nil:
 			return nil, err
 		case image != nil && channel != "":
-			return ofChannel(ctx, connection, image, channel, told)
+			return ofChannel(ctx, connection, image, channel, stderr)
 		case image != nil:
-			return latestOf(ctx, connection, image, told)
+			return latestOf(ctx, connection, image, stderr)
 		}
 	}
 	if at := strings.LastIndexByte(name, '-'); at > 0 && kind != client.Image { // the status of its Image may have a deleted build
@@ -93,7 +93,7 @@ func getImage(ctx context.Context, connection *client.Connection, name string) (
 }
 
 // latestOf returns the latest successful build of an Image. The status of the Image may be behind, but it alone knows a deleted build.
-func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	build, err := connection.LastGoodBuild(ctx, image.Namespace, image.UID, math.MaxInt64)
 	if err != nil {
 		return nil, err
@@ -114,12 +114,12 @@ func latestOf(ctx context.Context, connection *client.Connection, image *v1alpha
 		}
 		return nil, fmt.Errorf("image %s has no successful build yet: the phase of build %s is %s%s", image.Name, newest.Name, newest.Status.Phase, client.WaitFor(newest))
 	}
-	_, err = fmt.Fprintf(told, "the latest successful build of image %s is %s\n", image.Name, build.Name)
+	_, err = fmt.Fprintf(stderr, "the latest successful build of image %s is %s\n", image.Name, build.Name)
 	return build, err
 }
 
 // ofChannel returns the build that a channel of an Image names.
-func ofChannel(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, name string, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func ofChannel(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, name string, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	channels := image.Status.Channels
 	at := slices.IndexFunc(channels, func(channel v1alpha1.ImageChannel) bool { return channel.Name == name })
 	if at < 0 {
@@ -133,7 +133,7 @@ func ofChannel(ctx context.Context, connection *client.Connection, image *v1alph
 		return nil, fmt.Errorf("image %s has no channel %s: its channels are %s", image.Name, name, strings.Join(names, ", "))
 	}
 	named := channels[at].Build
-	if _, err := fmt.Fprintf(told, "channel %s of image %s is %s\n", name, image.Name, named); err != nil {
+	if _, err := fmt.Fprintf(stderr, "channel %s of image %s is %s\n", name, image.Name, named); err != nil {
 		return nil, err
 	}
 	build, err := get(ctx, connection, named)

@@ -54,14 +54,14 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		return true, builds, nil
 	})
 	connection := &client.Connection{Interface: clients, Namespace: "team"}
-	for argument, want := range map[string]struct{ build, told, fails string }{
+	for argument, want := range map[string]struct{ build, stderr, fails string }{
 		"debian-7":              {build: "debian-7"},
 		"imagebuild/debian-7":   {build: "debian-7"},
-		"debian":                {build: "debian-7", told: "the latest successful build of image debian is debian-7\n"},
-		"debian@stable":         {build: "debian-7", told: "channel stable of image debian is debian-7\n"},
-		"image/debian@stable":   {build: "debian-7", told: "channel stable of image debian is debian-7\n"},
-		"fedora":                {build: "fedora-3", told: "the latest successful build of image fedora is fedora-3\n"},
-		"fedora@stable":         {build: "fedora-3", told: "channel stable of image fedora is fedora-3\n"},
+		"debian":                {build: "debian-7", stderr: "the latest successful build of image debian is debian-7\n"},
+		"debian@stable":         {build: "debian-7", stderr: "channel stable of image debian is debian-7\n"},
+		"image/debian@stable":   {build: "debian-7", stderr: "channel stable of image debian is debian-7\n"},
+		"fedora":                {build: "fedora-3", stderr: "the latest successful build of image fedora is fedora-3\n"},
+		"fedora@stable":         {build: "fedora-3", stderr: "channel stable of image fedora is fedora-3\n"},
 		"fedora-3":              {build: "fedora-3"},
 		"debian-8":              {fails: "build debian-8 has no artifacts: its phase is Running; wait for build debian-8: `goldsmith logs debian-8 -f`"},
 		"new":                   {fails: "image new has no build yet: `goldsmith plan new` shows what would start one"},
@@ -69,19 +69,19 @@ func TestABuildIsFoundByItsNameItsImageOrAChannel(t *testing.T) {
 		"failing":               {fails: "image failing has no successful build yet: the phase of build failing-2 is Failed"},
 		"new@stable":            {fails: "image new has no channel stable: it has no channels"},
 		"debian@testing":        {fails: "image debian has no channel testing: its channels are stable, older, old"},
-		"debian@old":            {build: "debian-3", told: "channel old of image debian is debian-3\n"},
+		"debian@old":            {build: "debian-3", stderr: "channel old of image debian is debian-3\n"},
 		"debian-3":              {build: "debian-3"},
-		"debian@older":          {told: "channel older of image debian is debian-2\n", fails: "build debian-2, which channel older of image debian names, was deleted"},
+		"debian@older":          {stderr: "channel older of image debian is debian-2\n", fails: "build debian-2, which channel older of image debian names, was deleted"},
 		"imagebuild/debian-7@x": {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
 		"debian@":               {fails: "must be IMAGE, IMAGE@CHANNEL or BUILD"},
 		"imagebuild/debian":     {fails: "no build named debian in namespace team"},
 		"image/debian-7":        {fails: "no image named debian-7 in namespace team"},
 		"nothing":               {fails: "no image or build named nothing in namespace team"},
 	} {
-		var told bytes.Buffer
-		build, err := Find(t.Context(), connection, argument, &told)
-		if told.String() != want.told {
-			t.Errorf("%s: told %q", argument, &told)
+		var stderr bytes.Buffer
+		build, err := Find(t.Context(), connection, argument, &stderr)
+		if stderr.String() != want.stderr {
+			t.Errorf("%s: stderr %q", argument, &stderr)
 		}
 		if want.fails != "" {
 			if err == nil || !strings.Contains(err.Error(), want.fails) {
@@ -140,7 +140,7 @@ func TestALostArtifactHasNoLocation(t *testing.T) {
 	}
 	const remedy = "build image debian again and promote that build to channel stable, or restore a backup that has artifacts"
 	build.Spec.ImageRef = &v1alpha1.ImageReference{Name: "debian"}
-	if got := again("debian@stable", build); got != remedy {
+	if got := remedyForLost("debian@stable", build); got != remedy {
 		t.Errorf("got %q", got)
 	}
 }

@@ -37,15 +37,14 @@ type options struct {
 	// plainHTTP reaches registries without TLS.
 	plainHTTP bool
 
-	out, told io.Writer
-	style     output.Style
-	clock     clock.Clock
+	out, stderr io.Writer
+	style       output.Style
+	clock       clock.Clock
 }
 
 func newGetCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // with -o -, the output is the artifact
 		Use:         "get IMAGE[@CHANNEL]|BUILD",
 		Short:       "Fetch an artifact of an image or a build, and verify its digest",
@@ -59,19 +58,17 @@ func newGetCommand() *cobra.Command {
 		Example: "  goldsmith artifacts get debian\n" +
 			"  goldsmith artifacts get debian@stable --target linux/amd64/qcow2 -o debian.qcow2",
 		Args:              client.OneName(argument, client.Either),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			asked.out, asked.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
-			asked.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := Find(command.Context(), connection, args[0], asked.told)
-			if err != nil {
-				return err
-			}
-			asked.again = again(args[0], build)
-			return asked.run(command.Context(), connection, build)
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ArtifactSources,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		asked.out, asked.stderr = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+		asked.style = output.StyleOf(command, command.ErrOrStderr())
+		build, err := Find(command.Context(), connection, args[0], asked.stderr)
+		if err != nil {
+			return err
+		}
+		asked.again = remedyForLost(args[0], build)
+		return asked.run(command.Context(), connection, build)
+	})
 	set := command.Flags()
 	set.StringVar(&asked.target, "target", "", "`target` of the artifact, such as linux/amd64/raw; required if the build has several")
 	set.StringVar(&asked.document, "document", "", "document about the artifact instead of the artifact: sbom or provenance")
@@ -79,7 +76,7 @@ func newGetCommand() *cobra.Command {
 	set.BoolVar(&asked.force, "force", false, "replacement of an existing file")
 	set.BoolVar(&asked.plainHTTP, "plain-http", false, PlainHTTPUsage)
 	err := errors.Join(
-		command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)),
+		command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)),
 		command.RegisterFlagCompletionFunc("document", cobra.FixedCompletions([]string{sbom, provenance}, cobra.ShellCompDirectiveNoFileComp)),
 	)
 	if err != nil {
@@ -115,16 +112,16 @@ type Request struct {
 	PlainHTTP bool
 	// Out gets the content.
 	Out io.Writer
-	// Told gets the progress, in Style.
-	Told  io.Writer
-	Style output.Style
+	// Stderr gets the progress, in Style.
+	Stderr io.Writer
+	Style  output.Style
 }
 
 // Fetch writes an artifact of a build. It fails if the digest of what it wrote differs.
 func Fetch(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild, request Request) error {
 	asked := &options{
-		target: request.Target, file: stdout, again: again(request.Argument, build), plainHTTP: request.PlainHTTP,
-		out: request.Out, told: request.Told, style: request.Style, clock: clock.RealClock{},
+		target: request.Target, file: stdout, again: remedyForLost(request.Argument, build), plainHTTP: request.PlainHTTP,
+		out: request.Out, stderr: request.Stderr, style: request.Style, clock: clock.RealClock{},
 	}
 	return asked.run(ctx, connection, build)
 }

@@ -57,7 +57,7 @@ func (p *progress) begin(at int64) {
 	if at > 0 {
 		text += fmt.Sprintf(", of which %s are there", size(at))
 	}
-	_ = p.tell(text)
+	_ = p.writeLine(text)
 }
 
 // counting returns a writer to out that shows the progress.
@@ -73,18 +73,18 @@ func (c *counter) Write(data []byte) (int, error) {
 	n, err := c.Writer.Write(data)
 	c.progress.mu.Lock()
 	defer c.progress.mu.Unlock()
-	c.progress.reached(c.progress.at + int64(n))
+	c.progress.advance(c.progress.at + int64(n))
 	return n, err
 }
 
-// reach shows that the transfer is at an offset.
-func (p *progress) reach(at int64) {
+// update shows that the transfer is at an offset.
+func (p *progress) update(at int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.reached(at)
+	p.advance(at)
 }
 
-func (p *progress) reached(at int64) {
+func (p *progress) advance(at int64) {
 	if p.at = at; p.style.Rewrites && p.clock.Since(p.shown) >= redraw {
 		p.draw()
 	}
@@ -92,12 +92,12 @@ func (p *progress) reached(at int64) {
 
 // interrupted shows why the transfer continues with another request.
 func (p *progress) interrupted(err error, at int64) {
-	_ = p.tell(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
+	_ = p.writeLine(fmt.Sprintf("%s interrupted after %s, continuing: %s", p.step(), size(at), output.OneLine(err.Error())))
 }
 
 // retrying shows why a request to a registry is repeated.
 func (p *progress) retrying(err error) {
-	_ = p.tell(fmt.Sprintf("%s retrying: %s", p.step(), output.OneLine(err.Error())))
+	_ = p.writeLine(fmt.Sprintf("%s retrying: %s", p.step(), output.OneLine(err.Error())))
 }
 
 // end removes the bar.
@@ -107,8 +107,8 @@ func (p *progress) end() {
 	p.clear()
 }
 
-// tell writes a line in place of the bar.
-func (p *progress) tell(line string) error {
+// writeLine writes a line in place of the bar.
+func (p *progress) writeLine(line string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()

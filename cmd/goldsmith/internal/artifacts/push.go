@@ -30,15 +30,14 @@ type push struct {
 	// plainHTTP reaches the registry without TLS.
 	plainHTTP bool
 
-	out, told io.Writer
-	style     output.Style
-	clock     clock.Clock
+	out, stderr io.Writer
+	style       output.Style
+	clock       clock.Clock
 }
 
 func newPushCommand() *cobra.Command {
-	flags := &client.Flags{}
 	wanted := &push{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "push IMAGE[@CHANNEL]|BUILD REPOSITORY[:TAG]",
 		Short: "Push the artifacts of an image or a build to an OCI registry",
 		Long: "Push the artifacts of a build, of an image's latest successful build, or of the build that a channel names, with their " +
@@ -50,29 +49,21 @@ func newPushCommand() *cobra.Command {
 		Example: "  goldsmith artifacts push debian@stable registry.example.com/team/debian:stable\n" +
 			"  goldsmith artifacts push debian-7 registry.example.com/team/debian --target linux/amd64/qcow2",
 		Args:              client.Names("two arguments, "+argument+" and REPOSITORY[:TAG]", 2, client.Either, client.Text),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := wanted.parse(args[1]); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			wanted.out, wanted.told = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
-			wanted.style = output.StyleOf(command, command.ErrOrStderr())
-			build, err := Find(command.Context(), connection, args[0], wanted.told)
-			if err != nil {
-				return err
-			}
-			return wanted.run(command.Context(), connection, build)
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ArtifactSources,
+		PreRunE:           func(_ *cobra.Command, args []string) error { return wanted.parse(args[1]) },
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		wanted.out, wanted.stderr = command.OutOrStdout(), output.Colours(command.ErrOrStderr())
+		wanted.style = output.StyleOf(command, command.ErrOrStderr())
+		build, err := Find(command.Context(), connection, args[0], wanted.stderr)
+		if err != nil {
+			return err
+		}
+		return wanted.run(command.Context(), connection, build)
+	})
 	set := command.Flags()
 	set.StringVar(&wanted.target, "target", "", "`target` of the only artifact to push, such as linux/amd64/raw (default: all artifacts)")
 	set.BoolVar(&wanted.plainHTTP, "plain-http", false, PlainHTTPUsage)
-	if err := command.RegisterFlagCompletionFunc("target", completion.Values(flags, completeTargets)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)); err != nil {
 		panic(err) // cannot fail: the lines above add the flag
 	}
 	return command
@@ -101,7 +92,7 @@ func (p *push) parse(destination string) error {
 
 // run pushes the artifacts of a build.
 func (p *push) run(ctx context.Context, connection *client.Connection, build *v1alpha1.ImageBuild) error {
-	shown := &progress{out: p.told, style: p.style, clock: p.clock}
+	shown := &progress{out: p.stderr, style: p.style, clock: p.clock}
 	artifacts, err := p.artifactsOf(ctx, connection, build, shown)
 	if err != nil {
 		return err
@@ -115,7 +106,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 		what = fmt.Sprintf("artifact %s of build %s", output.OneLine(artifacts[0].Target), build.Name)
 	}
 	shown.task, shown.place = "pushing "+what, "to "+p.repository.Name()
-	options.Progress, options.Retrying = shown.reach, shown.retrying
+	options.Progress, options.Retrying = shown.update, shown.retrying
 	shown.begin(0)
 	pushed, err := publish.Push(ctx, p.repository.Name(), artifacts, options)
 	shown.end()
@@ -123,7 +114,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 		return fmt.Errorf("push %s: %w", what, err)
 	}
 	for i, artifact := range pushed {
-		if err := shown.tell(fmt.Sprintf("%s artifact %s of build %s: %s, %s, pushed", shown.mark(), output.OneLine(artifact.Target), build.Name, size(artifacts[i].SizeBytes), artifacts[i].Digest)); err != nil {
+		if err := shown.writeLine(fmt.Sprintf("%s artifact %s of build %s: %s, %s, pushed", shown.mark(), output.OneLine(artifact.Target), build.Name, size(artifacts[i].SizeBytes), artifacts[i].Digest)); err != nil {
 			return err
 		}
 		if _, err := fmt.Fprintln(p.out, artifact.Location); err != nil {
@@ -137,7 +128,7 @@ func (p *push) run(ctx context.Context, connection *client.Connection, build *v1
 	if len(pushed) > 1 {
 		names = fmt.Sprintf("an index of the %d artifacts", len(pushed))
 	}
-	return shown.tell(fmt.Sprintf("%s tag %s:%s names %s", shown.mark(), p.repository.Name(), p.tag, names))
+	return shown.writeLine(fmt.Sprintf("%s tag %s:%s names %s", shown.mark(), p.repository.Name(), p.tag, names))
 }
 
 // artifactsOf returns the artifacts to push, which are those that a build with an output publishes. The progress gets their size.
@@ -158,7 +149,7 @@ func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, b
 		for _, content := range contentsOf(build, artifact) {
 			if !onServer(&content) {
 				if content.document == "" {
-					return nil, notKept(&content)
+					return nil, notKeptError(&content)
 				}
 				continue // as with an output
 			}
@@ -182,8 +173,8 @@ func (p *push) artifactsOf(ctx context.Context, connection *client.Connection, b
 	return artifacts, nil
 }
 
-// notKept is the error for an artifact that cannot be pushed.
-func notKept(content *content) error {
+// notKeptError is the error for an artifact that cannot be pushed.
+func notKeptError(content *content) error {
 	if content.Location == "" {
 		return fmt.Errorf("the server does not keep the %s, and only what it keeps can be pushed", content)
 	}

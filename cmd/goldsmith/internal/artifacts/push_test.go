@@ -43,7 +43,7 @@ type pushFixture struct {
 func newPushFixture(t *testing.T, options registrytest.Options, answers ...answer) *pushFixture {
 	t.Helper()
 	f := &pushFixture{newFixture(t, answers...), registrytest.New(t, options), nil}
-	f.push = &push{out: &f.out, told: &f.told, clock: f.clock}
+	f.push = &push{out: &f.out, stderr: &f.stderr, clock: f.clock}
 	login(t, f.registry, registrytest.Password)
 	return f
 }
@@ -70,12 +70,12 @@ func TestPushedArtifactsAreThoseOfABuildThatPublishes(t *testing.T) {
 		suffix, target string
 		want           []publish.Pushed
 		tags           []string
-		told           string
+		stderr         string
 	}{
-		"by digest": {want: expected, told: "• pushing 2 artifacts of build debian-7, 5.0 KiB, to " + at + "\n" +
+		"by digest": {want: expected, stderr: "• pushing 2 artifacts of build debian-7, 5.0 KiB, to " + at + "\n" +
 			"✓ artifact linux/amd64/raw of build debian-7: 10 B, " + digestOf(text) + ", pushed\n"},
-		"with a tag":        {suffix: ":stable", want: expected, tags: []string{"stable"}, told: "✓ tag " + at + ":stable names an index of the 2 artifacts\n"},
-		"the only artifact": {suffix: ":stable", target: "linux/amd64/raw", want: expected[:1], tags: []string{"stable"}, told: "✓ tag " + at + ":stable names the artifact\n"},
+		"with a tag":        {suffix: ":stable", want: expected, tags: []string{"stable"}, stderr: "✓ tag " + at + ":stable names an index of the 2 artifacts\n"},
+		"the only artifact": {suffix: ":stable", target: "linux/amd64/raw", want: expected[:1], tags: []string{"stable"}, stderr: "✓ tag " + at + ":stable names the artifact\n"},
 	} {
 		t.Run(title, func(t *testing.T) {
 			f := newPushFixture(t, registrytest.Options{Auth: "Bearer", Referrers: true})
@@ -88,8 +88,8 @@ func TestPushedArtifactsAreThoseOfABuildThatPublishes(t *testing.T) {
 			if f.out.String() != want.String() {
 				t.Errorf("got\n%swant\n%s", &f.out, &want)
 			}
-			if told := strings.ReplaceAll(f.told.String(), f.registry.Host(), "127.0.0.1"); !strings.Contains(told, test.told) {
-				t.Errorf("told\n%s", told)
+			if stderr := strings.ReplaceAll(f.stderr.String(), f.registry.Host(), "127.0.0.1"); !strings.Contains(stderr, test.stderr) {
+				t.Errorf("stderr\n%s", stderr)
 			}
 			if tags := f.registry.Tags("team/debian"); !slices.Equal(tags, test.tags) {
 				t.Errorf("got tags %q", tags)
@@ -125,8 +125,8 @@ func TestAPushReadsTheServerAgainAfterFaults(t *testing.T) {
 	}
 	for _, want := range []string{"\r[                        ]   0%  0 B of 36 B", "] 100%  36 B of 36 B", "interrupted after 4 B, continuing: unexpected EOF\n",
 		"• retrying: push to " + f.registry.Host() + "/team/debian: no answer of 127.0.0.1: "} {
-		if !strings.Contains(f.told.String(), want) {
-			t.Errorf("no %q in %q", want, &f.told)
+		if !strings.Contains(f.stderr.String(), want) {
+			t.Errorf("no %q in %q", want, &f.stderr)
 		}
 	}
 }
@@ -212,7 +212,7 @@ func TestAContentOfTheServerIsAFile(t *testing.T) {
 	f := newFixture(t)
 	build := keptBuild()
 	content := contentsOf(build, &build.Status.Artifacts[1])[0]
-	shown := &progress{out: &f.told, clock: f.clock}
+	shown := &progress{out: &f.stderr, clock: f.clock}
 	file := &remote{kept: require.Value(newKept(f.connection, &content, f.clock, shown.interrupted))(t), ctx: t.Context()}
 	require.NoError(t, iotest.TestReader(file, []byte(layout())))
 	require.NoError(t, file.Close())

@@ -75,7 +75,7 @@ func (o *options) sourcesOf(connection *client.Connection, content *content, sho
 		}})
 	}
 	if len(sources) == 0 {
-		return nil, elsewhere(content)
+		return nil, notFetchableError(content)
 	}
 	return sources, nil
 }
@@ -99,8 +99,8 @@ func manifestAt(location string) (canonical string, repository reference.Named, 
 	return repository.Name() + "@" + digested.Digest().String(), repository, true
 }
 
-// elsewhere is the error for a content that this command cannot fetch.
-func elsewhere(content *content) error {
+// notFetchableError is the error for a content that this command cannot fetch.
+func notFetchableError(content *content) error {
 	location := output.OneLine(content.Location)
 	if location == "" {
 		return fmt.Errorf("the server does not keep the %s, and its builder reported no location", content)

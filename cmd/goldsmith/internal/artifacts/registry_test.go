@@ -86,15 +86,15 @@ func TestAnArtifactThatTheServerDoesNotKeepIsFetchedFromItsRegistry(t *testing.T
 		ranges  []string           // that the server is asked for
 		// requests are those that the registry gets, without digests.
 		requests []string
-		told     string
+		stderr   string
 		fails    string
 	}{
-		"in one request":       {requests: []string{manifest, blob}, told: "• fetching artifact linux/amd64/raw of build debian-7, 10 B, from 127.0.0.1:"},
-		"not if it is kept":    {kept: true, ranges: []string{""}, told: "verified"},
-		"if it was removed":    {kept: true, answers: []answer{gone}, ranges: []string{""}, requests: []string{manifest, blob}, told: falls},
-		"if it was never kept": {kept: true, answers: []answer{missing}, ranges: []string{""}, requests: []string{manifest, blob}, told: falls},
+		"in one request":       {requests: []string{manifest, blob}, stderr: "• fetching artifact linux/amd64/raw of build debian-7, 10 B, from 127.0.0.1:"},
+		"not if it is kept":    {kept: true, ranges: []string{""}, stderr: "verified"},
+		"if it was removed":    {kept: true, answers: []answer{gone}, ranges: []string{""}, requests: []string{manifest, blob}, stderr: falls},
+		"if it was never kept": {kept: true, answers: []answer{missing}, ranges: []string{""}, requests: []string{manifest, blob}, stderr: falls},
 		"if it is removed meanwhile": {
-			kept: true, answers: []answer{cut(4), gone}, ranges: []string{"", "bytes=4-"}, requests: []string{manifest, blob}, told: falls,
+			kept: true, answers: []answer{cut(4), gone}, ranges: []string{"", "bytes=4-"}, requests: []string{manifest, blob}, stderr: falls,
 		},
 		"not if the server fails": {kept: true, answers: slices.Repeat([]answer{refuse(http.StatusBadGateway, "bad gateway")}, 6), ranges: slices.Repeat([]string{""}, 6), fails: "bad gateway"},
 		"with credentials":        {options: registrytest.Options{Auth: "Basic"}, requests: []string{manifest, manifest, blob}},
@@ -122,8 +122,8 @@ func TestAnArtifactThatTheServerDoesNotKeepIsFetchedFromItsRegistry(t *testing.T
 			if !slices.Equal(f.ranges, test.ranges) || !slices.Equal(requests, test.requests) {
 				t.Errorf("got requests %q and %q", f.ranges, requests)
 			}
-			if !strings.Contains(f.told.String(), test.told) {
-				t.Errorf("told %q", &f.told)
+			if !strings.Contains(f.stderr.String(), test.stderr) {
+				t.Errorf("stderr %q", &f.stderr)
 			}
 			files := f.files()
 			if test.fails != "" {

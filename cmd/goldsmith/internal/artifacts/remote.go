@@ -67,7 +67,7 @@ func (r *remote) readAt(p []byte, at int64) (int, error) {
 		return 0, io.EOF
 	}
 	wanted := p[:min(int64(len(p)), left)]
-	if err := r.reach(at); err != nil {
+	if err := r.seekTo(at); err != nil {
 		return 0, r.explain(err)
 	}
 	n, err := io.ReadFull(r.stream, wanted)
@@ -82,8 +82,8 @@ func (r *remote) readAt(p []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// reach brings the stream to an offset.
-func (r *remote) reach(at int64) error {
+// seekTo brings the stream to an offset.
+func (r *remote) seekTo(at int64) error {
 	if r.stream != nil && r.at <= at && at-r.at <= skipped {
 		n, err := io.CopyN(io.Discard, r.stream, at-r.at)
 		r.at += n

@@ -37,8 +37,9 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags, asked := &client.Flags{}, &options{}
-	command := &cobra.Command{
+	asked := &options{}
+	var machine *guest
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""}, // the console of the guest controls the terminal
 		Use:         "boot IMAGE[@CHANNEL]|BUILD",
 		Short:       "Boot a disk of an image or a build in QEMU, with its console here",
@@ -56,25 +57,19 @@ func NewCommand() *cobra.Command {
 			"  goldsmith boot server@stable --firmware secureboot --ssh 2222\n" +
 			"  goldsmith boot server-7 --until multi-user.target --timeout 10m",
 		Args:              client.OneName("IMAGE[@CHANNEL] or BUILD", client.Either),
-		ValidArgsFunction: completion.ArtifactSources(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			guest, err := asked.complete(command)
-			if err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return guest.run(command.Context(), connection, args[0])
+		ValidArgsFunction: completion.ArtifactSources,
+		PreRunE: func(command *cobra.Command, _ []string) (err error) {
+			machine, err = asked.complete(command)
+			return err
 		},
-	}
-	flags.AddTo(command.Flags())
-	asked.addTo(command, flags)
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return machine.run(command.Context(), connection, args[0])
+	})
+	asked.addTo(command)
 	return command
 }
 
-func (o *options) addTo(command *cobra.Command, connection *client.Flags) {
+func (o *options) addTo(command *cobra.Command) {
 	set := command.Flags()
 	set.StringVar(&o.target, "target", "", "`target` of the disk, such as linux/amd64/raw (default: qcow2 if the build has it, or else raw)")
 	set.StringVar(&o.firmware, "firmware", bios, "firmware of the guest: bios, uefi or secureboot")
@@ -90,7 +85,7 @@ func (o *options) addTo(command *cobra.Command, connection *client.Flags) {
 		return cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)
 	}
 	err := errors.Join(
-		command.RegisterFlagCompletionFunc("target", completion.Values(connection, completeTargets)),
+		command.RegisterFlagCompletionFunc("target", completion.Value(completeTargets)),
 		command.RegisterFlagCompletionFunc("firmware", fixed(bios, uefi, secureBoot)),
 		command.RegisterFlagCompletionFunc("accel", fixed(auto, kvm, tcg)),
 		command.RegisterFlagCompletionFunc("until", fixed(login, "multi-user.target", "network-online.target")),
@@ -146,11 +141,11 @@ func (o *options) complete(command *cobra.Command) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	told := command.ErrOrStderr()
+	stderr := command.ErrOrStderr()
 	return &guest{
 		options: o, goal: goal, qemu: qemu,
 		machine: machine{firmware: firmware, memory: memory.Value() >> 20, cpus: o.cpus, ssh: o.ssh},
 		in:      command.InOrStdin(), out: command.OutOrStdout(),
-		told: output.Colours(told), style: output.StyleOf(command, told),
+		stderr: output.Colours(stderr), style: output.StyleOf(command, stderr),
 	}, nil
 }

@@ -23,7 +23,7 @@ func TestFlagsDescribeTheGuest(t *testing.T) {
 	} {
 		command, asked := NewCommand(), &options{}
 		command.ResetFlags()
-		asked.addTo(command, nil)
+		asked.addTo(command)
 		require.NoError(t, command.ParseFlags(strings.Fields(line)))
 		command.SetContext(t.Context())
 		guest, err := asked.complete(command)

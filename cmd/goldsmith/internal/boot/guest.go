@@ -28,13 +28,13 @@ type guest struct {
 	goal    *goal // nil if a user has the console
 	qemu    string
 
-	in        io.Reader
-	out, told io.Writer
-	style     output.Style
+	in          io.Reader
+	out, stderr io.Writer
+	style       output.Style
 }
 
 func (g *guest) run(ctx context.Context, connection *client.Connection, argument string) error {
-	build, err := artifacts.Find(ctx, connection, argument, g.told)
+	build, err := artifacts.Find(ctx, connection, argument, g.stderr)
 	if err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (g *guest) run(ctx context.Context, connection *client.Connection, argument
 		return err
 	}
 	defer func() { _ = file.Close() }() // has no name, so that closing deletes it
-	request := artifacts.Request{Argument: argument, Target: disk.target, PlainHTTP: g.plainHTTP, Told: g.told, Style: g.style}
+	request := artifacts.Request{Argument: argument, Target: disk.target, PlainHTTP: g.plainHTTP, Stderr: g.stderr, Style: g.style}
 	if err := fetch(ctx, connection, build, request, file); err != nil {
 		return err
 	}
@@ -149,7 +149,7 @@ func (g *guest) watch(ctx context.Context, qemu *process, what string, failed fu
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(cause, errReached):
-		_, err := fmt.Fprintf(g.told, "\n%s %s reached %s after %s\n", g.style.Good(output.Success), what, g.goal.name, took)
+		_, err := fmt.Fprintf(g.stderr, "\n%s %s reached %s after %s\n", g.style.Good(output.Success), what, g.goal.name, took)
 		return err
 	case errors.Is(cause, errTimeout):
 		return fmt.Errorf("boot %s: the guest did not reach %s within %s; %s%s", what, g.goal.name, g.timeout, shown.seen(), g.goal.hint)
@@ -189,7 +189,7 @@ func (g *guest) chooseAccelerator(ctx context.Context) error {
 		return ctx.Err()
 	}
 	g.machine.accel = tcg
-	_, err = fmt.Fprintf(g.told, "%s QEMU emulates the processor, which is slow: %s\n", g.style.Faint(output.Step), err)
+	_, err = fmt.Fprintf(g.stderr, "%s QEMU emulates the processor, which is slow: %s\n", g.style.Faint(output.Step), err)
 	return err
 }
 
@@ -204,6 +204,6 @@ func (g *guest) announce(what string) error {
 	if g.ssh != 0 { // each guest has host keys of its own at this address
 		line += fmt.Sprintf("\n%s log in with: ssh -p %d -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null USER@127.0.0.1", g.style.Faint(output.Step), g.ssh)
 	}
-	_, err := fmt.Fprintln(g.told, line)
+	_, err := fmt.Fprintln(g.stderr, line)
 	return err
 }

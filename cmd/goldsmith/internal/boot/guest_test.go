@@ -26,14 +26,14 @@ import (
 )
 
 // newGuest returns a guest whose QEMU is a script, and what the guest tells and shows.
-func newGuest(t *testing.T, script, until string) (g *guest, told, out *bytes.Buffer) {
+func newGuest(t *testing.T, script, until string) (g *guest, stderr, out *bytes.Buffer) {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
-	told, out = &bytes.Buffer{}, &bytes.Buffer{}
+	stderr, out = &bytes.Buffer{}, &bytes.Buffer{}
 	return &guest{
 		options: &options{accel: tcg, timeout: patience}, goal: require.Value(goalOf(until))(t), qemu: fakeQEMU(t, script),
-		machine: machine{format: v1alpha1.ArtifactFormatRaw, memory: 1024, cpus: 2}, in: strings.NewReader("typed\n"), out: out, told: told,
-	}, told, out
+		machine: machine{format: v1alpha1.ArtifactFormatRaw, memory: 1024, cpus: 2}, in: strings.NewReader("typed\n"), out: out, stderr: stderr,
+	}, stderr, out
 }
 
 func (g *guest) bootsEmptyDisk(ctx context.Context, t *testing.T) error {
@@ -64,7 +64,7 @@ func TestTheGuestEnds(t *testing.T) {
 		"when its user cannot be read": {script: `read line; [ "$line" = other ]`, fails: "QEMU failed: exit status 1"},
 	} {
 		t.Run(title, func(t *testing.T) {
-			g, told, _ := newGuest(t, test.script, test.until)
+			g, stderr, _ := newGuest(t, test.script, test.until)
 			if test.timeout > 0 {
 				g.timeout = test.timeout
 			}
@@ -72,8 +72,8 @@ func TestTheGuestEnds(t *testing.T) {
 			if (err == nil) != (test.fails == "") || err != nil && !strings.Contains(err.Error(), test.fails) {
 				t.Errorf("got error %v", err)
 			}
-			if !strings.Contains(told.String(), test.tells) {
-				t.Errorf("told %q", told)
+			if !strings.Contains(stderr.String(), test.tells) {
+				t.Errorf("stderr %q", stderr)
 			}
 		})
 	}
@@ -119,11 +119,11 @@ func TestTheGuestGetsAPrivateCopyOfTheVariables(t *testing.T) {
 }
 
 func TestWithoutKVMTheUserIsToldOfEmulation(t *testing.T) {
-	g, told, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=single"*) echo "a login: " ;; esac`, login)
+	g, stderr, _ := newGuest(t, `case "$*" in *isa-debug-exit*) echo "no virtualization" >&2; exit 1 ;; *"-accel tcg,thread=single"*) echo "a login: " ;; esac`, login)
 	g.accel = auto
 	require.NoError(t, g.bootsEmptyDisk(t.Context(), t))
-	if !strings.HasPrefix(told.String(), "• QEMU emulates the processor, which is slow: ") {
-		t.Errorf("told %q", told)
+	if !strings.HasPrefix(stderr.String(), "• QEMU emulates the processor, which is slow: ") {
+		t.Errorf("stderr %q", stderr)
 	}
 }
 
@@ -179,7 +179,7 @@ func serve(t *testing.T, disks map[string]string) *client.Connection {
 func TestTheDiskOfABuildBoots(t *testing.T) {
 	const raw, qcow2 = "linux/amd64/raw", "linux/amd64/qcow2"
 	connection := serve(t, map[string]string{raw: "the disk" + strings.Repeat("\x00", 502) + "\x55\xaa" + strings.Repeat("\x00", 128<<10), qcow2: "QFI\xfb\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x68" + strings.Repeat("\x00", 100)})
-	g, told, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, login)
+	g, stderr, out := newGuest(t, `case "$*" in *"format=raw,file=/dev/fd/3"*) head -c 8 /dev/fd/3; wc -c </dev/fd/3 ;; esac; echo changed >/dev/fd/3; printf 'login: '`, login)
 	g.target = raw
 	for range 2 { // the guest does not change the image
 		out.Reset()
@@ -188,8 +188,8 @@ func TestTheDiskOfABuildBoots(t *testing.T) {
 			t.Errorf("got %q", out)
 		}
 	}
-	if want := "• booting linux/amd64/raw of build debian-7 until it reaches a login prompt, for at most 30s\n"; !strings.Contains(told.String(), want) {
-		t.Errorf("told %q", told)
+	if want := "• booting linux/amd64/raw of build debian-7 until it reaches a login prompt, for at most 30s\n"; !strings.Contains(stderr.String(), want) {
+		t.Errorf("stderr %q", stderr)
 	}
 	g.target = ""
 	if err := g.run(t.Context(), connection, "debian-7"); err == nil || err.Error() != "boot linux/amd64/qcow2 of build debian-7: the disk is only the difference to a backing file: build an image of its own" {

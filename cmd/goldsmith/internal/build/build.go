@@ -25,9 +25,9 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	var parameters []v1alpha1.Parameter
+	command := client.NewVerb(&cobra.Command{
 		Use:   "build IMAGE",
 		Short: "Build an image now, and print the name of the build",
 		Long: "Build an image now, even if its inputs did not change, and print the name of the build. " +
@@ -37,23 +37,17 @@ func NewCommand() *cobra.Command {
 			"  goldsmith build debian --parameter suite=trixie --message 'try the next release' --wait\n" +
 			"  goldsmith build debianserver/web --wait",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
+		ValidArgsFunction: completion.Images,
+		PreRunE: func(*cobra.Command, []string) (err error) {
 			if err := asked.Check(); err != nil {
 				return err
 			}
-			parameters, err := parseParameters(asked.parameters)
-			if err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			return run(command.Context(), connection, args[0], parameters, &asked.Flags, follow.OptionsOf(command))
+			parameters, err = parseParameters(asked.parameters)
+			return err
 		},
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], parameters, &asked.Flags, follow.OptionsOf(command))
+	})
 	asked.AddTo(command)
 	command.Flags().StringArrayVar(&asked.parameters, "parameter", nil,
 		"parameter of this build only, as `NAME=VALUE`; repeatable")

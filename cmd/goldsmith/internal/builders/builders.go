@@ -22,8 +22,7 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "builders [NAME]",
 		Short: "List the registered builders, and how many images use each",
 		Long: "List the registered builders, and how many images use each. The list also has builders " +
@@ -34,50 +33,37 @@ func NewCommand() *cobra.Command {
 			"  goldsmith builders -n team\n" +
 			"  goldsmith builders disk",
 		Args:              client.Names("at most one argument, the NAME of a builder", 0, client.Text),
-		ValidArgsFunction: complete(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			if len(args) == 0 {
-				return run(command.Context(), connection, flags.Namespace, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			builder, err := get(command.Context(), connection, args[0])
-			if err != nil {
-				return err
-			}
-			return show(builder, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Arguments(listNames),
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		if len(args) == 0 {
+			return run(command.Context(), connection, client.FlagsOf(command).Namespace, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		builder, err := get(command.Context(), connection, args[0])
+		if err != nil {
+			return err
+		}
+		return show(builder, command.OutOrStdout())
+	})
 	command.Flags().Lookup("namespace").Usage = "namespace of the images to count (default: all namespaces)"
 	return command
 }
 
-// complete completes the name of a registered builder.
-func complete(flags *client.Flags) cobra.CompletionFunc {
-	names := completion.Values(flags, func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
-		registered, err := list(ctx, connection)
-		if err != nil {
-			return nil, err
-		}
-		names := make([]string, len(registered))
-		for i := range registered {
-			names[i] = registered[i].Name
-		}
-		return names, nil
-	})
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return names(command, args, begun)
+// listNames lists the names of the registered builders.
+func listNames(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
+	registered, err := list(ctx, connection)
+	var names []string
+	for i := range registered {
+		names = append(names, registered[i].Name)
 	}
+	return names, err
 }
 
-func run(ctx context.Context, connection *client.Connection, namespace string, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, namespace string, out, stderr io.Writer) error {
 	registered, err := list(ctx, connection)
 	if err != nil {
 		return err
 	}
-	images, _, err := connection.ListImages(ctx, namespace, told)
+	images, _, err := connection.ListImages(ctx, namespace, stderr)
 	if err != nil {
 		return err
 	}
@@ -103,7 +89,7 @@ func rows(registered []v1alpha1.Builder, images []v1alpha1.Image) [][]any {
 	for i := range registered {
 		builder := &registered[i]
 		rows = append(rows, []any{
-			builder.Name, kind(builder), runs(builder), yes(builder.Reports), len(byName[builder.Name]), cmp.Or(builder.Description, none), cmp.Or(problem(builder), program(builder)),
+			builder.Name, kind(builder), runs(builder), yesOrNo(builder.Reports), len(byName[builder.Name]), cmp.Or(builder.Description, none), cmp.Or(problem(builder), program(builder)),
 		})
 		delete(byName, builder.Name)
 	}
@@ -120,7 +106,7 @@ func rows(registered []v1alpha1.Builder, images []v1alpha1.Image) [][]any {
 	return rows
 }
 
-func yes(is bool) string {
+func yesOrNo(is bool) string {
 	if is {
 		return "yes"
 	}

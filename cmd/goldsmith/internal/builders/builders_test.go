@@ -89,10 +89,10 @@ moc      <none>   no          no        2        <none>        not registered; u
 `},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var out, told bytes.Buffer
+			var out, stderr bytes.Buffer
 			connection := &client.Connection{Interface: fake.NewClientset(append(usedBuilders(), test.registered...)...), Namespace: "team"}
-			if err := run(t.Context(), connection, test.namespace, &out, &told); err != nil || told.Len() > 0 {
-				t.Fatalf("error %v (%s)", err, &told)
+			if err := run(t.Context(), connection, test.namespace, &out, &stderr); err != nil || stderr.Len() > 0 {
+				t.Fatalf("error %v (%s)", err, &stderr)
 			}
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), out.String()); diff != "" {
 				t.Error(diff)

@@ -17,7 +17,7 @@ import (
 
 // show prints what a registered builder takes and makes, and with which reasons it fails.
 func show(builder *v1alpha1.Builder, out io.Writer) error {
-	capabilities, err := capability.Described(builder)
+	capabilities, err := capability.FromBuilder(builder)
 	if err != nil {
 		return err
 	}
@@ -30,7 +30,7 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 	if builder.Executable != nil && builder.Executable.Workers != nil {
 		output.Labelled(lines, "workers", fmt.Sprint(*builder.Executable.Workers))
 	}
-	output.Labelled(lines, "reports", yes(builder.Reports))
+	output.Labelled(lines, "reports", yesOrNo(builder.Reports))
 	output.Labelled(lines, "targets", cmp.Or(capabilities.TargetNames(), "all"))
 	for _, text := range []struct {
 		label    string
@@ -57,7 +57,7 @@ func show(builder *v1alpha1.Builder, out io.Writer) error {
 			value = output.Value(output.OneLine(capability.Text(property.Default)), `""`)
 		}
 		rows = append(rows, []any{
-			name, property.TypeName(), yes(slices.Contains(schema.Required, name)), value,
+			name, property.TypeName(), yesOrNo(slices.Contains(schema.Required, name)), value,
 			output.OneLine(cmp.Or(property.Values(), "any")), output.OneLine(cmp.Or(property.Description, none)),
 		})
 	}

@@ -49,7 +49,7 @@ func runs(builder *v1alpha1.Builder) string {
 	if builder.Executable == nil {
 		return unknown
 	}
-	return yes(problem(builder) == "")
+	return yesOrNo(problem(builder) == "")
 }
 
 // list reads the registered builders, sorted by name.

@@ -18,9 +18,8 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var reason string
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{client.Unfinished: ""},
 		Use:         "cancel BUILD",
 		Short:       "Cancel a build, and keep its log",
@@ -29,12 +28,10 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith cancel debian-7\n" +
 			"  goldsmith cancel debian-7 --reason 'wrong base image'",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
-		ValidArgsFunction: completion.UnfinishedImageBuilds(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return run(command.Context(), connection, args[0], reason, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.UnfinishedImageBuilds,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], reason, command.OutOrStdout())
+	})
 	command.Flags().StringVar(&reason, "reason", "", "reason for the cancellation, at most 1024 characters")
 	return command
 }

@@ -22,9 +22,8 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &listing.Flags{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "changes IMAGE",
 		Short: "List the changes of an image's spec, with user and time",
 		Long: "List the changes of an image's spec, newest first: the field, its old and its new value, the user and " +
@@ -32,18 +31,16 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith changes debian\n" +
 			"  goldsmith changes debian --limit 0 -o json",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
-		ValidArgsFunction: completion.Images(flags),
+		ValidArgsFunction: completion.Images,
 		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return run(command.Context(), connection, args[0], asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		}),
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	asked.AddTo(command, "changes", "UID of the image or deleted image")
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, clock clock.PassiveClock, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, clock clock.PassiveClock, out, stderr io.Writer) error {
 	changes := listing.Records[v1alpha1.ImageChange]{
 		Subresource: "changes",
 		NewPage: func() listing.Page[v1alpha1.ImageChange] {
@@ -53,7 +50,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		None:  fmt.Sprintf("no change of image %s is recorded", image),
 		Print: func(changes []v1alpha1.ImageChange, out io.Writer) error { return table(changes, clock.Now(), out) },
 	}
-	return changes.Show(ctx, connection, image, asked, out, told)
+	return changes.Show(ctx, connection, image, asked, out, stderr)
 }
 
 // table prints changes as kubectl prints its tables.

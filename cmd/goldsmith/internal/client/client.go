@@ -40,15 +40,27 @@ type Flags struct {
 	Namespace  string
 }
 
-// AddTo adds the flags to a verb.
-func (f *Flags) AddTo(flags *pflag.FlagSet) {
-	flags.StringVar(&f.Kubeconfig, "kubeconfig", f.Kubeconfig,
-		"kubeconfig of the server (default: $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
-	flags.StringVar(&f.Context, "context", f.Context, "context of the kubeconfig (default: the current context)")
-	flags.StringVarP(&f.Namespace, "namespace", "n", f.Namespace, "namespace (default: the namespace of the context)")
+// AddFlags adds the flags to a verb.
+func AddFlags(verb *cobra.Command) {
+	flags := verb.Flags()
+	flags.String("kubeconfig", "", "kubeconfig of the server (default: $KUBECONFIG, or else ./"+DefaultKubeconfig+")")
+	flags.String("context", "", "context of the kubeconfig (default: the current context)")
+	flags.StringP("namespace", "n", "", "namespace (default: the namespace of the context)")
 }
 
-// Given returns the flags of AddTo that the user set for a verb, in the order in which a next command has them.
+// FlagsOf returns the values of a verb's flags. The value of a flag that the verb does not have is empty.
+func FlagsOf(verb *cobra.Command) *Flags {
+	value := func(name string) string {
+		flag := verb.Flags().Lookup(name)
+		if flag == nil {
+			return ""
+		}
+		return flag.Value.String()
+	}
+	return &Flags{Kubeconfig: value("kubeconfig"), Context: value("context"), Namespace: value("namespace")}
+}
+
+// Given returns the flags of AddFlags that the user set for a verb, in the order in which a next command has them.
 func Given(verb *cobra.Command) []*pflag.Flag {
 	var given []*pflag.Flag
 	for _, name := range []string{"kubeconfig", "context", "namespace"} {
@@ -67,15 +79,18 @@ type Connection struct {
 	Config *rest.Config
 }
 
-// Run returns a function for RunE of a command. It connects to the server, and then calls run.
-func (f *Flags) Run(run func(command *cobra.Command, connection *Connection, args []string) error) func(*cobra.Command, []string) error {
-	return func(command *cobra.Command, args []string) error {
-		connection, err := f.Connect(command.ErrOrStderr())
+// NewVerb makes a verb of a command: it adds Flags, and connects to the server before it calls run. PreRunE can refuse flags and
+// arguments before that.
+func NewVerb(command *cobra.Command, run func(verb *cobra.Command, connection *Connection, args []string) error) *cobra.Command {
+	AddFlags(command)
+	command.RunE = func(verb *cobra.Command, args []string) error {
+		connection, err := FlagsOf(verb).Connect(verb.ErrOrStderr())
 		if err != nil {
 			return err
 		}
-		return run(command, connection, args)
+		return run(verb, connection, args)
 	}
+	return command
 }
 
 // Connect makes a client of the server that the flags, the environment and the working directory name. Warnings of the

@@ -40,7 +40,7 @@ func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise st
 		return err
 	}
 	err := fmt.Errorf("no %s named %s in namespace %s", nouns[kind], name, c.Namespace)
-	switch found := c.elsewhere(ctx, kind, name); len(found) {
+	switch found := c.otherNamespaces(ctx, kind, name); len(found) {
 	case 0:
 		if otherwise != "" {
 			return fmt.Errorf("%w: %s", err, otherwise)
@@ -57,9 +57,9 @@ func (c *Connection) notFound(ctx context.Context, kind Kind, name, otherwise st
 	}
 }
 
-// elsewhere returns other namespaces with an object of the name, sorted, and at most one more than an error names. It returns none if the
+// otherNamespaces returns other namespaces with an object of the name, sorted, and at most one more than an error names. It returns none if the
 // user cannot list across namespaces, or if the server fails.
-func (c *Connection) elsewhere(ctx context.Context, kind Kind, name string) []string {
+func (c *Connection) otherNamespaces(ctx context.Context, kind Kind, name string) []string {
 	options := metav1.ListOptions{
 		FieldSelector: fields.OneTermEqualSelector("metadata.name", name).String(),
 		Limit:         maxElsewhere + 2, // the namespace of the connection may be among them if somebody creates the object now

@@ -57,12 +57,12 @@ func read(ctx context.Context, request *rest.Request, parameters map[string]stri
 
 // ListImages lists the Images of a namespace. Without a namespace it lists those of all namespaces, or, if the user can list those of the
 // connection's namespace only, lists these and tells the user so. It returns the namespace, or metav1.NamespaceAll.
-func (c *Connection) ListImages(ctx context.Context, namespace string, told io.Writer) ([]v1alpha1.Image, string, error) {
+func (c *Connection) ListImages(ctx context.Context, namespace string, stderr io.Writer) ([]v1alpha1.Image, string, error) {
 	images, err := c.listImages(ctx, namespace)
 	if namespace != metav1.NamespaceAll || !apierrors.IsForbidden(err) {
 		return images, namespace, err
 	}
-	if _, err := fmt.Fprintf(told, "you cannot list the images of all namespaces: this is namespace %s only\n", c.Namespace); err != nil {
+	if _, err := fmt.Fprintf(stderr, "you cannot list the images of all namespaces: this is namespace %s only\n", c.Namespace); err != nil {
 		return nil, "", err
 	}
 	images, err = c.listImages(ctx, c.Namespace)

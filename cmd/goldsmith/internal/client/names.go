@@ -94,24 +94,13 @@ func Names(what string, least int, each ...Kind) cobra.PositionalArgs {
 // otherKindOf returns the OtherKindError for a name that a verb got. It returns nil if no object of the other kind has the name, or if the
 // server of the verb's flags cannot be asked.
 func otherKindOf(command *cobra.Command, wanted Kind, name string) error {
-	connection, err := connectionOf(command)
+	connection, err := FlagsOf(command).Connect(io.Discard)
 	if err != nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(command.Context(), patience)
 	defer cancel()
 	return connection.otherKind(ctx, wanted, name)
-}
-
-// connectionOf connects to the server of a verb's flags.
-func connectionOf(command *cobra.Command) (*Connection, error) {
-	flags := &Flags{}
-	for flag, value := range map[string]*string{"kubeconfig": &flags.Kubeconfig, "context": &flags.Context, "namespace": &flags.Namespace} {
-		if given := command.Flags().Lookup(flag); given != nil {
-			*value = given.Value.String()
-		}
-	}
-	return flags.Connect(io.Discard)
 }
 
 // SplitName splits an argument such as image/NAME, which may have the API group as well. The kind of a name alone is Either.

@@ -67,7 +67,7 @@ func (e *OtherKindError) ForVerb(verb *cobra.Command) error {
 	if i < 0 {
 		return e
 	}
-	meant, instead := e.meant(verb)
+	meant, instead := e.suggestion(verb)
 	err := fmt.Errorf("%s is %s, but %s takes %s: %s", e.Name, articles[e.other()], verb.Name(), articles[e.Wanted], instead)
 	if meant == "" {
 		return err
@@ -76,8 +76,8 @@ func (e *OtherKindError) ForVerb(verb *cobra.Command) error {
 	return fmt.Errorf("%w: %s", err, Line(verb, args))
 }
 
-// meant returns the object that the user of a verb may mean, and the text about it.
-func (e *OtherKindError) meant(verb *cobra.Command) (name, text string) {
+// suggestion returns the object that the user of a verb may mean, and the text about it.
+func (e *OtherKindError) suggestion(verb *cobra.Command) (name, text string) {
 	if e.Wanted == ImageBuild && e.Instead != "" {
 		for _, those := range []struct{ annotation, name, which, wait string }{
 			{Successful, e.Succeeded, "successful build", e.wait}, {Unfinished, e.Unfinished, "unfinished build", ""},

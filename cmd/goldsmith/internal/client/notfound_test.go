@@ -64,7 +64,7 @@ func TestADeletedBuildIsReportedWithTheFlagThatSelectsIt(t *testing.T) {
 func TestTheLineOfACommandIsWhatAShellTakes(t *testing.T) {
 	command := &cobra.Command{Use: "build"}
 	(&cobra.Command{Use: "goldsmith"}).AddCommand(command)
-	(&Flags{}).AddTo(command.Flags())
+	AddFlags(command)
 	command.Flags().Bool("wait", false, "")
 	command.Flags().StringArray("parameter", nil, "")
 	command.Flags().String("from", "", "")
@@ -128,7 +128,6 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 			return selects, succeeded, nil
 		})
 		connection := &Connection{Interface: clients, Namespace: "team"}
-		flags := &Flags{}
 		verb := &cobra.Command{Use: "verb", SilenceErrors: true, SilenceUsage: true, RunE: func(command *cobra.Command, args []string) error {
 			return connection.NotFound(command.Context(), test.kind, strings.TrimPrefix(args[0], "imagebuild/"))
 		}}
@@ -138,7 +137,7 @@ func TestANameOfTheOtherKindIsReportedWithTheObjectThatIsMeant(t *testing.T) {
 		if test.takes != "" {
 			verb.Annotations = map[string]string{test.takes: ""}
 		}
-		flags.AddTo(verb.Flags())
+		AddFlags(verb)
 		root := &cobra.Command{Use: "goldsmith"}
 		root.AddCommand(verb)
 		root.SetArgs(append([]string{"verb"}, strings.Fields(test.line)...))

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -110,7 +111,7 @@ func resolveObject(command *cobra.Command, argument string) (string, error) {
 	if kind == "" || name == "" || strings.Contains(name, "/") {
 		return "", fmt.Errorf("%q: %s", argument, syntax)
 	}
-	connection, err := connectionOf(command)
+	connection, err := FlagsOf(command).Connect(io.Discard)
 	if err != nil {
 		return "", fmt.Errorf("%q: %s: %w", argument, syntax, err)
 	}

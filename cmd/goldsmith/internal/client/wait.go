@@ -99,8 +99,8 @@ func until[T interface {
 }](ctx context.Context, c *Connection, source *cache.ListWatch, example T, first watchtools.PreconditionFunc, deleted error, wanted func(T) bool) (T, error) {
 	var none T
 	reached := &cache.ListWatch{
-		ListWithContextFunc:  retried(source.ListWithContextFunc),
-		WatchFuncWithContext: retried(source.WatchFuncWithContext),
+		ListWithContextFunc:  withRetries(source.ListWithContextFunc),
+		WatchFuncWithContext: withRetries(source.WatchFuncWithContext),
 	}
 	selected := cache.ToListWatcherWithWatchListSemantics(reached, c.Interface)
 	last, err := watchtools.UntilWithSync(logr.NewContext(ctx, logr.Discard()), selected, example, first, func(event watch.Event) (bool, error) {
@@ -125,9 +125,9 @@ func until[T interface {
 // RetryInterval is how long after a failure a server that restarts is asked again.
 const RetryInterval = time.Second
 
-// retried repeats a request at a fixed interval while the server is unavailable. The backoff of client-go grows to a minute, and
+// withRetries repeats a request at a fixed interval while the server is unavailable. The backoff of client-go grows to a minute, and
 // cannot be configured (https://github.com/kubernetes/kubernetes/issues/136943).
-func retried[T any](request func(context.Context, metav1.ListOptions) (T, error)) func(context.Context, metav1.ListOptions) (T, error) {
+func withRetries[T any](request func(context.Context, metav1.ListOptions) (T, error)) func(context.Context, metav1.ListOptions) (T, error) {
 	return func(ctx context.Context, options metav1.ListOptions) (T, error) {
 		for {
 			answer, err := request(ctx, options)

@@ -23,78 +23,48 @@ const (
 	most = 500
 )
 
-// lister lists names for the argument that follows before. The text after a tab in a name describes the name.
-type lister func(ctx context.Context, connection *client.Connection, before []string) ([]string, error)
+// A Lister lists names for the argument that follows the arguments before. The text after a tab in a name describes the name.
+type Lister func(ctx context.Context, connection *client.Connection, before []string) ([]string, error)
 
-// Images completes one argument, an Image.
-func Images(flags *client.Flags) cobra.CompletionFunc {
-	return complete(flags, listImages)
-}
+var (
+	all       = buildsThat(fields.Everything())
+	succeeded = buildsThat(fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded)))
 
-// ImageBuilds completes one argument, a build.
-func ImageBuilds(flags *client.Flags) cobra.CompletionFunc {
-	return complete(flags, buildsThat(fields.Everything()))
-}
+	// Images completes one argument, an Image.
+	Images = Arguments(listImages)
+	// TwoImageBuilds completes two arguments, both of them builds.
+	TwoImageBuilds = Arguments(all, all)
+	// UnfinishedImageBuilds completes one argument, a build that has not finished.
+	UnfinishedImageBuilds = Arguments(buildsThat(fields.OneTermEqualSelector("status.finished", "false")))
+	// ImageBuildsToRerun completes one argument, a build that was not cancelled.
+	ImageBuildsToRerun = Arguments(buildsThat(fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.BuildCancelled))))
+	// ImagesAndImageBuilds completes one argument, an Image or a build.
+	ImagesAndImageBuilds = Arguments(both(listImages, all))
+	// ArtifactSources completes one argument, an Image, an Image with one of its channels, or a build that succeeded.
+	ArtifactSources = Arguments(both(listImagesAndChannels, succeeded))
+	// ImageBuildAndChannel completes two arguments, a build that succeeded and a channel that its Image has already.
+	ImageBuildAndChannel = Arguments(succeeded, listChannels)
+)
 
-// TwoImageBuilds completes two arguments, both of them builds.
-func TwoImageBuilds(flags *client.Flags) cobra.CompletionFunc {
-	all := buildsThat(fields.Everything())
-	return complete(flags, all, all)
-}
-
-// UnfinishedImageBuilds completes one argument, a build that has not finished.
-func UnfinishedImageBuilds(flags *client.Flags) cobra.CompletionFunc {
-	return complete(flags, buildsThat(fields.OneTermEqualSelector("status.finished", "false")))
-}
-
-// ImageBuildsToRerun completes one argument, a build that was not cancelled.
-func ImageBuildsToRerun(flags *client.Flags) cobra.CompletionFunc {
-	return complete(flags, buildsThat(fields.OneTermNotEqualSelector("status.phase", string(v1alpha1.BuildCancelled))))
-}
-
-// ImagesAndImageBuilds completes one argument, an Image or a build.
-func ImagesAndImageBuilds(flags *client.Flags) cobra.CompletionFunc {
-	return complete(flags, func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {
-		images, err := listImages(ctx, connection, before)
-		if err != nil {
-			return nil, err
-		}
-		builds, err := buildsThat(fields.Everything())(ctx, connection, before)
-		return append(images, builds...), err
-	})
-}
-
-// ArtifactSources completes one argument, an Image, an Image with one of its channels, or a build that succeeded.
-func ArtifactSources(flags *client.Flags) cobra.CompletionFunc {
-	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))
-	return complete(flags, func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {
-		images, err := listImagesAndChannels(ctx, connection)
-		if err != nil {
-			return nil, err
-		}
-		builds, err := buildsThat(succeeded)(ctx, connection, before)
-		return append(images, builds...), err
-	})
-}
-
-// Values completes the value of a flag with the values that list returns for the arguments of the command.
-func Values(flags *client.Flags, list func(ctx context.Context, connection *client.Connection, args []string) ([]string, error)) cobra.CompletionFunc {
-	return value(flags, list)
-}
-
-// ImageBuildAndChannel completes two arguments, a build that succeeded and a channel that its Image has already.
-func ImageBuildAndChannel(flags *client.Flags) cobra.CompletionFunc {
-	succeeded := fields.OneTermEqualSelector("status.phase", string(v1alpha1.BuildSucceeded))
-	return complete(flags, buildsThat(succeeded), listChannels)
-}
-
-// complete completes an argument for each lister.
-func complete(flags *client.Flags, listers ...lister) cobra.CompletionFunc {
+// Arguments completes one argument for each lister.
+func Arguments(listers ...Lister) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
 		if len(args) >= len(listers) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
-		return value(flags, listers[len(args)])(command, args, begun)
+		return Value(listers[len(args)])(command, args, begun)
+	}
+}
+
+// both lists the names of two listers.
+func both(first, second Lister) Lister {
+	return func(ctx context.Context, connection *client.Connection, before []string) ([]string, error) {
+		names, err := first(ctx, connection, before)
+		if err != nil {
+			return nil, err
+		}
+		more, err := second(ctx, connection, before)
+		return append(names, more...), err
 	}
 }
 

@@ -57,16 +57,16 @@ func TestCompletesNames(t *testing.T) {
 		{"images --build debian-", "debian-1 debian-2 debian-3"},
 		{"images alpine --build o", "once"},
 	} {
-		got, told := completed(t, test.line)
-		if got != test.want || told != "" {
-			t.Errorf("%q: got %q (%s), want %q", test.line, got, told, test.want)
+		got, stderr := completed(t, test.line)
+		if got != test.want || stderr != "" {
+			t.Errorf("%q: got %q (%s), want %q", test.line, got, stderr, test.want)
 		}
 	}
 }
 
 func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
 	verb := &cobra.Command{Use: "verb"}
-	(&client.Flags{}).AddTo(verb.Flags())
+	client.AddFlags(verb)
 	own := cobra.FixedCompletions([]string{"own"}, cobra.ShellCompDirectiveNoFileComp)
 	require.NoError(t, verb.RegisterFlagCompletionFunc("namespace", own))
 	require.NoError(t, Flags(verb))
@@ -79,28 +79,27 @@ func TestAVerbMayCompleteItsFlagsItself(t *testing.T) {
 func TestSaysNothingWithoutAServer(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("KUBECONFIG", "")
-	if got, told := completed(t, "images "); got != "" || told != "" {
-		t.Errorf("without a kubeconfig: got %q (%s)", got, told)
+	if got, stderr := completed(t, "images "); got != "" || stderr != "" {
+		t.Errorf("without a kubeconfig: got %q (%s)", got, stderr)
 	}
 	write(t, "kubeconfig", kubeconfig("http://127.0.0.1:1"))
 	t.Setenv("KUBECONFIG", "kubeconfig")
-	if got, told := completed(t, "images "); got != "" || told != "" {
-		t.Errorf("without a server: got %q (%s)", got, told)
+	if got, stderr := completed(t, "images "); got != "" || stderr != "" {
+		t.Errorf("without a server: got %q (%s)", got, stderr)
 	}
 }
 
 // completed returns cobra's completions of a line, without descriptions and directives, and its other output.
-func completed(t *testing.T, line string) (names, told string) {
+func completed(t *testing.T, line string) (names, stderr string) {
 	t.Helper()
 	root := &cobra.Command{Use: "goldsmith"}
-	for name, complete := range map[string]func(*client.Flags) cobra.CompletionFunc{
-		"images": Images, "builds": ImageBuilds, "two": TwoImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
+	for name, complete := range map[string]cobra.CompletionFunc{
+		"images": Images, "builds": Arguments(all), "two": TwoImageBuilds, "unfinished": UnfinishedImageBuilds, "both": ImagesAndImageBuilds, "promote": ImageBuildAndChannel,
 	} {
-		flags := &client.Flags{}
-		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete(flags)}
-		flags.AddTo(verb.Flags())
+		verb := &cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}, ValidArgsFunction: complete}
+		client.AddFlags(verb)
 		verb.Flags().String("build", "", "")
-		require.NoError(t, verb.RegisterFlagCompletionFunc("build", ImageBuild(flags)))
+		require.NoError(t, verb.RegisterFlagCompletionFunc("build", ImageBuild))
 		require.NoError(t, Flags(verb))
 		root.AddCommand(verb)
 	}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"goldsmith.dev/goldsmith/cmd/goldsmith/internal/client"
@@ -34,7 +33,7 @@ func Flags(verb *cobra.Command) error {
 	if verb.Flags().Lookup("namespace") == nil {
 		return nil
 	}
-	for name, complete := range map[string]cobra.CompletionFunc{"namespace": completeNamespace, "context": completeContext} {
+	for name, complete := range map[string]cobra.CompletionFunc{"namespace": Value(listNamespaces), "context": completeContext} {
 		if _, own := verb.GetFlagCompletionFunc(name); own {
 			continue
 		}
@@ -46,31 +45,20 @@ func Flags(verb *cobra.Command) error {
 }
 
 // ImageBuild completes the value of a flag, a build.
-func ImageBuild(flags *client.Flags) cobra.CompletionFunc {
-	return value(flags, buildsThat(fields.Everything()))
-}
-
-// connectionOf returns the flags of a verb's connection.
-func connectionOf(verb *cobra.Command) *client.Flags {
-	return &client.Flags{Kubeconfig: verb.Flag("kubeconfig").Value.String(), Context: verb.Flag("context").Value.String()}
-}
-
-func completeNamespace(verb *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-	return value(connectionOf(verb), listNamespaces)(verb, args, begun)
-}
+var ImageBuild = Value(all)
 
 func completeContext(verb *cobra.Command, _ []string, begun string) ([]string, cobra.ShellCompDirective) {
-	names, err := connectionOf(verb).Contexts()
+	names, err := client.FlagsOf(verb).Contexts()
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	return beginningWith(begun, names), cobra.ShellCompDirectiveNoFileComp
 }
 
-// value completes the value of a flag, after whatever arguments.
-func value(flags *client.Flags, list lister) cobra.CompletionFunc {
+// Value completes the value of a flag, after whatever arguments.
+func Value(list Lister) cobra.CompletionFunc {
 	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		connection, err := flags.Connect(io.Discard)
+		connection, err := client.FlagsOf(command).Connect(io.Discard)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

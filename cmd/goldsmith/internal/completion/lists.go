@@ -48,7 +48,7 @@ func listObjects(ctx context.Context, connection *client.Connection) ([]string, 
 }
 
 // listImagesAndChannels lists the Images, and their channels as IMAGE@CHANNEL.
-func listImagesAndChannels(ctx context.Context, connection *client.Connection) ([]string, error) {
+func listImagesAndChannels(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
 	images, err := connection.ImagesV1alpha1().Images(connection.Namespace).List(ctx, metav1.ListOptions{Limit: most})
 	if err != nil {
 		return nil, err
@@ -64,7 +64,7 @@ func listImagesAndChannels(ctx context.Context, connection *client.Connection) (
 }
 
 // buildsThat lists the builds that a field selector selects, with their phases.
-func buildsThat(selector fields.Selector) lister {
+func buildsThat(selector fields.Selector) Lister {
 	return func(ctx context.Context, connection *client.Connection, _ []string) ([]string, error) {
 		builds, err := connection.ImagesV1alpha1().ImageBuilds(connection.Namespace).
 			List(ctx, metav1.ListOptions{FieldSelector: selector.String(), Limit: most})

@@ -180,7 +180,7 @@ func (n *narrator) session(ctx context.Context, server *server, manifests string
 	n.environment = append(os.Environ(), "KUBECONFIG="+server.kubeconfig)
 	n.line("$ export KUBECONFIG=%s", server.kubeconfig)
 	for _, step := range steps {
-		if err := n.run(ctx, replaced(step, examplesWord, manifests)); err != nil {
+		if err := n.run(ctx, replaceWord(step, examplesWord, manifests)); err != nil {
 			return errors.Join(err, context.Cause(ctx))
 		}
 	}
@@ -189,7 +189,7 @@ func (n *narrator) session(ctx context.Context, server *server, manifests string
 
 // run runs this program with arguments.
 func (n *narrator) run(ctx context.Context, arguments []string) error {
-	line := "goldsmith " + typed(arguments)
+	line := "goldsmith " + shellLine(arguments)
 	n.line("\n$ %s", line)
 	program, err := os.Executable()
 	if err != nil {
@@ -204,8 +204,8 @@ func (n *narrator) run(ctx context.Context, arguments []string) error {
 	return nil
 }
 
-// typed returns arguments as a user types them in a shell. No argument has a single quote.
-func typed(arguments []string) string {
+// shellLine returns arguments as a user types them in a shell. No argument has a single quote.
+func shellLine(arguments []string) string {
 	words := make([]string, len(arguments))
 	for i, argument := range arguments {
 		words[i] = argument
@@ -216,7 +216,7 @@ func typed(arguments []string) string {
 	return strings.Join(words, " ")
 }
 
-func replaced(words []string, from, to string) []string {
+func replaceWord(words []string, from, to string) []string {
 	words = slices.Clone(words)
 	for i := range words {
 		if words[i] == from {

@@ -23,10 +23,9 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var format output.Format
 	var from, to compared
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "diff [BUILD] BUILD",
 		Short: "Compare the inputs and the results of two builds",
 		Long: "Compare two builds: list the inputs that differ, then the results of both builds. With one BUILD, the command " +
@@ -37,21 +36,19 @@ func NewCommand() *cobra.Command {
 			"  goldsmith diff debian-3 debian-5\n" +
 			"  goldsmith diff debian-1 debian-5 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.Names("the names of one or two BUILDs, the older one first", 1, client.ImageBuild, client.ImageBuild),
-		ValidArgsFunction: completion.TwoImageBuilds(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) (err error) {
-			from.name, to.name = args[0], args[len(args)-1]
-			if len(args) == 1 {
-				if from.uid != "" || to.uid != "" {
-					return errors.New("--uid and --second-uid need the names of two builds")
-				}
-				if from.name, err = lastGood(command.Context(), connection, to.name); err != nil {
-					return err
-				}
+		ValidArgsFunction: completion.TwoImageBuilds,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) (err error) {
+		from.name, to.name = args[0], args[len(args)-1]
+		if len(args) == 1 {
+			if from.uid != "" || to.uid != "" {
+				return errors.New("--uid and --second-uid need the names of two builds")
 			}
-			return run(command.Context(), connection, from, to, format, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+			if from.name, err = lastGood(command.Context(), connection, to.name); err != nil {
+				return err
+			}
+		}
+		return run(command.Context(), connection, from, to, format, command.OutOrStdout())
+	})
 	command.Flags().StringVar(&from.uid, "uid", "", "UID of the first build, which can be a deleted build")
 	command.Flags().StringVar(&to.uid, "second-uid", "", "UID of the second build, which can be a deleted build")
 	format.AddTo(command)

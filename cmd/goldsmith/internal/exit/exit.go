@@ -51,8 +51,8 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
-// Shown reports whether the user was shown an error before the verb ended.
-func Shown(err error) bool {
+// IsShown reports whether the user was shown an error before the verb ended.
+func IsShown(err error) bool {
 	own, ok := errors.AsType[*Error](err)
 	return ok && own.Shown
 }

@@ -52,7 +52,7 @@ func OfFailure(ctx context.Context, connection *client.Connection, build *v1alph
 		}
 	}
 	if remedy != "" {
-		remedy = output.OneLine(plain(remedy))
+		remedy = output.OneLine(plainText(remedy))
 	}
 	return reason, remedy
 }

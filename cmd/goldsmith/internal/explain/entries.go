@@ -31,11 +31,11 @@ func entries() []entry {
 		if reason.Class() == v1alpha1.FailureCancelled {
 			reporter = "a build that was cancelled"
 		}
-		all = append(all, entry{string(reason), reporter, plain(meaningOf(reason)), plain(reason.Remedy()), retry(reason.Class())})
+		all = append(all, entry{string(reason), reporter, plainText(meaningOf(reason)), plainText(reason.Remedy()), retry(reason.Class())})
 	}
 	add := func(reporter, meaning string, reports []report) {
 		for _, of := range reports {
-			all = append(all, entry{of.reason, plain(reporter + of.by), plain(meaning + of.meaning), plain(of.remedy), ""})
+			all = append(all, entry{of.reason, plainText(reporter + of.by), plainText(meaning + of.meaning), plainText(of.remedy), ""})
 		}
 	}
 	add("a build that waits", "it waits for ", waits)
@@ -52,7 +52,7 @@ func ofBuilder(name string, reasons []v1alpha1.BuilderReason) []entry {
 	var all []entry
 	for _, of := range reasons {
 		reporter := "the builder " + name + ", class " + string(of.Class)
-		all = append(all, entry{of.Reason, reporter, output.OneLine(plain(of.Meaning)), output.OneLine(plain(of.Remedy)), retry(of.Class)})
+		all = append(all, entry{of.Reason, reporter, output.OneLine(plainText(of.Meaning)), output.OneLine(plainText(of.Remedy)), retry(of.Class)})
 	}
 	return all
 }
@@ -81,8 +81,8 @@ func retry(class v1alpha1.FailureClass) string {
 	return "Goldsmith does not retry these failures by default."
 }
 
-// plain returns a phrase in Markdown as plain text. An empty remedy is "nothing".
-func plain(phrase string) string {
+// plainText returns a phrase in Markdown as plain text. An empty remedy is "nothing".
+func plainText(phrase string) string {
 	if phrase == "" {
 		return "nothing"
 	}

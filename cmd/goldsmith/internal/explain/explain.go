@@ -22,7 +22,6 @@ const nearest = 2
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	command := &cobra.Command{
 		Use:   "explain [REASON]",
 		Short: "Explain the reason of a failure, a condition or an event",
@@ -44,23 +43,24 @@ func NewCommand() *cobra.Command {
 			if len(args) == 0 {
 				return list(all, command.OutOrStdout())
 			}
-			if len(named(all, args[0])) > 0 {
-				return describe(named(all, args[0]), command.OutOrStdout())
+			if len(entriesOf(all, args[0])) > 0 {
+				return describe(entriesOf(all, args[0]), command.OutOrStdout())
 			}
-			more, err := registered(command, flags)
-			if found := named(more, args[0]); len(found) > 0 {
+			more, err := registered(command)
+			if found := entriesOf(more, args[0]); len(found) > 0 {
 				return describe(found, command.OutOrStdout())
 			}
 			return unknown(append(all, more...), args[0], err)
 		},
 	}
-	flags.AddTo(command.Flags())
+	client.AddFlags(command)
 	return command
 }
 
-// registered returns an entry for each reason of the builders that the server has.
-func registered(command *cobra.Command, flags *client.Flags) ([]entry, error) {
-	connection, err := flags.Connect(command.ErrOrStderr())
+// registered returns an entry for each reason of the builders that the server has. Other reasons are explained without a server, so that
+// the command is no client.NewVerb.
+func registered(command *cobra.Command) ([]entry, error) {
+	connection, err := client.FlagsOf(command).Connect(command.ErrOrStderr())
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +76,13 @@ func list(entries []entry, out io.Writer) error {
 	return output.Table([]string{"Reason", "Reported by", "Meaning"}, rows, out)
 }
 
-// named returns the entries of one reason, which several conditions and builders may have.
-func named(entries []entry, asked string) []entry {
-	return slices.DeleteFunc(slices.Clone(entries), func(of entry) bool { return !strings.EqualFold(of.reason, word(asked)) })
+// entriesOf returns the entries of one reason, which several conditions and builders may have.
+func entriesOf(entries []entry, asked string) []entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(of entry) bool { return !strings.EqualFold(of.reason, bareReason(asked)) })
 }
 
-// word returns the reason of CLASS/REASON, which commands print.
-func word(asked string) string {
+// bareReason returns the reason of CLASS/REASON, which commands print.
+func bareReason(asked string) string {
 	if _, reason, found := strings.Cut(asked, "/"); found {
 		return reason
 	}
@@ -114,7 +114,7 @@ func describe(entries []entry, out io.Writer) error {
 // unknown returns the error for an unknown reason, with reasons of similar names. unread is why the reasons of the server's builders are not known,
 // or nil.
 func unknown(entries []entry, asked string, unread error) error {
-	reason := word(asked)
+	reason := bareReason(asked)
 	similar := &cobra.Command{SuggestionsMinimumDistance: nearest} // it compares the names of its commands
 	for _, name := range names(entries) {
 		similar.AddCommand(&cobra.Command{Use: name, Run: func(*cobra.Command, []string) {}})

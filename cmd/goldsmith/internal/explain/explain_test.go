@@ -240,7 +240,7 @@ func TestAFailureIsExplainedByItsBuilder(t *testing.T) {
 		build := &v1alpha1.ImageBuild{}
 		build.Spec.Inputs.Builder.Name = test.builder
 		build.Status.Failure = &v1alpha1.BuildFailure{Reason: test.failure, Message: test.message}
-		if reason, remedy := OfFailure(t.Context(), connection, build); reason != test.reason || remedy != plain(test.remedy) {
+		if reason, remedy := OfFailure(t.Context(), connection, build); reason != test.reason || remedy != plainText(test.remedy) {
 			t.Errorf("%s of builder %s: got %s, %q", test.message, test.builder, reason, remedy)
 		}
 	}

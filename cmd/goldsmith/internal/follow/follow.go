@@ -38,8 +38,8 @@ type Options struct {
 	WithoutLog bool
 	// Out receives the log.
 	Out io.Writer
-	// Told receives everything except the log. Defaults to io.Discard.
-	Told io.Writer
+	// Stderr receives everything except the log. Defaults to io.Discard.
+	Stderr io.Writer
 	// Style is the style of the text for Told.
 	Style output.Style
 	// Program is the name by which users run this program. Connection has the flags that name the server. Messages that suggest
@@ -51,9 +51,9 @@ type Options struct {
 
 // OptionsOf returns the options of a command that follows a build.
 func OptionsOf(command *cobra.Command) Options {
-	told := command.ErrOrStderr()
+	stderr := command.ErrOrStderr()
 	return Options{
-		Out: command.OutOrStdout(), Told: output.Colours(told), Style: output.StyleOf(command, told),
+		Out: command.OutOrStdout(), Stderr: output.Colours(stderr), Style: output.StyleOf(command, stderr),
 		Program: command.Root().DisplayName(), Connection: ConnectionFlags(command),
 	}
 }
@@ -71,20 +71,20 @@ func ConnectionFlags(command *cobra.Command) string {
 // returns once the log of that attempt is written, even if the build has not finished. A restart of the server does not end Build.
 // If ctx is done earlier, Build writes that the build continues.
 func Build(ctx context.Context, connection *client.Connection, name string, options Options) (*v1alpha1.ImageBuild, error) {
-	return followed(ctx, buildOf(connection, name), options)
+	return followUntilFinished(ctx, buildOf(connection, name), options)
 }
 
 // ObjectBuild is Build for a build of an object of the catalog, whose users need no permissions for builds.
 func ObjectBuild(ctx context.Context, connection *client.Connection, object *client.Object, build *v1alpha1.ImageBuild, options Options) (*v1alpha1.ImageBuild, error) {
-	return followed(ctx, buildOfObject(connection, object, build), options)
+	return followUntilFinished(ctx, buildOfObject(connection, object, build), options)
 }
 
-func followed(ctx context.Context, build *source, options Options) (*v1alpha1.ImageBuild, error) {
+func followUntilFinished(ctx context.Context, build *source, options Options) (*v1alpha1.ImageBuild, error) {
 	if options.Clock == nil {
 		options.Clock = clock.RealClock{}
 	}
-	if options.Told == nil {
-		options.Told = io.Discard
+	if options.Stderr == nil {
+		options.Stderr = io.Discard
 	}
 	watching, stop := context.WithCancel(ctx)
 	defer stop()
@@ -107,7 +107,7 @@ func followed(ctx context.Context, build *source, options Options) (*v1alpha1.Im
 	}()
 	err := f.run(watching)
 	if ctx.Err() != nil {
-		_, _ = io.WriteString(f.Told, f.interrupted()) // a failed write is ignored: the caller gets the error of ctx
+		_, _ = io.WriteString(f.Stderr, f.interrupted()) // a failed write is ignored: the caller gets the error of ctx
 		return nil, ctx.Err()
 	}
 	return f.build, err
@@ -162,17 +162,17 @@ func (f *follower) run(ctx context.Context) error {
 		case <-ctx.Done():
 			return errors.Join(f.erase(), ctx.Err())
 		case f.build = <-f.observed:
-			err = errors.Join(f.advance(ctx), f.tellWhy())
+			err = errors.Join(f.advance(ctx), f.showWaitReason())
 		case err = <-f.ended:
 			finished = true
 		case chunk := <-f.chunks:
 			err = f.writeLog(chunk)
 		case trouble := <-f.broken:
-			err = f.tellOfTrouble(trouble)
+			err = f.showTrouble(trouble)
 		case err = <-f.logEnded:
 			err = f.endLog(ctx, err)
 		case <-ticker.C():
-			err = f.tellWhyStill()
+			err = f.showLastingReason()
 		}
 		if err != nil {
 			return errors.Join(f.erase(), err)
@@ -182,7 +182,7 @@ func (f *follower) run(ctx context.Context) error {
 		case f.Log.Attempt != nil && f.attempt > 0:
 			return errors.Join(f.erase(), f.missingLog())
 		case finished && f.attempt >= f.build.Status.CurrentAttempt:
-			return errors.Join(f.tell(f.outcomeLines(ctx)), f.missingLog())
+			return errors.Join(f.writeLines(f.outcomeLines(ctx)), f.missingLog())
 		}
 		if err := f.draw(); err != nil {
 			return err
@@ -202,7 +202,7 @@ func (f *follower) advance(ctx context.Context) error {
 		last := status.Finished && attempt.Number == status.CurrentAttempt // the outcome shows this failure
 		if attempt.Number == f.attempt && attempt.Failure != nil && !last && !f.endShown {
 			f.endShown = true
-			if err := f.tell(attemptEndLines(f.Style, attempt)); err != nil {
+			if err := f.writeLines(attemptEndLines(f.Style, attempt)); err != nil {
 				return err
 			}
 		}
@@ -214,11 +214,11 @@ func (f *follower) advance(ctx context.Context) error {
 		return nil
 	}
 	f.shown = status.Phase
-	return f.tell(phaseLines(f.Style, f.build))
+	return f.writeLines(phaseLines(f.Style, f.build))
 }
 
-// tellWhy shows why a queued build waits, again after each change of the reason.
-func (f *follower) tellWhy() error {
+// showWaitReason shows why a queued build waits, again after each change of the reason.
+func (f *follower) showWaitReason() error {
 	reason := waiting(f.build)
 	if reason == "" {
 		f.reason = ""
@@ -226,28 +226,28 @@ func (f *follower) tellWhy() error {
 	if f.build.Status.Phase != v1alpha1.BuildQueued {
 		return nil
 	}
-	return f.tellReason(reason)
+	return f.showReason(reason)
 }
 
-// tellWhyStill shows why an admitted build waits. Each attempt waits briefly for its pod. Therefore a reason is shown only if it lasts
+// showLastingReason shows why an admitted build waits. Each attempt waits briefly for its pod. Therefore a reason is shown only if it lasts
 // from one tick to the next.
-func (f *follower) tellWhyStill() error {
+func (f *follower) showLastingReason() error {
 	reason := waiting(f.build)
 	lasts := reason == f.ticked
 	f.ticked = reason
 	if !lasts {
 		return nil
 	}
-	return f.tellReason(reason)
+	return f.showReason(reason)
 }
 
-// tellReason shows a reason, unless it is empty or was shown last.
-func (f *follower) tellReason(reason string) error {
+// showReason shows a reason, unless it is empty or was shown last.
+func (f *follower) showReason(reason string) error {
 	if reason == "" || reason == f.reason {
 		return nil
 	}
 	f.reason = reason
-	return f.tell([]string{f.Style.Faint(output.Step) + " " + reason})
+	return f.writeLines([]string{f.Style.Faint(output.Step) + " " + reason})
 }
 
 // nextAttempt returns the attempt whose log is shown next, and false if that attempt does not exist yet. The first attempt is the
@@ -274,7 +274,7 @@ func (f *follower) openLog(ctx context.Context, attempt int32) error {
 	known := f.endShown // the user has already seen how the previous attempt ended
 	f.attempt, f.reading, f.gone, f.endShown, f.shown = attempt, !f.WithoutLog, nil, false, f.build.Status.Phase
 	if attempt <= f.build.Status.CurrentAttempt { // for a later attempt, the server answers that the attempt does not exist
-		if err := f.tell([]string{attemptLine(f.Style, f.build, attempt, known)}); err != nil {
+		if err := f.writeLines([]string{attemptLine(f.Style, f.build, attempt, known)}); err != nil {
 			return err
 		}
 	}
@@ -292,7 +292,7 @@ func (f *follower) endLog(ctx context.Context, err error) error {
 	if gone, ok := errors.AsType[*goneError](err); ok {
 		f.gone = gone
 		if err = nil; !f.NeedsLog || !f.build.Status.Finished {
-			err = f.tell([]string{goneLine(f.Style, gone)})
+			err = f.writeLines([]string{goneLine(f.Style, gone)})
 		}
 	}
 	if f.escaping != nil {
@@ -324,17 +324,17 @@ func (f *follower) writeLog(chunk []byte) error {
 	return nil
 }
 
-// tellOfTrouble shows the first of consecutive failures.
-func (f *follower) tellOfTrouble(trouble error) error {
+// showTrouble shows the first of consecutive failures.
+func (f *follower) showTrouble(trouble error) error {
 	if f.lost {
 		return nil
 	}
 	f.lost = true
-	return f.tell([]string{troubleLine(f.Style, trouble)})
+	return f.writeLines([]string{troubleLine(f.Style, trouble)})
 }
 
-// tell writes lines to Told.
-func (f *follower) tell(lines []string) error {
+// writeLines writes lines to Told.
+func (f *follower) writeLines(lines []string) error {
 	if err := f.erase(); err != nil {
 		return err
 	}
@@ -343,7 +343,7 @@ func (f *follower) tell(lines []string) error {
 		lines = append([]string{""}, lines...)
 	}
 	for _, line := range lines {
-		if _, err := fmt.Fprintln(f.Told, line); err != nil {
+		if _, err := fmt.Fprintln(f.Stderr, line); err != nil {
 			return fmt.Errorf("write how build %s continues: %w", f.name, err)
 		}
 	}

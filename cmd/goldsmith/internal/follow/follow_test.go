@@ -36,45 +36,45 @@ var start = metav1.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 	const next = "  next: correct the image or the builder; the log shows the cause: goldsmith logs debian-1. If the message names a memory limit, raise spec.template.resources.limits.memory\n"
 	for name, test := range map[string]struct {
-		build     *v1alpha1.ImageBuild
-		log       map[string]string // by attempt
-		options   Options
-		since     string // as the command sends it
-		out, told string
+		build       *v1alpha1.ImageBuild
+		log         map[string]string // by attempt
+		options     Options
+		since       string // as the command sends it
+		out, stderr string
 	}{
 		"a success": {
 			build: finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptSucceeded)), log: map[string]string{"1": "one\n"}, out: "one\n",
-			told: "• build debian-1, attempt 1\n✓ build debian-1 succeeded in 90s: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
+			stderr: "• build debian-1, attempt 1\n✓ build debian-1 succeeded in 90s: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
 		},
 		"a failure of the last of two attempts": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptFailed)), log: map[string]string{"2": "two"}, out: "two",
-			told: "• build debian-1, attempt 2, 3s after User/BuilderFailed: no space\n" +
+			stderr: "• build debian-1, attempt 2, 3s after User/BuilderFailed: no space\n" +
 				"✗ build debian-1 failed after 90s and 2 attempts: User/BuilderFailed: no disk\n" + next,
 		},
 		"a failure of the builder debian": {
 			build: failedBy("debian", "UnknownPackage: parameter packages: the mirror has no package nginxx"), log: map[string]string{"1": "one\n"}, out: "one\n",
-			told: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: UnknownPackage: parameter packages: the mirror has no package nginxx\n" +
+			stderr: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: UnknownPackage: parameter packages: the mirror has no package nginxx\n" +
 				"  next: correct the name in packages, or set a mirror or components with the package\n",
 		},
 		"a failure of a builder of the server": {
 			build: failedBy("disk", "NoSpace: /srv"), log: map[string]string{"1": "one\n"}, out: "one\n",
-			told: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: NoSpace: /srv\n  next: free space\n",
+			stderr: "• build debian-1, attempt 1\n✗ build debian-1 failed after 90s: User/BuilderFailed: NoSpace: /srv\n  next: free space\n",
 		},
 		"a build that was cancelled while it waited": {
-			build: finished(v1alpha1.BuildCancelled), told: "✗ build debian-1 was cancelled after 90s, as alice requested: too late\n",
+			build: finished(v1alpha1.BuildCancelled), stderr: "✗ build debian-1 was cancelled after 90s, as alice requested: too late\n",
 		},
 		"an attempt that is asked for": {
 			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed), ended(2, v1alpha1.AttemptFailed)), log: map[string]string{"1": "one\n"}, out: "one\n",
 			options: Options{Log: v1alpha1.ImageBuildLogOptions{Attempt: new(int32(1)), SinceTime: &metav1.Time{Time: start.Add(1)}}}, since: "2026-01-02T03:04:05.000000001Z",
-			told: "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
+			stderr: "• build debian-1, attempt 1\n✗ attempt 1 failed after 60s: User/BuilderFailed: no space\n",
 		},
 		"a log that is gone": {
-			build: finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed)),
-			told:  "• build debian-1, attempt 1\n• no log: the log is gone\n✗ build debian-1 failed after 90s: User/BuilderFailed: no disk\n" + next,
+			build:  finished(v1alpha1.BuildFailed, ended(1, v1alpha1.AttemptFailed)),
+			stderr: "• build debian-1, attempt 1\n• no log: the log is gone\n✗ build debian-1 failed after 90s: User/BuilderFailed: no disk\n" + next,
 		},
 		"no log": {
 			build: finished(v1alpha1.BuildSucceeded, ended(1, v1alpha1.AttemptDisrupted), ended(2, v1alpha1.AttemptSucceeded)), options: Options{WithoutLog: true},
-			told: "• build debian-1, attempt 2\n✓ build debian-1 succeeded in 90s and 2 attempts: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
+			stderr: "• build debian-1, attempt 2\n✓ build debian-1 succeeded in 90s and 2 attempts: linux/amd64/raw sha256:0123456789ab (12 MiB)\n",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,14 +88,14 @@ func TestTheLogAndTheOutcomeAreShown(t *testing.T) {
 				_, _ = io.WriteString(out, text)
 				return http.StatusOK
 			}
-			var out, told bytes.Buffer
-			test.options.Out, test.options.Told, test.options.Program = &out, &told, "goldsmith"
+			var out, stderr bytes.Buffer
+			test.options.Out, test.options.Stderr, test.options.Program = &out, &stderr, "goldsmith"
 			build, err := Build(limited(t), server.connection(), "debian-1", test.options)
 			if err != nil || build.Status.Phase != test.build.Status.Phase {
 				t.Errorf("got build %v, error %v", build, err)
 			}
-			if out.String() != test.out || told.String() != test.told {
-				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", &out, &told, test.out, test.told)
+			if out.String() != test.out || stderr.String() != test.stderr {
+				t.Errorf("got\n%s\n%s\nwant\n%s\n%s", &out, &stderr, test.out, test.stderr)
 			}
 		})
 	}
@@ -150,30 +150,30 @@ func TestEveryPhaseHasALine(t *testing.T) {
 		}
 		return http.StatusOK
 	}
-	out, told := &bytes.Buffer{}, &telling{told: map[string]func(){
+	out, stderr := &bytes.Buffer{}, &telling{actions: map[string]func(){
 		"• queued: WaitingForSlot: one build is ahead\n": func() { server.changes <- running },
 	}}
-	_, err := Build(limited(t), server.connection(), "debian-1", Options{Out: out, Told: told, Clock: impatient{testclock.NewFakeClock(start.Time)}})
+	_, err := Build(limited(t), server.connection(), "debian-1", Options{Out: out, Stderr: stderr, Clock: impatient{testclock.NewFakeClock(start.Time)}})
 	if err != nil {
 		t.Error(err)
 	}
 	if want := "one\ntwo\nthree\ntwo\n"; out.String() != want {
 		t.Errorf("the log is %q, want %q", out, want)
 	}
-	lines := strings.Split(told.String(), "\n")
+	lines := strings.Split(stderr.String(), "\n")
 	for i, want := range []string{
 		"• queued: WaitingForSlot: one build is ahead", "• build debian-1, attempt 1 of 3", "• the connection to the server was lost: waiting for the server (",
 		"✗ attempt 1 failed after 60s: User/BuilderFailed: no space",
 	} {
 		if i >= len(lines) || !strings.HasPrefix(lines[i], want) {
-			t.Fatalf("line %d is not %q:\n%s", i, want, told)
+			t.Fatalf("line %d is not %q:\n%s", i, want, stderr)
 		}
 	}
-	if want := "• build debian-1, attempt 2 of 3, 3s after BuilderFailed\n"; !strings.Contains(told.String(), want) {
-		t.Errorf("no %q in\n%s", want, told)
+	if want := "• build debian-1, attempt 2 of 3, 3s after BuilderFailed\n"; !strings.Contains(stderr.String(), want) {
+		t.Errorf("no %q in\n%s", want, stderr)
 	}
-	if want := "✗ build debian-1 was cancelled after 90s and 2 attempts, as alice requested: too late\n"; !strings.HasSuffix(told.String(), want) {
-		t.Errorf("the last line is not %q:\n%s", want, told)
+	if want := "✗ build debian-1 was cancelled after 90s and 2 attempts, as alice requested: too late\n"; !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("the last line is not %q:\n%s", want, stderr)
 	}
 }
 
@@ -185,11 +185,11 @@ func TestWhoStopsFollowingLearnsThatTheBuildContinues(t *testing.T) {
 		stop()
 		return http.StatusOK
 	}
-	var told bytes.Buffer
-	_, err := Build(ctx, server.connection(), "debian-1", Options{Out: io.Discard, Told: &told, Program: "goldsmith", Connection: " --namespace=team"})
+	var stderr bytes.Buffer
+	_, err := Build(ctx, server.connection(), "debian-1", Options{Out: io.Discard, Stderr: &stderr, Program: "goldsmith", Connection: " --namespace=team"})
 	const want = "\nbuild debian-1 continues. To cancel it:\n  goldsmith cancel debian-1 --namespace=team\nTo follow it again:\n  goldsmith logs debian-1 -f --namespace=team\n"
-	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(told.String(), want) {
-		t.Errorf("got error %v and\n%s", err, &told)
+	if !errors.Is(err, context.Canceled) || !strings.HasSuffix(stderr.String(), want) {
+		t.Errorf("got error %v and\n%s", err, &stderr)
 	}
 }
 
@@ -211,12 +211,12 @@ func TestTheLastLineFitsTheTerminal(t *testing.T) {
 
 func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 	var screen bytes.Buffer
-	f := &follower{Options: Options{Out: &screen, Told: &screen, Style: output.Style{Rewrites: true}, Clock: testclock.NewFakeClock(start.Time)}, source: &source{name: "debian-1"}, terminal: true}
+	f := &follower{Options: Options{Out: &screen, Stderr: &screen, Style: output.Style{Rewrites: true}, Clock: testclock.NewFakeClock(start.Time)}, source: &source{name: "debian-1"}, terminal: true}
 	f.build = build(v1alpha1.BuildRunning)
 	for _, step := range []func() error{
 		f.draw, f.draw,
 		func() error { return f.writeLog([]byte("half a line")) }, f.draw,
-		func() error { return f.tell([]string{"a line"}) },
+		func() error { return f.writeLines([]string{"a line"}) },
 	} {
 		require.NoError(t, step())
 	}
@@ -228,18 +228,18 @@ func TestTheLastLineIsRewrittenBeforeAnythingElseIsWritten(t *testing.T) {
 
 // TestAWaitIsToldOnceItLasts follows an attempt whose container image is pulled slowly, and which Kueue suspends later.
 func TestAWaitIsToldOnceItLasts(t *testing.T) {
-	var told bytes.Buffer
-	f := &follower{Options: Options{Out: io.Discard, Told: &told}, reading: true}
+	var stderr bytes.Buffer
+	f := &follower{Options: Options{Out: io.Discard, Stderr: &stderr}, reading: true}
 	becomes := func(phase v1alpha1.BuildPhase, condition, reason, message string) func() error {
 		return func() error {
 			f.build = build(phase, v1alpha1.BuildAttempt{Number: 1, StartTime: start})
 			if condition != "" {
 				f.build.Status.Conditions = []metav1.Condition{{Type: condition, Status: metav1.ConditionFalse, Reason: reason, Message: message}}
 			}
-			return f.tellWhy()
+			return f.showWaitReason()
 		}
 	}
-	tick := f.tellWhyStill
+	tick := f.showLastingReason
 	for _, step := range []func() error{
 		tick, tick,
 		becomes(v1alpha1.BuildStarting, v1alpha1.BuildPodReady, v1alpha1.ReasonWaitingForPod, ""), tick,
@@ -255,8 +255,8 @@ func TestAWaitIsToldOnceItLasts(t *testing.T) {
 	if lines := phaseLines(output.Style{}, retrying); !slices.Equal(lines, []string{"• waiting for attempt 2 of 4"}) {
 		t.Errorf("a disrupted attempt counts against the limit: %q", lines)
 	}
-	if want := "• starting: ImagePulling: not found\n• running: WaitingForKueue\n"; told.String() != want {
-		t.Errorf("got %q, want %q", &told, want)
+	if want := "• starting: ImagePulling: not found\n• running: WaitingForKueue\n"; stderr.String() != want {
+		t.Errorf("got %q, want %q", &stderr, want)
 	}
 }
 
@@ -272,13 +272,13 @@ func (i impatient) After(time.Duration) <-chan time.Time {
 // telling is a writer that calls a function once when the text of that function is written.
 type telling struct {
 	bytes.Buffer
-	told map[string]func()
+	actions map[string]func()
 }
 
 func (t *telling) Write(text []byte) (int, error) {
-	for part, act := range t.told {
+	for part, act := range t.actions {
 		if strings.HasSuffix(string(text), part) {
-			delete(t.told, part)
+			delete(t.actions, part)
 			go act()
 		}
 	}

@@ -28,7 +28,7 @@ import (
 func phaseLines(style output.Style, build *v1alpha1.ImageBuild) []string {
 	switch build.Status.Phase {
 	case v1alpha1.BuildRetrying:
-		return []string{fmt.Sprintf("%s waiting for attempt %s", style.Faint(output.Step), of(build, build.Status.CurrentAttempt+1))}
+		return []string{fmt.Sprintf("%s waiting for attempt %s", style.Faint(output.Step), attemptOfMax(build, build.Status.CurrentAttempt+1))}
 	case v1alpha1.BuildCancelling:
 		return []string{style.Faint(output.Step) + " cancelling" + requestedBy(build)}
 	default:
@@ -77,23 +77,23 @@ func requestedBy(build *v1alpha1.ImageBuild) string {
 // attemptLine returns the header of an attempt. The header repeats how the previous attempt ended. If known is true, the user
 // has seen the message of that attempt, and the header omits the message.
 func attemptLine(style output.Style, build *v1alpha1.ImageBuild, number int32, known bool) string {
-	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, of(build, number))
+	line := fmt.Sprintf("%s build %s, attempt %s", style.Faint(output.Step), build.Name, attemptOfMax(build, number))
 	attempts := build.Status.Attempts
 	this := slices.IndexFunc(attempts, func(a v1alpha1.BuildAttempt) bool { return a.Number == number })
 	if this < 1 || attempts[this-1].Failure == nil || attempts[this-1].CompletionTime == nil {
 		return line
 	}
 	before := &attempts[this-1]
-	line += fmt.Sprintf(", %s after ", Took(*before.CompletionTime, attempts[this].StartTime))
+	line += fmt.Sprintf(", %s after ", HumanDuration(*before.CompletionTime, attempts[this].StartTime))
 	if known {
 		return line + string(before.Failure.Reason)
 	}
 	return line + Failure(before.Failure)
 }
 
-// of returns the number of an attempt, and the maximum number of attempts. Disrupted attempts do not count against the
+// attemptOfMax returns the number of an attempt, and the maximum number of attempts. Disrupted attempts do not count against the
 // limit.
-func of(build *v1alpha1.ImageBuild, number int32) string {
+func attemptOfMax(build *v1alpha1.ImageBuild, number int32) string {
 	retry := build.Spec.Retry
 	if retry == nil || retry.Limit == nil {
 		return strconv.Itoa(int(number))
@@ -110,7 +110,7 @@ func of(build *v1alpha1.ImageBuild, number int32) string {
 func attemptEndLines(style output.Style, attempt *v1alpha1.BuildAttempt) []string {
 	ended := fmt.Sprintf("%s attempt %d %s", style.Bad(output.Failure), attempt.Number, strings.ToLower(string(attempt.Outcome)))
 	if attempt.CompletionTime != nil {
-		ended += " after " + Took(attempt.StartTime, *attempt.CompletionTime)
+		ended += " after " + HumanDuration(attempt.StartTime, *attempt.CompletionTime)
 	}
 	return []string{ended + ": " + Failure(attempt.Failure)}
 }
@@ -203,8 +203,8 @@ func Failure(failure *v1alpha1.BuildFailure) string {
 	return text
 }
 
-// Took returns the duration between two times, for people.
-func Took(from, to metav1.Time) string {
+// HumanDuration returns the duration between two times, for people.
+func HumanDuration(from, to metav1.Time) string {
 	return duration.HumanDuration(to.Sub(from.Time))
 }
 
@@ -213,7 +213,7 @@ func (f *follower) draw() error {
 	if !f.Style.Rewrites || f.build == nil || f.terminal && f.midLine {
 		return nil
 	}
-	line := statusLine(f.build, f.Clock.Now(), width(f.Told))
+	line := statusLine(f.build, f.Clock.Now(), width(f.Stderr))
 	if err := f.erase(); err != nil {
 		return err
 	}
@@ -232,7 +232,7 @@ func (f *follower) erase() error {
 }
 
 func (f *follower) rewrite(text string) error {
-	if _, err := io.WriteString(f.Told, text); err != nil {
+	if _, err := io.WriteString(f.Stderr, text); err != nil {
 		return fmt.Errorf("write how build %s continues: %w", f.name, err)
 	}
 	return nil

@@ -32,7 +32,7 @@ func TestABuildOfAnObjectIsFollowedToItsOutcome(t *testing.T) {
 		phase   v1alpha1.BuildPhase
 		failure *v1alpha1.BuildFailure
 		code    int
-		told    string
+		stderr  string
 	}{
 		{v1alpha1.BuildSucceeded, nil, exit.Success, "✓ build web-2 succeeded in 90s\n"},
 		{v1alpha1.BuildFailed, failure, exit.BuildFailed, "✗ build web-2 failed after 90s: User/BuilderFailed\n  next: the log shows the cause: goldsmith logs server/web --build 2 -n=team\n"},
@@ -63,9 +63,9 @@ func TestABuildOfAnObjectIsFollowedToItsOutcome(t *testing.T) {
 					answer(t, writer, http.StatusOK, done)
 				}
 			})
-			var out, told bytes.Buffer
+			var out, stderr bytes.Buffer
 			build, err := ObjectBuild(limited(t), connection, object, second(), Options{
-				Out: &out, Told: &told, Program: "goldsmith", Connection: " -n=team", Clock: impatient{testclock.NewFakeClock(start.Time)},
+				Out: &out, Stderr: &stderr, Program: "goldsmith", Connection: " -n=team", Clock: impatient{testclock.NewFakeClock(start.Time)},
 			})
 			require.NoError(t, err)
 			if code := exit.Code(t.Context(), Outcome(build)); code != test.code {
@@ -74,8 +74,8 @@ func TestABuildOfAnObjectIsFollowedToItsOutcome(t *testing.T) {
 			if out.String() != "one\ntwo\nthree\n" {
 				t.Errorf("the log is %q", &out)
 			}
-			if !strings.HasPrefix(told.String(), "• build web-2, attempt 1\n• the connection to the server was lost") || !strings.HasSuffix(told.String(), "• build web-2, attempt 2\n"+test.told) {
-				t.Errorf("told\n%s\nwant at the end\n%s", &told, test.told)
+			if !strings.HasPrefix(stderr.String(), "• build web-2, attempt 1\n• the connection to the server was lost") || !strings.HasSuffix(stderr.String(), "• build web-2, attempt 2\n"+test.stderr) {
+				t.Errorf("stderr\n%s\nwant at the end\n%s", &stderr, test.stderr)
 			}
 		})
 	}

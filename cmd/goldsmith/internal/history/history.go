@@ -36,9 +36,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{outcome: outcomes(), trigger: triggers()}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "history {IMAGE | --deleted [IMAGE]}",
 		Short: "List the builds of an image, newest first, including deleted builds",
 		Long: "List the recorded builds of an image, newest first, including deleted builds and builds of earlier " +
@@ -52,23 +51,15 @@ func NewCommand() *cobra.Command {
 			"  goldsmith history debian --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d\n" +
 			"  goldsmith history --deleted",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with --deleted", 0, client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: func(command *cobra.Command, args []string) error {
-			if err := asked.check(command, args); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			image := strings.Join(args, "") // at most one argument
-			if asked.deleted {
-				return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			return run(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Images,
+		PreRunE:           asked.check,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		image := strings.Join(args, "") // at most one argument
+		if asked.deleted {
+			return runDeleted(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		return run(command.Context(), connection, image, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	asked.addTo(command)
 	return command
 }
@@ -95,7 +86,7 @@ func (o *options) check(command *cobra.Command, args []string) error {
 	return o.Check()
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, image string, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
 	var page *v1alpha1.ImageHistory // the page that was read last
 	builds := listing.Records[v1alpha1.BuildRecord]{
 		Subresource: "history",
@@ -112,11 +103,11 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 		},
 		Names: names,
 	}
-	return builds.Show(ctx, connection, image, &asked.Flags, out, told)
+	return builds.Show(ctx, connection, image, &asked.Flags, out, stderr)
 }
 
 // runDeleted lists the deleted images of a name, or all deleted images if the name is empty.
-func runDeleted(ctx context.Context, connection *client.Connection, name string, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+func runDeleted(ctx context.Context, connection *client.Connection, name string, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
 	images := listing.Records[v1alpha1.ImageReport]{
 		Read: connection.ReadDeletedImages,
 		NewPage: func() listing.Page[v1alpha1.ImageReport] {
@@ -127,12 +118,12 @@ func runDeleted(ctx context.Context, connection *client.Connection, name string,
 		Print: func(images []v1alpha1.ImageReport, out io.Writer) error {
 			var rows [][]any
 			for i := range images {
-				rows = append(rows, []any{images[i].Name, deleted(images[i].DeletionTimestamp, clock.Now()), string(images[i].UID)})
+				rows = append(rows, []any{images[i].Name, deletionAge(images[i].DeletionTimestamp, clock.Now()), string(images[i].UID)})
 			}
 			return output.Table([]string{"Name", "Deleted", "UID"}, rows, out)
 		},
 	}
-	return images.Show(ctx, connection, name, &asked.Flags, out, told)
+	return images.Show(ctx, connection, name, &asked.Flags, out, stderr)
 }
 
 // names prints the names of recorded builds in the format for existing builds, so that other programs accept the names.
@@ -162,16 +153,16 @@ func Table(builds []v1alpha1.BuildRecord, image types.UID, all bool, now time.Ti
 		if build.Failure != nil {
 			why = string(build.Failure.Reason)
 		}
-		row := []any{build.Name, phase(build), or(why), or(string(build.Trigger)), took(build.Duration), age(build.CreationTime, now)}
+		row := []any{build.Name, phase(build), orNone(why), orNone(string(build.Trigger)), formatDuration(build.Duration), age(build.CreationTime, now)}
 		if all {
-			row = append(row, build.Attempts, took(build.QueueTime), strconv.FormatBool(build.OneOff), or(output.OneLine(build.RequestedBy)),
-				deleted(build.DeletionTime, now), string(build.UID))
+			row = append(row, build.Attempts, formatDuration(build.QueueTime), strconv.FormatBool(build.OneOff), orNone(output.OneLine(build.RequestedBy)),
+				deletionAge(build.DeletionTime, now), string(build.UID))
 		}
 		switch {
 		case earlier && build.ImageUID != image:
 			row = append(row, string(build.ImageUID))
 		case earlier:
-			row = append(row, or(""))
+			row = append(row, orNone(""))
 		}
 		rows = append(rows, row)
 	}
@@ -193,22 +184,22 @@ func phase(build *v1alpha1.BuildRecord) string {
 	return string(build.Phase)
 }
 
-func or(text string) string {
+func orNone(text string) string {
 	if text == "" {
 		return "<none>"
 	}
 	return text
 }
 
-func took(d *metav1.Duration) string {
+func formatDuration(d *metav1.Duration) string {
 	if d == nil {
 		return "<none>"
 	}
 	return duration.HumanDuration(d.Duration)
 }
 
-// deleted returns how long ago an object was deleted, or "<none>" if the object exists.
-func deleted(at *metav1.Time, now time.Time) string {
+// deletionAge returns how long ago an object was deleted, or "<none>" if the object exists.
+func deletionAge(at *metav1.Time, now time.Time) string {
 	if at == nil {
 		return "<none>"
 	}

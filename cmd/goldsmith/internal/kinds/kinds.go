@@ -21,55 +21,44 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var format output.Format
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "kinds [KIND]",
 		Short: "List the kinds of the catalog, or print an example of one",
 		Long: "List the kinds that the server offers in addition to images. With a KIND, print an example that can be applied: " +
 			"the required fields are set, and comments describe all fields. A KIND is a name of the list, such as debianserver or deb.",
 		Example:           "  goldsmith kinds\n  goldsmith kinds debianserver > server.yaml",
 		Args:              client.Names("at most one argument, a KIND", 0, client.Text),
-		ValidArgsFunction: complete(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			if len(args) == 0 {
-				return list(connection, format, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			kind, err := connection.CatalogKind(args[0])
-			if err != nil {
-				return err
-			}
-			if format != "" {
-				return fmt.Errorf("-o %s prints the list, but `%s` prints an example: omit one of them", format, command.CommandPath()+" "+args[0])
-			}
-			return example(command.Context(), connection, kind, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Arguments(listNames),
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		if len(args) == 0 {
+			return list(connection, format, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		kind, err := connection.CatalogKind(args[0])
+		if err != nil {
+			return err
+		}
+		if format != "" {
+			return fmt.Errorf("-o %s prints the list, but `%s` prints an example: omit one of them", format, command.CommandPath()+" "+args[0])
+		}
+		return example(command.Context(), connection, kind, command.OutOrStdout())
+	})
 	format.AddTo(command)
 	return command
 }
 
-// complete completes the name of a kind.
-func complete(flags *client.Flags) cobra.CompletionFunc {
-	names := completion.Values(flags, func(_ context.Context, connection *client.Connection, _ []string) ([]string, error) {
-		kinds, err := connection.CatalogKinds()
-		var names []string
-		for i := range kinds {
-			names = append(names, cobra.CompletionWithDesc(kinds[i].SingularName, kinds[i].Kind))
-		}
-		return names, err
-	})
-	return func(command *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return names(command, args, begun)
+// listNames lists the names of the kinds, with their descriptions.
+func listNames(_ context.Context, connection *client.Connection, _ []string) ([]string, error) {
+	kinds, err := connection.CatalogKinds()
+	var names []string
+	for i := range kinds {
+		names = append(names, cobra.CompletionWithDesc(kinds[i].SingularName, kinds[i].Kind))
 	}
+	return names, err
 }
 
-// list writes the kinds to out. A message for people is written to told.
-func list(connection *client.Connection, format output.Format, out, told io.Writer) error {
+// list writes the kinds to out. A message for people is written to stderr.
+func list(connection *client.Connection, format output.Format, out, stderr io.Writer) error {
 	kinds, err := connection.CatalogKinds()
 	if err != nil {
 		return err
@@ -91,7 +80,7 @@ func list(connection *client.Connection, format output.Format, out, told io.Writ
 		}
 		return format.Print(resources, out)
 	case len(kinds) == 0:
-		_, err := fmt.Fprintln(told, "the catalog of the server has no kinds")
+		_, err := fmt.Fprintln(stderr, "the catalog of the server has no kinds")
 		return err
 	}
 	documents := documents{connection: connection}

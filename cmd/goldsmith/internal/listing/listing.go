@@ -71,8 +71,8 @@ type Page[Item any] struct {
 	Continue *string
 }
 
-// Show reads records of an image and writes them to out. Messages for people are written to told.
-func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection, image string, flags *Flags, out, told io.Writer) error {
+// Show reads records of an image and writes them to out. Messages for people are written to stderr.
+func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection, image string, flags *Flags, out, stderr io.Writer) error {
 	read := r.Read
 	if read == nil {
 		read = func(ctx context.Context, image string, parameters map[string]string, into runtime.Object) error {
@@ -99,12 +99,12 @@ func (r *Records[Item]) Show(ctx context.Context, connection *client.Connection,
 		*page.Items, *page.Continue = items, next
 		return flags.Format.Print(page.Object, out)
 	case len(items) == 0:
-		_, err = fmt.Fprintln(told, r.None)
+		_, err = fmt.Fprintln(stderr, r.None)
 		return err
 	}
 	if err := r.Print(items, out); err != nil || next == "" {
 		return err
 	}
-	_, err = fmt.Fprintln(told, "there are more: --limit 0 shows all")
+	_, err = fmt.Fprintln(stderr, "there are more: --limit 0 shows all")
 	return err
 }

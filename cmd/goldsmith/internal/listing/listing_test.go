@@ -63,10 +63,10 @@ func TestRecordsAreShown(t *testing.T) {
 		return "apiVersion: images.goldsmith.dev/v1alpha1\n" + rest + "kind: ImageChanges\nmetadata: {}\n"
 	}
 	for name, test := range map[string]struct {
-		there     int
-		limit     int
-		format    output.Format
-		out, told string
+		there       int
+		limit       int
+		format      output.Format
+		out, stderr string
 	}{
 		"none, to people":         {0, 30, "", "", "nothing\n"},
 		"none, to programs":       {0, 30, output.YAML, object("items: []\n"), ""},
@@ -97,10 +97,10 @@ func TestRecordsAreShown(t *testing.T) {
 					return err
 				},
 			}
-			var out, told strings.Builder
+			var out, stderr strings.Builder
 			flags := &Flags{UID: "a-uid", Limit: test.limit, Format: test.format}
-			require.NoError(t, changes.Show(t.Context(), serve(t, test.there), "web", flags, &out, &told))
-			if diff := cmp.Diff([]string{test.out, test.told}, []string{out.String(), told.String()}); diff != "" {
+			require.NoError(t, changes.Show(t.Context(), serve(t, test.there), "web", flags, &out, &stderr))
+			if diff := cmp.Diff([]string{test.out, test.stderr}, []string{out.String(), stderr.String()}); diff != "" {
 				t.Error(diff)
 			}
 		})

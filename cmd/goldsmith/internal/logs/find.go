@@ -33,7 +33,7 @@ const grace = 10 * time.Second
 
 // find returns the build of the name, or the newest build of the Image of the name. With wait, find waits for the first build of
 // an Image that is not stalled. find tells the user which build it chose.
-func (w *wanted) find(ctx context.Context, connection *client.Connection, wait bool, told io.Writer) (string, error) {
+func (w *wanted) find(ctx context.Context, connection *client.Connection, wait bool, stderr io.Writer) (string, error) {
 	name := w.name
 	build, image, err := connection.FindBuild(ctx, w.kind, name)
 	switch {
@@ -56,14 +56,14 @@ func (w *wanted) find(ctx context.Context, connection *client.Connection, wait b
 		return "", fmt.Errorf("image %s has no build yet: use -f to wait for one", name)
 	}
 	if build == nil {
-		if _, err := fmt.Fprintf(told, "waiting for the first build of image %s\n", name); err != nil {
+		if _, err := fmt.Fprintf(stderr, "waiting for the first build of image %s\n", name); err != nil {
 			return "", err
 		}
-		if build, err = w.firstBuild(ctx, connection, image, told); err != nil {
+		if build, err = w.firstBuild(ctx, connection, image, stderr); err != nil {
 			return "", err
 		}
 	}
-	_, err = fmt.Fprintf(told, "the latest build of image %s is %s\n", name, build.Name)
+	_, err = fmt.Fprintf(stderr, "the latest build of image %s is %s\n", name, build.Name)
 	return build.Name, err
 }
 
@@ -79,13 +79,13 @@ func (w *wanted) missing(ctx context.Context, connection *client.Connection) err
 
 // firstBuild waits until an Image has a build. Meanwhile, firstBuild prints why there is none, again after each change. If no build comes
 // until a user changes something, firstBuild returns the cause as an error.
-func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	waiting, stop := context.WithCancelCause(ctx)
 	var stalls sync.WaitGroup
 	defer stalls.Wait() // it prints nothing after the build
 	defer stop(nil)
 	stalls.Go(func() {
-		if err := w.waitUntilStalled(waiting, connection, image, told); err != nil {
+		if err := w.waitUntilStalled(waiting, connection, image, stderr); err != nil {
 			stop(err)
 		}
 	})
@@ -101,7 +101,7 @@ func (w *wanted) firstBuild(ctx context.Context, connection *client.Connection, 
 
 // waitUntilStalled waits until no build of an Image can start, and returns the cause. It returns nil if the Image stalled because of a
 // build, because the watch of builds returns that build.
-func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, told io.Writer) error {
+func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connection, image *v1alpha1.Image, stderr io.Writer) error {
 	waiting, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var timer clock.Timer // runs while only a user can bring a build
@@ -109,7 +109,7 @@ func (w *wanted) waitUntilStalled(ctx context.Context, connection *client.Connec
 	observed, err := connection.WaitForImage(waiting, image.Name, func(image *v1alpha1.Image) bool {
 		before, wasFinal := cause, final
 		if cause, final = client.Delay(image); cause != before && cause != "" {
-			_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
+			_, _ = fmt.Fprintln(stderr, cause) // a failed write does not end the wait
 		}
 		if timer != nil && (cause != before || !final) {
 			timer.Stop()
@@ -145,7 +145,7 @@ func noBuild(what, cause string) error { return fmt.Errorf("%s has no build: %s"
 // buildOf returns the build of an object of the catalog with the number of --build or, without a number, the running or latest build.
 // It waits for the first build, and tells the user which build it chose. If no build comes until a user changes something, it returns the
 // cause as an error.
-func (f *flags) buildOf(ctx context.Context, connection *client.Connection, object *client.Object, told io.Writer) (*v1alpha1.ImageBuild, error) {
+func (f *flags) buildOf(ctx context.Context, connection *client.Connection, object *client.Object, stderr io.Writer) (*v1alpha1.ImageBuild, error) {
 	delay := &objectDelay{}
 	for waits := false; ; waits = true {
 		image, err := connection.ObjectImage(ctx, object) // before the build: a build that stalled it exists
@@ -157,17 +157,17 @@ func (f *flags) buildOf(ctx context.Context, connection *client.Connection, obje
 		case f.build > 0:
 			return build, err
 		case err == nil:
-			_, err = fmt.Fprintf(told, "the running or latest build of %s is %s\n", object, build.Name)
+			_, err = fmt.Fprintf(stderr, "the running or latest build of %s is %s\n", object, build.Name)
 			return build, err
 		case !object.LacksBuild(err) && (!waits || !client.Temporary(err)):
 			return nil, err
 		case !waits:
-			if _, err := fmt.Fprintf(told, "waiting for the first build of %s\n", object); err != nil {
+			if _, err := fmt.Fprintf(stderr, "waiting for the first build of %s\n", object); err != nil {
 				return nil, err
 			}
 		}
 		if image != nil && object.LacksBuild(err) {
-			if err := delay.judge(image, object.String(), told); err != nil {
+			if err := delay.judge(image, object.String(), stderr); err != nil {
 				return nil, err
 			}
 		}
@@ -186,13 +186,13 @@ type objectDelay struct {
 }
 
 // judge is called once each RetryInterval. It prints a new cause, and returns it as an error once it is final for the grace.
-func (d *objectDelay) judge(image *v1alpha1.Image, object string, told io.Writer) error {
+func (d *objectDelay) judge(image *v1alpha1.Image, object string, stderr io.Writer) error {
 	if err := client.StalledWithoutBuild(image, object, object); err != nil {
 		return err
 	}
 	cause, final := client.Delay(image)
 	if cause != d.cause && cause != "" {
-		_, _ = fmt.Fprintln(told, cause) // a failed write does not end the wait
+		_, _ = fmt.Fprintln(stderr, cause) // a failed write does not end the wait
 	}
 	if d.final += client.RetryInterval; cause != d.cause || !final {
 		d.cause, d.final = cause, 0

@@ -23,9 +23,9 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	connect := &client.Flags{}
 	asked := &flags{}
-	command := &cobra.Command{
+	var options *v1alpha1.ImageBuildLogOptions
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{output.Unescaped: ""},
 		Use:         "logs NAME",
 		Short:       "Show the log of a build, or of an image's latest build",
@@ -36,54 +36,48 @@ func NewCommand() *cobra.Command {
 			"the command shows the running or latest build, or that of --build. It needs no permissions for images.\n\n" + exit.Help,
 		Example:           "  goldsmith logs debian -f\n  goldsmith logs debian-7 --since 10m --timestamps\n  goldsmith logs debianserver/web -f",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
-		ValidArgsFunction: completion.ImagesAndImageBuilds(connect),
-		RunE: func(command *cobra.Command, args []string) error {
-			options, err := asked.options(command.Flags().Changed, time.Now())
-			if err != nil {
-				return err
-			}
-			connection, err := connect.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			out := command.OutOrStdout()
-			if printers.IsTerminal(out) && !asked.raw {
-				out = output.NewEscaping(out)
-			}
-			if object := client.ObjectOf(command.Context()); object != nil {
-				return asked.ofObject(command, connection, object, options, out)
-			}
-			if command.Flags().Changed("build") {
-				return fmt.Errorf("--build selects a build of an object of the catalog, such as debianserver/web, but %s is none: omit --build, and use the name of the build", args[0])
-			}
-			kind, build, err := client.SplitName(args[0])
-			switch {
-			case err != nil:
-			case options.UID == "":
-				wanted := &wanted{name: build, kind: kind, line: client.Line(command, args), clock: clock.RealClock{}}
-				build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
-			case kind == client.Image:
-				err = fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", args[0])
-			}
-			if err != nil {
-				return err
-			}
-			if options.Follow && options.UID == "" {
-				return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
-					return follow.Build(command.Context(), connection, build, show)
-				})
-			}
-			return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, out)
+		ValidArgsFunction: completion.ImagesAndImageBuilds,
+		PreRunE: func(command *cobra.Command, _ []string) (err error) {
+			options, err = asked.options(command.Flags().Changed, time.Now())
+			return err
 		},
-	}
-	connect.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		out := command.OutOrStdout()
+		if printers.IsTerminal(out) && !asked.raw {
+			out = output.NewEscaping(out)
+		}
+		if object := client.ObjectOf(command.Context()); object != nil {
+			return asked.ofObject(command, connection, object, options, out)
+		}
+		if command.Flags().Changed("build") {
+			return fmt.Errorf("--build selects a build of an object of the catalog, such as debianserver/web, but %s is none: omit --build, and use the name of the build", args[0])
+		}
+		kind, build, err := client.SplitName(args[0])
+		switch {
+		case err != nil:
+		case options.UID == "":
+			wanted := &wanted{name: build, kind: kind, line: client.Line(command, args), clock: clock.RealClock{}}
+			build, err = wanted.find(command.Context(), connection, options.Follow, command.ErrOrStderr())
+		case kind == client.Image:
+			err = fmt.Errorf("--uid selects a build, but %s is an image: name a build, or omit --uid", args[0])
+		}
+		if err != nil {
+			return err
+		}
+		if options.Follow && options.UID == "" {
+			return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+				return follow.Build(command.Context(), connection, build, show)
+			})
+		}
+		return follow.Copy(command.Context(), connection.Log(build, *options), "build "+build, out)
+	})
 	asked.addTo(command)
 	return command
 }
 
-// followed shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
+// followToEnd shows the log of a build until the build has finished. The error has the exit code of the outcome. With --attempt, there is
 // no such error, because the build may continue after the attempt.
-func followed(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
+func followToEnd(command *cobra.Command, options *v1alpha1.ImageBuildLogOptions, out io.Writer, build func(follow.Options) (*v1alpha1.ImageBuild, error)) error {
 	show := follow.OptionsOf(command)
 	show.Log, show.Out, show.NeedsLog = *options, out, true
 	finished, err := build(show)
@@ -108,7 +102,7 @@ func (f *flags) ofObject(command *cobra.Command, connection *client.Connection, 
 	if err != nil {
 		return err
 	}
-	return followed(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
+	return followToEnd(command, options, out, func(show follow.Options) (*v1alpha1.ImageBuild, error) {
 		return follow.ObjectBuild(ctx, connection, object, build, show)
 	})
 }

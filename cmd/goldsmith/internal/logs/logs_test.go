@@ -94,14 +94,14 @@ func TestSinceTimeIsSentToTheNanosecond(t *testing.T) {
 
 func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 	for _, test := range []struct {
-		name, want, told string
-		kind             client.Kind
+		name, want, stderr string
+		kind               client.Kind
 	}{
 		{name: "debian-2", want: "debian-2"},
-		{name: "debian", want: "debian-10", told: "debian-10"},
+		{name: "debian", want: "debian-10", stderr: "debian-10"},
 		{name: "both", want: "both"},
 		{name: "both", kind: client.ImageBuild, want: "both"},
-		{name: "both", kind: client.Image, want: "both-1", told: "both-1"},
+		{name: "both", kind: client.Image, want: "both-1", stderr: "both-1"},
 		{name: "debian-2", kind: client.Image, want: "error: no image named debian-2 in namespace team"},
 		{name: "debian", kind: client.ImageBuild, want: "error: no build named debian in namespace team"},
 		{name: "fresh", want: "error: image fresh has no build yet"},
@@ -116,8 +116,8 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 				objects = append(objects, build("debian", 2), build("debian", 10), build("debian", 9))
 			}
 			connection := &client.Connection{Interface: fake.NewClientset(objects...), Namespace: "team"}
-			var told bytes.Buffer
-			got, err := (&wanted{name: test.name, kind: cmp.Or(test.kind, client.Either)}).find(t.Context(), connection, false, &told)
+			var stderr bytes.Buffer
+			got, err := (&wanted{name: test.name, kind: cmp.Or(test.kind, client.Either)}).find(t.Context(), connection, false, &stderr)
 			if message, isError := strings.CutPrefix(test.want, "error: "); isError {
 				if err == nil || !strings.Contains(err.Error(), message) {
 					t.Errorf("got %q, error %v, want error %q", got, err, message)
@@ -127,8 +127,8 @@ func TestANameMeansABuildOrTheLatestBuildOfAnImage(t *testing.T) {
 			if err != nil || got != test.want {
 				t.Errorf("got %q, error %v, want %q", got, err, test.want)
 			}
-			if !strings.Contains(told.String(), test.told) || (test.told == "") != (told.Len() == 0) {
-				t.Errorf("told %q, want %q", &told, test.told)
+			if !strings.Contains(stderr.String(), test.stderr) || (test.stderr == "") != (stderr.Len() == 0) {
+				t.Errorf("stderr %q, want %q", &stderr, test.stderr)
 			}
 		})
 	}
@@ -168,19 +168,19 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 		images []v1alpha1.Image
 		builds []v1alpha1.ImageBuild
 		want   string
-		told   string
+		stderr string
 		later  bool // the build comes after the image has told why it has none
 	}{
 		"has no source": {
-			images: []v1alpha1.Image{condition(v1alpha1.ImageInputsResolved, "SourceNotFound")}, told: "SourceNotFound: it is missing\n",
+			images: []v1alpha1.Image{condition(v1alpha1.ImageInputsResolved, "SourceNotFound")}, stderr: "SourceNotFound: it is missing\n",
 			want: "error: wait for a build of image fresh: image fresh has no build: SourceNotFound: it is missing",
 		},
 		"has no base": {
-			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, string(v1alpha1.ReasonBaseNotFound))}, told: "BaseNotFound: it is missing\n",
+			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, string(v1alpha1.ReasonBaseNotFound))}, stderr: "BaseNotFound: it is missing\n",
 			want: "error: wait for a build of image fresh: image fresh has no build: BaseNotFound: it is missing",
 		},
 		"has a base that is being built": {
-			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForBase)}, told: "BaseNotFound: it is missing\n",
+			images: []v1alpha1.Image{with(noBase, v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonWaitingForBase)}, stderr: "BaseNotFound: it is missing\n",
 			builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, later: true, want: "fresh-1",
 		},
 		"has a base that is not built any more": {
@@ -192,12 +192,12 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 		},
 		"has no quota": {
 			images: []v1alpha1.Image{with(condition(v1alpha1.ImageStalled, v1alpha1.ReasonBuildRefused), v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonBuildRefused)},
-			told:   "BuildRefused: the reason why\n",
+			stderr: "BuildRefused: the reason why\n",
 			want:   "error: wait for a build of image fresh: image fresh has no build: BuildRefused: the reason why",
 		},
 		"waits for its schedule": {
 			images: []v1alpha1.Image{with(condition(v1alpha1.ImageStalled, v1alpha1.ReasonProgressing), v1alpha1.ImageReconciling, metav1.ConditionTrue, v1alpha1.ReasonScheduled)},
-			told:   "Scheduled: the reason why\n",
+			stderr: "Scheduled: the reason why\n",
 			builds: []v1alpha1.ImageBuild{*build("fresh", 1)}, later: true, want: "fresh-1",
 		},
 		"is being deleted": {
@@ -227,7 +227,7 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 				changes.Modify(&test.images[i])
 			}
 			clients.PrependWatchReactor("images", clienttesting.DefaultWatchReactor(changes, nil))
-			told := &awaited{text: test.told, written: make(chan struct{})}
+			stderr := &awaited{text: test.stderr, written: make(chan struct{})}
 			var listed atomic.Bool // true after the first list, which precedes the wait
 			clients.PrependReactor("list", "imagebuilds", func(clienttesting.Action) (bool, runtime.Object, error) {
 				if !listed.Swap(true) || test.later {
@@ -239,17 +239,17 @@ func TestAStalledImageIsNotWaitedFor(t *testing.T) {
 				created := watch.NewFake()
 				clients.PrependWatchReactor("imagebuilds", clienttesting.DefaultWatchReactor(created, nil))
 				go func() {
-					<-told.written
+					<-stderr.written
 					created.Add(&test.builds[0])
 				}()
 			}
 			wanted := &wanted{name: "fresh", kind: client.Either, clock: impatient{testclock.NewFakeClock(time.Now())}}
-			got, err := wanted.find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, told)
+			got, err := wanted.find(t.Context(), &client.Connection{Interface: clients, Namespace: "team"}, true, stderr)
 			if err != nil {
 				got = "error: " + err.Error()
 			}
-			if got != test.want || !strings.Contains(told.String(), test.told) {
-				t.Errorf("got %q, told %q, want %q, told %q", got, told, test.want, test.told)
+			if got != test.want || !strings.Contains(stderr.String(), test.stderr) {
+				t.Errorf("got %q, stderr %q, want %q, stderr %q", got, stderr, test.want, test.stderr)
 			}
 		})
 	}

@@ -27,9 +27,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "notes IMAGE [TEXT | -]",
 		Short: "List the notes about an image, or add a note",
 		Long: "List the notes about an image, newest first. With TEXT, the command adds a note of at most 4096 bytes. " +
@@ -39,29 +38,27 @@ func NewCommand() *cobra.Command {
 			"  goldsmith notes debian 'edition 7 was withdrawn: CVE-2026-0001'\n" +
 			"  goldsmith notes debian - <withdrawal.txt",
 		Args:              client.Names("the name of an IMAGE, and maybe a TEXT", 1, client.Image, client.Text),
-		ValidArgsFunction: completion.Images(flags),
+		ValidArgsFunction: completion.Images,
 		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			if len(args) == 1 {
-				return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			if asked.UID != "" {
-				return errors.New("--uid lists notes: omit the text, because a note cannot be added to a deleted image")
-			}
-			text, err := textOf(args[1], command.InOrStdin())
-			if err != nil {
-				return err
-			}
-			return add(command.Context(), connection, args[0], text, asked, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		if len(args) == 1 {
+			return show(command.Context(), connection, args[0], &asked.Flags, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		if asked.UID != "" {
+			return errors.New("--uid lists notes: omit the text, because a note cannot be added to a deleted image")
+		}
+		text, err := textOf(args[1], command.InOrStdin())
+		if err != nil {
+			return err
+		}
+		return add(command.Context(), connection, args[0], text, asked, command.OutOrStdout())
+	})
 	asked.AddTo(command, "notes", "UID of the image or deleted image whose notes are listed")
 	command.Flags().StringVar(&asked.id, "id", "", "ID of the note; a repeated ID returns the existing note (default: a random ID)")
 	return command
 }
 
-func show(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, out, told io.Writer) error {
+func show(ctx context.Context, connection *client.Connection, image string, asked *listing.Flags, out, stderr io.Writer) error {
 	notes := listing.Records[v1alpha1.ImageNote]{
 		Subresource: "notes",
 		NewPage: func() listing.Page[v1alpha1.ImageNote] {
@@ -71,7 +68,7 @@ func show(ctx context.Context, connection *client.Connection, image string, aske
 		None:  fmt.Sprintf("no note is recorded about image %s", image),
 		Print: describe,
 	}
-	return notes.Show(ctx, connection, image, asked, out, told)
+	return notes.Show(ctx, connection, image, asked, out, stderr)
 }
 
 // textOf returns the text of a note: the argument, or stdin if the argument is "-". Newlines at the end of stdin are

@@ -39,10 +39,10 @@ type applier struct {
 	schemas    openapi3.Root       // tells how lists are merged
 	manager    string              // of server-side apply
 	force      bool                // whether server-side apply takes fields from other managers
-	told       io.Writer
+	stderr     io.Writer
 }
 
-func newApplier(connection *client.Connection, asked *options, told io.Writer) (*applier, error) {
+func newApplier(connection *client.Connection, asked *options, stderr io.Writer) (*applier, error) {
 	config := rest.CopyConfig(connection.Config)
 	config.APIPath = "/apis"
 	config.ContentConfig = resource.UnstructuredPlusDefaultContentConfig()
@@ -58,7 +58,7 @@ func newApplier(connection *client.Connection, asked *options, told io.Writer) (
 	return &applier{
 		connection: connection, reviews: reviews.SelfSubjectAccessReviews(), images: images,
 		schemas: openapi3.NewRoot(cached.NewClient(connection.Discovery().OpenAPIV3())),
-		manager: asked.manager, force: asked.force, told: told,
+		manager: asked.manager, force: asked.force, stderr: stderr,
 	}, nil
 }
 
@@ -72,7 +72,7 @@ func (a *applier) plan(ctx context.Context, d document, namespace string) (*v1al
 	if d.object.GetNamespace() == "" {
 		d.object.SetNamespace(a.connection.Namespace)
 	}
-	image, err := a.applied(ctx, d)
+	image, err := a.dryRunApply(ctx, d)
 	if err != nil {
 		return nil, fmt.Errorf("%s: plan image %s: %w", d.source, d.image.Name, err)
 	}
@@ -87,8 +87,8 @@ func (a *applier) plan(ctx context.Context, d document, namespace string) (*v1al
 	return plan, nil
 }
 
-// applied returns the Image that would be stored if the document were applied.
-func (a *applier) applied(ctx context.Context, d document) (*v1alpha1.Image, error) {
+// dryRunApply returns the Image that would be stored if the document were applied.
+func (a *applier) dryRunApply(ctx context.Context, d document) (*v1alpha1.Image, error) {
 	namespace, name := d.object.GetNamespace(), d.object.GetName()
 	live, err := a.helper(apply.FieldManagerClientSideApply).Get(namespace, name)
 	var merged runtime.Object
@@ -136,7 +136,7 @@ func (a *applier) created(ctx context.Context, d document) (runtime.Object, erro
 	}
 	created, err := a.helper(apply.FieldManagerClientSideApply).Create(object.GetNamespace(), true, object)
 	if a.mayNot(ctx, "create", d, err) {
-		return object, a.tell(d, "create")
+		return object, a.warnDenied(d, "create")
 	}
 	return created, err
 }
@@ -151,10 +151,10 @@ func (a *applier) clientSide(ctx context.Context, d document, live runtime.Objec
 	patcher := &apply.Patcher{
 		Mapping: mapping(), Helper: a.helper(apply.FieldManagerClientSideApply), OpenAPIV3Root: a.schemas, Overwrite: true, Retries: onlyOnce,
 	}
-	_, merged, err := patcher.Patch(live, modified, "", d.object.GetNamespace(), d.object.GetName(), a.told)
+	_, merged, err := patcher.Patch(live, modified, "", d.object.GetNamespace(), d.object.GetName(), a.stderr)
 	if a.mayNot(ctx, "patch", d, err) {
 		if merged, err = merge(live, modified); err == nil {
-			err = a.tell(d, "patch")
+			err = a.warnDenied(d, "patch")
 		}
 	}
 	return merged, err
@@ -234,9 +234,9 @@ func (a *applier) mayNot(ctx context.Context, verb string, d document, err error
 	return err == nil && !answer.Status.Allowed
 }
 
-// tell explains why the answer can differ from that of an apply.
-func (a *applier) tell(d document, verb string) error {
-	_, err := fmt.Fprintf(a.told, "%s: image %s: you may not %s it, so it is planned without the cluster's webhooks and policies for images\n",
+// warnDenied explains why the answer can differ from that of an apply.
+func (a *applier) warnDenied(d document, verb string) error {
+	_, err := fmt.Fprintf(a.stderr, "%s: image %s: you may not %s it, so it is planned without the cluster's webhooks and policies for images\n",
 		d.source, d.object.GetName(), verb)
 	return err
 }

@@ -192,7 +192,7 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 		user          string // admin by default
 		asked         options
 		namespace     string
-		want, told    string
+		want, stderr  string
 		err           string
 		code          int
 	}{
@@ -224,17 +224,17 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 		{name: "a namespace that does not exist", content: manifest("new", "labels", "namespace: other, labels"), err: `namespaces "other" not found`, code: exit.Failure},
 
 		{name: "without permission to patch", user: viewer, content: same("client"), want: "client would not be built now\n  why          InputsUnchanged",
-			told: "stdin: image client: you may not patch it, so it is planned without the cluster's webhooks and policies for images\n"},
+			stderr: "stdin: image client: you may not patch it, so it is planned without the cluster's webhooks and policies for images\n"},
 		{name: "without permission to patch, a removed element of a list", user: viewer, content: env(""), want: "changes   template.env[B]   b → none\n  inputs",
-			told: "you may not patch it", code: exit.BuildDue},
-		{name: "without permission to patch, a label", user: viewer, content: badLabel("client"), err: "metadata.labels: Invalid value", code: exit.Failure, told: "you may not patch it"},
+			stderr: "you may not patch it", code: exit.BuildDue},
+		{name: "without permission to patch, a label", user: viewer, content: badLabel("client"), err: "metadata.labels: Invalid value", code: exit.Failure, stderr: "you may not patch it"},
 		{name: "without permission to patch, server-side", user: viewer, content: same("server"),
 			err: "only the server can merge it, because kubectl applies it with server-side apply: ask for permission to patch images: ", code: exit.Failure},
-		{name: "without permission to create", user: viewer, content: manifest("new"), want: "new would be built now", told: "you may not create it", code: exit.BuildDue},
+		{name: "without permission to create", user: viewer, content: manifest("new"), want: "new would be built now", stderr: "you may not create it", code: exit.BuildDue},
 		{name: "without permission to get", user: nobody, content: same("client"), want: "client would not be built now\n  why   Forbidden",
 			err: `plan image client: user "nobody" may not get images "client"`, code: exit.Failure},
 		{name: "one without permission to get, and one that would be built", user: viewer, content: manifest("new") + "---\n" + strings.Replace(manifest("other"), "reference: debian:bookworm", "imageRef: {name: secret}", 1),
-			told: "you may not create it", want: "image new would be built now", err: `plan image other: user "viewer" may not get images "secret"`, code: exit.Failure},
+			stderr: "you may not create it", want: "image new would be built now", err: `plan image other: user "viewer" may not get images "secret"`, code: exit.Failure},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := &cluster{t, c.config}
@@ -246,20 +246,20 @@ func TestAPlanAnswersForTheImageThatAnApplyWouldStore(t *testing.T) {
 			if test.user == "" {
 				test.user = admin
 			}
-			var told, out bytes.Buffer
-			documents, err := asked.read(strings.NewReader(test.content), &told)
+			var stderr, out bytes.Buffer
+			documents, err := asked.read(strings.NewReader(test.content), &stderr)
 			require.NoError(t, err)
-			applier, err := newApplier(c.as(test.user), &asked, &told)
+			applier, err := newApplier(c.as(test.user), &asked, &stderr)
 			require.NoError(t, err)
 			err = ofDocuments(t.Context(), applier, test.namespace, documents, &asked, &out)
 			if code := exit.Code(t.Context(), err); code != test.code {
 				t.Errorf("got exit code %d, want %d", code, test.code)
 			}
-			if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) || test.err == "" && err != nil && !exit.Shown(err) {
+			if test.err != "" && (err == nil || !strings.Contains(err.Error(), test.err)) || test.err == "" && err != nil && !exit.IsShown(err) {
 				t.Errorf("got error %v, want %q", err, test.err)
 			}
-			if !strings.Contains(out.String(), test.want) || !strings.Contains(told.String(), test.told) || test.told == "" && told.Len() > 0 {
-				t.Errorf("told %q, and wrote\n%s\nwant %q and\n%s", &told, &out, test.told, test.want)
+			if !strings.Contains(out.String(), test.want) || !strings.Contains(stderr.String(), test.stderr) || test.stderr == "" && stderr.Len() > 0 {
+				t.Errorf("stderr %q, and wrote\n%s\nwant %q and\n%s", &stderr, &out, test.stderr, test.want)
 			}
 		})
 	}

@@ -44,9 +44,9 @@ type document struct {
 	image  *v1alpha1.Image // the object, whose fields are all known
 }
 
-// read returns the Images of the sources, as `kubectl apply` reads them. Objects of other kinds are ignored with a note on told. The
+// read returns the Images of the sources, as `kubectl apply` reads them. Objects of other kinds are ignored with a note on stderr. The
 // error is about all documents that are not returned.
-func (s *sources) read(stdin io.Reader, told io.Writer) ([]document, error) {
+func (s *sources) read(stdin io.Reader, stderr io.Writer) ([]document, error) {
 	decoder, err := newDecoder()
 	if err != nil {
 		return nil, err
@@ -75,7 +75,7 @@ func (s *sources) read(stdin io.Reader, told io.Writer) ([]document, error) {
 		case err != nil:
 			return fmt.Errorf("%s: %w", info.Source, err)
 		case ignored:
-			_, err := fmt.Fprintf(told, "%s: %s %s of %s is ignored: only an Image of %s has a plan\n",
+			_, err := fmt.Fprintf(stderr, "%s: %s %s of %s is ignored: only an Image of %s has a plan\n",
 				info.Source, object.GetKind(), object.GetName(), object.GetAPIVersion(), v1alpha1.SchemeGroupVersion)
 			return err
 		case object.GetName() == "":

@@ -31,7 +31,7 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 	for _, test := range []struct {
 		name, content string
 		want          []string // source and name
-		told          string
+		stderr        string
 		err           string
 	}{
 		{name: "YAML", content: debian, want: []string{"stdin: debian"}},
@@ -39,18 +39,18 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "several JSON objects", content: alpine + alpine, want: []string{"stdin: alpine", "stdin: alpine"}},
 		{name: "several, and some without content", content: "---\n# nothing\n---\n" + debian + "---\n" + alpine + "\n---\n", want: []string{"stdin: debian", "stdin: alpine"}},
 		{name: "a List", content: "apiVersion: v1\nkind: List\nitems:\n- " + alpine + "\n- {apiVersion: v1, kind: Secret, metadata: {name: token}}\n",
-			want: []string{"stdin: alpine"}, told: "stdin: Secret token of v1" + isIgnoredText},
+			want: []string{"stdin: alpine"}, stderr: "stdin: Secret token of v1" + isIgnoredText},
 		{name: "a List with an unknown field", content: "apiVersion: v1\nkind: List\nitems: [" + strings.Replace(alpine, `"spec"`, `"speck"`, 1) + "]\n",
 			err: `stdin: image alpine: strict decoding error: unknown field "speck"`},
 		{name: "an ImageList", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: ImageList\nitems: [" + alpine + "]\n", want: []string{"stdin: alpine"}},
 		{name: "nothing", content: "", err: "no Image in stdin"},
 		{name: "nothing but comments", content: "# none\n---\n", err: "no Image in stdin"},
 		{name: "another kind", content: debian + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: files}\n---\n" + alpine,
-			want: []string{"stdin: debian", "stdin: alpine"}, told: "stdin: ConfigMap files of v1" + isIgnoredText},
+			want: []string{"stdin: debian", "stdin: alpine"}, stderr: "stdin: ConfigMap files of v1" + isIgnoredText},
 		{name: "another kind of ours", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: ImageBuild\nmetadata: {name: b}\n",
-			told: "stdin: ImageBuild b of images.goldsmith.dev/v1alpha1" + isIgnoredText, err: "no Image in stdin"},
+			stderr: "stdin: ImageBuild b of images.goldsmith.dev/v1alpha1" + isIgnoredText, err: "no Image in stdin"},
 		{name: "an Image of others", content: debian + "---\napiVersion: image.openshift.io/v1\nkind: Image\nmetadata: {name: i}\n", want: []string{"stdin: debian"},
-			told: "stdin: Image i of image.openshift.io/v1" + isIgnoredText},
+			stderr: "stdin: Image i of image.openshift.io/v1" + isIgnoredText},
 		{name: "another version, and an Image", content: strings.Replace(debian, "v1alpha1", "v1", 1) + "---\n" + alpine, want: []string{"stdin: alpine"},
 			err: `stdin: kind Image of apiVersion "images.goldsmith.dev/v1" cannot be planned: use apiVersion: images.goldsmith.dev/v1alpha1 and kind: Image`},
 		{name: "no group", content: strings.Replace(debian, "images.goldsmith.dev/", "", 1), err: `stdin: kind Image of apiVersion "v1alpha1" cannot be planned: use`},
@@ -75,11 +75,11 @@ func TestReadsTheImagesOfAFile(t *testing.T) {
 		{name: "no name", content: "apiVersion: images.goldsmith.dev/v1alpha1\nkind: Image\n", err: "stdin: metadata.name: Required value"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var told strings.Builder
+			var stderr strings.Builder
 			asked := sources{files: []string{"-"}}
-			documents, err := asked.read(strings.NewReader(test.content), &told)
-			if told.String() != test.told {
-				t.Errorf("told %q, want %q", told.String(), test.told)
+			documents, err := asked.read(strings.NewReader(test.content), &stderr)
+			if stderr.String() != test.stderr {
+				t.Errorf("stderr %q, want %q", stderr.String(), test.stderr)
 			}
 			if (err == nil) != (test.err == "") || err != nil && !strings.Contains(err.Error(), test.err) {
 				t.Errorf("got error %v, want %q", err, test.err)
@@ -107,19 +107,19 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 	}
 	server := httptest.NewServer(http.FileServer(http.Dir(".")))
 	defer server.Close()
-	const told = "dir/c.yml: Namespace team of v1" + isIgnoredText
+	const stderr = "dir/c.yml: Namespace team of v1" + isIgnoredText
 	for _, test := range []struct {
-		asked     sources
-		want      []string
-		told, err string
+		asked       sources
+		want        []string
+		stderr, err string
 	}{
 		{asked: sources{files: []string{"a.txt"}}, want: []string{"a.txt: debian"}},
-		{asked: sources{files: []string{"dir"}}, want: []string{"dir/a.json: alpine", "dir/b.yaml: debian"}, told: told},
-		{asked: sources{files: []string{"dir"}, recursive: true}, want: []string{"dir/a.json: alpine", "dir/b.yaml: debian", "dir/deeper/d.yaml: debian"}, told: told},
-		{asked: sources{files: []string{"a.txt", "dir/", "-"}}, told: told, want: []string{"a.txt: debian", "dir/a.json: alpine", "dir/b.yaml: debian", "stdin: debian"}},
+		{asked: sources{files: []string{"dir"}}, want: []string{"dir/a.json: alpine", "dir/b.yaml: debian"}, stderr: stderr},
+		{asked: sources{files: []string{"dir"}, recursive: true}, want: []string{"dir/a.json: alpine", "dir/b.yaml: debian", "dir/deeper/d.yaml: debian"}, stderr: stderr},
+		{asked: sources{files: []string{"a.txt", "dir/", "-"}}, stderr: stderr, want: []string{"a.txt: debian", "dir/a.json: alpine", "dir/b.yaml: debian", "stdin: debian"}},
 		{asked: sources{files: []string{server.URL + "/a.txt"}}, want: []string{server.URL + "/a.txt: debian"}},
 		{asked: sources{kustomize: "overlay"}, want: []string{"overlay: new-debian"}},
-		{asked: sources{files: []string{"dir/c.yml"}}, told: told, err: "no Image in dir/c.yml"},
+		{asked: sources{files: []string{"dir/c.yml"}}, stderr: stderr, err: "no Image in dir/c.yml"},
 		{asked: sources{files: []string{"empty"}}, err: "read images: error reading [empty]: recognized file extensions are [.json .yaml .yml]"},
 		{asked: sources{files: []string{"a.txt", "missing"}}, err: `read images: the path "missing" does not exist`},
 	} {
@@ -129,8 +129,8 @@ func TestReadsFilesAndDirectoriesAsKubectlDoes(t *testing.T) {
 		for _, document := range documents {
 			got = append(got, document.source+": "+document.image.Name)
 		}
-		if diff := cmp.Diff(test.want, got); diff != "" || out.String() != test.told {
-			t.Errorf("%+v: told %q (-want +got):\n%s", test.asked, out.String(), diff)
+		if diff := cmp.Diff(test.want, got); diff != "" || out.String() != test.stderr {
+			t.Errorf("%+v: stderr %q (-want +got):\n%s", test.asked, out.String(), diff)
 		}
 		if (err == nil) != (test.err == "") || err != nil && err.Error() != test.err {
 			t.Errorf("%+v: got error %v, want %q", test.asked, err, test.err)

@@ -30,9 +30,8 @@ type options struct {
 	format   output.Format
 }
 
-// NewCommand returns the verb.
+// NewCommand returns the verb. It is no client.NewVerb: it reports files that it cannot read also if it cannot connect.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
 	command := &cobra.Command{
 		Use:   "plan {IMAGE | -f FILE... | -k DIRECTORY}",
@@ -51,7 +50,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith plan -f manifests/ --recursive --exit-code\n" +
 			"  goldsmith plan -f - <debian.yaml",
 		Args:              client.Names("one argument, the name of an IMAGE, or none with -f FILE", 0, client.Image),
-		ValidArgsFunction: completion.Images(flags),
+		ValidArgsFunction: completion.Images,
 		RunE: func(command *cobra.Command, args []string) error {
 			if asked.given() == (len(args) > 0) {
 				return errors.New("set either IMAGE or -f FILE: see `" + command.CommandPath() + " --help`")
@@ -64,7 +63,7 @@ func NewCommand() *cobra.Command {
 					return unread
 				}
 			}
-			connection, err := flags.Connect(command.ErrOrStderr())
+			connection, err := client.FlagsOf(command).Connect(command.ErrOrStderr())
 			if err != nil {
 				return errors.Join(unread, err)
 			}
@@ -75,10 +74,10 @@ func NewCommand() *cobra.Command {
 			if err != nil {
 				return errors.Join(unread, err)
 			}
-			return errors.Join(unread, ofDocuments(command.Context(), applier, flags.Namespace, documents, asked, command.OutOrStdout()))
+			return errors.Join(unread, ofDocuments(command.Context(), applier, client.FlagsOf(command).Namespace, documents, asked, command.OutOrStdout()))
 		},
 	}
-	flags.AddTo(command.Flags())
+	client.AddFlags(command)
 	set := command.Flags()
 	set.StringSliceVarP(&asked.files, "filename", "f", nil, "`file`, directory or URL with Images in YAML or JSON; - is standard input; repeatable")
 	set.BoolVarP(&asked.recursive, "recursive", "R", false, "subdirectories of the directories of -f too")

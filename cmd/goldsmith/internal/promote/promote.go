@@ -21,9 +21,8 @@ import (
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	var from string
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{client.Successful: ""},
 		Use:         "promote BUILD CHANNEL",
 		Short:       "Move a channel of an image to a build",
@@ -33,18 +32,16 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith promote debian-7 stable\n" +
 			"  goldsmith promote debian-7 stable --from debian-5",
 		Args:              client.Names("two arguments, the name of a BUILD and that of a CHANNEL", 2, client.ImageBuild, client.Text),
-		ValidArgsFunction: completion.ImageBuildAndChannel(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			wanted := &move{build: args[0], channel: args[1]}
-			if command.Flags().Changed("from") {
-				wanted.from = &from
-			}
-			return run(command.Context(), connection, wanted, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ImageBuildAndChannel,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		wanted := &move{build: args[0], channel: args[1]}
+		if command.Flags().Changed("from") {
+			wanted.from = &from
+		}
+		return run(command.Context(), connection, wanted, command.OutOrStdout())
+	})
 	command.Flags().StringVar(&from, "from", "", `build that the channel must refer to before the move; "" requires that the channel does not exist`)
-	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild(flags)); err != nil {
+	if err := command.RegisterFlagCompletionFunc("from", completion.ImageBuild); err != nil {
 		panic(err) // cannot fail: the line above adds the flag
 	}
 	return command
@@ -80,7 +77,7 @@ func run(ctx context.Context, connection *client.Connection, wanted *move, out i
 		return fmt.Errorf("move channel %s of image %s to %s: %w", wanted.channel, wanted.image, wanted.build, err)
 	}
 	if moved {
-		_, err = fmt.Fprintf(out, "channel %s of image %s: %s → %s\n", wanted.channel, wanted.image, named(*wanted.from), wanted.build)
+		_, err = fmt.Fprintf(out, "channel %s of image %s: %s → %s\n", wanted.channel, wanted.image, buildOrNone(*wanted.from), wanted.build)
 	} else {
 		_, err = fmt.Fprintf(out, "channel %s of image %s is %s already\n", wanted.channel, wanted.image, wanted.build)
 	}
@@ -104,7 +101,7 @@ func (m *move) try(ctx context.Context, connection *client.Connection) (moved bo
 		m.from = &seen // from here on, a move by another user is an error
 	}
 	if current.Build != *m.from {
-		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", named(*m.from), whoMoved(current))
+		return false, fmt.Errorf("channel was expected to name %s, but names %s: check the channel, then promote again", buildOrNone(*m.from), describeMove(current))
 	}
 	current.Build = m.build
 	_, err = images.UpdateChannels(ctx, m.image, channels, metav1.UpdateOptions{})
@@ -122,17 +119,17 @@ func channelNamed(channels *v1alpha1.ImageChannels, name string) *v1alpha1.Image
 	return &channels.Channels[len(channels.Channels)-1]
 }
 
-// named returns the name of a build, or "none".
-func named(build string) string {
+// buildOrNone returns the name of a build, or "none".
+func buildOrNone(build string) string {
 	if build == "" {
 		return "none"
 	}
 	return build
 }
 
-// whoMoved returns the build that a channel names, the user who moved the channel, and the time.
-func whoMoved(channel *v1alpha1.ImageChannel) string {
-	text := named(channel.Build)
+// describeMove returns the build that a channel names, the user who moved the channel, and the time.
+func describeMove(channel *v1alpha1.ImageChannel) string {
+	text := buildOrNone(channel.Build)
 	if channel.By != "" {
 		text += ", moved by " + channel.By
 	}

@@ -29,9 +29,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "queue",
 		Short: "List the queued builds in the order of the queue",
 		Long: "List the queued builds in the order in which they would start if nothing changes. POSITION is " +
@@ -40,17 +39,15 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith queue --all-namespaces\n" +
 			"  goldsmith queue -l images.goldsmith.dev/image=debian",
 		Args: cobra.NoArgs,
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, _ []string) error {
-			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-		}),
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
+		return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	asked.AddTo(command.Flags())
 	asked.format.AddTo(command)
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
 	selected, err := asked.Options(fields.Everything())
 	if err != nil {
 		return err
@@ -78,11 +75,11 @@ func run(ctx context.Context, connection *client.Connection, asked *options, clo
 	case len(builds.Items) > 0:
 		return table(builds.Items, asked.AllNamespaces, clock.Now(), out)
 	case asked.Labels != "" || asked.Fields != "":
-		_, err = fmt.Fprintln(told, "no such build is queued")
+		_, err = fmt.Fprintln(stderr, "no such build is queued")
 	case asked.AllNamespaces:
-		_, err = fmt.Fprintln(told, "no build is queued")
+		_, err = fmt.Fprintln(stderr, "no build is queued")
 	default:
-		_, err = fmt.Fprintf(told, "no build is queued in namespace %s\n", namespace)
+		_, err = fmt.Fprintf(stderr, "no build is queued in namespace %s\n", namespace)
 	}
 	return err
 }

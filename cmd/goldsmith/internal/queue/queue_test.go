@@ -45,11 +45,11 @@ func waiters() []runtime.Object {
 
 func TestShowsTheQueueInItsOrder(t *testing.T) {
 	for _, test := range []struct {
-		name      string
-		namespace string
-		asked     options
-		builds    []runtime.Object
-		out, told string
+		name        string
+		namespace   string
+		asked       options
+		builds      []runtime.Object
+		out, stderr string
 	}{
 		{name: "a namespace", namespace: "team", builds: waiters(), out: `
 POSITION   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
@@ -66,9 +66,9 @@ POSITION   NAMESPACE   NAME       IMAGE    PRIORITY   WAITING   STARTS      WHY
 queuedbuild.images.goldsmith.dev/debian-7
 queuedbuild.images.goldsmith.dev/alpine-1
 `},
-		{name: "no build with a label", namespace: "team", asked: options{Selection: client.Selection{Labels: "a=b"}}, builds: waiters(), told: "no such build is queued\n"},
-		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), told: "no build is queued in namespace empty\n"},
-		{name: "nothing at all", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, told: "no build is queued\n"},
+		{name: "no build with a label", namespace: "team", asked: options{Selection: client.Selection{Labels: "a=b"}}, builds: waiters(), stderr: "no such build is queued\n"},
+		{name: "nothing in a namespace", namespace: "empty", builds: waiters(), stderr: "no build is queued in namespace empty\n"},
+		{name: "nothing at all", namespace: "team", asked: options{Selection: client.Selection{AllNamespaces: true}}, stderr: "no build is queued\n"},
 		{name: "nothing for programs", namespace: "empty", asked: options{format: output.YAML}, out: `
 apiVersion: images.goldsmith.dev/v1alpha1
 items: []
@@ -79,10 +79,10 @@ metadata:
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			connection := &client.Connection{Interface: fake.NewClientset(test.builds...), Namespace: test.namespace}
-			var out, told bytes.Buffer
-			require.NoError(t, run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told))
-			if want := strings.TrimPrefix(test.out, "\n"); out.String() != want || told.String() != test.told {
-				t.Errorf("got %s(%s)\nwant %s(%s)", &out, &told, want, test.told)
+			var out, stderr bytes.Buffer
+			require.NoError(t, run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &stderr))
+			if want := strings.TrimPrefix(test.out, "\n"); out.String() != want || stderr.String() != test.stderr {
+				t.Errorf("got %s(%s)\nwant %s(%s)", &out, &stderr, want, test.stderr)
 			}
 		})
 	}

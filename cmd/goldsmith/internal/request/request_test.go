@@ -90,14 +90,14 @@ func TestWaitingEndsWithTheOutcomeOfTheBuild(t *testing.T) {
 		for _, line := range []string{"--wait", "--wait -o json"} {
 			flags, err := parsed(line)
 			require.NoError(t, err)
-			var out, told bytes.Buffer
+			var out, stderr bytes.Buffer
 			connection := &client.Connection{Interface: fake.NewClientset(test.build), Namespace: "team"}
-			err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: &out, Told: &told})
+			err = flags.Show(limited(t), connection, build(v1alpha1.BuildPending), follow.Options{Out: &out, Stderr: &stderr})
 			if code := exit.Code(t.Context(), err); code != test.code {
 				t.Errorf("%s, %s: got exit code %d, want %d", test.build.Status.Phase, line, code, test.code)
 			}
-			if !strings.HasPrefix(told.String(), test.want) || (err != nil) != exit.Shown(err) {
-				t.Errorf("%s, %s: told %q and error %v, want %q", test.build.Status.Phase, line, &told, err, test.want)
+			if !strings.HasPrefix(stderr.String(), test.want) || (err != nil) != exit.IsShown(err) {
+				t.Errorf("%s, %s: stderr %q and error %v, want %q", test.build.Status.Phase, line, &stderr, err, test.want)
 			}
 			if !strings.Contains(out.String(), "debian-1") {
 				t.Errorf("%s, %s: printed %q", test.build.Status.Phase, line, &out)
@@ -140,13 +140,13 @@ func TestFollowShowsTheNameThenTheLogThenTheOutcome(t *testing.T) {
 	require.NoError(t, err)
 	clients, err := versioned.NewForConfig(&rest.Config{Host: server.URL})
 	require.NoError(t, err)
-	var out, told bytes.Buffer
-	err = flags.Show(limited(t), &client.Connection{Interface: clients, Namespace: "team"}, build(v1alpha1.BuildPending), follow.Options{Out: &out, Told: &told})
-	if code := exit.Code(t.Context(), err); code != exit.BuildCancelled || !exit.Shown(err) {
+	var out, stderr bytes.Buffer
+	err = flags.Show(limited(t), &client.Connection{Interface: clients, Namespace: "team"}, build(v1alpha1.BuildPending), follow.Options{Out: &out, Stderr: &stderr})
+	if code := exit.Code(t.Context(), err); code != exit.BuildCancelled || !exit.IsShown(err) {
 		t.Errorf("got error %v, exit code %d", err, code)
 	}
-	if out.String() != "debian-1\nthe log\n" || told.String() != "• build debian-1, attempt 1\n✗ build debian-1 was cancelled\n" {
-		t.Errorf("got %q and %q", &out, &told)
+	if out.String() != "debian-1\nthe log\n" || stderr.String() != "• build debian-1, attempt 1\n✗ build debian-1 was cancelled\n" {
+		t.Errorf("got %q and %q", &out, &stderr)
 	}
 }
 

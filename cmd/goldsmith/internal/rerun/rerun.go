@@ -26,9 +26,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Annotations: map[string]string{client.NotCancelled: ""},
 		Use:         "rerun BUILD",
 		Short:       "Build an image again from the inputs of an earlier build",
@@ -39,13 +38,11 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith rerun debian-3 --wait\n" +
 			"  goldsmith rerun debian-1 --uid 4f0c1e0a-3c7e-4d3c-9d5e-0a3f6a1b2c3d",
 		Args:              client.OneName("the name of a BUILD", client.ImageBuild),
-		ValidArgsFunction: completion.ImageBuildsToRerun(flags),
+		ValidArgsFunction: completion.ImageBuildsToRerun,
 		PreRunE:           func(*cobra.Command, []string) error { return asked.Check() },
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return run(command.Context(), connection, args[0], asked, follow.OptionsOf(command))
-		}),
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], asked, follow.OptionsOf(command))
+	})
 	asked.AddTo(command)
 	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the build, which can be a deleted build")
 	return command

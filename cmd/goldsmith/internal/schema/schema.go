@@ -49,7 +49,7 @@ func NewCommand() *cobra.Command {
 			"  goldsmith schema --format openapi -o schemas",
 		Args: cobra.NoArgs,
 		RunE: func(command *cobra.Command, _ []string) error {
-			files, err := in(format)
+			files, err := filesIn(format)
 			if err != nil {
 				return err
 			}
@@ -78,8 +78,8 @@ func Image() ([]byte, error) {
 	return files[ImagePath], err
 }
 
-// in returns the files of a format by their path.
-func in(format string) (map[string][]byte, error) {
+// filesIn returns the files of a format by their path.
+func filesIn(format string) (map[string][]byte, error) {
 	switch format {
 	case formatJSONSchema:
 		return JSONSchemas()

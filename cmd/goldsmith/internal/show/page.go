@@ -252,7 +252,7 @@ func (p *page) present() string {
 	return ready.Message
 }
 
-// warning returns what is to be told about a success.
+// warning returns the warning about a success.
 func (p *page) warning() string {
 	if succeeded := meta.FindStatusCondition(p.build.Status.Conditions, v1alpha1.BuildConditionSucceeded); succeeded != nil && succeeded.Status == metav1.ConditionTrue {
 		return succeeded.Message

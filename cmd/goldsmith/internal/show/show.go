@@ -35,9 +35,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{clock: clock.RealClock{}}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "show NAME",
 		Short: "Show a build: its outcome, its cause, and the next step",
 		Long: "Show a build, or the latest build of an image. The output has the trigger, the changed inputs and " +
@@ -47,21 +46,15 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith show debian-7\n" +
 			"  goldsmith show debian",
 		Args:              client.OneName("the NAME of a build or an image", client.Either),
-		ValidArgsFunction: completion.ImagesAndImageBuilds(flags),
-		RunE: func(command *cobra.Command, args []string) (err error) {
-			if asked.kind, asked.name, err = client.SplitName(args[0]); err != nil {
-				return err
-			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			asked.style = output.StyleOf(command, command.OutOrStdout())
-			asked.program, asked.connection = command.Root().DisplayName(), follow.ConnectionFlags(command)
-			return run(command.Context(), connection, asked, command.OutOrStdout())
-		},
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.ImagesAndImageBuilds,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) (err error) {
+		if asked.kind, asked.name, err = client.SplitName(args[0]); err != nil {
+			return err
+		}
+		asked.style = output.StyleOf(command, command.OutOrStdout())
+		asked.program, asked.connection = command.Root().DisplayName(), follow.ConnectionFlags(command)
+		return run(command.Context(), connection, asked, command.OutOrStdout())
+	})
 	asked.format.AddTo(command)
 	return command
 }
@@ -72,7 +65,7 @@ func run(ctx context.Context, connection *client.Connection, asked *options, out
 		return err
 	}
 	if build == nil {
-		return deleted(ctx, connection, asked, out)
+		return showDeleted(ctx, connection, asked, out)
 	}
 	if asked.format.ForPrograms() {
 		return asked.format.Print(build, out)
@@ -105,9 +98,9 @@ func find(ctx context.Context, connection *client.Connection, asked *options) (*
 	return nil, fmt.Errorf("image %s has no build yet: to see what would start a build, run `%s plan %s%s`", image.Name, asked.program, image.Name, asked.connection)
 }
 
-// deleted shows the record of a deleted build. Without a record, deleted returns the error that the name does not
+// showDeleted shows the record of a deleted build. Without a record, deleted returns the error that the name does not
 // exist.
-func deleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
+func showDeleted(ctx context.Context, connection *client.Connection, asked *options, out io.Writer) error {
 	err := connection.NotFound(ctx, asked.kind, asked.name)
 	deleted, ok := errors.AsType[*client.DeletedBuildError](err)
 	if !ok {

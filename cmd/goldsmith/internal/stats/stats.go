@@ -28,9 +28,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked := &options{}
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "stats IMAGE",
 		Short: "Show success, durations, failures and recovery of an image's builds",
 		Long: "Show statistics of an image's builds that finished in the last 30 days, including deleted builds. --since " +
@@ -38,19 +37,17 @@ func NewCommand() *cobra.Command {
 		Example: "  goldsmith stats debian\n" +
 			"  goldsmith stats debian --since 7d",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Images,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return run(command.Context(), connection, args[0], asked, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	command.Flags().StringVar(&asked.since, "since", "", "length of the time window until now, such as 7d or 36h (default 30d)")
 	command.Flags().StringVar(&asked.uid, "uid", "", "UID of the image or deleted image")
 	asked.format.AddTo(command)
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, image string, asked *options, out, told io.Writer) error {
+func run(ctx context.Context, connection *client.Connection, image string, asked *options, out, stderr io.Writer) error {
 	stats := &v1alpha1.ImageStats{}
 	if err := connection.ReadImage(ctx, image, "stats", map[string]string{"since": asked.since, "uid": asked.uid}, stats); err != nil {
 		return err
@@ -59,7 +56,7 @@ func run(ctx context.Context, connection *client.Connection, image string, asked
 	case asked.format.ForPrograms():
 		return asked.format.Print(stats, out)
 	case stats.Stats == nil:
-		_, err := fmt.Fprintf(told, "no build of image %s is recorded\n", image)
+		_, err := fmt.Fprintf(stderr, "no build of image %s is recorded\n", image)
 		return err
 	}
 	return describe(image, stats, out)
@@ -88,7 +85,7 @@ func describe(image string, stats *v1alpha1.ImageStats, out io.Writer) error {
 	line("queue time", percentiles(figures.QueueTimes))
 	line("failures", failures(figures.Failures))
 	if recovery := figures.MeanTimeToRecovery; recovery != nil {
-		line("recoveries", fmt.Sprintf("%d, on average %s after the failure", figures.Recoveries, rounded(*recovery)))
+		line("recoveries", fmt.Sprintf("%d, on average %s after the failure", figures.Recoveries, roundDuration(*recovery)))
 	}
 	if health := stats.Health; health != nil {
 		line("health", strings.TrimSuffix(fmt.Sprintf("%d of 100: %s", health.Score, health.Message), ": "))
@@ -100,11 +97,11 @@ func percentiles(of *v1alpha1.DurationPercentiles) string {
 	if of == nil {
 		return ""
 	}
-	return fmt.Sprintf("half within %s, nine of ten within %s", rounded(of.P50), rounded(of.P90))
+	return fmt.Sprintf("half within %s, nine of ten within %s", roundDuration(of.P50), roundDuration(of.P90))
 }
 
-// rounded returns a duration with the precision that people need.
-func rounded(d metav1.Duration) string {
+// roundDuration returns a duration with the precision that people need.
+func roundDuration(d metav1.Duration) string {
 	if d.Duration < time.Second {
 		return d.Round(time.Millisecond).String()
 	}

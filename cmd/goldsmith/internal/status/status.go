@@ -34,9 +34,8 @@ type options struct {
 
 // NewCommand returns the verb.
 func NewCommand() *cobra.Command {
-	flags := &client.Flags{}
 	asked, watches := &options{}, false
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:   "status",
 		Short: "List the images and builds that need attention, worst first",
 		Long: "List the images and builds of all namespaces that need attention, worst first. These are images that are " +
@@ -49,30 +48,27 @@ func NewCommand() *cobra.Command {
 			"  goldsmith status -n team -o wide\n" +
 			"  goldsmith status --watch",
 		Args: cobra.NoArgs,
-		RunE: func(command *cobra.Command, _ []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			if watches && asked.format.ForPrograms() {
 				return errors.New("--watch is for people: omit -o, set -o wide, or run `kubectl get images,imagebuilds --watch`")
 			}
-			connection, err := flags.Connect(command.ErrOrStderr())
-			if err != nil {
-				return err
-			}
-			asked.namespace, asked.style = flags.Namespace, output.StyleOf(command, command.OutOrStdout())
-			if watches {
-				return watch(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
-			}
-			return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+			return nil
 		},
-	}
-	flags.AddTo(command.Flags())
+	}, func(command *cobra.Command, connection *client.Connection, _ []string) error {
+		asked.namespace, asked.style = client.FlagsOf(command).Namespace, output.StyleOf(command, command.OutOrStdout())
+		if watches {
+			return watch(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+		}
+		return run(command.Context(), connection, asked, clock.RealClock{}, command.OutOrStdout(), command.ErrOrStderr())
+	})
 	command.Flags().Lookup("namespace").Usage = "namespace (default: all namespaces)"
 	asked.format.AddTo(command)
 	command.Flags().BoolVarP(&watches, "watch", "w", false, "print the list again after each change, until Ctrl-C")
 	return command
 }
 
-func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, told io.Writer) error {
-	images, namespace, err := connection.ListImages(ctx, asked.namespace, told)
+func run(ctx context.Context, connection *client.Connection, asked *options, clock clock.PassiveClock, out, stderr io.Writer) error {
+	images, namespace, err := connection.ListImages(ctx, asked.namespace, stderr)
 	if err != nil {
 		return err
 	}
@@ -245,7 +241,7 @@ func summary(images []v1alpha1.Image, builds []v1alpha1.ImageBuild, found int, n
 	if starting > 0 {
 		begun = fmt.Sprintf(", %d starting", starting)
 	}
-	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, counted(len(images), "image"), ready, troubled, building, begun, queued)
+	return fmt.Sprintf("%s%s, %d ready%s, %d building%s, %d queued", good, countNoun(len(images), "image"), ready, troubled, building, begun, queued)
 }
 
 func areReady(images int) string {
@@ -255,7 +251,7 @@ func areReady(images int) string {
 	return fmt.Sprintf("%d images are ready", images)
 }
 
-func counted(count int, noun string) string {
+func countNoun(count int, noun string) string {
 	if count == 1 {
 		return "1 " + noun
 	}

@@ -182,10 +182,10 @@ team        image   resting     Suspended         <none>   no trigger starts a b
 		{name: "nothing for programs", asked: options{format: output.YAML}, objects: []runtime.Object{good("a")}, want: "apiVersion: v1\nitems: []\nkind: List\nmetadata: {}\n"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var out, told bytes.Buffer
+			var out, stderr bytes.Buffer
 			connection := &client.Connection{Interface: fake.NewClientset(test.objects...), Namespace: "team"}
-			if err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &told); err != nil || told.Len() > 0 {
-				t.Fatalf("error %v (%s)", err, &told)
+			if err := run(t.Context(), connection, &test.asked, testingclock.NewFakePassiveClock(noon), &out, &stderr); err != nil || stderr.Len() > 0 {
+				t.Fatalf("error %v (%s)", err, &stderr)
 			}
 			if diff := cmp.Diff(strings.TrimPrefix(test.want, "\n"), out.String()); diff != "" {
 				t.Error(diff)
@@ -232,10 +232,10 @@ func TestAUserOfOneNamespaceGetsItsStatus(t *testing.T) {
 		}
 		return true, nil, apierrors.NewForbidden(v1alpha1.Resource(action.GetResource().Resource), "", errors.New("no"))
 	})
-	var out, told bytes.Buffer
-	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "ateam"}, &options{}, testingclock.NewFakePassiveClock(noon), &out, &told)
-	if err != nil || told.String() != "you cannot list the images of all namespaces: this is namespace ateam only\n" ||
+	var out, stderr bytes.Buffer
+	err := run(t.Context(), &client.Connection{Interface: clients, Namespace: "ateam"}, &options{}, testingclock.NewFakePassiveClock(noon), &out, &stderr)
+	if err != nil || stderr.String() != "you cannot list the images of all namespaces: this is namespace ateam only\n" ||
 		!strings.HasPrefix(out.String(), "✗ image misspelt  ") {
-		t.Errorf("got error %v, %q and\n%s", err, &told, &out)
+		t.Errorf("got error %v, %q and\n%s", err, &stderr, &out)
 	}
 }

@@ -23,10 +23,10 @@ const cleared = "\x1b[H\x1b[2J"
 
 // watch prints the list, and prints it again after each change, until the context ends: on a terminal in place of the last one, elsewhere below
 // it. It outlives a server that restarts.
-func watch(ctx context.Context, connection *client.Connection, asked *options, clock clock.Clock, out, told io.Writer) error {
+func watch(ctx context.Context, connection *client.Connection, asked *options, clock clock.Clock, out, stderr io.Writer) error {
 	for shown := ""; ; {
 		var page bytes.Buffer
-		err := run(ctx, connection, asked, clock, &page, told)
+		err := run(ctx, connection, asked, clock, &page, stderr)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // the user ends it
 		}
@@ -43,7 +43,7 @@ func watch(ctx context.Context, connection *client.Connection, asked *options, c
 			}
 			shown = text
 		}
-		told = io.Discard // it is told once
+		stderr = io.Discard // a message is shown once
 		select {
 		case <-ctx.Done():
 			return nil

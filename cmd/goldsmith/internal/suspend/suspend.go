@@ -50,17 +50,14 @@ func NewResumeCommand() *cobra.Command {
 }
 
 func newCommand(wanted *change) *cobra.Command {
-	flags := &client.Flags{}
 	var format output.Format
-	command := &cobra.Command{
+	command := client.NewVerb(&cobra.Command{
 		Use:               wanted.verb + " IMAGE",
 		Args:              client.OneName("the name of an IMAGE", client.Image),
-		ValidArgsFunction: completion.Images(flags),
-		RunE: flags.Run(func(command *cobra.Command, connection *client.Connection, args []string) error {
-			return wanted.run(command.Context(), connection, args[0], format, command.OutOrStdout())
-		}),
-	}
-	flags.AddTo(command.Flags())
+		ValidArgsFunction: completion.Images,
+	}, func(command *cobra.Command, connection *client.Connection, args []string) error {
+		return wanted.run(command.Context(), connection, args[0], format, command.OutOrStdout())
+	})
 	format.AddTo(command)
 	return command
 }

@@ -135,7 +135,7 @@ func (b Builder) Capabilities() (capability.Capabilities, error) {
 
 // Decode returns the builders of a document that have their fields. The error joins what is wrong with the others.
 func Decode(content []byte) ([]Builder, error) {
-	text, err := single(content)
+	text, err := onlyDocument(content)
 	if err != nil {
 		return nil, err
 	}
@@ -165,8 +165,8 @@ func Decode(content []byte) ([]Builder, error) {
 	return declarations, errors.Join(problems...)
 }
 
-// single returns the only YAML document of a file as JSON. A file without one is an error: it may be in the middle of a write.
-func single(content []byte) ([]byte, error) {
+// onlyDocument returns the only YAML document of a file as JSON. A file without one is an error: it may be in the middle of a write.
+func onlyDocument(content []byte) ([]byte, error) {
 	var only []byte
 	for _, part := range documents.Split(content) {
 		text, err := part.JSON()

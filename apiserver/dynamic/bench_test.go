@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/discovery"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
@@ -31,7 +32,7 @@ func manyKinds(n int, revision string) []dynamic.Kind {
 // BenchmarkTheHundredthKind replaces one of 100 kinds of 100 fields.
 func BenchmarkTheHundredthKind(b *testing.B) {
 	group := dynamic.NewGroup(shopGroup, "v1")
-	options := require.Value(storing(builder.Memory()).WithDynamicGroup(group).ToServerOptions())(b)
+	options := require.Value(buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(group).ToServerOptions())(b)
 	running := require.Value(options.Start(b.Context()))(b)
 	var before, after runtime.MemStats
 	runtime.GC()

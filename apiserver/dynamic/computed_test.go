@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"context"
@@ -36,7 +36,7 @@ func (v *View) DeepCopyObject() runtime.Object {
 // newView is the toy bear in a colour.
 func newView(colour string) *View {
 	return &View{
-		TypeMeta: metav1.TypeMeta{APIVersion: shopGroup + "/v1", Kind: "Toy"}, ObjectMeta: named("bear"), Spec: map[string]string{"colour": colour},
+		TypeMeta: metav1.TypeMeta{APIVersion: shopGroup + "/v1", Kind: "Toy"}, ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "bear"}, Spec: map[string]string{"colour": colour},
 	}
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package resources_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
@@ -24,9 +25,9 @@ import (
 
 // Clients that do not read their watches cost one object and one encoding in all, also of events that came before the watch.
 func TestWatchesShareObjectsAndEncodings(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	var store *resources.Store
-	running, _ := start(t, example.Describe(builder.New("shared")).WithBearerToken(token, admin).
+	running, _ := buildertest.Start(t, example.Describe(builder.New("shared")).WithBearerToken(buildertest.Token, buildertest.Admin).
 		WithResource(v2.SchemeGroupVersion, "books", func(scope *resources.Scope) (_ resources.Storages, err error) {
 			store, err = resources.NewStore(scope, resources.Resource{
 				New:      func() runtime.Object { return &hub.Book{} },
@@ -37,7 +38,7 @@ func TestWatchesShareObjectsAndEncodings(t *testing.T) {
 			})
 			return resources.Storages{"": store}, err
 		}).WithStorage(builder.Memory()))
-	books := connect(running)
+	books := buildertest.ConnectLibrary(running)
 	book := &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "solaris"}, Spec: v2.BookSpec{Title: "Solaris"}}
 	g.Expect(books.Create(t.Context(), book)).To(Succeed())
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package resources_test
 
 import (
 	"fmt"
@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/corekinds"
 	"goldsmith.dev/goldsmith/apiserver/example"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
@@ -24,7 +25,7 @@ import (
 func TestRatchet(t *testing.T) {
 	t.Parallel()
 	var scope *resources.Scope
-	start(t, corekinds.Register(library(builder.Memory()), nil).WithResource(v2.SchemeGroupVersion, "scopes", func(of *resources.Scope) (resources.Storages, error) {
+	buildertest.Start(t, corekinds.Register(buildertest.Library(builder.Memory()), nil).WithResource(v2.SchemeGroupVersion, "scopes", func(of *resources.Scope) (resources.Storages, error) {
 		scope = of
 		return nil, nil
 	}))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package filters_test
 
 import (
 	"io"
@@ -12,13 +12,14 @@ import (
 	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	const page, browser = "<!DOCTYPE html><title>hello</title>", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"
-	running, _ := start(t, storing(builder.Memory()).WithLandingPage([]byte(page)))
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithLandingPage([]byte(page)))
 	client := require.Value(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	for name, test := range map[string]struct {
 		method, path, accept, authorization string
@@ -33,7 +34,7 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 		"a browser elsewhere": {http.MethodGet, "/api", browser, "", http.StatusUnauthorized, false},
 		"a form":              {http.MethodPost, "/", browser, "", http.StatusUnauthorized, false},
 		"a wrong token":       {http.MethodGet, "/", browser, "Bearer wrong", http.StatusUnauthorized, false},
-		"a token":             {http.MethodGet, "/", browser, "Bearer " + token, http.StatusOK, false},
+		"a token":             {http.MethodGet, "/", browser, "Bearer " + buildertest.Token, http.StatusOK, false},
 	} {
 		request := require.Value(http.NewRequestWithContext(t.Context(), test.method, running.Address()+test.path, nil))(t)
 		for header, value := range map[string]string{"Accept": test.accept, "Authorization": test.authorization} {
@@ -54,10 +55,4 @@ func TestOnlyABrowserWithoutCredentialsGetsTheLandingPage(t *testing.T) {
 		}
 		g.Expect(strings.HasPrefix(response.Header.Get("Content-Type"), "text/html")).To(Equal(test.page || test.method == http.MethodHead), name)
 	}
-}
-
-func TestAServerOfAClusterHasNoLandingPage(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(delegatedServer().WithLandingPage([]byte("hello")).ToServerOptions())(t)
-	g.Expect(options.Validate()).To(MatchError(ContainSubstring("has no landing page")))
 }

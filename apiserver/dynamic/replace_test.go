@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"context"
@@ -25,13 +25,14 @@ import (
 	"k8s.io/client-go/dynamic/dynamicinformer"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
 func TestReplacedKindsEndTheirWatches(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	shelf := newShelf()
 	game := shelf.kind(definition("games", "Game", toyFields()), "1")
 	group, running := shop(t, shelf.toy("1"), game)
@@ -61,7 +62,7 @@ func TestReplacedKindsEndTheirWatches(t *testing.T) {
 }
 
 func TestAnInformerMissesNothingWhenItsKindIsReplaced(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	shelf := newShelf()
 	group, running := shop(t, shelf.toy("1"))
 	client := clientOf(t, running)
@@ -97,19 +98,19 @@ func TestAnInformerMissesNothingWhenItsKindIsReplaced(t *testing.T) {
 
 // TestFiftyWatchersWhileKindsAreReplaced also looks for data races, with go test -race.
 func TestFiftyWatchersWhileKindsAreReplaced(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	const watchers, replacements = 50, 50
 	kind := definition("toys", "Toy", toyFields())
 	group, running := shop(t, computed(kind, "0", []*View{newView("first")}))
 	client := clientOf(t, running).Resource(toys)
-	ctx, stop := context.WithTimeout(t.Context(), patience)
+	ctx, stop := context.WithTimeout(t.Context(), buildertest.Patience)
 	defer stop()
 	began, failures := make(chan struct{}, watchers), make(chan error, watchers)
 	for range watchers {
 		go func() { failures <- seeLast(ctx, client, sync.OnceFunc(func() { began <- struct{}{} })) }()
 	}
 	for range watchers {
-		g.Eventually(began).WithTimeout(patience).Should(Receive())
+		g.Eventually(began).WithTimeout(buildertest.Patience).Should(Receive())
 	}
 	for i := range replacements {
 		require.NoError(t, group.Replace([]dynamic.Kind{computed(kind, fmt.Sprint("changed-", i), []*View{newView("next")})}))
@@ -120,6 +121,11 @@ func TestFiftyWatchersWhileKindsAreReplaced(t *testing.T) {
 		g.Expect(<-failures).NotTo(HaveOccurred())
 	}
 }
+
+// roundTripper is a function as an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (r roundTripper) RoundTrip(request *http.Request) (*http.Response, error) { return r(request) }
 
 // seeLast watches again whenever a watch ends, until a toy has the last colour.
 func seeLast(ctx context.Context, client dynamicclient.ResourceInterface, began func()) error {
@@ -160,7 +166,7 @@ func (s *slowStorage) Get(ctx context.Context, name string, options *metav1.GetO
 func (s *slowStorage) Destroy() { close(s.destroyed) }
 
 func TestARequestFinishesWithTheKindThatItBeganWith(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	kind := definition("toys", "Toy", toyFields())
 	slow := computed(kind, "1", nil)
 	storage := &slowStorage{started: make(chan struct{}), answer: make(chan struct{}), destroyed: make(chan struct{})}
@@ -258,7 +264,7 @@ func TestReplaceIsAllOrNothing(t *testing.T) {
 }
 
 func TestReplacedKindsAreDescribedAnew(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	fields := toyFields()
 	group, running := shop(t, computed(definition("toys", "Toy", fields), "1", nil))
 	documents := []string{"/openapi/v2", "/openapi/v3/apis/" + shopGroup + "/v1", "/apis/" + shopGroup + "/v1"}
@@ -281,7 +287,7 @@ func TestReplacedKindsAreDescribedAnew(t *testing.T) {
 // TestRemovedKindsGiveTheirMemoryBack reads everything that keeps a part of a kind, and then removes the kind. A part of its description is shared by
 // all of them.
 func TestRemovedKindsGiveTheirMemoryBack(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	var freed atomic.Int32
 	describedKind := func(revision string) dynamic.Kind {
 		fields := toyFields()
@@ -304,33 +310,33 @@ func TestRemovedKindsGiveTheirMemoryBack(t *testing.T) {
 	g.Eventually(func() int32 {
 		goruntime.GC()
 		return freed.Load()
-	}).WithTimeout(patience).Should(BeEquivalentTo(3))
+	}).WithTimeout(buildertest.Patience).Should(BeEquivalentTo(3))
 }
 
 func TestGroupsOfOneServer(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	first, second := dynamic.NewGroup(shopGroup, "v1"), dynamic.NewGroup("other.example.com", "v1")
 	other := definition("games", "Game", toyFields())
 	other.Spec.Group = "other.example.com"
 	require.NoError(t, first.Replace([]dynamic.Kind{computed(definition("toys", "Toy", toyFields()), "1", nil)}))
 	require.NoError(t, second.Replace([]dynamic.Kind{computed(other, "1", nil)}))
-	running, stop := start(t, storing(builder.Memory()).WithDynamicGroup(first).WithDynamicGroup(second))
+	running, stop := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(first).WithDynamicGroup(second))
 	_, body := request(t, running, http.MethodGet, "/openapi/v2", "", "Accept", "application/json")
 	g.Expect(body).To(And(ContainSubstring("com.example.shop.v1.Toy"), ContainSubstring("com.example.other.v1.Game")))
-	g.Expect(errorOf(require.Value(storing(builder.Memory()).WithDynamicGroup(first).ToServerOptions())(t).Start(t.Context()))).
+	g.Expect(require.Value(buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(first).ToServerOptions())(t).Start(t.Context())).Error().
 		To(MatchError(ContainSubstring("it belongs to another server")))
-	g.Expect(errorOf(require.Value(storing(builder.Memory()).WithDynamicGroup(dynamic.NewGroup("empty.example.com")).ToServerOptions())(t).Start(t.Context()))).
+	g.Expect(require.Value(buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(dynamic.NewGroup("empty.example.com")).ToServerOptions())(t).Start(t.Context())).Error().
 		To(MatchError(ContainSubstring("it has no versions")))
 	stop()
 	g.Expect(first.Check().Check(nil)).NotTo(Succeed())
 }
 
 func TestDynamicGroupsAreDescribedOnce(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	for _, server := range []*builder.Server{
-		storing(builder.Memory()).WithDynamicGroup(dynamic.NewGroup("batch", "v1")),
-		storing(builder.Memory()).WithDynamicGroup(dynamic.NewGroup(shopGroup, "v1")).WithDynamicGroup(dynamic.NewGroup(shopGroup, "v1")),
+		buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(dynamic.NewGroup("batch", "v1")),
+		buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(dynamic.NewGroup(shopGroup, "v1")).WithDynamicGroup(dynamic.NewGroup(shopGroup, "v1")),
 	} {
-		g.Expect(errorOf(server.ToServerOptions())).To(MatchError(ContainSubstring("is registered twice")))
+		g.Expect(server.ToServerOptions()).Error().To(MatchError(ContainSubstring("is registered twice")))
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"encoding/json"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"net/http"
@@ -15,16 +15,19 @@ import (
 	dynamicclient "k8s.io/client-go/dynamic"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
+
+func TestMain(m *testing.M) { buildertest.Main(m) }
 
 // shop runs a server of the group with these kinds.
 func shop(t *testing.T, kinds ...dynamic.Kind) (*dynamic.Group, *builder.Running) {
 	t.Helper()
 	group := dynamic.NewGroup(shopGroup, "v1")
 	require.NoError(t, group.Replace(kinds))
-	running, _ := start(t, storing(builder.Memory()).WithDynamicGroup(group))
+	running, _ := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(group))
 	return group, running
 }
 
@@ -86,9 +89,9 @@ func changesToys(t *testing.T, running *builder.Running) {
 }
 
 func TestADynamicGroupIsUnavailableUntilItKnowsItsKinds(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	group := dynamic.NewGroup(shopGroup, "v1", "v1beta1")
-	options := require.Value(storing(builder.Memory()).WithDynamicGroup(group).ToServerOptions())(t)
+	options := require.Value(buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(group).ToServerOptions())(t)
 	running := require.Value(options.Start(t.Context()))(t)
 	t.Cleanup(func() { g.Expect(running.Wait()).To(Succeed()) })
 	client := require.Value(discovery.NewDiscoveryClientForConfig(running.ClientConfig()))(t)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package filters_test
 
 import (
 	"io"
@@ -14,12 +14,15 @@ import (
 	restclient "k8s.io/client-go/rest"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/filters"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
+func TestMain(m *testing.M) { buildertest.Main(m) }
+
 func TestAnOriginIsAllowedAsAWhole(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	for _, accepted := range []string{
 		`^https://example\.com$`, `^https://([a-z]+\.)?example\.com(:[0-9]+)?$`, `^(https://a\.example|http://localhost:[0-9]+)$`,
 		`^https://a\.example$|^https://b\.example$`, `\Ahttps://example\.com\z`, `(^https://example\.com$)`, `^.*$`,
@@ -69,14 +72,14 @@ func TestExpressionsAreSplitAtTheCommasBetweenThem(t *testing.T) {
 }
 
 func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
-	g := parallel(t)
-	options := require.Value(storing(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
+	g := buildertest.Parallel(t)
+	options := require.Value(buildertest.CoreKinds(builder.Memory()).WithLandingPage([]byte("hello")).ToServerOptions())(t)
 	options.ServerRun.CorsAllowedOriginList = []string{"https://example.com"}
 	_, err := options.Start(t.Context())
 	g.Expect(err).To(MatchError(ContainSubstring(regexp.QuoteMeta("https://example.com"))), "an expression that is not anchored")
 
 	options.ServerRun.CorsAllowedOriginList = []string{`^https://example\.com$`}
-	running, _ := startOptions(t, options)
+	running, _ := buildertest.StartOptions(t, options)
 	client := require.Value(restclient.HTTPClientFor(restclient.AnonymousClientConfig(running.ClientConfig())))(t)
 	path, accept := "/api/v1/namespaces", ""
 	ask := func(method, origin, authorization string) (int, http.Header) {
@@ -92,7 +95,7 @@ func TestAPageOfAnAllowedOriginReadsTheAPI(t *testing.T) {
 		g.Expect(response.Body.Close()).To(Succeed())
 		return response.StatusCode, response.Header
 	}
-	const allowed, bearer = "https://example.com", "Bearer " + token
+	const allowed, bearer = "https://example.com", "Bearer " + buildertest.Token
 	code, header := ask(http.MethodOptions, allowed, "")
 	g.Expect(code).To(Equal(http.StatusNoContent), "a preflight request has no token")
 	g.Expect(header.Get("Access-Control-Allow-Origin")).To(Equal(allowed))

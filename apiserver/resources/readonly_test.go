@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package resources_test
 
 import (
 	"context"
@@ -9,23 +9,21 @@ import (
 	. "github.com/onsi/gomega"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	apirequest "k8s.io/apiserver/pkg/endpoints/request"
 	restclient "k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
-	"goldsmith.dev/goldsmith/apiserver/example"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	hub "goldsmith.dev/goldsmith/apiserver/example/library"
 	v1 "goldsmith.dev/goldsmith/apiserver/example/library/v1"
 	v2 "goldsmith.dev/goldsmith/apiserver/example/library/v2"
-	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/e2e/require"
 )
 
-// catalogue serves these books in both versions, except in a closed namespace.
-func catalogue(books ...*hub.Book) *builder.Server {
-	return computedBooks(func(ctx context.Context) ([]*hub.Book, error) {
+// readOnly serves these books in both versions, except in a closed namespace.
+func readOnly(books ...*hub.Book) *builder.Server {
+	return buildertest.ComputedBooks(func(ctx context.Context) ([]*hub.Book, error) {
 		if apirequest.NamespaceValue(ctx) == "closed" {
 			return nil, apierrors.NewServiceUnavailable("closed")
 		}
@@ -33,26 +31,15 @@ func catalogue(books ...*hub.Book) *builder.Server {
 	})
 }
 
-func computedBooks(compute func(context.Context) ([]*hub.Book, error)) *builder.Server {
-	return example.Describe(builder.New("catalogue")).WithBearerToken(token, admin).
-		WithResource(v2.SchemeGroupVersion, "books", func(*resources.Scope) (resources.Storages, error) {
-			return resources.Storages{"": resources.NewReadOnly(resources.ReadOnly[*hub.Book]{
-				New:      func() *hub.Book { return &hub.Book{} },
-				NewList:  func() runtime.Object { return &hub.BookList{} },
-				Resource: hub.Resource("books"),
-				Singular: "book",
-				Objects:  compute,
-			})}, nil
-		}, v1.SchemeGroupVersion)
-}
+func TestMain(m *testing.M) { buildertest.Main(m) }
 
 func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
-	g := parallel(t)
+	g := buildertest.Parallel(t)
 	in := func(namespace, name string, labels map[string]string) *hub.Book {
 		return &hub.Book{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: labels}, Spec: hub.BookSpec{Title: name}}
 	}
-	running, _ := start(t, catalogue(in("two", "a", nil), in("one", "b", map[string]string{"new": "yes"}), in("one", "a", nil)))
-	books := connect(running)
+	running, _ := buildertest.Start(t, readOnly(in("two", "a", nil), in("one", "b", map[string]string{"new": "yes"}), in("one", "a", nil)))
+	books := buildertest.ConnectLibrary(running)
 	names := func(options ...client.ListOption) []string {
 		list := &v1.BookList{}
 		g.Expect(books.List(t.Context(), list, options...)).To(Succeed())
@@ -78,22 +65,22 @@ func TestAReadOnlyResourceIsReadAsAStoredOne(t *testing.T) {
 	g.Expect(apierrors.IsMethodNotSupported(books.Create(t.Context(), book))).To(BeTrue())
 	g.Expect(apierrors.IsMethodNotSupported(books.Delete(t.Context(), &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "one", Name: "a"}}))).To(BeTrue())
 	table := &metav1.Table{}
-	g.Expect(external(t, running, token).Discovery().RESTClient().Get().AbsPath("/apis/library.example.com/v2/books").
+	g.Expect(buildertest.ConnectOutside(t, running, buildertest.Token).Discovery().RESTClient().Get().AbsPath("/apis/library.example.com/v2/books").
 		SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Into(table)).To(Succeed())
 	g.Expect(table.Rows).To(HaveLen(3))
 	g.Expect(table.ColumnDefinitions).To(ContainElement(HaveField("Name", "Created At")))
-	resources := require.Value(external(t, running, token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
+	resources := require.Value(buildertest.ConnectOutside(t, running, buildertest.Token).Discovery().ServerResourcesForGroupVersion("library.example.com/v1"))(t)
 	g.Expect(resources.APIResources).To(ConsistOf(And(HaveField("Verbs", ConsistOf("get", "list")), HaveField("SingularName", "book"))))
 }
 
 func TestTheWarningsOfAStrategyReachTheClient(t *testing.T) {
-	g := parallel(t)
-	running, _ := start(t, library(builder.Memory()))
+	g := buildertest.Parallel(t)
+	running, _ := buildertest.Start(t, buildertest.Library(builder.Memory()))
 	warnings := &collectedWarnings{}
 	config := running.ClientConfig()
 	config.WarningHandlerWithContext = warnings
-	books := require.Value(client.New(config, client.Options{Scheme: connect(running).Scheme()}))(t)
-	book := &v2.Book{ObjectMeta: named("anonymous"), Spec: v2.BookSpec{Title: "Beowulf"}}
+	books := require.Value(client.New(config, client.Options{Scheme: buildertest.ConnectLibrary(running).Scheme()}))(t)
+	book := &v2.Book{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "anonymous"}, Spec: v2.BookSpec{Title: "Beowulf"}}
 	g.Expect(books.Create(t.Context(), book)).To(Succeed())
 	book.Spec.Location = "B 1"
 	g.Expect(books.Update(t.Context(), book)).To(Succeed())

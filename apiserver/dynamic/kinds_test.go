@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"context"
@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	utilruntime "k8s.io/apimachinery/pkg/util/runtime"
 	"k8s.io/apiserver/pkg/registry/generic"
 	"k8s.io/apiserver/pkg/registry/rest"
 
@@ -130,13 +131,13 @@ func (s *shelved) Destroy() {
 // withoutStorages is a kind with a revision.
 func withoutStorages(definition *apiextensionsv1.CustomResourceDefinition, revision string) dynamic.Kind {
 	structural, err := structuralschema.NewStructural(internalSchema(definition))
-	must(err)
+	utilruntime.Must(err)
 	return dynamic.Kind{Definition: definition, Structural: structural, Revision: revision}
 }
 
 func internalSchema(definition *apiextensionsv1.CustomResourceDefinition) *apiextensions.JSONSchemaProps {
 	internal := &apiextensions.JSONSchemaProps{}
-	must(apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, internal, nil))
+	utilruntime.Must(apiextensionsv1.Convert_v1_JSONSchemaProps_To_apiextensions_JSONSchemaProps(definition.Spec.Versions[0].Schema.OpenAPIV3Schema, internal, nil))
 	return internal
 }
 

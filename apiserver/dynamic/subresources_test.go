@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package builder_test
+package dynamic_test
 
 import (
 	"bufio"
@@ -23,6 +23,7 @@ import (
 	"k8s.io/kube-openapi/pkg/spec3"
 
 	"goldsmith.dev/goldsmith/apiserver/builder"
+	"goldsmith.dev/goldsmith/apiserver/builder/buildertest"
 	"goldsmith.dev/goldsmith/apiserver/dynamic"
 	"goldsmith.dev/goldsmith/apiserver/resources"
 	"goldsmith.dev/goldsmith/e2e/require"
@@ -78,7 +79,7 @@ func (d diary) Get(_ context.Context, _ string, options runtime.Object) (runtime
 }
 
 func (diary) InputStream(ctx context.Context, _, _ string) (io.ReadCloser, bool, string, error) {
-	stream, err := endlessLogs{}.OpenLog(ctx, nil, nil)
+	stream, err := buildertest.EndlessLogs{}.OpenLog(ctx, nil, nil)
 	return stream, true, "text/plain", err
 }
 
@@ -180,7 +181,7 @@ func TestAStreamOutlivesItsKind(t *testing.T) {
 	first, destroyed := repairable("1")
 	group := dynamic.NewGroup(shopGroup, "v1")
 	require.NoError(t, group.Replace([]dynamic.Kind{first}))
-	running, stopServer := start(t, storing(builder.Memory()).WithDynamicGroup(group))
+	running, stopServer := buildertest.Start(t, buildertest.CoreKinds(builder.Memory()).WithDynamicGroup(group))
 	stop, ended := followLog(t, running)
 
 	second, stopped := repairable("2")
