@@ -532,6 +532,7 @@ func schema_goldsmith_apis_images_v1alpha1_BaseImageReference(ref common.Referen
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the Image.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](45),
 							Pattern:     "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
 							Type:        []string{"string"},
@@ -1072,6 +1073,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
 							Description: "requestID is the requester's ID for this request, at most 128 printable characters. If an earlier request for a build or a rerun of the Image had the same ID, the server returns the build of that request. If that build was deleted, the server answers 410. The server remembers IDs for 24 hours, but at most the last 500 of an Image. Triggers use the IDs schedule:<time> and sha256:<digest>:<number>. The server refuses IDs of these two forms in reruns and in requests with parameters. In other requests, it answers 409 unless a trigger of the Image requests a build with this ID at that time. Defaults to a random ID. A repeated request without an ID creates a second build.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1087,6 +1089,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1099,6 +1102,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "changes lists the inputs that differ from those of the last attempted build, at most 32.",
+							MaxItems:    ptr.To[int64](32),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1122,6 +1126,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildRequest(ref common.ReferenceCall
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "parameters lists parameters for this build only. Each parameter replaces the Image's parameter of the same name, or is added to the Image's parameters. The resulting parameters have the limits of spec.parameters of an Image. If the resulting parameters differ from the Image's parameters, the build is one-off. A one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.",
+							MaxItems:    ptr.To[int64](64),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1357,6 +1362,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"serviceAccountName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "serviceAccountName is the service account that the pod runs as. The pod uses the imagePullSecrets of the service account, and admission can depend on the service account. A pod mounts a token only if the operator allows its builder to report progress. A DNS subdomain of at most 253 characters. Defaults to the service account \"default\" of the namespace.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1369,8 +1375,9 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					},
 					"nodeSelector": {
 						SchemaProps: spec.SchemaProps{
-							Description: "nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.",
-							Type:        []string{"object"},
+							Description:   "nodeSelector sets the labels that a node needs to run the pod, at most 64. Defaults to none.",
+							MaxProperties: ptr.To[int64](64),
+							Type:          []string{"object"},
 							AdditionalProperties: &spec.SchemaOrBool{
 								Allows: true,
 								Schema: &spec.Schema{
@@ -1390,6 +1397,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "tolerations sets the tolerations of the pod, at most 50. Goldsmith adds a toleration for the not-ready taint and one for the unreachable taint, with effect NoExecute and tolerationSeconds 60. If this list tolerates one of these taints, Goldsmith adds no toleration for that taint.",
+							MaxItems:    ptr.To[int64](50),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1409,6 +1417,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"runtimeClassName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "runtimeClassName is the RuntimeClass of the pod, a DNS subdomain of at most 253 characters. Defaults to the default container runtime of the cluster.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1416,6 +1425,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"priorityClassName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "priorityClassName is the PriorityClass of the pod, a DNS subdomain of at most 253 characters. The value of the PriorityClass also ranks waiting builds of the namespace. Defaults to the default PriorityClass of the cluster.",
+							MaxLength:   ptr.To[int64](253),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1433,6 +1443,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "env lists environment variables for the builder, at most 100. Each variable has a value of at most 4096 bytes, or refers to a key of a Secret or a ConfigMap of the namespace. Names have at most 253 characters, and do not begin with GOLDSMITH_. Builders can print variables: the values are then visible to users who can read the log.",
+							MaxItems:    ptr.To[int64](100),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -1446,6 +1457,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildTemplate(ref common.ReferenceCal
 					"queueName": {
 						SchemaProps: spec.SchemaProps{
 							Description: "queueName is the Kueue LocalQueue that the build's Jobs are submitted to. A DNS subdomain of at most 63 characters, because the name becomes the value of a label. Kueue, instead of the limits on active builds, then decides when the Jobs start. A build whose Job runs still counts towards these limits, and can delay other builds. The server refuses queueName if the operator has not enabled Kueue. queueName is not an input: a change of queueName starts no build. Defaults to none.",
+							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5045,6 +5057,8 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 						SchemaProps: spec.SchemaProps{
 							Description: "path is the path of the field, such as parameters[edition]. 1 to 512 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5052,6 +5066,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					"from": {
 						SchemaProps: spec.SchemaProps{
 							Description: "from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that they always differ. from is empty if the field was not set before.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5059,6 +5074,7 @@ func schema_goldsmith_apis_images_v1alpha1_InputChange(ref common.ReferenceCallb
 					"to": {
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the new value, shortened as from is. to is empty if the field is not set now.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5170,6 +5186,7 @@ func schema_goldsmith_apis_images_v1alpha1_Output(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "repository is the repository to publish in: HOST[:PORT]/PATH, such as registry.example.com/team/web, without a tag or a digest. At most 255 characters. A repository on the host localhost, or on a loopback address, is reached over plain HTTP. All others are reached over TLS, unless the operator allows otherwise.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](255),
 							Type:        []string{"string"},
 							Format:      "",
@@ -5209,6 +5226,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the parameter. 1 to 63 letters, digits, '-', '_' and '.'.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Pattern:     "^[A-Za-z0-9._-]+$",
 							Type:        []string{"string"},
@@ -5820,6 +5838,7 @@ func schema_goldsmith_apis_images_v1alpha1_Target(ref common.ReferenceCallback) 
 						SchemaProps: spec.SchemaProps{
 							Description: "platform is os/architecture or os/architecture/variant, such as linux/amd64. Lower case, at most 63 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Pattern:     "^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9._-]+)?$",
 							Type:        []string{"string"},

@@ -67,6 +67,7 @@ type ImageBuildSpec struct {
 	ImageGeneration *int64 `json:"imageGeneration,omitempty" protobuf:"varint,3,opt,name=imageGeneration"`
 	// trigger records why the build was created, and by whom. The server sets it.
 	// +optional
+	// +k8s:optional
 	Trigger *BuildTrigger `json:"trigger,omitempty" protobuf:"bytes,4,opt,name=trigger"`
 	// inputs contains the inputs of the build. The server copies the inputs from the spec of the Image or, for a rerun,
 	// from the earlier build. For a build that is created directly, the user sets the inputs.
@@ -75,10 +76,12 @@ type ImageBuildSpec struct {
 	// timeouts limits the wait, the start and the run of the build. If timeouts is empty, the defaults of its fields
 	// apply.
 	// +optional
+	// +k8s:optional
 	Timeouts *BuildTimeouts `json:"timeouts,omitempty" protobuf:"bytes,6,opt,name=timeouts"`
 	// retry configures retries: the failure classes that are retried, the number of retries and the delay. If retry is
 	// empty, the defaults of its fields apply.
 	// +optional
+	// +k8s:optional
 	Retry *RetryPolicy `json:"retry,omitempty" protobuf:"bytes,7,opt,name=retry"`
 	// cancelRequested records the request to cancel the build. The cancel subresource sets it once. So does an update of a
 	// build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the
@@ -89,6 +92,7 @@ type ImageBuildSpec struct {
 	// inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not
 	// resolved its inputs.
 	// +optional
+	// +k8s:optional
 	Pinned *PinnedInputs `json:"pinned,omitempty" protobuf:"bytes,9,opt,name=pinned"`
 	// priority ranks the build among the waiting builds of the namespace; higher values go first. When the build is
 	// created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.
@@ -97,6 +101,7 @@ type ImageBuildSpec struct {
 	// runPolicy is the runPolicy of the Image when the build was created. runPolicy decides whether the build waits for
 	// earlier builds of the Image. The server sets it. runPolicy is empty for a build that was created directly.
 	// +optional
+	// +k8s:optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,11,opt,name=runPolicy,casttype=RunPolicy"`
 	// oneOff is true if the inputs of the build differed from the inputs of its Image when the build was created. A
 	// one-off build does not change latestSuccessful, lastAttempted and consecutiveFailures in the status of the Image.
@@ -118,6 +123,7 @@ type PinnedInputs struct {
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	// +optional
+	// +k8s:optional
 	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,3,opt,name=base"`
 }
 
@@ -194,6 +200,7 @@ type BuildTrigger struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
+	// +k8s:optional
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,7,rep,name=parameters"`
 }
 
@@ -201,13 +208,19 @@ type BuildTrigger struct {
 type InputChange struct {
 	// path is the path of the field, such as parameters[edition]. 1 to 512 characters.
 	// +required
+	// +k8s:required
+	// +k8s:maxLength=512
 	Path string `json:"path" protobuf:"bytes,1,opt,name=path"`
 	// from is the old value, shortened to 128 characters: ellipses replace parts that from and to have in common, so that
 	// they always differ. from is empty if the field was not set before.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	From string `json:"from,omitempty" protobuf:"bytes,2,opt,name=from"`
 	// to is the new value, shortened as from is. to is empty if the field is not set now.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	To string `json:"to,omitempty" protobuf:"bytes,3,opt,name=to"`
 }
 

@@ -6,51 +6,41 @@ import (
 	utilvalidation "k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
+	declared "goldsmith.dev/goldsmith/apis/generated/validation"
 	"goldsmith.dev/goldsmith/apis/images/v1alpha1"
 	"goldsmith.dev/goldsmith/apiserver/registry/validation"
 	"goldsmith.dev/goldsmith/jobs/trigger"
 )
 
 const (
-	maxRequestID     = 128
-	maxChanges       = 32
-	maxChangePath    = 512
-	maxChangeExcerpt = 128
-	maxChannels      = 16
+	maxRequestID = 128 // of a rerun
+	maxChannels  = 16
 )
 
 // ValidateBuildRequest validates a request for a build of the named Image. The server sets an empty requestID.
 func ValidateBuildRequest(request *v1alpha1.BuildRequest, image string) field.ErrorList {
 	errs := validation.RequestName(request.Name, image)
-	errs = append(errs, validateRequestID(request.RequestID)...)
+	errs = append(errs, validation.Line(request.RequestID, field.NewPath("requestID"))...)
 	errs = append(errs, validation.Enum(request.Reason, validation.TriggerReasons, field.NewPath("reason"))...)
-	errs = append(errs, validation.Printable(request.Message, validation.MaxMessage, field.NewPath("message"))...)
+	errs = append(errs, validation.Line(request.Message, field.NewPath("message"))...)
 
 	errs = append(errs, validation.Parameters(request.Parameters, parameters)...)
 	if len(request.Parameters) > 0 {
 		errs = append(errs, validateUnreserved(request.RequestID)...)
 	}
 
-	changes := field.NewPath("changes")
-	if n := len(request.Changes); n > maxChanges {
-		errs = append(errs, field.TooMany(changes, n, maxChanges))
-	}
 	for i, change := range request.Changes {
-		if change.Path == "" {
-			errs = append(errs, field.Required(changes.Index(i).Child("path"), "set the path of the changed input, such as parameters[edition]"))
-		}
-		errs = append(errs, validation.Printable(change.Path, maxChangePath, changes.Index(i).Child("path"))...)
-		errs = append(errs, validation.Text(change.From, maxChangeExcerpt, changes.Index(i).Child("from"))...)
-		errs = append(errs, validation.Text(change.To, maxChangeExcerpt, changes.Index(i).Child("to"))...)
+		errs = append(errs, validation.Line(change.Path, field.NewPath("changes").Index(i).Child("path"))...)
 	}
-	return errs
+	return validation.Declared(declared.Validate_BuildRequest, request, nil, errs)
 }
 
 var parameters = field.NewPath("parameters")
 
 // ValidateMergedParameters validates the parameters of a BuildRequest together with those of its Image.
 func ValidateMergedParameters(merged []v1alpha1.Parameter) field.ErrorList {
-	errs := validation.Parameters(merged, parameters)
+	request := &v1alpha1.BuildRequest{Parameters: merged}
+	errs := validation.Declared(declared.Validate_BuildRequest, request, nil, validation.Parameters(merged, parameters))
 	for _, err := range errs {
 		err.Detail += "; the parameters of the Image count too"
 	}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/operation"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// Declared validates a value by the tags of its type, and adds the errors of the rules that tags cannot express. Of a field with both, it
+// reports the errors of the tags.
+//
+// An update is validated as a creation: resources.Scope.Ratchet drops the errors of unchanged values, of all rules.
+func Declared[T any](validate func(context.Context, operation.Operation, *field.Path, *T, *T) field.ErrorList, value *T, path *field.Path,
+	rest field.ErrorList) field.ErrorList {
+	errs := validate(context.Background(), operation.Operation{Type: operation.Create}, path, value, nil)
+	if len(errs) == 0 {
+		return rest
+	}
+	for _, err := range errs {
+		if err.Type == field.ErrorTypeRequired && err.Detail == "" {
+			err.Detail = remedy(err.Field)
+		}
+	}
+	return append(errs, slices.DeleteFunc(rest, func(other *field.Error) bool {
+		return slices.ContainsFunc(errs, func(err *field.Error) bool { return err.Field == other.Field })
+	})...)
+}
+
+// remedies tell what to set in required fields, by the end of their path without indices.
+var remedies = map[string]string{
+	"changes.path":      "set the path of the changed input, such as parameters[edition]",
+	"configMapRef.name": "set the name of a ConfigMap of the same namespace",
+	"imageRef.name":     "set the name of an Image of the same namespace",
+	"output.repository": "set HOST[:PORT]/PATH, such as registry.example.com/team/web",
+	"parameters.name":   "set 1 to 63 letters, digits, '-', '_' or '.'",
+	"secretRef.name":    "set the name of a Secret of the same namespace, or remove secretRef",
+	"targets":           "list at least one target, such as {platform: linux/amd64, format: raw}",
+	"targets.format":    "set a format, such as raw",
+	"targets.platform":  "set os/architecture, such as linux/amd64",
+}
+
+func remedy(path string) string {
+	elements := strings.Split(path, ".")
+	for i := range elements {
+		elements[i], _, _ = strings.Cut(elements[i], "[")
+	}
+	last := elements[len(elements)-1]
+	if of := len(elements) - 2; of >= 0 {
+		if found := remedies[elements[of]+"."+last]; found != "" {
+			return found
+		}
+	}
+	return remedies[last]
+}
