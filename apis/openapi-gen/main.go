@@ -70,6 +70,9 @@ func mark(declared *types.Type) {
 
 // markers returns the markers for a tag of a field, by name.
 func markers(tag string, of *types.Type) map[string]string {
+	if !strings.HasPrefix(tag, "+k8s:") {
+		return nil
+	}
 	switch name, value, _ := strings.Cut(strings.TrimPrefix(tag, "+k8s:"), "="); name {
 	case "minimum", "maximum", "maxLength", "maxItems", "maxProperties":
 		return map[string]string{name: value}

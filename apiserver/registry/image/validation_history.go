@@ -13,10 +13,10 @@ import (
 
 // Limits of history.
 const (
-	minHistoryTTL       = time.Minute
-	maxHistoryTTL       = 87600 * time.Hour
-	minLogMaxBytes      = 64 << 10
-	maxLogMaxBytes      = 1 << 40
+	minHistoryTTL  = time.Minute
+	maxHistoryTTL  = 87600 * time.Hour
+	minLogMaxBytes = 64 << 10
+	maxLogMaxBytes = 1 << 40
 )
 
 func validateHistory(history *v1alpha1.HistoryLimits, path *field.Path) field.ErrorList {

@@ -366,3 +366,7 @@ func TestImageStatus(t *testing.T) {
 		})
 	}
 }
+
+func outputOf(repository string) *v1alpha1.Output {
+	return &v1alpha1.Output{Repository: repository, SecretRef: &v1alpha1.SecretReference{Name: "a"}}
+}
