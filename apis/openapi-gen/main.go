@@ -44,14 +44,8 @@ func main() {
 	}
 }
 
-// mark adds the markers of a type and its fields.
+// mark adds the markers of the fields of a type.
 func mark(declared *types.Type) {
-	for _, line := range declared.CommentLines {
-		if line == "+k8s:enum" {
-			declared.CommentLines = append(declared.CommentLines, "+enum")
-			break
-		}
-	}
 	for i := range declared.Members {
 		member := &declared.Members[i]
 		added := map[string]string{}

@@ -501,14 +501,8 @@ func Validate_BuildInputs(
 			if earlyReturn {
 				return // do not proceed
 			}
-			// lists with map semantics require unique keys
-			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj,
-				func(a *v1alpha1.Parameter, b *v1alpha1.Parameter) bool { return a.Name == b.Name }); len(e) != 0 {
-				errs = append(errs, e...)
-			}
 			// iterate the list and call the type's validation function
-			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj,
-				func(a *v1alpha1.Parameter, b *v1alpha1.Parameter) bool { return a.Name == b.Name }, validate.DirectEqual, Validate_Parameter); len(e) != 0 {
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_Parameter); len(e) != 0 {
 				errs = append(errs, e...)
 			}
 			return
@@ -788,14 +782,8 @@ func Validate_BuildRequest(
 			if earlyReturn {
 				return // do not proceed
 			}
-			// lists with map semantics require unique keys
-			if e := validate.ValSliceUnique(ctx, op, fldPath, obj, oldObj,
-				func(a *v1alpha1.Parameter, b *v1alpha1.Parameter) bool { return a.Name == b.Name }); len(e) != 0 {
-				errs = append(errs, e...)
-			}
 			// iterate the list and call the type's validation function
-			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj,
-				func(a *v1alpha1.Parameter, b *v1alpha1.Parameter) bool { return a.Name == b.Name }, validate.DirectEqual, Validate_Parameter); len(e) != 0 {
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_Parameter); len(e) != 0 {
 				errs = append(errs, e...)
 			}
 			return
@@ -2386,15 +2374,6 @@ func Validate_Target(
 				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
 					return nil
 				}
-			}
-			// call field-attached validations
-			earlyReturn := false
-			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				errs = append(errs, e...)
-				earlyReturn = true
-			}
-			if earlyReturn {
-				return // do not proceed
 			}
 			// call the type's validation function
 			errs = append(errs, Validate_ArtifactFormat(ctx, op, fldPath, obj, oldObj)...)

@@ -107,8 +107,6 @@ type BuildInputs struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=name
-	// +k8s:listType=map
-	// +k8s:listMapKey=name
 	// +k8s:maxItems=64
 	// +k8s:optional
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,4,rep,name=parameters"`
@@ -292,11 +290,11 @@ type Target struct {
 	Platform string `json:"platform" protobuf:"bytes,1,opt,name=platform"`
 	// format is the file format of the artifact: raw, qcow2, vmdk, iso or oci.
 	// +required
-	// +k8s:required
 	Format ArtifactFormat `json:"format" protobuf:"bytes,2,opt,name=format,casttype=ArtifactFormat"`
 }
 
 // ArtifactFormat is the file format of an artifact.
+// +enum
 // +k8s:enum
 type ArtifactFormat string
 
@@ -366,6 +364,7 @@ type Schedule struct {
 }
 
 // ScheduleMode sets whether each scheduled time starts a build.
+// +enum
 // +k8s:enum
 type ScheduleMode string
 
@@ -377,6 +376,7 @@ const (
 )
 
 // RunPolicy sets the order of the builds of one Image.
+// +enum
 // +k8s:enum
 type RunPolicy string
 
@@ -763,6 +763,7 @@ type Artifact struct {
 }
 
 // ArtifactVerification is what Goldsmith checked itself about an artifact.
+// +enum
 // +k8s:enum
 type ArtifactVerification string
 
@@ -837,8 +838,6 @@ type BuildRequest struct {
 	// +listType=map
 	// +listMapKey=name
 	// +k8s:optional
-	// +k8s:listType=map
-	// +k8s:listMapKey=name
 	// +k8s:maxItems=64
 	Parameters []Parameter `json:"parameters,omitempty" patchStrategy:"merge" patchMergeKey:"name" protobuf:"bytes,6,rep,name=parameters"`
 }

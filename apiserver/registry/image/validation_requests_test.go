@@ -35,7 +35,7 @@ func TestBuildRequest(t *testing.T) {
 		"its schedule's ID":    {v1alpha1.BuildRequest{RequestID: "schedule:2030-01-02T03:04:00Z", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, []string{"requestID"}},
 		"almost such an ID":    {v1alpha1.BuildRequest{RequestID: validationtest.Digest("a") + ":7a", Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a"}}}, nil},
 		"parameters":           {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a", Value: "b"}}}, nil},
-		"bad parameters":       {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2]", "parameters[3].value"}},
+		"bad parameters":       {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Parameters: []v1alpha1.Parameter{{Name: "a b"}, {Name: "c"}, {Name: "c"}, {Name: "d", Value: strings.Repeat("x", 4097)}}}, []string{"parameters[0].name", "parameters[2].name", "parameters[3].value"}},
 		"too many changes":     {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: slices.Repeat([]v1alpha1.InputChange{{Path: "a"}}, 33)}, []string{"changes"}},
 		"a change of nothing":  {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []v1alpha1.InputChange{{}}}, []string{"changes[0].path"}},
 		"a change without end": {v1alpha1.BuildRequest{Reason: v1alpha1.TriggerManual, Changes: []v1alpha1.InputChange{{Path: long[:1026], From: long[:258], To: long[:258]}}}, []string{"changes[0].path", "changes[0].from", "changes[0].to"}},

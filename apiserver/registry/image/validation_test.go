@@ -90,7 +90,7 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"no parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = nil }, nil},
 		"64 parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = manyParameters[:64] }, nil},
 		"65 parameters":          {func(i *v1alpha1.Image) { i.Spec.Parameters = manyParameters }, []string{spec + "parameters"}},
-		"a parameter twice":      {func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "a"}, {Name: "a"}} }, []string{spec + "parameters[1]"}},
+		"a parameter twice":      {func(i *v1alpha1.Image) { i.Spec.Parameters = []v1alpha1.Parameter{{Name: "a"}, {Name: "a"}} }, []string{spec + "parameters[1].name"}},
 		"a nameless parameter":   {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Name = "" }, []string{spec + "parameters[0].name"}},
 		"a parameter's bad name": {func(i *v1alpha1.Image) { i.Spec.Parameters[0].Name = "a=b" }, []string{spec + "parameters[0].name"}},
 		"a parameter's long name": {

@@ -40,7 +40,6 @@ var remedies = map[string]string{
 	"parameters.name":   "set 1 to 63 letters, digits, '-', '_' or '.'",
 	"secretRef.name":    "set the name of a Secret of the same namespace, or remove secretRef",
 	"targets":           "list at least one target, such as {platform: linux/amd64, format: raw}",
-	"targets.format":    "set a format, such as raw",
 	"targets.platform":  "set os/architecture, such as linux/amd64",
 }
 

@@ -65,10 +65,16 @@ func validateSource(source *v1alpha1.Source, path *field.Path) field.ErrorList {
 // Parameters validates the names of parameters, and their size together.
 func Parameters(parameters []v1alpha1.Parameter, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
+	seen := map[string]bool{}
 	for i, parameter := range parameters {
-		if !capability.ParameterName.MatchString(parameter.Name) {
-			errs = append(errs, field.Invalid(path.Index(i).Child("name"), parameter.Name, "must consist of letters, digits, '-', '_' and '.'"))
+		name := path.Index(i).Child("name")
+		switch {
+		case !capability.ParameterName.MatchString(parameter.Name):
+			errs = append(errs, field.Invalid(name, parameter.Name, "must consist of letters, digits, '-', '_' and '.'"))
+		case seen[parameter.Name]: // the error of +k8s:listType=map repeats the value, which may be a secret
+			errs = append(errs, field.Duplicate(name, parameter.Name))
 		}
+		seen[parameter.Name] = true
 	}
 	return append(errs, validateParametersSize(parameters, maxParametersBytes, path)...)
 }
