@@ -70,6 +70,8 @@ func markers(tag string, of *types.Type) map[string]string {
 	switch name, value, _ := strings.Cut(strings.TrimPrefix(tag, "+k8s:"), "="); name {
 	case "minimum", "maximum", "maxLength", "maxItems", "maxProperties":
 		return map[string]string{name: value}
+	case "maxBytes":
+		return map[string]string{"maxLength": value} // in characters: a text never has more of them than bytes
 	case "required":
 		switch {
 		case of.Kind == types.Slice:

@@ -215,7 +215,7 @@ func TestTemplatesThatAreRefused(t *testing.T) {
 		{"a wrong type", kind("{" + complete + ", suspend: soon}"), []string{"spec.template: Invalid value: json: cannot unmarshal string into Go struct field ImageSpec.suspend of type bool"}},
 		{"no object", kind("[]"), []string{"spec.template: Invalid value: json: cannot unmarshal array into Go value of type v1alpha1.ImageSpec"}},
 		{"a parameter twice", kind("{" + complete + ", parameters: [{name: b}, {name: b}]}"), []string{`spec.template.parameters[1].name: Duplicate value: "b"`}},
-		{"no version", "metadata: {name: examples}\nspec: {names: {kind: Example}, template: {}}", []string{"spec.versions: Invalid value: 0: must be exactly one version"}},
+		{"no version", "metadata: {name: examples}\nspec: {names: {kind: Example}, template: {}}", []string{"spec.versions: Required value"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			expectFaults(t, test.document, test.want...)

@@ -89,7 +89,7 @@ func TestStepsAreThoseOfAllExpressions(t *testing.T) {
 // TestStepsOfOrdinaryExpressions holds that a kind can have as many expressions as it may declare, if they are ordinary.
 func TestStepsOfOrdinaryExpressions(t *testing.T) {
 	s := mustSteps(t)
-	for i := range maxDerived + maxRules {
+	for i := range 64 + maxRules {
 		if _, err := s.take("has(self.packages) && self.packages.all(p, p != 'nginx') || self.size == 'large'", derivedPath); err != nil {
 			t.Fatalf("expression %d: %v", i, err)
 		}

@@ -1016,6 +1016,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"stage": {
 						SchemaProps: spec.SchemaProps{
 							Description: "stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.",
+							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1023,6 +1024,8 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"percent": {
 						SchemaProps: spec.SchemaProps{
 							Description: "percent is the completed part of the whole build, 0 to 100 percent.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](100),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -1030,6 +1033,7 @@ func schema_goldsmith_apis_images_v1alpha1_BuildReport(ref common.ReferenceCallb
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message describes the progress for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1977,6 +1981,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason explains the cancellation for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -1984,6 +1989,8 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequest(ref common.ReferenceCal
 					"supersededBy": {
 						SchemaProps: spec.SchemaProps{
 							Description: "supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy, the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is Superseded.",
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2019,6 +2026,7 @@ func schema_goldsmith_apis_images_v1alpha1_CancelRequested(ref common.ReferenceC
 					"reason": {
 						SchemaProps: spec.SchemaProps{
 							Description: "reason is the reason that this user gave.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2564,6 +2572,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildDiffOptions(ref common.Refe
 						SchemaProps: spec.SchemaProps{
 							Description: "with is the name of the build to compare with, in the same namespace. Required.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -2663,6 +2674,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"attempt": {
 						SchemaProps: spec.SchemaProps{
 							Description: "attempt is the number of the attempt whose log is returned, starting at 1. Defaults to the current attempt. With follow and without attempt, the server returns the logs of the current and all later attempts, one after the other.",
+							Minimum:     ptr.To[float64](1),
 							Type:        []string{"integer"},
 							Format:      "int32",
 						},
@@ -2677,6 +2689,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"tailLines": {
 						SchemaProps: spec.SchemaProps{
 							Description: "tailLines is the number of lines to return, counted from the end of the log. With follow, tailLines applies only to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all lines.",
+							Minimum:     ptr.To[float64](0),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -2697,6 +2710,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageBuildLogOptions(ref common.Refer
 					"limitBytes": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no limit.",
+							Minimum:     ptr.To[float64](1),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3113,6 +3127,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3121,6 +3138,9 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannel(ref common.ReferenceCall
 						SchemaProps: spec.SchemaProps{
 							Description: "build is the name of the build. The controller never prunes a build that a channel refers to.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
+							MaxLength:   ptr.To[int64](63),
+							Pattern:     "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$",
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3218,6 +3238,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageChannels(ref common.ReferenceCal
 						},
 						SchemaProps: spec.SchemaProps{
 							Description: "channels lists the channels, at most 16. An update sets name and build of each channel, and the server sets the other fields. The server removes every channel that an update omits. If an update does not change the build of a channel, the channel keeps its other fields.",
+							MaxItems:    ptr.To[int64](16),
 							Type:        []string{"array"},
 							Items: &spec.SchemaOrArray{
 								Schema: &spec.Schema{
@@ -3390,6 +3411,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					"limit": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limit is the number of builds on a page, 1 to 500. Defaults to 100.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](500),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3418,6 +3441,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageHistoryOptions(ref common.Refere
 					"user": {
 						SchemaProps: spec.SchemaProps{
 							Description: "user selects builds by the user who requested them, at most 256 characters. Defaults to all users.",
+							MaxLength:   ptr.To[int64](256),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -3473,6 +3497,8 @@ func schema_goldsmith_apis_images_v1alpha1_ImageJournalOptions(ref common.Refere
 					"limit": {
 						SchemaProps: spec.SchemaProps{
 							Description: "limit is the number of items on a page, 1 to 500. Defaults to 100.",
+							Minimum:     ptr.To[float64](0),
+							Maximum:     ptr.To[float64](500),
 							Type:        []string{"integer"},
 							Format:      "int64",
 						},
@@ -3785,6 +3811,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindNames(ref common.ReferenceCa
 						SchemaProps: spec.SchemaProps{
 							Description: "kind is the name of the kind in manifests, such as DebianServer: 1 to 59 letters and digits, of which the first is an upper-case letter. The kind of lists has the suffix List. Names of kinds of Goldsmith and Kubernetes are refused, also as the other names.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](59),
 							Pattern:     "^[A-Z][A-Za-z0-9]*$",
 							Type:        []string{"string"},
@@ -4216,6 +4243,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 					"id": {
 						SchemaProps: spec.SchemaProps{
 							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -4237,6 +4265,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5141,6 +5170,7 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 					"id": {
 						SchemaProps: spec.SchemaProps{
 							Description: "id is the author's ID for the note, unique for its Image. 1 to 128 printable characters. If a note with this id exists, the server returns that note unchanged. Defaults to a random ID. A repeated request without an id records a second note.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5162,6 +5192,7 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5236,6 +5267,7 @@ func schema_goldsmith_apis_images_v1alpha1_Parameter(ref common.ReferenceCallbac
 					"value": {
 						SchemaProps: spec.SchemaProps{
 							Description: "value is the value of the parameter, at most 4096 bytes. Defaults to the empty string.",
+							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5491,6 +5523,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					"requestID": {
 						SchemaProps: spec.SchemaProps{
 							Description: "requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.",
+							MaxLength:   ptr.To[int64](128),
 							Type:        []string{"string"},
 							Format:      "",
 						},
@@ -5498,6 +5531,7 @@ func schema_goldsmith_apis_images_v1alpha1_RerunRequest(ref common.ReferenceCall
 					"message": {
 						SchemaProps: spec.SchemaProps{
 							Description: "message explains the request for a human reader. One line of at most 1024 printable characters.",
+							MaxLength:   ptr.To[int64](1024),
 							Type:        []string{"string"},
 							Format:      "",
 						},

@@ -2,6 +2,8 @@
 
 // The linter of validation-gen v0.37.2 panics at a field with +k8s:optional below a field without tags.
 // +k8s:validation-gen=TypesWithSuffix=Spec
+// +k8s:validation-gen=TypesWithSuffix=Request
+// +k8s:validation-gen=TypesWithSuffix=Options
 // +k8s:validation-gen-input=goldsmith.dev/goldsmith/apis/images/v1alpha1
 // +k8s:validation-gen-nolint
 // +k8s:validation-gen-scheme-registry=nil

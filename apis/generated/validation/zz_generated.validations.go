@@ -20,158 +20,6 @@ import (
 	field "k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// Validate_Artifact validates an instance of Artifact according
-// to declarative validation rules in the API schema.
-func Validate_Artifact(
-	ctx context.Context, op operation.Operation, fldPath *field.Path,
-	obj, oldObj *v1alpha1.Artifact) (errs field.ErrorList) {
-
-	// field v1alpha1.Artifact.Target has no validation
-	// field v1alpha1.Artifact.Digest has no validation
-	// field v1alpha1.Artifact.SizeBytes has no validation
-	// field v1alpha1.Artifact.MediaType has no validation
-	// field v1alpha1.Artifact.Location has no validation
-
-	{ // field v1alpha1.Artifact.Verified
-		fn := func(
-			fldPath *field.Path,
-			obj, oldObj *v1alpha1.ArtifactVerification,
-			oldValueCorrelated bool) (errs field.ErrorList) {
-			// don't revalidate unchanged data
-			if oldValueCorrelated && op.Type == operation.Update {
-				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
-					return nil
-				}
-			}
-			// call field-attached validations
-			earlyReturn := false
-			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				earlyReturn = true
-			}
-			if earlyReturn {
-				return // do not proceed
-			}
-			// call the type's validation function
-			errs = append(errs, Validate_ArtifactVerification(ctx, op, fldPath, obj, oldObj)...)
-			return
-		}
-		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.Artifact) *v1alpha1.ArtifactVerification {
-				return &oldObj.Verified
-			})
-		errs = append(errs, fn(fldPath.Child("verified"), &obj.Verified, oldVal, oldObj != nil)...)
-	}
-
-	// field v1alpha1.Artifact.Annotations has no validation
-
-	{ // field v1alpha1.Artifact.SBOM
-		fn := func(
-			fldPath *field.Path,
-			obj, oldObj *v1alpha1.ArtifactDocument,
-			oldValueCorrelated bool) (errs field.ErrorList) {
-			// don't revalidate unchanged data
-			if oldValueCorrelated && op.Type == operation.Update {
-				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
-					return nil
-				}
-			}
-			// call field-attached validations
-			earlyReturn := false
-			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				earlyReturn = true
-			}
-			if earlyReturn {
-				return // do not proceed
-			}
-			// call the type's validation function
-			errs = append(errs, Validate_ArtifactDocument(ctx, op, fldPath, obj, oldObj)...)
-			return
-		}
-		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.Artifact) *v1alpha1.ArtifactDocument {
-				return oldObj.SBOM
-			})
-		errs = append(errs, fn(fldPath.Child("sbom"), obj.SBOM, oldVal, oldObj != nil)...)
-	}
-
-	{ // field v1alpha1.Artifact.Provenance
-		fn := func(
-			fldPath *field.Path,
-			obj, oldObj *v1alpha1.ArtifactDocument,
-			oldValueCorrelated bool) (errs field.ErrorList) {
-			// don't revalidate unchanged data
-			if oldValueCorrelated && op.Type == operation.Update {
-				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
-					return nil
-				}
-			}
-			// call field-attached validations
-			earlyReturn := false
-			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				earlyReturn = true
-			}
-			if earlyReturn {
-				return // do not proceed
-			}
-			// call the type's validation function
-			errs = append(errs, Validate_ArtifactDocument(ctx, op, fldPath, obj, oldObj)...)
-			return
-		}
-		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.Artifact) *v1alpha1.ArtifactDocument {
-				return oldObj.Provenance
-			})
-		errs = append(errs, fn(fldPath.Child("provenance"), obj.Provenance, oldVal, oldObj != nil)...)
-	}
-
-	// field v1alpha1.Artifact.Tag has no validation
-	return errs
-}
-
-// Validate_ArtifactDocument validates an instance of ArtifactDocument according
-// to declarative validation rules in the API schema.
-func Validate_ArtifactDocument(
-	ctx context.Context, op operation.Operation, fldPath *field.Path,
-	obj, oldObj *v1alpha1.ArtifactDocument) (errs field.ErrorList) {
-
-	// field v1alpha1.ArtifactDocument.Digest has no validation
-	// field v1alpha1.ArtifactDocument.SizeBytes has no validation
-	// field v1alpha1.ArtifactDocument.MediaType has no validation
-	// field v1alpha1.ArtifactDocument.Location has no validation
-
-	{ // field v1alpha1.ArtifactDocument.Verified
-		fn := func(
-			fldPath *field.Path,
-			obj, oldObj *v1alpha1.ArtifactVerification,
-			oldValueCorrelated bool) (errs field.ErrorList) {
-			// don't revalidate unchanged data
-			if oldValueCorrelated && op.Type == operation.Update {
-				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
-					return nil
-				}
-			}
-			// call field-attached validations
-			earlyReturn := false
-			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
-				earlyReturn = true
-			}
-			if earlyReturn {
-				return // do not proceed
-			}
-			// call the type's validation function
-			errs = append(errs, Validate_ArtifactVerification(ctx, op, fldPath, obj, oldObj)...)
-			return
-		}
-		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.ArtifactDocument) *v1alpha1.ArtifactVerification {
-				return &oldObj.Verified
-			})
-		errs = append(errs, fn(fldPath.Child("verified"), &obj.Verified, oldVal, oldObj != nil)...)
-	}
-
-	return errs
-}
-
 var symbolsForArtifactFormat = sets.New(v1alpha1.ArtifactFormatISO, v1alpha1.ArtifactFormatOCI, v1alpha1.ArtifactFormatQCOW2, v1alpha1.ArtifactFormatRaw, v1alpha1.ArtifactFormatVMDK)
 
 // Validate_ArtifactFormat validates an instance of ArtifactFormat according
@@ -181,21 +29,6 @@ func Validate_ArtifactFormat(
 	obj, oldObj *v1alpha1.ArtifactFormat) (errs field.ErrorList) {
 
 	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForArtifactFormat, nil); len(e) != 0 {
-		errs = append(errs, e...)
-	}
-
-	return errs
-}
-
-var symbolsForArtifactVerification = sets.New(v1alpha1.ArtifactVerifiedContent)
-
-// Validate_ArtifactVerification validates an instance of ArtifactVerification according
-// to declarative validation rules in the API schema.
-func Validate_ArtifactVerification(
-	ctx context.Context, op operation.Operation, fldPath *field.Path,
-	obj, oldObj *v1alpha1.ArtifactVerification) (errs field.ErrorList) {
-
-	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForArtifactVerification, nil); len(e) != 0 {
 		errs = append(errs, e...)
 	}
 
@@ -286,41 +119,6 @@ func Validate_Base(
 				return oldObj.ImageRef
 			})
 		errs = append(errs, fn(fldPath.Child("imageRef"), obj.ImageRef, oldVal, oldObj != nil)...)
-	}
-
-	return errs
-}
-
-// Validate_BaseBuild validates an instance of BaseBuild according
-// to declarative validation rules in the API schema.
-func Validate_BaseBuild(
-	ctx context.Context, op operation.Operation, fldPath *field.Path,
-	obj, oldObj *v1alpha1.BaseBuild) (errs field.ErrorList) {
-
-	// field v1alpha1.BaseBuild.Name has no validation
-
-	{ // field v1alpha1.BaseBuild.Artifacts
-		fn := func(
-			fldPath *field.Path,
-			obj, oldObj []v1alpha1.Artifact,
-			oldValueCorrelated bool) (errs field.ErrorList) {
-			// don't revalidate unchanged data
-			if oldValueCorrelated && op.Type == operation.Update {
-				if equality.Semantic.DeepEqual(obj, oldObj) {
-					return nil
-				}
-			}
-			// iterate the list and call the type's validation function
-			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_Artifact); len(e) != 0 {
-				errs = append(errs, e...)
-			}
-			return
-		}
-		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.BaseBuild) []v1alpha1.Artifact {
-				return oldObj.Artifacts
-			})
-		errs = append(errs, fn(fldPath.Child("artifacts"), obj.Artifacts, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -619,6 +417,114 @@ func Validate_BuildInputs(
 				return oldObj.Output
 			})
 		errs = append(errs, fn(fldPath.Child("output"), obj.Output, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_BuildReport validates an instance of BuildReport according
+// to declarative validation rules in the API schema.
+func Validate_BuildReport(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.BuildReport) (errs field.ErrorList) {
+
+	// field v1alpha1.BuildReport.TypeMeta has no validation
+	// field v1alpha1.BuildReport.ObjectMeta has no validation
+
+	{ // field v1alpha1.BuildReport.Stage
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 63); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildReport) *string {
+				return &oldObj.Stage
+			})
+		errs = append(errs, fn(fldPath.Child("stage"), &obj.Stage, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.BuildReport.Percent
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 100); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildReport) *int32 {
+				return oldObj.Percent
+			})
+		errs = append(errs, fn(fldPath.Child("percent"), obj.Percent, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.BuildReport.Message
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.BuildReport) *string {
+				return &oldObj.Message
+			})
+		errs = append(errs, fn(fldPath.Child("message"), &obj.Message, oldVal, oldObj != nil)...)
 	}
 
 	return errs
@@ -1255,6 +1161,124 @@ func Validate_BuilderReference(
 	return errs
 }
 
+// Validate_CancelRequest validates an instance of CancelRequest according
+// to declarative validation rules in the API schema.
+func Validate_CancelRequest(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.CancelRequest) (errs field.ErrorList) {
+
+	// field v1alpha1.CancelRequest.TypeMeta has no validation
+	// field v1alpha1.CancelRequest.ObjectMeta has no validation
+
+	{ // field v1alpha1.CancelRequest.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CancelRequest) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.CancelRequest.SupersededBy
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CancelRequest) *string {
+				return &oldObj.SupersededBy
+			})
+		errs = append(errs, fn(fldPath.Child("supersededBy"), &obj.SupersededBy, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_CancelRequested validates an instance of CancelRequested according
+// to declarative validation rules in the API schema.
+func Validate_CancelRequested(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.CancelRequested) (errs field.ErrorList) {
+
+	// field v1alpha1.CancelRequested.Time has no validation
+	// field v1alpha1.CancelRequested.By has no validation
+
+	{ // field v1alpha1.CancelRequested.Reason
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.CancelRequested) *string {
+				return &oldObj.Reason
+			})
+		errs = append(errs, fn(fldPath.Child("reason"), &obj.Reason, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.CancelRequested.SupersededBy has no validation
+	return errs
+}
+
 // Validate_ConfigMapReference validates an instance of ConfigMapReference according
 // to declarative validation rules in the API schema.
 func Validate_ConfigMapReference(
@@ -1378,6 +1402,161 @@ func Validate_HistoryLimits(
 	return errs
 }
 
+// Validate_ImageBuildDiffOptions validates an instance of ImageBuildDiffOptions according
+// to declarative validation rules in the API schema.
+func Validate_ImageBuildDiffOptions(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageBuildDiffOptions) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageBuildDiffOptions.TypeMeta has no validation
+
+	{ // field v1alpha1.ImageBuildDiffOptions.With
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildDiffOptions) *string {
+				return &oldObj.With
+			})
+		errs = append(errs, fn(fldPath.Child("with"), &obj.With, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageBuildDiffOptions.UID has no validation
+	// field v1alpha1.ImageBuildDiffOptions.WithUID has no validation
+	return errs
+}
+
+// Validate_ImageBuildLogOptions validates an instance of ImageBuildLogOptions according
+// to declarative validation rules in the API schema.
+func Validate_ImageBuildLogOptions(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageBuildLogOptions) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageBuildLogOptions.TypeMeta has no validation
+
+	{ // field v1alpha1.ImageBuildLogOptions.Attempt
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int32,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 1); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildLogOptions) *int32 {
+				return oldObj.Attempt
+			})
+		errs = append(errs, fn(fldPath.Child("attempt"), obj.Attempt, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageBuildLogOptions.Follow has no validation
+
+	{ // field v1alpha1.ImageBuildLogOptions.TailLines
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildLogOptions) *int64 {
+				return oldObj.TailLines
+			})
+		errs = append(errs, fn(fldPath.Child("tailLines"), obj.TailLines, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageBuildLogOptions.SinceTime has no validation
+	// field v1alpha1.ImageBuildLogOptions.Timestamps has no validation
+
+	{ // field v1alpha1.ImageBuildLogOptions.LimitBytes
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 1); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageBuildLogOptions) *int64 {
+				return oldObj.LimitBytes
+			})
+		errs = append(errs, fn(fldPath.Child("limitBytes"), obj.LimitBytes, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageBuildLogOptions.UID has no validation
+	return errs
+}
+
 // Validate_ImageBuildSpec validates an instance of ImageBuildSpec according
 // to declarative validation rules in the API schema.
 func Validate_ImageBuildSpec(
@@ -1498,12 +1677,10 @@ func Validate_ImageBuildSpec(
 		errs = append(errs, fn(fldPath.Child("retry"), obj.Retry, oldVal, oldObj != nil)...)
 	}
 
-	// field v1alpha1.ImageBuildSpec.CancelRequested has no validation
-
-	{ // field v1alpha1.ImageBuildSpec.Pinned
+	{ // field v1alpha1.ImageBuildSpec.CancelRequested
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1alpha1.PinnedInputs,
+			obj, oldObj *v1alpha1.CancelRequested,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
@@ -1520,16 +1697,17 @@ func Validate_ImageBuildSpec(
 				return // do not proceed
 			}
 			// call the type's validation function
-			errs = append(errs, Validate_PinnedInputs(ctx, op, fldPath, obj, oldObj)...)
+			errs = append(errs, Validate_CancelRequested(ctx, op, fldPath, obj, oldObj)...)
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.ImageBuildSpec) *v1alpha1.PinnedInputs {
-				return oldObj.Pinned
+			func(oldObj *v1alpha1.ImageBuildSpec) *v1alpha1.CancelRequested {
+				return oldObj.CancelRequested
 			})
-		errs = append(errs, fn(fldPath.Child("pinned"), obj.Pinned, oldVal, oldObj != nil)...)
+		errs = append(errs, fn(fldPath.Child("cancelRequested"), obj.CancelRequested, oldVal, oldObj != nil)...)
 	}
 
+	// field v1alpha1.ImageBuildSpec.Pinned has no validation
 	// field v1alpha1.ImageBuildSpec.Priority has no validation
 
 	{ // field v1alpha1.ImageBuildSpec.RunPolicy
@@ -1563,6 +1741,1068 @@ func Validate_ImageBuildSpec(
 	}
 
 	// field v1alpha1.ImageBuildSpec.OneOff has no validation
+	return errs
+}
+
+// Validate_ImageChannel validates an instance of ImageChannel according
+// to declarative validation rules in the API schema.
+func Validate_ImageChannel(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageChannel) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageChannel.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageChannel) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageChannel.Build
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.ShortName(ctx, op, fldPath, obj, oldObj); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageChannel) *string {
+				return &oldObj.Build
+			})
+		errs = append(errs, fn(fldPath.Child("build"), &obj.Build, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageChannel.Digest has no validation
+	// field v1alpha1.ImageChannel.Time has no validation
+	// field v1alpha1.ImageChannel.By has no validation
+	// field v1alpha1.ImageChannel.Artifacts has no validation
+	return errs
+}
+
+// Validate_ImageChannels validates an instance of ImageChannels according
+// to declarative validation rules in the API schema.
+func Validate_ImageChannels(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageChannels) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageChannels.TypeMeta has no validation
+	// field v1alpha1.ImageChannels.ObjectMeta has no validation
+
+	{ // field v1alpha1.ImageChannels.Channels
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageChannel,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageChannel); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageChannels) []v1alpha1.ImageChannel {
+				return oldObj.Channels
+			})
+		errs = append(errs, fn(fldPath.Child("channels"), obj.Channels, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageHistoryOptions validates an instance of ImageHistoryOptions according
+// to declarative validation rules in the API schema.
+func Validate_ImageHistoryOptions(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageHistoryOptions) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageHistoryOptions.TypeMeta has no validation
+
+	{ // field v1alpha1.ImageHistoryOptions.Limit
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 500); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageHistoryOptions) *int64 {
+				return &oldObj.Limit
+			})
+		errs = append(errs, fn(fldPath.Child("limit"), &obj.Limit, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageHistoryOptions.Continue has no validation
+	// field v1alpha1.ImageHistoryOptions.Outcome has no validation
+	// field v1alpha1.ImageHistoryOptions.Trigger has no validation
+
+	{ // field v1alpha1.ImageHistoryOptions.User
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 256); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageHistoryOptions) *string {
+				return &oldObj.User
+			})
+		errs = append(errs, fn(fldPath.Child("user"), &obj.User, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageHistoryOptions.Since has no validation
+	// field v1alpha1.ImageHistoryOptions.Until has no validation
+	// field v1alpha1.ImageHistoryOptions.UID has no validation
+	return errs
+}
+
+// Validate_ImageJournalOptions validates an instance of ImageJournalOptions according
+// to declarative validation rules in the API schema.
+func Validate_ImageJournalOptions(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageJournalOptions) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageJournalOptions.TypeMeta has no validation
+
+	{ // field v1alpha1.ImageJournalOptions.Limit
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *int64,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.Maximum(ctx, op, fldPath, obj, oldObj, 500); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			if e := validate.Minimum(ctx, op, fldPath, obj, oldObj, 0); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageJournalOptions) *int64 {
+				return &oldObj.Limit
+			})
+		errs = append(errs, fn(fldPath.Child("limit"), &obj.Limit, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageJournalOptions.Continue has no validation
+	// field v1alpha1.ImageJournalOptions.UID has no validation
+	return errs
+}
+
+// Validate_ImageKindBinding validates an instance of ImageKindBinding according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindBinding(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindBinding) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindBinding.Field
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindBinding) *string {
+				return &oldObj.Field
+			})
+		errs = append(errs, fn(fldPath.Child("field"), &obj.Field, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindBinding.To
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindBinding) *string {
+				return &oldObj.To
+			})
+		errs = append(errs, fn(fldPath.Child("to"), &obj.To, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindBinding.Prefix
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindBinding) *string {
+				return &oldObj.Prefix
+			})
+		errs = append(errs, fn(fldPath.Child("prefix"), &obj.Prefix, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindBinding.Values
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageKindValue,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 128).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageKindValue); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindBinding) []v1alpha1.ImageKindValue {
+				return oldObj.Values
+			})
+		errs = append(errs, fn(fldPath.Child("values"), obj.Values, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageKindBinding.JSON has no validation
+
+	{ // field v1alpha1.ImageKindBinding.Join
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 16); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindBinding) *string {
+				return &oldObj.Join
+			})
+		errs = append(errs, fn(fldPath.Child("join"), &obj.Join, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindColumn validates an instance of ImageKindColumn according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindColumn(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindColumn) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindColumn.Name
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 63); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindColumn) *string {
+				return &oldObj.Name
+			})
+		errs = append(errs, fn(fldPath.Child("name"), &obj.Name, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageKindColumn.Type has no validation
+
+	{ // field v1alpha1.ImageKindColumn.Format
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 63); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindColumn) *string {
+				return &oldObj.Format
+			})
+		errs = append(errs, fn(fldPath.Child("format"), &obj.Format, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindColumn.Description
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindColumn) *string {
+				return &oldObj.Description
+			})
+		errs = append(errs, fn(fldPath.Child("description"), &obj.Description, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageKindColumn.Priority has no validation
+
+	{ // field v1alpha1.ImageKindColumn.JSONPath
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindColumn) *string {
+				return &oldObj.JSONPath
+			})
+		errs = append(errs, fn(fldPath.Child("jsonPath"), &obj.JSONPath, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+var symbolsForImageKindDeletion = sets.New(v1alpha1.ImageKindRelease, v1alpha1.ImageKindWait)
+
+// Validate_ImageKindDeletion validates an instance of ImageKindDeletion according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindDeletion(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindDeletion) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForImageKindDeletion, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindDerivation validates an instance of ImageKindDerivation according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindDerivation(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindDerivation) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindDerivation.To
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindDerivation) *string {
+				return &oldObj.To
+			})
+		errs = append(errs, fn(fldPath.Child("to"), &obj.To, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindDerivation.Expression
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 4096); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindDerivation) *string {
+				return &oldObj.Expression
+			})
+		errs = append(errs, fn(fldPath.Child("expression"), &obj.Expression, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+var symbolsForImageKindDirectWrites = sets.New(v1alpha1.ImageKindEnforce, v1alpha1.ImageKindReport)
+
+// Validate_ImageKindDirectWrites validates an instance of ImageKindDirectWrites according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindDirectWrites(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindDirectWrites) (errs field.ErrorList) {
+
+	if e := validate.Enum(ctx, op, fldPath, obj, oldObj, symbolsForImageKindDirectWrites, nil); len(e) != 0 {
+		errs = append(errs, e...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindNames validates an instance of ImageKindNames according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindNames(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindNames) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindNames.Kind
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.RequiredValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 59); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindNames) *string {
+				return &oldObj.Kind
+			})
+		errs = append(errs, fn(fldPath.Child("kind"), &obj.Kind, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindNames.Singular
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 63); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindNames) *string {
+				return &oldObj.Singular
+			})
+		errs = append(errs, fn(fldPath.Child("singular"), &obj.Singular, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindNames.ShortNames
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindNames) []string {
+				return oldObj.ShortNames
+			})
+		errs = append(errs, fn(fldPath.Child("shortNames"), obj.ShortNames, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindNames.Categories
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindNames) []string {
+				return oldObj.Categories
+			})
+		errs = append(errs, fn(fldPath.Child("categories"), obj.Categories, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindSpec validates an instance of ImageKindSpec according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindSpec(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindSpec) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindSpec.Names
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ImageKindNames,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ImageKindNames(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindSpec) *v1alpha1.ImageKindNames {
+				return &oldObj.Names
+			})
+		errs = append(errs, fn(fldPath.Child("names"), &obj.Names, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.ImageKindSpec.Template has no validation
+
+	{ // field v1alpha1.ImageKindSpec.Versions
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageKindVersion,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 1).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.RequiredSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageKindVersion); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindSpec) []v1alpha1.ImageKindVersion {
+				return oldObj.Versions
+			})
+		errs = append(errs, fn(fldPath.Child("versions"), obj.Versions, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindSpec.OnDelete
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ImageKindDeletion,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ImageKindDeletion(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindSpec) *v1alpha1.ImageKindDeletion {
+				return &oldObj.OnDelete
+			})
+		errs = append(errs, fn(fldPath.Child("onDelete"), &obj.OnDelete, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindSpec.DirectWrites
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *v1alpha1.ImageKindDirectWrites,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// call the type's validation function
+			errs = append(errs, Validate_ImageKindDirectWrites(ctx, op, fldPath, obj, oldObj)...)
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindSpec) *v1alpha1.ImageKindDirectWrites {
+				return &oldObj.DirectWrites
+			})
+		errs = append(errs, fn(fldPath.Child("directWrites"), &obj.DirectWrites, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindValue validates an instance of ImageKindValue according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindValue(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindValue) (errs field.ErrorList) {
+
+	{ // field v1alpha1.ImageKindValue.Value
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 512); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindValue) *string {
+				return &oldObj.Value
+			})
+		errs = append(errs, fn(fldPath.Child("value"), &obj.Value, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindValue.To
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 4096); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindValue) *string {
+				return &oldObj.To
+			})
+		errs = append(errs, fn(fldPath.Child("to"), &obj.To, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
+// Validate_ImageKindVersion validates an instance of ImageKindVersion according
+// to declarative validation rules in the API schema.
+func Validate_ImageKindVersion(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.ImageKindVersion) (errs field.ErrorList) {
+
+	// field v1alpha1.ImageKindVersion.Name has no validation
+	// field v1alpha1.ImageKindVersion.Schema has no validation
+
+	{ // field v1alpha1.ImageKindVersion.Bindings
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageKindBinding,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 128).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageKindBinding); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindVersion) []v1alpha1.ImageKindBinding {
+				return oldObj.Bindings
+			})
+		errs = append(errs, fn(fldPath.Child("bindings"), obj.Bindings, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindVersion.Derived
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageKindDerivation,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 64).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageKindDerivation); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindVersion) []v1alpha1.ImageKindDerivation {
+				return oldObj.Derived
+			})
+		errs = append(errs, fn(fldPath.Child("derived"), obj.Derived, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.ImageKindVersion.Columns
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj []v1alpha1.ImageKindColumn,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if equality.Semantic.DeepEqual(obj, oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.MaxItems(ctx, op, fldPath, obj, oldObj, 16).MarkShortCircuit(); len(e) != 0 {
+				errs = append(errs, e...)
+				earlyReturn = true
+			}
+			if e := validate.OptionalSlice(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			// iterate the list and call the type's validation function
+			if e := validate.EachValSliceVal(ctx, op, fldPath, obj, oldObj, nil, nil, Validate_ImageKindColumn); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.ImageKindVersion) []v1alpha1.ImageKindColumn {
+				return oldObj.Columns
+			})
+		errs = append(errs, fn(fldPath.Child("columns"), obj.Columns, oldVal, oldObj != nil)...)
+	}
+
 	return errs
 }
 
@@ -1842,6 +3082,73 @@ func Validate_InputChange(
 	return errs
 }
 
+// Validate_NoteRecord validates an instance of NoteRecord according
+// to declarative validation rules in the API schema.
+func Validate_NoteRecord(
+	ctx context.Context, op operation.Operation, fldPath *field.Path,
+	obj, oldObj *v1alpha1.NoteRecord) (errs field.ErrorList) {
+
+	{ // field v1alpha1.NoteRecord.ID
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.NoteRecord) *string {
+				return &oldObj.ID
+			})
+		errs = append(errs, fn(fldPath.Child("id"), &obj.ID, oldVal, oldObj != nil)...)
+	}
+
+	// field v1alpha1.NoteRecord.Time has no validation
+	// field v1alpha1.NoteRecord.Author has no validation
+
+	{ // field v1alpha1.NoteRecord.Text
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			if e := validate.MaxBytes(ctx, op, fldPath, obj, oldObj, 4096); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.NoteRecord) *string {
+				return &oldObj.Text
+			})
+		errs = append(errs, fn(fldPath.Child("text"), &obj.Text, oldVal, oldObj != nil)...)
+	}
+
+	return errs
+}
+
 // Validate_Output validates an instance of Output according
 // to declarative validation rules in the API schema.
 func Validate_Output(
@@ -2016,43 +3323,75 @@ func Validate_Parameter(
 	return errs
 }
 
-// Validate_PinnedInputs validates an instance of PinnedInputs according
+// Validate_RerunRequest validates an instance of RerunRequest according
 // to declarative validation rules in the API schema.
-func Validate_PinnedInputs(
+func Validate_RerunRequest(
 	ctx context.Context, op operation.Operation, fldPath *field.Path,
-	obj, oldObj *v1alpha1.PinnedInputs) (errs field.ErrorList) {
+	obj, oldObj *v1alpha1.RerunRequest) (errs field.ErrorList) {
 
-	// field v1alpha1.PinnedInputs.BaseDigest has no validation
-	// field v1alpha1.PinnedInputs.Files has no validation
+	// field v1alpha1.RerunRequest.TypeMeta has no validation
+	// field v1alpha1.RerunRequest.ObjectMeta has no validation
 
-	{ // field v1alpha1.PinnedInputs.Base
+	{ // field v1alpha1.RerunRequest.RequestID
 		fn := func(
 			fldPath *field.Path,
-			obj, oldObj *v1alpha1.BaseBuild,
+			obj, oldObj *string,
 			oldValueCorrelated bool) (errs field.ErrorList) {
 			// don't revalidate unchanged data
 			if oldValueCorrelated && op.Type == operation.Update {
-				if equality.Semantic.DeepEqual(obj, oldObj) {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
 					return nil
 				}
 			}
 			// call field-attached validations
 			earlyReturn := false
-			if e := validate.OptionalPointer(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
 				earlyReturn = true
 			}
 			if earlyReturn {
 				return // do not proceed
 			}
-			// call the type's validation function
-			errs = append(errs, Validate_BaseBuild(ctx, op, fldPath, obj, oldObj)...)
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 128); len(e) != 0 {
+				errs = append(errs, e...)
+			}
 			return
 		}
 		oldVal := safe.Field(oldObj,
-			func(oldObj *v1alpha1.PinnedInputs) *v1alpha1.BaseBuild {
-				return oldObj.Base
+			func(oldObj *v1alpha1.RerunRequest) *string {
+				return &oldObj.RequestID
 			})
-		errs = append(errs, fn(fldPath.Child("base"), obj.Base, oldVal, oldObj != nil)...)
+		errs = append(errs, fn(fldPath.Child("requestID"), &obj.RequestID, oldVal, oldObj != nil)...)
+	}
+
+	{ // field v1alpha1.RerunRequest.Message
+		fn := func(
+			fldPath *field.Path,
+			obj, oldObj *string,
+			oldValueCorrelated bool) (errs field.ErrorList) {
+			// don't revalidate unchanged data
+			if oldValueCorrelated && op.Type == operation.Update {
+				if obj == oldObj || (obj != nil && oldObj != nil && *obj == *oldObj) {
+					return nil
+				}
+			}
+			// call field-attached validations
+			earlyReturn := false
+			if e := validate.OptionalValue(ctx, op, fldPath, obj, oldObj).MarkShortCircuit(); len(e) != 0 {
+				earlyReturn = true
+			}
+			if earlyReturn {
+				return // do not proceed
+			}
+			if e := validate.MaxLength(ctx, op, fldPath, obj, oldObj, 1024); len(e) != 0 {
+				errs = append(errs, e...)
+			}
+			return
+		}
+		oldVal := safe.Field(oldObj,
+			func(oldObj *v1alpha1.RerunRequest) *string {
+				return &oldObj.Message
+			})
+		errs = append(errs, fn(fldPath.Child("message"), &obj.Message, oldVal, oldObj != nil)...)
 	}
 
 	return errs

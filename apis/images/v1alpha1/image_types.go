@@ -604,9 +604,13 @@ type ImageConformance struct {
 type ImageChannel struct {
 	// name is the name of the channel, such as stable. The name is a DNS label of at most 63 characters.
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// build is the name of the build. The controller never prunes a build that a channel refers to.
 	// +required
+	// +k8s:required
+	// +k8s:format=k8s-short-name
 	Build string `json:"build" protobuf:"bytes,2,opt,name=build"`
 	// digest identifies the artifacts of the build: the digest of its artifact, or one digest over all artifacts if
 	// there are several. When digest changes, triggers.onBaseChange starts builds of the Images that are based on this
@@ -743,18 +747,15 @@ type Artifact struct {
 	// verified reports what Goldsmith checked itself. Content: Goldsmith read the artifact, and digest and sizeBytes are
 	// those of its content. verified is empty if digest and sizeBytes are only what the builder reported.
 	// +optional
-	// +k8s:optional
 	Verified ArtifactVerification `json:"verified,omitempty" protobuf:"bytes,6,opt,name=verified,casttype=ArtifactVerification"`
 	// annotations are what the builder reported about the artifact, by key.
 	// +optional
 	Annotations map[string]string `json:"annotations,omitempty" protobuf:"bytes,7,rep,name=annotations"`
 	// sbom is the software bill of materials of the artifact. sbom is empty if the builder reported none.
 	// +optional
-	// +k8s:optional
 	SBOM *ArtifactDocument `json:"sbom,omitempty" protobuf:"bytes,8,opt,name=sbom"`
 	// provenance is the document that says how the artifact was built. provenance is empty if the builder reported none.
 	// +optional
-	// +k8s:optional
 	Provenance *ArtifactDocument `json:"provenance,omitempty" protobuf:"bytes,9,opt,name=provenance"`
 	// tag is the tag that the build gave the artifact in the repository of output. The tag may name the artifact of a later
 	// build by now. tag is empty if the build published nothing, and for one-off builds.
@@ -764,7 +765,6 @@ type Artifact struct {
 
 // ArtifactVerification is what Goldsmith checked itself about an artifact.
 // +enum
-// +k8s:enum
 type ArtifactVerification string
 
 // ArtifactVerifiedContent means that Goldsmith read the artifact: its digest and its size are those of its content.
@@ -786,7 +786,6 @@ type ArtifactDocument struct {
 	Location string `json:"location,omitempty" protobuf:"bytes,4,opt,name=location"`
 	// verified reports what Goldsmith checked itself, as verified of the artifact.
 	// +optional
-	// +k8s:optional
 	Verified ArtifactVerification `json:"verified,omitempty" protobuf:"bytes,5,opt,name=verified,casttype=ArtifactVerification"`
 }
 
@@ -794,7 +793,6 @@ type ArtifactDocument struct {
 
 // BuildRequest requests a build of an Image. Users create a BuildRequest at the instantiate subresource of the Image,
 // which returns the new ImageBuild.
-// +k8s:validation-gen=true
 type BuildRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the Image.

@@ -87,12 +87,12 @@ type ImageBuildSpec struct {
 	// build that has not finished, with the permission to create at the cancel subresource: it sets the reason, and the
 	// server sets time and by. cancelRequested is empty if there was no such request.
 	// +optional
+	// +k8s:optional
 	CancelRequested *CancelRequested `json:"cancelRequested,omitempty" protobuf:"bytes,8,opt,name=cancelRequested"`
 	// pinned contains the resolved inputs of an earlier build. The build uses these values instead of resolving its
 	// inputs. The server sets it for reruns. pinned is empty for all other builds, and if the earlier build had not
 	// resolved its inputs.
 	// +optional
-	// +k8s:optional
 	Pinned *PinnedInputs `json:"pinned,omitempty" protobuf:"bytes,9,opt,name=pinned"`
 	// priority ranks the build among the waiting builds of the namespace; higher values go first. When the build is
 	// created, the server sets priority to the value of the PriorityClass that inputs.template names. Defaults to 0.
@@ -123,7 +123,6 @@ type PinnedInputs struct {
 	Files map[string]string `json:"files,omitempty" protobuf:"bytes,2,rep,name=files"`
 	// base is the build of the Image that base.imageRef resolved to. base is empty if the base is not an Image.
 	// +optional
-	// +k8s:optional
 	Base *BaseBuild `json:"base,omitempty" protobuf:"bytes,3,opt,name=base"`
 }
 
@@ -234,6 +233,8 @@ type CancelRequested struct {
 	By string `json:"by,omitempty" protobuf:"bytes,2,opt,name=by"`
 	// reason is the reason that this user gave.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Reason string `json:"reason,omitempty" protobuf:"bytes,3,opt,name=reason"`
 	// supersededBy is the name of the newer build of the Image that made this waiting build unnecessary. supersededBy
 	// is empty for every other cancellation.
@@ -496,13 +497,18 @@ type RerunRequest struct {
 	// With a records database, the uid also finds a deleted build. With a uid, the server never uses another build
 	// of the same name.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// requestID is the requester's ID for this request. It has the form and the effect of requestID of a BuildRequest.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=128
 	RequestID string `json:"requestID,omitempty" protobuf:"bytes,2,opt,name=requestID"`
 	// message explains the request for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,3,opt,name=message"`
 }
 
@@ -514,15 +520,20 @@ type CancelRequest struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// reason explains the cancellation for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Reason string `json:"reason,omitempty" protobuf:"bytes,2,opt,name=reason"`
 	// supersededBy is the name of a newer build of the same Image that makes this build unnecessary. With supersededBy,
 	// the server cancels this build only while its phase is Pending or Queued. The reason of the cancellation is
 	// Superseded.
 	// +optional
+	// +k8s:optional
+	// +k8s:format=k8s-short-name
 	SupersededBy string `json:"supersededBy,omitempty" protobuf:"bytes,3,opt,name=supersededBy"`
 }
 
@@ -536,21 +547,30 @@ type CancelRequest struct {
 // If a report arrives too soon after the stored report, the server answers 429 with Retry-After. Until the
 // controller has recorded the pod of the current attempt, the server answers 503 with Retry-After. After the attempt has
 // ended, the server answers 409. If the token belongs to another pod, the server answers 403.
+// +k8s:validation-gen=true
 type BuildReport struct {
 	metav1.TypeMeta `json:",inline"`
 	// Standard object's metadata. The name is optional. If it is set, it must be the name of the build.
 	// +optional
+	// +k8s:opaqueType
 	metav1.ObjectMeta `json:"metadata,omitempty" protobuf:"bytes,1,opt,name=metadata"`
 
 	// stage is the current stage of the builder, at most 63 printable characters. A new stage completes the previous
 	// stage. A builder cannot enter a completed stage again. Defaults to the stage of the previous report.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=63
 	Stage string `json:"stage,omitempty" protobuf:"bytes,2,opt,name=stage"`
 	// percent is the completed part of the whole build, 0 to 100 percent.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
+	// +k8s:maximum=100
 	Percent *int32 `json:"percent,omitempty" protobuf:"varint,3,opt,name=percent"`
 	// message describes the progress for a human reader. One line of at most 1024 printable characters.
 	// +optional
+	// +k8s:optional
+	// +k8s:maxLength=1024
 	Message string `json:"message,omitempty" protobuf:"bytes,4,opt,name=message"`
 }
 
@@ -564,6 +584,8 @@ type ImageBuildLogOptions struct {
 	// follow and without attempt, the server returns the logs of the current and all later attempts, one after the
 	// other.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
 	Attempt *int32 `json:"attempt,omitempty" protobuf:"varint,1,opt,name=attempt"`
 	// follow keeps the log open until the build has finished. If attempt is set, follow keeps the log open until that
 	// attempt has ended. Defaults to false.
@@ -573,6 +595,8 @@ type ImageBuildLogOptions struct {
 	// to the first returned attempt. The server returns the logs of later attempts in full. 0 or more. Defaults to all
 	// lines.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=0
 	TailLines *int64 `json:"tailLines,omitempty" protobuf:"varint,3,opt,name=tailLines"`
 	// sinceTime omits lines that begin before this RFC 3339 time, to the nanosecond. Defaults to no limit.
 	// +optional
@@ -583,6 +607,8 @@ type ImageBuildLogOptions struct {
 	// limitBytes is the maximum number of bytes of the log to return. Timestamps do not count. 1 or more. Defaults to no
 	// limit.
 	// +optional
+	// +k8s:optional
+	// +k8s:minimum=1
 	LimitBytes *int64 `json:"limitBytes,omitempty" protobuf:"varint,6,opt,name=limitBytes"`
 	// uid is the UID of the build, at most 63 letters, digits and hyphens. With a log archive, name and UID also find
 	// the log of a deleted build. With a UID, the server never uses another build of the same name. Defaults to

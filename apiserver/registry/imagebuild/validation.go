@@ -170,9 +170,15 @@ func validateCancellation(build, old *v1alpha1.ImageBuild) field.ErrorList {
 	if old.Status.Phase.Finished() {
 		return field.ErrorList{field.Forbidden(path, "remove cancelRequested: the build has finished")}
 	}
-	errs := validation.Printable(requested.Reason, validation.MaxMessage, path.Child("reason"))
+	errs := validateCancelRequested(requested)
 	if requested.SupersededBy != "" {
 		errs = append(errs, field.Forbidden(path.Child("supersededBy"), "remove supersededBy: only the cancel subresource sets it"))
 	}
 	return errs
+}
+
+// validateCancelRequested validates the reason of a request to cancel a build, in an update of the build.
+func validateCancelRequested(requested *v1alpha1.CancelRequested) field.ErrorList {
+	path := spec.Child("cancelRequested")
+	return validation.Declared(declared.Validate_CancelRequested, requested, path, validation.Line(requested.Reason, path.Child("reason")))
 }
