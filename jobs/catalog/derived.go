@@ -91,9 +91,6 @@ var resultTypes = map[scalarType]*cel.Type{textScalar: cel.StringType, integerSc
 
 // compile compiles an expression whose result has a type, or is an optional value of it.
 func (c *expressionCompiler) compile(text string, typ scalarType, path *field.Path) (*expression, field.ErrorList) {
-	if text == "" {
-		return nil, field.ErrorList{field.Required(path, "")}
-	}
 	if may, err := c.steps.take(text, path); err != nil {
 		return nil, field.ErrorList{err}
 	} else if !may {

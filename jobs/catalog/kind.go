@@ -40,6 +40,7 @@ type Kind struct {
 // The kind is nil if there is a fault. The work has a limit, and ends with ctx.
 func Compile(ctx context.Context, declared *v1alpha1.ImageKind) (*Kind, field.ErrorList) {
 	spec := field.NewPath("spec")
+	// The other rules rely on the limits of the tags: they come first.
 	if errs := validation.Validate_ImageKindSpec(ctx, operation.Operation{Type: operation.Create}, spec, &declared.Spec, nil); len(errs) > 0 {
 		return nil, errs
 	}

@@ -79,11 +79,14 @@ func TestTags(t *testing.T) {
 			k.Spec.Names.ShortNames = make([]string, 17)
 		},
 		`spec.onDelete: Unsupported value: "Keep": supported values: "Release", "Wait"`: func(k *v1alpha1.ImageKind, _ *v1alpha1.ImageKindVersion) { k.Spec.OnDelete = "Keep" },
+		versions + "derived[0].expression: Required value": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
+			v.Derived = []v1alpha1.ImageKindDerivation{{To: "spec.parameters[x]"}}
+		},
 		versions + "columns: Too many: 17: must have at most 16 items": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
 			v.Columns = make([]v1alpha1.ImageKindColumn, 17)
 		},
 		versions + "columns[0].name: Too long: may not be more than 63 bytes": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
-			v.Columns = []v1alpha1.ImageKindColumn{{Name: strings.Repeat("ü", 32)}}
+			v.Columns = []v1alpha1.ImageKindColumn{{Name: strings.Repeat("ü", 32), JSONPath: "."}}
 		},
 		versions + "bindings[1].values[0].to: Too long: may not be more than 4096 bytes": func(_ *v1alpha1.ImageKind, v *v1alpha1.ImageKindVersion) {
 			v.Bindings[1].Values[0].To = strings.Repeat("a", 4097)

@@ -39,7 +39,7 @@ func TestBindingsThatAreRefused(t *testing.T) {
 		{"the template sets a parameter", ", parameters: [{name: a, value: x}]", text, scalar, []string{bindings + "[0].to: Forbidden: the template sets spec.parameters[a]"}},
 		{"the template sets an entry", ", template: {nodeSelector: {a: b}}", text, `{field: spec.a, to: "spec.template.nodeSelector[a]"}`, []string{
 			bindings + "[0].to: Forbidden: the template sets spec.template.nodeSelector[a]"}},
-		{"no target", "", text, "{field: spec.a, to: ''}", []string{bindings + `[0].to: Invalid value: "": ` + noTarget}},
+		{"no target", "", text, "{field: spec.a, to: ''}", []string{bindings + "[0].to: Required value"}},
 		{"an unknown target", "", text, "{field: spec.a, to: spec.base.reverence}", []string{bindings + `[0].to: Invalid value: "spec.base.reverence": ` + noTarget}},
 		{"a target in the status", "", text, "{field: spec.a, to: status.phase}", []string{bindings + `[0].to: Invalid value: "status.phase": ` + noTarget}},
 		{"an object", "", text, "{field: spec.a, to: spec.base}", []string{bindings + `[0].to: Invalid value: "spec.base": ` + noTarget}},

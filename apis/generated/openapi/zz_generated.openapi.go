@@ -3585,6 +3585,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 						SchemaProps: spec.SchemaProps{
 							Description: "field is the path of the field in objects of the kind, such as spec.size.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3594,6 +3595,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindBinding(ref common.Reference
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the service account, the queue, the priority, the targets and variables cannot be bound.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3666,6 +3668,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceC
 						SchemaProps: spec.SchemaProps{
 							Description: "name is the heading of the column.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](63),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3706,6 +3709,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindColumn(ref common.ReferenceC
 						SchemaProps: spec.SchemaProps{
 							Description: "jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3729,6 +3733,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 						SchemaProps: spec.SchemaProps{
 							Description: "to is the path of the field in the Image, like to of a binding. No binding has the same.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](512),
 							Type:        []string{"string"},
 							Format:      "",
@@ -3738,6 +3743,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageKindDerivation(ref common.Refere
 						SchemaProps: spec.SchemaProps{
 							Description: "expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The server evaluates the expression at each write. At most 4096 bytes, and a cost of at most 1000000 for the largest object. All derived values of a kind cost at most 3333333 together.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
@@ -4265,6 +4271,7 @@ func schema_goldsmith_apis_images_v1alpha1_ImageNote(ref common.ReferenceCallbac
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",
@@ -5192,6 +5199,7 @@ func schema_goldsmith_apis_images_v1alpha1_NoteRecord(ref common.ReferenceCallba
 						SchemaProps: spec.SchemaProps{
 							Description: "text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.",
 							Default:     "",
+							MinLength:   ptr.To[int64](1),
 							MaxLength:   ptr.To[int64](4096),
 							Type:        []string{"string"},
 							Format:      "",

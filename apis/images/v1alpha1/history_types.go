@@ -235,6 +235,7 @@ type NoteRecord struct {
 	// text is the text of the note. 1 to 4096 bytes: printable characters, tabs and line ends.
 	// +required
 	// +k8s:maxBytes=4096
+	// +k8s:required
 	Text string `json:"text" protobuf:"bytes,4,opt,name=text"`
 }
 

@@ -188,6 +188,7 @@ type BuildTrigger struct {
 	// changes lists the inputs that differ from those of the last attempted build, at most 32.
 	// +optional
 	// +listType=atomic
+	// +k8s:optional
 	Changes []InputChange `json:"changes,omitempty" protobuf:"bytes,5,rep,name=changes"`
 	// rerunOf is the name of the build that this build repeats. rerunOf is set only if reason is Rerun.
 	// +optional

@@ -155,9 +155,9 @@ type ImageKindVersion struct {
 	// +patchStrategy=merge
 	// +listType=map
 	// +listMapKey=field
-	// +k8s:validation:minItems=1
 	// +k8s:maxItems=128
 	// +required
+	// +k8s:required
 	Bindings []ImageKindBinding `json:"bindings" patchStrategy:"merge" patchMergeKey:"field" protobuf:"bytes,3,rep,name=bindings"`
 	// derived lists fields of the Image whose values are computed from the object. Users of the kind do not see them. At most 64.
 	// Defaults to none.
@@ -188,12 +188,14 @@ type ImageKindBinding struct {
 	// field is the path of the field in objects of the kind, such as spec.size.
 	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	Field string `json:"field" protobuf:"bytes,1,opt,name=field"`
 	// to is the path of the field in the Image, such as spec.base.reference. An entry of a map, and the value of a parameter, is
 	// selected by its name in brackets: spec.parameters[size]. Each field of an Image has at most one binding. The builder, the
 	// service account, the queue, the priority, the targets and variables cannot be bound.
 	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
 	// prefix is the start of the text in the Image: the text of the field follows. Defaults to none.
 	// +optional
@@ -226,10 +228,12 @@ type ImageKindValue struct {
 	// value is the text of the value of the field.
 	// +k8s:maxBytes=512
 	// +required
+	// +k8s:optional
 	Value string `json:"value" protobuf:"bytes,1,opt,name=value"`
 	// to is the text of the value in the Image. No other value of the field has the same.
 	// +k8s:maxBytes=4096
 	// +required
+	// +k8s:optional
 	To string `json:"to" protobuf:"bytes,2,opt,name=to"`
 }
 
@@ -238,6 +242,7 @@ type ImageKindDerivation struct {
 	// to is the path of the field in the Image, like to of a binding. No binding has the same.
 	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	To string `json:"to" protobuf:"bytes,1,opt,name=to"`
 	// expression is a CEL expression, whose result has the type of the field. Its variables are spec, and metadata with name and
 	// namespace. The result can be optional, such as spec.?owner: an Image does not have the field if the result has no value. The
@@ -245,6 +250,7 @@ type ImageKindDerivation struct {
 	// values of a kind cost at most 3333333 together.
 	// +k8s:maxBytes=4096
 	// +required
+	// +k8s:required
 	Expression string `json:"expression" protobuf:"bytes,2,opt,name=expression"`
 }
 
@@ -253,6 +259,7 @@ type ImageKindColumn struct {
 	// name is the heading of the column.
 	// +k8s:maxBytes=63
 	// +required
+	// +k8s:required
 	Name string `json:"name" protobuf:"bytes,1,opt,name=name"`
 	// type is the type of the values: string, integer, number, boolean or date.
 	// +required
@@ -273,6 +280,7 @@ type ImageKindColumn struct {
 	// jsonPath is the path of the value in the object, such as .spec.size. The schema must have the field.
 	// +k8s:maxBytes=512
 	// +required
+	// +k8s:required
 	JSONPath string `json:"jsonPath" protobuf:"bytes,6,opt,name=jsonPath"`
 }
 
