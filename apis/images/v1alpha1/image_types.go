@@ -65,7 +65,7 @@ type ImageSpec struct {
 	// waiting builds with the reason Superseded. SerialLatestOnly ignores one-off builds: it does not cancel them, and
 	// a waiting one-off build cancels no other build. Parallel runs builds at the same time. Defaults to Serial.
 	// +optional
-	// +k8s:required
+	// +k8s:optional
 	RunPolicy RunPolicy `json:"runPolicy,omitempty" protobuf:"bytes,3,opt,name=runPolicy,casttype=RunPolicy"`
 	// suspend stops all triggers while it is true. Existing builds continue, and users can still request builds.
 	// Defaults to false.
@@ -353,7 +353,7 @@ type Schedule struct {
 	// mode is Always or IfChanged. Always starts a build at each scheduled time. IfChanged starts a build only if the
 	// inputs differ from those of the last attempted build. New packages of a mirror are no inputs. Defaults to Always.
 	// +optional
-	// +k8s:required
+	// +k8s:optional
 	Mode ScheduleMode `json:"mode,omitempty" protobuf:"bytes,3,opt,name=mode,casttype=ScheduleMode"`
 	// jitter is the longest delay between a scheduled time and the start of its build. With the delay, Images with the
 	// same schedule do not start together. The delay depends only on the Image and the scheduled time, and ends before

@@ -216,7 +216,6 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"an unknown zone":    {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Europe/Atlantis" }), []string{spec + "triggers.schedule.timeZone"}},
 		"the local zone":     {schedule(func(s *v1alpha1.Schedule) { s.TimeZone = "Local" }), []string{spec + "triggers.schedule.timeZone"}},
 		"an unknown mode":    {schedule(func(s *v1alpha1.Schedule) { s.Mode = "Sometimes" }), []string{spec + "triggers.schedule.mode"}},
-		"no mode":            {schedule(func(s *v1alpha1.Schedule) { s.Mode = "" }), []string{spec + "triggers.schedule.mode"}},
 		"negative jitter":    {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(-1) }), []string{spec + "triggers.schedule.jitter"}},
 		"much jitter":        {schedule(func(s *v1alpha1.Schedule) { s.Jitter = validationtest.Seconds(24*3600 + 1) }), []string{spec + "triggers.schedule.jitter"}},
 		"no deadline":        {schedule(func(s *v1alpha1.Schedule) { s.StartingDeadline = validationtest.Seconds(0) }), []string{spec + "triggers.schedule.startingDeadline"}},
@@ -224,7 +223,7 @@ func imageExamples() map[string]example[v1alpha1.Image] {
 		"a wrong schedule": {schedule(func(s *v1alpha1.Schedule) { s.Cron, s.TimeZone = "tomorrow", "Mars/Olympus" }),
 			[]string{spec + "triggers.schedule.cron", spec + "triggers.schedule.timeZone"}},
 		"several errors": {func(i *v1alpha1.Image) {
-			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", ""
+			i.Name, i.Spec.Base.Reference, i.Spec.RunPolicy = "A", "", "Whenever"
 		}, []string{name, spec + "base", spec + "runPolicy"}},
 	}
 }

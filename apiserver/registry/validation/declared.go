@@ -45,8 +45,6 @@ var remedies = map[string]string{
 	"imageRef.name":     "set the name of an Image of the same namespace",
 	"output.repository": "set HOST[:PORT]/PATH, such as registry.example.com/team/web",
 	"parameters.name":   "set 1 to 63 letters, digits, '-', '_' or '.'",
-	"runPolicy":         "set a run policy, such as Serial",
-	"schedule.mode":     "set a mode, such as Always",
 	"secretRef.name":    "set the name of a Secret of the same namespace, or remove secretRef",
 	"source":            "set either inline or configMapRef",
 	"targets":           "list at least one target, such as {platform: linux/amd64, format: raw}",
